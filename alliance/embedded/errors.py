@@ -1,0 +1,40 @@
+"""The one exception of the embedded servers, and how the system's own become it."""
+
+import errno
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class EmbeddedServerError(Exception):
+    """The embedded servers cannot be used; the text is one sentence for the person at the terminal."""
+
+
+@contextmanager
+def plainly(what: str) -> Iterator[None]:
+    """Turn an OSError inside into one sentence that begins with what was being done."""
+    try:
+        yield
+    except OSError as error:
+        raise EmbeddedServerError(_sentence(what, error)) from error
+
+
+def _sentence(what: str, error: OSError) -> str:
+    place = error.filename or "the state folder"
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return (
+            f"{what} failed: {place} cannot be written or used by {_whoami()}; "
+            "give that user the folder, or set ALLIANCE_HOME to another one."
+        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{what} failed: no space left on the disk of {place}."
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return f"{what} failed: {place} is a file where a folder is needed; move it or set ALLIANCE_HOME."
+    return f"{what} failed: {error.strerror or error} ({place})."
+
+
+def _whoami() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "this user"

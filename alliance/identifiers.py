@@ -1,0 +1,208 @@
+"""A parcel's id is its tracking number: one integer, two spellings.
+
+The id has 63 bits: 41 of milliseconds since 2016-01-01 UTC (good until 2085-09-06) and 22 random ones, so
+ids sort by time and cannot be guessed. The number is "CA", 13 characters of Crockford's base 32 and a check
+character by ISO 7064 MOD 37-2 over those 13, which catches every wrong character and every adjacent swap.
+"""
+
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+PREFIX: Final = "CA"
+EPOCH: Final = datetime(2016, 1, 1, tzinfo=UTC)
+RANDOM_BITS: Final = 22
+TIME_BITS: Final = 41
+# The first moment that no id can hold.
+END_OF_IDS: Final = EPOCH + timedelta(milliseconds=1 << TIME_BITS)
+MAX_ID: Final = (1 << (TIME_BITS + RANDOM_BITS)) - 1
+
+_BODY_LENGTH: Final = 13
+_LENGTH: Final = len(PREFIX) + _BODY_LENGTH + 1
+_DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_CHECK_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*"
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+# The check is summed from tables, ten bits of the id at a time, instead of calling python-stdnum for every
+# number: numbers are read and written 25,000 times a second, and this takes a third of stdnum's time or less
+# (0.3 against 1.0 microseconds; writing a whole number 0.5 against 1.5). A test holds the two equal.
+_PAIRS: Final = tuple(high + low for high in _DIGITS for low in _DIGITS)
+_VALUES: Final = tuple(_CHECK_ALPHABET.index(digit) for digit in _DIGITS)
+
+
+def _pair_weights(position: int) -> bytes:
+    """What each pair of digits adds to the check sum when it starts at a position of the body."""
+    high, low = (2 ** (_BODY_LENGTH - place) % 37 for place in (position, position + 1))
+    return bytes((first * high + second * low) % 37 for first in _VALUES for second in _VALUES)
+
+
+# The body's first digit carries the id's highest 3 bits, and stands alone; six pairs carry the other 60.
+_W0: Final = bytes(value * 2**_BODY_LENGTH % 37 for value in _VALUES[:8])
+_W1, _W2, _W3, _W4, _W5, _W6 = (_pair_weights(position) for position in range(1, _BODY_LENGTH, 2))
+_CHECK_OF_SUM: Final = tuple(_CHECK_ALPHABET[(1 - total) % 37] for total in range(7 * 36 + 1))
+_AMBIGUOUS_CHECKS: Final = frozenset("ILOU*")
+
+# What people type becomes the digits that int(..., 32) reads; all else becomes "!", which it refuses (it
+# would take a sign or an underscore). O, I and L are read as 0, 1 and 1 everywhere: no number contains them.
+_PYTHON_DIGITS: Final = "0123456789abcdefghijklmnopqrstuv"
+_READ: Final = {
+    **dict(zip(_DIGITS + _DIGITS.lower(), _PYTHON_DIGITS * 2, strict=True)),
+    **dict.fromkeys("Oo", "0"),
+    **dict.fromkeys("IiLl", "1"),
+}
+_READ_TABLE: Final = "".join(_READ.get(chr(byte), "!") for byte in range(256)).encode()
+_UNREADABLE: Final = ord("!")
+_CHECK_READ: Final = {check: ord(_READ[check]) for check in _DIGITS}
+_PREFIX_READ: Final = PREFIX.encode().translate(_READ_TABLE)
+_SEPARATORS: Final = b" -\t\r\n"
+# People paste full-width letters and typographic dashes; both are folded away on the slow path only.
+_FOLD: Final[dict[int, int | str]] = {
+    **{wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)},
+    **dict.fromkeys((0x3000, 0x00A0, 0x200B, 0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2212), " "),
+}
+
+
+class InvalidTrackingNumber(ValueError):
+    """Text that is no tracking number. `reason` is one of length, character, check."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def new_parcel_id(at: datetime, *, random_bits: int | None = None) -> int:
+    """Make an id for a parcel booked at a moment.
+
+    With `random_bits` the answer is the first id from those bits upwards that has a number, so that the
+    same bits always give the same id. Raises ValueError outside 2016 to 2085.
+    """
+    start = parcel_id_at(at)
+    if random_bits is not None:
+        return _first_allowed(start, random_bits)
+    while not is_allowed(parcel_id := start | secrets.randbits(RANDOM_BITS)):
+        pass
+    return parcel_id
+
+
+def history_parcel_id(at: datetime, key: str, *, attempt: int = 0) -> int:
+    """The id of a parcel from before it joined: the same key and moment give the same id.
+
+    Two keys may clash (one pair in four million within a millisecond): the next `attempt` is another id.
+    """
+    if attempt < 0:
+        raise ValueError("attempt counts from 0")
+    start = parcel_id_at(at)
+    salt = found = 0
+    while True:
+        digest = hashlib.sha256(f"{key}\0{salt}".encode()).digest()
+        parcel_id = start | int.from_bytes(digest[:4], "big") >> (32 - RANDOM_BITS)
+        if is_allowed(parcel_id):
+            if found == attempt:
+                return parcel_id
+            found += 1
+        salt += 1
+
+
+def parcel_id_at(moment: datetime) -> int:
+    """The lowest id of a moment's millisecond: every parcel booked then or later has that id or a higher one.
+
+    Raises ValueError outside 2016 to 2085, and for a moment without a zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment.isoformat()} has no time zone, so it is no moment")
+    milliseconds = (moment - EPOCH) // _MILLISECOND
+    if not 0 <= milliseconds < 1 << TIME_BITS:
+        raise ValueError(
+            f"{moment.isoformat()} cannot be in a parcel id: "
+            f"ids begin on {EPOCH.date()} and end on {END_OF_IDS.date()} (UTC)"
+        )
+    return milliseconds << RANDOM_BITS
+
+
+def moment_of(parcel_id: int) -> datetime:
+    """The moment an id was made for, to the millisecond, in UTC."""
+    _require_range(parcel_id)
+    return EPOCH + timedelta(milliseconds=parcel_id >> RANDOM_BITS)
+
+
+def is_allowed(parcel_id: int) -> bool:
+    """Whether an id may be used: it fits 63 bits, and its check character looks like no other."""
+    return 0 <= parcel_id <= MAX_ID and _check_character(parcel_id) not in _AMBIGUOUS_CHECKS
+
+
+def tracking_number(parcel_id: int) -> str:
+    """Write an id as a tracking number. Raises ValueError for an id that is not allowed."""
+    _require_range(parcel_id)
+    first = parcel_id >> 60
+    a, b, c = parcel_id >> 50 & 1023, parcel_id >> 40 & 1023, parcel_id >> 30 & 1023
+    d, e, f = parcel_id >> 20 & 1023, parcel_id >> 10 & 1023, parcel_id & 1023
+    # The sum of _check_character, repeated here because this runs for every parcel that is shown.
+    check = _CHECK_OF_SUM[_W0[first] + _W1[a] + _W2[b] + _W3[c] + _W4[d] + _W5[e] + _W6[f]]
+    if check in _AMBIGUOUS_CHECKS:
+        raise ValueError(f"{parcel_id} has no tracking number: its check character would be {check}")
+    pairs = _PAIRS
+    return f"CA{_DIGITS[first]}{pairs[a]}{pairs[b]}{pairs[c]}{pairs[d]}{pairs[e]}{pairs[f]}{check}"
+
+
+def parse_tracking_number(text: str) -> int:
+    """Read a tracking number as people write it: any case, spaces, dashes, O for 0, I or L for 1.
+
+    Raises InvalidTrackingNumber with the reason.
+    """
+    try:
+        raw = text.encode("ascii")
+    except UnicodeEncodeError:
+        raw = text.translate(_FOLD).encode("ascii", "replace")
+    digits = raw.translate(_READ_TABLE, _SEPARATORS)
+    if len(digits) != _LENGTH:
+        raise InvalidTrackingNumber("length", _wrong_length(len(digits)))
+    try:
+        parcel_id = int(digits[2:15], 32)
+    except ValueError:
+        raise InvalidTrackingNumber("character", _wrong_character()) from None
+    check = digits[15]
+    if not digits.startswith(_PREFIX_READ) or parcel_id > MAX_ID or check == _UNREADABLE:
+        raise InvalidTrackingNumber("character", _wrong_character())
+    # A check character that is never issued is in no table, so a "1" does not pass for an "I".
+    if check != _CHECK_READ.get(_check_character(parcel_id)):
+        raise InvalidTrackingNumber("check", _("This tracking number has a typing mistake in it."))
+    return parcel_id
+
+
+def _check_character(parcel_id: int) -> str:
+    return _CHECK_OF_SUM[
+        _W0[parcel_id >> 60]
+        + _W1[parcel_id >> 50 & 1023]
+        + _W2[parcel_id >> 40 & 1023]
+        + _W3[parcel_id >> 30 & 1023]
+        + _W4[parcel_id >> 20 & 1023]
+        + _W5[parcel_id >> 10 & 1023]
+        + _W6[parcel_id & 1023]
+    ]
+
+
+def _first_allowed(start: int, bits: int) -> int:
+    if not 0 <= bits < 1 << RANDOM_BITS:
+        raise ValueError(f"random bits must be in [0, 2**{RANDOM_BITS}), not {bits}")
+    while not is_allowed(start | bits):
+        bits = (bits + 1) % (1 << RANDOM_BITS)
+    return start | bits
+
+
+def _require_range(parcel_id: int) -> None:
+    if not 0 <= parcel_id <= MAX_ID:
+        raise ValueError(f"{parcel_id} is no parcel id: ids are whole numbers of at most 63 bits")
+
+
+def _wrong_length(found: int) -> str:
+    return _("A tracking number has %(expected)d letters and digits, not %(found)d.") % {
+        "expected": _LENGTH,
+        "found": found,
+    }
+
+
+def _wrong_character() -> str:
+    return _("A tracking number is CA followed by digits and letters, and never has a U in it.")

@@ -1,0 +1,47 @@
+"""API authentication: the actor the middleware found, under DRF's names."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication, CSRFCheck
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from alliance.errors import NotAuthenticated, NotPermitted
+from alliance.tenancy import Actor
+
+
+class ActorAuthentication(BaseAuthentication):
+    """A bearer API key, or the portal's session (with CSRF, as for any form)."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
+        actor: Actor = request._request.actor  # type: ignore[attr-defined]  # noqa: SLF001
+        if actor.is_anonymous:
+            return None
+        if actor.kind == "user":
+            check = CSRFCheck(lambda _request: None)  # type: ignore[arg-type, return-value]
+            check.process_request(request._request)  # noqa: SLF001
+            if reason := check.process_view(request._request, None, (), {}):  # type: ignore[arg-type]  # noqa: SLF001
+                raise NotPermitted(f"CSRF: {reason}", code="csrf")
+        return getattr(request._request, "user", None), actor  # noqa: SLF001
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="alliance"'
+
+
+class IsMember(BasePermission):
+    """Somebody known asks. What they may do is for `require()` in the service."""
+
+    def has_permission(self, request: Request, view: object) -> bool:
+        actor: Actor = request._request.actor  # type: ignore[attr-defined]  # noqa: SLF001
+        if actor.is_anonymous:
+            raise NotAuthenticated
+        return True
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):
+    target_class = "alliance.api.authentication.ActorAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "An API key of the organisation: `ca_…`."}

@@ -1,0 +1,83 @@
+"""Idempotency-Key: a creating POST sent twice does its work once and answers the same."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from alliance.errors import Conflict, FieldError, InvalidInput
+from alliance.models import IdempotentRequest
+from alliance.tenancy import Actor
+
+KEPT = timedelta(hours=24)
+
+
+def idempotent(request: Request, route: str, work: Callable[[], tuple[int, Any]]) -> Response:
+    """Run `work` (returning status and body) once for the request's Idempotency-Key.
+
+    The answer is stored in the transaction that does the work. Raises Conflict while another
+    request with the key runs, InvalidInput when the key came with another body.
+    """
+    key = request.headers.get("Idempotency-Key", "")
+    if not key:
+        status, body = work()
+        return Response(body, status=status)
+    if len(key) > 255:
+        raise InvalidInput(errors=[FieldError("", _("Idempotency-Key is longer than 255 characters."), "max_length")])
+    actor: Actor = request._request.actor  # type: ignore[attr-defined]  # noqa: SLF001
+    body_hash = hashlib.sha256(request._request.body).hexdigest()  # noqa: SLF001
+    _lock(f"{actor.organisation_id}:{route}:{key}")
+    stored = IdempotentRequest.objects.filter(
+        organisation_id=actor.organisation_id, route=route, key=key, created_at__gt=timezone.now() - KEPT
+    ).first()
+    if stored is not None:
+        return _replay(stored, body_hash)
+    status, body = work()
+    IdempotentRequest.objects.update_or_create(
+        organisation_id=actor.organisation_id,
+        route=route,
+        key=key,
+        defaults={
+            "body_hash": body_hash,
+            "status": status,
+            "answer": json.dumps(body, default=str, ensure_ascii=False),
+            "created_at": timezone.now(),
+        },
+    )
+    return Response(body, status=status)
+
+
+def forget_old(*, now: datetime) -> int:
+    """Delete answers kept longer than promised; return how many."""
+    deleted, _by_model = IdempotentRequest.objects.filter(created_at__lt=now - KEPT).delete()
+    return deleted
+
+
+def _lock(name: str) -> None:
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        if not cursor.fetchone()[0]:
+            raise Conflict(
+                _("A request with this Idempotency-Key is still running. Send it again in a moment."),
+                code="idempotency_key_in_use",
+                retry_after=1,
+            )
+
+
+def _replay(stored: IdempotentRequest, body_hash: str) -> Response:
+    if stored.body_hash != body_hash:
+        raise InvalidInput(
+            _("This Idempotency-Key was used with another body. Use a new key for a new request."),
+            code="idempotency_key_reused",
+        )
+    response = Response(json.loads(stored.answer), status=stored.status)
+    response["Idempotent-Replayed"] = "true"
+    return response

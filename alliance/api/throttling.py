@@ -1,0 +1,58 @@
+"""How many calls a minute one API key (or session) may make, and the headers that say so."""
+
+import time
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+from redis.exceptions import RedisError
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from alliance.tenancy import Actor
+
+if TYPE_CHECKING:
+    # DRF's views read their throttles while they are being imported.
+    from rest_framework.views import APIView
+
+WINDOW = 60
+
+
+def take(bucket: str, limit: int) -> tuple[int, int]:
+    """Count one call in this minute's bucket; return what is left (negative: over) and seconds to reset.
+
+    Without Redis nothing is limited: it holds no truth, and its loss must not stop scans.
+    """
+    now = time.time()
+    name = f"rate:{bucket}:{int(now // WINDOW)}"
+    try:
+        cache.add(name, 0, timeout=WINDOW * 2)
+        used = cache.incr(name)
+    except (RedisError, ValueError, ConnectionError):
+        used = 0
+    return limit - used, WINDOW - int(now % WINDOW)
+
+
+class KeyRateThrottle(BaseThrottle):
+    """One bucket a key or user, a minute wide."""
+
+    def allow_request(self, request: Request, view: "APIView") -> bool:
+        actor: Actor = request._request.actor  # type: ignore[attr-defined]  # noqa: SLF001
+        who = f"key{actor.api_key_id}" if actor.api_key_id else f"user{actor.user_id}"
+        limit = settings.API_RATE_PER_MINUTE
+        self.left, self.reset = take(who, limit)
+        request._request.rate_limit = (limit, max(self.left, 0), self.reset)  # type: ignore[attr-defined]  # noqa: SLF001
+        return self.left >= 0
+
+    def wait(self) -> float:
+        return float(self.reset)
+
+
+def add_headers(request: HttpRequest, headers: dict[str, str]) -> None:
+    """Add RateLimit-Policy and RateLimit when the request was counted."""
+    counted = getattr(request, "rate_limit", None)
+    if counted is not None:
+        limit, left, reset = counted
+        headers["RateLimit-Policy"] = f'"key";q={limit};w={WINDOW}'
+        headers["RateLimit"] = f'"key";r={left};t={reset}'

@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class AllianceConfig(AppConfig):
+    name = "alliance"
+    verbose_name = _("Alliance")
+
+    def ready(self) -> None:
+        # Importing registers the system checks.
+        from alliance import checks  # noqa: F401, PLC0415 -- checks need the app registry
+
+
+class AllianceAdminConfig(AdminConfig):
+    default_site = "unfold.sites.UnfoldAdminSite"

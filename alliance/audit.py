@@ -1,0 +1,46 @@
+"""Audit entries: who did what of consequence."""
+
+import json
+from typing import Any
+
+import structlog
+from django.db import connection
+from django.utils import timezone
+
+from alliance.tenancy import Actor
+
+
+def record(
+    *,
+    actor: Actor,
+    verb: str,
+    object_type: str,
+    object_id: int | str,
+    organisation_id: int | None = None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Write one audit entry in the current transaction.
+
+    `organisation_id` is the tenant the deed concerns when that is not the actor's own.
+    """
+    context = structlog.contextvars.get_contextvars()
+    # No RETURNING: somebody who may write an entry for another tenant may not read it back.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO alliance_auditentry (at, organisation_id, actor_kind, actor_label, user_id, api_key_id,"
+            " verb, object_type, object_id, detail, request_id)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s)",
+            [
+                timezone.now(),
+                organisation_id or actor.organisation_id,
+                actor.kind,
+                actor.label[:160],
+                actor.user_id,
+                actor.api_key_id,
+                verb,
+                object_type,
+                str(object_id),
+                json.dumps(detail or {}, default=str, ensure_ascii=False),
+                str(context.get("request_id", ""))[:64],
+            ],
+        )

@@ -1,0 +1,22 @@
+"""The Celery application: workers, beat, and what beat runs when."""
+
+import os
+
+from celery import Celery
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alliance.settings")
+
+app = Celery("alliance")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# Copied to the admin's schedule by migration of the database scheduler at start; ops may change it there.
+app.conf.beat_schedule = {
+    "heartbeat": {"task": "alliance.tasks.beat", "schedule": 15.0},
+    "partitions": {"task": "alliance.tasks.make_partitions", "schedule": crontab(minute="7", hour="*/6")},
+    "forget-idempotency-keys": {"task": "alliance.tasks.forget_idempotency_keys", "schedule": crontab(minute="23")},
+    "sweep-overdue": {"task": "slas.tasks.sweep_overdue", "schedule": 30.0},
+    "fold-tallies": {"task": "slas.tasks.fold_tallies", "schedule": 5.0},
+    "audit-rates": {"task": "slas.tasks.audit_rates", "schedule": crontab(minute="30", hour="3")},
+}

@@ -1,0 +1,34 @@
+"""System checks: refuse to start where the second wall would not hold."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import DatabaseError, connections
+
+
+@register(Tags.database)
+def role_is_bound_by_policies(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Refuse a database role that row-level security does not bind."""
+    found: list[CheckMessage] = []
+    for alias in databases or []:
+        try:
+            with connections[alias].cursor() as cursor:
+                cursor.execute("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+                name, is_super, bypasses = cursor.fetchone()
+        except DatabaseError:
+            # Without a connection there is nothing to judge, and nothing to leak.
+            continue
+        if is_super or bypasses:
+            found.append(
+                Error(
+                    f"The database role {name!r} is a superuser or bypasses row-level security.",
+                    hint="Connect as an ordinary role that owns the database:"
+                    " CREATE ROLE alliance LOGIN PASSWORD '...'; CREATE DATABASE alliance OWNER alliance;",
+                    id="alliance.E001",
+                )
+            )
+    return found

@@ -1,0 +1,101 @@
+"""The errors services raise; every door translates them, none invents its own."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with one input. `pointer` is a JSON pointer (RFC 6901)."""
+
+    pointer: str
+    message: str
+    code: str = "invalid"
+
+    @property
+    def field(self) -> str:
+        """The last part of the pointer: the name of a form's field."""
+        return self.pointer.rsplit("/", 1)[-1]
+
+
+class AllianceError(Exception):
+    """A rule of the business said no. `code` is stable; `detail` is for people."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "error"
+    title: ClassVar[str] = _("The request could not be carried out")
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        code: str = "",
+        errors: list[FieldError] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(str(detail) or str(self.title))
+        self.detail = str(detail) or str(self.title)
+        self.reason = code or self.code
+        self.errors = errors or []
+        self.retry_after = retry_after
+
+
+class MalformedInput(AllianceError):
+    """The body could not be read at all."""
+
+    status = 400
+    code = "malformed"
+    title = _("The request could not be read")
+
+
+class InvalidInput(AllianceError):
+    """The body was read; what it says cannot be done. `errors` says where."""
+
+    status = 422
+    code = "invalid"
+    title = _("Some of the input is not valid")
+
+
+class NotAuthenticated(AllianceError):
+    status = 401
+    code = "not_authenticated"
+    title = _("Log in, or send an API key")
+
+
+class NotPermitted(AllianceError):
+    status = 403
+    code = "not_permitted"
+    title = _("Your role does not allow this")
+
+
+class NotFound(AllianceError):
+    status = 404
+    code = "not_found"
+    title = _("There is nothing here under that name")
+
+
+class Conflict(AllianceError):
+    """The thing is not in a state that allows this."""
+
+    status = 409
+    code = "conflict"
+    title = _("The current state does not allow this")
+
+
+class CapacityFull(Conflict):
+    code = "capacity_full"
+    title = _("No capacity is left")
+
+
+class TooLarge(AllianceError):
+    status = 413
+    code = "too_large"
+    title = _("The request is too large")
+
+
+class TooMany(AllianceError):
+    status = 429
+    code = "too_many_requests"
+    title = _("Too many requests")

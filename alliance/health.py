@@ -1,0 +1,84 @@
+"""Is it alive, and can it work? For load balancers, and for people at night."""
+
+from datetime import datetime, timedelta
+
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from alliance import partitions
+from alliance.models import Heartbeat
+
+BEAT_SILENT_AFTER = timedelta(seconds=90)
+# Fewer months ahead than this and bookings will soon have nowhere to go.
+MONTHS_AHEAD_NEEDED = 2
+
+
+def note_heartbeat(name: str, **detail: object) -> None:
+    """Write down that a periodic job has just run."""
+    Heartbeat.objects.update_or_create(name=name, defaults={"at": timezone.now(), "detail": detail})
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Everything a request needs is there: 200, else 503 with what is missing."""
+    checks = {
+        "database": _database(),
+        "redis": _redis(),
+        "migrations": _migrations(),
+        "partitions": _partitions(),
+        "beat": _beat(timezone.now()),
+    }
+    ready = all(check["ok"] for check in checks.values())
+    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+
+
+def _database() -> dict[str, object]:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return {"ok": False, "detail": "no connection"}
+    return {"ok": True}
+
+
+def _redis() -> dict[str, object]:
+    try:
+        cache.get("readyz")
+    except (RedisError, ConnectionError):
+        return {"ok": False, "detail": "no connection"}
+    return {"ok": True}
+
+
+def _migrations() -> dict[str, object]:
+    try:
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError:
+        return {"ok": False, "detail": "unknown"}
+    return {"ok": not waiting, "waiting": len(waiting)}
+
+
+def _partitions() -> dict[str, object]:
+    try:
+        ahead = partitions.months_ahead()
+    except DatabaseError:
+        return {"ok": False, "detail": "unknown"}
+    return {"ok": ahead >= MONTHS_AHEAD_NEEDED, "months_ahead": ahead}
+
+
+def _beat(now: datetime) -> dict[str, object]:
+    try:
+        last = Heartbeat.objects.filter(name="beat").first()
+    except DatabaseError:
+        return {"ok": False, "detail": "unknown"}
+    if last is None:
+        return {"ok": False, "detail": "never ran"}
+    return {"ok": now - last.at < BEAT_SILENT_AFTER, "last": last.at.isoformat()}

@@ -1,0 +1,79 @@
+"""Request ids, and the tenant's scope around every view."""
+
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.functional import SimpleLazyObject
+
+from alliance.errors import AllianceError
+from alliance.portal.errors import error_page
+from alliance.services import actor_of_key, actor_of_user
+from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+SESSION_KEY = "organisation_id"
+_REQUEST_ID = re.compile(r"^[0-9A-Za-z._-]{8,64}$")
+# Health and metrics answer while the database is down; static files need none.
+_WITHOUT_DATABASE = ("/healthz", "/readyz", "/metrics", "/static/")
+
+
+class RequestIdMiddleware:
+    """Name every request; the id is in its logs, its errors and its response."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex
+        request.META["HTTP_X_REQUEST_ID"] = request_id
+        request.request_id = request_id  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        response = self.get_response(request)
+        response["X-Request-Id"] = request_id
+        return response
+
+
+class TenancyMiddleware:
+    """Set `request.actor` and run each view, rendering included, in that actor's scope.
+
+    One transaction a request: an exception, or an error answer of the API, rolls it back.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.actor = SimpleLazyObject(lambda: actor_of_request(request))  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        if request.path.startswith(_WITHOUT_DATABASE) or getattr(view, "without_scope", False):
+            return None
+        try:
+            with scope(Scope.of(request.actor)):  # type: ignore[attr-defined]
+                response: HttpResponseBase = view(request, *args, **kwargs)
+                # Templates read lazily: what they read must be read in here.
+                if not getattr(response, "is_rendered", True):
+                    response = response.render()  # type: ignore[attr-defined]
+        except AllianceError as error:
+            return error_page(request, error)
+        return response
+
+
+def actor_of_request(request: HttpRequest) -> Actor:
+    """Return who asks: a bearer key before a session, anonymous when neither is good."""
+    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return actor_of_key(token.strip()) or ANONYMOUS
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return ANONYMOUS
+    return actor_of_user(user, organisation_id=request.session.get(SESSION_KEY))

@@ -1,0 +1,31 @@
+from django.db import migrations
+
+from alliance.tenancy import row_policy
+
+
+class Migration(migrations.Migration):
+    dependencies = [("alliance", "0001_initial")]
+
+    operations = [
+        # Counterparts learn each other's names; a user learns the names of the organisations joined.
+        row_policy(
+            "alliance_organisation",
+            merchant="id",
+            courier="id",
+            also_read=(
+                "{scope} LIKE 'user:%'"
+                " OR (kind = 'courier' AND ({scope} LIKE 'merchant:%' OR {scope} LIKE 'parcel:%'))"
+                " OR (kind = 'merchant' AND {scope} LIKE 'courier:%')"
+            ),
+        ),
+        row_policy("alliance_member", merchant="organisation_id", courier="organisation_id", user="user_id"),
+        row_policy("alliance_apikey", merchant="organisation_id", courier="organisation_id", key="prefix"),
+        row_policy(
+            "alliance_auditentry",
+            merchant="organisation_id",
+            courier="organisation_id",
+            also_write="{scope} IS NOT NULL",
+        ),
+        row_policy("alliance_event", merchant="merchant_id", courier="courier_id"),
+        row_policy("alliance_idempotentrequest", merchant="organisation_id", courier="organisation_id"),
+    ]

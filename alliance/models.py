@@ -1,0 +1,241 @@
+"""Tables of the kernel: organisations, people, keys, cities, and what was done."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
+
+from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
+from alliance.querysets import ApiKeyQuerySet, EventQuerySet, MemberQuerySet, OrganisationQuerySet
+from alliance.tenancy import TenantQuerySet
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **extra: Any) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **extra)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **extra)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who logs in with an e-mail address. Staff are the alliance's ops."""
+
+    email = models.EmailField(_("e-mail address"), unique=True)
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    is_staff = models.BooleanField(_("ops staff"), default=False)
+    is_active = models.BooleanField(_("active"), default=True)
+    date_joined = models.DateTimeField(_("joined"), default=timezone.now)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Organisation(models.Model):
+    """A tenant: a courier company, a merchant, or the alliance's operator."""
+
+    kind = models.CharField(_("kind"), max_length=10, choices=OrganisationKind)
+    status = models.CharField(
+        _("status"), max_length=10, choices=OrganisationStatus, default=OrganisationStatus.ACTIVE
+    )
+    name = models.CharField(_("name"), max_length=200)
+    slug = models.SlugField(_("short name"), max_length=80, unique=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+
+    objects = models.Manager.from_queryset(OrganisationQuerySet)()
+
+    class Meta:
+        verbose_name = _("organisation")
+        verbose_name_plural = _("organisations")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                name="organisation_kind_known", condition=models.Q(kind__in=OrganisationKind.values)
+            ),
+            models.CheckConstraint(
+                name="organisation_status_known", condition=models.Q(status__in=OrganisationStatus.values)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Member(models.Model):
+    """A user's role in an organisation."""
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="members")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    role = models.CharField(_("role"), max_length=10, choices=Role)
+    created_at = models.DateTimeField(_("since"), default=timezone.now)
+
+    objects = models.Manager.from_queryset(MemberQuerySet)()
+
+    class Meta:
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["organisation", "user"], name="member_once_an_organisation"),
+            models.CheckConstraint(name="member_role_known", condition=models.Q(role__in=Role.values)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.get_role_display()})"
+
+
+class ApiKey(models.Model):
+    """A secret that lets a program act for an organisation. Only its hash is kept."""
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="api_keys")
+    name = models.CharField(_("name"), max_length=80)
+    prefix = models.CharField(_("prefix"), max_length=12, unique=True)
+    secret_hash = models.CharField(max_length=64)
+    scopes = ArrayField(models.CharField(max_length=24, choices=Capability), verbose_name=_("scopes"))
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+
+    objects = models.Manager.from_queryset(ApiKeyQuerySet)()
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class City(models.Model):
+    """A place parcels go from and to: the unit of lanes, cut-offs and closures."""
+
+    id = models.AutoField(primary_key=True)
+    code = models.CharField(_("code"), max_length=16, unique=True)
+    name_en = models.CharField(_("English name"), max_length=120)
+    name_zh = models.CharField(_("Chinese name"), max_length=120)
+    province_en = models.CharField(_("province"), max_length=120, blank=True)
+    province_zh = models.CharField(_("province (Chinese)"), max_length=120, blank=True)
+    country = models.CharField(_("country"), max_length=2)
+    time_zone = models.CharField(_("time zone"), max_length=64)
+    latitude = models.FloatField(_("latitude"))
+    longitude = models.FloatField(_("longitude"))
+    population = models.IntegerField(_("population"), default=0)
+    search_text = models.TextField(default="", blank=True)
+
+    class Meta:
+        verbose_name = _("city")
+        verbose_name_plural = _("cities")
+        ordering: ClassVar[list[str]] = ["-population"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """The name in the language of whoever is reading."""
+        return self.name_zh if translation.get_language() == "zh-hans" else self.name_en
+
+    @property
+    def province(self) -> str:
+        return self.province_zh if translation.get_language() == "zh-hans" else self.province_en
+
+
+class AuditEntry(models.Model):
+    """Who did what of consequence, and when. Never edited."""
+
+    at = models.DateTimeField(_("at"), default=timezone.now)
+    organisation_id = models.BigIntegerField(_("organisation"), null=True)
+    actor_kind = models.CharField(_("kind of actor"), max_length=10)
+    actor_label = models.CharField(_("actor"), max_length=160)
+    user_id = models.BigIntegerField(null=True)
+    api_key_id = models.BigIntegerField(null=True)
+    verb = models.CharField(_("verb"), max_length=60)
+    object_type = models.CharField(_("object"), max_length=40)
+    object_id = models.CharField(_("object id"), max_length=40)
+    detail = models.JSONField(_("detail"), default=dict)
+    request_id = models.CharField(_("request id"), max_length=64, blank=True)
+
+    objects = models.Manager.from_queryset(TenantQuerySet)()
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit entries")
+        indexes: ClassVar[list[models.Index]] = [
+            # The history of one object, newest first.
+            models.Index(fields=["object_type", "object_id", "-at"], name="audit_by_object"),
+            models.Index(fields=["organisation_id", "-at"], name="audit_by_organisation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.object_type} {self.object_id}"
+
+
+class Event(models.Model):
+    """Something that happened, written in the transaction that did it (outbox)."""
+
+    topic = models.CharField(_("topic"), max_length=40)
+    at = models.DateTimeField(_("at"), default=timezone.now)
+    merchant_id = models.BigIntegerField(null=True)
+    courier_id = models.BigIntegerField(null=True)
+    parcel_id = models.BigIntegerField(null=True)
+    payload = models.JSONField(default=dict)
+
+    objects = models.Manager.from_queryset(EventQuerySet)()
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+
+    def __str__(self) -> str:
+        return f"{self.topic} {self.pk}"
+
+
+class IdempotentRequest(models.Model):
+    """The stored answer of a request that carried an Idempotency-Key; kept 24 hours."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    route = models.CharField(max_length=120)
+    key = models.CharField(max_length=255)
+    body_hash = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    answer = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    objects = models.Manager.from_queryset(TenantQuerySet)()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["organisation", "route", "key"], name="idempotency_key_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.key}"
+
+
+class Heartbeat(models.Model):
+    """When a periodic job last finished, for health pages."""
+
+    name = models.CharField(max_length=60, primary_key=True)
+    at = models.DateTimeField()
+    detail = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,25 @@
+"""Every address of the product. The access table in the tests lists each one."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django_prometheus.exports import ExportToDjangoView
+
+from alliance import health
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", ExportToDjangoView, name="metrics"),
+    path("admin/", admin.site.urls),
+    path("api/", include("alliance.api.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("", include("alliance.portal.urls")),
+    path("", include("couriers.portal.urls")),
+    path("", include("slas.portal.urls")),
+    path("", include("parcels.portal.urls")),
+]
+
+handler400 = "alliance.portal.errors.bad_request"
+handler403 = "alliance.portal.errors.permission_denied"
+handler404 = "alliance.portal.errors.page_not_found"
+handler500 = "alliance.portal.errors.server_error"

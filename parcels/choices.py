@@ -1,0 +1,72 @@
+"""Closed vocabularies of what moves. The values are stored and sent; the labels are for people."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ParcelStatus(models.TextChoices):
+    BOOKED = "booked", _("Booked")
+    PICKED_UP = "picked_up", _("Picked up")
+    IN_TRANSIT = "in_transit", _("In transit")
+    OUT_FOR_DELIVERY = "out_for_delivery", _("Out for delivery")
+    ATTEMPT_FAILED = "attempt_failed", _("Delivery attempt failed")
+    AVAILABLE_FOR_PICKUP = "available_for_pickup", _("Ready for collection")
+    DELIVERED = "delivered", _("Delivered")
+    EXCEPTION = "exception", _("Exception")
+    RETURNING = "returning", _("Returning to sender")
+    RETURNED = "returned", _("Returned to sender")
+    LOST = "lost", _("Lost")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class ScanCode(models.TextChoices):
+    PICKED_UP = "picked_up", _("Picked up from sender")
+    DEPARTED = "departed", _("Departed")
+    ARRIVED = "arrived", _("Arrived")
+    OUT_FOR_DELIVERY = "out_for_delivery", _("Out for delivery")
+    ATTEMPT_FAILED = "attempt_failed", _("Delivery attempt failed")
+    AVAILABLE_FOR_PICKUP = "available_for_pickup", _("Ready for collection")
+    DELIVERED = "delivered", _("Delivered")
+    HELD = "held", _("Held")
+    DAMAGED = "damaged", _("Damaged")
+    LOST = "lost", _("Lost")
+    RETURN_STARTED = "return_started", _("Return to sender started")
+    RETURNED = "returned", _("Returned to sender")
+    CORRECTION = "correction", _("Correction")
+
+
+class ScanReason(models.TextChoices):
+    """Why an attempt failed or a parcel is held; the prefix is the party at fault."""
+
+    COURIER_LATE_LINEHAUL = "courier_late_linehaul", _("Line-haul was late")
+    COURIER_MISSORTED = "courier_missorted", _("Sorted to the wrong place")
+    COURIER_VEHICLE = "courier_vehicle", _("Vehicle trouble")
+    COURIER_CAPACITY = "courier_capacity", _("Not enough capacity")
+    COURIER_NOT_ATTEMPTED = "courier_not_attempted", _("Not attempted")
+    COURIER_OTHER = "courier_other", _("Other courier reason")
+    MERCHANT_NOT_READY = "merchant_not_ready", _("Sender was not ready")
+    MERCHANT_BAD_DATA = "merchant_bad_data", _("Sender gave wrong data")
+    MERCHANT_PACKAGING = "merchant_packaging", _("Packaging not fit for transport")
+    CONSIGNEE_ABSENT = "consignee_absent", _("Recipient absent")
+    CONSIGNEE_REFUSED = "consignee_refused", _("Recipient refused the parcel")
+    CONSIGNEE_WRONG_ADDRESS = "consignee_wrong_address", _("Wrong address")
+    CONSIGNEE_RESCHEDULED = "consignee_rescheduled", _("Recipient asked for another time")
+    CONSIGNEE_UNREACHABLE = "consignee_unreachable", _("Recipient could not be reached")
+    CONSIGNEE_UNRECORDED = "consignee_unrecorded", _("Attempted; reason not recorded")
+    CUSTOMS_INSPECTION = "customs_inspection", _("Customs inspection")
+    CUSTOMS_DOCUMENTS = "customs_documents", _("Customs documents missing")
+    WEATHER_TYPHOON = "weather_typhoon", _("Typhoon")
+    WEATHER_SNOW = "weather_snow", _("Snow or ice")
+    WEATHER_FLOOD = "weather_flood", _("Flood")
+    WEATHER_OTHER = "weather_other", _("Bad weather")
+    FORCE_MAJEURE_TRAFFIC_CONTROL = "force_majeure_traffic_control", _("Traffic control")
+    FORCE_MAJEURE_DISASTER = "force_majeure_disaster", _("Natural disaster")
+    FORCE_MAJEURE_OTHER = "force_majeure_other", _("Other force majeure")
+
+
+class ParcelSource(models.TextChoices):
+    """How the parcel came to us."""
+
+    PORTAL = "portal", _("Portal")
+    API = "api", _("API")
+    HISTORY = "history", _("Imported history")

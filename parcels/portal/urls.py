@@ -1,0 +1,7 @@
+"""Pages of parcels."""
+
+from django.urls import URLPattern, URLResolver
+
+app_name = "parcels"
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,45 @@
+"""Reads of what was promised and whether it was kept."""
+
+from typing import Self
+
+from django.db.models import Q
+
+from alliance.tenancy import Actor, TenantQuerySet
+from slas.choices import Outcome
+
+
+class OfferQuerySet(TenantQuerySet):
+    """A courier's own offers; merchants see what is on sale through quotes."""
+
+    def visible_to_member(self, actor: Actor) -> Self:
+        return self.filter(courier_id=actor.organisation_id)
+
+    def on_sale(self) -> Self:
+        return self.filter(active=True, tier__active=True)
+
+
+class JudgedQuerySet(TenantQuerySet):
+    """Rows that concern one merchant and one courier."""
+
+    def visible_to_member(self, actor: Actor) -> Self:
+        mine = Q(courier_id=actor.organisation_id) if actor.is_courier else Q(merchant_id=actor.organisation_id)
+        return self.filter(mine)
+
+
+class CommitmentQuerySet(JudgedQuerySet):
+    def pending(self) -> Self:
+        return self.filter(outcome=Outcome.PENDING)
+
+    def overdue(self) -> Self:
+        return self.filter(outcome=Outcome.OVERDUE)
+
+
+class BreachQuerySet(JudgedQuerySet):
+    def standing(self) -> Self:
+        """Breaches that no punctual scan has withdrawn."""
+        return self.filter(withdrawn_at=None)
+
+
+class OnTimeRateQuerySet(TenantQuerySet):
+    def visible_to_member(self, actor: Actor) -> Self:
+        return self.filter(organisation_id=actor.organisation_id)

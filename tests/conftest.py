@@ -1,0 +1,160 @@
+"""The world of the tests: real PostgreSQL and Valkey, scopes on, three kinds of people.
+
+The database role of the tests is the application's: not a superuser, bound by row-level security.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from django.test import Client, TransactionTestCase
+from rest_framework.test import APIClient
+
+from alliance import partitions
+from alliance.choices import Role
+from alliance.models import City, Organisation, User
+from alliance.services import actor_of_organisation, create_api_key
+from alliance.tenancy import Actor, Scope, scope
+from tests import factories
+
+# Playwright's synchronous API runs an event loop in the thread the live server is driven from.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+# What migrations put there: a flush between transactional tests must leave it alone.
+REFERENCE_TABLES = {
+    "alliance_city",
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    "slas_servicetier",
+    "slas_tierversion",
+}
+
+
+def _truncate(self: TransactionTestCase) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+            " AND relnamespace = current_schema()::regnamespace"
+        )
+        tables = sorted({row[0] for row in cursor.fetchall()} - REFERENCE_TABLES)
+        cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY")
+
+
+TransactionTestCase._fixture_teardown = _truncate  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
+    """Make the months that tests write into, once."""
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        partitions.ensure_months_ahead()
+
+
+@pytest.fixture
+def everything(db: None) -> Iterator[None]:
+    """Open the scope of workers and ops for a test that looks at the whole."""
+    with scope(Scope.everything()):
+        yield
+
+
+@pytest.fixture
+def system() -> Actor:
+    return Actor.system("test")
+
+
+@pytest.fixture
+def hangzhou(db: None) -> City:
+    return City.objects.get(code="CN-HGH")
+
+
+@pytest.fixture
+def chengdu(db: None) -> City:
+    return City.objects.get(code="CN-CTU")
+
+
+@pytest.fixture
+def courier_organisation(db: None) -> Organisation:
+    return factories.courier_organisation(name="Swift Express")
+
+
+@pytest.fixture
+def merchant_organisation(db: None) -> Organisation:
+    return factories.merchant_organisation(name="Lotus Tea")
+
+
+@pytest.fixture
+def rival_courier(db: None) -> Organisation:
+    """Another courier: an outsider to everything of `courier_organisation`."""
+    return factories.courier_organisation(name="Rival Logistics")
+
+
+@pytest.fixture
+def rival_merchant(db: None) -> Organisation:
+    return factories.merchant_organisation(name="Bamboo Books")
+
+
+@pytest.fixture
+def courier(courier_organisation: Organisation) -> Actor:
+    return actor_of_organisation(courier_organisation, kind="user", role=Role.OWNER, label="courier owner")
+
+
+@pytest.fixture
+def merchant(merchant_organisation: Organisation) -> Actor:
+    return actor_of_organisation(merchant_organisation, kind="user", role=Role.OWNER, label="merchant owner")
+
+
+@pytest.fixture
+def ops_user(db: None) -> User:
+    return factories.user("ops@alliance.example", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def courier_user(courier_organisation: Organisation) -> User:
+    return factories.member_user("courier@alliance.example", courier_organisation)
+
+
+@pytest.fixture
+def merchant_user(merchant_organisation: Organisation) -> User:
+    return factories.member_user("merchant@alliance.example", merchant_organisation)
+
+
+def _logged_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def ops_client(ops_user: User) -> Client:
+    return _logged_in(ops_user)
+
+
+@pytest.fixture
+def courier_client(courier_user: User) -> Client:
+    return _logged_in(courier_user)
+
+
+@pytest.fixture
+def merchant_client(merchant_user: User) -> Client:
+    return _logged_in(merchant_user)
+
+
+def _keyed(actor: Actor, scopes: set[str]) -> APIClient:
+    with scope(Scope.of(actor)):
+        _key, token = create_api_key(actor=actor, name="test", scopes=scopes)
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    return client
+
+
+@pytest.fixture
+def courier_api(courier: Actor) -> APIClient:
+    """The courier's program, with every scope a key can have."""
+    return _keyed(courier, {"parcels:read", "scans:write", "offers:read", "offers:write", "rates:read"})
+
+
+@pytest.fixture
+def merchant_api(merchant: Actor) -> APIClient:
+    return _keyed(merchant, {"parcels:read", "parcels:book", "rates:read", "export"})

@@ -1,0 +1,49 @@
+"""Rows the tests start from, made in the scope of the system that would make them."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from alliance.choices import OrganisationKind, OrganisationStatus, Role
+from alliance.models import Member, Organisation, User
+from alliance.services import free_slug
+from alliance.tenancy import Scope, scope
+from couriers.models import Courier
+from parcels.models import Merchant
+
+PASSWORD = "correct-horse-battery"
+
+
+def courier_organisation(name: str, status: str = OrganisationStatus.ACTIVE) -> Organisation:
+    """A courier company that has joined."""
+    with scope(Scope.everything()):
+        organisation = _organisation(OrganisationKind.COURIER, name, status)
+        Courier.objects.create(organisation=organisation, legal_name=name, joined_at=timezone.now())
+    return organisation
+
+
+def merchant_organisation(name: str) -> Organisation:
+    with scope(Scope.everything()):
+        organisation = _organisation(OrganisationKind.MERCHANT, name, OrganisationStatus.ACTIVE)
+        Merchant.objects.create(organisation=organisation)
+    return organisation
+
+
+def _organisation(kind: str, name: str, status: str) -> Organisation:
+    return Organisation.objects.create(kind=kind, name=name, slug=free_slug(name), status=status)
+
+
+def user(email: str, **extra: Any) -> User:
+    """Somebody who can log in: the address is verified, the password is PASSWORD."""
+    from allauth.account.models import EmailAddress  # noqa: PLC0415 -- needs the app registry
+
+    made = User.objects.create_user(email, PASSWORD, **extra)
+    EmailAddress.objects.create(user=made, email=made.email, verified=True, primary=True)
+    return made
+
+
+def member_user(email: str, organisation: Organisation, role: str = Role.OWNER) -> User:
+    made = user(email)
+    with scope(Scope.everything()):
+        Member.objects.create(organisation=organisation, user=made, role=role)
+    return made

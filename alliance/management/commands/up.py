@@ -1,0 +1,230 @@
+"""`manage.py up`: the whole product in one foreground command."""
+
+import errno
+import hashlib
+import os
+import shutil
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.urls import NoReverseMatch, reverse
+from redis import Redis, RedisError
+
+from alliance import embedded
+from alliance.health import note_heartbeat
+from alliance.models import Heartbeat
+from alliance.supervision import Supervisor
+from alliance.tenancy import Scope, scope
+
+DEMO = "demo"
+PAGES = {"Portal": "home", "Admin": "admin:index", "API docs": "api_docs"}
+
+
+class Command(BaseCommand):
+    help = "Starts everything: servers, web, worker and beat. Ctrl-C stops it all and keeps the data."
+    # They need the database, which is not there yet; `handle` runs them when it is.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="Address to listen on.")
+        parser.add_argument("--port", type=int, default=8000, help="Port to listen on.")
+        parser.add_argument("--no-demo", action="store_true", help="Start with an empty alliance.")
+
+    def handle(self, *args: Any, host: str, port: int, no_demo: bool, **options: Any) -> None:
+        """Make everything ready, then run until Ctrl-C or until a program ends."""
+        require_free_port(host, port)
+        begun = time.monotonic()
+        with embedded.running():
+            require_servers()
+            self._prepare_database()
+            if not no_demo:
+                self._load_demo()
+            self._prepare_pages()
+            connection.close()
+            address = f"http://{visible_host(host)}:{port}"
+            self.stdout.write(f"Ready to start after {time.monotonic() - begun:.1f} s.")
+            supervisor = Supervisor(
+                is_ready=lambda: answers(address), when_ready=summary(address), output=sys.stdout
+            )
+            for name, command in programs(host, port).items():
+                supervisor.add(name, command, program_environment(address))
+            supervisor.loop()
+        if supervisor.failure:
+            raise CommandError(supervisor.failure)
+        self.stdout.write("Everything was stopped; the data is kept.")
+
+    def _prepare_database(self) -> None:
+        self.check(databases=["default"])
+        executor = MigrationExecutor(connection)
+        # Comparing takes a moment; running `migrate` with nothing to do takes seconds.
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            self.stdout.write("Migrating the database ...")
+            call_command("migrate", interactive=False, verbosity=0)
+
+    def _load_demo(self) -> None:
+        """Load the demo alliance at the first start, and say so if that was cut short."""
+        if DEMO not in get_commands():
+            return
+        loading = Heartbeat.objects.filter(name=DEMO).first()
+        if loading and not loading.detail["whole"]:
+            self.stdout.write(
+                "The demo alliance is not whole: its loading was stopped. 'make reset' starts over."
+            )
+        if loading or _has_parcels():
+            return
+        self.stdout.write("Loading the demo alliance (first start only) ...")
+        note_heartbeat(DEMO, whole=False)
+        call_command(DEMO)
+        note_heartbeat(DEMO, whole=True)
+
+    def _prepare_pages(self) -> None:
+        if not (settings.BASE_DIR / "build" / "static").is_dir():
+            self.stdout.write("Building the pages' assets ...")
+            call_command("build_assets")
+        mark = Path(settings.STATIC_ROOT) / ".collected"
+        found = fingerprint_of_assets()
+        if not mark.is_file() or mark.read_text() != found:
+            self.stdout.write("Collecting the pages' assets ...")
+            call_command("collectstatic", interactive=False, verbosity=0)
+            mark.write_text(found)
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raise CommandError if nobody could listen there now."""
+    try:
+        family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as attempt:
+            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            attempt.bind(address)
+    except (OSError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            reason = "another program listens there; stop it, or choose another port"
+        else:
+            reason = f"{getattr(error, 'strerror', None) or error}; choose another one"
+        raise CommandError(f"Port {port} of {host} cannot be used: {reason} (make run PORT=8001).") from error
+
+
+def require_servers() -> None:
+    """Raise CommandError if the database or Redis does not answer."""
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise CommandError(f"The database does not answer ({reason}); look at DATABASE_URL.") from error
+    try:
+        Redis.from_url(settings.REDIS_URL).ping()
+    except RedisError as error:
+        raise CommandError(f"Redis does not answer ({error}); look at REDIS_URL.") from error
+
+
+def _has_parcels() -> bool:
+    with scope(Scope.everything()):
+        return apps.get_model("parcels", "Parcel").objects.exists()
+
+
+def fingerprint_of_assets() -> str:
+    """Return a text that differs when any static file was added, removed or changed."""
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            status = Path(storage.path(name)).stat()
+            digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def programs(host: str, port: int) -> dict[str, list[str]]:
+    """Return the programs to run, by the name their lines are marked with."""
+    python = [sys.executable, "-m"]
+    configuration = str(settings.BASE_DIR / "gunicorn.conf.py")
+    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    celery = [*python, "celery", "--app", "alliance.celery", "--workdir", str(settings.BASE_DIR), "--quiet"]
+    return {
+        "web": [
+            *python,
+            "gunicorn",
+            "--config",
+            configuration,
+            "--chdir",
+            str(settings.BASE_DIR),
+            "--bind",
+            bind,
+        ],
+        "worker": [*celery, "worker", "--loglevel", "INFO", "--concurrency", "2"],
+        "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile="],
+    }
+
+
+def program_environment(address: str) -> dict[str, str]:
+    """Return the programs' environment: ours, with what a terminal and this address ask for."""
+    metrics = embedded.home() / "metrics"
+    # Counters of an earlier run would be added to this one's.
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir(parents=True, mode=0o700)
+    wanted = {
+        "PUBLIC_URL": address,
+        "LOG_JSON": "false",
+        "PYTHONUNBUFFERED": "1",
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+    }
+    return {**wanted, **os.environ}
+
+
+def visible_host(host: str) -> str:
+    """Return where a browser on this machine finds a server that listens on a host."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- named, not bound
+    return f"[{host}]" if ":" in host else host
+
+
+def answers(address: str) -> bool:
+    """Tell whether the web server answers."""
+    try:
+        with urllib.request.urlopen(f"{address}/healthz", timeout=5) as response:  # noqa: S310 -- our own http
+            return response.status == 200
+    except urllib.error.HTTPError as error:
+        # It answers, if only to say that this host is not among ALLOWED_HOSTS.
+        return error.code < 500
+    except OSError:
+        return False
+
+
+def summary(address: str) -> str:
+    """Return the short table of a start: where to go, and who to be."""
+    rows = [(name, address + path) for name, path in _pages().items()]
+    if "EMAIL_URL" not in os.environ:
+        rows.append(("Test mail", settings.EMAIL_FILE_PATH))
+    logins = _demo_logins()
+    lines = ["", *(f"  {name:<10} {where}" for name, where in rows)]
+    if logins:
+        lines += ["", f"  {'Log-in':<10} {'E-mail':<34} Password"]
+        lines += [f"  {role:<10} {email:<34} {password}" for role, email, password in logins]
+    return "\n".join([*lines, "", "  Ctrl-C stops everything and keeps the data.", ""])
+
+
+def _pages() -> dict[str, str]:
+    pages = {}
+    for name, view in PAGES.items():
+        try:
+            pages[name] = reverse(view)
+        except NoReverseMatch:
+            continue
+    return pages
+
+
+def _demo_logins() -> list[tuple[str, str, str]]:
+    if DEMO not in get_commands() or not Heartbeat.objects.filter(name=DEMO).exists():
+        return []
+    from alliance.management.commands.demo import DEMO_LOGINS  # noqa: PLC0415 -- only where there is a demo
+
+    return list(DEMO_LOGINS)

@@ -1,0 +1,126 @@
+"""Several long-running programs as one foreground command.
+
+Honcho's manager, and on top of it: nothing outlives us even when we are killed outright, a signal
+that comes while a line is being printed does no harm, and something is said once all is ready.
+"""
+
+import ctypes
+import functools
+import shlex
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TextIO
+
+from honcho.manager import Manager
+from honcho.printer import Message, Printer
+from honcho.process import Popen, Process
+
+SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+READY_SECONDS = 90.0
+# After this long, programs that were asked to stop are killed.
+STOP_SECONDS = 15.0
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class Supervisor(Manager):
+    """Runs programs until one of them ends or we are asked to stop; then stops them all.
+
+    After `loop()`, `failure` says in one sentence what went wrong, or is empty.
+    """
+
+    def __init__(self, *, is_ready: Callable[[], bool], when_ready: str, output: TextIO) -> None:
+        super().__init__(_Console(output))
+        self._process_ctor = _Program
+        self._is_ready, self._when_ready = is_ready, when_ready
+        self._asked_to_stop = threading.Event()
+        self._ended = threading.Event()
+        self.failure = ""
+
+    def add(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Add a program; `loop()` starts it."""
+        # exec: no shell stays between us and the program.
+        self.add_process(name, f"exec {shlex.join(command)}", env=dict(environment))
+
+    def loop(self) -> None:
+        """Run everything until the end."""
+        super().loop()
+        self._ended.set()
+
+    def terminate(self) -> None:
+        """Ask all programs to stop. Honcho calls this as soon as one of them has ended."""
+        if not self._asked_to_stop.is_set() and not self.failure:
+            name, code = next(
+                (name, state["returncode"])
+                for name, state in self._processes.items()
+                if "returncode" in state
+            )
+            self.failure = (
+                f"{name} ended by itself (code {code}) and everything was stopped; its last lines say why."
+            )
+        super().terminate()
+
+    def _start(self) -> None:
+        # Blocked while forking: honcho's helper processes would run our handlers otherwise.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        super()._start()
+        for signum in SIGNALS:
+            signal.signal(signum, lambda _number, _frame: self._asked_to_stop.set())
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        """Say when everything is ready, then wait for the signal to stop."""
+        deadline = time.monotonic() + READY_SECONDS
+        ready = False
+        while not self._asked_to_stop.wait(0.2):
+            if not ready and self._is_ready():
+                ready = True
+                self.events.put(Message("line", self._when_ready, datetime.now().astimezone(), None, None))
+            if not ready and time.monotonic() > deadline:
+                self.failure = (
+                    f"The web server did not answer within {READY_SECONDS:.0f} s; everything was stopped."
+                )
+                break
+        while not self._all_started():
+            time.sleep(0.05)
+        super().terminate()
+        if not self._ended.wait(STOP_SECONDS):
+            self.kill()
+
+
+class _Console(Printer):
+    """Prints the programs' lines with their names, and our own text as it is."""
+
+    def write(self, message: Message) -> None:
+        if message.name is None:
+            print(message.data, file=self.output, flush=True)  # noqa: T201 -- a terminal is what this is for
+        else:
+            super().write(message)
+
+
+class _Program(Process):
+    """A program that ends when we do, however we end."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._child_ctor = functools.partial(Popen, preexec_fn=_before_the_program)
+
+    def run(self, *args: Any, **kwargs: Any) -> None:
+        _end_with_parent(signal.SIGKILL)
+        super().run(*args, **kwargs)
+
+
+def _before_the_program() -> None:
+    _end_with_parent(signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def _end_with_parent(signum: signal.Signals) -> None:
+    """Have the kernel signal this process when its parent dies (Linux only)."""
+    if _libc:
+        _libc.prctl(_PR_SET_PDEATHSIG, signum)

@@ -1,0 +1,27 @@
+"""Gunicorn: a few processes of a few threads each, as views mostly wait for the database."""
+
+import os
+from typing import Any
+
+wsgi_app = "alliance.wsgi:application"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_WORKERS", "2"))
+threads = int(os.environ.get("WEB_THREADS", "4"))
+# A batch of 5,000 scans takes well under a second; a minute means something is wrong.
+timeout = 60
+graceful_timeout = 4
+keepalive = 15
+# Leaks, ours or a library's, end with the process; the jitter keeps two from restarting together.
+max_requests = 20_000
+max_requests_jitter = 2_000
+# Requests are logged by the application, with their ids.
+accesslog = None
+control_socket_disable = True
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Drop a dead worker's live gauges from the metrics the others answer with."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from prometheus_client import multiprocess  # noqa: PLC0415 -- reads the variable when imported
+
+        multiprocess.mark_process_dead(worker.pid)

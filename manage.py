@@ -1,0 +1,45 @@
+#!/usr/bin/env python
+"""Run a command of the project, on embedded servers unless the environment names others."""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from alliance import embedded
+
+# Commands that work without a database; `up` looks at its port before it starts anything.
+SERVERLESS = {
+    *("", "help", "version", "up", "reset", "build_assets", "collectstatic", "findstatic"),
+    *("compilemessages", "makemessages", "diffsettings", "startapp", "startproject", "sendtestemail"),
+}
+
+
+def needs_servers(arguments: Sequence[str]) -> bool:
+    """Tell whether a command line will want the database."""
+    command = arguments[0] if arguments else ""
+    if command.startswith("-") or command in SERVERLESS or {"-h", "--help"} & set(arguments):
+        return False
+    return command != "check" or any(argument.startswith("--database") for argument in arguments)
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alliance.settings")
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        # As an exception, so that the servers of a command that is killed are stopped too.
+        signal.signal(signum, lambda number, _frame: sys.exit(128 + number))
+    try:
+        with embedded.running() if needs_servers(sys.argv[1:]) else contextlib.nullcontext():
+            # Django reads the settings as soon as it is imported that far.
+            from django.core.management import execute_from_command_line  # noqa: PLC0415
+
+            execute_from_command_line(sys.argv)
+    except embedded.EmbeddedServerError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

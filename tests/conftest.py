@@ -7,16 +7,20 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client, TransactionTestCase
 from rest_framework.test import APIClient
 
-from alliance import partitions
+from alliance import embedded, partitions
 from alliance.choices import Role
 from alliance.models import City, Organisation, User
 from alliance.services import actor_of_organisation, create_api_key
 from alliance.tenancy import Actor, Scope, scope
 from tests import factories
+
+# The same servers as `make run`, other database; nothing is started where the environment names servers.
+embedded.ensure_running()
 
 # Playwright's synchronous API runs an event loop in the thread the live server is driven from.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -50,6 +54,17 @@ def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
     """Make the months that tests write into, once."""
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         partitions.ensure_months_ahead()
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_tests(settings: object) -> None:
+    """Pages find assets without a collectstatic; password hashing is not what tests are about."""
+    settings.STORAGES = {  # type: ignore[attr-defined]
+        **settings.STORAGES,  # type: ignore[attr-defined]
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
+    cache.clear()
 
 
 @pytest.fixture

@@ -1,0 +1,91 @@
+# make and Python 3.11 or 3.12 are all it takes. The rest comes from lock files with hashes.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt bench screenshots reset lock clean python
+
+VENV := .venv
+BIN := $(VENV)/bin
+HOST ?= 127.0.0.1
+PORT ?= 8000
+ARGS ?=
+
+# The first that runs and is of a version we support: a name alone proves nothing (think of shims).
+PYTHON ?= $(shell for name in python3.11 python3.12 python3 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+	&& echo $$name && break; done)
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: $(VENV)/.run build/.assets ## Start everything: servers, web, worker, beat, demo (HOST=, PORT=, ARGS=--no-demo)
+	@exec $(BIN)/python manage.py up --host $(HOST) --port $(PORT) $(ARGS)
+
+test: $(VENV)/.dev build/.assets ## Run every test, browser tests included (ARGS='tests/slas -q')
+	@$(call say_chromium)
+	@if [ -z "$(CHROMIUM)" ] && [ "$$CI" = true ]; then echo "CI=true requires Chromium." >&2; exit 1; fi
+	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest $(ARGS); status=$$?; $(call say_chromium); exit $$status
+
+lint: $(VENV)/.dev build/.assets ## Check format, style, import directions, types and migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+fmt: $(VENV)/.dev ## Format the code and sort its imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev build/.assets ## Measure scans and bookings a second (takes some minutes)
+	@$(BIN)/python -m pytest tests/benchmarks -s -q $(ARGS)
+
+screenshots: $(VENV)/.dev build/.assets ## Take the pictures in docs/images from the running product
+	@if [ -z "$(CHROMIUM)" ]; then echo "Screenshots need Chromium: apt-get install chromium fonts-noto-cjk" >&2; exit 1; fi
+	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+reset: $(VENV)/.run ## Drop the embedded servers' data, test mail and uploads
+	@$(BIN)/python manage.py reset --yes
+
+lock: $(VENV)/.dev ## Resolve pyproject.toml anew into both lock files
+	$(BIN)/uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header \
+		--output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-header \
+		--constraints requirements.lock --output-file requirements-dev.lock
+
+clean: ## Remove everything that was built, except data (see reset)
+	rm -rf $(VENV) build node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Python 3.11 or 3.12 is needed, and no python3.11, python3.12 or python3 here is one: install it, or name it: make PYTHON=/path/to/python3.11" >&2; \
+		exit 1; fi
+
+$(BIN)/python: | python
+	@$(PYTHON) -m venv $(VENV) >$(VENV).log 2>&1 && rm -f $(VENV).log || { rm -rf $(VENV); rm -f $(VENV).log; \
+		echo "$(PYTHON) cannot make a virtual environment here: install its venv module (Debian: apt-get install python3-venv)." >&2; \
+		exit 1; }
+
+# The development lock holds everything of the other, so it satisfies both.
+$(VENV)/.run: requirements.lock | $(BIN)/python
+	@echo "Installing requirements.lock ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements.lock requirements-dev.lock | $(BIN)/python
+	@echo "Installing requirements-dev.lock ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $(VENV)/.run $@
+
+# Order only on the environment: a newer one does not make built assets old.
+build/.assets: package.json package-lock.json $(wildcard locale/*/LC_MESSAGES/*.po) | $(BIN)/python
+	@test -e $(VENV)/.run || $(MAKE) --no-print-directory $(VENV)/.run
+	@$(BIN)/python manage.py build_assets
+	@mkdir -p build && touch $@
+
+define say_chromium
+if [ -z "$(CHROMIUM)" ]; then \
+	printf '\n%s\n%s\n%s\n\n' '************************************************************************' \
+	'*  NO CHROMIUM HERE: the browser tests are SKIPPED. apt-get install chromium' \
+	'************************************************************************' >&2; fi
+endef

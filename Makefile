@@ -1,5 +1,6 @@
 # make and Python 3.11 or 3.12 are all it takes. The rest comes from lock files with hashes.
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help run test lint fmt bench screenshots reset lock clean python
 
 VENV := .venv
@@ -78,8 +79,7 @@ $(VENV)/.dev: requirements.lock requirements-dev.lock | $(BIN)/python
 	@touch $(VENV)/.run $@
 
 # Order only on the environment: a newer one does not make built assets old.
-build/.assets: package.json package-lock.json $(wildcard locale/*/LC_MESSAGES/*.po) | $(BIN)/python
-	@test -e $(VENV)/.run || $(MAKE) --no-print-directory $(VENV)/.run
+build/.assets: package.json package-lock.json $(wildcard locale/*/LC_MESSAGES/*.po) | $(VENV)/.run
 	@$(BIN)/python manage.py build_assets
 	@mkdir -p build && touch $@
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 # Ten million yuan: more than any amount here, and within a 32-bit column.
 MAX_FEN = 1_000_000_000
 _AMOUNT = re.compile(r"(?P<yuan>[0-9]{1,12})(?:\.(?P<fen>[0-9]{1,2}))?")
+_TOO_LARGE = re.compile(r"[0-9]{13,}(\.[0-9]*)?")
 _TOO_FINE = re.compile(r"[0-9]+\.[0-9]{3,}")
 
 
@@ -104,6 +105,6 @@ def _refusal(text: str) -> InvalidAmount:
         return InvalidAmount("too_precise", _("An amount has at most two decimal places."))
     if text.startswith("-"):
         return InvalidAmount("negative", _("An amount cannot be negative."))
-    if text.isascii() and text.isdigit():
+    if _TOO_LARGE.fullmatch(text):
         return InvalidAmount("too_large", _("The amount is too large."))
     return InvalidAmount("invalid", _("Write the amount as digits, such as 12.50."))

@@ -1,0 +1,528 @@
+"""What holds for every promise, whatever the tier, the places, the closures and the clocks do.
+
+Worked cases a person can read are in test_promise_table.py.
+"""
+
+import time as process_time
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from slas.choices import ClosureSide, NoPromiseReason, TierCode
+from slas.clocks import day_exists, wall_clock
+from slas.closures import NO_CLOSURES, ClosureCalendar, ClosureRule
+from slas.promises import (
+    DEFAULT_TIER_RULES,
+    SEARCH_DAYS,
+    CutOff,
+    NoPromise,
+    StepCode,
+    TierRule,
+    daily,
+    next_cut_off,
+    promise,
+)
+from tests.slas.journeys import CITIES, TIERS, closure_rules, local
+from tests.slas.test_promise_table import CASES, rows
+
+HGH, CTU = CITIES["HGH"], CITIES["CTU"]
+ONE_DAY = timedelta(days=1)
+
+# Around these, clocks change, the calendar skips a day, or a month or a year ends.
+TURNING_POINTS = [
+    datetime(2017, 10, 15, 3, tzinfo=UTC),  # Sao Paulo skips midnight
+    datetime(2018, 2, 18, 2, tzinfo=UTC),  # and has 23:00 twice
+    datetime(2026, 3, 8, 7, tzinfo=UTC),  # New York skips 02:00
+    datetime(2026, 11, 1, 6, tzinfo=UTC),  # and has 01:00 twice
+    datetime(2026, 3, 29, 1, tzinfo=UTC),  # London skips 01:00
+    datetime(2026, 10, 25, 1, tzinfo=UTC),  # and has it twice
+    datetime(2026, 10, 3, 15, 30, tzinfo=UTC),  # Lord Howe skips half an hour
+    datetime(2011, 12, 30, 10, tzinfo=UTC),  # Apia skips 30 December
+    datetime(2024, 2, 29, tzinfo=UTC),
+    datetime(2026, 12, 31, 16, tzinfo=UTC),  # midnight in China
+]
+
+moments = st.one_of(
+    st.datetimes(datetime(2010, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 -- bounds
+    st.builds(
+        lambda point, minutes: point + timedelta(minutes=minutes),
+        st.sampled_from(TURNING_POINTS),
+        st.integers(-4 * 1440, 4 * 1440),
+    ),
+)
+places = st.sampled_from(list(CITIES.values()))
+clock_times = st.builds(time, st.integers(0, 23), st.sampled_from([0, 1, 30, 45, 59]))
+weekdays = st.frozensets(st.integers(0, 6), min_size=1)
+
+
+@st.composite
+def tiers(draw: st.DrawFn) -> TierRule:
+    pickup_by = draw(clock_times)
+    cut_offs = st.one_of(
+        st.none(),
+        st.builds(CutOff, clock_times.filter(lambda at: at <= pickup_by)),
+        st.builds(CutOff, clock_times, st.integers(-3, -1)),
+    )
+    return TierRule(
+        code=TierCode.STANDARD,
+        version=draw(st.integers(1, 9)),
+        cut_offs=draw(st.dictionaries(st.integers(0, 6), cut_offs, min_size=1)),
+        pickup_by=pickup_by,
+        deliver_by=draw(clock_times),
+        days_in_transit=draw(st.integers(0, 5)),
+        pickup_weekdays=draw(weekdays),
+        delivery_weekdays=draw(weekdays),
+        works_on_holidays=draw(st.booleans()),
+    )
+
+
+@st.composite
+def closures(draw: st.DrawFn, ready_at: datetime, *, at_most: int = 12) -> list[ClosureRule]:
+    """Closures that matter: near the time, of the cities under test."""
+    rule = st.builds(
+        lambda place, narrow, ahead, **fields: ClosureRule(
+            date=ready_at.date() + timedelta(days=ahead),
+            country=place.country,
+            province=place.province if narrow > 0 else "",
+            city_id=place.city_id if narrow > 1 else None,
+            **fields,
+        ),
+        place=places,
+        narrow=st.integers(0, 2),
+        ahead=st.integers(-2, 14),
+        side=st.sampled_from(ClosureSide),
+        is_public_holiday=st.booleans(),
+    )
+    return draw(st.lists(rule, max_size=at_most))
+
+
+@st.composite
+def journeys(draw: st.DrawFn) -> dict[str, object]:
+    """The arguments of a promise that can be given."""
+    ready_at = draw(moments)
+    journey = {
+        "tier": draw(tiers() | st.sampled_from(list(TIERS.values()))),
+        "origin": draw(places),
+        "destination": draw(places),
+        "ready_at": ready_at,
+        "closures": ClosureCalendar(draw(closures(ready_at))),
+    }
+    hours_ahead = draw(st.none() | st.integers(-30, 100))
+    if hours_ahead is not None:
+        journey["booked_at"] = ready_at - timedelta(hours=hours_ahead)
+    assume(promised(**journey) is not None)
+    return journey
+
+
+def promised(**journey):
+    """The promise, or None."""
+    try:
+        return promise(**journey)
+    except NoPromise:
+        return None
+
+
+def days_of(given_promise, *codes):
+    return [step.day for step in given_promise.steps if step.code in codes]
+
+
+# --- What holds always
+
+
+@given(journeys())
+def test_promise_never_lies_before_ready_or_booking(journey):
+    given_promise = promise(**journey)
+    booked_at = journey.get("booked_at", journey["ready_at"])
+    assert given_promise.cut_off_at >= booked_at
+    assert given_promise.pickup_by >= max(journey["ready_at"], booked_at)
+    assert given_promise.deliver_by > given_promise.pickup_by
+    assert given_promise.rolled_days >= 0
+
+
+@given(journeys(), st.integers(0, 5 * 1440))
+def test_later_ready_never_gives_an_earlier_promise(journey, minutes):
+    first = promise(**journey)
+    second = promised(**{**journey, "ready_at": journey["ready_at"] + timedelta(minutes=minutes)})
+    if second is not None:
+        assert second.effective_date >= first.effective_date
+        assert second.pickup_by >= first.pickup_by
+        assert second.deliver_by >= first.deliver_by
+
+
+@given(journeys(), st.integers(0, 5 * 1440))
+def test_later_booking_never_gives_an_earlier_promise(journey, minutes):
+    booked_at = journey.get("booked_at", journey["ready_at"])
+    first = promise(**journey)
+    second = promised(**{**journey, "booked_at": booked_at + timedelta(minutes=minutes)})
+    if second is not None:
+        assert second.pickup_by >= first.pickup_by
+        assert second.deliver_by >= first.deliver_by
+
+
+@given(st.data())
+def test_closure_never_makes_a_promise_earlier(data):
+    journey = data.draw(journeys())
+    rules = data.draw(closures(journey["ready_at"]))
+    more = data.draw(closures(journey["ready_at"], at_most=3))
+    without = promised(**{**journey, "closures": ClosureCalendar(rules)})
+    closed = promised(**{**journey, "closures": ClosureCalendar([*rules, *more])})
+    if closed is not None:
+        assert without is not None
+        assert closed.pickup_by >= without.pickup_by
+        assert closed.deliver_by >= without.deliver_by
+
+
+@given(journeys())
+def test_no_day_is_skipped_silently(journey):
+    given_promise = promise(**journey)
+    refused = days_of(
+        given_promise,
+        StepCode.CUT_OFF_MISSED,
+        StepCode.READY_TOO_LATE,
+        StepCode.NO_PICKUP_DAY,
+        StepCode.ORIGIN_CLOSED,
+    )
+    skipped = [given_promise.requested_date + ahead * ONE_DAY for ahead in range(given_promise.rolled_days)]
+    nonexistent = [day for day in skipped if not day_exists(day, journey["origin"].zone)]
+    assert sorted({*refused, *nonexistent}) == skipped
+
+
+@given(journeys())
+def test_promise_is_what_looking_at_every_day_finds(journey):
+    given_promise = promise(**journey)
+    effective, pickup_by, deliver_by = plain_promise(**journey)
+    assert given_promise.effective_date == effective
+    assert given_promise.pickup_by == pickup_by
+    assert given_promise.deliver_by == deliver_by
+
+
+def plain_promise(tier, origin, destination, ready_at, closures, booked_at=None):
+    """The rule said another way: list all days that qualify, take the first, count on from it."""
+    booked = booked_at or ready_at
+    ready = max(ready_at, booked)
+    start = ready.astimezone(ZoneInfo(origin.zone)).date()
+    season = [start + timedelta(days=ahead) for ahead in range(2 * SEARCH_DAYS)]
+
+    def clock(day, at, place):
+        return wall_clock(day, at, place.zone)
+
+    def works(day, place, side, days):
+        closed = closures.is_closed(place, day, side, tier.works_on_holidays)
+        return day.weekday() in days and not closed and day_exists(day, place.zone)
+
+    handling_days = [
+        day
+        for day in season
+        if works(day, origin, ClosureSide.ORIGIN, tier.pickup_weekdays)
+        and (cut_off := tier.cut_offs.get(day.weekday()))
+        and booked <= clock(day + timedelta(days=cut_off.day_offset), cut_off.time, origin)
+        and ready <= clock(day, tier.pickup_by, origin)
+    ]
+    effective = handling_days[0]
+    pickup_by = clock(effective, tier.pickup_by, origin)
+    landing_days = [
+        day
+        for day in season
+        if day >= effective + timedelta(days=bool(tier.days_in_transit))
+        and works(day, destination, ClosureSide.DESTINATION, tier.delivery_weekdays)
+        and clock(day, tier.deliver_by, destination) > pickup_by
+    ]
+    landing = landing_days[max(tier.days_in_transit - 1, 0)]
+    return effective, pickup_by, clock(landing, tier.deliver_by, destination)
+
+
+# --- Cut-off and countdown
+
+
+@given(journeys())
+def test_cut_off_named_is_the_one_that_counts(journey):
+    at_cut_off = {**journey, "booked_at": promise(**journey).cut_off_at}
+    at_cut_off["ready_at"] = at_cut_off["booked_at"]
+    kept = promised(**at_cut_off)
+    past = promised(**{**at_cut_off, "booked_at": at_cut_off["booked_at"] + timedelta(microseconds=1)})
+    # Booking at the cut-off still gets a day at or before it; a moment later that cut-off is gone.
+    assert kept is None or kept.cut_off_at >= at_cut_off["booked_at"]
+    assert past is None or past.cut_off_at > at_cut_off["booked_at"]
+
+
+@given(journeys())
+def test_countdown_counts_to_the_cut_off_of_the_promise(journey):
+    now = journey.pop("booked_at", journey["ready_at"])
+    given_promise = promised(**{**journey, "ready_at": now})
+    assume(given_promise is not None)
+    countdown = next_cut_off(journey["tier"], journey["origin"], now, journey["closures"])
+    assert countdown.at == given_promise.cut_off_at
+    assert countdown.effective_date == given_promise.effective_date
+    assert countdown.remaining == given_promise.cut_off_at - now >= timedelta(0)
+
+
+# --- Zones and clocks
+
+
+@pytest.fixture
+def in_process_zone(monkeypatch):
+    def switch(name):
+        monkeypatch.setenv("TZ", name)
+        process_time.tzset()
+        wall_clock.cache_clear()
+        day_exists.cache_clear()
+
+    yield switch
+    monkeypatch.undo()
+    process_time.tzset()
+
+
+def table_promises():
+    """Every case of the table, computed."""
+    return [
+        promise(
+            TIERS[row[0]],
+            *(CITIES[city] for city in row[1].split()),
+            local(row[3], row[1][:3]),
+            ClosureCalendar(closure_rules(row[4], row[3][:4])),
+            booked_at=local(row[2], row[1][:3]) if row[2] else None,
+        )
+        for row in rows(CASES)
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["UTC", "America/Sao_Paulo", "Asia/Kolkata", "Pacific/Apia", "America/New_York"]
+)
+def test_answer_is_the_same_in_every_process_zone(name, in_process_zone):
+    in_process_zone("Asia/Shanghai")
+    in_shanghai = table_promises()
+    in_process_zone(name)
+    assert process_time.tzname != ("CST", "CST")
+    assert table_promises() == in_shanghai
+
+
+@given(
+    journeys(), st.sampled_from(["Asia/Shanghai", "America/Sao_Paulo", "Europe/London"]), st.integers(-12, 14)
+)
+def test_answer_does_not_depend_on_how_the_moment_is_written(journey, zone_name, hours):
+    given_promise = promise(**journey)
+    for zone in (ZoneInfo(zone_name), timezone(timedelta(hours=hours))):
+        same = promise(**{**journey, "ready_at": journey["ready_at"].astimezone(zone)})
+        assert same.steps == given_promise.steps
+        assert same.deliver_by == given_promise.deliver_by
+
+
+@settings(max_examples=60)
+@given(
+    point=st.sampled_from(TURNING_POINTS),
+    days=st.integers(-1, 1),
+    at=clock_times,
+    zone_name=st.sampled_from([city.zone for city in CITIES.values()]),
+)
+@example(TURNING_POINTS[0], 0, time(0, 30), "America/Sao_Paulo")
+@example(TURNING_POINTS[6], 1, time(2, 1), "Australia/Lord_Howe")
+@example(TURNING_POINTS[7], 0, time(12), "Pacific/Apia")
+def test_wall_clock_is_the_first_moment_clocks_show_it_or_later(point, days, at, zone_name):
+    day = point.date() + timedelta(days=days)
+    wanted = datetime.combine(day, at)
+    zone = ZoneInfo(zone_name)
+    minute = datetime.combine(day, time(0), UTC) - timedelta(hours=15)
+    while minute.astimezone(zone).replace(tzinfo=None) < wanted:
+        minute += timedelta(minutes=1)
+    assert wall_clock(day, at, zone_name) == minute
+
+
+def test_wall_clock_shows_local_time_and_compares_as_a_moment():
+    # A ZoneInfo datetime in the repeated hour equals no datetime of another zone, not even itself in UTC.
+    first = wall_clock(date(2026, 11, 1), time(1, 30), "America/New_York")
+    assert first.isoformat() == "2026-11-01T01:30:00-04:00"
+    assert first == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
+
+
+def test_wall_clock_keeps_seconds_and_fractions():
+    at = time(23, 59, 59, 999_999)
+    assert wall_clock(date(2026, 3, 2), at, "Asia/Shanghai").time() == at
+
+
+@pytest.mark.parametrize(
+    ("day", "zone_name", "exists"),
+    [
+        (date(2011, 12, 29), "Pacific/Apia", True),
+        (date(2011, 12, 30), "Pacific/Apia", False),
+        (date(2011, 12, 31), "Pacific/Apia", True),
+        (date(1993, 8, 21), "Pacific/Kwajalein", False),
+        (date(2017, 10, 15), "America/Sao_Paulo", True),
+    ],
+)
+def test_day_exists_unless_the_date_line_moved(day, zone_name, exists):
+    assert day_exists(day, zone_name) is exists
+
+
+# --- Explanation
+
+
+def test_steps_tell_the_whole_story():
+    given_promise = promise(
+        TIERS["two"],
+        HGH,
+        CTU,
+        local("2026-09-30 17:40", "HGH"),
+        ClosureCalendar([ClosureRule(date(2026, 10, 1), city_id=CTU.city_id, name="National Day")]),
+    )
+    assert [(step.code, step.day, step.at and f"{step.at:%H:%M}") for step in given_promise.steps] == [
+        (StepCode.BOOKED, date(2026, 9, 30), "17:40"),
+        (StepCode.CUT_OFF_KEPT, date(2026, 9, 30), "18:00"),
+        (StepCode.PICKUP_BY, date(2026, 9, 30), "20:00"),
+        (StepCode.DAYS_IN_TRANSIT, None, None),
+        (StepCode.DESTINATION_CLOSED, date(2026, 10, 1), None),
+        (StepCode.DELIVER_BY, date(2026, 10, 3), "20:00"),
+    ]
+    assert given_promise.steps[3].days == 2
+    assert given_promise.steps[4].closure == "National Day"
+    assert given_promise.version == TIERS["two"].version
+
+
+def test_steps_name_every_reason_for_rolling():
+    given_promise = promise(
+        TIERS["shop"],
+        HGH,
+        CTU,
+        local("2026-03-06 20:30", "HGH"),
+        ClosureCalendar(closure_rules("HGH 03-07", "2026")),
+        booked_at=local("2026-03-06 10:00", "HGH"),
+    )
+    assert [step.code for step in given_promise.steps[:7]] == [
+        StepCode.BOOKED,
+        StepCode.READY,
+        StepCode.READY_TOO_LATE,  # Friday's pickup is over
+        StepCode.ORIGIN_CLOSED,  # Saturday
+        StepCode.NO_PICKUP_DAY,  # Sunday
+        StepCode.CUT_OFF_KEPT,  # Monday
+        StepCode.PICKUP_BY,
+    ]
+
+
+def test_rolled_promise_names_the_cut_off_missed_and_the_one_kept():
+    given_promise = promise(TIERS["next"], HGH, CTU, local("2026-03-02 21:00", "HGH"), NO_CLOSURES)
+    missed = next(step for step in given_promise.steps if step.code == StepCode.CUT_OFF_MISSED)
+    assert missed.at.isoformat() == "2026-03-02T18:00:00+08:00"
+    assert given_promise.cut_off_at.isoformat() == "2026-03-03T18:00:00+08:00"
+    assert given_promise.rolled
+
+
+# --- No promise
+
+
+@pytest.mark.parametrize(
+    ("change", "closed", "reason"),
+    [
+        ({"cut_offs": {}}, "", NoPromiseReason.TIER_NEVER_RUNS),
+        ({"cut_offs": dict.fromkeys(range(7))}, "", NoPromiseReason.TIER_NEVER_RUNS),
+        ({"pickup_weekdays": frozenset()}, "", NoPromiseReason.TIER_NEVER_RUNS),
+        ({"cut_offs": {6: CutOff(time(11))}, "pickup_weekdays": {5}}, "", NoPromiseReason.TIER_NEVER_RUNS),
+        ({"delivery_weekdays": frozenset()}, "", NoPromiseReason.TIER_NEVER_RUNS),
+        ({}, "o:HGH 01-01..12-31", NoPromiseReason.ORIGIN_CLOSED),
+        ({}, "d:CTU 01-01..12-31", NoPromiseReason.DESTINATION_CLOSED),
+    ],
+)
+def test_no_promise_says_why(change, closed, reason):
+    rule = DEFAULT_TIER_RULES[TierCode.NEXT_DAY]
+    fields = {name: getattr(rule, name) for name in TierRule.__slots__}
+    tier = TierRule(**{**fields, **change})
+    with pytest.raises(NoPromise) as refusal:
+        promise(
+            tier, HGH, CTU, local("2026-03-02 10:00", "HGH"), ClosureCalendar(closure_rules(closed, "2026"))
+        )
+    assert refusal.value.reason == reason
+
+
+@pytest.mark.parametrize("moment", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)])
+def test_no_promise_at_the_ends_of_time(moment):
+    with pytest.raises(NoPromise) as refusal:
+        promise(TIERS["next"], CITIES["LAX"], HGH, moment, NO_CLOSURES)
+    assert refusal.value.reason == NoPromiseReason.OUT_OF_RANGE
+
+
+def test_promise_refuses_times_without_an_offset():
+    naive = datetime(2026, 3, 2, 10)  # noqa: DTZ001 -- what is refused
+    with pytest.raises(ValueError, match="UTC offset"):
+        promise(TIERS["next"], HGH, CTU, naive, NO_CLOSURES)
+    with pytest.raises(ValueError, match="UTC offset"):
+        next_cut_off(TIERS["next"], HGH, naive, NO_CLOSURES)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"days_in_transit": -1},
+        {"cut_offs": {7: CutOff(time(18))}},
+        {"delivery_weekdays": frozenset({-1})},
+        {"cut_offs": daily(time(20, 1))},
+    ],
+)
+def test_tier_rule_refuses_what_makes_no_sense(change):
+    rule = DEFAULT_TIER_RULES[TierCode.NEXT_DAY]
+    fields = {name: getattr(rule, name) for name in TierRule.__slots__}
+    with pytest.raises(ValueError, match=r"negative|Weekdays|cut-off"):
+        TierRule(**{**fields, **change})
+
+
+@pytest.mark.parametrize("day_offset", [1, -8])
+def test_cut_off_lies_on_the_day_or_up_to_a_week_before(day_offset):
+    with pytest.raises(ValueError, match="before"):
+        CutOff(time(18), day_offset)
+
+
+# --- Closures
+
+
+@given(st.data())
+def test_calendar_closes_what_any_of_its_rules_closes(data):
+    rules = data.draw(closures(datetime(2026, 3, 2, tzinfo=UTC)))
+    place = data.draw(places)
+    day = date(2026, 3, 2) + timedelta(days=data.draw(st.integers(-3, 15)))
+    side = data.draw(st.sampled_from([ClosureSide.ORIGIN, ClosureSide.DESTINATION]))
+    works_on_holidays = data.draw(st.booleans())
+    expected = any(
+        rule.date == day
+        and rule.side in {side, ClosureSide.BOTH}
+        and not (works_on_holidays and rule.is_public_holiday)
+        and rule.scope in {(place.city_id,), (place.country, place.province), (place.country,)}
+        for rule in rules
+    )
+    assert ClosureCalendar(rules).is_closed(place, day, side, works_on_holidays) == expected
+
+
+def test_calendar_names_the_narrowest_closure():
+    rules = [
+        ClosureRule(date(2026, 10, 1), country="CN", name="holiday", is_public_holiday=True),
+        ClosureRule(date(2026, 10, 1), country="CN", province="ZJ", name="typhoon"),
+        ClosureRule(date(2026, 10, 1), city_id=HGH.city_id, side=ClosureSide.ORIGIN, name="fire"),
+    ]
+    calendar = ClosureCalendar(rules)
+
+    def name(place, side):
+        found = calendar.closure(place, date(2026, 10, 1), side, False)
+        return found and found.name
+
+    assert name(HGH, ClosureSide.ORIGIN) == "fire"
+    assert name(HGH, ClosureSide.DESTINATION) == "typhoon"
+    assert name(CTU, ClosureSide.DESTINATION) == "holiday"
+    assert name(HGH, ClosureSide.BOTH) == "fire"
+    assert name(CITIES["TYO"], ClosureSide.BOTH) is None
+
+
+def test_closure_must_be_of_somewhere():
+    with pytest.raises(ValueError, match="closure"):
+        ClosureRule(date(2026, 10, 1), province="ZJ")
+
+
+def test_default_tiers_are_the_published_ones():
+    shown = {
+        code.value: (f"{rule.cut_offs[0].time:%H:%M}", f"{rule.deliver_by:%H:%M}", rule.days_in_transit)
+        for code, rule in DEFAULT_TIER_RULES.items()
+    }
+    assert shown == {
+        "same_day": ("11:00", "22:00", 0),
+        "next_day": ("18:00", "20:00", 1),
+        "standard": ("18:00", "20:00", 3),
+    }

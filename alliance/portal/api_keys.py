@@ -1,0 +1,44 @@
+"""Secrets that let a program act for an organisation."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from alliance import services
+from alliance.choices import Capability
+from alliance.errors import InvalidInput
+from alliance.models import ApiKey
+from alliance.portal.forms import ApiKeyForm, add_service_errors
+from alliance.tenancy import Actor, require
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@login_required
+def api_key_list(request: HttpRequest) -> HttpResponse:
+    """List the keys; make one and show its secret, this once."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.MANAGE_KEYS)
+    form = ApiKeyForm(request.POST or None, actor=actor)
+    context = {"form": form, "keys": ApiKey.objects.visible_to(actor).order_by("revoked_at", "-created_at")}
+    if request.method == "POST" and form.is_valid():
+        try:
+            context["made"], context["token"] = services.create_api_key(actor=actor, **form.cleaned_data)
+            context["form"] = ApiKeyForm(actor=actor)
+        except InvalidInput as error:
+            add_service_errors(form, error)
+    status = 422 if form.errors else 200
+    return render(request, "alliance/api_key_list.html", context, status=status)
+
+
+@require_POST
+@login_required
+def api_key_revoke(request: HttpRequest, api_key_id: int) -> HttpResponse:
+    """Revoke a key for good."""
+    key = services.revoke_api_key(actor=request.actor, api_key_id=api_key_id)  # type: ignore[attr-defined]
+    messages.success(request, _("The key “%(name)s” no longer works.") % {"name": key.name})
+    return redirect("api_key_list")

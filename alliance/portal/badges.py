@@ -1,0 +1,106 @@
+"""How a state looks on a page: its label, colour and icon.
+
+Values come from the choices of every app; the kernel names them as text, because it may not
+import the apps. A test holds this table against their choices.
+"""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """One state's label, one of the colours of css/components.css, and a Tabler icon."""
+
+    label: str | Promise
+    colour: str
+    icon: str
+
+
+PARCEL_STATUSES: dict[str, Badge] = {
+    "booked": Badge(_("Booked"), "slate", "notes"),
+    "picked_up": Badge(_("Picked up"), "cyan", "package-export"),
+    "in_transit": Badge(_("In transit"), "blue", "truck"),
+    "out_for_delivery": Badge(_("Out for delivery"), "indigo", "scooter"),
+    "attempt_failed": Badge(_("Delivery attempt failed"), "orange", "door-off"),
+    "available_for_pickup": Badge(_("Ready for collection"), "teal", "building-store"),
+    "delivered": Badge(_("Delivered"), "green", "circle-check"),
+    "exception": Badge(_("Exception"), "red", "alert-triangle"),
+    "returning": Badge(_("On its way back"), "amber", "arrow-back-up"),
+    "returned": Badge(_("Returned to sender"), "brown", "package-import"),
+    "lost": Badge(_("Lost"), "red", "help-octagon"),
+    "cancelled": Badge(_("Cancelled"), "grey", "ban"),
+}
+
+SCAN_CODES: dict[str, Badge] = {
+    "picked_up": PARCEL_STATUSES["picked_up"],
+    "departed": Badge(_("Left the facility"), "blue", "truck-delivery"),
+    "arrived": Badge(_("Arrived at a facility"), "blue", "building-warehouse"),
+    "out_for_delivery": PARCEL_STATUSES["out_for_delivery"],
+    "attempt_failed": PARCEL_STATUSES["attempt_failed"],
+    "available_for_pickup": PARCEL_STATUSES["available_for_pickup"],
+    "delivered": PARCEL_STATUSES["delivered"],
+    "held": Badge(_("Held"), "amber", "hand-stop"),
+    "damaged": Badge(_("Damaged"), "red", "package-off"),
+    "lost": PARCEL_STATUSES["lost"],
+    "return_started": PARCEL_STATUSES["returning"],
+    "returned": PARCEL_STATUSES["returned"],
+    "correction": Badge(_("Correction of an earlier scan"), "grey", "eraser"),
+}
+
+OUTCOMES: dict[str, Badge] = {
+    "pending": Badge(pgettext_lazy("outcome", "Pending"), "slate", "clock"),
+    "met": Badge(pgettext_lazy("outcome", "On time"), "green", "circle-check"),
+    "overdue": Badge(pgettext_lazy("outcome", "Overdue"), "red", "alarm"),
+    "late": Badge(pgettext_lazy("outcome", "Late"), "orange", "clock-exclamation"),
+    "void": Badge(pgettext_lazy("outcome", "Void"), "grey", "circle-off"),
+}
+
+APPLICATION_STATES: dict[str, Badge] = {
+    "draft": Badge(_("Draft"), "slate", "pencil"),
+    "submitted": Badge(_("Waiting for review"), "blue", "send"),
+    "in_review": Badge(_("Being reviewed"), "indigo", "eye-check"),
+    "more_needed": Badge(_("More information needed"), "amber", "message-question"),
+    "approved": Badge(_("Approved"), "green", "circle-check"),
+    "rejected": Badge(_("Rejected"), "red", "circle-x"),
+    "withdrawn": Badge(_("Withdrawn"), "grey", "arrow-back-up"),
+}
+
+GENERAL: dict[str, Badge] = {
+    "active": Badge(_("Active"), "green", "circle-check"),
+    "applicant": Badge(_("Applicant"), "amber", "hourglass"),
+    "inactive": Badge(_("Not active"), "grey", "circle-off"),
+    "paused": Badge(_("Paused"), "amber", "player-pause"),
+    "suspended": Badge(_("Suspended"), "red", "ban"),
+    "revoked": Badge(_("Revoked"), "grey", "ban"),
+    "expired": Badge(_("Expired"), "grey", "hourglass-empty"),
+    "provisional": Badge(_("Provisional"), "amber", "hourglass"),
+    "excused": Badge(_("Excused"), "cyan", "shield-check"),
+    "delayed": Badge(_("Delayed"), "orange", "clock-exclamation"),
+    "queued": Badge(_("Queued"), "slate", "clock"),
+    "running": Badge(_("Running"), "blue", "loader-2"),
+    "done": Badge(_("Done"), "green", "circle-check"),
+    "failed": Badge(_("Failed"), "red", "circle-x"),
+    "accepted": Badge(_("Accepted"), "green", "check"),
+    "duplicate": Badge(_("Already known"), "slate", "copy"),
+    "skipped": Badge(_("Skipped"), "slate", "player-skip-forward"),
+}
+
+FAMILIES: dict[str, dict[str, Badge]] = {
+    "parcel": PARCEL_STATUSES,
+    "scan": SCAN_CODES,
+    "outcome": OUTCOMES,
+    "application": APPLICATION_STATES,
+    "general": GENERAL,
+}
+
+
+def badge_for(family: str, value: str, *, label: str = "") -> Badge:
+    """Return the badge of a value; one nobody described shows its own name, never a wrong one."""
+    known = FAMILIES[family].get(value) or GENERAL.get(value)
+    if known is None:
+        return Badge(label or value.replace("_", " ").capitalize(), "grey", "point")
+    return Badge(label, known.colour, known.icon) if label else known

@@ -1,0 +1,93 @@
+"""What a page hands to a chart: numbers and words, no drawing options."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.utils.functional import Promise
+
+Unit = Literal["percent", "number"]
+Kind = Literal["line", "bar", "stacked"]
+Values = Sequence[float | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line or set of bars. A value of None is a gap, never a zero.
+
+    Percent values are ratios (0.9131 is drawn and written as 91.31 %). `colour` is one of the
+    chart colours of js/charts.js; without one they are taken in turn.
+    """
+
+    name: str | Promise
+    values: Values
+    colour: str = ""
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A shaded range behind the lines, such as a confidence interval."""
+
+    name: str | Promise
+    low: Values
+    high: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart and the table behind it. `id` is unique on the page."""
+
+    id: str
+    title: str | Promise
+    categories: Sequence[str]
+    series: Sequence[Series]
+    kind: Kind = "line"
+    unit: Unit = "number"
+    category_name: str | Promise = ""
+    band: Band | None = None
+    # Counts behind each point, shown in the tooltip and the table: a rate without n is a rumour.
+    counts: Sequence[int] | None = None
+    counts_name: str | Promise = "n"
+    # Categories from this index on are still changing, and are drawn as such.
+    provisional_from: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(value is not None for series in self.series for value in series.values)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what js/charts.js reads; every lazy text is resolved in the current language."""
+        return {
+            "kind": self.kind,
+            "unit": self.unit,
+            "title": str(self.title),
+            "categories": [str(category) for category in self.categories],
+            "series": [
+                {
+                    "name": str(series.name),
+                    "values": list(series.values),
+                    "colour": series.colour,
+                    "dashed": series.dashed,
+                }
+                for series in self.series
+            ],
+            "band": self._band_json(),
+            "counts": list(self.counts) if self.counts is not None else None,
+            "countsName": str(self.counts_name),
+            "provisionalFrom": self.provisional_from,
+        }
+
+    def rows(self) -> list[tuple[str, list[float | int | None], int | None]]:
+        """Return the chart as table rows: category, a value a series, and n where known."""
+        counts: Sequence[int | None] = self.counts if self.counts is not None else [None] * len(self.categories)
+        values = zip(*(series.values for series in self.series), strict=True)
+        return [
+            (str(category), list(row), n)
+            for category, row, n in zip(self.categories, values, counts, strict=True)
+        ]
+
+    def _band_json(self) -> dict[str, Any] | None:
+        if self.band is None:
+            return None
+        return {"name": str(self.band.name), "low": list(self.band.low), "high": list(self.band.high)}

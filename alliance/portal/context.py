@@ -1,0 +1,60 @@
+"""What every page can use in its template. All of it is lazy: an error page pays for nothing."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+
+from alliance.choices import Role
+from alliance.models import Member, Organisation
+from alliance.portal.navigation import navigation_for
+from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
+
+
+def portal(request: HttpRequest) -> dict[str, Any]:
+    """Return the names that templates/portal.html and public.html use, all starting with ui_."""
+    # API views and early failures come here before the tenancy middleware set an actor.
+    actor: Actor = getattr(request, "actor", ANONYMOUS)
+    memberships = SimpleLazyObject(lambda: _memberships(actor))
+    return {
+        "actor": actor,
+        "request_id": getattr(request, "request_id", ""),
+        "ui_navigation": SimpleLazyObject(lambda: navigation_for(request, actor)),
+        "ui_memberships": memberships,
+        "ui_organisation": SimpleLazyObject(lambda: _organisation(actor, memberships)),
+        "ui_role": SimpleLazyObject(lambda: _role(actor)),
+        "ui_next": request.get_full_path(),
+        "ui_home_url": _url("home"),
+        "ui_language_url": _url("set_language"),
+        "ui_login_url": _url("account_login"),
+        "ui_signup_url": _url("account_signup"),
+        "ui_track_url": _url("parcels:track_search"),
+        "ui_docs_url": _url("api:docs"),
+    }
+
+
+def _url(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
+
+
+def _memberships(actor: Actor) -> list[Member]:
+    if actor.user_id is None:
+        return []
+    # The page's own scope is one organisation; the menu lists all the user belongs to.
+    with scope(Scope.user(actor.user_id)):
+        members = Member.objects.filter(user_id=actor.user_id).select_related("organisation")
+        return list(members.order_by("organisation__name"))
+
+
+def _organisation(actor: Actor, memberships: Iterable[Member]) -> Organisation | None:
+    mine = (member.organisation for member in memberships)
+    return next((organisation for organisation in mine if organisation.pk == actor.organisation_id), None)
+
+
+def _role(actor: Actor) -> str:
+    return str(Role(actor.role).label) if actor.role else ""

@@ -1,0 +1,78 @@
+"""Pages for what went wrong. None needs the database: it may be what went wrong."""
+
+import logging
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+from alliance.errors import AllianceError, NotAuthenticated
+
+log = logging.getLogger(__name__)
+# Shown when even the error page cannot be drawn (its assets were never built, say).
+_BARE_PAGE = "<!doctype html><title>500</title><h1>Something went wrong</h1><p>Request {}</p>"
+
+
+def error_page(
+    request: HttpRequest, status: int, *, title: str, text: str, icon: str = "alert-triangle"
+) -> HttpResponseBase:
+    """Return a page (or, under /api/, a problem document) that says what happened and what to do."""
+    request_id = getattr(request, "request_id", "")
+    if request.path.startswith("/api/"):
+        return _problem(status, title=title, text=text, request_id=request_id)
+    context = {"status": status, "heading": title, "text": text, "icon": icon, "request_id": request_id}
+    # Without the request: no context processor runs, so no session and no user is read.
+    return HttpResponse(render_to_string("error.html", context), status=status)
+
+
+def alliance_error(request: HttpRequest, error: AllianceError) -> HttpResponseBase:
+    """Return the page of an error that a service raised and no view translated."""
+    if isinstance(error, NotAuthenticated):
+        return redirect_to_login(request.get_full_path())
+    response = error_page(request, error.status, title=str(error.title), text=error.detail)
+    if error.retry_after is not None:
+        response["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
+    """Handle 400."""
+    text = _("Your browser sent something we could not read. Go back, reload the page and try again.")
+    return error_page(request, 400, title=_("We could not read that request"), text=text, icon="file-unknown")
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
+    """Handle 403."""
+    text = _("Your role does not include this page. An owner of your organisation can change your role.")
+    return error_page(request, 403, title=_("You may not open this"), text=text, icon="lock")
+
+
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
+    """Handle 404."""
+    text = _("The address may be mistyped, or what it pointed to belongs to somebody else or is gone.")
+    return error_page(request, 404, title=_("There is nothing here"), text=text, icon="map-search")
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """Handle 500, whatever is broken."""
+    text = _("The fault is ours and has been recorded. Try again in a minute.")
+    try:
+        return error_page(request, 500, title=_("Something went wrong"), text=text, icon="plug-connected-x")
+    except Exception:
+        log.exception("the error page could not be drawn")
+        return HttpResponse(_BARE_PAGE.format(getattr(request, "request_id", "")), status=500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    """Handle a form that came back without its token: an old tab, or cookies turned off."""
+    text = _(
+        "This form has expired, or your browser does not keep cookies. "
+        "Reload the page you came from and send it again; nothing was changed."
+    )
+    return error_page(request, 403, title=_("The form could not be sent"), text=text, icon="shield-x")
+
+
+def _problem(status: int, *, title: str, text: str, request_id: str) -> HttpResponseBase:
+    body = {"type": "about:blank", "title": title, "status": status, "detail": text, "request_id": request_id}
+    return JsonResponse(body, status=status, content_type="application/problem+json")

@@ -1,0 +1,52 @@
+"""Who works for an organisation, and in which role."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from alliance import services
+from alliance.choices import Capability
+from alliance.errors import Conflict, InvalidInput
+from alliance.models import Member
+from alliance.portal.forms import MemberForm, add_service_errors
+from alliance.tenancy import Actor, require
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def member_list(request: HttpRequest) -> HttpResponse:
+    """List the members; give somebody a role."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.MANAGE_MEMBERS)
+    form = MemberForm(request.POST or None)
+    if request.method == "POST" and form.is_valid() and _added(actor, form):
+        messages.success(request, _("%(email)s is a member now.") % form.cleaned_data)
+        return redirect("member_list")
+    members = Member.objects.visible_to(actor).select_related("user").order_by("created_at")
+    status = 422 if form.errors else 200
+    return render(request, "alliance/member_list.html", {"form": form, "members": members}, status=status)
+
+
+@require_POST
+@login_required
+def member_remove(request: HttpRequest, member_id: int) -> HttpResponse:
+    """Take somebody's role away."""
+    try:
+        services.remove_member(actor=request.actor, member_id=member_id)  # type: ignore[attr-defined]
+        messages.success(request, _("The member was removed."))
+    except Conflict as error:
+        messages.error(request, error.detail)
+    return redirect("member_list")
+
+
+def _added(actor: Actor, form: MemberForm) -> bool:
+    try:
+        services.add_member(actor=actor, organisation_id=actor.organisation_id or 0, **form.cleaned_data)
+    except InvalidInput as error:
+        add_service_errors(form, error)
+    except Conflict as error:
+        form.add_error(None, error.detail)
+    return form.is_valid()

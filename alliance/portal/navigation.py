@@ -1,0 +1,108 @@
+"""What the portal's menu holds, for whom, and in which order."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from alliance.choices import Capability, OrganisationKind
+from alliance.tenancy import Actor
+
+COURIER = frozenset({OrganisationKind.COURIER})
+MERCHANT = frozenset({OrganisationKind.MERCHANT})
+MEMBERS = COURIER | MERCHANT
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One line of the menu. One whose URL name does not resolve is left out."""
+
+    label: str | Promise
+    icon: str
+    url_name: str
+    kinds: frozenset[OrganisationKind]
+    capability: Capability | None = None
+    section: str | Promise = ""
+
+
+WORK = pgettext_lazy("menu section", "Parcels")
+PROMISES = pgettext_lazy("menu section", "Service")
+COMPANY = pgettext_lazy("menu section", "Company")
+
+NAVIGATION: tuple[NavItem, ...] = (
+    NavItem(_("Dashboard"), "layout-dashboard", "parcels:dashboard_view", MEMBERS, Capability.VIEW_RATES),
+    NavItem(
+        _("Quote and book"), "package-export", "parcels:quote_create", MERCHANT, Capability.BOOK_PARCELS, WORK
+    ),
+    NavItem(_("Parcels"), "packages", "parcels:parcel_list", MEMBERS, Capability.VIEW_PARCELS, WORK),
+    NavItem(_("Upload scans"), "scan", "parcels:scan_upload", COURIER, Capability.SEND_SCANS, WORK),
+    NavItem(_("Offers"), "route", "slas:offer_list", COURIER, Capability.VIEW_OFFERS, PROMISES),
+    NavItem(_("On-time rates"), "chart-line", "slas:rate_list", MEMBERS, Capability.VIEW_RATES, PROMISES),
+    NavItem(_("Breaches"), "clock-exclamation", "slas:breach_list", MEMBERS, Capability.VIEW_RATES, PROMISES),
+    NavItem(
+        _("Application"), "file-certificate", "couriers:application_edit", COURIER, Capability.APPLY, COMPANY
+    ),
+    NavItem(_("Members"), "users", "member_list", MEMBERS, Capability.MANAGE_MEMBERS, COMPANY),
+    NavItem(_("API keys"), "key", "api_key_list", MEMBERS, Capability.MANAGE_KEYS, COMPANY),
+)
+
+# URL name -> how many things wait there. Apps add theirs when they are ready.
+counts: dict[str, Callable[[Actor], int]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class NavEntry:
+    """A line of the menu as one reader sees it."""
+
+    label: str | Promise
+    icon: str
+    url: str
+    active: bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class NavSection:
+    label: str | Promise
+    entries: list[NavEntry]
+
+
+def navigation_for(request: HttpRequest, actor: Actor) -> list[NavSection]:
+    """Return the menu of whoever asks: only what they may do and what exists."""
+    shown = [(item, url) for item in NAVIGATION if _may_see(actor, item) and (url := _url(item.url_name))]
+    here = _closest(request.path, [url for _item, url in shown])
+    sections = groupby(shown, key=lambda pair: str(pair[0].section))
+    return [NavSection(label, list(_entries(pairs, here, actor))) for label, pairs in sections]
+
+
+def dashboard_url() -> str:
+    """Return the address of the members' dashboard."""
+    return _url(NAVIGATION[0].url_name)
+
+
+def _may_see(actor: Actor, item: NavItem) -> bool:
+    return actor.organisation_kind in item.kinds and (item.capability is None or actor.can(item.capability))
+
+
+def _url(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
+
+
+def _closest(path: str, urls: list[str]) -> str:
+    # A parcel's page belongs to the list it is under: the longest address that starts its own.
+    under = [url for url in urls if path.startswith(url)]
+    return max(under, key=len, default="")
+
+
+def _entries(pairs: Iterator[tuple[NavItem, str]], here: str, actor: Actor) -> Iterator[NavEntry]:
+    for item, url in pairs:
+        waiting = counts.get(item.url_name)
+        yield NavEntry(item.label, item.icon, url, url == here, waiting(actor) if waiting else 0)

@@ -1,0 +1,101 @@
+"""From a new account to an organisation: which door, and its name."""
+
+from typing import Any
+
+from allauth.account.forms import SignupForm
+from allauth.core import context
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from alliance import services
+from alliance.choices import OrganisationKind
+from alliance.errors import AllianceError
+from alliance.middleware import SESSION_KEY
+from alliance.portal.views import start_page
+from alliance.tenancy import Actor
+
+DOORS = (OrganisationKind.MERCHANT, OrganisationKind.COURIER)
+KIND_KEY = "signup_kind"
+
+
+class DoorField(forms.ChoiceField):
+    """Merchant or courier company; drawn as two cards by components/door_choice.html."""
+
+    def __init__(self, **options: Any) -> None:
+        choices = [(door.value, door.label) for door in DOORS]
+        super().__init__(
+            choices=choices, label=gettext_lazy("You are a"), widget=forms.RadioSelect, **options
+        )
+
+
+class AllianceSignupForm(SignupForm):
+    """Sign-up with the choice of door, kept in the session until the address is confirmed."""
+
+    kind = DoorField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.order_fields(["kind", "email", "password1", "password2"])
+        self.fields["kind"].initial = asked_kind(context.request)
+
+    def save(self, request: HttpRequest) -> AbstractBaseUser:
+        request.session[KIND_KEY] = self.cleaned_data["kind"]
+        user: AbstractBaseUser = super().save(request)
+        return user
+
+
+class OrganisationForm(forms.Form):
+    """The organisation a new user works for."""
+
+    kind = DoorField()
+    name = forms.CharField(
+        label=gettext_lazy("Company name"),
+        max_length=200,
+        help_text=gettext_lazy("As on the business licence. Couriers and merchants see this name."),
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
+    )
+
+
+def asked_kind(request: HttpRequest) -> str:
+    """Return the door asked for in the address or at sign-up; merchants are the many."""
+    kind = request.GET.get("kind") or request.session.get(KIND_KEY, "")
+    return str(kind) if kind in [door.value for door in DOORS] else ""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def onboarding(request: HttpRequest) -> HttpResponse:
+    """Ask a user without an organisation which door they come through, and make the organisation."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    if actor.organisation_id is not None or actor.is_ops:
+        return redirect(start_page(actor))
+    form = OrganisationForm(request.POST or None, initial={"kind": asked_kind(request)})
+    if request.method == "POST" and form.is_valid() and _create(request, actor, form):
+        return redirect("home")
+    return render(request, "onboarding.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _create(request: HttpRequest, actor: Actor, form: OrganisationForm) -> bool:
+    try:
+        organisation = services.create_organisation(
+            actor=actor, kind=form.cleaned_data["kind"], name=form.cleaned_data["name"]
+        )
+    except AllianceError as error:
+        for problem in error.errors:
+            form.add_error(problem.field if problem.field in form.fields else None, problem.message)
+        if not error.errors:
+            form.add_error(None, error.detail)
+        return False
+    request.session.pop(KIND_KEY, None)
+    request.session[SESSION_KEY] = organisation.pk
+    welcome = _("Welcome. %(name)s is set up.") if organisation.kind == OrganisationKind.MERCHANT else ""
+    if welcome:
+        messages.success(request, welcome % {"name": organisation.name})
+    return True

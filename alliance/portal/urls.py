@@ -1,0 +1,18 @@
+"""Addresses of the portal's own pages; the apps bring theirs."""
+
+from django.urls import path
+from django.views.i18n import set_language
+
+from alliance.portal import api_keys, members, onboarding, views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("language/", set_language, name="set_language"),
+    path("organisation/switch/", views.switch_organisation, name="organisation_switch"),
+    path("organisation/suspended/", views.suspended, name="suspended"),
+    path("welcome/", onboarding.onboarding, name="onboarding"),
+    path("members/", members.member_list, name="member_list"),
+    path("members/<int:member_id>/remove/", members.member_remove, name="member_remove"),
+    path("api-keys/", api_keys.api_key_list, name="api_key_list"),
+    path("api-keys/<int:api_key_id>/revoke/", api_keys.api_key_revoke, name="api_key_revoke"),
+]

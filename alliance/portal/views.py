@@ -1,0 +1,63 @@
+"""The front page, and choosing the organisation one works for."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from alliance.choices import OrganisationStatus
+from alliance.errors import NotFound
+from alliance.middleware import SESSION_KEY
+from alliance.models import Member
+from alliance.portal.navigation import dashboard_url
+from alliance.tenancy import Actor, Scope, scope
+
+
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Tell a stranger what the alliance is; send everybody else to their own start page."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    if actor.is_anonymous:
+        return render(request, "landing.html")
+    return redirect(start_page(actor))
+
+
+def start_page(actor: Actor) -> str:
+    """Return the address where an actor's work begins."""
+    if actor.is_ops:
+        return reverse("admin:index")
+    if actor.organisation_id is None:
+        return reverse("onboarding")
+    if actor.is_courier and actor.organisation_status == OrganisationStatus.APPLICANT:
+        return reverse("couriers:application_edit")
+    if actor.organisation_status == OrganisationStatus.SUSPENDED:
+        return reverse("suspended")
+    return dashboard_url()
+
+
+@require_POST
+@login_required
+def switch_organisation(request: HttpRequest) -> HttpResponse:
+    """Work for another organisation the user is a member of."""
+    given = request.POST.get("organisation", "")
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    with scope(Scope.user(actor.user_id or 0)):
+        members = Member.objects.select_related("organisation").filter(user_id=actor.user_id)
+        member = members.filter(organisation_id=int(given)).first() if given.isdecimal() else None
+    if member is None:
+        raise NotFound
+    request.session[SESSION_KEY] = member.organisation_id
+    messages.success(request, _("You now work for %(name)s.") % {"name": member.organisation.name})
+    return redirect("home")
+
+
+@require_safe
+@login_required
+def suspended(request: HttpRequest) -> HttpResponse:
+    """Say why the portal is closed to a suspended organisation's members."""
+    return render(request, "suspended.html")

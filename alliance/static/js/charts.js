@@ -1,0 +1,144 @@
+// Draws <div data-chart data-chart-source="#id"> from the JSON that alliance/portal/charts.py writes.
+(() => {
+  "use strict";
+
+  const COLOURS = {
+    petrol: "#0b6e75",
+    orange: "#e8742c",
+    blue: "#3b7dc4",
+    plum: "#8a4f9e",
+    green: "#2f9461",
+    red: "#c0322b",
+    amber: "#c58a1b",
+    grey: "#8a9ca1",
+  };
+  const ORDER = Object.values(COLOURS);
+  const INK = "#51666c";
+  const LINE = "#e1e7e8";
+  const FONT = getComputedStyle(document.body).fontFamily;
+  const locale = document.documentElement.lang || "en";
+
+  function formatter(unit, places) {
+    return unit === "percent"
+      ? (value) => `${(value * 100).toLocaleString(locale, { maximumFractionDigits: places })} %`
+      : (value) => value.toLocaleString(locale, { maximumFractionDigits: 2 });
+  }
+
+  // A rate between 80 and 100 % drawn from zero is a flat line; bars always start at zero.
+  function lowestShown(data) {
+    if (data.unit !== "percent" || data.kind !== "line") return 0;
+    const all = data.series.flatMap((series) => series.values).concat(data.band?.low ?? []);
+    const lowest = Math.min(...all.filter((value) => value !== null));
+    return Number.isFinite(lowest) ? Math.max(0, Math.floor((lowest - 0.05) * 10) / 10) : 0;
+  }
+
+  function bandSeries(band) {
+    const shared = { type: "line", stack: "band", symbol: "none", silent: true, lineStyle: { opacity: 0 }, z: 1 };
+    return [
+      { ...shared, name: `${band.name} `, data: band.low },
+      {
+        ...shared,
+        name: band.name,
+        data: band.high.map((high, index) => (high === null || band.low[index] === null ? null : high - band.low[index])),
+        areaStyle: { color: COLOURS.petrol, opacity: 0.1 },
+        itemStyle: { color: COLOURS.petrol },
+      },
+    ];
+  }
+
+  function drawnSeries(data, series, index) {
+    const colour = COLOURS[series.colour] ?? ORDER[index % ORDER.length];
+    if (data.kind !== "line") {
+      return {
+        name: series.name, type: "bar", stack: data.kind === "stacked" ? "all" : undefined, data: series.values,
+        itemStyle: { color: colour, borderRadius: data.kind === "stacked" ? 0 : [3, 3, 0, 0] }, barMaxWidth: 28,
+      };
+    }
+    const known = series.values.filter((value) => value !== null).length;
+    return {
+      name: series.name, type: "line", data: series.values, z: 3, connectNulls: false, smooth: false,
+      // A single point has no line to be seen by.
+      showSymbol: known < 3, symbol: "circle", symbolSize: 6,
+      lineStyle: { width: 2.25, color: colour, type: series.dashed ? "dashed" : "solid" },
+      itemStyle: { color: colour },
+      markArea: index === 0 && data.provisionalFrom !== null ? {
+        silent: true, itemStyle: { color: "#f2762e", opacity: 0.06 },
+        data: [[{ xAxis: data.provisionalFrom }, { xAxis: data.categories.length - 1 }]],
+      } : undefined,
+    };
+  }
+
+  function tooltipText(data) {
+    const write = formatter(data.unit, 2);
+    return (points) => {
+      const index = points[0].dataIndex;
+      const lines = data.series
+        .map((series) => [series.name, series.values[index]])
+        .filter(([, value]) => value !== null && value !== undefined)
+        .map(([name, value]) => `${name}  ${write(value)}`);
+      if (data.band && data.band.low[index] !== null) {
+        lines.push(`${data.band.name}  ${write(data.band.low[index])} – ${write(data.band.high[index])}`);
+      }
+      if (data.counts) lines.push(`${data.countsName}  ${data.counts[index].toLocaleString(locale)}`);
+      return [data.categories[index], ...lines].join("\n");
+    };
+  }
+
+  function options(data, narrow) {
+    const text = { fontFamily: FONT, color: INK, fontSize: 12 };
+    const legend = data.series.length > 1 || data.band;
+    return {
+      animation: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
+      animationDuration: 300,
+      textStyle: text,
+      grid: { left: 4, right: 12, top: legend ? 36 : 12, bottom: 4, containLabel: true },
+      legend: legend ? {
+        top: 0, left: 0, icon: "roundRect", itemWidth: 12, itemHeight: 4, itemGap: 16, textStyle: text, type: "scroll",
+        data: [...data.series.map((series) => series.name), ...(data.band ? [data.band.name] : [])],
+      } : undefined,
+      tooltip: {
+        trigger: "axis", confine: true,
+        // Drawn on the canvas: HTML tooltips carry style attributes, which our policy refuses.
+        renderMode: "richText",
+        formatter: tooltipText(data),
+        backgroundColor: "#14262b", borderWidth: 0, padding: [8, 12],
+        textStyle: { ...text, color: "#fff", lineHeight: 19 },
+        axisPointer: { type: data.kind === "line" ? "line" : "shadow", lineStyle: { color: "#b9c8ca" } },
+      },
+      xAxis: {
+        type: "category", data: data.categories, boundaryGap: data.kind !== "line",
+        axisTick: { show: false }, axisLine: { lineStyle: { color: LINE } },
+        axisLabel: { ...text, hideOverlap: true, interval: narrow ? "auto" : undefined },
+      },
+      yAxis: {
+        type: "value", min: lowestShown(data), max: data.unit === "percent" && data.kind === "line" ? 1 : undefined,
+        minInterval: data.unit === "number" ? 1 : undefined, splitNumber: 4,
+        splitLine: { lineStyle: { color: LINE } },
+        axisLabel: { ...text, formatter: formatter(data.unit, 0) },
+      },
+      series: [
+        ...(data.band ? bandSeries(data.band) : []),
+        ...data.series.map((series, index) => drawnSeries(data, series, index)),
+      ],
+    };
+  }
+
+  function draw(element) {
+    const source = document.querySelector(element.dataset.chartSource);
+    if (!source || window.echarts.getInstanceByDom(element)) return;
+    const data = JSON.parse(source.textContent);
+    const chart = window.echarts.init(element, null, { renderer: "canvas" });
+    chart.setOption(options(data, element.clientWidth < 480));
+    new ResizeObserver(() => chart.resize()).observe(element);
+    window.addEventListener("beforeprint", () => chart.resize({ width: 680 }));
+    window.addEventListener("afterprint", () => chart.resize({ width: "auto" }));
+  }
+
+  function drawAll(root) {
+    root.querySelectorAll("[data-chart]").forEach(draw);
+  }
+
+  document.addEventListener("htmx:load", (event) => drawAll(event.detail.elt));
+  // The text of a canvas is drawn once: wait for the font it is drawn in.
+  document.fonts.ready.then(() => drawAll(document));
+})();

@@ -1,0 +1,231 @@
+"""The components pages are made of; see docs/ui.md for how each is used."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django import template
+from django.forms import BaseForm, BoundField
+from django.template.loader import render_to_string
+from django.utils import formats
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
+
+from alliance.portal.badges import badge_for
+from alliance.portal.charts import Chart, Unit
+
+register = template.Library()
+
+ALERTS = {"success": "success", "error": "danger", "warning": "warning", "info": "info", "debug": "secondary"}
+ALERT_ICONS = {"success": "circle-check", "error": "alert-circle", "warning": "alert-triangle"}
+
+
+# --- small things ----------------------------------------------------------------------------
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """Draw a Tabler icon; with a label it is read aloud, without it is decoration."""
+    if label:
+        return format_html('<i class="ti ti-{}" role="img" aria-label="{}"></i>', name, label)
+    return format_html('<i class="ti ti-{}" aria-hidden="true"></i>', name)
+
+
+@register.filter
+def initial(value: object) -> str:
+    """Return the letter an avatar shows."""
+    text = str(value).strip()
+    return text[:1].upper() or "·"
+
+
+@register.filter
+def alert_class(level_tag: str) -> str:
+    return ALERTS.get(level_tag, "info")
+
+
+@register.filter
+def alert_icon(level_tag: str) -> str:
+    return ALERT_ICONS.get(level_tag, "info-circle")
+
+
+@register.filter
+def percent(ratio: float | None, places: int = 2) -> str:
+    """Write a ratio as a percentage: 0.91308 is `91.31 %`; no ratio is a dash."""
+    if ratio is None:
+        return "–"
+    return f"{formats.number_format(ratio * 100, places)}\N{NO-BREAK SPACE}%"
+
+
+@register.filter
+def count(value: int | None) -> str:
+    """Write a whole number with its thousands grouped; no number is a dash."""
+    return "–" if value is None else f"{value:,}"
+
+
+@register.filter
+def in_unit(value: float | int | None, unit: Unit) -> str:
+    """Write a chart's value in the chart's unit."""
+    if unit == "percent":
+        return percent(value)
+    return "–" if value is None else f"{value:,.10g}"
+
+
+# --- states ----------------------------------------------------------------------------------
+
+
+def _badge(family: str, value: object, label: str = "") -> SafeString:
+    # Callers may hold a TextChoices member or its plain value.
+    badge = badge_for(family, str(getattr(value, "value", value)), label=label)
+    return format_html(
+        '<span class="ca-badge" data-colour="{}"><i class="ti ti-{}" aria-hidden="true"></i>{}</span>',
+        badge.colour,
+        badge.icon,
+        badge.label,
+    )
+
+
+@register.simple_tag
+def status_badge(status: object, label: str = "") -> SafeString:
+    """Show a parcel's status."""
+    return _badge("parcel", status, label)
+
+
+@register.simple_tag
+def scan_badge(code: object, label: str = "") -> SafeString:
+    """Show a scan's code."""
+    return _badge("scan", code, label)
+
+
+@register.simple_tag
+def outcome_badge(outcome: object, label: str = "") -> SafeString:
+    """Show a commitment's outcome."""
+    return _badge("outcome", outcome, label)
+
+
+@register.simple_tag
+def state_badge(state: object, family: str = "general", label: str = "") -> SafeString:
+    """Show any other state: of an application, an offer, an organisation, a job."""
+    return _badge(family, state, label)
+
+
+# --- numbers ---------------------------------------------------------------------------------
+
+
+@register.inclusion_tag("components/stat_card.html")
+def stat_card(label: str, value: object, **options: Any) -> dict[str, Any]:
+    """Show one number. Options: n, delta, delta_good, help, icon, url, tone, note."""
+    return {"label": label, "value": value, **options}
+
+
+@register.inclusion_tag("components/rate_pair.html")
+def rate_pair(
+    raw: float | None, accountable: float | None, n: int, *, provisional: bool = False, **options: Any
+) -> dict[str, Any]:
+    """Show raw and accountable rate side by side. Options: label, excused, void, min_n, url.
+
+    Rates are ratios or None; below `min_n` parcels (30) the pair is flagged as few.
+    """
+    few = 0 < n < int(options.pop("min_n", 30))
+    return {"raw": raw, "accountable": accountable, "n": n, "provisional": provisional, "few": few, **options}
+
+
+@register.inclusion_tag("components/chart.html")
+def chart(chart: Chart, *, height: str = "md", heading: bool = True) -> dict[str, Any]:
+    """Draw a chart with its table behind it. Heights: sm, md, lg."""
+    return {"chart": chart, "json": chart.as_json(), "source_id": f"{chart.id}-data", "height": height,
+            "heading": heading}
+
+
+# --- lists -----------------------------------------------------------------------------------
+
+
+@register.inclusion_tag("components/empty_state.html")
+def empty_state(title: str, text: str = "", **options: Any) -> dict[str, Any]:
+    """Say that there is nothing, and what to do. Options: icon, action_url, action_label, compact."""
+    return {"title": title, "text": text, "icon": "inbox", **options}
+
+
+@register.inclusion_tag("components/pager.html")
+def pager(next_url: str = "", previous_url: str = "", *, target: str = "", note: str = "") -> dict[str, Any]:
+    """Walk a list by cursor. With `target` (a CSS id) htmx swaps that part only."""
+    return {"next_url": next_url, "previous_url": previous_url, "target": target, "note": note}
+
+
+@register.simple_block_tag(takes_context=True)
+def filter_bar(context: template.Context, content: str, *, target: str = "", url: str = "") -> SafeString:
+    """Wrap the fields of a GET form; with `target` the list refreshes while they change."""
+    return mark_safe(  # noqa: S308 -- rendered by Django's own templates
+        render_to_string(
+            "components/filter_bar.html",
+            {"content": content, "target": target, "url": url or _path(context)},
+        )
+    )
+
+
+@register.simple_block_tag
+def data_table(content: str, *, caption: str = "", id: str = "") -> SafeString:  # noqa: A002 -- an HTML attribute
+    """Wrap thead and tbody; a phone shows each row as a card, named by each cell's data-label."""
+    return mark_safe(  # noqa: S308 -- rendered by Django's own templates
+        render_to_string("components/data_table.html", {"content": content, "caption": caption, "id": id})
+    )
+
+
+@register.simple_block_tag
+def card(content: str, *, title: str = "", subtitle: str = "", id: str = "", flush: bool = False) -> SafeString:  # noqa: A002
+    """Wrap a piece of a page. `flush` leaves the padding out, for tables and lists."""
+    return mark_safe(  # noqa: S308 -- rendered by Django's own templates
+        render_to_string(
+            "components/card.html",
+            {"content": content, "title": title, "subtitle": subtitle, "id": id, "flush": flush},
+        )
+    )
+
+
+@register.inclusion_tag("components/timeline.html")
+def timeline(entries: Iterable[Mapping[str, Any]], *, empty: str = "") -> dict[str, Any]:
+    """Tell what happened, newest first. Keys of an entry: see components/timeline.html."""
+    return {"entries": list(entries), "empty": empty or gettext("Nothing has happened yet.")}
+
+
+@register.inclusion_tag("components/stepper.html")
+def stepper(steps: Iterable[Mapping[str, Any]], *, label: str = "") -> dict[str, Any]:
+    """Show where one is in a sequence. A step: label, state (done, current, todo, error), url."""
+    return {"steps": list(steps), "label": label or gettext("Steps")}
+
+
+# --- forms and actions -----------------------------------------------------------------------
+
+
+@register.inclusion_tag("components/form_errors.html")
+def form_errors(form: BaseForm) -> dict[str, Any]:
+    """Sum up a form's errors, each linked to its field. Crispy forms show it by themselves."""
+    return {"form": form, "fields": fields_with_errors(form)}
+
+
+@register.filter
+def fields_with_errors(form: BaseForm) -> list[BoundField]:
+    return [form[name] for name in form.errors if name in form.fields]
+
+
+@register.inclusion_tag("components/dropzone.html")
+def dropzone(field: BoundField, *, accept: str = "", max_bytes: int = 0, hint: str = "") -> dict[str, Any]:
+    """Take files by drop or by choice; without scripts it is the plain file field it wraps."""
+    return {"field": field, "accept": accept, "max_bytes": max_bytes, "hint": hint}
+
+
+@register.inclusion_tag("components/confirm_dialog.html", takes_context=True)
+def confirm_dialog(context: template.Context, id: str, title: str, text: str, **options: Any) -> dict[str, Any]:  # noqa: A002
+    """Ask before a POST. Options: action (URL), button, tone (danger, primary), name, value, field."""
+    return {"id": id, "title": title, "text": text, "tone": "danger", "csrf_token": context.get("csrf_token"), **options}
+
+
+@register.inclusion_tag("components/progress.html")
+def progress(done: int, total: int, *, url: str = "", label: str = "", id: str = "progress") -> dict[str, Any]:  # noqa: A002
+    """Show how far a job is; with `url` it asks that page every second until done >= total."""
+    finished = total > 0 and done >= total
+    return {"done": done, "total": total, "url": "" if finished else url, "label": label, "id": id}
+
+
+def _path(context: template.Context) -> str:
+    request = context.get("request")
+    return request.path if request is not None else ""

@@ -14,3 +14,11 @@ class AllianceConfig(AppConfig):
 
 class AllianceAdminConfig(AdminConfig):
     default_site = "unfold.sites.UnfoldAdminSite"
+
+    def ready(self) -> None:
+        super().ready()
+        from django.contrib import admin  # noqa: PLC0415 -- the registry is filled only now
+
+        from alliance.admin import adopt_other_apps  # noqa: PLC0415
+
+        adopt_other_apps(admin.site)

@@ -9,8 +9,9 @@ import structlog
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
+from alliance.api.throttling import add_headers
 from alliance.errors import AllianceError
-from alliance.portal.errors import error_page
+from alliance.portal.errors import alliance_error
 from alliance.services import actor_of_key, actor_of_user
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
 
@@ -64,7 +65,8 @@ class TenancyMiddleware:
                 if not getattr(response, "is_rendered", True):
                     response = response.render()  # type: ignore[attr-defined]
         except AllianceError as error:
-            return error_page(request, error)
+            return alliance_error(request, error)
+        add_headers(request, response)
         return response
 
 

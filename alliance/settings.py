@@ -160,7 +160,9 @@ AXES_ENABLE_ADMIN = False
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+)
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -263,6 +265,6 @@ UNFOLD = {
     "SITE_HEADER": _("Alliance operations"),
     "SITE_SYMBOL": "local_shipping",
     "SHOW_LANGUAGES": True,
-    "DASHBOARD_CALLBACK": "alliance.ops.dashboard",
+    "DASHBOARD_CALLBACK": "parcels.ops.dashboard",
     "BORDER_RADIUS": "6px",
 }

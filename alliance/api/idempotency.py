@@ -30,7 +30,9 @@ def idempotent(request: Request, route: str, work: Callable[[], tuple[int, Any]]
         status, body = work()
         return Response(body, status=status)
     if len(key) > 255:
-        raise InvalidInput(errors=[FieldError("", _("Idempotency-Key is longer than 255 characters."), "max_length")])
+        raise InvalidInput(
+            errors=[FieldError("", _("Idempotency-Key is longer than 255 characters."), "max_length")]
+        )
     actor: Actor = request._request.actor  # type: ignore[attr-defined]  # noqa: SLF001
     body_hash = hashlib.sha256(request._request.body).hexdigest()  # noqa: SLF001
     _lock(f"{actor.organisation_id}:{route}:{key}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -49,10 +49,10 @@ class KeyRateThrottle(BaseThrottle):
         return float(self.reset)
 
 
-def add_headers(request: HttpRequest, headers: dict[str, str]) -> None:
+def add_headers(request: HttpRequest, response: HttpResponseBase) -> None:
     """Add RateLimit-Policy and RateLimit when the request was counted."""
     counted = getattr(request, "rate_limit", None)
     if counted is not None:
         limit, left, reset = counted
-        headers["RateLimit-Policy"] = f'"key";q={limit};w={WINDOW}'
-        headers["RateLimit"] = f'"key";r={left};t={reset}'
+        response["RateLimit-Policy"] = f'"key";q={limit};w={WINDOW}'
+        response["RateLimit"] = f'"key";r={left};t={reset}'

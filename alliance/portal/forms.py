@@ -17,13 +17,17 @@ def add_service_errors(form: forms.Form, error: InvalidInput) -> None:
 
 
 class MemberForm(forms.Form):
-    email = forms.EmailField(label=_("E-mail address"), help_text=_("The person must have signed up already."))
+    email = forms.EmailField(
+        label=_("E-mail address"), help_text=_("The person must have signed up already.")
+    )
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.AGENT)
 
 
 class ApiKeyForm(forms.Form):
     name = forms.CharField(
-        label=_("Name"), max_length=80, help_text=_("The program that will use the key, for example: ERP Hangzhou.")
+        label=_("Name"),
+        max_length=80,
+        help_text=_("The program that will use the key, for example: ERP Hangzhou."),
     )
     scopes = forms.MultipleChoiceField(label=_("What it may do"), widget=forms.CheckboxSelectMultiple)
 

@@ -1,0 +1,145 @@
+"""Ops' door to the kernel: people, organisations, keys, and what was done.
+
+Read-only but for users' flags: the work itself is done by services.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django_celery_beat import admin as beat_admin
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.paginator import InfinitePaginator
+
+from alliance.models import ApiKey, AuditEntry, City, Event, Heartbeat, Member, Organisation, User
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """A list and a page to look at. Big tables are never counted."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class UncountedAdmin(ReadOnlyAdmin):
+    """For tables too large to count: pages are next and previous."""
+
+    paginator = InfinitePaginator
+
+
+class MemberInline(TabularInline):
+    model = Member
+    extra = 0
+    raw_id_fields = ("user",)
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(User)
+class UserAdmin(ModelAdmin):
+    list_display = ("email", "name", "is_staff", "is_active", "date_joined", "last_login")
+    list_filter = ("is_staff", "is_active")
+    search_fields = ("email", "name")
+    fields = ("email", "name", "is_active", "is_staff", "is_superuser", "date_joined", "last_login")
+    readonly_fields = ("email", "date_joined", "last_login")
+    ordering = ("-date_joined",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        # Who is ops decides who sees everything: superusers alone say so.
+        extra = () if request.user.is_superuser else ("is_staff", "is_superuser")
+        return (*self.readonly_fields, *extra)
+
+
+@admin.register(Organisation)
+class OrganisationAdmin(ReadOnlyAdmin):
+    list_display = ("name", "kind", "status", "slug", "created_at")
+    list_filter = ("kind", "status")
+    search_fields = ("name", "slug")
+    ordering = ("-created_at",)
+    inlines = (MemberInline,)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    list_display = ("name", "organisation", "prefix", "created_at", "last_used_at", "revoked_at")
+    list_select_related = ("organisation",)
+    search_fields = ("prefix", "organisation__name")
+    exclude = ("secret_hash",)
+
+
+@admin.register(City)
+class CityAdmin(ReadOnlyAdmin):
+    list_display = ("code", "name_en", "name_zh", "province_en", "country", "time_zone")
+    list_filter = ("country",)
+    search_fields = ("code", "name_en", "name_zh")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(UncountedAdmin):
+    list_display = ("at", "actor_label", "verb", "object_type", "object_id", "organisation_id")
+    search_fields = ("=object_id", "=actor_label", "=request_id")
+    ordering = ("-at",)
+
+
+@admin.register(Event)
+class EventAdmin(UncountedAdmin):
+    list_display = ("id", "topic", "at", "parcel_id", "merchant_id", "courier_id")
+    search_fields = ("=parcel_id",)
+    ordering = ("-id",)
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(ReadOnlyAdmin):
+    list_display = ("name", "at", "detail")
+
+
+class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):  # type: ignore[misc]
+    """When beat runs what; ops may switch a job off or change its times."""
+
+
+class IntervalScheduleAdmin(ModelAdmin):
+    pass
+
+
+class CrontabScheduleAdmin(beat_admin.CrontabScheduleAdmin, ModelAdmin):  # type: ignore[misc]
+    pass
+
+
+def adopt_other_apps(site: admin.AdminSite) -> None:
+    """Dress other apps' admin pages in our theme, and leave out those that mean nothing here.
+
+    Called once every app has registered its own.
+    """
+    dressed = {
+        PeriodicTask: PeriodicTaskAdmin,
+        IntervalSchedule: IntervalScheduleAdmin,
+        CrontabSchedule: CrontabScheduleAdmin,
+    }
+    for model in list(site._registry):  # noqa: SLF001 -- the registry has no public listing
+        if model._meta.app_label in {"auth", "account", "sites", "axes", "django_celery_beat"}:
+            site.unregister(model)
+    for model, model_admin in dressed.items():
+        site.register(model, model_admin)

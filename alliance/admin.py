@@ -116,7 +116,7 @@ class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ("name", "at", "detail")
 
 
-class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):  # type: ignore[misc]
+class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):
     """When beat runs what; ops may switch a job off or change its times."""
 
 
@@ -124,7 +124,7 @@ class IntervalScheduleAdmin(ModelAdmin):
     pass
 
 
-class CrontabScheduleAdmin(beat_admin.CrontabScheduleAdmin, ModelAdmin):  # type: ignore[misc]
+class CrontabScheduleAdmin(beat_admin.CrontabScheduleAdmin, ModelAdmin):
     pass
 
 
@@ -133,7 +133,7 @@ def adopt_other_apps(site: admin.AdminSite) -> None:
 
     Called once every app has registered its own.
     """
-    dressed = {
+    dressed: dict[type[Model], Any] = {
         PeriodicTask: PeriodicTaskAdmin,
         IntervalSchedule: IntervalScheduleAdmin,
         CrontabSchedule: CrontabScheduleAdmin,

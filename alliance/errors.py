@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
@@ -25,7 +26,7 @@ class AllianceError(Exception):
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "error"
-    title: ClassVar[str] = _("The request could not be carried out")
+    title: ClassVar[str | Promise] = _("The request could not be carried out")
 
     def __init__(
         self,

@@ -142,7 +142,7 @@ def create_api_key(*, actor: Actor, name: str, scopes: Iterable[str]) -> tuple[A
     prefix = "".join(secrets.choice("0123456789abcdefghijklmnopqrstuvwxyz") for _i in range(10))
     secret = secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
-        organisation_id=actor.organisation_id,
+        organisation_id=actor.tenant_id,
         name=name.strip()[:80],
         prefix=prefix,
         secret_hash=hash_secret(secret),
@@ -150,7 +150,11 @@ def create_api_key(*, actor: Actor, name: str, scopes: Iterable[str]) -> tuple[A
         created_by_id=actor.user_id,
     )
     audit.record(
-        actor=actor, verb="api_key.created", object_type="api_key", object_id=key.pk, detail={"scopes": wanted}
+        actor=actor,
+        verb="api_key.created",
+        object_type="api_key",
+        object_id=key.pk,
+        detail={"scopes": wanted},
     )
     return key, f"ca_{prefix}_{secret}"
 

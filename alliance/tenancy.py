@@ -86,6 +86,13 @@ class Actor:
     def is_merchant(self) -> bool:
         return self.organisation_kind == OrganisationKind.MERCHANT
 
+    @property
+    def tenant_id(self) -> int:
+        """The actor's organisation; raises NotPermitted for one who has none."""
+        if self.organisation_id is None:
+            raise NotPermitted
+        return self.organisation_id
+
     def can(self, capability: Capability) -> bool:
         return capability in self.capabilities
 
@@ -184,7 +191,7 @@ def _set(value: str) -> None:
         cursor.execute(f"SET LOCAL {SETTING} = %s", [value])
 
 
-class TenantQuerySet(models.QuerySet):
+class TenantQuerySet(models.QuerySet[Any]):
     """Reads of tenant data. Every subclass says who sees what in `visible_to`."""
 
     def visible_to(self, actor: Actor) -> Self:

@@ -19,7 +19,11 @@ class Merchant(models.Model):
     """A company that sends parcels."""
 
     organisation = models.OneToOneField(
-        Organisation, models.PROTECT, primary_key=True, related_name="merchant", verbose_name=_("organisation")
+        Organisation,
+        models.PROTECT,
+        primary_key=True,
+        related_name="merchant",
+        verbose_name=_("organisation"),
     )
     contact_name = models.CharField(_("contact"), max_length=120, blank=True)
     contact_phone = models.CharField(_("phone"), max_length=40, blank=True)
@@ -68,8 +72,12 @@ class Parcel(models.Model):
     """
 
     id = models.BigIntegerField(primary_key=True)
-    merchant = models.ForeignKey(Merchant, models.PROTECT, db_index=False, related_name="+", verbose_name=_("merchant"))
-    courier = models.ForeignKey(Courier, models.PROTECT, db_index=False, related_name="+", verbose_name=_("courier"))
+    merchant = models.ForeignKey(
+        Merchant, models.PROTECT, db_index=False, related_name="+", verbose_name=_("merchant")
+    )
+    courier = models.ForeignKey(
+        Courier, models.PROTECT, db_index=False, related_name="+", verbose_name=_("courier")
+    )
     tier = dimension(ServiceTier, _("tier"))
     origin = dimension(City, _("from"))
     destination = dimension(City, _("to"))

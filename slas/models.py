@@ -10,13 +10,25 @@ from django.utils.translation import gettext_lazy as _
 from alliance.models import City, Organisation, User
 from couriers.models import Courier
 from slas.choices import ClosureSide, CommitmentKind, ExcuseReason, Outcome, TierCode
-from slas.querysets import BreachQuerySet, CommitmentQuerySet, JudgedQuerySet, OfferQuerySet, OnTimeRateQuerySet
+from slas.querysets import (
+    BreachQuerySet,
+    CommitmentQuerySet,
+    JudgedQuerySet,
+    OfferQuerySet,
+    OnTimeRateQuerySet,
+)
 
 
 def dimension(to: Any, name: Any, **options: Any) -> Any:
     """Return a foreign key of a hot table: checked where the row is made, not by a trigger a row."""
     return models.ForeignKey(
-        to, models.PROTECT, db_constraint=False, db_index=False, related_name="+", verbose_name=name, **options
+        to,
+        models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        verbose_name=name,
+        **options,
     )
 
 
@@ -78,7 +90,9 @@ class Closure(models.Model):
     side = models.CharField(_("side"), max_length=12, choices=ClosureSide, default=ClosureSide.BOTH)
     country = models.CharField(_("country"), max_length=2)
     province = models.CharField(_("province"), max_length=120, blank=True)
-    city = models.ForeignKey(City, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("city"))
+    city = models.ForeignKey(
+        City, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("city")
+    )
     name = models.CharField(_("name"), max_length=120)
     is_public_holiday = models.BooleanField(_("public holiday"), default=False)
     announced_at = models.DateTimeField(_("announced"), default=timezone.now)
@@ -128,7 +142,9 @@ class Offer(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             # Every quote: who sells this lane?
-            models.Index(fields=["origin", "destination", "tier"], name="offer_by_lane", condition=Q(active=True)),
+            models.Index(
+                fields=["origin", "destination", "tier"], name="offer_by_lane", condition=Q(active=True)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -249,7 +265,9 @@ class Excuse(models.Model):
     courier = dimension(Courier, _("courier"))
     reason = models.CharField(_("reason"), max_length=32, choices=ExcuseReason)
     note = models.TextField(_("note"), blank=True)
-    decided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("decided by"))
+    decided_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("decided by")
+    )
     decided_at = models.DateTimeField(_("decided"), default=timezone.now)
 
     objects = models.Manager.from_queryset(JudgedQuerySet)()

@@ -22,8 +22,8 @@ class JudgedQuerySet(TenantQuerySet):
     """Rows that concern one merchant and one courier."""
 
     def visible_to_member(self, actor: Actor) -> Self:
-        mine = Q(courier_id=actor.organisation_id) if actor.is_courier else Q(merchant_id=actor.organisation_id)
-        return self.filter(mine)
+        side = "courier_id" if actor.is_courier else "merchant_id"
+        return self.filter(Q((side, actor.organisation_id)))
 
 
 class CommitmentQuerySet(JudgedQuerySet):

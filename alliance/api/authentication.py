@@ -19,7 +19,7 @@ class ActorAuthentication(BaseAuthentication):
         if actor.is_anonymous:
             return None
         if actor.kind == "user":
-            check = CSRFCheck(lambda _request: None)  # type: ignore[arg-type, return-value]
+            check = CSRFCheck(lambda _request: None)  # type: ignore[arg-type]
             check.process_request(request._request)  # noqa: SLF001
             if reason := check.process_view(request._request, None, (), {}):  # type: ignore[arg-type]  # noqa: SLF001
                 raise NotPermitted(f"CSRF: {reason}", code="csrf")

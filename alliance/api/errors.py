@@ -77,7 +77,7 @@ def translate(raised: Exception) -> AllianceError | None:
         case exceptions.ParseError():
             return MalformedInput(str(raised.detail))
         case exceptions.Throttled():
-            return TooMany(retry_after=int(raised.wait or 1))
+            return TooMany(retry_after=int(getattr(raised, "wait", None) or 1))
         case exceptions.ValidationError():
             return InvalidInput(errors=list(field_errors(raised.detail)))
         case exceptions.APIException():

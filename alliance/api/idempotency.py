@@ -37,13 +37,13 @@ def idempotent(request: Request, route: str, work: Callable[[], tuple[int, Any]]
     body_hash = hashlib.sha256(request._request.body).hexdigest()  # noqa: SLF001
     _lock(f"{actor.organisation_id}:{route}:{key}")
     stored = IdempotentRequest.objects.filter(
-        organisation_id=actor.organisation_id, route=route, key=key, created_at__gt=timezone.now() - KEPT
+        organisation_id=actor.tenant_id, route=route, key=key, created_at__gt=timezone.now() - KEPT
     ).first()
     if stored is not None:
         return _replay(stored, body_hash)
     status, body = work()
     IdempotentRequest.objects.update_or_create(
-        organisation_id=actor.organisation_id,
+        organisation_id=actor.tenant_id,
         route=route,
         key=key,
         defaults={

@@ -1,0 +1,57 @@
+"""What a load balancer and a person at night are told."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from alliance import partitions
+from alliance.health import note_heartbeat
+from alliance.models import Heartbeat
+
+pytestmark = pytest.mark.django_db
+
+
+def test_healthz_answers_without_the_database(client: Client, django_assert_num_queries: Callable) -> None:
+    with django_assert_num_queries(0):
+        assert client.get("/healthz").status_code == 200
+
+
+def test_ready_when_everything_is_there(client: Client) -> None:
+    note_heartbeat("beat")
+    response = client.get("/readyz")
+    assert response.status_code == 200, response.json()
+    assert response.json()["ready"] is True
+    assert response.json()["checks"]["partitions"]["months_ahead"] >= partitions.MONTHS_AHEAD
+
+
+def test_not_ready_before_beat_ever_ran(client: Client) -> None:
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["beat"] == {"ok": False, "detail": "never ran"}
+
+
+def test_not_ready_when_beat_fell_silent(client: Client) -> None:
+    note_heartbeat("beat")
+    Heartbeat.objects.update(at=timezone.now() - timedelta(minutes=3))
+    assert client.get("/readyz").json()["checks"]["beat"]["ok"] is False
+
+
+def test_not_ready_when_months_run_out(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partitions, "months_ahead", lambda: 1)
+    note_heartbeat("beat")
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["partitions"] == {"ok": False, "months_ahead": 1}
+
+
+def test_metrics_are_exposed(client: Client) -> None:
+    assert b"django_http_requests" in client.get("/metrics").content
+
+
+def test_request_id_is_kept_when_sane_and_made_otherwise(client: Client) -> None:
+    assert client.get("/healthz", headers={"X-Request-Id": "abc-12345678"})["X-Request-Id"] == "abc-12345678"
+    made = client.get("/healthz", headers={"X-Request-Id": "bad id\n"})["X-Request-Id"]
+    assert len(made) == 32

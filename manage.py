@@ -26,6 +26,8 @@ def needs_servers(arguments: Sequence[str]) -> bool:
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alliance.settings")
+    # A background job of a script starts with this one ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for signum in (signal.SIGTERM, signal.SIGHUP):
         # As an exception, so that the servers of a command that is killed are stopped too.
         signal.signal(signum, lambda number, _frame: sys.exit(128 + number))

@@ -7,7 +7,7 @@ the settings import this.
 """
 
 from alliance.embedded.errors import EmbeddedServerError
-from alliance.embedded.folders import home, secret_key
+from alliance.embedded.folders import home, secret_key, server_root
 from alliance.embedded.postgres import database_settings
 from alliance.embedded.sharing import drop_everything, ensure_running, running
 from alliance.embedded.valkey import redis_url
@@ -21,4 +21,5 @@ __all__ = [
     "redis_url",
     "running",
     "secret_key",
+    "server_root",
 ]

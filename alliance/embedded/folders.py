@@ -44,7 +44,7 @@ def prepare_home() -> Path:
     folder = home()
     with plainly("Making the state folder"):
         if not folder.is_dir():
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
             # Servers run as another user when we are root, and must be able to pass through.
             folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
         for name in ("mail", "media"):

@@ -15,7 +15,8 @@ LOG_LIMIT = 5 * 1024 * 1024
 # Crash recovery after a power cut replays up to max_wal_size.
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
-_TELLING = ("PANIC", "FATAL", "No space", "rror", "ailed")
+# The words of a line that says why, the most telling first.
+_TELLING = ("PANIC", "No space", "could not", "unrecognized", "nvalid", "FATAL", "rror", "ailed")
 
 # Servers that are children of this process: without wait() they would stay as zombies.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -40,13 +41,23 @@ def launch(command: list[str], *, log: Path, given: str = "", answers: Callable[
                 **(user.spawn_options() if user else {}),
             )
     _children[process.pid] = process
-    _feed(process, given)
+    try:
+        _feed(process, given)
+        _wait_for(process, name=name, log=log, beginning=beginning, answers=answers)
+    except BaseException:
+        # Ctrl-C too: nobody else knows of this process yet.
+        stop(process.pid, gently=signal.SIGINT, firmly=signal.SIGKILL)
+        raise
+
+
+def _wait_for(
+    process: subprocess.Popen[bytes], *, name: str, log: Path, beginning: int, answers: Callable[[], bool]
+) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not answers():
         if process.poll() is not None:
             raise EmbeddedServerError(f"{name} did not start: {_last_words(log, beginning)} (log: {log}).")
         if time.monotonic() > deadline:
-            stop(process.pid, gently=signal.SIGTERM, firmly=signal.SIGKILL)
             raise EmbeddedServerError(f"{name} did not answer within {START_SECONDS:.0f} s (log: {log}).")
         time.sleep(0.02)
 
@@ -54,6 +65,8 @@ def launch(command: list[str], *, log: Path, given: str = "", answers: Callable[
 def stop(pid: int, *, gently: signal.Signals, firmly: signal.Signals) -> None:
     """Stop a server and wait until it is gone; ask firmly when asking gently was not heard."""
     for signum in (gently, firmly):
+        if not alive(pid):
+            return
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signum)
         deadline = time.monotonic() + STOP_SECONDS

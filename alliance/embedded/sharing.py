@@ -148,9 +148,9 @@ def _changing() -> Iterator[None]:
 def _opened(name: str) -> IO[str]:
     path = home() / name
     with plainly(f"Opening {name}"):
-        file = path.open("a")
+        path.touch(mode=0o600)
         give_to_owner_of_home(path)
-        return file
+        return path.open("a")
 
 
 def _locked(file: IO[str], kind: int) -> bool:

@@ -11,7 +11,7 @@ import signal
 import socket
 
 from alliance.embedded import processes
-from alliance.embedded.errors import EmbeddedServerError
+from alliance.embedded.errors import EmbeddedServerError, plainly
 from alliance.embedded.folders import binaries, home, make_server_folder, server_root, write_once
 
 HOST = "127.0.0.1"
@@ -28,7 +28,8 @@ def redis_url() -> str:
     """
     port, password = _address()
     if _is_taken(port) and not _answers():
-        (home() / ADDRESS).unlink(missing_ok=True)
+        with plainly("Choosing another port for Valkey"):
+            (home() / ADDRESS).unlink(missing_ok=True)
         port, password = _address()
     return f"redis://:{password}@{HOST}:{port}/0"
 

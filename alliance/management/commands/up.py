@@ -29,7 +29,7 @@ from alliance.supervision import Supervisor
 from alliance.tenancy import Scope, scope
 
 DEMO = "demo"
-PAGES = {"Portal": "home", "Admin": "admin:index", "API docs": "api_docs"}
+PAGES = {"Portal": "home", "Admin": "admin:index", "API docs": "api:docs"}
 
 
 class Command(BaseCommand):
@@ -46,12 +46,12 @@ class Command(BaseCommand):
         """Make everything ready, then run until Ctrl-C or until a program ends."""
         require_free_port(host, port)
         begun = time.monotonic()
+        self._prepare_pages()
         with embedded.running():
             require_servers()
             self._prepare_database()
             if not no_demo:
                 self._load_demo()
-            self._prepare_pages()
             connection.close()
             address = f"http://{visible_host(host)}:{port}"
             self.stdout.write(f"Ready to start after {time.monotonic() - begun:.1f} s.")
@@ -90,9 +90,8 @@ class Command(BaseCommand):
         note_heartbeat(DEMO, whole=True)
 
     def _prepare_pages(self) -> None:
-        if not (settings.BASE_DIR / "build" / "static").is_dir():
-            self.stdout.write("Building the pages' assets ...")
-            call_command("build_assets")
+        # Does nothing where nothing changed.
+        call_command("build_assets", verbosity=0)
         mark = Path(settings.STATIC_ROOT) / ".collected"
         found = fingerprint_of_assets()
         if not mark.is_file() or mark.read_text() != found:
@@ -161,7 +160,16 @@ def programs(host: str, port: int) -> dict[str, list[str]]:
             "--bind",
             bind,
         ],
-        "worker": [*celery, "worker", "--loglevel", "INFO", "--concurrency", "2"],
+        "worker": [
+            *celery,
+            "worker",
+            "--loglevel",
+            "INFO",
+            "--concurrency",
+            "2",
+            "--without-mingle",
+            "--without-gossip",
+        ],
         "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile="],
     }
 
@@ -176,6 +184,8 @@ def program_environment(address: str) -> dict[str, str]:
         "PUBLIC_URL": address,
         "LOG_JSON": "false",
         "PYTHONUNBUFFERED": "1",
+        # Said at every start to whoever is root in a container; worth nothing here.
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
     }
     return {**wanted, **os.environ}
@@ -204,6 +214,8 @@ def summary(address: str) -> str:
     rows = [(name, address + path) for name, path in _pages().items()]
     if "EMAIL_URL" not in os.environ:
         rows.append(("Test mail", settings.EMAIL_FILE_PATH))
+    if "DATABASE_URL" not in os.environ:
+        rows.append(("Data", str(embedded.server_root())))
     logins = _demo_logins()
     lines = ["", *(f"  {name:<10} {where}" for name, where in rows)]
     if logins:

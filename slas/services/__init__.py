@@ -1,0 +1,1 @@
+"""Writes of the SLA engine: one file a subject."""

@@ -1,0 +1,110 @@
+"""Commitments to test the judge with, and what the database should hold about them."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from alliance.identifiers import new_parcel_id
+from alliance.models import City, Organisation
+from slas.choices import CommitmentKind, Outcome, TierCode
+from slas.models import Breach, Commitment, OnTimeRate, ServiceTier
+from slas.services.audits import audit_rates
+from slas.services.commitments import CommitmentDraft, Milestone, open_commitments, settle
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+PICKUP, DELIVERY = CommitmentKind.PICKUP, CommitmentKind.DELIVERY
+# A moment in a month that has partitions, whatever day the tests run on.
+NOON = datetime.now(UTC).replace(hour=4, minute=0, second=0, microsecond=0)
+# Not one after the other: an id that is not allowed gives way to the next.
+_bits = count(1, 97)
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One merchant, one courier, one lane at one tier: where the commitments of a test belong."""
+
+    merchant: Organisation
+    courier: Organisation
+    tier: ServiceTier
+    origin: City
+    destination: City
+
+    def draft(
+        self, due_at: datetime = NOON, kind: CommitmentKind = DELIVERY, **fields: object
+    ) -> CommitmentDraft:
+        draft = CommitmentDraft(
+            parcel_id=new_parcel_id(NOON, random_bits=next(_bits)),
+            kind=kind,
+            merchant_id=self.merchant.pk,
+            courier_id=self.courier.pk,
+            tier_id=self.tier.pk,
+            origin_id=self.origin.pk,
+            destination_id=self.destination.pk,
+            version_id=None,
+            due_at=due_at,
+            zone=self.destination.time_zone,
+        )
+        return replace(draft, **fields)
+
+    def promise(self, due_at: datetime = NOON, kind: CommitmentKind = DELIVERY, **fields: object) -> int:
+        """Open one commitment, and return its parcel's id."""
+        draft = self.draft(due_at, kind, **fields)
+        assert open_commitments([draft], at=NOON - 2 * DAY) == 1
+        return draft.parcel_id
+
+
+def lane(merchant: Organisation, courier: Organisation) -> Lane:
+    return Lane(merchant, courier, tier(), city("CN-HGH", "Hangzhou"), city("CN-CTU", "Chengdu"))
+
+
+def city(code: str, name: str) -> City:
+    fields = {"name_en": name, "name_zh": name, "country": "CN", "time_zone": "Asia/Shanghai"}
+    return City.objects.get_or_create(code=code, defaults={**fields, "latitude": 30.0, "longitude": 120.0})[0]
+
+
+def tier(code: TierCode = TierCode.NEXT_DAY) -> ServiceTier:
+    return ServiceTier.objects.get_or_create(
+        code=code, defaults={"name_en": code.label, "name_zh": code.label}
+    )[0]
+
+
+def reach(
+    parcel_id: int,
+    at: datetime | None,
+    *,
+    kind: CommitmentKind = DELIVERY,
+    exact: bool = False,
+    now: datetime = NOON + HOUR,
+) -> tuple[int, int, int]:
+    """Settle one milestone; return how many changed, opened and withdrew."""
+    return tuple(settle([Milestone(parcel_id, kind, at, exact)], now=now))
+
+
+def outcome(parcel_id: int, kind: CommitmentKind = DELIVERY) -> str:
+    return Commitment.objects.get(parcel_id=parcel_id, kind=kind).outcome
+
+
+def standing_breaches() -> set[tuple[int, str]]:
+    return set(Breach.objects.standing().values_list("parcel_id", "kind"))
+
+
+def broken_promises() -> set[tuple[int, str]]:
+    broken = Commitment.objects.filter(outcome__in=[Outcome.LATE, Outcome.OVERDUE])
+    return set(broken.values_list("parcel_id", "kind"))
+
+
+def counts(organisation: Organisation) -> dict[str, int]:
+    """Add up the folded cells of an organisation, without zeros."""
+    columns = ("pending", "met", "late", "overdue", "void", "excused")
+    cells = OnTimeRate.objects.filter(organisation=organisation).values_list(*columns)
+    totals = dict(zip(columns, map(sum, zip(*cells, strict=True)), strict=False))
+    return {column: total for column, total in totals.items() if total}
+
+
+def assert_books_agree() -> None:
+    """Cells with waiting tallies equal the commitments, and breaches stand where promises are broken."""
+    report = audit_rates()
+    assert report.cells == []
+    assert report.breaches == []
+    assert standing_breaches() == broken_promises()

@@ -42,8 +42,8 @@ CONSEQUENCES: Final = f"""
 sla_breaches AS (
     -- One upsert opens and withdraws. A plain UPDATE would not see the breach that a sweep opened
     -- while this statement waited for its lock; ON CONFLICT does.
-    INSERT INTO slas_breach AS b (parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id,
-        due_at, opened_at, withdrawn_at)
+    INSERT INTO slas_breach AS b (parcel_id, kind, merchant_id, courier_id, tier_id, origin_id,
+        destination_id, due_at, opened_at, withdrawn_at)
     SELECT parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id, due_at, %(now)s,
         CASE WHEN after IN {_BREACH} THEN NULL ELSE %(now)s END
     FROM sla_changed
@@ -77,7 +77,8 @@ sla_events AS (
 _SETTLE: Final = f"""
 sla_reached AS (
     SELECT parcel_id, kind, bool_or(exact) AS exact,
-        CASE WHEN bool_or(exact) THEN min(reached_at) FILTER (WHERE exact) ELSE min(reached_at) END AS reached_at
+        CASE WHEN bool_or(exact) THEN min(reached_at) FILTER (WHERE exact) ELSE min(reached_at) END
+            AS reached_at
     FROM milestones
     GROUP BY parcel_id, kind
 ),
@@ -89,7 +90,7 @@ sla_locked AS (
         WHEN m.exact THEN m.reached_at IS DISTINCT FROM c.reached_at
         ELSE m.reached_at < coalesce(c.reached_at, 'infinity') END
     ORDER BY c.parcel_id, c.kind
-    FOR UPDATE OF c
+    FOR NO KEY UPDATE OF c
 ),
 sla_changed AS (
     UPDATE slas_commitment c SET reached_at = l.reached_at, outcome = CASE

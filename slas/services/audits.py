@@ -1,6 +1,6 @@
 """Is what the rates say what the commitments say? Counted again from scratch, in the database."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -43,7 +43,8 @@ expected AS (
 found AS (
     SELECT {", ".join(_CELL)}, {_SUMS} FROM (
         SELECT organisation_id, coalesce(counterpart_id, 0) AS counterpart_id, kind, tier_id,
-            coalesce(origin_id, 0) AS origin_id, coalesce(destination_id, 0) AS destination_id, due_date, {_LISTED}
+            coalesce(origin_id, 0) AS origin_id, coalesce(destination_id, 0) AS destination_id,
+            due_date, {_LISTED}
         FROM slas_ontimerate
         UNION ALL {_both_grains("slas_tally")}
     ) AS x GROUP BY {", ".join(_CELL)}
@@ -56,7 +57,8 @@ LIMIT {MOST_ROWS}
 """  # noqa: S608 -- built of constants
 
 _BREACHES = f"""
-SELECT coalesce(c.parcel_id, b.parcel_id), coalesce(c.kind, b.kind), coalesce(c.outcome, ''), b.parcel_id IS NOT NULL
+SELECT coalesce(c.parcel_id, b.parcel_id), coalesce(c.kind, b.kind), coalesce(c.outcome, ''),
+    b.parcel_id IS NOT NULL
 FROM (SELECT parcel_id, kind, outcome FROM slas_commitment WHERE outcome IN ('late', 'overdue')) c
 FULL JOIN (SELECT parcel_id, kind FROM slas_breach WHERE withdrawn_at IS NULL) b
     ON b.parcel_id = c.parcel_id AND b.kind = c.kind
@@ -86,12 +88,14 @@ class CellDifference:
             for name in _COUNTS
             if self.found[name] != self.expected[name]
         )
-        where = f"counterpart {self.counterpart_id}" if self.counterpart_id else f"lane {self._lane}"
-        return f"{self.due_date} organisation {self.organisation_id}, {where}, tier {self.tier_id}, {self.kind}: {wrong}"
+        cell = f"{self.due_date} organisation {self.organisation_id}, {self._where}, tier {self.tier_id}"
+        return f"{cell}, {self.kind}: {wrong}"
 
     @property
-    def _lane(self) -> str:
-        return f"{self.origin_id}-{self.destination_id}"
+    def _where(self) -> str:
+        if self.counterpart_id:
+            return f"courier {self.counterpart_id}"
+        return f"lane {self.origin_id}-{self.destination_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ class AuditReport:
 
     def as_detail(self) -> dict[str, Any]:
         """Return the finding for an audit entry or a heartbeat: counts, and the first few rows."""
-        first = [asdict(row) for row in (*self.cells[:5], *self.breaches[:5])]
+        first = [str(row) for row in (*self.cells[:5], *self.breaches[:5])]
         return {"cells": len(self.cells), "breaches": len(self.breaches), "first": first}
 
 

@@ -60,11 +60,12 @@ WITH sla_changed AS (
     INSERT INTO slas_commitment AS c (parcel_id, kind, merchant_id, courier_id, tier_id, origin_id,
         destination_id, version_id, due_at, due_date, outcome, excused)
     SELECT *, 'pending', false
-    FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[], %(merchant_id)s::bigint[], %(courier_id)s::bigint[],
-        %(tier_id)s::int[], %(origin_id)s::int[], %(destination_id)s::int[], %(version_id)s::bigint[],
+    FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[], %(merchant_id)s::bigint[],
+        %(courier_id)s::bigint[], %(tier_id)s::int[], %(origin_id)s::int[], %(destination_id)s::int[], %(version_id)s::bigint[],
         %(due_at)s::timestamptz[], %(due_date)s::date[])
     ON CONFLICT (parcel_id, kind) DO NOTHING
-    RETURNING c.parcel_id, c.kind, {DIMENSIONS}, c.excused, NULL::text AS before, c.outcome AS after, c.reached_at
+    RETURNING c.parcel_id, c.kind, {DIMENSIONS}, c.excused,
+        NULL::text AS before, c.outcome AS after, c.reached_at
 ),
 {CONSEQUENCES}
 SELECT count(*) FROM sla_changed
@@ -77,7 +78,7 @@ WITH milestones AS (
 ),
 {SETTLEMENT}
 {_COUNTS}
-"""
+"""  # noqa: S608 -- built of constants
 
 # What was reached has moved, and is not called off. For pickups see voided_by_cancellation().
 _VOID = f"""
@@ -87,7 +88,7 @@ WITH sla_locked AS (
     WHERE c.parcel_id = ANY(%(parcel_ids)s::bigint[]) AND c.outcome IN ('pending', 'overdue')
         AND (c.kind = 'delivery' OR c.due_at >= %(now)s)
     ORDER BY c.parcel_id, c.kind
-    FOR UPDATE
+    FOR NO KEY UPDATE
 ),
 sla_changed AS (
     UPDATE slas_commitment c SET outcome = 'void'
@@ -103,8 +104,8 @@ sla_changed AS (
 def open_commitments(drafts: Sequence[CommitmentDraft], *, at: datetime) -> int:
     """Promise the milestones, all in one statement; return how many are new.
 
-    A milestone that is promised already is left as it is, so a replay changes nothing. Also
-    when it lies in the past it begins as pending: scans and the next sweep judge it.
+    A milestone that is promised already is left as it is, so a replay changes nothing. One
+    that fell due in the past begins as pending, too: scans and the next sweep judge it.
     """
     if not drafts:
         return 0

@@ -35,7 +35,7 @@ sla_locked AS (
     FROM sla_slice s JOIN slas_commitment c ON c.parcel_id = s.parcel_id AND c.kind = s.kind
     WHERE c.outcome = 'pending' AND c.due_at < %(now)s
     ORDER BY c.parcel_id, c.kind
-    FOR UPDATE OF c
+    FOR NO KEY UPDATE OF c
 ),
 sla_changed AS (
     UPDATE slas_commitment c SET outcome = 'overdue'

@@ -24,8 +24,8 @@ _SUMS = ", ".join(f"sum({name})" for name in _COUNTS)
 _LISTED = ", ".join(_COUNTS)
 _ADDED = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in _COUNTS)
 _UPSERT = f"""
-    INSERT INTO slas_ontimerate AS r (organisation_id, counterpart_id, kind, tier_id, origin_id, destination_id,
-        due_date, {_LISTED})
+    INSERT INTO slas_ontimerate AS r (organisation_id, counterpart_id, kind, tier_id, origin_id,
+        destination_id, due_date, {_LISTED})
     SELECT %s, {_SUMS} FROM taken GROUP BY %s
     ON CONFLICT (organisation_id, due_date, kind, tier_id, counterpart_id, origin_id, destination_id)
     DO UPDATE SET {_ADDED}

@@ -1,9 +1,13 @@
-"""Reads of courier companies."""
+"""Reads of courier companies, their applications and the alliance's facilities."""
 
 from typing import Self
 
-from alliance.choices import OrganisationStatus
+from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
+
+from alliance.choices import Capability, OrganisationStatus
+from alliance.models import City
 from alliance.tenancy import Actor, TenantQuerySet
+from couriers.choices import ApplicationState
 
 
 class CourierQuerySet(TenantQuerySet):
@@ -12,3 +16,56 @@ class CourierQuerySet(TenantQuerySet):
 
     def active(self) -> Self:
         return self.filter(organisation__status=OrganisationStatus.ACTIVE)
+
+
+class ApplicationQuerySet(TenantQuerySet):
+    """An application, and what belongs to it, is seen by those of its organisation who may apply."""
+
+    def visible_to_member(self, actor: Actor) -> Self:
+        if not (actor.is_courier and actor.can(Capability.APPLY)):
+            return self.none()
+        return self.filter(organisation_id=actor.organisation_id)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-pk")
+
+    def queue(self) -> Self:
+        """What waits for ops first, longest waiting on top; the rest newest first."""
+        waiting = When(state=ApplicationState.SUBMITTED, then=Value(0))
+        asked = When(state=ApplicationState.MORE_NEEDED, then=Value(1))
+        rank = Case(waiting, asked, default=Value(2), output_field=IntegerField())
+        since = Case(When(state=ApplicationState.SUBMITTED, then=F("submitted_at")), default=None)
+        return self.alias(queue_rank=rank, waiting_since=since).order_by(
+            "queue_rank", F("waiting_since").asc(nulls_last=True), "-updated_at", "-pk"
+        )
+
+    def with_counts(self) -> Self:
+        """Add how many cities and documents each has."""
+        return self.annotate(
+            city_count=Count("service_cities", distinct=True),
+            document_count=Count("documents", distinct=True),
+        )
+
+
+class ApplicationPartQuerySet(ApplicationQuerySet):
+    """Documents, cities and history of applications."""
+
+
+class FacilityQuerySet(TenantQuerySet):
+    def visible_to_member(self, actor: Actor) -> Self:
+        # Shared by all couriers; merchants have no business there.
+        joined = actor.is_courier and actor.organisation_status == OrganisationStatus.ACTIVE
+        return self if joined else self.none()
+
+
+def cities_matching(query: str) -> QuerySet[City]:
+    """Return the cities whose name, province or code holds the text, largest first."""
+    text = " ".join(query.split())
+    return City.objects.filter(
+        Q(search_text__icontains=text)
+        | Q(name_en__icontains=text)
+        | Q(name_zh__icontains=text)
+        | Q(province_en__icontains=text)
+        | Q(province_zh__icontains=text)
+        | Q(code__iexact=text)
+    ).order_by("-population", "pk")

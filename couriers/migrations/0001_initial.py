@@ -5,28 +5,40 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('alliance', '0001_initial'),
+        ("alliance", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Courier',
+            name="Courier",
             fields=[
-                ('organisation', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='courier', serialize=False, to='alliance.organisation', verbose_name='organisation')),
-                ('legal_name', models.CharField(max_length=200, verbose_name='legal name')),
-                ('permit_number', models.CharField(blank=True, max_length=40, verbose_name='express permit number')),
-                ('contact_name', models.CharField(blank=True, max_length=120, verbose_name='contact')),
-                ('contact_phone', models.CharField(blank=True, max_length=40, verbose_name='phone')),
-                ('contact_email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail')),
-                ('joined_at', models.DateTimeField(blank=True, null=True, verbose_name='joined')),
+                (
+                    "organisation",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="courier",
+                        serialize=False,
+                        to="alliance.organisation",
+                        verbose_name="organisation",
+                    ),
+                ),
+                ("legal_name", models.CharField(max_length=200, verbose_name="legal name")),
+                (
+                    "permit_number",
+                    models.CharField(blank=True, max_length=40, verbose_name="express permit number"),
+                ),
+                ("contact_name", models.CharField(blank=True, max_length=120, verbose_name="contact")),
+                ("contact_phone", models.CharField(blank=True, max_length=40, verbose_name="phone")),
+                ("contact_email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail")),
+                ("joined_at", models.DateTimeField(blank=True, null=True, verbose_name="joined")),
             ],
             options={
-                'verbose_name': 'courier',
-                'verbose_name_plural': 'couriers',
+                "verbose_name": "courier",
+                "verbose_name_plural": "couriers",
             },
         ),
     ]

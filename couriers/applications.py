@@ -1,0 +1,234 @@
+"""The rules of a courier's application: its states, what may be typed, and what is still missing.
+
+Pure: no database and no clock. The transition table is held by a database trigger as well; a
+test compares the two.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from stdnum.cn import uscc
+from stdnum.exceptions import InvalidChecksum, InvalidLength
+from stdnum.exceptions import ValidationError as NumberError
+
+from alliance.errors import FieldError
+from couriers.choices import ApplicationState, DocumentKind, Step
+
+S = ApplicationState
+
+# Rejected is final: who was turned down starts a new application and the old one stays as it was.
+TRANSITIONS: dict[str, frozenset[str]] = {
+    S.DRAFT: frozenset({S.SUBMITTED}),
+    S.SUBMITTED: frozenset({S.MORE_NEEDED, S.APPROVED, S.REJECTED}),
+    S.MORE_NEEDED: frozenset({S.SUBMITTED, S.REJECTED}),
+    S.APPROVED: frozenset(),
+    S.REJECTED: frozenset(),
+}
+EDITABLE = frozenset({S.DRAFT, S.MORE_NEEDED})
+# What only the alliance decides; the database asks for its scope.
+DECISIONS = frozenset({S.MORE_NEEDED, S.APPROVED, S.REJECTED})
+
+STEP_FIELDS: dict[str, tuple[str, ...]] = {
+    Step.COMPANY: (
+        "legal_name",
+        "credit_code",
+        "permit_number",
+        "founded_on",
+        "fleet_size",
+        "daily_capacity",
+    ),
+    Step.CONTACT: ("contact_name", "contact_phone", "contact_email"),
+}
+LABELS: dict[str, str | Promise] = {
+    "legal_name": gettext_lazy("Legal name"),
+    "credit_code": gettext_lazy("Unified social credit code"),
+    "permit_number": gettext_lazy("Express permit number"),
+    "founded_on": gettext_lazy("Founded on"),
+    "fleet_size": gettext_lazy("Vehicles in the fleet"),
+    "daily_capacity": gettext_lazy("Parcels a day"),
+    "contact_name": gettext_lazy("Contact person"),
+    "contact_phone": gettext_lazy("Phone"),
+    "contact_email": gettext_lazy("E-mail"),
+    "cities": gettext_lazy("At least one service city"),
+}
+REQUIRED_DOCUMENTS = (DocumentKind.BUSINESS_LICENCE, DocumentKind.EXPRESS_PERMIT)
+
+NAME_LENGTH = 200
+CONTACT_LENGTH = 120
+REASON_LENGTH = 2000
+MOST_VEHICLES = 1_000_000
+MOST_PARCELS = 100_000_000
+# The oldest post offices still at work are about that old.
+OLDEST = date(1800, 1, 1)
+_PERMIT = re.compile(r"[\w()\-/ ]{6,40}")
+_PHONE = re.compile(r"\+?[\d ()\-]{6,24}(?: ?(?:x|ext\.?|转) ?\d{1,6})?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """One thing an application still lacks, and the step where it is given."""
+
+    step: Step
+    field: str
+    label: str
+
+
+def may_become(old: str, new: str) -> bool:
+    return new in TRANSITIONS[old]
+
+
+def tidy(value: object) -> str:
+    """Return text as it is stored: one line, no control characters, full-width digits made plain."""
+    text = "".join(char if unicodedata.category(char)[0] != "C" else " " for char in str(value or ""))
+    return " ".join(text.split())
+
+
+def check_step(
+    step: str, values: Mapping[str, Any], *, today: date
+) -> tuple[dict[str, Any], list[FieldError]]:
+    """Return what a step's values are stored as, and what is wrong with them.
+
+    Nothing given is fine: a draft may be incomplete. Values of other steps are left out.
+    """
+    clean: dict[str, Any] = {}
+    errors: list[FieldError] = []
+    for field in STEP_FIELDS[step]:
+        if field not in values:
+            continue
+        clean[field], problem = _CHECKS[field](values[field], today)
+        if problem:
+            errors.append(FieldError(f"/{field}", problem))
+    return clean, errors
+
+
+def check_reason(reason: str) -> tuple[str, list[FieldError]]:
+    """Return a reason as it is stored, and what is wrong with it: it must not be empty."""
+    if not tidy(reason):
+        return "", [FieldError("/reason", _("Give a reason. The applicant reads it."), "required")]
+    return check_note(reason, field="reason")
+
+
+def check_note(note: str, *, field: str = "note") -> tuple[str, list[FieldError]]:
+    """Return a text of several lines as it is stored, its line breaks kept, and what is wrong with it."""
+    text = "\n".join(tidy(line) for line in note.replace("\r\n", "\n").split("\n")).strip()
+    problem = _too_long(text, REASON_LENGTH)
+    return text, [FieldError(f"/{field}", problem)] if problem else []
+
+
+def missing(values: Mapping[str, Any], *, cities: int, documents: Collection[str]) -> list[Missing]:
+    """Return what has to be given before the application can be submitted, in the order of the steps."""
+    lacking = [
+        Missing(Step(step), field, str(LABELS[field]))
+        for step, fields in STEP_FIELDS.items()
+        for field in fields
+        if values.get(field) in (None, "")
+    ]
+    if cities == 0:
+        lacking.append(Missing(Step.CITIES, "cities", str(LABELS["cities"])))
+    lacking += [
+        Missing(Step.DOCUMENTS, kind.value, str(kind.label))
+        for kind in REQUIRED_DOCUMENTS
+        if kind not in documents
+    ]
+    return lacking
+
+
+# --- one field each: the value as stored, and what is wrong with it or '' ---------------------
+
+
+def _too_long(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return ""
+    message = _("At most %(limit)d characters; these are %(length)d.")
+    return message % {"limit": limit, "length": len(text)}
+
+
+def _text(limit: int) -> Callable[[Any, date], tuple[str, str]]:
+    def check(value: Any, today: date) -> tuple[str, str]:
+        text = tidy(value)
+        if problem := _too_long(text, limit):
+            return text, problem
+        if text and not any(char.isalpha() for char in text):
+            return text, _("A name has letters or characters in it.")
+        return text, ""
+
+    return check
+
+
+def _credit_code(value: Any, today: date) -> tuple[str, str]:
+    # Pasted from a scanned licence it may come in full-width characters.
+    text = unicodedata.normalize("NFKC", tidy(value))
+    if not text:
+        return "", ""
+    try:
+        return uscc.validate(text), ""
+    except InvalidLength:
+        length = len(uscc.compact(text))
+        return text, _("The code has 18 characters; this one has %(length)d.") % {"length": length}
+    except InvalidChecksum:
+        return text, _("The check character does not fit: please compare with the business licence.")
+    except NumberError:
+        return text, _("Eight digits, then ten digits or capital letters without I, O, S, V and Z.")
+
+
+def _permit_number(value: Any, today: date) -> tuple[str, str]:
+    text = unicodedata.normalize("NFKC", tidy(value)).upper()
+    if not text or (_PERMIT.fullmatch(text) and any(char.isdigit() for char in text)):
+        return text, ""
+    return text, _("As printed on the permit: 6 to 40 letters, digits and hyphens, such as 国邮20240123A.")
+
+
+def _founded_on(value: Any, today: date) -> tuple[date | None, str]:
+    if not value:
+        return None, ""
+    if value > today:
+        return value, _("This day is still to come.")
+    return value, "" if value >= OLDEST else _("This is too long ago to be right.")
+
+
+def _whole_number(most: int) -> Callable[[Any, date], tuple[int | None, str]]:
+    def check(value: Any, today: date) -> tuple[int | None, str]:
+        if value in (None, "") or 1 <= value <= most:
+            return value or None, ""
+        return value, _("A whole number from 1 to %(most)s.") % {"most": f"{most:,}"}
+
+    return check
+
+
+def _phone(value: Any, today: date) -> tuple[str, str]:
+    text = unicodedata.normalize("NFKC", tidy(value))
+    if not text or (_PHONE.fullmatch(text) and sum(char.isdigit() for char in text) >= 6):
+        return text, ""
+    return text, _("Digits, spaces and hyphens, with the country code if it is not +86: 0571-8502 2088.")
+
+
+def _email(value: Any, today: date) -> tuple[str, str]:
+    text = tidy(value)
+    try:
+        if text:
+            validate_email(text)
+    except ValidationError as error:
+        return text, " ".join(error.messages)
+    return text, "" if len(text) <= 254 else _("This address is too long.")
+
+
+_CHECKS: dict[str, Callable[[Any, date], tuple[Any, str]]] = {
+    "legal_name": _text(NAME_LENGTH),
+    "credit_code": _credit_code,
+    "permit_number": _permit_number,
+    "founded_on": _founded_on,
+    "fleet_size": _whole_number(MOST_VEHICLES),
+    "daily_capacity": _whole_number(MOST_PARCELS),
+    "contact_name": _text(CONTACT_LENGTH),
+    "contact_phone": _phone,
+    "contact_email": _email,
+}

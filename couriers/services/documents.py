@@ -1,0 +1,123 @@
+"""Documents of an application: taken in after a look at their content, taken away with their file."""
+
+import os
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+from django.core.files.base import File
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from alliance import audit
+from alliance.errors import FieldError, InvalidInput, NotFound
+from alliance.tenancy import Actor, Scope, scope
+from couriers.choices import DocumentKind
+from couriers.documents import DocumentRefused, inspect, private_storage, shown_name
+from couriers.models import Document
+from couriers.services.applications import lock_application
+
+log = structlog.get_logger(__name__)
+
+MOST_DOCUMENTS = 20
+# A file without a row may belong to an upload that is not committed yet.
+ORPHAN_AFTER = timedelta(days=1)
+
+
+def add_document(
+    *, actor: Actor, application_id: int, kind: DocumentKind | str, upload: "File[bytes]"
+) -> Document:
+    """Add a document to an application that is open for changes.
+
+    The same file under the same kind again returns the first. Raises InvalidInput for what is not
+    a sound PDF, PNG or JPEG of at most 10 MB, and for more than 20 documents.
+    """
+    if kind not in DocumentKind.values:
+        raise InvalidInput(errors=[FieldError("/kind", _("Choose what this document is."), "choice")])
+    try:
+        # Before the lock: a large PDF takes a moment to read.
+        found = inspect(upload.file or upload, size=upload.size)
+    except DocumentRefused as refusal:
+        raise InvalidInput(errors=[FieldError("/file", str(refusal), "refused")]) from refusal
+    with transaction.atomic():
+        application = lock_application(actor=actor, application_id=application_id, editable=True)
+        same = application.documents.filter(kind=kind, sha256=found.sha256).first()
+        if same is not None:
+            return same
+        if application.documents.count() >= MOST_DOCUMENTS:
+            message = _("An application has at most %(limit)d documents.") % {"limit": MOST_DOCUMENTS}
+            raise InvalidInput(errors=[FieldError("/file", message, "too_many")])
+        document = Document(
+            organisation_id=application.organisation_id,
+            application=application,
+            kind=kind,
+            name=shown_name(upload.name or ""),
+            content_type=found.content_type,
+            size=found.size,
+            sha256=found.sha256,
+            uploaded_by_id=actor.user_id,
+        )
+        _store(document, upload)
+        _record(actor, document, "document.added")
+    return document
+
+
+@transaction.atomic
+def remove_document(*, actor: Actor, document_id: int) -> None:
+    """Remove a document and its file from an application that is open for changes.
+
+    Raises NotFound for one that is not there (any more), Conflict when the application is closed.
+    """
+    found = Document.objects.visible_to(actor).filter(pk=document_id).values_list("application_id", flat=True)
+    application_id = found.first()
+    if application_id is None:
+        raise NotFound
+    application = lock_application(actor=actor, application_id=application_id, editable=True)
+    # Read again under the lock: another tab may have removed it.
+    document = application.documents.filter(pk=document_id).first()
+    if document is None:
+        raise NotFound
+    _record(actor, document, "document.removed")
+    name = document.file.name
+    document.delete()
+    # After the commit: a file cannot be rolled back.
+    transaction.on_commit(partial(private_storage().delete, str(name)), robust=True)
+
+
+def forget_orphaned_files(*, now: datetime | None = None) -> int:
+    """Delete stored files that no document names: an upload's transaction may have been rolled back."""
+    storage, moment, removed = private_storage(), now or timezone.now(), 0
+    with scope(Scope.everything()):
+        named = set(Document.objects.values_list("file", flat=True))
+    folders = storage.listdir("documents")[0] if storage.exists("documents") else []
+    for folder in folders:
+        for file in storage.listdir(os.path.join("documents", folder))[1]:
+            name = f"documents/{folder}/{file}"
+            if name not in named and moment - storage.get_modified_time(name) > ORPHAN_AFTER:
+                storage.delete(name)
+                removed += 1
+    return removed
+
+
+def _store(document: Document, upload: "File[bytes]") -> None:
+    upload.seek(0)
+    document.file.save(upload.name or "", File(upload.file or upload), save=False)
+    try:
+        # A savepoint of its own, so that the file goes when the row is refused.
+        with transaction.atomic():
+            document.save(force_insert=True)
+    except Exception:
+        document.file.delete(save=False)
+        raise
+
+
+def _record(actor: Actor, document: Document, verb: str) -> None:
+    audit.record(
+        actor=actor,
+        verb=verb,
+        object_type="application",
+        object_id=document.application_id,
+        organisation_id=document.organisation_id,
+        detail={"kind": document.kind, "name": document.name, "sha256": document.sha256},
+    )

@@ -1,0 +1,47 @@
+"""The alliance's shared facilities, kept by ops."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from alliance import audit
+from alliance.errors import FieldError, InvalidInput, NotPermitted
+from alliance.models import City
+from alliance.tenancy import Actor
+from couriers.applications import NAME_LENGTH, tidy
+from couriers.choices import FacilityKind
+from couriers.models import Facility
+
+
+@transaction.atomic
+def save_facility(
+    *, actor: Actor, name: str, city: City, kind: FacilityKind | str, facility_id: int | None = None
+) -> Facility:
+    """Write down a shared facility, or correct one. Raises InvalidInput for a name taken in that city."""
+    if not actor.is_ops:
+        raise NotPermitted
+    name = tidy(name)
+    errors = []
+    if not 1 <= len(name) <= NAME_LENGTH:
+        errors.append(FieldError("/name", _("Give a name of at most 200 characters."), "required"))
+    if kind not in FacilityKind.values:
+        errors.append(FieldError("/kind", _("Choose one of the kinds."), "choice"))
+    if Facility.objects.filter(city=city, name=name).exclude(pk=facility_id).exists():
+        errors.append(FieldError("/name", _("There is a facility of this name in the city."), "taken"))
+    if errors:
+        raise InvalidInput(errors=errors)
+    values: dict[str, Any] = {"name": name, "city": city, "kind": kind}
+    created = facility_id is None
+    facility = Facility() if facility_id is None else Facility.objects.get(pk=facility_id)
+    for field, value in values.items():
+        setattr(facility, field, value)
+    facility.save()
+    audit.record(
+        actor=actor,
+        verb="facility.created" if created else "facility.changed",
+        object_type="facility",
+        object_id=facility.pk,
+        detail={"name": name, "city": city.code, "kind": str(kind)},
+    )
+    return facility

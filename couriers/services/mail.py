@@ -1,0 +1,100 @@
+"""Mails about an application: claimed, sent outside any transaction, and noted as sent."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db.models import Q
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from alliance.tenancy import Scope, scope
+from couriers.models import ApplicationEvent
+
+log = structlog.get_logger(__name__)
+
+# Longer than any mail server takes; a claim this old belongs to a worker that died.
+CLAIM_FOR = timedelta(minutes=10)
+# The task of a fresh event is still on its way; after three days a mail is no news.
+SWEEP_FROM, SWEEP_UNTIL = timedelta(minutes=2), timedelta(days=3)
+SWEEP_AT_ONCE = 100
+
+
+def send_application_mail(*, event_id: int, now: datetime | None = None) -> bool:
+    """Tell the applicant of one change of state; return whether a mail went out.
+
+    A mail that was sent, or is being sent, is not sent again. An error of the mail server
+    gives the claim back and is raised.
+    """
+    moment = now or timezone.now()
+    with scope(Scope.everything()):
+        if not _claim(event_id, moment):
+            return False
+        event = ApplicationEvent.objects.select_related("application__created_by").get(pk=event_id)
+        message = compose(event)
+    try:
+        sent = bool(message.to) and message.send() > 0
+    except Exception:
+        with scope(Scope.everything()):
+            ApplicationEvent.objects.filter(pk=event_id).update(mail_claimed_at=None)
+        raise
+    with scope(Scope.everything()):
+        ApplicationEvent.objects.filter(pk=event_id).update(mailed_at=timezone.now())
+    return sent
+
+
+def send_waiting_mails(*, now: datetime | None = None) -> int:
+    """Send what a lost task left unsent; return how many went out."""
+    moment, sent = now or timezone.now(), 0
+    with scope(Scope.everything()):
+        waiting = list(
+            ApplicationEvent.objects.filter(
+                mailed_at=None, at__lt=moment - SWEEP_FROM, at__gt=moment - SWEEP_UNTIL
+            )
+            .order_by("at")
+            .values_list("pk", flat=True)[:SWEEP_AT_ONCE]
+        )
+    for event_id in waiting:
+        try:
+            sent += send_application_mail(event_id=event_id, now=moment)
+        except Exception:
+            # The next sweep tries again; one bad address must not hold up the others.
+            log.exception("mail about an application failed", event_id=event_id)
+    return sent
+
+
+def compose(event: ApplicationEvent) -> EmailMultiAlternatives:
+    """Return the mail about a change of state, in the applicant's language."""
+    application = event.application
+    path = reverse("couriers:application_edit")
+    with translation.override(application.language):
+        context = {
+            "application": application,
+            "company": str(application),
+            "event": event,
+            "url": settings.PUBLIC_URL.rstrip("/") + path,
+        }
+        base = f"couriers/mail/{event.state}"
+        subject = " ".join(render_to_string(f"{base}.subject.txt", context).split())
+        text = render_to_string(f"{base}.txt", context)
+        html = render_to_string(f"{base}.html", context)
+    # Always the same id for the same event: should a mail go out twice after all, readers see one.
+    headers = {"Message-ID": f"<application-event-{event.pk}-{event.at:%Y%m%d%H%M%S}@courier-alliance>"}
+    message = EmailMultiAlternatives(subject, text, to=_recipients(event), headers=headers)
+    message.attach_alternative(html, "text/html")
+    return message
+
+
+def _recipients(event: ApplicationEvent) -> list[str]:
+    application = event.application
+    applicant = application.created_by.email if application.created_by else ""
+    addresses = {address.lower(): address for address in (applicant, application.contact_email) if address}
+    return list(addresses.values())
+
+
+def _claim(event_id: int, now: datetime) -> bool:
+    free = Q(mail_claimed_at=None) | Q(mail_claimed_at__lt=now - CLAIM_FOR)
+    unsent = ApplicationEvent.objects.filter(free, pk=event_id, mailed_at=None)
+    return unsent.update(mail_claimed_at=now) == 1

@@ -1,0 +1,118 @@
+"""The alliance's side of an application: ask for more, approve, reject."""
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from alliance.choices import OrganisationStatus
+from alliance.errors import Conflict, InvalidInput, NotPermitted
+from alliance.models import Member, Organisation
+from alliance.tenancy import Actor
+from couriers.applications import check_note, check_reason
+from couriers.choices import ApplicationState
+from couriers.models import Application, Courier
+from couriers.services.applications import change_state, lock_application
+
+
+@transaction.atomic
+def request_more(*, actor: Actor, application_id: int, reason: str) -> Application:
+    """Give a submitted application back to the applicant, saying what is missing.
+
+    The same request again changes nothing. Raises InvalidInput without a reason, Conflict in any
+    other state.
+    """
+    application = _lock_for_review(actor, application_id)
+    return _decide(actor, application, ApplicationState.MORE_NEEDED, reason=_required(reason))
+
+
+@transaction.atomic
+def reject_application(
+    *, actor: Actor, application_id: int, reason: str, now: datetime | None = None
+) -> Application:
+    """Turn an application down for good; the company may start a new one.
+
+    The same rejection again changes nothing. Raises InvalidInput without a reason, Conflict in
+    any other state.
+    """
+    application = _lock_for_review(actor, application_id)
+    if application.state != ApplicationState.REJECTED:
+        application.decided_at = now or timezone.now()
+    return _decide(actor, application, ApplicationState.REJECTED, reason=_required(reason))
+
+
+@transaction.atomic
+def approve_application(
+    *, actor: Actor, application_id: int, reason: str = "", now: datetime | None = None
+) -> Courier:
+    """Make the applicant an active courier of the alliance; its owner stays its owner.
+
+    Again returns the courier. Raises Conflict in any other state, or when a courier with the same
+    credit code is a member already.
+    """
+    application = _lock_for_review(actor, application_id)
+    if application.state == ApplicationState.APPROVED:
+        return Courier.objects.get(pk=application.organisation_id)
+    text, errors = check_note(reason, field="reason")
+    if errors:
+        raise InvalidInput(errors=errors)
+    moment = now or timezone.now()
+    application.decided_at = moment
+    change_state(actor, application, ApplicationState.APPROVED, reason=text)
+    courier = _become_courier(application, moment)
+    activated = Organisation.objects.filter(
+        pk=application.organisation_id, status=OrganisationStatus.APPLICANT
+    ).update(status=OrganisationStatus.ACTIVE)
+    if not activated:
+        message = _("The organisation is not an applicant (any more).")
+        raise Conflict(message, code="wrong_organisation_status")
+    return courier
+
+
+def _lock_for_review(actor: Actor, application_id: int) -> Application:
+    if not actor.is_ops:
+        raise NotPermitted
+    application = lock_application(actor=actor, application_id=application_id)
+    colleagues = Member.objects.filter(organisation_id=application.organisation_id)
+    if actor.user_id is not None and colleagues.filter(user_id=actor.user_id).exists():
+        raise NotPermitted(_("Nobody decides on an application of their own company."))
+    return application
+
+
+def _required(reason: str) -> str:
+    text, errors = check_reason(reason)
+    if errors:
+        raise InvalidInput(errors=errors)
+    return text
+
+
+def _decide(actor: Actor, application: Application, state: ApplicationState, *, reason: str) -> Application:
+    if application.state == state:
+        last = application.events.order_by("-at", "-pk").first()
+        if last is not None and last.reason == reason:
+            return application
+    change_state(actor, application, state, reason=reason)
+    return application
+
+
+def _become_courier(application: Application, joined_at: datetime) -> Courier:
+    details = {
+        "legal_name": application.legal_name,
+        "credit_code": application.credit_code,
+        "permit_number": application.permit_number,
+        "contact_name": application.contact_name,
+        "contact_phone": application.contact_phone,
+        "contact_email": application.contact_email,
+        "joined_at": joined_at,
+    }
+    try:
+        with transaction.atomic():
+            # Update: a courier known from imported history has its row already.
+            courier, _created = Courier.objects.update_or_create(
+                organisation_id=application.organisation_id, defaults=details
+            )
+    except IntegrityError as error:
+        message = _("A courier with this unified social credit code is a member already.")
+        raise Conflict(message, code="credit_code_taken") from error
+    return courier

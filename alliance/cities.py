@@ -1,0 +1,110 @@
+"""The city table: filling it from the gazetteer, and finding a city by whatever people call it."""
+
+from dataclasses import asdict, fields
+from difflib import get_close_matches
+from typing import Final
+
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.utils.translation import gettext as _
+
+from alliance.gazetteer.names import search_key
+from alliance.gazetteer.rows import TERM, CityRow, city_rows
+from alliance.models import City
+
+_BATCH: Final = 1_000
+_SUGGESTIONS: Final = 5
+_CLOSE_ENOUGH: Final = 0.7
+
+
+class UnknownCity(ValueError):
+    """Text that names no city, or more than one. `candidates` are those it may have meant."""
+
+    def __init__(self, text: str, candidates: list[City], *, is_ambiguous: bool = False) -> None:
+        self.text = text
+        self.candidates = candidates
+        self.is_ambiguous = is_ambiguous
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        options = "; ".join(full_name(city) for city in self.candidates)
+        if self.is_ambiguous:
+            return _("“%(text)s” is the name of several cities: %(options)s.") % {
+                "text": self.text,
+                "options": options,
+            }
+        if options:
+            return _("We know no city “%(text)s”. Did you mean: %(options)s?") % {
+                "text": self.text,
+                "options": options,
+            }
+        return _("We know no city “%(text)s”.") % {"text": self.text}
+
+
+def load_cities(city_model: type[City] = City) -> int:
+    """Write the gazetteer's cities, over what is there by code; return how many there are.
+
+    May run any number of times. A city that the packages no longer have stays: lanes may lead to it.
+    A migration passes its own `city_model`.
+    """
+    cities = [city_model(**asdict(row)) for row in city_rows()]
+    city_model.objects.bulk_create(
+        cities,
+        batch_size=_BATCH,
+        update_conflicts=True,
+        unique_fields=["code"],
+        update_fields=[field.name for field in fields(CityRow) if field.name != "code"],
+    )
+    return len(cities)
+
+
+def resolve_city(text: str) -> City:
+    """Find the one city that a text names.
+
+    Takes our code or the bare letters in any case, GB/T 2260 codes of four or six digits, Chinese names with
+    or without 市 and their province, and English names where they are unambiguous ("Suzhou, Anhui").
+    Raises UnknownCity with the candidates.
+    """
+    key = search_key(text)
+    if not key:
+        raise UnknownCity(text, [])
+    exact = City.objects.filter(code__iexact=text.strip()).first()
+    if exact:
+        return exact
+    found = list(City.objects.filter(search_text__contains=f"{TERM}{key}{TERM}"))
+    # Who is called so comes before who was once, or is in some other language.
+    named = [city for city in found if key in (search_key(city.name_en), search_key(city.name_zh))]
+    best = named or found
+    if len(best) == 1:
+        return best[0]
+    if best:
+        raise UnknownCity(text, best[:_SUGGESTIONS], is_ambiguous=True)
+    raise UnknownCity(text, _similar(key))
+
+
+def search_cities(text: str) -> QuerySet[City]:
+    """The cities that a text may mean: those of that name, those whose name begins so, the others.
+
+    The largest first of each. A county-level city (义乌) finds the prefecture it is in.
+    """
+    key = search_key(text)
+    rank = Case(
+        When(search_text__contains=f"{TERM}{key}{TERM}", then=Value(0)),
+        When(search_text__contains=f"{TERM}{key}", then=Value(1)),
+        default=Value(2),
+        output_field=IntegerField(),
+    )
+    return City.objects.filter(search_text__contains=key).order_by(rank, "-population", "code")
+
+
+def full_name(city: City) -> str:
+    """A city with what tells it from others of its name: "Suzhou, Anhui (CN-3413)"."""
+    return f"{city.name}, {city.province or city.country} ({city.code})"
+
+
+def _similar(key: str) -> list[City]:
+    containing = list(search_cities(key)[:_SUGGESTIONS])
+    if containing:
+        return containing
+    names = {search_key(city.name_en): city for city in City.objects.order_by("population")}
+    close = get_close_matches(key, names, n=_SUGGESTIONS, cutoff=_CLOSE_ENOUGH)
+    return [names[name] for name in close]

@@ -1,0 +1,74 @@
+"""Airports and the cities with several: where the trade's three-letter codes come from."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import airportsdata
+
+from alliance.gazetteer.names import search_key
+from alliance.gazetteer.places import distance_km
+
+SERVES_KM: Final = 100
+# No two points further apart than this in latitude are within an airport's reach.
+_DEGREES_OF_REACH: Final = 1.0
+_BETWEEN_WORDS: Final = re.compile(r"[\s/-]+")
+
+
+@dataclass(frozen=True)
+class Airport:
+    """An airport with an IATA code."""
+
+    code: str
+    country: str
+    position: tuple[float, float]
+    name: str
+    city_key: str
+
+    @cached_property
+    def first_words(self) -> frozenset[str]:
+        """What the airport may be named after: the first one, two and three words of its name."""
+        words = _BETWEEN_WORDS.split(self.name)
+        return frozenset(search_key("".join(words[:count])) for count in (1, 2, 3))
+
+    def evidence_for(self, keys: frozenset[str]) -> int:
+        """How much speaks for its serving a city of these names: its own name, and the town it stands in.
+
+        Often only one of the two does: Xi'an's airport stands in Xianyang, Busan's is named after Gimhae.
+        """
+        return bool(keys & self.first_words) + (self.city_key in keys)
+
+
+class Airports:
+    """All airports with a code, and IATA's codes of cities that have several."""
+
+    def __init__(self) -> None:
+        self.by_code = {
+            code: Airport(
+                code=code,
+                country=airport["country"],
+                position=(airport["lat"], airport["lon"]),
+                name=airport["name"],
+                city_key=search_key(airport["city"]),
+            )
+            for code, airport in airportsdata.load("IATA").items()
+        }
+        self._by_country: dict[str, list[Airport]] = defaultdict(list)
+        for airport in self.by_code.values():
+            self._by_country[airport.country].append(airport)
+        self.metros = {
+            code: (metro["country"], search_key(metro["name"]))
+            for code, metro in airportsdata.load_iata_macs().items()
+        }
+
+    def near(self, country: str, position: tuple[float, float]) -> Iterator[tuple[float, Airport]]:
+        """Yield the country's airports within reach of a position, with their distance in km."""
+        for airport in self._by_country[country]:
+            # Cheap first: there are thousands of airports in a large country.
+            if abs(airport.position[0] - position[0]) < _DEGREES_OF_REACH:
+                distance = distance_km(airport.position, position)
+                if distance <= SERVES_KM:
+                    yield distance, airport

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +28,16 @@ PARCEL_STATUSES: dict[str, Badge] = {
     "available_for_pickup": Badge(_("Ready for collection"), "teal", "building-store"),
     "delivered": Badge(_("Delivered"), "green", "circle-check"),
     "exception": Badge(_("Exception"), "red", "alert-triangle"),
-    "returning": Badge(_("On its way back"), "amber", "arrow-back-up"),
+    "returning": Badge(_("Returning to sender"), "amber", "arrow-back-up"),
     "returned": Badge(_("Returned to sender"), "brown", "package-import"),
     "lost": Badge(_("Lost"), "red", "help-octagon"),
     "cancelled": Badge(_("Cancelled"), "grey", "ban"),
 }
 
 SCAN_CODES: dict[str, Badge] = {
-    "picked_up": PARCEL_STATUSES["picked_up"],
-    "departed": Badge(_("Left the facility"), "blue", "truck-delivery"),
-    "arrived": Badge(_("Arrived at a facility"), "blue", "building-warehouse"),
+    "picked_up": Badge(_("Picked up from sender"), "cyan", "package-export"),
+    "departed": Badge(_("Departed"), "blue", "truck-delivery"),
+    "arrived": Badge(_("Arrived"), "blue", "building-warehouse"),
     "out_for_delivery": PARCEL_STATUSES["out_for_delivery"],
     "attempt_failed": PARCEL_STATUSES["attempt_failed"],
     "available_for_pickup": PARCEL_STATUSES["available_for_pickup"],
@@ -46,27 +45,25 @@ SCAN_CODES: dict[str, Badge] = {
     "held": Badge(_("Held"), "amber", "hand-stop"),
     "damaged": Badge(_("Damaged"), "red", "package-off"),
     "lost": PARCEL_STATUSES["lost"],
-    "return_started": PARCEL_STATUSES["returning"],
+    "return_started": Badge(_("Return to sender started"), "amber", "arrow-back-up"),
     "returned": PARCEL_STATUSES["returned"],
-    "correction": Badge(_("Correction of an earlier scan"), "grey", "eraser"),
+    "correction": Badge(_("Correction"), "grey", "eraser"),
 }
 
 OUTCOMES: dict[str, Badge] = {
-    "pending": Badge(pgettext_lazy("outcome", "Pending"), "slate", "clock"),
-    "met": Badge(pgettext_lazy("outcome", "On time"), "green", "circle-check"),
-    "overdue": Badge(pgettext_lazy("outcome", "Overdue"), "red", "alarm"),
-    "late": Badge(pgettext_lazy("outcome", "Late"), "orange", "clock-exclamation"),
-    "void": Badge(pgettext_lazy("outcome", "Void"), "grey", "circle-off"),
+    "pending": Badge(_("Pending"), "slate", "clock"),
+    "met": Badge(_("On time"), "green", "circle-check"),
+    "overdue": Badge(_("Overdue"), "red", "alarm"),
+    "late": Badge(_("Late"), "orange", "clock-exclamation"),
+    "void": Badge(_("Void"), "grey", "circle-off"),
 }
 
 APPLICATION_STATES: dict[str, Badge] = {
     "draft": Badge(_("Draft"), "slate", "pencil"),
     "submitted": Badge(_("Waiting for review"), "blue", "send"),
-    "in_review": Badge(_("Being reviewed"), "indigo", "eye-check"),
     "more_needed": Badge(_("More information needed"), "amber", "message-question"),
     "approved": Badge(_("Approved"), "green", "circle-check"),
     "rejected": Badge(_("Rejected"), "red", "circle-x"),
-    "withdrawn": Badge(_("Withdrawn"), "grey", "arrow-back-up"),
 }
 
 GENERAL: dict[str, Badge] = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 
 Unit = Literal["percent", "number"]
 Kind = Literal["line", "bar", "stacked"]
@@ -76,6 +77,7 @@ class Chart:
             "counts": list(self.counts) if self.counts is not None else None,
             "countsName": str(self.counts_name),
             "provisionalFrom": self.provisional_from,
+            "provisionalName": gettext("provisional"),
         }
 
     def rows(self) -> list[tuple[str, list[float | int | None], int | None]]:

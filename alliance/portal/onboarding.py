@@ -2,12 +2,9 @@
 
 from typing import Any
 
-from allauth.account.forms import SignupForm
-from allauth.core import context
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -33,22 +30,6 @@ class DoorField(forms.ChoiceField):
         super().__init__(
             choices=choices, label=gettext_lazy("You are a"), widget=forms.RadioSelect, **options
         )
-
-
-class AllianceSignupForm(SignupForm):
-    """Sign-up with the choice of door, kept in the session until the address is confirmed."""
-
-    kind = DoorField()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.order_fields(["kind", "email", "password1", "password2"])
-        self.fields["kind"].initial = asked_kind(context.request)
-
-    def save(self, request: HttpRequest) -> AbstractBaseUser:
-        request.session[KIND_KEY] = self.cleaned_data["kind"]
-        user: AbstractBaseUser = super().save(request)
-        return user
 
 
 class OrganisationForm(forms.Form):

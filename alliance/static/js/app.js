@@ -27,7 +27,8 @@
     root.querySelectorAll('input[type="password"]').forEach((input) => {
       if (input.closest(".ca-password")) return;
       const wrapper = document.createElement("div");
-      wrapper.className = "ca-password";
+      // The wrapper stands in for the field: error texts show beside what is-invalid.
+      wrapper.className = input.classList.contains("is-invalid") ? "ca-password is-invalid" : "ca-password";
       const button = document.createElement("button");
       button.type = "button";
       button.className = "ca-password-toggle";

@@ -13,6 +13,7 @@
     grey: "#8a9ca1",
   };
   const ORDER = Object.values(COLOURS);
+  const BAND = "#bcdcdd";
   const INK = "#51666c";
   const LINE = "#e1e7e8";
   const FONT = getComputedStyle(document.body).fontFamily;
@@ -41,13 +42,18 @@
         name: band.name,
         data: band.high.map((high, index) => (high === null || band.low[index] === null ? null : high - band.low[index])),
         areaStyle: { color: COLOURS.petrol, opacity: 0.1 },
-        itemStyle: { color: COLOURS.petrol },
+        // Only the legend shows this colour.
+        itemStyle: { color: BAND },
       },
     ];
   }
 
+  function colourOf(series, index) {
+    return COLOURS[series.colour] ?? ORDER[index % ORDER.length];
+  }
+
   function drawnSeries(data, series, index) {
-    const colour = COLOURS[series.colour] ?? ORDER[index % ORDER.length];
+    const colour = colourOf(series, index);
     if (data.kind !== "line") {
       return {
         name: series.name, type: "bar", stack: data.kind === "stacked" ? "all" : undefined, data: series.values,
@@ -68,19 +74,35 @@
     };
   }
 
-  function tooltipText(data) {
+  // Built node by node: HTML with style attributes is what our policy refuses.
+  function part(className, text, colour) {
+    const element = document.createElement("span");
+    element.className = className;
+    element.textContent = text;
+    if (colour) element.style.background = colour;
+    return element;
+  }
+
+  function tooltip(data) {
     const write = formatter(data.unit, 2);
+    const row = (name, value, colour) => [
+      part("ca-tooltip-swatch", "", colour), part("", name), part("ca-tooltip-value", value),
+    ];
     return (points) => {
       const index = points[0].dataIndex;
-      const lines = data.series
-        .map((series) => [series.name, series.values[index]])
-        .filter(([, value]) => value !== null && value !== undefined)
-        .map(([name, value]) => `${name}  ${write(value)}`);
+      const provisional = data.provisionalFrom !== null && index >= data.provisionalFrom;
+      const box = document.createElement("div");
+      box.className = "ca-tooltip";
+      box.append(part("ca-tooltip-title", data.categories[index] + (provisional ? ` (${data.provisionalName})` : "")));
+      data.series.forEach((series, place) => {
+        const value = series.values[index];
+        if (value !== null && value !== undefined) box.append(...row(series.name, write(value), colourOf(series, place)));
+      });
       if (data.band && data.band.low[index] !== null) {
-        lines.push(`${data.band.name}  ${write(data.band.low[index])} – ${write(data.band.high[index])}`);
+        box.append(...row(data.band.name, `${write(data.band.low[index])} – ${write(data.band.high[index])}`, BAND));
       }
-      if (data.counts) lines.push(`${data.countsName}  ${data.counts[index].toLocaleString(locale)}`);
-      return [data.categories[index], ...lines].join("\n");
+      if (data.counts) box.append(...row(data.countsName, data.counts[index].toLocaleString(locale)));
+      return box;
     };
   }
 
@@ -98,11 +120,8 @@
       } : undefined,
       tooltip: {
         trigger: "axis", confine: true,
-        // Drawn on the canvas: HTML tooltips carry style attributes, which our policy refuses.
-        renderMode: "richText",
-        formatter: tooltipText(data),
-        backgroundColor: "#14262b", borderWidth: 0, padding: [8, 12],
-        textStyle: { ...text, color: "#fff", lineHeight: 19 },
+        formatter: tooltip(data),
+        borderColor: LINE, padding: [8, 12], textStyle: { ...text, color: "#14262b" },
         axisPointer: { type: data.kind === "line" ? "line" : "shadow", lineStyle: { color: "#b9c8ca" } },
       },
       xAxis: {

@@ -1,0 +1,77 @@
+"""The forms of django-allauth, tidied: labels say what placeholders would repeat."""
+
+from typing import Any
+
+from allauth.account import forms as account
+from allauth.core import context
+from django import forms
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from alliance.portal.onboarding import KIND_KEY, DoorField, asked_kind
+
+# One sentence for the rules of settings.AUTH_PASSWORD_VALIDATORS; which one failed is said by them.
+PASSWORD_HELP = _("At least 10 characters, not only digits, and not one that many people use.")
+
+
+class TidyForm(forms.Form):
+    """A form without placeholders that repeat labels, and with short help for new passwords."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs.pop("placeholder", None)
+        if "password1" in self.fields:
+            self.fields["password1"].help_text = PASSWORD_HELP
+        for name in {"login", "email"} & set(self.fields):
+            self.fields[name].label = _("E-mail")
+
+
+class LoginForm(TidyForm, account.LoginForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The page has this link under the card.
+        self.fields["password"].help_text = ""
+        if "remember" in self.fields:
+            self.fields["remember"].label = _("Stay logged in")
+
+
+class SignupForm(TidyForm, account.SignupForm):
+    """Sign-up with the choice of door, kept in the session until the address is confirmed."""
+
+    kind = DoorField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.order_fields(["kind", "email", "password1", "password2"])
+        self.fields["kind"].initial = asked_kind(context.request)
+
+    def save(self, request: HttpRequest) -> AbstractBaseUser:
+        request.session[KIND_KEY] = self.cleaned_data["kind"]
+        user: AbstractBaseUser = super().save(request)
+        return user
+
+
+class AddEmailForm(TidyForm, account.AddEmailForm):
+    pass
+
+
+class ChangePasswordForm(TidyForm, account.ChangePasswordForm):
+    pass
+
+
+class SetPasswordForm(TidyForm, account.SetPasswordForm):
+    pass
+
+
+class ResetPasswordForm(TidyForm, account.ResetPasswordForm):
+    pass
+
+
+class ResetPasswordKeyForm(TidyForm, account.ResetPasswordKeyForm):
+    pass
+
+
+class ReauthenticateForm(TidyForm, account.ReauthenticateForm):
+    pass

@@ -149,7 +149,16 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_FORMS = {"signup": "alliance.portal.onboarding.AllianceSignupForm"}
+ACCOUNT_FORMS = {
+    "login": "alliance.portal.account_forms.LoginForm",
+    "signup": "alliance.portal.account_forms.SignupForm",
+    "add_email": "alliance.portal.account_forms.AddEmailForm",
+    "change_password": "alliance.portal.account_forms.ChangePasswordForm",
+    "set_password": "alliance.portal.account_forms.SetPasswordForm",
+    "reset_password": "alliance.portal.account_forms.ResetPasswordForm",
+    "reset_password_from_key": "alliance.portal.account_forms.ResetPasswordKeyForm",
+    "reauthenticate": "alliance.portal.account_forms.ReauthenticateForm",
+}
 # Confirming in the browser one signed up in goes straight on to the company's page.
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
@@ -193,6 +202,7 @@ LOCALE_PATHS = [BASE_DIR / "build" / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"
+FORMAT_MODULE_PATH = ["alliance.formats"]
 
 # --- pages -----------------------------------------------------------------------------------
 STATIC_URL = "/static/"

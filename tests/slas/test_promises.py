@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from slas.choices import ClosureSide, NoPromiseReason, TierCode
@@ -26,103 +26,11 @@ from slas.promises import (
     promise,
 )
 from tests.slas.journeys import CITIES, TIERS, closure_rules, local
+from tests.slas.strategies import closures, journeys, promised
 from tests.slas.test_promise_table import CASES, rows
 
 HGH, CTU = CITIES["HGH"], CITIES["CTU"]
 ONE_DAY = timedelta(days=1)
-
-# Around these, clocks change, the calendar skips a day, or a month or a year ends.
-TURNING_POINTS = [
-    datetime(2017, 10, 15, 3, tzinfo=UTC),  # Sao Paulo skips midnight
-    datetime(2018, 2, 18, 2, tzinfo=UTC),  # and has 23:00 twice
-    datetime(2026, 3, 8, 7, tzinfo=UTC),  # New York skips 02:00
-    datetime(2026, 11, 1, 6, tzinfo=UTC),  # and has 01:00 twice
-    datetime(2026, 3, 29, 1, tzinfo=UTC),  # London skips 01:00
-    datetime(2026, 10, 25, 1, tzinfo=UTC),  # and has it twice
-    datetime(2026, 10, 3, 15, 30, tzinfo=UTC),  # Lord Howe skips half an hour
-    datetime(2011, 12, 30, 10, tzinfo=UTC),  # Apia skips 30 December
-    datetime(2024, 2, 29, tzinfo=UTC),
-    datetime(2026, 12, 31, 16, tzinfo=UTC),  # midnight in China
-]
-
-moments = st.one_of(
-    st.datetimes(datetime(2010, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 -- bounds
-    st.builds(
-        lambda point, minutes: point + timedelta(minutes=minutes),
-        st.sampled_from(TURNING_POINTS),
-        st.integers(-4 * 1440, 4 * 1440),
-    ),
-)
-places = st.sampled_from(list(CITIES.values()))
-clock_times = st.builds(time, st.integers(0, 23), st.sampled_from([0, 1, 30, 45, 59]))
-weekdays = st.frozensets(st.integers(0, 6), min_size=1)
-
-
-@st.composite
-def tiers(draw: st.DrawFn) -> TierRule:
-    pickup_by = draw(clock_times)
-    cut_offs = st.one_of(
-        st.none(),
-        st.builds(CutOff, clock_times.filter(lambda at: at <= pickup_by)),
-        st.builds(CutOff, clock_times, st.integers(-3, -1)),
-    )
-    return TierRule(
-        code=TierCode.STANDARD,
-        version=draw(st.integers(1, 9)),
-        cut_offs=draw(st.dictionaries(st.integers(0, 6), cut_offs, min_size=1)),
-        pickup_by=pickup_by,
-        deliver_by=draw(clock_times),
-        days_in_transit=draw(st.integers(0, 5)),
-        pickup_weekdays=draw(weekdays),
-        delivery_weekdays=draw(weekdays),
-        works_on_holidays=draw(st.booleans()),
-    )
-
-
-@st.composite
-def closures(draw: st.DrawFn, ready_at: datetime, *, at_most: int = 12) -> list[ClosureRule]:
-    """Closures that matter: near the time, of the cities under test."""
-    rule = st.builds(
-        lambda place, narrow, ahead, **fields: ClosureRule(
-            date=ready_at.date() + timedelta(days=ahead),
-            country=place.country,
-            province=place.province if narrow > 0 else "",
-            city_id=place.city_id if narrow > 1 else None,
-            **fields,
-        ),
-        place=places,
-        narrow=st.integers(0, 2),
-        ahead=st.integers(-2, 14),
-        side=st.sampled_from(ClosureSide),
-        is_public_holiday=st.booleans(),
-    )
-    return draw(st.lists(rule, max_size=at_most))
-
-
-@st.composite
-def journeys(draw: st.DrawFn) -> dict[str, object]:
-    """The arguments of a promise that can be given."""
-    ready_at = draw(moments)
-    journey = {
-        "tier": draw(tiers() | st.sampled_from(list(TIERS.values()))),
-        "origin": draw(places),
-        "destination": draw(places),
-        "ready_at": ready_at,
-        "closures": ClosureCalendar(draw(closures(ready_at))),
-    }
-    hours_ahead = draw(st.none() | st.integers(-30, 100))
-    if hours_ahead is not None:
-        journey["booked_at"] = ready_at - timedelta(hours=hours_ahead)
-    assume(promised(**journey) is not None)
-    return journey
-
-
-def promised(**journey):
-    """The promise, or None."""
-    try:
-        return promise(**journey)
-    except NoPromise:
-        return None
 
 
 def days_of(given_promise, *codes):
@@ -311,52 +219,6 @@ def test_answer_does_not_depend_on_how_the_moment_is_written(journey, zone_name,
         assert same.deliver_by == given_promise.deliver_by
 
 
-@settings(max_examples=60)
-@given(
-    point=st.sampled_from(TURNING_POINTS),
-    days=st.integers(-1, 1),
-    at=clock_times,
-    zone_name=st.sampled_from([city.zone for city in CITIES.values()]),
-)
-@example(TURNING_POINTS[0], 0, time(0, 30), "America/Sao_Paulo")
-@example(TURNING_POINTS[6], 1, time(2, 1), "Australia/Lord_Howe")
-@example(TURNING_POINTS[7], 0, time(12), "Pacific/Apia")
-def test_wall_clock_is_the_first_moment_clocks_show_it_or_later(point, days, at, zone_name):
-    day = point.date() + timedelta(days=days)
-    wanted = datetime.combine(day, at)
-    zone = ZoneInfo(zone_name)
-    minute = datetime.combine(day, time(0), UTC) - timedelta(hours=15)
-    while minute.astimezone(zone).replace(tzinfo=None) < wanted:
-        minute += timedelta(minutes=1)
-    assert wall_clock(day, at, zone_name) == minute
-
-
-def test_wall_clock_shows_local_time_and_compares_as_a_moment():
-    # A ZoneInfo datetime in the repeated hour equals no datetime of another zone, not even itself in UTC.
-    first = wall_clock(date(2026, 11, 1), time(1, 30), "America/New_York")
-    assert first.isoformat() == "2026-11-01T01:30:00-04:00"
-    assert first == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
-
-
-def test_wall_clock_keeps_seconds_and_fractions():
-    at = time(23, 59, 59, 999_999)
-    assert wall_clock(date(2026, 3, 2), at, "Asia/Shanghai").time() == at
-
-
-@pytest.mark.parametrize(
-    ("day", "zone_name", "exists"),
-    [
-        (date(2011, 12, 29), "Pacific/Apia", True),
-        (date(2011, 12, 30), "Pacific/Apia", False),
-        (date(2011, 12, 31), "Pacific/Apia", True),
-        (date(1993, 8, 21), "Pacific/Kwajalein", False),
-        (date(2017, 10, 15), "America/Sao_Paulo", True),
-    ],
-)
-def test_day_exists_unless_the_date_line_moved(day, zone_name, exists):
-    assert day_exists(day, zone_name) is exists
-
-
 # --- Explanation
 
 
@@ -470,50 +332,6 @@ def test_tier_rule_refuses_what_makes_no_sense(change):
 def test_cut_off_lies_on_the_day_or_up_to_a_week_before(day_offset):
     with pytest.raises(ValueError, match="before"):
         CutOff(time(18), day_offset)
-
-
-# --- Closures
-
-
-@given(st.data())
-def test_calendar_closes_what_any_of_its_rules_closes(data):
-    rules = data.draw(closures(datetime(2026, 3, 2, tzinfo=UTC)))
-    place = data.draw(places)
-    day = date(2026, 3, 2) + timedelta(days=data.draw(st.integers(-3, 15)))
-    side = data.draw(st.sampled_from([ClosureSide.ORIGIN, ClosureSide.DESTINATION]))
-    works_on_holidays = data.draw(st.booleans())
-    expected = any(
-        rule.date == day
-        and rule.side in {side, ClosureSide.BOTH}
-        and not (works_on_holidays and rule.is_public_holiday)
-        and rule.scope in {(place.city_id,), (place.country, place.province), (place.country,)}
-        for rule in rules
-    )
-    assert ClosureCalendar(rules).is_closed(place, day, side, works_on_holidays) == expected
-
-
-def test_calendar_names_the_narrowest_closure():
-    rules = [
-        ClosureRule(date(2026, 10, 1), country="CN", name="holiday", is_public_holiday=True),
-        ClosureRule(date(2026, 10, 1), country="CN", province="ZJ", name="typhoon"),
-        ClosureRule(date(2026, 10, 1), city_id=HGH.city_id, side=ClosureSide.ORIGIN, name="fire"),
-    ]
-    calendar = ClosureCalendar(rules)
-
-    def name(place, side):
-        found = calendar.closure(place, date(2026, 10, 1), side, False)
-        return found and found.name
-
-    assert name(HGH, ClosureSide.ORIGIN) == "fire"
-    assert name(HGH, ClosureSide.DESTINATION) == "typhoon"
-    assert name(CTU, ClosureSide.DESTINATION) == "holiday"
-    assert name(HGH, ClosureSide.BOTH) == "fire"
-    assert name(CITIES["TYO"], ClosureSide.BOTH) is None
-
-
-def test_closure_must_be_of_somewhere():
-    with pytest.raises(ValueError, match="closure"):
-        ClosureRule(date(2026, 10, 1), province="ZJ")
 
 
 def test_default_tiers_are_the_published_ones():

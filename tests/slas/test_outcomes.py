@@ -140,9 +140,6 @@ def test_each_change_in_the_table_can_happen(transition):
     assert tuple(outcomes_of(HISTORIES[change])[-2:]) == change
 
 
-# --- Tallies
-
-
 @pytest.mark.parametrize(
     ("before", "after", "delta"),
     [
@@ -194,9 +191,6 @@ def test_changing_there_and_back_adds_nothing():
         totals = Counter(tally_delta(before, after))
         totals.update(tally_delta(after, before))
         assert not any(totals.values())
-
-
-# --- Rates
 
 
 def test_rates_leave_out_nothing_that_was_due():

@@ -37,9 +37,6 @@ def days_of(given_promise, *codes):
     return [step.day for step in given_promise.steps if step.code in codes]
 
 
-# --- What holds always
-
-
 @given(journeys())
 def test_promise_never_lies_before_ready_or_booking(journey):
     given_promise = promise(**journey)
@@ -142,9 +139,6 @@ def plain_promise(tier, origin, destination, ready_at, closures, booked_at=None)
     return effective, pickup_by, clock(landing, tier.deliver_by, destination)
 
 
-# --- Cut-off and countdown
-
-
 @given(journeys())
 def test_cut_off_named_is_the_one_that_counts(journey):
     at_cut_off = {**journey, "booked_at": promise(**journey).cut_off_at}
@@ -165,9 +159,6 @@ def test_countdown_counts_to_the_cut_off_of_the_promise(journey):
     assert countdown.at == given_promise.cut_off_at
     assert countdown.effective_date == given_promise.effective_date
     assert countdown.remaining == given_promise.cut_off_at - now >= timedelta(0)
-
-
-# --- Zones and clocks
 
 
 @pytest.fixture
@@ -219,9 +210,6 @@ def test_answer_does_not_depend_on_how_the_moment_is_written(journey, zone_name,
         assert same.deliver_by == given_promise.deliver_by
 
 
-# --- Explanation
-
-
 def test_steps_tell_the_whole_story():
     given_promise = promise(
         TIERS["two"],
@@ -269,9 +257,6 @@ def test_rolled_promise_names_the_cut_off_missed_and_the_one_kept():
     assert missed.at.isoformat() == "2026-03-02T18:00:00+08:00"
     assert given_promise.cut_off_at.isoformat() == "2026-03-03T18:00:00+08:00"
     assert given_promise.rolled
-
-
-# --- No promise
 
 
 @pytest.mark.parametrize(

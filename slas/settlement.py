@@ -74,7 +74,26 @@ sla_events AS (
     RETURNING 1
 )"""  # noqa: S608 -- built of constants
 
-_SETTLE: Final = f"""
+
+def key_of(locked: str, *, within: str = "") -> str:
+    """Return the condition that finds the commitments `c` of the CTE `locked l`, whatever month they are in.
+
+    Never plainly `c.parcel_id = l.parcel_id`: a nested loop over that prunes months row by row, and
+    PostgreSQL 18 crashes (18.6: perform_pruning_base_step) when such a plan has waited for a lock and
+    looks at its row again. An array and a sum are not pruned by. `within`, a condition on c.parcel_id
+    with literals, leaves months out beforehand; without it every month's index is asked.
+    """
+    array = f"c.parcel_id = ANY((SELECT array_agg(parcel_id) FROM {locked})::bigint[])"  # noqa: S608
+    bounds = f" AND c.parcel_id {within}" if within else ""
+    return f"{array} AND c.parcel_id + 0 = l.parcel_id AND c.kind = l.kind{bounds}"
+
+
+def settlement(*, within: str = "") -> str:
+    """Return the CTEs that settle commitments from `milestones`; `within` as in key_of().
+
+    They give sla_changed (before, after) and sla_breaches (standing).
+    """
+    return f"""
 sla_reached AS (
     SELECT parcel_id, kind, bool_or(exact) AS exact,
         CASE WHEN bool_or(exact) THEN min(reached_at) FILTER (WHERE exact) ELSE min(reached_at) END
@@ -84,11 +103,11 @@ sla_reached AS (
 ),
 sla_locked AS (
     SELECT c.parcel_id, c.kind, {DIMENSIONS}, c.excused, c.outcome AS before,
-        CASE WHEN m.exact THEN m.reached_at ELSE least(c.reached_at, m.reached_at) END AS reached_at
-    FROM sla_reached m JOIN slas_commitment c ON c.parcel_id = m.parcel_id AND c.kind = m.kind
+        CASE WHEN l.exact THEN l.reached_at ELSE least(c.reached_at, l.reached_at) END AS reached_at
+    FROM sla_reached l JOIN slas_commitment c ON {key_of("sla_reached", within=within)}
     WHERE c.outcome <> 'void' AND CASE
-        WHEN m.exact THEN m.reached_at IS DISTINCT FROM c.reached_at
-        ELSE m.reached_at < coalesce(c.reached_at, 'infinity') END
+        WHEN l.exact THEN l.reached_at IS DISTINCT FROM c.reached_at
+        ELSE l.reached_at < coalesce(c.reached_at, 'infinity') END
     ORDER BY c.parcel_id, c.kind
     FOR NO KEY UPDATE OF c
 ),
@@ -100,9 +119,10 @@ sla_changed AS (
         WHEN l.before = 'overdue' OR c.due_at < %(now)s THEN 'overdue'
         ELSE 'pending' END
     FROM sla_locked l
-    WHERE c.parcel_id = l.parcel_id AND c.kind = l.kind
+    WHERE {key_of("sla_locked", within=within)}
     RETURNING {CARRIED}, c.outcome AS after, c.reached_at
-),"""  # noqa: S608 -- built of constants
+),
+{CONSEQUENCES}"""  # noqa: S608 -- built of constants
 
-# Settles commitments from `milestones`. Gives sla_changed (before, after), sla_breaches (standing).
-SETTLEMENT: Final = _SETTLE + CONSEQUENCES
+
+SETTLEMENT: Final = settlement()

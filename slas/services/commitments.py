@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from alliance.tenancy import raw_rows
 from slas.choices import CommitmentKind
-from slas.settlement import CARRIED, CONSEQUENCES, DIMENSIONS, SETTLEMENT
+from slas.settlement import CARRIED, CONSEQUENCES, DIMENSIONS, SETTLEMENT, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ WITH sla_locked AS (
 sla_changed AS (
     UPDATE slas_commitment c SET outcome = 'void'
     FROM sla_locked l
-    WHERE c.parcel_id = l.parcel_id AND c.kind = l.kind
+    WHERE {key_of("sla_locked")}
     RETURNING {CARRIED}, c.outcome AS after, c.reached_at
 ),
 {CONSEQUENCES}

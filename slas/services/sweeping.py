@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from alliance.tenancy import Scope, raw_rows, scope
-from slas.settlement import CARRIED, CONSEQUENCES, DIMENSIONS
+from slas.settlement import CARRIED, CONSEQUENCES, DIMENSIONS, key_of
 
 # Rows a transaction: few enough that a scan never waits long for a row the sweep holds.
 SLICE = 5_000
@@ -32,7 +32,7 @@ WITH sla_slice AS MATERIALIZED (
 ),
 sla_locked AS (
     SELECT c.parcel_id, c.kind, {DIMENSIONS}, c.excused, c.outcome AS before
-    FROM sla_slice s JOIN slas_commitment c ON c.parcel_id = s.parcel_id AND c.kind = s.kind
+    FROM sla_slice l JOIN slas_commitment c ON {key_of("sla_slice")}
     WHERE c.outcome = 'pending' AND c.due_at < %(now)s
     ORDER BY c.parcel_id, c.kind
     FOR NO KEY UPDATE OF c
@@ -40,7 +40,7 @@ sla_locked AS (
 sla_changed AS (
     UPDATE slas_commitment c SET outcome = 'overdue'
     FROM sla_locked l
-    WHERE c.parcel_id = l.parcel_id AND c.kind = l.kind
+    WHERE {key_of("sla_locked")}
     RETURNING {CARRIED}, c.outcome AS after, c.reached_at
 ),
 {CONSEQUENCES}

@@ -1,0 +1,155 @@
+"""Scans as couriers send them: the bytes of a batch to lines, each read or refused on its own.
+
+Pure. A whole batch is decoded at once; only when something in it is wrong is it taken apart, so that
+one bad line costs a slower batch and never its neighbours.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from django.utils.translation import gettext as _
+
+from alliance.errors import FieldError, InvalidInput, MalformedInput, TooLarge
+
+MAX_LINES: Final = 5_000
+_PATH: Final = re.compile(r"^(?P<problem>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
+_MISSING: Final = re.compile(r"missing required field `(\w+)`")
+_STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
+
+T = TypeVar("T")
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+# "" and null both mean "not given": programs that fill in templates send either.
+Short = Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class NamedScan(msgspec.Struct, frozen=True, gc=False):
+    """An earlier scan that was sent without an event id."""
+
+    code: str
+    occurred_at: Moment
+    facility: Short | None = None
+
+
+class ScanLine(msgspec.Struct, frozen=True, gc=False):
+    """One scan as it was sent: well-formed, not yet judged."""
+
+    tracking_number: str
+    code: str
+    occurred_at: Moment
+    event_id: Short | None = None
+    reason: str | None = None
+    facility: Short | None = None
+    consent: bool | None = None
+    corrects: Short | NamedScan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why one line of a batch was not taken. `pointer` is a JSON pointer into the batch."""
+
+    index: int
+    pointer: str
+    code: str
+    detail: str
+
+
+class _Envelope(msgspec.Struct):
+    scans: list[ScanLine]
+
+
+class _RawEnvelope(msgspec.Struct):
+    scans: list[msgspec.Raw]
+
+
+_LINE: Final = msgspec.json.Decoder(ScanLine)
+_LINES: Final = msgspec.json.Decoder(list[ScanLine])
+_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
+_RAW_LINES: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_RAW_ENVELOPE: Final = msgspec.json.Decoder(_RawEnvelope)
+
+
+def read_json(body: bytes) -> Sequence[ScanLine | Rejection]:
+    """Read `[...]` or `{"scans": [...]}`.
+
+    Raises MalformedInput for what is not JSON or neither of the two, InvalidInput for no lines at all,
+    TooLarge for too many.
+    """
+    wrapped = body.lstrip()[:1] == b"{"
+    try:
+        lines = _ENVELOPE.decode(body).scans if wrapped else _LINES.decode(body)
+    except (ValueError, RecursionError):
+        return _require_count(_read_raw(_raw_items(body, wrapped)))
+    return _require_count(lines)
+
+
+def read_ndjson(body: bytes) -> Sequence[ScanLine | Rejection]:
+    """Read one JSON object a line; empty lines are not counted. Raises InvalidInput and TooLarge."""
+    try:
+        return _require_count(_LINE.decode_lines(body))
+    except (ValueError, RecursionError):
+        return _require_count(_read_raw([line for line in body.split(b"\n") if line.strip()]))
+
+
+def read_row(index: int, row: dict[str, Any]) -> ScanLine | Rejection:
+    """Read one row of text fields. Empty fields are fields not given."""
+    given = {name: text for name, text in row.items() if text}
+    try:
+        return msgspec.convert(given, ScanLine, strict=False)
+    except ValueError as error:
+        return _refuse(index, error)
+
+
+def _raw_items(body: bytes, wrapped: bool) -> list[msgspec.Raw]:
+    try:
+        return _RAW_ENVELOPE.decode(body).scans if wrapped else _RAW_LINES.decode(body)
+    except msgspec.ValidationError:
+        raise MalformedInput(_('Send a JSON array of scans, or {"scans": [...]}.')) from None
+    except RecursionError:
+        raise MalformedInput(_("The JSON is nested too deeply.")) from None
+    except ValueError as error:
+        raise MalformedInput(_("This is not JSON: %(problem)s") % {"problem": error}) from None
+
+
+def _read_raw(items: Sequence[msgspec.Raw | bytes]) -> Sequence[ScanLine | Rejection]:
+    # Before the lines are looked at one by one: a million bad ones need not be.
+    _require_count(items)
+    return [_read_one(index, item) for index, item in enumerate(items)]
+
+
+def _read_one(index: int, item: msgspec.Raw | bytes) -> ScanLine | Rejection:
+    try:
+        return _LINE.decode(item)
+    except (ValueError, RecursionError) as error:
+        return _refuse(index, error)
+
+
+def _require_count(lines: Sequence[T]) -> Sequence[T]:
+    if not lines:
+        raise InvalidInput(errors=[FieldError("", _("There is no scan in this batch."), "empty")])
+    if len(lines) > MAX_LINES:
+        raise TooLarge(
+            _("A batch has at most %(most)d scans, not %(found)d.")
+            % {"most": MAX_LINES, "found": len(lines)},
+            code="too_many_scans",
+        )
+    return lines
+
+
+def _refuse(index: int, error: Exception) -> Rejection:
+    if not isinstance(error, msgspec.ValidationError):
+        return Rejection(index, f"/{index}", "invalid", _("This line is not JSON in UTF-8."))
+    match = _PATH.match(str(error))
+    problem, path = (match["problem"], match["path"] or "") if match else (str(error), "")
+    steps = [name or number for name, number in _STEP.findall(path)]
+    if missing := _MISSING.search(problem):
+        steps.append(missing[1])
+        problem = _("This field is required.")
+    elif steps and steps[-1] == "occurred_at":
+        problem = _("Give date, time and offset (RFC 3339), like 2026-11-22T15:04:05+08:00.")
+    else:
+        problem = _("Not valid: %(problem)s.") % {"problem": problem}
+    return Rejection(index, "/".join(["", str(index), *steps]), "invalid", problem)

@@ -1,0 +1,197 @@
+"""The two statements that write scans: one takes a batch in, one reads corrected parcels anew.
+
+Text only; `parcels/services/scans.py` runs it. Both fold by the tables of `parcels/statuses.py`, which
+their CASEs are generated from: the winner among a parcel's candidates is the first in PRECEDENCE, and as
+that is a total order, the parcel's own status is but one more candidate. Both hand their milestones to the
+SLA engine's CTEs, so that all a batch does is one statement.
+
+Parcels are found by an array of ids within literal bounds: the bounds leave months out when the statement is
+planned, and the array does not when it runs, see `slas.settlement.key_of` for why that must not be.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from parcels.choices import ScanCode
+from parcels.statuses import CONSIGNEE, MOVEMENTS, RANKED, STATUS_OF_CODE, TERMINAL
+from slas.settlement import settlement
+
+
+def _list(values: Iterable[str]) -> str:
+    return ", ".join(f"'{value}'" for value in sorted(values))
+
+
+def _case(column: str, table: Mapping[str, str]) -> str:
+    whens = " ".join(f"WHEN '{key}' THEN '{value}'" for key, value in table.items())
+    return f"CASE {column} {whens} END"
+
+
+# Each over the columns of a scan.
+STATUS: Final = (
+    f"CASE WHEN code = '{ScanCode.AVAILABLE_FOR_PICKUP}' AND NOT consent"
+    f" THEN '{ScanCode.ATTEMPT_FAILED}' ELSE {_case('code', STATUS_OF_CODE)} END"
+)
+MOVES: Final = f"code IN ({_list(MOVEMENTS)})"
+ATTEMPTS: Final = (
+    f"(code = '{ScanCode.DELIVERED}' OR (code = '{ScanCode.AVAILABLE_FOR_PICKUP}' AND consent)"
+    f" OR (code = '{ScanCode.ATTEMPT_FAILED}' AND starts_with(reason, '{CONSIGNEE}_')))"
+)
+_TERMINAL: Final = f"status IN ({_list(TERMINAL)})"
+_RANKS: Final = ", ".join(f"'{status}'" for status in RANKED)
+
+# Over candidates (status, at): the first decides.
+PRECEDENCE: Final = (
+    f"({_TERMINAL}) DESC, CASE WHEN {_TERMINAL} THEN at END, at DESC,"
+    f" array_position(ARRAY[{_RANKS}], status) DESC"
+)
+_TIMES: Final = f"""
+        max(occurred_at) AS last_scan_at,
+        min(occurred_at) FILTER (WHERE {MOVES}) AS picked_up_at,
+        min(occurred_at) FILTER (WHERE {ATTEMPTS}) AS attempted_at"""
+
+# From `folded` on both statements are the same, but for how sure their milestones are.
+_CONSEQUENCES: Final = """
+moved AS (
+    UPDATE parcels_parcel p
+    SET status = f.status, status_at = f.status_at, last_scan_at = f.last_scan_at,
+        delivered_at = CASE WHEN f.status = 'delivered' THEN f.status_at END, corrected = f.corrected
+    FROM folded f
+    WHERE p.id = ANY((SELECT array_agg(parcel_id) FROM folded)::bigint[]) AND p.id + 0 = f.parcel_id
+        AND p.id BETWEEN %(low)s AND %(high)s
+),
+announced AS (
+    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT 'parcel.status_changed', %(now)s, merchant_id, courier_id, parcel_id,
+        jsonb_build_object('status', status, 'previous', previous, 'occurred_at', status_at)
+    FROM folded WHERE status <> previous
+),
+"""
+
+_SETTLEMENT: Final = settlement(within="BETWEEN %(low)s AND %(high)s")
+
+RECORD: Final = f"""
+WITH line AS (
+    SELECT n, parcel_id, event_key, code, reason, facility, event_id, consent, corrects,
+        timestamptz 'epoch' + microseconds * interval '1 microsecond' AS occurred_at
+    FROM unnest(
+        %(n)s::int[], %(parcel_id)s::bigint[], %(event_key)s::bigint[], %(code)s::text[],
+        %(microseconds)s::bigint[], %(reason)s::text[], %(facility)s::text[], %(event_id)s::text[],
+        %(consent)s::bool[], %(corrects)s::bigint[]
+    ) AS x (n, parcel_id, event_key, code, microseconds, reason, facility, event_id, consent, corrects)
+),
+-- Locked before anything is written, and in the order of ids: batches that share parcels take turns, and
+-- what each reads here is what the one before it left.
+parcel AS MATERIALIZED (
+    SELECT p.id, p.merchant_id, p.courier_id, p.status, p.status_at, p.last_scan_at, p.corrected,
+        date_trunc('second', p.booked_at) AS earliest
+    FROM parcels_parcel p
+    WHERE p.id = ANY((SELECT %(parcels)s::bigint[])::bigint[]) AND p.id BETWEEN %(low)s AND %(high)s
+        AND (%(courier_id)s::bigint IS NULL OR p.courier_id = %(courier_id)s)
+    ORDER BY p.id
+    FOR NO KEY UPDATE OF p
+),
+good AS MATERIALIZED (
+    SELECT line.*, parcel.merchant_id, parcel.courier_id
+    FROM line JOIN parcel ON parcel.id = line.parcel_id
+    WHERE line.occurred_at >= parcel.earliest
+),
+written AS (
+    INSERT INTO parcels_scan (parcel_id, event_key, merchant_id, courier_id, code, occurred_at, received_at,
+        reason, facility, event_id, consent, corrects)
+    SELECT parcel_id, event_key, merchant_id, courier_id, code, occurred_at, %(now)s,
+        reason, facility, event_id, consent, corrects
+    FROM good
+    ON CONFLICT (parcel_id, event_key) DO NOTHING
+    RETURNING parcel_id, event_key, code, occurred_at, reason, consent
+),
+touched AS (
+    SELECT parcel_id, bool_or(code = 'correction') AS corrects, {_TIMES}
+    FROM written GROUP BY parcel_id
+),
+winner AS (
+    SELECT DISTINCT ON (parcel_id) parcel_id, status, at
+    FROM (
+        SELECT parcel_id, {STATUS} AS status, occurred_at AS at FROM written WHERE code <> 'correction'
+        UNION ALL
+        SELECT id, status, status_at FROM parcel WHERE status <> 'booked'
+    ) AS candidate
+    ORDER BY parcel_id, {PRECEDENCE}
+),
+-- A parcel with a correction is only marked here: its scans are read anew by the other statement.
+folded AS MATERIALIZED (
+    SELECT parcel_id, p.merchant_id, p.courier_id, p.status AS previous, t.picked_up_at, t.attempted_at,
+        p.corrected OR t.corrects AS corrected,
+        CASE WHEN p.corrected OR t.corrects OR p.status = 'cancelled' THEN p.status ELSE w.status
+            END AS status,
+        CASE WHEN p.corrected OR t.corrects OR p.status = 'cancelled' THEN p.status_at ELSE w.at
+            END AS status_at,
+        greatest(p.last_scan_at, t.last_scan_at) AS last_scan_at
+    FROM touched t
+    JOIN parcel p ON p.id = t.parcel_id
+    LEFT JOIN winner w USING (parcel_id)
+),
+{_CONSEQUENCES}
+milestones (parcel_id, kind, reached_at, exact) AS (
+    SELECT parcel_id, 'pickup', picked_up_at, false FROM folded
+    WHERE picked_up_at IS NOT NULL AND NOT corrected
+    UNION ALL
+    SELECT parcel_id, 'delivery', attempted_at, false FROM folded
+    WHERE attempted_at IS NOT NULL AND NOT corrected
+),
+{_SETTLEMENT}
+SELECT
+    (SELECT count(*) FROM written),
+    ARRAY(SELECT n FROM line WHERE NOT EXISTS (SELECT FROM parcel WHERE parcel.id = line.parcel_id)),
+    ARRAY(SELECT n FROM line JOIN parcel ON parcel.id = line.parcel_id
+        WHERE line.occurred_at < parcel.earliest),
+    ARRAY(SELECT n FROM good WHERE NOT EXISTS (SELECT FROM written
+        WHERE written.parcel_id = good.parcel_id AND written.event_key = good.event_key)),
+    ARRAY(SELECT parcel_id FROM folded WHERE corrected)
+"""  # noqa: S608 -- built of constants
+
+# In the transaction of RECORD, which holds the parcels' locks; a statement of its own, so that it sees
+# what RECORD wrote.
+REFOLD: Final = f"""
+WITH parcel AS MATERIALIZED (
+    SELECT id, merchant_id, courier_id, status, status_at, booked_at
+    FROM parcels_parcel
+    WHERE id = ANY(%(parcels)s::bigint[])
+    ORDER BY id
+    FOR NO KEY UPDATE
+),
+counted AS MATERIALIZED (
+    SELECT parcel_id, code, occurred_at, reason, consent
+    FROM parcels_scan s
+    WHERE parcel_id = ANY(%(parcels)s::bigint[]) AND code <> 'correction' AND NOT EXISTS (
+        SELECT FROM parcels_scan c
+        WHERE c.parcel_id = ANY(%(parcels)s::bigint[]) AND c.parcel_id + 0 = s.parcel_id
+            AND c.code = 'correction' AND c.corrects = s.event_key)
+),
+touched AS (
+    SELECT parcel_id, {_TIMES}
+    FROM counted GROUP BY parcel_id
+),
+winner AS (
+    SELECT DISTINCT ON (parcel_id) parcel_id, status, at
+    FROM (SELECT parcel_id, {STATUS} AS status, occurred_at AS at FROM counted) AS candidate
+    ORDER BY parcel_id, {PRECEDENCE}
+),
+folded AS MATERIALIZED (
+    SELECT p.id AS parcel_id, p.merchant_id, p.courier_id, p.status AS previous, true AS corrected,
+        t.picked_up_at, t.attempted_at, t.last_scan_at,
+        CASE WHEN p.status = 'cancelled' THEN p.status ELSE coalesce(w.status, 'booked') END AS status,
+        CASE WHEN p.status = 'cancelled' THEN p.status_at ELSE coalesce(w.at, p.booked_at)
+            END AS status_at
+    FROM parcel p
+    LEFT JOIN touched t ON t.parcel_id = p.id
+    LEFT JOIN winner w ON w.parcel_id = p.id
+),
+{_CONSEQUENCES}
+milestones (parcel_id, kind, reached_at, exact) AS (
+    SELECT parcel_id, 'pickup', picked_up_at, true FROM folded
+    UNION ALL
+    SELECT parcel_id, 'delivery', attempted_at, true FROM folded
+),
+{_SETTLEMENT}
+SELECT count(*) FROM folded
+"""  # noqa: S608 -- built of constants

@@ -1,0 +1,335 @@
+"""Scans: stored once, folded in any order, settled at once, refused line by line."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from alliance.errors import NotPermitted
+from alliance.identifiers import new_parcel_id, tracking_number
+from alliance.models import Event, Organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import Parcel, Scan
+from parcels.scan_input import NamedScan, Rejection, ScanLine
+from parcels.services.scans import ScanReport, event_key, microseconds_of, record_scans
+from slas.models import Breach, Commitment
+from tests.parcels.moving import booked_parcels
+
+BOOKED = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+Send = Callable[..., ScanReport]
+
+
+def line(parcel: Parcel | str, code: str, hours: float, **extra: Any) -> ScanLine:
+    number = parcel if isinstance(parcel, str) else parcel.number
+    return ScanLine(number, code, BOOKED + timedelta(hours=hours), **extra)
+
+
+@pytest.fixture
+def parcel(merchant_organisation: Organisation, courier_organisation: Organisation) -> Parcel:
+    return booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED)[0]
+
+
+@pytest.fixture
+def send(courier: Actor) -> Send:
+    def send(*lines: ScanLine | Rejection, now: datetime | None = None) -> ScanReport:
+        with scope(Scope.of(courier)):
+            return record_scans(actor=courier, lines=lines, now=now)
+
+    return send
+
+
+def reread(parcel: Parcel) -> Parcel:
+    with scope(Scope.everything()):
+        return Parcel.objects.get(pk=parcel.pk)
+
+
+def outcomes(parcel: Parcel) -> dict[str, str]:
+    with scope(Scope.everything()):
+        return dict(Commitment.objects.filter(parcel_id=parcel.pk).values_list("kind", "outcome"))
+
+
+def codes(report: ScanReport) -> list[tuple[int, str]]:
+    return [(rejection.index, rejection.code) for rejection in report.rejections]
+
+
+# --- the ordinary way ------------------------------------------------------------------------
+
+
+def test_scans_move_a_parcel_and_keep_its_promises(parcel: Parcel, send: Send) -> None:
+    report = send(
+        line(parcel, "picked_up", 2), line(parcel, "out_for_delivery", 20), line(parcel, "delivered", 25)
+    )
+    assert (report.accepted, report.duplicates, report.rejections) == (3, [], [])
+    moved = reread(parcel)
+    assert (moved.status, moved.status_at) == ("delivered", BOOKED + timedelta(hours=25))
+    assert moved.delivered_at == moved.last_scan_at == moved.status_at
+    assert outcomes(parcel) == {"pickup": "met", "delivery": "met"}
+
+
+def test_late_scans_break_promises_at_once(parcel: Parcel, send: Send) -> None:
+    send(line(parcel, "picked_up", 7), line(parcel, "delivered", 31))
+    assert outcomes(parcel) == {"pickup": "late", "delivery": "late"}
+    with scope(Scope.everything()):
+        assert Breach.objects.standing().filter(parcel_id=parcel.pk).count() == 2
+
+
+def test_order_of_arrival_does_not_matter(parcel: Parcel, send: Send) -> None:
+    send(line(parcel, "delivered", 25))
+    send(line(parcel, "out_for_delivery", 26), line(parcel, "departed", 3))
+    moved = reread(parcel)
+    assert (moved.status, moved.status_at) == ("delivered", BOOKED + timedelta(hours=25))
+    assert moved.last_scan_at == BOOKED + timedelta(hours=26)
+    assert outcomes(parcel) == {"pickup": "met", "delivery": "met"}
+
+
+def test_earlier_terminal_scan_wins_over_a_later_one(parcel: Parcel, send: Send) -> None:
+    send(line(parcel, "delivered", 25))
+    send(line(parcel, "lost", 24))
+    moved = reread(parcel)
+    assert (moved.status, moved.delivered_at) == ("lost", None)
+
+
+def test_status_change_is_an_event_once(parcel: Parcel, send: Send) -> None:
+    for _again in range(2):
+        send(line(parcel, "departed", 3), line(parcel, "arrived", 4))
+    send(line(parcel, "departed", 5))
+    with scope(Scope.everything()):
+        [event] = Event.objects.filter(topic="parcel.status_changed", parcel_id=parcel.pk)
+    assert event.payload["previous"] == "booked"
+    assert event.payload["status"] == "in_transit"
+    assert (event.merchant_id, event.courier_id) == (parcel.merchant_id, parcel.courier_id)
+
+
+def test_punctual_scan_that_comes_late_withdraws_the_breach(parcel: Parcel, send: Send) -> None:
+    send(line(parcel, "picked_up", 2), line(parcel, "delivered", 40))
+    assert outcomes(parcel)["delivery"] == "late"
+    send(line(parcel, "attempt_failed", 29, reason="consignee_absent"))
+    assert outcomes(parcel)["delivery"] == "met"
+    with scope(Scope.everything()):
+        assert Breach.objects.get(parcel_id=parcel.pk, kind="delivery").withdrawn_at is not None
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "outcome"),
+    [
+        ({"code": "available_for_pickup", "consent": True}, "available_for_pickup", "met"),
+        ({"code": "available_for_pickup", "consent": False}, "attempt_failed", "pending"),
+        ({"code": "attempt_failed", "reason": "consignee_refused"}, "attempt_failed", "met"),
+        ({"code": "attempt_failed", "reason": "courier_vehicle"}, "attempt_failed", "pending"),
+    ],
+)
+def test_attempt_is_valid_only_when_the_courier_did_its_part(
+    parcel: Parcel, send: Send, given: dict[str, Any], status: str, outcome: str
+) -> None:
+    send(line(parcel, hours=20, **given), now=BOOKED + timedelta(hours=21))
+    assert reread(parcel).status == status
+    assert outcomes(parcel) == {"pickup": "late", "delivery": outcome}
+    with scope(Scope.everything()):
+        assert Scan.objects.get(parcel_id=parcel.pk).code == given["code"]
+
+
+def test_cancelled_parcel_stores_scans_and_stays_cancelled(
+    merchant_organisation: Organisation, courier_organisation: Organisation, send: Send
+) -> None:
+    [parcel] = booked_parcels(
+        merchant_organisation, courier_organisation, booked_at=BOOKED, status="cancelled", cancelled_at=BOOKED
+    )
+    assert send(line(parcel, "picked_up", 1), line(parcel, "delivered", 2)).accepted == 2
+    kept = reread(parcel)
+    assert (kept.status, kept.status_at, kept.delivered_at) == ("cancelled", BOOKED, None)
+
+
+# --- again and again -------------------------------------------------------------------------
+
+
+def test_sending_again_changes_nothing(parcel: Parcel, send: Send) -> None:
+    lines = [line(parcel, "picked_up", 2), line(parcel, "departed", 3, event_id="e1")]
+    send(*lines)
+    before = reread(parcel)
+    report = send(*lines)
+    assert (report.accepted, report.duplicates) == (0, [0, 1])
+    assert reread(parcel).__dict__.items() >= {"status": before.status, "status_at": before.status_at}.items()
+
+
+def test_duplicates_inside_a_batch_count_once(parcel: Parcel, send: Send) -> None:
+    report = send(
+        line(parcel, "picked_up", 2),
+        ScanLine(
+            parcel.number.lower(),
+            "picked_up",
+            (BOOKED + timedelta(hours=2)).astimezone(timezone.get_default_timezone()),
+        ),
+        line(parcel, "departed", 3, event_id="e1"),
+        line(parcel, "arrived", 4, event_id="e1"),
+    )
+    assert (report.accepted, report.duplicates) == (2, [1, 3])
+
+
+def test_event_key_is_stable_and_keeps_its_kinds_apart() -> None:
+    moment = microseconds_of(BOOKED)
+    plain = event_key(event_id="", code="departed", microseconds=moment, facility="HGH")
+    # A stored key: changing how it is made would let every scan of the past in a second time.
+    assert plain == -1266644767463672880
+    named = event_key(event_id=f"departed|{moment}|HGH", code="", microseconds=0, facility="")
+    assert named != plain
+    assert -(2**63) <= plain < 2**63
+
+
+# --- what is refused -------------------------------------------------------------------------
+
+
+def test_bad_lines_are_named_and_good_ones_kept(
+    parcel: Parcel, send: Send, merchant_organisation: Organisation, rival_courier: Organisation
+) -> None:
+    [foreign] = booked_parcels(merchant_organisation, rival_courier, booked_at=BOOKED)
+    report = send(
+        Rejection(0, "/0", "invalid", "not JSON"),
+        line("CA123", "picked_up", 1),
+        line(foreign, "picked_up", 1),
+        ScanLine(parcel.number, "picked_up", timezone.now() + timedelta(minutes=6)),
+        line(parcel, "picked_up", -1),
+        ScanLine(parcel.number, "picked_up", datetime(1970, 1, 1, tzinfo=UTC)),
+        line(parcel, "attempt_failed", 1),
+        line(parcel, "held", 1, reason="dog_ate_it"),
+        line(parcel, "teleported", 1),
+        line(parcel, "correction", 1),
+        line(parcel, "departed", 1, facility="\0"),
+        line(parcel, "departed", 1, corrects="e1"),
+        line(parcel, "picked_up", 1),
+    )
+    assert report.accepted == 1
+    assert codes(report) == [
+        (0, "invalid"),
+        (1, "bad_tracking_number"),
+        (2, "unknown_parcel"),
+        (3, "in_future"),
+        (4, "before_booking"),
+        (5, "before_booking"),
+        (6, "reason_required"),
+        (7, "unknown_reason"),
+        (8, "unknown_code"),
+        (9, "corrects_missing"),
+        (10, "invalid"),
+        (11, "invalid"),
+    ]
+    assert report.rejections[4].pointer == "/4/occurred_at"
+    assert reread(parcel).status == "picked_up"
+    assert reread(foreign).status == "booked"
+
+
+def test_foreign_parcel_is_refused_like_one_that_does_not_exist(
+    send: Send, merchant_organisation: Organisation, rival_courier: Organisation
+) -> None:
+    [foreign] = booked_parcels(merchant_organisation, rival_courier, booked_at=BOOKED)
+    number = tracking_number(new_parcel_id(BOOKED))
+    report = send(line(foreign, "picked_up", 1), line(number, "picked_up", 1))
+    first, second = report.rejections
+    assert (first.code, first.detail) == (second.code, second.detail) == ("unknown_parcel", first.detail)
+
+
+def test_scan_in_the_second_of_the_booking_is_taken(
+    merchant_organisation: Organisation, courier_organisation: Organisation, send: Send
+) -> None:
+    booked_at = BOOKED + timedelta(milliseconds=700)
+    [parcel] = booked_parcels(merchant_organisation, courier_organisation, booked_at=booked_at)
+    # Programs cut fractions off.
+    assert send(line(parcel, "picked_up", 0)).accepted == 1
+    assert reread(parcel).status == "picked_up"
+
+
+def test_merchants_and_viewers_send_no_scans(merchant: Actor, parcel: Parcel) -> None:
+    with scope(Scope.of(merchant)), pytest.raises(NotPermitted):
+        record_scans(actor=merchant, lines=[line(parcel, "picked_up", 1)])
+
+
+# --- corrections -----------------------------------------------------------------------------
+
+
+def test_correction_withdraws_a_scan_as_if_it_had_never_been(parcel: Parcel, send: Send) -> None:
+    send(line(parcel, "picked_up", 2), line(parcel, "delivered", 25, event_id="oops"))
+    report = send(line(parcel, "correction", 26, corrects="oops"), now=BOOKED + timedelta(hours=27))
+    assert report.accepted == 1
+    folded = reread(parcel)
+    assert (folded.status, folded.status_at) == ("picked_up", BOOKED + timedelta(hours=2))
+    assert (folded.delivered_at, folded.last_scan_at) == (None, BOOKED + timedelta(hours=2))
+    assert outcomes(parcel) == {"pickup": "met", "delivery": "pending"}
+    send(line(parcel, "delivered", 31))
+    assert reread(parcel).status == "delivered"
+    assert outcomes(parcel) == {"pickup": "met", "delivery": "late"}
+
+
+def test_correction_names_a_scan_without_event_id_and_may_come_first(parcel: Parcel, send: Send) -> None:
+    wrong = NamedScan(
+        "delivered", (BOOKED + timedelta(hours=25)).astimezone(timezone.get_default_timezone()), "CTU"
+    )
+    send(line(parcel, "correction", 26, corrects=wrong))
+    report = send(line(parcel, "delivered", 25, facility="CTU"), line(parcel, "departed", 3))
+    assert report.accepted == 2
+    assert reread(parcel).status == "in_transit"
+    with scope(Scope.everything()):
+        assert Scan.objects.filter(parcel_id=parcel.pk).count() == 3
+
+
+def test_only_scan_withdrawn_leaves_a_booked_parcel(parcel: Parcel, send: Send) -> None:
+    send(line(parcel, "picked_up", 2, event_id="e1"))
+    send(line(parcel, "correction", 3, corrects="e1"))
+    folded = reread(parcel)
+    assert (folded.status, folded.status_at, folded.last_scan_at) == ("booked", BOOKED, None)
+    # Past due by today's clock; delivery was never reached and waits for the sweep.
+    assert outcomes(parcel) == {"pickup": "overdue", "delivery": "pending"}
+
+
+# --- at the same time ------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_concurrent_batches_on_the_same_parcels_fold_as_one(
+    merchant_organisation: Organisation, courier_organisation: Organisation, courier: Actor
+) -> None:
+    parcels = booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED, count=40)
+    story = [
+        ("picked_up", 2),
+        ("departed", 3),
+        ("arrived", 8),
+        ("out_for_delivery", 20),
+        ("delivered", 25),
+        ("lost", 28),
+    ]
+    batches = [
+        [line(parcel, code, hours) for parcel in (parcels if number % 2 else reversed(parcels))]
+        + [
+            line(parcel, "correction", 27, corrects=NamedScan("lost", BOOKED + timedelta(hours=28)))
+            for parcel in parcels[:9]
+        ]
+        for number in range(2)
+        for code, hours in story
+    ]
+    failures: list[Exception] = []
+    reports: list[ScanReport] = []
+    start = threading.Barrier(len(batches))
+
+    def work(lines: list[ScanLine]) -> None:
+        try:
+            start.wait()
+            with scope(Scope.of(courier)):
+                reports.append(record_scans(actor=courier, lines=lines))
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the test must see it
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=[lines]) for lines in batches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert sum(report.accepted for report in reports) == 40 * 6 + 9
+    assert sum(len(report.duplicates) for report in reports) == 12 * 49 - (40 * 6 + 9)
+    with scope(Scope.everything()):
+        assert set(Parcel.objects.values_list("status", flat=True)) == {"delivered"}
+        assert set(Commitment.objects.values_list("outcome", flat=True)) == {"met"}

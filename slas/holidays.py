@@ -1,0 +1,45 @@
+"""China's public holidays, from packages: the published schedule where there is one.
+
+`chinese_calendar` holds what the State Council announces each November for the next year: every
+day off, weekends between included. For the year after the last announcement `holidays` gives the
+days the law itself names, so that promises made in December already know of the new year.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+import holidays
+from chinese_calendar import constants
+
+FIRST_YEAR = 2016
+COUNTRY = "CN"
+
+
+class Holiday(NamedTuple):
+    """One day off. Not published: by law, before the schedule for its year is out."""
+
+    date: date
+    name: str
+    is_published: bool
+
+    @property
+    def announced_at(self) -> datetime:
+        """The schedule comes out in November; the law has long been known by then."""
+        return datetime(self.date.year - 1, 11, 1, tzinfo=UTC)
+
+
+def last_published_year() -> int:
+    """Return the last year whose schedule the installed package knows."""
+    return max(day.year for day in constants.holidays)
+
+
+def holidays_between(first_year: int, last_year: int) -> Iterator[Holiday]:
+    """Yield the days off of those years, in order."""
+    published = last_published_year()
+    for day, name in sorted(constants.holidays.items()):
+        if first_year <= day.year <= min(last_year, published):
+            yield Holiday(day, name, True)
+    for year in range(max(first_year, published + 1), last_year + 1):
+        for day, name in sorted(holidays.country_holidays(COUNTRY, years=year, language="en_US").items()):
+            yield Holiday(day, name, False)

@@ -1,0 +1,79 @@
+"""Which offer a quote recommends, and why. Pure.
+
+By what the courier's record on the lane supports: the Wilson lower bound of its accountable on-time
+rate, so that three good parcels don't beat three million. Who has been judged on fewer than 30
+parcels is topped up to 30 with a neutral prior, so that a newcomer ranks below the proven good and
+above the proven bad instead of at either end. Equal records are settled by price.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from slas.intervals import wilson_lower_bound
+from slas.outcomes import accountable_rate
+
+# The days of due dates a record covers, today's included.
+RECORD_DAYS = 30
+# Ours: n under 30 is flagged everywhere; nine in ten is what an average courier of the field keeps.
+PRIOR_N = 30
+PRIOR_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What became of a courier's deliveries on a lane that fell due in the period."""
+
+    met: int = 0
+    late: int = 0
+    overdue: int = 0
+    excused: int = 0
+
+    @property
+    def n(self) -> int:
+        """The parcels the accountable rate rests on."""
+        return max(self.met + self.late + self.overdue - self.excused, self.met)
+
+    @property
+    def rate(self) -> float | None:
+        return accountable_rate(self.met, self.late, self.overdue, self.excused)
+
+    @property
+    def lower_bound(self) -> float | None:
+        return wilson_lower_bound(self.met, self.n)
+
+    @property
+    def uses_prior(self) -> bool:
+        return self.n < PRIOR_N
+
+    @property
+    def score(self) -> float:
+        """What ranks: the lower bound, topped up with the prior, to a tenth of a percent."""
+        missing = max(PRIOR_N - self.n, 0)
+        bound = wilson_lower_bound(self.met + round(missing * PRIOR_SHARE), self.n + missing)
+        return round(bound or 0.0, 3)
+
+
+NO_RECORD = Record()
+
+
+class Reason(StrEnum):
+    """Why an offer is recommended. Sent: never rename."""
+
+    ONLY_OFFER = "only_offer"  # nobody else sells it
+    ONLY_ROOM = "only_room"  # nobody else has room on the earliest day with any
+    ON_TIME = "on_time"  # the best record
+    PRICE = "price"  # cheapest of equal records
+
+
+def rank_key(record: Record, price_fen: int, offer_id: int) -> tuple[float, int, int]:
+    """The best first; the id only to make the order definite."""
+    return (-record.score, price_fen, offer_id)
+
+
+def reason_for(best: Record, others: list[Record], *, others_on_sale: int) -> Reason:
+    """Why the best of those with room comes first. `others` have room on its day, too."""
+    if not others_on_sale:
+        return Reason.ONLY_OFFER
+    if not others:
+        return Reason.ONLY_ROOM
+    return Reason.PRICE if any(other.score == best.score for other in others) else Reason.ON_TIME

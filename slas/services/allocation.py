@@ -1,0 +1,152 @@
+"""Which courier and which day each of many bookings gets, and the places taken for them.
+
+In order: the first with room on the earliest day, best courier first, then the next day. A booking
+may be held to certain couriers or days. Nothing is ever oversold: places are taken by a guarded
+update, and when somebody else was quicker everything is decided anew.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import NamedTuple
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from alliance.errors import Conflict
+from slas.promises import NoPromise, Promise
+from slas.services.capacity import Slot, Taken, lock, places_left, reserve
+from slas.services.market import LATER_DAYS, Lane, Market, OnSale
+from slas.services.tiers import TierInForce
+
+# The second attempt holds the slots the first one looked at, so it fails only if it needs others.
+ATTEMPTS = LATER_DAYS + 3
+
+
+class Level(NamedTuple):
+    """One pickup day of some bookings: what it promises, and the offers' places on it."""
+
+    promise: Promise
+    slots: list[tuple[OnSale, Slot]]
+
+
+@dataclass(slots=True)
+class Group:
+    """Bookings alike: same lane, tier and ready time, open to the same offers (best first)."""
+
+    market: Market
+    lane: Lane
+    tier: TierInForce
+    ready_at: datetime
+    offers: Sequence[OnSale]
+    _levels: list[Level] = field(default_factory=list)
+
+    def level(self, later: int) -> Level | None:
+        """Return the day that comes when `later` days before it are full, or None."""
+        while len(self._levels) <= later <= LATER_DAYS:
+            try:
+                promise = self.market.day(self.lane, self.tier, self.ready_at, len(self._levels))
+            except NoPromise:
+                return None
+            day = promise.effective_date
+            self._levels.append(Level(promise, [(o, Slot(o.offer_id, day)) for o in self.offers]))
+        return self._levels[later] if later <= LATER_DAYS else None
+
+    def levels_delivering(self, deliver_by: datetime) -> range:
+        """Return which days promise that very moment; empty when none does."""
+        found: list[int] = []
+        for later in range(LATER_DAYS + 1):
+            level = self.level(later)
+            if level is None or level.promise.deliver_by > deliver_by:
+                break
+            if level.promise.deliver_by == deliver_by:
+                found.append(later)
+        return range(found[0], found[-1] + 1) if found else range(0)
+
+
+class Want(NamedTuple):
+    """One booking's place in the queue, and the days (as levels of its group) it would take."""
+
+    group: Group
+    levels: range
+
+
+class Placement(NamedTuple):
+    """What one booking got. `full_on` are the earlier days it would have had."""
+
+    offer: OnSale
+    promise: Promise
+    full_on: tuple[date, ...]
+
+
+def allocate(wants: Sequence[Want]) -> list[Placement | None]:
+    """Take a place for each want in order; None where all it would take is full.
+
+    Raises Conflict when others kept being quicker, which takes an unlikely crowd.
+    """
+    known: set[Slot] = set()
+    for attempt in range(ATTEMPTS):
+        plan = _Plan(wants)
+        try:
+            # The savepoint gives back the locks of an attempt that failed, so that the next one
+            # can take all of its own in order.
+            with transaction.atomic():
+                if attempt:
+                    lock(known)
+                plan.fill()
+                reserve(plan.takes)
+        except Taken:
+            known |= plan.left.keys()
+        else:
+            return plan.placed
+    raise Conflict(
+        _("Too many bookings at once for the same places. Send it again."), code="busy", retry_after=1
+    )
+
+
+class _Plan:
+    """One attempt: what is left, who gets what, and how many places that takes."""
+
+    def __init__(self, wants: Sequence[Want]) -> None:
+        self.wants = wants
+        self.left: dict[Slot, int] = {}
+        self.takes: Counter[Slot] = Counter()
+        self.placed: list[Placement | None] = [None] * len(wants)
+
+    def fill(self) -> None:
+        # Day by day, so that what is left is asked for once a day and not once a booking.
+        waiting = list(range(len(self.wants)))
+        later = 0
+        while waiting:
+            self._look(later, waiting)
+            waiting = [index for index in waiting if not self._place(index, later)]
+            later += 1
+            waiting = [index for index in waiting if later < self.wants[index].levels.stop]
+
+    def _look(self, later: int, waiting: list[int]) -> None:
+        groups = {id(want.group): want.group for want in map(self.wants.__getitem__, waiting)}
+        levels = [level for group in groups.values() if (level := group.level(later))]
+        slots = {slot for level in levels for _offer, slot in level.slots}
+        self.left |= places_left(slots - self.left.keys())
+
+    def _place(self, index: int, later: int) -> bool:
+        """Give the booking a place on that day; say whether it got one."""
+        want = self.wants[index]
+        level = want.group.level(later) if later >= want.levels.start else None
+        if level is None:
+            return False
+        for offer, slot in level.slots:
+            if self.left.get(slot, 0) > 0:
+                self.left[slot] -= 1
+                self.takes[slot] += 1
+                self.placed[index] = Placement(offer, level.promise, _days_before(want, later))
+                return True
+        return False
+
+
+def _days_before(want: Want, later: int) -> tuple[date, ...]:
+    if later == want.levels.start:
+        return ()
+    levels = (want.group.level(earlier) for earlier in range(want.levels.start, later))
+    return tuple(level.promise.effective_date for level in levels if level)

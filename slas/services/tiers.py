@@ -1,0 +1,142 @@
+"""The tiers and closures in force, as the pure rules read them.
+
+What is built from rows is kept in the process under the rows' own content, which each read asks
+the database for (some dozen short rows). So a change made anywhere is seen by the next quote, and
+nothing has to be told to forget.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from functools import lru_cache
+from typing import Any
+
+from django.utils.translation import get_language
+
+from alliance.models import City
+from alliance.tenancy import raw_rows
+from slas.choices import ClosureSide, TierCode
+from slas.closures import ClosureCalendar, ClosureRule, Place
+from slas.models import ServiceTier, TierVersion
+from slas.pricing import DEFAULT_WEIGHT_BANDS, WeightBand
+from slas.promises import EVERY_DAY, SEARCH_DAYS, CutOff, TierRule
+
+# A promise looks at two searches in a row from the last day one may ask for, transit besides.
+_DAYS_BACK = 10
+_DAYS_AHEAD = 2 * SEARCH_DAYS + 80
+
+
+@dataclass(frozen=True, slots=True)
+class TierInForce:
+    """A tier on sale with the rules and prices that hold at one moment."""
+
+    id: int
+    code: TierCode
+    name_en: str
+    name_zh: str
+    version_id: int
+    rule: TierRule
+    bands: tuple[WeightBand, ...]
+
+    @property
+    def name(self) -> str:
+        return self.name_zh if get_language() == "zh-hans" else self.name_en
+
+
+def tiers_at(moment: datetime) -> dict[str, TierInForce]:
+    """Return the tiers on sale by code, in their order, with the version in force then."""
+    found: dict[str, TierInForce] = {}
+    for valid_from, tier in _versions(_stamp_of_tiers()):
+        # Oldest first, so the newest version in force stands at the end.
+        if valid_from <= moment:
+            found[tier.code] = tier
+    return found
+
+
+def calendar_at(moment: datetime) -> ClosureCalendar:
+    """Return the closures announced by then that a promise asked for then can meet."""
+    first = moment.date() - timedelta(days=_DAYS_BACK)
+    return _calendar(tuple(raw_rows(_CLOSURES, [first, first + timedelta(days=_DAYS_AHEAD), moment])))
+
+
+def place_of(city: City) -> Place:
+    """Return a city as far as promises depend on it. Provinces are compared by English name."""
+    return Place(city.pk, city.province_en, city.country, city.time_zone)
+
+
+def rule_of(version: TierVersion, code: TierCode) -> TierRule:
+    """Return the rule that a version's row says. Raises ValueError for one that makes no sense."""
+    return TierRule(
+        code=code,
+        version=version.number,
+        cut_offs={int(day): _cut_off(given) for day, given in version.cut_offs.items()},
+        pickup_by=version.pickup_by,
+        deliver_by=version.deliver_by,
+        days_in_transit=version.days_in_transit,
+        pickup_weekdays=frozenset(int(day) for day, given in version.cut_offs.items() if given),
+        # None listed is the default: every day.
+        delivery_weekdays=frozenset(map(int, version.delivery_weekdays)) or EVERY_DAY,
+        works_on_holidays=version.works_on_holidays,
+    )
+
+
+def bands_of(version: TierVersion) -> tuple[WeightBand, ...]:
+    """Return a version's price bands; none given is the default table."""
+    given = tuple(WeightBand(int(b["up_to_g"]), int(b["surcharge_fen"])) for b in version.weight_bands)
+    return given or DEFAULT_WEIGHT_BANDS
+
+
+def _cut_off(given: Any) -> CutOff | None:
+    if not given:
+        return None
+    return CutOff(time.fromisoformat(given["time"]), int(given.get("day_offset", 0)))
+
+
+_TIERS_STAMP = """
+    SELECT coalesce(sum(hashtextextended(t::text, 1)), 0)::text
+        || coalesce((SELECT sum(hashtextextended(v::text, 2)) FROM slas_tierversion v), 0)::text
+    FROM slas_servicetier t
+"""
+_CLOSURES = """
+    SELECT date, side, country, province, city_id, is_public_holiday, name
+    FROM slas_closure WHERE date BETWEEN %s AND %s AND announced_at <= %s ORDER BY id
+"""
+
+
+def _stamp_of_tiers() -> str:
+    return str(raw_rows(_TIERS_STAMP)[0][0])
+
+
+@lru_cache(maxsize=8)
+def _versions(stamp: str) -> tuple[tuple[datetime, TierInForce], ...]:
+    versions = TierVersion.objects.filter(tier__active=True).select_related("tier")
+    rows = versions.order_by("tier__position", "tier_id", "valid_from")
+    return tuple((row.valid_from, _in_force(row.tier, row)) for row in rows)
+
+
+def _in_force(tier: ServiceTier, version: TierVersion) -> TierInForce:
+    code = TierCode(tier.code)
+    return TierInForce(
+        id=tier.pk,
+        code=code,
+        name_en=tier.name_en,
+        name_zh=tier.name_zh,
+        version_id=version.pk,
+        rule=rule_of(version, code),
+        bands=bands_of(version),
+    )
+
+
+@lru_cache(maxsize=64)
+def _calendar(rows: tuple[tuple[Any, ...], ...]) -> ClosureCalendar:
+    return ClosureCalendar(
+        ClosureRule(
+            date=day,
+            side=ClosureSide(side),
+            country=country,
+            province=province,
+            city_id=city_id,
+            is_public_holiday=is_public_holiday,
+            name=name,
+        )
+        for day, side, country, province, city_id, is_public_holiday, name in rows
+    )

@@ -1,0 +1,1 @@
+"""Writes of what moves: one file a subject."""

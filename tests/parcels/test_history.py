@@ -1,0 +1,236 @@
+"""Importing parcels moved before joining."""
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from alliance.choices import OrganisationStatus
+from alliance.models import Organisation
+from alliance.tenancy import Actor, Scope, raw_rows, scope
+from parcels.history import COLUMNS, BadHeader, HistoryRow, Problem, read_history
+from parcels.models import Parcel
+from parcels.services import history
+from parcels.services.history import ImportReport, import_history
+from slas.services.audits import run_audit
+from slas.tasks import fold_tallies, sweep_overdue
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+HEADER = ",".join(COLUMNS)
+
+
+def line(reference: str, **given: str) -> str:
+    """One row of a file: booked on 1 March 2018 in Hangzhou, promised for the 3rd in Chengdu."""
+    row = {
+        "reference": reference,
+        "merchant": "lotus",
+        "courier": "swift",
+        "tier": "standard",
+        "origin": "CN-HGH",
+        "destination": "成都",
+        "booked_at": "2018-03-01T10:00:00+08:00",
+        "promised_by": "2018-03-03T20:00:00+08:00",
+        "picked_up_at": "2018-03-01T18:00:00+08:00",
+        **given,
+    }
+    return ",".join(row.get(name, "") for name in COLUMNS)
+
+
+STORY = [
+    line("on-time", delivered_at="2018-03-03T20:00:00+08:00"),
+    # The same moment, told in another zone.
+    line("on-time-elsewhere", delivered_at="2018-03-03T09:00:00-03:00"),
+    line("one-second-late", delivered_at="2018-03-03T20:00:01+08:00"),
+    # The first attempt is what is judged.
+    line("attempted", attempted_at="2018-03-03T12:00:00+08:00", delivered_at="2018-03-05T12:00:00+08:00"),
+    line("never-came"),
+    line("cancelled", picked_up_at="", cancelled_at="2018-03-01T11:00:00+08:00"),
+    # Cancelled after the courier had it: the promise stands.
+    line("cancelled-on-the-way", cancelled_at="2018-03-02T11:00:00+08:00"),
+    line("picked-up-before-booking", picked_up_at="2018-03-01T09:00:00+08:00",
+         delivered_at="2018-03-02T09:00:00+08:00"),
+]  # fmt: skip
+OUTCOMES = {"met": 4, "late": 1, "overdue": 2, "void": 1}
+
+
+def bring(rows: list[str], *, create: bool = True, header: str = HEADER) -> ImportReport:
+    file = io.StringIO("\n".join([header, *rows]) + "\n")
+    return import_history(
+        actor=Actor.system("test"), rows=read_history(file, now=NOW), create=create, now=NOW
+    )
+
+
+def problem_of(row: str) -> Problem:
+    found = list(read_history(io.StringIO(f"{HEADER}\n{row}\n"), now=NOW))
+    assert len(found) == 1
+    assert isinstance(found[0], Problem)
+    return found[0]
+
+
+def outcomes() -> dict[str, int]:
+    with scope(Scope.everything()):
+        return dict(raw_rows("SELECT outcome, count(*) FROM slas_commitment GROUP BY 1"))
+
+
+@pytest.mark.django_db
+def test_outcomes_are_those_counted_by_hand() -> None:
+    report = bring(STORY)
+    assert (report.new, report.known, report.bad, report.warnings) == (8, 0, 0, 1)
+    sweep_overdue()
+    assert outcomes() == OUTCOMES
+    fold_tallies()
+    with scope(Scope.everything()):
+        cells = raw_rows(
+            "SELECT sum(met), sum(late), sum(overdue), sum(void), sum(pending) FROM slas_ontimerate"
+        )
+        # Each outcome counts once for the courier and once for the merchant.
+        assert cells == [(8, 2, 4, 2, 0)]
+        assert not run_audit(actor=Actor.system("test")).cells
+
+
+@pytest.mark.django_db
+def test_importing_again_changes_nothing() -> None:
+    bring(STORY)
+    sweep_overdue()
+    with scope(Scope.everything()):
+        before = raw_rows("SELECT id, status, status_at FROM parcels_parcel ORDER BY id")
+        scans = raw_rows("SELECT count(*) FROM parcels_scan")
+    report = bring(STORY, create=False)
+    assert (report.new, report.known, report.bad) == (0, 8, 0)
+    with scope(Scope.everything()):
+        assert raw_rows("SELECT id, status, status_at FROM parcels_parcel ORDER BY id") == before
+        assert raw_rows("SELECT count(*) FROM parcels_scan") == scans
+    assert outcomes() == OUTCOMES
+
+
+@pytest.mark.django_db
+def test_a_later_file_adds_what_has_happened_since() -> None:
+    bring([line("r1")])
+    sweep_overdue()
+    bring([line("r1", delivered_at="2018-03-03T12:00:00+08:00")])
+    assert outcomes() == {"met": 1}
+
+
+@pytest.mark.django_db
+def test_bad_rows_cost_the_good_ones_nothing() -> None:
+    report = bring([line("good"), line("bad", tier="teleport"), line("", merchant=""), line("also-good")])
+    assert (report.new, report.bad) == (2, 2)
+    assert {(problem.line, problem.column) for problem in report.problems} == {
+        (3, "tier"),
+        (4, "reference"),
+        (4, "merchant"),
+    }
+
+
+@pytest.mark.django_db
+def test_unknown_organisations_are_created_only_when_asked() -> None:
+    refused = bring([line("r1")], create=False)
+    assert (refused.new, refused.bad) == (0, 1)
+    assert "--create" in refused.problems[0].message
+    with scope(Scope.everything()):
+        assert not Organisation.objects.exists()
+    assert bring([line("r1")]).created == ["merchant: lotus", "courier: swift"]
+    with scope(Scope.everything()):
+        # Nobody has vetted that courier.
+        assert Organisation.objects.get(name="swift").status == OrganisationStatus.APPLICANT
+
+
+@pytest.mark.django_db
+def test_nobody_is_created_for_a_row_that_is_refused() -> None:
+    bring([line("r1", origin="Atlantis")])
+    with scope(Scope.everything()):
+        assert not Organisation.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_reference_twice_in_a_file_is_one_parcel() -> None:
+    report = bring([line("r1"), line("r1"), line("r1", merchant="bamboo")])
+    assert (report.new, report.bad) == (2, 1)
+    assert "line 2" in report.problems[0].message
+
+
+@pytest.mark.django_db
+def test_a_reference_with_another_booking_time_is_refused() -> None:
+    bring([line("r1")])
+    report = bring([line("r1", booked_at="2018-03-01T10:00:01+08:00")])
+    assert (report.new, report.bad) == (0, 1)
+    assert "another booking time" in report.problems[0].message
+
+
+@pytest.mark.django_db
+def test_parcels_whose_ids_clash_get_different_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = history.history_parcel_id
+    monkeypatch.setattr(
+        history,
+        "history_parcel_id",
+        lambda at, key, *, attempt=0: genuine(at, "the same for all", attempt=attempt),
+    )
+    rows = [line(f"r{number}") for number in range(4)]
+    assert bring(rows[:2]).new == 2
+    report = bring(rows)
+    assert (report.new, report.known) == (2, 2)
+    with scope(Scope.everything()):
+        assert Parcel.objects.count() == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "column", "words"),
+    [
+        ({"booked_at": "yesterday"}, "booked_at", "not a time"),
+        ({"booked_at": "2018-03-01T10:00:00"}, "booked_at", "offset"),
+        ({"booked_at": "2015-12-31T10:00:00+00:00", "picked_up_at": ""}, "booked_at", "before 2016"),
+        ({"promised_by": ""}, "promised_by", "required"),
+        ({"promised_by": "2018-02-28T10:00:00+08:00"}, "promised_by", "before the booking"),
+        ({"delivered_at": "2018-02-28T10:00:00+08:00"}, "delivered_at", "before the booking"),
+        ({"delivered_at": "2077-01-01T10:00:00+08:00"}, "delivered_at", "future"),
+        ({"reference": "x" * 65}, "reference", "longer than 64"),
+        ({"merchant": "a\0b"}, "merchant", "NUL"),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_said_with_its_line_and_column(
+    given: dict[str, str], column: str, words: str
+) -> None:
+    problem = problem_of(line("r1", **given)) if "reference" not in given else problem_of(line(**given))
+    assert (problem.line, problem.column) == (2, column)
+    assert words in problem.message
+
+
+def test_a_row_with_too_few_values_is_a_problem() -> None:
+    assert "2 values" in problem_of("r1,lotus").message
+
+
+def test_columns_may_come_in_any_order() -> None:
+    names = list(reversed(COLUMNS))
+    values = dict(zip(COLUMNS, line("r1").split(","), strict=True))
+    text = ",".join(names) + "\n" + ",".join(values[name] for name in names)
+    (row,) = read_history(io.StringIO(text), now=NOW)
+    assert isinstance(row, HistoryRow)
+    assert row.reference == "r1"
+
+
+def test_a_file_without_the_columns_is_refused() -> None:
+    with pytest.raises(BadHeader, match="promised_by"):
+        list(read_history(io.StringIO("reference,merchant\nr1,lotus\n"), now=NOW))
+
+
+@pytest.mark.django_db
+def test_command_reports_and_writes_the_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, problems = tmp_path / "history.csv", tmp_path / "problems.csv"
+    file.write_text("\ufeff" + "\n".join([HEADER, line("r1"), line("r2", tier="slow")]), encoding="utf-8")
+    call_command("import_history", file, create=True, problems=problems)
+    printed = capsys.readouterr()
+    assert "2 rows: 1 new parcels, 0 known already, 1 bad" in printed.out
+    assert "line 3, tier" in printed.err
+    assert "3,tier,left out" in problems.read_text(encoding="utf-8")
+
+
+@pytest.mark.django_db
+def test_command_refuses_what_is_not_there_or_not_text(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="No such file"):
+        call_command("import_history", tmp_path / "nothing.csv")
+    binary = tmp_path / "binary.csv"
+    binary.write_bytes(b"\xff\xfe\x00reference")
+    with pytest.raises(CommandError, match="UTF-8"):
+        call_command("import_history", binary)

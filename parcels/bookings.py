@@ -1,0 +1,115 @@
+"""What a merchant asks for when booking, and what about it can be said without the database. Pure."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.utils.translation import gettext as _
+
+from alliance.errors import FieldError
+from alliance.models import City
+
+BATCH_LIMIT = 1_000
+# A clock a little slow is no reason to refuse a parcel that is ready "now".
+READY_GRACE = timedelta(minutes=5)
+READY_AHEAD = timedelta(days=30)
+# The columns' widths.
+REFERENCE_LENGTH = 64
+NAME_LENGTH = 120
+PHONE_LENGTH = 40
+ADDRESS_LENGTH = 300
+PHONE_DIGITS = 5
+# More than any tier carries; over it, the number is a mistake (and would not fit the column).
+WEIGHT_LIMIT_G = 1_000_000
+
+# Control characters, and halves of surrogate pairs, which JSON can spell and no database stores.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class IfFull(StrEnum):
+    """What to do when the courier or the day is full."""
+
+    NEXT = "next"  # the next courier, then the next day, as the quote says
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    name: str
+    phone: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class BookingRequest:
+    """One parcel to be booked. Without a courier, the quote's recommendation is taken.
+
+    `expected_deliver_by` is the promise seen in a quote: it, and no other, is booked.
+    A named courier is booked on the promised day, and no other courier or day.
+    """
+
+    tier: str
+    origin: City
+    destination: City
+    weight_g: int
+    ready_at: datetime
+    recipient: Recipient
+    courier: str = ""
+    reference: str = ""
+    pickup_address_id: int | None = None
+    expected_deliver_by: datetime | None = None
+    if_full: IfFull = IfFull.NEXT
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether only one day will do."""
+        return bool(self.courier) or self.expected_deliver_by is not None or self.if_full is IfFull.REFUSE
+
+
+def one_line(text: str) -> str:
+    """Text as it is kept: white space of any kind is one space, none at the ends."""
+    return " ".join(text.split())
+
+
+def problems_of(request: BookingRequest, *, at: datetime) -> Iterator[FieldError]:
+    """Yield what is wrong with a request, each at its JSON pointer."""
+    recipient = request.recipient
+    yield from text_problems("/recipient/name", recipient.name, NAME_LENGTH)
+    yield from text_problems("/recipient/phone", recipient.phone, PHONE_LENGTH)
+    yield from text_problems("/recipient/address", recipient.address, ADDRESS_LENGTH)
+    if recipient.phone and sum(map(str.isdigit, recipient.phone)) < PHONE_DIGITS:
+        yield FieldError("/recipient/phone", _("Give a phone number with its digits."), "invalid")
+    yield from text_problems("/reference", request.reference, REFERENCE_LENGTH, required=False)
+    yield from _weight_problems(request.weight_g)
+    yield from _time_problems("/ready_at", request.ready_at, at)
+    if request.expected_deliver_by is not None and request.expected_deliver_by.utcoffset() is None:
+        yield FieldError("/expected_deliver_by", _("Give the time with its UTC offset."), "naive")
+
+
+def text_problems(pointer: str, text: str, limit: int, *, required: bool = True) -> Iterator[FieldError]:
+    """Yield what keeps a text from being stored in a column of that width."""
+    if not text:
+        if required:
+            yield FieldError(pointer, _("This field is required."), "required")
+    elif len(text) > limit:
+        yield FieldError(pointer, _("Use at most %d characters.") % limit, "max_length")
+    if _UNPRINTABLE.search(text):
+        yield FieldError(pointer, _("Remove the characters that cannot be printed."), "unprintable")
+
+
+def _weight_problems(weight_g: int) -> Iterator[FieldError]:
+    if weight_g < 1:
+        yield FieldError("/weight_g", _("A parcel weighs at least 1 g."), "min_value")
+    elif weight_g > WEIGHT_LIMIT_G:
+        yield FieldError("/weight_g", _("No service carries a parcel of this weight."), "too_heavy")
+
+
+def _time_problems(pointer: str, moment: datetime, at: datetime) -> Iterator[FieldError]:
+    if moment.utcoffset() is None:
+        yield FieldError(pointer, _("Give the time with its UTC offset."), "naive")
+    elif moment < at - READY_GRACE:
+        yield FieldError(pointer, _("This time has passed."), "past")
+    elif moment > at + READY_AHEAD:
+        yield FieldError(pointer, _("Book at most %d days ahead.") % READY_AHEAD.days, "too_far_ahead")

@@ -1,0 +1,226 @@
+"""Booking parcels: one, or a thousand for the price of a few statements."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from alliance import audit
+from alliance.choices import Capability
+from alliance.errors import AllianceError, CapacityFull, Conflict, FieldError, InvalidInput, NotPermitted
+from alliance.models import City
+from alliance.tenancy import Actor, require
+from parcels.bookings import BookingRequest, problems_of
+from parcels.choices import ParcelSource
+from parcels.models import PickupAddress
+from parcels.services.records import Booked, distinct_ids, write_parcels
+from slas.services.allocation import Group, Placement, Want, allocate
+from slas.services.capacity import places_left
+from slas.services.market import LATER_DAYS, Lane, Market
+from slas.services.quotes import NotAvailable, days_for, offers_for, surcharged
+
+
+def book_parcel(
+    *, actor: Actor, request: BookingRequest, at: datetime, source: ParcelSource = ParcelSource.API
+) -> Booked:
+    """Book one parcel. Raises what `book_parcels` answers: InvalidInput, CapacityFull or Conflict."""
+    [result] = book_parcels(actor=actor, requests=[request], at=at, source=source)
+    if isinstance(result, AllianceError):
+        raise result
+    return result
+
+
+def book_parcels(
+    *,
+    actor: Actor,
+    requests: Sequence[BookingRequest],
+    at: datetime,
+    source: ParcelSource = ParcelSource.API,
+) -> list[Booked | AllianceError]:
+    """Book parcels for the acting merchant; each gets its own answer, in order, and none fails another.
+
+    An answer is InvalidInput for what cannot be booked, CapacityFull where all the request would take
+    is full, Conflict when the promise it expects does not hold any more. Runs in the merchant's scope;
+    the caller makes a replay safe (Idempotency-Key). Raises NotPermitted for anybody but a merchant.
+    """
+    require(actor, Capability.BOOK_PARCELS)
+    if not actor.is_merchant or actor.organisation_id is None:
+        raise NotPermitted(_("Only merchants book parcels."))
+    with transaction.atomic():
+        batch = _Batch(requests, at=at, addresses=_own_addresses(actor, requests))
+        batch.place(allocate(list(batch.wants.values())))
+        booked = write_parcels(
+            merchant_id=actor.organisation_id, booked=list(batch.booked.values()), at=at, source=source
+        )
+        batch.booked = dict(zip(batch.booked, booked, strict=True))
+        _audit(actor, booked)
+    return batch.answers()
+
+
+def _audit(actor: Actor, booked: Sequence[Booked]) -> None:
+    if booked:
+        audit.record(
+            actor=actor,
+            verb="parcels.booked",
+            object_type="parcel",
+            object_id=booked[0].parcel_id,
+            detail={"count": len(booked), "first": booked[0].number, "last": booked[-1].number},
+        )
+
+
+def _own_addresses(actor: Actor, requests: Sequence[BookingRequest]) -> dict[int, int]:
+    """The merchant's pickup addresses named, and their cities."""
+    wanted = {request.pickup_address_id for request in requests} - {None}
+    if not wanted:
+        return {}
+    addresses = PickupAddress.objects.visible_to(actor).filter(pk__in=wanted)
+    return dict(addresses.values_list("pk", "city_id"))
+
+
+class _Batch:
+    """Requests on their way to answers."""
+
+    def __init__(
+        self, requests: Sequence[BookingRequest], *, at: datetime, addresses: dict[int, int]
+    ) -> None:
+        self.requests = requests
+        self.at = at
+        self.booked: dict[int, Booked] = {}
+        self.refused: dict[int, AllianceError] = {}
+        self.wants: dict[int, Want] = {}
+        self._addresses = addresses
+        self._groups: dict[tuple[Lane, str, datetime, str], Group] = {}
+        self._explained: dict[tuple[int, int], str] = {}
+        self._sound = [index for index in range(len(requests)) if self._is_sound(index)]
+        self.market = Market({_cities(requests[index]) for index in self._sound}, at=at)
+        for index in self._sound:
+            self._want(index)
+
+    def answers(self) -> list[Booked | AllianceError]:
+        return [self.booked.get(index) or self.refused[index] for index in range(len(self.requests))]
+
+    def place(self, placements: Sequence[Placement | None]) -> None:
+        """Turn what the allocation gave into answers."""
+        ids = iter(distinct_ids(len(placements), self.at))
+        for (index, want), placement in zip(self.wants.items(), placements, strict=True):
+            request, tier = self.requests[index], want.group.tier
+            if placement is None:
+                self.refused[index] = self._full(request, want)
+                continue
+            self.booked[index] = Booked(
+                parcel_id=next(ids),
+                request=request,
+                tier=tier,
+                offer=placement.offer,
+                promise=placement.promise,
+                fee_fen=surcharged(placement.offer.price_fen, tier, request.weight_g),
+                full_on=placement.full_on,
+            )
+
+    def _is_sound(self, index: int) -> bool:
+        request = self.requests[index]
+        errors = list(problems_of(request, at=self.at))
+        if request.pickup_address_id is not None:
+            city_id = self._addresses.get(request.pickup_address_id)
+            if city_id is None:
+                errors.append(FieldError("/pickup_address", _("You have no such pickup address."), "unknown"))
+            elif city_id != request.origin.pk:
+                message = _("This pickup address is in another city than the origin.")
+                errors.append(FieldError("/pickup_address", message, "other_city"))
+        if errors:
+            self.refused[index] = InvalidInput(errors=errors)
+        return not errors
+
+    def _want(self, index: int) -> None:
+        request = self.requests[index]
+        try:
+            group = self._group(request)
+            surcharged(0, group.tier, request.weight_g)
+            self.wants[index] = Want(group, self._levels(request, group))
+        except NotAvailable as refusal:
+            pointer = f"/{refusal.field}"
+            self.refused[index] = InvalidInput(errors=[FieldError(pointer, refusal.detail, refusal.code)])
+        except AllianceError as refusal:
+            self.refused[index] = refusal
+
+    def _group(self, request: BookingRequest) -> Group:
+        lane = Lane(request.origin.pk, request.destination.pk)
+        key = (lane, request.tier, request.ready_at, request.courier)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = self._new_group(request, lane)
+        return group
+
+    def _new_group(self, request: BookingRequest, lane: Lane) -> Group:
+        tier = self.market.tiers.get(request.tier)
+        if tier is None:
+            raise NotAvailable("unknown", _("There is no such service on sale."), "tier")
+        offers = offers_for(self.market, lane, tier)
+        if request.courier:
+            offers = [offer for offer in offers if offer.courier == request.courier]
+            if not offers:
+                detail = _("This courier does not offer this service between these cities.")
+                raise NotAvailable("not_offered", detail, "courier")
+        group = Group(self.market, lane, tier, request.ready_at, offers)
+        if group.level(0) is None:
+            # Asked again for the sentence that says why there is no day.
+            days_for(self.market, lane, tier, request.ready_at)
+        return group
+
+    def _levels(self, request: BookingRequest, group: Group) -> range:
+        """The days the request would take: all, or the one it is pinned to."""
+        if request.expected_deliver_by is not None:
+            levels = group.levels_delivering(request.expected_deliver_by)
+            if not levels:
+                raise _promise_changed(group)
+            return levels
+        return range(1 if request.is_pinned else LATER_DAYS + 1)
+
+    def _full(self, request: BookingRequest, want: Want) -> CapacityFull:
+        # Asked once for all bookings alike: a full sales day refuses them by the hundred.
+        key = (id(want.group), want.levels.start)
+        if key not in self._explained:
+            self._explained[key] = self._why_full(request, want)
+        detail = self._explained[key]
+        pointer = "/courier" if request.courier else ""
+        return CapacityFull(detail, errors=[FieldError(pointer, detail, "capacity_full")])
+
+    def _why_full(self, request: BookingRequest, want: Want) -> str:
+        """Say which day is full and what comes instead: the next courier, then the next day."""
+        group = want.group
+        level = group.level(want.levels.start)
+        day = level.promise.effective_date.isoformat() if level else ""
+        who = group.offers[0].courier_name if request.courier else _("Every courier")
+        said = _("%(who)s is full for pickup on %(day)s.") % {"who": who, "day": day}
+        return f"{said} {self._what_instead(group, want.levels.start)}".strip()
+
+    def _what_instead(self, group: Group, first: int) -> str:
+        everybody = replace(group, offers=self.market.offers(group.lane, group.tier), _levels=[])
+        levels = [level for later in range(first, LATER_DAYS + 1) if (level := everybody.level(later))]
+        left = places_left(slot for level in levels for _offer, slot in level.slots)
+        for level in levels:
+            for offer, slot in level.slots:
+                if left.get(slot, 0) > 0:
+                    return _("Next: %(courier)s on %(day)s, delivered by %(deliver_by)s.") % {
+                        "courier": offer.courier_name,
+                        "day": slot.date.isoformat(),
+                        "deliver_by": level.promise.deliver_by.isoformat(),
+                    }
+        return _("The days after it are full as well.")
+
+
+def _cities(request: BookingRequest) -> tuple[City, City]:
+    return request.origin, request.destination
+
+
+def _promise_changed(group: Group) -> Conflict:
+    level = group.level(0)
+    now = level.promise.deliver_by.isoformat() if level else ""
+    detail = _("The promise you expect does not hold any more. It is now: delivered by %s.") % now
+    return Conflict(
+        detail,
+        code="promise_changed",
+        errors=[FieldError("/expected_deliver_by", now, "promise_changed")],
+    )

@@ -1,0 +1,63 @@
+"""Cancelling a parcel that nobody has picked up."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from alliance import audit, events
+from alliance.choices import Capability
+from alliance.errors import Conflict, NotFound, NotPermitted
+from alliance.tenancy import Actor, require
+from parcels.choices import ParcelStatus
+from parcels.models import Parcel
+from slas.services.capacity import Slot, release
+from slas.services.commitments import void_commitments
+
+
+def cancel_parcel(*, actor: Actor, parcel_id: int, at: datetime) -> Parcel:
+    """Call a booking off: its place is free again, its promises are void.
+
+    Cancelling again answers the same and changes nothing. Raises NotFound for a parcel of somebody
+    else, NotPermitted for its courier, Conflict once it has moved.
+    """
+    require(actor, Capability.BOOK_PARCELS)
+    with transaction.atomic():
+        # Scans fold under the same row lock, so a pickup and a cancellation see each other.
+        parcel = Parcel.objects.visible_to(actor).select_for_update().filter(pk=parcel_id).first()
+        if parcel is None:
+            raise NotFound
+        if not actor.is_ops and parcel.merchant_id != actor.organisation_id:
+            raise NotPermitted
+        if parcel.status != ParcelStatus.CANCELLED:
+            _cancel(actor, parcel, at)
+    return parcel
+
+
+def _cancel(actor: Actor, parcel: Parcel, at: datetime) -> None:
+    if parcel.status != ParcelStatus.BOOKED:
+        detail = _("This parcel can no longer be cancelled: it is “%(status)s” since %(since)s.") % {
+            "status": parcel.get_status_display(),
+            "since": parcel.status_at.isoformat(timespec="minutes"),
+        }
+        raise Conflict(detail, code="already_moving")
+    parcel.status = ParcelStatus.CANCELLED
+    parcel.status_at = parcel.cancelled_at = at
+    parcel.save(update_fields=["status", "status_at", "cancelled_at"])
+    void_commitments(parcel_ids=[parcel.pk], at=at)
+    # The place last: it is the row that other bookings wait for.
+    if parcel.offer_id and parcel.pickup_date:
+        release({Slot(parcel.offer_id, parcel.pickup_date): 1})
+    events.record(
+        [
+            events.NewEvent(
+                "parcel.cancelled",
+                merchant_id=parcel.merchant_id,
+                courier_id=parcel.courier_id,
+                parcel_id=parcel.pk,
+                payload={"tracking_number": parcel.number, "reference": parcel.reference},
+            )
+        ],
+        at=at,
+    )
+    audit.record(actor=actor, verb="parcel.cancelled", object_type="parcel", object_id=parcel.pk)

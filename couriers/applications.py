@@ -13,7 +13,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from stdnum.cn import uscc
@@ -48,7 +47,7 @@ STEP_FIELDS: dict[str, tuple[str, ...]] = {
     ),
     Step.CONTACT: ("contact_name", "contact_phone", "contact_email"),
 }
-LABELS: dict[str, str | Promise] = {
+LABELS = {
     "legal_name": gettext_lazy("Legal name"),
     "credit_code": gettext_lazy("Unified social credit code"),
     "permit_number": gettext_lazy("Express permit number"),

@@ -9,6 +9,19 @@ from alliance.models import City
 from alliance.tenancy import Actor, TenantQuerySet
 from couriers.choices import ApplicationState
 
+# What waits for ops first, longest waiting on top; then what waits for applicants, then the rest.
+QUEUE_ORDER = (
+    Case(
+        When(state=ApplicationState.SUBMITTED, then=Value(0)),
+        When(state=ApplicationState.MORE_NEEDED, then=Value(1)),
+        default=Value(2),
+        output_field=IntegerField(),
+    ).asc(),
+    Case(When(state=ApplicationState.SUBMITTED, then=F("submitted_at")), default=None).asc(nulls_last=True),
+    F("updated_at").desc(),
+    F("pk").desc(),
+)
+
 
 class CourierQuerySet(TenantQuerySet):
     def visible_to_member(self, actor: Actor) -> Self:
@@ -31,13 +44,7 @@ class ApplicationQuerySet(TenantQuerySet):
 
     def queue(self) -> Self:
         """What waits for ops first, longest waiting on top; the rest newest first."""
-        waiting = When(state=ApplicationState.SUBMITTED, then=Value(0))
-        asked = When(state=ApplicationState.MORE_NEEDED, then=Value(1))
-        rank = Case(waiting, asked, default=Value(2), output_field=IntegerField())
-        since = Case(When(state=ApplicationState.SUBMITTED, then=F("submitted_at")), default=None)
-        return self.alias(queue_rank=rank, waiting_since=since).order_by(
-            "queue_rank", F("waiting_since").asc(nulls_last=True), "-updated_at", "-pk"
-        )
+        return self.order_by(*QUEUE_ORDER)
 
     def with_counts(self) -> Self:
         """Add how many cities and documents each has."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from alliance.choices import OrganisationStatus
 from alliance.errors import Conflict, InvalidInput, NotPermitted
@@ -17,26 +18,33 @@ from couriers.services.applications import change_state, lock_application
 
 
 @transaction.atomic
-def request_more(*, actor: Actor, application_id: int, reason: str) -> Application:
+def request_more(
+    *, actor: Actor, application_id: int, reason: str, seen: datetime | None = None
+) -> Application:
     """Give a submitted application back to the applicant, saying what is missing.
 
     The same request again changes nothing. Raises InvalidInput without a reason, Conflict in any
-    other state.
+    other state, or when it was submitted anew after `seen`, the submission that was looked at.
     """
-    application = _lock_for_review(actor, application_id)
+    application = _lock_for_review(actor, application_id, seen)
     return _decide(actor, application, ApplicationState.MORE_NEEDED, reason=_required(reason))
 
 
 @transaction.atomic
 def reject_application(
-    *, actor: Actor, application_id: int, reason: str, now: datetime | None = None
+    *,
+    actor: Actor,
+    application_id: int,
+    reason: str,
+    seen: datetime | None = None,
+    now: datetime | None = None,
 ) -> Application:
     """Turn an application down for good; the company may start a new one.
 
     The same rejection again changes nothing. Raises InvalidInput without a reason, Conflict in
     any other state.
     """
-    application = _lock_for_review(actor, application_id)
+    application = _lock_for_review(actor, application_id, seen)
     if application.state != ApplicationState.REJECTED:
         application.decided_at = now or timezone.now()
     return _decide(actor, application, ApplicationState.REJECTED, reason=_required(reason))
@@ -44,14 +52,19 @@ def reject_application(
 
 @transaction.atomic
 def approve_application(
-    *, actor: Actor, application_id: int, reason: str = "", now: datetime | None = None
+    *,
+    actor: Actor,
+    application_id: int,
+    reason: str = "",
+    seen: datetime | None = None,
+    now: datetime | None = None,
 ) -> Courier:
     """Make the applicant an active courier of the alliance; its owner stays its owner.
 
     Again returns the courier. Raises Conflict in any other state, or when a courier with the same
     credit code is a member already.
     """
-    application = _lock_for_review(actor, application_id)
+    application = _lock_for_review(actor, application_id, seen)
     if application.state == ApplicationState.APPROVED:
         return Courier.objects.get(pk=application.organisation_id)
     text, errors = check_note(reason, field="reason")
@@ -70,13 +83,40 @@ def approve_application(
     return courier
 
 
-def _lock_for_review(actor: Actor, application_id: int) -> Application:
+def remarks_on(application: Application) -> list[str]:
+    """Return what ops should know before they decide, from everything the alliance holds."""
+    remarks = []
+    if application.credit_code:
+        members = Courier.objects.filter(credit_code=application.credit_code)
+        if members.exclude(pk=application.organisation_id).exists():
+            remarks.append(_("A courier with this unified social credit code is a member already."))
+        others = Application.objects.filter(credit_code=application.credit_code)
+        if count := others.exclude(organisation_id=application.organisation_id).count():
+            text = ngettext(
+                "%(n)d other company has applied with this unified social credit code.",
+                "%(n)d other companies have applied with this unified social credit code.",
+                count,
+            )
+            remarks.append(text % {"n": count})
+    rejected = Application.objects.filter(
+        organisation_id=application.organisation_id, state=ApplicationState.REJECTED
+    )
+    if rejected.exclude(pk=application.pk).exists():
+        remarks.append(_("An earlier application of this company was rejected."))
+    return remarks
+
+
+def _lock_for_review(actor: Actor, application_id: int, seen: datetime | None) -> Application:
     if not actor.is_ops:
         raise NotPermitted
     application = lock_application(actor=actor, application_id=application_id)
     colleagues = Member.objects.filter(organisation_id=application.organisation_id)
     if actor.user_id is not None and colleagues.filter(user_id=actor.user_id).exists():
         raise NotPermitted(_("Nobody decides on an application of their own company."))
+    # Given back to the applicant and submitted again since the page was opened.
+    if seen is not None and application.submitted_at != seen:
+        message = _("The application was submitted again meanwhile. Please look at it anew.")
+        raise Conflict(message, code="changed_meanwhile")
     return application
 
 

@@ -1,0 +1,323 @@
+"""Ops' door to membership: the queue of applications, the couriers, the shared facilities."""
+
+# unfold's decorators carry no types.
+# mypy: disable-error-code="untyped-decorator"
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from alliance.admin import ReadOnlyAdmin
+from alliance.errors import AllianceError, InvalidInput, NotFound
+from couriers.applications import REASON_LENGTH, may_become
+from couriers.choices import ApplicationState
+from couriers.models import Application, Courier, Facility
+from couriers.querysets import QUEUE_ORDER
+from couriers.services import facilities, reviews
+
+Decide = Callable[..., object]
+
+
+class OpsMixin:
+    """Every member of the ops staff sees these pages; what they change goes through services."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_staff)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_staff)
+
+
+class WaitingFilter(admin.SimpleListFilter):
+    """How long an application has been waiting for us."""
+
+    title = gettext_lazy("waiting for")
+    parameter_name = "waiting"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("1", gettext_lazy("more than a day")),
+            ("3", gettext_lazy("more than three days")),
+            ("7", gettext_lazy("more than a week")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in ("1", "3", "7"):
+            return queryset
+        since = timezone.now() - timedelta(days=int(str(self.value())))
+        return queryset.filter(state=ApplicationState.SUBMITTED, submitted_at__lt=since)
+
+
+class DecisionForm(forms.Form):
+    """The reason of a decision; the applicant reads it."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        help_text=gettext_lazy("The applicant reads this on the portal and in an e-mail."),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 5, "maxlength": REASON_LENGTH}),
+        required=False,
+    )
+    # When it was submitted, as this page showed it: nobody decides on what they have not seen.
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
+
+@admin.register(Application)
+class ApplicationAdmin(OpsMixin, ReadOnlyAdmin):
+    """The queue: what waits on top, longest first."""
+
+    list_display = (
+        "company",
+        "state_label",
+        "submitted_at",
+        "waiting",
+        "permit_number",
+        "contact_email",
+        "papers",
+    )
+    list_display_links = ("company",)
+    list_filter = ("state", WaitingFilter)
+    list_select_related = ("organisation",)
+    search_fields = ("legal_name", "credit_code", "permit_number", "contact_email", "organisation__name")
+    fieldsets = (
+        (
+            gettext_lazy("Application"),
+            {"fields": ("state_label", "organisation", "submitted_at", "decided_at", "remarks", "history")},
+        ),
+        (gettext_lazy("Documents"), {"fields": ("documents_list",)}),
+        (
+            pgettext_lazy("section", "Company"),
+            {
+                "fields": (
+                    "legal_name",
+                    "credit_code",
+                    "permit_number",
+                    "founded_on",
+                    "fleet_size",
+                    "daily_capacity",
+                    "cities_list",
+                )
+            },
+        ),
+        (
+            gettext_lazy("Contact"),
+            {"fields": ("contact_name", "contact_phone", "contact_email", "created_by", "language")},
+        ),
+    )
+    readonly_fields = ("state_label", "remarks", "history", "documents_list", "cities_list")
+    actions_detail = ("ask_for_more", "approve", "reject")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
+        return super().get_queryset(request).with_counts()
+
+    def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
+        return QUEUE_ORDER
+
+    # --- columns and fields ---
+
+    @display(description=gettext_lazy("Company"), ordering="legal_name")
+    def company(self, application: Application) -> str:
+        return application.legal_name or application.organisation.name
+
+    @display(
+        description=gettext_lazy("State"),
+        ordering="state",
+        label={"submitted": "info", "more_needed": "warning", "approved": "success", "rejected": "danger"},
+    )
+    def state_label(self, application: Application) -> tuple[str, str]:
+        return application.state, application.get_state_display()
+
+    @display(description=gettext_lazy("Waiting"))
+    def waiting(self, application: Application) -> str:
+        if application.state != ApplicationState.SUBMITTED or application.submitted_at is None:
+            return ""
+        return timesince(application.submitted_at, depth=1)
+
+    @display(description=gettext_lazy("Documents"))
+    def papers(self, application: Application) -> int:
+        return application.document_count  # type: ignore[attr-defined]
+
+    @display(description=gettext_lazy("Remarks"))
+    def remarks(self, application: Application) -> str:
+        context = {"remarks": reviews.remarks_on(application)}
+        return render_to_string("couriers/admin/remarks.html", context)
+
+    @display(description=gettext_lazy("History"))
+    def history(self, application: Application) -> str:
+        context = {"events": application.events.all(), "application": application}
+        return render_to_string("couriers/admin/history.html", context)
+
+    @display(description=gettext_lazy("Documents"))
+    def documents_list(self, application: Application) -> str:
+        documents = application.documents.all()
+        return render_to_string("couriers/admin/documents.html", {"documents": documents})
+
+    @display(description=gettext_lazy("Service cities"))
+    def cities_list(self, application: Application) -> str:
+        names = [city.name for city in application.cities.all()]
+        return format_html("<strong>{}</strong> {}", len(names), ", ".join(names))
+
+    # --- decisions ---
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        application = Application.objects.filter(pk=object_id).first() if str(object_id).isdecimal() else None
+        states = {
+            "ask_for_more": ApplicationState.MORE_NEEDED,
+            "approve": ApplicationState.APPROVED,
+            "reject": ApplicationState.REJECTED,
+        }
+        return [
+            offered
+            for offered in super().get_actions_detail(request, object_id)
+            if application and may_become(application.state, states[offered.path.replace("-", "_")])
+        ]
+
+    @action(
+        description=gettext_lazy("Ask for more"),
+        url_path="ask-for-more",
+        icon="contact_support",
+        variant=ActionVariant.WARNING,
+    )
+    def ask_for_more(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        text = _("The application goes back to the applicant, who can change it and submit it again.")
+        return self._decide(request, object_id, reviews.request_more, _("Ask for more"), text)
+
+    @action(
+        description=gettext_lazy("Approve"),
+        url_path="approve",
+        icon="check_circle",
+        variant=ActionVariant.SUCCESS,
+    )
+    def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        text = _("The company becomes an active courier at once. A word of welcome may go with it.")
+        return self._decide(request, object_id, reviews.approve_application, _("Approve"), text)
+
+    @action(
+        description=gettext_lazy("Reject"),
+        url_path="reject",
+        icon="cancel",
+        variant=ActionVariant.DANGER,
+    )
+    def reject(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        text = _("This is final: the company can only start a new application.")
+        return self._decide(request, object_id, reviews.reject_application, _("Reject"), text)
+
+    def _decide(
+        self, request: HttpRequest, object_id: str, decide: Decide, title: str, text: str
+    ) -> HttpResponse:
+        application = Application.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        if application is None:
+            raise NotFound
+        back = reverse("admin:couriers_application_change", args=[application.pk])
+        seen = application.submitted_at.isoformat() if application.submitted_at else ""
+        form = DecisionForm(request.POST or None, initial={"seen": seen})
+        if request.method == "POST" and form.is_valid():
+            answer = self._carry_out(request, application, decide, form, back)
+            if answer is not None:
+                return answer
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{title}: {application}",
+            "application": application,
+            "form": form,
+            "text": text,
+            "button": title,
+            "back": back,
+        }
+        return render(request, "couriers/admin/decide.html", context, status=422 if form.errors else 200)
+
+    def _carry_out(
+        self, request: HttpRequest, application: Application, decide: Decide, form: DecisionForm, back: str
+    ) -> HttpResponse | None:
+        try:
+            decide(
+                actor=request.actor,  # type: ignore[attr-defined]
+                application_id=application.pk,
+                reason=form.cleaned_data["reason"],
+                seen=_moment(form.cleaned_data["seen"]),
+            )
+        except InvalidInput as error:
+            for problem in error.errors:
+                form.add_error("reason", problem.message)
+            return None
+        except AllianceError as error:
+            messages.error(request, error.detail)
+            return redirect(back)
+        application.refresh_from_db()
+        done = _("%(name)s: %(state)s. The applicant gets an e-mail.")
+        messages.success(request, done % {"name": application, "state": application.get_state_display()})
+        return redirect(back)
+
+
+def _moment(text: str) -> Any:
+    try:
+        return parse_datetime(text)
+    except ValueError:
+        return None
+
+
+@admin.register(Courier)
+class CourierAdmin(OpsMixin, ReadOnlyAdmin):
+    """The members of the alliance."""
+
+    list_display = ("legal_name", "status", "permit_number", "contact_email", "joined_at")
+    list_filter = ("organisation__status",)
+    list_select_related = ("organisation",)
+    search_fields = ("legal_name", "credit_code", "permit_number", "contact_email")
+    ordering = ("legal_name",)
+
+    @display(
+        description=gettext_lazy("Status"),
+        label={"active": "success", "suspended": "danger", "applicant": "info"},
+    )
+    def status(self, courier: Courier) -> tuple[str, str]:
+        return courier.organisation.status, courier.organisation.get_status_display()
+
+
+@admin.register(Facility)
+class FacilityAdmin(OpsMixin, ModelAdmin):
+    """Shared facilities; saved through their service."""
+
+    list_display = ("name", "city", "kind")
+    list_filter = ("kind",)
+    list_select_related = ("city",)
+    search_fields = ("name", "city__name_en", "city__name_zh")
+    raw_id_fields = ("city",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_staff)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_staff)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Facility, form: forms.Form, change: bool) -> None:
+        saved = facilities.save_facility(
+            actor=request.actor,  # type: ignore[attr-defined]
+            name=obj.name,
+            city=obj.city,
+            kind=obj.kind,
+            facility_id=obj.pk,
+        )
+        obj.pk = saved.pk

@@ -1,0 +1,128 @@
+"""The picker of service cities: search, add, remove; with htmx in place, without scripts by pages."""
+
+from itertools import groupby
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from alliance.errors import Conflict, InvalidInput
+from alliance.models import City
+from couriers.choices import Step
+from couriers.models import Application
+from couriers.portal.pages import applicant, next_url, open_application, step_page
+from couriers.querysets import cities_matching
+from couriers.services import applications
+
+SHOWN = 24
+# A province, or a small country; "a" matches half of the world and is nobody's wish.
+MOST_AT_ONCE = 400
+QUERY_LENGTH = 80
+
+
+@require_safe
+@login_required
+@vary_on_headers("HX-Request")
+def city_list(request: HttpRequest) -> HttpResponse:
+    """Show the cities served and those that match the search."""
+    try:
+        application = open_application(applicant(request))
+    except Conflict as error:
+        messages.warning(request, error.detail)
+        return _go(request, reverse("couriers:application_view"))
+    if request.htmx:  # type: ignore[attr-defined]
+        return _fragment(request, application, request.GET.get("q", ""))
+    context = {**_picker(application, request.GET.get("q", "")), "next_url": next_url(Step.CITIES)}
+    return step_page(request, application, Step.CITIES, context)
+
+
+@require_POST
+@login_required
+def city_add(request: HttpRequest) -> HttpResponse:
+    """Add one city, or all that match the search."""
+    return _change(request, add=True)
+
+
+@require_POST
+@login_required
+def city_remove(request: HttpRequest) -> HttpResponse:
+    """Take one city, or all, off the list."""
+    return _change(request, add=False)
+
+
+def _change(request: HttpRequest, *, add: bool) -> HttpResponse:
+    actor, query = applicant(request), request.POST.get("q", "")
+    problem = ""
+    try:
+        application = open_application(actor)
+        ids = _wanted(request, application, query, add=add)
+        change = applications.add_service_cities if add else applications.remove_service_cities
+        change(actor=actor, application_id=application.pk, city_ids=ids)
+    except InvalidInput as error:
+        problem = error.errors[0].message if error.errors else error.detail
+    except Conflict as error:
+        messages.warning(request, error.detail)
+        return _go(request, reverse("couriers:application_view"))
+    if request.htmx:  # type: ignore[attr-defined]
+        return _fragment(request, application, query, problem)
+    if problem:
+        messages.error(request, problem)
+    return redirect(f"{reverse('couriers:city_list')}?{urlencode({'q': query})}")
+
+
+def _fragment(request: HttpRequest, application: Application, query: str, problem: str = "") -> HttpResponse:
+    context = {**_picker(application, query), "problem": problem, "is_fragment": True}
+    return render(request, "couriers/city_picker.html", context)
+
+
+def _go(request: HttpRequest, url: str) -> HttpResponse:
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect(url)
+    # A redirect would be followed inside the page's fragment.
+    return HttpResponse(headers={"HX-Redirect": url})
+
+
+def _wanted(request: HttpRequest, application: Application, query: str, *, add: bool) -> list[int]:
+    if "all" not in request.POST:
+        given = request.POST.getlist("city")
+        # Beyond nine digits it is no id of ours, and no integer of the database's either.
+        return [int(text) for text in given if text.isdecimal() and len(text) < 10]
+    if not add:
+        return list(application.service_cities.values_list("city_id", flat=True))
+    return list(_matches(query).values_list("pk", flat=True)[:MOST_AT_ONCE]) if query.strip() else []
+
+
+def _matches(query: str) -> Any:
+    return cities_matching(query[:QUERY_LENGTH].replace("\x00", ""))
+
+
+def _picker(application: Application, query: str) -> dict[str, Any]:
+    query = query.strip()[:QUERY_LENGTH]
+    served = list(application.cities.all())
+    taken = {city.pk for city in served}
+    found = _matches(query).exclude(pk__in=taken)
+    total = found.count() if query else 0
+    return {
+        "query": query,
+        "results": list(found[:SHOWN]) if query else [],
+        "total": total,
+        "may_add_all": 1 < total <= MOST_AT_ONCE,
+        "groups": _by_province(served),
+        "served_count": len(served),
+        "problem": "",
+    }
+
+
+def _by_province(cities: list[City]) -> list[dict[str, Any]]:
+    def order(city: City) -> tuple[bool, str, str, int]:
+        return (city.country != "CN", city.country, city.province, -city.population)
+
+    places = groupby(sorted(cities, key=order), key=lambda city: city.province or city.country)
+    return [{"name": name or _("Elsewhere"), "cities": list(members)} for name, members in places]

@@ -1,0 +1,125 @@
+"""Documents of an application: upload, open, remove."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from alliance.errors import Conflict, InvalidInput, NotFound
+from alliance.tenancy import Actor
+from couriers.applications import REQUIRED_DOCUMENTS
+from couriers.choices import DocumentKind, Step
+from couriers.documents import ACCEPT, EXTENSIONS, MAX_BYTES
+from couriers.models import Application, Document
+from couriers.portal.forms import DocumentForm
+from couriers.portal.pages import applicant, next_url, open_application, put_errors, step_page
+from couriers.services import documents
+
+# A document may draw itself and nothing else: no script, no request, no form.
+DOCUMENT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def document_list(request: HttpRequest) -> HttpResponse:
+    """Show the documents there are, and take one more."""
+    actor = applicant(request)
+    try:
+        application = open_application(actor)
+        initial = {"kind": request.GET.get("kind") or _next_kind(application)}
+        form = DocumentForm(request.POST or None, request.FILES or None, initial=initial)
+        if request.method == "POST" and form.is_valid() and _upload(request, actor, application, form):
+            return redirect("couriers:document_list")
+    except Conflict as error:
+        messages.warning(request, error.detail)
+        return redirect("couriers:application_view")
+    context = {
+        "form": form,
+        "shelves": _shelves(application),
+        "next_url": next_url(Step.DOCUMENTS),
+        "accept": ACCEPT,
+        "max_bytes": MAX_BYTES,
+    }
+    return step_page(request, application, Step.DOCUMENTS, context, status=422 if form.errors else 200)
+
+
+def _upload(request: HttpRequest, actor: Actor, application: Application, form: DocumentForm) -> bool:
+    try:
+        document = documents.add_document(
+            actor=actor,
+            application_id=application.pk,
+            kind=form.cleaned_data["kind"],
+            upload=form.cleaned_data["file"],
+        )
+    except InvalidInput as error:
+        put_errors(form, error)
+        return False
+    messages.success(request, _("%(name)s is uploaded.") % {"name": document.name})
+    return True
+
+
+def _next_kind(application: Application) -> str:
+    there = set(application.documents.values_list("kind", flat=True))
+    return next((kind.value for kind in DocumentKind if kind not in there), DocumentKind.OTHER.value)
+
+
+def _shelves(application: Application) -> list[dict[str, object]]:
+    found = list(application.documents.all())
+    return [
+        {
+            "label": kind.label,
+            "kind": kind.value,
+            "required": kind in REQUIRED_DOCUMENTS,
+            "documents": [document for document in found if document.kind == kind],
+        }
+        for kind in DocumentKind
+    ]
+
+
+@require_POST
+@login_required
+def document_remove(request: HttpRequest, document_id: int) -> HttpResponse:
+    """Remove one document while the application is open."""
+    try:
+        documents.remove_document(actor=applicant(request), document_id=document_id)
+    except Conflict as error:
+        messages.warning(request, error.detail)
+        return redirect("couriers:application_view")
+    messages.success(request, _("The document is removed."))
+    return redirect("couriers:document_list")
+
+
+@require_safe
+@login_required
+def document_view(request: HttpRequest, document_id: int) -> HttpResponse | FileResponse:
+    """Send a document to its owner or to ops, to be looked at in the browser."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    document = Document.objects.visible_to(actor).filter(pk=document_id).first()
+    if document is None:
+        raise NotFound
+    try:
+        stream = document.file.open("rb")
+    except FileNotFoundError as error:
+        raise NotFound(_("The file of this document is lost. Please upload it again.")) from error
+    stem = document.name.rsplit(".", 1)[0]
+    response = FileResponse(
+        stream,
+        # Both from what the content turned out to be, never from what the uploader said.
+        filename=f"{stem}.{EXTENSIONS[document.content_type]}",
+        content_type=document.content_type,
+        as_attachment="download" in request.GET,
+    )
+    response["Content-Security-Policy"] = DOCUMENT_POLICY
+    response["Cache-Control"] = "private, no-store"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def document_url(document: Document) -> str:
+    """Return the address of a document, for the admin."""
+    return reverse("couriers:document_view", args=[document.pk])

@@ -1,0 +1,35 @@
+"""The facilities couriers share."""
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from alliance.choices import Capability
+from alliance.errors import NotPermitted
+from alliance.tenancy import Actor, require
+from couriers.choices import FacilityKind
+from couriers.models import Facility
+
+SHOWN = 200
+
+
+@require_safe
+@login_required
+def facility_list(request: HttpRequest) -> HttpResponse:
+    """List the alliance's facilities by city; members read, ops write them in the admin."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.VIEW_OFFERS)
+    if not (actor.is_courier or actor.is_ops):
+        raise NotPermitted
+    query, kind = request.GET.get("q", "").strip()[:80].replace("\x00", ""), request.GET.get("kind", "")
+    found = Facility.objects.visible_to(actor).select_related("city")
+    if query:
+        found = found.filter(
+            Q(name__icontains=query) | Q(city__name_en__icontains=query) | Q(city__name_zh__icontains=query)
+        )
+    if kind in FacilityKind.values:
+        found = found.filter(kind=kind)
+    context = {"facilities": found[:SHOWN], "kinds": FacilityKind.choices, "query": query, "kind": kind}
+    return render(request, "couriers/facilities.html", context)

@@ -1,0 +1,109 @@
+"""Forms of the application. They read what was typed; the rules are couriers.applications'."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from couriers.applications import LABELS
+from couriers.choices import DocumentKind
+from couriers.documents import ACCEPT
+
+# Every field may stay empty until the application is submitted.
+_OPTIONAL: dict[str, Any] = {"required": False}
+
+
+def _number(name: str, example: str, help_text: Any = "") -> forms.IntegerField:
+    attrs = {"inputmode": "numeric", "placeholder": example, "autocomplete": "off"}
+    # Text, not number: a wheel turned over a number field changes it unseen.
+    return forms.IntegerField(
+        label=LABELS[name], help_text=help_text, widget=forms.TextInput(attrs=attrs), **_OPTIONAL
+    )
+
+
+class CompanyForm(forms.Form):
+    """Who the company is, as its licence and its permit say."""
+
+    legal_name = forms.CharField(
+        label=LABELS["legal_name"],
+        help_text=_("Exactly as on the business licence."),
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
+        **_OPTIONAL,
+    )
+    credit_code = forms.CharField(
+        label=LABELS["credit_code"],
+        help_text=_("18 characters, on the business licence below the title."),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": "91330100799655058B"}
+        ),
+        **_OPTIONAL,
+    )
+    permit_number = forms.CharField(
+        label=LABELS["permit_number"],
+        help_text=_("The number of your express delivery business permit."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "国邮20240123A"}),
+        **_OPTIONAL,
+    )
+    founded_on = forms.DateField(
+        label=LABELS["founded_on"],
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        **_OPTIONAL,
+    )
+    fleet_size = _number("fleet_size", "120", _("Vans, trucks and scooters that carry parcels."))
+    daily_capacity = _number(
+        "daily_capacity", "25000", _("How many you can deliver on an ordinary day, in all cities together.")
+    )
+
+
+class ContactForm(forms.Form):
+    """Whom the alliance writes to and calls."""
+
+    contact_name = forms.CharField(
+        label=LABELS["contact_name"],
+        help_text=_("Somebody who can answer questions about this application."),
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        **_OPTIONAL,
+    )
+    contact_phone = forms.CharField(
+        label=LABELS["contact_phone"],
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel", "placeholder": "0571-8502 2088"}),
+        **_OPTIONAL,
+    )
+    contact_email = forms.CharField(
+        label=LABELS["contact_email"],
+        help_text=_("Gets the decision, as your own address does."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        **_OPTIONAL,
+    )
+
+
+class DocumentForm(forms.Form):
+    """One document to upload."""
+
+    kind = forms.ChoiceField(
+        label=_("What is it?"),
+        choices=DocumentKind.choices,
+        error_messages={"invalid_choice": _("Choose what this document is.")},
+    )
+    file = forms.FileField(
+        label=_("File"),
+        help_text=_("PDF, PNG or JPEG, at most 10 MB. Only you and the alliance's staff can open it."),
+        widget=forms.ClearableFileInput(attrs={"accept": ACCEPT}),
+        # An empty file is told so by its inspection, as every other fault of a file is.
+        allow_empty_file=True,
+        error_messages={"required": _("Choose a file first.")},
+    )
+
+
+class SubmitForm(forms.Form):
+    """The last word before the alliance reads it."""
+
+    note = forms.CharField(
+        label=_("A word to the reviewers (optional)"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        **_OPTIONAL,
+    )
+    confirmed = forms.BooleanField(
+        label=_("What we say is true, and I may speak for the company."),
+        error_messages={"required": _("Please confirm this before you submit.")},
+    )

@@ -1,0 +1,186 @@
+"""The application, page by page: start, fill in, submit, follow."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from alliance.choices import OrganisationKind, OrganisationStatus
+from alliance.errors import Conflict, InvalidInput
+from alliance.portal.navigation import dashboard_url
+from alliance.tenancy import Actor
+from couriers.applications import STEP_FIELDS
+from couriers.choices import ApplicationState, Step
+from couriers.models import Application
+from couriers.portal.forms import CompanyForm, ContactForm, SubmitForm
+from couriers.portal.pages import (
+    REVIEW,
+    STEP_URLS,
+    applicant,
+    current_application,
+    facts,
+    history,
+    next_url,
+    open_application,
+    put_errors,
+    step_page,
+)
+from couriers.services import applications
+
+
+@require_safe
+@login_required
+def application_edit(request: HttpRequest) -> HttpResponse:
+    """Lead to where the applicant's work goes on: the start, the first gap, or the decision."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    if actor.organisation_id is None and not actor.is_ops:
+        return redirect(f"{reverse('onboarding')}?kind={OrganisationKind.COURIER}")
+    actor = applicant(request)
+    application = Application.objects.visible_to(actor).newest_first().first()
+    if application is None and actor.organisation_status == OrganisationStatus.APPLICANT:
+        return render(request, "couriers/start.html")
+    if application is None or not application.is_editable:
+        return redirect("couriers:application_view")
+    gaps = applications.missing_from(application)
+    return redirect(STEP_URLS[gaps[0].step.value if gaps else REVIEW])
+
+
+@require_POST
+@login_required
+def application_start(request: HttpRequest) -> HttpResponse:
+    """Make the draft, or find the one there is."""
+    applications.start_application(actor=applicant(request), language=translation.get_language())
+    return redirect("couriers:application_edit")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def company_edit(request: HttpRequest) -> HttpResponse:
+    """Ask for the company's data."""
+    return _edit(request, Step.COMPANY, CompanyForm)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def contact_edit(request: HttpRequest) -> HttpResponse:
+    """Ask whom to write to and call."""
+    return _edit(request, Step.CONTACT, ContactForm)
+
+
+def _edit(request: HttpRequest, step: Step, form_class: type[forms.Form]) -> HttpResponse:
+    actor = applicant(request)
+    try:
+        application = open_application(actor)
+        form = form_class(request.POST or None, initial=_stored(application, step))
+        if request.method == "POST" and form.is_valid() and _save(actor, application, step, form):
+            return _after_saving(request, step)
+    except Conflict as error:
+        return _closed(request, error)
+    return step_page(request, application, step, {"form": form}, status=422 if form.errors else 200)
+
+
+def _stored(application: Application, step: Step) -> dict[str, Any]:
+    return {name: getattr(application, name) for name in STEP_FIELDS[step]}
+
+
+def _save(actor: Actor, application: Application, step: Step, form: forms.Form) -> bool:
+    try:
+        applications.save_application_step(
+            actor=actor, application_id=application.pk, step=step, values=form.cleaned_data
+        )
+    except InvalidInput as error:
+        put_errors(form, error)
+        return False
+    return True
+
+
+def _after_saving(request: HttpRequest, step: Step) -> HttpResponse:
+    if "later" in request.POST:
+        messages.success(request, _("Saved. You can go on here whenever you like."))
+        return redirect(STEP_URLS[step.value])
+    return redirect(next_url(step.value))
+
+
+def _closed(request: HttpRequest, error: Conflict) -> HttpResponse:
+    # Another tab, or a colleague, was faster: the status page says what happened.
+    messages.warning(request, error.detail)
+    return redirect("couriers:application_view")
+
+
+@require_safe
+@login_required
+def application_review(request: HttpRequest) -> HttpResponse:
+    """Show everything as the alliance will see it, and what is missing."""
+    try:
+        return _review(request, open_application(applicant(request)), SubmitForm())
+    except Conflict as error:
+        return _closed(request, error)
+
+
+@require_POST
+@login_required
+def application_submit(request: HttpRequest) -> HttpResponse:
+    """Hand the application in. A second tab that does the same learns that it is done."""
+    actor = applicant(request)
+    application = current_application(actor)
+    form = SubmitForm(request.POST)
+    if application.is_editable and not form.is_valid():
+        return _review(request, application, form, status=422)
+    try:
+        applications.submit_application(
+            actor=actor,
+            application_id=application.pk,
+            note=form.cleaned_data.get("note", "") if form.is_valid() else "",
+            language=translation.get_language(),
+        )
+    except InvalidInput as error:
+        # What is missing is listed with links on the page; the note's own errors go to its field.
+        if error.reason == "incomplete":
+            form.add_error(None, error.detail)
+        else:
+            put_errors(form, error)
+        return _review(request, application, form, status=422)
+    except Conflict as error:
+        return _closed(request, error)
+    messages.success(request, _("Your application is with the alliance. We write to you when it is decided."))
+    return redirect("couriers:application_view")
+
+
+def _review(
+    request: HttpRequest, application: Application, form: forms.Form, *, status: int = 200
+) -> HttpResponse:
+    gaps = [
+        {"label": item.label, "url": f"{reverse(STEP_URLS[item.step.value])}#id_{item.field}"}
+        for item in applications.missing_from(application)
+    ]
+    context = {"form": form, "gaps": gaps, **facts(application)}
+    return step_page(request, application, REVIEW, context, status=status)
+
+
+@require_safe
+@login_required
+def application_view(request: HttpRequest) -> HttpResponse:
+    """Tell where the application stands, why, and what comes next."""
+    actor = applicant(request)
+    found = list(Application.objects.visible_to(actor).newest_first())
+    if not found and actor.organisation_status == OrganisationStatus.APPLICANT:
+        return redirect("couriers:application_edit")
+    context: dict[str, Any] = {"dashboard_url": dashboard_url(), "application": None}
+    if found:
+        application, *earlier = found
+        last = application.events.first()
+        context |= {
+            "application": application,
+            "history": history(application),
+            "reason": last.reason if last and last.state != ApplicationState.SUBMITTED else "",
+            "earlier": [{"application": old, "history": history(old)} for old in earlier],
+            **facts(application),
+        }
+    return render(request, "couriers/status.html", context)

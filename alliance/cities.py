@@ -7,8 +7,7 @@ from typing import Final
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
-from alliance.gazetteer.names import search_key
-from alliance.gazetteer.rows import TERM, CityRow, city_rows
+from alliance.gazetteer.keys import TERM, search_key
 from alliance.models import City
 
 _BATCH: Final = 1_000
@@ -46,6 +45,11 @@ def load_cities(city_model: type[City] = City) -> int:
     May run any number of times. A city that the packages no longer have stays: lanes may lead to it.
     A migration passes its own `city_model`.
     """
+    from alliance.gazetteer.rows import (  # noqa: PLC0415 -- dictionaries that no web worker needs in memory
+        CityRow,
+        city_rows,
+    )
+
     cities = [city_model(**asdict(row)) for row in city_rows()]
     city_model.objects.bulk_create(
         cities,
@@ -67,7 +71,7 @@ def resolve_city(text: str) -> City:
     key = search_key(text)
     if not key:
         raise UnknownCity(text, [])
-    exact = City.objects.filter(code__iexact=text.strip()).first()
+    exact = City.objects.filter(code=text.strip().upper()).first()
     if exact:
         return exact
     found = list(City.objects.filter(search_text__contains=f"{TERM}{key}{TERM}"))

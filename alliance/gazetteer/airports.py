@@ -9,7 +9,7 @@ from typing import Final
 
 import airportsdata
 
-from alliance.gazetteer.names import search_key
+from alliance.gazetteer.keys import search_key
 from alliance.gazetteer.places import distance_km
 
 SERVES_KM: Final = 100

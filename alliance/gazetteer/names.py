@@ -1,7 +1,6 @@
 """Names of places: how they are compared, read aloud, and simplified."""
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from difflib import SequenceMatcher
@@ -11,25 +10,13 @@ from babel import Locale
 from opencc_purepy import OpenCC
 from pypinyin import Style, lazy_pinyin, load_single_dict, pinyin, pinyin_dict
 
+from alliance.gazetteer.keys import search_key
+
 _HAN = re.compile(r"[\u4e00-\u9fff]+")
-_NOT_LETTERS = re.compile(r"[\W_]+")
-_NON_SPACING = "Mn"
 _SAME_NAME = 0.5
 
 # In names from Mongolian and Uyghur 勒 is le; pypinyin would have it lei, as in tightening a rope.
 load_single_dict({ord("勒"): "lè,lēi"})
-
-
-def search_key(text: str) -> str:
-    """What two spellings of one name have in common: letters and digits, without case, accents and spaces.
-
-    Full-width characters count as the plain ones.
-    """
-    if text.isascii():
-        return _NOT_LETTERS.sub("", text).lower()
-    apart = unicodedata.normalize("NFKD", text)
-    bare = "".join(character for character in apart if unicodedata.category(character) != _NON_SPACING)
-    return _NOT_LETTERS.sub("", bare).casefold()
 
 
 def is_han(name: str) -> bool:
@@ -71,7 +58,7 @@ def simplified_name(alternates: Iterable[str], *, name: str) -> str:
     Names with characters that the mainland does not use count last. Of the others, the one that most
     spellings agree on; then the one that sounds most like the name, for some are old nicknames.
     """
-    counted = Counter(_without_suffix(simplified(other)) for other in alternates if is_han(other))
+    counted = Counter(without_suffix(simplified(other)) for other in alternates if is_han(other))
 
     def merit(other: str) -> tuple[bool, int, float]:
         sound = SequenceMatcher(a=search_key(in_pinyin(other)), b=search_key(name)).ratio()
@@ -93,7 +80,8 @@ def zone_city_name(name: str, *, keys: frozenset[str], time_zone: str) -> str:
     return str(_chinese().time_zones.get(time_zone, {}).get("city", ""))
 
 
-def _without_suffix(name: str) -> str:
+def without_suffix(name: str) -> str:
+    """A Chinese name of a city without the word city, which people put or leave out as they like."""
     return name[:-1] if len(name) > 2 and name.endswith("市") else name
 
 

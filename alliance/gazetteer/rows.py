@@ -2,20 +2,21 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Final
 
 from alliance.gazetteer.airports import Airports
 from alliance.gazetteer.codes import Claimant, Codes, assign_codes
 from alliance.gazetteer.divisions import Division, read_divisions
+from alliance.gazetteer.keys import TERM, WITHIN, search_key
 from alliance.gazetteer.names import (
     in_pinyin,
     is_pinyin,
     is_reading_of,
-    search_key,
     simplified,
     simplified_name,
+    without_suffix,
     zone_city_name,
 )
 from alliance.gazetteer.places import Place, Places, distance_km
@@ -27,9 +28,6 @@ _CHINA_ZONE: Final = "Asia/Shanghai"
 _CHINESE: Final = ("CN", "HK", "MO", "TW")
 _SAME_CITY_KM: Final = 100
 _SEAT_KM: Final = 25
-# Between the terms of a row's search text; before a term that belongs to a city but does not name it.
-TERM: Final = "|"
-WITHIN: Final = "~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,12 @@ def _chinese_drafts(places: Places, airports: Airports) -> Iterator[_Draft]:
         if position:
             seat = place or finder.seat(division)
             name_en = _english_name(division, place, airports)
-            yield _chinese_draft(division, name_en, seat, position)
+            draft = _chinese_draft(division, name_en, seat, position)
+            # A place of the division's own name lends it its other names; the town it is governed from
+            # has a name of its own (延吉 is no other name of 延边).
+            yield (
+                replace(draft, terms=(*draft.terms, *place.latin_names, *place.han_names)) if place else draft
+            )
         elif not division.is_of_county_level:
             # Some towns of Xinjiang's construction corps are newer than what the packages know of them.
             raise ValueError(f"no package knows where {division.official_name} ({division.gb}) is")
@@ -118,7 +121,6 @@ def _chinese_draft(
             f"{division.short_province_zh}{division.short_name}",
             *division.numbers,
             *(f"CN-{number}" for number in division.numbers),
-            *(seat.latin_names if seat else ()),
         ),
         within=tuple(simple for name in division.county_cities for simple in (name, in_pinyin(name[:-1]))),
     )
@@ -225,7 +227,7 @@ def _row(draft: _Draft, codes: Codes) -> CityRow:
     # "Suzhou, Anhui" and "London, GB" tell apart what the name alone does not.
     qualified = (f"{draft.name_en}{region}" for region in (draft.province_en, country) if region)
     terms = (codes.code, draft.name_en, draft.name_zh, *draft.terms, *qualified, *known_as)
-    keys = dict.fromkeys(search_key(term) for term in terms)
+    keys = dict.fromkeys(search_key(form) for term in terms for form in (term, without_suffix(term)))
     within = dict.fromkeys(WITHIN + search_key(term) for term in draft.within)
     return CityRow(
         code=codes.code,

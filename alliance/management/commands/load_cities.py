@@ -17,5 +17,5 @@ class Command(BaseCommand):
         new = City.objects.count() - before
         chinese = City.objects.filter(country="CN").count()
         self.stdout.write(
-            f"{loaded:,} cities loaded ({chinese:,} in China): {new:,} new, {loaded - new:,} updated."
+            f"{loaded:,} cities, {chinese:,} of them in China: {new:,} new, {loaded - new:,} updated."
         )

@@ -1,0 +1,103 @@
+"""How the schema describes the scans endpoint. Its bodies are read by `parcels.scan_input`, not by these."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, extend_schema_field
+from rest_framework import serializers
+
+from parcels.choices import ScanCode, ScanReason
+
+
+class ScanSerializer(serializers.Serializer[Any]):
+    tracking_number = serializers.CharField()
+    code = serializers.ChoiceField(choices=ScanCode.values)
+    occurred_at = serializers.DateTimeField(help_text="RFC 3339 with an offset; at most 5 minutes ahead.")
+    event_id = serializers.CharField(
+        max_length=64,
+        required=False,
+        allow_null=True,
+        help_text="Your own id of the event. A second scan of the parcel with the same id is a duplicate; "
+        "without ids, one with the same code, time and facility is.",
+    )
+    reason = serializers.ChoiceField(
+        choices=ScanReason.values,
+        required=False,
+        allow_null=True,
+        help_text="Required for attempt_failed and held.",
+    )
+    facility = serializers.CharField(max_length=64, required=False, allow_null=True)
+    consent = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        help_text="The recipient agreed to a locker or station drop; without it, "
+        "available_for_pickup counts as a failed attempt.",
+    )
+    corrects = extend_schema_field(
+        {
+            "oneOf": [
+                {"type": "string", "maxLength": 64},
+                {
+                    "type": "object",
+                    "properties": {
+                        "code": {"type": "string"},
+                        "occurred_at": {"type": "string", "format": "date-time"},
+                        "facility": {"type": "string"},
+                    },
+                    "required": ["code", "occurred_at"],
+                },
+                {"type": "null"},
+            ]
+        }
+    )(serializers.JSONField)(
+        required=False,
+        help_text="Of a correction: the event id of the scan it withdraws, or its code, time and facility.",
+    )
+
+
+class RejectionSerializer(serializers.Serializer[Any]):
+    index = serializers.IntegerField(help_text="Which scan of the batch, from 0.")
+    pointer = serializers.CharField(help_text="JSON pointer (RFC 6901) into the batch.")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ScanReportSerializer(serializers.Serializer[Any]):
+    accepted = serializers.IntegerField(help_text="New, stored, and acted on.")
+    duplicate = serializers.IntegerField(help_text="Known before, or twice in this batch.")
+    rejected = serializers.IntegerField()
+    rejections = RejectionSerializer(many=True)
+
+
+REQUEST = {
+    "application/json": ScanSerializer(many=True),
+    "application/x-ndjson": OpenApiTypes.BINARY,
+}
+DESCRIPTION = (
+    "Send 1 to 5,000 scans of parcels you carry: a JSON array, an object with the array in `scans`, or one "
+    "JSON object a line. `Content-Encoding: gzip` is understood. A line that cannot be taken is named in "
+    "`rejections` and does not stop the others: `invalid`, `bad_tracking_number`, `unknown_parcel`, "
+    "`unknown_code`, `unknown_reason`, `reason_required`, `in_future`, `before_booking`, `corrects_missing`. "
+    "Sending a batch again is safe: what is known already counts as duplicate."
+)
+EXAMPLES = [
+    OpenApiExample(
+        "Two scans",
+        value=[
+            {
+                "tracking_number": "CA1A2B3C4D5E6F7G8H",
+                "code": "picked_up",
+                "occurred_at": "2026-11-22T10:05:00+08:00",
+                "facility": "HGH-01",
+            },
+            {
+                "tracking_number": "CA1A2B3C4D5E6F7G8H",
+                "code": "attempt_failed",
+                "reason": "consignee_absent",
+                "occurred_at": "2026-11-23T15:40:00+08:00",
+                "event_id": "8842-17",
+            },
+        ],
+        request_only=True,
+    ),
+]

@@ -1,0 +1,213 @@
+"""POST /api/v1/scans: what couriers' programs send, and what hostile ones do."""
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from alliance.models import Organisation
+from alliance.tenancy import Scope, scope
+from parcels.models import Parcel, Scan
+from tests.parcels.moving import booked_parcels
+
+URL = "/api/v1/scans"
+BOOKED = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+NDJSON = "application/x-ndjson"
+
+
+@pytest.fixture
+def parcel(merchant_organisation: Organisation, courier_organisation: Organisation) -> Parcel:
+    return booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED)[0]
+
+
+def item(parcel: Parcel, code: str = "picked_up", hours: float = 1, **extra: Any) -> dict[str, Any]:
+    at = (BOOKED + timedelta(hours=hours)).isoformat()
+    return {"tracking_number": parcel.number, "code": code, "occurred_at": at, **extra}
+
+
+def post(client: APIClient, body: bytes, content_type: str = "application/json", **headers: str) -> Any:
+    return client.generic("POST", URL, body, content_type=content_type, **headers)
+
+
+def status_of(parcel: Parcel) -> str:
+    with scope(Scope.everything()):
+        return Parcel.objects.get(pk=parcel.pk).status
+
+
+# --- what is taken ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_batch_is_taken_and_counted(courier_api: APIClient, parcel: Parcel, wrapped: bool) -> None:
+    scans = [item(parcel), item(parcel), item(parcel, "departed", 2, event_id=None, consent=None)]
+    answer = post(courier_api, json.dumps({"scans": scans} if wrapped else scans).encode())
+    assert answer.status_code == 200
+    assert answer.json() == {"accepted": 2, "duplicate": 1, "rejected": 0, "rejections": []}
+    assert status_of(parcel) == "in_transit"
+
+
+def test_ndjson_is_taken_line_by_line(courier_api: APIClient, parcel: Parcel) -> None:
+    body = b"\n".join(
+        [json.dumps(item(parcel)).encode(), b"", b"{broken", json.dumps(item(parcel, "departed", 2)).encode()]
+    )
+    answer = post(courier_api, body, NDJSON).json()
+    assert (answer["accepted"], answer["rejected"]) == (2, 1)
+    assert answer["rejections"][0]["index"] == 1
+    assert answer["rejections"][0]["code"] == "invalid"
+
+
+def test_gzip_is_unpacked(courier_api: APIClient, parcel: Parcel) -> None:
+    body = gzip.compress(json.dumps([item(parcel)]).encode())
+    assert post(courier_api, body, HTTP_CONTENT_ENCODING="gzip").json()["accepted"] == 1
+
+
+def test_bad_lines_have_pointers_and_good_ones_are_kept(courier_api: APIClient, parcel: Parcel) -> None:
+    scans: list[Any] = [
+        item(parcel) | {"occurred_at": "2026-11-20T10:00:00"},
+        item(parcel) | {"occurred_at": 1763600000},
+        {"tracking_number": parcel.number, "occurred_at": "2026-11-20T10:00:00Z"},
+        item(parcel, facility="x" * 65),
+        item(parcel, "correction", corrects={"code": "departed", "occurred_at": "yesterday"}),
+        7,
+        None,
+        item(parcel) | {"tracking_number": 10**400},
+        item(parcel),
+    ]
+    answer = post(courier_api, json.dumps(scans).encode()).json()
+    assert answer["accepted"] == 1
+    assert [(found["index"], found["pointer"]) for found in answer["rejections"]] == [
+        (0, "/0/occurred_at"),
+        (1, "/1/occurred_at"),
+        (2, "/2/code"),
+        (3, "/3/facility"),
+        (4, "/4/corrects/occurred_at"),
+        (5, "/5"),
+        (6, "/6"),
+        (7, "/7/tracking_number"),
+    ]
+    assert {found["code"] for found in answer["rejections"]} == {"invalid"}
+    assert all(found["detail"] for found in answer["rejections"])
+
+
+def test_answers_tell_the_limit(courier_api: APIClient, parcel: Parcel) -> None:
+    answer = post(courier_api, json.dumps([item(parcel)]).encode())
+    assert answer["RateLimit-Policy"].startswith('"key";q=')
+    assert answer["RateLimit"].startswith('"key";r=')
+
+
+# --- what is not -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"[", 400),
+        (b"[{]", 400),
+        (b"[NaN]", 400),
+        (b'"scans"', 400),
+        (b"17", 400),
+        (b'{"parcels": []}', 400),
+        (b'{"scans": 5}', 400),
+        (b"[" * 100_000, 400),
+        (b'{"scans":' * 50_000, 400),
+        (b"\xff\xfe", 400),
+        (b"\x00", 400),
+        (b'[{"tracking_number": "\\ud800"}]', 400),
+        (b"[]", 422),
+        (b'{"scans": []}', 422),
+        (b"[" + b"{}," * 5_000 + b"{}]", 413),
+        (b"[" + b" " * 4_200_000 + b"]", 413),
+    ],
+)
+def test_unreadable_batch_is_a_problem(courier_api: APIClient, body: bytes, status: int) -> None:
+    answer = post(courier_api, body)
+    assert answer.status_code == status
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b'{"tracking_number": "%(number)s", "code": "departed", "occurred_at": %(deep)s}',
+        b'{"tracking_number": "%(number)s", "code": "departed", "occurred_at": "2100-01-01T00:00:00Z"}',
+        b'{"tracking_number": "%(number)s", "code": "departed", "occurred_at": "1970-01-01T00:00:00Z"}',
+        b'{"tracking_number": "%(number)s", "code": "departed", "occurred_at": "0001-01-01T00:00:00+23:59"}',
+        b'{"tracking_number": "%(number)s", "code": "departed", "occurred_at": "9999-12-31T23:59:59-23:59"}',
+        b'{"tracking_number": "%(number)s", "code": "departed", "occurred_at": "2026-11-20T02:00:00Z",'
+        b' "event_id": "\\u0000"}',
+        b'{"tracking_number": "\\u0000", "code": "departed", "occurred_at": "2026-11-20T02:00:00Z"}',
+        b'{"tracking_number": "%(number)s", "code": "\\u0000", "occurred_at": "2026-11-20T02:00:00Z"}',
+        b'{"tracking_number": "%(number)s", "code": "held", "reason": "\\u0000",'
+        b' "occurred_at": "2026-11-20T02:00:00Z"}',
+        b'{"tracking_number": "\xff", "code": "departed", "occurred_at": "2026-11-20T02:00:00Z"}',
+    ],
+)
+def test_hostile_line_is_refused_and_its_neighbour_taken(
+    courier_api: APIClient, parcel: Parcel, hostile: bytes
+) -> None:
+    deep = b"[" * 200 + b"]" * 200
+    bad = hostile.replace(b"%(number)s", parcel.number.encode()).replace(b"%(deep)s", deep)
+    answer = post(courier_api, b"[" + bad + b"," + json.dumps(item(parcel)).encode() + b"]")
+    assert answer.status_code == 200
+    assert (answer.json()["accepted"], answer.json()["rejected"]) == (1, 1)
+
+
+def test_gzip_bomb_and_rubbish_are_problems(courier_api: APIClient) -> None:
+    bomb = gzip.compress(b" " * 40_000_000)
+    for body, status in ((bomb, 413), (b"rubbish", 400), (bomb[:100], 400), (b"", 400)):
+        assert post(courier_api, body, HTTP_CONTENT_ENCODING="gzip").status_code == status
+    assert post(courier_api, b"[]", HTTP_CONTENT_ENCODING="br").status_code == 400
+
+
+def test_multipart_is_not_understood(courier_api: APIClient) -> None:
+    assert courier_api.post(URL, {"scans": "1"}, format="multipart").status_code == 415
+
+
+def test_foreign_parcels_are_unknown(
+    courier_api: APIClient, merchant_organisation: Organisation, rival_courier: Organisation
+) -> None:
+    [foreign] = booked_parcels(merchant_organisation, rival_courier, booked_at=BOOKED)
+    answer = post(courier_api, json.dumps([item(foreign)]).encode()).json()
+    assert [found["code"] for found in answer["rejections"]] == ["unknown_parcel"]
+    assert status_of(foreign) == "booked"
+
+
+def test_who_may_send(
+    merchant_api: APIClient,
+    merchant_client: Client,
+    courier_client: Client,
+    ops_client: Client,
+    parcel: Parcel,
+) -> None:
+    body = json.dumps([item(parcel)])
+    assert post(APIClient(), body.encode()).status_code == 401
+    assert post(merchant_api, body.encode()).status_code == 403
+    for client, status in ((merchant_client, 403), (ops_client, 403), (courier_client, 200)):
+        assert client.post(URL, body, content_type="application/json").status_code == status
+    with scope(Scope.everything()):
+        assert Scan.objects.filter(parcel_id=parcel.pk).count() == 1
+
+
+def test_batch_costs_as_many_queries_as_one_scan(
+    courier_api: APIClient,
+    merchant_organisation: Organisation,
+    courier_organisation: Organisation,
+    django_assert_num_queries: Any,
+) -> None:
+    parcels = booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED, count=200)
+    now = (timezone.now() - timedelta(hours=1)).isoformat()
+    post(courier_api, json.dumps([item(parcels[0])]).encode())
+    for size in (1, 200):
+        scans = [
+            item(parcel) | {"code": "departed", "occurred_at": now, "facility": str(size)}
+            for parcel in parcels[:size]
+        ]
+        with django_assert_num_queries(17):
+            post(courier_api, json.dumps(scans).encode())

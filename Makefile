@@ -9,6 +9,9 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 ARGS ?=
 
+# npm brings its own list of certificates; the machine's may know a proxy of the house.
+export NODE_USE_SYSTEM_CA := 1
+
 # The first that runs and is of a version we support: a name alone proves nothing (think of shims).
 PYTHON ?= $(shell for name in python3.11 python3.12 python3 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \

@@ -1,5 +1,6 @@
 """Where the embedded servers keep what they own, as whom they run, and their binaries."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -66,14 +67,13 @@ def write_once(name: str, text: str) -> str:
         prepare_home()
         with plainly(f"Writing {name}"):
             spare = path.with_name(f"{name}.{os.getpid()}")
-            write_private(spare, text)
-            # Two processes may come here together: link() lets the first one win, whole.
             try:
-                os.link(spare, path)
-            except FileExistsError:
-                pass
+                write_private(spare, text)
+                # Two processes may come here together: link() lets the first one win, whole.
+                with contextlib.suppress(FileExistsError):
+                    os.link(spare, path)
             finally:
-                spare.unlink()
+                spare.unlink(missing_ok=True)
     with plainly(f"Reading {name}"):
         return path.read_text()
 

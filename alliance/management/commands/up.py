@@ -22,7 +22,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.urls import NoReverseMatch, reverse
 from redis import Redis, RedisError
 
-from alliance import embedded
+from alliance import embedded, partitions
 from alliance.health import note_heartbeat
 from alliance.models import Heartbeat
 from alliance.supervision import Supervisor
@@ -52,17 +52,8 @@ class Command(BaseCommand):
             self._prepare_database()
             if not no_demo:
                 self._load_demo()
-            connection.close()
-            address = f"http://{visible_host(host)}:{port}"
             self.stdout.write(f"Ready to start after {time.monotonic() - begun:.1f} s.")
-            supervisor = Supervisor(
-                is_ready=lambda: answers(address), when_ready=summary(address), output=sys.stdout
-            )
-            for name, command in programs(host, port).items():
-                supervisor.add(name, command, program_environment(address))
-            supervisor.loop()
-        if supervisor.failure:
-            raise CommandError(supervisor.failure)
+            self._run_programs(host, port)
         self.stdout.write("Everything was stopped; the data is kept.")
 
     def _prepare_database(self) -> None:
@@ -72,17 +63,17 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write("Migrating the database ...")
             call_command("migrate", interactive=False, verbosity=0)
+        # Beat makes them too, but a machine that was off for long, or never on, cannot wait for it.
+        partitions.ensure_months_ahead()
 
     def _load_demo(self) -> None:
         """Load the demo alliance at the first start, and say so if that was cut short."""
-        if DEMO not in get_commands():
-            return
         loading = Heartbeat.objects.filter(name=DEMO).first()
         if loading and not loading.detail["whole"]:
             self.stdout.write(
                 "The demo alliance is not whole: its loading was stopped. 'make reset' starts over."
             )
-        if loading or _has_parcels():
+        if loading or _has_parcels() or DEMO not in get_commands():
             return
         self.stdout.write("Loading the demo alliance (first start only) ...")
         note_heartbeat(DEMO, whole=False)
@@ -99,10 +90,25 @@ class Command(BaseCommand):
             call_command("collectstatic", interactive=False, verbosity=0)
             mark.write_text(found)
 
+    def _run_programs(self, host: str, port: int) -> None:
+        address = f"http://{visible_host(host)}:{port}"
+        supervisor = Supervisor(
+            is_ready=lambda: answers(address), when_ready=summary(address), output=sys.stdout
+        )
+        for name, command in programs(host, port).items():
+            supervisor.add(name, command, program_environment(address))
+        # The supervisor forks: its children must not share our connection.
+        connection.close()
+        supervisor.loop()
+        if supervisor.failure:
+            raise CommandError(supervisor.failure)
+
 
 def require_free_port(host: str, port: int) -> None:
     """Raise CommandError if nobody could listen there now."""
     try:
+        if not 0 < port < 2**16:
+            raise OverflowError(f"ports go from 1 to {2**16 - 1}")
         family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as attempt:
             attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -120,7 +126,7 @@ def require_servers() -> None:
     try:
         connection.ensure_connection()
     except OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = str(error).strip().splitlines()[0]
         raise CommandError(f"The database does not answer ({reason}); look at DATABASE_URL.") from error
     try:
         Redis.from_url(settings.REDIS_URL).ping()

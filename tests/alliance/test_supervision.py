@@ -1,0 +1,113 @@
+"""Several programs as one: what is said, and that nothing is left behind."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from honcho.printer import Message
+
+from alliance.supervision import Supervisor
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SUPERVISE = """
+    import os, sys
+    from alliance.supervision import Supervisor
+    supervisor = Supervisor(is_ready=lambda: True, when_ready="*** ready ***", output=sys.stdout)
+    for name, code in PROGRAMS.items():
+        supervisor.add(name, [sys.executable, "-uc", code], dict(os.environ))
+    supervisor.loop()
+    print("failure:", supervisor.failure)
+"""
+WAIT = "import os, time; print('pid', os.getpid()); time.sleep(60)"
+DIE = "print('no luck'); raise SystemExit(3)"
+# Only an outright kill ends it.
+DEAF = "import os, signal, time; signal.signal(15, signal.SIG_IGN); print('pid', os.getpid()); time.sleep(60)"
+
+
+def supervise(**programs: str) -> subprocess.Popen[str]:
+    code = f"PROGRAMS = {programs!r}\n{textwrap.dedent(SUPERVISE)}"
+    return subprocess.Popen(
+        [sys.executable, "-uc", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+def read_until(process: subprocess.Popen[str], *words: str) -> list[str]:
+    """Return the lines up to the one with which each of the words has been seen."""
+    assert process.stdout
+    lines: list[str] = []
+    while not all(any(word in line for line in lines) for word in words):
+        line = process.stdout.readline()
+        assert line, lines
+        lines.append(line)
+    return lines
+
+
+def pids(lines: list[str]) -> list[int]:
+    return [int(line.split("pid ")[1]) for line in lines if "| pid " in line]
+
+
+def exists(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def assert_gone(found: list[int]) -> None:
+    deadline = time.monotonic() + 10
+    while any(map(exists, found)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(exists, found))
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_stops_every_program_and_is_no_failure(signum: signal.Signals) -> None:
+    process = supervise(one=WAIT, two=WAIT)
+    lines = read_until(process, "one    | pid", "two    | pid", "*** ready ***")
+    process.send_signal(signum)
+    rest, _ = process.communicate(timeout=30)
+    assert rest.endswith("failure: \n")
+    assert_gone(pids(lines))
+
+
+def test_program_that_ends_stops_the_others_and_is_named() -> None:
+    output, _ = supervise(one=WAIT, two=DIE).communicate(timeout=30)
+    assert "two    | no luck" in output
+    assert "failure: two ended by itself (code 3) and everything was stopped" in output
+    assert_gone(pids(output.splitlines()))
+
+
+def test_program_that_will_not_stop_is_killed() -> None:
+    process = supervise(one=WAIT, deaf=DEAF)
+    lines = read_until(process, "one    | pid", "deaf   | pid")
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=40)
+    assert rest.endswith("failure: \n")
+    assert_gone(pids(lines))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
+def test_programs_end_with_a_supervisor_that_is_killed_outright() -> None:
+    process = supervise(one=WAIT, two=WAIT)
+    lines = read_until(process, "one    | pid", "two    | pid")
+    process.kill()
+    process.communicate(timeout=30)
+    assert_gone(pids(lines))
+
+
+def test_our_own_text_is_printed_without_a_name() -> None:
+    output = io.StringIO()
+    printer = Supervisor(is_ready=lambda: True, when_ready="", output=output)._printer
+    now = datetime.now(UTC)
+    printer.write(Message("line", "a table\nof two lines", now, None, None))
+    printer.write(Message("line", "a line", now, "web", None))
+    assert output.getvalue().splitlines() == ["a table", "of two lines", f"{now:%H:%M:%S} web    | a line"]

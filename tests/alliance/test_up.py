@@ -1,0 +1,240 @@
+"""`manage.py up` as a newcomer meets it: started, used, stopped, and refused with one sentence."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from alliance.health import note_heartbeat
+from alliance.management.commands import up
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLE_ENDS = "Ctrl-C stops everything and keeps the data."
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A state folder for all starts of this file: the first is slow, the others are not."""
+    base = Path(tempfile.mkdtemp(prefix="alliance-up-", dir="/tmp"))
+    base.chmod(0o711)
+    yield base / "state"
+    manage(base / "state", "reset", "--yes")
+    shutil.rmtree(base)
+
+
+def environment_of(folder: Path, **extra: str) -> dict[str, str]:
+    named = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EMAIL_URL"}
+    kept = {name: value for name, value in os.environ.items() if name not in named}
+    return kept | {"ALLIANCE_HOME": str(folder)} | extra
+
+
+def manage(folder: Path, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment_of(folder, **extra),
+        check=False,
+        timeout=120,
+    )
+
+
+class Running:
+    """`manage.py up --no-demo` in the background, with everything it has printed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.log = folder.with_name(f"up-{self.port}.log")
+        self.begun = time.monotonic()
+        with self.log.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up", "--no-demo", "--port", str(self.port)],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env=environment_of(folder),
+            )
+        while TABLE_ENDS not in self.text:
+            assert self.process.poll() is None, self.text
+            assert time.monotonic() - self.begun < 90, self.text
+            time.sleep(0.1)
+        self.seconds = time.monotonic() - self.begun
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text()
+
+    def pid_of(self, program: str) -> int:
+        return int(self.text.split(f"{program} started (pid=")[1].split(")")[0])
+
+    def get(self, path: str) -> str:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
+                return str(response.read().decode())
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+
+    def stop(self, signum: signal.Signals) -> int:
+        self.process.send_signal(signum)
+        return self.process.wait(timeout=60)
+
+
+@pytest.fixture
+def running(folder: Path) -> Iterator[Running]:
+    started = Running(folder)
+    yield started
+    if started.process.poll() is None:
+        started.stop(signal.SIGTERM)
+
+
+def free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        return int(server.getsockname()[1])
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Return the processes that belong to a state folder: by environment, or by command line."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+            traces = command + (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if os.fsencode(folder) in traces:
+            found.append(command.replace(b"\0", b" ").decode())
+    return found
+
+
+def test_first_start_says_where_to_go_and_ctrl_c_leaves_nothing_behind(
+    folder: Path, running: Running
+) -> None:
+    assert running.seconds < 90
+    for line in (f"Portal     http://127.0.0.1:{running.port}/", "/admin/", "/api/docs/", f"{folder}/mail"):
+        assert line in running.text
+    assert running.get("/healthz") == "ok\n"
+    programs = " ".join(processes_of(folder))
+    assert all(name in programs for name in ("gunicorn", "celery", "beat", "postgres -D"))
+
+    assert running.stop(signal.SIGINT) == 0
+    assert "the data is kept" in running.text
+    assert "Traceback" not in running.text
+    assert processes_of(folder) == []
+    port = json.loads((folder / "valkey.json").read_text())["port"]
+    with socket.socket() as attempt:
+        assert attempt.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_next_start_skips_what_is_done_and_gets_ready_to_work(folder: Path, running: Running) -> None:
+    assert "Migrating" not in running.text
+    assert "Collecting" not in running.text
+    deadline = time.monotonic() + 60
+    while not (state := json.loads(running.get("/readyz")))["ready"]:
+        assert time.monotonic() < deadline, state
+        time.sleep(0.5)
+    assert running.stop(signal.SIGTERM) == 0
+
+
+def test_program_that_dies_takes_everything_down_with_one_sentence(folder: Path, running: Running) -> None:
+    os.kill(running.pid_of("worker"), signal.SIGKILL)
+    assert running.process.wait(timeout=60) == 1
+    last = running.text.strip().splitlines()[-1]
+    assert last.startswith("CommandError: worker ended by itself (code -9) and everything was stopped")
+    assert processes_of(folder) == []
+
+
+def test_port_in_use_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = server.getsockname()[1]
+        refused = manage(tmp_path / "state", "up", "--port", str(port))
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines() == [
+        f"CommandError: Port {port} of 127.0.0.1 cannot be used: another program listens there; "
+        "stop it, or choose another port (make run PORT=8001)."
+    ]
+    assert not (tmp_path / "state" / "users.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("127.0.0.1", "99999"), ("192.0.2.1", "8000"), ("no.such.host.invalid", "80")]
+)
+def test_address_that_cannot_be_used_gets_one_sentence(tmp_path: Path, host: str, port: str) -> None:
+    refused = manage(tmp_path, "up", "--host", host, "--port", port)
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1
+    assert f"Port {port} of {host} cannot be used" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [("DATABASE_URL", "postgres://alliance@127.0.0.1:1/x"), ("REDIS_URL", "redis://127.0.0.1:1/0")],
+)
+def test_server_of_the_environment_that_does_not_answer_gets_one_sentence(
+    folder: Path, name: str, url: str
+) -> None:
+    refused = manage(folder, "up", "--port", str(free_port()), **{name: url})
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1
+    assert f"look at {name}" in refused.stderr
+    assert processes_of(folder) == []
+
+
+def test_damaged_data_folder_gets_one_sentence(folder: Path) -> None:
+    damaged = folder.with_name("damaged")
+    (damaged / "postgres" / "base").mkdir(parents=True)
+    refused = manage(damaged, "migrate")
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1
+    assert "make reset" in refused.stderr
+
+
+def test_commands_without_a_database_start_nothing(tmp_path: Path) -> None:
+    assert manage(tmp_path, "help", "migrate").returncode == 0
+    assert not (tmp_path / "users.lock").exists()
+
+
+def test_summary_names_the_people_of_the_demo(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(up, "_demo_logins", lambda: [("Operations", "ops@alliance.example", "open-sesame")])
+    lines = up.summary("http://127.0.0.1:8000").splitlines()
+    assert "  Operations ops@alliance.example               open-sesame" in lines
+
+
+def test_no_log_ins_are_promised_where_no_demo_was_loaded(db: None) -> None:
+    assert up._demo_logins() == []
+
+
+def test_demo_cut_short_is_not_loaded_over_and_said_so(db: None, capsys: pytest.CaptureFixture[str]) -> None:
+    note_heartbeat("demo", whole=False)
+    up.Command()._load_demo()
+    assert "not whole" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("host", "visible"),
+    [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("10.0.0.1", "10.0.0.1"), ("::1", "[::1]")],
+)
+def test_address_shown_is_one_a_browser_here_can_open(host: str, visible: str) -> None:
+    assert up.visible_host(host) == visible
+
+
+def test_changed_asset_is_noticed(tmp_path: Path, settings: object) -> None:
+    asset = tmp_path / "app.css"
+    asset.write_text("a {}")
+    settings.STATICFILES_DIRS = [tmp_path]  # type: ignore[attr-defined]
+    before = up.fingerprint_of_assets()
+    assert up.fingerprint_of_assets() == before
+    asset.write_text("a { color: red }")
+    assert up.fingerprint_of_assets() != before

@@ -209,5 +209,5 @@ def test_batch_costs_as_many_queries_as_one_scan(
             item(parcel) | {"code": "departed", "occurred_at": now, "facility": str(size)}
             for parcel in parcels[:size]
         ]
-        with django_assert_num_queries(17):
+        with django_assert_num_queries(15):
             post(courier_api, json.dumps(scans).encode())

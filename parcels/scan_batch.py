@@ -1,0 +1,152 @@
+"""A batch of scans on its way to the database: each line judged by itself, good ones laid out in columns.
+
+Pure. What needs the parcel to be known (is it ours, was it booked by then, do we have this scan) is asked
+by the statement of `parcels/scan_sql.py`, for all lines at once.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+
+from alliance.identifiers import EPOCH as FIRST_BOOKING
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from parcels import statuses
+from parcels.choices import ScanCode
+from parcels.scan_input import NamedScan, Rejection, ScanLine
+
+# Couriers' clocks run ahead of ours, a little.
+AHEAD: Final = timedelta(minutes=5)
+_CODES: Final = frozenset(ScanCode.values)
+_UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def microseconds_of(moment: datetime) -> int:
+    """Microseconds since 1970, exactly."""
+    return (moment - _UNIX) // _MICROSECOND
+
+
+def event_key(*, event_id: str, code: str, microseconds: int, facility: str) -> int:
+    """The 64-bit name of a scan among its parcel's: equal for the same event, however often it is sent.
+
+    BLAKE2b of the sender's event id; without one, of code, time (microseconds since 1970, UTC) and
+    facility. The first letter keeps the two kinds apart.
+    """
+    text = f"i{event_id}" if event_id else f"t{code}|{microseconds}|{facility}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+class ScanBatch:
+    """The lines of a batch that are worth asking the database about, and what is wrong with the others."""
+
+    def __init__(self, lines: Iterable[ScanLine | Rejection], *, now: datetime) -> None:
+        self.now = now
+        self.rejections: list[Rejection] = []
+        self.duplicates: list[int] = []
+        self.parcel_ids: list[int] = []
+        self._latest = microseconds_of(now + AHEAD)
+        self._seen: set[tuple[int, int]] = set()
+        self._n: list[int] = []
+        self._event_keys: list[int] = []
+        self._microseconds: list[int] = []
+        self._corrects: list[int | None] = []
+        self._lines: list[ScanLine] = []
+        for index, line in enumerate(lines):
+            if isinstance(line, Rejection):
+                self.rejections.append(line)
+            else:
+                self._add(index, line)
+
+    def reject(self, index: int, field: str, code: str, detail: str) -> None:
+        self.rejections.append(Rejection(index, f"/{index}/{field}", code, detail))
+
+    def parameters(self, *, courier_id: int | None) -> dict[str, Any]:
+        """Return what the statement is given. `courier_id` leaves other couriers' parcels out."""
+        parcels = sorted(set(self.parcel_ids))
+        lines = self._lines
+        return {
+            # Within these the planner leaves out the months that no parcel of the batch is in.
+            "low": parcels[0],
+            "high": parcels[-1],
+            "now": self.now,
+            "courier_id": courier_id,
+            "parcels": _numbers(parcels),
+            "n": _numbers(self._n),
+            "parcel_id": _numbers(self.parcel_ids),
+            "event_key": _numbers(self._event_keys),
+            "microseconds": _numbers(self._microseconds),
+            "corrects": _numbers(self._corrects),
+            "consent": _numbers([1 if line.consent else 0 for line in lines]),
+            "code": [line.code for line in lines],
+            "reason": [line.reason or "" for line in lines],
+            "facility": [line.facility or "" for line in lines],
+            "event_id": [line.event_id or "" for line in lines],
+        }
+
+    def _add(self, index: int, line: ScanLine) -> None:
+        try:
+            parcel_id = parse_tracking_number(line.tracking_number)
+        except InvalidTrackingNumber as error:
+            self.reject(index, "tracking_number", "bad_tracking_number", str(error))
+            return
+        moment = microseconds_of(line.occurred_at)
+        if problem := _problem(line, moment, self._latest):
+            self.reject(index, *problem)
+            return
+        key = event_key(
+            event_id=line.event_id or "", code=line.code, microseconds=moment, facility=line.facility or ""
+        )
+        if (parcel_id, key) in self._seen:
+            self.duplicates.append(index)
+            return
+        self._seen.add((parcel_id, key))
+        self._n.append(index)
+        self.parcel_ids.append(parcel_id)
+        self._event_keys.append(key)
+        self._microseconds.append(moment)
+        self._corrects.append(_key_of(line.corrects))
+        self._lines.append(line)
+
+
+_FIRST: Final = microseconds_of(FIRST_BOOKING)
+
+
+def _problem(line: ScanLine, moment: int, latest: int) -> tuple[str, str, str] | None:
+    """Return field, code and detail of what is wrong with a line by itself."""
+    code, reason = line.code, line.reason
+    if code not in _CODES:
+        return "code", "unknown_code", _("There is no such scan code.")
+    if moment > latest:
+        return "occurred_at", "in_future", _("This time is in the future.")
+    if moment < _FIRST:
+        return "occurred_at", "before_booking", _("This time is before the parcel was booked.")
+    if reason and not statuses.is_known_reason(reason):
+        return "reason", "unknown_reason", _("There is no such reason code.")
+    if not reason and code in statuses.NEEDS_REASON:
+        return "reason", "reason_required", _("A failed attempt, or a hold, needs a reason.")
+    if code == ScanCode.CORRECTION and not line.corrects:
+        return "corrects", "corrects_missing", _("A correction names the scan it withdraws.")
+    if line.corrects and code != ScanCode.CORRECTION:
+        return "corrects", "invalid", _("Only a correction names a scan to withdraw.")
+    # PostgreSQL stores every character but this one.
+    for field, text in (("event_id", line.event_id), ("facility", line.facility)):
+        if text and "\0" in text:
+            return field, "invalid", _("This text has a NUL character in it.")
+    return None
+
+
+def _key_of(corrects: str | NamedScan | None) -> int | None:
+    if not corrects:
+        return None
+    if isinstance(corrects, str):
+        return event_key(event_id=corrects, code="", microseconds=0, facility="")
+    moment = microseconds_of(corrects.occurred_at)
+    return event_key(event_id="", code=corrects.code, microseconds=moment, facility=corrects.facility or "")
+
+
+def _numbers(values: Sequence[int | None]) -> str:
+    # One text that the server reads as an array: the driver would quote each number by itself.
+    return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"

@@ -1,8 +1,10 @@
 """Reads of what was promised and whether it was kept."""
 
-from typing import Self
+from collections.abc import Iterator
+from datetime import date
+from typing import Any, Self
 
-from django.db.models import Q
+from django.db.models import Max, Q, Sum
 
 from alliance.tenancy import Actor, TenantQuerySet
 from slas.choices import Outcome
@@ -41,5 +43,36 @@ class BreachQuerySet(JudgedQuerySet):
 
 
 class OnTimeRateQuerySet(TenantQuerySet):
+    """Cells come in two grains that each hold every commitment: add up one of them."""
+
+    COUNTS = ("met", "late", "overdue", "excused", "pending", "void")
+
     def visible_to_member(self, actor: Actor) -> Self:
         return self.filter(organisation_id=actor.organisation_id)
+
+    def of_couriers(self) -> Self:
+        """Cells by courier and lane."""
+        return self.filter(counterpart=None)
+
+    def of_merchants(self) -> Self:
+        """Cells by merchant and the courier it used."""
+        return self.exclude(counterpart=None)
+
+    def due_between(self, first: date, last: date) -> Self:
+        return self.filter(due_date__range=(first, last))
+
+    def totals(self, *columns: str) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+        """Add up the cells by some columns: each group, with its counts and its newest due date."""
+        totals: dict[str, Any] = {"newest": Max("due_date"), **{name: Sum(name) for name in self.COUNTS}}
+        grouped = (
+            self.order_by().values(*columns).annotate(**totals) if columns else [self.aggregate(**totals)]
+        )
+        for row in grouped:
+            # The total of no cells at all is a row, too, of nothing.
+            if row["newest"] is not None:
+                yield tuple(row[column] for column in columns), {name: row[name] for name in totals}
+
+    def overdue_now(self, kind: str) -> int:
+        """How many are overdue, of all due dates."""
+        found: int | None = self.filter(kind=kind, overdue__gt=0).aggregate(total=Sum("overdue"))["total"]
+        return found or 0

@@ -4,8 +4,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from alliance.tenancy import raw_rows
+import structlog
 
+from alliance import audit
+from alliance.health import note_heartbeat
+from alliance.tenancy import Actor, raw_rows
+
+log = structlog.get_logger(__name__)
+HEARTBEAT = "audit-rates"
 # A sick table must not fill the report, or the memory of whoever makes it.
 MOST_ROWS = 1000
 
@@ -142,6 +148,19 @@ def audit_rates() -> AuditReport:
         cells=[_cell_difference(row) for row in raw_rows(_CELLS)],
         breaches=[BreachDifference(*row) for row in raw_rows(_BREACHES)],
     )
+
+
+def run_audit(*, actor: Actor) -> AuditReport:
+    """Audit, and write down what was found: a heartbeat for health, an entry when something is wrong."""
+    report = audit_rates()
+    detail = report.as_detail()
+    note_heartbeat(HEARTBEAT, **detail)
+    if not report.is_clean:
+        log.error("rates_differ_from_commitments", **detail)
+        audit.record(
+            actor=actor, verb="rates.audit_failed", object_type="on_time_rate", object_id="all", detail=detail
+        )
+    return report
 
 
 def _cell_difference(row: tuple[Any, ...]) -> CellDifference:

@@ -61,8 +61,8 @@ WITH sla_changed AS (
         destination_id, version_id, due_at, due_date, outcome, excused)
     SELECT *, 'pending', false
     FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[], %(merchant_id)s::bigint[],
-        %(courier_id)s::bigint[], %(tier_id)s::int[], %(origin_id)s::int[], %(destination_id)s::int[], %(version_id)s::bigint[],
-        %(due_at)s::timestamptz[], %(due_date)s::date[])
+        %(courier_id)s::bigint[], %(tier_id)s::int[], %(origin_id)s::int[], %(destination_id)s::int[],
+        %(version_id)s::bigint[], %(due_at)s::timestamptz[], %(due_date)s::date[])
     ON CONFLICT (parcel_id, kind) DO NOTHING
     RETURNING c.parcel_id, c.kind, {DIMENSIONS}, c.excused,
         NULL::text AS before, c.outcome AS after, c.reached_at

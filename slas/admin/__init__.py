@@ -1,0 +1,5 @@
+"""Ops' door to the service levels; importing registers."""
+
+from slas.admin import judging
+
+__all__ = ["judging"]

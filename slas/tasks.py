@@ -1,0 +1,34 @@
+"""What beat runs for the SLA engine: the sweep, the fold, the nightly audit."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from alliance.health import note_heartbeat
+from alliance.tenancy import Actor, Scope, scope
+from slas.services import audits, sweeping, tallies
+
+
+@shared_task(acks_late=True)
+def sweep_overdue() -> int:
+    """Mark what fell due as overdue. May run twice, side by side, or be killed: see the service."""
+    swept = sweeping.sweep_overdue(now=timezone.now())
+    if not swept.busy:
+        note_heartbeat("sweep-overdue", overdue=swept.overdue)
+    return swept.overdue
+
+
+@shared_task(acks_late=True)
+def fold_tallies() -> int:
+    """Add waiting tallies to the on-time rates. May run twice, side by side, or be killed, too."""
+    folded = tallies.fold_tallies()
+    if not folded.busy:
+        note_heartbeat("fold-tallies", tallies=folded.tallies)
+    return folded.tallies
+
+
+@shared_task(acks_late=True)
+def audit_rates() -> int:
+    """Recompute the rates from the commitments and report differences. May run twice: it changes nothing."""
+    with scope(Scope.everything()):
+        report = audits.run_audit(actor=Actor.system("nightly audit"))
+    return len(report.cells) + len(report.breaches)

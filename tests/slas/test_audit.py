@@ -1,0 +1,101 @@
+"""The audit: finds nothing when all is well, and whatever was planted."""
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import F
+from django.utils import timezone
+
+from alliance.models import AuditEntry, Heartbeat
+from slas import tasks
+from slas.models import Breach, Commitment, OnTimeRate, Tally
+from slas.services.audits import audit_rates
+from slas.services.sweeping import sweep_overdue
+from slas.services.tallies import fold_tallies
+from tests.slas.judging import DAY, HOUR, NOON, Lane, reach
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
+
+
+@pytest.fixture
+def judged(lane: Lane) -> Lane:
+    reach(lane.promise(), NOON)
+    reach(lane.promise(), NOON + HOUR)
+    lane.promise()
+    sweep_overdue(now=NOON + DAY)
+    return lane
+
+
+def test_audit_finds_nothing_before_between_and_after_folds(judged: Lane) -> None:
+    assert audit_rates().is_clean
+    fold_tallies(limit=1, budget=0)
+    assert audit_rates().is_clean
+    fold_tallies()
+    assert audit_rates().is_clean
+
+
+def test_audit_of_nothing_finds_nothing() -> None:
+    assert audit_rates().is_clean
+
+
+def test_audit_finds_a_cell_that_was_changed(judged: Lane) -> None:
+    fold_tallies()
+    OnTimeRate.objects.filter(organisation=judged.courier).update(met=F("met") + 1)
+    [difference] = audit_rates().cells
+    assert (difference.organisation_id, difference.counterpart_id) == (judged.courier.pk, None)
+    assert (difference.origin_id, difference.destination_id) == (judged.origin.pk, judged.destination.pk)
+    assert (difference.expected["met"], difference.found["met"]) == (1, 2)
+    assert "met 2 instead of 1" in str(difference)
+
+
+def test_audit_finds_a_cell_that_is_gone_and_one_too_many(judged: Lane) -> None:
+    fold_tallies()
+    OnTimeRate.objects.filter(organisation=judged.merchant).update(due_date=NOON.date() - DAY)
+    extra, missing = audit_rates().cells
+    assert (extra.due_date, extra.expected["met"], extra.found["met"]) == (NOON.date() - DAY, 0, 1)
+    assert (missing.due_date, missing.expected["met"], missing.found["met"]) == (NOON.date(), 1, 0)
+    assert missing.counterpart_id == judged.courier.pk
+    assert f"courier {judged.courier.pk}" in str(missing)
+
+
+def test_audit_finds_a_tally_that_was_lost(judged: Lane) -> None:
+    Tally.objects.order_by("pk").first().delete()
+    assert len(audit_rates().cells) == 2
+
+
+def test_audit_finds_a_commitment_changed_behind_its_back(judged: Lane) -> None:
+    Commitment.objects.filter(outcome="overdue").update(excused=True)
+    assert [row.found["excused"] for row in audit_rates().cells] == [0, 0]
+
+
+def test_audit_finds_breaches_missing_and_too_many(judged: Lane) -> None:
+    late, overdue = (Commitment.objects.get(outcome=outcome).parcel_id for outcome in ("late", "overdue"))
+    Breach.objects.filter(parcel_id=late).update(withdrawn_at=NOON)
+    Breach.objects.filter(parcel_id=overdue).update(parcel_id=Commitment.objects.get(outcome="met").parcel_id)
+    found = {(row.outcome, row.standing) for row in audit_rates().breaches}
+    assert found == {("late", False), ("overdue", False), ("", True)}
+
+
+def test_command_says_that_all_agrees(judged: Lane, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("audit_rates")
+    assert "agree" in capsys.readouterr().out
+    assert Heartbeat.objects.get(name="audit-rates").detail == {"cells": 0, "breaches": 0, "first": []}
+    assert not AuditEntry.objects.exists()
+
+
+def test_command_fails_and_names_each_difference(judged: Lane, capsys: pytest.CaptureFixture[str]) -> None:
+    fold_tallies()
+    OnTimeRate.objects.filter(organisation=judged.courier).update(late=7)
+    with pytest.raises(CommandError, match="1 cells and 0 breaches differ"):
+        call_command("audit_rates")
+    assert "late 7 instead of 1" in capsys.readouterr().out
+
+
+def test_nightly_task_writes_down_what_it_found(judged: Lane) -> None:
+    assert tasks.audit_rates() == 0
+    Tally.objects.all().delete()
+    assert tasks.audit_rates() == 2
+    beat = Heartbeat.objects.get(name="audit-rates")
+    assert beat.detail["cells"] == 2
+    assert beat.at <= timezone.now()
+    entry = AuditEntry.objects.get()
+    assert (entry.verb, entry.actor_kind) == ("rates.audit_failed", "system")

@@ -1,0 +1,214 @@
+"""The sweep: what fell due becomes overdue, once, in slices, whoever else is at it."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from alliance.models import Event, Heartbeat
+from alliance.tenancy import Scope, scope
+from slas import tasks
+from slas.models import Breach, Commitment, Tally
+from slas.services.commitments import Milestone, settle
+from slas.services.sweeping import sweep_overdue
+from tests.slas.judging import (
+    DAY,
+    DELIVERY,
+    HOUR,
+    NOON,
+    PICKUP,
+    Lane,
+    assert_books_agree,
+    outcome,
+    reach,
+    standing_breaches,
+)
+
+MOMENT = timedelta(microseconds=1)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("everything")
+class TestSweep:
+    def test_marks_what_is_past_due_and_nothing_else(self, lane: Lane) -> None:
+        due, later, met = lane.promise(NOON), lane.promise(NOON + MOMENT), lane.promise(NOON)
+        reach(met, NOON)
+        assert sweep_overdue(now=NOON + MOMENT) == (1, 1, False)
+        assert [outcome(parcel_id) for parcel_id in (due, later, met)] == ["overdue", "pending", "met"]
+        breach = Breach.objects.get()
+        assert (breach.parcel_id, breach.due_at, breach.opened_at) == (due, NOON, NOON + MOMENT)
+        assert_books_agree()
+
+    def test_nothing_is_overdue_at_the_due_time_itself(self, lane: Lane) -> None:
+        lane.promise(NOON)
+        assert sweep_overdue(now=NOON).overdue == 0
+
+    def test_again_finds_nothing(self, lane: Lane) -> None:
+        lane.promise()
+        sweep_overdue(now=NOON + HOUR)
+        tallies = Tally.objects.count()
+        assert sweep_overdue(now=NOON + DAY) == (0, 0, False)
+        assert Tally.objects.count() == tallies
+
+    def test_goes_on_slice_by_slice_with_the_oldest_first(self, lane: Lane) -> None:
+        parcels = [lane.promise(NOON - hours * HOUR) for hours in range(5)]
+        assert sweep_overdue(now=NOON + HOUR, limit=2) == (5, 3, False)
+        assert {outcome(parcel_id) for parcel_id in parcels} == {"overdue"}
+        opened = (
+            Event.objects.filter(topic="commitment.overdue")
+            .order_by("pk")
+            .values_list("parcel_id", flat=True)
+        )
+        assert set(opened[:2]) == set(parcels[-2:])
+        assert_books_agree()
+
+    def test_tells_both_parties(self, lane: Lane) -> None:
+        parcel_id = lane.promise(NOON, PICKUP)
+        sweep_overdue(now=NOON + HOUR)
+        event = Event.objects.get()
+        assert (event.topic, event.parcel_id) == ("commitment.overdue", parcel_id)
+        assert (event.merchant_id, event.courier_id) == (lane.merchant.pk, lane.courier.pk)
+        assert event.payload["kind"] == "pickup"
+
+    def test_overdue_becomes_late_under_the_same_breach(self, lane: Lane) -> None:
+        parcel_id = lane.promise()
+        sweep_overdue(now=NOON + HOUR)
+        assert reach(parcel_id, NOON + 2 * HOUR, now=NOON + DAY) == (1, 0, 0)
+        assert outcome(parcel_id) == "late"
+        assert Breach.objects.get().opened_at == NOON + HOUR
+        assert_books_agree()
+
+    def test_punctual_scan_after_the_sweep_withdraws(self, lane: Lane) -> None:
+        parcel_id = lane.promise()
+        sweep_overdue(now=NOON + HOUR)
+        assert reach(parcel_id, NOON - HOUR) == (1, 0, 1)
+        assert standing_breaches() == set()
+        assert_books_agree()
+
+    def test_opens_a_withdrawn_breach_again(self, lane: Lane) -> None:
+        parcel_id = lane.promise()
+        reach(parcel_id, NOON + MOMENT, now=NOON - HOUR)
+        reach(parcel_id, None, exact=True, now=NOON - HOUR)
+        assert outcome(parcel_id) == "pending"
+        sweep_overdue(now=NOON + HOUR)
+        assert standing_breaches() == {(parcel_id, "delivery")}
+        assert_books_agree()
+
+    def test_task_sweeps_and_notes_when(self, lane: Lane) -> None:
+        lane.promise(NOON - 2 * DAY)
+        assert tasks.sweep_overdue() == 1
+        assert Heartbeat.objects.get(name="sweep-overdue").detail == {"overdue": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+class TestSweepAmongOthers:
+    @pytest.fixture
+    def parcels(self, lane: Lane) -> list[int]:
+        with scope(Scope.everything()):
+            return [lane.promise(NOON) for _ in range(6)]
+
+    def test_killed_in_the_middle_keeps_whole_slices(self, parcels: list[int]) -> None:
+        def fail_at_third_slice(execute, sql, *args):  # noqa: ANN001, ANN202
+            if "sla_slice" in sql:
+                fail_at_third_slice.slices += 1
+                if fail_at_third_slice.slices == 3:
+                    raise DatabaseError("killed")
+            return execute(sql, *args)
+
+        fail_at_third_slice.slices = 0
+        with pytest.raises(DatabaseError, match="killed"), connection.execute_wrapper(fail_at_third_slice):
+            sweep_overdue(now=NOON + HOUR, limit=2)
+        with scope(Scope.everything()):
+            assert Commitment.objects.overdue().count() == 4
+            assert_books_agree()
+        assert sweep_overdue(now=NOON + HOUR, limit=2).overdue == 2
+
+    def test_second_sweep_leaves_the_first_alone(self, parcels: list[int]) -> None:
+        found = []
+
+        def second() -> None:
+            found.append(sweep_overdue(now=NOON + HOUR))
+            connection.close()
+
+        with transaction.atomic():
+            assert sweep_overdue(now=NOON + HOUR, limit=2).overdue == 6
+            other = threading.Thread(target=second)
+            other.start()
+            other.join()
+        assert found == [(0, 0, True)]
+
+    def test_scan_that_waited_for_the_sweep_withdraws_its_breach(self, parcels: list[int]) -> None:
+        """The scan's statement began before the breach existed, and must find it all the same."""
+        waiting = threading.Thread(target=self._settle, args=(parcels, NOON - HOUR))
+        with transaction.atomic():
+            sweep_overdue(now=NOON + HOUR)
+            waiting.start()
+            self._wait_until_somebody_waits()
+        waiting.join()
+        with scope(Scope.everything()):
+            assert Breach.objects.count() == 6
+            assert standing_breaches() == set()
+            assert_books_agree()
+
+    def test_sweep_that_waited_for_a_scan_leaves_what_it_settled(self, parcels: list[int]) -> None:
+        found = []
+
+        def sweep() -> None:
+            found.append(sweep_overdue(now=NOON + HOUR).overdue)
+            connection.close()
+
+        waiting = threading.Thread(target=sweep)
+        with scope(Scope.everything()):
+            self._settle_here(parcels[:4], NOON - HOUR)
+            waiting.start()
+            self._wait_until_somebody_waits()
+        waiting.join()
+        assert found == [2]
+        with scope(Scope.everything()):
+            assert Breach.objects.count() == 2
+            assert_books_agree()
+
+    def test_scans_in_opposite_orders_and_a_sweep_do_not_deadlock(self, parcels: list[int]) -> None:
+        errors = []
+
+        def run(work: object) -> None:
+            try:
+                work()
+            except DatabaseError as error:
+                errors.append(error)
+            finally:
+                connection.close()
+
+        jobs = [
+            lambda: self._settle_here(parcels, NOON - HOUR),
+            lambda: self._settle_here(parcels[::-1], NOON - 2 * HOUR),
+            lambda: sweep_overdue(now=NOON + HOUR, limit=3),
+        ] * 3
+        threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        with scope(Scope.everything()):
+            assert standing_breaches() == set()
+            assert_books_agree()
+
+    def _settle(self, parcels: list[int], at: object) -> None:
+        self._settle_here(parcels, at)
+        connection.close()
+
+    def _settle_here(self, parcels: list[int], at: object) -> None:
+        with scope(Scope.everything()):
+            settle([Milestone(parcel_id, DELIVERY, at) for parcel_id in parcels], now=NOON + DAY)
+
+    def _wait_until_somebody_waits(self) -> None:
+        with connection.cursor() as cursor:
+            for _attempt in range(200):
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                if cursor.fetchone()[0]:
+                    return
+                time.sleep(0.02)
+        raise AssertionError("nobody waits")

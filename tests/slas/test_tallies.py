@@ -1,0 +1,95 @@
+"""The fold: every tally counts exactly once, in both grains."""
+
+import pytest
+from django.db import transaction
+
+from alliance.models import Heartbeat
+from alliance.tenancy import Scope, scope
+from slas import tasks
+from slas.models import OnTimeRate, Tally
+from slas.services.sweeping import sweep_overdue
+from slas.services.tallies import fold_tallies
+from tests.slas.judging import DAY, HOUR, NOON, PICKUP, Lane, assert_books_agree, counts, reach
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("everything")
+class TestFold:
+    def test_adds_up_in_the_couriers_and_the_merchants_cells(self, lane: Lane) -> None:
+        reach(lane.promise(), NOON)
+        reach(lane.promise(), NOON + HOUR)
+        lane.promise()
+        sweep_overdue(now=NOON + DAY)
+        assert fold_tallies().tallies > 0
+        assert counts(lane.courier) == {"met": 1, "late": 1, "overdue": 1}
+        assert counts(lane.merchant) == counts(lane.courier)
+        assert not Tally.objects.exists()
+        assert_books_agree()
+
+    def test_keeps_lanes_for_couriers_and_couriers_for_merchants(
+        self, lane: Lane, rival_courier: object
+    ) -> None:
+        lane.promise()
+        lane.promise(destination_id=lane.origin.pk)
+        lane.promise(courier_id=rival_courier.pk)
+        fold_tallies()
+        own = OnTimeRate.objects.filter(organisation=lane.courier)
+        assert set(own.values_list("origin", "destination", "counterpart")) == {
+            (lane.origin.pk, lane.destination.pk, None),
+            (lane.origin.pk, lane.origin.pk, None),
+        }
+        cells = OnTimeRate.objects.filter(organisation=lane.merchant)
+        assert set(cells.values_list("counterpart", "origin", "destination", "pending")) == {
+            (lane.courier.pk, None, None, 2),
+            (rival_courier.pk, None, None, 1),
+        }
+
+    def test_cells_are_apart_by_due_date_and_kind(self, lane: Lane) -> None:
+        lane.promise(NOON)
+        lane.promise(NOON + DAY)
+        lane.promise(NOON, PICKUP)
+        fold_tallies()
+        cells = OnTimeRate.objects.filter(organisation=lane.courier).values_list(
+            "due_date", "kind", "pending"
+        )
+        assert set(cells) == {
+            (NOON.date(), "delivery", 1),
+            (NOON.date() + DAY, "delivery", 1),
+            (NOON.date(), "pickup", 1),
+        }
+
+    def test_later_tallies_land_in_the_same_cells(self, lane: Lane) -> None:
+        parcel_id = lane.promise()
+        fold_tallies()
+        reach(parcel_id, NOON)
+        fold_tallies()
+        assert OnTimeRate.objects.count() == 2
+        assert counts(lane.courier) == {"met": 1}
+
+    def test_goes_on_until_nothing_is_left_or_the_time_is_up(self, lane: Lane) -> None:
+        for _ in range(5):
+            lane.promise()
+        assert fold_tallies(limit=2, budget=0) == (2, 1, False)
+        assert fold_tallies(limit=2) == (3, 2, False)
+        assert fold_tallies(limit=2) == (0, 0, False)
+
+    def test_task_folds_and_notes_when(self, lane: Lane) -> None:
+        lane.promise()
+        assert tasks.fold_tallies() == 1
+        assert Heartbeat.objects.get(name="fold-tallies").detail == {"tallies": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_fold_killed_before_its_commit_loses_and_doubles_nothing(lane: Lane) -> None:
+    with scope(Scope.everything()):
+        lane.promise()
+    with transaction.atomic():
+        assert fold_tallies().tallies == 1
+        transaction.set_rollback(True)
+    with scope(Scope.everything()):
+        assert Tally.objects.count() == 1
+        assert_books_agree()
+    fold_tallies()
+    with scope(Scope.everything()):
+        assert counts(lane.courier) == {"pending": 1}
+        assert_books_agree()

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 
@@ -114,12 +115,20 @@ def _build_locale(root: Path, say: Callable[[str], None]) -> None:
         target = root / "build" / source.relative_to(root).with_suffix(".mo")
         if target.is_file() and target.stat().st_mtime >= source.stat().st_mtime:
             continue
+        catalog = _read_catalog(source, name=str(source.relative_to(root)))
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with source.open("rb") as stream:
-                catalog = read_po(stream, abort_invalid=True)
-        except (PoFileError, ValueError) as error:
-            raise AssetError(f"{source.relative_to(root)} is not a valid catalogue: {error}") from error
         with target.open("wb") as stream:
             write_mo(stream, catalog)
         say(f"Compiled {source.relative_to(root)}.")
+
+
+def _read_catalog(source: Path, *, name: str) -> Catalog:
+    try:
+        with source.open("rb") as stream:
+            catalog = read_po(stream, abort_invalid=True)
+    except (PoFileError, ValueError) as error:
+        raise AssetError(f"{name} is not a valid catalogue: {error}") from error
+    # A translation that lost a placeholder would break the page that shows it.
+    for message, errors in catalog.check():
+        raise AssetError(f"{name}, line {message.lineno}: {errors[0]}")
+    return catalog

@@ -82,7 +82,9 @@ class Chart:
 
     def rows(self) -> list[tuple[str, list[float | int | None], int | None]]:
         """Return the chart as table rows: category, a value a series, and n where known."""
-        counts: Sequence[int | None] = self.counts if self.counts is not None else [None] * len(self.categories)
+        counts: Sequence[int | None] = (
+            self.counts if self.counts is not None else [None] * len(self.categories)
+        )
         values = zip(*(series.values for series in self.series), strict=True)
         return [
             (str(category), list(row), n)

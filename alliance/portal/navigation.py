@@ -30,12 +30,14 @@ class NavItem:
     section: str | Promise = ""
 
 
+# Where members start; every other page can be missing, this one cannot.
+DASHBOARD = "parcels:dashboard_view"
 WORK = pgettext_lazy("menu section", "Parcels")
 PROMISES = pgettext_lazy("menu section", "Service")
 COMPANY = pgettext_lazy("menu section", "Company")
 
 NAVIGATION: tuple[NavItem, ...] = (
-    NavItem(_("Dashboard"), "layout-dashboard", "parcels:dashboard_view", MEMBERS, Capability.VIEW_RATES),
+    NavItem(_("Dashboard"), "layout-dashboard", DASHBOARD, MEMBERS, Capability.VIEW_RATES),
     NavItem(
         _("Quote and book"), "package-export", "parcels:quote_create", MERCHANT, Capability.BOOK_PARCELS, WORK
     ),
@@ -78,11 +80,6 @@ def navigation_for(request: HttpRequest, actor: Actor) -> list[NavSection]:
     here = _closest(request.path, [url for _item, url in shown])
     sections = groupby(shown, key=lambda pair: str(pair[0].section))
     return [NavSection(label, list(_entries(pairs, here, actor))) for label, pairs in sections]
-
-
-def dashboard_url() -> str:
-    """Return the address of the members' dashboard."""
-    return _url(NAVIGATION[0].url_name)
 
 
 def _may_see(actor: Actor, item: NavItem) -> bool:

@@ -12,10 +12,8 @@ from alliance.choices import OrganisationStatus
 from alliance.errors import NotFound
 from alliance.middleware import SESSION_KEY
 from alliance.models import Member
-from alliance.portal.navigation import dashboard_url
+from alliance.portal.navigation import DASHBOARD
 from alliance.tenancy import Actor, Scope, scope
-
-
 
 
 @require_safe
@@ -37,7 +35,7 @@ def start_page(actor: Actor) -> str:
         return reverse("couriers:application_edit")
     if actor.organisation_status == OrganisationStatus.SUSPENDED:
         return reverse("suspended")
-    return dashboard_url()
+    return reverse(DASHBOARD)
 
 
 @require_POST

@@ -6,7 +6,6 @@ from typing import Any
 from django import template
 from django.forms import BaseForm, BoundField
 from django.template.loader import render_to_string
-from django.utils import formats
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
@@ -53,7 +52,8 @@ def percent(ratio: float | None, places: int = 2) -> str:
     """Write a ratio as a percentage: 0.91308 is `91.31 %`; no ratio is a dash."""
     if ratio is None:
         return "–"
-    return f"{formats.number_format(ratio * 100, places)}\N{NO-BREAK SPACE}%"
+    # Not formats.number_format: it cuts digits off where it should round.
+    return f"{ratio * 100:.{places}f}\N{NO-BREAK SPACE}%"
 
 
 @register.filter
@@ -132,8 +132,13 @@ def rate_pair(
 @register.inclusion_tag("components/chart.html")
 def chart(chart: Chart, *, height: str = "md", heading: bool = True) -> dict[str, Any]:
     """Draw a chart with its table behind it. Heights: sm, md, lg."""
-    return {"chart": chart, "json": chart.as_json(), "source_id": f"{chart.id}-data", "height": height,
-            "heading": heading}
+    return {
+        "chart": chart,
+        "json": chart.as_json(),
+        "source_id": f"{chart.id}-data",
+        "height": height,
+        "heading": heading,
+    }
 
 
 # --- lists -----------------------------------------------------------------------------------
@@ -163,7 +168,7 @@ def filter_bar(context: template.Context, content: str, *, target: str = "", url
 
 
 @register.simple_block_tag
-def data_table(content: str, *, caption: str = "", id: str = "") -> SafeString:  # noqa: A002 -- an HTML attribute
+def data_table(content: str, *, caption: str = "", id: str = "") -> SafeString:
     """Wrap thead and tbody; a phone shows each row as a card, named by each cell's data-label."""
     return mark_safe(  # noqa: S308 -- rendered by Django's own templates
         render_to_string("components/data_table.html", {"content": content, "caption": caption, "id": id})
@@ -171,7 +176,9 @@ def data_table(content: str, *, caption: str = "", id: str = "") -> SafeString: 
 
 
 @register.simple_block_tag
-def card(content: str, *, title: str = "", subtitle: str = "", id: str = "", flush: bool = False) -> SafeString:  # noqa: A002
+def card(
+    content: str, *, title: str = "", subtitle: str = "", id: str = "", flush: bool = False
+) -> SafeString:
     """Wrap a piece of a page. `flush` leaves the padding out, for tables and lists."""
     return mark_safe(  # noqa: S308 -- rendered by Django's own templates
         render_to_string(
@@ -214,13 +221,24 @@ def dropzone(field: BoundField, *, accept: str = "", max_bytes: int = 0, hint: s
 
 
 @register.inclusion_tag("components/confirm_dialog.html", takes_context=True)
-def confirm_dialog(context: template.Context, id: str, title: str, text: str, **options: Any) -> dict[str, Any]:  # noqa: A002
+def confirm_dialog(
+    context: template.Context, id: str, title: str, text: str, **options: Any
+) -> dict[str, Any]:
     """Ask before a POST. Options: action (URL), button, tone (danger, primary), name, value, field."""
-    return {"id": id, "title": title, "text": text, "tone": "danger", "csrf_token": context.get("csrf_token"), **options}
+    return {
+        "id": id,
+        "title": title,
+        "text": text,
+        "tone": "danger",
+        "csrf_token": context.get("csrf_token"),
+        **options,
+    }
 
 
 @register.inclusion_tag("components/progress.html")
-def progress(done: int, total: int, *, url: str = "", label: str = "", id: str = "progress") -> dict[str, Any]:  # noqa: A002
+def progress(
+    done: int, total: int, *, url: str = "", label: str = "", id: str = "progress"
+) -> dict[str, Any]:
     """Show how far a job is; with `url` it asks that page every second until done >= total."""
     finished = total > 0 and done >= total
     return {"done": done, "total": total, "url": "" if finished else url, "label": label, "id": id}

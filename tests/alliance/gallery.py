@@ -80,7 +80,12 @@ def timeline_entries() -> list[dict[str, Any]]:
             "struck": True,
             "detail": "Withdrawn by a correction",
         },
-        {"title": "Picked up", "when": "19 Nov, 18:02 (Hangzhou)", "icon": "package-export", "colour": "cyan"},
+        {
+            "title": "Picked up",
+            "when": "19 Nov, 18:02 (Hangzhou)",
+            "icon": "package-export",
+            "colour": "cyan",
+        },
     ]
 
 

@@ -14,7 +14,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from alliance.choices import OrganisationKind, OrganisationStatus
 from alliance.errors import Conflict, InvalidInput
-from alliance.portal.navigation import dashboard_url
 from alliance.tenancy import Actor
 from couriers.applications import STEP_FIELDS
 from couriers.choices import ApplicationState, Step
@@ -172,7 +171,7 @@ def application_view(request: HttpRequest) -> HttpResponse:
     found = list(Application.objects.visible_to(actor).newest_first())
     if not found and actor.organisation_status == OrganisationStatus.APPLICANT:
         return redirect("couriers:application_edit")
-    context: dict[str, Any] = {"dashboard_url": dashboard_url(), "application": None}
+    context: dict[str, Any] = {"application": None}
     if found:
         application, *earlier = found
         last = application.events.first()

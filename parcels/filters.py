@@ -1,0 +1,148 @@
+"""What a list of parcels can be filtered by: the same on the portal, in exports and in the API."""
+
+from datetime import date
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+import django_filters
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from alliance.cities import UnknownCity, resolve_city
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.models import City
+from parcels.choices import ParcelStatus
+from parcels.models import Parcel
+from parcels.querysets import ParcelQuerySet
+from slas.choices import TierCode
+
+_NUMBER_LENGTH = 16
+
+
+class Lateness(models.TextChoices):
+    """Whether, and how, a parcel has broken its promise of delivery."""
+
+    YES = "true", gettext_lazy("Late: overdue or delivered late")
+    OVERDUE = "overdue", gettext_lazy("Overdue now")
+    DELIVERED = "delivered", gettext_lazy("Delivered late")
+    NO = "false", gettext_lazy("Not late")
+
+
+class CityField(forms.CharField):
+    """A city by its code or by whatever people call it."""
+
+    def clean(self, value: Any) -> City | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            return resolve_city(text)
+        except UnknownCity as unknown:
+            raise ValidationError(str(unknown), code="unknown_city") from None
+
+
+class CityFilter(django_filters.CharFilter):
+    field_class = CityField
+
+    def filter(self, qs: Any, value: City | None) -> Any:
+        return qs if value is None else qs.filter(**{self.field_name: value.pk})
+
+
+class ParcelFilter(django_filters.FilterSet):
+    """Filters of the parcel list. Dates are whole days in the reader's own time zone."""
+
+    search = django_filters.CharFilter(
+        method="by_search",
+        max_length=80,
+        label=gettext_lazy("Number or reference"),
+        help_text=gettext_lazy("A whole tracking number in any spelling, or the beginning of a reference."),
+    )
+    status = django_filters.MultipleChoiceFilter(
+        method="by_status", choices=ParcelStatus.choices, label=gettext_lazy("Status")
+    )
+    tier = django_filters.ChoiceFilter(
+        field_name="tier__code",
+        choices=TierCode.choices,
+        label=gettext_lazy("Service"),
+        empty_label=gettext_lazy("All services"),
+    )
+    late = django_filters.ChoiceFilter(
+        method="by_lateness",
+        choices=Lateness.choices,
+        label=gettext_lazy("Late"),
+        empty_label=gettext_lazy("Late or not"),
+    )
+    origin = CityFilter(
+        field_name="origin_id",
+        max_length=80,
+        label=gettext_lazy("From"),
+        help_text=gettext_lazy("A city's name or code."),
+    )
+    destination = CityFilter(
+        field_name="destination_id",
+        max_length=80,
+        label=gettext_lazy("To"),
+        help_text=gettext_lazy("A city's name or code."),
+    )
+    booked_from = django_filters.DateFilter(
+        method="by_first_day",
+        label=gettext_lazy("Booked from"),
+        help_text=gettext_lazy("The first day, as 2026-11-22."),
+    )
+    booked_to = django_filters.DateFilter(
+        method="by_last_day",
+        label=gettext_lazy("Booked until"),
+        help_text=gettext_lazy("The last day, as 2026-11-22."),
+    )
+
+    class Meta:
+        model = Parcel
+        fields: ClassVar[list[str]] = []
+
+    def by_search(self, queryset: ParcelQuerySet, name: str, value: str) -> ParcelQuerySet:
+        return queryset.matching(value)
+
+    def by_status(self, queryset: ParcelQuerySet, name: str, value: list[str]) -> ParcelQuerySet:
+        return queryset.filter(status__in=value) if value else queryset
+
+    def by_lateness(self, queryset: ParcelQuerySet, name: str, value: str) -> ParcelQuerySet:
+        match value:
+            case Lateness.OVERDUE:
+                return queryset.overdue(now=timezone.now())
+            case Lateness.DELIVERED:
+                return queryset.delivered_late()
+            case Lateness.NO:
+                return queryset.not_late(now=timezone.now())
+        return queryset.late(now=timezone.now())
+
+    def by_first_day(self, queryset: ParcelQuerySet, name: str, value: date) -> ParcelQuerySet:
+        return queryset.booked_between(value, None, zone=_reader_zone())
+
+    def by_last_day(self, queryset: ParcelQuerySet, name: str, value: date) -> ParcelQuerySet:
+        return queryset.booked_between(None, value, zone=_reader_zone())
+
+    @property
+    def is_active(self) -> bool:
+        """Whether anything is asked for."""
+        return any(self.data.get(name) for name in self.filters)
+
+    @property
+    def hint(self) -> str:
+        """A word about a search text that was probably meant as a tracking number, or ""."""
+        text = str(self.data.get("search", "")).strip()
+        letters = "".join(filter(str.isalnum, text)).upper()
+        if not letters.startswith("CA") or len(letters) != _NUMBER_LENGTH:
+            return ""
+        try:
+            parse_tracking_number(text)
+        except InvalidTrackingNumber:
+            return _("This looks like a tracking number, but a character of it is mistyped.")
+        return ""
+
+
+def _reader_zone() -> ZoneInfo:
+    return ZoneInfo(timezone.get_current_timezone_name())

@@ -1,0 +1,262 @@
+"""Random histories: whatever happens in whatever order, killed wherever, the books agree.
+
+Scans come late, twice and out of order; some are corrected; parcels are cancelled; breaches are
+excused; sweeps and folds run in slices; and any of it may be killed before or after any of its
+statements, and be tried again or not. After every step the rates, with the tallies that wait, are
+what the commitments say, breaches stand where promises are broken, and no outcome has made a
+change that is not in the table.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from alliance.errors import Conflict
+from alliance.models import Organisation
+from alliance.tenancy import Actor, Scope, raw_rows, scope
+from slas.models import Commitment, OnTimeRate, Tally
+from slas.outcomes import can_become, is_breach, judge, voided_by_cancellation
+from slas.services.audits import audit_rates
+from slas.services.commitments import (
+    CommitmentDraft,
+    Milestone,
+    open_commitments,
+    settle,
+    void_commitments,
+)
+from slas.services.excuses import excuse_breach
+from slas.services.sweeping import sweep_overdue
+from slas.services.tallies import fold_tallies
+from tests.slas.judging import HOUR, NOON, PICKUP, Lane, broken_promises, lane, standing_breaches
+
+EMPTIED = ("slas_commitment", "slas_breach", "slas_excuse", "slas_tally", "slas_ontimerate")
+OFFSETS = st.sampled_from([-3 * HOUR, -HOUR, timedelta(), timedelta(microseconds=1), HOUR, 5 * HOUR])
+INDEXES = st.lists(st.integers(0, 99), min_size=1, max_size=4)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing may catch this."""
+
+
+@dataclass
+class Promised:
+    """What the model knows of one commitment: the facts, and nothing of how they were booked."""
+
+    draft: CommitmentDraft
+    scans: list[datetime] = field(default_factory=list)
+    void: bool = False
+    excused: bool = False
+
+    @property
+    def reached_at(self) -> datetime | None:
+        return min(self.scans, default=None)
+
+
+@dataclass(frozen=True)
+class Fate:
+    """Where a call is killed, if it is: before or after its nth statement; and whether it is sent again."""
+
+    nth: int = 0
+    after: bool = False
+    again: bool = True
+
+
+# Half of all calls live; a killed one is mostly tried again, as a task or a client would.
+FATES = st.one_of(
+    st.just(Fate()), st.builds(Fate, nth=st.integers(1, 9), after=st.booleans(), again=st.booleans())
+)
+
+
+def killer(fate: Fate) -> Callable[..., object]:
+    """What stands between the service and the database, and cuts the connection as fate says."""
+    seen = 0
+
+    def execute(send: Callable[..., object], sql: str, *args: object) -> object:
+        nonlocal seen
+        seen += 1
+        if seen == fate.nth and not fate.after:
+            raise Killed
+        result = send(sql, *args)
+        if seen == fate.nth:
+            raise Killed
+        return result
+
+    return execute
+
+
+class Histories(RuleBasedStateMachine):
+    lanes: list[Lane]
+
+    @initialize()
+    def begin(self) -> None:
+        with scope(Scope.everything()):
+            for table in EMPTIED:
+                raw_rows(f"DELETE FROM {table}")
+        self.now = NOON
+        self.promised: dict[tuple[int, str], Promised] = {}
+        self.outcomes: dict[tuple[int, str], str] = {}
+
+    def run(self, fate: Fate, call: Callable[[], object]) -> bool:
+        """Make a call of one transaction meet its fate; return whether it was carried out in the end."""
+
+        def in_scope() -> None:
+            with scope(Scope.everything()):
+                call()
+
+        return self.run_task(fate, in_scope)
+
+    def run_task(self, fate: Fate, call: Callable[[], object]) -> bool:
+        """The same for what opens its own transactions, a slice or a batch each."""
+        try:
+            with connection.execute_wrapper(killer(fate)):
+                call()
+        except Killed:
+            if fate.again:
+                call()
+            return fate.again
+        return True
+
+    def chosen(self, indexes: list[int]) -> list[Promised]:
+        everything = list(self.promised.values())
+        return [everything[index % len(everything)] for index in indexes] if everything else []
+
+    @rule(
+        places=st.lists(st.tuples(st.integers(0, 99), OFFSETS, OFFSETS), min_size=1, max_size=4),
+        old=INDEXES,
+        fate=FATES,
+    )
+    def open(self, places: list[tuple[int, timedelta, timedelta]], old: list[int], fate: Fate) -> None:
+        """Promise pickup and delivery of some new parcels, and some old ones once more."""
+        drafts = []
+        for place, pickup, delivery in places:
+            made = self.lanes[place % len(self.lanes)].draft(self.now + delivery + 2 * HOUR)
+            drafts += [made, replace(made, kind=PICKUP, due_at=self.now + pickup)]
+        again = [promised.draft for promised in self.chosen(old)]
+        if self.run(fate, lambda: open_commitments([*again[:1], *drafts], at=self.now)):
+            self.promised |= {(draft.parcel_id, str(draft.kind)): Promised(draft) for draft in drafts}
+
+    @rule(hours=st.integers(1, 4))
+    def wait(self, hours: int) -> None:
+        self.now += hours * HOUR
+
+    @rule(indexes=INDEXES, offset=OFFSETS, spread=OFFSETS, fate=FATES)
+    def scan(self, indexes: list[int], offset: timedelta, spread: timedelta, fate: Fate) -> None:
+        """Some milestones are reached, in a batch with duplicates, around their due times."""
+        scans = [
+            (promised, promised.draft.due_at + offset + place * spread)
+            for place, promised in enumerate(self.chosen(indexes))
+        ]
+        milestones = [Milestone(p.draft.parcel_id, p.draft.kind, at) for p, at in scans]
+        if self.run(fate, lambda: settle([*milestones, *milestones[:1]], now=self.now)):
+            for promised, at in scans:
+                # Who is called off gets no scans counted: nothing leaves void.
+                if not promised.void:
+                    promised.scans.append(at)
+
+    @rule(indexes=INDEXES, which=st.integers(0, 9), fate=FATES)
+    def correct(self, indexes: list[int], which: int, fate: Fate) -> None:
+        """Some scans are withdrawn: what is left of each is sent as exact."""
+        left = {}
+        for promised in self.chosen(indexes):
+            scans = list(promised.scans)
+            if scans:
+                scans.pop(which % len(scans))
+            left[promised.draft.parcel_id, promised.draft.kind] = (promised, scans)
+        milestones = [Milestone(*key, min(scans, default=None), True) for key, (_, scans) in left.items()]
+        if self.run(fate, lambda: settle(milestones, now=self.now)):
+            for promised, scans in left.values():
+                promised.scans = scans
+
+    @rule(indexes=INDEXES, fate=FATES)
+    def cancel(self, indexes: list[int], fate: Fate) -> None:
+        """Some parcels that have not moved are cancelled."""
+        moved = {promised.draft.parcel_id for promised in self.promised.values() if promised.scans}
+        parcels = {promised.draft.parcel_id for promised in self.chosen(indexes)} - moved
+        if self.run(fate, lambda: void_commitments(parcel_ids=sorted(parcels, reverse=True), at=self.now)):
+            for (parcel_id, _kind), promised in self.promised.items():
+                draft = promised.draft
+                if parcel_id in parcels and voided_by_cancellation(draft.kind, draft.due_at, self.now):
+                    promised.void = True
+
+    @rule(index=st.integers(0, 99), fate=FATES)
+    def excuse(self, index: int, fate: Fate) -> None:
+        for promised in self.chosen([index]):
+            draft = promised.draft
+            with scope(Scope.everything()):
+                stands = is_breach(Commitment.objects.get(parcel_id=draft.parcel_id, kind=draft.kind).outcome)
+
+            def decide(draft: CommitmentDraft = draft) -> None:
+                excuse_breach(
+                    actor=Actor.system("test"), parcel_id=draft.parcel_id, kind=draft.kind, reason="weather"
+                )
+
+            try:
+                promised.excused |= self.run(fate, decide)
+            except Conflict:
+                assert not stands
+
+    # Sweeps and folds commit slice by slice: outside any scope of the caller's.
+    @rule(limit=st.integers(1, 4), fate=FATES)
+    def sweep(self, limit: int, fate: Fate) -> None:
+        self.run_task(fate, lambda: sweep_overdue(now=self.now, limit=limit))
+
+    @rule(limit=st.integers(1, 4), fate=FATES)
+    def fold(self, limit: int, fate: Fate) -> None:
+        self.run_task(fate, lambda: fold_tallies(limit=limit))
+
+    @invariant()
+    def books_agree(self) -> None:
+        with scope(Scope.everything()):
+            report = audit_rates()
+            assert (report.cells, report.breaches) == ([], [])
+            assert standing_breaches() == broken_promises()
+            found = {(row.parcel_id, row.kind): row for row in Commitment.objects.all()}
+        assert found.keys() == self.promised.keys()
+        for key, row in found.items():
+            assert can_become(self.outcomes.get(key, row.outcome), row.outcome)
+            assert (row.excused, row.outcome == "void") == (
+                self.promised[key].excused,
+                self.promised[key].void,
+            )
+        self.outcomes = {key: row.outcome for key, row in found.items()}
+
+    def teardown(self) -> None:
+        """In the end every promise is judged as its facts say, and the rates are that and nothing else."""
+        sweep_overdue(now=self.now)
+        fold_tallies()
+        self.books_agree()
+        with scope(Scope.everything()):
+            assert not Tally.objects.exists()
+            for cell in OnTimeRate.objects.all():
+                assert min(cell.pending, cell.met, cell.late, cell.overdue, cell.void, cell.excused) >= 0
+                assert cell.excused <= cell.late + cell.overdue
+        for key, promised in self.promised.items():
+            expected = judge(promised.draft.due_at, promised.reached_at, self.now, promised.void)
+            assert self.outcomes[key] == expected
+
+
+@pytest.mark.django_db(transaction=True)
+def test_books_agree_after_random_histories(
+    merchant_organisation: Organisation,
+    rival_merchant: Organisation,
+    courier_organisation: Organisation,
+    rival_courier: Organisation,
+) -> None:
+    first, second = lane(merchant_organisation, courier_organisation), lane(rival_merchant, rival_courier)
+    crossing = replace(first, courier=rival_courier, destination=first.origin)
+    machine = type("HistoriesHere", (Histories,), {"lanes": [first, second, crossing]})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=30,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -5,9 +5,9 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-HOST ?= 127.0.0.1
-PORT ?= 8000
-ARGS ?=
+HOST := 127.0.0.1
+PORT := 8000
+ARGS :=
 
 # npm brings its own list of certificates; the machine's may know a proxy of the house.
 export NODE_USE_SYSTEM_CA := 1

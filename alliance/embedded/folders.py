@@ -63,22 +63,20 @@ def secret_key() -> str:
 def write_once(name: str, text: str) -> str:
     """Return the text of a private file of the state folder, writing it first if it is not there."""
     path = home() / name
-    if not path.is_file():
-        prepare_home()
-        with plainly(f"Writing {name}"):
-            spare = path.with_name(f"{name}.{os.getpid()}")
+    with plainly(f"Reading or writing {name}"):
+        if not path.is_file():
+            spare = prepare_home() / f"{name}.{os.getpid()}"
             try:
-                write_private(spare, text)
+                _write_private(spare, text)
                 # Two processes may come here together: link() lets the first one win, whole.
                 with contextlib.suppress(FileExistsError):
                     os.link(spare, path)
             finally:
                 spare.unlink(missing_ok=True)
-    with plainly(f"Reading {name}"):
         return path.read_text()
 
 
-def write_private(path: Path, text: str) -> None:
+def _write_private(path: Path, text: str) -> None:
     """Write a file that only its owner reads."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

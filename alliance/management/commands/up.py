@@ -3,13 +3,13 @@
 import errno
 import hashlib
 import os
-import shutil
 import socket
 import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.apps import apps
@@ -23,6 +23,7 @@ from django.urls import NoReverseMatch, reverse
 from redis import Redis, RedisError
 
 from alliance import embedded, partitions
+from alliance.embedded.errors import plainly
 from alliance.health import note_heartbeat
 from alliance.models import Heartbeat
 from alliance.supervision import Supervisor
@@ -46,10 +47,14 @@ class Command(BaseCommand):
         """Make everything ready, then run until Ctrl-C or until a program ends."""
         require_free_port(host, port)
         begun = time.monotonic()
-        self._prepare_pages()
+        with plainly("Preparing the pages' assets"):
+            self._prepare_pages()
         with embedded.running():
             require_servers()
-            self._prepare_database()
+            try:
+                self._prepare_database()
+            except OperationalError as error:
+                raise CommandError(f"The database could not be prepared: {first_line(error)}.") from error
             if not no_demo:
                 self._load_demo()
             self.stdout.write(f"Ready to start after {time.monotonic() - begun:.1f} s.")
@@ -95,11 +100,13 @@ class Command(BaseCommand):
         supervisor = Supervisor(
             is_ready=lambda: answers(address), when_ready=summary(address), output=sys.stdout
         )
-        for name, command in programs(host, port).items():
-            supervisor.add(name, command, program_environment(address))
-        # The supervisor forks: its children must not share our connection.
-        connection.close()
-        supervisor.loop()
+        # Counters of an earlier run would be added to this one's: a new folder each time.
+        with TemporaryDirectory(prefix="courier-alliance-metrics-") as metrics:
+            for name, command in programs(host, port).items():
+                supervisor.add(name, command, program_environment(address, metrics))
+            # The supervisor forks: its children must not share our connection.
+            connection.close()
+            supervisor.loop()
         if supervisor.failure:
             raise CommandError(supervisor.failure)
 
@@ -126,12 +133,18 @@ def require_servers() -> None:
     try:
         connection.ensure_connection()
     except OperationalError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise CommandError(f"The database does not answer ({reason}); look at DATABASE_URL.") from error
+        raise CommandError(
+            f"The database does not answer ({first_line(error)}); look at DATABASE_URL."
+        ) from error
     try:
         Redis.from_url(settings.REDIS_URL).ping()
     except RedisError as error:
         raise CommandError(f"Redis does not answer ({error}); look at REDIS_URL.") from error
+
+
+def first_line(error: Exception) -> str:
+    """Return the line of a database error that says what is wrong."""
+    return str(error).strip().split("\n")[0]
 
 
 def _has_parcels() -> bool:
@@ -180,19 +193,15 @@ def programs(host: str, port: int) -> dict[str, list[str]]:
     }
 
 
-def program_environment(address: str) -> dict[str, str]:
+def program_environment(address: str, metrics: str) -> dict[str, str]:
     """Return the programs' environment: ours, with what a terminal and this address ask for."""
-    metrics = embedded.home() / "metrics"
-    # Counters of an earlier run would be added to this one's.
-    shutil.rmtree(metrics, ignore_errors=True)
-    metrics.mkdir(parents=True, mode=0o700)
     wanted = {
         "PUBLIC_URL": address,
         "LOG_JSON": "false",
         "PYTHONUNBUFFERED": "1",
         # Said at every start to whoever is root in a container; worth nothing here.
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
-        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        "PROMETHEUS_MULTIPROC_DIR": metrics,
     }
     return {**wanted, **os.environ}
 

@@ -89,6 +89,30 @@ def test_menu_opens_on_a_phone(member: Page) -> None:
     expect(link).to_be_visible()
 
 
+def test_menu_stays_while_the_page_scrolls(member: Page) -> None:
+    member.evaluate("window.scrollTo(0, 1500)")
+    expect(member.get_by_role("link", name="API keys")).to_be_in_viewport()
+
+
+def test_filters_refresh_the_list_and_the_address(member: Page) -> None:
+    member.evaluate("document.querySelector('#list').dataset.old = 'yes'")
+    member.get_by_label("Search").fill("CA01")
+    member.wait_for_url("**/gallery/?q=CA01*")
+    expect(member.locator("#list")).not_to_have_attribute("data-old", "yes")
+    expect(member.get_by_label("Search")).to_have_value("CA01")
+
+
+def test_lost_connection_is_said(member: Page) -> None:
+    member.route("**/gallery/?*", lambda route: route.abort())
+    member.get_by_label("Late only").check()
+    expect(member.locator(".ca-toast")).to_contain_text("could not be reached")
+
+
+def test_help_shows_by_keyboard(member: Page) -> None:
+    member.locator(".ca-help").first.focus()
+    expect(member.get_by_role("tooltip")).to_contain_text("Promised for today")
+
+
 def test_progress_polls_until_the_job_is_done(member: Page) -> None:
     expect(member.locator("#job")).to_contain_text("100 / 100", timeout=10_000)
     expect(member.locator("#job")).not_to_have_attribute("hx-get", "/gallery/job/")

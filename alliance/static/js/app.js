@@ -3,23 +3,25 @@
   "use strict";
 
   const texts = document.getElementById("script-texts")?.dataset ?? {};
+  // Tabler carries Bootstrap's components under its own name.
+  const { Toast, Tooltip } = window.tabler ?? {};
   document.documentElement.classList.remove("no-js");
 
   function showToast(text) {
     const template = document.getElementById("toast-template");
     const toasts = document.getElementById("toasts");
-    if (!template || !toasts || !window.bootstrap?.Toast) return;
+    if (!template || !toasts || !Toast) return;
     const toast = template.content.firstElementChild.cloneNode(true);
     toast.querySelector("[data-toast-text]").textContent = text;
     toasts.append(toast);
     toast.addEventListener("hidden.bs.toast", () => toast.remove());
-    window.bootstrap.Toast.getOrCreateInstance(toast, { delay: 8000 }).show();
+    Toast.getOrCreateInstance(toast, { delay: 8000 }).show();
   }
 
   function setUpTooltips(root) {
-    if (!window.bootstrap?.Tooltip) return;
+    if (!Tooltip) return;
     root.querySelectorAll('[data-bs-toggle="tooltip"]').forEach((element) => {
-      window.bootstrap.Tooltip.getOrCreateInstance(element);
+      Tooltip.getOrCreateInstance(element);
     });
   }
 

@@ -76,3 +76,8 @@ class OnTimeRateQuerySet(TenantQuerySet):
         """How many are overdue, of all due dates."""
         found: int | None = self.filter(kind=kind, overdue__gt=0).aggregate(total=Sum("overdue"))["total"]
         return found or 0
+
+    def overdue_by(self, column: str, kind: str) -> dict[Any, int]:
+        """The same by a column; what has none overdue is left out."""
+        found = self.order_by().filter(kind=kind, overdue__gt=0).values_list(column)
+        return dict(found.annotate(total=Sum("overdue")))

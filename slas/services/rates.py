@@ -163,6 +163,14 @@ def summary_for(
     )
 
 
+def overdue_by_courier(
+    *, actor: Actor, kind: CommitmentKind | str = CommitmentKind.DELIVERY
+) -> dict[int, int]:
+    """Return how many of each courier's promises are past due and not reached, of all due dates."""
+    require(actor, Capability.VIEW_RATES)
+    return _cells(actor).overdue_by(_courier_column(actor), kind)
+
+
 def _check(actor: Actor, first: date, last: date, group_by: GroupBy | None) -> None:
     if first > last:
         message = _("The period ends before it begins.")

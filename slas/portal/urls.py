@@ -1,7 +1,15 @@
 """Pages of slas."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from slas.portal import offers
 
 app_name = "slas"
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("offers/", offers.offer_list, name="offer_list"),
+    path("offers/new/", offers.offer_create, name="offer_create"),
+    path("offers/upload/", offers.offer_upload, name="offer_upload"),
+    path("offers/download/", offers.offer_download, name="offer_download"),
+    path("offers/<int:offer_id>/", offers.offer_edit, name="offer_edit"),
+]

@@ -1,0 +1,82 @@
+"""Forms of what couriers sell."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from alliance.cities import UnknownCity, resolve_city
+from alliance.models import City
+from slas.models import ServiceTier
+from slas.pricing import InvalidAmount, fen_from_yuan
+
+MAX_FILE_BYTES = 2 * 1024 * 1024
+
+
+class CityField(forms.CharField):
+    """A city by name or code, in either language."""
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return None
+        try:
+            return resolve_city(text)
+        except UnknownCity as error:
+            raise forms.ValidationError(str(error), code="unknown_city") from None
+
+    def prepare_value(self, value: Any) -> Any:
+        return value.code if isinstance(value, City) else value
+
+
+class PriceField(forms.CharField):
+    """Yuan on the page, fen inside."""
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return None
+        try:
+            return fen_from_yuan(text)
+        except InvalidAmount as error:
+            raise forms.ValidationError(str(error), code=error.code) from None
+
+
+class OfferTermsForm(forms.Form):
+    """What may change of an offer."""
+
+    price = PriceField(
+        label=_("Price in yuan"),
+        help_text=_("For the first weight band; heavier costs the tier's surcharge."),
+    )
+    daily_capacity = forms.IntegerField(label=_("Parcels a day"), min_value=0, max_value=10_000_000)
+    active = forms.BooleanField(label=_("On sale"), required=False, initial=True)
+
+
+class OfferForm(OfferTermsForm):
+    """A new offer: the lane and the tier as well."""
+
+    tier = forms.ModelChoiceField(ServiceTier.objects.filter(active=True), label=_("Tier"), empty_label=None)
+    origin = CityField(label=_("From"), help_text=_("City name or code, such as Hangzhou, 杭州 or CN-HGH."))
+    destination = CityField(label=_("To"))
+
+    field_order = ("tier", "origin", "destination", "price", "daily_capacity", "active")
+
+
+class OfferFileForm(forms.Form):
+    file = forms.FileField(label=_("CSV file"))
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > MAX_FILE_BYTES:
+            raise forms.ValidationError(_("The file is larger than 2 MB. Split it."), code="too_large")
+        return file
+
+
+class OfferFilterForm(forms.Form):
+    """Narrow the list of offers."""
+
+    tier = forms.ModelChoiceField(
+        ServiceTier.objects.all(), required=False, label=_("Tier"), empty_label=_("All tiers")
+    )
+    city = forms.CharField(required=False, label=_("City"))

@@ -1,0 +1,159 @@
+"""A courier's own offers: the list, by hand, and by CSV."""
+
+import csv
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from alliance.choices import Capability
+from alliance.cities import search_cities
+from alliance.errors import Conflict, InvalidInput, NotFound
+from alliance.portal.forms import add_service_errors
+from alliance.tenancy import Actor, require
+from slas.models import CapacityDay, Offer
+from slas.portal.forms import OfferFileForm, OfferFilterForm, OfferForm, OfferTermsForm
+from slas.pricing import yuan
+from slas.querysets import OfferQuerySet
+from slas.services import offers
+
+PAGE = 50
+
+
+@require_safe
+@login_required
+def offer_list(request: HttpRequest) -> HttpResponse:
+    """List the courier's offers with what is reserved today."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.VIEW_OFFERS)
+    form = OfferFilterForm(request.GET)
+    mine = Offer.objects.visible_to(actor)
+    found = _filtered(mine, form).select_related("tier", "origin", "destination")
+    # A courier has thousands of offers, not billions: numbered pages are what people expect here.
+    page = Paginator(
+        found.order_by("origin__name_en", "destination__name_en", "tier__position"), PAGE
+    ).get_page(request.GET.get("page"))
+    days = CapacityDay.objects.filter(offer__in=[offer.pk for offer in page], date=timezone.localdate())
+    reserved = dict(days.values_list("offer_id", "reserved"))
+    for offer in page:
+        offer.price, offer.reserved_today = yuan(offer.price_fen), reserved.get(offer.pk, 0)
+    context = {
+        "page": page,
+        "form": form,
+        "any": mine.exists(),
+        "may_change": actor.can(Capability.MANAGE_OFFERS),
+    }
+    return render(request, "slas/offer_list.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def offer_create(request: HttpRequest) -> HttpResponse:
+    """Put a lane on sale."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.MANAGE_OFFERS)
+    form = OfferForm(request.POST or None)
+    if request.method == "POST" and form.is_valid() and _created(actor, form):
+        messages.success(
+            request, _("The offer is on sale.") if form.cleaned_data["active"] else _("The offer was saved.")
+        )
+        return redirect("slas:offer_list")
+    return render(request, "slas/offer_form.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def offer_edit(request: HttpRequest, offer_id: int) -> HttpResponse:
+    """Change price, capacity, or whether it is on sale."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.MANAGE_OFFERS)
+    mine = Offer.objects.visible_to(actor).select_related("tier", "origin", "destination")
+    offer = mine.filter(pk=offer_id).first()
+    if offer is None:
+        raise NotFound
+    initial = {"price": yuan(offer.price_fen), "daily_capacity": offer.daily_capacity, "active": offer.active}
+    form = OfferTermsForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid() and _changed(actor, offer_id, form):
+        messages.success(request, _("The offer was changed. What is booked keeps its price."))
+        return redirect("slas:offer_list")
+    context = {"form": form, "offer": offer}
+    return render(request, "slas/offer_form.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def offer_upload(request: HttpRequest) -> HttpResponse:
+    """Create and change many offers from a CSV; every row gets its answer."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.MANAGE_OFFERS)
+    form = OfferFileForm(request.POST, request.FILES) if request.method == "POST" else OfferFileForm()
+    context: dict[str, object] = {"form": form, "columns": offers.COLUMNS}
+    if request.method == "POST" and form.is_valid():
+        try:
+            rows = offers.read_offer_file(form.cleaned_data["file"].read())
+            results = offers.save_offer_rows(actor=actor, rows=rows)
+        except InvalidInput as error:
+            add_service_errors(form, error)
+        else:
+            counts = {
+                name: sum(r.outcome == name for r in results) for name in ("created", "changed", "unchanged")
+            }
+            rejected = [result for result in results if result.outcome == "rejected"]
+            context |= {"results": results, "rejected": rejected, "counts": counts}
+    return render(request, "slas/offer_upload.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+@login_required
+def offer_download(request: HttpRequest) -> HttpResponse:
+    """The courier's offers in the form the upload reads: to change in a spreadsheet and bring back."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.VIEW_OFFERS)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="offers.csv"'
+    response.write("\ufeff")
+    writer = csv.writer(response)
+    writer.writerow(offers.COLUMNS)
+    mine = Offer.objects.visible_to(actor).select_related("tier", "origin", "destination").order_by("pk")
+    for offer in mine:
+        lane = (offer.tier.code, offer.origin.code, offer.destination.code)
+        writer.writerow([*lane, yuan(offer.price_fen), offer.daily_capacity, "yes" if offer.active else "no"])
+    return response
+
+
+def _filtered(mine: OfferQuerySet, form: OfferFilterForm) -> OfferQuerySet:
+    if not form.is_valid():
+        return mine
+    if tier := form.cleaned_data["tier"]:
+        mine = mine.filter(tier=tier)
+    if text := form.cleaned_data["city"]:
+        cities = list(search_cities(text)[:50].values_list("pk", flat=True))
+        mine = mine.filter(Q(origin__in=cities) | Q(destination__in=cities))
+    return mine
+
+
+def _created(actor: Actor, form: OfferForm) -> bool:
+    given = dict(form.cleaned_data)
+    terms = offers.OfferTerms(price_fen=given.pop("price"), **given)
+    try:
+        offers.create_offer(actor=actor, terms=terms)
+    except InvalidInput as error:
+        add_service_errors(form, error)
+    except Conflict as error:
+        form.add_error(None, error.detail)
+    return form.is_valid()
+
+
+def _changed(actor: Actor, offer_id: int, form: OfferTermsForm) -> bool:
+    given = dict(form.cleaned_data)
+    try:
+        offers.change_offer(actor=actor, offer_id=offer_id, price_fen=given.pop("price"), **given)
+    except InvalidInput as error:
+        add_service_errors(form, error)
+    return form.is_valid()

@@ -1,0 +1,136 @@
+"""What a courier sells: services."""
+
+from typing import Any
+
+import pytest
+
+from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from alliance.models import City
+from alliance.tenancy import Actor, Scope, raw_rows, scope
+from slas.models import CapacityDay, Offer, ServiceTier
+from slas.services.offers import (
+    OfferTerms,
+    change_offer,
+    create_offer,
+    read_offer_file,
+    save_offer_rows,
+)
+
+pytestmark = pytest.mark.django_db
+
+HEADER = "tier,origin,destination,price,daily_capacity,on_sale\n"
+
+
+@pytest.fixture
+def terms(hangzhou: City, chengdu: City) -> OfferTerms:
+    return OfferTerms(ServiceTier.objects.get(code="next_day"), hangzhou, chengdu, 1250, 100)
+
+
+def _create(actor: Actor, terms: OfferTerms) -> Offer:
+    with scope(Scope.of(actor)):
+        return create_offer(actor=actor, terms=terms)
+
+
+def _save(actor: Actor, text: str) -> list[str]:
+    with scope(Scope.of(actor)):
+        return [row.outcome for row in save_offer_rows(actor=actor, rows=read_offer_file(text.encode()))]
+
+
+def test_a_lane_is_sold_once_a_tier(courier: Actor, terms: OfferTerms) -> None:
+    _create(courier, terms)
+    with pytest.raises(Conflict) as raised:
+        _create(courier, terms)
+    assert raised.value.reason == "offer_exists"
+
+
+def test_two_couriers_sell_the_same_lane(courier: Actor, rival_courier: Any, terms: OfferTerms) -> None:
+    from_rival = Actor(
+        kind="user",
+        organisation_id=rival_courier.pk,
+        organisation_kind="courier",
+        capabilities=courier.capabilities,
+    )
+    assert _create(courier, terms).pk != _create(from_rival, terms).pk
+
+
+def test_merchants_sell_nothing(merchant: Actor, terms: OfferTerms) -> None:
+    with pytest.raises(NotPermitted):
+        _create(merchant, terms)
+
+
+@pytest.mark.parametrize(("price", "capacity", "field"), [(0, 10, "price"), (10, -1, "daily_capacity")])
+def test_senseless_terms_are_refused(
+    courier: Actor, terms: OfferTerms, price: int, capacity: int, field: str
+) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        _create(courier, OfferTerms(terms.tier, terms.origin, terms.destination, price, capacity))
+    assert [error.field for error in raised.value.errors] == [field]
+
+
+def test_new_capacity_holds_for_days_already_begun(courier: Actor, terms: OfferTerms) -> None:
+    offer = _create(courier, terms)
+    with scope(Scope.everything()):
+        [(today,)] = raw_rows("SELECT current_date")
+        CapacityDay.objects.create(
+            offer=offer, courier_id=offer.courier_id, date=today, limit=100, reserved=40
+        )
+    with scope(Scope.of(courier)):
+        change_offer(actor=courier, offer_id=offer.pk, price_fen=1250, daily_capacity=30, active=True)
+        day = CapacityDay.objects.get(offer=offer)
+    # Nothing booked is undone; nothing more is sold.
+    assert (day.limit, day.reserved) == (30, 40)
+
+
+def test_offers_of_others_are_not_there(courier: Actor, rival_courier: Any, terms: OfferTerms) -> None:
+    offer = _create(courier, terms)
+    outsider = Actor(
+        kind="user",
+        organisation_id=rival_courier.pk,
+        organisation_kind="courier",
+        capabilities=courier.capabilities,
+    )
+    with pytest.raises(NotFound), scope(Scope.of(outsider)):
+        change_offer(actor=outsider, offer_id=offer.pk, price_fen=1, daily_capacity=1, active=True)
+
+
+def test_file_creates_changes_and_leaves_alone(courier: Actor) -> None:
+    first = "next_day,杭州,CN-CTU,12.50,100,yes\nstandard,Hangzhou,成都,8,500,\n"
+    assert _save(courier, HEADER + first) == ["created", "created"]
+    second = "next_day,CN-HGH,成都市,12.50,100,是\nstandard,Hangzhou,Chengdu,7.90,500,no\n"
+    assert _save(courier, HEADER + second) == ["unchanged", "changed"]
+    with scope(Scope.of(courier)):
+        assert sorted(Offer.objects.values_list("price_fen", "active")) == [(790, False), (1250, True)]
+
+
+def test_a_bad_row_costs_the_others_nothing(courier: Actor) -> None:
+    rows = "next_day,杭州,Atlantis,12.50,100,\nnext_day,杭州,成都,12.50,100,\nrocket,杭州,成都,-1,1.5,maybe\n"
+    with scope(Scope.of(courier)):
+        results = save_offer_rows(actor=courier, rows=read_offer_file((HEADER + rows).encode()))
+    assert [(result.line, result.outcome) for result in results] == [
+        (2, "rejected"),
+        (3, "created"),
+        (4, "rejected"),
+    ]
+    assert [error.field for error in results[0].errors] == ["destination"]
+    assert [error.field for error in results[2].errors] == ["tier", "price", "daily_capacity", "on_sale"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "missing: tier"),
+        (b"tier,origin\nx,y\n", "missing: destination"),
+        (HEADER.encode(), "no rows"),
+        (b"\xff\xff\xff\xff", "neither UTF-8 nor GB18030"),
+        ((HEADER + "a,b,c,1,1,\n" * 20_001).encode(), "more than 20000 rows"),
+    ],
+)
+def test_what_is_no_offer_file_is_refused_as_a_whole(content: bytes, words: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        read_offer_file(content)
+    assert words in str(raised.value.errors[0].message)
+
+
+def test_spreadsheets_in_gb18030_are_read() -> None:
+    rows = read_offer_file((HEADER + "next_day,杭州,成都,1,1,\n").encode("gb18030"))
+    assert rows[0]["origin"] == "杭州"

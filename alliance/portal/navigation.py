@@ -49,6 +49,7 @@ NAVIGATION: tuple[NavItem, ...] = (
     NavItem(
         _("Application"), "file-certificate", "couriers:application_edit", COURIER, Capability.APPLY, COMPANY
     ),
+    NavItem(_("Facilities"), "building-warehouse", "couriers:facility_list", COURIER, Capability.VIEW_OFFERS, COMPANY),
     NavItem(_("Members"), "users", "member_list", MEMBERS, Capability.MANAGE_MEMBERS, COMPANY),
     NavItem(_("API keys"), "key", "api_key_list", MEMBERS, Capability.MANAGE_KEYS, COMPANY),
 )

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -21,6 +21,10 @@ from alliance.tenancy import KEY_SCOPES, Actor, Scope, capabilities_of, require,
 KEY_FORMAT = re.compile(r"^ca_([0-9a-z]{10})_([0-9A-Za-z_-]{43})$")
 # How fresh last_used_at is kept: a write a call would make every key a hot row.
 LAST_USED_EVERY = timedelta(minutes=5)
+
+# Kind of organisation -> what founds its own record. The app that owns the record says so when it is
+# ready: the kernel knows the kind, not the record.
+founders: dict[str, Callable[[Organisation], None]] = {}
 
 
 def create_organisation(
@@ -43,6 +47,8 @@ def create_organisation(
         organisation = Organisation.objects.create(
             kind=kind, status=status or default, name=name, slug=free_slug(name)
         )
+        if found := founders.get(str(kind)):
+            found(organisation)
         if actor.user_id:
             Member.objects.create(organisation=organisation, user_id=actor.user_id, role=Role.OWNER)
         audit.record(

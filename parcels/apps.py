@@ -5,3 +5,10 @@ from django.utils.translation import gettext_lazy as _
 class ParcelsConfig(AppConfig):
     name = "parcels"
     verbose_name = _("Parcels")
+
+    def ready(self) -> None:
+        from alliance.choices import OrganisationKind  # noqa: PLC0415 -- models need the app registry
+        from alliance.services import founders  # noqa: PLC0415
+        from parcels.services.merchants import found_merchant  # noqa: PLC0415
+
+        founders[OrganisationKind.MERCHANT] = found_merchant

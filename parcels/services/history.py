@@ -19,7 +19,7 @@ from alliance.tenancy import Actor, Scope, raw_rows, scope
 from couriers.models import Courier
 from parcels.choices import ParcelStatus, ScanCode, ScanReason
 from parcels.history import HistoryRow, Problem
-from parcels.models import Merchant, Parcel
+from parcels.models import Parcel
 from parcels.scan_input import ScanLine
 from parcels.services.scans import record_scans
 from slas.choices import CommitmentKind
@@ -181,8 +181,6 @@ class _Names:
         made = create_organisation(actor=self.actor, kind=kind, name=name)
         if kind == OrganisationKind.COURIER:
             Courier.objects.create(organisation=made, legal_name=name)
-        else:
-            Merchant.objects.create(organisation=made)
         self.created.append(f"{kind}: {name}")
         return made.pk
 

@@ -3,26 +3,22 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
 from alliance.errors import FieldError
 from alliance.models import City
+from slas.enquiries import ready_problems, weight_problems
 
 BATCH_LIMIT = 1_000
-# A clock a little slow is no reason to refuse a parcel that is ready "now".
-READY_GRACE = timedelta(minutes=5)
-READY_AHEAD = timedelta(days=30)
 # The columns' widths.
 REFERENCE_LENGTH = 64
 NAME_LENGTH = 120
 PHONE_LENGTH = 40
 ADDRESS_LENGTH = 300
 PHONE_DIGITS = 5
-# More than any tier carries; over it, the number is a mistake (and would not fit the column).
-WEIGHT_LIMIT_G = 1_000_000
 
 # Control characters, and halves of surrogate pairs, which JSON can spell and no database stores.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -82,8 +78,8 @@ def problems_of(request: BookingRequest, *, at: datetime) -> Iterator[FieldError
     if recipient.phone and sum(map(str.isdigit, recipient.phone)) < PHONE_DIGITS:
         yield FieldError("/recipient/phone", _("Give a phone number with its digits."), "invalid")
     yield from text_problems("/reference", request.reference, REFERENCE_LENGTH, required=False)
-    yield from _weight_problems(request.weight_g)
-    yield from _time_problems("/ready_at", request.ready_at, at)
+    yield from weight_problems("/weight_g", request.weight_g)
+    yield from ready_problems("/ready_at", request.ready_at, at=at)
     if request.expected_deliver_by is not None and request.expected_deliver_by.utcoffset() is None:
         yield FieldError("/expected_deliver_by", _("Give the time with its UTC offset."), "naive")
 
@@ -97,19 +93,3 @@ def text_problems(pointer: str, text: str, limit: int, *, required: bool = True)
         yield FieldError(pointer, _("Use at most %d characters.") % limit, "max_length")
     if _UNPRINTABLE.search(text):
         yield FieldError(pointer, _("Remove the characters that cannot be printed."), "unprintable")
-
-
-def _weight_problems(weight_g: int) -> Iterator[FieldError]:
-    if weight_g < 1:
-        yield FieldError("/weight_g", _("A parcel weighs at least 1 g."), "min_value")
-    elif weight_g > WEIGHT_LIMIT_G:
-        yield FieldError("/weight_g", _("No service carries a parcel of this weight."), "too_heavy")
-
-
-def _time_problems(pointer: str, moment: datetime, at: datetime) -> Iterator[FieldError]:
-    if moment.utcoffset() is None:
-        yield FieldError(pointer, _("Give the time with its UTC offset."), "naive")
-    elif moment < at - READY_GRACE:
-        yield FieldError(pointer, _("This time has passed."), "past")
-    elif moment > at + READY_AHEAD:
-        yield FieldError(pointer, _("Book at most %d days ahead.") % READY_AHEAD.days, "too_far_ahead")

@@ -13,7 +13,7 @@ _HEAD_KEPT = 3
 _CHINESE_DIGITS = "零〇一二三四五六七八九十百"
 # 12-3A, 1203室, 三单元, Unit B, Room 12.
 _NUMBER = re.compile(
-    r"[^\W_]*\d[\w\-/#]*"
+    r"[A-Za-z]*\d[A-Za-z\d\-/#]*"
     rf"|[A-Za-z{_CHINESE_DIGITS}]+(?=\s*(?:室|单元|号楼|栋|幢|座|层|楼))"
     r"|(?<=\b(?:unit|room|flat|door)\s)\w+|(?<=\b(?:apt|ste|rm\.)\s)\w+",
     re.IGNORECASE,

@@ -39,10 +39,12 @@ class Places:
         self._cities: dict[str, City | UnknownCity] = {}
         self._addresses: dict[int, City | None] = {}
         known = [body for body in bodies if isinstance(body, Mapping)]
-        codes = {text for body in known for key in ("origin", "destination") if _is_code(text := body.get(key))}
+        codes = {
+            text for body in known for key in ("origin", "destination") if _is_code(text := body.get(key))
+        }
         if codes:
             self._cities.update({city.code: city for city in City.objects.filter(code__in=codes)})
-        ids = {given for body in known if _is_id(given := body.get("pickup_address"))}
+        ids: set[Any] = {given for body in known if _is_id(given := body.get("pickup_address"))}
         if ids:
             self._addresses.update({pk: None for pk in ids})
             addresses = PickupAddress.objects.visible_to(actor).filter(pk__in=ids).select_related("city")

@@ -10,6 +10,7 @@ from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor, require
+from slas.enquiries import ready_problems, weight_problems
 from slas.pricing import TooHeavy, fee_fen
 from slas.promises import NoPromise, Promise
 from slas.ranking import Reason, Record, reason_for
@@ -79,9 +80,12 @@ class Quote:
 def quote(*, actor: Actor, request: QuoteRequest, at: datetime) -> Quote:
     """Say what booking this parcel now would get, without reserving anything.
 
-    Raises InvalidInput for an unknown tier and a weight that is none.
+    Raises InvalidInput for an unknown tier, an impossible weight or ready time.
     """
     require(actor, Capability.BOOK_PARCELS)
+    problems = weight_problems("/weight_g", request.weight_g)
+    if errors := [*problems, *ready_problems("/ready_at", request.ready_at, at=at)]:
+        raise InvalidInput(errors=errors)
     market = Market([(request.origin, request.destination)], at=at)
     tiers = _tiers_asked(market, request)
     offers: list[QuotedOffer] = []
@@ -134,8 +138,6 @@ def surcharged(base_fen: int, tier: TierInForce, weight_g: int) -> int:
 
 
 def _tiers_asked(market: Market, request: QuoteRequest) -> list[TierInForce]:
-    if request.weight_g <= 0:
-        raise InvalidInput(errors=[FieldError("/weight_g", _("A parcel weighs at least 1 g."), "min_value")])
     if not request.tier:
         return list(market.tiers.values())
     if request.tier not in market.tiers:

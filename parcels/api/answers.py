@@ -1,0 +1,181 @@
+"""JSON of quotes, bookings and parcels. Plain dictionaries: a batch answers a thousand at once."""
+
+from datetime import date, datetime
+from typing import Any
+
+from alliance.api.errors import problem
+from alliance.errors import AllianceError
+from alliance.models import City
+from parcels.masking import mask_address, mask_name, mask_phone
+from parcels.models import Parcel
+from parcels.services.records import Booked
+from slas.clocks import local_clock
+from slas.explanations import reason_text, rolled_text, step_text
+from slas.outcomes import raw_rate
+from slas.pricing import yuan
+from slas.promises import Promise, Step
+from slas.ranking import RECORD_DAYS, Record
+from slas.services.quotes import Quote, QuotedOffer
+
+CURRENCY = "CNY"
+JSON = dict[str, Any]
+
+
+def quote_json(quote: Quote) -> JSON:
+    request = quote.request
+    return {
+        "at": quote.at.isoformat(),
+        "origin": end_json(request.origin),
+        "destination": end_json(request.destination),
+        "weight_g": request.weight_g,
+        "ready_at": local_clock(request.ready_at, request.origin.time_zone).isoformat(),
+        "currency": CURRENCY,
+        "offers": [offer_json(offer) for offer in quote.offers],
+        "unavailable": [
+            {"tier": item.tier, "code": item.code, "detail": item.detail} for item in quote.unavailable
+        ],
+    }
+
+
+def offer_json(offer: QuotedOffer) -> JSON:
+    instead = None
+    if offer.full_on:
+        day = None if offer.is_full else offer.promise.effective_date
+        instead = {"courier": offer.next_courier, "day": day}
+    reason = offer.reason and {"code": offer.reason.value, "text": reason_text(offer.reason, offer.record)}
+    return {
+        "courier": offer.offer.courier,
+        "courier_name": offer.offer.courier_name,
+        "tier": offer.tier.code.value,
+        "price": yuan(offer.fee_fen),
+        "promise": promise_json(offer.promise, offer.full_on, with_steps=True),
+        "capacity_left": offer.places_left,
+        "full": offer.is_full,
+        "instead": instead,
+        "cut_off_in_seconds": int(offer.to_cut_off.total_seconds()),
+        "on_time": record_json(offer.record),
+        "recommended": offer.recommended,
+        "reason": reason,
+    }
+
+
+def record_json(record: Record) -> JSON:
+    return {
+        "days": RECORD_DAYS,
+        "n": record.n,
+        "rate": record.rate,
+        "raw": raw_rate(record.met, record.late, record.overdue),
+        "lower_bound": record.lower_bound,
+        "excused": record.excused,
+        "few": record.uses_prior,
+    }
+
+
+def promise_json(promise: Promise, full_on: tuple[date, ...], *, with_steps: bool) -> JSON:
+    answer: JSON = {
+        "pickup_date": promise.effective_date.isoformat(),
+        "pickup_by": promise.pickup_by.isoformat(),
+        "deliver_by": promise.deliver_by.isoformat(),
+        "cut_off_at": promise.cut_off_at.isoformat(),
+        "rolled": promise.rolled,
+        "rolled_days": promise.rolled_days,
+        "full_on": [day.isoformat() for day in full_on],
+        "note": rolled_text(promise, full_on),
+        "version": promise.version,
+    }
+    if with_steps:
+        answer["steps"] = [_step_json(step) for step in promise.steps]
+    return answer
+
+
+def _step_json(step: Step) -> JSON:
+    return {
+        "code": step.code.value,
+        "day": step.day,
+        "at": step.at and step.at.isoformat(),
+        "text": step_text(step),
+    }
+
+
+def booked_json(booked: Booked, *, promise: JSON | None = None) -> JSON:
+    return {
+        "tracking_number": booked.number,
+        "reference": booked.request.reference,
+        "status": "booked",
+        "tier": booked.tier.code.value,
+        "courier": booked.offer.courier,
+        "courier_name": booked.offer.courier_name,
+        "price": yuan(booked.fee_fen),
+        "currency": CURRENCY,
+        "promise": promise or promise_json(booked.promise, booked.full_on, with_steps=True),
+    }
+
+
+def batch_json(results: list[Booked | AllianceError]) -> JSON:
+    """The answer to a batch, item by item. Bookings alike share what is said of their promise."""
+    promises: dict[tuple[int, tuple[date, ...]], JSON] = {}
+    items: list[JSON] = []
+    for index, result in enumerate(results):
+        if isinstance(result, AllianceError):
+            items.append({"index": index, "status": "rejected", **_rejection_json(result)})
+            continue
+        key = (id(result.promise), result.full_on)
+        if key not in promises:
+            promises[key] = promise_json(result.promise, result.full_on, with_steps=False)
+        items.append({"index": index, **booked_json(result, promise=promises[key])})
+    rejected = sum(isinstance(result, AllianceError) for result in results)
+    return {"booked": len(results) - rejected, "rejected": rejected, "results": items}
+
+
+def _rejection_json(error: AllianceError) -> JSON:
+    said = problem(error)
+    return {"type": said["type"], "detail": said["detail"], "errors": said.get("errors", [])}
+
+
+def parcel_json(parcel: Parcel, *, unmasked: bool) -> JSON:
+    name, phone, address = parcel.recipient_name, parcel.recipient_phone, parcel.recipient_address
+    if not unmasked:
+        name, phone, address = mask_name(name), mask_phone(phone), mask_address(address)
+    here, there = parcel.origin.time_zone, parcel.destination.time_zone
+    return {
+        "tracking_number": parcel.number,
+        "reference": parcel.reference,
+        "status": parcel.status,
+        "status_at": _local(parcel.status_at, here),
+        "tier": parcel.tier.code,
+        "merchant": parcel.merchant.organisation.slug,
+        "courier": parcel.courier.organisation.slug,
+        "origin": end_json(parcel.origin),
+        "destination": end_json(parcel.destination),
+        "weight_g": parcel.weight_g,
+        "price": None if parcel.fee_fen is None else yuan(parcel.fee_fen),
+        "currency": CURRENCY,
+        "booked_at": _local(parcel.booked_at, here),
+        "ready_at": _local(parcel.ready_at, here),
+        "pickup_date": parcel.pickup_date and parcel.pickup_date.isoformat(),
+        "pickup_by": _local(parcel.pickup_by, here),
+        "deliver_by": _local(parcel.deliver_by, there),
+        "delivered_at": _local(parcel.delivered_at, there),
+        "cancelled_at": _local(parcel.cancelled_at, here),
+        "recipient": {"name": name, "phone": phone, "address": address},
+    }
+
+
+def city_json(city: City) -> JSON:
+    return {
+        "code": city.code,
+        "name": city.name,
+        "name_en": city.name_en,
+        "name_zh": city.name_zh,
+        "province": city.province,
+        "country": city.country,
+        "time_zone": city.time_zone,
+    }
+
+
+def end_json(city: City) -> JSON:
+    return {"code": city.code, "name": city.name}
+
+
+def _local(moment: datetime | None, zone: str) -> str | None:
+    return None if moment is None else local_clock(moment, zone).isoformat()

@@ -1,0 +1,248 @@
+"""How the schema describes quotes and parcels; requests are read by `parcels.api.reading`."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from parcels.bookings import BATCH_LIMIT, IfFull
+from parcels.choices import ParcelStatus
+from parcels.filters import Lateness
+from slas.choices import TierCode
+
+S = serializers.Serializer[Any]
+CITY_HELP = "City code, or its name where that is unambiguous: CN-HGH, Hangzhou, 杭州."
+
+
+class QuoteBody(S):
+    """What is to be carried. The origin may be left to a pickup address."""
+
+    origin = serializers.CharField(max_length=120, required=False, help_text=CITY_HELP)
+    pickup_address = serializers.IntegerField(
+        required=False, allow_null=True, help_text="One of your pickup addresses."
+    )
+    destination = serializers.CharField(max_length=120, help_text=CITY_HELP)
+    weight_g = serializers.IntegerField(min_value=1)
+    ready_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="RFC 3339 with an offset; now by default."
+    )
+    tier = serializers.ChoiceField(
+        choices=TierCode.values, required=False, help_text="All tiers when left out."
+    )
+
+
+class RecipientBody(S):
+    name = serializers.CharField(max_length=120)
+    phone = serializers.CharField(max_length=40)
+    address = serializers.CharField(max_length=300)
+
+
+class BookingBody(QuoteBody):
+    """One parcel to be booked."""
+
+    tier = serializers.ChoiceField(choices=TierCode.values)
+    recipient = RecipientBody()
+    reference = serializers.CharField(
+        max_length=64, required=False, help_text="Your own number of it; not necessarily unique."
+    )
+    courier = serializers.CharField(
+        required=False,
+        help_text="Short name of a courier, as in the quote: it, on the promised day, or a refusal. "
+        "Left out, the recommended one.",
+    )
+    expected_deliver_by = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        help_text="`promise.deliver_by` as quoted: book this promise; 409 `promise_changed` when it does not "
+        "hold any more.",
+    )
+    if_full = serializers.ChoiceField(
+        choices=[item.value for item in IfFull],
+        default=IfFull.NEXT.value,
+        help_text="Without a courier or an expected promise: `next` takes the next courier, then the next "
+        "day, as the quote says; `refuse` answers 409 `capacity_full` rather than another day.",
+    )
+
+
+class BatchBody(S):
+    parcels = BookingBody(many=True, help_text=f"1 to {BATCH_LIMIT:,}.")
+
+
+class CityAnswer(S):
+    code = serializers.CharField()
+    name = serializers.CharField(help_text="In the language of the request.")
+    name_en = serializers.CharField()
+    name_zh = serializers.CharField()
+    province = serializers.CharField()
+    country = serializers.CharField()
+    time_zone = serializers.CharField()
+
+
+class EndAnswer(S):
+    code = serializers.CharField()
+    name = serializers.CharField()
+
+
+class StepAnswer(S):
+    """One sentence of why a promise is what it is."""
+
+    code = serializers.CharField()
+    day = serializers.DateField(allow_null=True)
+    at = serializers.DateTimeField(allow_null=True)
+    text = serializers.CharField()
+
+
+class PromiseAnswer(S):
+    """Times carry the local offset of the end they belong to."""
+
+    pickup_date = serializers.DateField()
+    pickup_by = serializers.DateTimeField()
+    deliver_by = serializers.DateTimeField()
+    cut_off_at = serializers.DateTimeField(help_text="The cut-off kept for this pickup day.")
+    rolled = serializers.BooleanField(help_text="Pickup is not on the day asked for.")
+    rolled_days = serializers.IntegerField()
+    full_on = serializers.ListField(child=serializers.DateField(), help_text="Earlier days that are full.")
+    note = serializers.CharField(help_text="Why pickup is later than asked for; empty when it is not.")
+    version = serializers.IntegerField(help_text="Version of the tier's rules.")
+    steps = StepAnswer(many=True, required=False, help_text="Left out in batches.")
+
+
+class OnTimeAnswer(S):
+    """The courier's deliveries on this lane and tier that fell due in the last 30 days."""
+
+    days = serializers.IntegerField()
+    n = serializers.IntegerField(help_text="Parcels judged, excused ones left out.")
+    rate = serializers.FloatField(allow_null=True, help_text="Accountable on-time rate.")
+    raw = serializers.FloatField(allow_null=True)
+    lower_bound = serializers.FloatField(allow_null=True, help_text="Wilson, 95 %.")
+    excused = serializers.IntegerField()
+    few = serializers.BooleanField(help_text="n is below 30: topped up with the average when ranked.")
+
+
+class ReasonAnswer(S):
+    code = serializers.CharField()
+    text = serializers.CharField()
+
+
+class InsteadAnswer(S):
+    courier = serializers.CharField(help_text="Who has room on the first day; empty when nobody has.")
+    day = serializers.DateField(allow_null=True, help_text="This courier's next day with room.")
+
+
+class OfferAnswer(S):
+    courier = serializers.CharField(help_text="Short name, to book with.")
+    courier_name = serializers.CharField()
+    tier = serializers.ChoiceField(choices=TierCode.values)
+    price = serializers.CharField(help_text="CNY, a decimal.")
+    promise = PromiseAnswer()
+    capacity_left = serializers.IntegerField(help_text="On the promise's pickup day.")
+    full = serializers.BooleanField(help_text="No day looked at has room.")
+    instead = InsteadAnswer(allow_null=True, help_text="When the first day is full: what comes instead.")
+    cut_off_in_seconds = serializers.IntegerField()
+    on_time = OnTimeAnswer()
+    recommended = serializers.BooleanField(help_text="What a booking without a courier takes; one a tier.")
+    reason = ReasonAnswer(allow_null=True)
+
+
+class UnavailableAnswer(S):
+    tier = serializers.ChoiceField(choices=TierCode.values)
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class QuoteAnswer(S):
+    at = serializers.DateTimeField()
+    origin = EndAnswer()
+    destination = EndAnswer()
+    weight_g = serializers.IntegerField()
+    ready_at = serializers.DateTimeField()
+    currency = serializers.CharField()
+    offers = OfferAnswer(many=True)
+    unavailable = UnavailableAnswer(many=True)
+
+
+class BookedAnswer(S):
+    tracking_number = serializers.CharField()
+    reference = serializers.CharField()
+    status = serializers.ChoiceField(choices=["booked"])
+    tier = serializers.ChoiceField(choices=TierCode.values)
+    courier = serializers.CharField()
+    courier_name = serializers.CharField()
+    price = serializers.CharField()
+    currency = serializers.CharField()
+    promise = PromiseAnswer()
+
+
+class ProblemItem(S):
+    pointer = serializers.CharField(help_text="JSON pointer (RFC 6901) into the request.")
+    detail = serializers.CharField()
+    code = serializers.CharField()
+
+
+class BatchItemAnswer(S):
+    """Of a rejected item: type, detail and errors, as in a problem document."""
+
+    index = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=["booked", "rejected"])
+    tracking_number = serializers.CharField(required=False)
+    reference = serializers.CharField(required=False)
+    tier = serializers.CharField(required=False)
+    courier = serializers.CharField(required=False)
+    courier_name = serializers.CharField(required=False)
+    price = serializers.CharField(required=False)
+    currency = serializers.CharField(required=False)
+    promise = PromiseAnswer(required=False)
+    type = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False)
+    errors = ProblemItem(many=True, required=False)  # type: ignore[assignment]
+
+
+class BatchAnswer(S):
+    booked = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+    results = BatchItemAnswer(many=True)
+
+
+class ParcelAnswer(S):
+    """A parcel as its merchant and its courier see it."""
+
+    tracking_number = serializers.CharField()
+    reference = serializers.CharField()
+    status = serializers.ChoiceField(choices=ParcelStatus.choices)
+    status_at = serializers.DateTimeField()
+    tier = serializers.CharField()
+    merchant = serializers.CharField()
+    courier = serializers.CharField()
+    origin = EndAnswer()
+    destination = EndAnswer()
+    weight_g = serializers.IntegerField(allow_null=True)
+    price = serializers.CharField(allow_null=True)
+    currency = serializers.CharField()
+    booked_at = serializers.DateTimeField()
+    ready_at = serializers.DateTimeField()
+    pickup_date = serializers.DateField(allow_null=True)
+    pickup_by = serializers.DateTimeField(allow_null=True)
+    deliver_by = serializers.DateTimeField()
+    delivered_at = serializers.DateTimeField(allow_null=True)
+    cancelled_at = serializers.DateTimeField(allow_null=True)
+    recipient = RecipientBody(help_text="Masked, unless asked for with `unmask`.")
+
+
+class UnmaskQuery(S):
+    unmask = serializers.BooleanField(
+        default=False, help_text="Recipients in full; needs the capability, and is recorded."
+    )
+
+
+class ParcelsQuery(UnmaskQuery):
+    """Which parcels to list; read by `parcels.filters.ParcelFilter`."""
+
+    status = serializers.MultipleChoiceField(choices=ParcelStatus.choices, required=False)
+    tier = serializers.ChoiceField(choices=TierCode.choices, required=False)
+    origin = serializers.CharField(max_length=80, required=False, help_text=CITY_HELP)
+    destination = serializers.CharField(max_length=80, required=False, help_text=CITY_HELP)
+    booked_from = serializers.DateField(required=False, help_text="First day of booking.")
+    booked_to = serializers.DateField(required=False, help_text="Last day of booking.")
+    late = serializers.ChoiceField(choices=Lateness.choices, required=False)
+    search = serializers.CharField(
+        max_length=80, required=False, help_text="A tracking number, or how a reference begins."
+    )

@@ -1,0 +1,273 @@
+"""API of quotes and parcels."""
+
+from django.db.models import QuerySet
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alliance import audit
+from alliance.api.idempotency import idempotent
+from alliance.api.pagination import CursorPagination
+from alliance.choices import Capability
+from alliance.cities import search_cities
+from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound, TooLarge
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.tenancy import Actor, require
+from parcels.api import answers
+from parcels.api import serializers as schema
+from parcels.api.reading import Places, read_booking, read_quote, under
+from parcels.bookings import BATCH_LIMIT, BookingRequest, text_problems
+from parcels.filters import ParcelFilter
+from parcels.models import Parcel
+from parcels.services.booking import book_parcel, book_parcels
+from parcels.services.cancelling import cancel_parcel
+from parcels.services.records import Booked
+from slas.services.quotes import quote
+
+CITIES_SHOWN = 20
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    description="Any text of up to 255 characters. Sent again within 24 hours with the same body, the first "
+    "answer is repeated and nothing is booked twice.",
+)
+
+
+def actor_of(request: Request) -> Actor:
+    actor: Actor = request._request.actor  # type: ignore[attr-defined]  # noqa: SLF001
+    return actor
+
+
+class QuoteView(APIView):
+    """Who would carry a parcel, when, and for how much."""
+
+    @extend_schema(
+        operation_id="quotes_create",
+        summary="Quote",
+        description="Offers of every tier asked for, the recommended first. Nothing is reserved.",
+        request=schema.QuoteBody,
+        responses=schema.QuoteAnswer,
+        tags=["booking"],
+    )
+    def post(self, request: Request) -> Response:
+        actor, now = actor_of(request), timezone.now()
+        require(actor, Capability.BOOK_PARCELS)
+        asked = read_quote(request.data, Places(actor), at=now)
+        return Response(answers.quote_json(quote(actor=actor, request=asked, at=now)))
+
+
+class ParcelListView(APIView):
+    """Parcels of the organisation: listed, and booked one by one."""
+
+    @extend_schema(
+        operation_id="parcels_list",
+        summary="List parcels",
+        description="The newest first, those of your own organisation.",
+        parameters=[
+            schema.ParcelsQuery,
+            OpenApiParameter("cursor", str, description="From `next` or `previous`."),
+            OpenApiParameter("page_size", int, description="50 by default, 500 at most."),
+        ],
+        responses=schema.ParcelAnswer(many=True),
+        tags=["parcels"],
+    )
+    def get(self, request: Request) -> Response:
+        actor = actor_of(request)
+        require(actor, Capability.VIEW_PARCELS)
+        unmasked = _may_unmask(actor, request)
+        pages = CursorPagination()
+        page = pages.paginate_queryset(_filtered(actor, request.query_params), request, view=self) or []
+        if unmasked and page:
+            _record_unmasking(actor, page)
+        return pages.get_paginated_response(
+            [answers.parcel_json(parcel, unmasked=unmasked) for parcel in page]
+        )
+
+    @extend_schema(
+        operation_id="parcels_create",
+        summary="Book a parcel",
+        description="Reserves a place, freezes the promise, and answers with the tracking number. 409 "
+        "`capacity_full` says what comes instead; 409 `promise_changed` carries the promise that holds now.",
+        parameters=[IDEMPOTENCY_KEY],
+        request=schema.BookingBody,
+        responses={201: schema.BookedAnswer},
+        tags=["booking"],
+    )
+    def post(self, request: Request) -> Response:
+        actor, now = actor_of(request), timezone.now()
+        require(actor, Capability.BOOK_PARCELS)
+
+        def work() -> tuple[int, answers.JSON]:
+            asked = read_booking(request.data, Places(actor), at=now)
+            return 201, answers.booked_json(book_parcel(actor=actor, request=asked, at=now))
+
+        response = idempotent(request, "parcels_create", work)
+        response["Location"] = reverse("api:parcels:parcel_detail", args=[response.data["tracking_number"]])
+        return response
+
+
+class ParcelBatchView(APIView):
+    """Parcels booked by the thousand."""
+
+    @extend_schema(
+        operation_id="parcels_batch_create",
+        summary="Book many parcels",
+        description=f"Up to {BATCH_LIMIT:,}: an array, or an object with the array in `parcels`. Each gets "
+        "its own result, in order; one that is rejected never stops the others. Places go to the items in "
+        "order: what does not fit with the recommended courier goes to the next, then to the next day, "
+        "unless the item names a courier or a promise.",
+        parameters=[IDEMPOTENCY_KEY],
+        request=PolymorphicProxySerializer(
+            component_name="Batch",
+            serializers=[schema.BatchBody, schema.BookingBody(many=True)],
+            resource_type_field_name=None,
+        ),
+        responses=schema.BatchAnswer,
+        tags=["booking"],
+    )
+    def post(self, request: Request) -> Response:
+        actor = actor_of(request)
+        require(actor, Capability.BOOK_PARCELS)
+        return idempotent(request, "parcels_batch", lambda: (200, _book_batch(actor, request.data)))
+
+
+class ParcelDetailView(APIView):
+    """One parcel."""
+
+    @extend_schema(
+        operation_id="parcels_retrieve",
+        summary="Read a parcel",
+        parameters=[schema.UnmaskQuery],
+        responses=schema.ParcelAnswer,
+        tags=["parcels"],
+    )
+    def get(self, request: Request, number: str) -> Response:
+        actor = actor_of(request)
+        require(actor, Capability.VIEW_PARCELS)
+        unmasked = _may_unmask(actor, request)
+        parcel = _parcel(actor, number)
+        if unmasked:
+            _record_unmasking(actor, [parcel])
+        return Response(answers.parcel_json(parcel, unmasked=unmasked))
+
+
+class ParcelCancelView(APIView):
+    """Calling a parcel off before it is picked up."""
+
+    @extend_schema(
+        operation_id="parcels_cancel",
+        summary="Cancel a parcel",
+        description="Before pickup only; 409 `already_moving` after it. Cancelling again answers the same.",
+        request=None,
+        responses=schema.ParcelAnswer,
+        tags=["booking"],
+    )
+    def post(self, request: Request, number: str) -> Response:
+        actor = actor_of(request)
+        require(actor, Capability.BOOK_PARCELS)
+        cancel_parcel(actor=actor, parcel_id=_parcel_id(number), at=timezone.now())
+        return Response(answers.parcel_json(_parcel(actor, number), unmasked=False))
+
+
+class CityListView(APIView):
+    """Cities parcels go from and to."""
+
+    @extend_schema(
+        operation_id="cities_list",
+        summary="Find a city",
+        parameters=[
+            OpenApiParameter("search", str, description="Code or name, or how it begins.", required=True)
+        ],
+        responses=schema.CityAnswer(many=True),
+        tags=["reference"],
+    )
+    def get(self, request: Request) -> Response:
+        text = request.query_params.get("search", "").strip()
+        if problems := list(text_problems("/search", text, 120)):
+            raise InvalidInput(errors=problems)
+        return Response([answers.city_json(city) for city in search_cities(text)[:CITIES_SHOWN]])
+
+
+def _book_batch(actor: Actor, body: object) -> answers.JSON:
+    """Read, book and answer a batch; what cannot be read is a rejected item like any other."""
+    items, base = _items(body)
+    now = timezone.now()
+    places = Places(actor, items)
+    results: dict[int, Booked | AllianceError] = {}
+    requests: dict[int, BookingRequest] = {}
+    for index, item in enumerate(items):
+        try:
+            requests[index] = read_booking(item, places, at=now, pointer="")
+        except InvalidInput as refusal:
+            results[index] = refusal
+    booked = book_parcels(actor=actor, requests=list(requests.values()), at=now)
+    results.update(zip(requests, booked, strict=True))
+    for index, result in results.items():
+        if isinstance(result, AllianceError):
+            result.errors = list(under(f"{base}/{index}", result.errors))
+    return answers.batch_json([results[index] for index in range(len(items))])
+
+
+def _items(body: object) -> tuple[list[object], str]:
+    """The array of a batch, and the pointer to it. Raises InvalidInput and TooLarge."""
+    items, base = (body.get("parcels"), "/parcels") if isinstance(body, dict) else (body, "")
+    if not isinstance(items, list) or not items:
+        message = _("Send an array of parcels, or an object with the array in “parcels”.")
+        raise InvalidInput(errors=[FieldError(base, message, "invalid")])
+    if len(items) > BATCH_LIMIT:
+        raise TooLarge(_("A batch has at most %d parcels. Send several.") % BATCH_LIMIT)
+    return items, base
+
+
+def _filtered(actor: Actor, asked: QueryDict) -> QuerySet[Parcel]:
+    parcels = Parcel.objects.visible_to(actor).with_names()
+    found = ParcelFilter(asked, queryset=parcels)
+    if not found.is_valid():
+        raise InvalidInput(
+            errors=[
+                FieldError(f"/{name}", str(error.message % (error.params or {})), error.code or "invalid")
+                for name, errors in found.errors.as_data().items()
+                for error in errors
+            ]
+        )
+    return found.qs
+
+
+def _parcel(actor: Actor, number: str) -> Parcel:
+    parcels = Parcel.objects.visible_to(actor).with_names()
+    parcel = parcels.filter(pk=_parcel_id(number)).first()
+    if parcel is None:
+        raise NotFound
+    return parcel
+
+
+def _parcel_id(number: str) -> int:
+    try:
+        return parse_tracking_number(number)
+    except InvalidTrackingNumber as wrong:
+        raise NotFound(str(wrong)) from None
+
+
+def _may_unmask(actor: Actor, request: Request) -> bool:
+    """Whether recipients are asked for in full. Raises NotPermitted when that is not theirs to ask."""
+    query = schema.UnmaskQuery(data=request.query_params)
+    query.is_valid(raise_exception=True)
+    if query.validated_data["unmask"]:
+        require(actor, Capability.UNMASK)
+    return bool(query.validated_data["unmask"])
+
+
+def _record_unmasking(actor: Actor, parcels: list[Parcel]) -> None:
+    numbers = [parcel.number for parcel in parcels]
+    audit.record(
+        actor=actor,
+        verb="parcel.unmasked",
+        object_type="parcel",
+        object_id=parcels[0].pk,
+        detail={"count": len(numbers), "numbers": numbers},
+    )

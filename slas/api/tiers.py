@@ -1,0 +1,74 @@
+"""API of the service tiers: what is on sale, and its rules."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from slas.choices import TierCode
+from slas.pricing import yuan
+from slas.promises import CutOff
+from slas.services.tiers import TierInForce, tiers_at
+
+
+class CutOffAnswer(serializers.Serializer[Any]):
+    weekday = serializers.IntegerField(help_text="0 is Monday: the day of pickup.")
+    time = serializers.TimeField(help_text="Wall clock at the origin.")
+    day_offset = serializers.IntegerField(help_text="0: on the day itself; -1: on the day before.")
+
+
+class WeightBandAnswer(serializers.Serializer[Any]):
+    up_to_g = serializers.IntegerField()
+    surcharge = serializers.CharField(help_text="CNY, on top of the offer's price.")
+
+
+class TierAnswer(serializers.Serializer[Any]):
+    code = serializers.ChoiceField(choices=TierCode.choices)
+    name = serializers.CharField(help_text="In the language of the request.")
+    version = serializers.IntegerField()
+    cut_offs = CutOffAnswer(many=True)
+    pickup_by = serializers.TimeField(help_text="Wall clock at the origin.")
+    deliver_by = serializers.TimeField(help_text="Wall clock at the destination.")
+    days_in_transit = serializers.IntegerField()
+    delivery_weekdays = serializers.ListField(child=serializers.IntegerField())
+    works_on_holidays = serializers.BooleanField()
+    weight_bands = WeightBandAnswer(many=True)
+
+
+class TierListView(APIView):
+    """Tiers on sale, with the rules in force now."""
+
+    @extend_schema(
+        operation_id="tiers_list",
+        summary="Service tiers",
+        responses=TierAnswer(many=True),
+        tags=["reference"],
+    )
+    def get(self, request: Request) -> Response:
+        return Response([_tier_json(tier) for tier in tiers_at(timezone.now()).values()])
+
+
+def _tier_json(tier: TierInForce) -> dict[str, Any]:
+    rule = tier.rule
+    return {
+        "code": tier.code.value,
+        "name": tier.name,
+        "version": rule.version,
+        "cut_offs": [_cut_off_json(day, at) for day, at in sorted(rule.cut_offs.items()) if at],
+        "pickup_by": rule.pickup_by.isoformat("minutes"),
+        "deliver_by": rule.deliver_by.isoformat("minutes"),
+        "days_in_transit": rule.days_in_transit,
+        "delivery_weekdays": sorted(rule.delivery_weekdays),
+        "works_on_holidays": rule.works_on_holidays,
+        "weight_bands": [
+            {"up_to_g": band.up_to_g, "surcharge": yuan(band.surcharge_fen)} for band in tier.bands
+        ],
+    }
+
+
+def _cut_off_json(weekday: int, at: CutOff) -> dict[str, Any]:
+    return {"weekday": weekday, "time": at.time.isoformat("minutes"), "day_offset": at.day_offset}

@@ -1,0 +1,49 @@
+"""Bookings, for tests: what a merchant asks for, and the same as JSON."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from alliance.models import City
+from alliance.tenancy import Actor, Scope, scope
+from parcels.bookings import BookingRequest, Recipient
+from parcels.models import Parcel
+from parcels.services.booking import book_parcel
+from parcels.services.records import Booked
+
+RECIPIENT = Recipient("王小明", "13812345678", "人民南路四段12号3单元1203室")
+
+
+def request_for(origin: City, destination: City, at: datetime, **given: Any) -> BookingRequest:
+    values = {"tier": "next_day", "weight_g": 800, "ready_at": at, "recipient": RECIPIENT, **given}
+    return BookingRequest(origin=origin, destination=destination, **values)
+
+
+def body_for(**given: Any) -> dict[str, Any]:
+    """A booking as a program sends it, from Hangzhou to Chengdu."""
+    recipient = {"name": "王小明", "phone": "13812345678", "address": "人民南路四段12号3单元1203室"}
+    body = {
+        "tier": "next_day",
+        "origin": "CN-HGH",
+        "destination": "CN-CTU",
+        "weight_g": 800,
+        "recipient": recipient,
+    }
+    return {key: value for key, value in {**body, **given}.items() if value is not ...}
+
+
+def booked(merchant: Actor, origin: City, destination: City, *, at: datetime, **given: Any) -> Booked:
+    with scope(Scope.of(merchant)):
+        return book_parcel(actor=merchant, request=request_for(origin, destination, at, **given), at=at)
+
+
+def parcels_of(merchant: Actor) -> list[Parcel]:
+    with scope(Scope.of(merchant)):
+        return list(Parcel.objects.order_by("id"))
+
+
+def tomorrow() -> datetime:
+    """Tomorrow 09:00 in China: before every cut-off, whatever the time is now."""
+    local = timezone.localtime() + timedelta(days=1)
+    return local.replace(hour=9, minute=0, second=0, microsecond=0)

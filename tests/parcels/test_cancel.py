@@ -1,0 +1,118 @@
+"""Cancelling: before pickup, once, and with the place given back."""
+
+from datetime import timedelta
+
+import pytest
+from rest_framework.test import APIClient
+
+from alliance.errors import Conflict, NotFound, NotPermitted
+from alliance.models import AuditEntry, City, Event, Organisation
+from alliance.services import actor_of_organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels.choices import ParcelStatus
+from parcels.models import Parcel
+from parcels.services.cancelling import cancel_parcel
+from parcels.services.records import Booked
+from slas.models import Commitment, Offer
+from tests.parcels.orders import booked, request_for
+from tests.slas.offering import offer, reserved, today_at
+
+NOON = today_at(12)
+TODAY = NOON.date()
+
+
+@pytest.fixture
+def sold(courier_organisation: Organisation, hangzhou: City, chengdu: City) -> Offer:
+    return offer(courier_organisation, hangzhou, chengdu)
+
+
+@pytest.fixture
+def parcel(merchant: Actor, sold: Offer, hangzhou: City, chengdu: City) -> Booked:
+    booked(merchant, hangzhou, chengdu, at=NOON)
+    return booked(merchant, hangzhou, chengdu, at=NOON, reference="SO-2")
+
+
+def cancel(actor: Actor, parcel: Booked, *, minutes: int = 10) -> Parcel:
+    with scope(Scope.of(actor)):
+        return cancel_parcel(actor=actor, parcel_id=parcel.parcel_id, at=NOON + timedelta(minutes=minutes))
+
+
+def outcomes(parcel: Booked) -> dict[str, str]:
+    with scope(Scope.everything()):
+        return dict(Commitment.objects.filter(parcel_id=parcel.parcel_id).values_list("kind", "outcome"))
+
+
+def test_cancelling_gives_the_place_back_and_voids_the_promises(
+    merchant: Actor, sold: Offer, parcel: Booked
+) -> None:
+    assert reserved(sold, TODAY) == 2
+    done = cancel(merchant, parcel)
+    assert (done.status, done.cancelled_at) == ("cancelled", NOON + timedelta(minutes=10))
+    assert reserved(sold, TODAY) == 1
+    assert outcomes(parcel) == {"pickup": "void", "delivery": "void"}
+
+
+def test_cancelling_again_answers_the_same_and_changes_nothing(
+    merchant: Actor, sold: Offer, parcel: Booked, everything: None
+) -> None:
+    first, again = cancel(merchant, parcel), cancel(merchant, parcel, minutes=20)
+    assert (again.status, again.cancelled_at) == (first.status, first.cancelled_at)
+    assert reserved(sold, TODAY) == 1
+    assert Event.objects.filter(topic="parcel.cancelled").count() == 1
+    assert AuditEntry.objects.filter(verb="parcel.cancelled").count() == 1
+
+
+@pytest.mark.parametrize("status", [s for s in ParcelStatus if s not in ("booked", "cancelled")])
+def test_cancelling_after_pickup_is_refused_with_the_status(
+    merchant: Actor, sold: Offer, parcel: Booked, status: ParcelStatus
+) -> None:
+    with scope(Scope.everything()):
+        Parcel.objects.filter(pk=parcel.parcel_id).update(status=status)
+    with pytest.raises(Conflict) as refused:
+        cancel(merchant, parcel)
+    assert refused.value.reason == "already_moving"
+    assert str(status.label) in refused.value.detail
+    assert reserved(sold, TODAY) == 2
+    assert outcomes(parcel) == {"pickup": "pending", "delivery": "pending"}
+
+
+def test_cancelling_because_nobody_came_does_not_clear_the_courier(merchant: Actor, parcel: Booked) -> None:
+    cancel(merchant, parcel, minutes=9 * 60)
+    assert outcomes(parcel) == {"pickup": "pending", "delivery": "void"}
+
+
+def test_cancelled_place_is_booked_again(
+    merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
+) -> None:
+    only = offer(courier_organisation, chengdu, hangzhou, daily_capacity=1)
+    first = booked(merchant, chengdu, hangzhou, at=NOON, courier="swift-express")
+    cancel(merchant, first)
+    booked(merchant, chengdu, hangzhou, at=NOON, courier="swift-express")
+    assert reserved(only, TODAY) == 1
+
+
+def test_cancelling_is_for_the_parcels_own_merchant(
+    courier: Actor, rival_merchant: Organisation, parcel: Booked
+) -> None:
+    with pytest.raises(NotFound):
+        cancel(actor_of_organisation(rival_merchant, kind="user"), parcel)
+    with pytest.raises(NotPermitted):
+        cancel(courier, parcel)
+
+
+def test_cancelling_by_api(merchant_api: APIClient, courier_api: APIClient, parcel: Booked) -> None:
+    url = f"/api/v1/parcels/{parcel.number}/cancel"
+    assert courier_api.post(url).status_code == 403
+    first, again = merchant_api.post(url), merchant_api.post(url)
+    assert (first.status_code, first.json()["status"]) == (200, "cancelled")
+    assert again.json() == first.json()
+    with scope(Scope.everything()):
+        Parcel.objects.filter(pk=parcel.parcel_id).update(status="delivered")
+    refused = merchant_api.post(url)
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:alliance:problem:already_moving")
+    assert merchant_api.post("/api/v1/parcels/CA0000000000000/cancel").status_code == 404
+
+
+def test_request_for_names_what_is_asked(hangzhou: City, chengdu: City) -> None:
+    assert not request_for(hangzhou, chengdu, NOON).is_pinned
+    assert request_for(hangzhou, chengdu, NOON, courier="x").is_pinned

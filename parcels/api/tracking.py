@@ -1,0 +1,160 @@
+"""The public tracking page for programs: no key, no personal data, so many calls a minute."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alliance.http import limit_by_address
+from parcels.choices import ParcelStatus, ScanCode
+from parcels.progress import EXPLANATIONS
+from parcels.statuses import AFTERSHIP, EASYPOST, KUAIDI100
+from parcels.timelines import TrackedScan
+from parcels.tracking import PublicParcel, look_up, read_number
+from slas.choices import Outcome, TierCode
+from slas.clocks import local_clock
+
+BUCKET = "tracking"
+S = serializers.Serializer[Any]
+
+
+class TrackedCity(S):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    time_zone = serializers.CharField()
+
+
+class TrackedPromise(S):
+    """What was promised, and how that stands at this moment."""
+
+    deliver_by = serializers.DateTimeField()
+    outcome = serializers.ChoiceField(choices=Outcome.values)
+    reached_at = serializers.DateTimeField(allow_null=True, help_text="First valid attempt or delivery.")
+    late = serializers.BooleanField()
+    late_by_seconds = serializers.IntegerField(allow_null=True)
+
+
+class TrackedEvent(S):
+    code = serializers.ChoiceField(choices=ScanCode.values)
+    text = serializers.CharField(help_text="In the language of the request.")
+    occurred_at = serializers.DateTimeField()
+    facility = serializers.CharField()
+    reason = serializers.CharField()
+    withdrawn = serializers.BooleanField(help_text="A later correction says that it never happened.")
+
+
+class Equivalents(S):
+    """The status in vocabularies that other systems use."""
+
+    aftership = serializers.CharField()
+    easypost = serializers.CharField()
+    kuaidi100 = serializers.CharField()
+
+
+class TrackingAnswer(S):
+    """Where a parcel is and when it comes. Times carry the destination's offset."""
+
+    tracking_number = serializers.CharField()
+    status = serializers.ChoiceField(choices=ParcelStatus.values)
+    status_text = serializers.CharField()
+    explanation = serializers.CharField()
+    status_at = serializers.DateTimeField()
+    equivalents = Equivalents()
+    courier = serializers.CharField()
+    tier = serializers.ChoiceField(choices=TierCode.values)
+    origin = TrackedCity()
+    destination = TrackedCity()
+    promise = TrackedPromise(allow_null=True, help_text="Null when nothing stands promised any more.")
+    events = TrackedEvent(many=True, help_text="The latest first.")
+
+
+class TrackingView(APIView):
+    """One parcel, for anybody who has its number."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    # Counted by address, in the same bucket as the page.
+    throttle_classes = ()
+
+    @extend_schema(
+        operation_id="tracking_retrieve",
+        summary="Track a parcel",
+        description="Needs no key. 404 `bad_tracking_number` for a mistyped number, 404 "
+        "`unknown_tracking_number` for one that no parcel has; 429 with Retry-After past "
+        "the calls a minute of one address.",
+        responses=TrackingAnswer,
+        auth=[],
+        tags=["tracking"],
+    )
+    def get(self, request: Request, number: str) -> Response:
+        limit_by_address(
+            request._request,  # noqa: SLF001
+            bucket=BUCKET,
+            per_minute=settings.TRACKING_RATE_PER_MINUTE,
+        )
+        response = Response(tracking_json(look_up(read_number(number), now=timezone.now())))
+        patch_cache_control(response, private=True, no_cache=True)
+        return response
+
+
+def tracking_json(found: PublicParcel) -> dict[str, Any]:
+    parcel, zone = found.parcel, found.parcel.destination.time_zone
+    return {
+        "tracking_number": parcel.number,
+        "status": parcel.status,
+        "status_text": parcel.get_status_display(),
+        "explanation": str(EXPLANATIONS[parcel.status]),
+        "status_at": _local(parcel.status_at, zone),
+        "equivalents": {
+            "aftership": AFTERSHIP[parcel.status],
+            "easypost": EASYPOST[parcel.status],
+            "kuaidi100": KUAIDI100[parcel.status],
+        },
+        "courier": parcel.courier.organisation.name,
+        "tier": parcel.tier.code,
+        "origin": _city_json(parcel.origin),
+        "destination": _city_json(parcel.destination),
+        "promise": _promise_json(found, zone),
+        "events": [_event_json(told, zone) for told in found.tracked if not told.is_correction],
+    }
+
+
+def _promise_json(found: PublicParcel, zone: str) -> dict[str, Any] | None:
+    verdict = found.verdict
+    if verdict is None:
+        return None
+    return {
+        "deliver_by": _local(verdict.due_at, zone),
+        "outcome": verdict.outcome,
+        "reached_at": _local(verdict.reached_at, zone),
+        "late": found.is_late,
+        "late_by_seconds": int(-verdict.margin.total_seconds()) if found.is_late else None,
+    }
+
+
+def _event_json(told: TrackedScan, zone: str) -> dict[str, Any]:
+    scan = told.scan
+    return {
+        "code": scan.code,
+        "text": str(ScanCode(scan.code).label),
+        "occurred_at": _local(scan.occurred_at, zone),
+        "facility": scan.facility,
+        "reason": scan.reason,
+        "withdrawn": told.withdrawn_at is not None,
+    }
+
+
+def _city_json(city: Any) -> dict[str, str]:
+    return {"code": city.code, "name": city.name, "time_zone": city.time_zone}
+
+
+def _local(moment: datetime | None, zone: str) -> str | None:
+    return None if moment is None else local_clock(moment, zone).isoformat()

@@ -1,0 +1,171 @@
+"""One parcel: where it is, what was promised, what happened."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from alliance import audit
+from alliance.choices import Capability
+from alliance.errors import NotFound
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.models import City
+from alliance.tenancy import Actor, require
+from parcels.choices import ParcelStatus
+from parcels.masking import mask_address, mask_name, mask_phone
+from parcels.models import Parcel, Scan
+from parcels.portal.entries import full_entries
+from parcels.portal.links import link_to
+from parcels.progress import progress
+from parcels.timelines import track, zone_text
+from parcels.verdicts import Verdict, verdict_of
+from slas.choices import CommitmentKind
+from slas.models import Breach, Commitment, Excuse
+from slas.pricing import yuan
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseRow:
+    """One promised milestone, on the clock of where it falls due."""
+
+    label: str
+    verdict: Verdict
+    city: City
+    zone: str
+    breach: Breach | None
+    excuse: Excuse | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientView:
+    """Whom the parcel is for, as far as the reader may read it."""
+
+    name: str
+    phone: str
+    address: str
+    masked: bool = True
+
+
+@require_safe
+@login_required
+def parcel_detail(request: HttpRequest, number: str) -> HttpResponse:
+    """Show a parcel to its merchant or its courier."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.VIEW_PARCELS)
+    parcel = _parcel(actor, number)
+    if number != parcel.number:
+        return redirect("parcels:parcel_detail", parcel.number)
+    return _page(request, actor, parcel, _masked(parcel))
+
+
+@require_POST
+@login_required
+def parcel_unmask(request: HttpRequest, number: str) -> HttpResponse:
+    """Show the same page with the recipient in full. Who looked is recorded."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.VIEW_PARCELS)
+    require(actor, Capability.UNMASK)
+    parcel = _parcel(actor, number)
+    audit.record(
+        actor=actor,
+        verb="parcel.unmasked",
+        object_type="parcel",
+        object_id=parcel.pk,
+        detail={"numbers": [parcel.number]},
+    )
+    return _page(request, actor, parcel, _unmasked(parcel))
+
+
+def _parcel(actor: Actor, number: str) -> Parcel:
+    """Return the parcel of that number. Raises NotFound for a bad number, and for somebody else's."""
+    try:
+        parcel_id = parse_tracking_number(number)
+    except InvalidTrackingNumber as error:
+        raise NotFound(str(error)) from None
+    parcels = Parcel.objects.visible_to(actor).with_names().select_related("pickup_address")
+    parcel = parcels.filter(pk=parcel_id).first()
+    if parcel is None:
+        raise NotFound
+    return parcel
+
+
+def _page(request: HttpRequest, actor: Actor, parcel: Parcel, recipient: RecipientView) -> HttpResponse:
+    now = timezone.now()
+    scans = list(Scan.objects.visible_to(actor).filter(parcel_id=parcel.pk))
+    promises = _promises(actor, parcel, now)
+    # The parcel's page is read by the clocks of where it goes, like the public one.
+    with timezone.override(ZoneInfo(parcel.destination.time_zone)):
+        context = {
+            "parcel": parcel,
+            "recipient": recipient,
+            "promises": promises,
+            "is_late": any(row.verdict.is_broken for row in promises if row.city == parcel.destination),
+            "steps": progress(parcel.status, scans),
+            "entries": full_entries(parcel, track(scans)),
+            "zone": zone_text(parcel.destination.time_zone, now),
+            **_actions(request, actor, parcel),
+        }
+        return render(request, "parcels/parcel_detail.html", context)
+
+
+def _promises(actor: Actor, parcel: Parcel, now: datetime) -> list[PromiseRow]:
+    commitments = {
+        item.kind: item for item in Commitment.objects.visible_to(actor).filter(parcel_id=parcel.pk)
+    }
+    breaches = {item.kind: item for item in Breach.objects.visible_to(actor).filter(parcel_id=parcel.pk)}
+    excuses = {item.kind: item for item in Excuse.objects.visible_to(actor).filter(parcel_id=parcel.pk)}
+    rows = []
+    for kind, city in (
+        (CommitmentKind.PICKUP, parcel.origin),
+        (CommitmentKind.DELIVERY, parcel.destination),
+    ):
+        if (commitment := commitments.get(kind)) is not None:
+            rows.append(
+                PromiseRow(
+                    label=str(kind.label),
+                    verdict=verdict_of(commitment, now=now),
+                    city=city,
+                    zone=zone_text(city.time_zone, commitment.due_at),
+                    breach=breaches.get(kind),
+                    excuse=excuses.get(kind),
+                )
+            )
+    return rows
+
+
+def _actions(request: HttpRequest, actor: Actor, parcel: Parcel) -> dict[str, Any]:
+    """What the reader may do here, and may see beside the parcel itself."""
+    may_cancel = actor.is_merchant and actor.can(Capability.BOOK_PARCELS)
+    sees_fee = actor.can(Capability.VIEW_FINANCE) or actor.can(Capability.BOOK_PARCELS)
+    cancellable = may_cancel and parcel.status == ParcelStatus.BOOKED
+    return {
+        "list_url": reverse("parcels:parcel_list"),
+        "track_url": request.build_absolute_uri(reverse("parcels:track", args=[parcel.number])),
+        "cancel_url": link_to("parcels:parcel_cancel", parcel.number) if cancellable else "",
+        "may_unmask": actor.can(Capability.UNMASK),
+        "fee": yuan(parcel.fee_fen) if sees_fee and parcel.fee_fen is not None else "",
+    }
+
+
+def _unmasked(parcel: Parcel) -> RecipientView:
+    return RecipientView(
+        parcel.recipient_name, parcel.recipient_phone, parcel.recipient_address, masked=False
+    )
+
+
+def _masked(parcel: Parcel) -> RecipientView:
+    full = _unmasked(parcel)
+    return replace(
+        full,
+        name=mask_name(full.name),
+        phone=mask_phone(full.phone),
+        address=mask_address(full.address),
+        masked=True,
+    )

@@ -1,0 +1,123 @@
+"""The list of parcels: filtered, searched, walked page by page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from alliance.choices import Capability
+from alliance.tenancy import Actor, require
+from parcels.choices import ParcelStatus
+from parcels.filters import ParcelFilter
+from parcels.keyset import page_of
+from parcels.models import Parcel
+from parcels.portal.links import link_to
+from parcels.verdicts import Verdict, verdict_of
+from slas.choices import CommitmentKind
+from slas.models import Commitment
+
+PAGE_SIZE = 50
+CURSORS = ("before", "after")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A parcel, and how its promise of delivery stands."""
+
+    parcel: Parcel
+    verdict: Verdict | None
+
+
+@require_safe
+@login_required
+def parcel_list(request: HttpRequest) -> HttpResponse:
+    """List the organisation's parcels, newest first."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.VIEW_PARCELS)
+    found = ParcelFilter(request.GET, queryset=Parcel.objects.visible_to(actor).with_names())
+    problems = _problems(found)
+    # A filter that cannot be read filters nothing out: showing everything would be a wrong answer.
+    parcels = Parcel.objects.none() if problems else found.qs
+    page = page_of(
+        parcels, before=request.GET.get("before", ""), after=request.GET.get("after", ""), size=PAGE_SIZE
+    )
+    context = {
+        "filter": found,
+        "form": found.form,
+        "more_count": sum(bool(found.data.get(name)) for name in MORE_FILTERS),
+        "statuses": ParcelStatus.choices,
+        "chosen_statuses": request.GET.getlist("status"),
+        "problems": problems,
+        "rows": _rows(actor, page.parcels),
+        "next_url": _page_url(request.GET, "before", page.before),
+        "previous_url": _page_url(request.GET, "after", page.after),
+        "export_url": _export_url(actor, request.GET),
+        "nothing": _nothing(actor),
+    }
+    return render(request, "parcels/parcel_list.html", context)
+
+
+# Filters behind "More filters": how many are set is shown on it.
+MORE_FILTERS = ("tier", "origin", "destination", "booked_from", "booked_to")
+
+
+def _problems(found: ParcelFilter) -> list[str]:
+    """What of the filters could not be read, a sentence each."""
+    form = found.form
+    return [
+        f"{form.fields[name].label}: {message}" for name, errors in form.errors.items() for message in errors
+    ]
+
+
+def _rows(actor: Actor, parcels: Sequence[Parcel]) -> list[Row]:
+    commitments = Commitment.objects.visible_to(actor).filter(
+        parcel_id__in=[parcel.pk for parcel in parcels], kind=CommitmentKind.DELIVERY
+    )
+    now = timezone.now()
+    verdicts = {item.parcel_id: verdict_of(item, now=now) for item in commitments}
+    return [Row(parcel, verdicts.get(parcel.pk)) for parcel in parcels]
+
+
+def _page_url(query: QueryDict, side: str, cursor: str) -> str:
+    if not cursor:
+        return ""
+    return f"{reverse('parcels:parcel_list')}?{_without_cursors(query, **{side: cursor})}"
+
+
+def _export_url(actor: Actor, query: QueryDict) -> str:
+    if not actor.can(Capability.EXPORT):
+        return ""
+    return f"{reverse('parcels:parcel_export')}?{_without_cursors(query)}".rstrip("?")
+
+
+def _without_cursors(query: QueryDict, **cursor: str) -> str:
+    """The query without the fields left empty, and from another place in the list."""
+    asked = QueryDict(mutable=True)
+    for name, values in query.lists():
+        if name not in CURSORS and any(values):
+            asked.setlist(name, values)
+    for side, number in cursor.items():
+        asked[side] = number
+    return asked.urlencode()
+
+
+def _nothing(actor: Actor) -> dict[str, Any]:
+    """What to say, and to offer, to an organisation that has no parcels at all."""
+    if actor.is_courier:
+        return {
+            "text": _("Merchants book you where you have offers. Their parcels appear here at once."),
+            "url": link_to("slas:offer_list") if actor.can(Capability.VIEW_OFFERS) else "",
+            "label": _("Look at your offers"),
+        }
+    return {
+        "text": _("Ask for a quote, choose a courier and book: the parcel appears here with its number."),
+        "url": link_to("parcels:quote_create") if actor.can(Capability.BOOK_PARCELS) else "",
+        "label": _("Quote and book"),
+    }

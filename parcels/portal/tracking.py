@@ -1,0 +1,97 @@
+"""The public tracking page: no log-in, no personal data, so many looks a minute."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from alliance.errors import NotFound
+from alliance.http import limit_by_address
+from alliance.identifiers import tracking_number
+from parcels.portal.entries import public_entries
+from parcels.progress import EXPLANATIONS
+from parcels.timelines import lasting, zone_text
+from parcels.tracking import PublicParcel, look_up, read_number
+from parcels.verdicts import Verdict
+from slas.choices import Outcome
+
+BUCKET = "tracking"
+
+
+@require_safe
+def track_search(request: HttpRequest) -> HttpResponse:
+    """Ask for a number; lead to its page."""
+    number = request.GET.get("number", "").strip()
+    if not number:
+        return _search_page(request)
+    try:
+        parcel_id = read_number(number)
+    except NotFound as error:
+        return _search_page(request, number=number, problem=error.detail, status=422)
+    return _private(redirect("parcels:track", tracking_number(parcel_id)))
+
+
+@require_safe
+def track(request: HttpRequest, number: str) -> HttpResponse:
+    """Show anybody who has its number where a parcel is and when it comes."""
+    limit_by_address(request, bucket=BUCKET, per_minute=settings.TRACKING_RATE_PER_MINUTE)
+    try:
+        parcel_id = read_number(number)
+        if number != tracking_number(parcel_id):
+            return _private(redirect("parcels:track", tracking_number(parcel_id)))
+        found = look_up(parcel_id, now=timezone.now())
+    except NotFound as error:
+        return _search_page(request, number=number, problem=error.detail, status=404)
+    # Times are read by the clocks of where the parcel goes, wherever the reader is.
+    with timezone.override(ZoneInfo(found.parcel.destination.time_zone)):
+        return _private(render(request, "parcels/tracking.html", _context(found)))
+
+
+def _context(found: PublicParcel) -> dict[str, Any]:
+    parcel = found.parcel
+    return {
+        "parcel": parcel,
+        "courier": parcel.courier.organisation.name,
+        "explanation": EXPLANATIONS[parcel.status],
+        "steps": found.steps,
+        "verdict": found.verdict,
+        "is_late": found.is_late,
+        "kept": _kept_text(found.verdict),
+        "zone": zone_text(parcel.destination.time_zone, parcel.deliver_by),
+        "entries": public_entries(parcel, found.tracked),
+    }
+
+
+def _kept_text(verdict: Verdict | None) -> str:
+    """What became of the promise, in a sentence; "" while it can still be kept."""
+    if verdict is None:
+        return ""
+    said = {"time": lasting(verdict.margin)}
+    match verdict.outcome:
+        case Outcome.OVERDUE:
+            return _("This parcel is late: the promised time passed %(time)s ago.") % said
+        case Outcome.LATE:
+            return _("It came late: %(time)s after the promised time.") % said
+        case Outcome.MET:
+            return _("The promise was kept.")
+    return ""
+
+
+def _search_page(
+    request: HttpRequest, *, number: str = "", problem: str = "", status: int = 200
+) -> HttpResponse:
+    context = {"number": number, "problem": problem}
+    return _private(render(request, "parcels/track_search.html", context, status=status))
+
+
+def _private(response: HttpResponse) -> HttpResponse:
+    """Keep a page out of shared caches and search engines: its address names a parcel."""
+    patch_cache_control(response, private=True, no_cache=True)
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    return response

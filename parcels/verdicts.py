@@ -1,0 +1,58 @@
+"""How a promise stands at this moment, for people. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from django.utils.translation import gettext as _
+
+from parcels.timelines import lasting
+from slas.choices import Outcome
+from slas.outcomes import is_breach, judge
+
+
+class Judged(Protocol):
+    """What a verdict reads of a commitment."""
+
+    due_at: datetime
+    reached_at: datetime | None
+    outcome: str
+    excused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One promise as it stands now, whether the sweep has been there or not."""
+
+    outcome: Outcome
+    due_at: datetime
+    reached_at: datetime | None
+    # Time left, or spared, when positive; by how much it is late when negative.
+    margin: timedelta
+    excused: bool = False
+
+    @property
+    def is_broken(self) -> bool:
+        return is_breach(self.outcome)
+
+    @property
+    def text(self) -> str:
+        """By how much, in words."""
+        said = {"time": lasting(self.margin)}
+        match self.outcome:
+            case Outcome.MET:
+                return _("%(time)s early") % said
+            case Outcome.LATE:
+                return _("%(time)s late") % said
+            case Outcome.OVERDUE:
+                return _("for %(time)s now") % said
+            case Outcome.PENDING:
+                return _("%(time)s left") % said
+        return ""
+
+
+def verdict_of(commitment: Judged, *, now: datetime) -> Verdict:
+    """Judge a commitment by this moment."""
+    due, reached = commitment.due_at, commitment.reached_at
+    outcome = judge(due, reached, now, commitment.outcome == Outcome.VOID)
+    return Verdict(outcome, due, reached, margin=due - (reached or now), excused=commitment.excused)

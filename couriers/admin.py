@@ -99,7 +99,7 @@ class ApplicationAdmin(OpsMixin, ReadOnlyAdmin):
     fieldsets = (
         (
             gettext_lazy("Application"),
-            {"fields": ("state_label", "organisation", "submitted_at", "decided_at", "remarks", "history")},
+            {"fields": ("state", "organisation", "submitted_at", "decided_at", "remarks", "history")},
         ),
         (gettext_lazy("Documents"), {"fields": ("documents_list",)}),
         (
@@ -121,7 +121,7 @@ class ApplicationAdmin(OpsMixin, ReadOnlyAdmin):
             {"fields": ("contact_name", "contact_phone", "contact_email", "created_by", "language")},
         ),
     )
-    readonly_fields = ("state_label", "remarks", "history", "documents_list", "cities_list")
+    readonly_fields = ("remarks", "history", "documents_list", "cities_list")
     actions_detail = ("ask_for_more", "approve", "reject")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
@@ -227,7 +227,7 @@ class ApplicationAdmin(OpsMixin, ReadOnlyAdmin):
             raise NotFound
         back = reverse("admin:couriers_application_change", args=[application.pk])
         seen = application.submitted_at.isoformat() if application.submitted_at else ""
-        form = DecisionForm(request.POST or None, initial={"seen": seen})
+        form = DecisionForm(request.POST if request.method == "POST" else None, initial={"seen": seen})
         if request.method == "POST" and form.is_valid():
             answer = self._carry_out(request, application, decide, form, back)
             if answer is not None:

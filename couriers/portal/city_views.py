@@ -107,12 +107,14 @@ def _picker(application: Application, query: str) -> dict[str, Any]:
     query = query.strip()[:QUERY_LENGTH]
     served = list(application.cities.all())
     taken = {city.pk for city in served}
-    found = _matches(query).exclude(pk__in=taken)
+    matches = _matches(query)
+    found = matches.exclude(pk__in=taken)
     total = found.count() if query else 0
     return {
         "query": query,
         "results": list(found[:SHOWN]) if query else [],
         "total": total,
+        "all_taken": bool(query) and total == 0 and matches.exists(),
         "may_add_all": 1 < total <= MOST_AT_ONCE,
         "groups": _by_province(served),
         "served_count": len(served),

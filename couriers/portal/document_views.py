@@ -32,8 +32,11 @@ def document_list(request: HttpRequest) -> HttpResponse:
     try:
         application = open_application(actor)
         initial = {"kind": request.GET.get("kind") or _next_kind(application)}
-        form = DocumentForm(request.POST or None, request.FILES or None, initial=initial)
-        if request.method == "POST" and form.is_valid() and _upload(request, actor, application, form):
+        sending = request.method == "POST"
+        form = DocumentForm(
+            request.POST if sending else None, request.FILES if sending else None, initial=initial
+        )
+        if sending and form.is_valid() and _upload(request, actor, application, form):
             return redirect("couriers:document_list")
     except Conflict as error:
         messages.warning(request, error.detail)

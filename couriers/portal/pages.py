@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.defaultfilters import linebreaksbr
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -68,7 +69,7 @@ def steps(application: Application, current: str) -> list[dict[str, Any]]:
     """Return the stepper's steps; on the last one, those with gaps are marked."""
     gaps = {item.step.value for item in missing_from(application)}
     unfinished = "error" if current == REVIEW else "todo"
-    labels = {**{step.value: step.label for step in Step}, REVIEW: _("Check and submit")}
+    labels = {**{step.value: step.label for step in Step}, REVIEW: _("Submit")}
     return [
         {
             "label": labels[name],
@@ -111,7 +112,8 @@ def history(application: Application) -> list[dict[str, Any]]:
                 "at": event.at,
                 "icon": badge.icon,
                 "colour": badge.colour,
-                "text": event.reason,
+                # Escapes what was typed and keeps its lines.
+                "text": linebreaksbr(event.reason),
             }
         )
     started = badge_for("application", ApplicationState.DRAFT)
@@ -137,4 +139,10 @@ def facts(application: Application) -> dict[str, Any]:
 
 
 def _rows(application: Application, step: Step) -> list[dict[str, Any]]:
-    return [{"label": LABELS[name], "value": getattr(application, name)} for name in STEP_FIELDS[step]]
+    return [
+        {"label": LABELS[name], "value": _shown(getattr(application, name))} for name in STEP_FIELDS[step]
+    ]
+
+
+def _shown(value: object) -> object:
+    return f"{value:,}" if isinstance(value, int) else value

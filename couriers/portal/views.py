@@ -77,7 +77,9 @@ def _edit(request: HttpRequest, step: Step, form_class: type[forms.Form]) -> Htt
     actor = applicant(request)
     try:
         application = open_application(actor)
-        form = form_class(request.POST or None, initial=_stored(application, step))
+        form = form_class(
+            request.POST if request.method == "POST" else None, initial=_stored(application, step)
+        )
         if request.method == "POST" and form.is_valid() and _save(actor, application, step, form):
             return _after_saving(request, step)
     except Conflict as error:

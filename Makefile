@@ -51,9 +51,9 @@ reset: $(VENV)/.run ## Drop the embedded servers' data, test mail and uploads
 	@$(BIN)/python manage.py reset --yes
 
 lock: $(VENV)/.dev ## Resolve pyproject.toml anew into both lock files
-	$(BIN)/uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header \
+	$(BIN)/uv pip compile pyproject.toml --system-certs --python-version 3.11 --generate-hashes --no-header \
 		--output-file requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-header \
+	$(BIN)/uv pip compile pyproject.toml --system-certs --extra dev --python-version 3.11 --generate-hashes --no-header \
 		--constraints requirements.lock --output-file requirements-dev.lock
 
 clean: ## Remove everything that was built, except data (see reset)

@@ -92,12 +92,21 @@ class Running:
         return self.process.wait(timeout=60)
 
 
-@pytest.fixture
-def running(folder: Path) -> Iterator[Running]:
-    started = Running(folder)
-    yield started
-    if started.process.poll() is None:
-        started.stop(signal.SIGTERM)
+@pytest.fixture(scope="module")
+def first_start(folder: Path) -> Iterator[Running]:
+    yield from started(folder)
+
+
+@pytest.fixture(scope="module")
+def next_start(folder: Path) -> Iterator[Running]:
+    yield from started(folder)
+
+
+def started(folder: Path) -> Iterator[Running]:
+    running = Running(folder)
+    yield running
+    if running.process.poll() is None:
+        running.stop(signal.SIGTERM)
 
 
 def free_port() -> int:
@@ -120,38 +129,42 @@ def processes_of(folder: Path) -> list[str]:
 
 
 def test_first_start_says_where_to_go_and_ctrl_c_leaves_nothing_behind(
-    folder: Path, running: Running
+    folder: Path, first_start: Running
 ) -> None:
-    assert running.seconds < 90
-    for line in (f"Portal     http://127.0.0.1:{running.port}/", "/admin/", "/api/docs/", f"{folder}/mail"):
-        assert line in running.text
-    assert running.get("/healthz") == "ok\n"
+    assert first_start.seconds < 90
+    for line in (
+        f"Portal     http://127.0.0.1:{first_start.port}/",
+        "/admin/",
+        "/api/docs/",
+        f"{folder}/mail",
+    ):
+        assert line in first_start.text
+    assert first_start.get("/healthz") == "ok\n"
     programs = " ".join(processes_of(folder))
     assert all(name in programs for name in ("gunicorn", "celery", "beat", "postgres -D"))
 
-    assert running.stop(signal.SIGINT) == 0
-    assert "the data is kept" in running.text
-    assert "Traceback" not in running.text
+    assert first_start.stop(signal.SIGINT) == 0
+    assert "the data is kept" in first_start.text
+    assert "Traceback" not in first_start.text
     assert processes_of(folder) == []
     port = json.loads((folder / "valkey.json").read_text())["port"]
     with socket.socket() as attempt:
         assert attempt.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_next_start_skips_what_is_done_and_gets_ready_to_work(folder: Path, running: Running) -> None:
-    assert "Migrating" not in running.text
-    assert "Collecting" not in running.text
+def test_next_start_skips_what_is_done_and_gets_ready_to_work(folder: Path, next_start: Running) -> None:
+    assert "Migrating" not in next_start.text
+    assert "Collecting" not in next_start.text
     deadline = time.monotonic() + 60
-    while not (state := json.loads(running.get("/readyz")))["ready"]:
+    while not (state := json.loads(next_start.get("/readyz")))["ready"]:
         assert time.monotonic() < deadline, state
         time.sleep(0.5)
-    assert running.stop(signal.SIGTERM) == 0
 
 
-def test_program_that_dies_takes_everything_down_with_one_sentence(folder: Path, running: Running) -> None:
-    os.kill(running.pid_of("worker"), signal.SIGKILL)
-    assert running.process.wait(timeout=60) == 1
-    last = running.text.strip().splitlines()[-1]
+def test_program_that_dies_takes_everything_down_with_one_sentence(folder: Path, next_start: Running) -> None:
+    os.kill(next_start.pid_of("worker"), signal.SIGKILL)
+    assert next_start.process.wait(timeout=60) == 1
+    last = next_start.text.strip().splitlines()[-1]
     assert last.startswith("CommandError: worker ended by itself (code -9) and everything was stopped")
     assert processes_of(folder) == []
 

@@ -5,8 +5,9 @@ their CASEs are generated from: the winner among a parcel's candidates is the fi
 that is a total order, the parcel's own status is but one more candidate. Both hand their milestones to the
 SLA engine's CTEs, so that all a batch does is one statement.
 
-Parcels are found by an array of ids within literal bounds: the bounds leave months out when the statement is
-planned, and the array does not when it runs, see `slas.settlement.key_of` for why that must not be.
+Parcels are found by an array of ids within literal bounds, never by joining on their id alone: the bounds
+leave months out when the statement is planned, and what is planned must not leave out more as it runs, see
+`slas.settlement.locked` for why.
 """
 
 from collections.abc import Iterable, Mapping
@@ -81,14 +82,18 @@ WITH line AS (
 ),
 -- Locked before anything is written, and in the order of ids: batches that share parcels take turns, and
 -- what each reads here is what the one before it left.
-parcel AS MATERIALIZED (
+locked AS MATERIALIZED (
     SELECT p.id, p.merchant_id, p.courier_id, p.status, p.status_at, p.last_scan_at, p.corrected,
         date_trunc('second', p.booked_at) AS earliest
     FROM parcels_parcel p
     WHERE p.id = ANY((SELECT %(parcels)s::bigint[])::bigint[]) AND p.id BETWEEN %(low)s AND %(high)s
-        AND (%(courier_id)s::bigint IS NULL OR p.courier_id = %(courier_id)s)
+        AND coalesce(%(courier_id)s, p.courier_id) = p.courier_id
     ORDER BY p.id
     FOR NO KEY UPDATE OF p
+),
+-- Policies make the planner expect one row above. From here on it expects as many as there are ids.
+parcel AS MATERIALIZED (
+    SELECT locked.* FROM unnest(%(parcels)s::bigint[]) AS wanted (id) LEFT JOIN locked USING (id)
 ),
 good AS MATERIALIZED (
     SELECT line.*, parcel.merchant_id, parcel.courier_id

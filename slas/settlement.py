@@ -23,11 +23,6 @@ from typing import Final
 DIMENSIONS: Final = (
     "c.merchant_id, c.courier_id, c.tier_id, c.origin_id, c.destination_id, c.due_at, c.due_date"
 )
-CARRIED: Final = (
-    "l.parcel_id, l.kind, l.merchant_id, l.courier_id, l.tier_id, l.origin_id, l.destination_id,"
-    " l.due_at, l.due_date, l.excused, l.before"
-)
-
 _BREACH: Final = "('overdue', 'late')"
 
 
@@ -75,24 +70,49 @@ sla_events AS (
 )"""  # noqa: S608 -- built of constants
 
 
-def key_of(locked: str, *, within: str = "") -> str:
-    """Return the condition that finds the commitments `c` of the CTE `locked l`, whatever month they are in.
+def locked(keys: str, *, columns: str, condition: str, within: str = "") -> str:
+    """Return the query that locks the commitments `c` of the keys `l`, in the order everybody locks in.
 
-    Never plainly `c.parcel_id = l.parcel_id`: a nested loop over that prunes months row by row, and
-    PostgreSQL 18 crashes (18.6: perform_pruning_base_step) when such a plan has waited for a lock and
-    looks at its row again. An array and a sum are not pruned by. `within`, a condition on c.parcel_id
-    with literals, leaves months out beforehand; without it every month's index is asked.
+    `columns` and `condition` are over `c` and `l`. `within`, a condition on c.parcel_id with literals,
+    leaves months out when planning; without it each month's index is asked.
     """
-    array = f"c.parcel_id = ANY((SELECT array_agg(parcel_id) FROM {locked})::bigint[])"  # noqa: S608
-    bounds = f" AND c.parcel_id {within}" if within else ""
-    return f"{array} AND c.parcel_id + 0 = l.parcel_id AND c.kind = l.kind{bounds}"
+    # By way of LATERAL each key is one look into the index, whatever the planner expects: policies
+    # mislead it about how many rows there are. The nested array is for PostgreSQL 18 (18.6:
+    # perform_pruning_base_step), which crashes when a plan that prunes months row by row has waited for
+    # a lock and looks at its row again. It finds its way into the index, but not into pruning.
+    bounds = f"AND c.parcel_id {within}" if within else ""
+    return f"""
+    SELECT c.* FROM (SELECT * FROM {keys} ORDER BY parcel_id, kind) l
+    CROSS JOIN LATERAL (
+        SELECT c.parcel_id, c.kind, {DIMENSIONS}, c.excused, c.outcome AS before, {columns}
+        FROM slas_commitment c
+        WHERE c.parcel_id = ANY(ARRAY[ARRAY[l.parcel_id]]) AND c.kind = l.kind {bounds} AND {condition}
+        FOR NO KEY UPDATE OF c
+    ) c"""  # noqa: S608 -- built of constants
+
+
+# Stores the outcomes of `sla_changed`. As an upsert, because that goes by the key and to the newest
+# version of a row, which an UPDATE ... FROM does only if it is planned well; the rows are there and locked.
+STORE: Final = """
+sla_stored AS (
+    INSERT INTO slas_commitment (parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id,
+        due_at, due_date, excused, reached_at, outcome)
+    SELECT parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id,
+        due_at, due_date, excused, reached_at, after
+    FROM sla_changed
+    ON CONFLICT (parcel_id, kind) DO UPDATE SET reached_at = excluded.reached_at, outcome = excluded.outcome
+),"""
 
 
 def settlement(*, within: str = "") -> str:
-    """Return the CTEs that settle commitments from `milestones`; `within` as in key_of().
+    """Return the CTEs that settle commitments from `milestones`; `within` as in locked().
 
     They give sla_changed (before, after) and sla_breaches (standing).
     """
+    reached = "CASE WHEN l.exact THEN l.reached_at ELSE least(c.reached_at, l.reached_at) END AS reached_at"
+    changes = """c.outcome <> 'void' AND CASE
+            WHEN l.exact THEN l.reached_at IS DISTINCT FROM c.reached_at
+            ELSE l.reached_at < coalesce(c.reached_at, 'infinity') END"""
     return f"""
 sla_reached AS (
     SELECT parcel_id, kind, bool_or(exact) AS exact,
@@ -101,27 +121,18 @@ sla_reached AS (
     FROM milestones
     GROUP BY parcel_id, kind
 ),
-sla_locked AS (
-    SELECT c.parcel_id, c.kind, {DIMENSIONS}, c.excused, c.outcome AS before,
-        CASE WHEN l.exact THEN l.reached_at ELSE least(c.reached_at, l.reached_at) END AS reached_at
-    FROM sla_reached l JOIN slas_commitment c ON {key_of("sla_reached", within=within)}
-    WHERE c.outcome <> 'void' AND CASE
-        WHEN l.exact THEN l.reached_at IS DISTINCT FROM c.reached_at
-        ELSE l.reached_at < coalesce(c.reached_at, 'infinity') END
-    ORDER BY c.parcel_id, c.kind
-    FOR NO KEY UPDATE OF c
+sla_locked AS MATERIALIZED ({locked("sla_reached", columns=reached, condition=changes, within=within)}
 ),
-sla_changed AS (
-    UPDATE slas_commitment c SET reached_at = l.reached_at, outcome = CASE
-        WHEN l.reached_at <= c.due_at THEN 'met'
-        WHEN l.reached_at > c.due_at THEN 'late'
+sla_changed AS MATERIALIZED (
+    SELECT *, CASE
+        WHEN reached_at <= due_at THEN 'met'
+        WHEN reached_at > due_at THEN 'late'
         -- What was seen to be overdue stays due, should this process's clock be behind.
-        WHEN l.before = 'overdue' OR c.due_at < %(now)s THEN 'overdue'
-        ELSE 'pending' END
-    FROM sla_locked l
-    WHERE {key_of("sla_locked", within=within)}
-    RETURNING {CARRIED}, c.outcome AS after, c.reached_at
+        WHEN before = 'overdue' OR due_at < %(now)s THEN 'overdue'
+        ELSE 'pending' END AS after
+    FROM sla_locked
 ),
+{STORE}
 {CONSEQUENCES}"""  # noqa: S608 -- built of constants
 
 

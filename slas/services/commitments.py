@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from alliance.tenancy import raw_rows
 from slas.choices import CommitmentKind
-from slas.settlement import CARRIED, CONSEQUENCES, DIMENSIONS, SETTLEMENT, key_of
+from slas.settlement import CONSEQUENCES, DIMENSIONS, SETTLEMENT, STORE, locked
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +81,18 @@ WITH milestones AS (
 """  # noqa: S608 -- built of constants
 
 # What was reached has moved, and is not called off. For pickups see voided_by_cancellation().
+_CALLED_OFF = "c.outcome IN ('pending', 'overdue') AND (c.kind = 'delivery' OR c.due_at >= %(now)s)"
 _VOID = f"""
-WITH sla_locked AS (
-    SELECT c.parcel_id, c.kind, {DIMENSIONS}, c.excused, c.outcome AS before
-    FROM slas_commitment c
-    WHERE c.parcel_id = ANY(%(parcel_ids)s::bigint[]) AND c.outcome IN ('pending', 'overdue')
-        AND (c.kind = 'delivery' OR c.due_at >= %(now)s)
-    ORDER BY c.parcel_id, c.kind
-    FOR NO KEY UPDATE
+WITH sla_keys AS (
+    SELECT parcel_id, kind FROM unnest(%(parcel_ids)s::bigint[]) AS x (parcel_id),
+        (VALUES ('pickup'), ('delivery')) AS k (kind)
 ),
-sla_changed AS (
-    UPDATE slas_commitment c SET outcome = 'void'
-    FROM sla_locked l
-    WHERE {key_of("sla_locked")}
-    RETURNING {CARRIED}, c.outcome AS after, c.reached_at
+sla_locked AS MATERIALIZED ({locked("sla_keys", columns="c.reached_at", condition=_CALLED_OFF)}
 ),
+sla_changed AS MATERIALIZED (
+    SELECT *, 'void' AS after FROM sla_locked
+),
+{STORE}
 {CONSEQUENCES}
 {_COUNTS}
 """  # noqa: S608 -- built of constants

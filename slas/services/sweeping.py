@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from alliance.tenancy import Scope, raw_rows, scope
-from slas.settlement import CARRIED, CONSEQUENCES, DIMENSIONS, key_of
+from slas.settlement import CONSEQUENCES, STORE, locked
 
 # Rows a transaction: few enough that a scan never waits long for a row the sweep holds.
 SLICE = 5_000
@@ -23,6 +23,7 @@ class Swept(NamedTuple):
 # The slice is read without locks in order of due_at (the partial index of pending ones: the cost
 # follows what fell due, not the table), then locked in the order everybody locks in, and asked
 # again: what a scan settled meanwhile is left alone.
+_DUE = "c.outcome = 'pending' AND c.due_at < %(now)s"
 _SWEEP = f"""
 WITH sla_slice AS MATERIALIZED (
     SELECT parcel_id, kind FROM slas_commitment
@@ -30,19 +31,12 @@ WITH sla_slice AS MATERIALIZED (
     ORDER BY due_at
     LIMIT %(limit)s
 ),
-sla_locked AS (
-    SELECT c.parcel_id, c.kind, {DIMENSIONS}, c.excused, c.outcome AS before
-    FROM sla_slice l JOIN slas_commitment c ON {key_of("sla_slice")}
-    WHERE c.outcome = 'pending' AND c.due_at < %(now)s
-    ORDER BY c.parcel_id, c.kind
-    FOR NO KEY UPDATE OF c
+sla_locked AS MATERIALIZED ({locked("sla_slice", columns="c.reached_at", condition=_DUE)}
 ),
-sla_changed AS (
-    UPDATE slas_commitment c SET outcome = 'overdue'
-    FROM sla_locked l
-    WHERE {key_of("sla_locked")}
-    RETURNING {CARRIED}, c.outcome AS after, c.reached_at
+sla_changed AS MATERIALIZED (
+    SELECT *, 'overdue' AS after FROM sla_locked
 ),
+{STORE}
 {CONSEQUENCES}
 SELECT (SELECT count(*) FROM sla_slice), (SELECT count(*) FROM sla_changed)
 """  # noqa: S608 -- built of constants

@@ -123,6 +123,8 @@ class ApplicationAdmin(OpsMixin, ReadOnlyAdmin):
     )
     readonly_fields = ("remarks", "history", "documents_list", "cities_list")
     actions_detail = ("ask_for_more", "approve", "reject")
+    # What happened is told by the page itself.
+    actions_detail_hide_default = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
         return super().get_queryset(request).with_counts()

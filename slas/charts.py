@@ -22,9 +22,7 @@ def trend_chart(days: Sequence[RateRow], *, id: str, title: str) -> Chart:
         categories=[formats.date_format(day.group, "MONTH_DAY_FORMAT") for day in days],
         series=_series(days),
         counts=[day.n for day in days],
-        band=Band(
-            _("95 % interval"), [day.lower_bound for day in days], [day.upper_bound for day in days]
-        ),
+        band=Band(_("95 % interval"), [day.lower_bound for day in days], [day.upper_bound for day in days]),
         provisional_from=next((place for place, day in enumerate(days) if day.provisional), None),
     )
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from slas.portal import offers
+from slas.portal import breaches, offers, rates
 
 app_name = "slas"
 
@@ -12,4 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("offers/upload/", offers.offer_upload, name="offer_upload"),
     path("offers/download/", offers.offer_download, name="offer_download"),
     path("offers/<int:offer_id>/", offers.offer_edit, name="offer_edit"),
+    path("rates/", rates.rate_list, name="rate_list"),
+    path("rates/download/", rates.rate_download, name="rate_download"),
+    path("breaches/", breaches.breach_list, name="breach_list"),
 ]

@@ -2,16 +2,26 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from parcels.portal import exports, parcel_detail, parcel_list, tracking
+from parcels.portal import addresses, booking, dashboard, exports, parcel_detail, parcel_list, tracking
 
 app_name = "parcels"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("dashboard/", dashboard.dashboard_view, name="dashboard_view"),
+    path("quote/", booking.quote_create, name="quote_create"),
+    path("quote/cities/", booking.city_options, name="city_options"),
+    path("quote/book/", booking.parcel_book, name="parcel_book"),
+    path("addresses/", addresses.address_list, name="address_list"),
+    path("addresses/add/", addresses.address_add, name="address_add"),
+    path("addresses/<int:address_id>/", addresses.address_edit, name="address_edit"),
+    path("addresses/<int:address_id>/delete/", addresses.address_delete, name="address_delete"),
     path("parcels/", parcel_list.parcel_list, name="parcel_list"),
     path("parcels/export/", exports.parcel_export, name="parcel_export"),
     path("track/", tracking.track_search, name="track_search"),
     path("track/<str:number>/", tracking.track, name="track"),
     # After every other page under /parcels/: any word could be a number.
     path("parcels/<str:number>/", parcel_detail.parcel_detail, name="parcel_detail"),
+    path("parcels/<str:number>/booked/", booking.parcel_booked, name="parcel_booked"),
+    path("parcels/<str:number>/cancel/", booking.parcel_cancel, name="parcel_cancel"),
     path("parcels/<str:number>/recipient/", parcel_detail.parcel_unmask, name="parcel_unmask"),
 ]

@@ -1,0 +1,96 @@
+"""Pages of a merchant's pickup addresses."""
+
+from typing import NamedTuple
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from alliance.choices import Capability
+from alliance.errors import InvalidInput, NotFound
+from alliance.tenancy import Actor, require
+from parcels.models import PickupAddress
+from parcels.portal.forms import PickupAddressForm
+from parcels.services.addresses import delete_pickup_address, save_pickup_address
+
+
+class Row(NamedTuple):
+    """An address, and the name of the dialog that asks before it is removed."""
+
+    address: PickupAddress
+    dialog: str
+
+
+@require_safe
+@login_required
+def address_list(request: HttpRequest) -> HttpResponse:
+    """List where parcels are picked up."""
+    addresses = PickupAddress.objects.visible_to(_merchant(request)).select_related("city")
+    rows = [Row(address, f"delete-{address.pk}") for address in addresses.order_by("-is_default", "name")]
+    context = {"rows": rows}
+    return render(request, "parcels/address_list.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def address_add(request: HttpRequest) -> HttpResponse:
+    """Add an address."""
+    return _edit(request, PickupAddress())
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def address_edit(request: HttpRequest, address_id: int) -> HttpResponse:
+    """Change an address."""
+    found = PickupAddress.objects.visible_to(_merchant(request)).select_related("city")
+    address = found.filter(pk=address_id).first()
+    if address is None:
+        raise NotFound
+    return _edit(request, address)
+
+
+@require_POST
+@login_required
+def address_delete(request: HttpRequest, address_id: int) -> HttpResponse:
+    """Remove an address."""
+    delete_pickup_address(actor=_merchant(request), address_id=address_id)
+    messages.success(request, _("The address is removed."))
+    return redirect("parcels:address_list")
+
+
+def _edit(request: HttpRequest, address: PickupAddress) -> HttpResponse:
+    actor, is_new = _merchant(request), address.pk is None
+    form = PickupAddressForm(request.POST or None, instance=address)
+    if request.method == "POST" and form.is_valid() and _saved(actor, form, None if is_new else address.pk):
+        messages.success(request, _("The address is saved."))
+        return redirect("parcels:address_list")
+    context = {"form": form, "is_new": is_new}
+    return render(request, "parcels/address_form.html", context, status=422 if form.errors else 200)
+
+
+def _saved(actor: Actor, form: PickupAddressForm, address_id: int | None) -> bool:
+    given = form.cleaned_data
+    try:
+        save_pickup_address(
+            actor=actor,
+            address_id=address_id,
+            city=given["city"],
+            is_default=given["is_default"],
+            texts=given,
+        )
+    except InvalidInput as error:
+        for problem in error.errors:
+            form.add_error(problem.field if problem.field in form.fields else None, problem.message)
+        return False
+    return True
+
+
+def _merchant(request: HttpRequest) -> Actor:
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.BOOK_PARCELS)
+    if not actor.is_merchant:
+        raise NotFound
+    return actor

@@ -1,0 +1,164 @@
+"""Forms of quoting and booking. They read what was typed; the rules are the services'."""
+
+import re
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from alliance.cities import UnknownCity, full_name, resolve_city
+from alliance.models import City
+from parcels.bookings import ADDRESS_LENGTH, NAME_LENGTH, PHONE_LENGTH, REFERENCE_LENGTH
+from parcels.models import PickupAddress
+from slas.choices import TierCode
+from slas.clocks import wall_clock
+
+# What the list of suggestions writes into the field: "Suzhou, Anhui (CN-SZH)".
+_WITH_CODE = re.compile(r"\(([A-Za-z0-9-]{2,16})\)\s*$")
+_GRAMS = 1000
+
+
+class CityField(forms.CharField):
+    """A city by any name, with suggestions while one types; a plain text field without scripts."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=120, **options)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {
+            **super().widget_attrs(widget),
+            "autocomplete": "off",
+            "placeholder": _("Hangzhou, 杭州 or CN-HGH"),
+            "hx-get": reverse_lazy("parcels:city_options"),
+            "hx-trigger": "input changed delay:200ms, focus once",
+            "hx-sync": "this:replace",
+        }
+
+    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
+        bound = super().get_bound_field(form, field_name)
+        options = f"{field_name}-options"
+        self.widget.attrs.update({"list": options, "hx-target": f"#{options}"})
+        return bound
+
+    def clean(self, value: Any) -> Any:
+        text = str(super().clean(value))
+        code = _WITH_CODE.search(text)
+        if not text:
+            return None
+        try:
+            return resolve_city(code[1] if code else text)
+        except UnknownCity as unknown:
+            raise ValidationError(str(unknown), code="unknown_city") from None
+
+
+class QuoteForm(forms.Form):
+    """What is to be carried: from where, whereto, how heavy, when."""
+
+    pickup_address = forms.ModelChoiceField(
+        PickupAddress.objects.none(),
+        label=gettext_lazy("Pick up at"),
+        required=False,
+        empty_label=gettext_lazy("Another place"),
+    )
+    origin = CityField(label=gettext_lazy("From"), required=False)
+    destination = CityField(label=gettext_lazy("To"))
+    weight = forms.DecimalField(
+        label=gettext_lazy("Weight (kg)"),
+        min_value=0.001,
+        max_value=1_000,
+        decimal_places=3,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "placeholder": "1.2"}),
+    )
+    ready_at = forms.DateTimeField(
+        label=gettext_lazy("Ready for pickup"),
+        required=False,
+        help_text=gettext_lazy("The origin's local time; empty means now."),
+        widget=forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"}),
+    )
+    tier = forms.ChoiceField(
+        label=gettext_lazy("Service"),
+        required=False,
+        choices=[("", gettext_lazy("All services")), *TierCode.choices],
+    )
+
+    def __init__(self, *args: Any, addresses: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.addresses = list(addresses)
+        field = self.fields["pickup_address"]
+        field.queryset = addresses  # type: ignore[attr-defined]
+        if not self.addresses:
+            del self.fields["pickup_address"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        address = cleaned.get("pickup_address")
+        origin = address.city if address else cleaned.get("origin")
+        if origin is None and "origin" not in self.errors:
+            self.add_error("origin", _("Say where the parcel is picked up."))
+        cleaned["origin"] = origin
+        if cleaned.get("ready_at") and origin:
+            cleaned["ready_at"] = _there(cleaned["ready_at"], origin)
+        if cleaned.get("weight"):
+            cleaned["weight_g"] = max(round(cleaned["weight"] * _GRAMS), 1)
+        return cleaned
+
+
+class RecipientForm(forms.Form):
+    """Whom the parcel is for."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Recipient"),
+        max_length=NAME_LENGTH,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    phone = forms.CharField(
+        label=gettext_lazy("Phone"),
+        max_length=PHONE_LENGTH,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "inputmode": "tel", "placeholder": "138 1234 5678"}
+        ),
+    )
+    address = forms.CharField(
+        label=gettext_lazy("Address"),
+        max_length=ADDRESS_LENGTH,
+        help_text=gettext_lazy("Street, building, unit and room, without the city."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    reference = forms.CharField(
+        label=gettext_lazy("Your reference"),
+        max_length=REFERENCE_LENGTH,
+        required=False,
+        help_text=gettext_lazy("An order number, to find the parcel by."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class PickupAddressForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A place the merchant's parcels are picked up at."""
+
+    city = CityField(label=gettext_lazy("City"))
+
+    class Meta:
+        model = PickupAddress
+        fields = ("name", "city", "address", "contact_name", "contact_phone", "is_default")
+        labels: ClassVar[dict[str, Any]] = {"is_default": gettext_lazy("Suggest this address for new quotes")}
+        help_texts: ClassVar[dict[str, Any]] = {
+            "name": gettext_lazy("What you call it: main warehouse, shop."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["city"] = full_name(self.instance.city)
+
+    def validate_constraints(self) -> None:
+        """One default a merchant is kept by the service, which takes it from the other address."""
+
+
+def _there(moment: datetime, city: City) -> datetime:
+    """What was typed is a clock's reading at the origin, whatever the zone of these pages."""
+    return wall_clock(moment.date(), moment.time(), city.time_zone)

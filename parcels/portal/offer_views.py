@@ -1,0 +1,120 @@
+"""Offers of a quote as the pages show them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from slas.explanations import clock_text, day_text, moment_text, reason_text, rolled_text, step_text
+from slas.pricing import yuan
+from slas.ranking import RECORD_DAYS, Record
+from slas.services.quotes import Quote, QuotedOffer
+
+
+@dataclass(frozen=True, slots=True)
+class OfferView:
+    """One offer in words. Times are on the clock of the end they belong to."""
+
+    courier: str
+    courier_name: str
+    service: str
+    service_name: str
+    price: str
+    pickup: str
+    deliver_day: str
+    deliver_clock: str
+    deliver_by_iso: str
+    cut_off: str
+    cut_off_at: datetime
+    cut_off_left: str
+    note: str
+    instead: str
+    steps: list[str]
+    places_left: int
+    is_full: bool
+    record: Record
+    days: int
+    recommended: bool
+    reason: str
+    book_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class TierView:
+    """The offers of one service, or why there are none."""
+
+    name: str
+    offers: list[OfferView]
+    problem: str = ""
+
+
+def tier_views(quote: Quote, asked: QueryDict) -> list[TierView]:
+    """Group a quote's offers by service; services that cannot be had come last."""
+    groups: dict[str, TierView] = {}
+    for offer in quote.offers:
+        view = offer_view(quote, offer, asked)
+        groups.setdefault(view.service, TierView(view.service_name, [])).offers.append(view)
+    missing = [TierView("", [], item.detail) for item in quote.unavailable]
+    return [*groups.values(), *missing]
+
+
+def offer_view(quote: Quote, offer: QuotedOffer, asked: QueryDict) -> OfferView:
+    """Word one offer."""
+    promise = offer.promise
+    return OfferView(
+        courier=offer.offer.courier,
+        courier_name=offer.offer.courier_name,
+        service=offer.tier.code.value,
+        service_name=offer.tier.name,
+        price=yuan(offer.fee_fen),
+        pickup=moment_text(promise.pickup_by),
+        deliver_day=day_text(promise.deliver_by.date()),
+        deliver_clock=clock_text(promise.deliver_by),
+        deliver_by_iso=promise.deliver_by.isoformat(),
+        cut_off=moment_text(promise.cut_off_at),
+        cut_off_at=promise.cut_off_at,
+        cut_off_left=left_text(offer.to_cut_off),
+        note=rolled_text(promise, offer.full_on),
+        instead=_instead(offer),
+        steps=[step_text(step) for step in promise.steps],
+        places_left=offer.places_left,
+        is_full=offer.is_full,
+        record=offer.record,
+        days=RECORD_DAYS,
+        recommended=offer.recommended,
+        reason=reason_text(offer.reason, offer.record),
+        book_url=_book_url(offer, asked),
+    )
+
+
+def left_text(left: timedelta) -> str:
+    """How long until a cut-off: "2 d 3 h", "3 h 12 min", "12 min"."""
+    minutes = max(int(left.total_seconds()) // 60, 0)
+    days, hours = divmod(minutes // 60, 24)
+    if days:
+        return _("%(days)d d %(hours)d h") % {"days": days, "hours": hours}
+    if hours:
+        return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes % 60}
+    return _("%d min") % minutes
+
+
+def _instead(offer: QuotedOffer) -> str:
+    """What comes in place of a full first day."""
+    if not offer.full_on:
+        return ""
+    if offer.next_courier_name:
+        return _("%(courier)s still has room on %(day)s.") % {
+            "courier": offer.next_courier_name,
+            "day": day_text(offer.full_on[0]),
+        }
+    return _("No courier has room on %s.") % day_text(offer.full_on[0])
+
+
+def _book_url(offer: QuotedOffer, asked: QueryDict) -> str:
+    query = asked.copy()
+    query["courier"] = offer.offer.courier
+    query["service"] = offer.tier.code.value
+    query["deliver_by"] = offer.promise.deliver_by.isoformat()
+    return f"{reverse('parcels:parcel_book')}?{query.urlencode()}"

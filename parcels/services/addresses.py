@@ -1,0 +1,72 @@
+"""A merchant's pickup addresses."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from alliance import audit
+from alliance.choices import Capability
+from alliance.errors import FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.models import City
+from alliance.tenancy import Actor, require
+from parcels.bookings import one_line, text_problems
+from parcels.models import PickupAddress
+
+_LIMITS = {"name": 80, "address": 300, "contact_name": 120, "contact_phone": 40}
+
+
+def save_pickup_address(
+    *, actor: Actor, address_id: int | None, city: City, is_default: bool, texts: dict[str, Any]
+) -> PickupAddress:
+    """Add an address, or change one. The default is taken from the one that had it.
+
+    `texts` are name, address, contact_name and contact_phone. Raises InvalidInput, and NotFound for
+    an address of somebody else.
+    """
+    merchant_id = _merchant(actor)
+    values = {name: one_line(str(texts.get(name, ""))) for name in _LIMITS}
+    problems = [
+        error for name, limit in _LIMITS.items() for error in text_problems(f"/{name}", values[name], limit)
+    ]
+    if problems:
+        raise InvalidInput(errors=problems)
+    with transaction.atomic():
+        # All of the merchant's: two that become the default at once must see each other.
+        mine = {address.pk: address for address in _locked(actor)}
+        address = mine.get(address_id) if address_id else PickupAddress(merchant_id=merchant_id)
+        if address is None:
+            raise NotFound
+        if any(other.name == values["name"] for other in mine.values() if other.pk != address_id):
+            raise InvalidInput(errors=[FieldError("/name", _("You have an address of this name."), "taken")])
+        if is_default:
+            PickupAddress.objects.visible_to(actor).exclude(pk=address_id).update(is_default=False)
+        address.city, address.is_default = city, is_default
+        for name, value in values.items():
+            setattr(address, name, value)
+        address.save()
+        verb = "pickup_address.changed" if address_id else "pickup_address.added"
+        audit.record(actor=actor, verb=verb, object_type="pickup_address", object_id=address.pk)
+    return address
+
+
+def delete_pickup_address(*, actor: Actor, address_id: int) -> None:
+    """Remove an address; parcels booked from it keep their city. Raises NotFound."""
+    _merchant(actor)
+    deleted, _models = PickupAddress.objects.visible_to(actor).filter(pk=address_id).delete()
+    if not deleted:
+        raise NotFound
+    audit.record(
+        actor=actor, verb="pickup_address.deleted", object_type="pickup_address", object_id=address_id
+    )
+
+
+def _merchant(actor: Actor) -> int:
+    require(actor, Capability.BOOK_PARCELS)
+    if not actor.is_merchant or actor.organisation_id is None:
+        raise NotPermitted
+    return actor.organisation_id
+
+
+def _locked(actor: Actor) -> list[PickupAddress]:
+    return list(PickupAddress.objects.visible_to(actor).select_for_update().order_by("pk"))

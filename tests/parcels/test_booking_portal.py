@@ -1,0 +1,210 @@
+"""Quote and book by hand, as a merchant's people do."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from alliance.models import City, Organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import Parcel, PickupAddress
+from slas.models import Offer
+from tests.parcels.orders import tomorrow
+from tests.slas.offering import fill, offer, record, reserved
+
+RECIPIENT = {"name": "王小明", "phone": "138 1234 5678", "address": "人民南路四段12号", "reference": "SO-7"}
+
+
+@pytest.fixture
+def sold(courier_organisation: Organisation, hangzhou: City, chengdu: City) -> Offer:
+    return offer(courier_organisation, hangzhou, chengdu, price_fen=1250)
+
+
+def asked(**given: Any) -> dict[str, Any]:
+    ready = tomorrow().strftime("%Y-%m-%dT%H:%M")
+    question = {"origin": "Hangzhou", "destination": "成都", "weight": "1.5", "tier": "next_day"}
+    return {**question, "ready_at": ready, **given}
+
+
+def offers(client: Client, **given: Any) -> Any:
+    return client.get(reverse("parcels:quote_create"), asked(**given))
+
+
+def first_book_url(client: Client) -> str:
+    url: str = offers(client).context["tiers"][0].offers[0].book_url
+    return url
+
+
+def parcels() -> list[Parcel]:
+    with scope(Scope.everything()):
+        return list(Parcel.objects.all())
+
+
+def test_from_question_to_number(merchant_client: Client, sold: Offer) -> None:
+    assert merchant_client.get(reverse("parcels:quote_create")).status_code == 200
+    compared = offers(merchant_client)
+    assert "Swift Express" in compared.content.decode()
+    book_url = compared.context["tiers"][0].offers[0].book_url
+    assert "Book with Swift Express" in merchant_client.get(book_url).content.decode()
+    done = merchant_client.post(book_url, RECIPIENT)
+    [parcel] = parcels()
+    assert done["Location"] == reverse("parcels:parcel_booked", args=[parcel.number])
+    assert (parcel.source, parcel.fee_fen, parcel.recipient_phone) == ("portal", 1550, "138 1234 5678")
+    assert (parcel.weight_g, parcel.ready_at) == (1500, tomorrow())
+    page = merchant_client.get(done["Location"]).content.decode()
+    assert parcel.number in page
+    assert "20:00" in page
+
+
+def test_offers_show_promise_price_record_countdown_and_recommendation(
+    merchant_client: Client, sold: Offer, rival_courier: Organisation, hangzhou: City, chengdu: City
+) -> None:
+    offer(rival_courier, hangzhou, chengdu, price_fen=1000)
+    record(sold, tomorrow().date() - timedelta(days=1), met=970, late=20, overdue=10)
+    response = offers(merchant_client)
+    best, other = response.context["tiers"][0].offers
+    page = response.content.decode()
+    assert (best.courier, best.recommended, other.recommended) == ("swift-express", True, False)
+    assert "The best on-time record on this lane: at least 95.7 %" in page
+    assert "n = 1,000" in page
+    assert "no deliveries on this lane yet" in page
+    assert f'data-countdown="{tomorrow().date()}T18:00:00+08:00"' in page
+    assert page.count("Recommended") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"destination": ""}, "destination", "required"),
+        ({"destination": "Atlantis"}, "destination", "We know no city"),
+        ({"destination": "a\x00"}, "destination", "Null characters"),
+        ({"origin": ""}, "origin", "Say where"),
+        ({"weight": "0"}, "weight", "greater than or equal"),
+        ({"weight": "heavy"}, "weight", "number"),
+        ({"ready_at": "2016-01-01T10:00"}, "ready_at", "has passed"),
+        ({"ready_at": "soon"}, "ready_at", "valid date"),
+        ({"tier": "overnight"}, "tier", "valid choice"),
+    ],
+)
+def test_question_that_makes_no_sense_is_shown_again_with_the_error_at_its_field(
+    merchant_client: Client, sold: Offer, change: dict, field: str, words: str
+) -> None:
+    response = offers(merchant_client, **change)
+    assert response.status_code == 422
+    assert words in str(response.context["form"].errors[field])
+
+
+def test_recipient_that_makes_no_sense_is_shown_again(merchant_client: Client, sold: Offer) -> None:
+    response = merchant_client.post(
+        first_book_url(merchant_client), {**RECIPIENT, "name": "", "phone": "call me"}
+    )
+    assert response.status_code == 422
+    assert set(response.context["form"].errors) == {"name"}
+    response = merchant_client.post(first_book_url(merchant_client), {**RECIPIENT, "phone": "call me"})
+    assert "digits" in str(response.context["form"].errors["phone"])
+    assert parcels() == []
+
+
+def test_offer_that_filled_up_meanwhile_is_refused_and_the_new_one_shown(
+    merchant_client: Client, sold: Offer
+) -> None:
+    url = first_book_url(merchant_client)
+    fill(sold, tomorrow().date())
+    response = merchant_client.post(url, RECIPIENT)
+    assert response.status_code == 409
+    assert "is full for pickup on" in response.context["problem"]
+    # Once more with what is shown now: the next day.
+    again = merchant_client.post(response.context["offer"].book_url, RECIPIENT)
+    assert again.status_code == 302
+    assert parcels()[0].pickup_date > tomorrow().date()
+
+
+def test_link_to_an_offer_that_is_gone_leads_back_to_the_question(
+    merchant_client: Client, sold: Offer
+) -> None:
+    url = first_book_url(merchant_client)
+    with scope(Scope.everything()):
+        Offer.objects.update(active=False)
+    assert merchant_client.get(url)["Location"].startswith(reverse("parcels:quote_create"))
+    assert merchant_client.get(reverse("parcels:parcel_book"))["Location"].startswith("/quote/")
+
+
+def test_no_offer_says_so(merchant_client: Client, hangzhou: City) -> None:
+    page = offers(merchant_client).content.decode()
+    assert "Nobody offers this yet" in page
+    assert "No courier offers Next day between these cities." in page
+
+
+def test_cancelling_from_the_parcels_page(merchant_client: Client, sold: Offer) -> None:
+    merchant_client.post(first_book_url(merchant_client), RECIPIENT)
+    [parcel] = parcels()
+    for _twice in range(2):
+        response = merchant_client.post(reverse("parcels:parcel_cancel", args=[parcel.number]))
+        assert response["Location"] == reverse("parcels:parcel_detail", args=[parcel.number])
+    assert parcels()[0].status == "cancelled"
+    assert reserved(sold, tomorrow().date()) == 0
+
+
+def test_city_suggestions_resolve_to_themselves(merchant_client: Client, sold: Offer) -> None:
+    page = merchant_client.get(reverse("parcels:city_options"), {"origin": "hang"}).content.decode()
+    assert '<option value="Hangzhou, Zhejiang (CN-HGH)">' in page
+    assert offers(merchant_client, origin="Hangzhou, Zhejiang (CN-HGH)").status_code == 200
+    assert merchant_client.get(reverse("parcels:city_options"), {"q": "\x00"}).status_code == 200
+
+
+def test_pickup_addresses_are_added_changed_used_and_removed(
+    merchant_client: Client, merchant: Actor, sold: Offer
+) -> None:
+    given = {
+        "name": "Depot", "city": "Hangzhou", "address": "Wensan Road 90", "contact_name": "Li",
+        "contact_phone": "1388", "is_default": "on",
+    }  # fmt: skip
+    add = reverse("parcels:address_add")
+    assert merchant_client.post(add, {**given, "city": "Atlantis", "name": ""}).status_code == 422
+    assert merchant_client.post(add, given).status_code == 302
+    assert merchant_client.post(add, given).status_code == 422
+    assert merchant_client.post(add, {**given, "name": "Shop"}).status_code == 302
+    with scope(Scope.of(merchant)):
+        rows = {row.name: row for row in PickupAddress.objects.all()}
+        assert {name: row.is_default for name, row in rows.items()} == {"Depot": False, "Shop": True}
+    edit = reverse("parcels:address_edit", args=[rows["Depot"].pk])
+    assert "Hangzhou, Zhejiang (CN-HGH)" in merchant_client.get(edit).content.decode()
+    assert merchant_client.post(edit, {**given, "address": "Wensan Road 91"}).status_code == 302
+    page = merchant_client.get(reverse("parcels:address_list")).content.decode()
+    assert "Wensan Road 91" in page
+    response = offers(merchant_client, origin="", pickup_address=rows["Depot"].pk)
+    merchant_client.post(response.context["tiers"][0].offers[0].book_url, RECIPIENT)
+    assert parcels()[0].pickup_address_id == rows["Depot"].pk
+    assert merchant_client.post(reverse("parcels:address_delete", args=[rows["Shop"].pk])).status_code == 302
+    with scope(Scope.of(merchant)):
+        assert PickupAddress.objects.count() == 1
+
+
+def test_pickup_addresses_of_others_are_not_found(
+    merchant_client: Client, rival_merchant: Organisation, hangzhou: City
+) -> None:
+    with scope(Scope.everything()):
+        theirs = PickupAddress.objects.create(
+            merchant_id=rival_merchant.pk,
+            name="X",
+            city=hangzhou,
+            address="Y",
+            contact_name="Z",
+            contact_phone="1",
+        )
+    for name in ("address_edit", "address_delete"):
+        assert merchant_client.post(reverse(f"parcels:{name}", args=[theirs.pk]), {}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "name", ["quote_create", "parcel_book", "address_list", "address_add", "city_options"]
+)
+def test_pages_are_for_merchants(
+    client: Client, courier_client: Client, ops_client: Client, name: str
+) -> None:
+    url = reverse(f"parcels:{name}")
+    assert client.get(url)["Location"].startswith(reverse("account_login"))
+    assert courier_client.get(url).status_code == 403
+    assert ops_client.get(url).status_code == 404

@@ -1,0 +1,15 @@
+"""`manage.py make_partitions`: the months that rows will be written to."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from alliance import partitions
+
+
+class Command(BaseCommand):
+    help = "Make the coming months of the partitioned tables; may run any number of times. Beat does it too."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        made = partitions.ensure_months_ahead()
+        self.stdout.write(f"{made} partitions made; {partitions.months_ahead()} months lie ahead.")

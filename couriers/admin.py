@@ -132,8 +132,6 @@ class ApplicationAdmin(OpsMixin, ReadOnlyAdmin):
     def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         return QUEUE_ORDER
 
-    # --- columns and fields ---
-
     @display(description=gettext_lazy("Company"), ordering="legal_name")
     def company(self, application: Application) -> str:
         return application.legal_name or application.organisation.name
@@ -175,8 +173,6 @@ class ApplicationAdmin(OpsMixin, ReadOnlyAdmin):
     def cities_list(self, application: Application) -> str:
         names = [city.name for city in application.cities.all()]
         return format_html("<strong>{}</strong> {}", len(names), ", ".join(names))
-
-    # --- decisions ---
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         application = Application.objects.filter(pk=object_id).first() if str(object_id).isdecimal() else None

@@ -141,9 +141,6 @@ def missing(values: Mapping[str, Any], *, cities: int, documents: Collection[str
     return lacking
 
 
-# --- one field each: the value as stored, and what is wrong with it or '' ---------------------
-
-
 def _too_long(text: str, limit: int) -> str:
     if len(text) <= limit:
         return ""

@@ -140,9 +140,6 @@ def _too_many_pixels(width: int, height: int) -> str:
     return message % {"width": width, "height": height}
 
 
-# --- where documents are kept ----------------------------------------------------------------
-
-
 def private_storage() -> FileSystemStorage:
     """Return the storage of documents: no address leads there, and only our own user may read it."""
     return FileSystemStorage(file_permissions_mode=0o600, directory_permissions_mode=0o700)

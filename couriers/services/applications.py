@@ -140,9 +140,6 @@ def missing_from(application: Application) -> list[Missing]:
     return missing_parts(values, cities=application.service_cities.count(), documents=kinds)
 
 
-# --- shared by the other files of this package -----------------------------------------------
-
-
 def lock_application(*, actor: Actor, application_id: int, editable: bool = False) -> Application:
     """Return the application, locked until the transaction ends.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from alliance.choices import OrganisationKind, OrganisationStatus, Role
 from alliance.models import City, Organisation, User
@@ -116,3 +117,19 @@ def complete(applicant: Actor, draft: Application, fill_in: Callable[..., None])
 def submitted(applicant: Actor, complete: Application) -> Application:
     with scope(Scope.of(applicant)):
         return applications.submit_application(actor=applicant, application_id=complete.pk)
+
+
+def at(name: str, *args: object) -> str:
+    """The address of one of our pages."""
+    return reverse(f"couriers:{name}", args=args)
+
+
+def reread(application: Application) -> Application:
+    with scope(Scope.everything()):
+        application.refresh_from_db()
+        return application
+
+
+def states(application: Application) -> list[str]:
+    """What the application went through, oldest first."""
+    return [event.state for event in application.events.order_by("pk")]

@@ -15,7 +15,7 @@ from alliance.tenancy import Actor, Scope, scope
 from couriers.models import Application, Courier, Facility
 from couriers.services import applications, reviews
 from tests import factories
-from tests.couriers.conftest import COMPANY, make_applicant
+from tests.couriers.conftest import COMPANY, make_applicant, reread
 
 pytestmark = pytest.mark.django_db
 QUEUE = "admin:couriers_application_changelist"
@@ -28,12 +28,6 @@ def detail(application: Application) -> str:
 
 def decision(application: Application, verb: str) -> str:
     return reverse(f"admin:couriers_application_{verb.replace('-', '_')}", args=[application.pk])
-
-
-def reread(application: Application) -> Application:
-    with scope(Scope.everything()):
-        application.refresh_from_db()
-        return application
 
 
 @pytest.fixture
@@ -55,9 +49,6 @@ def apply_as(fill_in: Callable[..., None]) -> Callable[[str, str], Application]:
             return applications.submit_application(actor=actor, application_id=application.pk)
 
     return apply
-
-
-# --- the queue --------------------------------------------------------------------------------
 
 
 def test_the_queue_has_the_longest_waiting_on_top(
@@ -128,9 +119,6 @@ def test_members_are_kept_out(
     assert reread(submitted).state == "submitted"
 
 
-# --- one application --------------------------------------------------------------------------
-
-
 def test_the_page_shows_everything_and_edits_nothing(ops_client: Client, submitted: Application) -> None:
     page = ops_client.get(detail(submitted)).text
     for shown in (
@@ -166,9 +154,6 @@ def test_an_application_can_neither_be_added_nor_deleted(ops_client: Client, dra
     assert ops_client.get(reverse("admin:couriers_application_add")).status_code == 403
     delete = reverse("admin:couriers_application_delete", args=[draft.pk])
     assert ops_client.post(delete, {"post": "yes"}).status_code == 403
-
-
-# --- decisions --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("verb", "state"), DECISIONS.items())
@@ -233,9 +218,6 @@ def test_a_decision_on_what_is_decided_is_refused_politely(
 def test_a_decision_on_nothing_is_not_found(ops_client: Client, number: str) -> None:
     url = reverse("admin:couriers_application_approve", args=[number])
     assert ops_client.post(url, {"reason": "Yes."}).status_code == 404
-
-
-# --- members and facilities -------------------------------------------------------------------
 
 
 def test_couriers_are_listed_and_read_only(ops_client: Client, courier_organisation: Organisation) -> None:

@@ -187,9 +187,6 @@ def test_a_facility_is_named_once_a_city(everything: None, hangzhou: City) -> No
         Facility.objects.create(name="East hub", city=hangzhou, kind="pickup_point")
 
 
-# --- the second wall --------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("table", TABLES)
 def test_every_table_is_protected_and_empty_without_a_scope(complete: Application, table: str) -> None:
     assert table in protected_tables()

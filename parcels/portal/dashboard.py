@@ -1,0 +1,193 @@
+"""Where couriers and merchants start: today, and how promises were kept.
+
+Rates and dues are read from folded cells, so the page costs the same however many parcels there
+are. Only a merchant's bookings of today are counted by parcel, and no further than a limit.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from alliance.choices import Capability
+from alliance.templatetags.ui import count
+from alliance.tenancy import Actor, require
+from parcels.models import Parcel
+from slas.charts import trend_chart
+from slas.choices import CommitmentKind
+from slas.models import Offer
+from slas.services.rates import MONTH, WEEK, GroupBy, RateRow, RateSummary, rates_for, summary_for
+from slas.services.standings import ends_of
+
+# Nobody reads the last digits of more; counting on would cost more than all the rest of the page.
+MOST_COUNTED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The numbers of the page, which it asks for again every minute."""
+
+    delivery: RateSummary
+    pickup: RateSummary
+    # Of a merchant; None for a courier.
+    booked_today: int | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was promised in the period, and nothing older is open."""
+        kinds = (self.delivery, self.pickup)
+        return not any(kind.month.promised or kind.month.void or kind.overdue_now for kind in kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One number, and the list it is the length of."""
+
+    label: str
+    value: str
+    icon: str
+    note: str = ""
+    tone: str = ""
+    # The name of a page, left out while the product has no such page.
+    page: str = ""
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RateCard:
+    """One period's raw and accountable rate of one milestone."""
+
+    label: str
+    row: RateRow
+    query: str
+
+
+@require_safe
+@login_required
+@never_cache
+def dashboard_view(request: HttpRequest) -> HttpResponse:
+    """Show today's parcels, what is due and overdue, and the on-time rates; htmx gets the figures alone."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    if actor.is_ops:
+        return redirect("admin:index")
+    require(actor, Capability.VIEW_RATES)
+    today = timezone.localdate()
+    figures = _figures(actor, today)
+    context: dict[str, Any] = {
+        "cards": _cards(figures, today),
+        "rates": _rates(figures),
+        "today": today,
+        "zone": settings.TIME_ZONE,
+    }
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "parcels/dashboard_figures.html", context)
+    context["missing"] = _missing(actor, figures)
+    context["may_start"] = actor.can(
+        Capability.MANAGE_OFFERS if actor.is_courier else Capability.BOOK_PARCELS
+    )
+    if context["missing"] != "everything":
+        context |= _record(actor, figures, today)
+    return render(request, "parcels/dashboard.html", context)
+
+
+def _figures(actor: Actor, today: date) -> Figures:
+    return Figures(
+        delivery=summary_for(actor=actor, today=today, kind=CommitmentKind.DELIVERY),
+        pickup=summary_for(actor=actor, today=today, kind=CommitmentKind.PICKUP),
+        booked_today=_booked_on(actor, today) if actor.is_merchant else None,
+    )
+
+
+def _booked_on(actor: Actor, day: date) -> int:
+    """How many parcels were booked on a day, counted up to one more than MOST_COUNTED."""
+    zone = ZoneInfo(settings.TIME_ZONE)
+    booked = Parcel.objects.visible_to(actor).booked_between(day, day, zone=zone)
+    count: int = booked.order_by()[: MOST_COUNTED + 1].count()
+    return count
+
+
+def _cards(figures: Figures, today: date) -> list[Card]:
+    """What is to be done today, and what is overdue, whatever day it was due."""
+    cards = [
+        _due_card(_("Pickups due today"), figures.pickup, _("%(count)s not picked up yet"), "package-import"),
+        _due_card(_("Deliveries due today"), figures.delivery, _("%(count)s not delivered yet"), "truck"),
+        _overdue_card(_("Deliveries overdue now"), figures.delivery, CommitmentKind.DELIVERY),
+        _overdue_card(_("Pickups overdue now"), figures.pickup, CommitmentKind.PICKUP),
+    ]
+    if figures.booked_today is not None:
+        cards.insert(0, _booked_card(figures.booked_today, today))
+    return cards
+
+
+def _booked_card(booked: int, today: date) -> Card:
+    value = _("over %(count)s") % {"count": count(MOST_COUNTED)} if booked > MOST_COUNTED else count(booked)
+    return Card(
+        label=_("Booked today"),
+        value=value,
+        icon="package-export",
+        page="parcels:parcel_list",
+        query=f"?booked_from={today}&booked_to={today}",
+    )
+
+
+def _due_card(label: str, summary: RateSummary, note: str, icon: str) -> Card:
+    said = note % {"count": count(summary.open_today)} if summary.due_today else ""
+    return Card(label=label, value=count(summary.due_today), icon=icon, note=said)
+
+
+def _overdue_card(label: str, summary: RateSummary, kind: CommitmentKind) -> Card:
+    return Card(
+        label=label,
+        value=count(summary.overdue_now),
+        icon="alarm",
+        tone="danger" if summary.overdue_now else "",
+        page="slas:breach_list",
+        query=f"?state=missing&kind={kind.value}",
+    )
+
+
+def _rates(figures: Figures) -> list[RateCard]:
+    return [
+        _rate_card(_("Delivered on time, last 7 days"), figures.delivery.week, WEEK, CommitmentKind.DELIVERY),
+        _rate_card(
+            _("Delivered on time, last 30 days"), figures.delivery.month, MONTH, CommitmentKind.DELIVERY
+        ),
+        _rate_card(_("Picked up on time, last 7 days"), figures.pickup.week, WEEK, CommitmentKind.PICKUP),
+        _rate_card(_("Picked up on time, last 30 days"), figures.pickup.month, MONTH, CommitmentKind.PICKUP),
+    ]
+
+
+def _rate_card(label: str, row: RateRow, days: int, kind: CommitmentKind) -> RateCard:
+    return RateCard(label, row, f"?period={days}&kind={kind.value}")
+
+
+def _missing(actor: Actor, figures: Figures) -> str:
+    """What a newcomer has to do first: "everything" shows nothing but that, "offers" a reminder."""
+    if actor.is_courier:
+        if Offer.objects.visible_to(actor).on_sale().exists():
+            return ""
+        return "everything" if figures.is_empty else "offers"
+    if figures.is_empty and not Parcel.objects.visible_to(actor).exists():
+        return "everything"
+    return ""
+
+
+def _record(actor: Actor, figures: Figures, today: date) -> dict[str, Any]:
+    """How it went in the last 30 days: by day, and by lane or courier."""
+    group_by = GroupBy.LANE if actor.is_courier else GroupBy.COURIER
+    first = today - timedelta(days=MONTH - 1)
+    rows = rates_for(actor=actor, first=first, last=today, today=today, group_by=group_by)
+    return {
+        "trend": trend_chart(figures.delivery.trend, id="trend", title=_("Deliveries on time by day")),
+        "ends": ends_of(rows, group_by),
+        "group_by": group_by.value,
+    }

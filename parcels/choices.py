@@ -70,3 +70,12 @@ class ParcelSource(models.TextChoices):
     PORTAL = "portal", _("Portal")
     API = "api", _("API")
     HISTORY = "history", _("Imported history")
+
+
+class FileState(models.TextChoices):
+    """How far an uploaded file is."""
+
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")

@@ -1,10 +1,12 @@
 """Reads of parcels, scans and what belongs to them."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, F, OuterRef, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
 from alliance.identifiers import (
     END_OF_IDS,
@@ -15,7 +17,7 @@ from alliance.identifiers import (
 )
 from alliance.tenancy import Actor, TenantQuerySet
 from slas.choices import CommitmentKind, Outcome
-from slas.models import Commitment
+from slas.models import Commitment, ServiceTier
 
 # Sorts behind every text in the collation "C".
 _LAST_CHARACTER = "\U0010ffff"
@@ -32,10 +34,23 @@ class MovedQuerySet(TenantQuerySet):
 
 class ParcelQuerySet(MovedQuerySet):
     def with_names(self) -> Self:
-        """Fetch along what a list says about each parcel: who, how fast, from where to where."""
+        """Fetch along what is said about each parcel: who, how fast, from where to where.
+
+        For parcels known by id. A list picks its page first, see `named`.
+        """
         return self.select_related(
             "merchant__organisation", "courier__organisation", "tier", "origin", "destination"
         )
+
+    def named(self, page: Iterable[Any]) -> list[Any]:
+        """Read a page of parcels again, with names, in one query.
+
+        Joined in the query that picks the page, the policies of the other tables make the planner
+        expect next to nothing, and so read and sort a merchant's every parcel for each page.
+        """
+        ids = [parcel.pk for parcel in page]
+        found = self.model._default_manager.with_names().in_bulk(ids)
+        return [found[pk] for pk in ids if pk in found]
 
     def referenced(self, beginning: str) -> Self:
         """Parcels whose reference begins so, upper and lower case told apart.
@@ -64,21 +79,28 @@ class ParcelQuerySet(MovedQuerySet):
             found = found.filter(pk__lt=_first_id(min(last, END_OF_IDS.date()) + timedelta(days=1), zone))
         return found
 
+    def of_tier(self, code: str) -> Self:
+        # A value, not a join, for the planner's sake: see `named`.
+        return self.filter(tier_id=Subquery(ServiceTier.objects.filter(code=code).values("pk")))
+
     def overdue(self, *, now: datetime) -> Self:
         """Past the promise with no valid attempt yet, whether the sweep has been there or not."""
-        return self.filter(_delivery(_overdue(now)))
+        return self._standing(now, [Outcome.OVERDUE])
 
     def delivered_late(self) -> Self:
         """Attempted or delivered after the promise."""
-        return self.filter(_delivery(Q(outcome=Outcome.LATE)))
+        return self.annotate(_outcome=_delivery_outcome(None)).filter(_outcome=Outcome.LATE)
 
     def late(self, *, now: datetime) -> Self:
         """Either of the two."""
-        return self.filter(_delivery(Q(outcome=Outcome.LATE) | _overdue(now)))
+        return self._standing(now, [Outcome.OVERDUE, Outcome.LATE])
 
     def not_late(self, *, now: datetime) -> Self:
         """Neither of the two: on time, not yet due, or called off."""
-        return self.filter(~_delivery(Q(outcome=Outcome.LATE) | _overdue(now)))
+        return self._standing(now, [Outcome.PENDING, Outcome.MET, Outcome.VOID])
+
+    def _standing(self, now: datetime, outcomes: list[Outcome]) -> Self:
+        return self.annotate(_outcome=_delivery_outcome(now)).filter(_outcome__in=outcomes)
 
 
 class MerchantOwnedQuerySet(TenantQuerySet):
@@ -86,16 +108,23 @@ class MerchantOwnedQuerySet(TenantQuerySet):
         return self.filter(merchant_id=actor.organisation_id)
 
 
-def _overdue(now: datetime) -> Q:
-    return Q(outcome=Outcome.OVERDUE) | Q(outcome=Outcome.PENDING, due_at__lt=now)
-
-
-def _delivery(condition: Q) -> Any:
-    commitments = Commitment.objects.filter(parcel_id=OuterRef("pk"), kind=CommitmentKind.DELIVERY)
-    return Exists(commitments.filter(condition))
+def _delivery_outcome(now: datetime | None) -> Coalesce:
+    """What became of the delivery by now: a lookup a row, so that lists stop when a page is full."""
+    outcome: Any = F("outcome")
+    if now is not None:
+        overdue = When(outcome=Outcome.PENDING, due_at__lt=now, then=Value(Outcome.OVERDUE.value))
+        outcome = Case(overdue, default=F("outcome"))
+    promised = Commitment.objects.filter(parcel_id=OuterRef("pk"), kind=CommitmentKind.DELIVERY)
+    # A parcel nothing was promised for is not late.
+    return Coalesce(Subquery(promised.values_list(outcome)), Value(Outcome.VOID.value))
 
 
 def _first_id(day: date, zone: ZoneInfo) -> int:
     """The lowest parcel id of a local day, or of the first or last day that ids reach."""
     start = datetime.combine(min(max(day, EPOCH.date()), END_OF_IDS.date()), time.min, zone)
     return parcel_id_at(min(max(start, EPOCH), END_OF_IDS - timedelta(milliseconds=1)))
+
+
+class CourierOwnedQuerySet(TenantQuerySet):
+    def visible_to_member(self, actor: Actor) -> Self:
+        return self.filter(courier_id=actor.organisation_id)

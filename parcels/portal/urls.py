@@ -2,7 +2,16 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from parcels.portal import addresses, booking, dashboard, exports, parcel_detail, parcel_list, tracking
+from parcels.portal import (
+    addresses,
+    booking,
+    dashboard,
+    exports,
+    parcel_detail,
+    parcel_list,
+    scan_files,
+    tracking,
+)
 
 app_name = "parcels"
 
@@ -24,4 +33,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("parcels/<str:number>/booked/", booking.parcel_booked, name="parcel_booked"),
     path("parcels/<str:number>/cancel/", booking.parcel_cancel, name="parcel_cancel"),
     path("parcels/<str:number>/recipient/", parcel_detail.parcel_unmask, name="parcel_unmask"),
+    path("scans/upload/", scan_files.scan_upload, name="scan_upload"),
+    path("scans/template.csv", scan_files.scan_file_template, name="scan_file_template"),
+    path("scans/files/<int:file_id>/", scan_files.scan_file, name="scan_file"),
+    path("scans/files/<int:file_id>/results.csv", scan_files.scan_file_results, name="scan_file_results"),
 ]

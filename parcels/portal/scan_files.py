@@ -1,0 +1,135 @@
+"""Couriers' uploads of scans: the form, how far each file is, and what became of its rows."""
+
+import csv
+import io
+from itertools import islice
+from typing import Any, Final
+
+from django import forms
+from django.contrib.auth.decorators import login_required
+from django.core.files.uploadedfile import UploadedFile
+from django.core.paginator import Paginator
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from alliance.choices import Capability
+from alliance.errors import InvalidInput, NotFound
+from alliance.portal.forms import add_service_errors
+from alliance.tenancy import Actor, require
+from parcels import scan_files
+from parcels.choices import ScanCode, ScanReason
+from parcels.models import ScanFile
+from parcels.services.scan_files import read_results, receive_scan_file, results_path
+
+ROWS_A_PAGE: Final = 100
+FILES_A_PAGE: Final = 20
+RESULTS: Final = ("rejected", "duplicate", "accepted")
+
+
+class ScanFileForm(forms.Form):
+    file = forms.FileField(label=_("CSV file"))
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def scan_upload(request: HttpRequest) -> HttpResponse:
+    """Take a file of scans; list the ones before."""
+    actor = _sender(request)
+    form = ScanFileForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        upload: "UploadedFile[Any]" = form.cleaned_data["file"]
+        try:
+            file = receive_scan_file(actor=actor, upload=upload)
+        except InvalidInput as error:
+            add_service_errors(form, error)
+        else:
+            return redirect("parcels:scan_file", file.pk)
+    files = ScanFile.objects.visible_to(actor).select_related("uploaded_by")
+    context = {
+        "form": form,
+        "page": Paginator(files, FILES_A_PAGE).get_page(request.GET.get("page")),
+        "columns": scan_files.COLUMNS,
+        "codes": ScanCode.choices,
+        "reasons": ScanReason.choices,
+        "max_bytes": scan_files.MAX_BYTES,
+    }
+    return render(request, "parcels/scan_upload.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+@login_required
+def scan_file(request: HttpRequest, file_id: int) -> HttpResponse:
+    """Show how far a file is and what became of its rows; the page asks again until it is done."""
+    file = _file(request, file_id)
+    shown = request.GET.get("show", "rejected" if file.rejected else "")
+    only = shown if shown in RESULTS else ""
+    start = max(_number(request.GET.get("from", "")), 0)
+    # One more than is shown says whether there is a next page.
+    rows = list(islice(read_results(file, only=only), start, start + ROWS_A_PAGE + 1))
+    context = {
+        "file": file,
+        "rows": rows[:ROWS_A_PAGE],
+        "only": only,
+        "tabs": _tabs(file),
+        "next_url": f"?show={only}&from={start + ROWS_A_PAGE}" if len(rows) > ROWS_A_PAGE else "",
+        "previous_url": f"?show={only}&from={max(start - ROWS_A_PAGE, 0)}" if start else "",
+    }
+    return render(request, "parcels/scan_file.html", context)
+
+
+@require_safe
+@login_required
+def scan_file_results(request: HttpRequest, file_id: int) -> FileResponse:
+    """Download a line a row with what became of it."""
+    file = _file(request, file_id)
+    if not file.results_size:
+        raise NotFound
+    with results_path(file).open("rb") as results:
+        committed = io.BytesIO(results.read(file.results_size))
+    name = f"{file.name.removesuffix('.csv')}-results.csv"
+    return FileResponse(committed, as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")
+
+
+@require_safe
+@login_required
+def scan_file_template(request: HttpRequest) -> HttpResponse:
+    """Download a file with the right header and an example of each kind of row."""
+    _sender(request)
+    text = io.StringIO(newline="")
+    # With a mark, or spreadsheets take it for another encoding.
+    text.write("\ufeff")
+    csv.writer(text).writerows([scan_files.COLUMNS, *scan_files.EXAMPLES])
+    response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="scans.csv"'
+    return response
+
+
+def _sender(request: HttpRequest) -> Actor:
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.SEND_SCANS)
+    # Ops could, too, but carry nothing: for them there is no such page.
+    if not actor.is_courier:
+        raise NotFound
+    return actor
+
+
+def _file(request: HttpRequest, file_id: int) -> ScanFile:
+    file = ScanFile.objects.visible_to(_sender(request)).filter(pk=file_id).first()
+    if file is None:
+        raise NotFound
+    return file
+
+
+def _tabs(file: ScanFile) -> list[tuple[str, Any, int]]:
+    return [
+        ("", _("All"), file.done),
+        ("rejected", _("Rejected"), file.rejected),
+        ("duplicate", _("Known already"), file.duplicate),
+        ("accepted", _("Accepted"), file.accepted),
+    ]
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0

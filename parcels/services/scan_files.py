@@ -1,0 +1,200 @@
+"""Scan files: taken in at once, worked through in batches, the same scans as by the API."""
+
+import csv
+import io
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from alliance import audit
+from alliance.choices import Capability
+from alliance.errors import AllianceError, FieldError, InvalidInput, NotPermitted
+from alliance.models import Organisation
+from alliance.services import actor_of_organisation
+from alliance.tenancy import Actor, Scope, require, scope
+from parcels import scan_files
+from parcels.choices import FileState
+from parcels.models import ScanFile
+from parcels.scan_files import FileRow
+from parcels.scan_input import Rejection, ScanLine
+from parcels.services.scans import ScanReport, record_scans
+
+BATCH: Final = 2_000
+# A file nobody has worked on for so long was dropped by whoever did.
+DROPPED: Final = timedelta(minutes=2)
+log = structlog.get_logger(__name__)
+
+
+def receive_scan_file(*, actor: Actor, upload: "UploadedFile[Any]") -> ScanFile:
+    """Keep an uploaded CSV and have it worked through: a small one now, a big one by a task.
+
+    Raises InvalidInput for a file that cannot be read, and keeps nothing of it.
+    """
+    require(actor, Capability.SEND_SCANS)
+    if not actor.is_courier:
+        raise NotPermitted
+    if (upload.size or 0) > scan_files.MAX_BYTES:
+        most = scan_files.MAX_BYTES // 1024 // 1024
+        message = _("The file is larger than %(most)d MB. Split it.") % {"most": most}
+        raise InvalidInput(errors=[FieldError("/file", message)])
+    shape = scan_files.examine(upload)
+    upload.seek(0)
+    file = ScanFile.objects.create(
+        courier_id=actor.organisation_id,
+        uploaded_by_id=actor.user_id,
+        name=Path(upload.name or "scans.csv").name[-200:],
+        content=upload,
+        encoding=shape.encoding,
+        language=translation.get_language() or "en",
+        rows=shape.rows,
+    )
+    audit.record(
+        actor=actor,
+        verb="scan_file.received",
+        object_type="scan_file",
+        object_id=file.pk,
+        detail={"name": file.name, "rows": file.rows},
+    )
+    if file.rows <= BATCH:
+        process_scan_file(file_id=file.pk)
+        file.refresh_from_db()
+    else:
+        _hand_over(file.pk)
+    return file
+
+
+def process_scan_file(*, file_id: int) -> None:
+    """Work through a file from where it stands. Does nothing for a finished one.
+
+    May be stopped anywhere, and run twice side by side: each batch locks the file's row, and whoever
+    finds that another has gone on leaves it to them.
+    """
+    with scope(Scope.everything()):
+        file = ScanFile.objects.filter(pk=file_id).first()
+        if file is None or file.is_finished:
+            return
+        organisation = Organisation.objects.get(pk=file.courier_id)
+    actor = actor_of_organisation(organisation, kind="system", label=f"scan file {file_id}")
+    # The file belongs to whoever uploaded it, not to the worker's language.
+    with translation.override(file.language), file.content.open("rb") as content:
+        position = file.done
+        for rows in scan_files.batches(scan_files.read_rows(content, file.encoding, skip=position), BATCH):
+            if not _take(actor, file_id, position, rows):
+                return
+            position += len(rows)
+
+
+def resume_scan_files() -> int:
+    """Give files that were dropped to a worker again; return how many."""
+    with scope(Scope.everything()):
+        dropped = ScanFile.objects.filter(
+            state__in=[FileState.QUEUED, FileState.RUNNING], touched_at__lt=timezone.now() - DROPPED
+        )
+        for file_id in dropped.values_list("pk", flat=True):
+            _hand_over(file_id)
+        return len(dropped)
+
+
+def read_results(file: ScanFile, *, only: str = "") -> Iterator[dict[str, str]]:
+    """Read what became of the rows so far, in the file's order; `only` names one result."""
+    path = results_path(file)
+    if not file.results_size or not path.exists():
+        return
+    with path.open("rb") as results:
+        # What lies behind was never committed.
+        committed = io.TextIOWrapper(io.BytesIO(results.read(file.results_size)), "utf-8-sig", newline="")
+    for row in csv.DictReader(committed):
+        if not only or row["result"] == only:
+            yield row
+
+
+def results_path(file: ScanFile) -> Path:
+    return Path(f"{file.content.path}.results.csv")
+
+
+def _hand_over(file_id: int) -> None:
+    from parcels.tasks import process_file_of_scans  # noqa: PLC0415 -- tasks are leaves
+
+    # Robust: when the broker is away the upload stands, and beat finds the file later.
+    transaction.on_commit(lambda: process_file_of_scans.delay(file_id), robust=True)
+
+
+def _take(actor: Actor, file_id: int, position: int, rows: Sequence[FileRow]) -> bool:
+    """Write one batch and its results; return whether to go on."""
+    with scope(Scope.of(actor)):
+        file = ScanFile.objects.select_for_update().get(pk=file_id)
+        if file.is_finished or file.done != position:
+            return False
+        try:
+            report = record_scans(actor=actor, lines=[_at(row, n) for n, row in enumerate(rows)])
+        except AllianceError as error:
+            file.state, file.problem = FileState.FAILED, error.detail[:300]
+            file.save(update_fields=["state", "problem"])
+            return False
+        results = _results(rows, report)
+        counts = Counter(result[4] for result in results)
+        file.done += len(rows)
+        for name in ("accepted", "duplicate", "rejected"):
+            setattr(file, name, getattr(file, name) + counts[name])
+        file.state = FileState.DONE if file.done >= file.rows else FileState.RUNNING
+        file.touched_at = timezone.now()
+        # Written before the commit: cut off in between, the file is too long, and is cut next time.
+        file.results_size = _append(file, results)
+        file.save()
+    return True
+
+
+def _at(row: FileRow, index: int) -> ScanLine | Rejection:
+    line = row.line
+    return replace(line, index=index) if isinstance(line, Rejection) else line
+
+
+def _results(rows: Sequence[FileRow], report: ScanReport) -> list[list[str]]:
+    duplicates = set(report.duplicates)
+    rejections = {rejection.index: rejection for rejection in report.rejections}
+    results = []
+    for index, row in enumerate(rows):
+        told = [row.cells.get(name, "") for name in scan_files.REQUIRED]
+        rejection = rejections.get(index)
+        if rejection is not None:
+            column = "/".join(rejection.pointer.split("/")[2:])
+            outcome = ["rejected", rejection.code, column, rejection.detail]
+        else:
+            outcome = ["duplicate" if index in duplicates else "accepted", "", "", ""]
+        results.append([str(row.number), *told, *outcome])
+    return results
+
+
+def _append(file: ScanFile, results: Sequence[Sequence[str]]) -> int:
+    """Add results behind those that stand, and return how long the file is for good."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    if not file.results_size:
+        text.write("\ufeff")
+        writer.writerow(scan_files.RESULT_COLUMNS)
+    writer.writerows([scan_files.harmless(cell) for cell in result] for result in results)
+    with _opened(results_path(file)) as target:
+        target.truncate(file.results_size)
+        target.seek(file.results_size)
+        target.write(text.getvalue().encode())
+        return target.tell()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[io.BufferedRandom]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "r+b") as target:
+        yield target
+        target.flush()
+        os.fsync(target.fileno())

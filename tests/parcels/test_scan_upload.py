@@ -1,0 +1,286 @@
+"""CSV files of scans: read in either encoding, answered row by row, resumed where they stopped."""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+
+from alliance.choices import OrganisationStatus
+from alliance.errors import InvalidInput
+from alliance.models import Organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels import scan_files as rules
+from parcels import tasks
+from parcels.models import Parcel, Scan, ScanFile
+from parcels.services import scan_files
+from tests.parcels.moving import booked_parcels
+
+BOOKED = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+HEADER = "tracking_number,code,occurred_at,event_id,reason,facility,consent,corrects"
+UPLOAD = "/scans/upload/"
+
+
+@pytest.fixture(autouse=True)
+def _private_folder(settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+
+
+@pytest.fixture
+def parcels(merchant_organisation: Organisation, courier_organisation: Organisation) -> list[Parcel]:
+    return booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED, count=3)
+
+
+@pytest.fixture
+def queued(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Files given to workers, instead of a worker."""
+    given: list[int] = []
+    monkeypatch.setattr(tasks.process_file_of_scans, "delay", given.append)
+    return given
+
+
+def row(parcel: Parcel, code: str = "picked_up", hours: float = 1, *more: str) -> str:
+    at = (BOOKED + timedelta(hours=hours)).isoformat()
+    return ",".join([parcel.number, code, at, *more])
+
+
+def csv_file(*rows: str, header: str = HEADER, encoding: str = "utf-8") -> SimpleUploadedFile:
+    return SimpleUploadedFile("scans.csv", "\r\n".join([header, *rows]).encode(encoding), "text/csv")
+
+
+def receive(actor: Actor, upload: SimpleUploadedFile) -> ScanFile:
+    with scope(Scope.of(actor)):
+        return scan_files.receive_scan_file(actor=actor, upload=upload)
+
+
+def results(file: ScanFile) -> list[tuple[str, str, str]]:
+    return [(found["line"], found["result"], found["problem"]) for found in scan_files.read_results(file)]
+
+
+# --- rows ------------------------------------------------------------------------------------
+
+
+def test_each_row_gets_its_result(courier: Actor, parcels: list[Parcel]) -> None:
+    first, second, third = parcels
+    file = receive(
+        courier,
+        csv_file(
+            row(first),
+            row(first),
+            "",
+            row(second).replace("+00:00", ""),
+            row(third, "available_for_pickup", 3, "e1", "", "箱", "是"),
+            row(third, "correction", 4, "", "", "", "", "e1"),
+            row(third, "held", 4),
+            ",departed,,,,,,",
+            row(first, "departed", 2, "", "", "", "", "", "one too many"),
+        ),
+    )
+    assert (file.state, file.rows, file.accepted, file.duplicate, file.rejected) == ("done", 8, 3, 1, 4)
+    assert results(file) == [
+        ("2", "accepted", ""),
+        ("3", "duplicate", ""),
+        ("5", "rejected", "invalid"),
+        ("6", "accepted", ""),
+        ("7", "accepted", ""),
+        ("8", "rejected", "reason_required"),
+        ("9", "rejected", "invalid"),
+        ("10", "rejected", "invalid"),
+    ]
+    naive = next(found for found in scan_files.read_results(file) if found["line"] == "5")
+    assert naive["column"] == "occurred_at"
+    assert "2026-11-22T15:04:05+08:00" in naive["detail"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_encodings_are_told_apart(courier: Actor, parcels: list[Parcel], encoding: str) -> None:
+    upload = csv_file(row(parcels[0], "arrived", 1, "", "", "杭州转运中心"), encoding=encoding)
+    assert receive(courier, upload).accepted == 1
+    with scope(Scope.everything()):
+        assert Scan.objects.get(parcel_id=parcels[0].pk).facility == "杭州转运中心"
+
+
+def test_columns_come_in_any_order_and_optional_ones_may_be_left_out(
+    courier: Actor, parcels: list[Parcel]
+) -> None:
+    at = (BOOKED + timedelta(hours=1)).isoformat()
+    upload = csv_file(f"{at},{parcels[0].number},picked_up", header="Occurred_at, tracking_number,CODE")
+    assert receive(courier, upload).accepted == 1
+
+
+def test_results_are_no_formulas(courier: Actor) -> None:
+    file = receive(courier, csv_file("=cmd|' /C calc'!A0,@x,+1,,,,,"))
+    [found] = scan_files.read_results(file)
+    assert (found["tracking_number"][:2], found["code"], found["occurred_at"]) == ("'=", "'@x", "'+1")
+
+
+def test_template_is_read_back_whole(courier: Actor, courier_client: Client) -> None:
+    answer = courier_client.get("/scans/template.csv")
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    shape = rules.examine(io.BytesIO(answer.content))
+    rows = list(rules.read_rows(io.BytesIO(answer.content), shape.encoding))
+    assert [found.line for found in rows if isinstance(found.line, rules.Rejection)] == []
+
+
+# --- files that are no use -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "tracking_number"),
+        (HEADER.encode(), "no rows"),
+        (b"tracking_number,code\nCA1,departed", "occurred_at"),
+        (HEADER.encode() + b",colour\nCA1,departed", "colour"),
+        (b"tracking_number,code,occurred_at,code\nCA1,departed,,", "twice"),
+        (b"\xff\xfe\xff\xfe\xff", "GB18030"),
+        (b'tracking_number,code,occurred_at\n"' + b"x" * 200_000, "CSV"),
+        (b"tracking_number,code,occurred_at\n" + b"a,b,c\n" * 200_001, "200,000"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "CSV file|missing|GB18030"),
+    ],
+)
+def test_useless_file_is_refused_with_a_reason(
+    courier: Actor, courier_client: Client, content: bytes, said: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        receive(courier, SimpleUploadedFile("x.csv", content))
+    assert any(word in caught.value.errors[0].message for word in said.split("|"))
+    answer = courier_client.post(UPLOAD, {"file": SimpleUploadedFile("x.csv", content)})
+    assert answer.status_code == 422
+    with scope(Scope.everything()):
+        assert not ScanFile.objects.exists()
+
+
+# --- big files -------------------------------------------------------------------------------
+
+
+def big_file(parcels: list[Parcel], rows: int) -> SimpleUploadedFile:
+    return csv_file(*(row(parcels[n % 3], "departed", 1 + n / 1000) for n in range(rows)))
+
+
+def test_big_file_is_left_to_a_worker(
+    courier: Actor, parcels: list[Parcel], queued: list[int], django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        file = receive(courier, big_file(parcels, 4_500))
+    assert (file.state, queued) == ("queued", [file.pk])
+    for _twice in range(2):
+        tasks.process_file_of_scans(file.pk)
+    with scope(Scope.everything()):
+        file.refresh_from_db()
+    assert (file.state, file.done, file.accepted, file.duplicate) == ("done", 4_500, 4_500, 0)
+    assert len(results(file)) == 4_500
+
+
+def test_work_that_was_cut_off_goes_on_where_it_stopped(
+    courier: Actor, parcels: list[Parcel], queued: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = receive(courier, big_file(parcels, 4_500))
+    append, calls = scan_files._append, []  # noqa: SLF001 -- where the plug is pulled
+
+    def cut_off(*arguments: Any) -> int:
+        size = append(*arguments)
+        calls.append(size)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return size
+
+    monkeypatch.setattr(scan_files, "_append", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        scan_files.process_scan_file(file_id=file.pk)
+    with scope(Scope.everything()):
+        file.refresh_from_db()
+        assert (file.state, file.done, Scan.objects.count()) == ("running", 2_000, 2_000)
+        ScanFile.objects.update(touched_at=timezone.now() - timedelta(minutes=3))
+    assert len(results(file)) == 2_000
+    assert scan_files.resume_scan_files() == 1
+    scan_files.process_scan_file(file_id=file.pk)
+    with scope(Scope.everything()):
+        file.refresh_from_db()
+    assert (file.state, file.accepted, file.duplicate) == ("done", 4_500, 0)
+    assert len({line for line, _result, _problem in results(file)}) == 4_500
+
+
+def test_courier_suspended_meanwhile_fails_the_file(
+    courier: Actor, courier_organisation: Organisation, parcels: list[Parcel], queued: list[int]
+) -> None:
+    file = receive(courier, big_file(parcels, 2_001))
+    with scope(Scope.everything()):
+        Organisation.objects.filter(pk=courier_organisation.pk).update(status=OrganisationStatus.SUSPENDED)
+    scan_files.process_scan_file(file_id=file.pk)
+    with scope(Scope.everything()):
+        file.refresh_from_db()
+        assert (file.state, file.accepted) == ("failed", 0)
+    assert file.problem
+
+
+# --- pages -----------------------------------------------------------------------------------
+
+
+def test_upload_leads_to_a_page_of_results(courier_client: Client, parcels: list[Parcel]) -> None:
+    upload = csv_file(row(parcels[0]), row(parcels[1]), row(parcels[2], "held"))
+    answer = courier_client.post(UPLOAD, {"file": upload}, follow=True)
+    page = answer.content.decode()
+    assert answer.redirect_chain[0][0].startswith("/scans/files/")
+    assert "needs a reason" in page
+    assert parcels[2].number in page
+    assert parcels[0].number not in page
+    everything = courier_client.get(answer.redirect_chain[0][0], {"show": ""}).content.decode()
+    assert parcels[0].number in everything
+    # Finished: nothing is asked for again.
+    assert 'hx-trigger="every' not in page
+    assert "scans.csv" in courier_client.get(UPLOAD).content.decode()
+
+
+def test_running_file_asks_again(
+    courier: Actor, courier_client: Client, parcels: list[Parcel], queued: list[int]
+) -> None:
+    file = receive(courier, big_file(parcels, 2_500))
+    page = courier_client.get(f"/scans/files/{file.pk}/").content.decode()
+    assert 'hx-trigger="every 2s"' in page
+    assert 'max="2500"' in page
+
+
+def test_results_are_paged_and_downloaded(
+    courier: Actor, courier_client: Client, parcels: list[Parcel]
+) -> None:
+    file = receive(courier, csv_file(*(row(parcels[0], "teleported", n) for n in range(1, 250))))
+    url = f"/scans/files/{file.pk}/"
+    assert courier_client.get(url).content.decode().count("There is no such scan code") == 100
+    assert courier_client.get(url, {"from": "200"}).content.decode().count("no such scan code") == 49
+    assert courier_client.get(url, {"from": "x", "show": "x"}).status_code == 200
+    download = b"".join(courier_client.get(f"{url}results.csv").streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    assert len(list(csv.DictReader(io.StringIO(download)))) == 249
+
+
+def test_files_are_their_couriers_own(
+    courier: Actor,
+    courier_client: Client,
+    merchant_client: Client,
+    ops_client: Client,
+    rival_courier: Organisation,
+    parcels: list[Parcel],
+) -> None:
+    from tests.factories import member_user  # noqa: PLC0415 -- a user of the rival's
+
+    file = receive(courier, csv_file(row(parcels[0])))
+    rival = Client()
+    rival.force_login(
+        member_user("rival@alliance.example", rival_courier),
+        backend="django.contrib.auth.backends.ModelBackend",
+    )
+    for url in (f"/scans/files/{file.pk}/", f"/scans/files/{file.pk}/results.csv"):
+        assert courier_client.get(url).status_code == 200
+        assert rival.get(url).status_code == 404
+        assert merchant_client.get(url).status_code == 403
+        assert ops_client.get(url).status_code == 404
+        assert Client().get(url).status_code == 302
+    with scope(Scope.courier(rival_courier.pk)):
+        assert not ScanFile.objects.exists()

@@ -65,7 +65,7 @@ class ParcelFilter(django_filters.FilterSet):
         method="by_status", choices=ParcelStatus.choices, label=gettext_lazy("Status")
     )
     tier = django_filters.ChoiceFilter(
-        field_name="tier__code",
+        method="by_tier",
         choices=TierCode.choices,
         label=gettext_lazy("Service"),
         empty_label=gettext_lazy("All services"),
@@ -108,6 +108,9 @@ class ParcelFilter(django_filters.FilterSet):
 
     def by_status(self, queryset: ParcelQuerySet, name: str, value: list[str]) -> ParcelQuerySet:
         return queryset.filter(status__in=value) if value else queryset
+
+    def by_tier(self, queryset: ParcelQuerySet, name: str, value: str) -> ParcelQuerySet:
+        return queryset.of_tier(value)
 
     def by_lateness(self, queryset: ParcelQuerySet, name: str, value: str) -> ParcelQuerySet:
         match value:

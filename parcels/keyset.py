@@ -9,7 +9,7 @@ from parcels.querysets import ParcelQuerySet
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some parcels, newest first, and the tracking numbers to go on from either way; "" is the end."""
+    """Some parcels with their names, newest first, and the numbers to go on from; "" is an end."""
 
     parcels: list[Parcel]
     before: str = ""
@@ -25,14 +25,14 @@ def page_of(found: ParcelQuerySet, *, before: str = "", after: str = "", size: i
     if (cursor := _read(before)) is not None:
         rows = list(found.filter(pk__lt=cursor).order_by("-pk")[: size + 1])
         if rows:
-            return Page(rows[:size], before=_end(rows, size), after=rows[0].number)
+            return Page(found.named(rows[:size]), before=_end(rows, size), after=rows[0].number)
     elif (cursor := _read(after)) is not None:
         rows = list(found.filter(pk__gt=cursor).order_by("pk")[: size + 1])
         if len(rows) > size:
             shown = rows[:size][::-1]
-            return Page(shown, before=shown[-1].number, after=shown[0].number)
+            return Page(found.named(shown), before=shown[-1].number, after=shown[0].number)
     rows = list(found.order_by("-pk")[: size + 1])
-    return Page(rows[:size], before=_end(rows, size))
+    return Page(found.named(rows[:size]), before=_end(rows, size))
 
 
 def _end(rows: list[Parcel], size: int) -> str:

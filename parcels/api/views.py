@@ -1,6 +1,5 @@
 """API of quotes and parcels."""
 
-from django.db.models import QuerySet
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
@@ -24,6 +23,7 @@ from parcels.api.reading import Places, read_booking, read_quote, under
 from parcels.bookings import BATCH_LIMIT, BookingRequest, text_problems
 from parcels.filters import ParcelFilter
 from parcels.models import Parcel
+from parcels.querysets import ParcelQuerySet
 from parcels.services.booking import book_parcel, book_parcels
 from parcels.services.cancelling import cancel_parcel
 from parcels.services.records import Booked
@@ -81,7 +81,8 @@ class ParcelListView(APIView):
         require(actor, Capability.VIEW_PARCELS)
         unmasked = _may_unmask(actor, request)
         pages = CursorPagination()
-        page = pages.paginate_queryset(_filtered(actor, request.query_params), request, view=self) or []
+        found = _filtered(actor, request.query_params)
+        page = found.named(pages.paginate_queryset(found, request, view=self) or [])
         if unmasked and page:
             _record_unmasking(actor, page)
         return pages.get_paginated_response(
@@ -224,9 +225,8 @@ def _items(body: object) -> tuple[list[object], str]:
     return items, base
 
 
-def _filtered(actor: Actor, asked: QueryDict) -> QuerySet[Parcel]:
-    parcels = Parcel.objects.visible_to(actor).with_names()
-    found = ParcelFilter(asked, queryset=parcels)
+def _filtered(actor: Actor, asked: QueryDict) -> ParcelQuerySet:
+    found = ParcelFilter(asked, queryset=Parcel.objects.visible_to(actor))
     if not found.is_valid():
         raise InvalidInput(
             errors=[

@@ -129,10 +129,10 @@ def _encoded(actor: Actor, query: QueryDict) -> Iterator[bytes]:
 
 
 def _lines(actor: Actor, query: QueryDict, *, older_than: int | None) -> list[Line]:
-    parcels = Parcel.objects.visible_to(actor).with_names()
+    parcels = Parcel.objects.visible_to(actor)
     if older_than is not None:
         parcels = parcels.filter(pk__lt=older_than)
-    page = list(ParcelFilter(query, queryset=parcels).qs.order_by("-pk")[:BATCH])
+    page = parcels.named(ParcelFilter(query, queryset=parcels).qs.order_by("-pk")[:BATCH])
     commitments = Commitment.objects.visible_to(actor).filter(
         parcel_id__in=[parcel.pk for parcel in page], kind=CommitmentKind.DELIVERY
     )

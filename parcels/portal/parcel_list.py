@@ -41,7 +41,7 @@ def parcel_list(request: HttpRequest) -> HttpResponse:
     """List the organisation's parcels, newest first."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     require(actor, Capability.VIEW_PARCELS)
-    found = ParcelFilter(request.GET, queryset=Parcel.objects.visible_to(actor).with_names())
+    found = ParcelFilter(request.GET, queryset=Parcel.objects.visible_to(actor))
     problems = _problems(found)
     # A filter that cannot be read filters nothing out: showing everything would be a wrong answer.
     parcels = Parcel.objects.none() if problems else found.qs

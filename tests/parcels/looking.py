@@ -1,0 +1,57 @@
+"""Parcels to look at: booked some hours ago, scanned, and read back as text."""
+
+import html
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.test import Client
+from django.utils import timezone
+
+from alliance.choices import Role
+from alliance.models import Organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import Parcel
+from parcels.scan_input import ScanLine
+from parcels.services.scans import record_scans
+from tests import factories
+from tests.parcels.moving import booked_parcels
+
+RECIPIENT = {
+    "recipient_name": "欧阳娜娜",
+    "recipient_phone": "+86 138 1234 5678",
+    "recipient_address": "人民南路四段12号3单元1203室",
+}
+
+
+def some_parcels(
+    merchant: Organisation, courier: Organisation, *, hours_ago: float = 2, count: int = 1, **extra: Any
+) -> list[Parcel]:
+    """Parcels booked so long ago (pickup due 6 hours, delivery 30 hours after), oldest first."""
+    booked_at = timezone.now() - timedelta(hours=hours_ago)
+    values = {**RECIPIENT, "weight_g": 800, "fee_fen": 1250, **extra}
+    made = booked_parcels(merchant, courier, booked_at=booked_at, count=count, **values)
+    return sorted(made, key=lambda parcel: parcel.pk)
+
+
+def scan(parcel: Parcel, code: str, hours: float, *, now: datetime | None = None, **extra: Any) -> None:
+    """Record one scan that happened so many hours after booking, and was received then or at `now`."""
+    at = parcel.booked_at + timedelta(hours=hours)
+    with scope(Scope.everything()):
+        line = ScanLine(parcel.number, code, at, **extra)
+        report = record_scans(actor=Actor.system("test"), lines=[line], now=now or at)
+    assert report.rejections == []
+
+
+def text_of(response: Any) -> str:
+    """What a page says, without its mark-up."""
+    body = re.sub(r"<(script|template)\b.*?</\1>", " ", response.content.decode(), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", body)))
+
+
+def client_of(organisation: Organisation, role: str = Role.VIEWER) -> Client:
+    """A member of an organisation, with some role, at a browser."""
+    client = Client()
+    member = factories.member_user(f"{role}{organisation.pk}@alliance.example", organisation, role)
+    client.force_login(member, backend="django.contrib.auth.backends.ModelBackend")
+    return client

@@ -20,25 +20,29 @@ class Swept(NamedTuple):
     busy: bool = False
 
 
-# The slice is read without locks in order of due_at (the partial index of pending ones: the cost
-# follows what fell due, not the table), then locked in the order everybody locks in, and asked
-# again: what a scan settled meanwhile is left alone.
+# Read without locks, in order of due_at, from the partial index of what is pending: the cost follows
+# what fell due, not the table.
+_SLICE = """
+SELECT parcel_id, kind FROM slas_commitment
+WHERE outcome = 'pending' AND due_at < %(now)s
+ORDER BY due_at
+LIMIT %(limit)s
+"""
+# Locked in the order everybody locks in, and asked again: what a scan settled meanwhile is left alone.
 _DUE = "c.outcome = 'pending' AND c.due_at < %(now)s"
+_WITHIN = "BETWEEN %(low)s AND %(high)s"
 _SWEEP = f"""
-WITH sla_slice AS MATERIALIZED (
-    SELECT parcel_id, kind FROM slas_commitment
-    WHERE outcome = 'pending' AND due_at < %(now)s
-    ORDER BY due_at
-    LIMIT %(limit)s
+WITH sla_slice AS (
+    SELECT * FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[]) AS s (parcel_id, kind)
 ),
-sla_locked AS MATERIALIZED ({locked("sla_slice", columns="c.reached_at", condition=_DUE)}
+sla_locked AS MATERIALIZED ({locked("sla_slice", columns="c.reached_at", condition=_DUE, within=_WITHIN)}
 ),
 sla_changed AS MATERIALIZED (
     SELECT *, 'overdue' AS after FROM sla_locked
 ),
 {STORE}
 {CONSEQUENCES}
-SELECT (SELECT count(*) FROM sla_slice), (SELECT count(*) FROM sla_changed)
+SELECT count(*) FROM sla_changed
 """  # noqa: S608 -- built of constants
 
 
@@ -54,8 +58,17 @@ def sweep_overdue(*, now: datetime, limit: int = SLICE) -> Swept:
             [(mine,)] = raw_rows("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
             if not mine:
                 return Swept(overdue, slices, busy=True)
-            [(found, changed)] = raw_rows(_SWEEP, {"now": now, "limit": limit})
-        overdue += changed
-        slices += 1 if found else 0
-        if found < limit:
+            found = raw_rows(_SLICE, {"now": now, "limit": limit})
+            if found:
+                overdue += _mark(found, now)
+                slices += 1
+        if len(found) < limit:
             return Swept(overdue, slices)
+
+
+def _mark(keys: list[tuple[int, str]], now: datetime) -> int:
+    parcels = [parcel_id for parcel_id, _kind in keys]
+    kinds = [kind for _parcel_id, kind in keys]
+    bounds = {"low": min(parcels), "high": max(parcels)}
+    [(changed,)] = raw_rows(_SWEEP, {"parcel_id": parcels, "kind": kinds, "now": now, **bounds})
+    return int(changed)

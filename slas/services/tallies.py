@@ -37,7 +37,9 @@ _MERCHANT_CELL = "merchant_id, courier_id, kind, tier_id, NULL::int, NULL::int, 
 # id than the one it builds on.
 _FOLD = f"""
 WITH taken AS (
-    DELETE FROM slas_tally WHERE id IN (SELECT id FROM slas_tally ORDER BY id LIMIT %(limit)s) RETURNING *
+    DELETE FROM slas_tally
+    WHERE id <= coalesce((SELECT id FROM slas_tally ORDER BY id OFFSET %(limit)s - 1 LIMIT 1), {2**63 - 1})
+    RETURNING *
 ),
 couriers AS ({_UPSERT % (_COURIER_CELL, "courier_id, kind, tier_id, origin_id, destination_id, due_date")}),
 merchants AS ({_UPSERT % (_MERCHANT_CELL, "merchant_id, courier_id, kind, tier_id, due_date")})

@@ -1,14 +1,18 @@
 """Settling commitments: in any order, any number of times, the earliest standing milestone counts."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from alliance.models import Event
 from alliance.tenancy import Scope, scope
 from slas.models import Breach, Commitment, Tally
+from slas.outcomes import judge
 from slas.services.commitments import Milestone, open_commitments, settle, void_commitments
+from slas.services.sweeping import sweep_overdue
 from tests.slas.judging import (
     DAY,
     DELIVERY,
@@ -209,3 +213,42 @@ def test_database_refuses_an_outcome_that_contradicts_the_times(lane: Lane) -> N
     ):
         with pytest.raises(IntegrityError, match="commitment_outcome_follows_times"), transaction.atomic():
             commitments.update(**fields)
+
+
+MOMENTS = st.integers(-3, 3).map(lambda steps: NOON + steps * MOMENT)
+
+
+@settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    cases=st.lists(
+        st.tuples(st.lists(MOMENTS, max_size=3), st.none() | st.none() | MOMENTS, st.booleans()),
+        min_size=1,
+        max_size=8,
+    ),
+    settled_at=MOMENTS,
+    judged_at=MOMENTS,
+)
+def test_database_and_pure_rule_judge_alike(
+    lane: Lane,
+    cases: list[tuple[list[datetime], datetime | None, bool]],
+    settled_at: datetime,
+    judged_at: datetime,
+) -> None:
+    """Around the due time, by the microsecond: plain milestones, then a correction to exactly something."""
+    now = max(settled_at, judged_at)
+    expected = {}
+    for scans, corrected, is_corrected in cases:
+        parcel_id = lane.promise()
+        settle([Milestone(parcel_id, DELIVERY, at) for at in scans], now=settled_at)
+        reached = min(scans, default=None)
+        assert outcome(parcel_id) == judge(NOON, reached, settled_at if scans else NOON, False)
+        if is_corrected:
+            reached = corrected
+            settle([Milestone(parcel_id, DELIVERY, corrected, exact=True)], now=settled_at)
+        expected[parcel_id] = judge(NOON, reached, now, False)
+    sweep_overdue(now=now)
+    assert {parcel_id: outcome(parcel_id) for parcel_id in expected} == expected

@@ -36,7 +36,8 @@ def groups_chart(groups: Sequence[Standing], *, id: str, title: str, category_na
         kind="bar",
         unit="percent",
         category_name=category_name,
-        categories=[group.name for group in groups],
+        # A lane on two lines, or only every third would find room for its name.
+        categories=[group.name.replace(" → ", "\n→ ") for group in groups],
         series=_series(rows),
         counts=[row.n for row in rows],
     )

@@ -4,7 +4,7 @@ Rates and dues are read from folded cells, so the page costs the same however ma
 are. Only a merchant's bookings of today are counted by parcel, and no further than a limit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -120,12 +120,15 @@ def _cards(figures: Figures, today: date) -> list[Card]:
     cards = [
         _due_card(_("Pickups due today"), figures.pickup, _("%(count)s not picked up yet"), "package-import"),
         _due_card(_("Deliveries due today"), figures.delivery, _("%(count)s not delivered yet"), "truck"),
-        _overdue_card(_("Deliveries overdue now"), figures.delivery, CommitmentKind.DELIVERY),
-        _overdue_card(_("Pickups overdue now"), figures.pickup, CommitmentKind.PICKUP),
     ]
-    if figures.booked_today is not None:
-        cards.insert(0, _booked_card(figures.booked_today, today))
-    return cards
+    late = _overdue_card(_("Deliveries overdue now"), figures.delivery, CommitmentKind.DELIVERY)
+    if figures.booked_today is None:
+        return [*cards, late, _overdue_card(_("Pickups overdue now"), figures.pickup, CommitmentKind.PICKUP)]
+    # Fetching is the courier's business: to a merchant it is a side note.
+    if figures.pickup.overdue_now:
+        note = _("Pickups overdue: %(count)s") % {"count": count(figures.pickup.overdue_now)}
+        late = replace(late, note=note)
+    return [_booked_card(figures.booked_today, today), *cards, late]
 
 
 def _booked_card(booked: int, today: date) -> Card:

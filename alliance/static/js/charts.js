@@ -130,7 +130,7 @@
         axisLabel: { ...text, hideOverlap: true, interval: narrow ? "auto" : undefined },
       },
       yAxis: {
-        type: "value", min: lowestShown(data), max: data.unit === "percent" && data.kind === "line" ? 1 : undefined,
+        type: "value", min: lowestShown(data), max: data.unit === "percent" && data.kind !== "stacked" ? 1 : undefined,
         minInterval: data.unit === "number" ? 1 : undefined, splitNumber: 4,
         splitLine: { lineStyle: { color: LINE } },
         axisLabel: { ...text, formatter: formatter(data.unit, 0) },

@@ -1,8 +1,10 @@
 """Promises and recommendations in words, for people."""
 
 from datetime import date, datetime
+from functools import lru_cache
 
 from django.utils import formats
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from slas.promises import Promise, Step, StepCode
@@ -11,7 +13,13 @@ from slas.ranking import PRIOR_N, Reason, Record
 
 def day_text(day: date | None) -> str:
     """A date as the reader's language writes it, weekday first."""
-    return "" if day is None else f"{formats.date_format(day, 'D')} {formats.date_format(day, 'DATE_FORMAT')}"
+    return "" if day is None else _day_text(day, get_language() or "")
+
+
+@lru_cache(maxsize=512)
+def _day_text(day: date, language: str) -> str:
+    # A batch words some hundred promises, of the same few days.
+    return f"{formats.date_format(day, 'D')} {formats.date_format(day, 'DATE_FORMAT')}"
 
 
 def clock_text(moment: datetime | None) -> str:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from alliance import events
 from alliance.errors import Conflict
 from alliance.identifiers import new_parcel_id, tracking_number
+from alliance.literals import moments, numbers, texts
 from alliance.tenancy import raw_rows
 from parcels.bookings import BookingRequest
 from parcels.choices import ParcelSource
@@ -100,24 +101,24 @@ def _insert(merchant_id: int, booked: Sequence[Booked], at: datetime, source: Pa
             "merchant_id": merchant_id,
             "source": source.value,
             "at": at,
-            "id": [item.parcel_id for item in booked],
-            "courier_id": [item.offer.courier_id for item in booked],
-            "tier_id": [item.tier.id for item in booked],
-            "origin_id": [item.request.origin.pk for item in booked],
-            "destination_id": [item.request.destination.pk for item in booked],
-            "offer_id": [item.offer.offer_id for item in booked],
-            "version_id": [item.tier.version_id for item in booked],
-            "pickup_address_id": [item.request.pickup_address_id for item in booked],
-            "reference": [item.request.reference for item in booked],
-            "name": [item.request.recipient.name for item in booked],
-            "phone": [item.request.recipient.phone for item in booked],
-            "address": [item.request.recipient.address for item in booked],
-            "weight_g": [item.request.weight_g for item in booked],
-            "fee_fen": [item.fee_fen for item in booked],
-            "ready_at": [item.request.ready_at for item in booked],
-            "pickup_date": [item.promise.effective_date for item in booked],
-            "pickup_by": [item.promise.pickup_by for item in booked],
-            "deliver_by": [item.promise.deliver_by for item in booked],
+            "id": numbers(item.parcel_id for item in booked),
+            "courier_id": numbers(item.offer.courier_id for item in booked),
+            "tier_id": numbers(item.tier.id for item in booked),
+            "origin_id": numbers(item.request.origin.pk for item in booked),
+            "destination_id": numbers(item.request.destination.pk for item in booked),
+            "offer_id": numbers(item.offer.offer_id for item in booked),
+            "version_id": numbers(item.tier.version_id for item in booked),
+            "pickup_address_id": numbers(item.request.pickup_address_id for item in booked),
+            "reference": texts(item.request.reference for item in booked),
+            "name": texts(item.request.recipient.name for item in booked),
+            "phone": texts(item.request.recipient.phone for item in booked),
+            "address": texts(item.request.recipient.address for item in booked),
+            "weight_g": numbers(item.request.weight_g for item in booked),
+            "fee_fen": numbers(item.fee_fen for item in booked),
+            "ready_at": moments(item.request.ready_at for item in booked),
+            "pickup_date": moments(item.promise.effective_date for item in booked),
+            "pickup_by": moments(item.promise.pickup_by for item in booked),
+            "deliver_by": moments(item.promise.deliver_by for item in booked),
         },
     )
     return {row[0] for row in rows}

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from alliance.literals import moments, numbers
 from alliance.tenancy import raw_rows
 from slas.choices import CommitmentKind
 from slas.settlement import CONSEQUENCES, DIMENSIONS, SETTLEMENT, STORE, locked
@@ -106,12 +107,19 @@ def open_commitments(drafts: Sequence[CommitmentDraft], *, at: datetime) -> int:
     """
     if not drafts:
         return 0
-    columns = (
-        "parcel_id", "kind", "merchant_id", "courier_id", "tier_id", "origin_id", "destination_id",
-        "version_id", "due_at", "due_date",
-    )  # fmt: skip
-    arrays = {column: [getattr(draft, column) for draft in drafts] for column in columns}
-    [(opened,)] = raw_rows(_OPEN, {**arrays, "kind": [str(draft.kind) for draft in drafts], "now": at})
+    columns = {
+        "parcel_id": numbers(draft.parcel_id for draft in drafts),
+        "kind": [draft.kind.value for draft in drafts],
+        "merchant_id": numbers(draft.merchant_id for draft in drafts),
+        "courier_id": numbers(draft.courier_id for draft in drafts),
+        "tier_id": numbers(draft.tier_id for draft in drafts),
+        "origin_id": numbers(draft.origin_id for draft in drafts),
+        "destination_id": numbers(draft.destination_id for draft in drafts),
+        "version_id": numbers(draft.version_id for draft in drafts),
+        "due_at": moments(draft.due_at for draft in drafts),
+        "due_date": moments(draft.due_date for draft in drafts),
+    }
+    [(opened,)] = raw_rows(_OPEN, {**columns, "now": at})
     return int(opened)
 
 

@@ -15,7 +15,7 @@ from slas.pricing import TooHeavy, fee_fen
 from slas.promises import NoPromise, Promise
 from slas.ranking import Reason, Record, reason_for
 from slas.services.capacity import Slot, places_left
-from slas.services.market import Lane, Market, OnSale
+from slas.services.market import LATER_DAYS, Lane, Market, OnSale
 from slas.services.tiers import TierInForce
 
 
@@ -161,9 +161,14 @@ def _quote_tier(market: Market, tier: TierInForce, request: QuoteRequest) -> Ite
                 market, tier, request, offer, days, first_days[offer.offer_id], left,
                 open_first, reason if offer is recommended else None,
             )
-            for offer in offers
+            # Who has room first comes first, so that the recommended one leads.
+            for offer in sorted(offers, key=lambda each: _or_last(first_days[each.offer_id]))
         ]
     )  # fmt: skip
+
+
+def _or_last(day: int | None) -> int:
+    return LATER_DAYS + 1 if day is None else day
 
 
 def _first_day_with_room(offer: OnSale, days: list[Promise], left: dict[Slot, int]) -> int | None:

@@ -1,0 +1,154 @@
+"""Random histories: what SQL makes of scans, in any order and any batches, is what Python makes of them."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from alliance.choices import Role
+from alliance.services import actor_of_organisation
+from alliance.tenancy import Scope, scope
+from parcels import statuses
+from parcels.choices import ScanCode
+from parcels.models import Parcel, Scan
+from parcels.scan_input import NamedScan, ScanLine
+from parcels.services.scans import record_scans
+from slas.choices import Outcome
+from slas.models import Breach, Commitment, Tally
+from slas.outcomes import is_breach, judge
+from slas.services.sweeping import sweep_overdue
+from tests import factories
+from tests.parcels.moving import booked_parcels
+
+BOOKED = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+# Long after the last scan, so that batches may come in any order.
+NOW = BOOKED + timedelta(hours=60)
+REASONS = ("consignee_absent", "courier_vehicle")
+
+# Few times, parcels and event ids, so that ties, duplicates and hits of corrections are common.
+hours = st.sampled_from([0, 1, 5, 6, 7, 29, 30, 31, 40])
+event_ids = st.sampled_from(["", "a", "b", "c"])
+
+
+@st.composite
+def scan_lines(draw: Any) -> tuple[int, dict[str, Any]]:
+    """A parcel of the three, and the fields of a scan of it."""
+    code = draw(st.sampled_from(ScanCode.values))
+    fields: dict[str, Any] = {"code": code, "occurred_at": BOOKED + timedelta(hours=draw(hours))}
+    fields["event_id"] = draw(event_ids)
+    fields["consent"] = draw(st.booleans())
+    if code in statuses.NEEDS_REASON:
+        fields["reason"] = draw(st.sampled_from(REASONS))
+    if code == ScanCode.CORRECTION:
+        named = NamedScan(draw(st.sampled_from(ScanCode.values)), BOOKED + timedelta(hours=draw(hours)))
+        fields["corrects"] = draw(st.sampled_from(["a", "b", "c"]) | st.just(named))
+        # A scan with an id of its own is not the one it takes back.
+        fields["event_id"] = draw(st.sampled_from(["", "x", "y"]))
+    return draw(st.integers(0, 2)), fields
+
+
+class Histories(RuleBasedStateMachine):
+    """Three parcels, the third one cancelled; batches, repeats and sweeps in any order."""
+
+    @initialize()
+    def book(self) -> None:
+        self.sent: list[ScanLine] = []
+        courier = factories.courier_organisation("Swift Express")
+        merchant = factories.merchant_organisation("Lotus Tea")
+        self.courier = actor_of_organisation(courier, kind="user", role=Role.OWNER)
+        self.parcels = booked_parcels(merchant, courier, booked_at=BOOKED, count=2)
+        self.parcels += booked_parcels(
+            merchant, courier, booked_at=BOOKED, status="cancelled", cancelled_at=BOOKED
+        )
+
+    @rule(drawn=st.lists(scan_lines(), min_size=1, max_size=6))
+    def send(self, drawn: list[tuple[int, dict[str, Any]]]) -> None:
+        self._send([ScanLine(self.parcels[number].number, **fields) for number, fields in drawn])
+
+    @rule(data=st.data())
+    def send_again(self, data: Any) -> None:
+        if self.sent:
+            self._send(data.draw(st.lists(st.sampled_from(self.sent), min_size=1, max_size=5)))
+
+    @rule()
+    def sweep(self) -> None:
+        sweep_overdue(now=NOW)
+        with scope(Scope.everything()):
+            assert not Commitment.objects.pending().filter(due_at__lt=NOW).exists()
+
+    def _send(self, lines: list[ScanLine]) -> None:
+        with scope(Scope.of(self.courier)):
+            report = record_scans(actor=self.courier, lines=lines, now=NOW)
+        assert not report.rejections
+        assert report.accepted + len(report.duplicates) == len(lines)
+        self.sent += lines
+
+    @invariant()
+    def statuses_are_the_fold(self) -> None:
+        with scope(Scope.everything()):
+            for parcel in Parcel.objects.all():
+                folded = statuses.fold(
+                    Scan.objects.filter(parcel_id=parcel.pk),
+                    booked_at=BOOKED,
+                    cancelled_at=parcel.cancelled_at,
+                )
+                stored = (parcel.status, parcel.status_at, parcel.last_scan_at, parcel.delivered_at)
+                assert stored == (
+                    folded.status,
+                    folded.status_at,
+                    folded.last_scan_at,
+                    folded.delivered_at,
+                )
+                self._commitments_are_judged(parcel, folded)
+
+    def _commitments_are_judged(self, parcel: Parcel, folded: statuses.Folded) -> None:
+        reached = {"pickup": folded.picked_up_at, "delivery": folded.attempted_at}
+        for commitment in Commitment.objects.filter(parcel_id=parcel.pk):
+            at = reached[commitment.kind]
+            assert commitment.reached_at == at
+            judged = judge(commitment.due_at, at, NOW, voided=False)
+            # What nothing reached is overdue when the sweep, or a correction, comes by.
+            waits = (commitment.outcome, judged) == (Outcome.PENDING, Outcome.OVERDUE)
+            assert waits or commitment.outcome == judged
+            standing = Breach.objects.standing().filter(parcel_id=parcel.pk, kind=commitment.kind).exists()
+            assert standing == is_breach(Outcome(commitment.outcome))
+
+    @invariant()
+    def tallies_are_the_commitments(self) -> None:
+        with scope(Scope.everything()):
+            counted = Counter(Commitment.objects.values_list("outcome", flat=True))
+            tallied = {
+                outcome: sum(Tally.objects.values_list(outcome, flat=True)) for outcome in Outcome.values
+            }
+        assert {outcome: n for outcome, n in tallied.items() if n} == counted
+
+
+class RolledBack(Histories):
+    """Each history in a transaction of its own, which is undone at its end."""
+
+    def __init__(self) -> None:
+        self._undone = transaction.atomic()
+        self._undone.__enter__()
+        super().__init__()
+
+    def teardown(self) -> None:
+        transaction.set_rollback(True)
+        self._undone.__exit__(None, None, None)
+
+
+@pytest.mark.django_db
+def test_random_histories_end_as_the_reference_says() -> None:
+    run_state_machine_as_test(
+        RolledBack,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=12,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -192,7 +192,7 @@ class ScanFile(models.Model):
     rows = models.PositiveIntegerField(_("rows"))
     done = models.PositiveIntegerField(_("rows done"), default=0)
     accepted = models.PositiveIntegerField(_("accepted"), default=0)
-    duplicate = models.PositiveIntegerField(_("known already"), default=0)
+    duplicate = models.PositiveIntegerField(_("already known"), default=0)
     rejected = models.PositiveIntegerField(_("rejected"), default=0)
     # How much of the results file is for good; what lies behind it was never committed.
     results_size = models.PositiveBigIntegerField(default=0)

@@ -126,7 +126,7 @@ def _tabs(file: ScanFile) -> list[tuple[str, Any, int]]:
     return [
         ("", _("All"), file.done),
         ("rejected", _("Rejected"), file.rejected),
-        ("duplicate", _("Known already"), file.duplicate),
+        ("duplicate", _("Already known"), file.duplicate),
         ("accepted", _("Accepted"), file.accepted),
     ]
 

@@ -96,7 +96,11 @@ class QuoteForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         address = cleaned.get("pickup_address")
-        origin = address.city if address else cleaned.get("origin")
+        typed = cleaned.get("origin")
+        if address and typed and typed != address.city:
+            message = _("Your pickup address is in %(city)s. Choose “Another place”, or leave this empty.")
+            self.add_error("origin", message % {"city": address.city.name})
+        origin = address.city if address else typed
         if origin is None and "origin" not in self.errors:
             self.add_error("origin", _("Say where the parcel is picked up."))
         cleaned["origin"] = origin

@@ -14,8 +14,9 @@ BATCH, BATCHES, ROUNDS, CLIENTS = 1_000, 8, 2, 2
 GOAL = 5_000
 CITIES = 10
 _OFFERS = """
-INSERT INTO slas_offer (courier_id, tier_id, origin_id, destination_id, price_fen, daily_capacity, active, updated_at)
-SELECT o.id, t.id, a.id, b.id, 1200 + o.id % 7 * 100, 2000000, true, now()
+INSERT INTO slas_offer (courier_id, tier_id, origin_id, destination_id, price_fen, daily_capacity, active,
+    updated_at)
+SELECT o.id, t.id, a.id, b.id, 1200 + o.id %% 7 * 100, 2000000, true, now()
 FROM alliance_organisation o, slas_servicetier t, alliance_city a, alliance_city b
 WHERE o.kind = 'courier' AND t.code = 'next_day' AND a.code = ANY(%(cities)s) AND b.code = ANY(%(cities)s)
 ON CONFLICT DO NOTHING

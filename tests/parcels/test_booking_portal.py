@@ -174,6 +174,8 @@ def test_pickup_addresses_are_added_changed_used_and_removed(
     assert merchant_client.post(edit, {**given, "address": "Wensan Road 91"}).status_code == 302
     page = merchant_client.get(reverse("parcels:address_list")).content.decode()
     assert "Wensan Road 91" in page
+    refused = offers(merchant_client, origin="Beijing", pickup_address=rows["Depot"].pk)
+    assert "Your pickup address is in Hangzhou" in str(refused.context["form"].errors["origin"])
     response = offers(merchant_client, origin="", pickup_address=rows["Depot"].pk)
     merchant_client.post(response.context["tiers"][0].offers[0].book_url, RECIPIENT)
     assert parcels()[0].pickup_address_id == rows["Depot"].pk

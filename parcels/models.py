@@ -110,6 +110,8 @@ class Parcel(models.Model):
     # When the scan that decides the status happened; booked_at before the first one.
     status_at = models.DateTimeField(_("status since"))
     last_scan_at = models.DateTimeField(_("last scan"), null=True)
+    # The first movement. With it a batch need not ask the pickup commitments of parcels on the road.
+    picked_up_at = models.DateTimeField(_("picked up"), null=True)
     delivered_at = models.DateTimeField(_("delivered"), null=True)
     cancelled_at = models.DateTimeField(_("cancelled"), null=True)
     # A scan of this parcel was withdrawn: the next fold must read all of them again.

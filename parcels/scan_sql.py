@@ -55,6 +55,7 @@ _CONSEQUENCES: Final = """
 moved AS (
     UPDATE parcels_parcel p
     SET status = f.status, status_at = f.status_at, last_scan_at = f.last_scan_at,
+        picked_up_at = f.picked_up_at,
         delivered_at = CASE WHEN f.status = 'delivered' THEN f.status_at END, corrected = f.corrected
     FROM folded f
     WHERE p.id = ANY((SELECT array_agg(parcel_id) FROM folded)::bigint[]) AND p.id + 0 = f.parcel_id
@@ -83,7 +84,8 @@ WITH line AS (
 -- Locked before anything is written, and in the order of ids: batches that share parcels take turns, and
 -- what each reads here is what the one before it left.
 locked AS MATERIALIZED (
-    SELECT p.id, p.merchant_id, p.courier_id, p.status, p.status_at, p.last_scan_at, p.corrected,
+    SELECT p.id, p.merchant_id, p.courier_id, p.status, p.status_at, p.last_scan_at, p.picked_up_at,
+        p.corrected,
         date_trunc('second', p.booked_at) AS earliest
     FROM parcels_parcel p
     WHERE p.id = ANY((SELECT %(parcels)s::bigint[])::bigint[]) AND p.id BETWEEN %(low)s AND %(high)s
@@ -124,8 +126,11 @@ winner AS (
 ),
 -- A parcel with a correction is only marked here: its scans are read anew by the other statement.
 folded AS MATERIALIZED (
-    SELECT parcel_id, p.merchant_id, p.courier_id, p.status AS previous, t.picked_up_at, t.attempted_at,
+    SELECT parcel_id, p.merchant_id, p.courier_id, p.status AS previous, t.attempted_at,
         p.corrected OR t.corrects AS corrected,
+        CASE WHEN p.corrected OR t.corrects THEN p.picked_up_at ELSE least(p.picked_up_at, t.picked_up_at)
+            END AS picked_up_at,
+        t.picked_up_at < coalesce(p.picked_up_at, 'infinity') AS is_earlier,
         CASE WHEN p.corrected OR t.corrects OR p.status = 'cancelled' THEN p.status ELSE w.status
             END AS status,
         CASE WHEN p.corrected OR t.corrects OR p.status = 'cancelled' THEN p.status_at ELSE w.at
@@ -138,7 +143,7 @@ folded AS MATERIALIZED (
 {_CONSEQUENCES}
 milestones (parcel_id, kind, reached_at, exact) AS (
     SELECT parcel_id, 'pickup', picked_up_at, false FROM folded
-    WHERE picked_up_at IS NOT NULL AND NOT corrected
+    WHERE is_earlier AND NOT corrected
     UNION ALL
     SELECT parcel_id, 'delivery', attempted_at, false FROM folded
     WHERE attempted_at IS NOT NULL AND NOT corrected

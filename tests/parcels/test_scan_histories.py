@@ -97,12 +97,19 @@ class Histories(RuleBasedStateMachine):
                     booked_at=BOOKED,
                     cancelled_at=parcel.cancelled_at,
                 )
-                stored = (parcel.status, parcel.status_at, parcel.last_scan_at, parcel.delivered_at)
+                stored = (
+                    parcel.status,
+                    parcel.status_at,
+                    parcel.last_scan_at,
+                    parcel.delivered_at,
+                    parcel.picked_up_at,
+                )
                 assert stored == (
                     folded.status,
                     folded.status_at,
                     folded.last_scan_at,
                     folded.delivered_at,
+                    folded.picked_up_at,
                 )
                 self._commitments_are_judged(parcel, folded)
 

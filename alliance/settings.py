@@ -280,5 +280,25 @@ UNFOLD = {
     "SITE_SYMBOL": "local_shipping",
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "parcels.ops.dashboard",
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": True,
+        "navigation": "parcels.ops.navigation",
+    },
     "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "#eef8f8",
+            "100": "#d7eeef",
+            "200": "#b0dddf",
+            "300": "#7fc5c9",
+            "400": "#48a5ab",
+            "500": "#23888f",
+            "600": "#0b6e75",
+            "700": "#095b61",
+            "800": "#08484d",
+            "900": "#073b3f",
+            "950": "#04272a",
+        },
+    },
 }

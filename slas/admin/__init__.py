@@ -1,5 +1,5 @@
 """Ops' door to the service levels; importing registers."""
 
-from slas.admin import judging
+from slas.admin import judging, selling
 
-__all__ = ["judging"]
+__all__ = ["judging", "selling"]

@@ -1,0 +1,233 @@
+"""What django-unfold asks of us for ops: the admin's front page and its menu.
+
+The front page reads folded cells and a handful of short tables: it costs the same however many
+parcels there are.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from alliance import partitions
+from alliance.health import BEAT_SILENT_AFTER, MONTHS_AHEAD_NEEDED
+from alliance.models import Heartbeat
+from alliance.tenancy import Actor
+from couriers.choices import ApplicationState
+from couriers.models import Application
+from slas.charts import trend_chart
+from slas.choices import CommitmentKind
+from slas.services.audits import HEARTBEAT as AUDIT
+from slas.services.rates import MONTH, GroupBy, RateRow, overdue_by_courier, rates_for, summary_for
+from slas.services.standings import Standing, standings
+
+# After how long each job of beat's is late, with room for one run that was missed.
+SILENT_AFTER: dict[str, timedelta] = {
+    "beat": BEAT_SILENT_AFTER,
+    "sweep-overdue": timedelta(minutes=5),
+    "fold-tallies": timedelta(minutes=5),
+    AUDIT: timedelta(hours=50),
+}
+JOBS: dict[str, str | Promise] = {
+    "beat": gettext_lazy("Scheduler and worker"),
+    "sweep-overdue": gettext_lazy("Sweep for overdue parcels"),
+    "fold-tallies": gettext_lazy("Fold into on-time rates"),
+    AUDIT: gettext_lazy("Audit of the rates"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CourierLine:
+    """One courier in the table: its record of 30 days, today, and what it owes."""
+
+    standing: Standing
+    due_today: int
+    overdue_now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A periodic job, and whether it is as it should be."""
+
+    name: str | Promise
+    # How long ago it last finished; empty when it never did.
+    age: str
+    is_stale: bool
+    finding: str = ""
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the alliance's figures to the admin's front page (UNFOLD["DASHBOARD_CALLBACK"])."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    now, today = timezone.now(), timezone.localdate()
+    delivery = summary_for(actor=actor, today=today, kind=CommitmentKind.DELIVERY)
+    pickup = summary_for(actor=actor, today=today, kind=CommitmentKind.PICKUP)
+    trend = trend_chart(delivery.trend, id="trend", title=_("Deliveries on time by day"))
+    jobs = _jobs(now)
+    ahead = partitions.months_ahead(now=now)
+    return context | {
+        "title": _("Dashboard"),
+        "today": today,
+        "zone": settings.TIME_ZONE,
+        "delivery": delivery,
+        "pickup": pickup,
+        "periods": [
+            (_("Delivered on time, last 7 days"), delivery.week),
+            (_("Delivered on time, last 30 days"), delivery.month),
+            (_("Picked up on time, last 7 days"), pickup.week),
+            (_("Picked up on time, last 30 days"), pickup.month),
+        ],
+        "trend": trend,
+        "couriers": _couriers(actor, today),
+        "waiting": _waiting(now),
+        "jobs": jobs,
+        "months_ahead": ahead,
+        "months_needed": MONTHS_AHEAD_NEEDED,
+        "warnings": _warnings(jobs, ahead),
+    }
+
+
+def _couriers(actor: Actor, today: date) -> list[CourierLine]:
+    """Every courier anything was promised by in 30 days, the surest first."""
+    first = today - timedelta(days=MONTH - 1)
+    rows = rates_for(actor=actor, first=first, last=today, today=today, group_by=GroupBy.COURIER)
+    due = rates_for(actor=actor, first=today, last=today, today=today, group_by=GroupBy.COURIER)
+    due_today = {row.group: row.promised for row in due}
+    overdue = overdue_by_courier(actor=actor)
+    # Whoever has nothing but old debts is in the table as well.
+    rows += [RateRow(group=courier) for courier in overdue.keys() - {row.group for row in rows}]
+    return [
+        CourierLine(standing, due_today.get(standing.row.group, 0), overdue.get(standing.row.group, 0))
+        for standing in standings(rows, GroupBy.COURIER)
+    ]
+
+
+def _waiting(now: datetime) -> dict[str, Any]:
+    """How many applications wait for a decision, and for how long the first of them has."""
+    submitted = list(
+        Application.objects.filter(state=ApplicationState.SUBMITTED)
+        .order_by("submitted_at")
+        .values_list("submitted_at", flat=True)
+    )
+    oldest = submitted[0] if submitted else None
+    return {"count": len(submitted), "since": timesince(oldest, now, depth=1) if oldest else ""}
+
+
+def _jobs(now: datetime) -> list[Job]:
+    beats = {beat.name: beat for beat in Heartbeat.objects.filter(name__in=SILENT_AFTER)}
+    return [_job(name, beats.get(name), now) for name in SILENT_AFTER]
+
+
+def _job(name: str, beat: Heartbeat | None, now: datetime) -> Job:
+    if beat is None:
+        # The audit runs at night: on the first day it has not been due yet.
+        return Job(JOBS[name], age="", is_stale=name != AUDIT)
+    stale = now - beat.at > SILENT_AFTER[name]
+    return Job(JOBS[name], timesince(beat.at, now, depth=1), stale, _finding(beat))
+
+
+def _finding(beat: Heartbeat) -> str:
+    """What the audit found wrong, in a few words."""
+    cells, breaches = beat.detail.get("cells", 0), beat.detail.get("breaches", 0)
+    if beat.name != AUDIT or not (cells or breaches):
+        return ""
+    return _("%(cells)d rates and %(breaches)d breaches differ from the commitments") % {
+        "cells": cells,
+        "breaches": breaches,
+    }
+
+
+def _warnings(jobs: list[Job], months_ahead: int) -> list[str]:
+    warnings = [
+        _("%(job)s: last ran %(age)s ago.") % {"job": job.name, "age": job.age}
+        if job.age
+        else _("%(job)s: has never run.") % {"job": job.name}
+        for job in jobs
+        if job.is_stale
+    ]
+    warnings += [f"{job.name}: {job.finding}." for job in jobs if job.finding]
+    if months_ahead < MONTHS_AHEAD_NEEDED:
+        warnings.append(_("Partitions reach only %(months)d months ahead.") % {"months": months_ahead})
+    return warnings
+
+
+# --- the menu --------------------------------------------------------------------------------
+
+MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ...] = (
+    (
+        gettext_lazy("Couriers"),
+        (
+            (gettext_lazy("Applications"), "assignment", "couriers.application"),
+            (gettext_lazy("Couriers"), "local_shipping", "couriers.courier"),
+            (gettext_lazy("Facilities"), "warehouse", "couriers.facility"),
+            (gettext_lazy("Offers"), "sell", "slas.offer"),
+            (gettext_lazy("Capacity"), "event_available", "slas.capacityday"),
+        ),
+    ),
+    (
+        pgettext_lazy("menu section", "Parcels"),
+        (
+            (gettext_lazy("Parcels"), "package_2", "parcels.parcel"),
+            (gettext_lazy("Merchants"), "storefront", "parcels.merchant"),
+        ),
+    ),
+    (
+        pgettext_lazy("menu section", "Promises"),
+        (
+            (gettext_lazy("Breaches"), "alarm", "slas.breachlisting"),
+            (gettext_lazy("Excuses"), "shield", "slas.excuse"),
+            (gettext_lazy("Commitments"), "handshake", "slas.commitmentlisting"),
+            (gettext_lazy("On-time rates"), "monitoring", "slas.ontimerate"),
+        ),
+    ),
+    (
+        pgettext_lazy("menu section", "Rules"),
+        (
+            (gettext_lazy("Tiers"), "layers", "slas.servicetier"),
+            (gettext_lazy("Tier versions"), "history", "slas.tierversion"),
+            (gettext_lazy("Closures"), "event_busy", "slas.closure"),
+            (gettext_lazy("Cities"), "location_city", "alliance.city"),
+        ),
+    ),
+    (
+        pgettext_lazy("menu section", "People and system"),
+        (
+            (gettext_lazy("Organisations"), "apartment", "alliance.organisation"),
+            (gettext_lazy("Users"), "group", "alliance.user"),
+            (gettext_lazy("API keys"), "key", "alliance.apikey"),
+            (gettext_lazy("Audit"), "fact_check", "alliance.auditentry"),
+            (gettext_lazy("Events"), "bolt", "alliance.event"),
+            (gettext_lazy("Heartbeats"), "ecg_heart", "alliance.heartbeat"),
+            (gettext_lazy("Schedule"), "schedule", "django_celery_beat.periodictask"),
+        ),
+    ),
+)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the admin's menu (UNFOLD["SIDEBAR"]): what exists and what this user may see."""
+    home = {"title": _("Dashboard"), "icon": "dashboard", "link": reverse("admin:index")}
+    groups: list[dict[str, Any]] = [{"title": "", "items": [home]}]
+    for title, entries in MENU:
+        items = [item for entry in entries if (item := _menu_item(request, *entry))]
+        groups.append({"title": title, "separator": True, "items": items})
+    return [group for group in groups if group["items"]]
+
+
+def _menu_item(request: HttpRequest, title: str | Promise, icon: str, model: str) -> dict[str, Any] | None:
+    known = apps.get_model(model)
+    if not (
+        admin.site.is_registered(known) and admin.site.get_model_admin(known).has_view_permission(request)
+    ):
+        return None
+    return {"title": title, "icon": icon, "link": reverse(f"admin:{model.replace('.', '_')}_changelist")}

@@ -1,0 +1,209 @@
+"""Forms of what ops enter: closures, and versions of a tier's rules."""
+
+from datetime import date, time, timedelta
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from alliance.cities import UnknownCity, resolve_city
+from alliance.models import City
+from slas.choices import ClosureSide
+from slas.models import ServiceTier, TierVersion
+from slas.pricing import InvalidAmount, fen_from_yuan, yuan
+from slas.services.versions import VersionRules
+
+# A closure of more days at once is likelier a mistyped date.
+MOST_DAYS = 31
+WEEKDAYS = (
+    gettext_lazy("Monday"),
+    gettext_lazy("Tuesday"),
+    gettext_lazy("Wednesday"),
+    gettext_lazy("Thursday"),
+    gettext_lazy("Friday"),
+    gettext_lazy("Saturday"),
+    gettext_lazy("Sunday"),
+)
+
+
+def text_input(kind: str = "text", **attrs: Any) -> UnfoldAdminTextInputWidget:
+    return UnfoldAdminTextInputWidget(attrs={"type": kind, **attrs})
+
+
+class ClosureForm(forms.Form):
+    """The same place closed for one local day, or for several in a row."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=120,
+        help_text=gettext_lazy("What happens, for example: Typhoon Bebinca."),
+        widget=text_input(),
+    )
+    first = forms.DateField(label=gettext_lazy("First day"), widget=text_input("date"))
+    last = forms.DateField(
+        label=gettext_lazy("Last day"),
+        required=False,
+        help_text=gettext_lazy("Left empty, it is one day."),
+        widget=text_input("date"),
+    )
+    side = forms.ChoiceField(
+        label=gettext_lazy("Side"),
+        choices=ClosureSide.choices,
+        initial=ClosureSide.BOTH.value,
+        help_text=gettext_lazy("Origin: no pickup there. Destination: no delivery there."),
+        widget=UnfoldAdminSelectWidget,
+    )
+    city = forms.CharField(
+        label=gettext_lazy("City"),
+        required=False,
+        help_text=gettext_lazy("Name or code. Left empty, the whole province or country is closed."),
+        widget=text_input(),
+    )
+    province = forms.CharField(
+        label=gettext_lazy("Province"),
+        required=False,
+        help_text=gettext_lazy("English name, for example: Zhejiang. Not needed with a city."),
+        widget=text_input(),
+    )
+    country = forms.CharField(
+        label=gettext_lazy("Country"),
+        max_length=2,
+        initial="CN",
+        help_text=gettext_lazy("Two letters."),
+        widget=text_input(),
+    )
+
+    def clean_city(self) -> City | None:
+        text = self.cleaned_data["city"]
+        try:
+            return resolve_city(text) if text else None
+        except UnknownCity as error:
+            raise forms.ValidationError(str(error), code="unknown_city") from None
+
+    def clean_country(self) -> str:
+        return str(self.cleaned_data["country"]).upper()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        first, last = cleaned.get("first"), cleaned.get("last")
+        if first and last and last < first:
+            self.add_error("last", _("The last day lies before the first."))
+        elif first and last and last - first >= timedelta(days=MOST_DAYS):
+            self.add_error("last", _("Declare at most %(days)d days at once.") % {"days": MOST_DAYS})
+        return cleaned
+
+    @property
+    def days(self) -> list[date]:
+        first = self.cleaned_data["first"]
+        last = self.cleaned_data["last"] or first
+        return [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
+
+
+class VersionForm(forms.Form):
+    """The rules of a tier from a moment on."""
+
+    tier = forms.ModelChoiceField(
+        ServiceTier.objects.all(), label=gettext_lazy("Tier"), widget=UnfoldAdminSelectWidget
+    )
+    valid_from = forms.DateTimeField(
+        label=gettext_lazy("Valid from"),
+        help_text=gettext_lazy("Bookings from then on are promised by these rules. Server time."),
+        widget=text_input("datetime-local"),
+    )
+    pickup_by = forms.TimeField(label=gettext_lazy("Pickup by"), widget=text_input("time"))
+    deliver_by = forms.TimeField(label=gettext_lazy("Deliver by"), widget=text_input("time"))
+    days_in_transit = forms.IntegerField(
+        label=gettext_lazy("Days in transit"), min_value=0, max_value=60, widget=text_input("number")
+    )
+    delivery_weekdays = forms.TypedMultipleChoiceField(
+        label=gettext_lazy("Weekdays delivered"),
+        choices=list(enumerate(WEEKDAYS)),
+        coerce=int,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+    works_on_holidays = forms.BooleanField(
+        label=gettext_lazy("Works on public holidays"), required=False, widget=UnfoldBooleanSwitchWidget
+    )
+    weight_bands = forms.CharField(
+        label=gettext_lazy("Price by weight"),
+        help_text=gettext_lazy("A band a line: up to how many grams, and the surcharge in yuan."),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 7}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        hint = _("A time such as 18:00; -1 18:00 is the day before. Empty: no pickup that day.")
+        for day, name in enumerate(WEEKDAYS):
+            self.fields[f"cut_off_{day}"] = forms.CharField(
+                label=_("Cut-off, %(weekday)s") % {"weekday": name},
+                required=False,
+                help_text=hint if day == 0 else "",
+                widget=text_input(),
+            )
+        self.order_fields(["tier", "valid_from", *(f"cut_off_{day}" for day in range(7))])
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        cut_offs: dict[str, dict[str, Any]] = {}
+        for day in range(7):
+            text = cleaned.pop(f"cut_off_{day}", "").strip()
+            try:
+                if text:
+                    cut_offs[str(day)] = read_cut_off(text)
+            except ValueError:
+                self.add_error(f"cut_off_{day}", _("Write a time such as 18:00, or -1 18:00."))
+        cleaned["cut_offs"] = cut_offs
+        return cleaned
+
+    def clean_weight_bands(self) -> list[dict[str, int]]:
+        lines = self.cleaned_data["weight_bands"].splitlines()
+        return [_read_band(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+    @property
+    def rules(self) -> VersionRules:
+        return VersionRules(**{name: self.cleaned_data[name] for name in VersionRules.__slots__})
+
+
+def values_of(version: TierVersion) -> dict[str, Any]:
+    """What the form shows to begin with: the rules of an earlier version."""
+    bands = [f"{band['up_to_g']} {yuan(band['surcharge_fen'])}" for band in version.weight_bands]
+    return {
+        "tier": version.tier_id,
+        "pickup_by": version.pickup_by.strftime("%H:%M"),
+        "deliver_by": version.deliver_by.strftime("%H:%M"),
+        "days_in_transit": version.days_in_transit,
+        "delivery_weekdays": version.delivery_weekdays or list(range(7)),
+        "works_on_holidays": version.works_on_holidays,
+        "weight_bands": "\n".join(bands),
+        **{f"cut_off_{day}": cut_off_text(given) for day, given in version.cut_offs.items() if given},
+    }
+
+
+def cut_off_text(given: dict[str, Any]) -> str:
+    offset = int(given.get("day_offset", 0))
+    return f"{offset} {given['time']}" if offset else str(given["time"])
+
+
+def read_cut_off(text: str) -> dict[str, Any]:
+    """Read what `cut_off_text` writes. Raises ValueError for anything else."""
+    offset, _space, clock = text.rpartition(" ")
+    if offset.strip() not in ("", "0", "-1"):
+        raise ValueError(text)
+    return {"time": time.fromisoformat(clock).strftime("%H:%M"), "day_offset": int(offset or 0)}
+
+
+def _read_band(number: int, line: str) -> dict[str, int]:
+    try:
+        grams, surcharge = line.split()
+        return {"up_to_g": int(grams), "surcharge_fen": fen_from_yuan(surcharge)}
+    except (ValueError, InvalidAmount):
+        message = _("Line %(number)d: write grams and yuan, such as 3000 3.00.") % {"number": number}
+        raise forms.ValidationError(message, code="invalid") from None

@@ -1,0 +1,253 @@
+"""Ops' door to what is sold and by which rules: tiers, their versions, closures, offers, capacity.
+
+What ops enter goes through services; offers are the couriers' own.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Model, Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from alliance.admin import ReadOnlyAdmin, UncountedAdmin
+from alliance.errors import AllianceError, InvalidInput
+from slas.admin.forms import WEEKDAYS, ClosureForm, VersionForm, cut_off_text, values_of
+from slas.models import CapacityDay, Closure, Offer, ServiceTier, TierVersion
+from slas.pricing import yuan
+from slas.services.closures import declare_closure, withdraw_closure
+from slas.services.versions import add_version, withdraw_version
+
+
+class OpsAdmin(ReadOnlyAdmin):
+    """Every member of the ops staff sees these pages."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_staff)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_staff)
+
+
+class EnteredAdmin(OpsAdmin):
+    """What ops add and take back by services. The form says what is asked for; `enter` does it."""
+
+    entry_form: type[forms.Form]
+    entry_text: Any = ""
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return bool(request.user.is_staff)
+
+    def enter(self, request: HttpRequest, form: Any) -> str:
+        """Carry out what the form says; return what to tell the user."""
+        raise NotImplementedError
+
+    def first_values(self, request: HttpRequest) -> dict[str, Any]:
+        """What the empty form shows."""
+        return {}
+
+    def withdraw(self, request: HttpRequest, obj: Any) -> None:
+        """Take a row back through its service."""
+        raise NotImplementedError
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        form = self.entry_form(request.POST or None, initial=self.first_values(request))
+        back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        if request.method == "POST" and form.is_valid() and _carried_out(self.enter, request, form):
+            return redirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Add %(name)s") % {"name": self.opts.verbose_name},
+            "form": form,
+            "text": self.entry_text,
+            "back": back,
+        }
+        return render(request, "admin/slas/enter.html", context, status=422 if form.errors else 200)
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        self.withdraw(request, obj)
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for row in queryset:
+            self.withdraw(request, row)
+
+
+def _carried_out(enter: Callable[..., str], request: HttpRequest, form: forms.Form) -> bool:
+    """Whether it was done; what was wrong stands in the form."""
+    try:
+        messages.success(request, enter(request, form))
+    except InvalidInput as error:
+        for item in error.errors:
+            form.add_error(item.field if item.field in form.fields else None, str(item.message))
+        if not error.errors:
+            form.add_error(None, error.detail)
+    except AllianceError as error:
+        form.add_error(None, error.detail)
+    return not form.errors
+
+
+@admin.register(ServiceTier)
+class ServiceTierAdmin(OpsAdmin):
+    list_display = ("name_en", "name_zh", "code", "active", "in_force", "position")
+    fields = ("code", "name_en", "name_zh", "active", "position", "in_force")
+    readonly_fields = ("in_force",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ServiceTier]:
+        standing = TierVersion.objects.filter(valid_from__lte=timezone.now()).order_by("-valid_from")
+        return super().get_queryset(request).prefetch_related(Prefetch("versions", standing, "standing"))
+
+    @admin.display(description=gettext_lazy("version in force"))
+    def in_force(self, tier: ServiceTier) -> str:
+        version: TierVersion | None = next(iter(tier.standing), None)  # type: ignore[attr-defined]
+        return f"v{version.number}" if version else "–"
+
+
+@admin.register(TierVersion)
+class TierVersionAdmin(EnteredAdmin):
+    """Read-only: a change is a new version, and one not in force yet can be taken back."""
+
+    list_display = (
+        "tier", "number", "valid_from", "cut_off_times", "pickup_by", "deliver_by", "days_in_transit",
+        "works_on_holidays",
+    )  # fmt: skip
+    list_filter = ("tier",)
+    list_select_related = ("tier",)
+    ordering = ("tier__position", "-number")
+    fields = (
+        "tier", "number", "valid_from", "cut_off_times", "pickup_by", "deliver_by", "days_in_transit",
+        "delivered_on", "works_on_holidays", "prices",
+    )  # fmt: skip
+    readonly_fields = ("cut_off_times", "delivered_on", "prices")
+    entry_form = VersionForm
+    entry_text = gettext_lazy(
+        "From that moment on, bookings are promised by the new rules. What is promised already keeps its own."
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        if obj is None:
+            # Many at once would hide which of them are in force.
+            return False
+        return bool(request.user.is_staff) and obj.valid_from > timezone.now()  # type: ignore[attr-defined]
+
+    def first_values(self, request: HttpRequest) -> dict[str, Any]:
+        """The newest version of the tier asked for, or of the first one, to start from."""
+        versions = TierVersion.objects.order_by("tier__position", "-number")
+        asked = request.GET.get("tier", "")
+        newest = versions.filter(tier_id=int(asked)).first() if asked.isdecimal() else versions.first()
+        return values_of(newest) if newest else {}
+
+    def enter(self, request: HttpRequest, form: VersionForm) -> str:
+        version = add_version(
+            actor=request.actor,  # type: ignore[attr-defined]
+            tier_id=form.cleaned_data["tier"].pk,
+            rules=form.rules,
+            now=timezone.now(),
+        )
+        return _("%(version)s is announced.") % {"version": version}
+
+    def withdraw(self, request: HttpRequest, obj: TierVersion) -> None:
+        withdraw_version(actor=request.actor, version_id=obj.pk, now=timezone.now())  # type: ignore[attr-defined]
+
+    @admin.display(description=gettext_lazy("cut-offs"))
+    def cut_off_times(self, version: TierVersion) -> str:
+        times = {day: cut_off_text(given) for day, given in version.cut_offs.items() if given}
+        if len(times) == 7 and len(set(times.values())) == 1:
+            return _("%(time)s every day") % {"time": times["0"]}
+        return ", ".join(f"{WEEKDAYS[int(day)]} {text}" for day, text in sorted(times.items()))
+
+    @admin.display(description=gettext_lazy("weekdays delivered"))
+    def delivered_on(self, version: TierVersion) -> str:
+        if len(version.delivery_weekdays) in (0, 7):
+            return _("every day")
+        return ", ".join(str(WEEKDAYS[day]) for day in sorted(version.delivery_weekdays))
+
+    @admin.display(description=gettext_lazy("price by weight"))
+    def prices(self, version: TierVersion) -> str:
+        bands = version.weight_bands
+        return "; ".join(f"≤ {band['up_to_g']:,} g: +¥{yuan(band['surcharge_fen'])}" for band in bands)
+
+
+@admin.register(Closure)
+class ClosureAdmin(EnteredAdmin):
+    """Declared and withdrawn by ops; public holidays come with the product's data."""
+
+    list_display = (
+        "date",
+        "name",
+        "side",
+        "country",
+        "province",
+        "city",
+        "is_public_holiday",
+        "announced_at",
+    )
+    list_filter = ("is_public_holiday", "side", "country")
+    list_select_related = ("city",)
+    search_fields = ("name", "city__name_en", "city__name_zh", "province")
+    date_hierarchy = "date"
+    ordering = ("-date", "name")
+    entry_form = ClosureForm
+    entry_text = gettext_lazy(
+        "Promises made from now on go round these days. What is promised already stays promised;"
+        " its breaches can be excused."
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_staff)
+
+    @transaction.atomic
+    def enter(self, request: HttpRequest, form: ClosureForm) -> str:
+        place = {name: form.cleaned_data[name] for name in ("name", "side", "country", "province", "city")}
+        for day in form.days:
+            declare_closure(actor=request.actor, day=day, **place)  # type: ignore[attr-defined]
+        done = ngettext("Closed for %(count)d day.", "Closed for %(count)d days.", len(form.days))
+        return done % {"count": len(form.days)}
+
+    def withdraw(self, request: HttpRequest, obj: Closure) -> None:
+        withdraw_closure(actor=request.actor, closure_id=obj.pk)  # type: ignore[attr-defined]
+
+
+@admin.register(Offer)
+class OfferAdmin(OpsAdmin):
+    list_display = (
+        "courier",
+        "tier",
+        "origin",
+        "destination",
+        "price",
+        "daily_capacity",
+        "active",
+        "updated_at",
+    )
+    list_filter = ("active", "tier", "courier")
+    list_select_related = ("courier", "tier", "origin", "destination")
+    search_fields = ("=origin__code", "=destination__code", "origin__name_en", "origin__name_zh")
+    ordering = ("courier__legal_name", "origin__name_en", "destination__name_en", "tier__position")
+
+    @admin.display(description=gettext_lazy("price"), ordering="price_fen")
+    def price(self, offer: Offer) -> str:
+        return f"¥{yuan(offer.price_fen)}"
+
+
+@admin.register(CapacityDay)
+class CapacityDayAdmin(OpsAdmin, UncountedAdmin):
+    list_display = ("date", "courier", "lane", "reserved", "limit")
+    list_filter = ("courier",)
+    list_select_related = ("courier", "offer__origin", "offer__destination", "offer__tier")
+    date_hierarchy = "date"
+    ordering = ("-date", "-pk")
+
+    @admin.display(description=gettext_lazy("lane"))
+    def lane(self, day: CapacityDay) -> str:
+        return f"{day.offer.origin} → {day.offer.destination}, {day.offer.tier}"

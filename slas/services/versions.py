@@ -1,0 +1,112 @@
+"""Versions of a tier's rules: announcing one, and taking it back before it is in force."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from alliance import audit
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.tenancy import Actor
+from slas.choices import TierCode
+from slas.models import ServiceTier, TierVersion
+from slas.pricing import check_bands
+from slas.services.tiers import bands_of, rule_of
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRules:
+    """What a version says, in the form it is stored in."""
+
+    valid_from: datetime
+    cut_offs: dict[str, dict[str, Any]]
+    pickup_by: time
+    deliver_by: time
+    days_in_transit: int
+    delivery_weekdays: list[int]
+    works_on_holidays: bool
+    weight_bands: list[dict[str, int]]
+
+
+@transaction.atomic
+def add_version(*, actor: Actor, tier_id: int, rules: VersionRules, now: datetime) -> TierVersion:
+    """Announce the rules of a tier from a later moment on; what is promised until then keeps its own.
+
+    Raises NotFound for an unknown tier, InvalidInput for rules that make no sense or do not lie
+    after now and after every version there is.
+    """
+    _require_ops(actor)
+    # Lock the tier: two versions added at once would get the same number.
+    tier = ServiceTier.objects.select_for_update().filter(pk=tier_id).first()
+    if tier is None:
+        raise NotFound
+    known = tier.versions.aggregate(number=Max("number"), valid_from=Max("valid_from"))
+    version = TierVersion(tier=tier, number=(known["number"] or 0) + 1, **_columns(rules))
+    errors = list(_problems(version, now, known["valid_from"]))
+    if errors:
+        raise InvalidInput(errors=errors)
+    version.save()
+    _record(actor, "tier_version.added", version)
+    return version
+
+
+@transaction.atomic
+def withdraw_version(*, actor: Actor, version_id: int, now: datetime) -> None:
+    """Take back a version that is not in force yet. Raises Conflict once it is: promises name it."""
+    _require_ops(actor)
+    version = TierVersion.objects.select_for_update().select_related(None).filter(pk=version_id).first()
+    if version is None:
+        raise NotFound
+    if version.valid_from <= now:
+        raise Conflict(
+            _("A version that has been in force stays: promises were made by it."), code="in_force"
+        )
+    _record(actor, "tier_version.withdrawn", version)
+    version.delete()
+
+
+def _require_ops(actor: Actor) -> None:
+    if not actor.is_ops:
+        raise NotPermitted
+
+
+def _columns(rules: VersionRules) -> dict[str, Any]:
+    return {name: getattr(rules, name) for name in VersionRules.__slots__}
+
+
+def _problems(version: TierVersion, now: datetime, newest: datetime | None) -> Iterator[FieldError]:
+    if version.valid_from <= now:
+        yield FieldError("/valid_from", _("Rules change from a moment that is still to come."), "past")
+    elif newest is not None and version.valid_from <= newest:
+        yield FieldError("/valid_from", _("There is a version from that moment on or later."), "order")
+    if version.days_in_transit == 0 and version.deliver_by <= version.pickup_by:
+        yield FieldError("/deliver_by", _("On the same day, delivery comes after pickup."), "order")
+    yield from _rule_problems(version)
+    try:
+        check_bands(bands_of(version))
+    except ValueError as error:
+        yield FieldError("/weight_bands", str(error), "order")
+
+
+def _rule_problems(version: TierVersion) -> Iterator[FieldError]:
+    try:
+        rule = rule_of(version, TierCode(version.tier.code))
+    except ValueError as error:
+        yield FieldError("/pickup_by", str(error), "order")
+        return
+    if not rule.picks_up:
+        yield FieldError("/cut_offs", _("Give a cut-off for at least one weekday."), "required")
+
+
+def _record(actor: Actor, verb: str, version: TierVersion) -> None:
+    audit.record(
+        actor=actor,
+        verb=verb,
+        object_type="tier_version",
+        object_id=version.pk,
+        detail={"tier": version.tier.code, "number": version.number, "valid_from": version.valid_from},
+    )

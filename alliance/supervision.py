@@ -20,7 +20,7 @@ from honcho.printer import Message, Printer
 from honcho.process import Popen, Process
 
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-READY_SECONDS = 90.0
+READY_SECONDS = 180.0
 # After this long, programs that were asked to stop are killed.
 STOP_SECONDS = 15.0
 _PR_SET_PDEATHSIG = 1

@@ -26,7 +26,7 @@ class QuoteBody(S):
         required=False, allow_null=True, help_text="RFC 3339 with an offset; now by default."
     )
     tier = serializers.ChoiceField(
-        choices=TierCode.values, required=False, help_text="All tiers when left out."
+        choices=TierCode.choices, required=False, help_text="All tiers when left out."
     )
 
 
@@ -39,7 +39,7 @@ class RecipientBody(S):
 class BookingBody(QuoteBody):
     """One parcel to be booked."""
 
-    tier = serializers.ChoiceField(choices=TierCode.values)
+    tier = serializers.ChoiceField(choices=TierCode.choices)
     recipient = RecipientBody()
     reference = serializers.CharField(
         max_length=64, required=False, help_text="Your own number of it; not necessarily unique."
@@ -131,7 +131,7 @@ class InsteadAnswer(S):
 class OfferAnswer(S):
     courier = serializers.CharField(help_text="Short name, to book with.")
     courier_name = serializers.CharField()
-    tier = serializers.ChoiceField(choices=TierCode.values)
+    tier = serializers.ChoiceField(choices=TierCode.choices)
     price = serializers.CharField(help_text="CNY, a decimal.")
     promise = PromiseAnswer()
     capacity_left = serializers.IntegerField(help_text="On the promise's pickup day.")
@@ -144,7 +144,7 @@ class OfferAnswer(S):
 
 
 class UnavailableAnswer(S):
-    tier = serializers.ChoiceField(choices=TierCode.values)
+    tier = serializers.ChoiceField(choices=TierCode.choices)
     code = serializers.CharField()
     detail = serializers.CharField()
 
@@ -164,7 +164,7 @@ class BookedAnswer(S):
     tracking_number = serializers.CharField()
     reference = serializers.CharField()
     status = serializers.ChoiceField(choices=["booked"])
-    tier = serializers.ChoiceField(choices=TierCode.values)
+    tier = serializers.ChoiceField(choices=TierCode.choices)
     courier = serializers.CharField()
     courier_name = serializers.CharField()
     price = serializers.CharField()

@@ -127,6 +127,7 @@ class ParcelBatchView(APIView):
             component_name="Batch",
             serializers=[schema.BatchBody, schema.BookingBody(many=True)],
             resource_type_field_name=None,
+            many=False,
         ),
         responses=schema.BatchAnswer,
         tags=["booking"],

@@ -22,6 +22,8 @@ AHEAD: Final = timedelta(minutes=5)
 _CODES: Final = frozenset(ScanCode.values)
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+# How an empty text is written in PostgreSQL's arrays.
+_EMPTY: Final = '""'
 
 
 def microseconds_of(moment: datetime) -> int:
@@ -80,8 +82,9 @@ class ScanBatch:
             "microseconds": _numbers(self._microseconds),
             "corrects": _numbers(self._corrects),
             "consent": _numbers([1 if line.consent else 0 for line in lines]),
-            "code": [line.code for line in lines],
-            "reason": [line.reason or "" for line in lines],
+            # Words of ours, without anything to quote.
+            "code": f"{{{','.join([line.code for line in lines])}}}",
+            "reason": f"{{{','.join([line.reason or _EMPTY for line in lines])}}}",
             "facility": [line.facility or "" for line in lines],
             "event_id": [line.event_id or "" for line in lines],
         }

@@ -1,4 +1,4 @@
-"""Run all benchmarks, or those named: `python -m tests.benchmarks [--parcels N] [--json FILE] [scans ...]`."""
+"""Run all benchmarks, or those named: `python -m tests.benchmarks [--parcels N] [--json FILE] [NAME ...]`."""
 
 import argparse
 import importlib
@@ -30,9 +30,10 @@ def main() -> None:
     with harness.world(parcels=options.parcels) as world:
         for name in options.names or names:
             for row in importlib.import_module(f"tests.benchmarks.bench_{name}").run(world):
-                print(row.text(), flush=True)
+                sys.stdout.write(f"{row.text()}\n")
+                sys.stdout.flush()
                 rows.append(row)
-    print("\n" + harness.table(rows))
+    sys.stdout.write(f"\n{harness.table(rows)}\n")
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=2))
 

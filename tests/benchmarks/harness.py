@@ -145,6 +145,10 @@ def post(connection: HTTPConnection, path: str, token: str, body: bytes) -> byte
     return answer
 
 
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
 # --- the database ----------------------------------------------------------------------------
 
 
@@ -158,7 +162,7 @@ def _make_database() -> dict[str, Any]:
     database["NAME"] = NAME
     begun = time.perf_counter()
     call_command("migrate", verbosity=0, interactive=False)
-    print(f"migrated in {time.perf_counter() - begun:.1f} s", flush=True)
+    _say(f"migrated in {time.perf_counter() - begun:.1f} s")
     return {
         "dbname": NAME,
         "user": database["USER"],
@@ -209,7 +213,7 @@ def _fill(count: int) -> tuple[list[Member], list[Member]]:
         for parcel_id, _merchant, courier_id, _booked in rows:
             carried[courier_id - couriers[0].pk].append(parcel_id)
     _analyse()
-    print(f"{count:,} parcels made in {time.perf_counter() - begun:.1f} s", flush=True)
+    _say(f"{count:,} parcels made in {time.perf_counter() - begun:.1f} s")
     return (
         [Member(courier.pk, _key(courier), ids) for courier, ids in zip(couriers, carried, strict=True)],
         [Member(merchant.pk, _key(merchant), []) for merchant in merchants],

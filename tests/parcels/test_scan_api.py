@@ -16,7 +16,8 @@ from parcels.models import Parcel, Scan
 from tests.parcels.moving import booked_parcels
 
 URL = "/api/v1/scans"
-BOOKED = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+# Partitions begin with last month.
+BOOKED = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
 NDJSON = "application/x-ndjson"
 
 

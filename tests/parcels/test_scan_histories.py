@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -25,7 +26,8 @@ from slas.services.sweeping import sweep_overdue
 from tests import factories
 from tests.parcels.moving import booked_parcels
 
-BOOKED = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+# Partitions begin with last month.
+BOOKED = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
 # Long after the last scan, so that batches may come in any order.
 NOW = BOOKED + timedelta(hours=60)
 REASONS = ("consignee_absent", "courier_vehicle")

@@ -22,7 +22,8 @@ from parcels.models import Parcel, Scan, ScanFile
 from parcels.services import scan_files
 from tests.parcels.moving import booked_parcels
 
-BOOKED = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+# Partitions begin with last month.
+BOOKED = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
 HEADER = "tracking_number,code,occurred_at,event_id,reason,facility,consent,corrects"
 UPLOAD = "/scans/upload/"
 

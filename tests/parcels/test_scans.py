@@ -20,7 +20,8 @@ from parcels.services.scans import ScanReport, record_scans
 from slas.models import Breach, Commitment
 from tests.parcels.moving import booked_parcels
 
-BOOKED = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+# Partitions begin with last month.
+BOOKED = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
 Send = Callable[..., ScanReport]
 
 
@@ -171,7 +172,7 @@ def test_duplicates_inside_a_batch_count_once(parcel: Parcel, send: Send) -> Non
 
 
 def test_event_key_is_stable_and_keeps_its_kinds_apart() -> None:
-    moment = microseconds_of(BOOKED)
+    moment = microseconds_of(datetime(2026, 11, 20, 1, 0, tzinfo=UTC))
     plain = event_key(event_id="", code="departed", microseconds=moment, facility="HGH")
     # A stored key: changing how it is made would let every scan of the past in a second time.
     assert plain == -1266644767463672880
@@ -291,7 +292,15 @@ def test_only_scan_withdrawn_leaves_a_booked_parcel(parcel: Parcel, send: Send) 
 def test_concurrent_batches_on_the_same_parcels_fold_as_one(
     merchant_organisation: Organisation, courier_organisation: Organisation, courier: Actor
 ) -> None:
-    parcels = booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED, count=40)
+    # Of two months: PostgreSQL 18 crashes on a row waited for where months are pruned row by row.
+    last_month = timezone.now().replace(day=1, hour=0, minute=0) - timedelta(hours=1)
+    parcels = [
+        parcel
+        for booked_at in (BOOKED, min(BOOKED, last_month))
+        for parcel in booked_parcels(
+            merchant_organisation, courier_organisation, booked_at=booked_at, count=20
+        )
+    ]
     story = [
         ("picked_up", 2),
         ("departed", 3),
@@ -333,4 +342,5 @@ def test_concurrent_batches_on_the_same_parcels_fold_as_one(
     assert sum(len(report.duplicates) for report in reports) == 12 * 49 - (40 * 6 + 9)
     with scope(Scope.everything()):
         assert set(Parcel.objects.values_list("status", flat=True)) == {"delivered"}
-        assert set(Commitment.objects.values_list("outcome", flat=True)) == {"met"}
+        of_these = Commitment.objects.filter(parcel_id__in=[parcel.pk for parcel in parcels[:20]])
+        assert set(of_these.values_list("outcome", flat=True)) == {"met"}

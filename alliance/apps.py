@@ -8,8 +8,8 @@ class AllianceConfig(AppConfig):
     verbose_name = _("Alliance")
 
     def ready(self) -> None:
-        # Importing registers the system checks.
-        from alliance import checks  # noqa: F401, PLC0415 -- checks need the app registry
+        # Importing registers the system checks, and makes ours the Celery application that tasks are sent by.
+        from alliance import celery, checks  # noqa: F401, PLC0415 -- both need the app registry
 
 
 class AllianceAdminConfig(AdminConfig):

@@ -15,7 +15,15 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "heartbeat": {"task": "alliance.tasks.beat", "schedule": 15.0},
     "partitions": {"task": "alliance.tasks.make_partitions", "schedule": crontab(minute="7", hour="*/6")},
-    "forget-idempotency-keys": {"task": "alliance.tasks.forget_idempotency_keys", "schedule": crontab(minute="23")},
+    "forget-idempotency-keys": {
+        "task": "alliance.tasks.forget_idempotency_keys",
+        "schedule": crontab(minute="23"),
+    },
+    "send-application-mails": {"task": "couriers.tasks.send_waiting_mails", "schedule": 60.0},
+    "forget-orphaned-files": {
+        "task": "couriers.tasks.forget_orphaned_files",
+        "schedule": crontab(minute="41", hour="4"),
+    },
     "sweep-overdue": {"task": "slas.tasks.sweep_overdue", "schedule": 30.0},
     "fold-tallies": {"task": "slas.tasks.fold_tallies", "schedule": 5.0},
     "audit-rates": {"task": "slas.tasks.audit_rates", "schedule": crontab(minute="30", hour="3")},

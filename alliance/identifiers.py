@@ -7,6 +7,8 @@ character by ISO 7064 MOD 37-2 over those 13, which catches every wrong characte
 
 import hashlib
 import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -57,6 +59,7 @@ _READ_TABLE: Final = "".join(_READ.get(chr(byte), "!") for byte in range(256)).e
 _UNREADABLE: Final = ord("!")
 _CHECK_READ: Final = {check: ord(_READ[check]) for check in _DIGITS}
 _PREFIX_READ: Final = PREFIX.encode().translate(_READ_TABLE)
+_draw: Callable[[int], int] = secrets.randbits
 _SEPARATORS: Final = b" -\t\r\n"
 # People paste full-width letters and typographic dashes; both are folded away on the slow path only.
 _FOLD: Final[dict[int, int | str]] = {
@@ -82,9 +85,20 @@ def new_parcel_id(at: datetime, *, random_bits: int | None = None) -> int:
     start = parcel_id_at(at)
     if random_bits is not None:
         return _first_allowed(start, random_bits)
-    while not is_allowed(parcel_id := start | secrets.randbits(RANDOM_BITS)):
+    while not is_allowed(parcel_id := start | _draw(RANDOM_BITS)):
         pass
     return parcel_id
+
+
+@contextmanager
+def drawing_from(draw: Callable[[int], int]) -> Iterator[None]:
+    """Draw ids' random bits from somewhere else in this process: the demo's are the same every time."""
+    global _draw  # noqa: PLW0603 -- the source of randomness is the process's
+    genuine, _draw = _draw, draw
+    try:
+        yield
+    finally:
+        _draw = genuine
 
 
 def history_parcel_id(at: datetime, key: str, *, attempt: int = 0) -> int:

@@ -28,6 +28,7 @@ class IfFull(StrEnum):
     """What to do when the courier or the day is full."""
 
     NEXT = "next"  # the next courier, then the next day, as the quote says
+    # The next courier, but no other day: nobody gets a later promise than the quote's without asking.
     REFUSE = "refuse"
 
 
@@ -56,7 +57,7 @@ class BookingRequest:
     reference: str = ""
     pickup_address_id: int | None = None
     expected_deliver_by: datetime | None = None
-    if_full: IfFull = IfFull.NEXT
+    if_full: IfFull = IfFull.REFUSE
 
     @property
     def is_pinned(self) -> bool:

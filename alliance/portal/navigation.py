@@ -42,6 +42,9 @@ NAVIGATION: tuple[NavItem, ...] = (
         _("Quote and book"), "package-export", "parcels:quote_create", MERCHANT, Capability.BOOK_PARCELS, WORK
     ),
     NavItem(_("Parcels"), "packages", "parcels:parcel_list", MEMBERS, Capability.VIEW_PARCELS, WORK),
+    NavItem(
+        _("Pickup addresses"), "map-pin", "parcels:address_list", MERCHANT, Capability.BOOK_PARCELS, WORK
+    ),
     NavItem(_("Upload scans"), "scan", "parcels:scan_upload", COURIER, Capability.SEND_SCANS, WORK),
     NavItem(_("Offers"), "route", "slas:offer_list", COURIER, Capability.VIEW_OFFERS, PROMISES),
     NavItem(_("On-time rates"), "chart-line", "slas:rate_list", MEMBERS, Capability.VIEW_RATES, PROMISES),
@@ -49,7 +52,14 @@ NAVIGATION: tuple[NavItem, ...] = (
     NavItem(
         _("Application"), "file-certificate", "couriers:application_edit", COURIER, Capability.APPLY, COMPANY
     ),
-    NavItem(_("Facilities"), "building-warehouse", "couriers:facility_list", COURIER, Capability.VIEW_OFFERS, COMPANY),
+    NavItem(
+        _("Facilities"),
+        "building-warehouse",
+        "couriers:facility_list",
+        COURIER,
+        Capability.VIEW_OFFERS,
+        COMPANY,
+    ),
     NavItem(_("Members"), "users", "member_list", MEMBERS, Capability.MANAGE_MEMBERS, COMPANY),
     NavItem(_("API keys"), "key", "api_key_list", MEMBERS, Capability.MANAGE_KEYS, COMPANY),
 )

@@ -92,7 +92,7 @@ def read_booking(body: object, places: Places, *, at: datetime, pointer: str = "
         reference=reader.text("reference"),
         pickup_address_id=address_id,
         expected_deliver_by=reader.moment("expected_deliver_by"),
-        if_full=reader.choice("if_full", IfFull, IfFull.NEXT),
+        if_full=reader.choice("if_full", IfFull, IfFull.REFUSE),
     )
     reader.finish(recipient)
     return request

@@ -57,7 +57,7 @@ class BookingBody(QuoteBody):
     )
     if_full = serializers.ChoiceField(
         choices=[item.value for item in IfFull],
-        default=IfFull.NEXT.value,
+        default=IfFull.REFUSE.value,
         help_text="Without a courier or an expected promise: `next` takes the next courier, then the next "
         "day, as the quote says; `refuse` answers 409 `capacity_full` rather than another day.",
     )

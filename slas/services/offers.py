@@ -4,10 +4,9 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -27,6 +26,10 @@ MAX_ROWS = 20_000
 MAX_PRICE_FEN = 10_000_000
 MAX_CAPACITY = 10_000_000
 _TRUE, _FALSE = {"", "yes", "true", "1", "y", "on", "是"}, {"no", "false", "0", "n", "off", "否"}
+
+
+# Tier, origin and destination: a courier has one offer of each.
+_Key = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,7 @@ def change_offer(*, actor: Actor, offer_id: int, price_fen: int, daily_capacity:
         return offer
     offer.price_fen, offer.daily_capacity, offer.active = price_fen, daily_capacity, active
     offer.save(update_fields=["price_fen", "daily_capacity", "active", "updated_at"])
-    # Zones differ: from yesterday's date on covers today everywhere.
-    follow_offers([offer.pk], first_day=timezone.now().date() - timedelta(days=1))
+    follow_offers([offer.pk], first_day=_first_day())
     _record(actor, "offer.changed", offer)
     return offer
 
@@ -125,76 +127,123 @@ def read_offer_file(content: bytes) -> list[dict[str, str]]:
 def save_offer_rows(*, actor: Actor, rows: Sequence[dict[str, str]]) -> list[RowResult]:
     """Create or change an offer a row; a bad row is reported and the others are kept.
 
-    Saving the same rows again changes nothing.
+    All that can be saved is saved in one statement. Saving the same rows again changes nothing.
     """
     require(actor, Capability.MANAGE_OFFERS)
-    tiers = {tier.code: tier for tier in ServiceTier.objects.all()}
-    cities: dict[str, City] = {}
-    results = []
-    for number, row in enumerate(rows, start=2):
-        lane = f"{row.get('origin', '')} → {row.get('destination', '')}"
+    results: list[RowResult] = []
+    wanted: dict[_Key, OfferTerms] = {}
+    lines: dict[_Key, int] = {}
+    known = {_key(offer): offer for offer in Offer.objects.filter(courier_id=actor.tenant_id)}
+    reader = _RowReader()
+    for line, row in enumerate(rows, start=2):
         try:
-            terms = _terms_of_row(row, tiers, cities)
-            # A savepoint a row: what the database refuses costs the other rows nothing.
-            with transaction.atomic():
-                outcome = _save(actor, terms)
-            lane = f"{terms.origin} → {terms.destination}"
-            results.append(RowResult(number, outcome, lane))
+            terms = reader.terms(row)
+            key = (terms.tier.pk, terms.origin.pk, terms.destination.pk)
+            if key in lines:
+                message = _("This lane and tier are on line %(line)d already.") % {"line": lines[key]}
+                raise InvalidInput(errors=[FieldError("/tier", message, "duplicate")])
         except InvalidInput as error:
-            results.append(RowResult(number, "rejected", lane, tuple(error.errors)))
+            lane = f"{row.get('origin', '')} → {row.get('destination', '')}"
+            results.append(RowResult(line, "rejected", lane, tuple(error.errors)))
+            continue
+        lines[key] = line
+        outcome = _outcome(known.get(key), terms)
+        if outcome != "unchanged":
+            wanted[key] = terms
+        results.append(RowResult(line, outcome, f"{terms.origin} → {terms.destination}"))
+    if wanted:
+        _upsert(actor, list(wanted.values()))
+        follow_offers([known[key].pk for key in wanted if key in known], first_day=_first_day())
     return results
 
 
-def _save(actor: Actor, terms: OfferTerms) -> str:
-    known = Offer.objects.filter(
-        courier_id=actor.tenant_id, tier=terms.tier, origin=terms.origin, destination=terms.destination
-    ).first()
+def _outcome(known: Offer | None, terms: OfferTerms) -> str:
     if known is None:
-        create_offer(actor=actor, terms=terms)
         return "created"
-    before = (known.price_fen, known.daily_capacity, known.active)
-    if before == (terms.price_fen, terms.daily_capacity, terms.active):
-        return "unchanged"
-    change_offer(
-        actor=actor, offer_id=known.pk, price_fen=terms.price_fen,
-        daily_capacity=terms.daily_capacity, active=terms.active,
-    )  # fmt: skip
-    return "changed"
+    same = (known.price_fen, known.daily_capacity, known.active) == (
+        terms.price_fen,
+        terms.daily_capacity,
+        terms.active,
+    )
+    return "unchanged" if same else "changed"
 
 
-def _terms_of_row(row: dict[str, str], tiers: dict[str, ServiceTier], cities: dict[str, City]) -> OfferTerms:
-    errors: list[FieldError] = []
-    values: dict[str, Any] = {}
-    tier = tiers.get(row.get("tier", ""))
-    if tier is None:
-        message = _("There is no such tier; there are %(known)s.") % {"known": ", ".join(tiers)}
-        errors.append(FieldError("/tier", message, "choice"))
-    for column in ("origin", "destination"):
-        text = row.get(column, "")
+def _upsert(actor: Actor, wanted: Sequence[OfferTerms]) -> None:
+    now = timezone.now()
+    offers = [
+        Offer(
+            courier_id=actor.tenant_id, tier=terms.tier, origin=terms.origin, destination=terms.destination,
+            price_fen=terms.price_fen, daily_capacity=terms.daily_capacity, active=terms.active,
+            updated_at=now,
+        )
+        for terms in wanted
+    ]  # fmt: skip
+    # An upsert: a second upload of the same file at the same time must not fail this one.
+    Offer.objects.bulk_create(
+        offers,
+        batch_size=1_000,
+        update_conflicts=True,
+        unique_fields=["courier", "tier", "origin", "destination"],
+        update_fields=["price_fen", "daily_capacity", "active", "updated_at"],
+    )
+    audit.record(
+        actor=actor, verb="offers.uploaded", object_type="offer", object_id="", detail={"offers": len(wanted)}
+    )
+
+
+def _first_day() -> date:
+    # Zones differ: from yesterday's date on covers today everywhere.
+    return timezone.now().date() - timedelta(days=1)
+
+
+def _key(offer: Offer) -> _Key:
+    return offer.tier_id, offer.origin_id, offer.destination_id
+
+
+class _RowReader:
+    """Reads rows; each tier and city is looked up once a file."""
+
+    def __init__(self) -> None:
+        self.tiers = {tier.code: tier for tier in ServiceTier.objects.all()}
+        self.cities: dict[str, City] = {}
+
+    def terms(self, row: dict[str, str]) -> OfferTerms:
+        """Return what a row says, or raise InvalidInput with all that is wrong with it."""
+        errors: list[FieldError] = []
+        values: dict[str, Any] = {}
+        tier = self.tiers.get(row.get("tier", ""))
+        if tier is None:
+            message = _("There is no such tier; there are %(known)s.") % {"known": ", ".join(self.tiers)}
+            errors.append(FieldError("/tier", message, "choice"))
+        for column in ("origin", "destination"):
+            try:
+                values[column] = self._city(row.get(column, ""))
+            except UnknownCity as error:
+                errors.append(FieldError(f"/{column}", str(error), "unknown_city"))
         try:
-            if text not in cities:
-                cities[text] = resolve_city(text)
-            values[column] = cities[text]
-        except UnknownCity as error:
-            errors.append(FieldError(f"/{column}", str(error), "unknown_city"))
-    try:
-        values["price_fen"] = fen_from_yuan(row.get("price", ""))
-    except InvalidAmount as error:
-        errors.append(FieldError("/price", str(error), error.code))
-    capacity = row.get("daily_capacity", "")
-    # isdecimal takes digits of any script, as int() does; a sign, a point or a blank is refused.
-    if capacity.isdecimal() and len(capacity) < 12:
-        values["daily_capacity"] = int(capacity)
-    else:
-        errors.append(FieldError("/daily_capacity", _("Give a whole number of parcels a day."), "number"))
-    on_sale = row.get("on_sale", "").lower()
-    if on_sale not in _TRUE | _FALSE:
-        errors.append(FieldError("/on_sale", _("Say yes or no."), "choice"))
-    if errors or tier is None:
-        raise InvalidInput(errors=errors)
-    terms = OfferTerms(tier=tier, active=on_sale in _TRUE, **values)
-    _check(terms)
-    return terms
+            values["price_fen"] = fen_from_yuan(row.get("price", ""))
+        except InvalidAmount as error:
+            errors.append(FieldError("/price", str(error), error.code))
+        capacity = row.get("daily_capacity", "")
+        # isdecimal takes digits of any script, as int() does; a sign, a point or a blank is refused.
+        if capacity.isdecimal() and len(capacity) < 12:
+            values["daily_capacity"] = int(capacity)
+        else:
+            message = _("Give a whole number of parcels a day.")
+            errors.append(FieldError("/daily_capacity", message, "number"))
+        on_sale = row.get("on_sale", "").lower()
+        if on_sale not in _TRUE | _FALSE:
+            errors.append(FieldError("/on_sale", _("Say yes or no."), "choice"))
+        if errors or tier is None:
+            raise InvalidInput(errors=errors)
+        terms = OfferTerms(tier=tier, active=on_sale in _TRUE, **values)
+        _check(terms)
+        return terms
+
+    def _city(self, text: str) -> City:
+        if text not in self.cities:
+            self.cities[text] = resolve_city(text)
+        return self.cities[text]
 
 
 def _check(terms: OfferTerms) -> None:

@@ -129,7 +129,7 @@ def test_batch_costs_the_same_statements_whatever_its_size(
 def test_batch_fills_the_recommended_then_the_next_courier_then_the_next_day(
     merchant: Actor, sold: Offer, rival: Offer, hangzhou: City, chengdu: City
 ) -> None:
-    results = book_all(merchant, [request_for(hangzhou, chengdu, NOON)] * 30)
+    results = book_all(merchant, [request_for(hangzhou, chengdu, NOON, if_full=IfFull.NEXT)] * 30)
     got = [(item.offer.offer_id, item.promise.effective_date) for item in results]
     assert got == [(sold.pk, TODAY)] * 20 + [(rival.pk, TODAY)] * 5 + [(sold.pk, TOMORROW)] * 5
     last = results[-1]

@@ -263,7 +263,7 @@ def test_batch_answers_each_item_in_order(merchant_api: APIClient, sold: Offer, 
 
 
 def test_batch_spills_to_the_next_day_and_says_so(merchant_api: APIClient, sold: Offer, ready: str) -> None:
-    answer = merchant_api.post(BATCH, [body_for(ready_at=ready)] * 22).json()
+    answer = merchant_api.post(BATCH, [body_for(ready_at=ready, if_full="next")] * 22).json()
     last = answer["results"][-1]["promise"]
     assert answer["booked"] == 22
     assert last["full_on"] == [str(tomorrow().date())]

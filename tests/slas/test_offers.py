@@ -115,6 +115,11 @@ def test_a_bad_row_costs_the_others_nothing(courier: Actor) -> None:
     assert [error.field for error in results[2].errors] == ["tier", "price", "daily_capacity", "on_sale"]
 
 
+def test_a_lane_twice_in_a_file_is_taken_once(courier: Actor) -> None:
+    rows = "next_day,杭州,成都,12,100,\nnext_day,CN-HGH,Chengdu,13,100,\n"
+    assert _save(courier, HEADER + rows) == ["created", "rejected"]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -1,0 +1,213 @@
+"""The demo's days: merchants book, couriers scan, beat's jobs run, each at its own hour."""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+from alliance.errors import AllianceError, Conflict
+from alliance.models import City
+from alliance.tenancy import Actor, Scope, scope
+from parcels.bookings import BookingRequest, IfFull, Recipient
+from parcels.choices import ParcelSource
+from parcels.demo import cast
+from parcels.demo.journeys import Itinerary, Sent, journey
+from parcels.demo.world import Buyer, Seller
+from parcels.services.booking import book_parcels
+from parcels.services.cancelling import cancel_parcel
+from parcels.services.records import Booked
+from parcels.services.scans import record_scans
+from slas.choices import ClosureSide, ExcuseReason
+from slas.models import Breach
+from slas.services.closures import declare_closure
+from slas.services.excuses import excuse_breaches
+from slas.services.sweeping import sweep_overdue
+from slas.services.tallies import fold_tallies
+
+ZONE = ZoneInfo("Asia/Shanghai")
+# When couriers' programs have sent all they have, and the sweep looks.
+NOON, NIGHT = time(13, 5), time(22, 30)
+BOOKS_TODAY, PINNED, CANCELLED = 0.5, 0.45, 0.015
+STORM_PROVINCE = "Guangdong"
+STORM_DAYS_AGO, STORM_DAYS = 24, 2
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the demo has come to so far."""
+
+    parcels: int = 0
+    refused: int = 0
+    cancelled: int = 0
+    scans: int = 0
+    duplicates: int = 0
+    overdue: int = 0
+    excused: int = 0
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything that acts in the demo."""
+
+    ops: Actor
+    sellers: Sequence[Seller]
+    buyers: Sequence[Buyer]
+    random: Random
+    until: datetime
+    counts: Counts = field(default_factory=Counts)
+    # Scans not sent yet, by courier, the next one first; the number breaks ties.
+    waiting: dict[int, list[tuple[datetime, int, Sent]]] = field(default_factory=lambda: defaultdict(list))
+    made: int = 0
+
+
+def play(stage: Stage, *, days: int, on_day: Callable[[int, date], None]) -> Counts:
+    """Play the days up to now, this one as far as it has come."""
+    today = stage.until.astimezone(ZONE).date()
+    first = today - timedelta(days=days - 1)
+    storm = _declare_storm(stage, today - timedelta(days=STORM_DAYS_AGO))
+    by_courier = {seller.slug: seller for seller in stage.sellers}
+    for number in range(days):
+        day = first + timedelta(days=number)
+        bookings = sorted(_bookings(stage, day), key=lambda item: item[0])
+        for at in (*(datetime.combine(day, hour, ZONE) for hour in (NOON, NIGHT)), None):
+            moment = min(at or datetime.combine(day, time.max, ZONE), stage.until)
+            while bookings and bookings[0][0] <= moment:
+                booked_at, buyer = bookings.pop(0)
+                _book(stage, buyer, booked_at, by_courier, storm)
+            if at is not None:
+                _tick(stage, moment)
+        if day == today - timedelta(days=STORM_DAYS_AGO - STORM_DAYS - 4):
+            _excuse_storm(stage, storm)
+        fold_tallies(budget=60)
+        on_day(number + 1, day)
+    _tick(stage, stage.until)
+    fold_tallies(budget=60)
+    return stage.counts
+
+
+def _bookings(stage: Stage, day: date) -> Iterator[tuple[datetime, Buyer]]:
+    opening = datetime.combine(day, time(8), ZONE)
+    for buyer in stage.buyers:
+        if stage.random.random() < BOOKS_TODAY:
+            yield opening + timedelta(minutes=stage.random.randint(0, 590)), buyer
+
+
+def _book(
+    stage: Stage, buyer: Buyer, at: datetime, by_courier: dict[str, Seller], storm: tuple[datetime, datetime]
+) -> None:
+    random = stage.random
+    wanted = max(1, round(random.gauss(buyer.parcels_a_day / BOOKS_TODAY, 3)))
+    # More before a weekend, fewer on it.
+    wanted = round(wanted * (1.25, 1.0, 1.0, 1.05, 1.2, 0.8, 0.7)[at.weekday()]) or 1
+    requests = [_request(stage, buyer, at) for _number in range(wanted)]
+    with scope(Scope.of(buyer.actor)):
+        answers = book_parcels(actor=buyer.actor, requests=requests, at=at, source=ParcelSource.API)
+        booked = [answer for answer in answers if isinstance(answer, Booked)]
+        gone = [parcel for parcel in booked if random.random() < CANCELLED]
+        for parcel in gone:
+            cancel_parcel(actor=buyer.actor, parcel_id=parcel.parcel_id, at=at + timedelta(minutes=4))
+    stage.counts.parcels += len(booked)
+    stage.counts.refused += sum(isinstance(answer, AllianceError) for answer in answers)
+    stage.counts.cancelled += len(gone)
+    called_off = {parcel.parcel_id for parcel in gone}
+    for parcel in booked:
+        if parcel.parcel_id not in called_off:
+            _send_off(stage, parcel, by_courier[parcel.offer.courier], storm)
+
+
+def _request(stage: Stage, buyer: Buyer, at: datetime) -> BookingRequest:
+    random = stage.random
+    serving = [seller for seller in stage.sellers if buyer.city in seller.cities]
+    seller = random.choice(serving)
+    tier = random.choices(("same_day", "next_day", "standard"), (12, 58, 30))[0]
+    destination = buyer.city
+    if tier != "same_day":
+        destination = random.choice([city for city in seller.cities if city != buyer.city])
+    return BookingRequest(
+        tier=tier,
+        origin=buyer.city,
+        destination=destination,
+        weight_g=min(int(random.lognormvariate(6.9, 0.7)) + 80, 9_500),
+        ready_at=at + timedelta(minutes=random.randint(5, 40)),
+        recipient=_recipient(random, destination),
+        courier=seller.slug if random.random() < PINNED else "",
+        reference=f"{at:%y%m%d}-{random.randint(100_000, 999_999)}",
+        pickup_address_id=buyer.address_id,
+        if_full=IfFull.NEXT,
+    )
+
+
+def _recipient(random: Random, city: City) -> Recipient:
+    name = random.choice(cast.SURNAMES) + random.choice(cast.GIVEN)
+    street = f"{random.choice(cast.STREETS)}{random.randint(1, 400)}号"
+    room = f"{random.randint(1, 12)}幢{random.randint(101, 2_604)}室"
+    phone = f"1{random.choice('3578')}{random.randint(0, 999_999_999):09d}"
+    return Recipient(name=name, phone=phone, address=f"{city.name_zh}{street}{room}")
+
+
+def _send_off(stage: Stage, parcel: Booked, seller: Seller, storm: tuple[datetime, datetime]) -> None:
+    destination = parcel.request.destination
+    plan = Itinerary(
+        number=parcel.number,
+        ready_at=parcel.request.ready_at,
+        pickup_by=parcel.promise.pickup_by,
+        deliver_by=parcel.promise.deliver_by,
+        origin=f"{parcel.request.origin.code} depot",
+        destination=f"{destination.code} depot",
+        punctual=seller.cast.punctual,
+        storm=storm if destination.province_en == STORM_PROVINCE else None,
+    )
+    for sent in journey(plan, stage.random):
+        if sent.at <= stage.until and sent.line.occurred_at <= stage.until:
+            stage.made += 1
+            heapq.heappush(stage.waiting[seller.actor.tenant_id], (sent.at, stage.made, sent))
+
+
+def _tick(stage: Stage, now: datetime) -> None:
+    for seller in stage.sellers:
+        queue = stage.waiting[seller.actor.tenant_id]
+        lines = []
+        while queue and queue[0][0] <= now:
+            lines.append(heapq.heappop(queue)[2].line)
+        if lines:
+            # Programs send what their scanners gave them, in no order.
+            stage.random.shuffle(lines)
+            with scope(Scope.of(seller.actor)):
+                report = record_scans(actor=seller.actor, lines=lines, now=now)
+            if report.rejections:
+                raise Conflict(f"the demo's scans were rejected: {report.rejections[0]}")
+            stage.counts.scans += report.accepted
+            stage.counts.duplicates += len(report.duplicates)
+    stage.counts.overdue += sweep_overdue(now=now).overdue
+
+
+def _declare_storm(stage: Stage, first: date) -> tuple[datetime, datetime]:
+    """Close a province for a typhoon, announced the afternoon before."""
+    start = datetime.combine(first, time(0), ZONE)
+    with scope(Scope.everything()):
+        for number in range(STORM_DAYS):
+            declare_closure(
+                actor=stage.ops, day=first + timedelta(days=number), side=ClosureSide.BOTH, country="CN",
+                province=STORM_PROVINCE, name="Typhoon 台风“海鸥”", announced_at=start - timedelta(hours=9),
+            )  # fmt: skip
+    return start, start + timedelta(days=STORM_DAYS)
+
+
+def _excuse_storm(stage: Stage, storm: tuple[datetime, datetime]) -> None:
+    """Ops excuse what the typhoon delayed: promised before it was announced, due while it blew."""
+    with scope(Scope.everything()):
+        hit = Breach.objects.standing().filter(
+            destination__province_en=STORM_PROVINCE,
+            due_at__gte=storm[0],
+            due_at__lt=storm[1] + timedelta(days=1),
+        )
+        keys = list(hit.order_by("parcel_id", "kind").values_list("parcel_id", "kind"))
+        for start in range(0, len(keys), 200):
+            excused, _gone = excuse_breaches(
+                actor=stage.ops, keys=keys[start : start + 200], reason=ExcuseReason.WEATHER,
+                note="Typhoon: the province was closed by its government.",
+            )  # fmt: skip
+            stage.counts.excused += excused

@@ -57,7 +57,8 @@ def table(rows: Sequence[Row]) -> str:
     """Return the rows as a table for the docs."""
     lines = ["| what | ours /s | floor /s | floor is | ratio | goal |", "|---|---|---|---|---|---|"]
     lines += [
-        f"| {row.what} | {row.ours:,.0f} | {row.floor:,.0f} | {row.floor_is} | {row.ratio:.2f} | {row.goal or ''} |"
+        f"| {row.what} | {row.ours:,.0f} | {row.floor:,.0f} | {row.floor_is}"
+        f" | {row.ratio:.2f} | {row.goal or ''} |"
         for row in rows
     ]
     return "\n".join(lines)
@@ -232,18 +233,19 @@ def _parcel(
 
 
 _PARCELS = """
-INSERT INTO parcels_parcel (id, merchant_id, courier_id, tier_id, origin_id, destination_id, source, reference,
-    recipient_name, recipient_phone, recipient_address, weight_g, fee_fen, booked_at, ready_at, pickup_by,
+INSERT INTO parcels_parcel (id, merchant_id, courier_id, tier_id, origin_id, destination_id, source,
+    reference, recipient_name, recipient_phone, recipient_address, weight_g, fee_fen, booked_at, ready_at, pickup_by,
     deliver_by, status, status_at, corrected)
-SELECT x.id, m, c, (SELECT min(id) FROM slas_servicetier), 1 + x.id %% 30, 1 + (x.id / 30) %% 30, 'api', 'R' || x.id,
+SELECT x.id, m, c, (SELECT min(id) FROM slas_servicetier), 1 + x.id %% 30, 1 + (x.id / 30) %% 30, 'api',
+    'R' || x.id,
     'Recipient ' || x.id %% 1000, '13800' || x.id %% 1000000, 'Building 7, room 1203, West Lake road 88',
     800, 1250, b, b, b + interval '6 hours', b + interval '30 hours', 'booked', b, false
 FROM unnest(%(id)s::bigint[], %(m)s::bigint[], %(c)s::bigint[], %(b)s::timestamptz[]) AS x (id, m, c, b)
 ON CONFLICT DO NOTHING
 """
 _COMMITMENTS = """
-INSERT INTO slas_commitment (parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id, due_at,
-    due_date, outcome, excused)
+INSERT INTO slas_commitment (parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id,
+    due_at, due_date, outcome, excused)
 SELECT p.id, k.kind, p.merchant_id, p.courier_id, p.tier_id, p.origin_id, p.destination_id,
     CASE k.kind WHEN 'pickup' THEN p.pickup_by ELSE p.deliver_by END,
     (CASE k.kind WHEN 'pickup' THEN p.pickup_by ELSE p.deliver_by END)::date, 'pending', false

@@ -1,5 +1,5 @@
-"""Who can log in to the demo alliance. The password is public: the demo is never loaded by itself
-into a database that is not the embedded one."""
+"""Who can log in to the demo alliance. The password is public: a production alliance is started by
+its own programs (see docs/deployment.md), never by `manage.py up`, which loads the demo."""
 
 from typing import Final, NamedTuple
 

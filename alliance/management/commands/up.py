@@ -23,8 +23,8 @@ from django.urls import NoReverseMatch, reverse
 from redis import Redis, RedisError
 
 from alliance import embedded, partitions
+from alliance.demo_logins import DEMO_LOGINS, DemoLogin
 from alliance.embedded.errors import plainly
-from alliance.health import note_heartbeat
 from alliance.models import Heartbeat
 from alliance.supervision import Supervisor
 from alliance.tenancy import Scope, scope
@@ -74,16 +74,14 @@ class Command(BaseCommand):
     def _load_demo(self) -> None:
         """Load the demo alliance at the first start, and say so if that was cut short."""
         loading = Heartbeat.objects.filter(name=DEMO).first()
-        if loading and not loading.detail["whole"]:
+        if loading and not loading.detail.get("whole"):
             self.stdout.write(
                 "The demo alliance is not whole: its loading was stopped. 'make reset' starts over."
             )
         if loading or _has_parcels() or DEMO not in get_commands():
             return
         self.stdout.write("Loading the demo alliance (first start only) ...")
-        note_heartbeat(DEMO, whole=False)
         call_command(DEMO)
-        note_heartbeat(DEMO, whole=True)
 
     def _prepare_pages(self) -> None:
         # Does nothing where nothing changed.
@@ -249,9 +247,5 @@ def _pages() -> dict[str, str]:
     return pages
 
 
-def _demo_logins() -> list[tuple[str, str, str]]:
-    if DEMO not in get_commands() or not Heartbeat.objects.filter(name=DEMO).exists():
-        return []
-    from alliance.management.commands.demo import DEMO_LOGINS  # noqa: PLC0415 -- only where there is a demo
-
-    return list(DEMO_LOGINS)
+def _demo_logins() -> list[DemoLogin]:
+    return list(DEMO_LOGINS) if Heartbeat.objects.filter(name=DEMO).exists() else []

@@ -18,7 +18,7 @@ from alliance.partitions import Month, ensure_months, ensure_months_ahead
 from parcels.demo.days import Stage, play
 from parcels.demo.world import demo_cities, make_couriers, make_merchants, make_offers, make_ops
 
-# The heartbeat that says the demo was loaded to its end.
+# The heartbeat that says whether the demo was loaded to its end.
 LOADED = "demo"
 
 
@@ -34,9 +34,10 @@ class Command(BaseCommand):
         if not 30 <= days <= 365:
             raise CommandError("--days must be from 30 to 365.")
         if User.objects.filter(email=DEMO_LOGINS[0].email).exists():
-            finished = Heartbeat.objects.filter(name=LOADED).exists()
+            finished = Heartbeat.objects.filter(name=LOADED, detail__whole=True).exists()
             state = "is loaded already" if finished else "was interrupted while it was loaded"
             raise CommandError(f"The demo {state}. Start afresh with: make reset")
+        note_heartbeat(LOADED, whole=False)
         until = timezone.now()
         first = (until - timedelta(days=days + 2)).date()
         ensure_months(Month.of(first), Month.of(until.date()))
@@ -56,7 +57,7 @@ class Command(BaseCommand):
             )
             self.stage = Stage(ops=ops, sellers=sellers, buyers=buyers, random=random, until=until)
             counts = play(self.stage, days=days, on_day=self.on_day)
-        note_heartbeat(LOADED, parcels=counts.parcels)
+        note_heartbeat(LOADED, whole=True)
         self.say(
             f"{counts.parcels:,} parcels ({counts.cancelled:,} cancelled, {counts.refused:,} found no place),"
             f" {counts.scans:,} scans ({counts.duplicates:,} came twice), {counts.overdue:,} times overdue,"

@@ -1,6 +1,5 @@
 """The embedded servers, each test in a state folder of its own and through real processes."""
 
-import errno
 import json
 import os
 import shutil
@@ -18,10 +17,7 @@ from pathlib import Path
 
 import pytest
 
-import manage
 from alliance import embedded
-from alliance.embedded.errors import EmbeddedServerError, plainly
-from alliance.embedded.folders import Account, reachable
 
 ROOT = Path(__file__).resolve().parents[2]
 AS_ROOT = os.geteuid() == 0
@@ -306,11 +302,6 @@ def test_unusable_state_folder_gets_one_sentence(place: str) -> None:
     assert "ALLIANCE_HOME" in refusal
 
 
-def test_full_disk_gets_one_sentence() -> None:
-    with pytest.raises(EmbeddedServerError, match="no space left on the disk of /data"), plainly("Writing"):
-        raise OSError(errno.ENOSPC, "No space left on device", "/data")
-
-
 def test_port_taken_by_a_stranger_is_given_up_for_another(folder: Path) -> None:
     ask = "from alliance import embedded; print(embedded.redis_url())"
     before = run(folder, ask).stdout
@@ -365,17 +356,6 @@ def test_root_in_a_private_folder_keeps_the_data_where_servers_can_reach(folder:
     assert not elsewhere.exists()
 
 
-@pytest.mark.parametrize(
-    ("mode", "owner", "can"), [(0o711, 0, True), (0o700, 0, False), (0o700, 7, True), (0o010, 0, True)]
-)
-def test_reachable_goes_by_the_bits_that_apply(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, owner: int, can: bool
-) -> None:
-    status = os.stat_result((stat.S_IFDIR | mode, 0, 0, 0, owner, 9, 0, 0, 0, 0))
-    monkeypatch.setattr(Path, "stat", lambda self: status)
-    assert reachable(tmp_path, Account(7, 9)) is can
-
-
 def test_servers_named_by_the_environment_are_not_started(folder: Path, start: Start) -> None:
     user = start(DATABASE_URL="postgres://elsewhere/alliance")
     assert not (folder / "postgres").exists()
@@ -404,26 +384,6 @@ def test_interrupted_user_stops_the_servers(folder: Path, start: Start) -> None:
         time.sleep(0.05)
     assert postmaster(folder) is None
     assert not valkey_answers(folder)
-
-
-@pytest.mark.parametrize(
-    ("line", "needed"),
-    [
-        ("", False),
-        ("help", False),
-        ("--version", False),
-        ("migrate --help", False),
-        ("up --port 1", False),
-        ("reset", False),
-        ("build_assets", False),
-        ("check", False),
-        ("check --database default", True),
-        ("migrate", True),
-        ("demo", True),
-    ],
-)
-def test_only_commands_that_want_the_database_start_it(line: str, needed: bool) -> None:
-    assert manage.needs_servers(line.split()) is needed
 
 
 def test_secret_key_is_made_once_a_folder(folder: Path) -> None:

@@ -41,11 +41,11 @@ fmt: $(VENV)/.dev ## Format the code and sort its imports
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev build/.assets ## Measure scans and bookings a second (takes some minutes)
-	@$(BIN)/python -m pytest tests/benchmarks -s -q $(ARGS)
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 screenshots: $(VENV)/.dev build/.assets ## Take the pictures in docs/images from the running product
 	@if [ -z "$(CHROMIUM)" ]; then echo "Screenshots need Chromium: apt-get install chromium fonts-noto-cjk" >&2; exit 1; fi
-	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m tests.browser.screenshots $(ARGS)
+	@CHROMIUM="$(CHROMIUM)" $(BIN)/python manage.py screenshots $(ARGS)
 
 reset: $(VENV)/.run ## Drop the embedded servers' data, test mail and uploads
 	@$(BIN)/python manage.py reset --yes

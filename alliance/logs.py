@@ -46,5 +46,9 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
             "axes": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
             "django_celery_beat": {"level": "WARNING"},
+            # Jobs that run every few seconds would fill the log with having run.
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            "django_structlog.celery.receivers": {"level": "WARNING"},
         },
     }

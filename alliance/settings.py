@@ -103,7 +103,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
-        **(env.db("DATABASE_URL") if "DATABASE_URL" in env else embedded.database_settings()),
+        **(env.db("DATABASE_URL") if env("DATABASE_URL", default="") else embedded.database_settings()),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         # PgBouncer pools by transaction: a server-side cursor outlives its transaction.
@@ -111,7 +111,7 @@ DATABASES = {
     },
 }
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
-if "DIRECT_DATABASE_URL" in env and env.bool("MIGRATING", default=False):
+if env("DIRECT_DATABASE_URL", default="") and env.bool("MIGRATING", default=False):
     DATABASES["default"].update(env.db("DIRECT_DATABASE_URL"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -228,6 +228,7 @@ else:
 # --- tasks -----------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 900
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

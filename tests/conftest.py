@@ -20,7 +20,10 @@ from alliance.tenancy import Actor, Scope, scope
 from tests import factories
 
 # The same servers as `make run`, other database; nothing is started where the environment names servers.
-embedded.ensure_running()
+try:
+    embedded.ensure_running()
+except embedded.EmbeddedServerError as error:
+    pytest.exit(str(error), 3)
 
 # Playwright's synchronous API runs an event loop in the thread the live server is driven from.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")

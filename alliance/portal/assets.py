@@ -93,7 +93,9 @@ def _npm_ci(root: Path) -> None:
 
 def _environment(programs: Path) -> dict[str, str]:
     # npm starts node by name.
-    return {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
+    path = f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"
+    # npm brings its own list of certificates; the machine's may know a proxy of the house.
+    return {**os.environ, "NODE_USE_SYSTEM_CA": "1", "PATH": path}
 
 
 def _copy(source: Path, target: Path) -> None:

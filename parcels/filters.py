@@ -26,7 +26,7 @@ _NUMBER_LENGTH = 16
 class Lateness(models.TextChoices):
     """Whether, and how, a parcel has broken its promise of delivery."""
 
-    YES = "true", gettext_lazy("Late: overdue or delivered late")
+    YES = "true", gettext_lazy("Late")
     OVERDUE = "overdue", gettext_lazy("Overdue now")
     DELIVERED = "delivered", gettext_lazy("Delivered late")
     NO = "false", gettext_lazy("Not late")

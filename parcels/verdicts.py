@@ -45,7 +45,7 @@ class Verdict:
             case Outcome.LATE:
                 return _("%(time)s late") % said
             case Outcome.OVERDUE:
-                return _("for %(time)s now") % said
+                return _("%(time)s overdue") % said
             case Outcome.PENDING:
                 return _("%(time)s left") % said
         return ""

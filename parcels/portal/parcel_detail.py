@@ -35,7 +35,7 @@ from slas.pricing import yuan
 class PromiseRow:
     """One promised milestone, on the clock of where it falls due."""
 
-    label: str
+    kind: CommitmentKind
     verdict: Verdict
     city: City
     zone: str
@@ -106,7 +106,7 @@ def _page(request: HttpRequest, actor: Actor, parcel: Parcel, recipient: Recipie
             "parcel": parcel,
             "recipient": recipient,
             "promises": promises,
-            "is_late": any(row.verdict.is_broken for row in promises if row.city == parcel.destination),
+            "delivery": next((row.verdict for row in promises if row.kind == CommitmentKind.DELIVERY), None),
             "steps": progress(parcel.status, scans),
             "entries": full_entries(parcel, track(scans)),
             "zone": zone_text(parcel.destination.time_zone, now),
@@ -129,7 +129,7 @@ def _promises(actor: Actor, parcel: Parcel, now: datetime) -> list[PromiseRow]:
         if (commitment := commitments.get(kind)) is not None:
             rows.append(
                 PromiseRow(
-                    label=str(kind.label),
+                    kind=kind,
                     verdict=verdict_of(commitment, now=now),
                     city=city,
                     zone=zone_text(city.time_zone, commitment.due_at),

@@ -14,8 +14,10 @@ from django.views.decorators.http import require_safe
 from alliance.errors import NotFound
 from alliance.http import limit_by_address
 from alliance.identifiers import tracking_number
+from parcels.choices import ParcelStatus
 from parcels.portal.entries import public_entries
 from parcels.progress import EXPLANATIONS
+from parcels.statuses import TERMINAL
 from parcels.timelines import lasting, zone_text
 from parcels.tracking import PublicParcel, look_up, read_number
 from parcels.verdicts import Verdict
@@ -62,24 +64,31 @@ def _context(found: PublicParcel) -> dict[str, Any]:
         "steps": found.steps,
         "verdict": found.verdict,
         "is_late": found.is_late,
-        "kept": _kept_text(found.verdict),
+        "kept": _kept_text(parcel.status, found.verdict),
         "zone": zone_text(parcel.destination.time_zone, parcel.deliver_by),
         "entries": public_entries(parcel, found.tracked),
     }
 
 
-def _kept_text(verdict: Verdict | None) -> str:
+def _kept_text(status: str, verdict: Verdict | None) -> str:
     """What became of the promise, in a sentence; "" while it can still be kept."""
     if verdict is None:
         return ""
+    delivered = status == ParcelStatus.DELIVERED
     said = {"time": lasting(verdict.margin)}
     match verdict.outcome:
+        case Outcome.OVERDUE if status in TERMINAL:
+            return _("The promise was not kept.")
         case Outcome.OVERDUE:
             return _("This parcel is late: the promised time passed %(time)s ago.") % said
-        case Outcome.LATE:
+        case Outcome.LATE if delivered:
             return _("It came late: %(time)s after the promised time.") % said
-        case Outcome.MET:
+        case Outcome.LATE:
+            return _("Delivery was first attempted late: %(time)s after the promised time.") % said
+        case Outcome.MET if delivered:
             return _("The promise was kept.")
+        case Outcome.MET:
+            return _("Delivery was attempted in time.")
     return ""
 
 

@@ -1,0 +1,298 @@
+"""A parcel's page: what was promised, what happened, and who may read whom it is for."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from alliance.choices import Role
+from alliance.models import AuditEntry, City, Organisation
+from alliance.tenancy import Scope, scope
+from parcels.models import Parcel
+from parcels.timelines import lasting, track, zone_text
+from slas.services.sweeping import sweep_overdue
+from tests.parcels.looking import client_of, scan, some_parcels, text_of
+
+pytestmark = pytest.mark.django_db
+Book = Callable[..., Parcel]
+
+
+@pytest.fixture
+def book(merchant_organisation: Organisation, courier_organisation: Organisation) -> Book:
+    def book(**given: Any) -> Parcel:
+        return some_parcels(merchant_organisation, courier_organisation, **given)[0]
+
+    return book
+
+
+def address(parcel: Parcel, tail: str = "") -> str:
+    return f"/parcels/{parcel.number}/{tail}"
+
+
+def page_of(client: Client, parcel: Parcel) -> str:
+    return text_of(client.get(address(parcel)))
+
+
+# --- who sees it -----------------------------------------------------------------------------
+
+
+def test_merchant_and_courier_see_it_and_others_do_not(
+    book: Book,
+    merchant_client: Client,
+    courier_client: Client,
+    rival_merchant: Organisation,
+    rival_courier: Organisation,
+) -> None:
+    parcel = book(reference="PO-7")
+    assert "Swift Express" in page_of(merchant_client, parcel)
+    assert "Lotus Tea" in page_of(courier_client, parcel)
+    for rival in (rival_merchant, rival_courier):
+        outsider = client_of(rival, Role.OWNER)
+        assert outsider.get(address(parcel)).status_code == 404
+        assert outsider.post(address(parcel, "recipient/")).status_code == 404
+
+
+def test_a_stranger_logs_in_first(book: Book, client: Client) -> None:
+    parcel = book()
+    for response in (client.get(address(parcel)), client.post(address(parcel, "recipient/"))):
+        assert response.status_code == 302
+        assert response["Location"].startswith("/accounts/login/")
+
+
+def test_any_spelling_leads_to_the_one_address(book: Book, merchant_client: Client) -> None:
+    parcel = book()
+    response = merchant_client.get(f"/parcels/{parcel.number.lower()[:8]}-{parcel.number[8:]}/")
+    assert (response.status_code, response["Location"]) == (302, address(parcel))
+
+
+def test_words_and_unknown_numbers_are_not_found(merchant_client: Client) -> None:
+    for number in ("hello", "CA180G9J93M00R1W", "CA180G9J93M00R1X"):
+        assert merchant_client.get(f"/parcels/{number}/").status_code == 404
+
+
+# --- what was promised -----------------------------------------------------------------------
+
+
+def test_promises_say_where_and_by_how_much(book: Book, merchant_client: Client) -> None:
+    parcel = book(hours_ago=60)
+    scan(parcel, "picked_up", 4)
+    scan(parcel, "delivered", 33.5)
+    page = page_of(merchant_client, parcel)
+    assert "Pickup" in page
+    assert "On time 2 h early" in page
+    assert "Late 3 h 30 min late" in page
+    assert "Breach opened" in page
+    assert "UTC+8" in page
+
+
+def test_an_overdue_promise_is_overdue_before_the_sweep_and_after(book: Book, courier_client: Client) -> None:
+    parcel = book(hours_ago=40)
+    scan(parcel, "picked_up", 1)
+    assert "Overdue 10 h overdue" in page_of(courier_client, parcel)
+    with scope(Scope.everything()):
+        sweep_overdue(now=timezone.now())
+    assert "Overdue 10 h overdue Breach opened" in page_of(courier_client, parcel)
+
+
+def test_a_breach_withdrawn_is_told(book: Book, merchant_client: Client) -> None:
+    parcel = book(hours_ago=40)
+    with scope(Scope.everything()):
+        sweep_overdue(now=timezone.now())
+    scan(parcel, "delivered", 20, now=timezone.now())
+    page = page_of(merchant_client, parcel)
+    assert "On time 10 h early Breach withdrawn" in page
+
+
+def test_times_are_those_of_the_city_it_goes_to(book: Book, merchant_client: Client) -> None:
+    parcel = book(hours_ago=60)
+    scan(parcel, "delivered", 2)
+    with scope(Scope.everything()):
+        City.objects.filter(pk=parcel.destination_id).update(time_zone="Asia/Kathmandu")
+    page = page_of(merchant_client, parcel)
+    there = (parcel.booked_at + timedelta(hours=2, minutes=5 * 60 + 45)).strftime("%Y-%m-%d %H:%M")
+    assert "Times are local to Chengdu (UTC+5:45)." in page
+    assert f"Delivered {there}" in page
+
+
+# --- what happened ---------------------------------------------------------------------------
+
+
+def test_the_history_tells_of_late_and_disordered_scans(book: Book, courier_client: Client) -> None:
+    parcel = book(hours_ago=30)
+    scan(parcel, "arrived", 10, facility="成都双流国际机场航空快件集散中心")
+    scan(parcel, "held", 8, reason="weather_typhoon", now=parcel.booked_at + timedelta(hours=12))
+    page = page_of(courier_client, parcel)
+    assert "成都双流国际机场航空快件集散中心" in page
+    assert "Typhoon · at fault: weather Received 4 h later · Received out of order" in page
+    assert page.index("Arrived") < page.index("Typhoon")
+
+
+def test_a_withdrawn_scan_is_struck_out(book: Book, merchant_client: Client) -> None:
+    parcel = book(hours_ago=20)
+    scan(parcel, "delivered", 10, event_id="e1")
+    scan(parcel, "correction", 11, corrects="e1")
+    response = merchant_client.get(address(parcel))
+    assert re.search(r"<del>Delivered</del>", response.content.decode())
+    page = text_of(response)
+    assert "Withdrawn by a correction received" in page
+    assert "Withdraws “Delivered” of" in page
+    assert "Booked since" in page
+
+
+def test_a_failed_attempt_names_reason_and_party(book: Book, merchant_client: Client) -> None:
+    parcel = book(hours_ago=30)
+    scan(parcel, "attempt_failed", 10, reason="consignee_absent")
+    assert "Recipient absent · at fault: recipient" in page_of(merchant_client, parcel)
+
+
+def test_a_locker_without_consent_is_told(book: Book, merchant_client: Client) -> None:
+    parcel = book(hours_ago=30)
+    scan(parcel, "available_for_pickup", 10)
+    assert "Without the recipient's consent: counts as a failed attempt." in page_of(merchant_client, parcel)
+
+
+# --- whom it is for --------------------------------------------------------------------------
+
+
+def test_the_recipient_is_masked_until_asked_for_and_that_is_recorded(
+    book: Book, merchant_client: Client
+) -> None:
+    parcel = book()
+    page = page_of(merchant_client, parcel)
+    assert "欧***" in page
+    assert "欧阳娜娜" not in page
+    assert "1203" not in page
+    full = text_of(merchant_client.post(address(parcel, "recipient/")))
+    assert "欧阳娜娜" in full
+    assert "+86 138 1234 5678" in full
+    assert "1203室" in full
+    with scope(Scope.everything()):
+        entry = AuditEntry.objects.get(verb="parcel.unmasked")
+    assert (entry.object_id, entry.organisation_id) == (str(parcel.pk), parcel.merchant_id)
+
+
+def test_a_role_without_the_capability_cannot_unmask(book: Book, merchant_organisation: Organisation) -> None:
+    parcel = book()
+    viewer = client_of(merchant_organisation, Role.VIEWER)
+    assert "Show in full" not in page_of(viewer, parcel)
+    response = viewer.post(address(parcel, "recipient/"))
+    assert response.status_code == 403
+    assert "欧阳" not in text_of(response)
+
+
+def test_unmasking_is_not_a_link(book: Book, merchant_client: Client) -> None:
+    assert merchant_client.get(address(book(), "recipient/")).status_code == 405
+
+
+def test_the_fee_is_for_those_who_book_or_do_the_books(
+    book: Book, merchant_organisation: Organisation, merchant_client: Client
+) -> None:
+    parcel = book()
+    assert "CNY 12.50" in page_of(merchant_client, parcel)
+    assert "CNY 12.50" in page_of(client_of(merchant_organisation, Role.FINANCE), parcel)
+    assert "12.50" not in page_of(client_of(merchant_organisation, Role.VIEWER), parcel)
+
+
+# --- what can be done ------------------------------------------------------------------------
+
+
+def test_only_its_merchant_can_cancel_and_only_while_booked(
+    book: Book, merchant_client: Client, courier_client: Client, merchant_organisation: Organisation
+) -> None:
+    parcel = book()
+    assert "Cancel parcel" in page_of(merchant_client, parcel)
+    assert "Cancel parcel" not in page_of(courier_client, parcel)
+    assert "Cancel parcel" not in page_of(client_of(merchant_organisation, Role.VIEWER), parcel)
+    scan(parcel, "picked_up", 1)
+    assert "Cancel parcel" not in page_of(merchant_client, parcel)
+
+
+def test_the_number_can_be_copied_and_the_page_printed(book: Book, merchant_client: Client) -> None:
+    parcel = book()
+    html = merchant_client.get(address(parcel)).content.decode()
+    assert f'data-copy="{parcel.number}"' in html
+    assert "data-print" in html
+    assert f"/track/{parcel.number}/" in html
+
+
+DETAIL_QUERIES = 20
+
+
+def test_the_page_costs_the_same_for_one_and_three_scans(book: Book, merchant_client: Client) -> None:
+    parcel = book(hours_ago=20)
+    scan(parcel, "picked_up", 1)
+    merchant_client.get(address(parcel))
+    for hours in (2, 3):
+        with CaptureQueriesContext(connection) as queries:
+            merchant_client.get(address(parcel))
+        assert len(queries) == DETAIL_QUERIES
+        scan(parcel, "departed", hours)
+        scan(parcel, "arrived", hours + 0.5)
+
+
+# --- the rules behind it ---------------------------------------------------------------------
+
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def fact(key: int, code: str, occurred: float, received: float, **more: Any) -> Any:
+    values = {"reason": "", "facility": "", "consent": False, "corrects": None, **more}
+    return SimpleNamespace(
+        event_key=key,
+        code=code,
+        occurred_at=NOON + timedelta(hours=occurred),
+        received_at=NOON + timedelta(hours=received),
+        **values,
+    )
+
+
+def test_order_of_arrival_changes_nothing_but_the_remarks() -> None:
+    told = track([fact(1, "arrived", 5, 5), fact(2, "departed", 3, 6), fact(3, "picked_up", 1, 1)])
+    assert [item.scan.event_key for item in told] == [1, 2, 3]
+    assert [item.out_of_order for item in told] == [False, True, False]
+    assert [item.received_late for item in told] == [None, timedelta(hours=3), None]
+
+
+def test_scans_of_one_batch_are_not_out_of_order() -> None:
+    told = track([fact(1, "arrived", 5, 6), fact(2, "departed", 3, 6)])
+    assert not any(item.out_of_order for item in told)
+
+
+def test_a_correction_may_come_before_what_it_withdraws() -> None:
+    alone = track([fact(9, "correction", 2, 2, corrects=1)])
+    assert alone[0].withdraws is None
+    both = track([fact(9, "correction", 2, 2, corrects=1), fact(1, "delivered", 1, 3)])
+    assert [item.withdrawn_at is not None for item in both] == [False, True]
+    assert both[0].withdraws is both[1].scan
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"),
+    [
+        (0.5, "less than a minute"), (12, "12 min"), (60, "1 h"), (185, "3 h 5 min"),
+        (1440, "1 d"), (3120, "2 d 4 h"), (-185, "3 h 5 min"),
+    ],
+)  # fmt: skip
+def test_lengths_of_time_in_words(minutes: float, text: str) -> None:
+    assert lasting(timedelta(minutes=minutes)) == text
+
+
+@pytest.mark.parametrize(
+    ("zone", "text"),
+    [
+        ("Asia/Shanghai", "UTC+8"),
+        ("Asia/Kathmandu", "UTC+5:45"),
+        ("America/St_Johns", "UTC-3:30"),
+        ("UTC", "UTC"),
+    ],
+)
+def test_zones_in_words(zone: str, text: str) -> None:
+    assert zone_text(zone, NOON) == text

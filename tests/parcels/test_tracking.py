@@ -1,0 +1,336 @@
+"""The public tracking page and its JSON twin: no log-in, every status, no personal data, so many looks."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+
+from alliance.http import client_address
+from alliance.models import City, Organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels.choices import ParcelStatus
+from parcels.models import Parcel
+from parcels.progress import EXPLANATIONS, progress
+from parcels.services.cancelling import cancel_parcel
+from tests.parcels.looking import RECIPIENT, client_of, scan, some_parcels, text_of
+
+pytestmark = pytest.mark.django_db
+Book = Callable[..., Parcel]
+UNKNOWN = "CA180G9J93M00R1W"
+MISTYPED = "CA180G9J93M00R1X"
+# What brings a parcel into each status: scans by hours after booking.
+WAYS: dict[str, list[tuple[str, float, dict[str, Any]]]] = {
+    ParcelStatus.BOOKED: [],
+    ParcelStatus.PICKED_UP: [("picked_up", 1, {})],
+    ParcelStatus.IN_TRANSIT: [("departed", 2, {})],
+    ParcelStatus.OUT_FOR_DELIVERY: [("out_for_delivery", 3, {})],
+    ParcelStatus.ATTEMPT_FAILED: [("attempt_failed", 4, {"reason": "courier_vehicle"})],
+    ParcelStatus.AVAILABLE_FOR_PICKUP: [("available_for_pickup", 4, {"consent": True})],
+    ParcelStatus.DELIVERED: [("delivered", 5, {})],
+    ParcelStatus.EXCEPTION: [("picked_up", 1, {}), ("damaged", 2, {})],
+    ParcelStatus.RETURNING: [("return_started", 6, {})],
+    ParcelStatus.RETURNED: [("returned", 7, {})],
+    ParcelStatus.LOST: [("lost", 8, {})],
+    ParcelStatus.CANCELLED: [],
+}
+
+
+@pytest.fixture
+def book(merchant_organisation: Organisation, courier_organisation: Organisation) -> Book:
+    def book(**given: Any) -> Parcel:
+        [parcel] = some_parcels(merchant_organisation, courier_organisation, **given)
+        return parcel
+
+    return book
+
+
+@pytest.fixture
+def come_to(book: Book, merchant: Actor) -> Callable[[str], Parcel]:
+    """Bring a parcel into a status."""
+
+    def come_to(status: str) -> Parcel:
+        parcel = book(hours_ago=20)
+        for code, hours, more in WAYS[status]:
+            scan(parcel, code, hours, **more)
+        if status == ParcelStatus.CANCELLED:
+            with scope(Scope.of(merchant)):
+                cancel_parcel(actor=merchant, parcel_id=parcel.pk, at=parcel.booked_at + timedelta(hours=1))
+        return parcel
+
+    return come_to
+
+
+def page_of(client: Client, parcel: Parcel) -> str:
+    return text_of(client.get(f"/track/{parcel.number}/"))
+
+
+def api_of(client: Client, parcel: Parcel) -> dict[str, Any]:
+    answer: dict[str, Any] = client.get(f"/api/v1/tracking/{parcel.number}").json()
+    return answer
+
+
+# --- every status ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ParcelStatus.values)
+def test_every_status_is_named_and_explained(
+    status: str, come_to: Callable[[str], Parcel], client: Client
+) -> None:
+    parcel = come_to(status)
+    response = client.get(f"/track/{parcel.number}/")
+    label = str(ParcelStatus(status).label)
+    assert re.search(rf'<h1[^>]*id="status">{label}\s*</h1>', response.content.decode())
+    assert str(EXPLANATIONS[status]) in text_of(response)
+    answer = api_of(client, parcel)
+    assert (answer["status"], answer["status_text"]) == (status, label)
+    assert answer["explanation"] == str(EXPLANATIONS[status])
+    assert set(answer["equivalents"]) == {"aftership", "easypost", "kuaidi100"}
+
+
+def test_no_two_statuses_are_told_the_same() -> None:
+    assert set(EXPLANATIONS) == set(ParcelStatus)
+    assert len({str(text) for text in EXPLANATIONS.values()}) == len(ParcelStatus)
+
+
+def drawn(status: str, *codes: str) -> list[tuple[str, str]]:
+    scans: Any = [
+        SimpleNamespace(event_key=at, code=code, consent=False, corrects=None)
+        for at, code in enumerate(codes)
+    ]
+    return [(str(step["label"]), step["state"]) for step in progress(status, scans)]
+
+
+def test_steps_show_how_far_it_came() -> None:
+    assert [state for _label, state in drawn("booked")] == ["current", "todo", "todo", "todo", "todo"]
+    assert [state for _label, state in drawn("in_transit")] == ["done", "done", "current", "todo", "todo"]
+    assert [state for _label, state in drawn("delivered")] == ["done"] * 5
+    assert drawn("attempt_failed")[3] == ("Delivery attempt failed", "error")
+    assert drawn("available_for_pickup")[3] == ("Ready for collection", "current")
+    assert drawn("exception", "picked_up", "damaged")[1] == ("Exception", "error")
+    assert drawn("returned", "out_for_delivery", "returned")[3:] == [
+        ("Out for delivery", "done"),
+        ("Returned to sender", "error"),
+    ]
+    assert drawn("lost", "picked_up") == [("Booked", "done"), ("Picked up", "done"), ("Lost", "error")]
+    assert drawn("cancelled") == [("Booked", "done"), ("Cancelled", "error")]
+
+
+# --- the promise, honestly -------------------------------------------------------------------
+
+
+def test_a_parcel_past_its_promise_is_late_at_once(book: Book, client: Client) -> None:
+    parcel = book(hours_ago=32)
+    scan(parcel, "picked_up", 1)
+    assert "This parcel is late: the promised time passed 2 h ago." in page_of(client, parcel)
+    promise = api_of(client, parcel)["promise"]
+    assert (promise["outcome"], promise["late"]) == ("overdue", True)
+    assert promise["late_by_seconds"] >= 2 * 3600
+
+
+def test_a_late_delivery_stays_late(book: Book, client: Client) -> None:
+    parcel = book(hours_ago=50)
+    scan(parcel, "delivered", 33)
+    assert "It came late: 3 h after the promised time." in page_of(client, parcel)
+    assert api_of(client, parcel)["promise"]["late_by_seconds"] == 3 * 3600
+
+
+def test_a_promise_kept_is_said(book: Book, client: Client) -> None:
+    delivered, refused = book(hours_ago=50), book(hours_ago=49)
+    scan(delivered, "delivered", 20)
+    scan(refused, "attempt_failed", 20, reason="consignee_refused")
+    assert "The promise was kept." in page_of(client, delivered)
+    assert "Delivery was attempted in time." in page_of(client, refused)
+
+
+def test_a_lost_parcel_broke_its_promise(book: Book, client: Client) -> None:
+    parcel = book(hours_ago=80)
+    scan(parcel, "lost", 60)
+    assert "The promise was not kept." in page_of(client, parcel)
+
+
+def test_a_promise_that_can_still_be_kept_is_not_called_late(book: Book, client: Client) -> None:
+    parcel = book(hours_ago=2)
+    page = page_of(client, parcel)
+    assert "Promised by" in page
+    assert "late" not in page.lower().replace("later", "")
+    assert api_of(client, parcel)["promise"]["late_by_seconds"] is None
+
+
+def test_times_are_the_citys(book: Book, client: Client) -> None:
+    parcel = book(hours_ago=20)
+    scan(parcel, "arrived", 10, facility="KTM-1")
+    with scope(Scope.everything()):
+        City.objects.filter(pk=parcel.destination_id).update(time_zone="Asia/Kathmandu")
+    there = parcel.booked_at + timedelta(hours=10, minutes=345)
+    page = page_of(client, parcel)
+    assert "Chengdu time, UTC+5:45" in page
+    assert f"Arrived {there:%Y-%m-%d %H:%M}" in page
+    answer = api_of(client, parcel)
+    assert answer["events"][0]["occurred_at"].endswith("+05:45")
+    assert answer["promise"]["deliver_by"].endswith("+05:45")
+
+
+def test_what_a_correction_withdrew_is_struck_out_and_the_correction_is_not_shown(
+    book: Book, client: Client
+) -> None:
+    parcel = book(hours_ago=20)
+    scan(parcel, "delivered", 10, event_id="e1")
+    scan(parcel, "correction", 11, corrects="e1")
+    assert "<del>Delivered</del>" in client.get(f"/track/{parcel.number}/").content.decode()
+    assert [(item["code"], item["withdrawn"]) for item in api_of(client, parcel)["events"]] == [
+        ("delivered", True)
+    ]
+
+
+# --- nothing personal ------------------------------------------------------------------------
+
+
+def test_neither_door_tells_who_sent_what_to_whom(book: Book, client: Client) -> None:
+    parcel = book(reference="secret-reference")
+    private = ["secret-reference", "Lotus Tea", "12.50", "欧", "1234", "人民南路", *RECIPIENT.values()]
+    for door in (f"/track/{parcel.number}/", f"/api/v1/tracking/{parcel.number}"):
+        said = client.get(door).content.decode()
+        assert "Swift Express" in said
+        assert not [text for text in private if text in said]
+
+
+def test_the_scope_holds_one_parcel(book: Book, client: Client) -> None:
+    parcel = book()
+    with CaptureQueriesContext(connection) as queries:
+        client.get(f"/track/{parcel.number}/")
+    scopes = [query["sql"] for query in queries if "SET LOCAL" in query["sql"]]
+    assert f"SET LOCAL alliance.scope = 'parcel:{parcel.pk}'" in scopes
+    assert not [sql for sql in scopes if "'all'" in sql or "merchant:" in sql]
+    assert "recipient" not in " ".join(query["sql"] for query in queries)
+
+
+def test_members_see_the_public_page_as_everybody_does(
+    book: Book, rival_merchant: Organisation, client: Client
+) -> None:
+    parcel = book(reference="secret-reference")
+    page = page_of(client_of(rival_merchant), parcel)
+    assert "Swift Express" in page
+    assert "secret-reference" not in page
+
+
+@pytest.mark.parametrize("door", ["/track/{}/", "/api/v1/tracking/{}"])
+def test_neither_door_is_kept_by_caches(door: str, book: Book, client: Client) -> None:
+    response = client.get(door.format(book().number))
+    assert "private" in response["Cache-Control"]
+    assert "no-cache" in response["Cache-Control"]
+
+
+def test_the_page_is_not_for_search_engines(book: Book, client: Client) -> None:
+    response = client.get(f"/track/{book().number}/")
+    assert response["X-Robots-Tag"] == "noindex, nofollow"
+    assert '<meta name="robots" content="noindex, nofollow">' in response.content.decode()
+
+
+TRACKING_QUERIES = 11
+
+
+def test_the_page_costs_the_same_for_one_and_three_scans(book: Book, client: Client) -> None:
+    parcel = book(hours_ago=20)
+    scan(parcel, "picked_up", 1)
+    for hours in (2, 3):
+        with CaptureQueriesContext(connection) as queries:
+            client.get(f"/track/{parcel.number}/")
+        assert len(queries) == TRACKING_QUERIES
+        scan(parcel, "departed", hours)
+        scan(parcel, "arrived", hours + 0.5)
+
+
+# --- finding it ------------------------------------------------------------------------------
+
+
+def test_the_search_leads_to_the_page_in_any_spelling(book: Book, client: Client) -> None:
+    number = book().number
+    for spelling in (number, number.lower(), f" {number[:4]}-{number[4:10]} {number[10:]} "):
+        response = client.get("/track/", {"number": spelling})
+        assert (response.status_code, response["Location"]) == (302, f"/track/{number}/")
+    response = client.get(f"/track/{number.lower()}/")
+    assert (response.status_code, response["Location"]) == (302, f"/track/{number}/")
+
+
+def test_without_a_number_it_asks_for_one(client: Client) -> None:
+    response = client.get("/track/")
+    assert response.status_code == 200
+    assert "Where is my parcel?" in text_of(response)
+
+
+def test_a_mistyped_number_is_told_from_an_unknown_one(client: Client) -> None:
+    mistyped = client.get("/track/", {"number": MISTYPED})
+    assert mistyped.status_code == 422
+    assert "A character of this number is mistyped." in text_of(mistyped)
+    assert MISTYPED in mistyped.content.decode()
+    assert client.get(f"/track/{MISTYPED}/").status_code == 404
+    unknown = client.get(f"/track/{UNKNOWN}/")
+    assert unknown.status_code == 404
+    assert "We know no parcel of this number." in text_of(unknown)
+    short = client.get("/track/", {"number": "CA123"})
+    assert "has 16 letters and digits, not 5" in text_of(short)
+
+
+def test_the_twin_tells_them_apart_by_type(client: Client) -> None:
+    for number, reason in ((MISTYPED, "bad_tracking_number"), (UNKNOWN, "unknown_tracking_number")):
+        response = client.get(f"/api/v1/tracking/{number}")
+        assert response.status_code == 404
+        assert response["Content-Type"] == "application/problem+json"
+        assert response.json()["type"] == f"urn:alliance:problem:{reason}"
+
+
+def test_a_number_with_markup_in_it_is_shown_as_text(client: Client) -> None:
+    response = client.get("/track/", {"number": '"><script>alert(1)</script>'})
+    assert "<script>alert" not in response.content.decode()
+
+
+# --- so many looks ---------------------------------------------------------------------------
+
+
+def test_both_doors_count_looks_of_one_address_together(book: Book, client: Client, settings: Any) -> None:
+    settings.TRACKING_RATE_PER_MINUTE = 2
+    number = book().number
+    cache.clear()
+    assert client.get(f"/track/{number}/").status_code == 200
+    assert client.get(f"/api/v1/tracking/{number}").status_code == 200
+    page, twin = client.get(f"/track/{number}/"), client.get(f"/api/v1/tracking/{number}")
+    for response in (page, twin):
+        assert response.status_code == 429
+        assert 1 <= int(response["Retry-After"]) <= 60
+    assert "You have asked very often." in text_of(page)
+    assert twin.json()["type"] == "urn:alliance:problem:too_many_requests"
+    assert client.get(f"/track/{number}/", REMOTE_ADDR="203.0.113.9").status_code == 200
+
+
+def test_guessing_counts_too(client: Client, settings: Any) -> None:
+    settings.TRACKING_RATE_PER_MINUTE = 1
+    cache.clear()
+    assert client.get(f"/track/{UNKNOWN}/").status_code == 404
+    assert client.get(f"/track/{MISTYPED}/").status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "behind_proxy", "expected"),
+    [
+        ("203.0.113.9", "", False, "203.0.113.9"),
+        ("203.0.113.9", "198.51.100.1", False, "203.0.113.9"),
+        ("10.0.0.1", "198.51.100.1, 203.0.113.9", True, "203.0.113.9"),
+        ("10.0.0.1", "", True, "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "", False, "2001:db8:1:2::"),
+        ("::ffff:203.0.113.9", "", False, "203.0.113.9"),
+        ("", "", False, ""),
+    ],
+)
+def test_whose_address_it_is(
+    remote: str, forwarded: str, behind_proxy: bool, expected: str, settings: Any
+) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if behind_proxy else None
+    headers = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
+    assert client_address(RequestFactory().get("/", REMOTE_ADDR=remote, **headers)) == expected

@@ -1,0 +1,148 @@
+"""Ops' door to what moves: parcels with their scans and promises, merchants, pickup addresses.
+
+Read-only: parcels change by scans and by their merchant's cancelling. Recipients are masked here, too.
+"""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from alliance.admin import ReadOnlyAdmin, UncountedAdmin
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from parcels.masking import mask_address, mask_name, mask_phone
+from parcels.models import Merchant, Parcel, PickupAddress, Scan
+from parcels.timelines import lasting, track
+from parcels.verdicts import verdict_of
+from slas.models import Breach, Commitment
+from slas.pricing import yuan
+
+
+@admin.register(Parcel)
+class ParcelAdmin(UncountedAdmin):
+    """Every parcel of the alliance, newest first."""
+
+    list_display = (
+        "number",
+        "status",
+        "reference",
+        "merchant",
+        "courier",
+        "tier",
+        "lane",
+        "booked_at",
+        "deliver_by",
+    )
+    list_filter = ("status", "tier", "courier")
+    # Not joined, see ParcelQuerySet.named.
+    list_select_related = ()
+    ordering = ("-pk",)
+    # The field is not searched: it only makes the admin show the box.
+    search_fields = ("reference",)
+    search_help_text = _("A whole tracking number, or the beginning of a reference")
+    fieldsets = (
+        (None, {"fields": ("number", "status", "status_at", "reference", "source", "tracking_page")}),
+        (_("Journey"), {"fields": ("merchant", "courier", "tier", "lane", "pickup_address")}),
+        (_("Parcel"), {"fields": ("recipient", "weight_g", "fee")}),
+        (_("Times"), {"fields": ("booked_at", "ready_at", "delivered_at", "cancelled_at")}),
+        (_("Promise"), {"fields": ("commitments",)}),
+        (_("Scans"), {"fields": ("scans",)}),
+    )
+    readonly_fields = ("number", "lane", "recipient", "fee", "tracking_page", "commitments", "scans")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        names = ("merchant__organisation", "courier", "tier", "origin", "destination")
+        return super().get_queryset(request).prefetch_related(*names)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(pk=parse_tracking_number(term)), False
+        except InvalidTrackingNumber as error:
+            if error.reason == "check":
+                messages.warning(request, str(error))
+        found = Parcel.objects.referenced(term).values("pk")
+        return queryset.filter(pk__in=found), False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        # Links may name the parcel either way.
+        try:
+            return super().get_object(request, str(parse_tracking_number(object_id)), from_field)
+        except InvalidTrackingNumber:
+            return super().get_object(request, object_id, from_field)
+
+    @admin.display(description=_("number"), ordering="pk")
+    def number(self, parcel: Parcel) -> str:
+        return parcel.number
+
+    @admin.display(description=_("lane"))
+    def lane(self, parcel: Parcel) -> str:
+        return f"{parcel.origin} → {parcel.destination}"
+
+    @admin.display(description=_("recipient"))
+    def recipient(self, parcel: Parcel) -> str:
+        known = (
+            mask_name(parcel.recipient_name),
+            mask_phone(parcel.recipient_phone),
+            mask_address(parcel.recipient_address),
+        )
+        return " · ".join(filter(None, known)) or "–"
+
+    @admin.display(description=_("fee"))
+    def fee(self, parcel: Parcel) -> str:
+        return "–" if parcel.fee_fen is None else f"CNY {yuan(parcel.fee_fen)}"
+
+    @admin.display(description=_("tracking page"))
+    def tracking_page(self, parcel: Parcel) -> SafeString:
+        url = reverse("parcels:track", args=[parcel.number])
+        return format_html('<a class="text-primary-600" href="{}">{}</a>', url, url)
+
+    @admin.display(description=_("commitments"))
+    def commitments(self, parcel: Parcel) -> str:
+        """What was promised, and how it stands at this moment."""
+        now = timezone.now()
+        breaches = {breach.kind: breach for breach in Breach.objects.filter(parcel_id=parcel.pk)}
+        promised = Commitment.objects.filter(parcel_id=parcel.pk).order_by("due_at")
+        rows = [
+            {"commitment": item, "verdict": verdict_of(item, now=now), "breach": breaches.get(item.kind)}
+            for item in promised
+        ]
+        return render_to_string("admin/parcels/commitments.html", {"rows": rows})
+
+    @admin.display(description=_("scans"))
+    def scans(self, parcel: Parcel) -> str:
+        """Every scan, corrections and what they withdrew included, the latest to happen first."""
+        told = track(Scan.objects.filter(parcel_id=parcel.pk))
+        rows = [
+            {"told": item, "late": lasting(item.received_late) if item.received_late else ""} for item in told
+        ]
+        return render_to_string("admin/parcels/scans.html", {"rows": rows})
+
+
+@admin.register(Merchant)
+class MerchantAdmin(ReadOnlyAdmin):
+    list_display = ("organisation", "status", "contact_name", "contact_phone")
+    list_select_related = ("organisation",)
+    search_fields = ("organisation__name", "organisation__slug")
+
+    @admin.display(description=_("status"), ordering="organisation__status")
+    def status(self, merchant: Merchant) -> str:
+        return merchant.organisation.get_status_display()
+
+
+@admin.register(PickupAddress)
+class PickupAddressAdmin(ReadOnlyAdmin):
+    list_display = ("name", "merchant", "city", "address", "contact_name", "contact_phone", "is_default")
+    list_select_related = ("merchant__organisation", "city")
+    search_fields = ("name", "merchant__organisation__name", "city__name_en", "city__name_zh")

@@ -234,8 +234,8 @@ def _parcel(
 
 _PARCELS = """
 INSERT INTO parcels_parcel (id, merchant_id, courier_id, tier_id, origin_id, destination_id, source,
-    reference, recipient_name, recipient_phone, recipient_address, weight_g, fee_fen, booked_at, ready_at, pickup_by,
-    deliver_by, status, status_at, corrected)
+    reference, recipient_name, recipient_phone, recipient_address, weight_g, fee_fen, booked_at, ready_at,
+    pickup_by, deliver_by, status, status_at, corrected)
 SELECT x.id, m, c, (SELECT min(id) FROM slas_servicetier), 1 + x.id %% 30, 1 + (x.id / 30) %% 30, 'api',
     'R' || x.id,
     'Recipient ' || x.id %% 1000, '13800' || x.id %% 1000000, 'Building 7, room 1203, West Lake road 88',

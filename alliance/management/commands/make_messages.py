@@ -1,0 +1,27 @@
+"""`manage.py make_messages`: collect the English texts of code and templates for translators."""
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.core.management.commands import makemessages
+
+
+class Command(makemessages.Command):
+    """Bring locale/<language>/LC_MESSAGES/django.po up to date. Needs GNU gettext on the machine."""
+
+    help = "Collect the texts to translate into locale/; build_assets compiles them."
+    # A guessed translation is worse than a missing one: the latter fails a test, and somebody writes it.
+    msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching"]
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        sources = settings.BASE_DIR / "locale"
+        # Settings point at build/locale, where compiled catalogues are read; sources live in the repository.
+        settings.LOCALE_PATHS = [sources]
+        options["locale"] = options["locale"] or [folder.name for folder in sources.iterdir()]
+        options["ignore_patterns"] += ["build/*", "node_modules/*", "tests/*", "docs/*"]
+        # Line numbers would change the file with every commit.
+        options.update(no_location=not options["add_location"], no_obsolete=True)
+        # gettext works relative to the folder it is called in.
+        os.chdir(settings.BASE_DIR)
+        super().handle(*args, **options)

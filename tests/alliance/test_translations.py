@@ -1,0 +1,179 @@
+"""The Chinese catalogue is whole, keeps every placeholder, and leaves no English sentence on a page."""
+
+import re
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from django.conf import LazySettings
+from django.test import Client
+from django.urls import reverse
+
+from alliance.models import City, Organisation
+from tests.parcels.looking import scan, some_parcels
+from tests.parcels.orders import tomorrow
+from tests.slas.offering import offer
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+# %(named)s, %s, {braced}, mark-up: what a translation must hand on as it is.
+KEPT = re.compile(r"%\(\w+\)[a-z]|%[a-z]|\{\w*\}|</?\w+>")
+FULL_WIDTH = re.compile(r"[\u4e00-\u9fff][,;:?!]|[,;:?!][\u4e00-\u9fff]")
+# Three words in a row are no name, code or unit any more.
+SENTENCE = re.compile(r"\b[A-Za-z']{2,}(?:,? [A-Za-z']{2,}){2,}")
+PUBLIC_PAGES = ["home", "account_login", "account_signup", "account_reset_password", "parcels:track_search"]
+SHARED_PAGES = ["parcels:dashboard_view", "parcels:parcel_list", "slas:rate_list", "slas:breach_list"]
+MERCHANT_PAGES = ["parcels:quote_create", "parcels:address_add", "member_list", "api_key_list"]
+COURIER_PAGES = ["slas:offer_list", "slas:offer_create", "parcels:scan_upload", "couriers:facility_list"]
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalog:
+    with SOURCE.open("rb") as stream:
+        return read_po(stream, abort_invalid=True)
+
+
+@pytest.fixture
+def chinese(catalogue: Catalog, tmp_path: Path, settings: LazySettings) -> None:
+    """Compile the catalogue anew: what lies in build/ may be older than its source."""
+    folder = tmp_path / "zh_Hans" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    with (folder / "django.mo").open("wb") as stream:
+        write_mo(stream, catalogue)
+    settings.LOCALE_PATHS = [tmp_path]
+
+
+def _texts(message: Message) -> list[str]:
+    return [message.string] if isinstance(message.string, str) else list(message.string)
+
+
+def _messages(catalogue: Catalog) -> list[Message]:
+    return [message for message in catalogue if message.id]
+
+
+def _source(message: Message) -> str:
+    # Chinese has one form, that of the plural: the singular may leave its number out.
+    return message.id if isinstance(message.id, str) else message.id[1]
+
+
+def _kept(text: str) -> list[str]:
+    return sorted(KEPT.findall(text.replace("%%", "")))
+
+
+# --- the catalogue ---------------------------------------------------------------------------
+
+
+def test_every_text_is_translated_and_none_is_a_guess(catalogue: Catalog) -> None:
+    messages = _messages(catalogue)
+    assert len(messages) > 1000
+    assert [message.id for message in messages if message.fuzzy or not all(_texts(message))] == []
+    assert {len(_texts(message)) for message in messages} == {catalogue.num_plurals} == {1}
+
+
+def test_placeholders_survive(catalogue: Catalog) -> None:
+    assert [(message.id, errors) for message, errors in catalogue.check()] == []
+    lost = [
+        message.id
+        for message in _messages(catalogue)
+        for text in _texts(message)
+        if _kept(_source(message)) != _kept(text)
+    ]
+    assert lost == []
+
+
+def test_punctuation_is_chinese(catalogue: Catalog) -> None:
+    texts = [text for message in _messages(catalogue) for text in _texts(message)]
+    assert [text for text in texts if FULL_WIDTH.search(text)] == []
+    unfinished = [
+        message.id
+        for message in _messages(catalogue)
+        if _source(message).endswith(".") != _texts(message)[0].endswith("。")
+    ]
+    assert unfinished == []
+
+
+# --- pages -----------------------------------------------------------------------------------
+
+
+def _in_chinese(client: Client, address: str, **query: Any) -> str:
+    client.cookies["django_language"] = "zh-hans"
+    response = client.get(address, query)
+    assert response.status_code == 200
+    html: str = response.content.decode()
+    assert '<html lang="zh-Hans"' in html
+    return html
+
+
+def _english(html: str) -> list[str]:
+    """What is still English in the text of a page, or in what is read out or shown as a hint."""
+    hints = re.findall(r'\b(?:title|placeholder|alt|aria-label|data-label|data-bs-title)="([^"]*)"', html)
+    body = re.sub(r"<(script|style|code|pre|svg)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    text = unescape(" | ".join([re.sub(r"<[^>]+>", " | ", body), *hints]))
+    return SENTENCE.findall(re.sub(r"\s+", " ", text))
+
+
+@pytest.mark.django_db
+def test_english_is_noticed(client: Client) -> None:
+    assert "Where is my parcel" in _english(client.get("/").content.decode())
+    assert _english('<button title="Copy the number">复制</button><p>API 文档</p>') == ["Copy the number"]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("chinese")
+def test_public_pages_are_chinese(client: Client) -> None:
+    left = {name: _english(_in_chinese(client, reverse(name))) for name in PUBLIC_PAGES}
+    assert left == {name: [] for name in PUBLIC_PAGES}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("chinese")
+def test_browser_that_prefers_chinese_gets_it(client: Client) -> None:
+    html = client.get("/", headers={"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"}).content.decode()
+    assert '<html lang="zh-Hans"' in html
+    assert "我的包裹在哪里？" in html
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("chinese")
+def test_portal_is_chinese(
+    merchant_client: Client,
+    courier_client: Client,
+    merchant_organisation: Organisation,
+    courier_organisation: Organisation,
+) -> None:
+    [parcel] = some_parcels(merchant_organisation, courier_organisation, hours_ago=40)
+    scan(parcel, "picked_up", 1)
+    scan(parcel, "attempt_failed", 32, reason="courier_vehicle")
+    pages = [(merchant_client, reverse(name)) for name in SHARED_PAGES + MERCHANT_PAGES]
+    pages += [(courier_client, reverse(name)) for name in SHARED_PAGES + COURIER_PAGES]
+    pages += [(merchant_client, reverse("parcels:parcel_detail", args=[parcel.number]))]
+    pages += [(Client(), reverse("parcels:track", args=[parcel.number]))]
+    left = {address: _english(_in_chinese(client, address)) for client, address in pages}
+    assert {address: found for address, found in left.items() if found} == {}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("chinese")
+def test_offers_are_explained_in_chinese(
+    merchant_client: Client, courier_organisation: Organisation, hangzhou: City, chengdu: City
+) -> None:
+    offer(courier_organisation, hangzhou, chengdu, price_fen=1250)
+    question = {"origin": "杭州", "destination": "成都", "weight": "1.5", "tier": "next_day"}
+    ready = tomorrow().strftime("%Y-%m-%dT%H:%M")
+    html = _in_chinese(merchant_client, reverse("parcels:quote_create"), ready_at=ready, **question)
+    assert "截单" in html
+    assert "最晚送达" in html
+    assert _english(html) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("chinese")
+def test_faults_in_a_form_are_named_in_chinese(client: Client) -> None:
+    client.cookies["django_language"] = "zh-hans"
+    html = client.post(reverse("account_signup"), {"email": "nobody"}).content.decode()
+    assert "请检查您填写的内容" in html
+    assert _english(html) == []

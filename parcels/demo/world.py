@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from random import Random
 
 from allauth.account.models import EmailAddress
@@ -67,21 +67,21 @@ def make_ops() -> Actor:
     return actor_of_user(user)
 
 
-def make_couriers(ops: Actor, cities: Sequence[City], *, now: datetime) -> list[Seller]:
-    """Enrol the couriers through the portal's services, and have ops approve them."""
+def make_couriers(ops: Actor, cities: Sequence[City], *, founded: datetime, until: datetime) -> list[Seller]:
+    """Enrol the couriers through the portal's services and have ops approve them; some still wait."""
     sellers = []
     for number, cast in enumerate(COURIERS):
         email = DEMO_LOGINS[1].email if number == 0 else f"courier{number + 1}@alliance.example"
         user = _user(email, cast.contact)
-        application_id = _apply(user, cast.name, cast, cities, submit=True, now=now)
+        application_id = _apply(user, cast.name, cast, cities, submit=True, now=founded)
         with scope(Scope.everything()):
-            courier = approve_application(actor=ops, application_id=application_id, now=now)
+            courier = approve_application(actor=ops, application_id=application_id, now=founded)
             slug = courier.organisation.slug
         served = tuple(cities[place] for place in cast.cities)
         sellers.append(Seller(cast, actor_of_user(user), slug, served))
     for number, (name, submits) in enumerate(APPLICANTS):
         user = _user(f"applicant{number + 1}@alliance.example", "")
-        _apply(user, name, COURIERS[number], cities, submit=submits, now=now)
+        _apply(user, name, COURIERS[number], cities, submit=submits, now=until - timedelta(hours=30))
     return sellers
 
 

@@ -77,6 +77,10 @@ class OfferFilterForm(forms.Form):
     """Narrow the list of offers."""
 
     tier = forms.ModelChoiceField(
-        ServiceTier.objects.all(), required=False, label=_("Tier"), empty_label=_("All tiers")
+        ServiceTier.objects.all(),
+        required=False,
+        label=_("Tier"),
+        empty_label=_("All tiers"),
+        widget=forms.Select(attrs={"class": "form-select"}),
     )
     city = forms.CharField(required=False, label=_("City"))

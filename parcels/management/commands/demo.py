@@ -27,12 +27,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--seed", type=int, default=2016)
-        parser.add_argument("--days", type=int, default=60, help="days of parcels up to now (at least 30)")
+        parser.add_argument("--days", type=int, default=60, help="days of parcels up to now")
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["days"]
-        if not 30 <= days <= 365:
-            raise CommandError("--days must be from 30 to 365.")
+        if not 1 <= days <= 365:
+            raise CommandError("--days must be from 1 to 365.")
         if User.objects.filter(email=DEMO_LOGINS[0].email).exists():
             finished = Heartbeat.objects.filter(name=LOADED, detail__whole=True).exists()
             state = "is loaded already" if finished else "was interrupted while it was loaded"
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             self.say("enrolling couriers, approving them, signing merchants up")
             ops = make_ops()
             founded = until - timedelta(days=days + 10)
-            sellers = make_couriers(ops, cities, now=founded)
+            sellers = make_couriers(ops, cities, founded=founded, until=until)
             offers = make_offers(sellers, random)
             buyers = make_merchants(cities, random)
             self.say(

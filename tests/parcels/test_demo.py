@@ -1,0 +1,81 @@
+"""The demo alliance: made through the services, and coherent."""
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from alliance.demo_logins import DEMO_LOGINS
+from alliance.models import Heartbeat
+from alliance.tenancy import Actor, Scope, raw_rows, scope
+from parcels.choices import ScanCode
+from parcels.demo.journeys import Itinerary, journey
+from slas.services.audits import run_audit
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+PLAN = Itinerary(
+    number="CA0000000000000X",
+    ready_at=NOON,
+    pickup_by=NOON + timedelta(hours=3),
+    deliver_by=NOON + timedelta(hours=28),
+    origin="CN-HGH depot",
+    destination="CN-CTU depot",
+    punctual=0.9,
+)
+
+
+def test_a_journey_is_the_same_for_the_same_seed() -> None:
+    assert journey(PLAN, Random(7)) == journey(PLAN, Random(7))
+    assert journey(PLAN, Random(7)) != journey(PLAN, Random(8))
+
+
+def test_journeys_come_late_twice_and_taken_back() -> None:
+    random = Random(1)
+    journeys = [journey(PLAN, random) for _number in range(800)]
+    sent = [scan for scans in journeys for scan in scans]
+    assert any(scan.at - scan.line.occurred_at > timedelta(hours=5) for scan in sent)
+    assert any(len(scans) > len({scan.line.event_id for scan in scans}) for scans in journeys)
+    corrections = [scan.line for scan in sent if scan.line.code == ScanCode.CORRECTION]
+    assert corrections
+    assert all(line.corrects for line in corrections)
+
+
+def test_a_courier_is_as_punctual_as_it_is_cast() -> None:
+    random = Random(1)
+    late = 0
+    for _number in range(1_000):
+        attempts = [
+            scan.line.occurred_at
+            for scan in journey(PLAN, random)
+            if scan.line.code in (ScanCode.DELIVERED, ScanCode.ATTEMPT_FAILED)
+        ]
+        late += bool(attempts) and min(attempts) > PLAN.deliver_by
+    # 0.9 of the parcels are on time; 100 late in 1,000, give or take three standard deviations.
+    assert 70 <= late <= 130
+
+
+@pytest.mark.django_db
+def test_demo_is_coherent_and_loaded_once(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("demo", days=2)
+    assert "2 of 2" in capsys.readouterr().out
+    with scope(Scope.everything()):
+        report = run_audit(actor=Actor.system("test"))
+        assert not report.cells
+        assert not report.breaches
+        [(parcels, merchants, couriers)] = raw_rows(
+            "SELECT count(*), count(DISTINCT merchant_id), count(DISTINCT courier_id) FROM parcels_parcel"
+        )
+        assert parcels > 400
+        assert merchants > 20
+        assert couriers == 8
+        assert raw_rows("SELECT 1 FROM parcels_scan WHERE received_at < occurred_at") == []
+        states = raw_rows("SELECT state, count(*) FROM couriers_application GROUP BY 1 ORDER BY 1")
+        assert states == [("approved", 8), ("draft", 1), ("submitted", 1)]
+    assert Heartbeat.objects.get(name="demo").detail == {"whole": True}
+    with pytest.raises(CommandError, match="make reset"):
+        call_command("demo", days=2)
+
+
+def test_demo_logins_are_of_the_three_doors() -> None:
+    assert [login.role for login in DEMO_LOGINS] == ["ops", "courier", "merchant"]

@@ -103,6 +103,17 @@
     if (event.target.closest("[data-print]")) window.print();
   });
 
+  // A list of choices that was opened closes as a menu does.
+  function closeChoices(except) {
+    document.querySelectorAll("details.ca-choices[open]").forEach((choices) => {
+      if (!choices.contains(except)) choices.open = false;
+    });
+  }
+  document.addEventListener("click", (event) => closeChoices(event.target));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") closeChoices(null);
+  });
+
   // A form that is being sent is not sent a second time by an impatient click.
   document.addEventListener("submit", (event) => {
     const form = event.target;

@@ -27,8 +27,8 @@ def record(
     # No RETURNING: somebody who may write an entry for another tenant may not read it back.
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO alliance_auditentry (at, organisation_id, actor_kind, actor_label, user_id, api_key_id,"
-            " verb, object_type, object_id, detail, request_id)"
+            "INSERT INTO alliance_auditentry (at, organisation_id, actor_kind, actor_label, user_id,"
+            " api_key_id, verb, object_type, object_id, detail, request_id)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s)",
             [
                 timezone.now(),

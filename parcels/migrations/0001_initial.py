@@ -6,7 +6,6 @@ from django.db import migrations, models
 from alliance.partitions import CreateModelPartitionedById, CreatePartitionedModel
 
 
-
 class Migration(migrations.Migration):
 
     initial = True

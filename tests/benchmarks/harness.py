@@ -24,6 +24,8 @@ import psycopg2
 
 from alliance import embedded
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alliance.settings")
+
 NAME = "bench_alliance"
 ROOT = Path(__file__).resolve().parents[2]
 COURIERS, MERCHANTS, DAYS = 4, 40, 25

@@ -1,0 +1,307 @@
+"""Who may come through which door: every route, method and kind of actor, with the answer they get.
+
+Read `docs/access.md` for the same as tables; `python -m tests.access_table > docs/access.md` writes it.
+`test_access.py` knocks at every door as everybody, and fails for a door that is not in the table.
+"""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.access_rules import (
+    ACTORS,
+    API_BOOK,
+    API_READ,
+    API_SCAN,
+    BOOK,
+    COURIERS,
+    DESK,
+    DRAFT,
+    DRAFT_PAPER,
+    EXPORT,
+    KEYS,
+    KNOWN,
+    OPS,
+    PAPER,
+    PEOPLE,
+    PERSON,
+    PUBLIC,
+    READ,
+    SCAN,
+    SECRET,
+    SECRETS,
+    SEE_OFFERS,
+    SELL,
+    SIGNED_IN,
+    STRANGERS,
+    STRANGERS_ONLY,
+    SUPERUSER,
+    UNMASK,
+    Answer,
+    Rule,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method of one route. `path` names the things of the world that stand in its address."""
+
+    route: str
+    method: str
+    rule: Rule
+    own: Answer = 200
+    rival: Answer | None = None
+    ops: Answer | None = None
+    path: tuple[str, ...] = ()
+    query: str = ""
+    data: dict[str, object] | list[object] | None = None
+    # What differs from the rule for single actors, and why it does, in `note`.
+    but: dict[str, Answer] = field(default_factory=dict)
+    note: str = ""
+    # Pages of the admin stop everybody but ops at one and the same gate: a sample knocks at each.
+    everybody: bool | None = None
+
+    @property
+    def visitors(self) -> Iterable[str]:
+        if self.everybody is None and self.route.startswith("admin:"):
+            return ("anonymous", "courier_owner", "merchant_key", "staff", "ops")
+        return ACTORS
+
+    @property
+    def expected(self) -> dict[str, Answer]:
+        words: dict[object, Answer] = {
+            "own": self.own,
+            "rival": self.own if self.rival is None else self.rival,
+            "ops": self.own if self.ops is None else self.ops,
+        }
+        return {actor: words.get(answer, answer) for actor, answer in self.rule.answers.items()} | self.but  # type: ignore[misc]
+
+    @property
+    def name(self) -> str:
+        return " ".join([self.method, self.route, *self.path]) + (f"?{self.query}" if self.query else "")
+
+
+def _get_and_post(route: str, rule: Rule, *, post: Answer, **shared: object) -> list[Row]:
+    """A page with a form. An empty form is 422: let in, and told what is missing."""
+    return [
+        Row(route, "GET", rule, **shared),  # type: ignore[arg-type]
+        Row(route, "POST", rule, **{**shared, "own": post}),  # type: ignore[arg-type]
+    ]
+
+
+def _looked_at(route: str, rule: Rule, **shared: object) -> list[Row]:
+    """A page that changes nothing, and takes a POST for a GET."""
+    return [Row(route, method, rule, **shared) for method in ("GET", "POST")]  # type: ignore[arg-type]
+
+
+WATCHING = [
+    Row("healthz", "GET", PUBLIC),
+    Row("readyz", "GET", PUBLIC),
+    *_looked_at("metrics", PUBLIC),
+]
+
+KERNEL = [
+    Row("home", "GET", PUBLIC, own=302, but=dict.fromkeys(STRANGERS, 200), note="leads on to one's work"),
+    Row("set_language", "GET", PUBLIC, own=302),
+    Row("set_language", "POST", PUBLIC, own=302),
+    Row("organisation_switch", "POST", SIGNED_IN, own=404, note="another organisation than courier A",
+        but=dict.fromkeys(COURIERS.split(), 302), data={"organisation": "{organisation}"}),
+    Row("suspended", "GET", SIGNED_IN),
+    Row("onboarding", "GET", SIGNED_IN, own=302, but={"newcomer": 200}, note="others have an organisation"),
+    Row("onboarding", "POST", SIGNED_IN, own=302, but={"newcomer": 422}),
+    *_get_and_post("member_list", PEOPLE, post=422),
+    Row("member_remove", "POST", PERSON, own=302, rival=404, path=("member",)),
+    *_get_and_post("api_key_list", SECRETS, post=422),
+    Row("api_key_revoke", "POST", SECRET, own=302, rival=404, path=("courier_key",)),
+]  # fmt: skip
+
+CLOSED = {"courier_owner": 302, "courier_manager": 302}
+APPLICATION = [
+    Row("couriers:application_edit", "GET", DRAFT, own=302, but={"newcomer": 302}),
+    Row("couriers:application_start", "POST", DRAFT, own=302, but={"rival_courier": 409}),
+    Row("couriers:application_view", "GET", DRAFT),
+    *_get_and_post("couriers:company_edit", DRAFT, post=302, rival=404, but=CLOSED),
+    *_get_and_post("couriers:contact_edit", DRAFT, post=302, rival=404, but=CLOSED),
+    Row("couriers:city_list", "GET", DRAFT, rival=404, but=CLOSED),
+    Row("couriers:city_add", "POST", DRAFT, own=302, rival=404, but=CLOSED),
+    Row("couriers:city_remove", "POST", DRAFT, own=302, rival=404, but=CLOSED),
+    *_get_and_post("couriers:document_list", DRAFT, post=422, rival=404, but=CLOSED),
+    Row("couriers:document_view", "GET", PAPER, path=("document",)),
+    Row("couriers:document_view", "GET", DRAFT_PAPER, path=("draft_document",)),
+    Row("couriers:document_remove", "POST", DRAFT, own=302, rival=404, path=("draft_document",)),
+    Row("couriers:document_remove", "POST", DRAFT, own=404, path=("document",), but=CLOSED),
+    Row("couriers:application_review", "GET", DRAFT, rival=404, but=CLOSED),
+    Row("couriers:application_submit", "POST", DRAFT, own=422, rival=404, but=CLOSED),
+    Row("couriers:facility_list", "GET", SEE_OFFERS),
+]
+
+OFFERS_AND_RATES = [
+    Row("slas:offer_list", "GET", SEE_OFFERS),
+    *_get_and_post("slas:offer_create", SELL, post=422),
+    *_get_and_post("slas:offer_upload", SELL, post=422),
+    Row("slas:offer_download", "GET", SEE_OFFERS),
+    *_get_and_post("slas:offer_edit", SELL, post=422, rival=404, path=("offer",)),
+    Row("slas:rate_list", "GET", READ),
+    Row("slas:rate_download", "GET", EXPORT),
+    Row("slas:breach_list", "GET", READ),
+]
+
+PARCELS = [
+    Row("parcels:dashboard_view", "GET", READ, ops=302, note="ops have theirs in the admin"),
+    Row("parcels:parcel_list", "GET", READ),
+    Row("parcels:parcel_export", "GET", EXPORT),
+    Row("parcels:parcel_detail", "GET", READ, rival=404, path=("parcel",)),
+    Row("parcels:parcel_unmask", "POST", UNMASK, rival=404, path=("parcel",)),
+    Row("parcels:track_search", "GET", PUBLIC),
+    Row("parcels:track", "GET", PUBLIC, path=("parcel",)),
+    *_get_and_post("parcels:scan_upload", SCAN, post=422, ops=404),
+    Row("parcels:scan_file_template", "GET", SCAN, ops=404, note="ops carry nothing"),
+    Row("parcels:scan_file", "GET", SCAN, rival=404, ops=404, path=("scan_file",)),
+    Row("parcels:scan_file_results", "GET", SCAN, rival=404, ops=404, path=("scan_file",)),
+    Row("parcels:quote_create", "GET", BOOK, ops=404, note="ops book for nobody"),
+    Row("parcels:city_options", "GET", BOOK, ops=404),
+    Row("parcels:parcel_book", "GET", BOOK, own=302, ops=404, note="without a quote: back to it"),
+    Row("parcels:parcel_book", "POST", BOOK, own=302, ops=404),
+    Row("parcels:parcel_booked", "GET", BOOK, rival=404, ops=404, path=("parcel",)),
+    Row("parcels:parcel_cancel", "POST", BOOK, own=302, rival=404, ops=404, path=("parcel",)),
+    Row("parcels:address_list", "GET", BOOK, ops=404),
+    *_get_and_post("parcels:address_add", BOOK, post=422, ops=404),
+    *_get_and_post("parcels:address_edit", BOOK, post=422, rival=404, ops=404, path=("address",)),
+    Row("parcels:address_delete", "POST", BOOK, own=302, rival=404, ops=404, path=("address",)),
+]
+
+API = [
+    Row("api:schema", "GET", PUBLIC),
+    Row("api:docs", "GET", PUBLIC),
+    Row("api:slas:tier_list", "GET", KNOWN),
+    Row("api:slas:rates", "GET", API_READ),
+    Row("api:slas:breaches", "GET", API_READ),
+    Row("api:parcels:city_list", "GET", KNOWN, query="search=Hangzhou"),
+    Row("api:parcels:quote_create", "POST", API_BOOK, own=422, data={}),
+    Row("api:parcels:parcel_list", "GET", API_READ),
+    Row("api:parcels:parcel_list", "POST", API_BOOK, own=422, data={}),
+    Row("api:parcels:parcel_batch", "POST", API_BOOK, own=422, data={}),
+    Row("api:parcels:parcel_detail", "GET", API_READ, rival=404, path=("parcel",)),
+    Row("api:parcels:parcel_cancel", "POST", API_BOOK, rival=404, path=("parcel",)),
+    Row("api:parcels:scan_batch", "POST", API_SCAN, own=422, data=[]),
+    Row("api:parcels:tracking", "GET", PUBLIC, path=("parcel",)),
+]
+
+
+ACCOUNT = [
+    *_get_and_post("account_login", STRANGERS_ONLY, post=200),
+    *_get_and_post("account_signup", STRANGERS_ONLY, post=200),
+    *_get_and_post("account_logout", SIGNED_IN, post=302, but=dict.fromkeys(KEYS | {"anonymous"}, 302)),
+    *_get_and_post("account_reset_password", PUBLIC, post=200),
+    Row("account_reset_password_done", "GET", PUBLIC),
+    *_get_and_post("account_reset_password_from_key", PUBLIC, post=200, path=("1", "set-password")),
+    Row("account_reset_password_from_key_done", "GET", PUBLIC),
+    *_get_and_post("account_confirm_email", PUBLIC, post=404, path=("bogus",)),
+    Row("account_email_verification_sent", "GET", PUBLIC),
+    Row("account_inactive", "GET", PUBLIC),
+    *_get_and_post("account_confirm_login_code", SIGNED_IN, own=302, post=302),
+    *_get_and_post("account_reauthenticate", SIGNED_IN, post=200),
+    *_get_and_post("account_email", SIGNED_IN, post=302),
+    *_get_and_post("account_change_password", SIGNED_IN, post=200),
+    *_get_and_post("account_set_password", SIGNED_IN, own=302, post=302),
+]
+
+
+def _model(
+    name: str,
+    thing: str,
+    rule: Rule = DESK,
+    *,
+    add: tuple[int, int] = (403, 403),
+    change: int = 403,
+    delete: tuple[int, int] = (403, 403),
+) -> list[Row]:
+    """The admin's pages of one model: lists are for looking; what can be changed says so.
+
+    The numbers are what GET and POST (of an empty form) answer to ops.
+    """
+    return [
+        Row(f"admin:{name}_changelist", "GET", rule, everybody=True),
+        Row(f"admin:{name}_changelist", "POST", rule),
+        Row(f"admin:{name}_add", "GET", rule, ops=add[0]),
+        Row(f"admin:{name}_add", "POST", rule, ops=add[1]),
+        Row(f"admin:{name}_change", "GET", rule, path=(thing,)),
+        Row(f"admin:{name}_change", "POST", rule, ops=change, path=(thing,)),
+        *_looked_at(f"admin:{name}_history", rule, path=(thing,)),
+        Row(f"admin:{name}_delete", "GET", rule, ops=delete[0], path=(thing,)),
+        Row(f"admin:{name}_delete", "POST", rule, ops=delete[1], path=(thing,)),
+    ]
+
+
+def _decision(name: str, *, post: int) -> list[Row]:
+    """Deciding on an application that is decided: without a reason, or to no effect."""
+    route = f"admin:couriers_application_{name}"
+    return [
+        Row(route, "GET", DESK, path=("application",)),
+        Row(route, "POST", DESK, ops=post, path=("application",)),
+    ]
+
+
+OPEN: Final = {"add": (200, 200), "change": 200, "delete": (200, 302)}
+ADMIN = [
+    *_looked_at("admin:index", DESK, everybody=True),
+    *_looked_at("admin:app_list", DESK, path=("alliance",)),
+    *_looked_at("admin:search", DESK, query="s=x"),
+    Row("admin:autocomplete", "GET", DESK, ops=403, note="no form of ours asks"),
+    Row("admin:jsi18n", "GET", DESK),
+    *_looked_at("admin:view_on_site", DESK, ops=404, path=("1", "1")),
+    Row("admin:login", "GET", PUBLIC, but=dict.fromkeys(OPS, 302), everybody=True),
+    Row("admin:login", "POST", PUBLIC, everybody=True),
+    Row("admin:logout", "GET", PUBLIC, own=302, but=dict.fromkeys(OPS, 405), everybody=True),
+    Row("admin:logout", "POST", PUBLIC, own=302, but=dict.fromkeys(OPS, 200), everybody=True),
+    *_get_and_post("admin:password_change", DESK, post=200),
+    Row("admin:password_change_done", "GET", DESK),
+    *_model("alliance_user", "user", SUPERUSER, change=302),
+    *_model("alliance_organisation", "organisation"),
+    *_model("alliance_apikey", "courier_key"),
+    *_model("alliance_city", "city"),
+    *_model("alliance_auditentry", "audit_entry"),
+    *_model("alliance_event", "event"),
+    *_model("alliance_heartbeat", "heartbeat"),
+    *_model("couriers_application", "application"),
+    *_decision("ask_for_more", post=422),
+    *_decision("approve", post=302),
+    *_decision("reject", post=422),
+    *_model("couriers_courier", "courier"),
+    *_model("couriers_facility", "facility", add=(200, 200), change=200),
+    *_model("slas_servicetier", "tier"),
+    *_model("slas_tierversion", "tier_version", add=(200, 422)),
+    *_model("slas_closure", "closure", add=(200, 422), delete=(200, 302)),
+    *_model("slas_offer", "offer"),
+    *_model("slas_capacityday", "capacity_day"),
+    *_model("slas_commitmentlisting", "commitment"),
+    *_model("slas_breachlisting", "breach"),
+    *_model("slas_excuse", "excuse"),
+    *_model("slas_ontimerate", "rate"),
+    *_model("parcels_parcel", "parcel_id"),
+    *_model("parcels_merchant", "merchant"),
+    *_model("parcels_pickupaddress", "address"),
+    *_model("django_celery_beat_periodictask", "periodic_task", SUPERUSER, **OPEN),  # type: ignore[arg-type]
+    *_model("django_celery_beat_intervalschedule", "interval", SUPERUSER, **OPEN),  # type: ignore[arg-type]
+    *_model("django_celery_beat_crontabschedule", "crontab", SUPERUSER, **OPEN),  # type: ignore[arg-type]
+]
+
+SECTIONS = {
+    "Health": WATCHING,
+    "Organisation and people": KERNEL,
+    "A courier's application": APPLICATION,
+    "Offers, rates, breaches": OFFERS_AND_RATES,
+    "Parcels": PARCELS,
+    "API": API,
+    "Accounts": ACCOUNT,
+    "Admin": ADMIN,
+}
+TABLE: Final = [row for rows in SECTIONS.values() for row in rows]
+
+
+if __name__ == "__main__":
+    # Here, because it reads the table.
+    from tests.access_page import as_markdown  # noqa: PLC0415
+
+    sys.stdout.write("\n".join(as_markdown()) + "\n")

@@ -1,0 +1,280 @@
+"""The world the doors are tried in: one of everything, belonging to courier A and merchant A.
+
+Built once for a module of tests, in a transaction that is never committed; every case runs in a
+savepoint of its own.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.test import Client
+from django.test.client import ClientHandler
+from django.utils import timezone
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+from alliance import audit
+from alliance.choices import Capability, OrganisationStatus, Role
+from alliance.health import note_heartbeat
+from alliance.models import ApiKey, AuditEntry, City, Event, Heartbeat, Member, Organisation, User
+from alliance.services import actor_of_organisation, actor_of_user, create_api_key, create_organisation
+from alliance.services import revoke_api_key as revoke
+from alliance.tenancy import KEY_SCOPES, Actor, Scope, scope
+from couriers.choices import DocumentKind, FacilityKind, Step
+from couriers.models import Application, Facility
+from couriers.services import applications, documents, reviews
+from parcels.models import PickupAddress
+from parcels.services.booking import book_parcel
+from parcels.services.scan_files import receive_scan_file
+from slas.choices import CommitmentKind, ExcuseReason
+from slas.models import (
+    BreachListing,
+    CapacityDay,
+    Closure,
+    CommitmentListing,
+    Excuse,
+    OnTimeRate,
+    ServiceTier,
+    TierVersion,
+)
+from slas.services.excuses import excuse_breach
+from slas.services.sweeping import sweep_overdue
+from slas.services.tallies import fold_tallies
+from tests import factories
+from tests.parcels import moving, orders
+from tests.slas import offering
+
+COMPANY: dict[str, Any] = {
+    "legal_name": "杭州飞燕速递有限公司",
+    "credit_code": "91330100799655058B",
+    "permit_number": "浙邮20240123A",
+    "founded_on": date(2012, 5, 8),
+    "fleet_size": 120,
+    "daily_capacity": 25_000,
+}
+CONTACT = {
+    "contact_name": "陈晓燕",
+    "contact_phone": "0571-8502 2088",
+    "contact_email": "chen@feiyan.example",
+}
+IMAGE = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+    b"\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99=\x1d"
+    b"\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+SCANS = b"tracking_number,code,occurred_at\r\nCA1,picked_up,2026-11-22T10:05:00+08:00\r\n"
+
+
+@dataclass
+class World:
+    """Who there is, and the names of the things that stand in addresses."""
+
+    sessions: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    things: dict[str, str] = field(default_factory=dict)
+    handler: ClientHandler = field(default_factory=lambda: ClientHandler(enforce_csrf_checks=False))
+
+    def client(self, actor: str) -> Client:
+        """Somebody at a browser, or a program with a key; "anonymous" is neither."""
+        client = Client(raise_request_exception=False)
+        # One for all: each would load the middleware anew.
+        client.handler = self.handler
+        if actor in self.sessions:
+            client.cookies["sessionid"] = self.sessions[actor]
+        if actor in self.tokens:
+            client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {self.tokens[actor]}"
+        return client
+
+
+@contextmanager
+def savepoint() -> Iterator[None]:
+    """Undo what a case did, in the database and in the cache (counted calls, sessions)."""
+    with transaction.atomic():
+        cache.clear()
+        yield
+        transaction.set_rollback(True)
+
+
+def build() -> World:
+    """Make the world. Needs an open transaction, and a MEDIA_ROOT to throw away."""
+    world = World()
+    _Builder(world).run()
+    return world
+
+
+class _Builder:
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.hangzhou = City.objects.get(code="CN-HGH")
+        self.chengdu = City.objects.get(code="CN-CTU")
+
+    def run(self) -> None:
+        self._ops()
+        self._courier_a()
+        self._others()
+        self._merchants()
+        self._keys()
+        with scope(Scope.everything()):
+            self._parcels()
+            self._records()
+
+    # --- people ---
+
+    def _log_in(self, name: str, user: User) -> User:
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        self.world.sessions[name] = client.cookies["sessionid"].value
+        return user
+
+    def _user(self, name: str, **extra: Any) -> User:
+        return self._log_in(name, factories.user(f"{name}@alliance.example", **extra))
+
+    def _members(self, side: str, organisation: Organisation, roles: list[Role]) -> None:
+        for role in roles:
+            name = f"{side}_{role.value}"
+            member = factories.member_user(f"{name}@alliance.example", organisation, role)
+            self._log_in(name, member)
+
+    def _ops(self) -> None:
+        self.ops = actor_of_user(self._user("ops", is_staff=True, is_superuser=True))
+        self._user("staff", is_staff=True)
+        self._user("newcomer")
+
+    def _courier_a(self) -> None:
+        """A courier as it becomes one: enrolled, approved, then joined by colleagues."""
+        owner = self._user("courier_owner")
+        with scope(Scope.everything()):
+            self.courier = create_organisation(
+                actor=actor_of_user(owner), kind="courier", name="Swift Express"
+            )
+        applicant = actor_of_user(owner)
+        application, document = self._application(applicant, COMPANY)
+        self.world.things |= {"application": str(application.pk), "document": str(document)}
+        with scope(Scope.of(applicant)):
+            applications.submit_application(actor=applicant, application_id=application.pk)
+        with scope(Scope.everything()):
+            reviews.approve_application(actor=self.ops, application_id=application.pk)
+            self.courier.refresh_from_db()
+        self._members("courier", self.courier, [Role.MANAGER, Role.AGENT, Role.FINANCE, Role.VIEWER])
+
+    def _application(self, actor: Actor, company: dict[str, Any]) -> tuple[Application, int]:
+        with scope(Scope.of(actor)):
+            application = applications.start_application(actor=actor)
+            asked: dict[str, Any] = {"actor": actor, "application_id": application.pk}
+            applications.save_application_step(**asked, step=Step.COMPANY, values=company)
+            applications.save_application_step(**asked, step=Step.CONTACT, values=CONTACT)
+            applications.add_service_cities(**asked, city_ids=[self.hangzhou.pk])
+            for kind in (DocumentKind.BUSINESS_LICENCE, DocumentKind.EXPRESS_PERMIT):
+                upload = SimpleUploadedFile(f"{kind}.png", IMAGE, "image/png")
+                document = documents.add_document(**asked, kind=kind, upload=upload)
+        return application, document.pk
+
+    def _others(self) -> None:
+        """A courier on its way in, one suspended, and a rival."""
+        applicant = self._user("applicant")
+        with scope(Scope.everything()):
+            create_organisation(actor=actor_of_user(applicant), kind="courier", name="Feiyan Express")
+        company = COMPANY | {"credit_code": "91330100799655060K", "legal_name": "飞燕"}
+        application, document = self._application(actor_of_user(applicant), company)
+        self.world.things |= {"draft": str(application.pk), "draft_document": str(document)}
+        suspended = factories.courier_organisation("Sleepy Cargo", OrganisationStatus.SUSPENDED)
+        self._log_in("suspended", factories.member_user("suspended@alliance.example", suspended))
+        self.rival_courier = factories.courier_organisation("Rival Logistics")
+        self._log_in(
+            "rival_courier", factories.member_user("rival_courier@alliance.example", self.rival_courier)
+        )
+
+    def _merchants(self) -> None:
+        self.merchant = factories.merchant_organisation("Lotus Tea")
+        self._members("merchant", self.merchant, [Role.OWNER, Role.AGENT, Role.VIEWER])
+        self.rival_merchant = factories.merchant_organisation("Bamboo Books")
+        self._log_in(
+            "rival_merchant", factories.member_user("rival_merchant@alliance.example", self.rival_merchant)
+        )
+
+    def _keys(self) -> None:
+        organisations = {
+            "courier_key": self.courier,
+            "merchant_key": self.merchant,
+            "rival_courier_key": self.rival_courier,
+            "rival_merchant_key": self.rival_merchant,
+            "revoked_key": self.courier,
+        }
+        for name, organisation in organisations.items():
+            key = self._key(name, organisation, set(KEY_SCOPES))
+            self.world.things[name] = str(key.pk)
+        for name in ("courier_key", "merchant_key"):
+            self._key(f"{name}_unscoped", organisations[name], {Capability.EXPORT})
+        with scope(Scope.everything()):
+            revoke(actor=_owner(self.courier), api_key_id=int(self.world.things["revoked_key"]))
+
+    def _key(self, name: str, organisation: Organisation, wanted: set[Capability]) -> ApiKey:
+        actor = _owner(organisation)
+        with scope(Scope.of(actor)):
+            key, token = create_api_key(actor=actor, name=name, scopes=wanted & actor.capabilities)
+        self.world.tokens[name] = token
+        return key
+
+    # --- things ---
+
+    def _parcels(self) -> None:
+        """A parcel to look at and cancel, and one that never came: overdue, a breach, excused."""
+        now = timezone.now()
+        offer = offering.offer(self.courier, self.hangzhou, self.chengdu, daily_capacity=1_000)
+        merchant = _owner(self.merchant)
+        request = orders.request_for(self.hangzhou, self.chengdu, now)
+        parcel = book_parcel(actor=merchant, request=request, at=now)
+        [lost, *_rest] = moving.booked_parcels(
+            self.merchant, self.courier, booked_at=now - timedelta(hours=40), count=2
+        )
+        sweep_overdue(now=now)
+        excuse_breach(
+            actor=self.ops, parcel_id=lost.pk, kind=CommitmentKind.PICKUP, reason=ExcuseReason.values[0]
+        )
+        fold_tallies()
+        self.world.things |= {
+            "offer": str(offer.pk),
+            "parcel": parcel.number,
+            "parcel_id": str(parcel.parcel_id),
+        }
+
+    def _records(self) -> None:
+        """One of each thing that ops look at, by the name of its model."""
+        address = PickupAddress.objects.create(
+            merchant_id=self.merchant.pk, name="Depot", city=self.hangzhou, address="文三路 1 号"
+        )
+        agent = Member.objects.get(organisation=self.courier, role=Role.AGENT)
+        facility = Facility.objects.create(name="Hub", city=self.hangzhou, kind=FacilityKind.values[0])
+        audit.record(actor=self.ops, verb="test.tried", object_type="test", object_id=1)
+        note_heartbeat("beat")
+        every, _made = IntervalSchedule.objects.get_or_create(every=7, period=IntervalSchedule.DAYS)
+        nightly, _made = CrontabSchedule.objects.get_or_create(hour="3", minute="17")
+        task = PeriodicTask.objects.create(name="Tried", task="alliance.tasks.beat", interval=every)
+        day = timezone.localdate()
+        records = {
+            "address": address, "member": agent, "facility": facility, "user": agent.user,
+            "organisation": self.courier, "city": self.hangzhou, "periodic_task": task,
+            "interval": every, "crontab": nightly, "audit_entry": AuditEntry.objects.earliest("pk"),
+            "event": Event.objects.earliest("pk"), "excuse": Excuse.objects.earliest("pk"),
+            "rate": OnTimeRate.objects.earliest("pk"), "tier": ServiceTier.objects.earliest("pk"),
+            "commitment": CommitmentListing.objects.earliest("key"),
+            "breach": BreachListing.objects.earliest("key"),
+            "heartbeat": Heartbeat.objects.get(name="beat"),
+            "courier": self.courier, "merchant": self.merchant,
+            "tier_version": TierVersion.objects.earliest("pk"),
+            "capacity_day": CapacityDay.objects.earliest("pk"),
+            "closure": Closure.objects.create(date=day, country="CN", city=self.hangzhou, name="Typhoon"),
+        }  # fmt: skip
+        with scope(Scope.courier(self.courier.pk)):
+            upload = SimpleUploadedFile("scans.csv", SCANS, "text/csv")
+            records["scan_file"] = receive_scan_file(actor=_owner(self.courier), upload=upload)
+        self.world.things |= {name: str(record.pk) for name, record in records.items()}
+
+
+def _owner(organisation: Organisation) -> Actor:
+    return actor_of_organisation(organisation, kind="user", role=Role.OWNER, label="owner")

@@ -17,10 +17,16 @@ from alliance.models import ApiKey, AuditEntry, City, Event, Heartbeat, Member, 
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """A list and a page to look at. Big tables are never counted."""
+    """A list and a page for all of ops to look at. Big tables are never counted."""
 
     show_full_result_count = False
     list_per_page = 50
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_staff)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_staff)
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return False

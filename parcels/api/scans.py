@@ -11,8 +11,9 @@ from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from alliance.choices import Capability
 from alliance.errors import MalformedInput, TooLarge
-from alliance.tenancy import Actor
+from alliance.tenancy import Actor, require
 from parcels.api import scan_schema
 from parcels.scan_input import read_json, read_ndjson
 from parcels.services.scans import record_scans
@@ -37,6 +38,8 @@ class ScanBatchView(APIView):
     def post(self, request: Request) -> HttpResponse:
         plain: HttpRequest = request._request  # noqa: SLF001 -- DRF would parse the body
         actor: Actor = plain.actor  # type: ignore[attr-defined]
+        # Before the body is read: who may not send scans learns nothing about theirs.
+        require(actor, Capability.SEND_SCANS)
         body = read_body(plain)
         lines = read_ndjson(body) if plain.content_type in _NDJSON else read_json(body)
         report = record_scans(actor=actor, lines=lines)

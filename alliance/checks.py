@@ -17,7 +17,9 @@ def role_is_bound_by_policies(
     for alias in databases or []:
         try:
             with connections[alias].cursor() as cursor:
-                cursor.execute("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+                cursor.execute(
+                    "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+                )
                 name, is_super, bypasses = cursor.fetchone()
         except DatabaseError:
             # Without a connection there is nothing to judge, and nothing to leak.

@@ -9,259 +9,767 @@ from alliance.partitions import CreatePartitionedModel
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('alliance', '0001_initial'),
-        ('couriers', '0001_initial'),
+        ("alliance", "0001_initial"),
+        ("couriers", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ServiceTier',
+            name="ServiceTier",
             fields=[
-                ('id', models.SmallAutoField(primary_key=True, serialize=False)),
-                ('code', models.CharField(choices=[('same_day', 'Same day'), ('next_day', 'Next day'), ('standard', 'Standard')], max_length=20, unique=True, verbose_name='code')),
-                ('name_en', models.CharField(max_length=60, verbose_name='English name')),
-                ('name_zh', models.CharField(max_length=60, verbose_name='Chinese name')),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='position')),
-                ('active', models.BooleanField(default=True, verbose_name='on sale')),
+                ("id", models.SmallAutoField(primary_key=True, serialize=False)),
+                (
+                    "code",
+                    models.CharField(
+                        choices=[
+                            ("same_day", "Same day"),
+                            ("next_day", "Next day"),
+                            ("standard", "Standard"),
+                        ],
+                        max_length=20,
+                        unique=True,
+                        verbose_name="code",
+                    ),
+                ),
+                ("name_en", models.CharField(max_length=60, verbose_name="English name")),
+                ("name_zh", models.CharField(max_length=60, verbose_name="Chinese name")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="position")),
+                ("active", models.BooleanField(default=True, verbose_name="on sale")),
             ],
             options={
-                'verbose_name': 'service tier',
-                'verbose_name_plural': 'service tiers',
-                'ordering': ['position'],
+                "verbose_name": "service tier",
+                "verbose_name_plural": "service tiers",
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='Offer',
+            name="Offer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('price_fen', models.PositiveIntegerField(verbose_name='price (fen)')),
-                ('daily_capacity', models.PositiveIntegerField(verbose_name='parcels a day')),
-                ('active', models.BooleanField(default=True, verbose_name='on sale')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='changed')),
-                ('courier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='offers', to='couriers.courier', verbose_name='courier')),
-                ('destination', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.city', verbose_name='to')),
-                ('origin', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.city', verbose_name='from')),
-                ('tier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='offers', to='slas.servicetier', verbose_name='tier')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("price_fen", models.PositiveIntegerField(verbose_name="price (fen)")),
+                ("daily_capacity", models.PositiveIntegerField(verbose_name="parcels a day")),
+                ("active", models.BooleanField(default=True, verbose_name="on sale")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="changed")),
+                (
+                    "courier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="offers",
+                        to="couriers.courier",
+                        verbose_name="courier",
+                    ),
+                ),
+                (
+                    "destination",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.city",
+                        verbose_name="to",
+                    ),
+                ),
+                (
+                    "origin",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.city",
+                        verbose_name="from",
+                    ),
+                ),
+                (
+                    "tier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="offers",
+                        to="slas.servicetier",
+                        verbose_name="tier",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'offer',
-                'verbose_name_plural': 'offers',
+                "verbose_name": "offer",
+                "verbose_name_plural": "offers",
             },
         ),
         CreatePartitionedModel(
-            name='Breach',
+            name="Breach",
             fields=[
-                ('pk', models.CompositePrimaryKey('parcel_id', 'kind', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('parcel_id', models.BigIntegerField()),
-                ('kind', models.CharField(choices=[('pickup', 'Pickup'), ('delivery', 'Delivery')], max_length=10, verbose_name='milestone')),
-                ('due_at', models.DateTimeField(verbose_name='due')),
-                ('opened_at', models.DateTimeField(verbose_name='opened')),
-                ('withdrawn_at', models.DateTimeField(null=True, verbose_name='withdrawn')),
-                ('courier', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='couriers.courier', verbose_name='courier')),
-                ('destination', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.city', verbose_name='to')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.organisation', verbose_name='merchant')),
-                ('origin', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.city', verbose_name='from')),
-                ('tier', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='slas.servicetier', verbose_name='tier')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "parcel_id", "kind", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("parcel_id", models.BigIntegerField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("pickup", "Pickup"), ("delivery", "Delivery")],
+                        max_length=10,
+                        verbose_name="milestone",
+                    ),
+                ),
+                ("due_at", models.DateTimeField(verbose_name="due")),
+                ("opened_at", models.DateTimeField(verbose_name="opened")),
+                ("withdrawn_at", models.DateTimeField(null=True, verbose_name="withdrawn")),
+                (
+                    "courier",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="couriers.courier",
+                        verbose_name="courier",
+                    ),
+                ),
+                (
+                    "destination",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.city",
+                        verbose_name="to",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.organisation",
+                        verbose_name="merchant",
+                    ),
+                ),
+                (
+                    "origin",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.city",
+                        verbose_name="from",
+                    ),
+                ),
+                (
+                    "tier",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="slas.servicetier",
+                        verbose_name="tier",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'breach',
-                'verbose_name_plural': 'breaches',
+                "verbose_name": "breach",
+                "verbose_name_plural": "breaches",
             },
         ),
         migrations.CreateModel(
-            name='Tally',
+            name="Tally",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('pending', models.IntegerField(default=0)),
-                ('met', models.IntegerField(default=0)),
-                ('late', models.IntegerField(default=0)),
-                ('overdue', models.IntegerField(default=0)),
-                ('void', models.IntegerField(default=0)),
-                ('excused', models.IntegerField(default=0)),
-                ('kind', models.CharField(choices=[('pickup', 'Pickup'), ('delivery', 'Delivery')], max_length=10)),
-                ('due_date', models.DateField()),
-                ('courier', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='couriers.courier', verbose_name='courier')),
-                ('destination', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.city', verbose_name='to')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.organisation', verbose_name='merchant')),
-                ('origin', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.city', verbose_name='from')),
-                ('tier', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='slas.servicetier', verbose_name='tier')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("pending", models.IntegerField(default=0)),
+                ("met", models.IntegerField(default=0)),
+                ("late", models.IntegerField(default=0)),
+                ("overdue", models.IntegerField(default=0)),
+                ("void", models.IntegerField(default=0)),
+                ("excused", models.IntegerField(default=0)),
+                (
+                    "kind",
+                    models.CharField(choices=[("pickup", "Pickup"), ("delivery", "Delivery")], max_length=10),
+                ),
+                ("due_date", models.DateField()),
+                (
+                    "courier",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="couriers.courier",
+                        verbose_name="courier",
+                    ),
+                ),
+                (
+                    "destination",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.city",
+                        verbose_name="to",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.organisation",
+                        verbose_name="merchant",
+                    ),
+                ),
+                (
+                    "origin",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.city",
+                        verbose_name="from",
+                    ),
+                ),
+                (
+                    "tier",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="slas.servicetier",
+                        verbose_name="tier",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'tally',
-                'verbose_name_plural': 'tallies',
+                "verbose_name": "tally",
+                "verbose_name_plural": "tallies",
             },
         ),
         migrations.CreateModel(
-            name='TierVersion',
+            name="TierVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(verbose_name='version')),
-                ('valid_from', models.DateTimeField(verbose_name='valid from')),
-                ('cut_offs', models.JSONField(verbose_name='cut-offs by weekday')),
-                ('pickup_by', models.TimeField(verbose_name='pickup by')),
-                ('deliver_by', models.TimeField(verbose_name='deliver by')),
-                ('days_in_transit', models.PositiveSmallIntegerField(verbose_name='days in transit')),
-                ('delivery_weekdays', models.JSONField(default=list, verbose_name='weekdays delivered')),
-                ('works_on_holidays', models.BooleanField(default=True, verbose_name='works on public holidays')),
-                ('weight_bands', models.JSONField(verbose_name='price by weight')),
-                ('tier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='slas.servicetier', verbose_name='tier')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(verbose_name="version")),
+                ("valid_from", models.DateTimeField(verbose_name="valid from")),
+                ("cut_offs", models.JSONField(verbose_name="cut-offs by weekday")),
+                ("pickup_by", models.TimeField(verbose_name="pickup by")),
+                ("deliver_by", models.TimeField(verbose_name="deliver by")),
+                ("days_in_transit", models.PositiveSmallIntegerField(verbose_name="days in transit")),
+                ("delivery_weekdays", models.JSONField(default=list, verbose_name="weekdays delivered")),
+                (
+                    "works_on_holidays",
+                    models.BooleanField(default=True, verbose_name="works on public holidays"),
+                ),
+                ("weight_bands", models.JSONField(verbose_name="price by weight")),
+                (
+                    "tier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="versions",
+                        to="slas.servicetier",
+                        verbose_name="tier",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'tier version',
-                'verbose_name_plural': 'tier versions',
+                "verbose_name": "tier version",
+                "verbose_name_plural": "tier versions",
             },
         ),
         CreatePartitionedModel(
-            name='Commitment',
+            name="Commitment",
             fields=[
-                ('pk', models.CompositePrimaryKey('parcel_id', 'kind', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('parcel_id', models.BigIntegerField()),
-                ('kind', models.CharField(choices=[('pickup', 'Pickup'), ('delivery', 'Delivery')], max_length=10, verbose_name='milestone')),
-                ('due_at', models.DateTimeField(verbose_name='due')),
-                ('due_date', models.DateField(verbose_name='due date')),
-                ('reached_at', models.DateTimeField(null=True, verbose_name='reached')),
-                ('outcome', models.CharField(choices=[('pending', 'Pending'), ('met', 'On time'), ('overdue', 'Overdue'), ('late', 'Late'), ('void', 'Void')], default='pending', max_length=8, verbose_name='outcome')),
-                ('excused', models.BooleanField(default=False, verbose_name='excused')),
-                ('courier', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='couriers.courier', verbose_name='courier')),
-                ('destination', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.city', verbose_name='to')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.organisation', verbose_name='merchant')),
-                ('origin', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.city', verbose_name='from')),
-                ('tier', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='slas.servicetier', verbose_name='tier')),
-                ('version', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='slas.tierversion', verbose_name='rules')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "parcel_id", "kind", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("parcel_id", models.BigIntegerField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("pickup", "Pickup"), ("delivery", "Delivery")],
+                        max_length=10,
+                        verbose_name="milestone",
+                    ),
+                ),
+                ("due_at", models.DateTimeField(verbose_name="due")),
+                ("due_date", models.DateField(verbose_name="due date")),
+                ("reached_at", models.DateTimeField(null=True, verbose_name="reached")),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("met", "On time"),
+                            ("overdue", "Overdue"),
+                            ("late", "Late"),
+                            ("void", "Void"),
+                        ],
+                        default="pending",
+                        max_length=8,
+                        verbose_name="outcome",
+                    ),
+                ),
+                ("excused", models.BooleanField(default=False, verbose_name="excused")),
+                (
+                    "courier",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="couriers.courier",
+                        verbose_name="courier",
+                    ),
+                ),
+                (
+                    "destination",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.city",
+                        verbose_name="to",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.organisation",
+                        verbose_name="merchant",
+                    ),
+                ),
+                (
+                    "origin",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.city",
+                        verbose_name="from",
+                    ),
+                ),
+                (
+                    "tier",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="slas.servicetier",
+                        verbose_name="tier",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="slas.tierversion",
+                        verbose_name="rules",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'commitment',
-                'verbose_name_plural': 'commitments',
+                "verbose_name": "commitment",
+                "verbose_name_plural": "commitments",
             },
         ),
         migrations.CreateModel(
-            name='Closure',
+            name="Closure",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField(verbose_name='date')),
-                ('side', models.CharField(choices=[('origin', 'Origin'), ('destination', 'Destination'), ('both', 'Origin and destination')], default='both', max_length=12, verbose_name='side')),
-                ('country', models.CharField(max_length=2, verbose_name='country')),
-                ('province', models.CharField(blank=True, max_length=120, verbose_name='province')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('is_public_holiday', models.BooleanField(default=False, verbose_name='public holiday')),
-                ('announced_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='announced')),
-                ('city', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.city', verbose_name='city')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("date", models.DateField(verbose_name="date")),
+                (
+                    "side",
+                    models.CharField(
+                        choices=[
+                            ("origin", "Origin"),
+                            ("destination", "Destination"),
+                            ("both", "Origin and destination"),
+                        ],
+                        default="both",
+                        max_length=12,
+                        verbose_name="side",
+                    ),
+                ),
+                ("country", models.CharField(max_length=2, verbose_name="country")),
+                ("province", models.CharField(blank=True, max_length=120, verbose_name="province")),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                ("is_public_holiday", models.BooleanField(default=False, verbose_name="public holiday")),
+                (
+                    "announced_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="announced"),
+                ),
+                (
+                    "city",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.city",
+                        verbose_name="city",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'closure',
-                'verbose_name_plural': 'closures',
-                'ordering': ['-date'],
-                'indexes': [models.Index(fields=['date', 'country'], name='closure_by_date')],
-                'constraints': [models.UniqueConstraint(fields=('date', 'country', 'province', 'city', 'name'), name='closure_declared_once', nulls_distinct=False)],
+                "verbose_name": "closure",
+                "verbose_name_plural": "closures",
+                "ordering": ["-date"],
+                "indexes": [models.Index(fields=["date", "country"], name="closure_by_date")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("date", "country", "province", "city", "name"),
+                        name="closure_declared_once",
+                        nulls_distinct=False,
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Excuse',
+            name="Excuse",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('parcel_id', models.BigIntegerField()),
-                ('kind', models.CharField(choices=[('pickup', 'Pickup'), ('delivery', 'Delivery')], max_length=10, verbose_name='milestone')),
-                ('reason', models.CharField(choices=[('consignee_refused', 'Recipient refused the parcel'), ('consignee_absent', 'Recipient absent at an announced time'), ('consignee_wrong_address', 'Wrong address given'), ('consignee_rescheduled', 'Recipient asked for another time'), ('merchant_not_ready', 'Merchant handed over late'), ('merchant_bad_data', 'Merchant gave wrong or missing data'), ('weather', 'Weather'), ('disaster', 'Disaster'), ('force_majeure', 'Force majeure')], max_length=32, verbose_name='reason')),
-                ('note', models.TextField(blank=True, verbose_name='note')),
-                ('decided_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='decided')),
-                ('courier', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='couriers.courier', verbose_name='courier')),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='decided by')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.organisation', verbose_name='merchant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("parcel_id", models.BigIntegerField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("pickup", "Pickup"), ("delivery", "Delivery")],
+                        max_length=10,
+                        verbose_name="milestone",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("consignee_refused", "Recipient refused the parcel"),
+                            ("consignee_absent", "Recipient absent at an announced time"),
+                            ("consignee_wrong_address", "Wrong address given"),
+                            ("consignee_rescheduled", "Recipient asked for another time"),
+                            ("merchant_not_ready", "Merchant handed over late"),
+                            ("merchant_bad_data", "Merchant gave wrong or missing data"),
+                            ("weather", "Weather"),
+                            ("disaster", "Disaster"),
+                            ("force_majeure", "Force majeure"),
+                        ],
+                        max_length=32,
+                        verbose_name="reason",
+                    ),
+                ),
+                ("note", models.TextField(blank=True, verbose_name="note")),
+                (
+                    "decided_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="decided"),
+                ),
+                (
+                    "courier",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="couriers.courier",
+                        verbose_name="courier",
+                    ),
+                ),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="decided by",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.organisation",
+                        verbose_name="merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'excuse',
-                'verbose_name_plural': 'excuses',
-                'constraints': [models.UniqueConstraint(fields=('parcel_id', 'kind'), name='excuse_once_a_breach')],
+                "verbose_name": "excuse",
+                "verbose_name_plural": "excuses",
+                "constraints": [
+                    models.UniqueConstraint(fields=("parcel_id", "kind"), name="excuse_once_a_breach")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CapacityDay',
+            name="CapacityDay",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField(verbose_name='pickup day')),
-                ('limit', models.PositiveIntegerField(verbose_name='limit')),
-                ('reserved', models.PositiveIntegerField(default=0, verbose_name='reserved')),
-                ('courier', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='couriers.courier', verbose_name='courier')),
-                ('offer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='days', to='slas.offer')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("date", models.DateField(verbose_name="pickup day")),
+                ("limit", models.PositiveIntegerField(verbose_name="limit")),
+                ("reserved", models.PositiveIntegerField(default=0, verbose_name="reserved")),
+                (
+                    "courier",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="couriers.courier",
+                        verbose_name="courier",
+                    ),
+                ),
+                (
+                    "offer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="days", to="slas.offer"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'capacity day',
-                'verbose_name_plural': 'capacity days',
-                'constraints': [models.UniqueConstraint(fields=('offer', 'date'), name='capacity_day_once')],
+                "verbose_name": "capacity day",
+                "verbose_name_plural": "capacity days",
+                "constraints": [models.UniqueConstraint(fields=("offer", "date"), name="capacity_day_once")],
             },
         ),
         migrations.CreateModel(
-            name='OnTimeRate',
+            name="OnTimeRate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('pending', models.IntegerField(default=0)),
-                ('met', models.IntegerField(default=0)),
-                ('late', models.IntegerField(default=0)),
-                ('overdue', models.IntegerField(default=0)),
-                ('void', models.IntegerField(default=0)),
-                ('excused', models.IntegerField(default=0)),
-                ('kind', models.CharField(choices=[('pickup', 'Pickup'), ('delivery', 'Delivery')], max_length=10, verbose_name='milestone')),
-                ('due_date', models.DateField(verbose_name='due date')),
-                ('counterpart', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='couriers.courier', verbose_name='courier')),
-                ('destination', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.city', verbose_name='to')),
-                ('organisation', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.organisation', verbose_name='organisation')),
-                ('origin', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alliance.city', verbose_name='from')),
-                ('tier', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='slas.servicetier', verbose_name='tier')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("pending", models.IntegerField(default=0)),
+                ("met", models.IntegerField(default=0)),
+                ("late", models.IntegerField(default=0)),
+                ("overdue", models.IntegerField(default=0)),
+                ("void", models.IntegerField(default=0)),
+                ("excused", models.IntegerField(default=0)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("pickup", "Pickup"), ("delivery", "Delivery")],
+                        max_length=10,
+                        verbose_name="milestone",
+                    ),
+                ),
+                ("due_date", models.DateField(verbose_name="due date")),
+                (
+                    "counterpart",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="couriers.courier",
+                        verbose_name="courier",
+                    ),
+                ),
+                (
+                    "destination",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.city",
+                        verbose_name="to",
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.organisation",
+                        verbose_name="organisation",
+                    ),
+                ),
+                (
+                    "origin",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.city",
+                        verbose_name="from",
+                    ),
+                ),
+                (
+                    "tier",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="slas.servicetier",
+                        verbose_name="tier",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'on-time rate',
-                'verbose_name_plural': 'on-time rates',
-                'indexes': [models.Index(condition=models.Q(('counterpart__isnull', True)), fields=['origin', 'destination', 'tier', 'due_date'], name='on_time_rate_by_lane')],
-                'constraints': [models.UniqueConstraint(fields=('organisation', 'due_date', 'kind', 'tier', 'counterpart', 'origin', 'destination'), name='on_time_rate_cell', nulls_distinct=False)],
+                "verbose_name": "on-time rate",
+                "verbose_name_plural": "on-time rates",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("counterpart__isnull", True)),
+                        fields=["origin", "destination", "tier", "due_date"],
+                        name="on_time_rate_by_lane",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=(
+                            "organisation",
+                            "due_date",
+                            "kind",
+                            "tier",
+                            "counterpart",
+                            "origin",
+                            "destination",
+                        ),
+                        name="on_time_rate_cell",
+                        nulls_distinct=False,
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='offer',
-            index=models.Index(condition=models.Q(('active', True)), fields=['origin', 'destination', 'tier'], name='offer_by_lane'),
+            model_name="offer",
+            index=models.Index(
+                condition=models.Q(("active", True)),
+                fields=["origin", "destination", "tier"],
+                name="offer_by_lane",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.UniqueConstraint(fields=('courier', 'tier', 'origin', 'destination'), name='offer_once_a_lane_and_tier'),
+            model_name="offer",
+            constraint=models.UniqueConstraint(
+                fields=("courier", "tier", "origin", "destination"), name="offer_once_a_lane_and_tier"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('price_fen__gt', 0)), name='offer_price_positive'),
+            model_name="offer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("price_fen__gt", 0)), name="offer_price_positive"
+            ),
         ),
         migrations.AddIndex(
-            model_name='breach',
-            index=models.Index(fields=['courier', '-opened_at'], name='breach_by_courier'),
+            model_name="breach",
+            index=models.Index(fields=["courier", "-opened_at"], name="breach_by_courier"),
         ),
         migrations.AddIndex(
-            model_name='breach',
-            index=models.Index(fields=['merchant', '-opened_at'], name='breach_by_merchant'),
+            model_name="breach",
+            index=models.Index(fields=["merchant", "-opened_at"], name="breach_by_merchant"),
         ),
         migrations.AddConstraint(
-            model_name='tierversion',
-            constraint=models.UniqueConstraint(fields=('tier', 'number'), name='tier_version_number_once'),
+            model_name="tierversion",
+            constraint=models.UniqueConstraint(fields=("tier", "number"), name="tier_version_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='tierversion',
-            constraint=models.UniqueConstraint(fields=('tier', 'valid_from'), name='tier_version_start_once'),
+            model_name="tierversion",
+            constraint=models.UniqueConstraint(fields=("tier", "valid_from"), name="tier_version_start_once"),
         ),
         migrations.AddIndex(
-            model_name='commitment',
-            index=models.Index(condition=models.Q(('outcome', 'pending')), fields=['due_at'], name='commitment_pending'),
+            model_name="commitment",
+            index=models.Index(
+                condition=models.Q(("outcome", "pending")), fields=["due_at"], name="commitment_pending"
+            ),
         ),
         migrations.AddIndex(
-            model_name='commitment',
-            index=models.Index(condition=models.Q(('outcome', 'overdue')), fields=['courier', 'due_at'], name='commitment_overdue_courier'),
+            model_name="commitment",
+            index=models.Index(
+                condition=models.Q(("outcome", "overdue")),
+                fields=["courier", "due_at"],
+                name="commitment_overdue_courier",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='commitment',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['pickup', 'delivery'])), name='commitment_kind_known'),
+            model_name="commitment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["pickup", "delivery"])), name="commitment_kind_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='commitment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('outcome__in', ['pending', 'overdue']), ('reached_at__isnull', True)), models.Q(('outcome', 'met'), ('reached_at__isnull', False), ('reached_at__lte', models.F('due_at'))), models.Q(('outcome', 'late'), ('reached_at__gt', models.F('due_at')), ('reached_at__isnull', False)), ('outcome', 'void'), _connector='OR'), name='commitment_outcome_follows_times'),
+            model_name="commitment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("outcome__in", ["pending", "overdue"]), ("reached_at__isnull", True)),
+                    models.Q(
+                        ("outcome", "met"),
+                        ("reached_at__isnull", False),
+                        ("reached_at__lte", models.F("due_at")),
+                    ),
+                    models.Q(
+                        ("outcome", "late"),
+                        ("reached_at__gt", models.F("due_at")),
+                        ("reached_at__isnull", False),
+                    ),
+                    ("outcome", "void"),
+                    _connector="OR",
+                ),
+                name="commitment_outcome_follows_times",
+            ),
         ),
     ]

@@ -6,7 +6,16 @@ from django.db import DatabaseError, connection
 from alliance.choices import Capability, Role
 from alliance.errors import NotAuthenticated, NotPermitted
 from alliance.models import Member, Organisation
-from alliance.tenancy import ANONYMOUS, Actor, Scope, capabilities_of, protected_tables, raw_rows, require, scope
+from alliance.tenancy import (
+    ANONYMOUS,
+    Actor,
+    Scope,
+    capabilities_of,
+    protected_tables,
+    raw_rows,
+    require,
+    scope,
+)
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +35,9 @@ def test_scope_shows_own_organisation_only(
         assert list(Organisation.objects.all()) == [merchant_organisation]
 
 
-def test_inner_scope_gives_way_to_outer_after_success_and_failure(merchant_organisation: Organisation) -> None:
+def test_inner_scope_gives_way_to_outer_after_success_and_failure(
+    merchant_organisation: Organisation,
+) -> None:
     mine = f"merchant:{merchant_organisation.pk}"
     with scope(Scope.merchant(merchant_organisation.pk)):
         with scope(Scope.everything()):
@@ -41,8 +52,9 @@ def test_database_refuses_a_row_of_another_tenant(
     merchant_organisation: Organisation, rival_merchant: Organisation
 ) -> None:
     user = factories.user("someone@alliance.example")
-    with pytest.raises(DatabaseError, match="row-level security"), scope(
-        Scope.merchant(merchant_organisation.pk)
+    with (
+        pytest.raises(DatabaseError, match="row-level security"),
+        scope(Scope.merchant(merchant_organisation.pk)),
     ):
         Member.objects.create(organisation_id=rival_merchant.pk, user=user, role=Role.OWNER)
 

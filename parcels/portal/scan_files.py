@@ -39,7 +39,7 @@ def scan_upload(request: HttpRequest) -> HttpResponse:
     actor = _sender(request)
     form = ScanFileForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
-        upload: "UploadedFile[Any]" = form.cleaned_data["file"]
+        upload: UploadedFile[Any] = form.cleaned_data["file"]
         try:
             file = receive_scan_file(actor=actor, upload=upload)
         except InvalidInput as error:

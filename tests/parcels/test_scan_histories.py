@@ -1,7 +1,7 @@
 """Random histories: what SQL makes of scans, in any order and any batches, is what Python makes of them."""
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest

@@ -18,7 +18,8 @@ from parcels.querysets import (
     MovedQuerySet,
     ParcelQuerySet,
 )
-from slas.models import Offer, ServiceTier, TierVersion, dimension
+from slas.columns import dimension
+from slas.models import Offer, ServiceTier, TierVersion
 
 
 class Merchant(models.Model):

@@ -1,16 +1,17 @@
 """What is promised and whether it was kept. Knows no parcel: only parcel ids."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
-from alliance.identifiers import tracking_number
 from alliance.models import City, Organisation, User
 from couriers.models import Courier
 from slas.choices import ClosureSide, CommitmentKind, ExcuseReason, Outcome, TierCode
+from slas.columns import TallyColumns, dimension
+from slas.listings import BreachListing, CommitmentListing
 from slas.querysets import (
     BreachQuerySet,
     CommitmentQuerySet,
@@ -19,18 +20,11 @@ from slas.querysets import (
     OnTimeRateQuerySet,
 )
 
-
-def dimension(to: Any, name: Any, **options: Any) -> Any:
-    """Return a foreign key of a hot table: checked where the row is made, not by a trigger a row."""
-    return models.ForeignKey(
-        to,
-        models.PROTECT,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-        verbose_name=name,
-        **options,
-    )
+# Django looks for models here; these two have their own room.
+__all__ = [
+    "BreachListing", "Breach", "CapacityDay", "Closure", "Commitment", "CommitmentListing", "Excuse", "Offer",
+    "OnTimeRate", "ServiceTier", "Tally", "TierVersion",
+]  # fmt: skip
 
 
 class ServiceTier(models.Model):
@@ -284,21 +278,6 @@ class Excuse(models.Model):
         return f"{self.parcel_id} {self.kind}: {self.reason}"
 
 
-class TallyColumns(models.Model):
-    """The counts a tally changes and a rate adds up."""
-
-    pending = models.IntegerField(default=0)
-    met = models.IntegerField(default=0)
-    late = models.IntegerField(default=0)
-    overdue = models.IntegerField(default=0)
-    void = models.IntegerField(default=0)
-    # Of late and overdue together: those not held against the courier.
-    excused = models.IntegerField(default=0)
-
-    class Meta:
-        abstract = True
-
-
 class Tally(TallyColumns):
     """A change of outcomes waiting to be folded into the on-time rates, then consumed."""
 
@@ -364,63 +343,3 @@ class OnTimeRate(TallyColumns):
 
     def __str__(self) -> str:
         return f"{self.organisation_id} {self.due_date}"
-
-
-class JudgedListing(models.Model):
-    """A database view that gives each commitment one text key, "<parcel id>:<kind>", for the admin."""
-
-    key = models.TextField(primary_key=True)
-    parcel_id = models.BigIntegerField(_("parcel"))
-    kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)
-    merchant = dimension(Organisation, _("merchant"))
-    courier = dimension(Courier, _("courier"))
-    tier = dimension(ServiceTier, _("tier"))
-    origin = dimension(City, _("from"))
-    destination = dimension(City, _("to"))
-    due_at = models.DateTimeField(_("due"))
-    reached_at = models.DateTimeField(_("reached"), null=True)
-    outcome = models.CharField(_("outcome"), max_length=8, choices=Outcome)
-    excused = models.BooleanField(_("excused"))
-
-    objects = models.Manager.from_queryset(JudgedQuerySet)()
-
-    class Meta:
-        abstract = True
-
-    def __str__(self) -> str:
-        return f"{tracking_number(self.parcel_id)} {self.get_kind_display()}"
-
-    @property
-    def number(self) -> str:
-        """The tracking number."""
-        return tracking_number(self.parcel_id)
-
-
-class CommitmentListing(JudgedListing):
-    """Commitments as ops list them."""
-
-    class Meta:
-        managed = False
-        db_table = "slas_commitment_listing"
-        verbose_name = _("commitment")
-        verbose_name_plural = _("commitments")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            # Not made in the database, but lets the admin order by the primary key's columns alone.
-            models.UniqueConstraint(fields=["parcel_id", "kind"], name="commitment_listing_key"),
-        ]
-
-
-class BreachListing(JudgedListing):
-    """Breaches as ops list them, with what became of the promise since."""
-
-    opened_at = models.DateTimeField(_("opened"))
-    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True)
-
-    class Meta:
-        managed = False
-        db_table = "slas_breach_listing"
-        verbose_name = _("breach")
-        verbose_name_plural = _("breaches")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["parcel_id", "kind"], name="breach_listing_key"),
-        ]

@@ -1,0 +1,33 @@
+"""Columns that several tables share."""
+
+from typing import Any
+
+from django.db import models
+
+
+def dimension(to: Any, name: Any, **options: Any) -> Any:
+    """Return a foreign key of a hot table: checked where the row is made, not by a trigger a row."""
+    return models.ForeignKey(
+        to,
+        models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        verbose_name=name,
+        **options,
+    )
+
+
+class TallyColumns(models.Model):
+    """The counts a tally changes and a rate adds up."""
+
+    pending = models.IntegerField(default=0)
+    met = models.IntegerField(default=0)
+    late = models.IntegerField(default=0)
+    overdue = models.IntegerField(default=0)
+    void = models.IntegerField(default=0)
+    # Of late and overdue together: those not held against the courier.
+    excused = models.IntegerField(default=0)
+
+    class Meta:
+        abstract = True

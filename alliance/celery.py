@@ -24,6 +24,7 @@ app.conf.beat_schedule = {
         "task": "couriers.tasks.forget_orphaned_files",
         "schedule": crontab(minute="41", hour="4"),
     },
+    "resume-scan-files": {"task": "parcels.tasks.resume_files_of_scans", "schedule": 60.0},
     "sweep-overdue": {"task": "slas.tasks.sweep_overdue", "schedule": 30.0},
     "fold-tallies": {"task": "slas.tasks.fold_tallies", "schedule": 5.0},
     "audit-rates": {"task": "slas.tasks.audit_rates", "schedule": crontab(minute="30", hour="3")},

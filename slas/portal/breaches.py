@@ -1,5 +1,6 @@
 """Promises that were not kept, the newest first."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,7 +79,8 @@ class Place:
         opened_at, _bar, rest = text.partition("|")
         parcel_id, _bar, kind = rest.partition("|")
         moment = _moment(opened_at)
-        if moment is None or not parcel_id.isdecimal() or len(parcel_id) > 18:
+        # Larger numbers would not fit the column.
+        if moment is None or not re.fullmatch("[0-9]{1,18}|[0-8][0-9]{18}", parcel_id):
             return None
         return cls(moment, int(parcel_id), kind)
 

@@ -1,0 +1,192 @@
+"""The first page of couriers and merchants: figures from cells, what newcomers see, the minute's refresh."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from alliance.choices import Role
+from alliance.models import Organisation
+from alliance.tenancy import Scope, scope
+from parcels.portal import dashboard
+from slas.models import Offer, OnTimeRate
+from tests import factories
+from tests.parcels.moving import booked_parcels
+from tests.slas.judging import DAY, HOUR, Lane, lane
+from tests.slas.record import YESTERDAY, catch_up, judge_yesterday, promise, put_on_sale
+
+pytestmark = pytest.mark.django_db
+URL = "/dashboard/"
+
+
+@pytest.fixture
+def route(merchant_organisation: Organisation, courier_organisation: Organisation) -> Lane:
+    return lane(merchant_organisation, courier_organisation)
+
+
+@pytest.fixture
+def judged(route: Lane) -> Lane:
+    judge_yesterday(route)
+    put_on_sale(route)
+    return route
+
+
+def cards(client: Client) -> dict[str, str]:
+    return {card.label: card.value for card in client.get(URL).context["cards"]}
+
+
+def test_courier_sees_what_is_due_and_overdue(judged: Lane, courier_client: Client) -> None:
+    assert cards(courier_client) == {
+        "Pickups due today": "1",
+        "Deliveries due today": "0",
+        "Deliveries overdue now": "1",
+        "Pickups overdue now": "0",
+    }
+
+
+def test_merchant_sees_what_it_booked_today(judged: Lane, merchant_client: Client) -> None:
+    booked_parcels(judged.merchant, judged.courier, booked_at=timezone.now(), count=3)
+    booked_parcels(judged.merchant, judged.courier, booked_at=timezone.now() - 2 * DAY)
+    found = cards(merchant_client)
+    assert found["Booked today"] == "3"
+    assert found["Deliveries overdue now"] == "1"
+
+
+def test_counting_todays_bookings_ends_at_a_limit(
+    judged: Lane, merchant_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dashboard, "MOST_COUNTED", 2)
+    booked_parcels(judged.merchant, judged.courier, booked_at=timezone.now(), count=3)
+    assert cards(merchant_client)["Booked today"] == "over 2"
+
+
+def test_cards_lead_to_the_lists_they_count(judged: Lane, merchant_client: Client) -> None:
+    page = merchant_client.get(URL).content.decode()
+    today = timezone.localdate()
+    assert f'href="/parcels/?booked_from={today}&amp;booked_to={today}"' in page
+    assert 'href="/breaches/?state=missing&amp;kind=delivery"' in page
+    assert merchant_client.get(f"/parcels/?booked_from={today}&booked_to={today}").status_code == 200
+
+
+@pytest.mark.parametrize("who", ["courier_client", "merchant_client"])
+def test_raw_and_accountable_stand_side_by_side_for_both_periods(
+    judged: Lane, who: str, request: pytest.FixtureRequest
+) -> None:
+    response = request.getfixturevalue(who).get(URL)
+    delivered_7, delivered_30, picked_7, _picked_30 = (card.row for card in response.context["rates"])
+    for row in (delivered_7, delivered_30):
+        assert (row.n, row.raw, row.accountable, row.excused) == (6, 0.5, 0.6, 1)
+        assert row.provisional
+    assert (picked_7.n, picked_7.raw, picked_7.pending) == (1, 1.0, 1)
+    page = response.content.decode()
+    for text in ("50.00\N{NO-BREAK SPACE}%", "60.00\N{NO-BREAK SPACE}%", "n = 6", "1 excused", "provisional"):
+        assert text in page
+
+
+def test_trend_has_a_chart_and_a_table_of_thirty_days(judged: Lane, courier_client: Client) -> None:
+    response = courier_client.get(URL)
+    trend = response.context["trend"]
+    assert (len(trend.categories), trend.counts[-2], trend.provisional_from) == (30, 6, 22)
+    page = response.content.decode()
+    assert 'data-chart="line"' in page
+    assert "vendor/echarts/echarts.min.js" in page
+
+
+def test_courier_compares_lanes_and_merchant_couriers(
+    judged: Lane, courier_client: Client, merchant_client: Client
+) -> None:
+    [only] = courier_client.get(URL).context["ends"].best
+    assert (only.name, only.row.n, only.row.is_few) == ("Hangzhou → Chengdu", 6, True)
+    [only] = merchant_client.get(URL).context["ends"].best
+    assert only.name == "Swift Express"
+    assert ">few<" in merchant_client.get(URL).content.decode()
+
+
+def test_new_courier_is_told_to_add_an_offer(courier_client: Client) -> None:
+    page = courier_client.get(URL).content.decode()
+    assert "Put your first lane on sale" in page
+    assert 'href="/offers/new/"' in page
+    assert "dashboard-figures" not in page
+
+
+def test_new_merchant_is_told_to_book(merchant_client: Client) -> None:
+    page = merchant_client.get(URL).content.decode()
+    assert "Book your first parcel" in page
+    assert f'href="{reverse("parcels:quote_create")}"' in page
+
+
+def test_newcomers_who_may_not_start_get_no_button(courier_organisation: Organisation) -> None:
+    client = Client()
+    viewer = factories.member_user("viewer@alliance.example", courier_organisation, Role.VIEWER)
+    client.force_login(viewer, backend="django.contrib.auth.backends.ModelBackend")
+    page = client.get(URL).content.decode()
+    assert "Put your first lane on sale" in page
+    assert "/offers/new/" not in page
+
+
+def test_courier_with_offers_sees_figures_before_the_first_parcel(
+    route: Lane, courier_client: Client
+) -> None:
+    put_on_sale(route)
+    page = courier_client.get(URL).content.decode()
+    assert "dashboard-figures" in page
+    assert "No data for this period yet" in page
+
+
+def test_courier_with_a_past_and_nothing_on_sale_is_reminded(judged: Lane, courier_client: Client) -> None:
+    with scope(Scope.everything()):
+        Offer.objects.update(active=False)
+    response = courier_client.get(URL)
+    assert response.context["missing"] == "offers"
+    assert "You have no lane on sale" in response.content.decode()
+
+
+def test_refresh_answers_the_figures_alone(judged: Lane, courier_client: Client) -> None:
+    response = courier_client.get(URL, HTTP_HX_REQUEST="true")
+    page = response.content.decode()
+    assert page.lstrip().startswith('<div id="dashboard-figures"')
+    assert 'hx-trigger="every 60s"' in page
+    assert "<html" not in page
+    # A browser that goes back must not show a fragment as a page.
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_others_figures_are_not_shown(judged: Lane, rival_courier: Organisation) -> None:
+    client = Client()
+    outsider = factories.member_user("rival@alliance.example", rival_courier)
+    client.force_login(outsider, backend="django.contrib.auth.backends.ModelBackend")
+    assert client.get(URL).context["missing"] == "everything"
+
+
+def test_ops_are_sent_to_the_admin_and_strangers_to_the_log_in(ops_client: Client) -> None:
+    assert ops_client.get(URL)["Location"] == "/admin/"
+    assert Client().get(URL)["Location"].startswith("/accounts/login/")
+
+
+def test_applicants_have_no_dashboard_yet(courier_organisation: Organisation, courier_client: Client) -> None:
+    with scope(Scope.everything()):
+        Organisation.objects.filter(pk=courier_organisation.pk).update(status="applicant")
+    assert courier_client.get(URL).status_code == 403
+
+
+@pytest.mark.parametrize(("who", "queries"), [("courier_client", 22), ("merchant_client", 22)])
+def test_page_costs_the_same_for_few_and_many(
+    judged: Lane,
+    who: str,
+    queries: int,
+    request: pytest.FixtureRequest,
+    django_assert_num_queries: object,
+) -> None:
+    client = request.getfixturevalue(who)
+    with django_assert_num_queries(queries):
+        client.get(URL)
+    with scope(Scope.everything()):
+        for back in range(1, 20):
+            promise(judged, YESTERDAY - back * DAY, late=HOUR)
+            promise(judged, YESTERDAY - back * DAY, late=None, destination_id=judged.origin.pk)
+    booked_parcels(judged.merchant, judged.courier, booked_at=timezone.now(), count=5)
+    catch_up()
+    with scope(Scope.everything()):
+        assert OnTimeRate.objects.count() > 40
+    with django_assert_num_queries(queries):
+        client.get(URL)

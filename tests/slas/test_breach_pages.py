@@ -1,0 +1,172 @@
+"""The page of breaches: what was promised, what came of it, and how late."""
+
+from datetime import timedelta
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from alliance.identifiers import tracking_number
+from alliance.models import Organisation
+from alliance.tenancy import Scope, scope
+from slas.portal import breaches
+from tests import factories
+from tests.slas.judging import DAY, HOUR, PICKUP, Lane, reach
+from tests.slas.record import YESTERDAY, catch_up, judge_yesterday, promise
+
+pytestmark = pytest.mark.django_db
+URL = "/breaches/"
+
+
+@pytest.fixture
+def judged(lane: Lane) -> Lane:
+    judge_yesterday(lane)
+    return lane
+
+
+def shown(client: Client, **query: str) -> list[breaches.Line]:
+    response = client.get(URL, query)
+    assert response.status_code == 200
+    return response.context["lines"]
+
+
+@pytest.mark.parametrize(
+    ("who", "counterpart"), [("courier_client", "Lotus Tea"), ("merchant_client", "Swift Express")]
+)
+def test_both_parties_see_each_breach_and_who_the_other_is(
+    judged: Lane, who: str, counterpart: str, request: pytest.FixtureRequest
+) -> None:
+    response = request.getfixturevalue(who).get(URL)
+    page = response.content.decode()
+    assert len(response.context["lines"]) == 3
+    assert counterpart in page
+    for line in response.context["lines"]:
+        assert f'href="/parcels/{line.breach.number}/"' in page
+
+
+def test_lateness_is_counted_to_the_scan_or_to_now(lane: Lane, courier_client: Client) -> None:
+    with scope(Scope.everything()):
+        late = promise(lane, YESTERDAY, late=timedelta(hours=2, minutes=5))
+        missing = promise(lane, YESTERDAY - 5 * DAY, late=None)
+    catch_up()
+    found = {line.breach.parcel_id: line for line in shown(courier_client)}
+    assert found[late].lateness == "2\N{NO-BREAK SPACE}hours, 5\N{NO-BREAK SPACE}minutes"
+    assert found[missing].is_missing
+    assert found[missing].lateness.startswith(("5\N{NO-BREAK SPACE}days", "6\N{NO-BREAK SPACE}days"))
+    page = courier_client.get(URL).content.decode()
+    assert "still missing" in page
+    assert "so far" in page
+
+
+def test_times_are_those_of_the_place(lane: Lane, courier_client: Client) -> None:
+    lane.destination.time_zone, zone = "Europe/Berlin", lane.destination.time_zone
+    lane.destination.save(update_fields=["time_zone"])
+    with scope(Scope.everything()):
+        promise(lane, YESTERDAY, late=HOUR)
+        promise(lane, YESTERDAY, PICKUP, late=HOUR)
+    delivery, pickup = sorted(shown(courier_client), key=lambda line: line.breach.kind)
+    assert (delivery.zone, pickup.zone) == ("Europe/Berlin", zone)
+    hours = {"12:00", "13:00"}
+    page = courier_client.get(URL).content.decode()
+    assert all(hour in page for hour in hours)
+    assert any(hour in page for hour in ("05:00", "06:00"))
+
+
+def test_withdrawn_breaches_stay_and_say_so(lane: Lane, courier_client: Client) -> None:
+    with scope(Scope.everything()):
+        parcel_id = promise(lane, YESTERDAY, late=HOUR)
+        reach(parcel_id, YESTERDAY - HOUR, now=timezone.now())
+    [line] = shown(courier_client)
+    assert line.lateness == ""
+    page = courier_client.get(URL).content.decode()
+    assert "Withdrawn</span>" in page
+    assert "On time</span>" in page
+    assert len(shown(courier_client, state="withdrawn")) == 1
+    assert not shown(courier_client, state="missing")
+
+
+def test_excused_breaches_say_so(judged: Lane, courier_client: Client) -> None:
+    [line] = shown(courier_client, state="excused")
+    assert line.breach.excused
+    assert "Excused</span>" in courier_client.get(URL, {"state": "excused"}).content.decode()
+
+
+def test_filters_narrow_the_list(judged: Lane, courier_client: Client) -> None:
+    assert len(shown(courier_client, state="missing")) == 1
+    assert len(shown(courier_client, state="late")) == 2
+    assert not shown(courier_client, kind="pickup")
+    assert len(shown(courier_client, tier="next_day")) == 3
+    assert not shown(courier_client, tier="same_day")
+    assert "No breach matches" in courier_client.get(URL, {"tier": "same_day"}).content.decode()
+    # A filter nobody knows is as if not asked for.
+    assert len(shown(courier_client, state="odd")) == 3
+
+
+def test_no_breach_is_good_news(courier_client: Client) -> None:
+    assert "No broken promise" in courier_client.get(URL).content.decode()
+
+
+def test_pages_meet_without_gap_or_overlap_both_ways(
+    lane: Lane, courier_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaches, "PAGE", 3)
+    with scope(Scope.everything()):
+        # Several at one moment, as a sweep opens them, and both milestones of one parcel.
+        wanted = {(promise(lane, YESTERDAY, late=None), "delivery") for _number in range(6)}
+        parcel_id, _kind = next(iter(wanted))
+        promise(lane, YESTERDAY, PICKUP, late=None, parcel_id=parcel_id)
+        wanted.add((parcel_id, "pickup"))
+    catch_up()
+    pages, query = [], {"state": "missing"}
+    while len(pages) < 9:
+        context = courier_client.get(URL, query).context
+        pages.append([(line.breach.parcel_id, line.breach.kind) for line in context["lines"]])
+        if not context["next_url"]:
+            break
+        query = asked(context["next_url"])
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert {key for page in pages for key in page} == wanted
+    back = courier_client.get(URL, asked(context["previous_url"])).context
+    assert [(line.breach.parcel_id, line.breach.kind) for line in back["lines"]] == pages[1]
+    first = courier_client.get(URL, asked(back["previous_url"])).context
+    assert [(line.breach.parcel_id, line.breach.kind) for line in first["lines"]] == pages[0]
+    assert first["previous_url"] == ""
+
+
+def asked(url: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(unescape(url)).query).items()}
+
+
+@pytest.mark.parametrize("place", ["nonsense", "2026-13-01|1|x", "2026-01-01T00:00|1|x", "|||", "9" * 99])
+def test_places_that_are_none_begin_at_the_newest(judged: Lane, courier_client: Client, place: str) -> None:
+    assert len(shown(courier_client, after=place)) == 3
+    assert len(shown(courier_client, before=place)) == 3
+
+
+def test_others_breaches_are_not_shown(judged: Lane, rival_courier: Organisation) -> None:
+    client = Client()
+    outsider = factories.member_user("rival@alliance.example", rival_courier)
+    client.force_login(outsider, backend="django.contrib.auth.backends.ModelBackend")
+    assert not shown(client)
+
+
+def test_ops_see_all_and_strangers_log_in(judged: Lane, ops_client: Client) -> None:
+    assert len(shown(ops_client)) == 3
+    assert Client().get(URL)["Location"].startswith("/accounts/login/")
+
+
+def test_page_costs_the_same_for_one_and_many(
+    lane: Lane, courier_client: Client, django_assert_num_queries: object
+) -> None:
+    with scope(Scope.everything()):
+        first = promise(lane, YESTERDAY, late=HOUR)
+    with django_assert_num_queries(16):
+        page = courier_client.get(URL).content.decode()
+    assert tracking_number(first) in page
+    with scope(Scope.everything()):
+        for _number in range(5):
+            promise(lane, YESTERDAY, late=HOUR)
+    with django_assert_num_queries(16):
+        courier_client.get(URL)

@@ -1,0 +1,194 @@
+"""The page of on-time rates: its questions, its answers, and its file."""
+
+import csv
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from alliance.choices import Role
+from alliance.models import Organisation
+from alliance.tenancy import Scope, scope
+from slas.choices import TierCode
+from slas.portal import rates
+from tests import factories
+from tests.slas.judging import DAY, HOUR, Lane, city, tier
+from tests.slas.record import YESTERDAY, catch_up, judge_yesterday, promise
+
+pytestmark = pytest.mark.django_db
+URL, FILE = "/rates/", "/rates/download/"
+TODAY = timezone.localdate()
+
+
+@pytest.fixture
+def judged(lane: Lane) -> Lane:
+    judge_yesterday(lane)
+    return lane
+
+
+def answer(client: Client, **query: object) -> rates.Answer:
+    response = client.get(URL, query)
+    assert response.status_code == 200
+    return response.context["answer"]
+
+
+@pytest.mark.parametrize("who", ["courier_client", "merchant_client", "ops_client"])
+def test_each_party_and_ops_see_the_period_as_a_whole(
+    judged: Lane, who: str, request: pytest.FixtureRequest
+) -> None:
+    total = answer(request.getfixturevalue(who)).total
+    assert (total.n, total.raw, total.accountable, total.excused) == (6, 0.5, 0.6, 1)
+
+
+@pytest.mark.parametrize(("period", "days"), [("7", 7), ("30", 30), ("90", 90)])
+def test_periods_end_today(judged: Lane, courier_client: Client, period: str, days: int) -> None:
+    found = answer(courier_client, period=period)
+    assert (found.first, found.last) == (TODAY - timedelta(days=days - 1), TODAY)
+    assert len(found.chart.categories) == days
+    assert found.chart.counts[-2] == 6
+
+
+def test_other_dates_can_be_asked_for(judged: Lane, courier_client: Client) -> None:
+    day = {"period": "custom", "from": TODAY - DAY, "to": TODAY - DAY}
+    assert answer(courier_client, **day).total.n == 6
+    before = {"period": "custom", "from": TODAY - 9 * DAY, "to": TODAY - 2 * DAY}
+    assert answer(courier_client, **before).total.n == 0
+    page = courier_client.get(URL, before).content.decode()
+    assert "Nothing was promised for these days" in page
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"period": "custom"}, "Give both dates."),
+        ({"period": "custom", "from": "2026-02-30", "to": "2026-03-01"}, "Enter a valid date."),
+        ({"period": "custom", "from": "2026-03-02", "to": "2026-03-01"}, "ends before it begins"),
+        ({"period": "custom", "from": "2020-01-01", "to": "2026-03-01"}, "at most 366 days"),
+        ({"group_by": "mood"}, "Select a valid choice"),
+        ({"tier": "never"}, "Select a valid choice"),
+    ],
+)
+def test_questions_that_cannot_be_are_explained(
+    courier_client: Client, query: dict[str, str], said: str
+) -> None:
+    response = courier_client.get(URL, query)
+    assert response.status_code == 200
+    assert response.context["answer"] is None
+    assert said in response.content.decode()
+    assert courier_client.get(FILE, query).status_code == 422
+
+
+def test_milestone_and_service_narrow_it(judged: Lane, courier_client: Client) -> None:
+    pickups = answer(courier_client, kind="pickup").total
+    assert (pickups.n, pickups.met, pickups.pending) == (1, 1, 1)
+    assert answer(courier_client, tier="next_day").total.n == 6
+    assert answer(courier_client, tier="same_day").total.n == 0
+
+
+def test_days_are_listed_newest_first(judged: Lane, courier_client: Client) -> None:
+    with scope(Scope.everything()):
+        promise(judged, YESTERDAY - DAY, late=HOUR)
+    catch_up()
+    assert [line.row.group for line in answer(courier_client).rows] == [TODAY - DAY, TODAY - 2 * DAY]
+
+
+def test_lanes_are_ranked_by_what_is_sure(judged: Lane, courier_client: Client) -> None:
+    shanghai = city("CN-SHA", "Shanghai")
+    with scope(Scope.everything()):
+        for _number in range(12):
+            promise(judged, YESTERDAY, late=-HOUR, destination_id=shanghai.pk)
+    catch_up()
+    found = answer(courier_client, group_by="lane")
+    assert [(line.name, line.row.n) for line in found.rows] == [
+        ("Hangzhou → Shanghai", 12),
+        ("Hangzhou → Chengdu", 6),
+    ]
+    assert found.chart.kind == "bar"
+
+
+def test_merchants_compare_couriers_and_services_but_no_lanes(judged: Lane, merchant_client: Client) -> None:
+    [courier] = answer(merchant_client, group_by="courier").rows
+    assert (courier.name, courier.row.n) == ("Swift Express", 6)
+    [service] = answer(merchant_client, group_by="tier").rows
+    assert service.name == tier(TierCode.NEXT_DAY).name
+    assert merchant_client.get(URL, {"group_by": "lane"}).context["answer"] is None
+
+
+def test_long_lists_are_cut_on_the_page_but_not_in_the_file(
+    judged: Lane, courier_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rates, "MOST_ROWS", 1)
+    with scope(Scope.everything()):
+        promise(judged, YESTERDAY, late=HOUR, destination_id=city("CN-SHA", "Shanghai").pk)
+    catch_up()
+    response = courier_client.get(URL, {"group_by": "lane"})
+    assert len(response.context["answer"].rows) == 1
+    assert "The first 1 of 2" in response.content.decode()
+    assert len(lines(courier_client, group_by="lane")) == 2
+
+
+def lines(client: Client, **query: str) -> list[dict[str, str]]:
+    response = client.get(FILE, query)
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(response.content.decode("utf-8-sig").splitlines()))
+
+
+def test_file_has_the_same_figures(judged: Lane, courier_client: Client) -> None:
+    [line] = lines(courier_client, group_by="lane", period="7")
+    assert (line["lane"], line["name"]) == ("CN-HGH-CN-CTU", "Hangzhou → Chengdu")
+    assert (line["met"], line["late"], line["overdue"], line["excused"], line["n"]) == (
+        "3",
+        "2",
+        "1",
+        "1",
+        "6",
+    )
+    assert (line["raw"], line["accountable"], line["few"]) == ("0.500000", "0.600000", "yes")
+    [day] = lines(courier_client)
+    assert day["day"] == str(TODAY - DAY)
+
+
+def test_names_in_the_file_are_never_formulas(judged: Lane, merchant_client: Client) -> None:
+    with scope(Scope.everything()):
+        Organisation.objects.filter(pk=judged.courier.pk).update(name="=1+1")
+    [line] = lines(merchant_client, group_by="courier")
+    assert line["name"] == "'=1+1"
+
+
+def test_viewers_look_but_do_not_download(judged: Lane, courier_organisation: Organisation) -> None:
+    client = Client()
+    viewer = factories.member_user("viewer@alliance.example", courier_organisation, Role.VIEWER)
+    client.force_login(viewer, backend="django.contrib.auth.backends.ModelBackend")
+    response = client.get(URL)
+    assert response.status_code == 200
+    assert FILE not in response.content.decode()
+    assert client.get(FILE).status_code == 403
+
+
+def test_others_rates_are_not_shown(judged: Lane, rival_courier: Organisation) -> None:
+    client = Client()
+    outsider = factories.member_user("rival@alliance.example", rival_courier)
+    client.force_login(outsider, backend="django.contrib.auth.backends.ModelBackend")
+    assert answer(client).total.n == 0
+
+
+def test_strangers_log_in_first(db: None) -> None:
+    for address in (URL, FILE):
+        assert Client().get(address)["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize(("group_by", "queries"), [("day", 17), ("lane", 18), ("tier", 18)])
+def test_page_costs_the_same_for_one_row_and_many(
+    judged: Lane, courier_client: Client, django_assert_num_queries: object, group_by: str, queries: int
+) -> None:
+    with django_assert_num_queries(queries):
+        courier_client.get(URL, {"group_by": group_by})
+    with scope(Scope.everything()):
+        for back, name in enumerate(("Shanghai", "Beijing", "Wuhan")):
+            there = city(f"CN-{name[:3].upper()}", name)
+            fields = {"destination_id": there.pk, "tier_id": tier(TierCode.SAME_DAY).pk}
+            promise(judged, YESTERDAY - back * DAY, late=HOUR, **fields)
+    catch_up()
+    with django_assert_num_queries(queries):
+        courier_client.get(URL, {"group_by": group_by})

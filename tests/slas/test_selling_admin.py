@@ -1,0 +1,254 @@
+"""Ops' pages of what is sold: closures and tier versions through services, the rest to look at."""
+
+from datetime import date
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from alliance.models import AuditEntry, City
+from alliance.tenancy import Actor, Scope, scope
+from slas.admin.forms import cut_off_text, read_cut_off, values_of
+from slas.choices import ClosureSide
+from slas.models import Closure, ServiceTier, TierVersion
+from slas.services.tiers import calendar_at, place_of, tiers_at
+from slas.services.versions import VersionRules, add_version, withdraw_version
+from tests import factories
+from tests.slas.judging import DAY, Lane
+from tests.slas.record import put_on_sale
+
+pytestmark = pytest.mark.django_db
+CLOSURES, VERSIONS = "/admin/slas/closure/", "/admin/slas/tierversion/"
+TOMORROW = timezone.localdate() + DAY
+
+
+@pytest.fixture
+def staff_client(db: None) -> Client:
+    """Ops staff without a superuser's rights."""
+    client = Client()
+    client.force_login(
+        factories.user("staff@alliance.example", is_staff=True),
+        backend="django.contrib.auth.backends.ModelBackend",
+    )
+    return client
+
+
+def typhoon(**fields: object) -> dict[str, object]:
+    return {
+        "name": "Typhoon Bebinca", "first": TOMORROW, "last": "", "side": "both", "city": "Hangzhou",
+        "province": "", "country": "cn", **fields,
+    }  # fmt: skip
+
+
+def declared() -> list[Closure]:
+    return list(Closure.objects.filter(is_public_holiday=False).order_by("date"))
+
+
+# --- closures --------------------------------------------------------------------------------
+
+
+def test_a_closure_is_declared_for_each_day_and_audited(staff_client: Client, hangzhou: City) -> None:
+    response = staff_client.post(f"{CLOSURES}add/", typhoon(last=TOMORROW + DAY))
+    assert response["Location"] == CLOSURES
+    assert [(row.date, row.city, row.country) for row in declared()] == [
+        (TOMORROW, hangzhou, "CN"),
+        (TOMORROW + DAY, hangzhou, "CN"),
+    ]
+    with scope(Scope.everything()):
+        assert AuditEntry.objects.filter(verb="closure.declared").count() == 2
+
+
+def test_promises_go_round_a_closed_province(staff_client: Client, hangzhou: City, chengdu: City) -> None:
+    staff_client.post(f"{CLOSURES}add/", typhoon(city="", province="Zhejiang", side="destination"))
+    calendar = calendar_at(timezone.now())
+    here, elsewhere = place_of(hangzhou), place_of(chengdu)
+    assert calendar.is_closed(here, TOMORROW, ClosureSide.DESTINATION, works_on_holidays=True)
+    assert not calendar.is_closed(here, TOMORROW, ClosureSide.ORIGIN, works_on_holidays=True)
+    assert not calendar.is_closed(elsewhere, TOMORROW, ClosureSide.DESTINATION, works_on_holidays=True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"name": " "}, "This field is required"),
+        ({"first": "2026-02-30"}, "Enter a valid date"),
+        ({"last": TOMORROW - DAY}, "The last day lies before the first."),
+        ({"last": TOMORROW + 31 * DAY}, "at most 31 days"),
+        ({"city": "Atlantis"}, "We know no city"),
+        ({"city": "", "province": "Nowhere"}, "There is no such province"),
+        ({"city": "", "country": "XX"}, "There is no city of that country"),
+        ({"side": "left"}, "Select a valid choice"),
+    ],
+)
+def test_closures_that_cannot_be_are_explained(
+    staff_client: Client, fields: dict[str, object], said: str
+) -> None:
+    response = staff_client.post(f"{CLOSURES}add/", typhoon(**fields))
+    assert response.status_code == 422
+    assert said in response.content.decode()
+    assert declared() == []
+
+
+def test_a_closure_is_withdrawn_and_audited(staff_client: Client) -> None:
+    staff_client.post(f"{CLOSURES}add/", typhoon())
+    [closure] = declared()
+    staff_client.post(f"{CLOSURES}{closure.pk}/delete/", {"post": "yes"})
+    assert declared() == []
+    with scope(Scope.everything()):
+        entry = AuditEntry.objects.get(verb="closure.withdrawn")
+    assert (entry.object_id, entry.actor_label) == (str(closure.pk), "staff@alliance.example")
+
+
+def test_several_closures_are_withdrawn_at_once(staff_client: Client) -> None:
+    staff_client.post(f"{CLOSURES}add/", typhoon(last=TOMORROW + DAY))
+    chosen = [closure.pk for closure in declared()]
+    query = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
+    staff_client.post(CLOSURES, query)
+    assert declared() == []
+    with scope(Scope.everything()):
+        assert AuditEntry.objects.filter(verb="closure.withdrawn").count() == 2
+
+
+def test_a_closure_is_not_edited(staff_client: Client) -> None:
+    staff_client.post(f"{CLOSURES}add/", typhoon())
+    [closure] = declared()
+    assert staff_client.get(f"{CLOSURES}{closure.pk}/change/").status_code == 200
+    assert staff_client.post(f"{CLOSURES}{closure.pk}/change/", {"name": "Sunshine"}).status_code == 403
+    assert declared()[0].name == "Typhoon Bebinca"
+
+
+# --- tier versions ---------------------------------------------------------------------------
+
+
+def next_day() -> ServiceTier:
+    return ServiceTier.objects.get(code="next_day")
+
+
+def entered(**fields: object) -> dict[str, object]:
+    """The form as it opens, the rules of the newest version in it, with some fields changed."""
+    newest = next_day().versions.order_by("-number").first()
+    first = {**values_of(newest), "valid_from": f"{TOMORROW}T00:00"}
+    if not first.pop("works_on_holidays"):
+        return {**first, **fields}
+    return {**first, "works_on_holidays": "on", **fields}
+
+
+def test_a_new_version_comes_into_force_by_itself(staff_client: Client) -> None:
+    response = staff_client.post(
+        f"{VERSIONS}add/", entered(cut_off_0="-1 20:00", cut_off_6="", pickup_by="21:00")
+    )
+    assert response["Location"] == VERSIONS
+    version = next_day().versions.get(number=2)
+    assert version.cut_offs["0"] == {"time": "20:00", "day_offset": -1}
+    assert "6" not in version.cut_offs
+    assert tiers_at(timezone.now())["next_day"].rule.version == 1
+    assert tiers_at(timezone.now() + 2 * DAY)["next_day"].rule.version == 2
+    with scope(Scope.everything()):
+        assert AuditEntry.objects.filter(verb="tier_version.added").count() == 1
+
+
+def test_the_form_opens_with_the_newest_rules(staff_client: Client) -> None:
+    page = staff_client.get(f"{VERSIONS}add/", {"tier": next_day().pk}).content.decode()
+    assert 'value="18:00"' in page
+    assert "3000 3.00" in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"valid_from": "2020-01-01T00:00"}, "still to come"),
+        ({"cut_off_2": "noon"}, "Write a time such as 18:00"),
+        ({"cut_off_2": "-2 18:00"}, "Write a time such as 18:00"),
+        ({"cut_off_2": "23:00"}, "cannot lie after the pickup deadline"),
+        ({f"cut_off_{day}": "" for day in range(7)}, "at least one weekday"),
+        ({"weight_bands": "1000 free"}, "Line 1: write grams and yuan"),
+        ({"weight_bands": "3000 1.00\n1000 2.00"}, "must come after"),
+        ({"days_in_transit": "0", "deliver_by": "19:00"}, "delivery comes after pickup"),
+        ({"delivery_weekdays": []}, "This field is required"),
+    ],
+)
+def test_rules_that_make_no_sense_are_explained(
+    staff_client: Client, fields: dict[str, object], said: str
+) -> None:
+    response = staff_client.post(f"{VERSIONS}add/", entered(**fields))
+    assert response.status_code == 422
+    assert said in response.content.decode()
+    assert next_day().versions.count() == 1
+
+
+def test_a_version_in_force_can_be_looked_at_and_nothing_else(staff_client: Client) -> None:
+    version = next_day().versions.get()
+    page = staff_client.get(f"{VERSIONS}{version.pk}/change/").content.decode()
+    assert "18:00 every day" in page
+    assert staff_client.post(f"{VERSIONS}{version.pk}/change/", {"number": 9}).status_code == 403
+    assert staff_client.post(f"{VERSIONS}{version.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_version_to_come_can_be_taken_back(staff_client: Client) -> None:
+    staff_client.post(f"{VERSIONS}add/", entered())
+    version = next_day().versions.get(number=2)
+    staff_client.post(f"{VERSIONS}{version.pk}/delete/", {"post": "yes"})
+    assert not TierVersion.objects.filter(pk=version.pk).exists()
+    with scope(Scope.everything()):
+        assert AuditEntry.objects.filter(verb="tier_version.withdrawn").count() == 1
+
+
+def rules(**fields: object) -> VersionRules:
+    version = next_day().versions.order_by("-number").first()
+    given = {name: getattr(version, name) for name in VersionRules.__slots__}
+    return VersionRules(**{**given, "valid_from": timezone.now() + DAY, **fields})
+
+
+def test_versions_follow_each_other(everything: None, system: Actor) -> None:
+    tier, now = next_day(), timezone.now()
+    assert add_version(actor=system, tier_id=tier.pk, rules=rules(), now=now).number == 2
+    with pytest.raises(InvalidInput) as raised:
+        add_version(actor=system, tier_id=tier.pk, rules=rules(valid_from=now + DAY / 2), now=now)
+    assert raised.value.errors[0].pointer == "/valid_from"
+
+
+def test_only_ops_change_rules(courier: Actor, system: Actor) -> None:
+    version = next_day().versions.get()
+    with pytest.raises(NotPermitted):
+        add_version(actor=courier, tier_id=version.tier_id, rules=rules(), now=timezone.now())
+    with pytest.raises(NotPermitted):
+        withdraw_version(actor=courier, version_id=version.pk, now=timezone.now())
+    with scope(Scope.everything()):
+        with pytest.raises(Conflict):
+            withdraw_version(actor=system, version_id=version.pk, now=timezone.now())
+        with pytest.raises(NotFound):
+            withdraw_version(actor=system, version_id=0, now=timezone.now())
+        with pytest.raises(NotFound):
+            add_version(actor=system, tier_id=0, rules=rules(), now=timezone.now())
+
+
+@pytest.mark.parametrize("text", ["18:00", "-1 18:00"])
+def test_cut_offs_are_written_as_they_are_read(text: str) -> None:
+    assert cut_off_text(read_cut_off(text)) == text
+
+
+# --- to look at ------------------------------------------------------------------------------
+
+
+def test_offers_and_capacity_are_only_looked_at(lane: Lane, staff_client: Client) -> None:
+    offer = put_on_sale(lane)
+    with scope(Scope.everything()):
+        offer.days.create(courier_id=lane.courier.pk, date=date(2026, 1, 5), limit=10, reserved=3)
+    page = staff_client.get("/admin/slas/offer/").content.decode()
+    assert "¥12.00" in page
+    assert "Hangzhou → Chengdu" in staff_client.get("/admin/slas/capacityday/").content.decode()
+    for address in ("offer", "capacityday", "servicetier"):
+        assert staff_client.get(f"/admin/slas/{address}/add/").status_code == 403
+    assert staff_client.post(f"/admin/slas/offer/{offer.pk}/change/", {"price_fen": 1}).status_code == 403
+    assert staff_client.post(f"/admin/slas/offer/{offer.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_tiers_show_the_version_in_force(staff_client: Client) -> None:
+    page = staff_client.get("/admin/slas/servicetier/").content.decode()
+    assert page.count("v1") >= 3
+
+
+def test_members_do_not_come_in(courier_client: Client) -> None:
+    for address in (CLOSURES, f"{CLOSURES}add/", VERSIONS, f"{VERSIONS}add/"):
+        assert courier_client.get(address)["Location"].startswith("/admin/login/")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import environ
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from alliance import embedded
@@ -279,6 +280,9 @@ UNFOLD = {
     "SITE_TITLE": _("Alliance operations"),
     "SITE_HEADER": _("Alliance operations"),
     "SITE_SYMBOL": "local_shipping",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/logo.svg")},
+    ],
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "parcels.ops.dashboard",
     "SIDEBAR": {

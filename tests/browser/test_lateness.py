@@ -1,0 +1,139 @@
+"""A parcel whose scan never comes: overdue, a breach, a lower rate everywhere; and what a late proof mends."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import pytest
+from playwright.sync_api import expect
+
+from alliance.models import City, Organisation, User
+from alliance.tenancy import Actor, Scope, scope
+from parcels.scan_input import ScanLine
+from parcels.services.scans import record_scans
+from tests.browser.story import Clock, Person, expect_rate, run_the_tasks
+from tests.parcels.orders import booked
+from tests.slas import offering
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@dataclass(frozen=True)
+class Alliance:
+    """Who looks at the parcels, and the two parcels: one delivered, one of which nothing is heard."""
+
+    courier: Person
+    merchant: Person
+    ops: Person
+    delivered: str
+    silent: str
+
+
+@pytest.fixture
+def alliance(
+    newcomer: Callable[..., Person],
+    clock: Clock,
+    courier: Actor,
+    merchant: Actor,
+    courier_organisation: Organisation,
+    hangzhou: City,
+    chengdu: City,
+    courier_user: User,
+    merchant_user: User,
+    ops_user: User,
+) -> Alliance:
+    now = clock.put(0, "09:30")
+    offering.offer(courier_organisation, hangzhou, chengdu)
+    delivered, silent = (booked(merchant, hangzhou, chengdu, at=now).number for _parcel in range(2))
+    clock.put(1, "13:00")
+    for number in (delivered, silent):
+        scanned(courier, number, "picked_up", clock.at(0, "17:00"))
+    scanned(courier, delivered, "delivered", clock.at(1, "12:30"))
+    people = [newcomer() for _person in range(3)]
+    for person, user in zip(people, (courier_user, merchant_user, ops_user), strict=True):
+        person.log_in(user.email)
+    return Alliance(*people, delivered, silent)
+
+
+def scanned(courier: Actor, number: str, code: str, occurred_at: datetime) -> None:
+    with scope(Scope.of(courier)):
+        report = record_scans(actor=courier, lines=[ScanLine(number, code, occurred_at)])
+    assert report.accepted == 1
+
+
+def test_a_scan_that_never_comes_and_one_that_comes_late(alliance: Alliance, clock: Clock) -> None:
+    run_the_tasks()
+    see_on_every_dashboard(alliance, rate="100.00", n=1, overdue=0)
+
+    clock.put(1, "20:01")
+    run_the_tasks()
+    see_the_breach(alliance)
+    see_on_every_dashboard(alliance, rate="50.00", n=2, overdue=1)
+
+    clock.put(1, "22:15")
+    send_the_proof(alliance, clock.at(1, "18:20"))
+    run_the_tasks()
+    see_the_breach_withdrawn(alliance)
+    see_on_every_dashboard(alliance, rate="100.00", n=2, overdue=0)
+
+    people = (alliance.courier, alliance.merchant, alliance.ops)
+    assert [person.complaints for person in people] == [[], [], []]
+
+
+def see_on_every_dashboard(alliance: Alliance, *, rate: str, n: int, overdue: int) -> None:
+    for person in (alliance.courier, alliance.merchant, alliance.ops):
+        person.page.goto("/")
+        for period in ("last 7 days", "last 30 days"):
+            expect_rate(person, f"Delivered on time, {period}", rate, n)
+        # Every parcel was picked up in time, whatever became of it.
+        expect_rate(person, "Picked up on time, last 7 days", "100.00", 2)
+        value = person.card("verdue now").locator(".ca-stat-value, .ops-value")
+        expect(value).to_have_text(str(overdue))
+
+
+def see_the_breach(alliance: Alliance) -> None:
+    """Overdue on the merchant's page of the parcel and in its list, a breach to the courier, late to all."""
+    merchant, courier = alliance.merchant.page, alliance.courier.page
+    merchant.goto("/parcels/?late=overdue")
+    merchant.get_by_role("link", name=alliance.silent).click()
+    promise = merchant.locator("#promise tr").filter(has_text="Delivery")
+    expect(promise).to_contain_text("Overdue")
+    expect(promise).to_contain_text("Breach opened")
+    expect(merchant.locator("#promise tr").filter(has_text="Pickup")).to_contain_text("On time")
+
+    courier.goto("/dashboard/")
+    alliance.courier.card("Deliveries overdue now").get_by_role("link").click()
+    rows = courier.locator("#breaches tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text(alliance.silent)
+    expect(rows).to_contain_text("still missing")
+
+    merchant.get_by_role("link", name="Tracking page").click()
+    alliance.merchant.sees("This parcel is late")
+
+
+def send_the_proof(alliance: Alliance, delivered_at: datetime) -> None:
+    """The courier uploads the scan of the delivery, which was in time, after all."""
+    page = alliance.courier.page
+    page.get_by_role("link", name="Upload scans").first.click()
+    header, line = "tracking_number,code,occurred_at", f"{alliance.silent},delivered,{delivered_at.isoformat()}"
+    wrong = f"{alliance.delivered},vanished,{delivered_at.isoformat()}"
+    content = "\r\n".join([header, wrong, line]).encode()
+    page.locator("#id_file").set_input_files({"name": "s.csv", "mimeType": "text/csv", "buffer": content})
+    alliance.courier.press("Upload")
+    page.wait_for_url("**/scans/files/*/")
+    expect(alliance.courier.card("Accepted").locator(".ca-stat-value")).to_have_text("1")
+    expect(page.locator("#rows tr").filter(has_text="vanished")).to_contain_text("Rejected")
+
+
+def see_the_breach_withdrawn(alliance: Alliance) -> None:
+    merchant, courier = alliance.merchant.page, alliance.courier.page
+    merchant.goto(f"/parcels/{alliance.silent}/")
+    promise = merchant.locator("#promise tr").filter(has_text="Delivery")
+    expect(promise).to_contain_text("On time")
+    expect(promise).to_contain_text("Breach withdrawn")
+
+    courier.goto("/breaches/")
+    expect(courier.locator("#breaches tbody tr")).to_contain_text("Withdrawn")
+    courier.get_by_label("State").select_option("missing")
+    alliance.courier.sees("No breach matches")

@@ -21,16 +21,29 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from alliance import audit
 from alliance.choices import Capability, OrganisationStatus, Role
 from alliance.health import note_heartbeat
-from alliance.models import ApiKey, AuditEntry, City, Event, Heartbeat, Member, Organisation, User
+from alliance.models import (
+    ApiKey,
+    AuditEntry,
+    City,
+    Event,
+    Heartbeat,
+    IdempotentRequest,
+    Member,
+    Organisation,
+    User,
+)
 from alliance.services import actor_of_organisation, actor_of_user, create_api_key, create_organisation
 from alliance.services import revoke_api_key as revoke
 from alliance.tenancy import KEY_SCOPES, Actor, Scope, scope
 from couriers.choices import DocumentKind, FacilityKind, Step
 from couriers.models import Application, Facility
 from couriers.services import applications, documents, reviews
-from parcels.models import PickupAddress
+from parcels.models import PickupAddress, ScanFile
+from parcels.scan_input import ScanLine
 from parcels.services.booking import book_parcel
+from parcels.services.records import Booked
 from parcels.services.scan_files import receive_scan_file
+from parcels.services.scans import record_scans
 from slas.choices import CommitmentKind, ExcuseReason
 from slas.models import (
     BreachListing,
@@ -38,6 +51,7 @@ from slas.models import (
     Closure,
     CommitmentListing,
     Excuse,
+    Offer,
     OnTimeRate,
     ServiceTier,
     TierVersion,
@@ -223,41 +237,24 @@ class _Builder:
     # --- things ---
 
     def _parcels(self) -> None:
-        """A parcel to look at and cancel, and one that never came: overdue, a breach, excused."""
-        now = timezone.now()
-        offer = offering.offer(self.courier, self.hangzhou, self.chengdu, daily_capacity=1_000)
-        merchant = _owner(self.merchant)
-        request = orders.request_for(self.hangzhou, self.chengdu, now)
-        parcel = book_parcel(actor=merchant, request=request, at=now)
-        [lost, *_rest] = moving.booked_parcels(
-            self.merchant, self.courier, booked_at=now - timedelta(hours=40), count=2
-        )
-        sweep_overdue(now=now)
-        excuse_breach(
-            actor=self.ops, parcel_id=lost.pk, kind=CommitmentKind.PICKUP, reason=ExcuseReason.values[0]
-        )
-        fold_tallies()
-        self.world.things |= {
-            "offer": str(offer.pk),
-            "parcel": parcel.number,
-            "parcel_id": str(parcel.parcel_id),
-        }
+        traded = trade(self.courier, self.merchant, ops=self.ops)
+        trade(self.rival_courier, self.rival_merchant, ops=self.ops)
+        self.world.things |= {"parcel": traded.number, "parcel_id": str(traded.parcel_id)}
 
     def _records(self) -> None:
         """One of each thing that ops look at, by the name of its model."""
-        address = PickupAddress.objects.create(
-            merchant_id=self.merchant.pk, name="Depot", city=self.hangzhou, address="文三路 1 号"
-        )
         agent = Member.objects.get(organisation=self.courier, role=Role.AGENT)
         facility = Facility.objects.create(name="Hub", city=self.hangzhou, kind=FacilityKind.values[0])
-        audit.record(actor=self.ops, verb="test.tried", object_type="test", object_id=1)
         note_heartbeat("beat")
         every, _made = IntervalSchedule.objects.get_or_create(every=7, period=IntervalSchedule.DAYS)
         nightly, _made = CrontabSchedule.objects.get_or_create(hour="3", minute="17")
         task = PeriodicTask.objects.create(name="Tried", task="alliance.tasks.beat", interval=every)
         day = timezone.localdate()
         records = {
-            "address": address, "member": agent, "facility": facility, "user": agent.user,
+            "address": PickupAddress.objects.get(merchant_id=self.merchant.pk),
+            "scan_file": ScanFile.objects.get(courier_id=self.courier.pk),
+            "offer": Offer.objects.get(courier_id=self.courier.pk),
+            "member": agent, "facility": facility, "user": agent.user,
             "organisation": self.courier, "city": self.hangzhou, "periodic_task": task,
             "interval": every, "crontab": nightly, "audit_entry": AuditEntry.objects.earliest("pk"),
             "event": Event.objects.earliest("pk"), "excuse": Excuse.objects.earliest("pk"),
@@ -270,10 +267,33 @@ class _Builder:
             "capacity_day": CapacityDay.objects.earliest("pk"),
             "closure": Closure.objects.create(date=day, country="CN", city=self.hangzhou, name="Typhoon"),
         }  # fmt: skip
-        with scope(Scope.courier(self.courier.pk)):
-            upload = SimpleUploadedFile("scans.csv", SCANS, "text/csv")
-            records["scan_file"] = receive_scan_file(actor=_owner(self.courier), upload=upload)
         self.world.things |= {name: str(record.pk) for name, record in records.items()}
+
+
+def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booked:
+    """Do one of everything between two organisations; return a parcel to look at, and to cancel.
+
+    Another never came: overdue, two breaches, one excused. Needs the scope of everything.
+    """
+    now = timezone.now()
+    hangzhou, chengdu = City.objects.get(code="CN-HGH"), City.objects.get(code="CN-CTU")
+    offer = offering.offer(courier, hangzhou, chengdu, daily_capacity=1_000)
+    [lost, moved] = moving.booked_parcels(merchant, courier, booked_at=now - timedelta(hours=40), count=2)
+    sweep_overdue(now=now)
+    excuse_breach(actor=ops, parcel_id=lost.pk, kind=CommitmentKind.PICKUP, reason=ExcuseReason.values[0])
+    scan = ScanLine(moved.number, "picked_up", moved.booked_at + timedelta(hours=1))
+    record_scans(actor=_owner(courier), lines=[scan], now=now)
+    fold_tallies()
+    request = orders.request_for(hangzhou, chengdu, now, courier=offer.courier.organisation.slug)
+    booked = book_parcel(actor=_owner(merchant), request=request, at=now)
+    PickupAddress.objects.create(merchant_id=merchant.pk, name="Depot", city=hangzhou, address="文三路 1 号")
+    IdempotentRequest.objects.create(
+        organisation=merchant, route="x", key="1", body_hash="", status=201, answer="{}"
+    )
+    with scope(Scope.courier(courier.pk)):
+        receive_scan_file(actor=_owner(courier), upload=SimpleUploadedFile("scans.csv", SCANS, "text/csv"))
+    audit.record(actor=_owner(courier), verb="test.tried", object_type="test", object_id=1)
+    return booked
 
 
 def _owner(organisation: Organisation) -> Actor:

@@ -1,0 +1,327 @@
+"""The second wall: what the database shows and takes, whatever the code above it asks.
+
+Everything runs as the application's own role, in a world where two couriers and two merchants
+have one of everything.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.test import override_settings
+
+from alliance import checks
+from alliance.models import ApiKey, Organisation, User
+from alliance.tenancy import Scope, protected_tables, raw_rows, scope
+from parcels.models import Parcel
+from tests import access_world
+
+pytestmark = pytest.mark.django_db
+
+TENANT_COLUMNS = {"merchant_id", "courier_id", "organisation_id", "parcel_id"}
+# Reviewed: tables with such a column that are nobody's.
+UNPROTECTED: set[str] = set()
+# Reviewed: what couriers and merchants may read of others, and why.
+COURIERS_READ = {
+    "alliance_organisation": "merchants' names stand on their parcels",
+    "parcels_merchant": "as above",
+    "parcels_pickupaddress": "where to collect; the code shows a parcel's own",
+    "couriers_facility": "shared by all couriers",
+}
+MERCHANTS_READ = {
+    "alliance_organisation": "couriers' names stand in quotes",
+    "couriers_courier": "as above",
+    "slas_offer": "what is on sale",
+    "slas_capacityday": "whether there is room",
+    "slas_ontimerate": "how couriers did on a lane",
+}
+# Reviewed: what merchants change of couriers', by reserving places.
+MERCHANTS_UPDATE = {"slas_capacityday": "places are reserved"}
+# Reviewed: everybody known leaves traces.
+EVERYBODY_INSERTS = {"alliance_auditentry"}
+PARTITIONED = {"parcels_parcel", "parcels_scan", "slas_commitment", "slas_breach"}
+
+
+class Sides:
+    """Two couriers and two merchants, and the ids the policies compare."""
+
+    def __init__(self) -> None:
+        self.world = access_world.build()
+        with scope(Scope.everything()):
+            ids = dict(Organisation.objects.values_list("name", "pk"))
+            self.parcel = Parcel.objects.get(pk=self.world.things["parcel_id"])
+            self.prefix = ApiKey.objects.get(pk=self.world.things["courier_key"]).prefix
+            self.tables = protected_tables()
+            # What would be inserted: rows of every table as they are.
+            with connection.cursor() as cursor:
+                # Triggers that guard other rules would complain before the policies do.
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                for table in self.tables:
+                    cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+                    cursor.execute(f"CREATE TEMPORARY TABLE copy_of_{table} AS SELECT * FROM {table}")
+                cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        self.courier, self.rival_courier = ids["Swift Express"], ids["Rival Logistics"]
+        self.merchant = ids["Lotus Tea"]
+
+
+@pytest.fixture(scope="module")
+def sides(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sides]:
+    with (
+        django_db_blocker.unblock(),
+        override_settings(MEDIA_ROOT=str(tmp_path_factory.mktemp("media"))),
+        transaction.atomic(),
+    ):
+        yield Sides()
+        transaction.set_rollback(True)
+
+
+def count(table: str, where: str = "true") -> int:
+    [(found,)] = raw_rows(f"SELECT count(*) FROM {table} WHERE {where}")
+    return int(found)
+
+
+def affected(sql: str) -> int:
+    """How many rows a statement would change; it is undone."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql)
+        changed = cursor.rowcount
+        transaction.set_rollback(True)
+    return changed
+
+
+def columns(table: str) -> set[str]:
+    return {
+        row[0]
+        for row in raw_rows(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = %s", [table]
+        )
+    }
+
+
+def owner_column(table: str, kind: str) -> str:
+    """The column whose value makes a row of `table` an organisation's own; "" when there is none."""
+    if table == "alliance_organisation":
+        return "id"
+    return next((name for name in (f"{kind}_id", "organisation_id") if name in columns(table)), "")
+
+
+def takes(table: str, source: str) -> bool:
+    """Whether the policies let these rows in; a complaint about anything else comes after them."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"INSERT INTO {table} {source}")
+            inserted = cursor.rowcount > 0
+            transaction.set_rollback(True)
+    except DatabaseError as error:
+        return "row-level security" not in str(error)
+    return inserted
+
+
+def partitions_of(tables: set[str]) -> list[str]:
+    rows = raw_rows(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+        " JOIN pg_class p ON p.oid = i.inhparent WHERE p.relname = ANY(%s) ORDER BY 1",
+        [sorted(tables)],
+    )
+    return [row[0] for row in rows]
+
+
+# --- which tables ---
+
+
+def test_every_table_with_a_tenants_column_is_protected() -> None:
+    rows = raw_rows(
+        "SELECT DISTINCT c.table_name FROM information_schema.columns c"
+        " JOIN pg_class t ON t.relname = c.table_name AND t.relnamespace = current_schema()::regnamespace"
+        " WHERE c.column_name = ANY(%s) AND t.relkind IN ('r', 'p') AND NOT t.relispartition",
+        [sorted(TENANT_COLUMNS)],
+    )
+    assert {row[0] for row in rows} - set(protected_tables()) == UNPROTECTED
+
+
+def test_views_ask_with_the_rights_of_who_asks() -> None:
+    rows = raw_rows(
+        "SELECT relname, coalesce(array_to_string(reloptions, ','), '') FROM pg_class"
+        " WHERE relkind IN ('v', 'm') AND relnamespace = current_schema()::regnamespace"
+    )
+    assert rows
+    assert [name for name, options in rows if "security_invoker=true" not in options] == []
+
+
+def test_nothing_of_ours_runs_with_the_rights_of_its_maker() -> None:
+    """A SECURITY DEFINER function would be a way round."""
+    definers = raw_rows(
+        "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = current_schema()::regnamespace"
+    )
+    assert definers == []
+
+
+def test_the_world_has_rows_of_everything_to_hide(sides: Sides) -> None:
+    with scope(Scope.everything()):
+        assert [table for table in sides.tables if count(table) == 0] == []
+
+
+# --- without a scope ---
+
+
+def test_without_a_scope_no_table_and_no_view_shows_anything(sides: Sides) -> None:
+    views = [row[0] for row in raw_rows("SELECT viewname FROM pg_views WHERE schemaname = current_schema()")]
+    shown = [name for name in [*sides.tables, *views, *partitions_of(PARTITIONED)] if count(name)]
+    assert shown == []
+
+
+def test_without_a_scope_nothing_is_changed_or_deleted(sides: Sides) -> None:
+    for table in [*sides.tables, *partitions_of(PARTITIONED)]:
+        column = sorted(columns(table))[0]
+        assert affected(f"DELETE FROM {table}") == 0, table
+        assert affected(f"UPDATE {table} SET {column} = NULL") == 0, table
+
+
+def test_without_a_scope_nothing_is_inserted(sides: Sides) -> None:
+    taken = [table for table in sides.tables if takes(table, f"SELECT * FROM copy_of_{table}")]
+    assert taken == []
+
+
+@pytest.mark.parametrize(
+    "value", ["", "everything", "ALL", "merchant:", "courier:%", "merchant:0", "parcel:"]
+)
+def test_a_scope_that_means_nothing_shows_nothing(sides: Sides, value: str) -> None:
+    assert Scope.nothing().value == ""
+    with scope(Scope(value)):
+        shown = [table for table in sides.tables if count(table)]
+    # Of everybody's kind, whoever they are: names and shared things.
+    assert set(shown) <= set(COURIERS_READ) | set(MERCHANTS_READ) if ":" in value else not shown
+
+
+def test_partitions_show_nothing_but_through_their_parents(sides: Sides) -> None:
+    with scope(Scope.everything()):
+        names = partitions_of(PARTITIONED)
+        assert len(names) >= 4 * 6
+        assert [name for name in names if count(name)] == []
+        assert [name for name in names if affected(f"DELETE FROM {name}")] == []
+        for parent in PARTITIONED:
+            assert not takes(_partition_with(parent), f"SELECT * FROM copy_of_{parent}"), parent
+
+
+def _partition_with(parent: str) -> str:
+    """The partition the newest row of a table is in."""
+    key = "id" if parent == "parcels_parcel" else "parcel_id"
+    [(name,)] = raw_rows(f"SELECT tableoid::regclass::text FROM {parent} ORDER BY {key} DESC LIMIT 1")
+    return str(name)
+
+
+# --- with an organisation's scope ---
+
+
+@pytest.mark.parametrize(("kind", "wider"), [("courier", COURIERS_READ), ("merchant", MERCHANTS_READ)])
+def test_an_organisation_sees_its_own_rows(sides: Sides, kind: str, wider: dict[str, str]) -> None:
+    own = getattr(sides, kind)
+    sees_others, sees_own = set(), set()
+    with scope(Scope(f"{kind}:{own}")):
+        for table in sides.tables:
+            column = owner_column(table, kind)
+            if count(table, f"{column} IS DISTINCT FROM {own}" if column else "true"):
+                sees_others.add(table)
+            if column and count(table, f"{column} = {own}"):
+                sees_own.add(table)
+    assert sees_others == set(wider)
+    assert {"parcels_parcel", "parcels_scan", "slas_commitment", "slas_breach", "alliance_apikey"} <= sees_own
+
+
+@pytest.mark.parametrize(("kind", "wider"), [("courier", set()), ("merchant", set(MERCHANTS_UPDATE))])
+def test_an_organisation_changes_and_deletes_nobody_elses_rows(
+    sides: Sides, kind: str, wider: set[str]
+) -> None:
+    own = getattr(sides, kind)
+    with scope(Scope.everything()):
+        mine = {table: _own_rows(table, kind, own) for table in sides.tables}
+    with scope(Scope(f"{kind}:{own}")):
+        for table in sides.tables:
+            # Without a WHERE: the policy for reading is not asked, those for writing must hold alone.
+            assert affected(f"DELETE FROM {table}") <= mine[table], f"DELETE FROM {table}"
+            if table not in wider:
+                column = "id" if "id" in columns(table) else sorted(columns(table))[0]
+                changed = affected(f"UPDATE {table} SET {column} = {column}")
+                assert changed <= mine[table], f"UPDATE {table}"
+
+
+def _own_rows(table: str, kind: str, own: int) -> int:
+    column = owner_column(table, kind)
+    return count(table, f"{column} = {own}") if column else 0
+
+
+@pytest.mark.parametrize("kind", ["courier", "merchant"])
+def test_an_organisation_inserts_no_row_for_another(sides: Sides, kind: str) -> None:
+    own, taken = getattr(sides, kind), set()
+    with scope(Scope(f"{kind}:{own}")):
+        for table in sides.tables:
+            column = owner_column(table, kind)
+            others = f" WHERE {column} IS DISTINCT FROM {own}" if column else ""
+            # A table of which only A has rows proves nothing.
+            if takes(table, f"SELECT * FROM copy_of_{table}{others} LIMIT 1"):
+                taken.add(table)
+    assert taken == EVERYBODY_INSERTS | ({"slas_capacityday"} if kind == "merchant" else set())
+
+
+def test_nobody_but_ops_rewrites_what_was_recorded(sides: Sides) -> None:
+    for who in (Scope.courier(sides.courier), Scope.merchant(sides.merchant)):
+        with scope(who):
+            assert affected("DELETE FROM alliance_auditentry") == 0
+            assert affected("UPDATE alliance_auditentry SET verb = 'x'") == 0
+
+
+# --- with the scopes of one thing ---
+
+
+def test_the_tracking_page_sees_exactly_one_parcel(sides: Sides) -> None:
+    key = {"parcels_parcel": "id", "parcels_scan": "parcel_id", "slas_commitment": "parcel_id"}
+    with scope(Scope.parcel(sides.parcel.pk)):
+        assert list(Parcel.objects.values_list("pk", flat=True)) == [sides.parcel.pk]
+        for table, column in key.items():
+            assert count(table, f"{column} <> {sides.parcel.pk}") == 0, table
+        shown = {table for table in sides.tables if count(table)}
+    # The couriers' names are public.
+    assert shown <= {*key, "slas_breach", "alliance_organisation", "couriers_courier"}
+
+
+def test_the_tracking_page_writes_nothing(sides: Sides) -> None:
+    with scope(Scope.parcel(sides.parcel.pk)):
+        for table in sides.tables:
+            assert affected(f"DELETE FROM {table}") == 0, table
+        taken = {table for table in sides.tables if takes(table, f"SELECT * FROM copy_of_{table}")}
+    assert taken == EVERYBODY_INSERTS
+
+
+def test_a_user_sees_own_memberships_and_a_key_itself(sides: Sides) -> None:
+    member = User.objects.get(email="courier_agent@alliance.example")
+    with scope(Scope.user(member.pk)):
+        assert count("alliance_member") == count("alliance_member", f"user_id = {member.pk}") == 1
+        shown = {table for table in sides.tables if count(table)}
+    assert shown == {"alliance_member", "alliance_organisation"}
+    with scope(Scope.key(sides.prefix)):
+        assert list(ApiKey.objects.values_list("prefix", flat=True)) == [sides.prefix]
+        shown = {table for table in sides.tables if count(table)}
+    assert shown == {"alliance_apikey"}
+
+
+# --- the role itself ---
+
+
+def test_the_role_of_the_tests_passes_the_check() -> None:
+    assert checks.role_is_bound_by_policies(None, ["default"]) == []
+
+
+@pytest.mark.parametrize(("is_super", "bypasses"), [(True, False), (False, True), (True, True)])
+def test_a_role_that_policies_do_not_bind_is_refused(
+    monkeypatch: pytest.MonkeyPatch, *, is_super: bool, bypasses: bool
+) -> None:
+    cursor = MagicMock()
+    cursor.__enter__.return_value.fetchone.return_value = ("boss", is_super, bypasses)
+    monkeypatch.setattr(checks, "connections", {"default": MagicMock(cursor=lambda: cursor)})
+    [error] = checks.role_is_bound_by_policies(None, ["default"])
+    assert error.id == "alliance.E001"
+    assert "boss" in error.msg

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,13 @@ from django.test import override_settings
 from playwright.sync_api import BrowserContext, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.browser.story import PATIENCE, Clock, Person
+from alliance.models import City, Organisation, User
+from alliance.tenancy import Actor, Scope, scope
+from parcels.scan_input import ScanLine
+from parcels.services.scans import record_scans
+from tests.browser.story import PATIENCE, Alliance, Clock, Person
+from tests.parcels.orders import booked
+from tests.slas import offering
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -63,3 +70,36 @@ def newcomer(
 
     yield arrive
     expect.set_options(timeout=5_000)
+
+
+@pytest.fixture
+def alliance(
+    newcomer: Callable[..., Person],
+    clock: Clock,
+    courier: Actor,
+    merchant: Actor,
+    courier_organisation: Organisation,
+    hangzhou: City,
+    chengdu: City,
+    courier_user: User,
+    merchant_user: User,
+    ops_user: User,
+) -> Alliance:
+    """Two parcels booked next-day and picked up; the next day at 13:00 one of them is delivered."""
+    now = clock.put(0, "09:30")
+    offering.offer(courier_organisation, hangzhou, chengdu)
+    delivered, silent = (booked(merchant, hangzhou, chengdu, at=now).number for _parcel in range(2))
+    clock.put(1, "13:00")
+    for number in (delivered, silent):
+        _scanned(courier, number, "picked_up", clock.at(0, "17:00"))
+    _scanned(courier, delivered, "delivered", clock.at(1, "12:30"))
+    people = [newcomer() for _person in range(3)]
+    for person, user in zip(people, (courier_user, merchant_user, ops_user), strict=True):
+        person.log_in(user.email)
+    return Alliance(*people, delivered, silent)
+
+
+def _scanned(courier: Actor, number: str, code: str, occurred_at: datetime) -> None:
+    with scope(Scope.of(courier)):
+        report = record_scans(actor=courier, lines=[ScanLine(number, code, occurred_at)])
+    assert report.accepted == 1

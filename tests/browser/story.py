@@ -54,7 +54,7 @@ class Clock:
         return moment
 
 
-@dataclass
+@dataclass(eq=False)
 class Person:
     """Somebody with a browser of their own, and what it complained about."""
 
@@ -106,6 +106,17 @@ class Person:
         # Wrong input is answered with 422, which the browser mentions.
         if message.type in ("error", "warning") and "status of 422" not in message.text:
             self.complaints.append(f"{self.page.url}: {message.text} {message.location.get('url', '')}")
+
+
+@dataclass(frozen=True)
+class Alliance:
+    """Who looks at the parcels, and two parcels: one delivered, one of which nothing more is heard."""
+
+    courier: Person
+    merchant: Person
+    ops: Person
+    delivered: str
+    silent: str
 
 
 def run_the_tasks() -> None:

@@ -1,64 +1,13 @@
-"""A parcel whose scan never comes: overdue, a breach, a lower rate everywhere; and what a late proof mends."""
+"""A parcel whose scan never comes: overdue, a breach, lower rates; and what a late proof mends."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 import pytest
 from playwright.sync_api import expect
 
-from alliance.models import City, Organisation, User
-from alliance.tenancy import Actor, Scope, scope
-from parcels.scan_input import ScanLine
-from parcels.services.scans import record_scans
-from tests.browser.story import Clock, Person, expect_rate, run_the_tasks
-from tests.parcels.orders import booked
-from tests.slas import offering
+from tests.browser.story import Alliance, Clock, expect_rate, run_the_tasks
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@dataclass(frozen=True)
-class Alliance:
-    """Who looks at the parcels, and the two parcels: one delivered, one of which nothing is heard."""
-
-    courier: Person
-    merchant: Person
-    ops: Person
-    delivered: str
-    silent: str
-
-
-@pytest.fixture
-def alliance(
-    newcomer: Callable[..., Person],
-    clock: Clock,
-    courier: Actor,
-    merchant: Actor,
-    courier_organisation: Organisation,
-    hangzhou: City,
-    chengdu: City,
-    courier_user: User,
-    merchant_user: User,
-    ops_user: User,
-) -> Alliance:
-    now = clock.put(0, "09:30")
-    offering.offer(courier_organisation, hangzhou, chengdu)
-    delivered, silent = (booked(merchant, hangzhou, chengdu, at=now).number for _parcel in range(2))
-    clock.put(1, "13:00")
-    for number in (delivered, silent):
-        scanned(courier, number, "picked_up", clock.at(0, "17:00"))
-    scanned(courier, delivered, "delivered", clock.at(1, "12:30"))
-    people = [newcomer() for _person in range(3)]
-    for person, user in zip(people, (courier_user, merchant_user, ops_user), strict=True):
-        person.log_in(user.email)
-    return Alliance(*people, delivered, silent)
-
-
-def scanned(courier: Actor, number: str, code: str, occurred_at: datetime) -> None:
-    with scope(Scope.of(courier)):
-        report = record_scans(actor=courier, lines=[ScanLine(number, code, occurred_at)])
-    assert report.accepted == 1
 
 
 def test_a_scan_that_never_comes_and_one_that_comes_late(alliance: Alliance, clock: Clock) -> None:
@@ -116,9 +65,9 @@ def send_the_proof(alliance: Alliance, delivered_at: datetime) -> None:
     """The courier uploads the scan of the delivery, which was in time, after all."""
     page = alliance.courier.page
     page.get_by_role("link", name="Upload scans").first.click()
-    header, line = "tracking_number,code,occurred_at", f"{alliance.silent},delivered,{delivered_at.isoformat()}"
-    wrong = f"{alliance.delivered},vanished,{delivered_at.isoformat()}"
-    content = "\r\n".join([header, wrong, line]).encode()
+    header, at = "tracking_number,code,occurred_at", delivered_at.isoformat()
+    wrong, proof = f"{alliance.delivered},vanished,{at}", f"{alliance.silent},delivered,{at}"
+    content = "\r\n".join([header, wrong, proof]).encode()
     page.locator("#id_file").set_input_files({"name": "s.csv", "mimeType": "text/csv", "buffer": content})
     alliance.courier.press("Upload")
     page.wait_for_url("**/scans/files/*/")

@@ -1,0 +1,119 @@
+"""The main pages on a phone, in both languages: they fit, say what they are, and nothing is refused."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from alliance.choices import OrganisationStatus
+from tests import factories
+from tests.browser.story import Alliance, Clock, Person, run_the_tasks
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+PHONE = {"width": 375, "height": 740}
+CHINESE = re.compile("[\u4e00-\u9fff]")
+NOWHERE = "/nowhere/"
+ANYBODY = (
+    "/", "/accounts/signup/?kind=courier", "/accounts/login/", "/accounts/password/reset/", "/track/",
+    "/track/{silent}/", "/track/{delivered}/", NOWHERE, "/api/docs/",
+)  # fmt: skip
+COURIER = (
+    "/dashboard/", "/parcels/", "/parcels/{silent}/", "/offers/", "/offers/new/", "/offers/upload/",
+    "/rates/", "/breaches/", "/scans/upload/", "/facilities/", "/members/", "/api-keys/",
+)  # fmt: skip
+MERCHANT = (
+    "/dashboard/", "/quote/", "/quote/?origin=Hangzhou&destination=Chengdu&weight=0.8&ready_at=&tier=",
+    "/parcels/", "/parcels/?late=overdue", "/parcels/{delivered}/", "/addresses/", "/addresses/add/",
+    "/rates/?group_by=courier", "/breaches/",
+)  # fmt: skip
+APPLICANT = (
+    "/application/company/", "/application/contact/", "/application/cities/?q=Zhejiang",
+    "/application/documents/", "/application/review/",
+)  # fmt: skip
+OPS = (
+    "/admin/", "/admin/couriers/application/", "/admin/parcels/parcel/", "/admin/slas/breachlisting/",
+)  # fmt: skip
+
+OVERFLOW = """() => document.scrollingElement.scrollWidth <= window.innerWidth ? [] :
+    [...document.querySelectorAll('body *')]
+        .filter(element => element.getBoundingClientRect().right > window.innerWidth + 1)
+        .slice(0, 5).map(element => `${element.tagName}.${element.className}`)"""
+
+
+def test_main_pages_fit_a_phone(alliance: Alliance, clock: Clock, newcomer: Callable[..., Person]) -> None:
+    clock.put(1, "20:30")
+    run_the_tasks()
+    walks = {
+        alliance.courier: COURIER,
+        alliance.merchant: MERCHANT,
+        alliance.ops: OPS,
+        newcomer(): ANYBODY,
+        applicant(newcomer()): APPLICANT,
+    }
+    faults: list[str] = []
+    for person, paths in walks.items():
+        person.page.set_viewport_size(PHONE)
+        pages = [path.format(silent=alliance.silent, delivered=alliance.delivered) for path in paths]
+        for language in ("en", "zh-hans"):
+            speak(person, language)
+            for path in pages:
+                faults += [f"{language} {path}: {fault}" for fault in look(person, path, language)]
+    assert not faults, "\n".join(faults)
+
+
+def test_language_switch_keeps_the_page(alliance: Alliance) -> None:
+    page = alliance.merchant.page
+    page.set_viewport_size(PHONE)
+    page.goto("/parcels/?search=CA&late=overdue")
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("button", name="中文").click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    assert page.url.endswith("/parcels/?search=CA&late=overdue")
+    expect(page.get_by_role("heading", level=1)).to_have_text(CHINESE)
+
+
+def applicant(person: Person) -> Person:
+    """Let somebody be a courier company's owner, who has just begun to apply."""
+    company = factories.courier_organisation("飞燕", OrganisationStatus.APPLICANT)
+    person.log_in(factories.member_user("owner@feiyan.example", company).email)
+    person.press("Start the application")
+    person.page.wait_for_url("**/application/company/")
+    return person
+
+
+def speak(person: Person, language: str) -> None:
+    if person.page.url == "about:blank":
+        person.page.goto("/")
+    origin = re.match(r"https?://[^/]+/", person.page.url)[0]
+    person.context.add_cookies([{"name": "django_language", "value": language, "url": origin}])
+
+
+def look(person: Person, path: str, language: str) -> list[str]:
+    """Return what is wrong with a page."""
+    page = person.page
+    person.complaints.clear()
+    answer = page.goto(path)
+    found = [] if has_title(page) else ["no visible h1"]
+    found += [f"sticks out: {element}" for element in page.evaluate(OVERFLOW)]
+    if page.get_attribute("html", "lang").lower() != language:
+        found.append("is in another language")
+    if language != "en" and not CHINESE.search(page.inner_text("body")):
+        found.append("has no Chinese in it")
+    if path == NOWHERE:
+        # That there is nothing is what it should say, and what the browser mentions.
+        return found if answer.status == 404 else [*found, f"answers {answer.status}"]
+    if answer.status != 200:
+        found.append(f"answers {answer.status}")
+    return found + person.complaints
+
+
+def has_title(page: Page) -> bool:
+    try:
+        # The API's pages are drawn by a script, after they were loaded.
+        page.locator("h1").filter(visible=True).first.wait_for(timeout=10_000)
+    except PlaywrightTimeout:
+        return False
+    return True

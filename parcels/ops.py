@@ -60,7 +60,7 @@ class Job:
     """A periodic job, and whether it is as it should be."""
 
     name: str | Promise
-    # How long ago it last finished; empty when it never did.
+    # How long ago it last finished, in words; empty when it never did.
     age: str
     is_stale: bool
     finding: str = ""
@@ -82,10 +82,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "delivery": delivery,
         "pickup": pickup,
         "periods": [
-            (_("Delivered on time, last 7 days"), delivery.week),
-            (_("Delivered on time, last 30 days"), delivery.month),
-            (_("Picked up on time, last 7 days"), pickup.week),
-            (_("Picked up on time, last 30 days"), pickup.month),
+            (_("Delivered on time, 7 days"), delivery.week),
+            (_("Delivered on time, 30 days"), delivery.month),
+            (_("Picked up on time, 7 days"), pickup.week),
+            (_("Picked up on time, 30 days"), pickup.month),
         ],
         "trend": trend,
         "couriers": _couriers(actor, today),
@@ -133,7 +133,13 @@ def _job(name: str, beat: Heartbeat | None, now: datetime) -> Job:
         # The audit runs at night: on the first day it has not been due yet.
         return Job(JOBS[name], age="", is_stale=name != AUDIT)
     stale = now - beat.at > SILENT_AFTER[name]
-    return Job(JOBS[name], timesince(beat.at, now, depth=1), stale, _finding(beat))
+    return Job(JOBS[name], _age(now - beat.at), stale, _finding(beat))
+
+
+def _age(age: timedelta) -> str:
+    if age < timedelta(minutes=1):
+        return _("just now")
+    return _("%(time)s ago") % {"time": timesince(timezone.now() - age, depth=1)}
 
 
 def _finding(beat: Heartbeat) -> str:
@@ -149,7 +155,7 @@ def _finding(beat: Heartbeat) -> str:
 
 def _warnings(jobs: list[Job], months_ahead: int) -> list[str]:
     warnings = [
-        _("%(job)s: last ran %(age)s ago.") % {"job": job.name, "age": job.age}
+        _("%(job)s: last ran %(age)s.") % {"job": job.name, "age": job.age}
         if job.age
         else _("%(job)s: has never run.") % {"job": job.name}
         for job in jobs

@@ -31,7 +31,7 @@ from slas.services.standings import Standing, standings
 CUSTOM = "custom"
 PERIODS = {"7": 7, "30": 30, "90": 90}
 # More bars than these cannot be told apart; more rows belong into a file.
-MOST_BARS, MOST_ROWS = 12, 200
+MOST_BARS, MOST_ROWS = 10, 200
 COUNTS = ("met", "late", "overdue", "excused", "pending", "void", "n")
 GROUPS: dict[GroupBy, tuple[str | Promise, str | Promise]] = {
     GroupBy.DAY: (gettext_lazy("Day"), gettext_lazy("On time by day")),

@@ -127,11 +127,17 @@
       xAxis: {
         type: "category", data: data.categories, boundaryGap: data.kind !== "line",
         axisTick: { show: false }, axisLine: { lineStyle: { color: LINE } },
-        axisLabel: { ...text, hideOverlap: true, interval: narrow ? "auto" : undefined },
+        axisLabel: {
+          ...text, hideOverlap: true,
+          // Few bars have room for all of their names; what would overlap is hidden all the same.
+          interval: !narrow && data.kind === "bar" && data.categories.length <= 12 ? 0 : "auto",
+        },
       },
       yAxis: {
         type: "value", min: lowestShown(data), max: data.unit === "percent" && data.kind !== "stacked" ? 1 : undefined,
         minInterval: data.unit === "number" ? 1 : undefined, splitNumber: 4,
+        // With the end of the axis given, the quarters fit and what would be chosen does not.
+        interval: data.unit === "percent" && data.kind === "bar" ? 0.25 : undefined,
         splitLine: { lineStyle: { color: LINE } },
         axisLabel: { ...text, formatter: formatter(data.unit, 0) },
       },

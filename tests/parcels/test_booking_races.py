@@ -5,7 +5,7 @@ import pytest
 from alliance.errors import CapacityFull, Conflict
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels.bookings import BookingRequest
+from parcels.bookings import BookingRequest, IfFull
 from parcels.models import Parcel
 from parcels.services.booking import book_parcel, book_parcels
 from parcels.services.cancelling import cancel_parcel
@@ -54,7 +54,7 @@ def test_50_bookings_without_a_courier_spread_over_couriers_and_days(
 ) -> None:
     best = offer(courier_organisation, hangzhou, chengdu, price_fen=900, daily_capacity=20)
     other = offer(rival_courier, hangzhou, chengdu, price_fen=1000, daily_capacity=10)
-    request = request_for(hangzhou, chengdu, NOON)
+    request = request_for(hangzhou, chengdu, NOON, if_full=IfFull.NEXT)
     results = in_threads(lambda _number: book(merchant, request), 50)
     assert [item for item in results if not isinstance(item, Booked)] == []
     tomorrow = today_at(0, days=1).date()
@@ -70,7 +70,8 @@ def test_racing_batches_of_several_merchants_and_lanes_book_each_place_once(
         offer(one, hangzhou, chengdu, daily_capacity=15)
         offer(one, chengdu, hangzhou, daily_capacity=15)
     merchants = [factories.merchant_organisation(name=f"Merchant {number}") for number in range(6)]
-    there, back = request_for(hangzhou, chengdu, NOON), request_for(chengdu, hangzhou, NOON)
+    there = request_for(hangzhou, chengdu, NOON, if_full=IfFull.NEXT)
+    back = request_for(chengdu, hangzhou, NOON, if_full=IfFull.NEXT)
 
     def batch(number: int) -> list[object]:
         from alliance.services import actor_of_organisation  # noqa: PLC0415

@@ -9,6 +9,7 @@ from alliance.errors import Conflict, NotFound, NotPermitted
 from alliance.models import AuditEntry, City, Event, Organisation
 from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
+from parcels.bookings import IfFull
 from parcels.choices import ParcelStatus
 from parcels.models import Parcel
 from parcels.services.cancelling import cancel_parcel
@@ -114,5 +115,6 @@ def test_cancelling_by_api(merchant_api: APIClient, courier_api: APIClient, parc
 
 
 def test_request_for_names_what_is_asked(hangzhou: City, chengdu: City) -> None:
-    assert not request_for(hangzhou, chengdu, NOON).is_pinned
+    assert request_for(hangzhou, chengdu, NOON).is_pinned
+    assert not request_for(hangzhou, chengdu, NOON, if_full=IfFull.NEXT).is_pinned
     assert request_for(hangzhou, chengdu, NOON, courier="x").is_pinned

@@ -1,0 +1,228 @@
+"""`manage.py screenshots`: pictures of the real product with the demo alliance, for the README."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from PIL import Image
+
+from alliance.demo_logins import DEMO_LOGINS
+from alliance.management.commands.up import answers
+
+DESKTOP: Final = {"viewport": {"width": 1280, "height": 800}}
+PHONE: Final = {"viewport": {"width": 390, "height": 800}, "device_scale_factor": 2, "is_mobile": True}
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
+# The first start loads the demo alliance.
+PATIENCE_SECONDS: Final = 600
+# After the page is there: fonts, icons and charts.
+SETTLE_MS: Final = 1_500
+MAX_BYTES: Final = 300_000
+
+# Playwright's page; the package is there for developers only, so its types are not either.
+Page = Any
+Prepare = Callable[[Page], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture: who looks, where they go, and how they get to what is shown."""
+
+    name: str
+    role: str
+    path: str
+    prepare: Prepare | None = None
+    language: str = "en"
+    phone: bool = False
+
+
+def _first_parcel(page: Page) -> None:
+    page.locator("#parcel-list tbody a").first.click()
+
+
+def _tracking(page: Page) -> None:
+    """Look at it as its recipient does, who has no account."""
+    _first_parcel(page)
+    address = page.locator("a[href*='/track/CA']").first.get_attribute("href")
+    page.context.clear_cookies()
+    page.goto(address)
+
+
+def _quote(page: Page) -> None:
+    """Ask for the lane of the newest parcel: somebody sells it."""
+    lane = page.locator("#parcel-list tbody tr").first.locator("td").nth(2).inner_text()
+    origin, destination = (name.strip() for name in lane.split("\n")[0].split("→"))
+    page.goto("/quote/")
+    if page.locator("#id_pickup_address").count():
+        page.locator("#id_pickup_address").select_option("")
+    for field, text in {"origin": origin, "destination": destination, "weight": "1.2"}.items():
+        page.locator(f"#id_{field}").fill(text)
+    page.locator("#id_tier").select_option("next_day")
+    page.locator("main form button[type=submit]").first.click()
+    page.locator("#offers").wait_for()
+    page.locator("#offers").scroll_into_view_if_needed()
+
+
+PICTURES: Final = (
+    Picture("landing", "", "/"),
+    Picture("courier-dashboard", "courier", "/dashboard/"),
+    Picture("on-time-rates", "courier", "/rates/?group_by=lane&period=30"),
+    Picture("breaches", "courier", "/breaches/"),
+    Picture("merchant-quote", "merchant", "/parcels/?tier=next_day", _quote),
+    Picture("parcel-list", "merchant", "/parcels/"),
+    Picture("parcel-detail", "merchant", "/parcels/?tier=next_day&status=delivered", _first_parcel),
+    Picture("merchant-dashboard-zh", "merchant", "/dashboard/", language="zh-hans"),
+    Picture(
+        "tracking-phone",
+        "merchant",
+        "/parcels/?tier=next_day&status=delivered",
+        _tracking,
+        phone=True,
+    ),
+    Picture("ops-dashboard", "ops", "/admin/"),
+    Picture("api-docs", "", "/api/docs/"),
+)
+
+
+class Command(BaseCommand):
+    help = "Takes the pictures in docs/images from the running product with its demo alliance."
+    # They need the database, which may not be there before the product is started.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--url", default="", help="Where the product runs; without it, it is started.")
+        parser.add_argument("--folder", type=Path, default=settings.BASE_DIR / "docs" / "images")
+        parser.add_argument("--only", default="", help="Names of pictures, with commas between.")
+
+    def handle(self, *args: Any, url: str, folder: Path, only: str, **options: Any) -> None:
+        """Find everything that is needed, then look at the pages one after the other."""
+        playwright = require_playwright()
+        executable = require_chromium()
+        wanted = [picture for picture in PICTURES if not only or picture.name in only.split(",")]
+        if not wanted:
+            known = ", ".join(picture.name for picture in PICTURES)
+            raise CommandError(f"There is no such picture. There are: {known}.")
+        folder.mkdir(parents=True, exist_ok=True)
+        with product(url.rstrip("/")) as address, playwright() as driver:
+            browser = driver.chromium.launch(
+                executable_path=executable, args=["--no-sandbox", "--disable-gpu"]
+            )
+            for picture in wanted:
+                size = self._take(browser, address, picture, folder)
+                self.stdout.write(f"{picture.name:<24}{size / 1000:>5.0f} kB")
+            browser.close()
+
+    def _take(self, browser: Any, address: str, picture: Picture, folder: Path) -> int:
+        look: dict[str, Any] = PHONE if picture.phone else DESKTOP
+        context = browser.new_context(base_url=address, reduced_motion="reduce", **look)
+        cookie = {"name": "django_language", "value": picture.language, "url": address}
+        context.add_cookies([cookie])
+        page = context.new_page()
+        try:
+            if picture.role:
+                log_in(page, picture.role)
+            page.goto(picture.path)
+            if picture.prepare:
+                picture.prepare(page)
+            page.wait_for_load_state()
+            page.wait_for_timeout(SETTLE_MS)
+            content = smaller(page.screenshot())
+        except Exception as error:
+            line = str(error).strip().split("\n")[0]
+            raise CommandError(f"{picture.name} could not be taken at {page.url}: {line}") from error
+        finally:
+            context.close()
+        (folder / f"{picture.name}.png").write_bytes(content)
+        return len(content)
+
+
+def require_playwright() -> Any:
+    """Return Playwright's entry, or raise CommandError: it comes with the packages for developers."""
+    try:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415 -- not there in production
+    except ImportError as error:
+        raise CommandError(
+            "Screenshots need Playwright, which comes with requirements-dev.lock: make screenshots."
+        ) from error
+    return sync_playwright
+
+
+def require_chromium() -> str:
+    """Return where Chromium is, or raise CommandError."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not found:
+        raise CommandError("Screenshots need Chromium: apt-get install chromium fonts-noto-cjk.")
+    return found
+
+
+@contextmanager
+def product(url: str) -> Iterator[str]:
+    """Give the address of a running product: the one named, or one started for the while."""
+    if url:
+        if not answers(url):
+            raise CommandError(f"Nothing answers at {url}; start it with: make run")
+        yield url
+        return
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "up", "--port", str(port)]
+    quiet = {"LOG_LEVEL": "WARNING", **os.environ}
+    # Its own session: Ctrl-C is for us, and we pass it on.
+    program = subprocess.Popen(command, env=quiet, start_new_session=True)  # noqa: S603 -- ourselves
+    try:
+        wait_until_it_answers(program, address)
+        yield address
+    finally:
+        program.send_signal(signal.SIGINT)
+        program.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as attempt:
+        attempt.bind(("127.0.0.1", 0))
+        return int(attempt.getsockname()[1])
+
+
+def wait_until_it_answers(program: subprocess.Popen[bytes], address: str) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not answers(address):
+        if program.poll() is not None:
+            raise CommandError("The product did not start; what it said is above.")
+        if time.monotonic() > until:
+            raise CommandError(f"The product did not answer within {PATIENCE_SECONDS} s.")
+        time.sleep(0.5)
+
+
+def log_in(page: Page, role: str) -> None:
+    """Log in as somebody of the demo alliance."""
+    [login] = [login for login in DEMO_LOGINS if login.role == role]
+    page.goto("/accounts/login/")
+    page.locator("#id_login").fill(login.email)
+    page.locator("#id_password").fill(login.password)
+    page.locator("main form button[type=submit]").first.click()
+    page.wait_for_load_state()
+    if re.search(r"/accounts/login/", page.url):
+        raise CommandError(f"{login.email} cannot log in: the demo alliance is not loaded there.")
+
+
+def smaller(png: bytes) -> bytes:
+    """Return a picture in 256 colours, which is all that pages like ours need."""
+    stream = BytesIO()
+    Image.open(BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
+        stream, "PNG", optimize=True
+    )
+    if stream.tell() > MAX_BYTES:
+        raise CommandError(f"A picture has {stream.tell():,} bytes, over {MAX_BYTES:,}.")
+    return stream.getvalue()

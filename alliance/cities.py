@@ -69,7 +69,7 @@ def resolve_city(text: str) -> City:
     Raises UnknownCity with the candidates.
     """
     key = search_key(text)
-    if not key:
+    if not key or "\0" in text:  # PostgreSQL refuses text with a NUL in it.
         raise UnknownCity(text, [])
     exact = City.objects.filter(code=text.strip().upper()).first()
     if exact:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, extend_schema_field
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from parcels.choices import ScanCode, ScanReason
@@ -11,7 +11,7 @@ from parcels.choices import ScanCode, ScanReason
 
 class ScanSerializer(serializers.Serializer[Any]):
     tracking_number = serializers.CharField()
-    code = serializers.ChoiceField(choices=ScanCode.values)
+    code = serializers.ChoiceField(choices=ScanCode.choices)
     occurred_at = serializers.DateTimeField(help_text="RFC 3339 with an offset; at most 5 minutes ahead.")
     event_id = serializers.CharField(
         max_length=64,
@@ -21,7 +21,7 @@ class ScanSerializer(serializers.Serializer[Any]):
         "without ids, one with the same code, time and facility is.",
     )
     reason = serializers.ChoiceField(
-        choices=ScanReason.values,
+        choices=ScanReason.choices,
         required=False,
         allow_null=True,
         help_text="Required for attempt_failed and held.",
@@ -80,24 +80,3 @@ DESCRIPTION = (
     "`unknown_code`, `unknown_reason`, `reason_required`, `in_future`, `before_booking`, `corrects_missing`. "
     "Sending a batch again is safe: what is known already counts as duplicate."
 )
-EXAMPLES = [
-    OpenApiExample(
-        "Two scans",
-        value=[
-            {
-                "tracking_number": "CA1A2B3C4D5E6F7G8H",
-                "code": "picked_up",
-                "occurred_at": "2026-11-22T10:05:00+08:00",
-                "facility": "HGH-01",
-            },
-            {
-                "tracking_number": "CA1A2B3C4D5E6F7G8H",
-                "code": "attempt_failed",
-                "reason": "consignee_absent",
-                "occurred_at": "2026-11-23T15:40:00+08:00",
-                "event_id": "8842-17",
-            },
-        ],
-        request_only=True,
-    ),
-]

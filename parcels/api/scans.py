@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from alliance.choices import Capability
 from alliance.errors import MalformedInput, TooLarge
 from alliance.tenancy import Actor, require
-from parcels.api import scan_schema
+from parcels.api import examples, scan_schema
 from parcels.scan_input import read_json, read_ndjson
 from parcels.services.scans import record_scans
 
@@ -32,7 +32,7 @@ class ScanBatchView(APIView):
         description=scan_schema.DESCRIPTION,
         request=scan_schema.REQUEST,
         responses={200: scan_schema.ScanReportSerializer},
-        examples=scan_schema.EXAMPLES,
+        examples=examples.SCANS,
         tags=["scans"],
     )
     def post(self, request: Request) -> HttpResponse:

@@ -227,6 +227,12 @@ class ParcelAnswer(S):
     recipient = RecipientBody(help_text="Masked, unless asked for with `unmask`.")
 
 
+class ParcelPage(S):
+    next = serializers.URLField(allow_null=True, help_text="The page after this one; null on the last.")
+    previous = serializers.URLField(allow_null=True)
+    results = ParcelAnswer(many=True)
+
+
 class UnmaskQuery(S):
     unmask = serializers.BooleanField(
         default=False, help_text="Recipients in full; needs the capability, and is recorded."

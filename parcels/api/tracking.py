@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alliance.http import limit_by_address
+from parcels.api import examples
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.progress import EXPLANATIONS
 from parcels.statuses import AFTERSHIP, EASYPOST, KUAIDI100
@@ -36,14 +37,14 @@ class TrackedPromise(S):
     """What was promised, and how that stands at this moment."""
 
     deliver_by = serializers.DateTimeField()
-    outcome = serializers.ChoiceField(choices=Outcome.values)
+    outcome = serializers.ChoiceField(choices=Outcome.choices)
     reached_at = serializers.DateTimeField(allow_null=True, help_text="First valid attempt or delivery.")
     late = serializers.BooleanField()
     late_by_seconds = serializers.IntegerField(allow_null=True)
 
 
 class TrackedEvent(S):
-    code = serializers.ChoiceField(choices=ScanCode.values)
+    code = serializers.ChoiceField(choices=ScanCode.choices)
     text = serializers.CharField(help_text="In the language of the request.")
     occurred_at = serializers.DateTimeField()
     facility = serializers.CharField()
@@ -63,13 +64,13 @@ class TrackingAnswer(S):
     """Where a parcel is and when it comes. Times carry the destination's offset."""
 
     tracking_number = serializers.CharField()
-    status = serializers.ChoiceField(choices=ParcelStatus.values)
+    status = serializers.ChoiceField(choices=ParcelStatus.choices)
     status_text = serializers.CharField()
     explanation = serializers.CharField()
     status_at = serializers.DateTimeField()
     equivalents = Equivalents()
     courier = serializers.CharField()
-    tier = serializers.ChoiceField(choices=TierCode.values)
+    tier = serializers.ChoiceField(choices=TierCode.choices)
     origin = TrackedCity()
     destination = TrackedCity()
     promise = TrackedPromise(allow_null=True, help_text="Null when nothing stands promised any more.")
@@ -91,6 +92,7 @@ class TrackingView(APIView):
         "`unknown_tracking_number` for one that no parcel has; 429 with Retry-After past "
         "the calls a minute of one address.",
         responses=TrackingAnswer,
+        examples=examples.TRACKING,
         auth=[],
         tags=["tracking"],
     )

@@ -17,7 +17,7 @@ from alliance.cities import search_cities
 from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound, TooLarge
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
-from parcels.api import answers
+from parcels.api import answers, examples
 from parcels.api import serializers as schema
 from parcels.api.reading import Places, read_booking, read_quote, under
 from parcels.bookings import BATCH_LIMIT, BookingRequest, text_problems
@@ -52,6 +52,7 @@ class QuoteView(APIView):
         description="Offers of every tier asked for, the recommended first. Nothing is reserved.",
         request=schema.QuoteBody,
         responses=schema.QuoteAnswer,
+        examples=examples.QUOTE,
         tags=["booking"],
     )
     def post(self, request: Request) -> Response:
@@ -73,7 +74,8 @@ class ParcelListView(APIView):
             OpenApiParameter("cursor", str, description="From `next` or `previous`."),
             OpenApiParameter("page_size", int, description="50 by default, 500 at most."),
         ],
-        responses=schema.ParcelAnswer(many=True),
+        responses=schema.ParcelPage,
+        examples=examples.PARCELS,
         tags=["parcels"],
     )
     def get(self, request: Request) -> Response:
@@ -97,6 +99,7 @@ class ParcelListView(APIView):
         parameters=[IDEMPOTENCY_KEY],
         request=schema.BookingBody,
         responses={201: schema.BookedAnswer},
+        examples=examples.BOOKING,
         tags=["booking"],
     )
     def post(self, request: Request) -> Response:
@@ -130,6 +133,7 @@ class ParcelBatchView(APIView):
             many=False,
         ),
         responses=schema.BatchAnswer,
+        examples=examples.BATCH,
         tags=["booking"],
     )
     def post(self, request: Request) -> Response:
@@ -144,8 +148,10 @@ class ParcelDetailView(APIView):
     @extend_schema(
         operation_id="parcels_retrieve",
         summary="Read a parcel",
+        description="One of your own, by its number. The recipient is masked unless asked for in full.",
         parameters=[schema.UnmaskQuery],
         responses=schema.ParcelAnswer,
+        examples=examples.PARCEL,
         tags=["parcels"],
     )
     def get(self, request: Request, number: str) -> Response:
@@ -167,6 +173,7 @@ class ParcelCancelView(APIView):
         description="Before pickup only; 409 `already_moving` after it. Cancelling again answers the same.",
         request=None,
         responses=schema.ParcelAnswer,
+        examples=examples.CANCELLED,
         tags=["booking"],
     )
     def post(self, request: Request, number: str) -> Response:
@@ -182,6 +189,7 @@ class CityListView(APIView):
     @extend_schema(
         operation_id="cities_list",
         summary="Find a city",
+        description=f"The best {CITIES_SHOWN} matches by code, English or Chinese name.",
         parameters=[
             OpenApiParameter("search", str, description="Code or name, or how it begins.", required=True)
         ],

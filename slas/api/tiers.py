@@ -14,10 +14,13 @@ from slas.pricing import yuan
 from slas.promises import CutOff
 from slas.services.tiers import TierInForce, tiers_at
 
+# To the minute: RFC 3339's "time" has seconds and an offset, and a wall clock has neither.
+CLOCK = r"^[0-2][0-9]:[0-5][0-9]$"
+
 
 class CutOffAnswer(serializers.Serializer[Any]):
     weekday = serializers.IntegerField(help_text="0 is Monday: the day of pickup.")
-    time = serializers.TimeField(help_text="Wall clock at the origin.")
+    time = serializers.RegexField(CLOCK, help_text="Wall clock at the origin.")
     day_offset = serializers.IntegerField(help_text="0: on the day itself; -1: on the day before.")
 
 
@@ -31,8 +34,8 @@ class TierAnswer(serializers.Serializer[Any]):
     name = serializers.CharField(help_text="In the language of the request.")
     version = serializers.IntegerField()
     cut_offs = CutOffAnswer(many=True)
-    pickup_by = serializers.TimeField(help_text="Wall clock at the origin.")
-    deliver_by = serializers.TimeField(help_text="Wall clock at the destination.")
+    pickup_by = serializers.RegexField(CLOCK, help_text="Wall clock at the origin.")
+    deliver_by = serializers.RegexField(CLOCK, help_text="Wall clock at the destination.")
     days_in_transit = serializers.IntegerField()
     delivery_weekdays = serializers.ListField(child=serializers.IntegerField())
     works_on_holidays = serializers.BooleanField()
@@ -45,6 +48,7 @@ class TierListView(APIView):
     @extend_schema(
         operation_id="tiers_list",
         summary="Service tiers",
+        description="What is on sale, and by which rules: cut-offs, deadlines, days in transit, surcharges.",
         responses=TierAnswer(many=True),
         tags=["reference"],
     )

@@ -31,7 +31,16 @@ def actor_of(request: Request) -> Actor:
 class RatesView(APIView):
     """On-time rates of what fell due in a period: one's own, or for ops every courier's."""
 
-    @extend_schema(parameters=[RatesQuery], responses=RatesAnswer, operation_id="rates_list", tags=["rates"])
+    @extend_schema(
+        operation_id="rates_list",
+        summary="On-time rates",
+        description="Of what fell due in a period, the last 30 days unless told otherwise: raw and "
+        "accountable side by side, with the counts they come from. Couriers see their own, merchants those "
+        "of their parcels.",
+        parameters=[RatesQuery],
+        responses=RatesAnswer,
+        tags=["rates"],
+    )
     def get(self, request: Request) -> Response:
         query = RatesQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
@@ -67,7 +76,13 @@ class BreachesView(generics.ListAPIView[Breach]):
     pagination_class = BreachPagination
     filter_backends = ()
 
-    @extend_schema(parameters=[BreachesQuery], operation_id="breaches_list", tags=["rates"])
+    @extend_schema(
+        operation_id="breaches_list",
+        summary="Breaches",
+        description="Promises that were not kept, the newest first, with what became of them since.",
+        parameters=[BreachesQuery],
+        tags=["rates"],
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 

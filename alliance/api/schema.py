@@ -1,0 +1,102 @@
+"""What the OpenAPI schema says of every operation alike: how it refuses, in which form.
+
+Views describe what they answer when all is well; errors come from one handler, so they are
+described in one place.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from alliance.api.errors import PROBLEM_JSON
+
+# Status -> when it is answered, and the code in the example's type.
+REFUSALS: dict[str, tuple[str, str]] = {
+    "400": ("The request cannot be read at all.", "malformed"),
+    "401": ("No API key, or one that is not (any longer) good.", "not_authenticated"),
+    "403": ("The key's scopes, or the user's role, do not allow this.", "not_permitted"),
+    "404": ("There is no such thing, or it is not yours.", "not_found"),
+    "406": ("`Accept` asks for something that is not JSON.", "not_acceptable"),
+    "409": ("The present state does not allow this.", "conflict"),
+    "413": ("The body is too large.", "too_large"),
+    "415": ("The body is not of a type taken here.", "unsupported_media_type"),
+    "422": ("The input was read but is not valid; `errors` says where.", "invalid"),
+    "429": ("Too many calls this minute.", "too_many_requests"),
+}
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "description": "What was wrong, after RFC 9457.",
+    "required": ["type", "title", "status", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string", "description": "`urn:alliance:problem:` and a stable code."},
+        "title": {"type": "string", "description": "In the language of the request."},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "For people, in the language of the request."},
+        "request_id": {"type": "string", "description": "Name it when you ask for help."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail", "code"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "JSON pointer (RFC 6901) into the input."},
+                    "detail": {"type": "string"},
+                    "code": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+HEADERS: dict[str, Any] = {
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
+    "RateLimit": {"description": 'What is left, as `"key";r=1199;t=42`.', "schema": {"type": "string"}},
+    "RateLimit-Policy": {
+        "description": 'Calls a window, as `"key";q=1200;w=60`.',
+        "schema": {"type": "string"},
+    },
+}
+
+
+def describe_refusals(result: dict[str, Any], **_given: Any) -> dict[str, Any]:
+    """Add to each operation the refusals it can answer with. A hook of drf-spectacular."""
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = PROBLEM
+    components["responses"] = {f"Refused{status}": _refusal(status) for status in REFUSALS}
+    for path, methods in result["paths"].items():
+        for method, operation in methods.items():
+            responses = operation["responses"]
+            for status in _statuses(path, method, operation):
+                responses.setdefault(status, {"$ref": f"#/components/responses/Refused{status}"})
+            operation["responses"] = dict(sorted(responses.items()))
+    return result
+
+
+def _statuses(path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
+    yield from ("406", "429")
+    if operation.get("security"):
+        yield from ("401", "403")
+    if "{" in path:
+        yield "404"
+    if method == "get" and any(given["in"] == "query" for given in operation.get("parameters", [])):
+        yield "422"
+    if method == "post":
+        yield from ("400", "409", "413", "415", "422")
+
+
+def _refusal(status: str) -> dict[str, Any]:
+    about, code = REFUSALS[status]
+    example = {
+        "type": f"urn:alliance:problem:{code}",
+        "title": about,
+        "status": int(status),
+        "detail": about,
+        "request_id": "8a5ee1b0c2f94d3f9f2b7a4f6f1f2f10",
+    }
+    if status == "422":
+        example["errors"] = [
+            {"pointer": "/weight_g", "detail": "This field is required.", "code": "required"}
+        ]
+    content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
+    refusal: dict[str, Any] = {"description": about, "content": content}
+    if status == "429":
+        refusal["headers"] = HEADERS
+    return refusal

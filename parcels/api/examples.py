@@ -1,0 +1,209 @@
+"""Examples of the API's requests and answers; a test holds each against its schema."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+
+NUMBER = "CA180HFPF3JNCPRS"
+_LANE = {"origin": "CN-HGH", "destination": "CN-CTU", "weight_g": 800}
+_ENDS = {
+    "origin": {"code": "CN-HGH", "name": "Hangzhou"},
+    "destination": {"code": "CN-CTU", "name": "Chengdu"},
+}
+_RECIPIENT = {"name": "王小明", "phone": "13812345678", "address": "人民南路四段12号3单元1203室"}
+_MASKED = {"name": "王**", "phone": "138******78", "address": "人民南路四段***号***单元***室"}
+_BOOKING = {
+    **_LANE, "tier": "next_day", "recipient": _RECIPIENT, "reference": "SO-2026-1187",
+    "ready_at": "2026-11-23T10:00:00+08:00",
+}  # fmt: skip
+_BRIEF_PROMISE: dict[str, Any] = {
+    "pickup_date": "2026-11-23",
+    "pickup_by": "2026-11-23T20:00:00+08:00",
+    "deliver_by": "2026-11-24T20:00:00+08:00",
+    "cut_off_at": "2026-11-23T18:00:00+08:00",
+    "rolled": False,
+    "rolled_days": 0,
+    "full_on": [],
+    "note": "",
+    "version": 1,
+}
+_STEP = {
+    "code": "cut_off_kept",
+    "day": "2026-11-23",
+    "at": "2026-11-23T18:00:00+08:00",
+    "text": "In time for the cut-off Mon 23 Nov 2026 18:00 for pickup on Mon 23 Nov 2026.",
+}
+_PROMISE = {**_BRIEF_PROMISE, "steps": [_STEP]}
+_OFFER = {
+    "courier": "swift-express",
+    "courier_name": "Swift Express",
+    "tier": "next_day",
+    "price": "12.00",
+    "promise": _PROMISE,
+    "capacity_left": 37,
+    "full": False,
+    "instead": None,
+    "cut_off_in_seconds": 28_800,
+    "on_time": {
+        "days": 30, "n": 412, "rate": 0.971, "raw": 0.954, "lower_bound": 0.950, "excused": 7, "few": False,
+    },
+    "recommended": True,
+    "reason": {"code": "price", "text": "The cheapest of those with the best on-time record."},
+}  # fmt: skip
+_BOOKED = {
+    "tracking_number": NUMBER,
+    "reference": "SO-2026-1187",
+    "status": "booked",
+    "tier": "next_day",
+    "courier": "swift-express",
+    "courier_name": "Swift Express",
+    "price": "12.00",
+    "currency": "CNY",
+}
+_REJECTED = {
+    "index": 1,
+    "status": "rejected",
+    "type": "urn:alliance:problem:invalid",
+    "detail": "Some of the input is not valid",
+    "errors": [{"pointer": "/1/weight_g", "detail": "A parcel weighs at least 1 g.", "code": "min_value"}],
+}
+_PARCEL = {
+    "tracking_number": NUMBER,
+    "reference": "SO-2026-1187",
+    "status": "delivered",
+    "status_at": "2026-11-24T16:12:00+08:00",
+    "tier": "next_day",
+    "merchant": "lotus-tea",
+    "courier": "swift-express",
+    **_ENDS,
+    "weight_g": 800,
+    "price": "12.00",
+    "currency": "CNY",
+    "booked_at": "2026-11-23T09:41:00+08:00",
+    "ready_at": "2026-11-23T10:00:00+08:00",
+    "pickup_date": "2026-11-23",
+    "pickup_by": "2026-11-23T20:00:00+08:00",
+    "deliver_by": "2026-11-24T20:00:00+08:00",
+    "delivered_at": "2026-11-24T16:12:00+08:00",
+    "cancelled_at": None,
+    "recipient": _MASKED,
+}
+_TRACKED = {
+    "tracking_number": NUMBER,
+    "status": "out_for_delivery",
+    "status_text": "Out for delivery",
+    "explanation": "A courier is on the way to you with the parcel.",
+    "status_at": "2026-11-24T09:20:00+08:00",
+    "equivalents": {"aftership": "OutForDelivery", "easypost": "out_for_delivery", "kuaidi100": "5"},
+    "courier": "Swift Express",
+    "tier": "next_day",
+    "origin": {"code": "CN-HGH", "name": "Hangzhou", "time_zone": "Asia/Shanghai"},
+    "destination": {"code": "CN-CTU", "name": "Chengdu", "time_zone": "Asia/Shanghai"},
+    "promise": {
+        "deliver_by": "2026-11-24T20:00:00+08:00",
+        "outcome": "pending",
+        "reached_at": None,
+        "late": False,
+        "late_by_seconds": None,
+    },
+    "events": [
+        {
+            "code": "out_for_delivery",
+            "text": "Out for delivery",
+            "occurred_at": "2026-11-24T09:20:00+08:00",
+            "facility": "CTU-03",
+            "reason": "",
+            "withdrawn": False,
+        }
+    ],
+}
+
+
+def _sent(name: str, value: object) -> OpenApiExample:
+    return OpenApiExample(name, value=value, request_only=True)
+
+
+def _answered(name: str, value: object, status: int = 200) -> OpenApiExample:
+    return OpenApiExample(name, value=value, response_only=True, status_codes=[str(status)])
+
+
+QUOTE = [
+    _sent("A parcel to Chengdu", {**_LANE, "tier": "next_day"}),
+    _answered(
+        "One offer",
+        {
+            "at": "2026-11-23T02:00:00+00:00",
+            **_ENDS,
+            "weight_g": 800,
+            "ready_at": "2026-11-23T10:00:00+08:00",
+            "currency": "CNY",
+            "offers": [_OFFER],
+            "unavailable": [],
+        },
+    ),
+]
+BOOKING = [_sent("A parcel to Chengdu", _BOOKING), _answered("Booked", {**_BOOKED, "promise": _PROMISE}, 201)]
+BATCH = [
+    _sent("Two parcels", [_BOOKING, {**_BOOKING, "reference": "SO-2026-1188"}]),
+    _answered(
+        "One booked, one rejected",
+        {
+            "booked": 1,
+            "rejected": 1,
+            "results": [{"index": 0, **_BOOKED, "promise": _BRIEF_PROMISE}, _REJECTED],
+        },
+    ),
+]
+PARCEL = [_answered("Delivered in time", _PARCEL)]
+PARCELS = [_answered("The only page", {"next": None, "previous": None, "results": [_PARCEL]})]
+CANCELLED = [
+    _answered(
+        "Called off",
+        {
+            **_PARCEL,
+            "status": "cancelled",
+            "status_at": "2026-11-23T11:00:00+08:00",
+            "cancelled_at": "2026-11-23T11:00:00+08:00",
+            "delivered_at": None,
+        },
+    )
+]
+TRACKING = [_answered("On its last mile", _TRACKED)]
+# The schema makes a batch of one of each.
+SCANS = [
+    _sent(
+        "Picked up",
+        {
+            "tracking_number": NUMBER,
+            "code": "picked_up",
+            "occurred_at": "2026-11-23T19:05:00+08:00",
+            "facility": "HGH-01",
+        },
+    ),
+    _sent(
+        "Nobody at home",
+        {
+            "tracking_number": NUMBER,
+            "code": "attempt_failed",
+            "reason": "consignee_absent",
+            "occurred_at": "2026-11-24T15:40:00+08:00",
+            "event_id": "8842-17",
+        },
+    ),
+    _answered(
+        "One is new, one has a mistyped number",
+        {
+            "accepted": 1,
+            "duplicate": 0,
+            "rejected": 1,
+            "rejections": [
+                {
+                    "index": 1,
+                    "pointer": "/1/tracking_number",
+                    "code": "bad_tracking_number",
+                    "detail": "A tracking number has 16 letters and digits, not 3.",
+                }
+            ],
+        },
+    ),
+]

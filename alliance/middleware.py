@@ -9,6 +9,7 @@ import structlog
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
+from alliance.api.errors import problem_page
 from alliance.api.throttling import add_headers
 from alliance.errors import AllianceError
 from alliance.portal.errors import alliance_error
@@ -66,7 +67,8 @@ class TenancyMiddleware:
                 if not getattr(response, "is_rendered", True):
                     response = response.render()  # type: ignore[attr-defined]
         except AllianceError as error:
-            return alliance_error(request, error)
+            answer = problem_page if request.path.startswith("/api/") else alliance_error
+            return answer(request, error)
         add_headers(request, response)
         return response
 

@@ -266,6 +266,18 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "alliance.api.schema.describe_refusals",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "TierCode": "slas.choices.TierCode",
+        "CommitmentKind": "slas.choices.CommitmentKind",
+        "Outcome": "slas.choices.Outcome",
+        "ScanCode": "parcels.choices.ScanCode",
+        "ScanReason": "parcels.choices.ScanReason",
+        "ParcelStatus": "parcels.choices.ParcelStatus",
+    },
 }
 # Calls a minute of one API key; a batch counts once.
 API_RATE_PER_MINUTE = env.int("API_RATE_PER_MINUTE", default=1200)
@@ -275,6 +287,8 @@ TRACKING_RATE_PER_MINUTE = env.int("TRACKING_RATE_PER_MINUTE", default=60)
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 LOGGING = logging_config(LOG_LEVEL, as_json=env.bool("LOG_JSON", default=not DEBUG))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+# Not the client's word: RequestIdMiddleware has looked at the header, and set it.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 SILENCED_SYSTEM_CHECKS: list[str] = []
 UNFOLD = {
     "SITE_TITLE": _("Alliance operations"),

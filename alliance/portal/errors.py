@@ -13,6 +13,9 @@ log = logging.getLogger(__name__)
 # Shown when even the error page cannot be drawn (its assets were never built, say).
 _BARE_PAGE = "<!doctype html><title>500</title><h1>Something went wrong</h1><p>Request {}</p>"
 
+# Status -> the stable code a program goes by, as in alliance.errors.
+_PROBLEMS = {400: "malformed", 403: "not_permitted", 404: "not_found", 500: "server_error"}
+
 
 def error_page(
     request: HttpRequest, status: int, *, title: str, text: str, icon: str = "alert-triangle"
@@ -74,5 +77,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
 
 
 def _problem(status: int, *, title: str, text: str, request_id: str) -> HttpResponseBase:
-    body = {"type": "about:blank", "title": title, "status": status, "detail": text, "request_id": request_id}
+    body = {
+        "type": f"urn:alliance:problem:{_PROBLEMS.get(status, 'error')}",
+        "title": title,
+        "status": status,
+        "detail": text,
+        "request_id": request_id,
+    }
     return JsonResponse(body, status=status, content_type="application/problem+json")

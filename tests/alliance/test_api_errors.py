@@ -1,0 +1,152 @@
+"""Every refusal of the API is a problem document (RFC 9457), whichever layer it comes from."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from alliance.api.errors import field_errors
+from alliance.errors import FieldError
+
+pytestmark = pytest.mark.django_db
+JSON = {"content_type": "application/json"}
+
+
+def problem(response: Any, status: int) -> dict[str, Any]:
+    """Return the body of a problem, after looking at what every one of them has."""
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == "application/problem+json"
+    body: dict[str, Any] = json.loads(response.content)
+    assert {"type", "title", "status", "detail", "request_id"} <= set(body)
+    assert body["status"] == status
+    assert body["type"].startswith("urn:alliance:problem:")
+    assert body["request_id"] == response["X-Request-Id"]
+    return body
+
+
+def test_no_key_is_told_how_to_show_one(client: Client) -> None:
+    response = client.get("/api/v1/parcels")
+    problem(response, 401)
+    assert response["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "ca_0000000000_" + "A" * 43])
+def test_a_bad_key_is_no_key(client: Client, token: str) -> None:
+    response = client.get("/api/v1/parcels", headers={"Authorization": f"Bearer {token}"})
+    problem(response, 401)
+
+
+def test_a_capability_that_is_missing_is_403(courier_api: APIClient) -> None:
+    body = problem(courier_api.post("/api/v1/quotes", {}), 403)
+    assert body["type"] == "urn:alliance:problem:not_permitted"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/", "/api/", "/api/v2/parcels"])
+def test_unknown_addresses_are_problems_for_everybody(
+    client: Client, courier_api: APIClient, path: str
+) -> None:
+    assert problem(client.get(path), 404)["type"] == "urn:alliance:problem:not_found"
+    problem(courier_api.get(path), 404)
+
+
+def test_what_belongs_to_others_is_what_does_not_exist(courier_api: APIClient) -> None:
+    unknown = problem(courier_api.get("/api/v1/parcels/CA180HFPF3JNCPRS"), 404)
+    assert unknown["type"] == "urn:alliance:problem:not_found"
+
+
+def test_a_wrong_method_says_which_are_right(courier_api: APIClient) -> None:
+    response = courier_api.delete("/api/v1/scans")
+    assert problem(response, 405)["type"] == "urn:alliance:problem:method_not_allowed"
+    assert "POST" in response["Allow"]
+
+
+def test_an_answer_that_nobody_can_give_is_406(courier_api: APIClient) -> None:
+    response = courier_api.get("/api/v1/parcels", headers={"Accept": "application/xml"})
+    assert problem(response, 406)["type"] == "urn:alliance:problem:not_acceptable"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/quotes", "/api/v1/parcels", "/api/v1/parcels/batch"])
+def test_a_body_of_another_type_is_415(merchant_api: APIClient, path: str) -> None:
+    response = merchant_api.post(path, "a=b", content_type="application/x-www-form-urlencoded")
+    assert problem(response, 415)["type"] == "urn:alliance:problem:unsupported_media_type"
+
+
+@pytest.mark.parametrize("body", ["{", "", "[1,", '{"a": NaN}', "\x00", '"\\ud800'])
+@pytest.mark.parametrize("path", ["/api/v1/quotes", "/api/v1/parcels", "/api/v1/parcels/batch"])
+def test_a_body_that_is_not_json_is_a_problem(merchant_api: APIClient, path: str, body: str) -> None:
+    response = merchant_api.generic("POST", path, body, **JSON)
+    assert response.status_code in (400, 422)
+    problem(response, response.status_code)
+
+
+def test_scans_that_are_not_json_are_malformed(courier_api: APIClient) -> None:
+    body = problem(courier_api.generic("POST", "/api/v1/scans", "{", **JSON), 400)
+    assert body["type"] == "urn:alliance:problem:malformed"
+
+
+def test_invalid_input_points_at_each_place(merchant_api: APIClient) -> None:
+    body = problem(merchant_api.post("/api/v1/parcels", {"recipient": {}, "nonsense": 1}), 422)
+    pointers = {error["pointer"] for error in body["errors"]}
+    assert {"/tier", "/destination", "/weight_g", "/recipient/name", "/nonsense"} <= pointers
+    assert all(error["code"] and error["detail"] for error in body["errors"])
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("parcels?cursor=nonsense", "/cursor"),
+        ("breaches?cursor=%FF", "/cursor"),
+        ("parcels?status=nonsense", "/status"),
+        ("parcels?booked_from=tomorrow", "/booked_from"),
+        ("rates?from=x", "/from"),
+        ("rates?group_by=x", "/group_by"),
+        ("breaches?state=x", "/state"),
+    ],
+)
+def test_a_query_that_makes_no_sense_is_422(merchant_api: APIClient, query: str, pointer: str) -> None:
+    body = problem(merchant_api.get(f"/api/v1/{query}"), 422)
+    assert [error["pointer"] for error in body["errors"]] == [pointer]
+
+
+def test_one_call_too_many_is_told_when_to_come_back(merchant_api: APIClient, settings: Any) -> None:
+    settings.API_RATE_PER_MINUTE = 2
+    first, second, third = (merchant_api.get("/api/v1/tiers") for _call in range(3))
+    assert [first.status_code, second.status_code] == [200, 200]
+    assert first["RateLimit-Policy"] == '"key";q=2;w=60'
+    assert first["RateLimit"].startswith('"key";r=1;t=')
+    assert problem(third, 429)["type"] == "urn:alliance:problem:too_many_requests"
+    assert 1 <= int(third["Retry-After"]) <= 60
+    assert third["RateLimit"].startswith('"key";r=0;t=')
+
+
+def test_tracking_too_often_is_told_when_to_come_back(client: Client, settings: Any) -> None:
+    settings.TRACKING_RATE_PER_MINUTE = 1
+    problem(client.get("/api/v1/tracking/CA180HFPF3JNCPRS"), 404)
+    response = client.get("/api/v1/tracking/CA180HFPF3JNCPRS")
+    problem(response, 429)
+    assert 1 <= int(response["Retry-After"]) <= 60
+
+
+def test_one_key_does_not_use_up_anothers_calls(
+    merchant_api: APIClient, courier_api: APIClient, settings: Any
+) -> None:
+    settings.API_RATE_PER_MINUTE = 1
+    merchant_api.get("/api/v1/tiers")
+    problem(merchant_api.get("/api/v1/tiers"), 429)
+    assert courier_api.get("/api/v1/tiers").status_code == 200
+
+
+def test_a_request_id_that_is_given_comes_back(client: Client) -> None:
+    body = problem(client.get("/api/v1/parcels", headers={"X-Request-Id": "from-the-client"}), 401)
+    assert body["request_id"] == "from-the-client"
+
+
+def test_field_errors_escape_what_json_pointers_escape() -> None:
+    detail = {"a/b": ["one"], "c~d": {"non_field_errors": ["two"]}, "list": [{}, {"x": ["three"]}]}
+    assert list(field_errors(detail)) == [
+        FieldError("/a~1b", "one"),
+        FieldError("/c~0d", "two"),
+        FieldError("/list/1/x", "three"),
+    ]

@@ -1,5 +1,6 @@
 """What the stories are told with: people who have a browser each, and a clock that can be put anywhere."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
@@ -98,7 +99,7 @@ class Person:
         below = error.bounding_box()["y"] - entry.bounding_box()["y"]
         assert 0 < below < 200, f"the error of {name} is {below} px away from it"
 
-    def card(self, label: str) -> Locator:
+    def card(self, label: str | re.Pattern[str]) -> Locator:
         """Return the dashboard's card of that label."""
         return self.page.locator(".ca-rates, .ca-stat, .ops-card").filter(has_text=label).first
 
@@ -125,8 +126,8 @@ def run_the_tasks() -> None:
     tasks.fold_tallies()
 
 
-def expect_rate(person: Person, label: str, rate: str, n: int) -> None:
-    """See a raw and an accountable rate on a dashboard's card."""
-    card = person.card(label)
+def expect_rate(person: Person, what: str, days: int, *, rate: str, n: int) -> None:
+    """See a raw and an accountable rate of a period on a dashboard's card."""
+    card = person.card(re.compile(rf"{what} on time,.* {days} days"))
     expect(card.locator("dd")).to_have_text([f"{rate}\N{NO-BREAK SPACE}%"] * 2)
     expect(card).to_contain_text(f"n = {n}")

@@ -40,7 +40,7 @@ def test_from_enrolment_to_on_time_rate(
     ops.log_in(ops_user.email)
     look_at_a_document(ops)
     approve(ops)
-    clock.put(0, "09:40")
+    clock.put(0, "11:00")
     assert send_waiting_mails() == 2
     assert [mail.to for mail in mailoutbox[-2:]] == [[COURIER_EMAIL]] * 2
     assert COURIER in mailoutbox[-1].body
@@ -289,7 +289,7 @@ def track(recipient: Person, number: str) -> None:
 def see_the_rate(person: Person) -> None:
     """Find the parcel in both rates of both periods, on time."""
     person.page.goto("/dashboard/")
-    for label in ("Delivered on time", "Picked up on time"):
-        for period in ("last 7 days", "last 30 days"):
-            expect_rate(person, f"{label}, {period}", "100.00", 1)
+    for what in ("Delivered", "Picked up"):
+        for days in (7, 30):
+            expect_rate(person, what, days, rate="100.00", n=1)
     expect(person.page.locator("[data-chart] canvas")).to_be_visible()

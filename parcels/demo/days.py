@@ -91,7 +91,7 @@ def play(stage: Stage, *, days: int, on_day: Callable[[int, date], None]) -> Cou
 def _bookings(stage: Stage, day: date) -> Iterator[tuple[datetime, Buyer]]:
     opening = datetime.combine(day, time(8), ZONE)
     for buyer in stage.buyers:
-        if stage.random.random() < BOOKS_TODAY:
+        if stage.random.random() < BOOKS_TODAY or buyer.daily:
             yield opening + timedelta(minutes=stage.random.randint(0, 590)), buyer
 
 
@@ -99,7 +99,8 @@ def _book(
     stage: Stage, buyer: Buyer, at: datetime, by_courier: dict[str, Seller], storm: tuple[datetime, datetime]
 ) -> None:
     random = stage.random
-    wanted = max(1, round(random.gauss(buyer.parcels_a_day / BOOKS_TODAY, 3)))
+    a_batch = buyer.parcels_a_day / (1 if buyer.daily else BOOKS_TODAY)
+    wanted = max(1, round(random.gauss(a_batch, 3)))
     # More before a weekend, fewer on it.
     wanted = round(wanted * (1.25, 1.0, 1.0, 1.05, 1.2, 0.8, 0.7)[at.weekday()]) or 1
     requests = [_request(stage, buyer, at) for _number in range(wanted)]

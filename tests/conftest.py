@@ -13,6 +13,7 @@ from django.test import Client, TransactionTestCase
 from rest_framework.test import APIClient
 
 from alliance import embedded, partitions
+from alliance.celery import app as celery_app
 from alliance.choices import Role
 from alliance.models import City, Organisation, User
 from alliance.services import actor_of_organisation, create_api_key
@@ -27,6 +28,9 @@ except embedded.EmbeddedServerError as error:
 
 # Playwright's synchronous API runs an event loop in the thread the live server is driven from.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+# What tests send, no worker of a running alliance may receive.
+celery_app.conf.broker_url = "memory://"
 
 # What migrations put there: a flush between transactional tests must leave it alone.
 REFERENCE_TABLES = {

@@ -3,10 +3,11 @@
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from couriers.applications import LABELS
-from couriers.choices import DocumentKind
+from couriers.applications import LABELS, check_step
+from couriers.choices import DocumentKind, Step
 from couriers.documents import ACCEPT
 
 # Every field may stay empty until the application is submitted.
@@ -21,8 +22,23 @@ def _number(name: str, example: str, help_text: Any = "") -> forms.IntegerField:
     )
 
 
-class CompanyForm(forms.Form):
+class StepForm(forms.Form):
+    """A step's fields. What the rules say of the readable ones is shown with what could not be read."""
+
+    step: Step
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        _stored, errors = check_step(self.step, given, today=timezone.localdate())
+        for error in errors:
+            self.add_error(error.field, str(error.message))
+        return given
+
+
+class CompanyForm(StepForm):
     """Who the company is, as its licence and its permit say."""
+
+    step = Step.COMPANY
 
     legal_name = forms.CharField(
         label=LABELS["legal_name"],
@@ -55,8 +71,10 @@ class CompanyForm(forms.Form):
     )
 
 
-class ContactForm(forms.Form):
+class ContactForm(StepForm):
     """Whom the alliance writes to and calls."""
+
+    step = Step.CONTACT
 
     contact_name = forms.CharField(
         label=LABELS["contact_name"],

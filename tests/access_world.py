@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from django.core.cache import cache
@@ -114,8 +115,18 @@ def savepoint() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
+def settings(media: Path) -> dict[str, Any]:
+    """What the world is built and tried under."""
+    return {
+        "MEDIA_ROOT": str(media),
+        # In the database alone: a savepoint undoes them.
+        "SESSION_ENGINE": "django.contrib.sessions.backends.db",
+        "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
+    }
+
+
 def build() -> World:
-    """Make the world. Needs an open transaction, and a MEDIA_ROOT to throw away."""
+    """Make the world. Needs an open transaction, and the settings above."""
     world = World()
     _Builder(world).run()
     return world

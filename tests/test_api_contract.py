@@ -73,7 +73,7 @@ def world(
         signal.disconnect(close_old_connections)
     with (
         django_db_blocker.unblock(),
-        override_settings(MEDIA_ROOT=str(tmp_path_factory.mktemp("media"))),
+        override_settings(**access_world.settings(tmp_path_factory.mktemp("media"))),
         transaction.atomic(),
     ):
         yield access_world.build()

@@ -72,7 +72,7 @@ def sides(
 ) -> Iterator[Sides]:
     with (
         django_db_blocker.unblock(),
-        override_settings(MEDIA_ROOT=str(tmp_path_factory.mktemp("media"))),
+        override_settings(**access_world.settings(tmp_path_factory.mktemp("media"))),
         transaction.atomic(),
     ):
         yield Sides()

@@ -1,7 +1,7 @@
 # make and Python 3.11 or 3.12 are all it takes. The rest comes from lock files with hashes.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint fmt bench screenshots reset lock clean python
+.PHONY: help run test lint fmt bench screenshots messages reset lock clean python
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -46,6 +46,9 @@ bench: $(VENV)/.dev build/.assets ## Measure scans and bookings a second (takes 
 screenshots: $(VENV)/.dev build/.assets ## Take the pictures in docs/images from the running product
 	@if [ -z "$(CHROMIUM)" ]; then echo "Screenshots need Chromium: apt-get install chromium fonts-noto-cjk" >&2; exit 1; fi
 	@CHROMIUM="$(CHROMIUM)" $(BIN)/python manage.py screenshots $(ARGS)
+
+messages: $(VENV)/.dev ## Collect texts for translators (needs GNU gettext)
+	@$(BIN)/python manage.py make_messages
 
 reset: $(VENV)/.run ## Drop the embedded servers' data, test mail and uploads
 	@$(BIN)/python manage.py reset --yes

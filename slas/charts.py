@@ -14,6 +14,7 @@ RAW_COLOUR, ACCOUNTABLE_COLOUR = "orange", "petrol"
 
 def trend_chart(days: Sequence[RateRow], *, id: str, title: str) -> Chart:
     """Draw rates by day, oldest first; a day nothing was judged on is a gap."""
+    interval = _("Interval of 95 %")
     return Chart(
         id=id,
         title=title,
@@ -22,7 +23,7 @@ def trend_chart(days: Sequence[RateRow], *, id: str, title: str) -> Chart:
         categories=[formats.date_format(day.group, "MONTH_DAY_FORMAT") for day in days],
         series=_series(days),
         counts=[day.n for day in days],
-        band=Band(_("95 % interval"), [day.lower_bound for day in days], [day.upper_bound for day in days]),
+        band=Band(interval, [day.lower_bound for day in days], [day.upper_bound for day in days]),
         provisional_from=next((place for place, day in enumerate(days) if day.provisional), None),
     )
 

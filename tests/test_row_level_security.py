@@ -27,7 +27,6 @@ UNPROTECTED: set[str] = set()
 COURIERS_READ = {
     "alliance_organisation": "merchants' names stand on their parcels",
     "parcels_merchant": "as above",
-    "parcels_pickupaddress": "where to collect; the code shows a parcel's own",
     "couriers_facility": "shared by all couriers",
 }
 MERCHANTS_READ = {

@@ -17,7 +17,7 @@ from alliance.tenancy import Actor, require
 
 
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def api_key_list(request: HttpRequest) -> HttpResponse:
     """List the keys; make one and show its secret, this once."""

@@ -15,7 +15,7 @@ from alliance.portal.forms import MemberForm, add_service_errors
 from alliance.tenancy import Actor, require
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def member_list(request: HttpRequest) -> HttpResponse:
     """List the members; give somebody a role."""

@@ -32,7 +32,7 @@ class ScanFileForm(forms.Form):
     file = forms.FileField(label=_("CSV file"))
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def scan_upload(request: HttpRequest) -> HttpResponse:
     """Take a file of scans; list the ones before."""

@@ -17,7 +17,7 @@ WEIGHT_BANDS = [
 TIERS = [
     ("same_day", "Same day", "当日达", "11:00", "13:00", "22:00", 0, True),
     ("next_day", "Next day", "次日达", "18:00", "20:00", "20:00", 1, True),
-    ("standard", "Standard", "标准达", "18:00", "20:00", "20:00", 3, False),
+    ("standard", "Standard", "标准快递", "18:00", "20:00", "20:00", 3, False),
 ]
 
 

@@ -52,7 +52,7 @@ def offer_list(request: HttpRequest) -> HttpResponse:
     return render(request, "slas/offer_list.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def offer_create(request: HttpRequest) -> HttpResponse:
     """Put a lane on sale."""
@@ -67,7 +67,7 @@ def offer_create(request: HttpRequest) -> HttpResponse:
     return render(request, "slas/offer_form.html", {"form": form}, status=422 if form.errors else 200)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def offer_edit(request: HttpRequest, offer_id: int) -> HttpResponse:
     """Change price, capacity, or whether it is on sale."""
@@ -86,7 +86,7 @@ def offer_edit(request: HttpRequest, offer_id: int) -> HttpResponse:
     return render(request, "slas/offer_form.html", context, status=422 if form.errors else 200)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def offer_upload(request: HttpRequest) -> HttpResponse:
     """Create and change many offers from a CSV; every row gets its answer."""

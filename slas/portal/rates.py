@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
@@ -66,7 +66,7 @@ class RateQueryForm(forms.Form):
     def __init__(self, asked: dict[str, Any], *, actor: Actor) -> None:
         super().__init__({**self.DEFAULTS, **asked})
         # "from" cannot be an attribute's name.
-        for name, label in (("from", _("From")), ("to", _("To"))):
+        for name, label in (("from", pgettext("first day", "From")), ("to", pgettext("last day", "To"))):
             picker = forms.DateInput(attrs={"type": "date", "class": "form-control"})
             self.fields[name] = forms.DateField(label=label, required=False, widget=picker)
         choices = [(item.value, GROUPS[item][0]) for item in _groupings(actor)]

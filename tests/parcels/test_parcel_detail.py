@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from alliance.choices import Role
 from alliance.models import AuditEntry, City, Organisation
-from alliance.tenancy import Scope, scope
-from parcels.models import Parcel
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import Parcel, PickupAddress
 from parcels.timelines import lasting, track, zone_text
 from slas.services.sweeping import sweep_overdue
 from tests.parcels.looking import client_of, scan, some_parcels, text_of
@@ -296,3 +296,18 @@ def test_lengths_of_time_in_words(minutes: float, text: str) -> None:
 )
 def test_zones_in_words(zone: str, text: str) -> None:
     assert zone_text(zone, NOON) == text
+
+
+def test_the_courier_learns_where_to_collect_its_parcel_and_no_other_address(
+    courier_client: Client, courier: Actor, merchant: Actor, book: Book, hangzhou: City
+) -> None:
+    parcel = book()
+    with scope(Scope.of(merchant)):
+        pickup = PickupAddress.objects.create(
+            merchant_id=merchant.tenant_id, name="Main", city=hangzhou, address="1 Silk Road",
+            contact_name="Lin", contact_phone="13800000000",
+        )  # fmt: skip
+        Parcel.objects.filter(pk=parcel.pk).update(pickup_address=pickup)
+    assert "1 Silk Road" in page_of(courier_client, parcel)
+    with scope(Scope.of(courier)):
+        assert not PickupAddress.objects.exists()

@@ -69,6 +69,7 @@ python:
 		exit 1; fi
 
 $(BIN)/python: | python
+	@if [ ! -w . ]; then echo "This folder is not yours to write to: clone it into one that is." >&2; exit 1; fi
 	@$(PYTHON) -m venv $(VENV) >$(VENV).log 2>&1 && rm -f $(VENV).log || { rm -rf $(VENV); rm -f $(VENV).log; \
 		echo "$(PYTHON) cannot make a virtual environment here: install its venv module (Debian: apt-get install python3-venv)." >&2; \
 		exit 1; }

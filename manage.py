@@ -7,6 +7,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from django.core.exceptions import ImproperlyConfigured
+
 from alliance import embedded
 
 # Commands that work without a database; `up` looks at its port before it starts anything.
@@ -39,6 +41,8 @@ def main() -> None:
             execute_from_command_line(sys.argv)
     except embedded.EmbeddedServerError as error:
         sys.exit(str(error))
+    except ImproperlyConfigured as error:
+        sys.exit(f"The settings are not right: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import environ
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
@@ -101,10 +102,13 @@ TEMPLATES = [
 ]
 
 # --- data ------------------------------------------------------------------------------------
+DATABASE_URL = env("DATABASE_URL", default="")
+if DATABASE_URL and not DATABASE_URL.startswith(("postgres://", "postgresql://")):
+    raise ImproperlyConfigured("DATABASE_URL must look like postgres://role:password@host:5432/database.")
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
-        **(env.db("DATABASE_URL") if env("DATABASE_URL", default="") else embedded.database_settings()),
+        **(env.db("DATABASE_URL") if DATABASE_URL else embedded.database_settings()),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         # PgBouncer pools by transaction: a server-side cursor outlives its transaction.
@@ -245,7 +249,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["alliance.api.authentication.IsMember"],
     "DEFAULT_THROTTLE_CLASSES": ["alliance.api.throttling.KeyRateThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["alliance.api.parsing.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "alliance.api.pagination.CursorPagination",

@@ -7,6 +7,7 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TextIO
 
 from django.utils.translation import gettext as _
@@ -76,18 +77,32 @@ def read_history(file: TextIO, *, now: datetime) -> Iterator[HistoryRow | Proble
 
     Raises BadHeader when columns are missing.
     """
-    reader = csv.reader(file)
-    header = _header(next(reader, []))
-    while True:
-        try:
-            values = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Problem(reader.line_num, "", _("This line is not CSV: %(error)s") % {"error": error})
+    header = _header(_values(next(file, "")) or [])
+    # A line at a time: no value of ours holds a line break, and a quotation mark left open must not
+    # swallow the good rows after it.
+    for number, line in enumerate(file, start=2):
+        if not line.strip():
             continue
-        if values:
-            yield from _read_row(reader.line_num, header, values, now)
+        if not line.isprintable() and any("\ud800" <= character <= "\udfff" for character in line):
+            yield Problem(number, "", _("This line is not UTF-8 text."))
+            continue
+        values = _values(line)
+        if values is None:
+            yield Problem(number, "", _("This line is not CSV: a quotation mark is not closed."))
+        else:
+            yield from _read_row(number, header, values, now)
+
+
+def open_history(path: Path) -> TextIO:
+    """Open a history file. Bytes that are not UTF-8 come as lone surrogates, refused line by line."""
+    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline=None)
+
+
+def _values(line: str) -> list[str] | None:
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error:
+        return None
 
 
 def _header(names: list[str]) -> list[str]:

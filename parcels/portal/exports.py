@@ -87,7 +87,7 @@ def parcel_export(request: HttpRequest) -> StreamingHttpResponse:
         verb="parcels.exported",
         object_type="parcel",
         object_id="",
-        detail={"filters": dict(request.GET.lists()), "unmasked": actor.can(Capability.UNMASK)},
+        detail={"filters": dict(request.GET.lists()), "unmasked": _unmasks(actor)},
     )
     name = f"parcels-{timezone.localtime():%Y%m%d-%H%M}.csv"
     return StreamingHttpResponse(
@@ -138,9 +138,14 @@ def _lines(actor: Actor, query: QueryDict, *, older_than: int | None) -> list[Li
     )
     now = timezone.now()
     outcomes = {item.parcel_id: verdict_of(item, now=now).outcome for item in commitments}
-    unmasked = actor.can(Capability.UNMASK)
+    unmasked = _unmasks(actor)
     with_fee = actor.can(Capability.VIEW_FINANCE) or actor.can(Capability.BOOK_PARCELS)
     return [Line(parcel, outcomes.get(parcel.pk), unmasked, with_fee) for parcel in page]
+
+
+def _unmasks(actor: Actor) -> bool:
+    # A list is masked for the other party; a courier's people look at one recipient at a time.
+    return actor.can(Capability.UNMASK) and not actor.is_courier
 
 
 def _safe(value: object) -> str:

@@ -98,6 +98,10 @@ def change_offer(*, actor: Actor, offer_id: int, price_fen: int, daily_capacity:
 def read_offer_file(content: bytes) -> list[dict[str, str]]:
     """Return the rows of an offer CSV. Raises InvalidInput when it is not one."""
     text = _decode(content)
+    # A quotation mark left open would swallow the rows after it: no value of ours holds a line break.
+    open_quote = next((n for n, line in enumerate(text.splitlines(), start=1) if line.count('"') % 2), None)
+    if open_quote is not None:
+        raise _file_error(_("Line %(line)d has a quotation mark that is not closed.") % {"line": open_quote})
     reader = csv.DictReader(io.StringIO(text))
     names = [name.strip().lower() for name in reader.fieldnames or []]
     missing = [column for column in COLUMNS[:5] if column not in names]

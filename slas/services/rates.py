@@ -27,8 +27,9 @@ MATURE_AFTER = timedelta(days=7)
 # Below this n a rate is flagged (ours).
 FEW = 30
 WEEK, MONTH = 7, 30
-# What one query may span: a year and its leap day.
+# What one answer by day may span: a year and its leap day. Else, all there can be since 2016.
 LONGEST = timedelta(days=366)
+LONGEST_SUM = timedelta(days=7_305)
 
 
 class GroupBy(StrEnum):
@@ -175,8 +176,9 @@ def _check(actor: Actor, first: date, last: date, group_by: GroupBy | None) -> N
     if first > last:
         message = _("The period ends before it begins.")
         raise InvalidInput(errors=[FieldError("/from", message, "period")])
-    if last - first >= LONGEST:
-        message = _("Ask for at most %(days)d days at once.") % {"days": LONGEST.days}
+    longest = LONGEST if group_by == GroupBy.DAY else LONGEST_SUM
+    if last - first >= longest:
+        message = _("Ask for at most %(days)d days at once.") % {"days": longest.days}
         raise InvalidInput(errors=[FieldError("/from", message, "period")])
     if group_by == GroupBy.LANE and actor.is_merchant:
         # A merchant's cells keep no lane: there would be more of them than parcels.

@@ -232,5 +232,20 @@ def test_command_refuses_what_is_not_there_or_not_text(tmp_path: Path) -> None:
         call_command("import_history", tmp_path / "nothing.csv")
     binary = tmp_path / "binary.csv"
     binary.write_bytes(b"\xff\xfe\x00reference")
-    with pytest.raises(CommandError, match="UTF-8"):
+    with pytest.raises(CommandError, match="first line must name the columns"):
         call_command("import_history", binary)
+
+
+@pytest.mark.django_db
+def test_bytes_that_are_no_text_and_open_quotes_cost_their_own_line_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    not_text = line("r4").replace("lotus", "lot\udcffus")
+    rows = [HEADER, line("r1"), line('"r2'), line("r3"), not_text, line("r5")]
+    file = tmp_path / "history.csv"
+    file.write_bytes("\n".join(rows).encode("utf-8", "surrogateescape"))
+    call_command("import_history", file, create=True)
+    printed = capsys.readouterr()
+    assert "5 rows: 3 new parcels, 0 known already, 2 bad" in printed.out
+    assert "line 3 (left out): This line is not CSV" in printed.err
+    assert "line 5 (left out): This line is not UTF-8" in printed.err

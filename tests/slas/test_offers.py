@@ -127,6 +127,7 @@ def test_a_lane_twice_in_a_file_is_taken_once(courier: Actor) -> None:
         (b"tier,origin\nx,y\n", "missing: destination"),
         (HEADER.encode(), "no rows"),
         (b"\xff\xff\xff\xff", "neither UTF-8 nor GB18030"),
+        ((HEADER + 'next_day,"a,b,1,1,\nnext_day,c,d,1,1,\n').encode(), "Line 2 has a quotation mark"),
         ((HEADER + "a,b,c,1,1,\n" * 20_001).encode(), "more than 20000 rows"),
     ],
 )
@@ -134,6 +135,11 @@ def test_what_is_no_offer_file_is_refused_as_a_whole(content: bytes, words: str)
     with pytest.raises(InvalidInput) as raised:
         read_offer_file(content)
     assert words in str(raised.value.errors[0].message)
+
+
+def test_a_nul_in_a_city_is_an_error_of_its_row(courier: Actor) -> None:
+    rows = "next_day,a\0b,成都,1,1,\nnext_day,杭州,成都,1,1,\n"
+    assert _save(courier, HEADER + rows) == ["rejected", "created"]
 
 
 def test_spreadsheets_in_gb18030_are_read() -> None:

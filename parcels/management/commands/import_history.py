@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from alliance.tenancy import Actor
-from parcels.history import COLUMNS, BadHeader, Problem, read_history
+from parcels.history import COLUMNS, BadHeader, Problem, open_history, read_history
 from parcels.services.history import ImportReport, import_history
 
 SHOWN = 20
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         self.shown = 0
         with ExitStack() as stack:
             try:
-                file = stack.enter_context(options["file"].open(encoding="utf-8-sig", newline=""))
+                file = stack.enter_context(open_history(options["file"]))
                 report_file = options["problems"]
                 out = (
                     stack.enter_context(report_file.open("w", encoding="utf-8", newline=""))
@@ -57,11 +57,6 @@ class Command(BaseCommand):
                 )
             except BadHeader as error:
                 raise CommandError(str(error)) from None
-            except UnicodeDecodeError as error:
-                raise CommandError(
-                    f"The file is not UTF-8 ({error.reason}). The thousands of rows before that place were"
-                    " imported; save the file as UTF-8 and import it again."
-                ) from None
         self.summary(report)
 
     def progress(self, report: ImportReport) -> None:

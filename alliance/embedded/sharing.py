@@ -30,7 +30,7 @@ USERS, CHANGES = "users.lock", "changes.lock"
 # Everything of ours in the state folder; reset drops these names and no other.
 CONTENTS = (
     *("postgres", "postgres.new-*", "valkey", "run", "log", "programs-*", "mail", "media", "static"),
-    *("secret_key", valkey.ADDRESS, USERS, CHANGES),
+    *("secret_key", valkey.ADDRESS, USERS, CHANGES, "up.lock"),
 )
 
 

@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError
 
 from alliance.health import note_heartbeat
 from alliance.management.commands import up
@@ -250,3 +251,11 @@ def test_changed_asset_is_noticed(tmp_path: Path, settings: object) -> None:
     assert up.fingerprint_of_assets() == before
     asset.write_text("a { color: red }")
     assert up.fingerprint_of_assets() != before
+
+
+def test_the_same_data_is_not_run_twice(tmp_path: Path) -> None:
+    with up.the_only_one(tmp_path), pytest.raises(CommandError, match="running already"):
+        up.the_only_one(tmp_path).__enter__()
+    # Gone with the one that held it.
+    with up.the_only_one(tmp_path):
+        pass

@@ -1,6 +1,7 @@
 """`manage.py up`: the whole product in one foreground command."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import socket
@@ -8,6 +9,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -49,7 +52,7 @@ class Command(BaseCommand):
         begun = time.monotonic()
         with plainly("Preparing the pages' assets"):
             self._prepare_pages()
-        with embedded.running():
+        with embedded.running(), the_only_one(embedded.home()):
             require_servers()
             try:
                 self._prepare_database()
@@ -220,6 +223,17 @@ def answers(address: str) -> bool:
         return error.code < 500
     except OSError:
         return False
+
+
+@contextmanager
+def the_only_one(home: Path) -> Iterator[None]:
+    """Refuse to run twice on the same data: two beats would send every job twice."""
+    with (home / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CommandError(f"The alliance in {home} is running already, in another terminal.") from None
+        yield
 
 
 def summary(address: str) -> str:

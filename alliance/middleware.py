@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
 
 from alliance.api.errors import problem_page
 from alliance.api.throttling import add_headers
-from alliance.errors import AllianceError
+from alliance.errors import AllianceError, TooLarge
 from alliance.portal.errors import alliance_error
 from alliance.services import actor_of_key, actor_of_user
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
@@ -40,6 +42,20 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-Id"] = request_id
         return response
+
+
+class BodyLimitMiddleware:
+    """Refuse a body larger than any door takes before a byte of it is read and spooled to disk."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if length.isdecimal() and int(length) > settings.MAX_BODY_BYTES:
+            most = settings.MAX_BODY_BYTES // 1024 // 1024
+            return alliance_error(request, TooLarge(_("Send at most %(most)d MB at once.") % {"most": most}))
+        return self.get_response(request)
 
 
 class TenancyMiddleware:

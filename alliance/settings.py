@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "alliance.middleware.RequestIdMiddleware",
+    "alliance.middleware.BodyLimitMiddleware",
     "alliance.portal.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -126,6 +127,8 @@ SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 
 # Uploaded documents are private: they are served by views that ask who is looking.
 MEDIA_ROOT = Path(env("MEDIA_ROOT", default=str(HOME / "media")))
+# The largest thing a door takes is a file of scans (40 MB); each door has its own, smaller limit.
+MAX_BODY_BYTES = 44 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 
 # --- who you are -----------------------------------------------------------------------------

@@ -110,6 +110,7 @@ def reason_text(reason: Reason | None, record: Record) -> str:
             )
         case Reason.ON_TIME:
             return _("The best on-time record on this lane: at least %s %% with 95 %% confidence.") % (
-                formats.number_format((record.lower_bound or 0) * 100, 1)
+                # Rounded first: number_format cuts digits off, and the page beside it rounds.
+                formats.number_format(round((record.lower_bound or 0) * 100, 1), 1)
             )
     return ""

@@ -54,7 +54,7 @@ class BodyLimitMiddleware:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdecimal() and int(length) > settings.MAX_BODY_BYTES:
             most = settings.MAX_BODY_BYTES // 1024 // 1024
-            return alliance_error(request, TooLarge(_("Send at most %(most)d MB at once.") % {"most": most}))
+            return answer_of(request, TooLarge(_("Send at most %(most)d MB at once.") % {"most": most}))
         return self.get_response(request)
 
 
@@ -83,10 +83,16 @@ class TenancyMiddleware:
                 if not getattr(response, "is_rendered", True):
                     response = response.render()  # type: ignore[attr-defined]
         except AllianceError as error:
-            answer = problem_page if request.path.startswith("/api/") else alliance_error
-            return answer(request, error)
+            return answer_of(request, error)
         add_headers(request, response)
         return response
+
+
+def answer_of(request: HttpRequest, error: AllianceError) -> HttpResponseBase:
+    """Return an error as its door shows it: a problem document to programs, a page to people."""
+    return (
+        problem_page(request, error) if request.path.startswith("/api/") else alliance_error(request, error)
+    )
 
 
 def actor_of_request(request: HttpRequest) -> Actor:

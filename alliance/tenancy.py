@@ -179,11 +179,6 @@ def scope(to: Scope) -> Iterator[None]:
             _set(outer)
 
 
-def current_scope() -> Scope:
-    """Return the scope of the innermost open `scope()` block."""
-    return Scope(_current.get())
-
-
 def _set(value: str) -> None:
     # A real SET LOCAL, not set_config(): Citus sends only the former to its workers. Values are
     # built from integers and key prefixes, and quoted by the driver all the same.

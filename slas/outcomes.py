@@ -5,9 +5,7 @@ the milestone, now, cancelled or not), so judging again after any scan, sweep or
 what judging from scratch would. A milestone reached at the very moment it was due is on time.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import NamedTuple
 
 from django.utils.functional import Promise as LazyText
@@ -84,34 +82,6 @@ def is_breach(outcome: Outcome) -> bool:
     return outcome in BREACHES
 
 
-DELTA_FIELDS: Mapping[Outcome, str] = MappingProxyType({outcome: f"d_{outcome.value}" for outcome in Outcome})
-EXCUSED_FIELD = "d_excused"
-
-
-def tally_delta(
-    before: Outcome | None,
-    after: Outcome | None,
-    *,
-    excused_before: bool = False,
-    excused_after: bool = False,
-) -> dict[str, int]:
-    """What a change adds to the tallies, without zeros; empty when nothing changed.
-
-    None is "no such commitment". An excuse counts only while there is a breach to excuse, so
-    the caller says whether one stands, and withdrawing the breach takes it out of the count.
-    """
-    delta: dict[str, int] = {}
-    if before != after:
-        if before is not None:
-            delta[DELTA_FIELDS[before]] = -1
-        if after is not None:
-            delta[DELTA_FIELDS[after]] = 1
-    excused = _counts_as_excused(after, excused_after) - _counts_as_excused(before, excused_before)
-    if excused:
-        delta[EXCUSED_FIELD] = excused
-    return delta
-
-
 def raw_rate(met: int, late: int, overdue: int) -> float | None:
     """met / (met + late + overdue), between 0 and 1; None when nothing was due."""
     return accountable_rate(met, late, overdue, 0)
@@ -121,7 +91,3 @@ def accountable_rate(met: int, late: int, overdue: int, excused: int) -> float |
     """met / (met + late + overdue - excused): what was not the courier's fault is left out."""
     due = met + late + overdue - excused
     return met / due if due > 0 else None
-
-
-def _counts_as_excused(outcome: Outcome | None, excused: bool) -> bool:
-    return excused and outcome is not None and is_breach(outcome)

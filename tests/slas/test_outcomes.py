@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise, product
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 
 from slas.choices import CommitmentKind, Outcome
 from slas.outcomes import (
-    EXCUSED_FIELD,
     TRANSITIONS,
     accountable_rate,
     can_become,
     is_breach,
     judge,
     raw_rate,
-    tally_delta,
     voided_by_cancellation,
 )
 
@@ -138,59 +136,6 @@ HISTORIES = {
 def test_each_change_in_the_table_can_happen(transition):
     change = transition.before, transition.after
     assert tuple(outcomes_of(HISTORIES[change])[-2:]) == change
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "delta"),
-    [
-        (None, Outcome.PENDING, {"d_pending": 1}),
-        (Outcome.PENDING, Outcome.PENDING, {}),
-        (Outcome.PENDING, Outcome.MET, {"d_pending": -1, "d_met": 1}),
-        (Outcome.OVERDUE, Outcome.LATE, {"d_overdue": -1, "d_late": 1}),
-        (Outcome.PENDING, Outcome.VOID, {"d_pending": -1, "d_void": 1}),
-        (Outcome.LATE, None, {"d_late": -1}),
-        (None, None, {}),
-    ],
-)
-def test_tally_delta(before, after, delta):
-    assert tally_delta(before, after) == delta
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "excused_before", "excused_after", "delta"),
-    [
-        (Outcome.LATE, Outcome.LATE, False, True, {"d_excused": 1}),
-        (Outcome.LATE, Outcome.LATE, True, True, {}),
-        (Outcome.LATE, Outcome.LATE, True, False, {"d_excused": -1}),
-        (Outcome.OVERDUE, Outcome.LATE, True, True, {"d_overdue": -1, "d_late": 1}),
-        (Outcome.OVERDUE, Outcome.MET, True, True, {"d_overdue": -1, "d_met": 1, "d_excused": -1}),
-        (Outcome.MET, Outcome.LATE, True, True, {"d_met": -1, "d_late": 1, "d_excused": 1}),
-        (Outcome.PENDING, Outcome.PENDING, False, True, {}),
-    ],
-)
-def test_tally_delta_counts_excuses_of_standing_breaches(before, after, excused_before, excused_after, delta):
-    assert tally_delta(before, after, excused_before=excused_before, excused_after=excused_after) == delta
-
-
-@given(st.lists(st.tuples(st.sampled_from(Outcome), st.booleans()), min_size=1))
-def test_deltas_of_any_history_add_up_to_its_last_outcome(history):
-    totals: Counter[str] = Counter()
-    before, excused_before = None, False
-    for after, excused in history:
-        totals.update(tally_delta(before, after, excused_before=excused_before, excused_after=excused))
-        before, excused_before = after, excused
-    last, excused = history[-1]
-    expected = {f"d_{last.value}": 1}
-    if excused and is_breach(last):
-        expected[EXCUSED_FIELD] = 1
-    assert {field: total for field, total in totals.items() if total} == expected
-
-
-def test_changing_there_and_back_adds_nothing():
-    for before, after in product(Outcome, Outcome):
-        totals = Counter(tally_delta(before, after))
-        totals.update(tally_delta(after, before))
-        assert not any(totals.values())
 
 
 def test_rates_leave_out_nothing_that_was_due():

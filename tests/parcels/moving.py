@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from alliance.identifiers import new_parcel_id
 from alliance.models import City, Organisation
 from alliance.tenancy import Scope, scope
 from parcels.models import Parcel
+from parcels.services.records import distinct_ids
 from slas.choices import CommitmentKind
 from slas.models import ServiceTier
 from slas.services.commitments import CommitmentDraft, open_commitments
@@ -23,7 +23,7 @@ def booked_parcels(
     origin, destination = _city("CN-HGH"), _city("CN-CTU")
     parcels = [
         Parcel(
-            id=new_parcel_id(booked_at),
+            id=parcel_id,
             merchant_id=merchant.pk,
             courier_id=courier.pk,
             tier=tier,
@@ -37,7 +37,8 @@ def booked_parcels(
             status_at=booked_at,
             **extra,
         )
-        for _number in range(count)
+        # Drawn one by one, 200 ids of one millisecond repeat one another in one run of 200.
+        for parcel_id in distinct_ids(count, booked_at)
     ]
     with scope(Scope.everything()):
         Parcel.objects.bulk_create(parcels)

@@ -212,19 +212,20 @@ def row_policy(
     key: str = "",
     also_read: str = "",
     also_write: str = "",
+    own_writes: bool = True,
 ) -> migrations.RunSQL:
     """Return the migration that puts forced row-level security on a table.
 
     Each keyword names the column that is compared with that kind of scope. `also_read` and
-    `also_write` are further SQL conditions, over `{scope}`. Plain expressions only: Citus
-    refuses subqueries in policies.
+    `also_write` are further SQL conditions, over `{scope}`. Without `own_writes` only workers and
+    ops write. Plain expressions only: Citus refuses subqueries in policies.
     """
     current = f"nullif(current_setting('{SETTING}', true), '')"
     columns = {"merchant": merchant, "courier": courier, "parcel": parcel, "user": user, "key": key}
     own = [f"{current} = 'all'"]
     own += [f"{current} = '{kind}:' || {column}" for kind, column in columns.items() if column]
     # The tracking page's scope reads one parcel; it never writes.
-    writers = [condition for condition in own if "'parcel:'" not in condition]
+    writers = [condition for condition in own if "'parcel:'" not in condition] if own_writes else own[:1]
     read = " OR ".join([*own, *([also_read.format(scope=current)] if also_read else [])])
     write = " OR ".join([*writers, *([also_write.format(scope=current)] if also_write else [])])
     forward = f"""

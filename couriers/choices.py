@@ -33,3 +33,12 @@ class FacilityKind(models.TextChoices):
     WAREHOUSE = "warehouse", _("Warehouse")
     DISTRIBUTION_CENTRE = "distribution_centre", _("Distribution centre")
     PICKUP_POINT = "pickup_point", _("Collection point")
+
+
+class Grade(models.TextChoices):
+    """How well a courier kept its promises, the best first; follows from its scorecards."""
+
+    GOLD = "gold", pgettext_lazy("grade", "Gold")
+    SILVER = "silver", pgettext_lazy("grade", "Silver")
+    MEMBER = "member", pgettext_lazy("grade", "Member")
+    PROBATION = "probation", pgettext_lazy("grade", "Probation")

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.models import City, Organisation
 from couriers.applications import CONTACT_LENGTH, EDITABLE, MOST_PARCELS, MOST_VEHICLES, NAME_LENGTH
-from couriers.choices import ApplicationState, DocumentKind, FacilityKind
+from couriers.choices import ApplicationState, DocumentKind, FacilityKind, Grade
 from couriers.documents import EXTENSIONS, MAX_BYTES, private_storage, random_name
 from couriers.querysets import (
     ApplicationPartQuerySet,
@@ -36,6 +36,8 @@ class Courier(models.Model):
     contact_phone = models.CharField(_("phone"), max_length=40, blank=True)
     contact_email = models.EmailField(_("e-mail"), blank=True)
     joined_at = models.DateTimeField(_("joined"), null=True, blank=True)
+    # Of its newest final scorecard; who has none is a member.
+    grade = models.CharField(_("grade"), max_length=10, choices=Grade, default=Grade.MEMBER)
 
     objects = models.Manager.from_queryset(CourierQuerySet)()
 

@@ -113,6 +113,10 @@ class Parcel(models.Model):
     last_scan_at = models.DateTimeField(_("last scan"), null=True)
     # The first movement. With it a batch need not ask the pickup commitments of parcels on the road.
     picked_up_at = models.DateTimeField(_("picked up"), null=True)
+    # When each further stage was first seen: what a forecast starts from.
+    departed_at = models.DateTimeField(_("departed"), null=True)
+    arrived_at = models.DateTimeField(_("arrived"), null=True)
+    out_for_delivery_at = models.DateTimeField(_("out for delivery"), null=True)
     delivered_at = models.DateTimeField(_("delivered"), null=True)
     cancelled_at = models.DateTimeField(_("cancelled"), null=True)
     # A scan of this parcel was withdrawn: the next fold must read all of them again.

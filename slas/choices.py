@@ -61,3 +61,101 @@ class NoPromiseReason(models.TextChoices):
     ORIGIN_CLOSED = "origin_closed", _("No pickup is possible there in the next weeks")
     DESTINATION_CLOSED = "destination_closed", _("No delivery is possible there in the following weeks")
     OUT_OF_RANGE = "out_of_range", _("The date is out of range")
+
+
+class DisruptionReason(models.TextChoices):
+    """What kind of force majeure was declared; each is a reason of excuses, too."""
+
+    WEATHER = "weather", _("Weather")
+    DISASTER = "disaster", _("Disaster")
+    FORCE_MAJEURE = "force_majeure", _("Force majeure")
+
+
+class ExcuseState(models.TextChoices):
+    """Where a claim stands."""
+
+    CLAIMED = "claimed", _("Waiting for a decision")
+    GRANTED = "granted", _("Granted")
+    DECLINED = "declined", _("Declined")
+    WITHDRAWN = "withdrawn", _("Taken back")
+    REVOKED = "revoked", _("Revoked")
+
+
+class ExcuseSource(models.TextChoices):
+    """Who brought an excuse forward."""
+
+    COURIER = "courier", _("The courier")
+    OPS = "ops", _("The alliance")
+    EVENT = "event", _("A declared event")
+
+
+class RevisionParty(models.TextChoices):
+    """Who asked for a later day."""
+
+    RECIPIENT = "recipient", _("The recipient")
+    MERCHANT = "merchant", _("The merchant")
+
+
+class CreditCause(models.TextChoices):
+    """Why an entry of the credit ledger was written."""
+
+    LATE = "late", _("Delivered late")
+    OVERDUE = "overdue", _("Past the promise, not delivered")
+    LOST = "lost", _("Lost")
+    WITHDRAWN = "withdrawn", _("On time after all: reversed")
+    EXCUSED = "excused", _("Excused: reversed")
+    FOUND = "found", _("Not lost after all")
+
+
+class Stage(models.TextChoices):
+    """How far a parcel has come; the furthest stage seen is what a forecast starts from."""
+
+    BOOKED = "booked", _("Booked")
+    PICKED_UP = "picked_up", _("Picked up")
+    DEPARTED = "departed", _("Departed")
+    ARRIVED = "arrived", _("Arrived")
+    OUT_FOR_DELIVERY = "out_for_delivery", _("Out for delivery")
+
+
+class Measure(models.IntegerChoices):
+    """What a histogram is of. Stored: never renumber."""
+
+    LATENESS = 1, _("Lateness")
+    EXCUSED = 2, _("Excused breaches by reason")
+    FROM_BOOKED = 11, _("From ready to the first valid attempt")
+    FROM_PICKED_UP = 12, _("From pickup to the first valid attempt")
+    FROM_DEPARTED = 13, _("From departure to the first valid attempt")
+    FROM_ARRIVED = 14, _("From arrival to the first valid attempt")
+    FROM_OUT_FOR_DELIVERY = 15, _("From going out to the first valid attempt")
+
+
+class WatchReason(models.TextChoices):
+    """Why a parcel should be looked at [parcelLab]."""
+
+    AT_RISK = "at_risk", _("At risk of being late")
+    DELAYED = "delayed", _("Past the promise")
+    DELAYED_DISPATCH = "delayed_dispatch", _("Not picked up in time")
+    FORGOTTEN = "forgotten", _("Booked, never scanned")
+    FAILED_ATTEMPT = "failed_attempt", _("Delivery attempt failed")
+    EXCEPTION = "exception", _("Held or damaged")
+    SILENT = "silent", _("No scan for too long")
+
+
+class ExportContent(models.TextChoices):
+    """What can be taken away as a file."""
+
+    COMMITMENTS = "commitments", _("Commitments")
+    RATES = "rates", _("On-time cells")
+
+
+class ExportFormat(models.TextChoices):
+    CSV = "csv", _("CSV")
+    PARQUET = "parquet", _("Parquet")
+
+
+class ExportState(models.TextChoices):
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Being written")
+    DONE = "done", _("Ready")
+    FAILED = "failed", _("Failed")
+    EXPIRED = "expired", _("Expired")

@@ -28,6 +28,11 @@ class TallyColumns(models.Model):
     void = models.IntegerField(default=0)
     # Of late and overdue together: those not held against the courier.
     excused = models.IntegerField(default=0)
+    # Of deliveries: with an attempt of any kind; delivered on the first one; within so long of pickup.
+    attempted = models.IntegerField(default=0)
+    first_attempt = models.IntegerField(default=0)
+    within_48h = models.IntegerField(default=0)
+    within_72h = models.IntegerField(default=0)
 
     class Meta:
         abstract = True

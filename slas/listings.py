@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from alliance.identifiers import tracking_number
 from alliance.models import City, Organisation
 from couriers.models import Courier
-from slas.choices import CommitmentKind, Outcome
+from slas.choices import CommitmentKind, ExcuseReason, Outcome
 from slas.columns import dimension
 from slas.querysets import JudgedQuerySet
 
@@ -28,6 +28,7 @@ class JudgedListing(models.Model):
     reached_at = models.DateTimeField(_("reached"), null=True)
     outcome = models.CharField(_("outcome"), max_length=8, choices=Outcome)
     excused = models.BooleanField(_("excused"))
+    excuse_reason = models.CharField(_("excused for"), max_length=32, choices=ExcuseReason)
 
     objects = models.Manager.from_queryset(JudgedQuerySet)()
 

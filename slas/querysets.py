@@ -45,7 +45,10 @@ class BreachQuerySet(JudgedQuerySet):
 class OnTimeRateQuerySet(TenantQuerySet):
     """Cells come in two grains that each hold every commitment: add up one of them."""
 
-    COUNTS = ("met", "late", "overdue", "excused", "pending", "void")
+    COUNTS = (
+        "met", "late", "overdue", "excused", "pending", "void",
+        "attempted", "first_attempt", "within_48h", "within_72h",
+    )  # fmt: skip
 
     def visible_to_member(self, actor: Actor) -> Self:
         return self.filter(organisation_id=actor.organisation_id)
@@ -81,3 +84,18 @@ class OnTimeRateQuerySet(TenantQuerySet):
         """The same by a column; what has none overdue is left out."""
         found = self.order_by().filter(kind=kind, overdue__gt=0).values_list(column)
         return dict(found.annotate(total=Sum("overdue")))
+
+
+class StatementQuerySet(TenantQuerySet):
+    """Closed months, each of its own organisation."""
+
+
+class ScorecardQuerySet(TenantQuerySet):
+    """A courier's own; merchants see grades in quotes, not scorecards."""
+
+    def visible_to_member(self, actor: Actor) -> Self:
+        return self.filter(courier_id=actor.organisation_id)
+
+
+class ExportQuerySet(TenantQuerySet):
+    """Files of one's own organisation."""

@@ -1,0 +1,20 @@
+"""What is promised and whether it was kept. Knows no parcel: only parcel ids."""
+
+from slas.listings import BreachListing, CommitmentListing
+from slas.models.counting import HistogramBin, OnTimeRate, Tally
+from slas.models.crediting import ClosedMonth, CreditCheck, CreditEntry, Statement
+from slas.models.excusing import Disruption, Excuse
+from slas.models.exporting import Export
+from slas.models.judging import Breach, Commitment, Revision
+from slas.models.scoring import Scorecard, ScoreRules
+from slas.models.selling import CapacityDay, Offer
+from slas.models.tiers import Closure, CreditSchedule, ServiceTier, TierVersion
+from slas.models.watching import WatchItem
+
+# Django looks for models here; each has its own room.
+__all__ = [
+    "BreachListing", "Breach", "CapacityDay", "ClosedMonth", "Closure", "CommitmentListing", "Commitment",
+    "CreditCheck", "CreditEntry", "CreditSchedule", "Disruption", "Excuse", "Export", "HistogramBin", "Offer",
+    "OnTimeRate", "Revision", "ScoreRules", "Scorecard", "ServiceTier", "Statement", "Tally", "TierVersion",
+    "WatchItem",
+]  # fmt: skip

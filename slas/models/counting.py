@@ -1,0 +1,138 @@
+"""Counts of outcomes: tallies on their way, and the cells they end up in."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from alliance.models import City, Organisation
+from couriers.models import Courier
+from slas.choices import CommitmentKind, Measure
+from slas.columns import TallyColumns, dimension
+from slas.models.tiers import ServiceTier
+from slas.querysets import JudgedQuerySet, OnTimeRateQuerySet
+
+
+class Tally(TallyColumns):
+    """A change of outcomes waiting to be folded into the on-time rates, then consumed."""
+
+    merchant = dimension(Organisation, _("merchant"))
+    courier = dimension(Courier, _("courier"))
+    tier = dimension(ServiceTier, _("tier"))
+    origin = dimension(City, _("from"))
+    destination = dimension(City, _("to"))
+    kind = models.CharField(max_length=10, choices=CommitmentKind)
+    due_date = models.DateField()
+    # Bins of histograms to count up, or down where negative: see slas/histograms.py.
+    marks = ArrayField(models.IntegerField(), null=True)
+
+    objects = models.Manager.from_queryset(JudgedQuerySet)()
+
+    class Meta:
+        verbose_name = _("tally")
+        verbose_name_plural = _("tallies")
+
+    def __str__(self) -> str:
+        return f"{self.courier_id} {self.due_date}"
+
+
+class OnTimeRate(TallyColumns):
+    """Counts of outcomes in a cell: on a due date, a courier's lane, or a merchant's with one courier.
+
+    A courier's cell has no counterpart; a merchant's names the courier. A lane's on-time rate is
+    what quotes show.
+    """
+
+    organisation = dimension(Organisation, _("organisation"))
+    counterpart = dimension(Courier, _("courier"), null=True)
+    kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)
+    tier = dimension(ServiceTier, _("tier"))
+    origin = dimension(City, _("from"))
+    destination = dimension(City, _("to"))
+    due_date = models.DateField(_("due date"))
+
+    objects = models.Manager.from_queryset(OnTimeRateQuerySet)()
+
+    class Meta:
+        verbose_name = _("on-time rate")
+        verbose_name_plural = _("on-time rates")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["organisation", "due_date", "kind", "tier", "counterpart", "origin", "destination"],
+                name="on_time_rate_cell",
+                nulls_distinct=False,
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # A quote: how has each courier done on this lane?
+            models.Index(
+                fields=["origin", "destination", "tier", "due_date"],
+                name="on_time_rate_by_lane",
+                condition=Q(counterpart__isnull=True),
+            ),
+            # Ops' dashboard: all couriers, the last 30 days.
+            models.Index(fields=["due_date", "kind"], name="on_time_rate_by_date"),
+            # A courier's parcels of one merchant.
+            models.Index(
+                fields=["counterpart", "due_date"],
+                name="on_time_rate_counterpart",
+                condition=Q(counterpart__isnull=False),
+            ),
+            # Overdue now, of all days: few cells have any.
+            models.Index(
+                fields=["organisation", "kind"], name="on_time_rate_overdue", condition=Q(overdue__gt=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation_id} {self.due_date}"
+
+
+class HistogramBin(models.Model):
+    """How many in one cell fell into one bin of one measure: lateness, excuses, durations.
+
+    Bins add up over cells and days, so histograms merge. Cells are those of OnTimeRate; durations
+    are kept in couriers' cells only.
+    """
+
+    organisation = dimension(Organisation, _("organisation"))
+    counterpart = dimension(Courier, _("courier"), null=True)
+    kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)
+    tier = dimension(ServiceTier, _("tier"))
+    origin = dimension(City, _("from"))
+    destination = dimension(City, _("to"))
+    due_date = models.DateField(_("due date"))
+    measure = models.SmallIntegerField(_("measure"), choices=Measure)
+    bin = models.SmallIntegerField(_("bin"))
+    count = models.IntegerField(_("count"), default=0)
+
+    objects = models.Manager.from_queryset(OnTimeRateQuerySet)()
+
+    class Meta:
+        verbose_name = _("histogram bin")
+        verbose_name_plural = _("histogram bins")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=[
+                    "organisation", "measure", "due_date", "kind", "tier", "counterpart", "origin",
+                    "destination", "bin",
+                ],
+                name="histogram_bin_cell",
+                nulls_distinct=False,
+            ),
+        ]  # fmt: skip
+        indexes: ClassVar[list[models.Index]] = [
+            # Ops' lateness over all couriers.
+            models.Index(fields=["measure", "due_date"], name="histogram_bin_by_date"),
+            # A forecast: how long did parcels of a lane take?
+            models.Index(
+                fields=["origin", "destination", "tier", "measure", "due_date"],
+                name="histogram_bin_by_lane",
+                condition=Q(counterpart__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation_id} {self.due_date} {self.measure}/{self.bin}: {self.count}"

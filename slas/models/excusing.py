@@ -1,0 +1,114 @@
+"""Why a breach was not the courier's fault: events that are declared, claims, decisions."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from alliance.models import City, Organisation, User
+from couriers.documents import private_storage, random_name
+from couriers.models import Courier
+from slas.choices import CommitmentKind, DisruptionReason, ExcuseReason, ExcuseSource, ExcuseState
+from slas.columns import dimension
+from slas.models.tiers import Closure
+from slas.querysets import JudgedQuerySet
+
+
+class Disruption(models.Model):
+    """A declared force-majeure event: a place and a time whose breaches may be excused together."""
+
+    name = models.CharField(_("name"), max_length=120)
+    reason = models.CharField(_("reason"), max_length=32, choices=DisruptionReason)
+    country = models.CharField(_("country"), max_length=2)
+    province = models.CharField(_("province"), max_length=120, blank=True)
+    city = models.ForeignKey(
+        City, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("city")
+    )
+    starts_at = models.DateTimeField(_("from"))
+    ends_at = models.DateTimeField(_("to"))
+    # What fell due so long after the end is still held to be touched.
+    recovery_hours = models.PositiveSmallIntegerField(_("hours to recover"), default=24)
+    declared_at = models.DateTimeField(_("declared"), default=timezone.now)
+    declared_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("declared by")
+    )
+
+    class Meta:
+        verbose_name = _("disruption")
+        verbose_name_plural = _("disruptions")
+        ordering: ClassVar[list[str]] = ["-starts_at"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                name="disruption_ends_after_start", condition=Q(ends_at__gt=models.F("starts_at"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Excuse(models.Model):
+    """A claim, and the decision, that a breach was not the courier's fault.
+
+    Only a granted one leaves the breach out of the accountable rate. Both parties see all of it.
+    """
+
+    parcel_id = models.BigIntegerField(_("parcel"))
+    kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)
+    merchant = dimension(Organisation, _("merchant"))
+    courier = dimension(Courier, _("courier"))
+    reason = models.CharField(_("reason"), max_length=32, choices=ExcuseReason)
+    note = models.TextField(_("note"), blank=True)
+    evidence = models.FileField(
+        _("evidence"), storage=private_storage, upload_to=random_name, max_length=120, blank=True
+    )
+    evidence_name = models.CharField(_("file name"), max_length=160, blank=True)
+    source = models.CharField(_("claimed by"), max_length=12, choices=ExcuseSource)
+    state = models.CharField(_("state"), max_length=10, choices=ExcuseState)
+    # What proposed it, where an event did.
+    disruption = models.ForeignKey(Disruption, models.PROTECT, null=True, blank=True, related_name="excuses")
+    closure = models.ForeignKey(Closure, models.PROTECT, null=True, blank=True, related_name="excuses")
+    claimed_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("claimed by")
+    )
+    claimed_at = models.DateTimeField(_("claimed"), default=timezone.now)
+    decision_note = models.TextField(_("why decided so"), blank=True)
+    decided_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("decided by")
+    )
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+
+    objects = models.Manager.from_queryset(JudgedQuerySet)()
+
+    class Meta:
+        verbose_name = _("excuse")
+        verbose_name_plural = _("excuses")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["parcel_id", "kind"],
+                name="excuse_once_a_breach",
+                condition=Q(state__in=[ExcuseState.CLAIMED, ExcuseState.GRANTED]),
+            ),
+            models.CheckConstraint(
+                name="excuse_decided_when_decided",
+                condition=Q(state__in=[ExcuseState.CLAIMED, ExcuseState.WITHDRAWN], decided_at=None)
+                | Q(
+                    state__in=[ExcuseState.GRANTED, ExcuseState.DECLINED, ExcuseState.REVOKED],
+                    decided_at__isnull=False,
+                ),
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["parcel_id", "kind"], name="excuse_by_parcel"),
+            models.Index(fields=["courier", "-claimed_at"], name="excuse_by_courier"),
+            models.Index(fields=["merchant", "-claimed_at"], name="excuse_by_merchant"),
+            # What waits for a decision, the oldest first.
+            models.Index(
+                fields=["claimed_at"], name="excuse_waiting", condition=Q(state=ExcuseState.CLAIMED)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.parcel_id} {self.kind}: {self.reason}"

@@ -1,0 +1,158 @@
+"""What was promised, and whether it was kept."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from alliance.models import City, Organisation, User
+from couriers.models import Courier
+from slas.choices import CommitmentKind, ExcuseReason, Outcome, RevisionParty
+from slas.columns import dimension
+from slas.models.tiers import ServiceTier, TierVersion
+from slas.querysets import BreachQuerySet, CommitmentQuerySet, JudgedQuerySet
+
+
+class Commitment(models.Model):
+    """One promised milestone of one parcel, and whether it was kept.
+
+    Carries every dimension a rate is reported by, so that judging couriers
+    never needs a join, or a parcel.
+    """
+
+    pk = models.CompositePrimaryKey("parcel_id", "kind")
+    parcel_id = models.BigIntegerField()
+    kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)
+    merchant = dimension(Organisation, _("merchant"))
+    courier = dimension(Courier, _("courier"))
+    tier = dimension(ServiceTier, _("tier"))
+    origin = dimension(City, _("from"))
+    destination = dimension(City, _("to"))
+    version = dimension(TierVersion, _("rules"), null=True)
+    due_at = models.DateTimeField(_("due"))
+    # The local date of due_at where it falls due: the cohort of the on-time rate.
+    due_date = models.DateField(_("due date"))
+    # The latest later day agreed on, whoever asked; only the recipient's asking moves due_at.
+    revised_due_at = models.DateTimeField(_("revised to"), null=True)
+    reached_at = models.DateTimeField(_("reached"), null=True)
+    outcome = models.CharField(_("outcome"), max_length=8, choices=Outcome, default=Outcome.PENDING)
+    excused = models.BooleanField(_("excused"), default=False)
+    excuse_reason = models.CharField(_("excused for"), max_length=32, choices=ExcuseReason, blank=True)
+    # What a credit is a share of; a delivery's only.
+    fee_fen = models.IntegerField(_("fee (fen)"), null=True)
+    ready_at = models.DateTimeField(_("ready"), null=True)
+    # A delivery's journey: when each stage was first reached, the first attempt of any kind, the
+    # end. What first-attempt success, 48- and 72-hour rate and the histograms are counted from.
+    picked_up_at = models.DateTimeField(_("picked up"), null=True)
+    departed_at = models.DateTimeField(_("departed"), null=True)
+    arrived_at = models.DateTimeField(_("arrived"), null=True)
+    out_for_delivery_at = models.DateTimeField(_("out for delivery"), null=True)
+    attempted_at = models.DateTimeField(_("first attempt"), null=True)
+    delivered_at = models.DateTimeField(_("delivered"), null=True)
+    lost_at = models.DateTimeField(_("lost"), null=True)
+
+    objects = models.Manager.from_queryset(CommitmentQuerySet)()
+
+    class Meta:
+        verbose_name = _("commitment")
+        verbose_name_plural = _("commitments")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(name="commitment_kind_known", condition=Q(kind__in=CommitmentKind.values)),
+            models.CheckConstraint(
+                name="commitment_outcome_follows_times",
+                condition=(
+                    Q(outcome__in=[Outcome.PENDING, Outcome.OVERDUE], reached_at__isnull=True)
+                    | Q(outcome=Outcome.MET, reached_at__isnull=False, reached_at__lte=models.F("due_at"))
+                    | Q(outcome=Outcome.LATE, reached_at__isnull=False, reached_at__gt=models.F("due_at"))
+                    | Q(outcome=Outcome.VOID)
+                ),
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # The sweep: what is pending and past due.
+            models.Index(fields=["due_at"], name="commitment_pending", condition=Q(outcome=Outcome.PENDING)),
+            # A courier's overdue list.
+            models.Index(
+                fields=["courier", "due_at"],
+                name="commitment_overdue_courier",
+                condition=Q(outcome=Outcome.OVERDUE),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.parcel_id} {self.kind}: {self.outcome}"
+
+
+class Breach(models.Model):
+    """A commitment that was not kept. Withdrawn, not deleted, when a late scan proves punctuality."""
+
+    pk = models.CompositePrimaryKey("parcel_id", "kind")
+    parcel_id = models.BigIntegerField()
+    kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)
+    merchant = dimension(Organisation, _("merchant"))
+    courier = dimension(Courier, _("courier"))
+    tier = dimension(ServiceTier, _("tier"))
+    origin = dimension(City, _("from"))
+    destination = dimension(City, _("to"))
+    due_at = models.DateTimeField(_("due"))
+    opened_at = models.DateTimeField(_("opened"))
+    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True)
+
+    objects = models.Manager.from_queryset(BreachQuerySet)()
+
+    class Meta:
+        verbose_name = _("breach")
+        verbose_name_plural = _("breaches")
+        indexes: ClassVar[list[models.Index]] = [
+            # Breach pages: newest first, of one courier or one merchant.
+            models.Index(fields=["courier", "-opened_at"], name="breach_by_courier"),
+            models.Index(fields=["merchant", "-opened_at"], name="breach_by_merchant"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.parcel_id} {self.kind}"
+
+
+class Revision(models.Model):
+    """A later day agreed on for a delivery: kept beside the original promise, never over it."""
+
+    parcel_id = models.BigIntegerField(_("parcel"))
+    kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)
+    merchant = dimension(Organisation, _("merchant"))
+    courier = dimension(Courier, _("courier"))
+    requested_by = models.CharField(_("asked for by"), max_length=10, choices=RevisionParty)
+    previous_due_at = models.DateTimeField(_("before"))
+    due_at = models.DateTimeField(_("revised to"))
+    # Whether on-time is judged by the new day from here on: only where the recipient asked.
+    judged = models.BooleanField(_("judged by it"))
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    # Who wrote it down: a member of the merchant, ops, or nobody when the recipient did so.
+    agreed_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("agreed by")
+    )
+    label = models.CharField(_("by"), max_length=160)
+    created_at = models.DateTimeField(_("written down"), default=timezone.now)
+
+    objects = models.Manager.from_queryset(JudgedQuerySet)()
+
+    class Meta:
+        verbose_name = _("revision")
+        verbose_name_plural = _("revisions")
+        ordering: ClassVar[list[str]] = ["created_at", "pk"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                name="revision_is_later", condition=Q(due_at__gt=models.F("previous_due_at"))
+            ),
+            models.CheckConstraint(
+                name="revision_judged_for_recipient",
+                condition=Q(judged=False) | Q(requested_by=RevisionParty.RECIPIENT),
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["parcel_id", "kind"], name="revision_by_parcel"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.parcel_id} {self.kind}: {self.due_at:%Y-%m-%d %H:%M}"

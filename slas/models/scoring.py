@@ -1,0 +1,73 @@
+"""Scorecards: how a courier did in a month, by rules that are published."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from alliance.models import User
+from couriers.choices import Grade
+from couriers.models import Courier
+from slas.columns import dimension
+from slas.querysets import ScorecardQuerySet
+
+
+class ScoreRules(models.Model):
+    """Weights, bands and thresholds from a month on. A change is a new version; scorecards keep theirs."""
+
+    number = models.PositiveIntegerField(_("version"), unique=True)
+    # The first day of the first month they hold for.
+    valid_from = models.DateField(_("from month"), unique=True)
+    # {"delivery_on_time": 50, ...}: percent, adding up to 100.
+    weights = models.JSONField(_("weights"))
+    # {"delivery_on_time": [[0.98, 100], [0.95, 90], ...], ...}: the first threshold reached gives the points.
+    bands = models.JSONField(_("points by band"))
+    # {"gold": 90, "silver": 80, "member": 60}: the least score; below the last is probation.
+    grades = models.JSONField(_("least score by grade"))
+    minimum_volume = models.PositiveIntegerField(_("least deliveries to be graded"))
+    note = models.CharField(_("why"), max_length=300, blank=True)
+    created_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("made by")
+    )
+    created_at = models.DateTimeField(_("made"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("scorecard rules")
+        verbose_name_plural = _("scorecard rules")
+        ordering: ClassVar[list[str]] = ["-number"]
+
+    def __str__(self) -> str:
+        return f"v{self.number}"
+
+
+class Scorecard(models.Model):
+    """A courier's month. Worked out anew until the dispute window ends, then frozen."""
+
+    courier = dimension(Courier, _("courier"))
+    # The first day of the month.
+    month = models.DateField(_("month"))
+    rules = models.ForeignKey(ScoreRules, models.PROTECT, related_name="+", verbose_name=_("rules"))
+    # {"delivery_on_time": {"value": 0.953, "n": 812, "points": 90}, ...}; value null where n is 0.
+    components = models.JSONField(_("components"))
+    score = models.DecimalField(_("score"), max_digits=5, decimal_places=2, null=True)
+    n = models.PositiveIntegerField(_("deliveries judged"))
+    # Empty below the minimum volume.
+    grade = models.CharField(_("grade"), max_length=10, choices=Grade, blank=True)
+    rank = models.PositiveIntegerField(_("rank"), null=True)
+    ranked = models.PositiveIntegerField(_("of"), default=0)
+    computed_at = models.DateTimeField(_("worked out"))
+    frozen_at = models.DateTimeField(_("final since"), null=True)
+
+    objects = models.Manager.from_queryset(ScorecardQuerySet)()
+
+    class Meta:
+        verbose_name = _("scorecard")
+        verbose_name_plural = _("scorecards")
+        ordering: ClassVar[list[str]] = ["-month", "rank"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["courier", "month"], name="scorecard_once_a_month"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.courier_id} {self.month:%Y-%m}"

@@ -1,0 +1,73 @@
+"""Bins of durations, and the marks by which a change moves them.
+
+A histogram is rows of (cell, measure, bin, count): adding rows up merges days, lanes and couriers. Bins are
+a quarter of an hour wide up to half a day, half an hour up to two days, two hours up to ten days and a day
+up to sixty; the last one holds all that is longer. A bin holds its upper edge and not its lower: late by
+exactly a day is late by up to a day. Bin 0 holds nothing and less, too.
+
+A mark is measure * 1000 + bin; a negative one counts down. The same rule is given in Python and as SQL, and
+a test holds the two equal.
+"""
+
+from bisect import bisect_left
+from datetime import timedelta
+from typing import Final
+
+from slas.choices import Stage
+
+# Width of the bins, and up to where.
+BANDS: Final = (
+    (timedelta(minutes=15), timedelta(hours=12)),
+    (timedelta(minutes=30), timedelta(days=2)),
+    (timedelta(hours=2), timedelta(days=10)),
+    (timedelta(days=1), timedelta(days=60)),
+)
+MEASURE_STEP: Final = 1000
+# The measure of the duration from a stage to the first valid attempt; the column the stage's time is in.
+STAGES: Final = {
+    Stage.BOOKED: (11, "ready_at"),
+    Stage.PICKED_UP: (12, "picked_up_at"),
+    Stage.DEPARTED: (13, "departed_at"),
+    Stage.ARRIVED: (14, "arrived_at"),
+    Stage.OUT_FOR_DELIVERY: (15, "out_for_delivery_at"),
+}
+
+
+def _upper_edges() -> tuple[timedelta, ...]:
+    edges: list[timedelta] = []
+    edge = timedelta(0)
+    for width, until in BANDS:
+        while edge < until:
+            edge += width
+            edges.append(edge)
+    return tuple(edges)
+
+
+# EDGES[bin] is the longest duration in a bin; the last bin has none.
+EDGES: Final = _upper_edges()
+LAST_BIN: Final = len(EDGES)
+
+
+def bin_of(duration: timedelta) -> int:
+    """Return the bin a duration falls into."""
+    return bisect_left(EDGES, duration)
+
+
+def bounds(number: int) -> tuple[timedelta, timedelta]:
+    """Return a bin's edges: above the first, up to the second. The last bin is as wide as the one before."""
+    if not 0 <= number <= LAST_BIN:
+        raise ValueError(f"There is no bin {number}")
+    low = EDGES[number - 1] if number else timedelta(0)
+    return low, EDGES[number] if number < LAST_BIN else low + BANDS[-1][0]
+
+
+def sql_bin(interval: str) -> str:
+    """Return the SQL of the bin that an interval expression falls into."""
+    seconds = f"date_part('epoch', {interval})"
+    whens, first, low = [], 0, 0
+    for width, until in BANDS:
+        step, high = int(width.total_seconds()), int(until.total_seconds())
+        number = f"{first} + ceil(({seconds} - {low}) / {step})::int - 1"
+        whens.append(f"WHEN {seconds} <= {high} THEN {number if first else f'greatest({number}, 0)'}")
+        first, low = first + (high - low) // step, high
+    return f"CASE {' '.join(whens)} ELSE {LAST_BIN} END"

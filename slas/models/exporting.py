@@ -1,34 +1,58 @@
 """Files of one's own data, written in the background."""
 
+import uuid
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from alliance.models import Organisation, User
-from couriers.documents import private_storage, random_name
+from couriers.documents import private_storage
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.querysets import ExportQuerySet
 
 
+def export_name(instance: "Export", filename: str) -> str:
+    """Return where a file is kept: in a folder of its own, whose name cannot be guessed."""
+    name = uuid.uuid4().hex
+    return f"exports/{name[:2]}/{name}/{filename}"
+
+
 class Export(models.Model):
-    """What somebody asked to take away: commitments or cells, as CSV or Parquet, for some days."""
+    """What somebody asked to take away: commitments or cells, as CSV or Parquet, for some days.
+
+    Written in slices. `position`, `parts` and `done` change in one transaction after each, so work that
+    was cut off goes on where it stopped, and no row is written twice.
+    """
 
     # Empty for ops, who take everybody's.
     organisation = models.ForeignKey(Organisation, models.PROTECT, null=True, blank=True, related_name="+")
-    requested_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    requested_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("asked for by")
+    )
+    label = models.CharField(_("by"), max_length=160, blank=True)
     content = models.CharField(_("content"), max_length=12, choices=ExportContent)
     format = models.CharField(_("format"), max_length=8, choices=ExportFormat)
-    # First and last due date, and what else was asked for.
+    # First and last due date, both included.
     first = models.DateField(_("from"))
     last = models.DateField(_("to"))
+    # Whoever asked may see fees, so the file has them.
+    with_fees = models.BooleanField(_("with fees"), default=False)
     language = models.CharField(max_length=12)
     state = models.CharField(_("state"), max_length=8, choices=ExportState, default=ExportState.QUEUED)
+    # While it is being written: about how many there will be, for the progress bar.
     rows = models.PositiveBigIntegerField(_("rows"), null=True)
     done = models.PositiveBigIntegerField(_("rows written"), default=0)
+    # The key of the last row written, and how many parts stand beside the file to be.
+    position = models.CharField(max_length=64, blank=True)
+    parts = models.PositiveIntegerField(default=0)
+    # How often it was begun since the last part; a file that fails again and again is given up.
+    attempts = models.PositiveSmallIntegerField(default=0)
+    # Named when asked for, there when done; empty when it was taken away.
     file = models.FileField(
-        _("file"), storage=private_storage, upload_to=random_name, max_length=120, blank=True
+        _("file"), storage=private_storage, upload_to=export_name, max_length=160, blank=True
     )
     size = models.PositiveBigIntegerField(_("bytes"), default=0)
     problem = models.CharField(_("problem"), max_length=300, blank=True)
@@ -42,9 +66,23 @@ class Export(models.Model):
         verbose_name = _("export")
         verbose_name_plural = _("exports")
         ordering: ClassVar[list[str]] = ["-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(name="export_state_known", condition=Q(state__in=ExportState.values)),
+            models.CheckConstraint(name="export_period_ordered", condition=Q(first__lte=models.F("last"))),
+        ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["organisation", "-id"], name="export_by_organisation"),
+            # What beat looks after: files being written, and files whose time is over.
+            models.Index(
+                fields=["state", "touched_at"],
+                name="export_unfinished",
+                condition=~Q(file=""),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.content} {self.first}–{self.last}"
+
+    @property
+    def is_running(self) -> bool:
+        return self.state in (ExportState.QUEUED, ExportState.RUNNING)

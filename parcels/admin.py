@@ -19,8 +19,9 @@ from alliance.admin import ReadOnlyAdmin, UncountedAdmin
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Merchant, Parcel, PickupAddress, Scan
-from parcels.timelines import lasting, track
+from parcels.timelines import track
 from parcels.verdicts import verdict_of
+from slas.durations import lasting
 from slas.models import Breach, Commitment
 from slas.pricing import yuan
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from parcels.choices import ScanCode
@@ -79,18 +78,6 @@ def track(scans: Iterable[ScanRow]) -> list[TrackedScan]:
         for scan in known
     ]
     return sorted(told, key=_precedence, reverse=True)
-
-
-def lasting(duration: timedelta) -> str:
-    """A length of time in the two largest units that say something: 2 d 4 h, 3 h 5 min, 12 min."""
-    minutes = int(abs(duration).total_seconds()) // 60
-    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    if days:
-        return _("%(days)d d %(hours)d h") % {"days": days, "hours": hours} if hours else _("%d d") % days
-    if hours:
-        text = _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
-        return text if minutes else _("%d h") % hours
-    return _("%d min") % minutes if minutes else _("less than a minute")
 
 
 def zone_text(zone_name: str, at: datetime) -> str:

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from django.utils.translation import gettext as _
 
-from parcels.timelines import lasting
 from slas.choices import Outcome
+from slas.durations import lasting
 from slas.outcomes import is_breach, judge
 
 

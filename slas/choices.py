@@ -79,6 +79,8 @@ class ExcuseState(models.TextChoices):
     DECLINED = "declined", _("Declined")
     WITHDRAWN = "withdrawn", _("Taken back")
     REVOKED = "revoked", _("Revoked")
+    # A punctual scan came in before anybody decided: there is nothing left to excuse.
+    LAPSED = "lapsed", _("Lapsed: the breach stands no more")
 
 
 class ExcuseSource(models.TextChoices):
@@ -159,3 +161,41 @@ class ExportState(models.TextChoices):
     DONE = "done", _("Ready")
     FAILED = "failed", _("Failed")
     EXPIRED = "expired", _("Expired")
+
+
+class ScoreComponent(models.TextChoices):
+    """What a courier's month is scored by."""
+
+    DELIVERY_ON_TIME = "delivery_on_time", _("Deliveries on time")
+    PICKUP_ON_TIME = "pickup_on_time", _("Pickups on time")
+    FIRST_ATTEMPT = "first_attempt", _("Delivered on the first attempt")
+    WITHIN_72H = "within_72h", _("Delivered within 72 hours of pickup")
+    LATENESS = "lateness", _("Late by more than a day, or still missing")
+
+
+class Party(models.TextChoices):
+    """Who a broken promise is attributed to; a scan's reason starts with one of these."""
+
+    COURIER = "courier", _("The courier")
+    MERCHANT = "merchant", _("The merchant")
+    CONSIGNEE = "consignee", _("The recipient")
+    CUSTOMS = "customs", _("Customs")
+    WEATHER = "weather", _("The weather")
+    FORCE_MAJEURE = "force_majeure", _("Force majeure")
+
+
+class Ground(models.TextChoices):
+    """What an attribution rests on, see slas/attribution.py for the rules."""
+
+    EXCUSE = "excuse", _("A granted excuse")
+    SCAN = "scan", _("The reason a scan gave")
+    HANDED_OVER_LATE = "handed_over_late", _("Handed over late")
+    NOBODY_ELSE = "nobody_else", _("Nobody else is named")
+
+
+class Leg(models.TextChoices):
+    """A part of the journey between two stages."""
+
+    WAITING = "waiting", _("waiting for pickup")
+    LINEHAUL = "linehaul", _("line-haul and sorting")
+    LAST_MILE = "last_mile", _("last mile")

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from alliance.portal.badges import Badge, badge_for
 from parcels.choices import ParcelStatus, ScanCode, ScanReason
 from parcels.models import Parcel
-from parcels.timelines import ScanRow, TrackedScan, lasting
+from parcels.timelines import ScanRow, TrackedScan
+from slas.durations import lasting
 
 Entry = dict[str, Any]
 

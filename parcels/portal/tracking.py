@@ -18,10 +18,11 @@ from parcels.choices import ParcelStatus
 from parcels.portal.entries import public_entries
 from parcels.progress import EXPLANATIONS
 from parcels.statuses import TERMINAL
-from parcels.timelines import lasting, zone_text
+from parcels.timelines import zone_text
 from parcels.tracking import PublicParcel, look_up, read_number
 from parcels.verdicts import Verdict
 from slas.choices import Outcome
+from slas.durations import lasting
 
 BUCKET = "tracking"
 

@@ -16,7 +16,8 @@ from alliance.choices import Role
 from alliance.models import AuditEntry, City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, PickupAddress
-from parcels.timelines import lasting, track, zone_text
+from parcels.timelines import track, zone_text
+from slas.durations import lasting
 from slas.services.sweeping import sweep_overdue
 from tests.parcels.looking import client_of, scan, some_parcels, text_of
 

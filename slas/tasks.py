@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, Scope, scope
-from slas.services import audits, sweeping, tallies
+from slas.services import audits, export_writing, sweeping, tallies
 
 
 @shared_task(acks_late=True)
@@ -32,3 +32,15 @@ def audit_rates() -> int:
     with scope(Scope.everything()):
         report = audits.run_audit(actor=Actor.system("nightly audit"))
     return len(report.cells) + len(report.breaches)
+
+
+@shared_task(acks_late=True)
+def write_export(export_id: int) -> None:
+    """Write an export, or go on with it. May run twice, side by side, or be killed: see the service."""
+    export_writing.write_export(export_id=export_id)
+
+
+@shared_task(acks_late=True)
+def tend_exports() -> int:
+    """Go on with dropped exports, take expired ones away. May run twice: see the service."""
+    return sum(export_writing.tend_exports(now=timezone.now()))

@@ -3,7 +3,11 @@
 from alliance.celery import app
 
 # Tasks that something else sends, not beat.
-SENT = {"couriers.tasks.mail_application_event", "parcels.tasks.process_file_of_scans"}
+SENT = {
+    "couriers.tasks.mail_application_event",
+    "parcels.tasks.process_file_of_scans",
+    "slas.tasks.write_export",
+}
 
 
 def test_beat_runs_every_periodic_task_and_no_other() -> None:

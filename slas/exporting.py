@@ -1,0 +1,161 @@
+"""What an exported file holds: its columns, in order, with the type of each. Pure.
+
+No column names a recipient, an address, a phone or a merchant's reference: a file is passed on
+more easily than a page. `docs/exports.md` has the table of columns; a test holds the two together.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+
+from alliance.identifiers import tracking_number
+from slas.choices import ExportContent
+from slas.outcomes import accountable_rate, raw_rate
+
+Value = str | int | float | bool | Decimal | date | datetime | None
+
+
+class Kind(StrEnum):
+    """What a column's values are. Named as the documentation names them."""
+
+    TEXT = "text"
+    CODE = "code"  # text of which few differ: dictionary-encoded in Parquet
+    WHOLE = "whole number"
+    MONEY = "money"  # yuan, two decimals
+    SHARE = "share"  # between 0 and 1
+    MOMENT = "moment"  # UTC
+    DAY = "day"
+    FLAG = "flag"
+
+
+class Dimensions(Protocol):
+    """What every exported row is reported by."""
+
+    kind: str
+    tier_id: int
+    origin_id: int
+    destination_id: int
+    due_date: date
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The outside names of a page's ids."""
+
+    # Slug and name.
+    organisations: dict[int, tuple[str, str]] = field(default_factory=dict)
+    cities: dict[int, str] = field(default_factory=dict)
+    tiers: dict[int, str] = field(default_factory=dict)
+    versions: dict[int, int] = field(default_factory=dict)
+
+    def slug(self, organisation_id: int | None) -> str | None:
+        return None if organisation_id is None else self.organisations[organisation_id][0]
+
+    def name(self, organisation_id: int | None) -> str | None:
+        return None if organisation_id is None else self.organisations[organisation_id][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row to be, and what its columns are made from."""
+
+    # A commitment, or a cell of on-time rates.
+    row: Any
+    names: Names
+    courier_id: int
+    merchant_id: int | None
+    # Of a commitment: the day first promised, which a revision may have moved since.
+    promised_at: datetime | None = None
+    with_fees: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    kind: Kind
+    value: Callable[[Line], Value]
+
+
+def _column(name: str, kind: Kind, value: Callable[[Line], Value] | None = None) -> Column:
+    """A column; without `value`, the field of the row that is called so."""
+    return Column(name, kind, value or (lambda line: getattr(line.row, name)))
+
+
+def _count(name: str) -> Column:
+    return _column(name, Kind.WHOLE)
+
+
+_PARTIES = (
+    _column("courier", Kind.CODE, lambda line: line.names.slug(line.courier_id)),
+    _column("courier_name", Kind.CODE, lambda line: line.names.name(line.courier_id)),
+    _column("merchant", Kind.CODE, lambda line: line.names.slug(line.merchant_id)),
+    _column("merchant_name", Kind.CODE, lambda line: line.names.name(line.merchant_id)),
+)
+_JOURNEY = (
+    _column("tier", Kind.CODE, lambda line: line.names.tiers[line.row.tier_id]),
+    _column("origin", Kind.CODE, lambda line: line.names.cities[line.row.origin_id]),
+    _column("destination", Kind.CODE, lambda line: line.names.cities[line.row.destination_id]),
+)
+_MOMENTS = (
+    "reached_at", "ready_at", "picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at",
+    "attempted_at", "delivered_at", "lost_at",
+)  # fmt: skip
+
+COMMITMENT_COLUMNS: tuple[Column, ...] = (
+    _column("tracking_number", Kind.TEXT, lambda line: tracking_number(line.row.parcel_id)),
+    _column("milestone", Kind.CODE, lambda line: line.row.kind),
+    *_PARTIES,
+    *_JOURNEY,
+    _column("tier_version", Kind.WHOLE, lambda line: line.names.versions.get(line.row.version_id)),
+    _column("due_date", Kind.DAY),
+    _column("promised_at", Kind.MOMENT, lambda line: line.promised_at or line.row.due_at),
+    _column("due_at", Kind.MOMENT),
+    _column("revised_due_at", Kind.MOMENT),
+    _column("outcome", Kind.CODE),
+    _column("late_by_seconds", Kind.WHOLE, lambda line: _late_by(line.row)),
+    _column("excused", Kind.FLAG),
+    _column("excuse_reason", Kind.CODE, lambda line: line.row.excuse_reason or None),
+    _column("fee_cny", Kind.MONEY, lambda line: _fee(line)),
+    *(_column(name, Kind.MOMENT) for name in _MOMENTS),
+)
+
+RATE_COLUMNS: tuple[Column, ...] = (
+    _column("due_date", Kind.DAY),
+    _column("milestone", Kind.CODE, lambda line: line.row.kind),
+    *_PARTIES,
+    *_JOURNEY,
+    *(_count(name) for name in ("pending", "met", "late", "overdue", "void", "excused")),
+    _column("n", Kind.WHOLE, lambda line: line.row.met + line.row.late + line.row.overdue),
+    _column("raw", Kind.SHARE, lambda line: raw_rate(line.row.met, line.row.late, line.row.overdue)),
+    _column(
+        "accountable",
+        Kind.SHARE,
+        lambda line: accountable_rate(line.row.met, line.row.late, line.row.overdue, line.row.excused),
+    ),
+    *(_count(name) for name in ("attempted", "first_attempt", "within_48h", "within_72h")),
+)
+
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    ExportContent.COMMITMENTS: COMMITMENT_COLUMNS,
+    ExportContent.RATES: RATE_COLUMNS,
+}
+
+
+def values_of(columns: Sequence[Column], lines: Sequence[Line]) -> list[list[Value]]:
+    """Return the lines' values, a list a row."""
+    return [[column.value(line) for column in columns] for line in lines]
+
+
+def _late_by(row: Any) -> int | None:
+    """By how much the milestone was reached late; nothing for what is on time, open or still missing."""
+    if row.reached_at is None or row.reached_at <= row.due_at:
+        return None
+    return int((row.reached_at - row.due_at).total_seconds())
+
+
+def _fee(line: Line) -> Decimal | None:
+    fen = line.row.fee_fen
+    return None if fen is None or not line.with_fees else Decimal(fen).scaleb(-2)

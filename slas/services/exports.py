@@ -1,0 +1,206 @@
+"""Exports: asking for a file of one's own data, and taking it while its link is good."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from hmac import compare_digest
+from typing import Final
+
+from django.core.signing import Signer
+from django.db import transaction
+from django.utils import formats, timezone, translation
+from django.utils.translation import gettext as _
+
+from alliance import audit
+from alliance.choices import Capability
+from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.tenancy import Actor, raw_rows, require
+from slas.choices import ExportContent, ExportFormat, ExportState
+from slas.models import Export
+from slas.models.exporting import export_name
+from slas.querysets import ExportQuerySet
+
+# A year and its leap day.
+MOST_DAYS: Final = 366
+MOST_RUNNING: Final = 3
+KEPT: Final = timedelta(days=7)
+# What cannot be a due date here: ids begin in 2016 and end in 2085.
+EARLIEST, LATEST = date(2016, 1, 1), date(2085, 8, 31)
+# With the organisation, the name of the lock that asking takes: two at once count one another.
+_LOCK: Final = 5_264_011
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """What somebody wants to take away. Both days are due dates, and included."""
+
+    content: str
+    format: str
+    first: date
+    last: date
+
+
+def request_export(*, actor: Actor, asked: ExportRequest, now: datetime) -> Export:
+    """Note what is wanted and have it written: one's own organisation's, for ops everybody's.
+
+    Raises InvalidInput for a period that cannot be, Conflict while MOST_RUNNING are being written.
+    """
+    _require(actor)
+    if problems := list(_problems(asked)):
+        raise InvalidInput(errors=problems)
+    with transaction.atomic():
+        raw_rows("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, actor.organisation_id or 0])
+        running = _own(actor).filter(state__in=[ExportState.QUEUED, ExportState.RUNNING]).count()
+        if running >= MOST_RUNNING:
+            detail = _("%(most)d files are being written already. Ask again when one of them is ready.")
+            raise Conflict(detail % {"most": MOST_RUNNING}, code="exports_running", retry_after=30)
+        return _noted(actor, asked, now)
+
+
+def exports_of(actor: Actor) -> ExportQuerySet:
+    """Return the files of the actor's own organisation, for ops those of ops, the newest first."""
+    _require(actor)
+    return _own(actor).select_related("requested_by")
+
+
+def export_for(*, actor: Actor, export_id: int) -> Export:
+    """Return one file's record. Raises NotFound for somebody else's."""
+    _require(actor)
+    export = Export.objects.visible_to(actor).filter(pk=export_id).first()
+    if export is None:
+        raise NotFound
+    return export
+
+
+def link_of(export: Export) -> dict[str, str]:
+    """Return the parameters that make the address of a file good until it expires."""
+    expires = int(export.expires_at.timestamp())
+    return {"expires": str(expires), "signature": _signature(export.pk, expires)}
+
+
+def take_export(*, actor: Actor, export_id: int, expires: str, signature: str, now: datetime) -> Export:
+    """Return a file that is ready, for sending; who took it is recorded.
+
+    Raises NotFound for somebody else's and for what has expired, NotPermitted for a link that is
+    not ours and for a file with fees that are not the actor's to see, Conflict while it is written.
+    """
+    export = export_for(actor=actor, export_id=export_id)
+    if not expires.isascii() or not expires.isdigit() or len(expires) > 12:
+        raise _bad_link()
+    if not compare_digest(signature.encode(), _signature(export.pk, int(expires)).encode()):
+        raise _bad_link()
+    if int(expires) <= now.timestamp() or export.state == ExportState.EXPIRED or export.expires_at <= now:
+        raise _expired(export)
+    if export.state != ExportState.DONE:
+        raise _not_ready(export)
+    if export.with_fees and not sees_fees(actor):
+        raise NotPermitted(
+            _("This file has fees in it, which your role does not see. Ask for one of your own.")
+        )
+    audit.record(
+        actor=actor,
+        verb="export.downloaded",
+        object_type="export",
+        object_id=export.pk,
+        organisation_id=export.organisation_id,
+        detail=_described(export),
+    )
+    return export
+
+
+def sees_fees(actor: Actor) -> bool:
+    """Whether fees are the actor's to see, as on a parcel's page."""
+    return actor.can(Capability.VIEW_FINANCE) or actor.can(Capability.BOOK_PARCELS)
+
+
+def _require(actor: Actor) -> None:
+    require(actor, Capability.VIEW_RATES)
+    require(actor, Capability.EXPORT)
+    if not actor.is_ops and actor.organisation_id is None:
+        raise NotPermitted
+
+
+def _own(actor: Actor) -> ExportQuerySet:
+    own: ExportQuerySet = Export.objects.filter(organisation_id=actor.organisation_id)
+    return own.visible_to(actor)
+
+
+def _problems(asked: ExportRequest) -> Iterator[FieldError]:
+    if asked.content not in ExportContent.values:
+        yield FieldError("/content", _("Choose what the file is to hold."), "choice")
+    if asked.format not in ExportFormat.values:
+        yield FieldError("/format", _("Choose CSV or Parquet."), "choice")
+    if asked.first > asked.last:
+        yield FieldError("/to", _("The period ends before it begins."), "period")
+    elif (asked.last - asked.first).days >= MOST_DAYS:
+        message = _("Ask for at most %(days)d days at once.") % {"days": MOST_DAYS}
+        yield FieldError("/to", message, "period")
+    elif asked.first < EARLIEST or asked.last > LATEST:
+        pointer = "/from" if asked.first < EARLIEST else "/to"
+        years = {"first": EARLIEST.year, "last": LATEST.year}
+        yield FieldError(
+            pointer, _("There are no parcels before %(first)d or after %(last)d.") % years, "period"
+        )
+
+
+def _noted(actor: Actor, asked: ExportRequest, now: datetime) -> Export:
+    export = Export(
+        organisation_id=actor.organisation_id,
+        requested_by_id=actor.user_id,
+        label=actor.label[:160],
+        content=asked.content,
+        format=asked.format,
+        first=asked.first,
+        last=asked.last,
+        with_fees=sees_fees(actor),
+        language=translation.get_language() or "en",
+        created_at=now,
+        touched_at=now,
+        expires_at=now + KEPT,
+    )
+    export.file.name = export_name(export, f"{asked.content}-{asked.first}-{asked.last}.{asked.format}")
+    export.save(force_insert=True)
+    audit.record(
+        actor=actor,
+        verb="export.requested",
+        object_type="export",
+        object_id=export.pk,
+        detail=_described(export),
+    )
+    hand_over(export.pk)
+    return export
+
+
+def hand_over(export_id: int) -> None:
+    """Have a worker write a file, or go on with it, once the transaction stands."""
+    from slas.tasks import write_export  # noqa: PLC0415 -- tasks are leaves
+
+    # Robust: when the broker is away the request stands, and beat finds it later.
+    transaction.on_commit(lambda: write_export.delay(export_id), robust=True)
+
+
+def _described(export: Export) -> dict[str, object]:
+    names = ("content", "format", "first", "last", "with_fees")
+    return {name: getattr(export, name) for name in names}
+
+
+def _signature(export_id: int, expires: int) -> str:
+    return Signer(salt="slas.export").signature(f"{export_id}:{expires}")
+
+
+def _bad_link() -> AllianceError:
+    return NotPermitted(
+        _("This link is not complete. Take it anew from the list of exports."), code="bad_link"
+    )
+
+
+def _expired(export: Export) -> AllianceError:
+    day = formats.date_format(timezone.localtime(export.expires_at), "DATETIME_FORMAT")
+    detail = _("This file was kept until %(day)s. Ask for it again.") % {"day": day}
+    return NotFound(detail, code="export_expired")
+
+
+def _not_ready(export: Export) -> AllianceError:
+    if export.state == ExportState.FAILED:
+        return Conflict(_("This file could not be written. Ask for it again."), code="export_failed")
+    return Conflict(_("This file is still being written."), code="export_not_ready", retry_after=5)

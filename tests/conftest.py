@@ -40,6 +40,7 @@ REFERENCE_TABLES = {
     "auth_permission",
     "slas_servicetier",
     "slas_tierversion",
+    "slas_scorerules",
 }
 
 

@@ -3,14 +3,17 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from alliance.models import User
 from couriers.choices import Grade
 from couriers.models import Courier
+from slas.choices import ScoreComponent
 from slas.columns import dimension
 from slas.querysets import ScorecardQuerySet
+from slas.scoring import Measured, Month, Rules
 
 
 class ScoreRules(models.Model):
@@ -36,19 +39,30 @@ class ScoreRules(models.Model):
         verbose_name = _("scorecard rules")
         verbose_name_plural = _("scorecard rules")
         ordering: ClassVar[list[str]] = ["-number"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(name="score_rules_from_a_first", condition=Q(valid_from__day=1)),
+        ]
 
     def __str__(self) -> str:
         return f"v{self.number}"
 
+    @property
+    def rules(self) -> Rules:
+        """As the scoring reads them."""
+        return Rules.from_stored(self.weights, self.bands, self.grades, self.minimum_volume)
+
 
 class Scorecard(models.Model):
-    """A courier's month. Worked out anew until the dispute window ends, then frozen."""
+    """A courier's month. Worked out anew until the dispute window ends, then frozen.
+
+    A trigger refuses to change or delete one that is frozen, and to change rules at all.
+    """
 
     courier = dimension(Courier, _("courier"))
     # The first day of the month.
     month = models.DateField(_("month"))
     rules = models.ForeignKey(ScoreRules, models.PROTECT, related_name="+", verbose_name=_("rules"))
-    # {"delivery_on_time": {"value": 0.953, "n": 812, "points": 90}, ...}; value null where n is 0.
+    # {"delivery_on_time": {"value": 0.953, "n": 812}, ...}; value null where n is 0.
     components = models.JSONField(_("components"))
     score = models.DecimalField(_("score"), max_digits=5, decimal_places=2, null=True)
     n = models.PositiveIntegerField(_("deliveries judged"))
@@ -67,7 +81,34 @@ class Scorecard(models.Model):
         ordering: ClassVar[list[str]] = ["-month", "rank"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["courier", "month"], name="scorecard_once_a_month"),
+            models.CheckConstraint(name="scorecard_of_a_month", condition=Q(month__day=1)),
+            models.CheckConstraint(
+                name="scorecard_score_in_range", condition=Q(score=None) | Q(score__range=(0, 100))
+            ),
+            # Who is graded is ranked, and nobody else.
+            models.CheckConstraint(
+                name="scorecard_graded_is_ranked",
+                condition=Q(grade="", rank=None)
+                | (
+                    Q(grade__in=Grade.values, score__isnull=False, rank__isnull=False)
+                    & Q(rank__gte=1, rank__lte=F("ranked"))
+                ),
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # A night's work: which months are final? And a month's peers, in the admin and in a what-if.
+            models.Index(fields=["month", "courier"], name="scorecard_by_month"),
         ]
 
     def __str__(self) -> str:
         return f"{self.courier_id} {self.month:%Y-%m}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.frozen_at is not None
+
+    @property
+    def measured(self) -> Month:
+        """What it was worked out from."""
+        found = {ScoreComponent(name): kept for name, kept in self.components.items()}
+        return Month({name: Measured(kept["value"], kept["n"]) for name, kept in found.items()}, self.n)

@@ -1,0 +1,99 @@
+"""What a version of the scorecards' rules may say. Pure: takes it as stored, and names what is wrong."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+
+from alliance.errors import FieldError
+from slas.choices import ScoreComponent
+from slas.scoring import EARNED, LOWER_IS_BETTER
+
+MOST_BANDS: Final = 12
+MOST_VOLUME: Final = 1_000_000
+
+
+def problems(
+    *,
+    weights: Mapping[str, Any],
+    bands: Mapping[str, Sequence[Any]],
+    grades: Mapping[str, Any],
+    minimum_volume: int,
+) -> Iterator[FieldError]:
+    """Yield what is wrong, each with a pointer into the stored form."""
+    yield from _weight_problems(weights)
+    yield from _strangers("bands", bands, ScoreComponent.values)
+    for name in ScoreComponent.values:
+        yield from _band_problems(name, bands.get(name, ()))
+    yield from _grade_problems(grades)
+    if not 1 <= minimum_volume <= MOST_VOLUME:
+        message = _("From 1 to %(most)s.") % {"most": f"{MOST_VOLUME:,}"}
+        yield FieldError("/minimum_volume", message, "range")
+
+
+def _strangers(part: str, given: Mapping[str, Any], known: Sequence[str]) -> Iterator[FieldError]:
+    for name in given:
+        if name not in known:
+            message = _("There is no component “%(name)s”.") % {"name": name}
+            yield FieldError(f"/{part}/{name}", message, "unknown")
+
+
+def _weight_problems(weights: Mapping[str, Any]) -> Iterator[FieldError]:
+    yield from _strangers("weights", weights, ScoreComponent.values)
+    fine = True
+    for name in ScoreComponent.values:
+        if not _is_share(weights.get(name)):
+            fine = False
+            yield FieldError(f"/weights/{name}", _("A whole number from 0 to 100."), "range")
+    total = sum(weights[name] for name in ScoreComponent.values) if fine else 100
+    if total != 100:
+        message = _("The weights add up to %(total)d, not to 100.") % {"total": total}
+        yield FieldError("/weights", message, "sum")
+
+
+def _band_problems(name: str, rows: Sequence[Any]) -> Iterator[FieldError]:
+    pointer = f"/bands/{name}"
+    if not 1 <= len(rows) <= MOST_BANDS:
+        message = _("Give from 1 to %(most)d bands.") % {"most": MOST_BANDS}
+        yield FieldError(pointer, message, "count")
+        return
+    if any(not 0 <= threshold <= 1 for threshold, _points in rows):
+        yield FieldError(pointer, _("A share is from 0 to 100 percent."), "range")
+    if any(not _is_share(points) for _threshold, points in rows):
+        yield FieldError(pointer, _("Points are whole numbers from 0 to 100."), "range")
+        return
+    thresholds = [row[0] for row in rows]
+    if name in LOWER_IS_BETTER and not _falls(thresholds[::-1]):
+        yield FieldError(pointer, _("Lower is better here: each line's share is above the last."), "order")
+    if name not in LOWER_IS_BETTER and not _falls(thresholds):
+        yield FieldError(pointer, _("Best first: each line's share is below the last."), "order")
+    if not _falls([points for _threshold, points in rows]):
+        yield FieldError(pointer, _("Best first: each line gives fewer points than the last."), "order")
+
+
+def _grade_problems(grades: Mapping[str, Any]) -> Iterator[FieldError]:
+    known = [grade.value for grade in EARNED]
+    for name in grades:
+        if name not in known:
+            message = _("There is no grade “%(name)s” to be earned.") % {"name": name}
+            yield FieldError(f"/grades/{name}", message, "unknown")
+    wrong = [name for name in known if not _is_share(grades.get(name))]
+    for name in wrong:
+        yield FieldError(f"/grades/{name}", _("A whole number from 0 to 100."), "range")
+    if wrong:
+        return
+    for better, worse in zip(EARNED, EARNED[1:], strict=False):
+        if grades[better] <= grades[worse]:
+            message = _("Must be below %(grade)s, which asks for %(least)d.") % {
+                "grade": better.label, "least": grades[better]
+            }  # fmt: skip
+            yield FieldError(f"/grades/{worse.value}", message, "order")
+
+
+def _is_share(value: Any) -> bool:
+    """Whether it is a whole number from 0 to 100; true and false are none."""
+    return type(value) is int and 0 <= value <= 100
+
+
+def _falls(numbers: Sequence[float]) -> bool:
+    return all(before > after for before, after in zip(numbers, numbers[1:], strict=False))

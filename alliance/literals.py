@@ -13,16 +13,15 @@ def numbers(values: Iterable[int | None]) -> str:
     return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"
 
 
-def moments(values: Iterable[date]) -> str:
-    """Days, or moments with their offset."""
+def moments(values: Iterable[date | None]) -> str:
+    """Days, or moments with their offset, or nothing."""
     # Rows of a batch share their promises, so most are spelled already.
-    spelled: dict[date, str] = {}
+    spelled: dict[date | None, str] = {None: "NULL"}
     found = []
     for value in values:
-        text = spelled.get(value)
-        if text is None:
-            text = spelled[value] = value.isoformat()
-        found.append(text)
+        if value not in spelled:
+            spelled[value] = str(value and value.isoformat())
+        found.append(spelled[value])
     return f"{{{','.join(found)}}}"
 
 

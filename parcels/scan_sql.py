@@ -13,9 +13,9 @@ leave months out when the statement is planned, and what is planned must not lea
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from parcels.choices import ScanCode
-from parcels.statuses import CONSIGNEE, MOVEMENTS, RANKED, STATUS_OF_CODE, TERMINAL
-from slas.settlement import settlement
+from parcels.choices import ParcelStatus, ScanCode
+from parcels.statuses import CONSIGNEE, MOVEMENTS, RANKED, STATUS_OF_CODE, TERMINAL, TRIES
+from slas.settlement import MILESTONES, settlement
 
 
 def _list(values: Iterable[str]) -> str:
@@ -45,17 +45,40 @@ PRECEDENCE: Final = (
     f"({_TERMINAL}) DESC, CASE WHEN {_TERMINAL} THEN at END, at DESC,"
     f" array_position(ARRAY[{_RANKS}], status) DESC"
 )
+# When each stage of the journey was first seen; those of _STAGES the parcel remembers.
+_STAGES: Final = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at")
+_TRIES: Final = f"code IN ({_list(TRIES)})"
 _TIMES: Final = f"""
         max(occurred_at) AS last_scan_at,
         min(occurred_at) FILTER (WHERE {MOVES}) AS picked_up_at,
-        min(occurred_at) FILTER (WHERE {ATTEMPTS}) AS attempted_at"""
+        min(occurred_at) FILTER (WHERE code = '{ScanCode.DEPARTED}') AS departed_at,
+        min(occurred_at) FILTER (WHERE code = '{ScanCode.ARRIVED}') AS arrived_at,
+        min(occurred_at) FILTER (WHERE code = '{ScanCode.OUT_FOR_DELIVERY}') AS out_for_delivery_at,
+        min(occurred_at) FILTER (WHERE {ATTEMPTS}) AS reached_at,
+        min(occurred_at) FILTER (WHERE {_TRIES}) AS attempted_at,
+        min(occurred_at) FILTER (WHERE code = '{ScanCode.DELIVERED}') AS first_delivered_at,
+        min(occurred_at) FILTER (WHERE code = '{ScanCode.LOST}') AS lost_at"""
+# Statuses of parcels that have been tried, or lost: what comes in of their stages concerns their promises.
+_TRIED: Final = _list(
+    {
+        ParcelStatus.ATTEMPT_FAILED, ParcelStatus.AVAILABLE_FOR_PICKUP, ParcelStatus.DELIVERED,
+        ParcelStatus.EXCEPTION, ParcelStatus.RETURNING, ParcelStatus.RETURNED, ParcelStatus.LOST,
+    }
+)  # fmt: skip
+# In the order of slas.settlement.MILESTONES, over `folded`.
+_JOURNEY: Final = (
+    "picked_up_at, departed_at, arrived_at, out_for_delivery_at, attempted_at, first_delivered_at, lost_at"
+)
+_NO_JOURNEY: Final = ", ".join(["NULL::timestamptz"] * 7)
+_MILESTONE_COLUMNS: Final = f"parcel_id, kind, exact, {', '.join(MILESTONES)}"
 
 # From `folded` on both statements are the same, but for how sure their milestones are.
 _CONSEQUENCES: Final = """
 moved AS (
     UPDATE parcels_parcel p
     SET status = f.status, status_at = f.status_at, last_scan_at = f.last_scan_at,
-        picked_up_at = f.picked_up_at,
+        picked_up_at = f.picked_up_at, departed_at = f.departed_at, arrived_at = f.arrived_at,
+        out_for_delivery_at = f.out_for_delivery_at,
         delivered_at = CASE WHEN f.status = 'delivered' THEN f.status_at END, corrected = f.corrected
     FROM folded f
     WHERE p.id = ANY((SELECT array_agg(parcel_id) FROM folded)::bigint[]) AND p.id + 0 = f.parcel_id
@@ -69,6 +92,12 @@ announced AS (
 ),
 """
 
+# A corrected parcel keeps what it has until its scans are read anew.
+_EARLIEST: Final = ",\n        ".join(
+    f"CASE WHEN p.corrected OR t.corrects THEN p.{name} ELSE least(p.{name}, t.{name}) END AS {name}"
+    for name in _STAGES
+)
+_SOONER: Final = " OR ".join(f"t.{name} < coalesce(p.{name}, 'infinity')" for name in _STAGES)
 _SETTLEMENT: Final = settlement(within="BETWEEN %(low)s AND %(high)s")
 
 RECORD: Final = f"""
@@ -84,8 +113,8 @@ WITH line AS (
 -- Locked before anything is written, and in the order of ids: batches that share parcels take turns, and
 -- what each reads here is what the one before it left.
 locked AS MATERIALIZED (
-    SELECT p.id, p.merchant_id, p.courier_id, p.status, p.status_at, p.last_scan_at, p.picked_up_at,
-        p.corrected,
+    SELECT p.id, p.merchant_id, p.courier_id, p.status, p.status_at, p.last_scan_at, p.corrected,
+        p.picked_up_at, p.departed_at, p.arrived_at, p.out_for_delivery_at,
         date_trunc('second', p.booked_at) AS earliest
     FROM parcels_parcel p
     WHERE p.id = ANY((SELECT %(parcels)s::bigint[])::bigint[]) AND p.id BETWEEN %(low)s AND %(high)s
@@ -126,11 +155,12 @@ winner AS (
 ),
 -- A parcel with a correction is only marked here: its scans are read anew by the other statement.
 folded AS MATERIALIZED (
-    SELECT parcel_id, p.merchant_id, p.courier_id, p.status AS previous, t.attempted_at,
+    SELECT parcel_id, p.merchant_id, p.courier_id, p.status AS previous,
+        t.reached_at, t.attempted_at, t.first_delivered_at, t.lost_at,
         p.corrected OR t.corrects AS corrected,
-        CASE WHEN p.corrected OR t.corrects THEN p.picked_up_at ELSE least(p.picked_up_at, t.picked_up_at)
-            END AS picked_up_at,
+        {_EARLIEST},
         t.picked_up_at < coalesce(p.picked_up_at, 'infinity') AS is_earlier,
+        p.status IN ({_TRIED}) AND ({_SOONER}) AS is_sooner,
         CASE WHEN p.corrected OR t.corrects OR p.status = 'cancelled' THEN p.status ELSE w.status
             END AS status,
         CASE WHEN p.corrected OR t.corrects OR p.status = 'cancelled' THEN p.status_at ELSE w.at
@@ -141,12 +171,12 @@ folded AS MATERIALIZED (
     LEFT JOIN winner w USING (parcel_id)
 ),
 {_CONSEQUENCES}
-milestones (parcel_id, kind, reached_at, exact) AS (
-    SELECT parcel_id, 'pickup', picked_up_at, false FROM folded
+milestones ({_MILESTONE_COLUMNS}) AS (
+    SELECT parcel_id, 'pickup', false, picked_up_at, {_NO_JOURNEY} FROM folded
     WHERE is_earlier AND NOT corrected
     UNION ALL
-    SELECT parcel_id, 'delivery', attempted_at, false FROM folded
-    WHERE attempted_at IS NOT NULL AND NOT corrected
+    SELECT parcel_id, 'delivery', false, reached_at, {_JOURNEY} FROM folded
+    WHERE (attempted_at IS NOT NULL OR lost_at IS NOT NULL OR is_sooner) AND NOT corrected
 ),
 {_SETTLEMENT}
 SELECT
@@ -188,7 +218,7 @@ winner AS (
 ),
 folded AS MATERIALIZED (
     SELECT p.id AS parcel_id, p.merchant_id, p.courier_id, p.status AS previous, true AS corrected,
-        t.picked_up_at, t.attempted_at, t.last_scan_at,
+        t.last_scan_at, t.reached_at, {_JOURNEY},
         CASE WHEN p.status = 'cancelled' THEN p.status ELSE coalesce(w.status, 'booked') END AS status,
         CASE WHEN p.status = 'cancelled' THEN p.status_at ELSE coalesce(w.at, p.booked_at)
             END AS status_at
@@ -197,10 +227,10 @@ folded AS MATERIALIZED (
     LEFT JOIN winner w ON w.parcel_id = p.id
 ),
 {_CONSEQUENCES}
-milestones (parcel_id, kind, reached_at, exact) AS (
-    SELECT parcel_id, 'pickup', picked_up_at, true FROM folded
+milestones ({_MILESTONE_COLUMNS}) AS (
+    SELECT parcel_id, 'pickup', true, picked_up_at, {_NO_JOURNEY} FROM folded
     UNION ALL
-    SELECT parcel_id, 'delivery', attempted_at, true FROM folded
+    SELECT parcel_id, 'delivery', true, reached_at, {_JOURNEY} FROM folded
 ),
 {_SETTLEMENT}
 SELECT count(*) FROM folded

@@ -61,6 +61,8 @@ MOVEMENTS: Final = frozenset(
         C.DELIVERED,
     }
 )
+# Somebody stood at the door, or says so: what first-attempt success is counted from.
+TRIES: Final = frozenset({C.ATTEMPT_FAILED, C.AVAILABLE_FOR_PICKUP, C.DELIVERED})
 NEEDS_REASON: Final = frozenset({C.ATTEMPT_FAILED, C.HELD})
 CONSIGNEE: Final = "consignee"
 PARTIES: Final = ("courier", "merchant", CONSIGNEE, "customs", "weather", "force_majeure")
@@ -85,9 +87,16 @@ class Folded:
     status_at: datetime
     last_scan_at: datetime | None
     delivered_at: datetime | None
-    # When the two commitments were reached.
+    # When the two commitments were reached: the first movement, the first valid attempt.
     picked_up_at: datetime | None
+    reached_at: datetime | None
+    # The rest of the journey: the first scan of each kind.
+    departed_at: datetime | None
+    arrived_at: datetime | None
+    out_for_delivery_at: datetime | None
     attempted_at: datetime | None
+    first_delivered_at: datetime | None
+    lost_at: datetime | None
 
 
 def status_of(code: str, *, consent: bool) -> ParcelStatus:
@@ -133,19 +142,28 @@ def fold(scans: Iterable[ScanFact], *, booked_at: datetime, cancelled_at: dateti
         status, status_at = status_of(decided.code, consent=decided.consent), decided.occurred_at
     else:
         status, status_at = S.BOOKED, booked_at
-    moves = [scan.occurred_at for scan in counted if scan.code in MOVEMENTS]
     attempts = [
         scan.occurred_at
         for scan in counted
         if is_valid_attempt(scan.code, reason=scan.reason, consent=scan.consent)
     ]
+
+    def first(*codes: str) -> datetime | None:
+        return min((scan.occurred_at for scan in counted if scan.code in codes), default=None)
+
     return Folded(
         status=status,
         status_at=status_at,
         last_scan_at=max((scan.occurred_at for scan in counted), default=None),
         delivered_at=status_at if status == S.DELIVERED else None,
-        picked_up_at=min(moves, default=None),
-        attempted_at=min(attempts, default=None),
+        picked_up_at=first(*MOVEMENTS),
+        reached_at=min(attempts, default=None),
+        departed_at=first(C.DEPARTED),
+        arrived_at=first(C.ARRIVED),
+        out_for_delivery_at=first(C.OUT_FOR_DELIVERY),
+        attempted_at=first(*TRIES),
+        first_delivered_at=first(C.DELIVERED),
+        lost_at=first(C.LOST),
     )
 
 

@@ -2,14 +2,14 @@
 
 Each text is a list of CTEs without the word WITH, to be appended to a statement's own:
 
-    WITH milestones AS (SELECT parcel_id, kind, reached_at, exact FROM ...), {SETTLEMENT}
+    WITH milestones AS (SELECT parcel_id, kind, reached_at, exact, ... FROM ...), {SETTLEMENT}
     SELECT count(*) FROM sla_changed
 
-`milestones(parcel_id bigint, kind text, reached_at timestamptz, exact boolean)` says when a
-milestone was reached. Where exact, reached_at (NULL: not reached after all) replaces what is
-stored; otherwise the earlier of the two stands. Duplicates are merged, unknown keys ignored.
-The statement is given `now`, the moment of judging. `slas.outcomes.judge` is the same rule in
-Python, and a test holds the two equal.
+`milestones(parcel_id bigint, kind text, exact boolean, <the columns of MILESTONES>)` says when a milestone
+was reached, and of a delivery also when each stage of the journey was. Where exact, the times (NULL: not
+reached after all) replace what is stored; otherwise the earlier of the two stands. Duplicates are merged,
+unknown keys ignored. The statement is given `now`, the moment of judging. `slas.outcomes.judge` is the same
+rule in Python, and a test holds the two equal.
 
 Races. Commitments are locked in (parcel_id, kind) order by everybody who changes them, and what
 is decided is decided on the locked row. Whoever sends an exact milestone worked it out from all
@@ -19,18 +19,44 @@ else a scan being written meanwhile would be forgotten.
 
 from typing import Final
 
+from slas.counting import COUNTS, counted, marked
+
+# When a delivery got how far; a pickup has none of these.
+JOURNEY: Final = (
+    "picked_up_at",
+    "departed_at",
+    "arrived_at",
+    "out_for_delivery_at",
+    "attempted_at",
+    "delivered_at",
+    "lost_at",
+)
+MILESTONES: Final = ("reached_at", *JOURNEY)
 # What breaches and tallies take from a commitment `c`, besides its key.
 DIMENSIONS: Final = (
     "c.merchant_id, c.courier_id, c.tier_id, c.origin_id, c.destination_id, c.due_at, c.due_date"
 )
 _BREACH: Final = "('overdue', 'late')"
+_TALLIED: Final = ("pending", "met", "late", "overdue", "void", "excused", *COUNTS)
 
 
 def _delta(outcome: str) -> str:
     return f"sum((after = '{outcome}')::int - (coalesce(before, '') = '{outcome}')::int)"
 
 
-# What follows from `sla_changed(parcel_id, kind, <dimensions>, excused, before, after, reached_at)`.
+_EXCUSED: Final = (
+    f"sum((excused AND after IN {_BREACH})::int - (was_excused AND coalesce(before, '') IN {_BREACH})::int)"
+)
+_DELTAS: Final = ", ".join(
+    [
+        *(_delta(outcome) for outcome in ("pending", "met", "late", "overdue", "void")),
+        _EXCUSED,
+        *(f"sum({name} - was_{name})" for name in COUNTS),
+    ]
+)
+
+# What follows from `sla_changed(parcel_id, kind, <dimensions>, fee_fen, was_excused, excused, before, after,
+# reached_at, moved, <counts> and was_<counts>, marks, pays)`, see changed().
 # An excuse is counted only while there is a breach to excuse. A breach that opens again is a new
 # one: opened_at says since when it has stood.
 CONSEQUENCES: Final = f"""
@@ -44,19 +70,25 @@ sla_breaches AS (
     FROM sla_changed
     WHERE (after IN {_BREACH}) <> (coalesce(before, '') IN {_BREACH})
     ON CONFLICT (parcel_id, kind) DO UPDATE SET
+        due_at = CASE WHEN excluded.withdrawn_at IS NULL THEN excluded.due_at ELSE b.due_at END,
         opened_at = CASE WHEN excluded.withdrawn_at IS NULL THEN excluded.opened_at ELSE b.opened_at END,
         withdrawn_at = excluded.withdrawn_at
     RETURNING b.withdrawn_at IS NULL AS standing
 ),
 sla_tallies AS (
     INSERT INTO slas_tally (merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        pending, met, late, overdue, void, excused)
+        {", ".join(_TALLIED)}, marks)
     SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        {_delta("pending")}, {_delta("met")}, {_delta("late")}, {_delta("overdue")}, {_delta("void")},
-        sum((excused AND after IN {_BREACH})::int - (excused AND coalesce(before, '') IN {_BREACH})::int)
+        {_DELTAS}, array_agg(marks) FILTER (WHERE marks IS NOT NULL)
     FROM sla_changed
-    WHERE before IS DISTINCT FROM after
+    WHERE before IS DISTINCT FROM after OR moved
     GROUP BY merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date
+    RETURNING 1
+),
+sla_credits AS (
+    -- Whoever works credits out reads the commitment as it is by then.
+    INSERT INTO slas_creditcheck (parcel_id, kind, merchant_id, courier_id)
+    SELECT parcel_id, kind, merchant_id, courier_id FROM sla_changed WHERE pays
     RETURNING 1
 ),
 sla_events AS (
@@ -69,11 +101,18 @@ sla_events AS (
     RETURNING 1
 )"""  # noqa: S608 -- built of constants
 
+# What became of `sla_locked` where only the outcome changes, or an excuse: the journey stays as it is.
+_OLD: Final = ", ".join(f"c.{name}" for name in MILESTONES)
+_WAS: Final = ", ".join(f"c.{name} AS was_{name}" for name in MILESTONES)
 
-def locked(keys: str, *, columns: str, condition: str, within: str = "") -> str:
+
+def locked(
+    keys: str, *, condition: str, within: str = "", times: str = _OLD, excuse: str = "", more: str = ""
+) -> str:
     """Return the query that locks the commitments `c` of the keys `l`, in the order everybody locks in.
 
-    `columns` and `condition` are over `c` and `l`. `within`, a condition on c.parcel_id with literals,
+    `times` gives the columns of MILESTONES as they are to be, `excuse` those of the excuse, over `c` and
+    `l`; `condition` says what is to be changed at all. `within`, a condition on c.parcel_id with literals,
     leaves months out when planning; without it each month's index is asked.
     """
     # By way of LATERAL each key is one look into the index, whatever the planner expects: policies
@@ -84,24 +123,57 @@ def locked(keys: str, *, columns: str, condition: str, within: str = "") -> str:
     return f"""
     SELECT c.* FROM (SELECT * FROM {keys} ORDER BY parcel_id, kind) l
     CROSS JOIN LATERAL (
-        SELECT c.parcel_id, c.kind, {DIMENSIONS}, c.excused, c.outcome AS before, {columns}
+        SELECT c.parcel_id, c.kind, {DIMENSIONS}, c.fee_fen, c.ready_at, c.outcome AS before,
+            c.excused AS was_excused, c.excuse_reason AS was_excuse_reason,
+            {excuse or "c.excused, c.excuse_reason"}, {_WAS}, {times}{more}
         FROM slas_commitment c
         WHERE c.parcel_id = ANY(ARRAY[ARRAY[l.parcel_id]]) AND c.kind = l.kind {bounds} AND {condition}
         FOR NO KEY UPDATE OF c
     ) c"""  # noqa: S608 -- built of constants
 
 
-# Stores the outcomes of `sla_changed`. As an upsert, because that goes by the key and to the newest
-# version of a row, which an UPDATE ... FROM does only if it is planned well; the rows are there and locked.
-STORE: Final = """
+def changed(source: str, *, after: str, changes: tuple[str, ...] = ()) -> str:
+    """Return the CTEs from the rows of locked() to everything that follows from their change.
+
+    `after` is the outcome to be; `changes` names the columns that `source` may have changed besides.
+    """
+    # Most of what changes has no marks, before or after: then nothing is worked out.
+    has_marks = f"""(after = 'late' OR before = 'late' OR kind = 'delivery' AND reached_at IS NOT NULL
+            OR kind = 'delivery' AND was_reached_at IS NOT NULL
+            OR (excused OR was_excused) AND (after IN {_BREACH} OR before IN {_BREACH}))"""
+    moved = " OR ".join(f"{name} IS DISTINCT FROM was_{name}" for name in changes) or "false"
+    return f"""
+sla_judged AS (
+    SELECT *, {after} AS after FROM {source}
+),
+sla_changed AS MATERIALIZED (
+    SELECT *, {moved} AS moved,
+        {", ".join(f"{counted(name, 'after')} AS {name}" for name in COUNTS)},
+        {", ".join(f"{counted(name, 'before', 'was_')} AS was_{name}" for name in COUNTS)},
+        CASE WHEN {has_marks} THEN {marked()} END AS marks,
+        kind = 'delivery' AND fee_fen IS NOT NULL AND (after IN {_BREACH} OR before IN {_BREACH}
+            OR lost_at IS NOT NULL OR was_lost_at IS NOT NULL) AS pays
+    FROM sla_judged
+),
+{_store(changes)}
+{CONSEQUENCES}"""  # noqa: S608 -- built of constants
+
+
+def _store(changes: tuple[str, ...]) -> str:
+    # As an upsert, because that goes by the key and to the newest version of a row, which an
+    # UPDATE ... FROM does only if it is planned well; the rows are there and locked.
+    # What is inserted, and never is, must be sound: hence the columns besides those that change.
+    columns = tuple(dict.fromkeys(("excused", "excuse_reason", "reached_at", *changes)))
+    stored = ", ".join(f"{name} = excluded.{name}" for name in changes)
+    return f"""
 sla_stored AS (
     INSERT INTO slas_commitment (parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id,
-        due_at, due_date, excused, reached_at, outcome)
+        due_at, due_date, outcome, {", ".join(columns)})
     SELECT parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id,
-        due_at, due_date, excused, reached_at, after
+        due_at, due_date, after, {", ".join(columns)}
     FROM sla_changed
-    ON CONFLICT (parcel_id, kind) DO UPDATE SET reached_at = excluded.reached_at, outcome = excluded.outcome
-),"""
+    ON CONFLICT (parcel_id, kind) DO UPDATE SET outcome = excluded.outcome{", " * bool(changes)}{stored}
+),"""  # noqa: S608 -- built of constants
 
 
 def settlement(*, within: str = "") -> str:
@@ -109,31 +181,31 @@ def settlement(*, within: str = "") -> str:
 
     They give sla_changed (before, after) and sla_breaches (standing).
     """
-    reached = "CASE WHEN l.exact THEN l.reached_at ELSE least(c.reached_at, l.reached_at) END AS reached_at"
-    changes = """c.outcome <> 'void' AND CASE
-            WHEN l.exact THEN l.reached_at IS DISTINCT FROM c.reached_at
-            ELSE l.reached_at < coalesce(c.reached_at, 'infinity') END"""
-    return f"""
-sla_reached AS (
-    SELECT parcel_id, kind, bool_or(exact) AS exact,
-        CASE WHEN bool_or(exact) THEN min(reached_at) FILTER (WHERE exact) ELSE min(reached_at) END
-            AS reached_at
-    FROM milestones
-    GROUP BY parcel_id, kind
-),
-sla_locked AS MATERIALIZED ({locked("sla_reached", columns=reached, condition=changes, within=within)}
-),
-sla_changed AS MATERIALIZED (
-    SELECT *, CASE
+    merged = ", ".join(
+        f"CASE WHEN bool_or(exact) THEN min({name}) FILTER (WHERE exact) ELSE min({name}) END AS {name}"
+        for name in MILESTONES
+    )
+    times = ", ".join(
+        f"CASE WHEN l.exact THEN l.{name} ELSE least(c.{name}, l.{name}) END AS {name}" for name in MILESTONES
+    )
+    exactly = " OR ".join(f"l.{name} IS DISTINCT FROM c.{name}" for name in MILESTONES)
+    earlier = " OR ".join(f"l.{name} < coalesce(c.{name}, 'infinity')" for name in MILESTONES)
+    condition = f"c.outcome <> 'void' AND CASE WHEN l.exact THEN {exactly} ELSE {earlier} END"
+    after = """CASE
         WHEN reached_at <= due_at THEN 'met'
         WHEN reached_at > due_at THEN 'late'
         -- What was seen to be overdue stays due, should this process's clock be behind.
         WHEN before = 'overdue' OR due_at < %(now)s THEN 'overdue'
-        ELSE 'pending' END AS after
-    FROM sla_locked
+        ELSE 'pending' END"""
+    return f"""
+sla_reached AS (
+    SELECT parcel_id, kind, bool_or(exact) AS exact, {merged}
+    FROM milestones
+    GROUP BY parcel_id, kind
 ),
-{STORE}
-{CONSEQUENCES}"""  # noqa: S608 -- built of constants
+sla_locked AS MATERIALIZED ({locked("sla_reached", condition=condition, within=within, times=times)}
+),
+{changed("sla_locked", after=after, changes=MILESTONES)}"""  # noqa: S608 -- built of constants
 
 
 SETTLEMENT: Final = settlement()

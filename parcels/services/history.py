@@ -309,6 +309,7 @@ def _draft(item: _Placed) -> CommitmentDraft:
         version_id=None,
         due_at=item.row.promised_by,
         zone=item.destination.time_zone,
+        ready_at=item.row.booked_at,
     )
 
 

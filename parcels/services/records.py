@@ -144,6 +144,8 @@ def _drafts(merchant_id: int, booked: Sequence[Booked]) -> list[CommitmentDraft]
                     version_id=item.tier.version_id,
                     due_at=due_at,
                     zone=zone,
+                    ready_at=item.request.ready_at,
+                    fee_fen=item.fee_fen if kind == CommitmentKind.DELIVERY else None,
                 )
             )
     return drafts

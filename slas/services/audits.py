@@ -9,30 +9,43 @@ import structlog
 from alliance import audit
 from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, raw_rows
+from slas.choices import Measure, Outcome
+from slas.counting import COUNTS, counted, marks
+from slas.histograms import MEASURE_STEP
+from slas.services.tallies import durations_kept_from
 
 log = structlog.get_logger(__name__)
 HEARTBEAT = "audit-rates"
 # A sick table must not fill the report, or the memory of whoever makes it.
 MOST_ROWS = 1000
 
-_COUNTS = ("pending", "met", "late", "overdue", "void", "excused")
+_COUNTS = ("pending", "met", "late", "overdue", "void", "excused", *COUNTS)
 _SUMS = ", ".join(f"sum({name})::bigint AS {name}" for name in _COUNTS)
-_OUTCOMES = ", ".join(f"count(*) FILTER (WHERE outcome = '{name}') AS {name}" for name in _COUNTS[:-1])
+_OUTCOMES = ", ".join(f"count(*) FILTER (WHERE outcome = '{name}') AS {name}" for name in Outcome.values)
+_FACTS = ", ".join(f"sum({counted(name, 'outcome')})::bigint AS {name}" for name in COUNTS)
 _LISTED = ", ".join(_COUNTS)
 _DIFFERENT = " OR ".join(f"coalesce(e.{name}, 0) <> coalesce(f.{name}, 0)" for name in _COUNTS)
 _BOTH = ", ".join(f"coalesce({side}.{name}, 0)" for side in "ef" for name in _COUNTS)
 _CELL = ("organisation_id", "counterpart_id", "kind", "tier_id", "origin_id", "destination_id", "due_date")
-_KEY = ", ".join(f"CASE WHEN e.due_date IS NULL THEN f.{name} ELSE e.{name} END" for name in _CELL)
-_SAME_CELL = " AND ".join(f"e.{name} = f.{name}" for name in _CELL)
+_BIN = (*_CELL, "measure", "bin")
 
 
-def _both_grains(source: str) -> str:
+def _key(columns: tuple[str, ...]) -> str:
+    return ", ".join(f"CASE WHEN e.due_date IS NULL THEN f.{name} ELSE e.{name} END" for name in columns)
+
+
+def _same(columns: tuple[str, ...]) -> str:
+    return " AND ".join(f"e.{name} = f.{name}" for name in columns)
+
+
+def _both_grains(source: str, listed: str, of_merchants: str = "true") -> str:
     """Give each row of a source by courier, merchant and lane to the courier's cell and the merchant's."""
     return f"""
     SELECT courier_id AS organisation_id, 0 AS counterpart_id, kind, tier_id, origin_id, destination_id,
-        due_date, {_LISTED} FROM {source}
+        due_date, {listed} FROM {source}
     UNION ALL
-    SELECT merchant_id, courier_id, kind, tier_id, 0, 0, due_date, {_LISTED} FROM {source}"""  # noqa: S608
+    SELECT merchant_id, courier_id, kind, tier_id, origin_id, destination_id, due_date, {listed}
+    FROM {source} WHERE {of_merchants}"""  # noqa: S608
 
 
 # One statement, so one snapshot: scans and folds may go on meanwhile. No cell has id 0 in it, so
@@ -40,25 +53,61 @@ def _both_grains(source: str) -> str:
 _CELLS = f"""
 WITH counted AS (
     SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date, {_OUTCOMES},
-        count(*) FILTER (WHERE excused AND outcome IN ('late', 'overdue')) AS excused
+        count(*) FILTER (WHERE excused AND outcome IN ('late', 'overdue')) AS excused, {_FACTS}
     FROM slas_commitment GROUP BY merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date
 ),
 expected AS (
-    SELECT {", ".join(_CELL)}, {_SUMS} FROM ({_both_grains("counted")}) AS x GROUP BY {", ".join(_CELL)}
+    SELECT {", ".join(_CELL)}, {_SUMS}
+    FROM ({_both_grains("counted", _LISTED)}) AS x GROUP BY {", ".join(_CELL)}
 ),
 found AS (
     SELECT {", ".join(_CELL)}, {_SUMS} FROM (
-        SELECT organisation_id, coalesce(counterpart_id, 0) AS counterpart_id, kind, tier_id,
-            coalesce(origin_id, 0) AS origin_id, coalesce(destination_id, 0) AS destination_id,
-            due_date, {_LISTED}
+        SELECT organisation_id, coalesce(counterpart_id, 0) AS counterpart_id, kind, tier_id, origin_id,
+            destination_id, due_date, {_LISTED}
         FROM slas_ontimerate
-        UNION ALL {_both_grains("slas_tally")}
+        UNION ALL {_both_grains("slas_tally", _LISTED)}
     ) AS x GROUP BY {", ".join(_CELL)}
 )
-SELECT {_KEY}, {_BOTH}
-FROM expected e FULL JOIN found f ON {_SAME_CELL}
+SELECT {_key(_CELL)}, {_BOTH}
+FROM expected e FULL JOIN found f ON {_same(_CELL)}
 WHERE {_DIFFERENT}
 ORDER BY 7, 1, 2, 3, 4, 5, 6
+LIMIT {MOST_ROWS}
+"""  # noqa: S608 -- built of constants
+
+# Durations are forgotten after a while, see slas.services.tallies; what is left must be right.
+_KEPT = f"(measure < {Measure.FROM_BOOKED} OR due_date >= %(kept_from)s)"
+_MERCHANTS_KEEP = f"measure < {Measure.FROM_BOOKED}"
+_BINS = f"""
+WITH marked AS (
+    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+        mark / {MEASURE_STEP} AS measure, mark %% {MEASURE_STEP} AS bin, 1 AS step
+    FROM slas_commitment, unnest(ARRAY[{", ".join(marks("outcome").values())}]) AS m (mark)
+    WHERE mark IS NOT NULL
+),
+waiting AS (
+    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+        abs(mark) / {MEASURE_STEP} AS measure, abs(mark) %% {MEASURE_STEP} AS bin, sign(mark)::int AS step
+    FROM slas_tally, unnest(marks) AS m (mark)
+    WHERE mark IS NOT NULL
+),
+expected AS (
+    SELECT {", ".join(_BIN)}, sum(step)::bigint AS count
+    FROM ({_both_grains("marked", "measure, bin, step", _MERCHANTS_KEEP)}) AS x
+    WHERE {_KEPT} GROUP BY {", ".join(_BIN)}
+),
+found AS (
+    SELECT {", ".join(_BIN)}, sum(step)::bigint AS count FROM (
+        SELECT organisation_id, coalesce(counterpart_id, 0) AS counterpart_id, kind, tier_id, origin_id,
+            destination_id, due_date, measure, bin, count AS step
+        FROM slas_histogrambin
+        UNION ALL {_both_grains("waiting", "measure, bin, step", _MERCHANTS_KEEP)}
+    ) AS x WHERE {_KEPT} GROUP BY {", ".join(_BIN)}
+)
+SELECT {_key(_BIN)}, coalesce(e.count, 0), coalesce(f.count, 0)
+FROM expected e FULL JOIN found f ON {_same(_BIN)}
+WHERE coalesce(e.count, 0) <> coalesce(f.count, 0)
+ORDER BY 7, 1, 2, 3, 4, 5, 6, 8, 9
 LIMIT {MOST_ROWS}
 """  # noqa: S608 -- built of constants
 
@@ -99,9 +148,31 @@ class CellDifference:
 
     @property
     def _where(self) -> str:
-        if self.counterpart_id:
-            return f"courier {self.counterpart_id}"
-        return f"lane {self.origin_id}-{self.destination_id}"
+        lane = f"lane {self.origin_id}-{self.destination_id}"
+        return f"courier {self.counterpart_id}, {lane}" if self.counterpart_id else lane
+
+
+@dataclass(frozen=True, slots=True)
+class BinDifference:
+    """A bin of a histogram whose count, waiting tallies added, is not that of the commitments."""
+
+    organisation_id: int
+    counterpart_id: int
+    kind: str
+    tier_id: int
+    origin_id: int
+    destination_id: int
+    due_date: date
+    measure: int
+    bin: int
+    expected: int
+    found: int
+
+    def __str__(self) -> str:
+        lane = f"lane {self.origin_id}-{self.destination_id}"
+        where = f"{self.due_date} organisation {self.organisation_id}, {lane}, {self.kind}"
+        what = f"{Measure(self.measure).name.lower()} bin {self.bin}"
+        return f"{where}: {what}: {self.found} instead of {self.expected}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +199,21 @@ class AuditReport:
 
     cells: list[CellDifference]
     breaches: list[BreachDifference]
+    bins: list[BinDifference]
+
+    @property
+    def differences(self) -> list[CellDifference | BreachDifference | BinDifference]:
+        return [*self.cells, *self.breaches, *self.bins]
 
     @property
     def is_clean(self) -> bool:
-        return not self.cells and not self.breaches
+        return not self.differences
 
     def as_detail(self) -> dict[str, Any]:
         """Return the finding for an audit entry or a heartbeat: counts, and the first few rows."""
-        first = [str(row) for row in (*self.cells[:5], *self.breaches[:5])]
-        return {"cells": len(self.cells), "breaches": len(self.breaches), "first": first}
+        first = [str(row) for row in (*self.cells[:5], *self.breaches[:5], *self.bins[:5])]
+        counts = {"cells": len(self.cells), "breaches": len(self.breaches), "bins": len(self.bins)}
+        return {**counts, "first": first}
 
 
 def audit_rates() -> AuditReport:
@@ -147,6 +224,7 @@ def audit_rates() -> AuditReport:
     return AuditReport(
         cells=[_cell_difference(row) for row in raw_rows(_CELLS)],
         breaches=[BreachDifference(*row) for row in raw_rows(_BREACHES)],
+        bins=[BinDifference(*row) for row in raw_rows(_BINS, {"kept_from": durations_kept_from()})],
     )
 
 

@@ -1,15 +1,20 @@
 """Promises made, reached and called off: everything that changes a commitment except the sweep."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
+from alliance.errors import Conflict, NotFound
 from alliance.literals import moments, numbers
 from alliance.tenancy import raw_rows
-from slas.choices import CommitmentKind
-from slas.settlement import CONSEQUENCES, DIMENSIONS, SETTLEMENT, STORE, locked
+from slas.choices import CommitmentKind, ExcuseReason, Outcome
+from slas.counting import COUNTS
+from slas.models import Commitment
+from slas.settlement import CONSEQUENCES, DIMENSIONS, MILESTONES, SETTLEMENT, changed, locked
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,9 @@ class CommitmentDraft:
     due_at: datetime
     # IANA zone of where it falls due: the origin of a pickup, the destination of a delivery.
     zone: str
+    ready_at: datetime | None = None
+    # What a credit is a share of; a delivery's only.
+    fee_fen: int | None = None
 
     @property
     def due_date(self) -> date:
@@ -35,12 +43,19 @@ class CommitmentDraft:
 
 
 class Milestone(NamedTuple):
-    """When a milestone was reached; see slas/settlement.py for `exact`."""
+    """When a milestone was reached, and a delivery's stages; see slas/settlement.py for `exact`."""
 
     parcel_id: int
     kind: CommitmentKind
     reached_at: datetime | None
     exact: bool = False
+    picked_up_at: datetime | None = None
+    departed_at: datetime | None = None
+    arrived_at: datetime | None = None
+    out_for_delivery_at: datetime | None = None
+    attempted_at: datetime | None = None
+    delivered_at: datetime | None = None
+    lost_at: datetime | None = None
 
 
 class Settled(NamedTuple):
@@ -56,17 +71,20 @@ SELECT (SELECT count(*) FROM sla_changed),
     (SELECT count(*) FROM sla_breaches WHERE standing), (SELECT count(*) FROM sla_breaches WHERE NOT standing)
 """
 
+_NOTHING = ", ".join(f"0 AS {name}, 0 AS was_{name}" for name in COUNTS)
 _OPEN = f"""
 WITH sla_changed AS (
     INSERT INTO slas_commitment AS c (parcel_id, kind, merchant_id, courier_id, tier_id, origin_id,
-        destination_id, version_id, due_at, due_date, outcome, excused)
-    SELECT *, 'pending', false
+        destination_id, version_id, due_at, due_date, ready_at, fee_fen, outcome, excused, excuse_reason)
+    SELECT *, 'pending', false, ''
     FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[], %(merchant_id)s::bigint[],
         %(courier_id)s::bigint[], %(tier_id)s::int[], %(origin_id)s::int[], %(destination_id)s::int[],
-        %(version_id)s::bigint[], %(due_at)s::timestamptz[], %(due_date)s::date[])
+        %(version_id)s::bigint[], %(due_at)s::timestamptz[], %(due_date)s::date[],
+        %(ready_at)s::timestamptz[], %(fee_fen)s::int[])
     ON CONFLICT (parcel_id, kind) DO NOTHING
-    RETURNING c.parcel_id, c.kind, {DIMENSIONS}, c.excused,
-        NULL::text AS before, c.outcome AS after, c.reached_at
+    RETURNING c.parcel_id, c.kind, {DIMENSIONS}, c.excused, c.excused AS was_excused,
+        NULL::text AS before, c.outcome AS after, c.reached_at,
+        false AS moved, {_NOTHING}, NULL::int[] AS marks, false AS pays
 ),
 {CONSEQUENCES}
 SELECT count(*) FROM sla_changed
@@ -74,8 +92,9 @@ SELECT count(*) FROM sla_changed
 
 _SETTLE = f"""
 WITH milestones AS (
-    SELECT * FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[], %(reached_at)s::timestamptz[],
-        %(exact)s::boolean[]) AS m (parcel_id, kind, reached_at, exact)
+    SELECT * FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[], %(exact)s::boolean[],
+        {", ".join(f"%({name})s::timestamptz[]" for name in MILESTONES)})
+        AS m (parcel_id, kind, exact, {", ".join(MILESTONES)})
 ),
 {SETTLEMENT}
 {_COUNTS}
@@ -88,14 +107,62 @@ WITH sla_keys AS (
     SELECT parcel_id, kind FROM unnest(%(parcel_ids)s::bigint[]) AS x (parcel_id),
         (VALUES ('pickup'), ('delivery')) AS k (kind)
 ),
-sla_locked AS MATERIALIZED ({locked("sla_keys", columns="c.reached_at", condition=_CALLED_OFF)}
+sla_locked AS MATERIALIZED ({locked("sla_keys", condition=_CALLED_OFF)}
 ),
-sla_changed AS MATERIALIZED (
-    SELECT *, 'void' AS after FROM sla_locked
-),
-{STORE}
-{CONSEQUENCES}
+{changed("sla_locked", after="'void'")}
 {_COUNTS}
+"""  # noqa: S608 -- built of constants
+
+_KEYS = """
+WITH sla_keys AS (
+    SELECT parcel_id, kind FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[]) AS k (parcel_id, kind)
+),"""
+_EXCUSABLE = "c.outcome IN ('late', 'overdue') AND NOT c.excused"
+_EXCUSES = ("excused", "excuse_reason")
+
+
+def _excusing(*, condition: str, excuse: str, topic: str) -> str:
+    return f"""{_KEYS}
+sla_locked AS MATERIALIZED ({locked("sla_keys", condition=condition, excuse=excuse)}
+),
+{changed("sla_locked", after="before", changes=_EXCUSES)},
+announced AS (
+    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT '{topic}', %(now)s, merchant_id, courier_id, parcel_id,
+        jsonb_build_object('kind', kind, 'reason', coalesce(nullif(excuse_reason, ''), was_excuse_reason))
+    FROM sla_changed
+)
+SELECT count(*) FROM sla_changed
+"""  # noqa: S608 -- built of constants
+
+
+_EXCUSE = _excusing(
+    condition=_EXCUSABLE,
+    excuse="true AS excused, %(reason)s::varchar AS excuse_reason",
+    topic="breach.excused",
+)
+_LIFT = _excusing(
+    condition="c.excused",
+    excuse="false AS excused, ''::varchar AS excuse_reason",
+    topic="breach.excuse_lifted",
+)
+
+_LOST_TIMES = ", ".join(f"{'l' if name == 'lost_at' else 'c'}.{name}" for name in MILESTONES)
+_LOST = f"""
+WITH sla_keys AS (
+    SELECT parcel_id, '{CommitmentKind.DELIVERY}' AS kind, lost_at
+    FROM unnest(%(parcel_id)s::bigint[], %(lost_at)s::timestamptz[]) AS k (parcel_id, lost_at)
+),
+sla_locked AS MATERIALIZED ({
+    locked(
+        "sla_keys",
+        condition="c.outcome <> 'void' AND c.lost_at IS DISTINCT FROM l.lost_at",
+        times=_LOST_TIMES,
+    )
+}
+),
+{changed("sla_locked", after="before", changes=("lost_at",))}
+SELECT count(*) FROM sla_changed
 """  # noqa: S608 -- built of constants
 
 
@@ -118,6 +185,8 @@ def open_commitments(drafts: Sequence[CommitmentDraft], *, at: datetime) -> int:
         "version_id": numbers(draft.version_id for draft in drafts),
         "due_at": moments(draft.due_at for draft in drafts),
         "due_date": moments(draft.due_date for draft in drafts),
+        "ready_at": moments(draft.ready_at for draft in drafts),
+        "fee_fen": numbers(draft.fee_fen for draft in drafts),
     }
     [(opened,)] = raw_rows(_OPEN, {**columns, "now": at})
     return int(opened)
@@ -131,13 +200,14 @@ def settle(milestones: Iterable[Milestone], *, now: datetime) -> Settled:
     rows = list(milestones)
     if not rows:
         return Settled(0, 0, 0)
-    parameters = {
+    parameters: dict[str, object] = {
         "parcel_id": [row.parcel_id for row in rows],
         "kind": [str(row.kind) for row in rows],
-        "reached_at": [row.reached_at for row in rows],
         "exact": [row.exact for row in rows],
         "now": now,
     }
+    for name in MILESTONES:
+        parameters[name] = [getattr(row, name) for row in rows]
     [counts] = raw_rows(_SETTLE, parameters)
     return Settled(*counts)
 
@@ -152,3 +222,59 @@ def void_commitments(*, parcel_ids: Sequence[int], at: datetime) -> Settled:
         return Settled(0, 0, 0)
     [counts] = raw_rows(_VOID, {"parcel_ids": list(parcel_ids), "now": at})
     return Settled(*counts)
+
+
+def excuse_commitments(
+    *, keys: Sequence[tuple[int, str]], reason: ExcuseReason | str | None, now: datetime
+) -> int:
+    """Excuse commitments for a reason, or with None lift their excuses; return how many changed.
+
+    Only a standing breach that is not excused is excused, only what is excused is lifted: what
+    changed meanwhile is left alone, and a replay changes nothing. Who may is for the caller to know.
+    """
+    if not keys:
+        return 0
+    parameters = {
+        "parcel_id": [parcel_id for parcel_id, _kind in keys],
+        "kind": [str(kind) for _parcel_id, kind in keys],
+        "now": now,
+        "reason": None if reason is None else ExcuseReason(reason).value,
+    }
+    [(count,)] = raw_rows(_LIFT if reason is None else _EXCUSE, parameters)
+    return int(count)
+
+
+def mark_lost(*, lost: Mapping[int, datetime | None], now: datetime) -> int:
+    """Write down since when deliveries count as lost, or with None that they do not; return how many changed.
+
+    Whether a promise was kept does not depend on it; what the merchant is credited with does.
+    """
+    if not lost:
+        return 0
+    [(count,)] = raw_rows(_LOST, {"parcel_id": list(lost), "lost_at": list(lost.values()), "now": now})
+    return int(count)
+
+
+def revise_due(
+    *, parcel_id: int, kind: CommitmentKind | str, due_at: datetime, judged: bool, now: datetime
+) -> Commitment:
+    """Write a later day beside a promise; where `judged`, on-time is judged by it from here on.
+
+    The cohort stays that of the original promise, so no rate changes. Returns the commitment as it
+    was before. Raises NotFound, and Conflict for a promise that is kept, called off or (judged)
+    past due, and for a day that is not later than the one agreed on so far.
+    """
+    commitment = (
+        Commitment.objects.select_for_update(no_key=True).filter(parcel_id=parcel_id, kind=kind).first()
+    )
+    if commitment is None:
+        raise NotFound
+    if commitment.outcome not in (Outcome.PENDING, Outcome.OVERDUE):
+        raise Conflict(_("This promise is settled: it cannot be moved any more."), code="settled")
+    if judged and (commitment.outcome == Outcome.OVERDUE or commitment.due_at < now):
+        raise Conflict(_("The promised time has passed: lateness stands."), code="past_due")
+    if due_at <= max(commitment.due_at, commitment.revised_due_at or commitment.due_at):
+        raise Conflict(_("The new day must be later than the one promised."), code="not_later")
+    changes = {"revised_due_at": due_at, **({"due_at": due_at} if judged else {})}
+    Commitment.objects.filter(parcel_id=parcel_id, kind=kind).update(**changes)
+    return commitment

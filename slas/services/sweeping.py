@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from alliance.tenancy import Scope, raw_rows, scope
-from slas.settlement import CONSEQUENCES, STORE, locked
+from slas.settlement import changed, locked
 
 # Rows a transaction: few enough that a scan never waits long for a row the sweep holds.
 SLICE = 5_000
@@ -35,13 +35,9 @@ _SWEEP = f"""
 WITH sla_slice AS (
     SELECT * FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[]) AS s (parcel_id, kind)
 ),
-sla_locked AS MATERIALIZED ({locked("sla_slice", columns="c.reached_at", condition=_DUE, within=_WITHIN)}
+sla_locked AS MATERIALIZED ({locked("sla_slice", condition=_DUE, within=_WITHIN)}
 ),
-sla_changed AS MATERIALIZED (
-    SELECT *, 'overdue' AS after FROM sla_locked
-),
-{STORE}
-{CONSEQUENCES}
+{changed("sla_locked", after="'overdue'")}
 SELECT count(*) FROM sla_changed
 """  # noqa: S608 -- built of constants
 

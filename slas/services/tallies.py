@@ -1,14 +1,22 @@
-"""The fold: waiting tallies are consumed and added to the on-time rates."""
+"""The fold: waiting tallies are consumed and added to the on-time rates and the histograms."""
 
 import time
+from datetime import date, timedelta
 from typing import NamedTuple
 
+from django.utils import timezone
+
 from alliance.tenancy import Scope, raw_rows, scope
+from slas.choices import Measure
+from slas.counting import COUNTS
+from slas.histograms import MEASURE_STEP
 
 # Tallies a transaction, and how long one call may go on before it leaves the rest to the next.
 BATCH = 20_000
 BUDGET_SECONDS = 60.0
 _LOCK = 5_264_003
+# Parcels that come late change cohorts of some weeks ago; then those are nobody's forecast.
+DURATIONS_KEPT = timedelta(days=60)
 
 
 class Folded(NamedTuple):
@@ -19,19 +27,32 @@ class Folded(NamedTuple):
     busy: bool = False
 
 
-_COUNTS = ("pending", "met", "late", "overdue", "void", "excused")
-_SUMS = ", ".join(f"sum({name})" for name in _COUNTS)
-_LISTED = ", ".join(_COUNTS)
-_ADDED = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in _COUNTS)
-_UPSERT = f"""
-    INSERT INTO slas_ontimerate AS r (organisation_id, counterpart_id, kind, tier_id, origin_id,
-        destination_id, due_date, {_LISTED})
-    SELECT %s, {_SUMS} FROM taken GROUP BY %s
+_SUMMED = ("pending", "met", "late", "overdue", "void", "excused", *COUNTS)
+_SUMS = ", ".join(f"sum({name})" for name in _SUMMED)
+_ADDED = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in _SUMMED)
+_LANE = "kind, tier_id, origin_id, destination_id, due_date"
+
+
+def _cells(organisation: str, counterpart: str, by: str) -> str:
+    return f"""
+    INSERT INTO slas_ontimerate AS r (organisation_id, counterpart_id, {_LANE}, {", ".join(_SUMMED)})
+    SELECT {organisation}, {counterpart}, {_LANE}, {_SUMS} FROM taken GROUP BY {by}, {_LANE}
     ON CONFLICT (organisation_id, due_date, kind, tier_id, counterpart_id, origin_id, destination_id)
     DO UPDATE SET {_ADDED}
     RETURNING 1"""  # noqa: S608 -- built of constants
-_COURIER_CELL = "courier_id, NULL::bigint, kind, tier_id, origin_id, destination_id, due_date"
-_MERCHANT_CELL = "merchant_id, courier_id, kind, tier_id, NULL::int, NULL::int, due_date"
+
+
+def _bins(organisation: str, counterpart: str, by: str, which: str) -> str:
+    # What went up and down again in one batch leaves no bin of nothing behind.
+    return f"""
+    INSERT INTO slas_histogrambin AS r (organisation_id, counterpart_id, {_LANE}, measure, bin, count)
+    SELECT {organisation}, {counterpart}, {_LANE}, measure, bin, sum(step)
+    FROM marked WHERE {which} GROUP BY {by}, {_LANE}, measure, bin HAVING sum(step) <> 0
+    ON CONFLICT (organisation_id, measure, due_date, kind, tier_id, counterpart_id, origin_id,
+        destination_id, bin)
+    DO UPDATE SET count = r.count + excluded.count
+    RETURNING 1"""  # noqa: S608 -- built of constants
+
 
 # Oldest first, so that a count never falls below zero on the way: a change's tally has a higher
 # id than the one it builds on.
@@ -41,8 +62,19 @@ WITH taken AS (
     WHERE id <= coalesce((SELECT id FROM slas_tally ORDER BY id OFFSET %(limit)s - 1 LIMIT 1), {2**63 - 1})
     RETURNING *
 ),
-couriers AS ({_UPSERT % (_COURIER_CELL, "courier_id, kind, tier_id, origin_id, destination_id, due_date")}),
-merchants AS ({_UPSERT % (_MERCHANT_CELL, "merchant_id, courier_id, kind, tier_id, due_date")})
+marked AS (
+    SELECT merchant_id, courier_id, {_LANE}, sign(mark)::int AS step,
+        abs(mark) / {MEASURE_STEP} AS measure, abs(mark) %% {MEASURE_STEP} AS bin
+    FROM taken, unnest(marks) AS m (mark)
+    WHERE mark IS NOT NULL
+),
+couriers AS ({_cells("courier_id", "NULL::bigint", "courier_id")}),
+merchants AS ({_cells("merchant_id", "courier_id", "merchant_id, courier_id")}),
+courier_bins AS ({_bins("courier_id", "NULL::bigint", "courier_id", "true")}),
+-- How long couriers take is kept of couriers alone.
+merchant_bins AS ({
+    _bins("merchant_id", "courier_id", "merchant_id, courier_id", f"measure < {Measure.FROM_BOOKED}")
+})
 SELECT count(*) FROM taken
 """  # noqa: S608 -- built of constants
 
@@ -65,3 +97,17 @@ def fold_tallies(*, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> Folde
         batches += 1 if taken else 0
         if taken < limit or time.monotonic() > until:
             return Folded(tallies, batches)
+
+
+def durations_kept_from() -> date:
+    """Return the due date from which histograms of durations are kept: forecasts look back 28 days."""
+    return timezone.localdate() - DURATIONS_KEPT
+
+
+def forget_durations() -> int:
+    """Drop the histograms of durations that no forecast looks at any more; return how many bins."""
+    rows = raw_rows(
+        "DELETE FROM slas_histogrambin WHERE measure >= %s AND due_date < %s RETURNING 1",
+        [Measure.FROM_BOOKED, durations_kept_from()],
+    )
+    return len(rows)

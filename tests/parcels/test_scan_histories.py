@@ -116,16 +116,30 @@ class Histories(RuleBasedStateMachine):
                 self._commitments_are_judged(parcel, folded)
 
     def _commitments_are_judged(self, parcel: Parcel, folded: statuses.Folded) -> None:
-        reached = {"pickup": folded.picked_up_at, "delivery": folded.attempted_at}
+        reached = {"pickup": folded.picked_up_at, "delivery": folded.reached_at}
         for commitment in Commitment.objects.filter(parcel_id=parcel.pk):
             at = reached[commitment.kind]
             assert commitment.reached_at == at
+            # A cancelled parcel's promise is void: nothing is written down of it any more.
+            if commitment.kind == "delivery" and parcel.status != "cancelled":
+                self._journey_is_kept(parcel, commitment, folded)
             judged = judge(commitment.due_at, at, NOW, voided=False)
             # What nothing reached is overdue when the sweep, or a correction, comes by.
             waits = (commitment.outcome, judged) == (Outcome.PENDING, Outcome.OVERDUE)
             assert waits or commitment.outcome == judged
             standing = Breach.objects.standing().filter(parcel_id=parcel.pk, kind=commitment.kind).exists()
             assert standing == is_breach(Outcome(commitment.outcome))
+
+    @staticmethod
+    def _journey_is_kept(parcel: Parcel, commitment: Commitment, folded: statuses.Folded) -> None:
+        """Once a delivery was tried or lost, its commitment knows the journey; before, the parcel does."""
+        stages = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at")
+        seen = tuple(getattr(folded, name) for name in stages)
+        assert tuple(getattr(parcel, name) for name in stages) == seen
+        ends = (folded.attempted_at, folded.first_delivered_at, folded.lost_at)
+        assert (commitment.attempted_at, commitment.delivered_at, commitment.lost_at) == ends
+        if any(ends):
+            assert tuple(getattr(commitment, name) for name in stages) == seen
 
     @invariant()
     def tallies_are_the_commitments(self) -> None:

@@ -154,8 +154,8 @@ def test_fold_does_not_care_about_order_or_duplicates(scans: list[Fact], random:
 @given(facts)
 def test_fold_milestones_are_no_later_than_the_last_scan(scans: list[Fact]) -> None:
     folded = statuses.fold(scans, booked_at=BOOKED)
-    for milestone in (folded.picked_up_at, folded.attempted_at, folded.delivered_at):
+    for milestone in (folded.picked_up_at, folded.reached_at, folded.delivered_at):
         assert milestone is None or (folded.last_scan_at and milestone <= folded.last_scan_at)
-    if folded.attempted_at:
+    if folded.reached_at:
         assert folded.picked_up_at
-        assert folded.picked_up_at <= folded.attempted_at
+        assert folded.picked_up_at <= folded.reached_at

@@ -78,14 +78,15 @@ def test_audit_finds_breaches_missing_and_too_many(judged: Lane) -> None:
 def test_command_says_that_all_agrees(judged: Lane, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("audit_rates")
     assert "agree" in capsys.readouterr().out
-    assert Heartbeat.objects.get(name="audit-rates").detail == {"cells": 0, "breaches": 0, "first": []}
+    detail = Heartbeat.objects.get(name="audit-rates").detail
+    assert detail == {"cells": 0, "breaches": 0, "bins": 0, "first": []}
     assert not AuditEntry.objects.exists()
 
 
 def test_command_fails_and_names_each_difference(judged: Lane, capsys: pytest.CaptureFixture[str]) -> None:
     fold_tallies()
     OnTimeRate.objects.filter(organisation=judged.courier).update(late=7)
-    with pytest.raises(CommandError, match="1 cells and 0 breaches differ"):
+    with pytest.raises(CommandError, match="1 cells, 0 breaches, 0 bins differ"):
         call_command("audit_rates")
     assert "late 7 instead of 1" in capsys.readouterr().out
 
@@ -93,7 +94,8 @@ def test_command_fails_and_names_each_difference(judged: Lane, capsys: pytest.Ca
 def test_nightly_task_writes_down_what_it_found(judged: Lane) -> None:
     assert tasks.audit_rates() == 0
     Tally.objects.all().delete()
-    assert tasks.audit_rates() == 2
+    # A cell and a bin of either side.
+    assert tasks.audit_rates() == 4
     beat = Heartbeat.objects.get(name="audit-rates")
     assert beat.detail["cells"] == 2
     assert beat.at <= timezone.now()

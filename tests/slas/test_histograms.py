@@ -59,8 +59,6 @@ def test_there_are_no_other_bins(number: int) -> None:
 def test_sql_is_the_same_rule() -> None:
     edges = [edge + shift for edge in histograms.EDGES for shift in (-INSTANT, timedelta(0), INSTANT)]
     durations = [timedelta(0), -DAY, 99 * DAY, *edges]
-    rows = raw_rows(
-        f"SELECT {histograms.sql_bin('d')} FROM unnest(%s::interval[]) WITH ORDINALITY AS x (d, n) ORDER BY n",
-        [durations],
-    )
+    source = "unnest(%s::interval[]) WITH ORDINALITY AS x (d, n)"
+    rows = raw_rows(f"SELECT {histograms.sql_bin('d')} FROM {source} ORDER BY n", [durations])
     assert [row[0] for row in rows] == [histograms.bin_of(duration) for duration in durations]

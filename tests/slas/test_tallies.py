@@ -26,7 +26,7 @@ class TestFold:
         assert not Tally.objects.exists()
         assert_books_agree()
 
-    def test_keeps_lanes_for_couriers_and_couriers_for_merchants(
+    def test_keeps_lanes_for_both_sides_and_couriers_for_merchants(
         self, lane: Lane, rival_courier: object
     ) -> None:
         lane.promise()
@@ -40,8 +40,9 @@ class TestFold:
         }
         cells = OnTimeRate.objects.filter(organisation=lane.merchant)
         assert set(cells.values_list("counterpart", "origin", "destination", "pending")) == {
-            (lane.courier.pk, None, None, 2),
-            (rival_courier.pk, None, None, 1),
+            (lane.courier.pk, lane.origin.pk, lane.destination.pk, 1),
+            (lane.courier.pk, lane.origin.pk, lane.origin.pk, 1),
+            (rival_courier.pk, lane.origin.pk, lane.destination.pk, 1),
         }
 
     def test_cells_are_apart_by_due_date_and_kind(self, lane: Lane) -> None:

@@ -14,10 +14,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with scope(Scope.everything()):
             report = run_audit(actor=Actor.system("manage.py audit_rates"))
-        for difference in (*report.cells, *report.breaches):
+        for difference in report.differences:
             self.stdout.write(str(difference))
         if report.is_clean:
-            self.stdout.write("The on-time rates and the breaches agree with the commitments.")
+            self.stdout.write("The on-time rates, histograms and breaches agree with the commitments.")
             return
-        more = " or more" if MOST_ROWS in (len(report.cells), len(report.breaches)) else ""
-        raise CommandError(f"{len(report.cells)} cells and {len(report.breaches)} breaches differ{more}.")
+        counts = {name: n for name, n in report.as_detail().items() if name != "first"}
+        more = " or more" if MOST_ROWS in counts.values() else ""
+        raise CommandError(f"{', '.join(f'{n} {name}' for name, n in counts.items())} differ{more}.")

@@ -1,0 +1,58 @@
+"""What a commitment adds to the rates besides its outcome, as SQL: counts, and marks in histograms.
+
+Expressions over the columns of a commitment. The same columns with `was_` in front are the commitment
+before a change; what the rates are changed by is the difference. The audit counts with the same
+expressions, and `tests/slas/recount.py` is the same rule in Python.
+"""
+
+from typing import Final
+
+from slas.choices import CommitmentKind, ExcuseReason, Measure
+from slas.histograms import MEASURE_STEP, STAGES, sql_bin
+
+_BREACH: Final = "('overdue', 'late')"
+# Of deliveries, whatever came of the promise; nothing of what was cancelled.
+_COUNTED: Final = {
+    "attempted": "{was}attempted_at IS NOT NULL",
+    "first_attempt": "{was}delivered_at <= {was}attempted_at",
+    "within_48h": "{was}delivered_at - {was}picked_up_at <= interval '48 hours'",
+    "within_72h": "{was}delivered_at - {was}picked_up_at <= interval '72 hours'",
+}
+COUNTS: Final = tuple(_COUNTED)
+
+
+def counted(name: str, outcome: str, was: str = "") -> str:
+    """Return 1 or 0: whether a commitment of that outcome is in one of COUNTS."""
+    return f"coalesce({_COUNTED[name].format(was=was)} AND {outcome} <> 'void', false)::int"
+
+
+def marks(outcome: str, was: str = "") -> dict[Measure, str]:
+    """Return the mark of each measure for a commitment of that outcome; NULL where it has none."""
+    reasons = ", ".join(f"'{reason}'" for reason in ExcuseReason.values)
+    place = f"array_position(ARRAY[{reasons}], {was}excuse_reason::text) - 1"
+    late = sql_bin(f"({was}reached_at - due_at)")
+    found = {
+        Measure.LATENESS: f"CASE WHEN {outcome} = 'late' THEN {Measure.LATENESS * MEASURE_STEP} + {late} END",
+        Measure.EXCUSED: f"CASE WHEN {was}excused AND {outcome} IN {_BREACH}"
+        f" THEN {Measure.EXCUSED * MEASURE_STEP} + {place} END",
+    }
+    for measure, column in STAGES.values():
+        stage = column if column == "ready_at" else f"{was}{column}"
+        found[Measure(measure)] = (
+            f"CASE WHEN kind = '{CommitmentKind.DELIVERY}' AND {outcome} IN ('met', 'late')"
+            f" AND {was}reached_at >= {stage}"
+            f" THEN {measure * MEASURE_STEP} + {sql_bin(f'({was}reached_at - {stage})')} END"
+        )
+    return found
+
+
+def marked() -> str:
+    """Return the array of marks a change from `before` to `after` makes, NULL in place of none."""
+    new, old = marks("after"), marks("before", "was_")
+    up = (f"nullif({new[measure]}, {old[measure]})" for measure in new)
+    # Asked for only where there is something to take back, which is rare.
+    down = (
+        f"CASE WHEN {old[measure]} IS NOT NULL THEN -nullif({old[measure]}, {new[measure]}) END"
+        for measure in new
+    )
+    return f"ARRAY[{', '.join([*up, *down])}]"

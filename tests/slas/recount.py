@@ -1,0 +1,94 @@
+"""Cells and bins counted from commitments in Python, knowing nothing of tallies: what SQL must come to."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from slas.choices import ExcuseReason, Measure
+from slas.histograms import bin_of
+from slas.models import Commitment, HistogramBin, OnTimeRate
+from slas.outcomes import is_breach
+
+Cell = tuple[Any, ...]
+COUNTS = (
+    "pending", "met", "late", "overdue", "void", "excused", "attempted", "first_attempt", "within_48h",
+    "within_72h",
+)  # fmt: skip
+DURATIONS = {
+    Measure.FROM_BOOKED: "ready_at",
+    Measure.FROM_PICKED_UP: "picked_up_at",
+    Measure.FROM_DEPARTED: "departed_at",
+    Measure.FROM_ARRIVED: "arrived_at",
+    Measure.FROM_OUT_FOR_DELIVERY: "out_for_delivery_at",
+}
+
+
+def cells_of(commitment: Commitment) -> tuple[Cell, Cell]:
+    """The courier's cell and the merchant's that a commitment belongs to."""
+    lane = (commitment.kind, commitment.tier_id, commitment.origin_id, commitment.destination_id)
+    where = (*lane, commitment.due_date)
+    return (commitment.courier_id, None, *where), (commitment.merchant_id, commitment.courier_id, *where)
+
+
+def counted_as(commitment: Commitment) -> set[str]:
+    """Which counts of a cell the commitment is in."""
+    counts = {str(commitment.outcome)}
+    if commitment.outcome == "void":
+        return counts
+    if commitment.excused and is_breach(commitment.outcome):
+        counts.add("excused")
+    if commitment.attempted_at:
+        counts.add("attempted")
+    if commitment.delivered_at:
+        if commitment.attempted_at and commitment.delivered_at <= commitment.attempted_at:
+            counts.add("first_attempt")
+        for hours in (48, 72):
+            picked_up = commitment.picked_up_at
+            if picked_up and commitment.delivered_at - picked_up <= timedelta(hours=hours):
+                counts.add(f"within_{hours}h")
+    return counts
+
+
+def bins_of(commitment: Commitment) -> Iterator[tuple[Measure, int]]:
+    """The bins the commitment is in."""
+    if commitment.outcome == "late":
+        yield Measure.LATENESS, bin_of(commitment.reached_at - commitment.due_at)
+    if commitment.excused and is_breach(commitment.outcome):
+        yield Measure.EXCUSED, ExcuseReason.values.index(commitment.excuse_reason)
+    if commitment.kind == "delivery" and commitment.outcome in ("met", "late"):
+        for measure, column in DURATIONS.items():
+            since = getattr(commitment, column)
+            if since and commitment.reached_at >= since:
+                yield measure, bin_of(commitment.reached_at - since)
+
+
+def expected() -> tuple[Counter[Cell], Counter[Cell]]:
+    """What cells and bins must hold, of all commitments in scope."""
+    cells: Counter[Cell] = Counter()
+    bins: Counter[Cell] = Counter()
+    for commitment in Commitment.objects.all():
+        courier, merchant = cells_of(commitment)
+        for name in counted_as(commitment):
+            cells[(*courier, name)] += 1
+            cells[(*merchant, name)] += 1
+        for measure, number in bins_of(commitment):
+            bins[(*courier, measure, number)] += 1
+            if measure in (Measure.LATENESS, Measure.EXCUSED):
+                bins[(*merchant, measure, number)] += 1
+    return cells, bins
+
+
+def folded() -> tuple[Counter[Cell], Counter[Cell]]:
+    """What cells and bins do hold, without zeros."""
+    key = ("organisation_id", "counterpart_id", "kind", "tier_id", "origin_id", "destination_id", "due_date")
+    cells = Counter(
+        {
+            (*row[: len(key)], name): n
+            for row in OnTimeRate.objects.values_list(*key, *COUNTS)
+            for name, n in zip(COUNTS, row[len(key) :], strict=True)
+            if n
+        }
+    )
+    bins = HistogramBin.objects.exclude(count=0).values_list(*key, "measure", "bin", "count")
+    return cells, Counter({row[:-1]: row[-1] for row in bins})

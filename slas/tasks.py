@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, Scope, scope
-from slas.services import audits, export_writing, sweeping, tallies
+from slas.services import audits, export_writing, scorecards, sweeping, tallies
 
 
 @shared_task(acks_late=True)
@@ -28,10 +28,14 @@ def fold_tallies() -> int:
 
 @shared_task(acks_late=True)
 def audit_rates() -> int:
-    """Recompute the rates from the commitments and report differences. May run twice: it changes nothing."""
+    """Recompute the rates from the commitments and report differences; forget durations nobody reads.
+
+    May run twice.
+    """
     with scope(Scope.everything()):
         report = audits.run_audit(actor=Actor.system("nightly audit"))
-    return len(report.cells) + len(report.breaches)
+        tallies.forget_durations()
+    return len(report.differences)
 
 
 @shared_task(acks_late=True)
@@ -44,3 +48,12 @@ def write_export(export_id: int) -> None:
 def tend_exports() -> int:
     """Go on with dropped exports, take expired ones away. May run twice: see the service."""
     return sum(export_writing.tend_exports(now=timezone.now()))
+
+
+@shared_task(acks_late=True)
+def refresh_scorecards() -> int:
+    """Work out the months that are not final, and grade couriers. May run twice: see the service."""
+    done = scorecards.refresh_scorecards(now=timezone.now())
+    if not done.busy:
+        note_heartbeat("refresh-scorecards", cards=done.cards, final=done.final, grades=done.grades)
+    return done.cards

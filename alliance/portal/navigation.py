@@ -49,6 +49,7 @@ NAVIGATION: tuple[NavItem, ...] = (
     NavItem(_("Offers"), "route", "slas:offer_list", COURIER, Capability.VIEW_OFFERS, PROMISES),
     NavItem(_("On-time rates"), "chart-line", "slas:rate_list", MEMBERS, Capability.VIEW_RATES, PROMISES),
     NavItem(_("Breaches"), "clock-exclamation", "slas:breach_list", MEMBERS, Capability.VIEW_RATES, PROMISES),
+    NavItem(_("Exports"), "file-export", "slas:export_list", MEMBERS, Capability.EXPORT, PROMISES),
     NavItem(
         _("Application"), "file-certificate", "couriers:application_edit", COURIER, Capability.APPLY, COMPANY
     ),

@@ -2,13 +2,17 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from slas.api import views
+from slas.api import exports, views
+from slas.api.rates import RatesView
 from slas.api.tiers import TierListView
 
 app_name = "slas"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("tiers", TierListView.as_view(), name="tier_list"),
-    path("rates", views.RatesView.as_view(), name="rates"),
+    path("rates", RatesView.as_view(), name="rates"),
+    path("exports", exports.ExportListView.as_view(), name="export_list"),
+    path("exports/<int:export_id>", exports.ExportDetailView.as_view(), name="export_detail"),
+    path("exports/<int:export_id>/file", exports.ExportFileView.as_view(), name="export_file"),
     path("breaches", views.BreachesView.as_view(), name="breaches"),
 ]

@@ -135,6 +135,7 @@ def breach_list(request: HttpRequest) -> HttpResponse:
         "next_url": _url({**asked, "after": older}) if older else "",
         "previous_url": _url({**asked, "before": newer}) if newer else "",
         "asked": asked,
+        "may_export": actor.can(Capability.EXPORT),
     }
     return render(request, "slas/breach_list.html", context)
 

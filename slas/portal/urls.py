@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from slas.portal import breaches, offers, rates
+from slas.portal import breaches, exports, offers, rates
 
 app_name = "slas"
 
@@ -14,5 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("offers/<int:offer_id>/", offers.offer_edit, name="offer_edit"),
     path("rates/", rates.rate_list, name="rate_list"),
     path("rates/download/", rates.rate_download, name="rate_download"),
+    path("exports/", exports.export_list, name="export_list"),
+    path("exports/<int:export_id>/file/", exports.export_file, name="export_file"),
     path("breaches/", breaches.breach_list, name="breach_list"),
 ]

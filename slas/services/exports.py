@@ -26,6 +26,8 @@ MOST_RUNNING: Final = 3
 KEPT: Final = timedelta(days=7)
 # What cannot be a due date here: ids begin in 2016 and end in 2085.
 EARLIEST, LATEST = date(2016, 1, 1), date(2085, 8, 31)
+# Larger ones do not fit the column.
+_MAX_ID: Final = 2**63 - 1
 # With the organisation, the name of the lock that asking takes: two at once count one another.
 _LOCK: Final = 5_264_011
 
@@ -66,6 +68,8 @@ def exports_of(actor: Actor) -> ExportQuerySet:
 def export_for(*, actor: Actor, export_id: int) -> Export:
     """Return one file's record. Raises NotFound for somebody else's."""
     _require(actor)
+    if export_id > _MAX_ID:
+        raise NotFound
     export = Export.objects.visible_to(actor).filter(pk=export_id).first()
     if export is None:
         raise NotFound

@@ -1,0 +1,76 @@
+"""Ops' door to exports: whose files there are, and asking for one over everybody's data."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from slas.admin.selling import EnteredAdmin
+from slas.choices import ExportContent, ExportFormat, ExportState
+from slas.models import Export
+from slas.services import exports
+
+
+class ExportEntryForm(forms.Form):
+    """What everybody's file is to hold."""
+
+    content = forms.ChoiceField(
+        label=_("Content"), choices=ExportContent.choices, widget=UnfoldAdminSelectWidget
+    )
+    format = forms.ChoiceField(
+        label=_("Format"), choices=ExportFormat.choices, widget=UnfoldAdminSelectWidget
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # "from" cannot be an attribute's name.
+        names = (("from", pgettext_lazy("first day", "From")), ("to", pgettext_lazy("last day", "To")))
+        for name, label in names:
+            widget = UnfoldAdminTextInputWidget(attrs={"type": "date"})
+            self.fields[name] = forms.DateField(label=label, widget=widget)
+
+
+@admin.register(Export)
+class ExportAdmin(EnteredAdmin):
+    """Everybody's files, the newest first. Each is kept for a week."""
+
+    list_display = (
+        "content", "format", "first", "last", "organisation", "label", "state", "done", "size", "created_at",
+        "expires_at", "link",
+    )  # fmt: skip
+    list_filter = ("state", "content", "format")
+    list_select_related = ("organisation",)
+    ordering = ("-pk",)
+    fields = (
+        "content", "format", "first", "last", "organisation", "label", "with_fees", "state", "problem",
+        "done", "size", "created_at", "expires_at", "link",
+    )  # fmt: skip
+    readonly_fields = ("link",)
+    entry_form = ExportEntryForm
+    entry_text = _("A file of everybody's commitments or cells that fell due on these days, for ops.")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # They go by themselves.
+        return False
+
+    def enter(self, request: HttpRequest, form: Any) -> str:
+        given = form.cleaned_data
+        asked = exports.ExportRequest(given["content"], given["format"], given["from"], given["to"])
+        exports.request_export(actor=request.actor, asked=asked, now=timezone.now())  # type: ignore[attr-defined]
+        return gettext("The file is being written.")
+
+    @admin.display(description=_("file"))
+    def link(self, export: Export) -> SafeString | str:
+        if export.state != ExportState.DONE:
+            return "–"
+        url = f"{reverse('slas:export_file', args=[export.pk])}?{urlencode(exports.link_of(export))}"
+        return format_html('<a class="text-primary-600" href="{}">{}</a>', url, gettext("Download"))

@@ -1,0 +1,213 @@
+"""API of exports: ask for a file, watch it being written, take it by its link."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import FileResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alliance.api.idempotency import idempotent
+from alliance.api.pagination import CursorPagination
+from alliance.errors import FieldError, InvalidInput
+from alliance.tenancy import Actor
+from slas.choices import ExportContent, ExportFormat, ExportState
+from slas.export_answers import file_response
+from slas.export_files import MEDIA_TYPES
+from slas.models import Export
+from slas.services import exports
+
+_PERIOD = f"Due dates, both included; at most {exports.MOST_DAYS} days."
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    description="Any text of up to 255 characters. Sent again within 24 hours with the same body, the first "
+    "answer is repeated and no second file is written.",
+)
+
+
+class ExportBody(serializers.Serializer[Any]):
+    """What the file is to hold."""
+
+    content = serializers.ChoiceField(choices=ExportContent.choices)
+    format = serializers.ChoiceField(choices=ExportFormat.choices)
+    to = serializers.DateField(help_text="Last due date.")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # "from" cannot be an attribute's name.
+        first = serializers.DateField(help_text=f"First due date. {_PERIOD}")
+        return {**super().get_fields(), "from": first}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        refuse_unknown(self.initial_data, self.fields, _("There is no such field."))
+        return attrs
+
+
+class ExportAnswer(serializers.ModelSerializer[Export]):
+    """A file, how far it is, and where it is to be had."""
+
+    to = serializers.DateField(source="last")
+    state = serializers.ChoiceField(choices=ExportState.choices)
+    rows_done = serializers.IntegerField(source="done", help_text="Rows written so far.")
+    rows_total = serializers.IntegerField(
+        source="rows", allow_null=True, help_text="About how many there will be; exact once done."
+    )
+    size = serializers.IntegerField(help_text="Bytes; 0 until done.")
+    problem = serializers.CharField(help_text="Why it failed; empty otherwise.")
+    expires_at = serializers.DateTimeField(help_text="Taken away then.")
+    file_url = serializers.SerializerMethodField(
+        help_text="Good until `expires_at`, for callers who may see it; null unless the file is there."
+    )
+
+    class Meta:
+        model = Export
+        fields = (
+            "id", "content", "format", "to", "state", "rows_done", "rows_total", "size", "problem",
+            "created_at", "expires_at", "file_url",
+        )  # fmt: skip
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {**super().get_fields(), "from": serializers.DateField(source="first")}
+
+    def get_file_url(self, export: Export) -> str | None:
+        if export.state != ExportState.DONE:
+            return None
+        address = reverse("api:slas:export_file", args=[export.pk])
+        url: str = self.context["request"].build_absolute_uri(address)
+        return f"{url}?{urlencode(exports.link_of(export))}"
+
+
+class ExportPage(serializers.Serializer[Any]):
+    next = serializers.URLField(allow_null=True, help_text="The page after this one; null on the last.")
+    previous = serializers.URLField(allow_null=True)
+    results = ExportAnswer(many=True)
+
+
+class ExportListView(APIView):
+    """One's own organisation's files: asked for, and listed."""
+
+    @extend_schema(
+        operation_id="exports_list",
+        summary="List exports",
+        description="The newest first, expired ones included.",
+        parameters=[
+            OpenApiParameter("cursor", str, description="From `next` or `previous`."),
+            OpenApiParameter("page_size", int, description="50 by default, 500 at most."),
+        ],
+        responses=ExportPage,
+        tags=["exports"],
+    )
+    def get(self, request: Request) -> Response:
+        refuse_unknown(request.query_params, {"cursor", "page_size"}, _("There is no such parameter."))
+        pages = CursorPagination()
+        page = pages.paginate_queryset(exports.exports_of(actor_of(request)), request, view=self)
+        return pages.get_paginated_response(ExportAnswer(page, many=True, context={"request": request}).data)
+
+    @extend_schema(
+        operation_id="exports_create",
+        summary="Ask for an export",
+        description="Your own commitments or on-time cells that fell due in a period, written in the "
+        f"background and kept for {exports.KEPT.days} days. 409 `exports_running` while "
+        f"{exports.MOST_RUNNING} files of your organisation are being written. Ask for the export until "
+        "`state` is `done`, then take the file at `file_url`.",
+        parameters=[IDEMPOTENCY_KEY],
+        request=ExportBody,
+        responses={201: ExportAnswer},
+        tags=["exports"],
+    )
+    def post(self, request: Request) -> Response:
+        actor = actor_of(request)
+
+        def work() -> tuple[int, dict[str, Any]]:
+            body = ExportBody(data=request.data)
+            body.is_valid(raise_exception=True)
+            given = body.validated_data
+            asked = exports.ExportRequest(given["content"], given["format"], given["from"], given["to"])
+            export = exports.request_export(actor=actor, asked=asked, now=timezone.now())
+            return 201, dict(ExportAnswer(export, context={"request": request}).data)
+
+        response = idempotent(request, "exports_create", work)
+        response["Location"] = reverse("api:slas:export_detail", args=[response.data["id"]])
+        return response
+
+
+class ExportDetailView(APIView):
+    """One file."""
+
+    @extend_schema(
+        operation_id="exports_retrieve",
+        summary="Read an export",
+        description="How far it is, and the link that takes it once it is there.",
+        parameters=[OpenApiParameter("export_id", int, OpenApiParameter.PATH)],
+        responses=ExportAnswer,
+        tags=["exports"],
+    )
+    def get(self, request: Request, export_id: int) -> Response:
+        refuse_unknown(request.query_params, set(), _("There is no such parameter."))
+        export = exports.export_for(actor=actor_of(request), export_id=export_id)
+        return Response(ExportAnswer(export, context={"request": request}).data)
+
+
+class AnyMediaType(BaseContentNegotiation):
+    """The file is what it is, whatever `Accept` says; refusals are problem documents."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class ExportFileView(APIView):
+    """A file's content."""
+
+    content_negotiation_class = AnyMediaType
+
+    @extend_schema(
+        operation_id="exports_file",
+        summary="Take an export's file",
+        description="By the link in `file_url`: `expires` and `signature` come from there. 404 "
+        "`export_expired` after its time, 409 `export_not_ready` before it is written.",
+        parameters=[
+            OpenApiParameter("export_id", int, OpenApiParameter.PATH),
+            OpenApiParameter("expires", str, description="From `file_url`."),
+            OpenApiParameter("signature", str, description="From `file_url`."),
+        ],
+        responses={(200, media.partition(";")[0]): OpenApiTypes.BINARY for media in MEDIA_TYPES.values()},
+        tags=["exports"],
+    )
+    def get(self, request: Request, export_id: int) -> FileResponse:
+        given = request.query_params
+        refuse_unknown(given, {"expires", "signature"}, _("There is no such parameter."))
+        export = exports.take_export(
+            actor=actor_of(request),
+            export_id=export_id,
+            expires=given.get("expires", ""),
+            signature=given.get("signature", ""),
+            now=timezone.now(),
+        )
+        return file_response(export)
+
+
+def actor_of(request: Request) -> Actor:
+    actor: Actor = request._request.actor  # type: ignore[attr-defined]
+    return actor
+
+
+def refuse_unknown(given: Any, known: Any, message: str) -> None:
+    """Raise InvalidInput for names that mean nothing here: a typing error must not pass for an answer."""
+    errors = [
+        FieldError("/" + str(name).replace("~", "~0").replace("/", "~1"), message, "unknown")
+        for name in given
+        if name not in known
+    ]
+    if errors:
+        raise InvalidInput(errors=errors)

@@ -1,0 +1,18 @@
+"""How an exported file is sent, by whichever door."""
+
+from django.http import FileResponse
+
+from slas.choices import ExportFormat
+from slas.export_files import MEDIA_TYPES
+from slas.models import Export
+
+
+def file_response(export: Export) -> FileResponse:
+    """Return the answer that sends a file, for its owner's eyes and no cache's."""
+    return FileResponse(
+        export.file.open("rb"),
+        as_attachment=True,
+        filename=export.file.name.rpartition("/")[2],
+        content_type=MEDIA_TYPES[ExportFormat(export.format)],
+        headers={"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"},
+    )

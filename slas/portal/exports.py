@@ -1,0 +1,127 @@
+"""Exports: asking for a file, how far each is, and the link that takes it."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.views.decorators.http import require_http_methods, require_safe
+
+from alliance.errors import Conflict, InvalidInput
+from alliance.portal.forms import add_service_errors
+from alliance.tenancy import Actor
+from slas.choices import ExportContent, ExportFormat, ExportState
+from slas.export_answers import file_response
+from slas.models import Export
+from slas.services import exports
+
+FILES_A_PAGE = 20
+DAYS = 30
+
+
+class ExportForm(forms.Form):
+    """What is to be in the file; the fields are named as in the API."""
+
+    DEFAULTS: ClassVar[dict[str, str]] = {"content": ExportContent.COMMITMENTS, "format": ExportFormat.CSV}
+
+    content = forms.ChoiceField(label=gettext_lazy("Content"), choices=ExportContent.choices)
+    format = forms.ChoiceField(label=gettext_lazy("Format"), choices=ExportFormat.choices)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # "from" cannot be an attribute's name.
+        names = (("from", pgettext_lazy("first day", "From")), ("to", pgettext_lazy("last day", "To")))
+        for name, label in names:
+            picker = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+            self.fields[name] = forms.DateField(label=label, widget=picker)
+
+    @property
+    def asked(self) -> exports.ExportRequest:
+        given = self.cleaned_data
+        return exports.ExportRequest(given["content"], given["format"], given["from"], given["to"])
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One file of the list; `url` takes it, while it is there and the reader's to take."""
+
+    export: Export
+    url: str
+
+    @property
+    def progress_id(self) -> str:
+        return f"export-{self.export.pk}"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def export_list(request: HttpRequest) -> HttpResponse:
+    """Take a wish for a file; list the ones before, which refresh themselves while one is written."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    files = exports.exports_of(actor)
+    form = ExportForm(request.POST or None, initial=_first_values(request))
+    problem = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            exports.request_export(actor=actor, asked=form.asked, now=timezone.now())
+        except InvalidInput as error:
+            add_service_errors(form, error)
+        except Conflict as error:
+            problem = error
+            form.add_error(None, error.detail)
+        else:
+            messages.success(request, _("The file is being written. It appears below when it is ready."))
+            return redirect("slas:export_list")
+    page = Paginator(files, FILES_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "form": form,
+        "page": page,
+        "rows": [Row(export, _url(actor, export)) for export in page],
+        "is_running": any(export.is_running for export in page),
+        "kept_days": exports.KEPT.days,
+        "most_days": exports.MOST_DAYS,
+        "list_url": request.get_full_path(),
+    }
+    status = problem.status if problem else 422 if form.errors else 200
+    return render(request, "slas/export_list.html", context, status=status)
+
+
+@require_safe
+@login_required
+def export_file(request: HttpRequest, export_id: int) -> FileResponse:
+    """Send a file to whoever may have it, by a link that is still good."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    export = exports.take_export(
+        actor=actor,
+        export_id=export_id,
+        expires=request.GET.get("expires", ""),
+        signature=request.GET.get("signature", ""),
+        now=timezone.now(),
+    )
+    return file_response(export)
+
+
+def _first_values(request: HttpRequest) -> dict[str, Any]:
+    """What the form shows first: what a link from another page asks for, else the last 30 days."""
+    today = timezone.localdate()
+    days: dict[str, date] = {"from": today - timedelta(days=DAYS - 1), "to": today}
+    asked = {
+        name: value for name, value in request.GET.items() if name in ("content", "format", "from", "to")
+    }
+    return {**ExportForm.DEFAULTS, **days, **asked}
+
+
+def _url(actor: Actor, export: Export) -> str:
+    if export.state != ExportState.DONE or (export.with_fees and not exports.sees_fees(actor)):
+        return ""
+    return f"{reverse('slas:export_file', args=[export.pk])}?{urlencode(exports.link_of(export))}"

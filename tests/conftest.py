@@ -38,8 +38,11 @@ REFERENCE_TABLES = {
     "django_migrations",
     "django_content_type",
     "auth_permission",
+    "auth_group",
+    "auth_group_permissions",
     "slas_servicetier",
     "slas_tierversion",
+    "slas_creditschedule",
     "slas_scorerules",
 }
 

@@ -51,6 +51,9 @@ class CreditEntry(models.Model):
     cause = models.CharField(_("cause"), max_length=12, choices=CreditCause)
     # How late it was held to be when the amount was worked out, in seconds.
     late_by = models.IntegerField(_("late by (s)"), null=True)
+    # The delivery as it stood then: a final statement says the same for ever.
+    due_at = models.DateTimeField(_("promised"))
+    reached_at = models.DateTimeField(_("reached"), null=True)
     at = models.DateTimeField(_("written"), default=timezone.now)
     # The first day of the statement's month: that of `at`, or the first open one after it.
     month = models.DateField(_("statement"))

@@ -79,6 +79,17 @@ class Commitment(models.Model):
                 name="commitment_overdue_courier",
                 condition=Q(outcome=Outcome.OVERDUE),
             ),
+            # Tracing: what was attempted and has not arrived, and what is held to be lost.
+            models.Index(
+                fields=["parcel_id"],
+                name="commitment_attempted",
+                condition=Q(
+                    kind=CommitmentKind.DELIVERY,
+                    outcome__in=[Outcome.MET, Outcome.LATE],
+                    delivered_at__isnull=True,
+                ),
+            ),
+            models.Index(fields=["parcel_id"], name="commitment_lost", condition=Q(lost_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,139 @@
+"""Closing a month: its statements become final, and what is corrected later goes into the next."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from alliance import audit
+from alliance.errors import Conflict, FieldError, InvalidInput, NotPermitted
+from alliance.tenancy import Actor, raw_rows
+from slas.models import ClosedMonth, CreditEntry
+from slas.months import is_over, month_of, spell
+from slas.services.credits import lock_books
+
+
+@dataclass(frozen=True, slots=True)
+class MonthBooks:
+    """What the ledger holds of a month, before or after it is closed."""
+
+    month: date
+    entries: int
+    credited_fen: int
+    taken_back_fen: int
+    merchants: int
+    couriers: int
+    closed: bool
+
+    @property
+    def total_fen(self) -> int:
+        return self.credited_fen + self.taken_back_fen
+
+    @property
+    def statements(self) -> int:
+        """One for each organisation with an entry; nobody is merchant and courier at once."""
+        return self.merchants + self.couriers
+
+
+_BOOKS = """
+SELECT count(*), coalesce(sum(amount_fen) FILTER (WHERE amount_fen > 0), 0)::bigint,
+    coalesce(sum(amount_fen) FILTER (WHERE amount_fen < 0), 0)::bigint,
+    count(DISTINCT merchant_id), count(DISTINCT courier_id)
+FROM slas_creditentry WHERE month = %(month)s
+"""
+_STATE = """
+INSERT INTO slas_statement (organisation_id, month, entries, total_fen, closed_at)
+SELECT organisation_id, %(month)s, count(*), sum(amount_fen), %(now)s
+FROM (
+    SELECT merchant_id AS organisation_id, amount_fen FROM slas_creditentry WHERE month = %(month)s
+    UNION ALL
+    SELECT courier_id, amount_fen FROM slas_creditentry WHERE month = %(month)s
+) AS line
+GROUP BY organisation_id
+"""
+_ANNOUNCE = """
+INSERT INTO alliance_event (topic, at, merchant_id, courier_id, payload)
+SELECT 'statement.closed', %(now)s, CASE WHEN o.kind = 'merchant' THEN o.id END,
+    CASE WHEN o.kind = 'courier' THEN o.id END,
+    jsonb_build_object('month', to_char(s.month, 'YYYY-MM'), 'entries', s.entries,
+        'total', to_char(s.total_fen / 100.0, 'FM9999999999990.00'), 'currency', 'CNY')
+FROM slas_statement s JOIN alliance_organisation o ON o.id = s.organisation_id
+WHERE s.month = %(month)s
+"""
+
+
+def books_of(month: date) -> MonthBooks:
+    """Add up a month over everybody. Needs the scope of everything."""
+    [(entries, credited, taken_back, merchants, couriers)] = raw_rows(_BOOKS, {"month": month})
+    closed = ClosedMonth.objects.filter(pk=month).exists()
+    return MonthBooks(month, entries, credited, taken_back, merchants, couriers, closed)
+
+
+def open_months(*, now: datetime) -> list[date]:
+    """Months that are over and not closed, the oldest first: those with entries, and the last one."""
+    closed = ClosedMonth.objects.values("month")
+    found = set(
+        CreditEntry.objects.exclude(month__in=closed).order_by().values_list("month", flat=True).distinct()
+    )
+    last = _month_before(month_of(now))
+    if not ClosedMonth.objects.filter(pk=last).exists():
+        found.add(last)
+    return sorted(month for month in found if is_over(month, now))
+
+
+@transaction.atomic
+def close_month(*, actor: Actor, month: date, now: datetime) -> MonthBooks:
+    """Make the statements of a month final: one for each merchant and courier with an entry in it.
+
+    Closing again changes nothing and answers the same. Raises NotPermitted for everybody but ops,
+    InvalidInput for a month that is not over, Conflict while an earlier one is open.
+    """
+    if not actor.is_ops:
+        raise NotPermitted
+    if month.day != 1 or not is_over(month, now):
+        message = _("%(month)s is not over yet.") % {"month": spell(month)}
+        raise InvalidInput(message, errors=[FieldError("/month", message, "not_over")])
+    # Waits for entries being written, and they for this: each statement after it sees all of them.
+    lock_books(closing=True)
+    books = books_of(month)
+    if books.closed:
+        return books
+    _refuse_before(month, now)
+    raw_rows(_STATE, {"month": month, "now": now})
+    ClosedMonth.objects.create(month=month, closed_at=now, closed_by_id=actor.user_id)
+    raw_rows(_ANNOUNCE, {"month": month, "now": now})
+    _record(actor, books)
+    return books_of(month)
+
+
+def close_months_over(*, actor: Actor, now: datetime) -> list[MonthBooks]:
+    """Close every month that is over, the oldest first; months closed already are none of them."""
+    return [close_month(actor=actor, month=month, now=now) for month in open_months(now=now)]
+
+
+def _refuse_before(month: date, now: datetime) -> None:
+    earlier = next((found for found in open_months(now=now) if found < month), None)
+    if earlier is not None:
+        message = _("Close %(month)s first.") % {"month": spell(earlier)}
+        raise Conflict(message, code="earlier_month_open")
+
+
+def _month_before(month: date) -> date:
+    return month.replace(year=month.year - (month.month == 1), month=(month.month - 2) % 12 + 1)
+
+
+def _record(actor: Actor, books: MonthBooks) -> None:
+    detail: dict[str, Any] = {
+        "entries": books.entries,
+        "total_fen": books.total_fen,
+        "statements": books.statements,
+    }
+    audit.record(
+        actor=actor,
+        verb="credit_month.closed",
+        object_type="closed_month",
+        object_id=spell(books.month),
+        detail=detail,
+    )

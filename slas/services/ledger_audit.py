@@ -1,0 +1,99 @@
+"""Is the ledger what the deliveries say, and are the statements what the ledger says?"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from alliance.tenancy import raw_rows
+from slas.ledger import parameters, targets
+from slas.months import spell
+from slas.pricing import yuan
+from slas.services.schedules import all_schedules
+
+# A sick table must not fill the report, or the memory of whoever makes it.
+MOST_ROWS: Final = 1_000
+# How long after an overdue parcel reached a band its entry may be missing: two rounds of the hourly task.
+GRACE: Final = timedelta(hours=2)
+
+# One statement, so one snapshot: what still waits to be worked out waits in it, too, and is left out.
+_ENTRIES = f"""
+WITH {targets("c.outcome IN ('late', 'overdue') OR c.lost_at IS NOT NULL")},
+written AS (
+    SELECT parcel_id, sum(amount_fen)::bigint AS fen FROM slas_creditentry GROUP BY parcel_id
+)
+SELECT coalesce(t.parcel_id, w.parcel_id), coalesce(t.fen, 0), coalesce(w.fen, 0)
+FROM credit_target t FULL JOIN written w ON w.parcel_id = t.parcel_id
+WHERE coalesce(w.fen, 0) NOT BETWEEN least(coalesce(t.fen, 0), coalesce(t.fen_before, 0))
+        AND coalesce(t.fen, 0)
+    AND NOT EXISTS (
+        SELECT 1 FROM slas_creditcheck k WHERE k.parcel_id = coalesce(t.parcel_id, w.parcel_id))
+ORDER BY 1
+LIMIT {MOST_ROWS}
+"""  # noqa: S608 -- built of constants
+_STATEMENTS = f"""
+WITH line AS (
+    SELECT merchant_id AS organisation_id, month, amount_fen FROM slas_creditentry
+    UNION ALL
+    SELECT courier_id, month, amount_fen FROM slas_creditentry
+),
+added AS (
+    SELECT organisation_id, month, count(*) AS entries, sum(amount_fen)::bigint AS fen
+    FROM line JOIN slas_closedmonth USING (month)
+    GROUP BY organisation_id, month
+)
+SELECT coalesce(a.organisation_id, s.organisation_id), coalesce(a.month, s.month),
+    coalesce(a.entries, 0), coalesce(a.fen, 0), coalesce(s.entries, 0), coalesce(s.total_fen, 0)
+FROM added a FULL JOIN slas_statement s ON s.organisation_id = a.organisation_id AND s.month = a.month
+WHERE a.entries IS DISTINCT FROM s.entries OR a.fen IS DISTINCT FROM s.total_fen
+ORDER BY 2, 1
+LIMIT {MOST_ROWS}
+"""  # noqa: S608 -- built of constants
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDifference:
+    """A parcel whose entries do not add up to what it is to be credited with."""
+
+    parcel_id: int
+    expected_fen: int
+    found_fen: int
+
+    def __str__(self) -> str:
+        return (
+            f"parcel {self.parcel_id}: credited with {yuan(self.found_fen)}"
+            f" instead of {yuan(self.expected_fen)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StatementDifference:
+    """A statement that is not the sum of its entries, has none, or is missing."""
+
+    organisation_id: int
+    month: date
+    expected: tuple[int, int]
+    found: tuple[int, int]
+
+    def __str__(self) -> str:
+        (entries, fen), (stated, total) = self.expected, self.found
+        return (
+            f"statement of organisation {self.organisation_id}, {spell(self.month)}: {stated} entries over"
+            f" {yuan(total)} instead of {entries} over {yuan(fen)}"
+        )
+
+
+CreditDifference = EntryDifference | StatementDifference
+
+
+def audit_credits(*, now: datetime) -> list[CreditDifference]:
+    """Work every credit out from scratch, add every statement up again, report what differs.
+
+    Needs the scope of everything, changes nothing. Each list is cut at MOST_ROWS.
+    """
+    known = parameters(all_schedules(), now=now, grace=GRACE)
+    entries = [EntryDifference(*row) for row in raw_rows(_ENTRIES, known)]
+    statements = [
+        StatementDifference(organisation_id, month, (entries_, fen), (stated, total))
+        for organisation_id, month, entries_, fen, stated, total in raw_rows(_STATEMENTS)
+    ]
+    return [*entries, *statements]

@@ -1,0 +1,118 @@
+"""Credit schedules: announcing a version, taking it back before it is in force, reading them all."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from alliance import audit
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.tenancy import Actor
+from slas.crediting import Schedule, Schedules, bands_from, check_bands
+from slas.models import CreditSchedule, ServiceTier
+from slas.pricing import MAX_FEN
+
+# Further ahead a typing error is likelier than a plan.
+MOST_AHEAD = timedelta(days=3 * 366)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRules:
+    """What a version of a schedule says, in the form it is stored in."""
+
+    valid_from: datetime
+    bands: list[dict[str, int]]
+    cap_fen: int
+    lost_fen: int
+
+
+@transaction.atomic
+def add_schedule(*, actor: Actor, tier_id: int, rules: ScheduleRules, now: datetime) -> CreditSchedule:
+    """Announce what lateness of a tier is credited with, for parcels booked from a later moment on.
+
+    Raises NotFound for an unknown tier, InvalidInput for rules that make no sense or do not lie
+    after now and after every version there is.
+    """
+    _require_ops(actor)
+    # Lock the tier: two versions added at once would get the same number.
+    tier = ServiceTier.objects.select_for_update().filter(pk=tier_id).first()
+    if tier is None:
+        raise NotFound
+    known = tier.credit_schedules.aggregate(number=Max("number"), valid_from=Max("valid_from"))
+    errors = list(_problems(rules, now, known["valid_from"]))
+    if errors:
+        raise InvalidInput(errors=errors)
+    schedule = CreditSchedule.objects.create(
+        tier=tier,
+        number=(known["number"] or 0) + 1,
+        valid_from=rules.valid_from,
+        bands=rules.bands,
+        cap_fen=rules.cap_fen,
+        lost_fen=rules.lost_fen,
+    )
+    _record(actor, "credit_schedule.added", schedule)
+    return schedule
+
+
+@transaction.atomic
+def withdraw_schedule(*, actor: Actor, schedule_id: int, now: datetime) -> None:
+    """Take back a version that is not in force yet. Raises Conflict once it is: parcels were booked by it."""
+    _require_ops(actor)
+    schedule = CreditSchedule.objects.select_for_update().filter(pk=schedule_id).first()
+    if schedule is None:
+        raise NotFound
+    if schedule.valid_from <= now:
+        raise Conflict(
+            _("A schedule that has been in force stays: parcels were booked by it."), code="in_force"
+        )
+    _record(actor, "credit_schedule.withdrawn", schedule)
+    schedule.delete()
+
+
+def all_schedules() -> Schedules:
+    """Read every version of every tier: few rows, and the past ones still judge parcels."""
+    return Schedules((row.tier_id, row.valid_from, _rule_of(row)) for row in CreditSchedule.objects.all())
+
+
+def _rule_of(row: CreditSchedule) -> Schedule:
+    return Schedule(row.pk, bands_from(row.bands), row.cap_fen, row.lost_fen)
+
+
+def _require_ops(actor: Actor) -> None:
+    if not actor.is_ops:
+        raise NotPermitted
+
+
+def _problems(rules: ScheduleRules, now: datetime, newest: datetime | None) -> Iterator[FieldError]:
+    if rules.valid_from <= now:
+        yield FieldError("/valid_from", _("Schedules change from a moment that is still to come."), "past")
+    elif rules.valid_from > now + MOST_AHEAD:
+        yield FieldError("/valid_from", _("Schedules are announced at most three years ahead."), "far")
+    elif newest is not None and rules.valid_from <= newest:
+        yield FieldError("/valid_from", _("There is a version from that moment on or later."), "order")
+    try:
+        check_bands(bands_from(rules.bands))
+    except ValueError as error:
+        yield FieldError("/bands", str(error), "order")
+    for name in ("cap_fen", "lost_fen"):
+        if not 0 <= getattr(rules, name) <= MAX_FEN:
+            yield FieldError(f"/{name}", _("The amount is too large."), "too_large")
+    if rules.lost_fen < rules.cap_fen:
+        message = _("A lost parcel must not be credited with less than a late one can be.")
+        yield FieldError("/lost_fen", message, "order")
+
+
+def _record(actor: Actor, verb: str, schedule: CreditSchedule) -> None:
+    detail: dict[str, Any] = {
+        "tier": schedule.tier.code,
+        "number": schedule.number,
+        "valid_from": schedule.valid_from,
+        "bands": schedule.bands,
+        "cap_fen": schedule.cap_fen,
+        "lost_fen": schedule.lost_fen,
+    }
+    audit.record(actor=actor, verb=verb, object_type="credit_schedule", object_id=schedule.pk, detail=detail)

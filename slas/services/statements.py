@@ -1,0 +1,282 @@
+"""Statements as their owners read them: months, what is in them, and every line of the ledger."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+from django.utils.translation import gettext as _
+
+from alliance.choices import Capability, OrganisationKind
+from alliance.errors import FieldError, InvalidInput, NotFound
+from alliance.identifiers import tracking_number
+from alliance.models import Organisation
+from alliance.tenancy import Actor, require
+from slas.choices import CreditCause
+from slas.models import ClosedMonth, CreditEntry, ServiceTier, Statement
+from slas.months import InvalidMonth, month_of, parse_month, spell
+from slas.pricing import yuan
+from slas.querysets import JudgedQuerySet
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose books are read: a merchant is credited, a courier owes."""
+
+    organisation: Organisation
+
+    @property
+    def is_courier(self) -> bool:
+        return self.organisation.kind == OrganisationKind.COURIER
+
+    @property
+    def column(self) -> str:
+        return "courier_id" if self.is_courier else "merchant_id"
+
+    @property
+    def other_column(self) -> str:
+        return "merchant_id" if self.is_courier else "courier_id"
+
+    def entries(self) -> JudgedQuerySet:
+        return CreditEntry.objects.filter(Q((self.column, self.organisation.pk)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Entries added up: what was credited, what was taken back, and both together."""
+
+    entries: int = 0
+    credited_fen: int = 0
+    taken_back_fen: int = 0
+
+    @property
+    def total_fen(self) -> int:
+        return self.credited_fen + self.taken_back_fen
+
+    @property
+    def credited(self) -> str:
+        return yuan(self.credited_fen)
+
+    @property
+    def taken_back(self) -> str:
+        return yuan(self.taken_back_fen)
+
+    @property
+    def total(self) -> str:
+        return yuan(self.total_fen)
+
+
+@dataclass(frozen=True, slots=True)
+class MonthTotal:
+    """A line of the list of months; closed_at is None while the month is open."""
+
+    month: date
+    entries: int = 0
+    total_fen: int = 0
+    closed_at: datetime | None = None
+
+    @property
+    def text(self) -> str:
+        return spell(self.month)
+
+    @property
+    def total(self) -> str:
+        return yuan(self.total_fen)
+
+
+@dataclass(frozen=True, slots=True)
+class MonthSums(Sums):
+    """A month of an account, from the ledger itself; closed_at is None while it is open."""
+
+    month: date = date.min
+    closed_at: datetime | None = None
+
+    @property
+    def text(self) -> str:
+        return spell(self.month)
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Sums):
+    """The share of a month that belongs to one tier, counterparty or cause."""
+
+    name: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A month, and what it is made of."""
+
+    sums: MonthSums
+    tiers: list[Part]
+    counterparties: list[Part]
+    causes: list[Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry with the sum up to it."""
+
+    entry: CreditEntry
+    counterparty: Organisation
+    running_fen: int
+
+    @property
+    def number(self) -> str:
+        return tracking_number(self.entry.parcel_id)
+
+    @property
+    def amount(self) -> str:
+        return yuan(self.entry.amount_fen)
+
+    @property
+    def running(self) -> str:
+        return yuan(self.running_fen)
+
+    @property
+    def late_by(self) -> timedelta | None:
+        """How late the delivery was held to be when the entry was written."""
+        seconds = self.entry.late_by
+        return None if seconds is None else timedelta(seconds=seconds)
+
+
+_TOTALS: dict[str, Any] = {
+    "entries": Count("id"),
+    "credited": Sum("amount_fen", filter=Q(amount_fen__gt=0), default=0),
+    "taken_back": Sum("amount_fen", filter=Q(amount_fen__lt=0), default=0),
+}
+
+
+def account_of(actor: Actor, *, slug: str = "") -> Account:
+    """The books an actor reads: its own, or for ops those of the organisation they name.
+
+    Raises NotPermitted without the capability, InvalidInput when ops name none, or members another.
+    """
+    require(actor, Capability.VIEW_FINANCE)
+    if not actor.is_ops:
+        if slug:
+            message = _("You read your own statements: leave this out.")
+            raise InvalidInput(errors=[FieldError("/organisation", message, "unknown")])
+        return Account(Organisation.objects.get(pk=actor.tenant_id))
+    if not slug:
+        message = _("Name the merchant or the courier whose statements you want.")
+        raise InvalidInput(errors=[FieldError("/organisation", message, "required")])
+    kinds = [OrganisationKind.MERCHANT, OrganisationKind.COURIER]
+    found = Organisation.objects.filter(slug=slug, kind__in=kinds).first()
+    if found is None:
+        message = _("There is no merchant or courier of that name.")
+        raise InvalidInput(errors=[FieldError("/organisation", message, "unknown")])
+    return Account(found)
+
+
+def months_of(account: Account, *, now: datetime) -> list[MonthTotal]:
+    """Every month with entries, the newest first, and the one that is going on.
+
+    Final ones are read from their statements: only open months are added up.
+    """
+    stated = Statement.objects.filter(organisation_id=account.organisation.pk)
+    found = {
+        statement.month: MonthTotal(
+            statement.month, statement.entries, statement.total_fen, statement.closed_at
+        )
+        for statement in stated
+    }
+    still_open = account.entries().exclude(month__in=ClosedMonth.objects.values("month"))
+    rows = still_open.order_by().values_list("month").annotate(Count("id"), Sum("amount_fen"))
+    found |= {month: MonthTotal(month, entries, fen) for month, entries, fen in rows}
+    found.setdefault(month_of(now), MonthTotal(month_of(now)))
+    return [found[month] for month in sorted(found, reverse=True)]
+
+
+def month_for(account: Account, text: str, *, now: datetime) -> MonthSums:
+    """The month of an address. Raises NotFound for one that is none, or holds nothing of the account.
+
+    The one that is going on is there before its first entry.
+    """
+    try:
+        month = parse_month(text)
+    except InvalidMonth:
+        raise NotFound from None
+    sums = account.entries().filter(month=month).aggregate(**_TOTALS)
+    if not sums["entries"] and month != month_of(now):
+        raise NotFound
+    closed = ClosedMonth.objects.filter(pk=month).first()
+    closed_at = closed.closed_at if closed else None
+    return MonthSums(sums["entries"], sums["credited"], sums["taken_back"], month, closed_at)
+
+
+def summary_of(account: Account, sums: MonthSums) -> Summary:
+    """What a month is made of: by tier, by merchant or courier, by cause."""
+    tiers = ServiceTier.objects.in_bulk()
+    names = Organisation.objects.in_bulk(list(_grouped(account, sums.month, account.other_column)))
+    return Summary(
+        sums,
+        tiers=[
+            Part(*counts, name=tiers[key].name, code=tiers[key].code)
+            for key, counts in sorted(
+                _grouped(account, sums.month, "tier_id").items(), key=lambda item: tiers[item[0]].position
+            )
+        ],
+        counterparties=[
+            Part(*counts, name=names[key].name, code=names[key].slug)
+            for key, counts in sorted(
+                _grouped(account, sums.month, account.other_column).items(),
+                key=lambda item: (-sum(item[1][1:]), names[item[0]].name),
+            )
+        ],
+        causes=[
+            Part(*counts, name=str(CreditCause(key).label), code=key)
+            for key, counts in sorted(
+                _grouped(account, sums.month, "cause").items(),
+                key=lambda item: CreditCause.values.index(item[0]),
+            )
+        ],
+    )
+
+
+def lines_of(
+    account: Account, month: date, *, after: int = 0, limit: int = PAGE, running_fen: int | None = None
+) -> list[Line]:
+    """The entries of a month in the order they were written, from the one after `after` on.
+
+    `running_fen` is the sum up to there, for who knows it; otherwise it is added up.
+    """
+    entries = account.entries().filter(month=month)
+    if running_fen is None:
+        running_fen = entries.filter(pk__lte=after).aggregate(fen=Sum("amount_fen", default=0))["fen"]
+    found = list(entries.filter(pk__gt=after).order_by("pk")[:limit])
+    return list(_named(found, account, running_fen or 0))
+
+
+def page_before(account: Account, month: date, *, before: int) -> int:
+    """The entry after which the page ends that lies before an entry: 0 for the first page."""
+    earlier = account.entries().filter(month=month, pk__lt=before).order_by("-pk")
+    keys = list(earlier.values_list("pk", flat=True)[: PAGE + 1])
+    return keys[PAGE] if len(keys) > PAGE else 0
+
+
+def entries_of_parcel(actor: Actor, parcel_id: int) -> list[CreditEntry]:
+    """What was credited for one parcel, in the order it was written."""
+    require(actor, Capability.VIEW_FINANCE)
+    found = CreditEntry.objects.visible_to(actor).filter(parcel_id=parcel_id)
+    return list(found.order_by("pk"))
+
+
+def _grouped(account: Account, month: date, column: str) -> dict[Any, tuple[int, int, int]]:
+    rows = account.entries().filter(month=month).order_by().values_list(column).annotate(**_TOTALS)
+    return {key: (entries, credited, taken_back) for key, entries, credited, taken_back in rows}
+
+
+def _named(entries: Sequence[CreditEntry], account: Account, running_fen: int) -> Iterator[Line]:
+    # Names of the page's rows alone: joined, they would be read for the whole month.
+    tiers = ServiceTier.objects.in_bulk()
+    others = {getattr(entry, account.other_column) for entry in entries}
+    names = Organisation.objects.in_bulk(list(others))
+    for entry in entries:
+        entry.tier = tiers[entry.tier_id]
+        running_fen += entry.amount_fen
+        yield Line(entry, names[getattr(entry, account.other_column)], running_fen)

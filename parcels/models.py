@@ -178,6 +178,28 @@ class Scan(models.Model):
         return f"{self.code} {self.occurred_at:%Y-%m-%d %H:%M}"
 
 
+class RecipientProof(models.Model):
+    """How often somebody failed, lately, to prove being a parcel's recipient.
+
+    In the database and not in the cache: who guesses must not win by waiting for it to be emptied.
+    """
+
+    parcel_id = models.BigIntegerField(primary_key=True)
+    merchant = dimension(Organisation, _("merchant"))
+    failed = models.PositiveSmallIntegerField(_("failed attempts"), default=0)
+    # The first of them; a day later they are forgotten.
+    since = models.DateTimeField(_("since"), default=timezone.now)
+
+    objects = models.Manager.from_queryset(MerchantOwnedQuerySet)()
+
+    class Meta:
+        verbose_name = _("recipient's proof")
+        verbose_name_plural = _("recipients' proofs")
+
+    def __str__(self) -> str:
+        return f"{self.parcel_id}: {self.failed}"
+
+
 class ScanFile(models.Model):
     """A CSV of scans that a courier uploaded, how far it is, and what became of its rows.
 

@@ -1,0 +1,147 @@
+"""Another day for a delivery: by the recipient, who proves it, by the merchant, and by ops.
+
+Which days there are and what follows from one is for slas to say; here is who may ask, of which
+parcel. See docs/revisions.md.
+"""
+
+import re
+import unicodedata
+from datetime import datetime, timedelta
+from hmac import compare_digest
+from typing import Final
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from alliance.choices import Capability
+from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound, TooMany
+from alliance.tenancy import Actor, Scope, require, scope
+from parcels.choices import ParcelStatus
+from parcels.models import Parcel, RecipientProof
+from parcels.statuses import TERMINAL
+from slas.choices import RevisionParty
+from slas.models import Revision
+from slas.revisions import DeliveryDay
+from slas.services import revisions
+from slas.services.revisions import RevisionRequest, revise_delivery
+
+# Who wrote a revision down when nobody but the recipient did.
+RECIPIENT: Final = "recipient, tracking page"
+DIGITS: Final = 4
+# Of 10,000 combinations: one guesser in 2,000 gets through, and learns nothing but a later day.
+MOST_WRONG: Final = 5
+FORGOTTEN_AFTER: Final = timedelta(days=1)
+# What is going back, or has come to its end, has no delivery to move.
+_OVER: Final = frozenset({*TERMINAL, ParcelStatus.RETURNING})
+# As many as a recipient is shown.
+DAYS_SHOWN: Final = 7
+
+
+def revise_parcel(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now: datetime) -> Revision:
+    """Move a parcel's delivery to another day, by its merchant or ops.
+
+    Raises NotPermitted for couriers, NotFound for somebody else's, and what `revise_delivery` raises.
+    """
+    require(actor, Capability.BOOK_PARCELS)
+    with transaction.atomic():
+        # Scans fold under the same row lock: the status read here is the one that holds.
+        parcel = Parcel.objects.visible_to(actor).select_for_update(no_key=True).filter(pk=parcel_id).first()
+        if parcel is None:
+            raise NotFound
+        _refuse_over(parcel)
+        return revise_delivery(actor=actor, parcel_id=parcel_id, asked=asked, now=now)
+
+
+def revise_for_recipient(*, parcel_id: int, digits: str, asked: RevisionRequest, now: datetime) -> Revision:
+    """Move a parcel's delivery to the day its recipient wishes, who knows the phone's last digits.
+
+    Call it where an error does not roll the transaction back: failed attempts must stay counted.
+    Raises NotFound for an unknown parcel, InvalidInput for wrong digits, TooMany after MOST_WRONG of
+    them, and what `revise_delivery` raises.
+    """
+    with scope(Scope.parcel(parcel_id)):
+        parcel = Parcel.objects.filter(pk=parcel_id).first()
+    if parcel is None:
+        raise NotFound
+    _refuse_over(parcel)
+    # From here on for the merchant, who is told: the page's own scope writes nothing.
+    with scope(Scope.merchant(parcel.merchant_id)):
+        refusal = _prove(parcel, digits, now)
+    if refusal is not None:
+        raise refusal
+    recipient = Actor.system(RECIPIENT)
+    with scope(Scope.merchant(parcel.merchant_id)):
+        return revise_parcel(actor=recipient, parcel_id=parcel_id, asked=asked, now=now)
+
+
+def days_for_recipient(*, parcel: Parcel, now: datetime) -> list[DeliveryDay]:
+    """Return the days a recipient can choose from on the tracking page; none when it cannot ask."""
+    if parcel.status in _OVER:
+        return []
+    with scope(Scope.parcel(parcel.pk)):
+        # Without a phone nobody can prove anything. Asked of the database: the page itself reads none.
+        known = Parcel.objects.filter(pk=parcel.pk).exclude(recipient_phone="").exists()
+        asked = {"parcel_id": parcel.pk, "now": now}
+        if not known or not revisions.can_still_ask(party=RevisionParty.RECIPIENT, **asked):
+            return []
+        return revisions.days_to_choose(most=DAYS_SHOWN, **asked)
+
+
+def days_for_merchant(*, actor: Actor, parcel: Parcel, now: datetime) -> list[DeliveryDay]:
+    """Return the days a parcel can be moved to by the actor; none for who may not move it."""
+    if actor.is_courier or not actor.can(Capability.BOOK_PARCELS) or parcel.status in _OVER:
+        return []
+    asked = {"parcel_id": parcel.pk, "now": now}
+    if not any(revisions.can_still_ask(party=party, **asked) for party in RevisionParty):
+        return []
+    return revisions.days_to_choose(**asked)
+
+
+def _refuse_over(parcel: Parcel) -> None:
+    if parcel.status in _OVER:
+        detail = _("This parcel is “%(status)s”: there is no delivery to move.")
+        raise Conflict(detail % {"status": parcel.get_status_display()}, code="settled")
+
+
+def _prove(parcel: Parcel, digits: str, now: datetime) -> AllianceError | None:
+    """Compare the digits; return what is wrong. Counts failures, one attempt at a time."""
+    given = _ascii_digits("".join(digits.split()))
+    if len(given) != DIGITS or len("".join(digits.split())) != DIGITS:
+        message = _("Give the last %(count)d digits of the phone number.") % {"count": DIGITS}
+        return InvalidInput(errors=[FieldError("/digits", message, "format")])
+    known = _ascii_digits(parcel.recipient_phone)[-DIGITS:]
+    if len(known) < DIGITS:
+        detail = _("The shop has left no phone number with this parcel. Ask the shop for another day.")
+        return Conflict(detail, code="no_phone")
+    RecipientProof.objects.get_or_create(
+        parcel_id=parcel.pk, defaults={"merchant_id": parcel.merchant_id, "since": now}
+    )
+    proof = RecipientProof.objects.select_for_update().get(parcel_id=parcel.pk)
+    if proof.since + FORGOTTEN_AFTER <= now:
+        proof.failed, proof.since = 0, now
+    if proof.failed >= MOST_WRONG:
+        return _locked_out(proof, now)
+    if compare_digest(given, known):
+        # Not forgotten: who knows the number of one parcel need not get more guesses by it.
+        return None
+    proof.failed += 1
+    proof.save(update_fields=["failed", "since"])
+    left = MOST_WRONG - proof.failed
+    message = ngettext(
+        "These are not the last digits of the recipient's phone number. %(left)d attempt is left.",
+        "These are not the last digits of the recipient's phone number. %(left)d attempts are left.",
+        left,
+    )
+    return InvalidInput(errors=[FieldError("/digits", message % {"left": left}, "wrong")])
+
+
+def _ascii_digits(text: str) -> str:
+    """The digits of a text, full-width ones made plain."""
+    return re.sub("[^0-9]", "", unicodedata.normalize("NFKC", text))
+
+
+def _locked_out(proof: RecipientProof, now: datetime) -> TooMany:
+    wait = int((proof.since + FORGOTTEN_AFTER - now).total_seconds()) + 1
+    detail = _("Wrong digits were given too often. Try again tomorrow, or ask the shop for another day.")
+    return TooMany(detail, code="too_many_attempts", retry_after=wait)

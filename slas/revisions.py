@@ -1,0 +1,70 @@
+"""Which later days a delivery can be moved to. Pure: no database, no clock.
+
+A day counts when the tier delivers on it, the destination is open, and its delivery deadline, wall
+clock there, lies after the one agreed on so far and is still to come.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import NamedTuple
+
+from slas.choices import ClosureSide
+from slas.clocks import ONE_DAY, day_exists, local_clock, wall_clock
+from slas.closures import ClosureCalendar, Place
+from slas.promises import Step, StepCode, TierRule
+
+# How far a delivery can be moved at once, counted from the day agreed on so far (from today when
+# that has passed).
+MOST_DAYS_ON = 30
+
+
+class DeliveryDay(NamedTuple):
+    """A local day at the destination, and by when a parcel is delivered on it."""
+
+    day: date
+    due_at: datetime
+
+
+class Span(NamedTuple):
+    """The first and the last day a delivery can be moved to, both included."""
+
+    first: date
+    last: date
+
+
+def delivery_on(tier: TierRule, destination: Place, day: date, closures: ClosureCalendar) -> datetime | Step:
+    """The delivery deadline of that day there, or the step that says why there is none."""
+    if day.weekday() not in tier.delivery_weekdays:
+        return Step(StepCode.NO_DELIVERY_DAY, day)
+    if not day_exists(day, destination.zone):
+        return Step(StepCode.NO_SUCH_DAY, day)
+    side, on_holidays = ClosureSide.DESTINATION, tier.works_on_holidays
+    closure = closures.closure(destination, day, side, on_holidays)
+    if closure is not None:
+        return Step(StepCode.DESTINATION_CLOSED, day, closure=closure.name)
+    deadline = wall_clock(day, tier.deliver_by, destination.zone)
+    hours = closures.reopening(destination, deadline, day, side, on_holidays)
+    if hours is None:
+        return deadline
+    if hours.at is None:
+        return Step(StepCode.DESTINATION_CLOSED, day, closure=hours.name)
+    return hours.at
+
+
+def span_after(agreed: datetime, now: datetime, zone: str) -> Span:
+    """The days that come into question after the one agreed on so far."""
+    today, so_far = local_clock(now, zone).date(), local_clock(agreed, zone).date()
+    first = max(so_far + ONE_DAY, today)
+    return Span(first, max(so_far, today) + MOST_DAYS_ON * ONE_DAY)
+
+
+def possible_days(
+    tier: TierRule, destination: Place, closures: ClosureCalendar, *, agreed: datetime, now: datetime
+) -> Iterator[DeliveryDay]:
+    """Yield the days a delivery can be moved to, the earliest first."""
+    span = span_after(agreed, now, destination.zone)
+    for ahead in range((span.last - span.first).days + 1):
+        day = span.first + ahead * ONE_DAY
+        due_at = delivery_on(tier, destination, day, closures)
+        if isinstance(due_at, datetime) and due_at > max(agreed, now):
+            yield DeliveryDay(day, due_at)

@@ -1,0 +1,257 @@
+"""Later days agreed on for a delivery: kept beside the original promise, never over it.
+
+Only what the recipient asked for moves the time that on-time is judged by. The cohort stays that
+of the original promise, so nobody improves a rate by moving parcels out of a month.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import islice
+from typing import Final
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from alliance import audit, events
+from alliance.choices import Capability
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.models import City
+from alliance.tenancy import Actor, require
+from slas.choices import CommitmentKind, Outcome, RevisionParty, TierCode
+from slas.closures import ClosureCalendar, Place
+from slas.explanations import day_text, step_text
+from slas.models import Commitment, Revision, TierVersion
+from slas.outcomes import judge
+from slas.promises import TierRule
+from slas.querysets import CommitmentQuerySet, JudgedQuerySet
+from slas.revisions import DeliveryDay, delivery_on, possible_days, span_after
+from slas.services.commitments import revise_due
+from slas.services.tiers import calendar_at, place_of, rule_of
+
+REASON_LENGTH: Final = 300
+_OPEN: Final = (Outcome.PENDING, Outcome.OVERDUE)
+# How often each may ask for another day of one parcel.
+MOST_BY_PARTY: Final = {RevisionParty.RECIPIENT: 2, RevisionParty.MERCHANT: 5}
+# Anybody who has the number reads the reason on the tracking page.
+_PHONE: Final = re.compile(r"\d(?:[\s\-.()]*\d){6,}")
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRequest:
+    """Which day, who asked for it, and why."""
+
+    day: date
+    requested_by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """The latest day agreed on for a delivery, and by which rules another one is found."""
+
+    agreed: datetime
+    rule: TierRule
+    place: Place
+    closures: ClosureCalendar
+
+
+def revise_delivery(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now: datetime) -> Revision:
+    """Write down that a parcel is to come on another day.
+
+    For its merchant and for ops; a recipient's own wish comes through parcels, which asks for proof.
+    Raises NotPermitted for couriers, NotFound for somebody else's parcel, InvalidInput for a day
+    that cannot be, and Conflict once the promise is settled or, for the recipient, has passed.
+    """
+    require(actor, Capability.BOOK_PARCELS)
+    if actor.is_courier:
+        raise NotPermitted(_("A courier cannot move its own promises."))
+    if problems := list(_problems(asked)):
+        raise InvalidInput(errors=problems)
+    party = RevisionParty(asked.requested_by)
+    with transaction.atomic():
+        commitment = _locked(actor, parcel_id)
+        _refuse_late(commitment, party, now)
+        _refuse_many(parcel_id, party)
+        due_at = _deadline(_delivery(commitment, now), asked.day, now)
+        revise_due(
+            parcel_id=parcel_id,
+            kind=CommitmentKind.DELIVERY,
+            due_at=due_at,
+            judged=party == RevisionParty.RECIPIENT,
+            now=now,
+        )
+        revision = _written(actor, commitment, asked, due_at, now)
+        _tell(actor, revision)
+    return revision
+
+
+def days_to_choose(*, parcel_id: int, now: datetime, most: int | None = None) -> list[DeliveryDay]:
+    """Return the next days a parcel's delivery can be moved to; none when it cannot be moved at all.
+
+    Reads in the caller's scope. Who may move it is another question, see `can_still_ask`.
+    """
+    commitment = _commitments(parcel_id).first()
+    if commitment is None or commitment.outcome not in _OPEN:
+        return []
+    delivery = _delivery(commitment, now)
+    found = possible_days(delivery.rule, delivery.place, delivery.closures, agreed=delivery.agreed, now=now)
+    return list(islice(found, most))
+
+
+def can_still_ask(*, parcel_id: int, party: RevisionParty, now: datetime) -> bool:
+    """Whether a party may ask for another day of a parcel at this moment. In the caller's scope."""
+    commitment = _commitments(parcel_id).first()
+    if commitment is None:
+        return False
+    try:
+        _refuse_late(commitment, party, now)
+        _refuse_many(parcel_id, party)
+    except Conflict:
+        return False
+    return True
+
+
+def revisions_of(*, parcel_id: int) -> list[Revision]:
+    """Return a parcel's revisions, the oldest first, as the caller's scope shows them."""
+    return list(_revisions(parcel_id).order_by("pk"))
+
+
+def _commitments(parcel_id: int) -> CommitmentQuerySet:
+    found: CommitmentQuerySet = Commitment.objects.filter(parcel_id=parcel_id, kind=CommitmentKind.DELIVERY)
+    return found
+
+
+def _revisions(parcel_id: int) -> JudgedQuerySet:
+    found: JudgedQuerySet = Revision.objects.filter(parcel_id=parcel_id, kind=CommitmentKind.DELIVERY)
+    return found
+
+
+def _locked(actor: Actor, parcel_id: int) -> Commitment:
+    # A sweep and a scan decide under the same lock: one of us sees what the other did.
+    found = _commitments(parcel_id).visible_to(actor).select_for_update(no_key=True).first()
+    if found is None:
+        raise NotFound
+    commitment: Commitment = found
+    return commitment
+
+
+def _delivery(commitment: Commitment, now: datetime) -> _Delivery:
+    version = _version(commitment, now)
+    return _Delivery(
+        agreed=max(commitment.due_at, commitment.revised_due_at or commitment.due_at),
+        rule=rule_of(version, TierCode(version.tier.code)),
+        place=place_of(City.objects.get(pk=commitment.destination_id)),
+        closures=calendar_at(now),
+    )
+
+
+def _version(commitment: Commitment, now: datetime) -> TierVersion:
+    """The rules that made the promise; for one of before we made any, those in force now."""
+    versions = TierVersion.objects.select_related("tier")
+    if commitment.version_id is not None:
+        return versions.get(pk=commitment.version_id)
+    found = versions.filter(tier_id=commitment.tier_id, valid_from__lte=now).order_by("-valid_from").first()
+    if found is None:
+        raise Conflict(_("This service has no rules to find another day by."), code="no_rules")
+    return found
+
+
+def _problems(asked: RevisionRequest) -> Iterator[FieldError]:
+    if asked.requested_by not in RevisionParty.values:
+        message = _("Say who asked for it: the recipient or the merchant.")
+        yield FieldError("/requested_by", message, "choice")
+    reason = asked.reason.strip()
+    if not reason and asked.requested_by == RevisionParty.MERCHANT:
+        yield FieldError("/reason", _("Say why: courier and recipient read it."), "required")
+    if len(reason) > REASON_LENGTH:
+        message = _("At most %(most)d characters.") % {"most": REASON_LENGTH}
+        yield FieldError("/reason", message, "max_length")
+    elif any(not character.isprintable() for character in reason):
+        yield FieldError("/reason", _("Write it in one line of text."), "characters")
+    elif _PHONE.search(reason):
+        message = _("Leave numbers of phones out: anybody with the tracking number reads this.")
+        yield FieldError("/reason", message, "personal")
+
+
+def _refuse_late(commitment: Commitment, party: RevisionParty, now: datetime) -> None:
+    """Raise Conflict when it is too late for a party to ask."""
+    match judge(commitment.due_at, commitment.reached_at, now, commitment.outcome == Outcome.VOID):
+        case Outcome.MET | Outcome.LATE:
+            detail = _("The delivery was made or attempted already: there is nothing left to move.")
+            raise Conflict(detail, code="settled")
+        case Outcome.VOID:
+            raise Conflict(_("Nothing is promised for this parcel any more."), code="settled")
+        case Outcome.OVERDUE if party == RevisionParty.RECIPIENT:
+            detail = _("The promised time has passed: the recipient's wish cannot undo the lateness.")
+            raise Conflict(detail, code="past_due")
+    if commitment.lost_at is not None:
+        raise Conflict(_("This parcel counts as lost."), code="lost")
+
+
+def _refuse_many(parcel_id: int, party: RevisionParty) -> None:
+    most = MOST_BY_PARTY[party]
+    if _revisions(parcel_id).filter(requested_by=party).count() >= most:
+        message = _("Another day was asked for %(most)d times already, which is as often as can be.")
+        raise Conflict(message % {"most": most}, code="too_many_revisions")
+
+
+def _deadline(delivery: _Delivery, day: date, now: datetime) -> datetime:
+    """By when a parcel comes on that day. Raises InvalidInput, saying why, when it does not."""
+    span = span_after(delivery.agreed, now, delivery.place.zone)
+    if day < span.first:
+        raise _bad_day(_("Choose a day after the one agreed on, from %s on.") % day_text(span.first))
+    if day > span.last:
+        raise _bad_day(_("Choose a day until %s.") % day_text(span.last))
+    due_at = delivery_on(delivery.rule, delivery.place, day, delivery.closures)
+    if not isinstance(due_at, datetime):
+        raise _bad_day(step_text(due_at))
+    if due_at <= max(delivery.agreed, now):
+        raise _bad_day(_("The last delivery of that day has passed."))
+    return due_at
+
+
+def _bad_day(message: str) -> InvalidInput:
+    return InvalidInput(errors=[FieldError("/day", message, "day")])
+
+
+def _written(
+    actor: Actor, commitment: Commitment, asked: RevisionRequest, due_at: datetime, now: datetime
+) -> Revision:
+    return Revision.objects.create(
+        parcel_id=commitment.parcel_id,
+        kind=commitment.kind,
+        merchant_id=commitment.merchant_id,
+        courier_id=commitment.courier_id,
+        requested_by=asked.requested_by,
+        previous_due_at=max(commitment.due_at, commitment.revised_due_at or commitment.due_at),
+        due_at=due_at,
+        judged=asked.requested_by == RevisionParty.RECIPIENT,
+        reason=asked.reason.strip(),
+        agreed_by_id=actor.user_id,
+        label=actor.label[:160],
+        created_at=now,
+    )
+
+
+def _tell(actor: Actor, revision: Revision) -> None:
+    said = {
+        "kind": revision.kind,
+        "previous_due_at": revision.previous_due_at,
+        "due_at": revision.due_at,
+        "requested_by": revision.requested_by,
+        "judged": revision.judged,
+        "reason": revision.reason,
+    }
+    parties = {"merchant_id": revision.merchant_id, "courier_id": revision.courier_id}
+    event = events.NewEvent("commitment.revised", parcel_id=revision.parcel_id, payload=said, **parties)
+    events.record([event], at=revision.created_at)
+    audit.record(
+        actor=actor,
+        verb="commitment.revised",
+        object_type="commitment",
+        object_id=f"{revision.parcel_id}:{revision.kind}",
+        organisation_id=revision.merchant_id,
+        detail=said,
+    )

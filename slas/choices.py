@@ -124,11 +124,8 @@ class Measure(models.IntegerChoices):
 
     LATENESS = 1, _("Lateness")
     EXCUSED = 2, _("Excused breaches by reason")
-    FROM_BOOKED = 11, _("From ready to the first valid attempt")
-    FROM_PICKED_UP = 12, _("From pickup to the first valid attempt")
-    FROM_DEPARTED = 13, _("From departure to the first valid attempt")
-    FROM_ARRIVED = 14, _("From arrival to the first valid attempt")
-    FROM_OUT_FOR_DELIVERY = 15, _("From going out to the first valid attempt")
+    # From here on by landmark and stage, see slas/landmarks.py; kept of couriers alone.
+    PROGRESS = 100, _("How early or late, by how far it had come before the promise")
 
 
 class WatchReason(models.TextChoices):
@@ -172,6 +169,10 @@ class ScoreComponent(models.TextChoices):
     WITHIN_72H = "within_72h", _("Delivered within 72 hours of pickup")
     LATENESS = "lateness", _("Late by more than a day, or still missing")
 
+    @property
+    def lower_is_better(self) -> bool:
+        return self == ScoreComponent.LATENESS
+
 
 class Party(models.TextChoices):
     """Who a broken promise is attributed to; a scan's reason starts with one of these."""
@@ -199,3 +200,11 @@ class Leg(models.TextChoices):
     WAITING = "waiting", _("waiting for pickup")
     LINEHAUL = "linehaul", _("line-haul and sorting")
     LAST_MILE = "last_mile", _("last mile")
+
+
+class Decision(models.TextChoices):
+    """What can be decided on excuses."""
+
+    GRANT = "grant", _("Grant")
+    DECLINE = "decline", _("Decline")
+    REVOKE = "revoke", _("Revoke")

@@ -3,12 +3,15 @@
 By what the courier's record on the lane supports: the Wilson lower bound of its accountable on-time
 rate, so that three good parcels don't beat three million. Who has been judged on fewer than 30
 parcels is topped up to 30 with a neutral prior, so that a newcomer ranks below the proven good and
-above the proven bad instead of at either end. Equal records are settled by price.
+above the proven bad instead of at either end. Equal records are settled by the courier's grade, then
+by price. A courier on probation comes after all others, whatever its record here.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
+from couriers.choices import Grade
 from slas.intervals import wilson_lower_bound
 from slas.outcomes import accountable_rate
 
@@ -56,24 +59,52 @@ class Record:
 NO_RECORD = Record()
 
 
+class Merit(NamedTuple):
+    """What an offer is ranked by before its price."""
+
+    record: Record = NO_RECORD
+    grade: Grade = Grade.MEMBER
+
+    @property
+    def on_probation(self) -> bool:
+        return self.grade == Grade.PROBATION
+
+
 class Reason(StrEnum):
     """Why an offer is recommended. Sent: never rename."""
 
     ONLY_OFFER = "only_offer"  # nobody else sells it
     ONLY_ROOM = "only_room"  # nobody else has room on the earliest day with any
     ON_TIME = "on_time"  # the best record
-    PRICE = "price"  # cheapest of equal records
+    NOT_ON_PROBATION = "not_on_probation"  # the best record but for couriers on probation
+    GRADE = "grade"  # the best grade of equal records
+    PRICE = "price"  # cheapest of equal records and grades
 
 
-def rank_key(record: Record, price_fen: int, offer_id: int) -> tuple[float, int, int]:
+# Declared the best first.
+_PLACES = {grade: place for place, grade in enumerate(Grade)}
+
+
+def rank_key(merit: Merit, price_fen: int, offer_id: int) -> tuple[bool, float, int, int, int]:
     """The best first; the id only to make the order definite."""
-    return (-record.score, price_fen, offer_id)
+    return (
+        merit.on_probation,
+        -merit.record.score,
+        _PLACES[merit.grade],
+        price_fen,
+        offer_id,
+    )
 
 
-def reason_for(best: Record, others: list[Record], *, others_on_sale: int) -> Reason:
+def reason_for(best: Merit, others: list[Merit], *, others_on_sale: int) -> Reason:
     """Why the best of those with room comes first. `others` have room on its day, too."""
     if not others_on_sale:
         return Reason.ONLY_OFFER
     if not others:
         return Reason.ONLY_ROOM
-    return Reason.PRICE if any(other.score == best.score for other in others) else Reason.ON_TIME
+    as_good = [other for other in others if other.record.score >= best.record.score]
+    if any(other.on_probation and not best.on_probation for other in as_good):
+        return Reason.NOT_ON_PROBATION
+    if not as_good:
+        return Reason.ON_TIME
+    return Reason.PRICE if any(other.grade == best.grade for other in as_good) else Reason.GRADE

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from alliance.errors import FieldError
 from slas.choices import ScoreComponent
-from slas.scoring import EARNED, LOWER_IS_BETTER
+from slas.scoring import EARNED
 
 MOST_BANDS: Final = 12
 MOST_VOLUME: Final = 1_000_000
@@ -63,9 +63,10 @@ def _band_problems(name: str, rows: Sequence[Any]) -> Iterator[FieldError]:
         yield FieldError(pointer, _("Points are whole numbers from 0 to 100."), "range")
         return
     thresholds = [row[0] for row in rows]
-    if name in LOWER_IS_BETTER and not _falls(thresholds[::-1]):
+    lower = ScoreComponent(name).lower_is_better
+    if lower and not _falls(thresholds[::-1]):
         yield FieldError(pointer, _("Lower is better here: each line's share is above the last."), "order")
-    if name not in LOWER_IS_BETTER and not _falls(thresholds):
+    if not lower and not _falls(thresholds):
         yield FieldError(pointer, _("Best first: each line's share is below the last."), "order")
     if not _falls([points for _threshold, points in rows]):
         yield FieldError(pointer, _("Best first: each line gives fewer points than the last."), "order")

@@ -22,7 +22,6 @@ FINAL_DAY: Final = 21
 # Months a trend shows.
 TREND_MONTHS: Final = 12
 VALUE_PLACES: Final = 4
-LOWER_IS_BETTER: Final = frozenset({ScoreComponent.LATENESS})
 # The grades that ask for a least score, the best first; who has less is on probation.
 EARNED: Final = (Grade.GOLD, Grade.SILVER, Grade.MEMBER)
 _CENT: Final = Decimal("0.01")
@@ -109,10 +108,6 @@ class Line:
     share: float
     adds: Decimal
 
-    @property
-    def lower_is_better(self) -> bool:
-        return self.component in LOWER_IS_BETTER
-
 
 @dataclass(frozen=True, slots=True)
 class Month:
@@ -160,7 +155,7 @@ def _share(part: int, whole: int) -> Measured:
 
 
 def reaches(component: ScoreComponent, value: float, threshold: float) -> bool:
-    return value <= threshold if component in LOWER_IS_BETTER else value >= threshold
+    return value <= threshold if component.lower_is_better else value >= threshold
 
 
 def band_of(component: ScoreComponent, value: float, bands: Iterable[Band]) -> Band | None:

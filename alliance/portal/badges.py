@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,13 @@ APPLICATION_STATES: dict[str, Badge] = {
     "rejected": Badge(_("Rejected"), "red", "circle-x"),
 }
 
+GRADES: dict[str, Badge] = {
+    "gold": Badge(pgettext_lazy("grade", "Gold"), "amber", "medal"),
+    "silver": Badge(pgettext_lazy("grade", "Silver"), "slate", "medal-2"),
+    "member": Badge(pgettext_lazy("grade", "Member"), "blue", "users"),
+    "probation": Badge(pgettext_lazy("grade", "Probation"), "red", "alert-triangle"),
+}
+
 GENERAL: dict[str, Badge] = {
     "active": Badge(_("Active"), "green", "circle-check"),
     "applicant": Badge(_("Applicant"), "amber", "hourglass"),
@@ -91,6 +99,7 @@ FAMILIES: dict[str, dict[str, Badge]] = {
     "scan": SCAN_CODES,
     "outcome": OUTCOMES,
     "application": APPLICATION_STATES,
+    "grade": GRADES,
     "general": GENERAL,
 }
 

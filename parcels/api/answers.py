@@ -42,10 +42,14 @@ def offer_json(offer: QuotedOffer) -> JSON:
     if offer.full_on:
         day = None if offer.is_full else offer.promise.effective_date
         instead = {"courier": offer.next_courier, "day": day}
-    reason = offer.reason and {"code": offer.reason.value, "text": reason_text(offer.reason, offer.record)}
+    reason = offer.reason and {
+        "code": offer.reason.value,
+        "text": reason_text(offer.reason, offer.record, offer.grade),
+    }
     return {
         "courier": offer.offer.courier,
         "courier_name": offer.offer.courier_name,
+        "grade": offer.grade.value,
         "tier": offer.tier.code.value,
         "price": yuan(offer.fee_fen),
         "promise": promise_json(offer.promise, offer.full_on, with_steps=True),

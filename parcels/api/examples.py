@@ -37,6 +37,7 @@ _PROMISE = {**_BRIEF_PROMISE, "steps": [_STEP]}
 _OFFER = {
     "courier": "swift-express",
     "courier_name": "Swift Express",
+    "grade": "gold",
     "tier": "next_day",
     "price": "12.00",
     "promise": _PROMISE,
@@ -48,7 +49,11 @@ _OFFER = {
         "days": 30, "n": 412, "rate": 0.971, "raw": 0.954, "lower_bound": 0.950, "excused": 7, "few": False,
     },
     "recommended": True,
-    "reason": {"code": "price", "text": "The cheapest of those with the best on-time record."},
+    "reason": {
+        "code": "price",
+        "text": "The cheapest of the couriers with the best on-time record on this lane."
+        " The courier's grade is Gold.",
+    },
 }  # fmt: skip
 _BOOKED = {
     "tracking_number": NUMBER,

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from couriers.choices import Grade
 from parcels.bookings import BATCH_LIMIT, IfFull
 from parcels.choices import ParcelStatus
 from parcels.filters import Lateness
@@ -131,6 +132,9 @@ class InsteadAnswer(S):
 class OfferAnswer(S):
     courier = serializers.CharField(help_text="Short name, to book with.")
     courier_name = serializers.CharField()
+    grade = serializers.ChoiceField(
+        choices=Grade.choices, help_text="Of its newest final scorecard; couriers on probation come last."
+    )
     tier = serializers.ChoiceField(choices=TierCode.choices)
     price = serializers.CharField(help_text="CNY, a decimal.")
     promise = PromiseAnswer()

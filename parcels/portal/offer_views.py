@@ -7,6 +7,7 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from couriers.choices import Grade
 from slas.explanations import clock_text, day_text, moment_text, reason_text, rolled_text, step_text
 from slas.pricing import yuan
 from slas.ranking import RECORD_DAYS, Record
@@ -19,6 +20,7 @@ class OfferView:
 
     courier: str
     courier_name: str
+    grade: Grade
     service: str
     service_name: str
     price: str
@@ -66,6 +68,7 @@ def offer_view(quote: Quote, offer: QuotedOffer, asked: QueryDict) -> OfferView:
     return OfferView(
         courier=offer.offer.courier,
         courier_name=offer.offer.courier_name,
+        grade=offer.grade,
         service=offer.tier.code.value,
         service_name=offer.tier.name,
         price=yuan(offer.fee_fen),
@@ -84,7 +87,7 @@ def offer_view(quote: Quote, offer: QuotedOffer, asked: QueryDict) -> OfferView:
         record=offer.record,
         days=RECORD_DAYS,
         recommended=offer.recommended,
-        reason=reason_text(offer.reason, offer.record),
+        reason=reason_text(offer.reason, offer.record, offer.grade),
         book_url=_book_url(offer, asked),
     )
 

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from alliance.models import City
 from alliance.tenancy import raw_rows
+from couriers.choices import Grade
 from slas.choices import CommitmentKind
 from slas.clocks import local_clock, wall_clock
 from slas.closures import ClosureCalendar, Place
 from slas.promises import NoPromise, Promise, Step, StepCode, promise
-from slas.ranking import NO_RECORD, RECORD_DAYS, Record, rank_key
+from slas.ranking import NO_RECORD, RECORD_DAYS, Merit, Record, rank_key
 from slas.services.tiers import TierInForce, calendar_at, place_of, tiers_at
 
 # When everybody is full: how many later pickup days are looked at.
@@ -38,6 +39,11 @@ class OnSale:
     courier_name: str
     price_fen: int
     record: Record
+    grade: Grade = Grade.MEMBER
+
+    @property
+    def merit(self) -> Merit:
+        return Merit(self.record, self.grade)
 
 
 class Market:
@@ -123,21 +129,23 @@ def _ranked_offers(
 ) -> dict[tuple[Lane, int], list[OnSale]]:
     records = _records(lanes, places, at)
     found: dict[tuple[Lane, int], list[OnSale]] = {}
-    for offer_id, courier_id, slug, name, tier_id, origin_id, destination_id, price_fen in raw_rows(
+    for offer_id, courier_id, slug, name, grade, tier_id, origin_id, destination_id, price_fen in raw_rows(
         """
-        SELECT o.id, o.courier_id, g.slug, g.name, o.tier_id, o.origin_id, o.destination_id, o.price_fen
+        SELECT o.id, o.courier_id, g.slug, g.name, k.grade, o.tier_id, o.origin_id, o.destination_id,
+            o.price_fen
         FROM unnest(%s::int[], %s::int[]) AS w(origin_id, destination_id)
         JOIN slas_offer o ON o.origin_id = w.origin_id AND o.destination_id = w.destination_id AND o.active
         JOIN alliance_organisation g ON g.id = o.courier_id AND g.status = 'active'
+        JOIN couriers_courier k ON k.organisation_id = o.courier_id
         """,
         _columns(lanes),
     ):
         lane = Lane(origin_id, destination_id)
         record = records.get((courier_id, tier_id, lane), NO_RECORD)
-        offer = OnSale(offer_id, courier_id, slug, name, price_fen, record)
+        offer = OnSale(offer_id, courier_id, slug, name, price_fen, record, Grade(grade))
         found.setdefault((lane, tier_id), []).append(offer)
     for offers in found.values():
-        offers.sort(key=lambda offer: rank_key(offer.record, offer.price_fen, offer.offer_id))
+        offers.sort(key=lambda offer: rank_key(offer.merit, offer.price_fen, offer.offer_id))
     return found
 
 

@@ -10,6 +10,7 @@ from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor, require
+from couriers.choices import Grade
 from slas.enquiries import ready_problems, weight_problems
 from slas.pricing import TooHeavy, fee_fen
 from slas.promises import NoPromise, Promise
@@ -56,6 +57,10 @@ class QuotedOffer:
     @property
     def record(self) -> Record:
         return self.offer.record
+
+    @property
+    def grade(self) -> Grade:
+        return self.offer.grade
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +189,8 @@ def _recommend(
     if earliest is None:
         return None, None
     best, *others = [offer for offer in offers if first_days[offer.offer_id] == earliest]
-    records = [other.record for other in others]
-    return best, reason_for(best.record, records, others_on_sale=len(offers) - 1)
+    merits = [other.merit for other in others]
+    return best, reason_for(best.merit, merits, others_on_sale=len(offers) - 1)
 
 
 def _quoted(

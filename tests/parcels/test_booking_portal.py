@@ -68,6 +68,7 @@ def test_offers_show_promise_price_record_countdown_and_recommendation(
     page = response.content.decode()
     assert (best.courier, best.recommended, other.recommended) == ("swift-express", True, False)
     assert "The best on-time record on this lane: at least 95.7 %" in page
+    assert "The courier&#x27;s grade is Member." in page
     assert "n = 1,000" in page
     assert "no deliveries on this lane yet" in page
     assert f'data-countdown="{tomorrow().date()}T18:00:00+08:00"' in page

@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from alliance.models import AuditEntry, City, IdempotentRequest, Organisation
 from alliance.tenancy import Actor, Scope, scope
+from couriers.models import Courier
 from parcels.models import Parcel, PickupAddress
 from slas.models import Offer
 from tests.parcels.orders import body_for, tomorrow
@@ -66,6 +67,32 @@ def test_quote_answers_with_everything_a_choice_needs(
     assert found["on_time"]["lower_bound"] < found["on_time"]["rate"]
     assert (found["recommended"], found["reason"]["code"]) == (True, "only_offer")
     assert [item["code"] for item in answer["unavailable"]] == ["not_offered", "not_offered"]
+
+
+def test_quote_says_each_couriers_grade_and_recommends_by_it(
+    merchant_api: APIClient,
+    sold: Offer,
+    courier_organisation: Organisation,
+    rival_courier: Organisation,
+    hangzhou: City,
+    chengdu: City,
+    ready: str,
+) -> None:
+    offer(rival_courier, hangzhou, chengdu, price_fen=500)
+    with scope(Scope.everything()):
+        Courier.objects.filter(pk=courier_organisation.pk).update(grade="gold")
+        Courier.objects.filter(pk=rival_courier.pk).update(grade="probation")
+    body = {**body_for(recipient=..., tier=...), "ready_at": ready, "tier": "next_day"}
+    first, last = merchant_api.post(QUOTES, body).json()["offers"]
+    assert (first["courier"], first["grade"], first["recommended"]) == ("swift-express", "gold", True)
+    assert first["reason"] == {
+        "code": "not_on_probation",
+        "text": "The best on-time record on this lane of the couriers that are not on probation."
+        " The courier's grade is Gold.",
+    }
+    assert (last["courier"], last["grade"], last["reason"]) == ("rival-logistics", "probation", None)
+    # Still bookable: by name, or when nobody else has room.
+    assert last["capacity_left"] == 20
 
 
 def test_quote_says_what_comes_instead_of_a_full_courier(

@@ -7,6 +7,8 @@ import pytest
 from alliance.errors import InvalidInput, NotPermitted
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
+from couriers.choices import Grade
+from couriers.models import Courier
 from slas.models import Closure, ServiceTier, TierVersion
 from slas.promises import DEFAULT_TIER_RULES
 from slas.ranking import NO_RECORD, Reason, Record
@@ -251,6 +253,51 @@ def test_excused_breaches_are_left_out_of_the_record() -> None:
 )
 def test_score_orders_records(better: Record, worse: Record) -> None:
     assert better.score > worse.score
+
+
+# --- grades -----------------------------------------------------------------------------------
+
+
+def grade(organisation: Organisation, to: Grade) -> None:
+    with scope(Scope.everything()):
+        Courier.objects.filter(pk=organisation.pk).update(grade=to)
+
+
+def test_of_equal_records_the_better_grade_is_recommended_before_the_cheaper(
+    merchant: Actor,
+    courier_organisation: Organisation,
+    rival_courier: Organisation,
+    hangzhou: City,
+    chengdu: City,
+) -> None:
+    golden = offer(courier_organisation, hangzhou, chengdu, price_fen=1500)
+    cheap = offer(rival_courier, hangzhou, chengdu, price_fen=900)
+    assert ask(merchant, hangzhou, chengdu).offers[0].offer.offer_id == cheap.pk
+    grade(courier_organisation, Grade.GOLD)
+    first, second = ask(merchant, hangzhou, chengdu).offers
+    assert (first.offer.offer_id, first.grade, first.reason) == (golden.pk, Grade.GOLD, Reason.GRADE)
+    assert (second.grade, second.reason) == (Grade.MEMBER, None)
+
+
+def test_a_courier_on_probation_comes_last_and_can_still_be_had(
+    merchant: Actor,
+    courier_organisation: Organisation,
+    rival_courier: Organisation,
+    hangzhou: City,
+    chengdu: City,
+) -> None:
+    cheap = offer(courier_organisation, hangzhou, chengdu, price_fen=100)
+    bad = offer(rival_courier, hangzhou, chengdu, price_fen=1500)
+    record(cheap, TODAY, met=500)
+    record(bad, TODAY, met=50, late=50)
+    grade(courier_organisation, Grade.PROBATION)
+    first, last = ask(merchant, hangzhou, chengdu).offers
+    assert (first.offer.offer_id, first.reason) == (bad.pk, Reason.NOT_ON_PROBATION)
+    assert (last.offer.offer_id, last.places_left) == (cheap.pk, 20)
+    # Alone with room, it is what a booking takes.
+    fill(bad, TODAY)
+    [best] = [found for found in ask(merchant, hangzhou, chengdu).offers if found.recommended]
+    assert (best.offer.offer_id, best.reason) == (cheap.pk, Reason.ONLY_ROOM)
 
 
 # --- full -------------------------------------------------------------------------------------

@@ -1,0 +1,200 @@
+"""A courier's scorecards, and the rules everybody is scored by."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from alliance.choices import Capability
+from alliance.errors import NotFound, NotPermitted
+from alliance.portal.charts import Chart, Series
+from alliance.tenancy import Actor, require
+from couriers.choices import Grade
+from couriers.models import Courier
+from slas.models import Scorecard, ScoreRules
+from slas.scoring import (
+    CLAIM_DAYS,
+    EARNED,
+    FINAL_DAY,
+    TREND_MONTHS,
+    Line,
+    final_on,
+    lines,
+    month_after,
+    month_of,
+)
+from slas.services.score_rules import rules_for
+
+
+@dataclass(frozen=True, slots=True)
+class GradeChange:
+    """A final scorecard that changed the courier's grade."""
+
+    card: Scorecard
+    before: Grade
+    after: Grade
+
+    @property
+    def is_better(self) -> bool:
+        order = list(Grade)
+        return order.index(self.after) < order.index(self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class CardView:
+    """A scorecard, component by component."""
+
+    card: Scorecard
+    lines: list[Line]
+
+    @property
+    def final_on(self) -> date:
+        return final_on(self.card.month)
+
+    @property
+    def minimum_volume(self) -> int:
+        return self.card.rules.minimum_volume
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether a component left the weighting."""
+        return any(line.value is None for line in self.lines)
+
+
+@require_safe
+@login_required
+def scorecard_list(request: HttpRequest) -> HttpResponse:
+    """Show the running month, the grade and how it came about, and every month so far."""
+    actor = _courier(request)
+    cards = _cards(actor)
+    this_month = month_of(timezone.localdate())
+    running = next((card for card in cards if card.month == this_month), None)
+    context = {
+        "courier": Courier.objects.get(pk=actor.tenant_id),
+        "cards": cards,
+        "running": card_view(running) if running else None,
+        "change": latest_change(cards),
+        "chart": trend(cards, until=this_month),
+        "claim_days": CLAIM_DAYS,
+        "final_day": FINAL_DAY,
+    }
+    return render(request, "slas/scorecard_list.html", context)
+
+
+@require_safe
+@login_required
+def scorecard_detail(request: HttpRequest, month: str) -> HttpResponse:
+    """Show one month: every component's value, band and points, and what the next band needs."""
+    actor = _courier(request)
+    asked = read_month(month)
+    cards = _cards(actor)
+    card = next((card for card in cards if card.month == asked), None)
+    if card is None:
+        raise NotFound
+    months = {other.month for other in cards}
+    before, after = (month_after(asked, step) for step in (-1, 1))
+    context = {
+        "view": card_view(card),
+        "card": card,
+        "chart": trend(cards, until=asked),
+        "earlier": before if before in months else None,
+        "later": after if after in months else None,
+    }
+    return render(request, "slas/scorecard_detail.html", context)
+
+
+@require_safe
+@login_required
+def scorecard_rules(request: HttpRequest) -> HttpResponse:
+    """Show the rules in force, those announced, and any earlier version asked for."""
+    this_month = month_of(timezone.localdate())
+    versions = list(ScoreRules.objects.order_by("-valid_from"))
+    in_force = rules_for(this_month)
+    asked = request.GET.get("version")
+    version = in_force if asked is None else _version(versions, asked)
+    context = {
+        "version": version,
+        "versions": versions,
+        "in_force": in_force,
+        "announced": [other for other in versions if other.valid_from > this_month],
+        "components": [
+            (name, weight, version.rules.bands[name]) for name, weight in version.rules.weights.items()
+        ],
+        "grades": [(grade, version.rules.grades[grade]) for grade in EARNED],
+        "claim_days": CLAIM_DAYS,
+        "final_day": FINAL_DAY,
+    }
+    return render(request, "slas/scorecard_rules.html", context)
+
+
+def card_view(card: Scorecard) -> CardView:
+    return CardView(card, lines(card.measured, card.rules.rules))
+
+
+def latest_change(cards: list[Scorecard]) -> GradeChange | None:
+    """Return the change the newest final scorecard made, if it made one; every courier begins as a member."""
+    final = [card for card in cards if card.is_final and card.grade]
+    if not final:
+        return None
+    before = Grade(final[1].grade) if len(final) > 1 else Grade.MEMBER
+    after = Grade(final[0].grade)
+    return GradeChange(final[0], before, after) if before != after else None
+
+
+def trend(cards: list[Scorecard], *, until: date) -> Chart:
+    """Draw the scores of the twelve months up to one; a month without a scorecard is a gap."""
+    known = {card.month: card for card in cards}
+    months = [month_after(until, ahead) for ahead in range(1 - TREND_MONTHS, 1)]
+    shown = [known.get(month) for month in months]
+    return Chart(
+        id="score-trend",
+        title=_("Score by month"),
+        category_name=_("Month"),
+        categories=[f"{month:%Y-%m}" for month in months],
+        series=[Series(_("Score"), [_number(card) for card in shown], colour="petrol")],
+        counts=[card.n if card else 0 for card in shown],
+        counts_name=_("Deliveries"),
+        provisional_from=next(
+            (place for place, card in enumerate(shown) if card and not card.is_final), None
+        ),
+    )
+
+
+def _number(card: Scorecard | None) -> float | None:
+    return None if card is None or card.score is None else float(card.score)
+
+
+def read_month(text: str) -> date:
+    """Read a month as addresses write it, such as 2026-10. Raises NotFound for anything else."""
+    try:
+        found = datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 -- a month has no zone
+    except ValueError:
+        raise NotFound from None
+    if f"{found:%Y-%m}" != text:
+        raise NotFound
+    return found
+
+
+def _courier(request: HttpRequest) -> Actor:
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.VIEW_RATES)
+    if not actor.is_courier:
+        # Ops have all of them in the admin; merchants see grades in quotes.
+        raise NotPermitted
+    return actor
+
+
+def _cards(actor: Actor) -> list[Scorecard]:
+    return list(Scorecard.objects.visible_to(actor).select_related("rules").order_by("-month"))
+
+
+def _version(versions: list[ScoreRules], asked: str) -> ScoreRules:
+    for version in versions:
+        if str(version.number) == asked:
+            return version
+    raise NotFound

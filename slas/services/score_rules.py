@@ -1,0 +1,192 @@
+"""Versions of the scorecards' rules: which one a month goes by, what another would change, adding one."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Self
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from alliance import audit
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.models import Organisation
+from alliance.tenancy import Actor, raw_rows
+from couriers.choices import Grade
+from slas.models import Scorecard, ScoreRules
+from slas.rulebook import problems
+from slas.scoring import Rules, judge_month, month_after, month_of
+
+_LOCK = 5_264_011
+NOTE_LENGTH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class RulesDraft:
+    """Rules as they would be stored, not checked yet."""
+
+    weights: Mapping[str, Any]
+    bands: Mapping[str, Sequence[Any]]
+    grades: Mapping[str, Any]
+    minimum_volume: int
+
+    @classmethod
+    def of(cls, version: ScoreRules) -> Self:
+        return cls(version.weights, version.bands, version.grades, version.minimum_volume)
+
+    @property
+    def rules(self) -> Rules:
+        return Rules.from_stored(self.weights, self.bands, self.grades, self.minimum_volume)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a scorecard says in the end. No grade and no rank below the minimum volume."""
+
+    score: Decimal | None
+    rank: int | None
+    grade: Grade | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One courier's month by the rules it was scored by, and by others."""
+
+    courier: str
+    n: int
+    before: Verdict
+    after: Verdict
+
+    @property
+    def changes(self) -> bool:
+        return self.before != self.after
+
+    @property
+    def changes_grade(self) -> bool:
+        return self.before.grade != self.after.grade
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """Every courier's month by two sets of rules, the best by the new ones first."""
+
+    month: date
+    is_final: bool
+    changes: list[Change]
+
+    @property
+    def totals(self) -> list[tuple[Grade | None, int, int]]:
+        """How many couriers have each grade, before and after; None is no grade."""
+        before = Counter(change.before.grade for change in self.changes)
+        after = Counter(change.after.grade for change in self.changes)
+        return [(grade, before[grade], after[grade]) for grade in (*Grade, None)]
+
+    @property
+    def changed(self) -> int:
+        return sum(change.changes for change in self.changes)
+
+
+def rules_for(month: date) -> ScoreRules:
+    """Return the version a month is scored by; months before the first version go by it, too."""
+    versions = ScoreRules.objects.order_by("-valid_from")
+    return versions.filter(valid_from__lte=month).first() or versions.reverse()[0]
+
+
+def first_month_open(now: datetime) -> date:
+    """Return the first month that new rules can hold for: the next one."""
+    return month_after(month_of(timezone.localdate(now)))
+
+
+def try_rules(*, actor: Actor, draft: RulesDraft, now: datetime) -> WhatIf:
+    """Show what rules would make of last month's scorecards, without changing any.
+
+    Raises NotPermitted for everybody but ops, InvalidInput for rules that make no sense.
+    """
+    _require_ops(actor)
+    if errors := list(problems(**asdict(draft))):
+        raise InvalidInput(errors=errors)
+    month = month_after(month_of(timezone.localdate(now)), -1)
+    cards = list(Scorecard.objects.filter(month=month).order_by("rank", "-score", "pk"))
+    after = judge_month({card.courier_id: card.measured for card in cards}, draft.rules)
+    names = dict(Organisation.objects.filter(pk__in=after).values_list("pk", "name"))
+    changes = [
+        Change(
+            names.get(card.courier_id, "?"),
+            card.n,
+            Verdict(card.score, card.rank, Grade(card.grade) if card.grade else None),
+            Verdict(tried.score, tried.rank, tried.grade),
+        )
+        for card in cards
+        for tried in [after[card.courier_id]]
+    ]
+    changes.sort(key=lambda change: (change.after.rank is None, change.after.rank or 0))
+    return WhatIf(month, bool(cards) and cards[0].frozen_at is not None, changes)
+
+
+@transaction.atomic
+def add_rules(
+    *, actor: Actor, draft: RulesDraft, valid_from: date, note: str = "", now: datetime
+) -> ScoreRules:
+    """Make a new version hold from a later month on; months until then, and final ones, keep theirs.
+
+    Raises NotPermitted for everybody but ops, InvalidInput for rules that make no sense, or that would
+    hold for a month that has begun or that comes before another version's.
+    """
+    _require_ops(actor)
+    # Two versions added at once would get the same number.
+    raw_rows("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    known = ScoreRules.objects.aggregate(number=Max("number"), valid_from=Max("valid_from"))
+    errors = [*problems(**asdict(draft)), *_date_problems(valid_from, known["valid_from"], now)]
+    if len(note) > NOTE_LENGTH:
+        errors.append(
+            FieldError("/note", _("At most %(most)d characters.") % {"most": NOTE_LENGTH}, "length")
+        )
+    if errors:
+        raise InvalidInput(errors=errors)
+    version = ScoreRules.objects.create(
+        number=known["number"] + 1,
+        valid_from=valid_from,
+        **asdict(draft),
+        note=note.strip(),
+        created_by_id=actor.user_id,
+        created_at=now,
+    )
+    _record(actor, "score_rules.added", version)
+    return version
+
+
+@transaction.atomic
+def withdraw_rules(*, actor: Actor, rules_id: int, now: datetime) -> None:
+    """Take back a version whose first month has not begun. Raises Conflict once it has."""
+    _require_ops(actor)
+    version = ScoreRules.objects.select_for_update().filter(pk=rules_id).first()
+    if version is None:
+        raise NotFound
+    if version.valid_from < first_month_open(now):
+        raise Conflict(_("Rules that months were scored by stay."), code="in_force")
+    _record(actor, "score_rules.withdrawn", version)
+    version.delete()
+
+
+def _date_problems(valid_from: date, newest: date, now: datetime) -> list[FieldError]:
+    if valid_from.day != 1:
+        return [FieldError("/valid_from", _("Rules hold for whole months: give the first day."), "month")]
+    if valid_from < first_month_open(now):
+        return [FieldError("/valid_from", _("Rules change from next month on at the earliest."), "past")]
+    if valid_from <= newest:
+        return [FieldError("/valid_from", _("There is a version from that month on or later."), "order")]
+    return []
+
+
+def _require_ops(actor: Actor) -> None:
+    if not actor.is_ops:
+        raise NotPermitted
+
+
+def _record(actor: Actor, verb: str, version: ScoreRules) -> None:
+    detail = {"number": version.number, "valid_from": version.valid_from, **asdict(RulesDraft.of(version))}
+    audit.record(actor=actor, verb=verb, object_type="score_rules", object_id=version.pk, detail=detail)

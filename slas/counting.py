@@ -7,8 +7,9 @@ expressions, and `tests/slas/recount.py` is the same rule in Python.
 
 from typing import Final
 
-from slas.choices import CommitmentKind, ExcuseReason, Measure
-from slas.histograms import MEASURE_STEP, STAGES, sql_bin
+from slas.choices import ExcuseReason, Measure
+from slas.histograms import MEASURE_STEP, sql_bin
+from slas.landmarks import sql_margin, sql_progress_marks
 
 _BREACH: Final = "('overdue', 'late')"
 # Of deliveries, whatever came of the promise; nothing of what was cancelled.
@@ -26,29 +27,32 @@ def counted(name: str, outcome: str, was: str = "") -> str:
     return f"coalesce({_COUNTED[name].format(was=was)} AND {outcome} <> 'void', false)::int"
 
 
-def marks(outcome: str, was: str = "") -> dict[Measure, str]:
-    """Return the mark of each measure for a commitment of that outcome; NULL where it has none."""
+def marks(outcome: str, was: str = "", *, margin: str = "") -> dict[int, str]:
+    """Return the mark of each measure, or landmark, for a commitment of that outcome; NULL where it has none.
+
+    `margin` names a column that holds the bin of its margin already.
+    """
     reasons = ", ".join(f"'{reason}'" for reason in ExcuseReason.values)
     place = f"array_position(ARRAY[{reasons}], {was}excuse_reason::text) - 1"
     late = sql_bin(f"({was}reached_at - due_at)")
-    found = {
+    found: dict[int, str] = {
         Measure.LATENESS: f"CASE WHEN {outcome} = 'late' THEN {Measure.LATENESS * MEASURE_STEP} + {late} END",
         Measure.EXCUSED: f"CASE WHEN {was}excused AND {outcome} IN {_BREACH}"
         f" THEN {Measure.EXCUSED * MEASURE_STEP} + {place} END",
     }
-    for measure, column in STAGES.values():
-        stage = column if column == "ready_at" else f"{was}{column}"
-        found[Measure(measure)] = (
-            f"CASE WHEN kind = '{CommitmentKind.DELIVERY}' AND {outcome} IN ('met', 'late')"
-            f" AND {was}reached_at >= {stage}"
-            f" THEN {measure * MEASURE_STEP} + {sql_bin(f'({was}reached_at - {stage})')} END"
-        )
-    return found
+    return found | sql_progress_marks(outcome, was, margin=margin)
+
+
+# Worked out once a row, as each landmark's mark has it.
+MARGINS: Final = f"{sql_margin()} AS margin, {sql_margin('was_')} AS was_margin"
 
 
 def marked() -> str:
-    """Return the array of marks a change from `before` to `after` makes, NULL in place of none."""
-    new, old = marks("after"), marks("before", "was_")
+    """Return the array of marks a change from `before` to `after` makes, NULL in place of none.
+
+    Over the columns of MARGINS, too.
+    """
+    new, old = marks("after", margin="margin"), marks("before", "was_", margin="was_margin")
     up = (f"nullif({new[measure]}, {old[measure]})" for measure in new)
     # Asked for only where there is something to take back, which is rare.
     down = (

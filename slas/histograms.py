@@ -13,8 +13,6 @@ from bisect import bisect_left
 from datetime import timedelta
 from typing import Final
 
-from slas.choices import Stage
-
 # Width of the bins, and up to where.
 BANDS: Final = (
     (timedelta(minutes=15), timedelta(hours=12)),
@@ -23,14 +21,6 @@ BANDS: Final = (
     (timedelta(days=1), timedelta(days=60)),
 )
 MEASURE_STEP: Final = 1000
-# The measure of the duration from a stage to the first valid attempt; the column the stage's time is in.
-STAGES: Final = {
-    Stage.BOOKED: (11, "ready_at"),
-    Stage.PICKED_UP: (12, "picked_up_at"),
-    Stage.DEPARTED: (13, "departed_at"),
-    Stage.ARRIVED: (14, "arrived_at"),
-    Stage.OUT_FOR_DELIVERY: (15, "out_for_delivery_at"),
-}
 
 
 def _upper_edges() -> tuple[timedelta, ...]:

@@ -19,7 +19,7 @@ else a scan being written meanwhile would be forgotten.
 
 from typing import Final
 
-from slas.counting import COUNTS, counted, marked
+from slas.counting import COUNTS, MARGINS, counted, marked
 
 # When a delivery got how far; a pickup has none of these.
 JOURNEY: Final = (
@@ -143,8 +143,8 @@ def changed(source: str, *, after: str, changes: tuple[str, ...] = ()) -> str:
             OR (excused OR was_excused) AND (after IN {_BREACH} OR before IN {_BREACH}))"""
     moved = " OR ".join(f"{name} IS DISTINCT FROM was_{name}" for name in changes) or "false"
     return f"""
-sla_judged AS (
-    SELECT *, {after} AS after FROM {source}
+sla_judged AS MATERIALIZED (
+    SELECT *, {after} AS after, {MARGINS} FROM {source}
 ),
 sla_changed AS MATERIALIZED (
     SELECT *, {moved} AS moved,

@@ -76,8 +76,8 @@ LIMIT {MOST_ROWS}
 """  # noqa: S608 -- built of constants
 
 # Durations are forgotten after a while, see slas.services.tallies; what is left must be right.
-_KEPT = f"(measure < {Measure.FROM_BOOKED} OR due_date >= %(kept_from)s)"
-_MERCHANTS_KEEP = f"measure < {Measure.FROM_BOOKED}"
+_KEPT = f"(measure < {Measure.PROGRESS} OR due_date >= %(kept_from)s)"
+_MERCHANTS_KEEP = f"measure < {Measure.PROGRESS}"
 _BINS = f"""
 WITH marked AS (
     SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,

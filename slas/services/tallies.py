@@ -73,7 +73,7 @@ merchants AS ({_cells("merchant_id", "courier_id", "merchant_id, courier_id")}),
 courier_bins AS ({_bins("courier_id", "NULL::bigint", "courier_id", "true")}),
 -- How long couriers take is kept of couriers alone.
 merchant_bins AS ({
-    _bins("merchant_id", "courier_id", "merchant_id, courier_id", f"measure < {Measure.FROM_BOOKED}")
+    _bins("merchant_id", "courier_id", "merchant_id, courier_id", f"measure < {Measure.PROGRESS}")
 })
 SELECT count(*) FROM taken
 """  # noqa: S608 -- built of constants
@@ -108,6 +108,6 @@ def forget_durations() -> int:
     """Drop the histograms of durations that no forecast looks at any more; return how many bins."""
     rows = raw_rows(
         "DELETE FROM slas_histogrambin WHERE measure >= %s AND due_date < %s RETURNING 1",
-        [Measure.FROM_BOOKED, durations_kept_from()],
+        [Measure.PROGRESS, durations_kept_from()],
     )
     return len(rows)

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from slas.choices import ExcuseReason, Measure
-from slas.histograms import bin_of
+from slas.histograms import MEASURE_STEP, bin_of
+from slas.landmarks import STAGE_COLUMNS, Journey, progress_marks
 from slas.models import Commitment, HistogramBin, OnTimeRate
 from slas.outcomes import is_breach
 
@@ -15,13 +16,6 @@ COUNTS = (
     "pending", "met", "late", "overdue", "void", "excused", "attempted", "first_attempt", "within_48h",
     "within_72h",
 )  # fmt: skip
-DURATIONS = {
-    Measure.FROM_BOOKED: "ready_at",
-    Measure.FROM_PICKED_UP: "picked_up_at",
-    Measure.FROM_DEPARTED: "departed_at",
-    Measure.FROM_ARRIVED: "arrived_at",
-    Measure.FROM_OUT_FOR_DELIVERY: "out_for_delivery_at",
-}
 
 
 def cells_of(commitment: Commitment) -> tuple[Cell, Cell]:
@@ -50,17 +44,16 @@ def counted_as(commitment: Commitment) -> set[str]:
     return counts
 
 
-def bins_of(commitment: Commitment) -> Iterator[tuple[Measure, int]]:
+def bins_of(commitment: Commitment) -> Iterator[tuple[int, int]]:
     """The bins the commitment is in."""
     if commitment.outcome == "late":
         yield Measure.LATENESS, bin_of(commitment.reached_at - commitment.due_at)
     if commitment.excused and is_breach(commitment.outcome):
         yield Measure.EXCUSED, ExcuseReason.values.index(commitment.excuse_reason)
     if commitment.kind == "delivery" and commitment.outcome in ("met", "late"):
-        for measure, column in DURATIONS.items():
-            since = getattr(commitment, column)
-            if since and commitment.reached_at >= since:
-                yield measure, bin_of(commitment.reached_at - since)
+        journey = Journey(*(getattr(commitment, column) for column in STAGE_COLUMNS))
+        marks = progress_marks(journey, due_at=commitment.due_at, reached_at=commitment.reached_at)
+        yield from (divmod(mark, MEASURE_STEP) for mark in marks)
 
 
 def expected() -> tuple[Counter[Cell], Counter[Cell]]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from slas.choices import Measure
+from slas.landmarks import EARLY, HOURS, STAGES
 from slas.models import Commitment, CreditCheck, HistogramBin, OnTimeRate
 from slas.services.audits import audit_rates
 from slas.services.commitments import Milestone, excuse_commitments, mark_lost, settle
@@ -35,6 +36,16 @@ def bins(lane: Lane, measure: Measure) -> dict[int, int]:
     fold_tallies()
     found = HistogramBin.objects.filter(organisation=lane.courier, measure=measure).exclude(count=0)
     return dict(found.values_list("bin", "count"))
+
+
+def progress(lane: Lane) -> set[tuple[str, int, int]]:
+    """What the courier's cells hold of how far parcels had come: stage, hours before the promise, bin."""
+    fold_tallies()
+    found = HistogramBin.objects.filter(organisation=lane.courier, measure__gte=Measure.PROGRESS)
+    return {
+        (STAGES[measure % 10], HOURS[(measure - Measure.PROGRESS) // 10], number)
+        for measure, number in found.exclude(count=0).values_list("measure", "bin")
+    }
 
 
 def agrees() -> None:
@@ -89,12 +100,14 @@ def test_correction_takes_attempt_and_durations_back(lane: Lane) -> None:
     parcel_id = lane.promise(ready_at=NOON - DAY)
     journey(parcel_id, picked_up=-5 * HOUR, attempted=HOUR, delivered=HOUR, reached=HOUR)
     assert bins(lane, Measure.LATENESS) == {3: 1}
-    assert bins(lane, Measure.FROM_BOOKED) == {73: 1}
-    assert bins(lane, Measure.FROM_PICKED_UP) == {23: 1}
+    # A day before the promise it was booked, six hours before it too; picked up from then on.
+    assert progress(lane) == {("booked", 24, 3), ("booked", 12, 3), ("booked", 6, 3),
+        ("picked_up", 3, 3), ("picked_up", 1, 3)}  # fmt: skip
     journey(parcel_id, exact=True, picked_up=-5 * HOUR, attempted=None, delivered=None, reached=None)
     assert outcome(parcel_id) == "overdue"
     assert total(lane, "attempted") == (0, 0)
-    assert bins(lane, Measure.LATENESS) == bins(lane, Measure.FROM_BOOKED) == {}
+    assert bins(lane, Measure.LATENESS) == {}
+    assert progress(lane) == set()
     agrees()
 
 
@@ -109,8 +122,10 @@ def test_earlier_scan_moves_lateness_to_another_bin(lane: Lane) -> None:
     agrees()
 
 
-def test_durations_are_kept_of_couriers_alone(lane: Lane) -> None:
-    journey(lane.promise(), picked_up=-5 * HOUR, attempted=HOUR, delivered=HOUR, reached=HOUR)
+def test_progress_is_kept_of_couriers_alone(lane: Lane) -> None:
+    journey(
+        lane.promise(ready_at=NOON - DAY), picked_up=-5 * HOUR, attempted=HOUR, delivered=HOUR, reached=HOUR
+    )
     fold_tallies()
     assert set(HistogramBin.objects.filter(organisation=lane.merchant).values_list("measure", flat=True)) == {
         Measure.LATENESS
@@ -118,9 +133,17 @@ def test_durations_are_kept_of_couriers_alone(lane: Lane) -> None:
     agrees()
 
 
-def test_stage_after_the_attempt_is_no_duration(lane: Lane) -> None:
-    journey(lane.promise(), out_for_delivery=2 * HOUR, attempted=HOUR, reached=HOUR)
-    assert bins(lane, Measure.FROM_OUT_FOR_DELIVERY) == {}
+def test_progress_ends_with_the_attempt(lane: Lane) -> None:
+    journey(lane.promise(ready_at=NOON - 2 * DAY), picked_up=-30 * HOUR, out_for_delivery=-9 * HOUR,
+        attempted=-6 * HOUR, reached=-6 * HOUR)  # fmt: skip
+    early = EARLY + 23
+    assert progress(lane) == {("booked", 48, early), ("picked_up", 24, early), ("picked_up", 12, early)}
+    agrees()
+
+
+def test_what_was_never_ready_has_no_progress(lane: Lane) -> None:
+    journey(lane.promise(), attempted=HOUR, reached=HOUR)
+    assert progress(lane) == set()
     agrees()
 
 
@@ -212,8 +235,8 @@ def test_old_durations_are_forgotten_and_not_missed(lane: Lane) -> None:
     fold_tallies()
     # The cohort was moved by hand, behind the tallies' back.
     OnTimeRate.objects.all().update(pending=0)
-    assert forget_durations() == 1
+    assert forget_durations() == 5
     assert forget_durations() == 0
     left = HistogramBin.objects.values_list("measure", "due_date").distinct()
-    assert set(left) == {(1, old), (1, kept), (11, kept)}
+    assert {(min(measure, 100), due) for measure, due in left} == {(1, old), (1, kept), (100, kept)}
     assert audit_rates().bins == []

@@ -33,6 +33,7 @@ class Capability(models.TextChoices):
     VIEW_OFFERS = "offers:read", _("See own offers and capacity")
     MANAGE_OFFERS = "offers:write", _("Change own offers and capacity")
     VIEW_RATES = "rates:read", _("See on-time rates and breaches")
+    CLAIM_EXCUSES = "excuses:claim", _("Claim excuses for breaches")
     EXPORT = "export", _("Download lists")
     UNMASK = "parcels:unmask", _("See full names, phones and addresses")
     VIEW_FINANCE = "finance:read", _("See fees and statements")

@@ -20,7 +20,7 @@ ActorKind = Literal["user", "api_key", "system", "anonymous"]
 C = Capability
 
 _VIEW = {C.VIEW_PARCELS, C.VIEW_OFFERS, C.VIEW_RATES}
-_WORK = _VIEW | {C.BOOK_PARCELS, C.SEND_SCANS, C.EXPORT, C.UNMASK}
+_WORK = _VIEW | {C.BOOK_PARCELS, C.SEND_SCANS, C.CLAIM_EXCUSES, C.EXPORT, C.UNMASK}
 _MANAGE = _WORK | {C.MANAGE_OFFERS, C.VIEW_FINANCE, C.MANAGE_KEYS, C.APPLY}
 
 ROLE_CAPABILITIES: dict[str, frozenset[Capability]] = {
@@ -35,7 +35,7 @@ ROLE_CAPABILITIES: dict[str, frozenset[Capability]] = {
 KIND_CAPABILITIES: dict[str, frozenset[Capability]] = {
     OrganisationKind.COURIER: frozenset(Capability) - {C.BOOK_PARCELS},
     OrganisationKind.MERCHANT: frozenset(Capability)
-    - {C.SEND_SCANS, C.VIEW_OFFERS, C.MANAGE_OFFERS, C.APPLY},
+    - {C.SEND_SCANS, C.CLAIM_EXCUSES, C.VIEW_OFFERS, C.MANAGE_OFFERS, C.APPLY},
     OrganisationKind.OPERATOR: frozenset(Capability),
 }
 

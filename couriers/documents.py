@@ -147,9 +147,13 @@ def private_storage() -> FileSystemStorage:
 
 def random_name(instance: object, filename: str) -> str:
     """Return where a document is kept: nothing in the name tells whose it is or can be guessed."""
+    return random_file_name("documents", getattr(instance, "content_type", ""))
+
+
+def random_file_name(folder: str, content_type: str) -> str:
+    """Return a place in a folder that nobody can guess, with the extension of what the content is."""
     name = uuid.uuid4().hex
-    extension = EXTENSIONS.get(getattr(instance, "content_type", ""), "bin")
-    return f"documents/{name[:2]}/{name}.{extension}"
+    return f"{folder}/{name[:2]}/{name}.{EXTENSIONS.get(content_type, 'bin')}"
 
 
 def shown_name(name: str) -> str:

@@ -1,13 +1,15 @@
 """Reads of what was promised and whether it was kept."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Self
 
-from django.db.models import Max, Q, Sum
+from django.db.models import Count, F, Max, Q, Sum, Value
+from django.db.models.functions import Coalesce, ExtractIsoWeekDay, TruncMonth, TruncWeek
 
 from alliance.tenancy import Actor, TenantQuerySet
-from slas.choices import Outcome
+from slas.choices import CommitmentKind, ExcuseState, Outcome
+from slas.rating import GroupBy, RateQuery
 
 
 class OfferQuerySet(TenantQuerySet):
@@ -42,6 +44,21 @@ class BreachQuerySet(JudgedQuerySet):
         return self.filter(withdrawn_at=None)
 
 
+class ExcuseQuerySet(JudgedQuerySet):
+    def waiting(self) -> Self:
+        """Claims nobody has decided on yet."""
+        return self.filter(state=ExcuseState.CLAIMED)
+
+    def standing(self) -> Self:
+        """Waiting or granted: at most one a breach."""
+        return self.filter(state__in=[ExcuseState.CLAIMED, ExcuseState.GRANTED])
+
+    def counts(self, *columns: str) -> list[tuple[Any, ...]]:
+        """How many there are by some columns, the most first."""
+        grouped = self.order_by().values_list(*columns).annotate(total=Count("pk"))
+        return list(grouped.order_by("-total", *columns))
+
+
 class OnTimeRateQuerySet(TenantQuerySet):
     """Cells come in two grains that each hold every commitment: add up one of them."""
 
@@ -58,22 +75,68 @@ class OnTimeRateQuerySet(TenantQuerySet):
         return self.filter(counterpart=None)
 
     def of_merchants(self) -> Self:
-        """Cells by merchant and the courier it used."""
+        """Cells by merchant, the courier it used, and lane."""
         return self.exclude(counterpart=None)
+
+    def in_grain(self, actor: Actor, *, by_merchant: bool) -> Self:
+        """What an actor's figures add up, of one grain: a courier's by merchant are merchants' cells."""
+        if not by_merchant:
+            return self.visible_to(actor).of_couriers()
+        if actor.is_courier and not actor.is_ops:
+            return self.filter(counterpart_id=actor.tenant_id)
+        return self.visible_to(actor).of_merchants()
+
+    def asked_for(self, actor: Actor, query: RateQuery) -> Self:
+        """The cells, or bins, that a question is about; of every milestone."""
+        cells = self.in_grain(actor, by_merchant=query.by_merchant).due_between(query.first, query.last)
+        filters = (
+            (_courier(query), query.couriers),
+            # Only merchants' cells are asked for by merchant.
+            ("organisation_id", query.merchants),
+            ("tier_id", query.tiers),
+            ("origin_id", query.origins),
+            ("destination_id", query.destinations),
+            ("due_date__iso_week_day", query.weekdays),
+        )
+        return cells.filter(*(Q((f"{column}__in", ids)) for column, ids in filters if ids is not None))
 
     def due_between(self, first: date, last: date) -> Self:
         return self.filter(due_date__range=(first, last))
 
-    def totals(self, *columns: str) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
-        """Add up the cells by some columns: each group, with its counts and its newest due date."""
-        totals: dict[str, Any] = {"newest": Max("due_date"), **{name: Sum(name) for name in self.COUNTS}}
-        grouped = (
-            self.order_by().values(*columns).annotate(**totals) if columns else [self.aggregate(**totals)]
-        )
-        for row in grouped:
-            # The total of no cells at all is a row, too, of nothing.
-            if row["newest"] is not None:
-                yield tuple(row[column] for column in columns), {name: row[name] for name in totals}
+    def counted(
+        self, query: RateQuery, *, with_pickups: bool, most: int
+    ) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+        """Add the cells up by what a question asks: each group, its counts and its newest due date.
+
+        Pickups are counted beside whatever milestone was asked for; a group of nothing but them has
+        no newest due date. Stops after `most` groups.
+        """
+        kinds = {query.kind, CommitmentKind.PICKUP} if with_pickups else {query.kind}
+        asked, pickups = Q(kind=query.kind), Q(kind=CommitmentKind.PICKUP)
+        nothing = Value(0)
+        sums: dict[str, Any] = {"newest": Max("due_date", filter=asked)}
+        sums |= {f"all_{name}": Coalesce(Sum(name, filter=asked), nothing) for name in self.COUNTS}
+        if with_pickups:
+            judged = F("met") + F("late") + F("overdue")
+            sums["pickup_met"] = Coalesce(Sum("met", filter=pickups), nothing)
+            sums["pickup_n"] = Coalesce(Sum(judged, filter=pickups), nothing)
+        cells = self.filter(kind__in=kinds).order_by()
+        names = [name.removeprefix("all_") for name in sums]
+        columns = _columns(query)
+        if not columns:
+            yield (), dict(zip(names, cells.aggregate(**sums).values(), strict=True))
+            return
+        grouped = cells.annotate(**columns).values(*columns).annotate(**sums)
+        for row in grouped.values_list(*columns, *sums)[:most]:
+            yield row[: len(columns)], dict(zip(names, row[len(columns) :], strict=True))
+
+    def binned(self, query: RateQuery, measures: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+        """Add bins up by what a question asks: columns of the group, measure, bin, count."""
+        columns = _columns(query)
+        bins = self.filter(kind=query.kind, measure__in=measures).order_by()
+        grouped = bins.annotate(**columns).values(*columns, "measure", "bin").annotate(total=Sum("count"))
+        found = grouped.filter(total__gt=0).values_list(*columns, "measure", "bin", "total")
+        return iter(found)
 
     def overdue_now(self, kind: str) -> int:
         """How many are overdue, of all due dates."""
@@ -84,6 +147,35 @@ class OnTimeRateQuerySet(TenantQuerySet):
         """The same by a column; what has none overdue is left out."""
         found = self.order_by().filter(kind=kind, overdue__gt=0).values_list(column)
         return dict(found.annotate(total=Sum("overdue")))
+
+
+_GROUPS: dict[GroupBy, tuple[Any, ...]] = {
+    GroupBy.DAY: (F("due_date"),),
+    GroupBy.WEEK: (TruncWeek("due_date"),),
+    GroupBy.MONTH: (TruncMonth("due_date"),),
+    GroupBy.WEEKDAY: (ExtractIsoWeekDay("due_date"),),
+    GroupBy.MERCHANT: (F("organisation_id"),),
+    GroupBy.TIER: (F("tier_id"),),
+    GroupBy.ORIGIN: (F("origin_id"),),
+    GroupBy.DESTINATION: (F("destination_id"),),
+    GroupBy.LANE: (F("origin_id"), F("destination_id")),
+    GroupBy.ORIGIN_PROVINCE: (F("origin__country"), F("origin__province_en")),
+    GroupBy.DESTINATION_PROVINCE: (F("destination__country"), F("destination__province_en")),
+}
+
+
+def _courier(query: RateQuery) -> str:
+    return "counterpart_id" if query.by_merchant else "organisation_id"
+
+
+def _columns(query: RateQuery) -> dict[str, Any]:
+    """What a question's groups are columns of, in order, each under a name of its own."""
+    columns: dict[str, Any] = {}
+    for place, item in enumerate(query.group_by):
+        expressions = (F(_courier(query)),) if item == GroupBy.COURIER else _GROUPS[item]
+        for part, expression in enumerate(expressions):
+            columns[f"group_{place}_{part}"] = expression
+    return columns
 
 
 class StatementQuerySet(TenantQuerySet):

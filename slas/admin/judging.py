@@ -20,8 +20,9 @@ from alliance.errors import AllianceError
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from slas.choices import ExcuseReason
 from slas.models import BreachListing, CommitmentListing, Excuse, OnTimeRate
-from slas.services.excuses import MOST_AT_ONCE, excuse_breaches
-from slas.services.rates import RateRow
+from slas.services.deciding import MOST_AT_ONCE
+from slas.services.excuses import excuse_breaches
+from slas.rating import RateRow
 
 
 def key_of(text: str) -> tuple[int, str] | None:
@@ -133,7 +134,7 @@ class BreachAdmin(ListingAdmin):
             return self._ask(request, form, chosen)
         keys = [key for key in map(key_of, chosen) if key is not None]
         try:
-            excused, gone = excuse_breaches(actor=request.actor, keys=keys, **form.cleaned_data)  # type: ignore[attr-defined]
+            excused, gone, *_rest = excuse_breaches(actor=request.actor, keys=keys, **form.cleaned_data)  # type: ignore[attr-defined]
         except AllianceError as error:
             self.message_user(request, error.detail, messages.ERROR)
             return None

@@ -7,13 +7,19 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from alliance.identifiers import tracking_number
 from alliance.models import City, Organisation, User
-from couriers.documents import private_storage, random_name
+from couriers.documents import private_storage, random_file_name
 from couriers.models import Courier
 from slas.choices import CommitmentKind, DisruptionReason, ExcuseReason, ExcuseSource, ExcuseState
 from slas.columns import dimension
 from slas.models.tiers import Closure
-from slas.querysets import JudgedQuerySet
+from slas.querysets import ExcuseQuerySet
+
+
+def evidence_name(instance: "Excuse", filename: str) -> str:
+    """Return where a claim's file is kept, named by what its content turned out to be."""
+    return random_file_name("evidence", instance.content_type)
 
 
 class Disruption(models.Model):
@@ -62,7 +68,7 @@ class Excuse(models.Model):
     reason = models.CharField(_("reason"), max_length=32, choices=ExcuseReason)
     note = models.TextField(_("note"), blank=True)
     evidence = models.FileField(
-        _("evidence"), storage=private_storage, upload_to=random_name, max_length=120, blank=True
+        _("evidence"), storage=private_storage, upload_to=evidence_name, max_length=120, blank=True
     )
     evidence_name = models.CharField(_("file name"), max_length=160, blank=True)
     source = models.CharField(_("claimed by"), max_length=12, choices=ExcuseSource)
@@ -80,11 +86,15 @@ class Excuse(models.Model):
     )
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
 
-    objects = models.Manager.from_queryset(JudgedQuerySet)()
+    objects = models.Manager.from_queryset(ExcuseQuerySet)()
+
+    # Of a file about to be stored; afterwards its name says it.
+    content_type = ""
 
     class Meta:
         verbose_name = _("excuse")
         verbose_name_plural = _("excuses")
+        permissions: ClassVar[list[tuple[str, str]]] = [("decide_excuse", "Can decide on excuses")]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["parcel_id", "kind"],
@@ -93,7 +103,10 @@ class Excuse(models.Model):
             ),
             models.CheckConstraint(
                 name="excuse_decided_when_decided",
-                condition=Q(state__in=[ExcuseState.CLAIMED, ExcuseState.WITHDRAWN], decided_at=None)
+                condition=Q(
+                    state__in=[ExcuseState.CLAIMED, ExcuseState.WITHDRAWN, ExcuseState.LAPSED],
+                    decided_at=None,
+                )
                 | Q(
                     state__in=[ExcuseState.GRANTED, ExcuseState.DECLINED, ExcuseState.REVOKED],
                     decided_at__isnull=False,
@@ -108,7 +121,16 @@ class Excuse(models.Model):
             models.Index(
                 fields=["claimed_at"], name="excuse_waiting", condition=Q(state=ExcuseState.CLAIMED)
             ),
+            # The count in a courier's menu.
+            models.Index(
+                fields=["courier"], name="excuse_waiting_courier", condition=Q(state=ExcuseState.CLAIMED)
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.parcel_id} {self.kind}: {self.reason}"
+        return f"{self.number} {self.get_kind_display()}: {self.get_reason_display()}"
+
+    @property
+    def number(self) -> str:
+        """The parcel's tracking number."""
+        return tracking_number(self.parcel_id)

@@ -1,0 +1,194 @@
+"""Claims: a courier says why a breach was not its fault, and may take that back until it is decided."""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.core.files.base import File
+from django.db import transaction
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+
+from alliance import audit, events
+from alliance.choices import Capability
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.tenancy import Actor, Scope, require, scope
+from couriers.documents import DocumentRefused, Inspected, inspect, private_storage, shown_name
+from slas.choices import ExcuseReason, ExcuseSource, ExcuseState
+from slas.models import Breach, Commitment, Excuse
+from slas.outcomes import is_breach
+from slas.services.deciding import read_reason, read_text
+
+CLAIMED_WITHIN: Final = timedelta(days=14)
+# A file without a row may belong to an upload that is not committed yet.
+ORPHAN_AFTER: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a courier brings forward for one breach."""
+
+    parcel_id: int
+    kind: str
+    reason: ExcuseReason | str
+    note: str = ""
+    upload: "File[bytes] | None" = None
+
+
+def claim_until(breach: Breach) -> datetime:
+    """The last moment at which an excuse of a breach can be claimed."""
+    return breach.opened_at + CLAIMED_WITHIN
+
+
+def claim_excuse(*, actor: Actor, claim: Claim, now: datetime | None = None) -> Excuse:
+    """Claim that a breach of the actor's own courier was not its fault.
+
+    Raises NotPermitted for everybody else, NotFound for what is not the courier's, InvalidInput for an
+    unknown reason, a text too long or a file refused, and Conflict when no breach stands, when it is too
+    late, and when the breach was claimed or decided already: a decision is final for the courier.
+    """
+    require(actor, Capability.CLAIM_EXCUSES)
+    if not actor.is_courier:
+        raise NotPermitted(_("Only the courier claims excuses."), code="not_the_courier")
+    moment = now or timezone.now()
+    reason, note = read_reason(claim.reason), read_text(claim.note)
+    # Before the lock: a large PDF takes a moment to read.
+    found = _inspected(claim.upload)
+    with transaction.atomic():
+        commitment = _lock(actor, claim)
+        _refuse_late(claim, commitment, moment)
+        _refuse_decided(claim)
+        excuse = Excuse(
+            parcel_id=commitment.parcel_id,
+            kind=commitment.kind,
+            merchant_id=commitment.merchant_id,
+            courier_id=commitment.courier_id,
+            reason=reason,
+            note=note,
+            source=ExcuseSource.COURIER,
+            state=ExcuseState.CLAIMED,
+            claimed_by_id=actor.user_id,
+            claimed_at=moment,
+        )
+        _store(excuse, claim.upload, found)
+        _tell(actor, excuse, "claimed", at=moment)
+    return excuse
+
+
+@transaction.atomic
+def take_back_claim(*, actor: Actor, excuse_id: int, now: datetime | None = None) -> Excuse:
+    """Take back a claim nobody has decided on yet. Again changes nothing.
+
+    Raises NotFound for a claim that is not the courier's own, Conflict for one that is decided, or that
+    a declared event brought forward.
+    """
+    require(actor, Capability.CLAIM_EXCUSES)
+    if not actor.is_courier:
+        raise NotPermitted(_("Only the courier takes its claims back."), code="not_the_courier")
+    excuse = Excuse.objects.visible_to(actor).filter(pk=excuse_id).first()
+    if excuse is None:
+        raise NotFound
+    if excuse.source != ExcuseSource.COURIER:
+        raise Conflict(_("This was not claimed by the courier."), code="not_claimed_by_courier")
+    # Guarded: a decision made meanwhile stands.
+    waiting = Excuse.objects.filter(pk=excuse_id, state=ExcuseState.CLAIMED)
+    if waiting.update(state=ExcuseState.WITHDRAWN):
+        excuse.state = ExcuseState.WITHDRAWN
+        _tell(actor, excuse, "withdrawn", at=now or timezone.now())
+        return excuse
+    excuse.refresh_from_db()
+    if excuse.state != ExcuseState.WITHDRAWN:
+        raise Conflict(_("This claim has been decided on."), code="decided")
+    return excuse
+
+
+def forget_orphaned_evidence(*, now: datetime | None = None) -> int:
+    """Delete stored files that no claim names: an upload's transaction may have been rolled back."""
+    storage, moment, removed = private_storage(), now or timezone.now(), 0
+    with scope(Scope.everything()):
+        named = set(Excuse.objects.exclude(evidence="").values_list("evidence", flat=True))
+    folders = storage.listdir("evidence")[0] if storage.exists("evidence") else []
+    for folder in folders:
+        for file in storage.listdir(os.path.join("evidence", folder))[1]:
+            name = f"evidence/{folder}/{file}"
+            if name not in named and moment - storage.get_modified_time(name) > ORPHAN_AFTER:
+                storage.delete(name)
+                removed += 1
+    return removed
+
+
+def _inspected(upload: "File[bytes] | None") -> Inspected | None:
+    if upload is None:
+        return None
+    try:
+        return inspect(upload.file or upload, size=upload.size)
+    except DocumentRefused as refusal:
+        raise InvalidInput(errors=[FieldError("/file", str(refusal), "refused")]) from refusal
+
+
+def _lock(actor: Actor, claim: Claim) -> Commitment:
+    commitments = Commitment.objects.visible_to(actor).select_for_update(no_key=True)
+    commitment = commitments.filter(parcel_id=claim.parcel_id, kind=claim.kind).first()
+    if commitment is None:
+        raise NotFound
+    return commitment
+
+
+def _refuse_late(claim: Claim, commitment: Commitment, now: datetime) -> None:
+    breach = Breach.objects.filter(parcel_id=claim.parcel_id, kind=claim.kind).first()
+    if breach is None or breach.withdrawn_at is not None or not is_breach(commitment.outcome):
+        raise Conflict(_("There is no standing breach to excuse."), code="no_breach")
+    until = claim_until(breach)
+    if now > until:
+        message = _("Excuses are claimed within %(days)d days: this one could be claimed until %(until)s.")
+        said = formats.date_format(timezone.localtime(until), "DATETIME_FORMAT")
+        raise Conflict(message % {"days": CLAIMED_WITHIN.days, "until": said}, code="too_late")
+
+
+def _refuse_decided(claim: Claim) -> None:
+    """One claim a breach: what was taken back or lapsed may be claimed again, what was decided may not."""
+    for excuse in Excuse.objects.filter(parcel_id=claim.parcel_id, kind=claim.kind):
+        match excuse.state:
+            case ExcuseState.CLAIMED:
+                raise Conflict(_("An excuse is claimed already, and not decided on yet."), code="claimed")
+            case ExcuseState.GRANTED:
+                raise Conflict(_("An excuse is granted already."), code="granted")
+            case ExcuseState.REVOKED:
+                raise Conflict(_("The excuse of this breach was revoked."), code="decided")
+            # What an event proposed for the courier is not the courier's own say.
+            case ExcuseState.DECLINED if excuse.source == ExcuseSource.COURIER:
+                message = _("Your claim was declined; only the alliance can change that.")
+                raise Conflict(message, code="decided")
+
+
+def _store(excuse: Excuse, upload: "File[bytes] | None", found: Inspected | None) -> None:
+    if upload is not None and found is not None:
+        upload.seek(0)
+        excuse.content_type = found.content_type
+        excuse.evidence_name = shown_name(upload.name or "")
+        excuse.evidence.save(upload.name or "", File(upload.file or upload), save=False)
+    try:
+        # A savepoint of its own, so that the file goes when the row is refused.
+        with transaction.atomic():
+            excuse.save(force_insert=True)
+    except Exception:
+        if excuse.evidence:
+            excuse.evidence.delete(save=False)
+        raise
+
+
+def _tell(actor: Actor, excuse: Excuse, what: str, *, at: datetime) -> None:
+    parties = {"merchant_id": excuse.merchant_id, "courier_id": excuse.courier_id}
+    payload = {"kind": excuse.kind, "reason": str(excuse.reason), "excuse": excuse.pk}
+    events.record(
+        [events.NewEvent(f"excuse.{what}", parcel_id=excuse.parcel_id, payload=payload, **parties)], at=at
+    )
+    audit.record(
+        actor=actor,
+        verb=f"excuse.{what}",
+        object_type="excuse",
+        object_id=excuse.pk,
+        organisation_id=excuse.courier_id,
+        detail={"breach": f"{excuse.number} {excuse.kind}", **payload, "file": excuse.evidence_name},
+    )

@@ -1,0 +1,129 @@
+"""Who may decide on excuses, and the lock that every decision is made under."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from django.utils.translation import gettext as _
+
+from alliance import audit
+from alliance.errors import FieldError, InvalidInput, NotPermitted
+from alliance.models import Member, User
+from alliance.tenancy import Actor, raw_rows
+from slas.choices import ExcuseReason
+from slas.outcomes import BREACHES
+from slas.settlement import locked
+
+PERMISSION: Final = "slas.decide_excuse"
+# The role that has the permission besides superusers: a group, made by migration.
+CUSTOMER_SERVICE: Final = "Customer service"
+# A typhoon over the largest province touches fewer; keys and ids of a decision are held in memory.
+MOST_AT_ONCE: Final = 100_000
+MOST_TEXT: Final = 2_000
+Key = tuple[int, str]
+
+
+class Locked(NamedTuple):
+    """What a decision reads of a commitment whose lock it holds."""
+
+    merchant_id: int
+    courier_id: int
+    # Whether there is a breach to excuse.
+    stands: bool
+
+
+_LOCK = """
+WITH wanted AS (
+    SELECT parcel_id, kind FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[]) AS k (parcel_id, kind)
+),
+held AS MATERIALIZED ({held})
+SELECT parcel_id, kind, merchant_id, courier_id, before FROM held
+"""
+
+
+def may_decide(actor: Actor) -> bool:
+    """Whether somebody may decide on excuses: superusers, customer service, and the system itself."""
+    if not actor.is_ops:
+        return False
+    if actor.user_id is None:
+        return actor.kind == "system"
+    user = User.objects.filter(pk=actor.user_id).first()
+    return user is not None and user.has_perm(PERMISSION)
+
+
+def require_decider(actor: Actor) -> None:
+    """Raise NotPermitted unless the actor may decide on excuses."""
+    if not may_decide(actor):
+        raise NotPermitted(_("Deciding on excuses is for customer service."), code="no_decider")
+
+
+def refuse_own(actor: Actor, courier_ids: Iterable[int]) -> None:
+    """Raise NotPermitted for whoever belongs to one of the couriers: nobody judges their own lateness."""
+    concerned = set(courier_ids)
+    mine = {actor.organisation_id}
+    if actor.user_id is not None:
+        members = Member.objects.filter(user_id=actor.user_id, organisation_id__in=concerned)
+        mine |= set(members.values_list("organisation_id", flat=True))
+    if mine & concerned:
+        raise NotPermitted(_("You belong to this courier: somebody else must decide."), code="own_courier")
+
+
+def lock_commitments(keys: Iterable[Key]) -> dict[Key, Locked]:
+    """Lock commitments in the order everybody locks them in, and read them; unknown keys are left out.
+
+    Commitments, not breaches or excuses: a late-arriving scan withdraws breaches under the same lock, and
+    one of the two must see the other.
+    """
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    numbers = [parcel_id for parcel_id, _kind in wanted]
+    # Literals, so that the months without any of them are left out when planning.
+    within = f"BETWEEN {int(numbers[0])} AND {int(numbers[-1])}"
+    sql = _LOCK.format(held=locked("wanted", condition="true", within=within))
+    rows = raw_rows(sql, {"parcel_id": numbers, "kind": [kind for _parcel_id, kind in wanted]})
+    return {
+        (parcel_id, kind): Locked(merchant_id, courier_id, outcome in BREACHES)
+        for parcel_id, kind, merchant_id, courier_id, outcome in rows
+    }
+
+
+def read_reason(reason: ExcuseReason | str) -> ExcuseReason:
+    """Return a reason there is. Raises InvalidInput for any other."""
+    if reason not in ExcuseReason.values:
+        raise InvalidInput(errors=[FieldError("/reason", _("Choose one of the reasons."), "choice")])
+    return ExcuseReason(reason)
+
+
+def read_text(text: str, *, field: str = "note", required: bool = False) -> str:
+    """Return what somebody wrote, trimmed. Raises InvalidInput for too much, and for nothing if required."""
+    message, code, trimmed = "", "", text.strip()
+    if required and not trimmed:
+        message, code = _("Say why: both parties read it."), "required"
+    elif len(trimmed) > MOST_TEXT:
+        message, code = _("Write at most %(most)d characters.") % {"most": MOST_TEXT}, "max_length"
+    elif "\0" in trimmed:
+        message, code = _("The text contains a character that cannot be stored."), "invalid"
+    if message:
+        raise InvalidInput(errors=[FieldError(f"/{field}", message, code)])
+    return trimmed
+
+
+def require_few(keys: Sequence[Any]) -> None:
+    """Raise InvalidInput for more than can be decided in one go."""
+    if len(keys) > MOST_AT_ONCE:
+        message = _("Decide on at most %(most)d at once.") % {"most": MOST_AT_ONCE}
+        raise InvalidInput(message, errors=[FieldError("/keys", message, "max_length")])
+
+
+def write_down(actor: Actor, verb: str, courier_ids: Iterable[int], *, at: datetime, **detail: Any) -> None:
+    """Write one audit entry a courier concerned: the excuses themselves say who decided on each."""
+    for courier_id in sorted(set(courier_ids)):
+        audit.record(
+            actor=actor,
+            verb=verb,
+            object_type="courier",
+            object_id=courier_id,
+            organisation_id=courier_id,
+            detail={"at": at, **detail},
+        )

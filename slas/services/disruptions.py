@@ -1,0 +1,339 @@
+"""Declared events: force majeure and late closures, and the excuses they propose for what they touched.
+
+A standing breach is touched by an event when all of this holds:
+
+- it was promised before the event was declared (of a closure: announced);
+- it fell due between the event's start and its end, hours to recover added;
+- it fell due in the area: a pickup at its origin, a delivery at its destination. A delivery is touched at
+  its origin as well, when the parcel had not been picked up before the event began. A closure of one side
+  touches that side only;
+- no excuse of it waits or is granted, and this event has proposed none for it before.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any, Final, NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from alliance import audit, events
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.identifiers import EPOCH, parcel_id_at, tracking_number
+from alliance.literals import moments, numbers
+from alliance.models import City
+from alliance.tenancy import Actor, raw_rows
+from slas.choices import ClosureSide, Decision, DisruptionReason, ExcuseSource, ExcuseState
+from slas.clocks import ONE_DAY, wall_clock
+from slas.models import Closure, Disruption, Excuse
+from slas.services.deciding import lock_commitments, read_text, require_decider, require_few
+from slas.services.excuses import decide_excuses
+
+RECOVERY_HOURS: Final = 24
+MOST_RECOVERY_HOURS: Final = 14 * 24
+# A longer one is likelier a mistyped date.
+LONGEST: Final = timedelta(days=62)
+# Nothing is promised further ahead: older parcels' months need not be looked into.
+_PROMISED_AHEAD: Final = timedelta(days=180)
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A city; without one a province, by its English name; without either a country."""
+
+    country: str = ""
+    province: str = ""
+    city: City | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """When an event was, and how long after it what fell due is still held to be touched."""
+
+    starts_at: datetime
+    ends_at: datetime
+    recovery_hours: int = RECOVERY_HOURS
+
+
+class Touched(NamedTuple):
+    """A standing breach that an event touched."""
+
+    parcel_id: int
+    kind: str
+    merchant_id: int
+    courier_id: int
+    origin_id: int
+    destination_id: int
+    due_at: datetime
+    reached_at: datetime | None
+
+    @property
+    def number(self) -> str:
+        return tracking_number(self.parcel_id)
+
+
+class Proposed(NamedTuple):
+    """How many excuses an event proposed, and how many of them were granted at once."""
+
+    proposed: int = 0
+    granted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A disruption or a closure, as far as excuses are proposed for it."""
+
+    name: str
+    reason: DisruptionReason
+    declared_at: datetime
+    # Where and when: (city, from, to), hours to recover included.
+    hits: tuple[tuple[int, datetime, datetime], ...]
+    at_origin: bool = True
+    at_destination: bool = True
+    disruption_id: int | None = None
+    closure_id: int | None = None
+
+    @classmethod
+    def of_disruption(cls, disruption: Disruption) -> "Cause":
+        ends = disruption.ends_at + timedelta(hours=disruption.recovery_hours)
+        cities = _cities(disruption.country, disruption.province, disruption.city_id)
+        return cls(
+            name=disruption.name,
+            reason=DisruptionReason(disruption.reason),
+            declared_at=disruption.declared_at,
+            hits=tuple((city_id, disruption.starts_at, ends) for city_id, _zone in cities),
+            disruption_id=disruption.pk,
+        )
+
+    @classmethod
+    def of_closure(
+        cls, closure: Closure, *, reason: DisruptionReason, recovery_hours: int = RECOVERY_HOURS
+    ) -> "Cause":
+        """A closure lasts by the clocks of each city it closes."""
+        hits = []
+        for city_id, zone in _cities(closure.country, closure.province, closure.city_id):
+            starts = wall_clock(closure.date, closure.starts or time(0), zone)
+            last, end = (closure.date, closure.ends) if closure.ends else (closure.date + ONE_DAY, time(0))
+            hits.append((city_id, starts, wall_clock(last, end, zone) + timedelta(hours=recovery_hours)))
+        return cls(
+            name=closure.name,
+            reason=reason,
+            declared_at=closure.announced_at,
+            hits=tuple(hits),
+            at_origin=closure.side != ClosureSide.DESTINATION,
+            at_destination=closure.side != ClosureSide.ORIGIN,
+            closure_id=closure.pk,
+        )
+
+
+_TOUCHED = """
+WITH hit AS (
+    SELECT * FROM unnest(%(city_id)s::int[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+        AS h (city_id, starts, ends)
+)
+SELECT b.parcel_id, b.kind, b.merchant_id, b.courier_id, b.origin_id, b.destination_id, c.due_at, c.reached_at
+FROM slas_breach b
+JOIN slas_commitment c ON c.parcel_id = b.parcel_id AND c.kind = b.kind
+LEFT JOIN hit o ON %(at_origin)s AND o.city_id = b.origin_id
+LEFT JOIN hit d ON %(at_destination)s AND d.city_id = b.destination_id
+WHERE b.withdrawn_at IS NULL AND NOT c.excused AND c.outcome IN ('late', 'overdue')
+    -- Twice, so that the months of both are left out when planning.
+    AND b.parcel_id >= {first} AND b.parcel_id < {before}
+    AND c.parcel_id >= {first} AND c.parcel_id < {before}
+    AND (CASE WHEN b.kind = 'pickup' THEN c.due_at BETWEEN o.starts AND o.ends
+        ELSE c.due_at BETWEEN d.starts AND d.ends
+            OR (c.due_at BETWEEN o.starts AND o.ends AND coalesce(c.picked_up_at, 'infinity') >= o.starts)
+        END)
+    AND NOT EXISTS (SELECT FROM slas_excuse x WHERE x.parcel_id = b.parcel_id AND x.kind = b.kind
+        AND (x.state IN ('claimed', 'granted') OR x.disruption_id = %(disruption_id)s
+            OR x.closure_id = %(closure_id)s))
+ORDER BY b.parcel_id, b.kind
+"""
+
+
+@transaction.atomic
+def declare_disruption(
+    *,
+    actor: Actor,
+    name: str,
+    reason: DisruptionReason | str,
+    area: Area,
+    period: Period,
+    declared_at: datetime | None = None,
+) -> Disruption:
+    """Declare a force-majeure event: a place and a time. Excuses nothing by itself.
+
+    Raises NotPermitted for everybody but ops, InvalidInput for what makes no sense.
+    """
+    if not actor.is_ops:
+        raise NotPermitted
+    country, province = area.country, area.province
+    if area.city is not None:
+        country, province = area.city.country, area.city.province_en
+    errors = list(_problems(name, reason, country, province, period))
+    if errors:
+        raise InvalidInput(errors=errors)
+    disruption = Disruption.objects.create(
+        name=name.strip(),
+        reason=reason,
+        country=country,
+        province=province,
+        city=area.city,
+        starts_at=period.starts_at,
+        ends_at=period.ends_at,
+        recovery_hours=period.recovery_hours,
+        declared_at=declared_at or timezone.now(),
+        declared_by_id=actor.user_id,
+    )
+    detail = {
+        "name": disruption.name, "reason": reason, "country": country, "province": province,
+        "city": area.city.code if area.city else "", "from": period.starts_at, "to": period.ends_at,
+    }  # fmt: skip
+    _write_down(actor, "disruption.declared", disruption.pk, detail)
+    return disruption
+
+
+@transaction.atomic
+def withdraw_disruption(*, actor: Actor, disruption_id: int) -> None:
+    """Take back an event that has proposed nothing. Raises NotFound, and Conflict when it has."""
+    if not actor.is_ops:
+        raise NotPermitted
+    disruption = Disruption.objects.select_for_update().filter(pk=disruption_id).first()
+    if disruption is None:
+        raise NotFound
+    if disruption.excuses.exists():
+        raise Conflict(_("Excuses were proposed for it: it stays on record."), code="in_use")
+    disruption.delete()
+    _write_down(actor, "disruption.withdrawn", disruption_id, {"name": disruption.name})
+
+
+def touched_by(cause: Cause) -> list[Touched]:
+    """The standing breaches an event touched that are to be excused yet, oldest parcels first."""
+    if not cause.hits:
+        return []
+    first = max(min(starts for _city, starts, _ends in cause.hits) - _PROMISED_AHEAD, EPOCH)
+    # Literals: months are left out when planning. Both are whole numbers of ours.
+    sql = _TOUCHED.format(first=parcel_id_at(first), before=parcel_id_at(cause.declared_at))
+    city_ids, starts, ends = zip(*cause.hits, strict=True)
+    parameters: dict[str, Any] = {
+        "city_id": numbers(city_ids), "starts": moments(starts), "ends": moments(ends),
+        "at_origin": cause.at_origin, "at_destination": cause.at_destination,
+        "disruption_id": cause.disruption_id, "closure_id": cause.closure_id,
+    }  # fmt: skip
+    return [Touched(*row) for row in raw_rows(sql, parameters)]
+
+
+def counted(touched: Iterable[Touched], column: str) -> list[tuple[Any, int]]:
+    """How many of them there are by one of their columns, the most first."""
+    return Counter(getattr(row, column) for row in touched).most_common()
+
+
+@transaction.atomic
+def propose_excuses(
+    *, actor: Actor, cause: Cause, note: str = "", grant: bool = False, now: datetime | None = None
+) -> Proposed:
+    """Claim an excuse for every breach an event touched, in one go; with `grant` decide on them as well.
+
+    Again adds nothing: each breach is proposed once an event. Raises NotPermitted for everybody but ops,
+    with `grant` for who may not decide, and InvalidInput for more than can be decided at once.
+    """
+    if not actor.is_ops:
+        raise NotPermitted
+    if grant:
+        require_decider(actor)
+    why, moment = read_text(note), now or timezone.now()
+    touched = touched_by(cause)
+    require_few(touched)
+    commitments = lock_commitments((row.parcel_id, row.kind) for row in touched)
+    # A scan may have withdrawn some, or somebody claimed some, before they were locked.
+    again = {(row.parcel_id, row.kind) for row in touched_by(cause)}
+    standing = [row for row in touched if (row.parcel_id, row.kind) in again & commitments.keys()]
+    excuses = _write_claims(actor, cause, standing, why or cause.name, moment)
+    events.record([_claimed(excuse) for excuse in excuses], at=moment)
+    verb = "closure.proposed" if cause.closure_id else "disruption.proposed"
+    subject = cause.closure_id or cause.disruption_id or 0
+    _write_down(actor, verb, subject, {"name": cause.name, "excuses": len(excuses), "granted": grant})
+    if not (grant and excuses):
+        return Proposed(len(excuses))
+    granted = decide_excuses(
+        actor=actor,
+        excuse_ids=[excuse.pk for excuse in excuses],
+        decision=Decision.GRANT,
+        note=why,
+        now=moment,
+    )
+    return Proposed(len(excuses), granted.decided)
+
+
+def _write_claims(
+    actor: Actor, cause: Cause, touched: Sequence[Touched], note: str, now: datetime
+) -> list[Excuse]:
+    return Excuse.objects.bulk_create(
+        [
+            Excuse(
+                parcel_id=row.parcel_id,
+                kind=row.kind,
+                merchant_id=row.merchant_id,
+                courier_id=row.courier_id,
+                reason=cause.reason.value,
+                note=note,
+                source=ExcuseSource.EVENT,
+                state=ExcuseState.CLAIMED,
+                disruption_id=cause.disruption_id,
+                closure_id=cause.closure_id,
+                claimed_by_id=actor.user_id,
+                claimed_at=now,
+            )
+            for row in touched
+        ],
+        batch_size=2_000,
+    )
+
+
+def _claimed(excuse: Excuse) -> events.NewEvent:
+    return events.NewEvent(
+        "excuse.claimed",
+        merchant_id=excuse.merchant_id,
+        courier_id=excuse.courier_id,
+        parcel_id=excuse.parcel_id,
+        payload={"kind": excuse.kind, "reason": excuse.reason, "excuse": excuse.pk},
+    )
+
+
+def _cities(country: str, province: str, city_id: int | None) -> list[tuple[int, str]]:
+    """The cities of an area, and their zones."""
+    cities = City.objects.filter(country=country)
+    if city_id is not None:
+        cities = cities.filter(pk=city_id)
+    elif province:
+        cities = cities.filter(province_en=province)
+    return list(cities.values_list("pk", "time_zone"))
+
+
+def _problems(name: str, reason: str, country: str, province: str, period: Period) -> Iterable[FieldError]:
+    if not name.strip():
+        yield FieldError("/name", _("Say what the event is."), "required")
+    elif len(name.strip()) > 120:
+        yield FieldError("/name", _("Write at most %(most)d characters.") % {"most": 120}, "max_length")
+    if reason not in DisruptionReason.values:
+        yield FieldError("/reason", _("Choose one of the reasons."), "choice")
+    if not City.objects.filter(country=country).exists():
+        yield FieldError("/country", _("There is no city of that country."), "choice")
+    elif province and not City.objects.filter(country=country, province_en=province).exists():
+        yield FieldError("/province", _("There is no such province in that country."), "choice")
+    if period.ends_at <= period.starts_at:
+        yield FieldError("/ends_at", _("The end must lie after the start."), "range")
+    elif period.ends_at - period.starts_at > LONGEST:
+        yield FieldError(
+            "/ends_at", _("An event lasts at most %(days)d days.") % {"days": LONGEST.days}, "range"
+        )
+    if not 0 <= period.recovery_hours <= MOST_RECOVERY_HOURS:
+        message = _("Hours to recover are from 0 to %(most)d.") % {"most": MOST_RECOVERY_HOURS}
+        yield FieldError("/recovery_hours", message, "range")
+
+
+def _write_down(actor: Actor, verb: str, subject: int, detail: dict[str, Any]) -> None:
+    audit.record(actor=actor, verb=verb, object_type=verb.partition(".")[0], object_id=subject, detail=detail)

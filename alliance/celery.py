@@ -29,4 +29,8 @@ app.conf.beat_schedule = {
     "fold-tallies": {"task": "slas.tasks.fold_tallies", "schedule": 5.0},
     "tend-exports": {"task": "slas.tasks.tend_exports", "schedule": 60.0},
     "audit-rates": {"task": "slas.tasks.audit_rates", "schedule": crontab(minute="30", hour="3")},
+    "refresh-scorecards": {
+        "task": "slas.tasks.refresh_scorecards",
+        "schedule": crontab(minute="50", hour="1"),
+    },
 }

@@ -50,6 +50,15 @@ NAVIGATION: tuple[NavItem, ...] = (
     NavItem(_("On-time rates"), "chart-line", "slas:rate_list", MEMBERS, Capability.VIEW_RATES, PROMISES),
     NavItem(_("Breaches"), "clock-exclamation", "slas:breach_list", MEMBERS, Capability.VIEW_RATES, PROMISES),
     NavItem(_("Exports"), "file-export", "slas:export_list", MEMBERS, Capability.EXPORT, PROMISES),
+    NavItem(_("Scorecards"), "medal", "slas:scorecard_list", COURIER, Capability.VIEW_RATES, PROMISES),
+    NavItem(
+        _("How couriers are graded"),
+        "medal",
+        "slas:scorecard_rules",
+        MERCHANT,
+        Capability.VIEW_RATES,
+        PROMISES,
+    ),
     NavItem(
         _("Application"), "file-certificate", "couriers:application_edit", COURIER, Capability.APPLY, COMPANY
     ),

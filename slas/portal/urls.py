@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from slas.portal import breaches, exports, offers, rates
+from slas.portal import breaches, exports, offers, rates, scorecards
 
 app_name = "slas"
 
@@ -17,4 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("exports/", exports.export_list, name="export_list"),
     path("exports/<int:export_id>/file/", exports.export_file, name="export_file"),
     path("breaches/", breaches.breach_list, name="breach_list"),
+    path("scorecards/", scorecards.scorecard_list, name="scorecard_list"),
+    path("scorecards/rules/", scorecards.scorecard_rules, name="scorecard_rules"),
+    path("scorecards/<str:month>/", scorecards.scorecard_detail, name="scorecard_detail"),
 ]

@@ -20,7 +20,7 @@ _CREDITED: Final = """CASE
             ELSE least((fee_fen::bigint * coalesce((
                 SELECT max(b.share_percent) FROM credit_band b
                 WHERE b.tier_id = credit_facts.tier_id AND b.first_id = credit_facts.first_id
-                    AND b.late_by <= {late_by}), 0) + 50) / 100, cap_fen)
+                    AND b.from_lateness <= credit_facts.{late_by}), 0) + 50) / 100, cap_fen)
             END"""
 
 
@@ -50,7 +50,7 @@ def targets(condition: str) -> str:
             %(losts)s::int[]) AS s (tier_id, first_id, end_id, cap_fen, lost_fen)
     ),
     credit_band AS MATERIALIZED (
-        SELECT tier_id, first_id, minutes * interval '1 minute' AS late_by, share_percent
+        SELECT tier_id, first_id, minutes * interval '1 minute' AS from_lateness, share_percent
         FROM unnest(%(band_tiers)s::int[], %(band_starts)s::bigint[], %(minutes)s::int[], %(shares)s::int[])
             AS b (tier_id, first_id, minutes, share_percent)
     ),

@@ -1,0 +1,72 @@
+"""Deliveries to be credited, and the books they leave."""
+
+from datetime import datetime, timedelta
+
+from alliance.models import Organisation
+from alliance.tenancy import Scope, raw_rows, scope
+from slas.models import CreditCheck, CreditEntry
+from slas.services.commitments import Milestone, settle
+from slas.services.credits import Worked, check_grown_credits, work_out_credits
+from slas.services.ledger_audit import audit_credits
+from slas.services.sweeping import sweep_overdue
+from tests.slas.judging import DELIVERY, HOUR, NOON, Lane
+
+# Ten yuan: 20 % of it at once, half after a day, all after three (next day, version 1).
+FEE = 1_000
+
+
+def send(lane: Lane, due_at: datetime = NOON, fee_fen: int | None = FEE) -> int:
+    """Promise a delivery that somebody paid for; return its parcel's id."""
+    return lane.promise(due_at, fee_fen=fee_fen)
+
+
+def deliver(parcel_id: int, at: datetime, *, now: datetime | None = None) -> None:
+    settle(
+        [Milestone(parcel_id, DELIVERY, at, attempted_at=at, delivered_at=at)],
+        now=now or at + timedelta(minutes=1),
+    )
+
+
+def take_back(parcel_id: int, *, now: datetime) -> None:
+    """A correction leaves no scan at all."""
+    settle([Milestone(parcel_id, DELIVERY, None, exact=True)], now=now)
+
+
+def work(now: datetime = NOON + HOUR) -> Worked:
+    """What beat does: sweep, look for grown credits, work credits out."""
+    sweep_overdue(now=now)
+    check_grown_credits(now=now)
+    return work_out_credits(now=now)
+
+
+def ledger(parcel_id: int | None = None) -> list[tuple[int, str]]:
+    """Amounts and causes in the order they were written."""
+    with scope(Scope.everything()):
+        entries = CreditEntry.objects.order_by("pk")
+        if parcel_id is not None:
+            entries = entries.filter(parcel_id=parcel_id)
+        return list(entries.values_list("amount_fen", "cause"))
+
+
+def credited(parcel_id: int) -> int:
+    return sum(amount for amount, _cause in ledger(parcel_id))
+
+
+def check(parcel_id: int, kind: str = DELIVERY) -> None:
+    """Ask for a credit to be worked out again, as a replayed task might."""
+    with scope(Scope.everything()):
+        parties = Organisation.objects.values_list("pk", flat=True)[:2]
+        CreditCheck.objects.create(
+            parcel_id=parcel_id, kind=kind, merchant_id=parties[0], courier_id=parties[1]
+        )
+
+
+def assert_ledger_agrees(now: datetime) -> None:
+    """Nothing waits, and every sum is what working it out from scratch gives."""
+    with scope(Scope.everything()):
+        assert [str(difference) for difference in audit_credits(now=now)] == []
+
+
+def empty_books() -> None:
+    """Start afresh: no policy lets a ledger be deleted, so it is truncated."""
+    raw_rows("TRUNCATE slas_creditentry, slas_creditcheck, slas_statement, slas_closedmonth")

@@ -1,0 +1,337 @@
+"""The ledger: what happens to a delivery becomes entries, each difference once."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, IntegrityError, transaction
+
+from alliance.models import Event
+from alliance.tenancy import Scope, raw_rows, scope
+from slas.models import ClosedMonth, Commitment, CreditCheck, CreditEntry, CreditSchedule
+from slas.months import month_of, next_month
+from slas.services.commitments import excuse_commitments, mark_lost, revise_due, void_commitments
+from slas.services.credits import check_grown_credits, open_month, work_out_credits
+from slas.services.ledger_audit import audit_credits
+from tests.slas.crediting_cases import (
+    FEE,
+    assert_ledger_agrees,
+    check,
+    credited,
+    deliver,
+    ledger,
+    send,
+    take_back,
+    work,
+)
+from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane
+
+pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def _everything(everything: None) -> None:
+    """Workers see everything."""
+
+
+def excuse(parcel_id: int, reason: str | None = "weather") -> int:
+    return excuse_commitments(keys=[(parcel_id, DELIVERY)], reason=reason, now=NOON + HOUR)
+
+
+# --- what is written ---------------------------------------------------------------------------
+
+
+def test_late_is_credited_once(lane: Lane) -> None:
+    parcel = send(lane)
+    deliver(parcel, NOON + 25 * HOUR)
+    work(NOON + 26 * HOUR)
+    assert ledger() == [(500, "late")]
+    [entry] = CreditEntry.objects.all()
+    assert (entry.merchant_id, entry.courier_id, entry.tier_id) == (
+        lane.merchant.pk,
+        lane.courier.pk,
+        lane.tier.pk,
+    )
+    assert (entry.late_by, entry.due_at, entry.reached_at) == (25 * 3600, NOON, NOON + 25 * HOUR)
+    assert (entry.kind, entry.at, entry.month) == (DELIVERY, NOON + 26 * HOUR, month_of(NOON + 26 * HOUR))
+    assert entry.schedule == CreditSchedule.objects.get(tier=lane.tier, number=1)
+    assert_ledger_agrees(NOON + 26 * HOUR)
+
+
+def test_on_time_is_not_credited(lane: Lane) -> None:
+    parcel = send(lane)
+    deliver(parcel, NOON)
+    work()
+    assert ledger() == []
+
+
+def test_overdue_grows_band_by_band_and_ends_as_what_it_was(lane: Lane) -> None:
+    parcel = send(lane)
+    for late_by in (MINUTE, 5 * HOUR, DAY, DAY + HOUR, 3 * DAY):
+        work(NOON + late_by)
+    assert ledger() == [(200, "overdue"), (300, "overdue"), (500, "overdue")]
+    deliver(parcel, NOON + 25 * HOUR, now=NOON + 4 * DAY)
+    work(NOON + 4 * DAY)
+    assert ledger()[3:] == [(-500, "late")]
+    assert credited(parcel) == 500
+    assert_ledger_agrees(NOON + 4 * DAY)
+
+
+def test_a_punctual_scan_that_arrives_late_reverses(lane: Lane) -> None:
+    parcel = send(lane)
+    work(NOON + HOUR)
+    deliver(parcel, NOON - HOUR, now=NOON + 2 * HOUR)
+    work(NOON + 2 * HOUR)
+    assert ledger() == [(200, "overdue"), (-200, "withdrawn")]
+    take_back(parcel, now=NOON + 3 * HOUR)
+    work(NOON + 3 * HOUR)
+    assert ledger()[2:] == [(200, "overdue")]
+
+
+def test_an_excuse_reverses_and_lifting_it_credits_again(lane: Lane) -> None:
+    parcel = send(lane)
+    work(NOON + HOUR)
+    assert excuse(parcel) == 1
+    work(NOON + HOUR)
+    assert ledger() == [(200, "overdue"), (-200, "excused")]
+    work(NOON + 2 * DAY)
+    assert len(ledger()) == 2
+    assert excuse(parcel, None) == 1
+    work(NOON + 2 * DAY)
+    assert ledger()[2:] == [(500, "overdue")]
+
+
+def test_a_lost_parcel_is_paid_instead(lane: Lane) -> None:
+    parcel = send(lane)
+    work(NOON + HOUR)
+    mark_lost(lost={parcel: NOON + HOUR}, now=NOON + HOUR)
+    work(NOON + HOUR)
+    assert ledger() == [(200, "overdue"), (19_800, "lost")]
+    work(NOON + 10 * DAY)
+    assert credited(parcel) == 20_000
+    deliver(parcel, NOON + 9 * DAY, now=NOON + 11 * DAY)
+    work(NOON + 11 * DAY)
+    assert ledger()[2:] == [(-19_000, "found")]
+    assert credited(parcel) == FEE
+
+
+def test_a_parcel_lost_after_a_punctual_attempt_is_paid(lane: Lane) -> None:
+    parcel = send(lane)
+    deliver_attempt = NOON - HOUR
+    Commitment.objects.filter(parcel_id=parcel).update(
+        outcome="met", reached_at=deliver_attempt, attempted_at=deliver_attempt
+    )
+    mark_lost(lost={parcel: NOON + HOUR}, now=NOON + HOUR)
+    work()
+    mark_lost(lost={parcel: None}, now=NOON + HOUR)
+    work()
+    assert ledger() == [(20_000, "lost"), (-20_000, "found")]
+
+
+@pytest.mark.parametrize(("reason", "stays"), [("weather", 20_000), ("force_majeure", 0)])
+def test_a_loss_is_excused_by_force_majeure_alone(lane: Lane, reason: str, stays: int) -> None:
+    parcel = send(lane)
+    work(NOON + HOUR)
+    mark_lost(lost={parcel: NOON + HOUR}, now=NOON + HOUR)
+    work()
+    excuse(parcel, reason)
+    work()
+    assert credited(parcel) == stays
+    assert_ledger_agrees(NOON + HOUR)
+
+
+def test_cancelling_reverses(lane: Lane) -> None:
+    parcel = send(lane)
+    work(NOON + HOUR)
+    void_commitments(parcel_ids=[parcel], at=NOON + HOUR)
+    work(NOON + HOUR)
+    assert ledger() == [(200, "overdue"), (-200, "withdrawn")]
+
+
+def test_a_later_day_that_the_recipient_asked_for_is_what_lateness_counts_from(lane: Lane) -> None:
+    parcel = send(lane)
+    revise_due(parcel_id=parcel, kind=DELIVERY, due_at=NOON + DAY, judged=True, now=NOON - HOUR)
+    work(NOON + HOUR)
+    assert ledger() == []
+    deliver(parcel, NOON + DAY + HOUR)
+    work(NOON + 2 * DAY)
+    assert ledger() == [(200, "late")]
+
+
+@pytest.mark.parametrize("fee_fen", [None, 0])
+def test_without_a_fee_nothing_is_credited(lane: Lane, fee_fen: int | None) -> None:
+    send(lane, fee_fen=fee_fen)
+    work(NOON + 4 * DAY)
+    assert ledger() == []
+    assert not CreditCheck.objects.exists()
+    assert_ledger_agrees(NOON + 4 * DAY)
+
+
+def test_pickups_are_not_credited(lane: Lane) -> None:
+    parcel = lane.promise(kind=PICKUP)
+    work(NOON + DAY)
+    check(parcel, PICKUP)
+    assert work_out_credits(now=NOON + DAY).checks == 1
+    assert ledger() == []
+
+
+def test_a_check_of_an_unknown_parcel_is_dropped() -> None:
+    raw_rows(
+        "INSERT INTO slas_creditcheck (parcel_id, kind, merchant_id, courier_id) VALUES (7, 'delivery', 1, 2)"
+    )
+    assert work_out_credits(now=NOON) == (1, 0, False)
+
+
+# --- exactly once ------------------------------------------------------------------------------
+
+
+def test_replays_add_nothing(lane: Lane) -> None:
+    parcels = [send(lane) for _ in range(3)]
+    work(NOON + HOUR)
+    for parcel in (*parcels, *parcels):
+        check(parcel)
+    assert work_out_credits(now=NOON + HOUR) == (6, 0, False)
+    assert len(ledger()) == 3
+
+
+def test_batches_take_the_oldest_first_until_all_are_done(lane: Lane) -> None:
+    parcels = [send(lane) for _ in range(7)]
+    for parcel in parcels:
+        check(parcel)
+    Commitment.objects.update(outcome="overdue")
+    work_out_credits(now=NOON + HOUR, limit=3, budget=-1)
+    assert [entry.parcel_id for entry in CreditEntry.objects.order_by("pk")] == sorted(parcels[:3])
+    assert work_out_credits(now=NOON + HOUR, limit=3) == (4, 4, False)
+    assert not CreditCheck.objects.exists()
+
+
+def test_entries_are_announced_to_both_sides(lane: Lane) -> None:
+    parcel = send(lane)
+    deliver(parcel, NOON + HOUR)
+    work(NOON + 2 * HOUR)
+    event = Event.objects.get(topic="credit.written")
+    assert (event.parcel_id, event.merchant_id, event.courier_id) == (
+        parcel,
+        lane.merchant.pk,
+        lane.courier.pk,
+    )
+    [entry] = CreditEntry.objects.all()
+    assert event.payload == {
+        "entry": entry.pk, "amount": "2.00", "currency": "CNY", "cause": "late",
+        "statement": f"{entry.month:%Y-%m}",
+    }  # fmt: skip
+
+
+def test_only_overdue_parcels_that_reached_a_band_are_asked_about(lane: Lane) -> None:
+    grown, still, excused = (send(lane) for _ in range(3))
+    Commitment.objects.filter(parcel_id=still).update(due_at=NOON + 20 * HOUR)
+    work(NOON + 21 * HOUR)
+    excuse(excused)
+    work(NOON + 21 * HOUR)
+    assert check_grown_credits(now=NOON + 25 * HOUR) == 1
+    assert [waiting.parcel_id for waiting in CreditCheck.objects.all()] == [grown]
+    # It waits already: asked again, it is not put there twice.
+    assert check_grown_credits(now=NOON + 25 * HOUR) == 0
+
+
+def test_the_schedule_of_the_booking_applies_however_late_it_is_worked_out(lane: Lane) -> None:
+    before, after = send(lane), send(lane)
+    [low, high] = sorted((before, after))
+    CreditSchedule.objects.create(
+        tier=lane.tier, number=2, valid_from=NOON - 400 * DAY, cap_fen=5, lost_fen=5,
+        bands=[{"late_by_minutes": 0, "share_percent": 100}],
+    )  # fmt: skip
+    work(NOON + HOUR)
+    assert [credited(low), credited(high)] == [5, 5]
+    CreditSchedule.objects.filter(number=2).update(valid_from=NOON + HOUR)
+    assert [str(item).partition(":")[0] for item in audit_credits(now=NOON + HOUR)] == [
+        f"parcel {low}",
+        f"parcel {high}",
+    ]
+
+
+# --- what the database holds -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["UPDATE slas_creditentry SET amount_fen = 1", "DELETE FROM slas_creditentry"])
+def test_nobody_edits_the_ledger(lane: Lane, change: str) -> None:
+    send(lane)
+    work()
+    raw_rows(change)
+    assert ledger() == [(200, "overdue")]
+
+
+def test_an_entry_moves_something(lane: Lane) -> None:
+    send(lane)
+    work()
+    [entry] = CreditEntry.objects.all()
+    entry.pk, entry.amount_fen = None, 0
+    with pytest.raises(IntegrityError, match="credit_entry_moves_something"), transaction.atomic():
+        entry.save(force_insert=True)
+
+
+def test_no_entry_goes_into_a_closed_month(lane: Lane) -> None:
+    send(lane)
+    work()
+    [entry] = CreditEntry.objects.all()
+    ClosedMonth.objects.create(month=entry.month)
+    entry.pk = None
+    with pytest.raises(DatabaseError, match="open months only"), transaction.atomic():
+        entry.save(force_insert=True)
+
+
+def test_an_entry_goes_into_the_first_open_month(lane: Lane) -> None:
+    month = month_of(NOON)
+    assert open_month(NOON) == month
+    ClosedMonth.objects.create(month=month)
+    ClosedMonth.objects.create(month=next_month(month))
+    assert open_month(NOON) == next_month(next_month(month))
+    send(lane)
+    work()
+    [entry] = CreditEntry.objects.all()
+    assert (entry.at, entry.month) == (NOON + HOUR, next_month(next_month(month)))
+
+
+def test_members_read_the_ledger_and_write_nothing(lane: Lane) -> None:
+    send(lane)
+    work()
+    for own in (Scope.merchant(lane.merchant.pk), Scope.courier(lane.courier.pk)):
+        with scope(own):
+            [entry] = CreditEntry.objects.all()
+            entry.pk = None
+            with pytest.raises(DatabaseError, match="row-level security"), transaction.atomic():
+                entry.save(force_insert=True)
+    with scope(Scope.merchant(0)):
+        assert not CreditEntry.objects.exists()
+
+
+# --- the audit ---------------------------------------------------------------------------------
+
+
+def test_the_audit_finds_a_planted_entry(lane: Lane) -> None:
+    parcel = send(lane)
+    work()
+    assert_ledger_agrees(NOON + HOUR)
+    [entry] = CreditEntry.objects.all()
+    entry.pk, entry.amount_fen = None, 7
+    entry.save(force_insert=True)
+    [difference] = audit_credits(now=NOON + HOUR)
+    assert str(difference) == f"parcel {parcel}: credited with 2.07 instead of 2.00"
+
+
+def test_the_audit_finds_a_missing_entry(lane: Lane) -> None:
+    parcel = send(lane)
+    deliver(parcel, NOON + HOUR)
+    assert_ledger_agrees(NOON + HOUR)
+    raw_rows("DELETE FROM slas_creditcheck")
+    [difference] = audit_credits(now=NOON + HOUR)
+    assert str(difference) == f"parcel {parcel}: credited with 0.00 instead of 2.00"
+
+
+def test_the_audit_leaves_an_overdue_parcel_time_to_be_looked_at(lane: Lane) -> None:
+    send(lane)
+    work(NOON + HOUR)
+    assert_ledger_agrees(NOON + DAY + HOUR)
+    assert len(audit_credits(now=NOON + DAY + 3 * HOUR)) == 1
+    work(NOON + DAY + 3 * HOUR)
+    assert_ledger_agrees(NOON + DAY + 3 * HOUR)

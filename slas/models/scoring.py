@@ -30,9 +30,7 @@ class ScoreRules(models.Model):
     grades = models.JSONField(_("least score by grade"))
     minimum_volume = models.PositiveIntegerField(_("least deliveries to be graded"))
     note = models.CharField(_("why"), max_length=300, blank=True)
-    created_by = models.ForeignKey(
-        User, models.PROTECT, null=True, related_name="+", verbose_name=_("made by")
-    )
+    created_by = dimension(User, _("made by"), null=True)
     created_at = models.DateTimeField(_("made"), default=timezone.now)
 
     class Meta:

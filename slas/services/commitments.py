@@ -232,11 +232,13 @@ def excuse_commitments(
     Only a standing breach that is not excused is excused, only what is excused is lifted: what
     changed meanwhile is left alone, and a replay changes nothing. Who may is for the caller to know.
     """
-    if not keys:
+    # A key given twice would be changed twice.
+    wanted = {(parcel_id, str(kind)) for parcel_id, kind in keys}
+    if not wanted:
         return 0
     parameters = {
-        "parcel_id": [parcel_id for parcel_id, _kind in keys],
-        "kind": [str(kind) for _parcel_id, kind in keys],
+        "parcel_id": [parcel_id for parcel_id, _kind in wanted],
+        "kind": [kind for _parcel_id, kind in wanted],
         "now": now,
         "reason": None if reason is None else ExcuseReason(reason).value,
     }

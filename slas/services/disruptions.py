@@ -110,7 +110,7 @@ class Cause:
 
     @classmethod
     def of_closure(
-        cls, closure: Closure, *, reason: DisruptionReason, recovery_hours: int = RECOVERY_HOURS
+        cls, closure: Closure, *, reason: DisruptionReason | str, recovery_hours: int = RECOVERY_HOURS
     ) -> "Cause":
         """A closure lasts by the clocks of each city it closes."""
         hits = []
@@ -120,7 +120,7 @@ class Cause:
             hits.append((city_id, starts, wall_clock(last, end, zone) + timedelta(hours=recovery_hours)))
         return cls(
             name=closure.name,
-            reason=reason,
+            reason=DisruptionReason(reason),
             declared_at=closure.announced_at,
             hits=tuple(hits),
             at_origin=closure.side != ClosureSide.DESTINATION,

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from slas.api import exports, views
+from slas.api import exports, scorecards, views
 from slas.api.rates import RatesView
 from slas.api.tiers import TierListView
 
@@ -14,5 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("exports", exports.ExportListView.as_view(), name="export_list"),
     path("exports/<int:export_id>", exports.ExportDetailView.as_view(), name="export_detail"),
     path("exports/<int:export_id>/file", exports.ExportFileView.as_view(), name="export_file"),
+    path("scorecards", scorecards.ScorecardListView.as_view(), name="scorecard_list"),
+    path("scorecards/<str:month>", scorecards.ScorecardView.as_view(), name="scorecard_detail"),
+    path("scorecard-rules", scorecards.ScoreRulesView.as_view(), name="scorecard_rules"),
     path("breaches", views.BreachesView.as_view(), name="breaches"),
 ]

@@ -1,7 +1,7 @@
 """A courier's scorecards, and the rules everybody is scored by."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -27,6 +27,7 @@ from slas.scoring import (
     lines,
     month_after,
     month_of,
+    read_month,
 )
 from slas.services.score_rules import rules_for
 
@@ -91,7 +92,10 @@ def scorecard_list(request: HttpRequest) -> HttpResponse:
 def scorecard_detail(request: HttpRequest, month: str) -> HttpResponse:
     """Show one month: every component's value, band and points, and what the next band needs."""
     actor = _courier(request)
-    asked = read_month(month)
+    try:
+        asked = read_month(month)
+    except ValueError:
+        raise NotFound from None
     cards = _cards(actor)
     card = next((card for card in cards if card.month == asked), None)
     if card is None:
@@ -167,17 +171,6 @@ def trend(cards: list[Scorecard], *, until: date) -> Chart:
 
 def _number(card: Scorecard | None) -> float | None:
     return None if card is None or card.score is None else float(card.score)
-
-
-def read_month(text: str) -> date:
-    """Read a month as addresses write it, such as 2026-10. Raises NotFound for anything else."""
-    try:
-        found = datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 -- a month has no zone
-    except ValueError:
-        raise NotFound from None
-    if f"{found:%Y-%m}" != text:
-        raise NotFound
-    return found
 
 
 def _courier(request: HttpRequest) -> Actor:

@@ -1,0 +1,301 @@
+"""API of the scorecards, and of the rules they go by."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alliance.api.pagination import CursorPagination
+from alliance.choices import Capability
+from alliance.errors import FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.models import Organisation
+from alliance.tenancy import Actor, require
+from couriers.choices import Grade
+from slas.choices import ScoreComponent
+from slas.models import Scorecard, ScoreRules
+from slas.scoring import CLAIM_DAYS, FINAL_DAY, Band, Line, Rules, final_on, lines, month_of, read_month
+from slas.services.score_rules import rules_for
+
+MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+
+
+class BandAnswer(serializers.Serializer[Any]):
+    """A value that reaches the threshold gets the points."""
+
+    threshold = serializers.FloatField(help_text="Between 0 and 1: at least, or at most if lower is better.")
+    points = serializers.IntegerField()
+
+
+class LineAnswer(serializers.Serializer[Any]):
+    component = serializers.ChoiceField(choices=ScoreComponent.choices)
+    name = serializers.CharField(help_text="In the language of the request.")
+    lower_is_better = serializers.BooleanField()
+    value = serializers.FloatField(allow_null=True, help_text="Between 0 and 1; null where n is 0.")
+    n = serializers.IntegerField(help_text="What the value rests on.")
+    points = serializers.IntegerField(allow_null=True)
+    band = BandAnswer(allow_null=True, help_text="The band reached; null below all.")
+    next_band = BandAnswer(allow_null=True, help_text="What the next better band needs; null in the best.")
+    weight = serializers.IntegerField(help_text="Percent, by the rules.")
+    share = serializers.FloatField(help_text="The weight once components without a value have left.")
+    adds = serializers.DecimalField(5, 2, help_text="To the score.")
+
+
+class CardAnswer(serializers.Serializer[Any]):
+    """A courier's month. Provisional until it is final; final ones never change."""
+
+    month = serializers.RegexField(MONTH)
+    courier = serializers.CharField(help_text="Short name.")
+    state = serializers.ChoiceField(choices=["provisional", "final"])
+    final_on = serializers.DateField(help_text="From that day on the month does not change.")
+    score = serializers.DecimalField(5, 2, allow_null=True, help_text="From 0 to 100.")
+    grade = serializers.ChoiceField(
+        choices=Grade.choices, allow_null=True, help_text="Null below the least volume."
+    )
+    rank = serializers.IntegerField(allow_null=True, help_text="Among the couriers graded that month.")
+    ranked = serializers.IntegerField(help_text="How many those are.")
+    n = serializers.IntegerField(help_text="Deliveries judged.")
+    rules_version = serializers.IntegerField()
+    computed_at = serializers.DateTimeField()
+
+
+class CardDetailAnswer(CardAnswer):
+    components = LineAnswer(many=True)
+
+
+class CardsQuery(serializers.Serializer[Any]):
+    """Which scorecards to list."""
+
+    courier = serializers.SlugField(required=False, help_text="Short name; for ops, who see all.")
+    state = serializers.ChoiceField(choices=["provisional", "final"], required=False)
+
+
+class CardQuery(serializers.Serializer[Any]):
+    courier = serializers.SlugField(
+        required=False, help_text="Short name; ops must say whose, couriers see their own."
+    )
+
+
+class ComponentRule(serializers.Serializer[Any]):
+    component = serializers.ChoiceField(choices=ScoreComponent.choices)
+    name = serializers.CharField(help_text="In the language of the request.")
+    lower_is_better = serializers.BooleanField()
+    weight = serializers.IntegerField(help_text="Percent.")
+    bands = BandAnswer(many=True, help_text="The best first; below the last there are no points.")
+
+
+class GradeRule(serializers.Serializer[Any]):
+    grade = serializers.ChoiceField(choices=Grade.choices)
+    least_score = serializers.IntegerField()
+
+
+class RulesVersionAnswer(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    valid_from = serializers.RegexField(MONTH, help_text="The first month scored by it.")
+    in_force = serializers.BooleanField(help_text="Holds for the running month.")
+    components = ComponentRule(many=True)
+    grades = GradeRule(many=True)
+    minimum_volume = serializers.IntegerField(help_text="Fewer deliveries are not graded or ranked.")
+    note = serializers.CharField()
+
+
+class RulesAnswer(serializers.Serializer[Any]):
+    """The published rules, the newest version first, announced ones included."""
+
+    final_on_day = serializers.IntegerField(help_text="Of the following month: scorecards are final then.")
+    claim_days = serializers.IntegerField(help_text="How long after a month breaches can be claimed.")
+    versions = RulesVersionAnswer(many=True)
+
+
+class CardPagination(CursorPagination):
+    ordering = ("-month", "courier_id")  # type: ignore[assignment]
+    offset_cutoff = None  # type: ignore[assignment]
+
+
+class ScorecardListView(generics.ListAPIView[Scorecard]):
+    """Scorecards by month: a courier's own, for ops everybody's."""
+
+    serializer_class = CardAnswer
+    pagination_class = CardPagination
+    filter_backends = ()
+
+    @extend_schema(
+        operation_id="scorecards_list",
+        summary="Scorecards",
+        description="A courier's months, the newest first: score, grade, and rank among its peers, whose "
+        "names stay hidden. Ops see every courier's.",
+        parameters=[CardsQuery],
+        tags=["scorecards"],
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[Scorecard]:
+        actor = _reader(self.request)
+        asked = _query(self.request, CardsQuery, {"cursor", "page_size"})
+        cards = _cards(actor)
+        if "courier" in asked:
+            cards = cards.filter(courier_id=_courier_id(asked["courier"]))
+        if "state" in asked:
+            cards = cards.filter(frozen_at__isnull=asked["state"] == "provisional")
+        return cards
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        cards, *others = args
+        return CardAnswer([_card_json(card) for card in cards], *others, **kwargs)
+
+
+class ScorecardView(APIView):
+    """One month's scorecard."""
+
+    @extend_schema(
+        operation_id="scorecards_retrieve",
+        summary="A month's scorecard",
+        description="Component by component: value, band reached, what the next band needs, points, weight, "
+        "and what it adds to the score.",
+        parameters=[CardQuery],
+        responses=CardDetailAnswer,
+        tags=["scorecards"],
+    )
+    def get(self, request: Request, month: str) -> Response:
+        actor = _reader(request)
+        asked = _query(request, CardQuery)
+        try:
+            cards = _cards(actor).filter(month=read_month(month))
+        except ValueError:
+            raise NotFound from None
+        if "courier" in asked:
+            cards = cards.filter(courier_id=_courier_id(asked["courier"]))
+        elif not actor.is_courier:
+            message = _("Say whose scorecard: there is one for each courier.")
+            raise InvalidInput(errors=[FieldError("/courier", message, "required")])
+        card = cards.first()
+        if card is None:
+            raise NotFound
+        shown = [_line_json(line) for line in lines(card.measured, card.rules.rules)]
+        return Response(CardDetailAnswer({**_card_json(card), "components": shown}).data)
+
+
+class ScoreRulesView(APIView):
+    """The rules that couriers are scored and graded by."""
+
+    @extend_schema(
+        operation_id="scorecard_rules_list",
+        summary="Scorecard rules",
+        description="How couriers are scored and graded: weights, points by band, least scores, least "
+        "volume. Every version, those announced for later months included.",
+        responses=RulesAnswer,
+        tags=["scorecards"],
+    )
+    def get(self, request: Request) -> Response:
+        _query(request, serializers.Serializer)
+        in_force = rules_for(month_of(timezone.localdate()))
+        versions = ScoreRules.objects.order_by("-valid_from")
+        answer = {
+            "final_on_day": FINAL_DAY,
+            "claim_days": CLAIM_DAYS,
+            "versions": [_rules_json(version, in_force) for version in versions],
+        }
+        return Response(RulesAnswer(answer).data)
+
+
+def _reader(request: Request) -> Actor:
+    actor: Actor = request._request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.VIEW_RATES)
+    if not (actor.is_courier or actor.is_ops):
+        # Merchants see grades in quotes.
+        raise NotPermitted
+    return actor
+
+
+def _query(
+    request: Request, form: type[serializers.Serializer[Any]], also: set[str] | None = None
+) -> dict[str, Any]:
+    """Read the parameters, and refuse those there are none of."""
+    query = form(data=request.query_params)
+    unknown = sorted(set(request.query_params) - set(query.fields) - (also or set()))
+    if unknown:
+        message = _("There is no such parameter.")
+        raise InvalidInput(errors=[FieldError(f"/{name}", message, "unknown") for name in unknown])
+    query.is_valid(raise_exception=True)
+    return dict(query.validated_data)
+
+
+def _cards(actor: Actor) -> QuerySet[Scorecard]:
+    cards: QuerySet[Scorecard] = Scorecard.objects.visible_to(actor)
+    return cards.select_related("rules", "courier__organisation")
+
+
+def _courier_id(slug: str) -> int:
+    # In the asker's scope: a courier finds itself, ops find every courier.
+    courier = Organisation.objects.filter(slug=slug, kind="courier").first()
+    if courier is None:
+        raise InvalidInput(errors=[FieldError("/courier", _("There is no such courier."), "unknown")])
+    return courier.pk
+
+
+def _card_json(card: Scorecard) -> dict[str, Any]:
+    return {
+        "month": f"{card.month:%Y-%m}",
+        "courier": card.courier.organisation.slug,
+        "state": "final" if card.is_final else "provisional",
+        "final_on": final_on(card.month),
+        "score": card.score,
+        "grade": card.grade or None,
+        "rank": card.rank,
+        "ranked": card.ranked,
+        "n": card.n,
+        "rules_version": card.rules.number,
+        "computed_at": card.computed_at,
+    }
+
+
+def _line_json(line: Line) -> dict[str, Any]:
+    return {
+        **_component_json(line.component),
+        "value": line.value,
+        "n": line.n,
+        "points": line.points,
+        "band": _band_json(line.band),
+        "next_band": _band_json(line.next_band),
+        "weight": line.weight,
+        "share": round(line.share, 4),
+        "adds": line.adds,
+    }
+
+
+def _rules_json(version: ScoreRules, in_force: ScoreRules) -> dict[str, Any]:
+    rules: Rules = version.rules
+    return {
+        "version": version.number,
+        "valid_from": f"{version.valid_from:%Y-%m}",
+        "in_force": version.pk == in_force.pk,
+        "components": [
+            {
+                **_component_json(name),
+                "weight": weight,
+                "bands": [_band_json(band) for band in rules.bands[name]],
+            }
+            for name, weight in rules.weights.items()
+        ],
+        "grades": [{"grade": grade.value, "least_score": least} for grade, least in rules.grades.items()],
+        "minimum_volume": rules.minimum_volume,
+        "note": version.note,
+    }
+
+
+def _component_json(component: ScoreComponent) -> dict[str, Any]:
+    return {
+        "component": component.value,
+        "name": component.label,
+        "lower_is_better": component.lower_is_better,
+    }
+
+
+def _band_json(band: Band | None) -> dict[str, Any] | None:
+    return band._asdict() if band else None

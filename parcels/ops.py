@@ -28,7 +28,8 @@ from couriers.models import Application
 from slas.charts import trend_chart
 from slas.choices import CommitmentKind
 from slas.services.audits import HEARTBEAT as AUDIT
-from slas.services.rates import MONTH, GroupBy, RateRow, overdue_by_courier, rates_for, summary_for
+from slas.rating import GroupBy, RateRow
+from slas.services.rates import MONTH, overdue_by_courier, rates_for, summary_for
 from slas.services.standings import Standing, standings
 
 # After how long each job of beat's is late, with room for one run that was missed.

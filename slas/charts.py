@@ -1,26 +1,44 @@
-"""On-time rates as charts."""
+"""On-time rates as pictures, each with the table behind it."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from itertools import pairwise
 
 from django.utils import formats
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from alliance.portal.charts import Band, Chart, Series
-from slas.services.rates import RateRow
+from alliance.portal.charts import Band, Cell, Chart, Line, Series
+from alliance.portal.pictures import DayMap, Distribution, HeatMap, Intervals, Mark, Spot, Whisker
+from slas.histograms import bounds
+from slas.rating import FEW, RateRow
 from slas.services.standings import Standing
 
 RAW_COLOUR, ACCOUNTABLE_COLOUR = "orange", "petrol"
+# Cities along each side of a heat map, bars in a picture, rows in a picture's table.
+MOST_CITIES, MOST_BARS, MOST_WHISKERS, MOST_LINES = 15, 10, 20, 200
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+# The ranges lateness is drawn in; each is an edge of the bins it is counted in.
+LATENESS_EDGES = (
+    timedelta(0), HOUR / 2, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 12 * HOUR, DAY, 2 * DAY, 3 * DAY, 5 * DAY,
+    10 * DAY, 60 * DAY,
+)  # fmt: skip
+PERCENTILES = (50, 90, 95)
 
 
-def trend_chart(days: Sequence[RateRow], *, id: str, title: str) -> Chart:
-    """Draw rates by day, oldest first; a day nothing was judged on is a gap."""
+def trend_chart(
+    days: Sequence[RateRow], *, id: str, title: str, name: Callable[[date], str] | None = None
+) -> Chart:
+    """Draw rates by day (or week, or month: `name` writes them), oldest first; one without any is a gap."""
     interval = _("Interval of 95 %")
+    write = name or (lambda day: formats.date_format(day, "MONTH_DAY_FORMAT"))
     return Chart(
         id=id,
         title=title,
         unit="percent",
-        category_name=_("Day"),
-        categories=[formats.date_format(day.group, "MONTH_DAY_FORMAT") for day in days],
+        category_name=_("Day") if name is None else _("From"),
+        categories=[write(day.group) for day in days],
         series=_series(days),
         counts=[day.n for day in days],
         band=Band(interval, [day.lower_bound for day in days], [day.upper_bound for day in days]),
@@ -28,8 +46,8 @@ def trend_chart(days: Sequence[RateRow], *, id: str, title: str) -> Chart:
     )
 
 
-def groups_chart(groups: Sequence[Standing], *, id: str, title: str, category_name: str) -> Chart:
-    """Draw the rates of lanes, tiers or couriers beside each other."""
+def groups_chart(groups: Sequence[Standing], *, id: str, title: str, category_name: str | Promise) -> Chart:
+    """Draw the rates of lanes, tiers, weekdays or the like beside each other."""
     rows = [group.row for group in groups]
     return Chart(
         id=id,
@@ -44,8 +62,166 @@ def groups_chart(groups: Sequence[Standing], *, id: str, title: str, category_na
     )
 
 
+def lane_map(lanes: Sequence[RateRow], names: dict[int, str], *, id: str, title: str) -> HeatMap:
+    """Draw lanes as a map of cities by cities; `group` of a row is (origin id, destination id).
+
+    Of many cities those with the most parcels are drawn; the table has more lanes than the picture.
+    """
+    judged = sorted((row for row in lanes if row.n), key=lambda row: -row.n)
+    origins, destinations = _busiest(judged, 0), _busiest(judged, 1)
+    return HeatMap(
+        id=id,
+        title=title,
+        across=[names[city] for city in destinations],
+        down=[names[city] for city in origins],
+        spots=[
+            Spot(destinations[row.group[1]], origins[row.group[0]], row.accountable, row.n)
+            for row in judged
+            if row.group[0] in origins and row.group[1] in destinations
+        ],
+        across_name=_("To"),
+        down_name=_("From"),
+        share_name=_("Accountable"),
+        few=FEW,
+        columns=_rate_columns(_("Lane")),
+        lines=[
+            _rate_line(f"{names[row.group[0]]} → {names[row.group[1]]}", row) for row in judged[:MOST_LINES]
+        ],
+    )
+
+
+def calendar_map(days: Sequence[RateRow], *, id: str, title: str) -> DayMap:
+    """Draw every day of a year; `days` has them all, oldest first."""
+    return DayMap(
+        id=id,
+        title=title,
+        first=days[0].group,
+        last=days[-1].group,
+        days=[(day.group, day.accountable, day.n) for day in days],
+        share_name=_("Accountable"),
+        few=FEW,
+        columns=_rate_columns(_("Day")),
+        lines=[_rate_line(formats.date_format(day.group, "DATE_FORMAT"), day) for day in days if day.n],
+    )
+
+
+def lateness_chart(row: RateRow, *, id: str, title: str) -> Distribution:
+    """Draw how late those were that came late, with the percentiles."""
+    counts = [0] * (len(LATENESS_EDGES) - 1)
+    for number, count in row.lateness.items():
+        counts[_bar(bounds(number)[1])] += count
+    edges = [duration(edge) for edge in LATENESS_EDGES]
+    marks = [
+        Mark(f"P{percent}", _position(late), duration(late))
+        for percent in PERCENTILES
+        if (late := row.lateness_at(percent)) is not None
+    ]
+    return Distribution(
+        id=id,
+        title=title,
+        # What is late by more than sixty days is in the last bar, too.
+        edges=[*edges[:-1], "…"],
+        counts=counts,
+        marks=marks,
+        count_name=_("Parcels"),
+        columns=[_("Late by"), _("Parcels"), _("Share")],
+        lines=[
+            *_bars(edges, counts),
+            *((mark.name, [(mark.text, "text"), (None, "text")]) for mark in marks),
+        ],
+    )
+
+
+def ranking_chart(
+    couriers: Sequence[Standing], *, id: str, title: str, own: int | None = None, place: int | None = None
+) -> Intervals:
+    """Draw couriers by lower bound with their intervals; `own` is the reader's id, `place` its place."""
+    judged = [courier for courier in couriers if courier.row.accountable_n > 0]
+    return Intervals(
+        id=id,
+        title=title,
+        whiskers=[
+            Whisker(
+                courier.name,
+                courier.row.lower_bound or 0.0,
+                courier.row.accountable or 0.0,
+                courier.row.upper_bound or 0.0,
+                courier.row.n,
+                courier.row.is_few,
+                courier.row.group == own,
+            )
+            for courier in judged[:MOST_WHISKERS]
+        ],
+        share_name=_("Accountable"),
+        interval_name=_("Interval of 95 %"),
+        columns=[_("Courier"), _("Place"), *_rate_columns("")[1:]],
+        lines=[
+            (courier.name, [(place or number, "number"), *_rate_line("", courier.row)[1]])
+            for number, courier in enumerate(judged[:MOST_LINES], start=1)
+        ],
+    )
+
+
+def duration(length: timedelta) -> str:
+    """Write a length of time as people say it: 45 min, 3 h 20 min, 2 d 4 h."""
+    minutes = round(length / timedelta(minutes=1))
+    days, hours = divmod(minutes // 60, 24)
+    texts = {"days": days, "hours": hours, "minutes": minutes % 60}
+    if days:
+        return _("%(days)d d %(hours)d h") % texts if hours else _("%(days)d d") % texts
+    if hours:
+        return _("%(hours)d h %(minutes)d min") % texts if minutes % 60 else _("%(hours)d h") % texts
+    return _("%(minutes)d min") % texts
+
+
 def _series(rows: Sequence[RateRow]) -> list[Series]:
     return [
         Series(_("Accountable"), [row.accountable for row in rows], colour=ACCOUNTABLE_COLOUR),
         Series(_("Raw"), [row.raw for row in rows], colour=RAW_COLOUR, dashed=True),
+    ]
+
+
+def _rate_columns(heading: str) -> list[str]:
+    return [heading, _("Accountable"), _("At least"), _("At most"), _("Raw"), "n"]
+
+
+def _rate_line(heading: str, row: RateRow) -> Line:
+    cells: list[Cell] = [
+        (row.accountable, "percent"),
+        (row.lower_bound, "percent"),
+        (row.upper_bound, "percent"),
+        (row.raw, "percent"),
+        (row.n, "number"),
+    ]
+    return heading, cells
+
+
+def _busiest(lanes: Sequence[RateRow], end: int) -> dict[int, int]:
+    """The cities at one end of lanes with the most parcels: each with its place among them."""
+    parcels: Counter[int] = Counter()
+    for row in lanes:
+        parcels[row.group[end]] += row.n
+    return {city: place for place, (city, _n) in enumerate(parcels.most_common(MOST_CITIES))}
+
+
+def _bar(late: timedelta) -> int:
+    """The bar that holds a lateness; the last one has no end."""
+    bars = len(LATENESS_EDGES) - 1
+    return next((bar for bar in range(bars) if late <= LATENESS_EDGES[bar + 1]), bars - 1)
+
+
+def _position(late: timedelta) -> float:
+    """Where a lateness lies across the bars, each 1 wide."""
+    bar = _bar(late)
+    low, high = LATENESS_EDGES[bar], LATENESS_EDGES[bar + 1]
+    return min(bar + (late - low) / (high - low), bar + 1.0)
+
+
+def _bars(edges: Sequence[str], counts: Sequence[int]) -> list[Line]:
+    total = sum(counts)
+    texts = [_("%(low)s to %(high)s") % {"low": low, "high": high} for low, high in pairwise(edges)]
+    texts[-1] = _("more than %(low)s") % {"low": edges[-2]}
+    return [
+        (text, [(count, "number"), (count / total if total else None, "percent")])
+        for text, count in zip(texts, counts, strict=True)
     ]

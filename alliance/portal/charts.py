@@ -1,15 +1,46 @@
-"""What a page hands to a chart: numbers and words, no drawing options."""
+"""What a page hands to a chart: numbers and words, no drawing options.
+
+Lines and bars are here, the other kinds in alliance/portal/pictures.py; what all have in common is
+`Picture`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 
-Unit = Literal["percent", "number"]
+Unit = Literal["percent", "number", "text"]
 Kind = Literal["line", "bar", "stacked"]
 Values = Sequence[float | int | None]
+# A value of a chart's table, and how it is written.
+Cell = tuple[float | int | str | None, Unit]
+# A row of it: its heading and its cells.
+Line = tuple[str, Sequence[Cell]]
+
+
+class Picture(Protocol):
+    """A drawing and the table behind it: what the chart component needs. `id` is unique on the page."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def title(self) -> str | Promise: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def is_empty(self) -> bool: ...
+    @property
+    def columns(self) -> Sequence[str | Promise]:
+        """The table's header, that of the headings first."""
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """The table's rows."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what js/charts.js reads; every lazy text is resolved in the current language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +111,25 @@ class Chart:
             "provisionalName": gettext("provisional"),
         }
 
-    def rows(self) -> list[tuple[str, list[float | int | None], int | None]]:
-        """Return the chart as table rows: category, a value a series, and n where known."""
-        counts: Sequence[int | None] = (
-            self.counts if self.counts is not None else [None] * len(self.categories)
-        )
-        values = zip(*(series.values for series in self.series), strict=True)
+    @property
+    def columns(self) -> list[str | Promise]:
+        names = [self.category_name, *(series.name for series in self.series)]
+        if self.band is not None:
+            names += [gettext("%(band)s: from") % {"band": self.band.name}, gettext("to")]
+        return names if self.counts is None else [*names, self.counts_name]
+
+    @property
+    def lines(self) -> list[Line]:
+        """A category, a value a series, the band, and n where known."""
+        drawn = [series.values for series in self.series]
+        if self.band is not None:
+            drawn += [self.band.low, self.band.high]
+        units: list[Unit] = [self.unit] * len(drawn)
+        if self.counts is not None:
+            drawn, units = [*drawn, self.counts], [*units, "number"]
         return [
-            (str(category), list(row), n)
-            for category, row, n in zip(self.categories, values, counts, strict=True)
+            (str(category), list(zip(values, units, strict=True)))
+            for category, *values in zip(self.categories, *drawn, strict=True)
         ]
 
     def _band_json(self) -> dict[str, Any] | None:

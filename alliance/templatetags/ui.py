@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from alliance.portal.badges import badge_for
-from alliance.portal.charts import Chart, Unit
+from alliance.portal.charts import Picture, Unit
 
 register = template.Library()
 
@@ -63,11 +63,11 @@ def count(value: int | None) -> str:
 
 
 @register.filter
-def in_unit(value: float | int | None, unit: Unit) -> str:
-    """Write a chart's value in the chart's unit."""
-    if unit == "percent":
-        return percent(value)
-    return "–" if value is None else f"{value:,.10g}"
+def in_unit(value: float | int | str | None, unit: Unit) -> str:
+    """Write a value of a chart's table in its unit."""
+    if value is None or isinstance(value, str):
+        return value or "–"
+    return percent(value) if unit == "percent" else f"{value:,.10g}"
 
 
 # --- states ----------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def rate_pair(
 
 
 @register.inclusion_tag("components/chart.html")
-def chart(chart: Chart, *, height: str = "md", heading: bool = True) -> dict[str, Any]:
+def chart(chart: Picture, *, height: str = "md", heading: bool = True) -> dict[str, Any]:
     """Draw a chart with its table behind it. Heights: sm, md, lg."""
     return {
         "chart": chart,

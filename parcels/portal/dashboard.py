@@ -25,7 +25,8 @@ from parcels.models import Parcel
 from slas.charts import trend_chart
 from slas.choices import CommitmentKind
 from slas.models import Offer
-from slas.services.rates import MONTH, WEEK, GroupBy, RateRow, RateSummary, rates_for, summary_for
+from slas.rating import GroupBy, RateRow
+from slas.services.rates import MONTH, WEEK, RateSummary, rates_for, summary_for
 from slas.services.standings import ends_of
 
 # Nobody reads the last digits of more; counting on would cost more than all the rest of the page.

@@ -7,69 +7,6 @@ from rest_framework import serializers
 from alliance.identifiers import tracking_number
 from slas.choices import CommitmentKind, Outcome, TierCode
 from slas.models import Breach
-from slas.services.rates import GroupBy
-
-
-class RatesQuery(serializers.Serializer[Any]):
-    """What to ask the on-time rates for."""
-
-    to = serializers.DateField(
-        required=False, help_text="Last due date, local where it fell due; today by default."
-    )
-    kind = serializers.ChoiceField(choices=CommitmentKind.choices, default=CommitmentKind.DELIVERY)
-    tier = serializers.ChoiceField(choices=TierCode.choices, required=False)
-    courier = serializers.CharField(required=False, help_text="Short name of a courier.")
-    group_by = serializers.ChoiceField(choices=[item.value for item in GroupBy], required=False)
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        # "from" cannot be an attribute's name.
-        first = serializers.DateField(
-            required=False, help_text="First due date; 29 days before `to` by default."
-        )
-        return {"from": first, **super().get_fields()}
-
-
-class CourierName(serializers.Serializer[Any]):
-    courier = serializers.CharField(help_text="Short name, as in queries.")
-    name = serializers.CharField()
-
-
-class LaneName(serializers.Serializer[Any]):
-    origin = serializers.CharField(help_text="City code.")
-    destination = serializers.CharField(help_text="City code.")
-
-
-class Rate(serializers.Serializer[Any]):
-    """On-time rates of one group: shares between 0 and 1, null when there is nothing to judge."""
-
-    day = serializers.DateField(required=False)
-    courier = CourierName(required=False)
-    lane = LaneName(required=False)
-    tier = serializers.ChoiceField(choices=TierCode.choices, required=False)
-    met = serializers.IntegerField()
-    late = serializers.IntegerField()
-    overdue = serializers.IntegerField()
-    excused = serializers.IntegerField(help_text="Of late and overdue: not held against the courier.")
-    pending = serializers.IntegerField()
-    void = serializers.IntegerField()
-    n = serializers.IntegerField(help_text="met + late + overdue")
-    raw = serializers.FloatField(allow_null=True, help_text="met / n")
-    accountable = serializers.FloatField(allow_null=True, help_text="met / (n - excused)")
-    lower_bound = serializers.FloatField(
-        allow_null=True, help_text="Wilson lower bound (95 %) of the accountable rate."
-    )
-    provisional = serializers.BooleanField(help_text="A cohort closed less than seven days ago.")
-    few = serializers.BooleanField(source="is_few", help_text="n is below 30.")
-
-
-class RatesAnswer(serializers.Serializer[Any]):
-    to = serializers.DateField()
-    kind = serializers.ChoiceField(choices=CommitmentKind.choices)
-    group_by = serializers.ChoiceField(choices=[item.value for item in GroupBy], allow_null=True)
-    results = Rate(many=True)
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        return {"from": serializers.DateField(), **super().get_fields()}
 
 
 class BreachesQuery(serializers.Serializer[Any]):

@@ -1,96 +1,50 @@
 """On-time rates, read from the folded cells: a page costs the same at a thousand parcels and at a billion.
 
-Definitions. A period counts what fell due in it, by the local date where it fell due, and not what
-was delivered in it. raw = met / (met + late + overdue); accountable leaves excused breaches out of
-the denominator. A figure is provisional until its last cohort closed seven days ago [Amazon].
+Cells come in two grains that each hold every commitment: by courier and lane, and by merchant, courier
+and lane. A question is answered from one of them. What the figures mean is in slas/rating.py.
 """
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from enum import StrEnum
 from typing import Any
 
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
-from alliance.tenancy import Actor, require
-from slas.choices import CommitmentKind
-from slas.intervals import wilson_lower_bound, wilson_upper_bound
-from slas.models import OnTimeRate
-from slas.outcomes import accountable_rate, raw_rate
+from alliance.tenancy import Actor, Scope, require, scope
+from slas.choices import CommitmentKind, Measure
+from slas.models import HistogramBin, OnTimeRate
 from slas.querysets import OnTimeRateQuerySet
+from slas.rating import (
+    MOST_DIMENSIONS,
+    PAIRS,
+    GroupBy,
+    RateQuery,
+    RateRow,
+    in_order,
+    is_provisional,
+    total_of,
+)
 
-# How long after its day a cohort's figures are still expected to move.
-MATURE_AFTER = timedelta(days=7)
-# Below this n a rate is flagged (ours).
-FEW = 30
 WEEK, MONTH = 7, 30
 # What one answer by day may span: a year and its leap day. Else, all there can be since 2016.
 LONGEST = timedelta(days=366)
 LONGEST_SUM = timedelta(days=7_305)
-
-
-class GroupBy(StrEnum):
-    """What the rows of an answer are by."""
-
-    DAY = "day"
-    COURIER = "courier"
-    LANE = "lane"
-    TIER = "tier"
+# More rows than these are no answer to anybody; they belong into an export.
+MOST_ROWS = 5_000
+_DISTRIBUTIONS = (Measure.LATENESS, Measure.EXCUSED)
 
 
 @dataclass(frozen=True, slots=True)
-class RateRow:
-    """Counts of outcomes of one group in one period, and the rates that follow."""
+class RateAnswer:
+    """The rows of an answer, in order, and the whole they are parts of."""
 
-    # A date, a courier's id, (origin id, destination id), a tier's id, or () for the whole.
-    group: Any
-    met: int = 0
-    late: int = 0
-    overdue: int = 0
-    excused: int = 0
-    pending: int = 0
-    void: int = 0
-    provisional: bool = False
-
-    @property
-    def n(self) -> int:
-        """What the raw rate rests on: all that fell due and is judged."""
-        return self.met + self.late + self.overdue
-
-    @property
-    def accountable_n(self) -> int:
-        """What the accountable rate rests on."""
-        return self.n - self.excused
-
-    @property
-    def promised(self) -> int:
-        """All that falls due in the period and is not void, judged yet or not."""
-        return self.n + self.pending
-
-    @property
-    def raw(self) -> float | None:
-        return raw_rate(self.met, self.late, self.overdue)
-
-    @property
-    def accountable(self) -> float | None:
-        return accountable_rate(self.met, self.late, self.overdue, self.excused)
-
-    @property
-    def lower_bound(self) -> float | None:
-        """Wilson lower bound (95 %) of the accountable rate: what ranking goes by."""
-        return wilson_lower_bound(self.met, self.accountable_n)
-
-    @property
-    def upper_bound(self) -> float | None:
-        return wilson_upper_bound(self.met, self.accountable_n)
-
-    @property
-    def is_few(self) -> bool:
-        """Whether too few were judged to say much."""
-        return self.n < FEW
+    query: RateQuery
+    total: RateRow
+    rows: list[RateRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +62,45 @@ class RateSummary:
     overdue_now: int
 
 
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Couriers, the surest first. A courier sees its own row and place, and nothing of the others."""
+
+    rows: list[RateRow]
+    # The asking courier's place; None for others, and without anything to judge.
+    place: int | None
+    # Of how many with anything to judge.
+    of: int
+
+
+def answer_rates(*, actor: Actor, query: RateQuery, today: date) -> RateAnswer:
+    """Return the rates of what fell due in a period, with every figure there is.
+
+    A courier sees its own, a merchant its own parcels', ops everybody's. A group is in the answer when
+    anything of the milestone asked for was promised in it. Raises NotPermitted without the
+    capability, InvalidInput for a period or grouping that can't be, or an answer of too many rows.
+    """
+    require(actor, Capability.VIEW_RATES)
+    _check(query)
+    parts = _read(actor, query, today, detailed=True)
+    # What was picked up in groups that nothing was to be delivered in belongs to the whole all the same.
+    total = total_of([row for _is_asked_for, row in parts], kind=query.kind)
+    rows = [row for is_asked_for, row in parts if is_asked_for]
+    if not rows:
+        total = replace(total, provisional=is_provisional(query.last, today))
+    return RateAnswer(query, total, in_order(rows, query.group_by) if query.group_by else [total])
+
+
+def count_rates(*, actor: Actor, query: RateQuery, today: date) -> list[RateRow]:
+    """Return the rows of `answer_rates` without pickups, distributions and reasons: one query."""
+    require(actor, Capability.VIEW_RATES)
+    _check(query)
+    rows = [row for _asked_for, row in _read(actor, query, today, detailed=False)]
+    if query.group_by:
+        return in_order(rows, query.group_by)
+    return rows or [RateRow(group=(), kind=query.kind, provisional=is_provisional(query.last, today))]
+
+
 def rates_for(
     *,
     actor: Actor,
@@ -116,27 +109,31 @@ def rates_for(
     today: date,
     group_by: GroupBy | None = None,
     kind: CommitmentKind | str = CommitmentKind.DELIVERY,
-    tier_id: int | None = None,
-    courier_id: int | None = None,
 ) -> list[RateRow]:
-    """Return the on-time rates of what fell due from first to last, both included.
+    """Return on-time rates by one thing or none, in one query; without `group_by` exactly one row."""
+    query = RateQuery(first, last, kind, (group_by,) if group_by else ())
+    return count_rates(actor=actor, query=query, today=today)
 
-    A courier sees its own, a merchant its own parcels', ops all couriers'. Without `group_by`
-    there is exactly one row; by day oldest first, by courier and lane the best lower bound first.
-    Raises NotPermitted without the capability, InvalidInput for a period or grouping that can't be.
+
+def rank_couriers(*, actor: Actor, query: RateQuery, today: date) -> Ranking:
+    """Return couriers by the lower bound of their accountable rate, the surest first.
+
+    Ops see every courier, a merchant those it used. A courier is told its own figures and its place
+    among all, counted over all couriers' parcels of that question.
     """
-    require(actor, Capability.VIEW_RATES)
-    _check(actor, first, last, group_by)
-    wanted = Q(kind=kind) & (Q() if tier_id is None else Q(tier_id=tier_id))
-    if courier_id is not None:
-        wanted &= Q(**{_courier_column(actor): courier_id})
-    cells = _cells(actor).due_between(first, last).filter(wanted)
-    rows = [_row(columns, counts, today) for columns, counts in cells.totals(*_columns(actor, group_by))]
-    if group_by is None:
-        return rows or [RateRow(group=(), provisional=_is_provisional(last, today))]
-    if group_by == GroupBy.DAY:
-        return sorted(rows, key=lambda row: row.group)
-    return sorted(rows, key=lambda row: (-(row.lower_bound or 0.0), -row.n))
+    query = replace(query, group_by=(GroupBy.COURIER,))
+    own = count_rates(actor=actor, query=query, today=today)
+    if not actor.is_courier:
+        judged = [row for row in own if row.n]
+        return Ranking(own, None, len(judged))
+    # Names and figures of the others stay in here: a place is all that leaves.
+    with scope(Scope.everything()):
+        everybody = count_rates(
+            actor=Actor.system("ranking"), query=replace(query, couriers=None), today=today
+        )
+    judged = [row for row in everybody if row.n]
+    places = {row.group: place for place, row in enumerate(judged, start=1)}
+    return Ranking(own, places.get(actor.organisation_id), len(judged))
 
 
 def summary_for(
@@ -144,24 +141,23 @@ def summary_for(
 ) -> RateSummary:
     """Return what a dashboard shows: two periods, the days behind them, today and what is overdue."""
     first = today - timedelta(days=MONTH - 1)
-    days = {
-        row.group: row
-        for row in rates_for(
-            actor=actor, first=first, last=today, today=today, group_by=GroupBy.DAY, kind=kind
-        )
-    }
-    trend = [
-        days.get(day) or RateRow(group=day, provisional=_is_provisional(day, today))
-        for day in (first + timedelta(days=ahead) for ahead in range(MONTH))
-    ]
+    rows = rates_for(actor=actor, first=first, last=today, today=today, group_by=GroupBy.DAY, kind=kind)
+    trend = every_day(rows, first, today, today=today)
     return RateSummary(
-        week=_sum(trend[-WEEK:]),
-        month=_sum(trend),
+        week=total_of(trend[-WEEK:], kind=kind),
+        month=total_of(trend, kind=kind),
         trend=trend,
         due_today=trend[-1].promised,
         open_today=trend[-1].pending,
-        overdue_now=_cells(actor).overdue_now(kind),
+        overdue_now=_own_cells(actor).overdue_now(kind),
     )
+
+
+def every_day(rows: Sequence[RateRow], first: date, last: date, *, today: date) -> list[RateRow]:
+    """Return an answer by day with the days nothing fell due on, too."""
+    known = {row.group: row for row in rows}
+    days = (first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
+    return [known.get(day) or RateRow(group=day, provisional=is_provisional(day, today)) for day in days]
 
 
 def overdue_by_courier(
@@ -169,65 +165,70 @@ def overdue_by_courier(
 ) -> dict[int, int]:
     """Return how many of each courier's promises are past due and not reached, of all due dates."""
     require(actor, Capability.VIEW_RATES)
-    return _cells(actor).overdue_by(_courier_column(actor), kind)
+    column = "counterpart_id" if actor.is_merchant else "organisation_id"
+    return _own_cells(actor).overdue_by(column, kind)
 
 
-def _check(actor: Actor, first: date, last: date, group_by: GroupBy | None) -> None:
-    if first > last:
+def _own_cells(actor: Actor) -> OnTimeRateQuerySet:
+    cells: OnTimeRateQuerySet = OnTimeRate.objects.all()
+    return cells.in_grain(actor, by_merchant=actor.is_merchant)
+
+
+def _check(query: RateQuery) -> None:
+    if query.first > query.last:
         message = _("The period ends before it begins.")
         raise InvalidInput(errors=[FieldError("/from", message, "period")])
-    longest = LONGEST if group_by == GroupBy.DAY else LONGEST_SUM
-    if last - first >= longest:
+    longest = LONGEST if GroupBy.DAY in query.group_by else LONGEST_SUM
+    if query.last - query.first >= longest:
         message = _("Ask for at most %(days)d days at once.") % {"days": longest.days}
         raise InvalidInput(errors=[FieldError("/from", message, "period")])
-    if group_by == GroupBy.LANE and actor.is_merchant:
-        # A merchant's cells keep no lane: there would be more of them than parcels.
-        message = _("By lane, rates are kept for couriers only.")
-        raise InvalidInput(errors=[FieldError("/group_by", message, "choice")])
+    if len(query.group_by) > MOST_DIMENSIONS:
+        message = _("Rows are by at most %(most)d things at once.") % {"most": MOST_DIMENSIONS}
+        raise InvalidInput(errors=[FieldError("/group_by", message, "too_many")])
+    if len(set(query.group_by)) < len(query.group_by):
+        message = _("Name each thing the rows are by once.")
+        raise InvalidInput(errors=[FieldError("/group_by", message, "repeated")])
 
 
-def _cells(actor: Actor) -> OnTimeRateQuerySet:
-    """The cells an actor's figures add up: one grain only, or everything would count twice."""
-    cells: OnTimeRateQuerySet = OnTimeRate.objects.visible_to(actor)
-    return cells.of_merchants() if actor.is_merchant else cells.of_couriers()
+def _read(actor: Actor, query: RateQuery, today: date, *, detailed: bool) -> list[tuple[bool, RateRow]]:
+    """The groups, unordered, each with whether there is anything of the milestone asked for in it."""
+    query = replace(query, by_merchant=query.needs_merchants or actor.is_merchant)
+    rates: OnTimeRateQuerySet = OnTimeRate.objects.all()
+    cells = rates.asked_for(actor, query)
+    found = list(cells.counted(query, with_pickups=detailed, most=MOST_ROWS + 1))
+    if len(found) > MOST_ROWS:
+        message = _("The answer would have more than %(most)d rows: narrow the question, or ask by less.")
+        raise InvalidInput(errors=[FieldError("/group_by", message % {"most": MOST_ROWS}, "too_many_rows")])
+    shapes = _shapes(actor, query) if detailed else {}
+    rows = []
+    for columns, counts in found:
+        newest = counts.pop("newest")
+        # The total of no cells at all is a row, too, of nothing.
+        if newest is None and not counts.get("pickup_n"):
+            continue
+        row = RateRow(
+            group=_group(columns, query.group_by),
+            kind=query.kind,
+            provisional=newest is not None and is_provisional(newest, today),
+            lateness=shapes.get((*columns, Measure.LATENESS), {}),
+            reasons=shapes.get((*columns, Measure.EXCUSED), {}),
+            **counts,
+        )
+        rows.append((newest is not None, row))
+    return rows
 
 
-def _courier_column(actor: Actor) -> str:
-    return "counterpart_id" if actor.is_merchant else "organisation_id"
+def _shapes(actor: Actor, query: RateQuery) -> dict[tuple[Any, ...], dict[int, int]]:
+    """Lateness and reasons of each group, by the group's columns and the measure."""
+    bins: OnTimeRateQuerySet = HistogramBin.objects.all()
+    found: dict[tuple[Any, ...], dict[int, int]] = defaultdict(dict)
+    for *place, number, count in bins.asked_for(actor, query).binned(query, _DISTRIBUTIONS):
+        found[tuple(place)][number] = count
+    return found
 
 
-def _columns(actor: Actor, group_by: GroupBy | None) -> tuple[str, ...]:
-    match group_by:
-        case GroupBy.DAY:
-            return ("due_date",)
-        case GroupBy.COURIER:
-            return (_courier_column(actor),)
-        case GroupBy.LANE:
-            return ("origin_id", "destination_id")
-        case GroupBy.TIER:
-            return ("tier_id",)
-        case None:
-            return ()
-
-
-def _row(columns: tuple[Any, ...], counts: dict[str, Any], today: date) -> RateRow:
-    group = columns[0] if len(columns) == 1 else columns
-    return RateRow(group=group, provisional=_is_provisional(counts.pop("newest"), today), **counts)
-
-
-def _sum(rows: list[RateRow]) -> RateRow:
-    return RateRow(
-        group=(),
-        met=sum(row.met for row in rows),
-        late=sum(row.late for row in rows),
-        overdue=sum(row.overdue for row in rows),
-        excused=sum(row.excused for row in rows),
-        pending=sum(row.pending for row in rows),
-        void=sum(row.void for row in rows),
-        provisional=any(row.provisional for row in rows),
-    )
-
-
-def _is_provisional(newest: date, today: date) -> bool:
-    """Whether a cohort closed (its day ended) less than seven days ago."""
-    return newest + MATURE_AFTER >= today
+def _group(columns: tuple[Any, ...], group_by: Sequence[GroupBy]) -> Any:
+    """Take the columns of a group together to one key each: a lane and a province are two columns."""
+    rest = iter(columns)
+    keys = tuple((next(rest), next(rest)) if item in PAIRS else next(rest) for item in group_by)
+    return keys[0] if len(keys) == 1 else keys

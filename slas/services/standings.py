@@ -1,15 +1,20 @@
 """On-time rates with names: who, or which lane, keeps its promises, the surest first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.utils import formats
+from django.utils import formats, translation
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import gettext as _
 
 from alliance.models import City, Organisation
 from slas.models import ServiceTier
-from slas.services.rates import GroupBy, RateRow
+from slas.rating import GroupBy, RateRow, keys_of
+
+# Gives a key's name for people, and what programs call it.
+Namer = Callable[[Any], tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,15 @@ class Standing:
 
     name: str
     code: str
+    row: RateRow
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRow:
+    """A row by several things: a name and a code for each."""
+
+    names: tuple[str, ...]
+    codes: tuple[str, ...]
     row: RateRow
 
 
@@ -32,9 +46,20 @@ class Ends:
 
 
 def standings(rows: Sequence[RateRow], group_by: GroupBy) -> list[Standing]:
-    """Name the groups of an answer of `rates_for`, in its order. One query, two for none of them."""
-    named = _namer([row.group for row in rows], group_by)
+    """Name the groups of an answer by one thing, in its order. One query, two for none of them."""
+    named = namer(group_by, [row.group for row in rows])
     return [Standing(*named(row.group), row) for row in rows]
+
+
+def named_rows(rows: Sequence[RateRow], group_by: Sequence[GroupBy]) -> list[NamedRow]:
+    """Name the groups of an answer by several things. A query at most for each of them."""
+    keys = [keys_of(row, group_by) for row in rows]
+    columns = [namer(item, {key[place] for key in keys}) for place, item in enumerate(group_by)]
+    found = []
+    for row, key in zip(rows, keys, strict=True):
+        pairs = [named(part) for named, part in zip(columns, key, strict=True)]
+        found.append(NamedRow(tuple(name for name, _c in pairs), tuple(code for _n, code in pairs), row))
+    return found
 
 
 def ends_of(rows: Sequence[RateRow], group_by: GroupBy, *, most: int = 5) -> Ends:
@@ -52,24 +77,63 @@ def ends_of(rows: Sequence[RateRow], group_by: GroupBy, *, most: int = 5) -> End
     return Ends(named[:most], named[most:], len(judged))
 
 
-def _namer(groups: Sequence[Any], group_by: GroupBy) -> Callable[[Any], tuple[str, str]]:
+def namer(group_by: GroupBy, keys: Iterable[Any]) -> Namer:
+    """Return what names the keys of one thing that rows are by."""
     match group_by:
-        case GroupBy.DAY:
-            return _day
-        case GroupBy.COURIER:
-            couriers = Organisation.objects.in_bulk(list(groups))
-            return lambda pk: (couriers[pk].name, couriers[pk].slug)
-        case GroupBy.LANE:
-            cities = City.objects.in_bulk({city for lane in groups for city in lane})
-            return lambda lane: _lane(cities[lane[0]], cities[lane[1]])
+        case GroupBy.COURIER | GroupBy.MERCHANT:
+            parties = Organisation.objects.in_bulk(list(keys))
+            return lambda pk: (parties[pk].name, parties[pk].slug)
         case GroupBy.TIER:
-            tiers = ServiceTier.objects.in_bulk(list(groups))
+            tiers = ServiceTier.objects.in_bulk(list(keys))
             return lambda pk: (tiers[pk].name, tiers[pk].code)
+        case GroupBy.LANE:
+            cities = City.objects.in_bulk({city for lane in keys for city in lane})
+            return lambda lane: _lane(cities[lane[0]], cities[lane[1]])
+        case GroupBy.ORIGIN | GroupBy.DESTINATION:
+            cities = City.objects.in_bulk(list(keys))
+            return lambda pk: (cities[pk].name, cities[pk].code)
+        case GroupBy.ORIGIN_PROVINCE | GroupBy.DESTINATION_PROVINCE:
+            return _provinces(set(keys))
+    return _TIMES[group_by]
+
+
+def province_code(country: str, province: str) -> str:
+    """Return what programs call a province; two countries may have one of the same name."""
+    return f"{country}-{province}"
+
+
+def _provinces(keys: set[tuple[str, str]]) -> Namer:
+    if translation.get_language() != "zh-hans":
+        return lambda key: (key[1] or key[0], province_code(*key))
+    known = City.objects.filter(province_en__in={province for _country, province in keys}).order_by()
+    columns = known.values_list("country", "province_en", "province_zh").distinct()
+    chinese = {(country, english): chinese for country, english, chinese in columns}
+    return lambda key: (chinese.get(key) or key[1] or key[0], province_code(*key))
 
 
 def _day(day: date) -> tuple[str, str]:
     return formats.date_format(day, "DATE_FORMAT"), day.isoformat()
 
 
+def _week(monday: date) -> tuple[str, str]:
+    return _("week of %(day)s") % {"day": _day(monday)[0]}, monday.isoformat()
+
+
+def _month(first: date) -> tuple[str, str]:
+    return formats.date_format(first, "YEAR_MONTH_FORMAT"), f"{first:%Y-%m}"
+
+
+def _weekday(number: int) -> tuple[str, str]:
+    return str(WEEKDAYS[number - 1]), str(number)
+
+
 def _lane(origin: City, destination: City) -> tuple[str, str]:
     return f"{origin.name} → {destination.name}", f"{origin.code}-{destination.code}"
+
+
+_TIMES: dict[GroupBy, Namer] = {
+    GroupBy.DAY: _day,
+    GroupBy.WEEK: _week,
+    GroupBy.MONTH: _month,
+    GroupBy.WEEKDAY: _weekday,
+}

@@ -166,7 +166,7 @@ def test_chart_without_a_value_is_an_empty_state() -> None:
 def test_chart_band_and_uneven_series() -> None:
     assert _chart(band=Band("CI", [0.4, None], [0.6, None])).as_json()["band"]["low"] == [0.4, None]
     with pytest.raises(ValueError, match="zip"):
-        Chart("c", "Rate", ["1", "2"], [Series("a", [1, 2]), Series("b", [1])]).rows()
+        _uneven = Chart("c", "Rate", ["1", "2"], [Series("a", [1, 2]), Series("b", [1])]).lines
 
 
 def test_chart_words_cannot_leave_their_script() -> None:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from alliance.choices import Role
 from alliance.models import Organisation
+from alliance.portal.charts import Picture
 from alliance.tenancy import Scope, scope
 from slas.choices import TierCode
 from slas.portal import rates
@@ -27,35 +28,39 @@ def judged(lane: Lane) -> Lane:
     return lane
 
 
-def answer(client: Client, **query: object) -> rates.Answer:
+def page(client: Client, **query: object) -> rates.Page:
     response = client.get(URL, query)
     assert response.status_code == 200
-    return response.context["answer"]
+    return response.context["page"]
+
+
+def chart(client: Client, **query: object) -> Picture:
+    return client.get(URL, query).context["shown"].chart
 
 
 @pytest.mark.parametrize("who", ["courier_client", "merchant_client", "ops_client"])
 def test_each_party_and_ops_see_the_period_as_a_whole(
     judged: Lane, who: str, request: pytest.FixtureRequest
 ) -> None:
-    total = answer(request.getfixturevalue(who)).total
+    total = page(request.getfixturevalue(who)).total
     assert (total.n, total.raw, total.accountable, total.excused) == (6, 0.5, 0.6, 1)
 
 
 @pytest.mark.parametrize(("period", "days"), [("7", 7), ("30", 30), ("90", 90)])
 def test_periods_end_today(judged: Lane, courier_client: Client, period: str, days: int) -> None:
-    found = answer(courier_client, period=period)
+    found = page(courier_client, period=period)
     assert (found.first, found.last) == (TODAY - timedelta(days=days - 1), TODAY)
-    assert len(found.chart.categories) == days
-    assert found.chart.counts[-2] == 6
+    trend = chart(courier_client, period=period)
+    assert len(trend.categories) == days
+    assert trend.counts[-2] == 6
 
 
 def test_other_dates_can_be_asked_for(judged: Lane, courier_client: Client) -> None:
     day = {"period": "custom", "from": TODAY - DAY, "to": TODAY - DAY}
-    assert answer(courier_client, **day).total.n == 6
+    assert page(courier_client, **day).total.n == 6
     before = {"period": "custom", "from": TODAY - 9 * DAY, "to": TODAY - 2 * DAY}
-    assert answer(courier_client, **before).total.n == 0
-    page = courier_client.get(URL, before).content.decode()
-    assert "Nothing was promised for these days" in page
+    assert page(courier_client, **before).total.n == 0
+    assert "Nothing was promised for these days" in courier_client.get(URL, before).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -65,8 +70,16 @@ def test_other_dates_can_be_asked_for(judged: Lane, courier_client: Client) -> N
         ({"period": "custom", "from": "2026-02-30", "to": "2026-03-01"}, "Enter a valid date."),
         ({"period": "custom", "from": "2026-03-02", "to": "2026-03-01"}, "ends before it begins"),
         ({"period": "custom", "from": "2020-01-01", "to": "2026-03-01"}, "at most 366 days"),
-        ({"group_by": "mood"}, "Select a valid choice"),
-        ({"tier": "never"}, "Select a valid choice"),
+        ({"period": "custom", "from": "0001-01-01", "to": "2026-03-01"}, "between 2000 and 2099"),
+        ({"group_by": "mood"}, "Rows cannot be by “mood”"),
+        ({"group_by": "day,week,month,tier"}, "at most 3 things"),
+        ({"tier": "never"}, "There is no service “never”"),
+        ({"origin": "Atlantis"}, "We know no city “Atlantis”"),
+        ({"origin_province": "Middle-earth"}, "There is no province “Middle-earth”"),
+        ({"merchant": "nobody\0"}, "Null characters are not allowed"),
+        ({"weekday": "8"}, "Weekdays are numbers from 1"),
+        ({"picture": "poem"}, "Select a valid choice"),
+        ({"figures": "poem"}, "Select a valid choice"),
     ],
 )
 def test_questions_that_cannot_be_are_explained(
@@ -74,23 +87,23 @@ def test_questions_that_cannot_be_are_explained(
 ) -> None:
     response = courier_client.get(URL, query)
     assert response.status_code == 200
-    assert response.context["answer"] is None
+    assert response.context["page"] is None
     assert said in response.content.decode()
     assert courier_client.get(FILE, query).status_code == 422
 
 
 def test_milestone_and_service_narrow_it(judged: Lane, courier_client: Client) -> None:
-    pickups = answer(courier_client, kind="pickup").total
+    pickups = page(courier_client, kind="pickup").total
     assert (pickups.n, pickups.met, pickups.pending) == (1, 1, 1)
-    assert answer(courier_client, tier="next_day").total.n == 6
-    assert answer(courier_client, tier="same_day").total.n == 0
+    assert page(courier_client, tier="next_day").total.n == 6
+    assert page(courier_client, tier="same_day").total.n == 0
 
 
 def test_days_are_listed_newest_first(judged: Lane, courier_client: Client) -> None:
     with scope(Scope.everything()):
         promise(judged, YESTERDAY - DAY, late=HOUR)
     catch_up()
-    assert [line.row.group for line in answer(courier_client).rows] == [TODAY - DAY, TODAY - 2 * DAY]
+    assert [line.row.group for line in page(courier_client).rows] == [TODAY - DAY, TODAY - 2 * DAY]
 
 
 def test_lanes_are_ranked_by_what_is_sure(judged: Lane, courier_client: Client) -> None:
@@ -99,20 +112,35 @@ def test_lanes_are_ranked_by_what_is_sure(judged: Lane, courier_client: Client) 
         for _number in range(12):
             promise(judged, YESTERDAY, late=-HOUR, destination_id=shanghai.pk)
     catch_up()
-    found = answer(courier_client, group_by="lane")
-    assert [(line.name, line.row.n) for line in found.rows] == [
+    found = page(courier_client, group_by="lane")
+    assert [(*line.names, line.row.n) for line in found.rows] == [
         ("Hangzhou → Shanghai", 12),
         ("Hangzhou → Chengdu", 6),
     ]
-    assert found.chart.kind == "bar"
+    assert chart(courier_client, group_by="lane", picture="groups").kind == "bar"
 
 
-def test_merchants_compare_couriers_and_services_but_no_lanes(judged: Lane, merchant_client: Client) -> None:
-    [courier] = answer(merchant_client, group_by="courier").rows
-    assert (courier.name, courier.row.n) == ("Swift Express", 6)
-    [service] = answer(merchant_client, group_by="tier").rows
-    assert service.name == tier(TierCode.NEXT_DAY).name
-    assert merchant_client.get(URL, {"group_by": "lane"}).context["answer"] is None
+def test_merchants_compare_couriers_services_and_lanes(judged: Lane, merchant_client: Client) -> None:
+    for group_by, name in (
+        ("courier", "Swift Express"),
+        ("tier", tier(TierCode.NEXT_DAY).name),
+        ("lane", "Hangzhou → Chengdu"),
+    ):
+        [line] = page(merchant_client, group_by=group_by).rows
+        assert (line.names, line.row.n) == ((name,), 6)
+
+
+def test_couriers_compare_merchants(judged: Lane, courier_client: Client) -> None:
+    [line] = page(courier_client, group_by="merchant").rows
+    assert (line.names, line.row.n) == (("Lotus Tea",), 6)
+
+
+def test_rows_are_by_up_to_three_things(judged: Lane, ops_client: Client) -> None:
+    query = {"group_by": ["month", "courier", "merchant"]}
+    [line] = page(ops_client, **query).rows
+    assert line.codes == (f"{TODAY - DAY:%Y-%m}", "swift-express", "lotus-tea")
+    html = ops_client.get(URL, query).content.decode()
+    assert html.count('selected>Courier</option>') == 1
 
 
 def test_long_lists_are_cut_on_the_page_but_not_in_the_file(
@@ -123,7 +151,7 @@ def test_long_lists_are_cut_on_the_page_but_not_in_the_file(
         promise(judged, YESTERDAY, late=HOUR, destination_id=city("CN-SHA", "Shanghai").pk)
     catch_up()
     response = courier_client.get(URL, {"group_by": "lane"})
-    assert len(response.context["answer"].rows) == 1
+    assert len(response.context["page"].rows) == 1
     assert "The first 1 of 2" in response.content.decode()
     assert len(lines(courier_client, group_by="lane")) == 2
 
@@ -136,7 +164,7 @@ def lines(client: Client, **query: str) -> list[dict[str, str]]:
 
 def test_file_has_the_same_figures(judged: Lane, courier_client: Client) -> None:
     [line] = lines(courier_client, group_by="lane", period="7")
-    assert (line["lane"], line["name"]) == ("CN-HGH-CN-CTU", "Hangzhou → Chengdu")
+    assert (line["lane"], line["lane_name"]) == ("CN-HGH-CN-CTU", "Hangzhou → Chengdu")
     assert (line["met"], line["late"], line["overdue"], line["excused"], line["n"]) == (
         "3",
         "2",
@@ -153,7 +181,7 @@ def test_names_in_the_file_are_never_formulas(judged: Lane, merchant_client: Cli
     with scope(Scope.everything()):
         Organisation.objects.filter(pk=judged.courier.pk).update(name="=1+1")
     [line] = lines(merchant_client, group_by="courier")
-    assert line["name"] == "'=1+1"
+    assert line["courier_name"] == "'=1+1"
 
 
 def test_viewers_look_but_do_not_download(judged: Lane, courier_organisation: Organisation) -> None:
@@ -170,7 +198,7 @@ def test_others_rates_are_not_shown(judged: Lane, rival_courier: Organisation) -
     client = Client()
     outsider = factories.member_user("rival@alliance.example", rival_courier)
     client.force_login(outsider, backend="django.contrib.auth.backends.ModelBackend")
-    assert answer(client).total.n == 0
+    assert page(client).total.n == 0
 
 
 def test_strangers_log_in_first(db: None) -> None:
@@ -178,12 +206,22 @@ def test_strangers_log_in_first(db: None) -> None:
         assert Client().get(address)["Location"].startswith("/accounts/login/")
 
 
-@pytest.mark.parametrize(("group_by", "queries"), [("day", 17), ("lane", 18), ("tier", 18)])
+@pytest.mark.parametrize(
+    ("query", "queries"),
+    [
+        ({}, 23),
+        ({"group_by": "lane", "picture": "lanes"}, 25),
+        ({"group_by": "tier", "picture": "groups"}, 23),
+        ({"group_by": "tier", "picture": "calendar"}, 24),
+        ({"group_by": ["day", "lane"], "picture": "lateness"}, 23),
+        ({"group_by": "merchant", "picture": "couriers"}, 30),
+    ],
+)
 def test_page_costs_the_same_for_one_row_and_many(
-    judged: Lane, courier_client: Client, django_assert_num_queries: object, group_by: str, queries: int
+    judged: Lane, courier_client: Client, django_assert_num_queries: object, query: dict[str, str], queries: int
 ) -> None:
     with django_assert_num_queries(queries):
-        courier_client.get(URL, {"group_by": group_by})
+        courier_client.get(URL, query)
     with scope(Scope.everything()):
         for back, name in enumerate(("Shanghai", "Beijing", "Wuhan")):
             there = city(f"CN-{name[:3].upper()}", name)
@@ -191,4 +229,4 @@ def test_page_costs_the_same_for_one_row_and_many(
             promise(judged, YESTERDAY - back * DAY, late=HOUR, **fields)
     catch_up()
     with django_assert_num_queries(queries):
-        courier_client.get(URL, {"group_by": group_by})
+        courier_client.get(URL, query)

@@ -148,16 +148,60 @@
     };
   }
 
+  const KIT = { COLOURS, INK, LINE, FONT, locale, formatter, part };
+
   function draw(element) {
     const source = document.querySelector(element.dataset.chartSource);
     if (!source || window.echarts.getInstanceByDom(element)) return;
     const data = JSON.parse(source.textContent);
+    const other = window.alliancePictures?.[data.kind];
+    const chosen = (width) => (other ? other(data, KIT, width) : options(data, width < 480));
     const chart = window.echarts.init(element, null, { renderer: "canvas" });
-    chart.setOption(options(data, element.clientWidth < 480));
-    new ResizeObserver(() => chart.resize()).observe(element);
-    window.addEventListener("beforeprint", () => chart.resize({ width: 680 }));
-    window.addEventListener("afterprint", () => chart.resize({ width: "auto" }));
+    let drawnFor = 0;
+    const redraw = (width, height) => {
+      drawnFor = width;
+      // Before the options: what has a height of its own is laid out in it.
+      chart.resize({ width, height });
+      chart.setOption({ ...chosen(width), animation: false }, true);
+    };
+    const fit = () => {
+      if (other) element.style.height = `${other.height?.(data, element.clientWidth) ?? element.clientHeight}px`;
+    };
+    fit();
+    chart.resize();
+    drawnFor = element.clientWidth;
+    chart.setOption(chosen(drawnFor));
+    new ResizeObserver(() => {
+      if (Math.abs(element.clientWidth - drawnFor) < 2 || printing) return;
+      fit();
+      redraw(element.clientWidth, element.clientHeight);
+    }).observe(element);
+    // Paper has a width of its own, whatever screen it is printed from.
+    window.addEventListener("beforeprint", () => {
+      if (other?.height) element.style.height = `${other.height(data, PAPER)}px`;
+      redraw(PAPER, element.clientHeight);
+    });
+    window.addEventListener("afterprint", () => {
+      fit();
+      redraw(element.clientWidth, element.clientHeight);
+    });
   }
+
+  const PAPER = 680;
+  let printing = false;
+  const opened = [];
+  // The table behind each chart is printed with it; afterwards it is as the reader left it.
+  window.addEventListener("beforeprint", () => {
+    printing = true;
+    document.querySelectorAll(".ca-chart-table:not([open])").forEach((table) => {
+      table.open = true;
+      opened.push(table);
+    });
+  });
+  window.addEventListener("afterprint", () => {
+    printing = false;
+    opened.splice(0).forEach((table) => { table.open = false; });
+  });
 
   function drawAll(root) {
     root.querySelectorAll("[data-chart]").forEach(draw);

@@ -1,0 +1,265 @@
+"""The on-time rates: one question in, rows with every figure out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alliance.tenancy import Actor
+from slas.choices import CommitmentKind, ExcuseReason, TierCode
+from slas.rating import FEW, GroupBy, RateRow, keys_of
+from slas.services.rate_questions import EARLIEST, FILTERS, LATEST, RateQuestion, listed, rate_query
+from slas.services.rates import MONTH, MOST_ROWS, RateAnswer, answer_rates
+from slas.services.standings import namer
+
+GROUPS = [item.value for item in GroupBy]
+DATES = [MinValueValidator(EARLIEST), MaxValueValidator(LATEST)]
+DESCRIPTION = f"""Of what fell due in a period, the last 30 days unless told otherwise. Couriers see their \
+own figures, merchants those of their parcels, ops everybody's.
+
+Filters go together: `tier=next_day&origin=CN-HGH&weekday=6,7` is next-day parcels from Hangzhou due on \
+weekends. Several values of one filter, separated by commas or given by repeating the parameter, are "any \
+of these". `group_by` takes up to three of: {", ".join(GROUPS)}.
+
+Rows by day, week, month and weekday come in that order, everything else the highest lower bound first. A \
+group has a row when anything was promised in it. An answer has at most {MOST_ROWS:,} rows and, by day, \
+366 days; a longer one is refused with 422."""
+
+
+class NamesField(serializers.ListField):
+    """Values given as `a,b` or by repeating the parameter."""
+
+    child = serializers.CharField()
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        return listed(data if isinstance(data, list) else [str(data)])
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string", "enum": GROUPS}, "maxItems": 3})
+class GroupsField(NamesField):
+    pass
+
+
+@extend_schema_field({"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 7}})
+class WeekdaysField(NamesField):
+    pass
+
+
+class RatesQuery(serializers.Serializer[Any]):
+    """What to ask the on-time rates for."""
+
+    to = serializers.DateField(
+        required=False,
+        validators=DATES,
+        help_text="Last due date, local where it fell due; today by default.",
+    )
+    kind = serializers.ChoiceField(choices=CommitmentKind.choices, default=CommitmentKind.DELIVERY)
+    courier = NamesField(required=False, help_text="Short names of couriers.")
+    merchant = NamesField(required=False, help_text="Short names of merchants.")
+    tier = NamesField(required=False, help_text=f"Services: {', '.join(TierCode.values)}.")
+    origin = NamesField(required=False, help_text="Cities by code, such as CN-HGH, or by name.")
+    destination = NamesField(required=False, help_text="Cities by code or name.")
+    origin_province = NamesField(
+        required=False, help_text="Provinces by name in English or Chinese, or as CN-Zhejiang."
+    )
+    destination_province = NamesField(required=False, help_text="Provinces by name or code.")
+    weekday = WeekdaysField(required=False, help_text="Days of the week of the due date, 1 is Monday.")
+    group_by = GroupsField(required=False, help_text="What the rows are by, up to three; none is one row.")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # "from" cannot be an attribute's name.
+        first = serializers.DateField(
+            required=False, validators=DATES, help_text="First due date; 29 days before `to` by default."
+        )
+        return {"from": first, **super().get_fields()}
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = sorted(set(data) - set(self.fields))
+        if unknown:
+            # A filter misspelt must not answer a wider question.
+            message = _("There is no parameter of this name.")
+            raise serializers.ValidationError(dict.fromkeys(unknown, [message]), code="unknown")
+        return super().to_internal_value(data)
+
+    def question(self, today: date) -> RateQuestion:
+        asked = self.validated_data
+        last = asked.get("to", today)
+        return RateQuestion(
+            first=asked.get("from", last - timedelta(days=MONTH - 1)),
+            last=last,
+            kind=asked["kind"],
+            group_by=asked.get("group_by", ()),
+            names={name: asked[name] for name in FILTERS if name in asked},
+        )
+
+
+class PartyName(serializers.Serializer[Any]):
+    name = serializers.CharField()
+
+
+class CourierName(PartyName):
+    courier = serializers.CharField(help_text="Short name, as in queries.")
+
+
+class MerchantName(PartyName):
+    merchant = serializers.CharField(help_text="Short name, as in queries.")
+
+
+class LaneName(serializers.Serializer[Any]):
+    origin = serializers.CharField(help_text="City code.")
+    destination = serializers.CharField(help_text="City code.")
+
+
+class LateByCounts(serializers.Serializer[Any]):
+    """Breaches by days of 24 hours after the promise, each in one of them."""
+
+    one_day = serializers.IntegerField(help_text="Reached late by up to a day.")
+    two_days = serializers.IntegerField(help_text="By more than one day, up to two.")
+    three_days = serializers.IntegerField(help_text="By more than two days, up to three.")
+    more = serializers.IntegerField(help_text="By more than three days.")
+    missing = serializers.IntegerField(help_text="Past due and not reached yet.")
+
+
+class Lateness(serializers.Serializer[Any]):
+    """Percentiles of lateness in minutes, of those reached late; null when none was."""
+
+    p50_minutes = serializers.IntegerField(allow_null=True)
+    p90_minutes = serializers.IntegerField(allow_null=True)
+    p95_minutes = serializers.IntegerField(allow_null=True)
+
+
+class RateFigures(serializers.Serializer[Any]):
+    """Figures of one group: shares are between 0 and 1, null when there is nothing to judge."""
+
+    met = serializers.IntegerField()
+    late = serializers.IntegerField(help_text="Reached after the promise.")
+    overdue = serializers.IntegerField(help_text="Past the promise and not reached.")
+    excused = serializers.IntegerField(help_text="Of late and overdue: not held against the courier.")
+    pending = serializers.IntegerField(help_text="Not due yet.")
+    void = serializers.IntegerField(help_text="Cancelled before pickup.")
+    n = serializers.IntegerField(help_text="met + late + overdue")
+    accountable_n = serializers.IntegerField(help_text="n - excused")
+    raw = serializers.FloatField(allow_null=True, help_text="met / n")
+    accountable = serializers.FloatField(allow_null=True, help_text="met / (n - excused)")
+    lower_bound = serializers.FloatField(
+        allow_null=True, help_text="Wilson lower bound (95 %) of the accountable rate."
+    )
+    upper_bound = serializers.FloatField(allow_null=True, help_text="Wilson upper bound (95 %) of the same.")
+    provisional = serializers.BooleanField(help_text="A cohort closed less than seven days ago.")
+    few = serializers.BooleanField(source="is_few", help_text=f"n is below {FEW}.")
+    excused_by = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text=f"Excused by reason, those that occur: {', '.join(ExcuseReason.values)}.",
+    )
+    late_by = LateByCounts()
+    lateness = serializers.SerializerMethodField()
+    attempted = serializers.IntegerField(help_text="Deliveries with an attempt.")
+    first_attempt = serializers.IntegerField(help_text="Delivered on the first attempt.")
+    first_attempt_rate = serializers.FloatField(allow_null=True, help_text="first_attempt / attempted")
+    within_48h = serializers.IntegerField(help_text="Delivered within 48 hours of pickup.")
+    within_48h_rate = serializers.FloatField(allow_null=True, help_text="within_48h / n")
+    within_72h = serializers.IntegerField(help_text="Delivered within 72 hours of pickup.")
+    within_72h_rate = serializers.FloatField(allow_null=True, help_text="within_72h / n")
+    pickup_met = serializers.IntegerField(help_text="Pickups on time, whatever `kind` was asked for.")
+    pickup_n = serializers.IntegerField(help_text="Pickups that fell due.")
+    pickup_on_time = serializers.FloatField(allow_null=True, help_text="pickup_met / pickup_n")
+
+    @extend_schema_field(Lateness)
+    def get_lateness(self, row: RateRow) -> dict[str, int | None]:
+        found = {"p50": row.p50, "p90": row.p90, "p95": row.p95}
+        return {
+            f"{name}_minutes": None if late is None else round(late / timedelta(minutes=1))
+            for name, late in found.items()
+        }
+
+
+class Rate(RateFigures):
+    """A row: what it is of, under the names of `group_by`, and its figures."""
+
+    day = serializers.DateField(required=False)
+    week = serializers.DateField(required=False, help_text="Its Monday.")
+    month = serializers.CharField(required=False, help_text="Such as 2026-10.")
+    weekday = serializers.IntegerField(required=False, help_text="1 is Monday.")
+    courier = CourierName(required=False)
+    merchant = MerchantName(required=False)
+    tier = serializers.ChoiceField(choices=TierCode.choices, required=False)
+    origin = serializers.CharField(required=False, help_text="City code.")
+    destination = serializers.CharField(required=False, help_text="City code.")
+    lane = LaneName(required=False)
+    origin_province = serializers.CharField(required=False, help_text="Such as CN-Zhejiang.")
+    destination_province = serializers.CharField(required=False, help_text="Such as CN-Zhejiang.")
+
+
+class RatesAnswer(serializers.Serializer[Any]):
+    to = serializers.DateField()
+    kind = serializers.ChoiceField(choices=CommitmentKind.choices)
+    group_by = serializers.CharField(allow_null=True, help_text="As asked, separated by commas.")
+    total = RateFigures(help_text="The whole that the rows are parts of.")
+    results = Rate(many=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {"from": serializers.DateField(), **super().get_fields()}
+
+
+class RatesView(APIView):
+    """On-time rates of what fell due in a period: one's own, or for ops every courier's."""
+
+    @extend_schema(
+        operation_id="rates_list",
+        summary="On-time rates",
+        description=DESCRIPTION,
+        parameters=[RatesQuery],
+        responses=RatesAnswer,
+        tags=["rates"],
+    )
+    def get(self, request: Request) -> Response:
+        actor: Actor = request._request.actor  # type: ignore[attr-defined]
+        today = timezone.localdate()
+        asked = RatesQuery(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        answer = answer_rates(actor=actor, query=rate_query(asked.question(today)), today=today)
+        return Response(_body(answer))
+
+
+def _body(answer: RateAnswer) -> dict[str, Any]:
+    query = answer.query
+    figures = RateFigures()
+    return {
+        "from": query.first.isoformat(),
+        "to": query.last.isoformat(),
+        "kind": str(query.kind),
+        "group_by": ",".join(query.group_by) or None,
+        "total": figures.to_representation(answer.total),
+        "results": [
+            {**names, **figures.to_representation(row)}
+            for names, row in zip(_names(answer.rows, query.group_by), answer.rows, strict=True)
+        ],
+    }
+
+
+def _names(rows: Sequence[RateRow], group_by: Sequence[GroupBy]) -> Iterator[dict[str, Any]]:
+    """What each row is of, in the names of the outside."""
+    keys = [keys_of(row, group_by) if group_by else () for row in rows]
+    named = [_outside(item, {key[place] for key in keys}) for place, item in enumerate(group_by)]
+    for key in keys:
+        yield {item.value: name(part) for item, name, part in zip(group_by, named, key, strict=True)}
+
+
+def _outside(item: GroupBy, keys: set[Any]) -> Callable[[Any], Any]:
+    if item == GroupBy.LANE:
+        ends = namer(GroupBy.ORIGIN, {city for lane in keys for city in lane})
+        return lambda lane: {"origin": ends(lane[0])[1], "destination": ends(lane[1])[1]}
+    if item == GroupBy.WEEKDAY:
+        return int
+    name = namer(item, keys)
+    if item in (GroupBy.COURIER, GroupBy.MERCHANT):
+        return lambda key: {item.value: name(key)[1], "name": name(key)[0]}
+    return lambda key: name(key)[1]

@@ -1,0 +1,123 @@
+"""The columns of the table of rates, on the page and in its file: what is shown is what is downloaded."""
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from django.http import HttpResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from alliance.templatetags.ui import count, percent
+from slas.charts import duration
+from slas.choices import ExcuseReason
+from slas.rating import GroupBy, RateRow
+from slas.services.standings import NamedRow
+
+Unit = Literal["count", "share", "duration"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One figure: its name in files, its title on the page, and how it is read off a row."""
+
+    code: str
+    title: str | Promise
+    unit: Unit
+    read: Callable[[RateRow], Any]
+
+    def written(self, row: RateRow) -> str:
+        """The figure for people."""
+        value = self.read(row)
+        if self.unit == "share":
+            return percent(value)
+        if self.unit == "duration":
+            return "–" if value is None else duration(value)
+        return count(value)
+
+    def raw(self, row: RateRow) -> str | int:
+        """The figure for programs: shares between 0 and 1, durations in minutes, nothing for nothing."""
+        value = self.read(row)
+        if value is None:
+            return ""
+        if self.unit == "share":
+            return f"{value:.6f}"
+        return round(value / timedelta(minutes=1)) if self.unit == "duration" else int(value)
+
+
+def _count(name: str, title: str | Promise, read: Callable[[RateRow], int] | None = None) -> Column:
+    return Column(name, title, "count", read or (lambda row: getattr(row, name)))
+
+
+def _share(name: str, title: str | Promise) -> Column:
+    return Column(name, title, "share", lambda row: getattr(row, name))
+
+
+def _late(name: str, title: str | Promise) -> Column:
+    return _count(f"late_{name}", title, lambda row: getattr(row.late_by, name))
+
+
+def _percentile(name: str) -> Column:
+    return Column(f"{name}_minutes", name.upper(), "duration", lambda row: getattr(row, name))
+
+
+def _reason(reason: ExcuseReason) -> Column:
+    return _count(f"excused_{reason.value}", reason.label, lambda row: row.excused_by.get(reason, 0))
+
+
+N = _count("n", "n")
+RATES = (
+    _share("raw", _("Raw")), _share("accountable", _("Accountable")), _share("lower_bound", _("At least")),
+    _share("upper_bound", _("At most")), N, _count("met", _("On time")), _count("late", _("Late")),
+    _count("overdue", _("Overdue")), _count("excused", _("Excused")), _count("pending", _("Not due yet")),
+    _count("void", _("Void")),
+)  # fmt: skip
+LATENESS = (
+    _late("one_day", _("Up to 1 day")), _late("two_days", _("Up to 2 days")),
+    _late("three_days", _("Up to 3 days")), _late("more", _("More than 3 days")),
+    _late("missing", _("Still missing")), _percentile("p50"), _percentile("p90"), _percentile("p95"),
+)  # fmt: skip
+SERVICE = (
+    _share("first_attempt_rate", _("First attempt")), _count("attempted", _("With an attempt")),
+    _share("within_48h_rate", _("Within 48 hours")), _share("within_72h_rate", _("Within 72 hours")),
+    _share("pickup_on_time", _("Pickup on time")), _count("pickup_n", _("Pickups due")),
+)  # fmt: skip
+EXCLUDED = (_count("excused", _("Excused")), *(_reason(reason) for reason in ExcuseReason))
+# What can be chosen to be shown.
+FIGURES: dict[str, tuple[str | Promise, tuple[Column, ...]]] = {
+    "rates": (_("Rates and counts"), RATES),
+    "lateness": (_("How late"), (N, *LATENESS)),
+    "service": (_("Attempts, pickups, 48 and 72 hours"), (N, *SERVICE)),
+    "excluded": (_("Excluded by reason"), (N, *EXCLUDED)),
+    "all": (_("Everything"), (*RATES, *LATENESS, *SERVICE, *EXCLUDED[1:])),
+}
+
+
+def as_file(
+    rows: Sequence[NamedRow], group_by: Sequence[GroupBy], columns: Sequence[Column], name: str
+) -> HttpResponse:
+    """Return rows as a CSV: of each thing they are by a code and a name, the columns, and two flags."""
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    # Spreadsheets take a file for UTF-8 by this.
+    response.write("\ufeff")
+    csv.writer(response).writerows(_lines(rows, group_by, columns))
+    return response
+
+
+def _lines(
+    rows: Sequence[NamedRow], group_by: Sequence[GroupBy], columns: Sequence[Column]
+) -> Iterator[list[Any]]:
+    heads = [head for item in group_by for head in (item.value, f"{item.value}_name")]
+    yield [*heads, *(column.code for column in columns), "provisional", "few"]
+    for line in rows:
+        keys = [text for pair in zip(line.codes, line.names, strict=True) for text in pair]
+        flags = ["yes" if flag else "no" for flag in (line.row.provisional, line.row.is_few)]
+        yield [*map(_as_text, keys), *(column.raw(line.row) for column in columns), *flags]
+
+
+def _as_text(name: str) -> str:
+    # A spreadsheet would run a company's name that begins like a formula.
+    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name

@@ -1,0 +1,148 @@
+"""The picture on the page of on-time rates: one of several, of the same question as the table."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from django.utils import formats
+from django.utils.translation import gettext as _
+
+from alliance.models import City
+from alliance.portal.charts import Picture
+from alliance.tenancy import Actor
+from slas.charts import (
+    MOST_BARS,
+    calendar_map,
+    groups_chart,
+    lane_map,
+    lateness_chart,
+    ranking_chart,
+    trend_chart,
+)
+from slas.portal.rate_form import GROUPS, PICTURES
+from slas.rating import GroupBy, RateQuery
+from slas.services.rates import RateAnswer, count_rates, every_day, rank_couriers
+from slas.services.standings import NamedRow, Standing, standings
+
+# A trend of more points is drawn by week, and of many more by month.
+MOST_DAYS, MOST_WEEKS_OF_DAYS = 92, 731
+YEAR = timedelta(days=364)
+CHART_ID = "rates-chart"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture, and what there is to say under it."""
+
+    chart: Picture
+    note: str = ""
+
+
+def picture_names(answer: RateAnswer) -> list[str]:
+    """What can be chosen: rows beside each other only where they are by one thing, and not by time."""
+    rows_compare = len(answer.query.group_by) == 1 and answer.query.group_by[0] not in _TREND_NAMES
+    return [name for name in PICTURES if name != "groups" or rows_compare]
+
+
+def draw(name: str, *, actor: Actor, answer: RateAnswer, named: Sequence[NamedRow], today: date) -> Shown:
+    """Draw a picture of a question. What a picture needs beyond the answer it asks for itself."""
+    if name == "groups" and name in picture_names(answer):
+        return _groups(answer, named)
+    if name == "lateness":
+        return _lateness(answer)
+    drawers: dict[str, Callable[[Actor, RateQuery, date], Shown]] = {
+        "lanes": _lanes,
+        "calendar": _calendar,
+        "couriers": _couriers,
+    }
+    return drawers.get(name, _trend)(actor, answer.query, today)
+
+
+def _trend(actor: Actor, query: RateQuery, today: date) -> Shown:
+    by = GroupBy.DAY
+    if query.days > MOST_DAYS:
+        by = GroupBy.WEEK if query.days <= MOST_WEEKS_OF_DAYS else GroupBy.MONTH
+    rows = count_rates(actor=actor, query=replace(query, group_by=(by,)), today=today)
+    title = str(GROUPS[by][1])
+    if by == GroupBy.DAY:
+        days = every_day(rows, query.first, query.last, today=today)
+        return Shown(trend_chart(days, id=CHART_ID, title=title))
+    return Shown(trend_chart(rows, id=CHART_ID, title=title, name=_TREND_NAMES[by]))
+
+
+def _lanes(actor: Actor, query: RateQuery, today: date) -> Shown:
+    rows = count_rates(actor=actor, query=replace(query, group_by=(GroupBy.LANE,)), today=today)
+    names = {
+        city.pk: city.name for city in City.objects.in_bulk({pk for row in rows for pk in row.group}).values()
+    }
+    chart = lane_map(rows, names, id=CHART_ID, title=_("On time by origin and destination"))
+    judged = [row for row in rows if row.n]
+    note = ""
+    if len(chart.spots) < len(judged):
+        note = _("Drawn are %(shown)d of %(all)d lanes: between the cities with the most parcels.") % {
+            "shown": len(chart.spots),
+            "all": len(judged),
+        }
+    return Shown(chart, note)
+
+
+def _calendar(actor: Actor, query: RateQuery, today: date) -> Shown:
+    """A year up to the period's last day: a calendar of a week would be no calendar."""
+    asked = replace(query, first=query.last - YEAR, group_by=(GroupBy.DAY,))
+    rows = count_rates(actor=actor, query=asked, today=today)
+    days = every_day(rows, asked.first, asked.last, today=today)
+    title = _("On time by day, the year to %(day)s") % {"day": formats.date_format(query.last, "DATE_FORMAT")}
+    return Shown(calendar_map(days, id=CHART_ID, title=title))
+
+
+def _lateness(answer: RateAnswer) -> Shown:
+    chart = lateness_chart(answer.total, id=CHART_ID, title=_("How late, of those that came late"))
+    missing = answer.total.overdue
+    if not missing:
+        return Shown(chart)
+    note = _("Not among them, as nobody knows how late they will be: %(count)s still missing.")
+    return Shown(chart, note % {"count": f"{missing:,}"})
+
+
+def _couriers(actor: Actor, query: RateQuery, today: date) -> Shown:
+    ranking = rank_couriers(actor=actor, query=query, today=today)
+    own = actor.organisation_id if actor.is_courier else None
+    chart = ranking_chart(
+        standings(ranking.rows, GroupBy.COURIER),
+        id=CHART_ID,
+        title=_("Couriers by the least their accountable rate is sure to be"),
+        own=own,
+        place=ranking.place,
+    )
+    if own is None:
+        return Shown(chart)
+    if ranking.place is None:
+        return Shown(chart, _("You have no place yet: nothing of yours was judged."))
+    note = _("Your place: %(place)d of %(of)d couriers. The others' names and figures are theirs.")
+    return Shown(chart, note % {"place": ranking.place, "of": ranking.of})
+
+
+def _groups(answer: RateAnswer, named: Sequence[NamedRow]) -> Shown:
+    [by] = answer.query.group_by
+    column, title = (str(text) for text in GROUPS[by])
+    judged = [Standing(line.names[0], line.codes[0], line.row) for line in named if line.row.n]
+    if len(judged) > MOST_BARS:
+        title = _("%(title)s: the first %(most)d of %(total)d") % {
+            "title": title, "most": MOST_BARS, "total": len(judged)
+        }  # fmt: skip
+    return Shown(groups_chart(judged[:MOST_BARS], id=CHART_ID, title=title, category_name=column))
+
+
+def _short_week(monday: date) -> str:
+    return formats.date_format(monday, "SHORT_DATE_FORMAT")
+
+
+def _short_month(first: date) -> str:
+    return formats.date_format(first, "YEAR_MONTH_FORMAT")
+
+
+_TREND_NAMES: dict[GroupBy, Callable[[date], str]] = {
+    GroupBy.DAY: _short_week,
+    GroupBy.WEEK: _short_week,
+    GroupBy.MONTH: _short_month,
+}

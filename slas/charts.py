@@ -125,10 +125,7 @@ def lateness_chart(row: RateRow, *, id: str, title: str) -> Distribution:
         marks=marks,
         count_name=_("Parcels"),
         columns=[_("Late by"), _("Parcels"), _("Share")],
-        lines=[
-            *_bars(edges, counts),
-            *((mark.name, [(mark.text, "text"), (None, "text")]) for mark in marks),
-        ],
+        lines=[*_bars(edges, counts), *_marks(marks)],
     )
 
 
@@ -215,6 +212,10 @@ def _position(late: timedelta) -> float:
     bar = _bar(late)
     low, high = LATENESS_EDGES[bar], LATENESS_EDGES[bar + 1]
     return min(bar + (late - low) / (high - low), bar + 1.0)
+
+
+def _marks(marks: Sequence[Mark]) -> list[Line]:
+    return [(mark.name, [(mark.text, "text"), (None, "text")]) for mark in marks]
 
 
 def _bars(edges: Sequence[str], counts: Sequence[int]) -> list[Line]:

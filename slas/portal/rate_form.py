@@ -77,9 +77,9 @@ class RateQueryForm(forms.Form):
         super().__init__({**self.DEFAULTS, **{name: text for name, text in asked.items() if text}})
         self.asked = asked
         # "from" cannot be an attribute's name.
-        for name, label in (("from", pgettext("first day", "From")), ("to", pgettext("last day", "To"))):
+        for name, title in (("from", pgettext("first day", "From")), ("to", pgettext("last day", "To"))):
             picker = forms.DateInput(attrs={"type": "date", "class": "form-control"})
-            self.fields[name] = forms.DateField(label=label, required=False, widget=picker)
+            self.fields[name] = forms.DateField(label=title, required=False, widget=picker)
         self.names = {name: listed(asked.getlist(name)) for name in FILTERS}
         self.groups = listed(asked.getlist("group_by")) or [GroupBy.DAY.value]
         for name, label, options in _filters(actor, choices):
@@ -87,7 +87,7 @@ class RateQueryForm(forms.Form):
         for name in ("period", "kind", "figures"):
             self.fields[name].widget.attrs["class"] = "form-select"
 
-    def _offer(self, name: str, label: str | Promise, options: list[Any]) -> None:
+    def _offer(self, name: str, label: str, options: list[Any]) -> None:
         """A list to choose from. What the address asks for and the list lacks is in it all the same."""
         chosen = ",".join(self.names[name])
         if chosen and chosen not in {value for value, _name in _flat(options)}:
@@ -181,9 +181,9 @@ def presets(actor: Actor) -> list[Preset]:
     return [Preset(label, f"?{urlencode(query, doseq=True)}") for label, query in asked]
 
 
-def _filters(actor: Actor, choices: RateChoices) -> list[tuple[str, str | Promise, list[Any]]]:
+def _filters(actor: Actor, choices: RateChoices) -> list[tuple[str, str, list[Any]]]:
     """Each filter an actor has a use for: name, label, options."""
-    found: list[tuple[str, str | Promise, list[Any]]] = [
+    found: list[tuple[str, str, list[Any]]] = [
         ("courier", _("Courier"), choices.couriers),
         ("merchant", _("Merchant"), choices.merchants),
         ("tier", _("Service"), choices.tiers),

@@ -140,7 +140,7 @@ def test_rows_are_by_up_to_three_things(judged: Lane, ops_client: Client) -> Non
     [line] = page(ops_client, **query).rows
     assert line.codes == (f"{TODAY - DAY:%Y-%m}", "swift-express", "lotus-tea")
     html = ops_client.get(URL, query).content.decode()
-    assert html.count('selected>Courier</option>') == 1
+    assert html.count("selected>Courier</option>") == 1
 
 
 def test_long_lists_are_cut_on_the_page_but_not_in_the_file(
@@ -218,7 +218,11 @@ def test_strangers_log_in_first(db: None) -> None:
     ],
 )
 def test_page_costs_the_same_for_one_row_and_many(
-    judged: Lane, courier_client: Client, django_assert_num_queries: object, query: dict[str, str], queries: int
+    judged: Lane,
+    courier_client: Client,
+    django_assert_num_queries: object,
+    query: dict[str, str],
+    queries: int,
 ) -> None:
     with django_assert_num_queries(queries):
         courier_client.get(URL, query)

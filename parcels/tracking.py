@@ -1,6 +1,6 @@
 """What anybody who has a parcel's number may know of it: no names, phones, addresses or references."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -13,7 +13,8 @@ from parcels.progress import ProgressStep, progress
 from parcels.timelines import TrackedScan, track
 from parcels.verdicts import Verdict, verdict_of
 from slas.choices import CommitmentKind, Outcome
-from slas.models import Commitment
+from slas.models import Commitment, Revision
+from slas.services.revisions import revisions_of
 
 UNKNOWN = "unknown_tracking_number"
 BAD = "bad_tracking_number"
@@ -30,6 +31,8 @@ class PublicParcel:
     steps: list[ProgressStep]
     # None for a parcel nothing stands promised for: called off, say.
     verdict: Verdict | None
+    # Later days agreed on for the delivery, the oldest first.
+    revisions: list[Revision] = field(default_factory=list)
 
     @property
     def is_late(self) -> bool:
@@ -58,9 +61,11 @@ def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
         scans = list(Scan.objects.filter(parcel_id=parcel_id))
         promised = Commitment.objects.filter(parcel_id=parcel_id, kind=CommitmentKind.DELIVERY)
         verdicts = [verdict_of(item, now=now) for item in promised.exclude(outcome=Outcome.VOID)]
+        revisions = revisions_of(parcel_id=parcel_id)
     return PublicParcel(
         parcel=parcel,
         tracked=track(scans),
         steps=progress(parcel.status, scans),
         verdict=verdicts[0] if verdicts else None,
+        revisions=revisions,
     )

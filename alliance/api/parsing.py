@@ -1,9 +1,15 @@
-"""Reading JSON bodies."""
+"""Reading what programs send: JSON bodies, and names that mean nothing to us."""
 
+from collections.abc import Container, Iterable
 from typing import Any
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
+
+from alliance.errors import FieldError, InvalidInput
 
 
 class BoundedJSONParser(JSONParser):
@@ -14,3 +20,21 @@ class BoundedJSONParser(JSONParser):
             return super().parse(stream, media_type, parser_context)
         except RecursionError:
             raise ParseError("The JSON is nested too deeply.") from None
+
+
+def refuse_unknown_parameters(request: Request, *known: str) -> None:
+    """Raise InvalidInput for query parameters we don't know: a typing error must not pass for an answer."""
+    _refuse(request.query_params, known, _("There is no such parameter."))
+
+
+def refuse_unknown_fields(body: object, known: Container[str]) -> None:
+    """Raise InvalidInput for fields of a body that we don't know. Anything but an object has none."""
+    if isinstance(body, dict):
+        _refuse(map(str, body), known, _("There is no such field."))
+
+
+def _refuse(names: Iterable[str], known: Container[str], message: str | Promise) -> None:
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        pointers = ["/" + name.replace("~", "~0").replace("/", "~1") for name in unknown]
+        raise InvalidInput(errors=[FieldError(pointer, str(message), "unknown") for pointer in pointers])

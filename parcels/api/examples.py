@@ -106,6 +106,8 @@ _TRACKED = {
     "destination": {"code": "CN-CTU", "name": "Chengdu", "time_zone": "Asia/Shanghai"},
     "promise": {
         "deliver_by": "2026-11-24T20:00:00+08:00",
+        "original_deliver_by": "2026-11-24T20:00:00+08:00",
+        "revisions": [],
         "outcome": "pending",
         "reached_at": None,
         "late": False,

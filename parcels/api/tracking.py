@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from alliance.http import limit_by_address
 from parcels.api import examples
+from parcels.api.revisions import RevisionAnswer, revision_json
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.progress import EXPLANATIONS
 from parcels.statuses import AFTERSHIP, EASYPOST, KUAIDI100
@@ -36,7 +37,9 @@ class TrackedCity(S):
 class TrackedPromise(S):
     """What was promised, and how that stands at this moment."""
 
-    deliver_by = serializers.DateTimeField()
+    deliver_by = serializers.DateTimeField(help_text="What on-time is judged by.")
+    original_deliver_by = serializers.DateTimeField(help_text="What was promised first. Never moves.")
+    revisions = RevisionAnswer(many=True, help_text="Later days agreed on, the oldest first.")
     outcome = serializers.ChoiceField(choices=Outcome.choices)
     reached_at = serializers.DateTimeField(allow_null=True, help_text="First valid attempt or delivery.")
     late = serializers.BooleanField()
@@ -133,8 +136,11 @@ def _promise_json(found: PublicParcel, zone: str) -> dict[str, Any] | None:
     verdict = found.verdict
     if verdict is None:
         return None
+    first = found.revisions[0].previous_due_at if found.revisions else verdict.due_at
     return {
         "deliver_by": _local(verdict.due_at, zone),
+        "original_deliver_by": _local(first, zone),
+        "revisions": [revision_json(revision, zone) for revision in found.revisions],
         "outcome": verdict.outcome,
         "reached_at": _local(verdict.reached_at, zone),
         "late": found.is_late,

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from parcels.api import views
+from parcels.api.revisions import RevisionsView
 from parcels.api.scans import ScanBatchView
 from parcels.api.tracking import TrackingView
 
@@ -14,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("parcels/batch", views.ParcelBatchView.as_view(), name="parcel_batch"),
     path("parcels/<str:number>", views.ParcelDetailView.as_view(), name="parcel_detail"),
     path("parcels/<str:number>/cancel", views.ParcelCancelView.as_view(), name="parcel_cancel"),
+    path("parcels/<str:number>/revisions", RevisionsView.as_view(), name="parcel_revisions"),
     path("cities", views.CityListView.as_view(), name="city_list"),
     path("scans", ScanBatchView.as_view(), name="scan_batch"),
     path("tracking/<str:number>", TrackingView.as_view(), name="tracking"),

@@ -5,30 +5,36 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from alliance import audit
 from alliance.choices import Capability
-from alliance.errors import NotFound
+from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import City
+from alliance.portal.forms import add_service_errors
 from alliance.tenancy import Actor, Scope, require, scope
 from parcels.choices import ParcelStatus
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel, PickupAddress, Scan
 from parcels.portal.entries import full_entries
 from parcels.portal.links import link_to
+from parcels.portal.revising import RevisionForm, RevisionView, revision_view
 from parcels.progress import progress
+from parcels.services.revising import days_for_merchant, revise_parcel
 from parcels.timelines import track, zone_text
 from parcels.verdicts import Verdict, verdict_of
 from slas.choices import CommitmentKind
 from slas.models import Breach, Commitment, Excuse
 from slas.pricing import yuan
+from slas.services.revisions import revisions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ class PromiseRow:
     zone: str
     breach: Breach | None
     excuse: Excuse | None
+    revision: RevisionView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,29 @@ def parcel_unmask(request: HttpRequest, number: str) -> HttpResponse:
     return _page(request, actor, parcel, _unmasked(parcel))
 
 
+@require_POST
+@login_required
+def parcel_revise(request: HttpRequest, number: str) -> HttpResponse:
+    """Write down that the delivery is agreed on for another day."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.BOOK_PARCELS)
+    parcel, now = _parcel(actor, number), timezone.now()
+    form = _revision_form(actor, parcel, now, request.POST)
+    status = 422
+    if form.is_valid():
+        try:
+            revise_parcel(actor=actor, parcel_id=parcel.pk, asked=form.asked, now=now)
+        except InvalidInput as error:
+            add_service_errors(form, error)
+        except Conflict as error:
+            form.add_error(None, error.detail)
+            status = error.status
+        else:
+            messages.success(request, _("The new day is written down. The courier sees it, too."))
+            return redirect("parcels:parcel_detail", parcel.number)
+    return _page(request, actor, parcel, _masked(parcel), form=form, status=status)
+
+
 def _parcel(actor: Actor, number: str) -> Parcel:
     """Return the parcel of that number. Raises NotFound for a bad number, and for somebody else's."""
     try:
@@ -104,7 +134,20 @@ def _pickup_address(parcel: Parcel) -> PickupAddress | None:
         return PickupAddress.objects.filter(pk=parcel.pickup_address_id).first()
 
 
-def _page(request: HttpRequest, actor: Actor, parcel: Parcel, recipient: RecipientView) -> HttpResponse:
+def _revision_form(actor: Actor, parcel: Parcel, now: datetime, data: Any = None) -> RevisionForm:
+    days = days_for_merchant(actor=actor, parcel=parcel, now=now)
+    return RevisionForm(data, days=days, zone=parcel.destination.time_zone)
+
+
+def _page(
+    request: HttpRequest,
+    actor: Actor,
+    parcel: Parcel,
+    recipient: RecipientView,
+    *,
+    form: RevisionForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
     now = timezone.now()
     scans = list(Scan.objects.visible_to(actor).filter(parcel_id=parcel.pk))
     promises = _promises(actor, parcel, now)
@@ -118,9 +161,10 @@ def _page(request: HttpRequest, actor: Actor, parcel: Parcel, recipient: Recipie
             "steps": progress(parcel.status, scans),
             "entries": full_entries(parcel, track(scans)),
             "zone": zone_text(parcel.destination.time_zone, now),
+            "revision_form": form or _revision_form(actor, parcel, now),
             **_actions(request, actor, parcel),
         }
-        return render(request, "parcels/parcel_detail.html", context)
+        return render(request, "parcels/parcel_detail.html", context, status=status)
 
 
 def _promises(actor: Actor, parcel: Parcel, now: datetime) -> list[PromiseRow]:
@@ -143,9 +187,16 @@ def _promises(actor: Actor, parcel: Parcel, now: datetime) -> list[PromiseRow]:
                     zone=zone_text(city.time_zone, commitment.due_at),
                     breach=breaches.get(kind),
                     excuse=excuses.get(kind),
+                    revision=_revision(actor, parcel, kind),
                 )
             )
     return rows
+
+
+def _revision(actor: Actor, parcel: Parcel, kind: CommitmentKind) -> RevisionView | None:
+    if kind != CommitmentKind.DELIVERY:
+        return None
+    return revision_view(revisions_of(parcel_id=parcel.pk), reader=actor)
 
 
 def _actions(request: HttpRequest, actor: Actor, parcel: Parcel) -> dict[str, Any]:

@@ -4,19 +4,23 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from alliance.errors import NotFound
+from alliance.errors import AllianceError, InvalidInput, NotFound
 from alliance.http import limit_by_address
 from alliance.identifiers import tracking_number
+from alliance.portal.forms import add_service_errors
 from parcels.choices import ParcelStatus
 from parcels.portal.entries import public_entries
+from parcels.portal.revising import RecipientDayForm, revision_view
 from parcels.progress import EXPLANATIONS
+from parcels.services.revising import days_for_recipient, revise_for_recipient
 from parcels.statuses import TERMINAL
 from parcels.timelines import zone_text
 from parcels.tracking import PublicParcel, look_up, read_number
@@ -25,6 +29,8 @@ from slas.choices import Outcome
 from slas.durations import lasting
 
 BUCKET = "tracking"
+# Wrong digits are counted by parcel, in the database; this stops who tries many parcels.
+REVISING_BUCKET, REVISIONS_PER_MINUTE = "revising", 10
 
 
 @require_safe
@@ -51,9 +57,51 @@ def track(request: HttpRequest, number: str) -> HttpResponse:
         found = look_up(parcel_id, now=timezone.now())
     except NotFound as error:
         return _search_page(request, number=number, problem=error.detail, status=404)
+    return _page(request, found, _day_form(found))
+
+
+@require_POST
+def track_revise(request: HttpRequest, number: str) -> HttpResponse:
+    """Let the recipient, who proves it, choose another day."""
+    limit_by_address(request, bucket=REVISING_BUCKET, per_minute=REVISIONS_PER_MINUTE)
+    try:
+        found = look_up(read_number(number), now=timezone.now())
+    except NotFound as error:
+        return _search_page(request, number=number, problem=error.detail, status=404)
+    form = _day_form(found, request.POST)
+    status = 422
+    if form.is_valid():
+        try:
+            revise_for_recipient(
+                parcel_id=found.parcel.pk,
+                digits=form.cleaned_data["digits"],
+                asked=form.asked,
+                now=timezone.now(),
+            )
+        except InvalidInput as error:
+            add_service_errors(form, error)
+        # Shown here, not raised: an error that leaves the view takes back what was counted.
+        except AllianceError as error:
+            form.add_error(None, error.detail)
+            status = error.status
+        else:
+            messages.success(request, _("Your parcel comes on the day you chose."))
+            return _private(redirect("parcels:track", found.parcel.number))
+    return _page(request, found, form, status=status)
+
+
+def _day_form(found: PublicParcel, data: Any = None) -> RecipientDayForm:
+    days = days_for_recipient(parcel=found.parcel, now=timezone.now())
+    return RecipientDayForm(data, days=days, zone=found.parcel.destination.time_zone)
+
+
+def _page(
+    request: HttpRequest, found: PublicParcel, form: RecipientDayForm, *, status: int = 200
+) -> HttpResponse:
     # Times are read by the clocks of where the parcel goes, wherever the reader is.
     with timezone.override(ZoneInfo(found.parcel.destination.time_zone)):
-        return _private(render(request, "parcels/tracking.html", _context(found)))
+        context = {**_context(found), "day_form": form}
+        return _private(render(request, "parcels/tracking.html", context, status=status))
 
 
 def _context(found: PublicParcel) -> dict[str, Any]:
@@ -68,6 +116,7 @@ def _context(found: PublicParcel) -> dict[str, Any]:
         "kept": _kept_text(parcel.status, found.verdict),
         "zone": zone_text(parcel.destination.time_zone, parcel.deliver_by),
         "entries": public_entries(parcel, found.tracked),
+        "revision": revision_view(found.revisions),
     }
 
 

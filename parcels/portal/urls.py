@@ -28,10 +28,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("parcels/export/", exports.parcel_export, name="parcel_export"),
     path("track/", tracking.track_search, name="track_search"),
     path("track/<str:number>/", tracking.track, name="track"),
+    path("track/<str:number>/day/", tracking.track_revise, name="track_revise"),
     # After every other page under /parcels/: any word could be a number.
     path("parcels/<str:number>/", parcel_detail.parcel_detail, name="parcel_detail"),
     path("parcels/<str:number>/booked/", booking.parcel_booked, name="parcel_booked"),
     path("parcels/<str:number>/cancel/", booking.parcel_cancel, name="parcel_cancel"),
+    path("parcels/<str:number>/revise/", parcel_detail.parcel_revise, name="parcel_revise"),
     path("parcels/<str:number>/recipient/", parcel_detail.parcel_unmask, name="parcel_unmask"),
     path("scans/upload/", scan_files.scan_upload, name="scan_upload"),
     path("scans/template.csv", scan_files.scan_file_template, name="scan_file_template"),

@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 from django.http import FileResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -17,7 +16,7 @@ from rest_framework.views import APIView
 
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
-from alliance.errors import FieldError, InvalidInput
+from alliance.api.parsing import refuse_unknown_fields, refuse_unknown_parameters
 from alliance.tenancy import Actor
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.export_answers import file_response
@@ -47,7 +46,7 @@ class ExportBody(serializers.Serializer[Any]):
         return {**super().get_fields(), "from": first}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        refuse_unknown(self.initial_data, self.fields, _("There is no such field."))
+        refuse_unknown_fields(self.initial_data, self.fields)
         return attrs
 
 
@@ -106,7 +105,7 @@ class ExportListView(APIView):
         tags=["exports"],
     )
     def get(self, request: Request) -> Response:
-        refuse_unknown(request.query_params, {"cursor", "page_size"}, _("There is no such parameter."))
+        refuse_unknown_parameters(request, "cursor", "page_size")
         pages = CursorPagination()
         page = pages.paginate_queryset(exports.exports_of(actor_of(request)), request, view=self)
         return pages.get_paginated_response(ExportAnswer(page, many=True, context={"request": request}).data)
@@ -151,7 +150,7 @@ class ExportDetailView(APIView):
         tags=["exports"],
     )
     def get(self, request: Request, export_id: int) -> Response:
-        refuse_unknown(request.query_params, set(), _("There is no such parameter."))
+        refuse_unknown_parameters(request)
         export = exports.export_for(actor=actor_of(request), export_id=export_id)
         return Response(ExportAnswer(export, context={"request": request}).data)
 
@@ -186,7 +185,7 @@ class ExportFileView(APIView):
     )
     def get(self, request: Request, export_id: int) -> FileResponse:
         given = request.query_params
-        refuse_unknown(given, {"expires", "signature"}, _("There is no such parameter."))
+        refuse_unknown_parameters(request, "expires", "signature")
         export = exports.take_export(
             actor=actor_of(request),
             export_id=export_id,
@@ -200,14 +199,3 @@ class ExportFileView(APIView):
 def actor_of(request: Request) -> Actor:
     actor: Actor = request._request.actor  # type: ignore[attr-defined]
     return actor
-
-
-def refuse_unknown(given: Any, known: Any, message: str) -> None:
-    """Raise InvalidInput for names that mean nothing here: a typing error must not pass for an answer."""
-    errors = [
-        FieldError("/" + str(name).replace("~", "~0").replace("/", "~1"), message, "unknown")
-        for name in given
-        if name not in known
-    ]
-    if errors:
-        raise InvalidInput(errors=errors)

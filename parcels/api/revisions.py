@@ -1,0 +1,169 @@
+"""API of later days agreed on for a delivery."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alliance.api.idempotency import idempotent
+from alliance.api.parsing import refuse_unknown_fields, refuse_unknown_parameters
+from alliance.choices import Capability
+from alliance.errors import NotFound
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.tenancy import Actor, require
+from parcels.api.views import IDEMPOTENCY_KEY, actor_of
+from parcels.models import Parcel
+from parcels.services.revising import days_for_merchant, revise_parcel
+from slas.choices import CommitmentKind, RevisionParty
+from slas.clocks import local_clock
+from slas.models import Commitment, Revision
+from slas.services.revisions import REASON_LENGTH, RevisionRequest, revisions_of
+
+S = serializers.Serializer[Any]
+
+
+class RevisionBody(S):
+    """Another day, and who asked for it."""
+
+    day = serializers.DateField(help_text="One of `possible_days`, local at the destination.")
+    requested_by = serializers.ChoiceField(
+        choices=RevisionParty.choices, help_text="On-time is judged by the new day only for `recipient`."
+    )
+    reason = serializers.CharField(
+        max_length=REASON_LENGTH,
+        required=False,
+        allow_blank=True,
+        help_text="Public: anybody who has the number reads it. Required of the merchant.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        refuse_unknown_fields(self.initial_data, self.fields)
+        return attrs
+
+
+class RevisionAnswer(S):
+    """One later day agreed on. Times carry the destination's offset."""
+
+    previous_due_at = serializers.DateTimeField(help_text="Agreed on before.")
+    due_at = serializers.DateTimeField(help_text="Agreed on since.")
+    requested_by = serializers.ChoiceField(choices=RevisionParty.choices)
+    judged = serializers.BooleanField(help_text="On-time is judged by this day.")
+    reason = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class PossibleDay(S):
+    day = serializers.DateField()
+    due_at = serializers.DateTimeField()
+
+
+class RevisionsAnswer(S):
+    """The original promise of a delivery beside what was agreed on since."""
+
+    tracking_number = serializers.CharField()
+    original_due_at = serializers.DateTimeField(help_text="What was promised at booking. Never moves.")
+    due_at = serializers.DateTimeField(help_text="What on-time is judged by.")
+    revised_due_at = serializers.DateTimeField(allow_null=True, help_text="The latest day agreed on, if any.")
+    revisions = RevisionAnswer(many=True, help_text="The oldest first.")
+    possible_days = PossibleDay(many=True, help_text="What it can be moved to by you, the earliest first.")
+
+
+class RevisionsView(APIView):
+    """Later days of one parcel's delivery."""
+
+    @extend_schema(
+        operation_id="parcels_revisions_list",
+        summary="Read a delivery's revisions",
+        description="What was promised first, which later days were agreed on, who asked and why, and to "
+        "which days it can be moved.",
+        responses=RevisionsAnswer,
+        tags=["parcels"],
+    )
+    def get(self, request: Request, number: str) -> Response:
+        actor = actor_of(request)
+        require(actor, Capability.VIEW_PARCELS)
+        refuse_unknown_parameters(request)
+        return Response(_answer(actor, _parcel(actor, number)))
+
+    @extend_schema(
+        operation_id="parcels_revisions_create",
+        summary="Move a delivery to a later day",
+        description="For merchants, while the delivery is neither made nor called off. What the recipient "
+        "asked for moves the time that on-time is judged by, and comes before it has passed (409 "
+        "`past_due`). What the merchant agreed to is recorded beside the promise, which is judged by as "
+        "before. Couriers cannot move their own promises (403).",
+        parameters=[IDEMPOTENCY_KEY],
+        request=RevisionBody,
+        responses={201: RevisionsAnswer},
+        tags=["parcels"],
+    )
+    def post(self, request: Request, number: str) -> Response:
+        actor = actor_of(request)
+        require(actor, Capability.BOOK_PARCELS)
+        parcel_id = _parcel_id(number)
+
+        def work() -> tuple[int, dict[str, Any]]:
+            # Before the body: what is not theirs is not there, whatever was sent.
+            _parcel(actor, number)
+            body = RevisionBody(data=request.data)
+            body.is_valid(raise_exception=True)
+            given = body.validated_data
+            asked = RevisionRequest(given["day"], given["requested_by"], given.get("reason", ""))
+            revise_parcel(actor=actor, parcel_id=parcel_id, asked=asked, now=timezone.now())
+            return 201, _answer(actor, _parcel(actor, number))
+
+        return idempotent(request, f"parcels_revisions:{parcel_id}", work)
+
+
+def revision_json(revision: Revision, zone: str) -> dict[str, Any]:
+    """Return one revision as everybody may read it."""
+    return {
+        "previous_due_at": _local(revision.previous_due_at, zone),
+        "due_at": _local(revision.due_at, zone),
+        "requested_by": revision.requested_by,
+        "judged": revision.judged,
+        "reason": revision.reason,
+        "created_at": _local(revision.created_at, zone),
+    }
+
+
+def _answer(actor: Actor, parcel: Parcel) -> dict[str, Any]:
+    zone = parcel.destination.time_zone
+    commitment = Commitment.objects.visible_to(actor).get(parcel_id=parcel.pk, kind=CommitmentKind.DELIVERY)
+    revisions = revisions_of(parcel_id=parcel.pk)
+    first = revisions[0].previous_due_at if revisions else commitment.due_at
+    days = days_for_merchant(actor=actor, parcel=parcel, now=timezone.now())
+    return {
+        "tracking_number": parcel.number,
+        "original_due_at": _local(first, zone),
+        "due_at": _local(commitment.due_at, zone),
+        "revised_due_at": commitment.revised_due_at and _local(commitment.revised_due_at, zone),
+        "revisions": [revision_json(revision, zone) for revision in revisions],
+        "possible_days": [
+            {"day": item.day.isoformat(), "due_at": _local(item.due_at, zone)} for item in days
+        ],
+    }
+
+
+def _parcel(actor: Actor, number: str) -> Parcel:
+    found = Parcel.objects.visible_to(actor).select_related("destination")
+    parcel = found.filter(pk=_parcel_id(number)).first()
+    if parcel is None:
+        raise NotFound
+    return parcel
+
+
+def _parcel_id(number: str) -> int:
+    try:
+        return parse_tracking_number(number)
+    except InvalidTrackingNumber as wrong:
+        raise NotFound(str(wrong)) from None
+
+
+def _local(moment: datetime, zone: str) -> str:
+    return local_clock(moment, zone).isoformat()

@@ -1,0 +1,144 @@
+"""Another day for a delivery, as pages show it and ask for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from alliance.tenancy import Actor
+from parcels.services.revising import DIGITS, RECIPIENT
+from slas.choices import RevisionParty
+from slas.clocks import local_clock
+from slas.explanations import clock_text, day_text
+from slas.models import Revision
+from slas.revisions import DeliveryDay
+from slas.services.revisions import REASON_LENGTH, RevisionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionLine:
+    """One revision, beside what it moved."""
+
+    previous_due_at: datetime
+    due_at: datetime
+    who: str
+    reason: str
+    # Whether on-time is judged by it from then on.
+    judged: bool
+    created_at: datetime
+    # Who wrote it down; empty for readers it is no business of.
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionView:
+    """What was promised first, what is agreed on now, and what lies between."""
+
+    first_due_at: datetime
+    agreed_due_at: datetime
+    lines: Sequence[RevisionLine]
+
+    @property
+    def is_judged_anew(self) -> bool:
+        """Whether on-time is judged by another day than the first."""
+        return any(line.judged for line in self.lines)
+
+
+class _DayForm(forms.Form):
+    day = forms.DateField(label=gettext_lazy("New day"))
+
+    def __init__(self, *args: Any, days: Sequence[DeliveryDay], zone: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A choice for people; the service says why another day cannot be.
+        self.fields["day"].widget = self.day_widget(choices=_choices(days, zone))
+        self.has_days = bool(days)
+
+    day_widget: type[forms.Select] = forms.Select
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is anything to ask for, or to say about what was asked."""
+        return self.has_days or bool(self.errors)
+
+
+class RevisionForm(_DayForm):
+    """Another day, as the merchant writes it down."""
+
+    requested_by = forms.ChoiceField(label=gettext_lazy("Who asked for it"), choices=RevisionParty.choices)
+    reason = forms.CharField(
+        label=gettext_lazy("Why"),
+        required=False,
+        max_length=REASON_LENGTH,
+        help_text=gettext_lazy(
+            "Courier and recipient read it, and anybody who has the number: no names, no phone numbers."
+        ),
+    )
+
+    @property
+    def asked(self) -> RevisionRequest:
+        given = self.cleaned_data
+        return RevisionRequest(given["day"], given["requested_by"], given["reason"])
+
+
+class RecipientDayForm(_DayForm):
+    """Another day, as the recipient asks for it on the tracking page."""
+
+    day_widget = forms.RadioSelect
+    digits = forms.CharField(
+        label=gettext_lazy("Last four digits of the recipient's phone number"),
+        max_length=16,
+        help_text=gettext_lazy("So that nobody else moves your parcel."),
+        widget=forms.TextInput(
+            attrs={"inputmode": "numeric", "autocomplete": "off", "size": DIGITS, "class": "ca-digits"}
+        ),
+    )
+
+    @property
+    def asked(self) -> RevisionRequest:
+        return RevisionRequest(self.cleaned_data["day"], RevisionParty.RECIPIENT)
+
+
+def revision_view(revisions: Sequence[Revision], *, reader: Actor | None = None) -> RevisionView | None:
+    """Return what there is to show; None for a promise nobody moved. Without a reader it is for all."""
+    if not revisions:
+        return None
+    return RevisionView(
+        first_due_at=revisions[0].previous_due_at,
+        agreed_due_at=revisions[-1].due_at,
+        lines=[_line(revision, reader) for revision in revisions],
+    )
+
+
+def _line(revision: Revision, reader: Actor | None) -> RevisionLine:
+    knows = reader is not None and (reader.is_ops or reader.organisation_id == revision.merchant_id)
+    return RevisionLine(
+        previous_due_at=revision.previous_due_at,
+        due_at=revision.due_at,
+        who=who_text(revision),
+        reason=revision.reason,
+        judged=revision.judged,
+        created_at=revision.created_at,
+        label=revision.label if knows and revision.label != RECIPIENT else "",
+    )
+
+
+def who_text(revision: Revision) -> str:
+    """Who asked for another day, and by which way we know."""
+    if revision.requested_by == RevisionParty.MERCHANT:
+        return _("The merchant")
+    return _("The recipient") if revision.label == RECIPIENT else _("The recipient, through the merchant")
+
+
+def _choices(days: Sequence[DeliveryDay], zone: str) -> list[tuple[str, str]]:
+    return [
+        (
+            item.day.isoformat(),
+            _("%(day)s, by %(time)s")
+            % {"day": day_text(item.day), "time": clock_text(local_clock(item.due_at, zone))},
+        )
+        for item in days
+    ]

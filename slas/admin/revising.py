@@ -1,0 +1,79 @@
+"""Ops' door to later days agreed on for deliveries: every one of them, and writing one down."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
+from slas.admin.judging import NumberSearchAdmin
+from slas.admin.selling import EnteredAdmin
+from slas.choices import RevisionParty
+from slas.models import Revision
+from slas.services.revisions import REASON_LENGTH, RevisionRequest, revise_delivery
+
+
+class RevisionEntryForm(forms.Form):
+    """Another day for one parcel."""
+
+    number = forms.CharField(
+        label=_("Tracking number"), max_length=40, widget=UnfoldAdminTextInputWidget(attrs={"type": "text"})
+    )
+    day = forms.DateField(
+        label=_("New day"),
+        help_text=_("Local at the destination; the service delivers on it."),
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
+    )
+    requested_by = forms.ChoiceField(
+        label=_("Who asked for it"),
+        choices=RevisionParty.choices,
+        help_text=_("On time is judged by the new day only where the recipient asked."),
+        widget=UnfoldAdminSelectWidget,
+    )
+    reason = forms.CharField(
+        label=_("Why"),
+        required=False,
+        max_length=REASON_LENGTH,
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "text"}),
+    )
+
+    def clean_number(self) -> int:
+        try:
+            return parse_tracking_number(self.cleaned_data["number"])
+        except InvalidTrackingNumber as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+@admin.register(Revision)
+class RevisionAdmin(NumberSearchAdmin, EnteredAdmin):
+    list_display = (
+        "parcel", "kind", "requested_by", "previous_due_at", "due_at", "judged", "reason", "label",
+        "merchant", "courier", "created_at",
+    )  # fmt: skip
+    list_filter = ("requested_by", "judged", "courier")
+    list_select_related = ("merchant", "courier")
+    exclude = ("parcel_id",)
+    readonly_fields = ("parcel",)
+    ordering = ("-pk",)
+    entry_form = RevisionEntryForm
+    entry_text = _("A later day agreed on for a delivery. It is kept beside the original promise.")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # What was agreed on stays on record.
+        return False
+
+    def enter(self, request: HttpRequest, form: Any) -> str:
+        given = form.cleaned_data
+        revision = revise_delivery(
+            actor=request.actor,  # type: ignore[attr-defined]
+            parcel_id=given["number"],
+            asked=RevisionRequest(given["day"], given["requested_by"], given["reason"]),
+            now=timezone.now(),
+        )
+        number = tracking_number(revision.parcel_id)
+        return gettext("The new day of %(number)s is written down.") % {"number": number}

@@ -1,0 +1,40 @@
+"""The table of transitions: what Python has, the database enforces and the docs draw."""
+
+from itertools import product
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from slas.choices import Outcome
+from slas.models import Commitment
+from slas.outcomes import can_become
+from tests.slas import transitions_page
+from tests.slas.judging import HOUR, NOON, Lane
+
+# Times that suit each outcome, so that only the trigger can object.
+REACHED = {Outcome.MET: NOON - HOUR, Outcome.LATE: NOON + HOUR}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("everything")
+@pytest.mark.parametrize(("before", "after"), list(product(Outcome, Outcome)))
+def test_database_allows_what_the_table_has_and_nothing_else(
+    lane: Lane, before: Outcome, after: Outcome
+) -> None:
+    commitments = Commitment.objects.filter(parcel_id=lane.promise())
+    assert can_become(Outcome.PENDING, before)
+    commitments.update(outcome=before, reached_at=REACHED.get(before))
+    change = {"outcome": after, "reached_at": REACHED.get(after)}
+    if can_become(before, after):
+        assert commitments.update(**change) == 1
+    else:
+        refusal = f"is {before}, it cannot become {after}"
+        with pytest.raises(IntegrityError, match=refusal), transaction.atomic():
+            commitments.update(**change)
+        assert commitments.get().outcome == before
+
+
+def test_page_is_drawn_from_the_table() -> None:
+    assert transitions_page.PAGE.read_text(encoding="utf-8") == transitions_page.page(), (
+        "Draw it anew: python -m tests.slas.transitions_page > docs/outcomes.md"
+    )

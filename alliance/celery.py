@@ -24,6 +24,7 @@ app.conf.beat_schedule = {
         "task": "couriers.tasks.forget_orphaned_files",
         "schedule": crontab(minute="41", hour="4"),
     },
+    "refresh-watch-list": {"task": "parcels.tasks.refresh_watch_list", "schedule": 300.0},
     "resume-scan-files": {"task": "parcels.tasks.resume_files_of_scans", "schedule": 60.0},
     "sweep-overdue": {"task": "slas.tasks.sweep_overdue", "schedule": 30.0},
     "fold-tallies": {"task": "slas.tasks.fold_tallies", "schedule": 5.0},
@@ -32,5 +33,15 @@ app.conf.beat_schedule = {
     "refresh-scorecards": {
         "task": "slas.tasks.refresh_scorecards",
         "schedule": crontab(minute="50", hour="1"),
+    },
+    "work-out-credits": {"task": "slas.tasks.work_out_credits", "schedule": 30.0},
+    "check-grown-credits": {"task": "slas.tasks.check_grown_credits", "schedule": crontab(minute="11")},
+    "trace-lost-parcels": {
+        "task": "parcels.tasks.trace_lost_parcels",
+        "schedule": crontab(minute="10", hour="2"),
+    },
+    "close-months": {
+        "task": "slas.tasks.close_months",
+        "schedule": crontab(minute="0", hour="5", day_of_month="3"),
     },
 }

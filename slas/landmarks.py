@@ -1,9 +1,9 @@
-"""How far parcels had come some hours before their promise, and when they were attempted: what is forecast from.
+"""How far parcels had come some hours before their promise, and when they were attempted at last.
 
 At each of seven moments before a promise, the landmarks, a parcel that had not been attempted yet had come
 as far as some stage. A histogram of each landmark and stage holds by how much such parcels were early or late
-in the end. Its measure is PROGRESS + 10 * landmark + place of the stage; its bins are those of
-`slas.histograms`: of how late as they are, of how early with EARLY added, so that the promise itself is an edge.
+in the end; forecasts are made from these. Its measure is PROGRESS + 10 * landmark + place of the stage; its
+bins are those of `slas.histograms`, of how early with EARLY added, so that the promise itself is an edge.
 
 Counted before the promise and not since a stage, because couriers drive by the clock: a parcel picked up in
 the evening is no later at the door than one picked up that morning. docs/forecasts.md has the figures.

@@ -1,14 +1,16 @@
 """Reads of what was promised and whether it was kept."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from typing import Any, Self
 
-from django.db.models import Count, F, Max, Q, Sum, Value
+from django.db.models import Case, Count, DurationField, ExpressionWrapper, F, Max, Q, Sum, Value, When
 from django.db.models.functions import Coalesce, ExtractIsoWeekDay, TruncMonth, TruncWeek
+from django.utils import timezone
 
 from alliance.tenancy import Actor, TenantQuerySet
-from slas.choices import CommitmentKind, ExcuseState, Outcome
+from slas.choices import CommitmentKind, ExcuseState, Outcome, WatchReason
+from slas.forecasting import AT_RISK
 from slas.rating import GroupBy, RateQuery
 
 
@@ -52,6 +54,16 @@ class ExcuseQuerySet(JudgedQuerySet):
     def standing(self) -> Self:
         """Waiting or granted: at most one a breach."""
         return self.filter(state__in=[ExcuseState.CLAIMED, ExcuseState.GRANTED])
+
+    def matching(self, *, first: date | None = None, last: date | None = None, **exact: Any) -> Self:
+        """Excuses of these values, what is empty left open, claimed on these local days, both included."""
+        found = self.filter(**{name: value for name, value in exact.items() if value not in (None, "")})
+        zone = timezone.get_default_timezone()
+        if first is not None:
+            found = found.filter(claimed_at__gte=datetime.combine(first, time.min, zone))
+        if last is not None:
+            found = found.filter(claimed_at__lt=datetime.combine(last + timedelta(days=1), time.min, zone))
+        return found
 
     def counts(self, *columns: str) -> list[tuple[Any, ...]]:
         """How many there are by some columns, the most first."""
@@ -176,6 +188,26 @@ def _columns(query: RateQuery) -> dict[str, Any]:
         for part, expression in enumerate(expressions):
             columns[f"group_{place}_{part}"] = expression
     return columns
+
+
+class WatchItemQuerySet(JudgedQuerySet):
+    """Reasons to look at parcels: several a parcel, alike but for the reason."""
+
+    def needing_a_look(self) -> Self:
+        """All but parcels that are more likely on time than not and have nothing else against them."""
+        return self.exclude(reason=WatchReason.AT_RISK, chance__lt=AT_RISK)
+
+    def by_urgency(self, at: datetime) -> Self:
+        """What can still be saved first, the soonest due first, then what is past due, the latest first.
+
+        Where several fall due together the likeliest to be late come first.
+        """
+        is_past = Case(When(due_at__lt=at, then=Value(1)), default=Value(0))
+        ahead = ExpressionWrapper(F("due_at") - Value(at), DurationField())
+        since = ExpressionWrapper(Value(at) - F("due_at"), DurationField())
+        return self.annotate(
+            is_past=is_past, distance=Case(When(due_at__lt=at, then=since), default=ahead)
+        ).order_by("is_past", "distance", "-chance", "parcel_id")
 
 
 class StatementQuerySet(TenantQuerySet):

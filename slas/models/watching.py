@@ -5,12 +5,13 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from alliance.identifiers import tracking_number
 from alliance.models import City, Organisation
 from couriers.models import Courier
 from slas.choices import Stage, WatchReason
 from slas.columns import dimension
 from slas.models.tiers import ServiceTier
-from slas.querysets import JudgedQuerySet
+from slas.querysets import WatchItemQuerySet
 
 
 class WatchItem(models.Model):
@@ -32,7 +33,7 @@ class WatchItem(models.Model):
     p90_at = models.DateTimeField(_("at the latest, nine times in ten"), null=True)
     refreshed_at = models.DateTimeField(_("worked out"))
 
-    objects = models.Manager.from_queryset(JudgedQuerySet)()
+    objects = models.Manager.from_queryset(WatchItemQuerySet)()
 
     class Meta:
         verbose_name = _("parcel to watch")
@@ -48,3 +49,8 @@ class WatchItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.parcel_id}: {self.reason}"
+
+    @property
+    def number(self) -> str:
+        """The tracking number."""
+        return tracking_number(self.parcel_id)

@@ -1,0 +1,144 @@
+"""The refresh of the watch list: what parcels tell of themselves, handed to the rules and stored."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from alliance.literals import numbers
+from alliance.models import Heartbeat
+from alliance.tenancy import Scope, raw_rows, scope
+from parcels.choices import ParcelStatus
+from parcels.statuses import TERMINAL
+from slas.choices import Outcome
+from slas.landmarks import STAGE_COLUMNS, Journey
+from slas.models import ServiceTier
+from slas.services.forecasts import Curves
+from slas.services.watching import store_watch_items, watch_candidates
+from slas.watching import Sighting
+
+# Parcels a transaction.
+SLICE: Final = 5_000
+# The heartbeat that remembers how far the outbox has been read.
+HEARTBEAT: Final = "refresh-watch-list"
+_LOCK: Final = 5_264_007
+
+# Held, or tried in vain, perhaps days before the promise: told by the outbox, as no index of parcels by
+# status would pay for itself (every scan changes the status, and would have to change that index).
+_TROUBLED: Final = (ParcelStatus.EXCEPTION, ParcelStatus.ATTEMPT_FAILED)
+_NEWS: Final = """
+SELECT DISTINCT parcel_id FROM alliance_event
+WHERE id > %s AND topic = 'parcel.status_changed' AND payload->>'status' = ANY(%s)
+"""
+# Nothing more is expected of the courier.
+_OVER: Final = TERMINAL | {ParcelStatus.AVAILABLE_FOR_PICKUP}
+
+_SIGHTINGS: Final = f"""
+SELECT p.id, p.merchant_id, p.courier_id, p.tier_id, p.origin_id, p.destination_id, p.booked_at, p.pickup_by,
+    p.last_scan_at, p.status, c.due_at, c.outcome, {", ".join(f"p.{name}" for name in STAGE_COLUMNS)}
+FROM parcels_parcel p JOIN slas_commitment c ON c.parcel_id = p.id AND c.kind = 'delivery'
+WHERE p.id = ANY(%(ids)s::bigint[]) AND p.id BETWEEN %(low)s AND %(high)s
+    AND c.parcel_id = ANY(%(ids)s::bigint[]) AND c.parcel_id BETWEEN %(low)s AND %(high)s
+"""  # noqa: S608 -- built of constants
+
+
+class Refreshed(NamedTuple):
+    """How many parcels were looked at, how many reasons are on the list, and whether another was at it."""
+
+    parcels: int = 0
+    listed: int = 0
+    removed: int = 0
+    slices: int = 0
+    busy: bool = False
+
+
+def refresh_watch_list(*, now: datetime, limit: int = SLICE) -> Refreshed:
+    """Work the watch list out anew: of all that is due within a day, past due, in trouble or on it already.
+
+    Each slice is one transaction. May run twice, side by side, or be killed anywhere: what a slice
+    stored stays true for its parcels, and the next refresh looks at all of them again.
+    """
+    with scope(Scope.everything()):
+        if not _locked():
+            return Refreshed(busy=True)
+        read_up_to, seen_before = _outbox()
+        ids = sorted({*watch_candidates(now=now), *_in_trouble(seen_before)})
+        tiers = dict(ServiceTier.objects.values_list("pk", "code"))
+    curves = Curves(now=now, renewing=True)
+    listed = removed = slices = 0
+    for start in range(0, len(ids), limit):
+        part = ids[start : start + limit]
+        with scope(Scope.everything()):
+            if not _locked():
+                return Refreshed(start, listed, removed, slices, busy=True)
+            stored = store_watch_items(
+                parcel_ids=part, sightings=sightings(part), curves=curves, tiers=tiers, now=now
+            )
+        listed, removed, slices = listed + stored.listed, removed + stored.removed, slices + 1
+    Heartbeat.objects.update_or_create(
+        name=HEARTBEAT,
+        defaults={"at": now, "detail": {"parcels": len(ids), "listed": listed, "outbox": read_up_to}},
+    )
+    return Refreshed(len(ids), listed, removed, slices)
+
+
+def sightings(parcel_ids: Sequence[int]) -> list[Sighting]:
+    """Read how parcels stand; those nothing was promised of are left out."""
+    if not parcel_ids:
+        return []
+    parameters = {"ids": numbers(parcel_ids), "low": min(parcel_ids), "high": max(parcel_ids)}
+    return [_sighting(*row) for row in raw_rows(_SIGHTINGS, parameters)]
+
+
+def _sighting(
+    parcel_id: int,
+    merchant_id: int,
+    courier_id: int,
+    tier_id: int,
+    origin_id: int,
+    destination_id: int,
+    booked_at: datetime,
+    pickup_by: datetime | None,
+    last_scan_at: datetime | None,
+    status: str,
+    due_at: datetime,
+    outcome: str,
+    *stages: datetime | None,
+) -> Sighting:
+    return Sighting(
+        parcel_id=parcel_id,
+        merchant_id=merchant_id,
+        courier_id=courier_id,
+        tier_id=tier_id,
+        origin_id=origin_id,
+        destination_id=destination_id,
+        journey=Journey(*stages),
+        booked_at=booked_at,
+        pickup_by=pickup_by,
+        last_scan_at=last_scan_at,
+        due_at=due_at,
+        outcome=Outcome(outcome),
+        is_over=status in _OVER,
+        is_failed=status == ParcelStatus.ATTEMPT_FAILED,
+        is_held=status == ParcelStatus.EXCEPTION,
+    )
+
+
+def _locked() -> bool:
+    [(mine,)] = raw_rows("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+    return bool(mine)
+
+
+def _outbox() -> tuple[list[int], int]:
+    """How far the outbox reaches now and reached a refresh ago, and from where on to read it.
+
+    What a transaction that is still open writes may have a lower id than what is there already: so each
+    part is read by two refreshes, and such a transaction has five minutes to end.
+    """
+    [(newest,)] = raw_rows("SELECT coalesce(max(id), 0) FROM alliance_event")
+    last = Heartbeat.objects.filter(name=HEARTBEAT).first()
+    before: list[int] = last.detail.get("outbox", []) if last else []
+    return [*before[-1:], newest], before[0] if len(before) > 1 else 0
+
+
+def _in_trouble(after: int) -> Iterable[int]:
+    return [row[0] for row in raw_rows(_NEWS, [after, [status.value for status in _TROUBLED]])]

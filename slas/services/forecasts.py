@@ -1,0 +1,155 @@
+"""The histograms forecasts are made from: read by groups, and remembered for a while."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.core.cache import cache
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from alliance.literals import numbers
+from alliance.tenancy import Scope, raw_rows, scope
+from slas.forecasting import (
+    EMPTY,
+    LOOK_BACK,
+    Curve,
+    Forecast,
+    Group,
+    Position,
+    forecast,
+    later_measures,
+    measures_for,
+)
+
+Want = tuple[Group, int]
+
+# Seconds a histogram is remembered. The coarse ones are sums over many lanes, dear to make and slow to
+# change, unless there are few parcels in them.
+_REMEMBERED: Final = 300
+_REMEMBERED_COARSE: Final = 3 * 3600
+_SETTLED: Final = 300
+# The refresh makes coarse ones anew before they are forgotten, so that no page has to.
+_RENEWED: Final = 3600
+
+# One look into an index a group: by lane, by courier, by tier. The planner keeps to it because of LATERAL.
+_READ = """
+WITH wanted AS (
+    SELECT * FROM unnest(%(tier)s::int[], %(courier)s::bigint[], %(origin)s::int[], %(destination)s::int[],
+        %(measure)s::int[]) WITH ORDINALITY AS w (tier, courier, origin, destination, measure, n)
+)
+SELECT w.n, h.bin, h.total FROM wanted w CROSS JOIN LATERAL (
+    SELECT bin, sum(count)::bigint AS total FROM slas_histogrambin
+    WHERE origin_id = w.origin AND destination_id = w.destination AND tier_id = w.tier
+        AND measure = w.measure AND due_date BETWEEN %(first)s AND %(last)s AND counterpart_id IS NULL
+        AND (w.courier IS NULL OR organisation_id = w.courier)
+    GROUP BY bin
+) h WHERE w.origin IS NOT NULL
+UNION ALL
+SELECT w.n, h.bin, h.total FROM wanted w CROSS JOIN LATERAL (
+    SELECT bin, sum(count)::bigint AS total FROM slas_histogrambin
+    WHERE organisation_id = w.courier AND measure = w.measure AND due_date BETWEEN %(first)s AND %(last)s
+        AND tier_id = w.tier AND counterpart_id IS NULL
+    GROUP BY bin
+) h WHERE w.origin IS NULL AND w.courier IS NOT NULL
+UNION ALL
+SELECT w.n, h.bin, h.total FROM wanted w CROSS JOIN LATERAL (
+    SELECT bin, sum(count)::bigint AS total FROM slas_histogrambin
+    WHERE measure = w.measure AND due_date BETWEEN %(first)s AND %(last)s AND tier_id = w.tier
+        AND counterpart_id IS NULL
+    GROUP BY bin
+) h WHERE w.origin IS NULL AND w.courier IS NULL
+"""
+
+
+class Curves:
+    """Histograms by group and measure, as known at one moment; each is read at most once."""
+
+    def __init__(self, *, now: datetime, renewing: bool = False) -> None:
+        self._today = timezone.localdate(now)
+        self._renewing = renewing
+        self._now = now.timestamp()
+        self._known: dict[Want, Curve] = {}
+
+    def of(self, group: Group, measure: int) -> Curve:
+        return self._known.get((group, measure), EMPTY)
+
+    def need(self, positions: Iterable[Position], *, now: datetime) -> None:
+        """Read what forecasts of these parcels may ask for, all at once, in a scope of its own.
+
+        Whoever asks, whole histograms are read, and leave only as forecasts: a courier learns when its
+        parcel will come, not how others did.
+        """
+        wanted = {want for position in positions for want in _wants(position, now)} - self._known.keys()
+        if not wanted:
+            return
+        remembered = self._remembered(wanted)
+        self._known.update(remembered)
+        missing = list(wanted - remembered.keys())
+        if missing:
+            read = self._read(missing)
+            self._known.update(read)
+            self._remember(read)
+
+    def _read(self, wanted: list[Want]) -> dict[Want, Curve]:
+        parameters = {
+            "tier": numbers(group.tier_id for group, _measure in wanted),
+            "courier": numbers(group.courier_id for group, _measure in wanted),
+            "origin": numbers(group.origin_id for group, _measure in wanted),
+            "destination": numbers(group.destination_id for group, _measure in wanted),
+            "measure": numbers(measure for _group, measure in wanted),
+            "first": self._today - LOOK_BACK,
+            "last": self._today - timedelta(days=1),
+        }
+        bins: dict[Want, dict[int, float]] = {want: {} for want in wanted}
+        with scope(Scope.everything()):
+            for place, number, count in raw_rows(_READ, parameters):
+                bins[wanted[place - 1]][number] = count
+        return {want: Curve(found) for want, found in bins.items()}
+
+    def _remembered(self, wanted: Iterable[Want]) -> dict[Want, Curve]:
+        # The refresh reads lanes anew: there are many, and each is asked for once.
+        keys = {self._key(want): want for want in wanted if not self._renewing or _is_coarse(want[0])}
+        try:
+            found = cache.get_many(keys)
+        except (RedisError, ConnectionError):
+            return {}
+        oldest = self._now - _RENEWED if self._renewing else 0.0
+        return {keys[key]: Curve(bins) for key, (at, bins) in found.items() if at >= oldest}
+
+    def _remember(self, curves: Mapping[Want, Curve]) -> None:
+        for settled in (False, True):
+            kept = {
+                self._key(want): (self._now, dict(curve.bins))
+                for want, curve in curves.items()
+                if (_is_coarse(want[0]) and curve.total >= _SETTLED) == settled
+                and not (self._renewing and not _is_coarse(want[0]))
+            }
+            try:
+                cache.set_many(kept, _REMEMBERED_COARSE if settled else _REMEMBERED)
+            except (RedisError, ConnectionError):
+                return
+
+    def _key(self, want: Want) -> str:
+        group, measure = want
+        return f"curve:{self._today}:{measure}:" + ":".join(str(part or "") for part in group)
+
+
+def forecast_for(position: Position, *, now: datetime) -> Forecast:
+    """Forecast one parcel that has not been attempted; costs at most one query."""
+    curves = Curves(now=now)
+    curves.need([position], now=now)
+    return forecast(position, now=now, curve_of=curves.of)
+
+
+def _wants(position: Position, now: datetime) -> Iterable[Want]:
+    left = position.due_at - now
+    for _basis, group in position.groups:
+        for measure in measures_for(position.stage, left):
+            yield group, measure
+    for measure in later_measures(position.stage, left):
+        yield Group(position.tier_id), measure
+
+
+def _is_coarse(group: Group) -> bool:
+    return group.origin_id is None

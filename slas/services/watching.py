@@ -1,0 +1,121 @@
+"""The watch list: worked out from sightings of parcels, stored a reason a row, and counted.
+
+What a parcel is and how it stands is for the caller to know; see `slas.watching` for the rules.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from alliance.literals import moments, numbers
+from alliance.tenancy import Actor, raw_rows
+from slas.choices import WatchReason
+from slas.forecasting import Forecast, forecast
+from slas.models import WatchItem
+from slas.querysets import WatchItemQuerySet
+from slas.services.forecasts import Curves
+from slas.watching import HORIZON, LOOK_BACK, Sighting, reasons_for
+
+# Nobody reads on beyond so many; a count says "so many, or more".
+MOST_COUNTED: Final = 1_000
+
+# By partial indexes of what is open, so the cost follows what is due and what is on the list. The index of
+# what is overdue has the courier in front of the due time: PostgreSQL skips through it.
+_CANDIDATES: Final = """
+SELECT parcel_id FROM slas_commitment
+WHERE outcome = 'pending' AND due_at <= %(until)s AND (kind = 'delivery' OR due_at < %(now)s)
+UNION SELECT parcel_id FROM slas_commitment WHERE outcome = 'overdue' AND due_at > %(since)s
+UNION SELECT parcel_id FROM slas_watchitem
+ORDER BY 1
+"""
+_STORE: Final = """
+INSERT INTO slas_watchitem (parcel_id, reason, merchant_id, courier_id, tier_id, origin_id, destination_id,
+    due_at, stage, stage_at, chance, p50_at, p90_at, refreshed_at)
+SELECT *, %(now)s FROM unnest(%(parcel_id)s::bigint[], %(reason)s::text[], %(merchant_id)s::bigint[],
+    %(courier_id)s::bigint[], %(tier_id)s::int[], %(origin_id)s::int[], %(destination_id)s::int[],
+    %(due_at)s::timestamptz[], %(stage)s::text[], %(stage_at)s::timestamptz[], %(chance)s::float8[],
+    %(p50_at)s::timestamptz[], %(p90_at)s::timestamptz[])
+ON CONFLICT (parcel_id, reason) DO UPDATE SET due_at = excluded.due_at, stage = excluded.stage,
+    stage_at = excluded.stage_at, chance = excluded.chance, p50_at = excluded.p50_at,
+    p90_at = excluded.p90_at, refreshed_at = excluded.refreshed_at
+"""
+# What was true and is not any more: whatever of these parcels was not stored just now.
+_CLEAR: Final = """
+DELETE FROM slas_watchitem WHERE parcel_id = ANY(%(ids)s::bigint[]) AND refreshed_at <> %(now)s
+"""
+
+
+class Stored(NamedTuple):
+    """How many reasons are on the list now, and how many fell off it."""
+
+    listed: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchCounts:
+    """How many parcels there are to look at, and how many for each reason; a parcel may have several."""
+
+    parcels: int
+    reasons: dict[WatchReason, int] = field(default_factory=dict)
+
+
+def watch_candidates(*, now: datetime) -> list[int]:
+    """Return the ids of parcels that may have to be looked at, or are on the list already."""
+    parameters = {"now": now, "until": now + HORIZON, "since": now - LOOK_BACK}
+    return [row[0] for row in raw_rows(_CANDIDATES, parameters)]
+
+
+def store_watch_items(
+    *,
+    parcel_ids: Sequence[int],
+    sightings: Sequence[Sighting],
+    curves: Curves,
+    tiers: Mapping[int, str],
+    now: datetime,
+) -> Stored:
+    """Put on the list what of these parcels should be looked at, and take off it what need not be.
+
+    `sightings` are those of the parcels that still exist. A replay at the same moment changes nothing.
+    """
+    expected = [seen for seen in sightings if seen.awaits_attempt]
+    curves.need((seen.position for seen in expected), now=now)
+    forecasts = {seen.parcel_id: forecast(seen.position, now=now, curve_of=curves.of) for seen in expected}
+    rows = [
+        (seen, reason, forecasts.get(seen.parcel_id))
+        for seen in sightings
+        for reason in reasons_for(seen, forecasts.get(seen.parcel_id), tier=tiers[seen.tier_id], now=now)
+    ]
+    if rows:
+        raw_rows(_STORE, {"now": now, **_columns(rows, now)})
+    cleared = raw_rows(_CLEAR + "RETURNING 1", {"ids": numbers(parcel_ids), "now": now})
+    return Stored(len(rows), len(cleared))
+
+
+def count_watched(*, actor: Actor, found: WatchItemQuerySet | None = None) -> int:
+    """Count the parcels an actor has to look at, up to MOST_COUNTED."""
+    items = WatchItem.objects.visible_to(actor).needing_a_look() if found is None else found
+    parcels = items.order_by().values("parcel_id").distinct()[:MOST_COUNTED]
+    count: int = parcels.count()
+    return count
+
+
+def _columns(rows: Sequence[tuple[Sighting, WatchReason, Forecast | None]], now: datetime) -> dict[str, Any]:
+    seen = [row[0] for row in rows]
+    expected = [row[2] for row in rows]
+    return {
+        "parcel_id": numbers(item.parcel_id for item in seen),
+        "reason": [reason.value for _seen, reason, _forecast in rows],
+        "merchant_id": numbers(item.merchant_id for item in seen),
+        "courier_id": numbers(item.courier_id for item in seen),
+        "tier_id": numbers(item.tier_id for item in seen),
+        "origin_id": numbers(item.origin_id for item in seen),
+        "destination_id": numbers(item.destination_id for item in seen),
+        "due_at": moments(item.due_at for item in seen),
+        "stage": [item.stage[0].value for item in seen],
+        "stage_at": moments(item.stage[1] for item in seen),
+        "chance": [item.chance(forecast, now) for item, _reason, forecast in rows],
+        "p50_at": moments(item.p50_at if item else None for item in expected),
+        "p90_at": moments(item.p90_at if item else None for item in expected),
+    }

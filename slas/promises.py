@@ -10,8 +10,11 @@ Pure: no database, no clock. Weekdays are Python's, Monday is 0.
 2. **Landing day.** `days_in_transit` days after it, in the destination's calendar, counting
    only days on which the tier delivers, the destination is open and the delivery deadline
    lies after the pickup deadline. None in transit: the first such day from the handling day on.
-3. Deadlines are wall clock, pickup at the origin, delivery at the destination. What clock
-   changes do to them: see wall_clock() in slas/clocks.py.
+3. **Deadlines** are wall clock, pickup at the origin, delivery at the destination. What clock
+   changes do to them: see wall_clock() in slas/clocks.py. One within closed hours moves to after
+   them, see reopening() in slas/closures.py; a day with too little left after them does not count.
+   Whether a parcel is ready for a pickup, or a delivery lies after it, is judged by the day's usual
+   deadline: closed hours give couriers time, and never somebody an earlier day.
 
 Hence a later parcel is never promised earlier, and a closure never makes a promise earlier.
 """
@@ -25,7 +28,7 @@ from typing import NamedTuple
 
 from slas.choices import ClosureSide, NoPromiseReason, TierCode
 from slas.clocks import ONE_DAY, day_exists, local_clock, wall_clock
-from slas.closures import ClosureCalendar, Place
+from slas.closures import ClosureCalendar, Hours, Place, Reopening
 
 # How many days in a row may fail before the answer is "no promise".
 SEARCH_DAYS = 60
@@ -82,10 +85,14 @@ class StepCode(StrEnum):
     READY_TOO_LATE = "ready_too_late"  # at: the pickup deadline missed, day: its day
     NO_PICKUP_DAY = "no_pickup_day"  # day: the tier does not pick up on it
     ORIGIN_CLOSED = "origin_closed"  # day, closure: its name
+    ORIGIN_CUT_SHORT = "origin_cut_short"  # day, hours, closure: too little of it is left after them
+    ORIGIN_REOPENS = "origin_reopens"  # day, hours, closure, at: the deadline after them
     PICKUP_BY = "pickup_by"  # at, day
     DAYS_IN_TRANSIT = "days_in_transit"  # days
     NO_DELIVERY_DAY = "no_delivery_day"  # day: the tier does not deliver on it
     DESTINATION_CLOSED = "destination_closed"  # day, closure: its name
+    DESTINATION_CUT_SHORT = "destination_cut_short"  # as at the origin
+    DESTINATION_REOPENS = "destination_reopens"  # as at the origin
     BEFORE_PICKUP = "before_pickup"  # at: a delivery deadline before the pickup's, day: its day
     NO_SUCH_DAY = "no_such_day"  # day: skipped by the calendar there (date line)
     DELIVER_BY = "deliver_by"  # at, day
@@ -99,6 +106,7 @@ class Step(NamedTuple):
     at: datetime | None = None
     days: int | None = None
     closure: str = ""
+    hours: tuple[Hours, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +205,21 @@ class _Asked(NamedTuple):
 class _Handling(NamedTuple):
     day: date
     cut_off_at: datetime
-    pickup_by: datetime
+    usual: datetime
+    reopening: Reopening | None = None
+
+    @property
+    def pickup_by(self) -> datetime:
+        return _moved(self.usual, self.reopening)
+
+
+class _Landing(NamedTuple):
+    usual: datetime
+    reopening: Reopening | None = None
+
+    @property
+    def deliver_by(self) -> datetime:
+        return _moved(self.usual, self.reopening)
 
 
 def _asked(origin: Place, ready_at: datetime, booked_at: datetime | None) -> _Asked:
@@ -216,6 +238,7 @@ def _handling(
         found = _pickup_on(tier, origin, asked.day + ahead * ONE_DAY, asked, closures)
         if isinstance(found, _Handling):
             steps.append(Step(StepCode.CUT_OFF_KEPT, found.day, found.cut_off_at))
+            steps += _told(StepCode.ORIGIN_REOPENS, found.day, found.reopening)
             steps.append(Step(StepCode.PICKUP_BY, found.day, found.pickup_by))
             return found
         steps.append(found)
@@ -240,7 +263,25 @@ def _pickup_on(
     pickup_by = wall_clock(day, tier.pickup_by, origin.zone)
     if asked.ready > pickup_by:
         return Step(StepCode.READY_TOO_LATE, day, pickup_by)
-    return _Handling(day, cut_off_at, pickup_by)
+    reopening = closures.reopening(origin, pickup_by, day, ClosureSide.ORIGIN, tier.works_on_holidays)
+    if reopening is not None and reopening.at is None:
+        return _cut_short(StepCode.ORIGIN_CUT_SHORT, day, reopening)
+    return _Handling(day, cut_off_at, pickup_by, reopening)
+
+
+def _moved(usual: datetime, reopening: Reopening | None) -> datetime:
+    return usual if reopening is None or reopening.at is None else reopening.at
+
+
+def _cut_short(code: StepCode, day: date, reopening: Reopening) -> Step:
+    return Step(code, day, closure=reopening.name, hours=reopening.hours)
+
+
+def _told(code: StepCode, day: date, reopening: Reopening | None) -> list[Step]:
+    """That closed hours moved a deadline, if any did."""
+    if reopening is None:
+        return []
+    return [Step(code, day, reopening.at, closure=reopening.name, hours=reopening.hours)]
 
 
 def _landing(
@@ -255,8 +296,9 @@ def _landing(
         if isinstance(found, Step):
             steps.append(found)
         elif to_go == 1:
-            steps.append(Step(StepCode.DELIVER_BY, day, found))
-            return found
+            steps += _told(StepCode.DESTINATION_REOPENS, day, found.reopening)
+            steps.append(Step(StepCode.DELIVER_BY, day, found.deliver_by))
+            return found.deliver_by
         else:
             to_go -= 1
         day += ONE_DAY
@@ -267,7 +309,7 @@ def _landing(
 
 def _delivery_on(
     tier: TierRule, destination: Place, day: date, handling: _Handling, closures: ClosureCalendar
-) -> datetime | Step:
+) -> _Landing | Step:
     """The delivery deadline of that day, or the step that says why it does not count."""
     if day.weekday() not in tier.delivery_weekdays:
         return Step(StepCode.NO_DELIVERY_DAY, day)
@@ -279,7 +321,12 @@ def _delivery_on(
     deliver_by = wall_clock(day, tier.deliver_by, destination.zone)
     if deliver_by <= handling.pickup_by:
         return Step(StepCode.BEFORE_PICKUP, day, deliver_by)
-    return deliver_by
+    reopening = closures.reopening(
+        destination, deliver_by, day, ClosureSide.DESTINATION, tier.works_on_holidays
+    )
+    if reopening is not None and reopening.at is None:
+        return _cut_short(StepCode.DESTINATION_CUT_SHORT, day, reopening)
+    return _Landing(deliver_by, reopening)
 
 
 def daily(at: time, *, day_offset: int = 0) -> dict[int, CutOff | None]:

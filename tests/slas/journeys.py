@@ -70,7 +70,11 @@ def local(text: str, city: str) -> datetime:
 
 
 def closure_rules(text: str, year: str) -> list[ClosureRule]:
-    """ "o:HGH 03-02..03-04, CN 10-01h": pickups in Hangzhou for three days, a holiday in China."""
+    """ "o:HGH 03-02..03-04, CN 10-01h, CTU 03-05 14:00-18:00": what is closed, and when.
+
+    That is pickups in Hangzhou for three days, a holiday in China, Chengdu for four hours;
+    "14:00-" is until midnight, "-09:00" from midnight on.
+    """
     return [rule for part in text.split(",") if part.strip() for rule in _closure_rules(part.strip(), year)]
 
 
@@ -79,7 +83,8 @@ def full_date(text: str, year: str) -> date:
 
 
 def _closure_rules(text: str, year: str) -> list[ClosureRule]:
-    where, days = text.split()
+    where, days, *clocks = text.split()
+    starts, _, ends = "".join(clocks).partition("-")
     side, _, area = where.rpartition(":")
     first, _, last = days.rstrip("h").partition("..")
     start = full_date(first, year)
@@ -89,6 +94,8 @@ def _closure_rules(text: str, year: str) -> list[ClosureRule]:
             side={"o": ClosureSide.ORIGIN, "d": ClosureSide.DESTINATION, "": ClosureSide.BOTH}[side],
             is_public_holiday=days.endswith("h"),
             name=text,
+            starts=time.fromisoformat(starts) if starts else None,
+            ends=time.fromisoformat(ends) if ends else None,
             **_scope(area),
         )
         for ahead in range((full_date(last or first, year) - start).days + 1)

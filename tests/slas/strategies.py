@@ -1,15 +1,18 @@
 """Tiers, closures and journeys to try rules with, many of them around clock changes and year ends."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 from hypothesis import assume
 from hypothesis import strategies as st
 
 from slas.choices import ClosureSide, TierCode
-from slas.closures import ClosureCalendar, ClosureRule
+from slas.clocks import ONE_DAY, wall_clock
+from slas.closures import ClosureCalendar, ClosureRule, Place
 from slas.promises import CutOff, NoPromise, TierRule, promise
 from tests.slas.journeys import CITIES, TIERS
 
+ONE_MINUTE = timedelta(minutes=1)
 # Around these, clocks change, the calendar skips a day, or a month or a year ends.
 TURNING_POINTS = [
     datetime(2017, 10, 15, 3, tzinfo=UTC),  # Sao Paulo skips midnight
@@ -34,6 +37,10 @@ moments = st.one_of(
 )
 places = st.sampled_from(list(CITIES.values()))
 clock_times = st.builds(time, st.integers(0, 23), st.sampled_from([0, 1, 30, 45, 59]))
+# From and to; None is midnight at either end.
+closed_hours = st.tuples(st.none() | clock_times, st.none() | clock_times).filter(
+    lambda hours: hours[1] is None or hours[1] > (hours[0] or time(0))
+)
 weekdays = st.frozensets(st.integers(0, 6), min_size=1)
 
 
@@ -59,8 +66,10 @@ def tiers(draw: st.DrawFn) -> TierRule:
 
 
 @st.composite
-def closures(draw: st.DrawFn, ready_at: datetime, *, at_most: int = 12) -> list[ClosureRule]:
-    """Closures that matter: near the time, of the cities under test."""
+def closures(
+    draw: st.DrawFn, ready_at: datetime, *, at_most: int = 12, ends: tuple[Place, ...] = ()
+) -> list[ClosureRule]:
+    """Closures that matter: near the time, of the cities under test, or of a journey's ends alone."""
     rule = st.builds(
         lambda place, narrow, ahead, **fields: ClosureRule(
             date=ready_at.date() + timedelta(days=ahead),
@@ -69,25 +78,40 @@ def closures(draw: st.DrawFn, ready_at: datetime, *, at_most: int = 12) -> list[
             city_id=place.city_id if narrow > 1 else None,
             **fields,
         ),
-        place=places,
+        place=st.sampled_from(ends) if ends else places,
         narrow=st.integers(0, 2),
-        ahead=st.integers(-2, 14),
+        ahead=st.integers(-1, 4) if ends else st.integers(-2, 14),
         side=st.sampled_from(ClosureSide),
         is_public_holiday=st.booleans(),
     )
-    return draw(st.lists(rule, max_size=at_most))
+    at_hours = st.builds(
+        lambda rule, hours: replace(rule, starts=hours[0], ends=hours[1]), rule, closed_hours
+    )
+    return draw(st.lists(rule | at_hours, max_size=at_most))
+
+
+class KnownClosures(ClosureCalendar):
+    """A calendar that can tell what it was made of, for tests that work a promise out another way."""
+
+    __slots__ = ("rules",)
+
+    def __init__(self, rules: list[ClosureRule]) -> None:
+        super().__init__(rules)
+        self.rules = rules
 
 
 @st.composite
 def journeys(draw: st.DrawFn) -> dict[str, object]:
     """The arguments of a promise that can be given."""
     ready_at = draw(moments)
+    origin, destination = draw(places), draw(places)
+    near = draw(closures(ready_at) | closures(ready_at, ends=(origin, destination)))
     journey = {
         "tier": draw(tiers() | st.sampled_from(list(TIERS.values()))),
-        "origin": draw(places),
-        "destination": draw(places),
+        "origin": origin,
+        "destination": destination,
         "ready_at": ready_at,
-        "closures": ClosureCalendar(draw(closures(ready_at))),
+        "closures": KnownClosures(near),
     }
     hours_ahead = draw(st.none() | st.integers(-30, 100))
     if hours_ahead is not None:
@@ -102,3 +126,41 @@ def promised(**journey):
         return promise(**journey)
     except NoPromise:
         return None
+
+
+def rules_hitting(rules, day, place, side, works_on_holidays):
+    """The rule of closures said another way: those of that day, place and side."""
+    return [
+        rule
+        for rule in rules
+        if rule.date == day
+        and rule.side in {side, ClosureSide.BOTH}
+        and not (works_on_holidays and rule.is_public_holiday)
+        and rule.scope in {(place.city_id,), (place.country, place.province), (place.country,)}
+    ]
+
+
+def walked_deadline(rules, day, at, zone):
+    """The deadline after closed hours, found by walking through the day minute by minute; None past it."""
+    midnight = wall_clock(day + ONE_DAY, time(0), zone)
+    spans = [
+        (
+            wall_clock(day, rule.starts or time(0), zone),
+            wall_clock(day, rule.ends, zone) if rule.ends else midnight,
+        )
+        for rule in rules
+    ]
+
+    def closed(moment):
+        return any(start <= moment < end for start, end in spans)
+
+    minute = wall_clock(day, at, zone)
+    if not closed(minute):
+        return minute
+    left = 0
+    while closed(minute - (left + 1) * ONE_MINUTE):
+        left += 1
+    while left or closed(minute):
+        left -= not closed(minute)
+        minute += ONE_MINUTE
+    return minute if minute < midnight else None

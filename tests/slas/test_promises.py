@@ -26,7 +26,7 @@ from slas.promises import (
     promise,
 )
 from tests.slas.journeys import CITIES, TIERS, closure_rules, local
-from tests.slas.strategies import closures, journeys, promised
+from tests.slas.strategies import closures, journeys, promised, rules_hitting, walked_deadline
 from tests.slas.test_promise_table import CASES, rows
 
 HGH, CTU = CITIES["HGH"], CITIES["CTU"]
@@ -70,8 +70,9 @@ def test_later_booking_never_gives_an_earlier_promise(journey, minutes):
 @given(st.data())
 def test_closure_never_makes_a_promise_earlier(data):
     journey = data.draw(journeys())
-    rules = data.draw(closures(journey["ready_at"]))
-    more = data.draw(closures(journey["ready_at"], at_most=3))
+    ends = (journey["origin"], journey["destination"])
+    rules = data.draw(closures(journey["ready_at"], ends=ends))
+    more = data.draw(closures(journey["ready_at"], at_most=3, ends=ends))
     without = promised(**{**journey, "closures": ClosureCalendar(rules)})
     closed = promised(**{**journey, "closures": ClosureCalendar([*rules, *more])})
     if closed is not None:
@@ -89,6 +90,7 @@ def test_no_day_is_skipped_silently(journey):
         StepCode.READY_TOO_LATE,
         StepCode.NO_PICKUP_DAY,
         StepCode.ORIGIN_CLOSED,
+        StepCode.ORIGIN_CUT_SHORT,
     )
     skipped = [given_promise.requested_date + ahead * ONE_DAY for ahead in range(given_promise.rolled_days)]
     nonexistent = [day for day in skipped if not day_exists(day, journey["origin"].zone)]
@@ -114,6 +116,10 @@ def plain_promise(tier, origin, destination, ready_at, closures, booked_at=None)
     def clock(day, at, place):
         return wall_clock(day, at, place.zone)
 
+    def deadline(day, at, place, side):
+        hit = rules_hitting(closures.rules, day, place, side, tier.works_on_holidays)
+        return walked_deadline(hit, day, at, place.zone)
+
     def works(day, place, side, days):
         closed = closures.is_closed(place, day, side, tier.works_on_holidays)
         return day.weekday() in days and not closed and day_exists(day, place.zone)
@@ -125,18 +131,19 @@ def plain_promise(tier, origin, destination, ready_at, closures, booked_at=None)
         and (cut_off := tier.cut_offs.get(day.weekday()))
         and booked <= clock(day + timedelta(days=cut_off.day_offset), cut_off.time, origin)
         and ready <= clock(day, tier.pickup_by, origin)
+        and deadline(day, tier.pickup_by, origin, ClosureSide.ORIGIN)
     ]
     effective = handling_days[0]
-    pickup_by = clock(effective, tier.pickup_by, origin)
-    landing_days = [
-        day
+    pickup_by = deadline(effective, tier.pickup_by, origin, ClosureSide.ORIGIN)
+    landings = [
+        landing
         for day in season
         if day >= effective + timedelta(days=bool(tier.days_in_transit))
         and works(day, destination, ClosureSide.DESTINATION, tier.delivery_weekdays)
         and clock(day, tier.deliver_by, destination) > pickup_by
+        and (landing := deadline(day, tier.deliver_by, destination, ClosureSide.DESTINATION))
     ]
-    landing = landing_days[max(tier.days_in_transit - 1, 0)]
-    return effective, pickup_by, clock(landing, tier.deliver_by, destination)
+    return effective, pickup_by, landings[max(tier.days_in_transit - 1, 0)]
 
 
 @given(journeys())

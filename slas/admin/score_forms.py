@@ -1,0 +1,163 @@
+"""The form of the scorecards' rules: a field a weight, a line a band."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django import forms
+from django.utils import formats
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from alliance.errors import InvalidInput
+from slas.admin.forms import text_input
+from slas.choices import ScoreComponent
+from slas.models import ScoreRules
+from slas.scoring import EARNED, month_after
+from slas.services.score_rules import NOTE_LENGTH, RulesDraft, first_month_open
+
+# How far ahead rules can be announced.
+MONTHS_AHEAD = 12
+# The parts of the stored rules, and the fields they are entered in.
+PREFIXES = {"weights": "weight_", "bands": "bands_", "grades": "grade_"}
+
+
+class RulesForm(forms.Form):
+    """Rules as they would be from a month on. What is wrong with them stands at the field."""
+
+    minimum_volume = forms.IntegerField(
+        label=gettext_lazy("Least deliveries to be graded"), widget=text_input("number")
+    )
+    valid_from = forms.TypedChoiceField(
+        label=gettext_lazy("From month"),
+        coerce=date.fromisoformat,
+        help_text=gettext_lazy("Months before keep their rules."),
+        widget=UnfoldAdminSelectWidget,
+    )
+    note = forms.CharField(
+        label=gettext_lazy("Why"),
+        required=False,
+        max_length=NOTE_LENGTH,
+        help_text=gettext_lazy("Published with the rules."),
+        widget=text_input(),
+    )
+    # What the preview was made from: nobody applies what they have not seen.
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, newest: ScoreRules, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, initial=_values_of(newest), **kwargs)
+        for component in ScoreComponent:
+            self.fields[f"weight_{component.value}"] = forms.IntegerField(
+                label=component.label, widget=text_input("number", min=0, max=100)
+            )
+            self.fields[f"bands_{component.value}"] = forms.CharField(
+                label=component.label, widget=UnfoldAdminTextareaWidget(attrs={"rows": 6})
+            )
+        for grade in EARNED:
+            self.fields[f"grade_{grade.value}"] = forms.IntegerField(
+                label=grade.label, widget=text_input("number", min=0, max=100)
+            )
+        first = max(first_month_open(now), month_after(newest.valid_from))
+        months = [month_after(first, ahead) for ahead in range(MONTHS_AHEAD)]
+        choices = [(month.isoformat(), formats.date_format(month, "YEAR_MONTH_FORMAT")) for month in months]
+        self.fields["valid_from"].choices = choices  # type: ignore[attr-defined]
+        # Of the weights together.
+        self.weights_errors: list[str] = []
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        for component in ScoreComponent:
+            name = f"bands_{component.value}"
+            if name in cleaned:
+                try:
+                    cleaned[name] = [_read_band(number, line) for number, line in _lines(cleaned[name])]
+                except forms.ValidationError as error:
+                    self.add_error(name, error)
+        return cleaned
+
+    @property
+    def draft(self) -> RulesDraft:
+        """The rules as they would be stored; what nobody knows goes with them, to be refused by name."""
+        parts = {
+            part: {
+                name.removeprefix(prefix): self.cleaned_data.get(name, ())
+                for name in (*self.fields, *self.data)
+                if name.startswith(prefix)
+            }
+            for part, prefix in PREFIXES.items()
+        }
+        return RulesDraft(**parts, minimum_volume=self.cleaned_data["minimum_volume"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for the rules in the form, so that a preview can be recognised as theirs."""
+        text = json.dumps(asdict(self.draft), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def show(self, error: InvalidInput) -> None:
+        """Put a service's errors at the fields they are about."""
+        for problem in error.errors:
+            _empty, part, *rest = problem.pointer.split("/")
+            name = f"{PREFIXES[part]}{rest[0]}" if rest else part
+            if name == "weights":
+                self.weights_errors.append(problem.message)
+                self.add_error(None, problem.message)
+            else:
+                self.add_error(name if name in self.fields else None, problem.message)
+        if not error.errors:
+            self.add_error(None, error.detail)
+
+    def fields_of(self, part: str) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name.startswith(PREFIXES[part])]
+
+    @property
+    def weights(self) -> list[forms.BoundField]:
+        return self.fields_of("weights")
+
+    @property
+    def bands(self) -> list[forms.BoundField]:
+        return self.fields_of("bands")
+
+    @property
+    def grades(self) -> list[forms.BoundField]:
+        return self.fields_of("grades")
+
+
+def _values_of(version: ScoreRules) -> dict[str, Any]:
+    """What the form shows to begin with: the rules of the newest version."""
+    bands = {name: "\n".join(map(_band_text, rows)) for name, rows in version.bands.items()}
+    return {
+        **{f"weight_{name}": weight for name, weight in version.weights.items()},
+        **{f"bands_{name}": text for name, text in bands.items()},
+        **{f"grade_{name}": least for name, least in version.grades.items()},
+        "minimum_volume": version.minimum_volume,
+    }
+
+
+def _band_text(row: list[Any]) -> str:
+    threshold, points = row
+    percent = (Decimal(str(threshold)) * 100).normalize()
+    return f"{percent:f} {points}"
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    return ((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
+
+
+def _read_band(number: int, line: str) -> list[float | int]:
+    """Read what `_band_text` writes: a share in percent, then the points."""
+    try:
+        share, points = line.replace("%", " ").split()
+        percent = Decimal(share)
+        if not percent.is_finite():
+            raise ValueError(share)
+        # By way of a decimal: 97.3 % is then the very number 0.973 that a rate of 973 in 1,000 is.
+        return [float(percent / 100), int(points)]
+    except (ValueError, InvalidOperation):
+        message = _("Line %(number)d: write a percentage and points, such as 98 100.") % {"number": number}
+        raise forms.ValidationError(message, code="invalid") from None

@@ -40,8 +40,9 @@ app.conf.beat_schedule = {
         "task": "parcels.tasks.trace_lost_parcels",
         "schedule": crontab(minute="10", hour="2"),
     },
+    # On the 3rd; the days after are for one that was missed, and find nothing to close otherwise.
     "close-months": {
         "task": "slas.tasks.close_months",
-        "schedule": crontab(minute="0", hour="5", day_of_month="3"),
+        "schedule": crontab(minute="0", hour="5", day_of_month="3-9"),
     },
 }

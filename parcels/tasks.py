@@ -1,9 +1,10 @@
-"""What workers do for parcels: files of scans, the watch list."""
+"""What workers do for parcels: files of scans, the watch list, tracing."""
 
 from celery import shared_task
 from django.utils import timezone
 
-from parcels.services import scan_files, watching
+from alliance.health import note_heartbeat
+from parcels.services import scan_files, tracing, watching
 
 
 @shared_task(acks_late=True)
@@ -22,3 +23,12 @@ def resume_files_of_scans() -> int:
 def refresh_watch_list() -> int:
     """Work out what should be looked at. May run twice, side by side, or be killed, too."""
     return watching.refresh_watch_list(now=timezone.now()).listed
+
+
+@shared_task(acks_late=True)
+def trace_lost_parcels() -> int:
+    """Have silent parcels count as lost, and found ones not. May run twice: see the service."""
+    traced = tracing.trace_lost_parcels(now=timezone.now())
+    if not traced.busy:
+        note_heartbeat("trace-lost-parcels", lost=traced.lost, found=traced.found)
+    return traced.lost

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, Scope, scope
-from slas.services import audits, export_writing, scorecards, sweeping, tallies
+from slas.services import audits, closing, credits, export_writing, scorecards, sweeping, tallies
 
 
 @shared_task(acks_late=True)
@@ -57,3 +57,25 @@ def refresh_scorecards() -> int:
     if not done.busy:
         note_heartbeat("refresh-scorecards", cards=done.cards, final=done.final, grades=done.grades)
     return done.cards
+
+
+@shared_task(acks_late=True)
+def work_out_credits() -> int:
+    """Turn what changed about deliveries into entries of the ledger. May run twice: see the service."""
+    worked = credits.work_out_credits(now=timezone.now())
+    if not worked.busy:
+        note_heartbeat("work-out-credits", checks=worked.checks, entries=worked.entries)
+    return worked.entries
+
+
+@shared_task(acks_late=True)
+def check_grown_credits() -> int:
+    """Ask for the credits of overdue parcels that are later by a band. May run twice: see the service."""
+    return credits.check_grown_credits(now=timezone.now())
+
+
+@shared_task(acks_late=True)
+def close_months() -> int:
+    """Close the months that are over. May run twice: a closed one is not closed again."""
+    with scope(Scope.everything()):
+        return len(closing.close_months_over(actor=Actor.system("monthly closing"), now=timezone.now()))

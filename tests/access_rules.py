@@ -101,6 +101,12 @@ EXPORT = page(
     own="courier_owner courier_manager courier_agent courier_finance merchant_owner merchant_agent",
     rival=RIVALS,
 )
+FINANCE = page(
+    "finance",
+    "statements: owners, managers, finance",
+    own="courier_owner courier_manager courier_finance merchant_owner",
+    rival=RIVALS,
+)
 UNMASK = page(
     "unmask",
     "recipients in full: owners, managers, agents",
@@ -178,10 +184,22 @@ API_BOOK = call(
     own="merchant_owner merchant_agent merchant_key",
     rival="rival_merchant rival_merchant_key",
 )
+API_FINANCE = call(
+    "API: finance",
+    "statements",
+    own=f"courier_owner courier_manager courier_finance merchant_owner {KEY_HOLDERS}",
+    rival=f"{RIVALS} {RIVAL_KEYS}",
+)
 API_SCAN = call(
     "API: scan",
     "scans",
     own="courier_owner courier_manager courier_agent courier_key",
+    rival="rival_courier rival_courier_key",
+)
+API_SCORES = call(
+    "API: scorecards",
+    "a courier's scorecards",
+    own=f"{COURIERS} courier_key",
     rival="rival_courier rival_courier_key",
 )
 

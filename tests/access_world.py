@@ -49,14 +49,20 @@ from slas.choices import CommitmentKind, ExcuseReason
 from slas.models import (
     BreachListing,
     CapacityDay,
+    ClosedMonth,
     Closure,
     CommitmentListing,
+    CreditCheck,
+    CreditEntry,
+    CreditSchedule,
     Excuse,
     Offer,
     OnTimeRate,
     ServiceTier,
+    Statement,
     TierVersion,
 )
+from slas.months import month_of, spell
 from slas.services.excuses import excuse_breach
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
@@ -277,8 +283,13 @@ class _Builder:
             "tier_version": TierVersion.objects.earliest("pk"),
             "capacity_day": CapacityDay.objects.earliest("pk"),
             "closure": Closure.objects.create(date=day, country="CN", city=self.hangzhou, name="Typhoon"),
+            "credit_schedule": CreditSchedule.objects.earliest("pk"),
+            "credit_entry": CreditEntry.objects.earliest("pk"),
+            "statement": Statement.objects.earliest("pk"),
+            "closed_month": ClosedMonth.objects.earliest("pk"),
         }  # fmt: skip
         self.world.things |= {name: str(record.pk) for name, record in records.items()}
+        self.world.things["month"] = spell(month_of(timezone.now()))
 
 
 def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booked:
@@ -304,7 +315,23 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     with scope(Scope.courier(courier.pk)):
         receive_scan_file(actor=_owner(courier), upload=SimpleUploadedFile("scans.csv", SCANS, "text/csv"))
     audit.record(actor=_owner(courier), verb="test.tried", object_type="test", object_id=1)
+    _credit(courier, merchant, parcel_id=lost.pk)
     return booked
+
+
+def _credit(courier: Organisation, merchant: Organisation, *, parcel_id: int) -> None:
+    """An entry in an open month, one to work out, and the statements of a month long closed."""
+    now = timezone.now()
+    schedule = CreditSchedule.objects.earliest("pk")
+    key = {"parcel_id": parcel_id, "kind": "delivery", "merchant_id": merchant.pk, "courier_id": courier.pk}
+    CreditCheck.objects.create(**key)
+    CreditEntry.objects.create(
+        **key, tier_id=schedule.tier_id, schedule=schedule, amount_fen=200, cause="overdue", late_by=60,
+        due_at=now, month=month_of(now),
+    )  # fmt: skip
+    closed, _made = ClosedMonth.objects.get_or_create(month=date(2020, 1, 1))
+    for organisation in (courier, merchant):
+        Statement.objects.create(organisation=organisation, month=closed.month, entries=0, total_fen=0)
 
 
 def _owner(organisation: Organisation) -> Actor:

@@ -42,6 +42,7 @@ NAVIGATION: tuple[NavItem, ...] = (
         _("Quote and book"), "package-export", "parcels:quote_create", MERCHANT, Capability.BOOK_PARCELS, WORK
     ),
     NavItem(_("Parcels"), "packages", "parcels:parcel_list", MEMBERS, Capability.VIEW_PARCELS, WORK),
+    NavItem(_("Watch list"), "eye-exclamation", "parcels:watch_list", MEMBERS, Capability.VIEW_PARCELS, WORK),
     NavItem(
         _("Pickup addresses"), "map-pin", "parcels:address_list", MERCHANT, Capability.BOOK_PARCELS, WORK
     ),
@@ -49,6 +50,7 @@ NAVIGATION: tuple[NavItem, ...] = (
     NavItem(_("Offers"), "route", "slas:offer_list", COURIER, Capability.VIEW_OFFERS, PROMISES),
     NavItem(_("On-time rates"), "chart-line", "slas:rate_list", MEMBERS, Capability.VIEW_RATES, PROMISES),
     NavItem(_("Breaches"), "clock-exclamation", "slas:breach_list", MEMBERS, Capability.VIEW_RATES, PROMISES),
+    NavItem(_("Excuses"), "shield-check", "slas:excuse_list", MEMBERS, Capability.VIEW_RATES, PROMISES),
     NavItem(_("Exports"), "file-export", "slas:export_list", MEMBERS, Capability.EXPORT, PROMISES),
     NavItem(_("Scorecards"), "medal", "slas:scorecard_list", COURIER, Capability.VIEW_RATES, PROMISES),
     NavItem(
@@ -58,6 +60,9 @@ NAVIGATION: tuple[NavItem, ...] = (
         MERCHANT,
         Capability.VIEW_RATES,
         PROMISES,
+    ),
+    NavItem(
+        _("Statements"), "receipt", "slas:statement_list", MEMBERS, Capability.VIEW_FINANCE, PROMISES
     ),
     NavItem(
         _("Application"), "file-certificate", "couriers:application_edit", COURIER, Capability.APPLY, COMPANY

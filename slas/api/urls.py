@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from slas.api import exports, scorecards, views
+from slas.api import exports, scorecards, statements, views
 from slas.api.rates import RatesView
 from slas.api.tiers import TierListView
 
@@ -17,5 +17,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("scorecards", scorecards.ScorecardListView.as_view(), name="scorecard_list"),
     path("scorecards/<str:month>", scorecards.ScorecardView.as_view(), name="scorecard_detail"),
     path("scorecard-rules", scorecards.ScoreRulesView.as_view(), name="scorecard_rules"),
+    path("statements", statements.StatementsView.as_view(), name="statement_list"),
+    path("statements/<str:month>", statements.StatementView.as_view(), name="statement_detail"),
+    path(
+        "statements/<str:month>/entries",
+        statements.StatementEntriesView.as_view(),
+        name="statement_entries",
+    ),
     path("breaches", views.BreachesView.as_view(), name="breaches"),
 ]

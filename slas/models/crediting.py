@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from alliance.identifiers import tracking_number
 from alliance.models import Organisation, User
 from couriers.models import Courier
 from slas.choices import CommitmentKind, CreditCause
@@ -75,6 +76,11 @@ class CreditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.parcel_id} {self.kind}: {self.amount_fen}"
+
+    @property
+    def number(self) -> str:
+        """The parcel's tracking number."""
+        return tracking_number(self.parcel_id)
 
 
 class Statement(models.Model):

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from slas.portal import breaches, exports, offers, rates, scorecards
+from slas.portal import breaches, excuses, exports, offers, rates, scorecards, statements
 
 app_name = "slas"
 
@@ -17,7 +17,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("exports/", exports.export_list, name="export_list"),
     path("exports/<int:export_id>/file/", exports.export_file, name="export_file"),
     path("breaches/", breaches.breach_list, name="breach_list"),
+    path("excuses/", excuses.excuse_list, name="excuse_list"),
+    path("excuses/<int:excuse_id>/evidence/", excuses.excuse_evidence, name="excuse_evidence"),
+    path("excuses/<int:excuse_id>/withdraw/", excuses.excuse_withdraw, name="excuse_withdraw"),
     path("scorecards/", scorecards.scorecard_list, name="scorecard_list"),
     path("scorecards/rules/", scorecards.scorecard_rules, name="scorecard_rules"),
     path("scorecards/<str:month>/", scorecards.scorecard_detail, name="scorecard_detail"),
+    path("statements/", statements.statement_list, name="statement_list"),
+    path("statements/<str:month>/", statements.statement_detail, name="statement_detail"),
+    path("statements/<str:month>/csv/", statements.statement_csv, name="statement_csv"),
+    path("statements/<str:month>/pdf/", statements.statement_pdf, name="statement_pdf"),
 ]

@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 
 from alliance.choices import Capability, OrganisationKind
 from alliance.errors import FieldError, InvalidInput, NotFound
-from alliance.identifiers import tracking_number
 from alliance.models import Organisation
 from alliance.tenancy import Actor, require
 from slas.choices import CreditCause
@@ -124,10 +123,6 @@ class Line:
     entry: CreditEntry
     counterparty: Organisation
     running_fen: int
-
-    @property
-    def number(self) -> str:
-        return tracking_number(self.entry.parcel_id)
 
     @property
     def amount(self) -> str:

@@ -253,7 +253,9 @@ def test_the_schedule_of_the_booking_applies_however_late_it_is_worked_out(lane:
 # --- what the database holds -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("change", ["UPDATE slas_creditentry SET amount_fen = 1", "DELETE FROM slas_creditentry"])
+@pytest.mark.parametrize(
+    "change", ["UPDATE slas_creditentry SET amount_fen = 1", "DELETE FROM slas_creditentry"]
+)
 def test_nobody_edits_the_ledger(lane: Lane, change: str) -> None:
     send(lane)
     work()

@@ -1,0 +1,286 @@
+"""Ops' door to credits: schedules, the ledger, statements, closing a month.
+
+Schedules are announced and months closed through services; the rest is to look at.
+"""
+
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from alliance.errors import AllianceError
+from slas.admin.forms import text_input
+from slas.admin.judging import NumberSearchAdmin
+from slas.admin.selling import EnteredAdmin, OpsAdmin
+from slas.models import ClosedMonth, CreditEntry, CreditSchedule, ServiceTier, Statement
+from slas.months import InvalidMonth, parse_month, spell
+from slas.pricing import InvalidAmount, fen_from_yuan, yuan
+from slas.services.closing import MonthBooks, books_of, close_month, open_months
+from slas.services.schedules import ScheduleRules, add_schedule, withdraw_schedule
+
+
+def read_bands(text: str) -> list[dict[str, int]]:
+    """Read a band a line, minutes and percent. Raises ValueError, naming the line, for anything else."""
+    bands = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.replace("%", " ").split()
+        if not words:
+            continue
+        if len(words) != 2 or not all(word.isascii() and word.isdigit() and len(word) < 9 for word in words):
+            message = _("Line %(number)d: write minutes and percent, such as 1440 50.")
+            raise ValueError(message % {"number": number})
+        bands.append({"late_by_minutes": int(words[0]), "share_percent": int(words[1])})
+    return bands
+
+
+def bands_text(bands: list[dict[str, int]]) -> str:
+    """What `read_bands` reads."""
+    return "\n".join(f"{band['late_by_minutes']} {band['share_percent']}" for band in bands)
+
+
+class AmountField(forms.CharField):
+    """Yuan as people write them, fen as we keep them."""
+
+    widget = text_input()
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        try:
+            return fen_from_yuan(text)
+        except InvalidAmount as error:
+            raise forms.ValidationError(error.message, code=error.code) from None
+
+
+class ScheduleForm(forms.Form):
+    """What lateness and loss of a tier are credited with, from a moment on."""
+
+    tier = forms.ModelChoiceField(
+        ServiceTier.objects.all(), label=gettext_lazy("Tier"), widget=UnfoldAdminSelectWidget
+    )
+    valid_from = forms.DateTimeField(
+        label=gettext_lazy("Valid from"),
+        help_text=gettext_lazy("Parcels booked from then on are credited by it. Beijing time."),
+        widget=text_input("datetime-local"),
+    )
+    bands = forms.CharField(
+        label=gettext_lazy("Share of the fee by lateness"),
+        help_text=gettext_lazy("A band a line: late by so many minutes, and the percentage. The first is 0."),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 5}),
+    )
+    cap_fen = AmountField(
+        label=gettext_lazy("At most (CNY)"), help_text=gettext_lazy("For a late parcel, whatever its fee.")
+    )
+    lost_fen = AmountField(
+        label=gettext_lazy("For a lost parcel (CNY)"),
+        help_text=gettext_lazy("Instead of what it is late by; not less than the most for a late one."),
+    )
+
+    def clean_bands(self) -> list[dict[str, int]]:
+        try:
+            return read_bands(self.cleaned_data["bands"])
+        except ValueError as error:
+            raise forms.ValidationError(str(error), code="invalid") from None
+
+    @property
+    def rules(self) -> ScheduleRules:
+        return ScheduleRules(**{name: self.cleaned_data[name] for name in ScheduleRules.__slots__})
+
+
+@admin.register(CreditSchedule)
+class CreditScheduleAdmin(EnteredAdmin):
+    """Read-only: a change is a new version, and one not in force yet can be taken back."""
+
+    list_display = ("tier", "number", "valid_from", "shares", "cap", "lost")
+    list_filter = ("tier",)
+    list_select_related = ("tier",)
+    ordering = ("tier__position", "-number")
+    fields = ("tier", "number", "valid_from", "shares", "cap", "lost")
+    readonly_fields = ("shares", "cap", "lost")
+    entry_form = ScheduleForm
+    entry_text = gettext_lazy(
+        "Parcels booked from that moment on are credited by the new schedule."
+        " Those booked before keep theirs."
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        if obj is None:
+            # Many at once would hide which of them are in force.
+            return False
+        return bool(request.user.is_staff) and obj.valid_from > timezone.now()  # type: ignore[attr-defined]
+
+    def first_values(self, request: HttpRequest) -> dict[str, Any]:
+        """The newest version of the tier asked for, or of the first one, to start from."""
+        schedules = CreditSchedule.objects.order_by("tier__position", "-number")
+        asked = request.GET.get("tier", "")
+        newest = schedules.filter(tier_id=int(asked)).first() if asked.isdecimal() else schedules.first()
+        if newest is None:
+            return {}
+        return {
+            "tier": newest.tier_id,
+            "bands": bands_text(newest.bands),
+            "cap_fen": yuan(newest.cap_fen),
+            "lost_fen": yuan(newest.lost_fen),
+        }
+
+    def enter(self, request: HttpRequest, form: ScheduleForm) -> str:
+        schedule = add_schedule(
+            actor=request.actor,  # type: ignore[attr-defined]
+            tier_id=form.cleaned_data["tier"].pk,
+            rules=form.rules,
+            now=timezone.now(),
+        )
+        return _("%(version)s is announced.") % {"version": schedule}
+
+    def withdraw(self, request: HttpRequest, obj: CreditSchedule) -> None:
+        withdraw_schedule(actor=request.actor, schedule_id=obj.pk, now=timezone.now())  # type: ignore[attr-defined]
+
+    @admin.display(description=gettext_lazy("share of the fee by lateness"))
+    def shares(self, schedule: CreditSchedule) -> str:
+        return "; ".join(
+            _("from %(minutes)d min %(percent)d %%")
+            % {"minutes": band["late_by_minutes"], "percent": band["share_percent"]}
+            for band in schedule.bands
+        )
+
+    @admin.display(description=gettext_lazy("at most"), ordering="cap_fen")
+    def cap(self, schedule: CreditSchedule) -> str:
+        return f"¥{yuan(schedule.cap_fen)}"
+
+    @admin.display(description=gettext_lazy("lost"), ordering="lost_fen")
+    def lost(self, schedule: CreditSchedule) -> str:
+        return f"¥{yuan(schedule.lost_fen)}"
+
+
+@admin.register(CreditEntry)
+class CreditEntryAdmin(NumberSearchAdmin, OpsAdmin):
+    """The ledger, newest first. Nobody changes it; what is wrong is put right by another entry."""
+
+    list_display = ("at", "parcel", "merchant", "courier", "tier", "cause", "amount", "statement")
+    list_filter = ("cause", "tier", "month")
+    list_select_related = ("merchant", "courier__organisation", "tier")
+    ordering = ("-pk",)  # type: ignore[assignment]
+    exclude = ("parcel_id", "amount_fen", "month")
+    readonly_fields = ("parcel", "amount", "statement")
+
+    @admin.display(description=gettext_lazy("amount"), ordering="amount_fen")
+    def amount(self, entry: CreditEntry) -> str:
+        return f"¥{yuan(entry.amount_fen)}"
+
+    @admin.display(description=gettext_lazy("statement"), ordering="month")
+    def statement(self, entry: CreditEntry) -> str:
+        return spell(entry.month)
+
+
+@admin.register(Statement)
+class StatementAdmin(OpsAdmin):
+    """Final statements; each opens as its owner reads it."""
+
+    list_display = ("month_text", "organisation", "kind", "entries", "total", "closed_at", "opened")
+    list_filter = ("month", "organisation__kind")
+    list_select_related = ("organisation",)
+    search_fields = ("organisation__name", "organisation__slug")
+    exclude = ("total_fen", "month")
+    readonly_fields = ("month_text", "total", "opened")
+
+    @admin.display(description=gettext_lazy("month"), ordering="month")
+    def month_text(self, statement: Statement) -> str:
+        return spell(statement.month)
+
+    @admin.display(description=gettext_lazy("kind"), ordering="organisation__kind")
+    def kind(self, statement: Statement) -> str:
+        return statement.organisation.get_kind_display()
+
+    @admin.display(description=gettext_lazy("total"), ordering="total_fen")
+    def total(self, statement: Statement) -> str:
+        return f"¥{yuan(statement.total_fen)}"
+
+    @admin.display(description=gettext_lazy("entries and files"))
+    def opened(self, statement: Statement) -> str:
+        address = reverse("slas:statement_detail", args=[spell(statement.month)])
+        query = urlencode({"organisation": statement.organisation.slug})
+        return format_html('<a class="text-link" href="{}?{}">{}</a>', address, query, _("Open"))
+
+
+@admin.register(ClosedMonth)
+class ClosedMonthAdmin(OpsAdmin):
+    """Closing a month is adding it here, after a look at what its statements will be."""
+
+    list_display = ("month_text", "closed_at", "closed_by")
+    list_select_related = ("closed_by",)
+    ordering = ("-month",)
+    exclude = ("month",)
+    readonly_fields = ("month_text",)
+
+    @admin.display(description=gettext_lazy("month"), ordering="month")
+    def month_text(self, closed: ClosedMonth) -> str:
+        return spell(closed.month)
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return bool(request.user.is_staff)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        posted = request.method == "POST"
+        now = timezone.now()
+        months = open_months(now=now)
+        error = ""
+        try:
+            chosen = _month(request.POST.get("month", "") if posted else request.GET.get("month", ""))
+            if posted and chosen is None:
+                error = _("Choose a month.")
+            elif posted and chosen is not None:
+                return self._close(request, chosen)
+        except AllianceError as refused:
+            error, chosen = refused.detail, None
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Close a month"),
+            "months": [spell(month) for month in months],
+            "preview": _preview(books_of(chosen)) if chosen in months and chosen else None,
+            "error": error,
+            "back": reverse("admin:slas_closedmonth_changelist"),
+        }
+        return render(request, "admin/slas/close_month.html", context, status=422 if error else 200)
+
+    def _close(self, request: HttpRequest, month: date) -> HttpResponse:
+        books = close_month(actor=request.actor, month=month, now=timezone.now())  # type: ignore[attr-defined]
+        said = {"month": spell(month), "count": books.statements, "total": yuan(books.total_fen)}
+        messages.success(
+            request, _("%(month)s is closed: %(count)d statements, CNY %(total)s in all.") % said
+        )
+        return redirect("admin:slas_statement_changelist")
+
+
+def _month(text: str) -> date | None:
+    """The month asked for; None for nothing, and for what is none."""
+    try:
+        return parse_month(text)
+    except InvalidMonth:
+        return None
+
+
+def _preview(books: MonthBooks) -> dict[str, Any]:
+    return {
+        "month": spell(books.month),
+        "rows": [
+            (_("Entries"), f"{books.entries:,}"),
+            (_("Credited"), f"CNY {yuan(books.credited_fen)}"),
+            (_("Taken back"), f"CNY {yuan(books.taken_back_fen)}"),
+            (_("Total"), f"CNY {yuan(books.total_fen)}"),
+            (_("Statements for merchants"), f"{books.merchants:,}"),
+            (_("Statements for couriers"), f"{books.couriers:,}"),
+        ],
+    }

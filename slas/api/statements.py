@@ -1,0 +1,212 @@
+"""API of credit statements: months, what they are made of, and the ledger's entries."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alliance.api.pagination import CursorPagination
+from alliance.api.parsing import refuse_unknown_parameters
+from alliance.choices import Capability
+from alliance.tenancy import Actor, require
+from slas.choices import CommitmentKind, CreditCause, TierCode
+from slas.models import CreditEntry
+from slas.pricing import yuan
+from slas.services.statements import (
+    Account,
+    MonthSums,
+    MonthTotal,
+    Part,
+    Summary,
+    Sums,
+    account_of,
+    month_for,
+    months_of,
+    summary_of,
+)
+
+OF_WHOM = OpenApiParameter(
+    "organisation",
+    str,
+    description="Ops only, and required of them: the short name of a merchant or courier.",
+)
+MONTH = OpenApiParameter(
+    "month", str, OpenApiParameter.PATH, description="YYYY-MM, by Beijing time.", pattern=r"^\d{4}-\d{2}$"
+)
+
+
+class MonthAnswer(serializers.Serializer[Any]):
+    """A month of one's statements; money in CNY as decimal strings."""
+
+    month = serializers.CharField(help_text="YYYY-MM.")
+    state = serializers.ChoiceField(
+        choices=["open", "final"], help_text="Final: later corrections go into the next open month."
+    )
+    closed_at = serializers.DateTimeField(allow_null=True)
+    entries = serializers.IntegerField()
+    total = serializers.CharField(help_text="Credited to the merchant, less what was taken back.")
+    currency = serializers.CharField()
+
+
+class MonthsAnswer(serializers.Serializer[Any]):
+    organisation = serializers.CharField(help_text="Short name of whose statements these are.")
+    results = MonthAnswer(many=True)
+
+
+class PartAnswer(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="A tier's code, an organisation's short name, or a cause.")
+    name = serializers.CharField(help_text="In the language of the request.")
+    entries = serializers.IntegerField()
+    credited = serializers.CharField()
+    taken_back = serializers.CharField()
+    total = serializers.CharField()
+
+
+class StatementAnswer(MonthAnswer):
+    organisation = serializers.CharField()
+    credited = serializers.CharField()
+    taken_back = serializers.CharField()
+    by_tier = PartAnswer(many=True)
+    by_counterparty = PartAnswer(many=True)
+    by_cause = PartAnswer(many=True)
+
+
+class EntryAnswer(serializers.ModelSerializer[CreditEntry]):
+    """One line of the ledger: written once, never changed; what was wrong is put right by another."""
+
+    number = serializers.CharField(help_text="The parcel's tracking number.")
+    kind = serializers.ChoiceField(choices=CommitmentKind.choices)
+    merchant = serializers.CharField(source="merchant.slug")
+    courier = serializers.CharField(source="courier.organisation.slug")
+    tier = serializers.ChoiceField(choices=TierCode.choices, source="tier.code")
+    promised = serializers.DateTimeField(source="due_at")
+    reached = serializers.DateTimeField(source="reached_at", allow_null=True)
+    late_by = serializers.IntegerField(
+        allow_null=True, help_text="Seconds; what was not delivered was that late by then."
+    )
+    cause = serializers.ChoiceField(choices=CreditCause.choices)
+    amount = serializers.SerializerMethodField(help_text="CNY; negative where credit is taken back.")
+    written_at = serializers.DateTimeField(source="at")
+
+    class Meta:
+        model = CreditEntry
+        fields = (
+            "id", "number", "kind", "merchant", "courier", "tier", "promised", "reached", "late_by", "cause",
+            "amount", "written_at",
+        )  # fmt: skip
+
+    def get_amount(self, entry: CreditEntry) -> str:
+        return yuan(entry.amount_fen)
+
+
+class StatementsView(APIView):
+    """One's months, the newest first."""
+
+    @extend_schema(
+        operation_id="statements_list",
+        summary="Credit statements",
+        description="Every month with credits, the newest first, the one that is going on included.",
+        parameters=[OF_WHOM],
+        responses=MonthsAnswer,
+        tags=["statements"],
+    )
+    def get(self, request: Request) -> Response:
+        account = _account(request)
+        months = [_total_json(month) for month in months_of(account, now=timezone.now())]
+        return Response({"organisation": account.organisation.slug, "results": months})
+
+
+class StatementView(APIView):
+    """One month, and what it is made of."""
+
+    @extend_schema(
+        operation_id="statements_read",
+        summary="One credit statement",
+        description="A month added up: by service, by merchant or courier, and by cause.",
+        parameters=[OF_WHOM, MONTH],
+        responses=StatementAnswer,
+        tags=["statements"],
+    )
+    def get(self, request: Request, month: str) -> Response:
+        account = _account(request)
+        sums = month_for(account, month, now=timezone.now())
+        return Response(_statement_json(account, summary_of(account, sums)))
+
+
+class EntryPagination(CursorPagination):
+    ordering = "id"
+
+
+class StatementEntriesView(generics.ListAPIView[CreditEntry]):
+    """The entries of a month, in the order they were written."""
+
+    serializer_class = EntryAnswer
+    pagination_class = EntryPagination
+    filter_backends = ()
+
+    @extend_schema(
+        operation_id="statements_entries",
+        summary="Entries of a credit statement",
+        description="Every line of the ledger in a month, in the order they were written. Their amounts add "
+        "up to the statement's total.",
+        parameters=[OF_WHOM, MONTH],
+        tags=["statements"],
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[CreditEntry]:
+        if getattr(self, "swagger_fake_view", False):
+            return CreditEntry.objects.none()
+        account = _account(self.request, "cursor", "page_size")
+        month = month_for(account, self.kwargs["month"], now=timezone.now())
+        entries: QuerySet[CreditEntry] = account.entries().filter(month=month.month)
+        # Names apart: joined, they would be read for the whole month.
+        return entries.prefetch_related("merchant", "courier__organisation", "tier")
+
+
+def _account(request: Request, *also: str) -> Account:
+    actor: Actor = request._request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.VIEW_FINANCE)
+    refuse_unknown_parameters(request, "organisation", *also)
+    return account_of(actor, slug=request.query_params.get("organisation", ""))
+
+
+def _total_json(month: MonthTotal | MonthSums) -> dict[str, Any]:
+    return {
+        "month": month.text,
+        "state": "final" if month.closed_at else "open",
+        "closed_at": month.closed_at.isoformat() if month.closed_at else None,
+        "entries": month.entries,
+        "total": month.total,
+        "currency": "CNY",
+    }
+
+
+def _statement_json(account: Account, summary: Summary) -> dict[str, Any]:
+    return {
+        "organisation": account.organisation.slug,
+        **_total_json(summary.sums),
+        **_sums_json(summary.sums),
+        "by_tier": [_part_json(part) for part in summary.tiers],
+        "by_counterparty": [_part_json(part) for part in summary.counterparties],
+        "by_cause": [_part_json(part) for part in summary.causes],
+    }
+
+
+def _part_json(part: Part) -> dict[str, Any]:
+    return {"code": part.code, "name": part.name, **_sums_json(part)}
+
+
+def _sums_json(sums: Sums) -> dict[str, Any]:
+    return {
+        "entries": sums.entries,
+        "credited": sums.credited,
+        "taken_back": sums.taken_back,
+        "total": sums.total,
+    }

@@ -1,0 +1,182 @@
+"""A statement to take away: every entry as CSV, or the whole of it on paper."""
+
+import csv
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from typing import Final
+
+from django.utils.formats import date_format
+from django.utils.translation import get_language, override
+from django.utils.translation import gettext as _
+
+from alliance.tenancy import Actor, Scope, scope
+from slas.months import ZONE
+from slas.services.statements import Account, Line, MonthSums, Part, Sums, lines_of, summary_of
+from slas.statement_pdf import Column, Paper, Table, render
+
+BATCH: Final = 1_000
+# About a hundred pages, drawn in a few seconds.
+MOST_ON_PAPER: Final = 5_000
+# Spreadsheets run what begins so as a formula.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_BYTE_ORDER_MARK: Final = "\ufeff"
+
+# Documented in docs/credits.md; a test holds the two together.
+COLUMNS: Final[dict[str, Callable[[Line], object]]] = {
+    "entry": lambda line: line.entry.pk,
+    "written_at": lambda line: _moment(line.entry.at),
+    "tracking_number": lambda line: line.entry.number,
+    "service": lambda line: line.entry.tier.code,
+    "counterparty": lambda line: _safe(line.counterparty.name),
+    "promised": lambda line: _moment(line.entry.due_at),
+    "reached": lambda line: _moment(line.entry.reached_at),
+    "late_by_seconds": lambda line: line.entry.late_by,
+    "cause": lambda line: line.entry.cause,
+    "amount_cny": lambda line: line.amount,
+    "running_cny": lambda line: line.running,
+}
+
+
+class _Echo:
+    """A file that gives each written line straight back."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def as_csv(actor: Actor, account: Account, month: date) -> Iterator[bytes]:
+    """Write the lines, a batch a transaction.
+
+    Runs when the view is over, so language and scope are its own to set. What is written to an
+    open month meanwhile comes at the end.
+    """
+    language = get_language()
+    writer = csv.writer(_Echo())
+    yield (_BYTE_ORDER_MARK + writer.writerow(COLUMNS)).encode()
+    after = running = 0
+    while True:
+        with override(language), scope(Scope.of(actor)):
+            lines = lines_of(account, month, after=after, limit=BATCH, running_fen=running)
+            rows = [[make(line) for make in COLUMNS.values()] for line in lines]
+        if rows:
+            yield "".join(writer.writerow(row) for row in rows).encode()
+        if len(rows) < BATCH:
+            return
+        after, running = lines[-1].entry.pk, lines[-1].running_fen
+
+
+def as_pdf(account: Account, sums: MonthSums) -> bytes:
+    """Draw a month in the reader's language."""
+    summary = summary_of(account, sums)
+    other = _("Merchant") if account.is_courier else _("Courier")
+    paper = Paper(
+        title=_("Credit statement %(month)s") % {"month": sums.text},
+        subtitle=account.organisation.name,
+        facts=_facts(account, sums),
+        summaries=[
+            _summary(_("By service"), _("Service"), summary.tiers, sums),
+            _summary(_("By counterparty"), other, summary.counterparties, sums),
+            _summary(_("By cause"), _("Cause"), summary.causes, sums),
+        ]
+        if sums.entries
+        else [],
+        lines=_entries(account, sums, other) if sums.entries else None,
+        notes=_notes(account, sums),
+    )
+    return render(paper)
+
+
+def _facts(account: Account, sums: MonthSums) -> list[tuple[str, str]]:
+    total = _("Owed to merchants") if account.is_courier else _("Credited by couriers")
+    closed = sums.closed_at
+    state = (
+        _("Final since %(day)s") % {"day": date_format(closed.astimezone(ZONE), "DATE_FORMAT")}
+        if closed
+        else _("Open: entries are still added")
+    )
+    return [
+        (total, f"CNY {sums.total}"),
+        (_("State"), state),
+        (_("Credited"), f"CNY {sums.credited}"),
+        (_("Taken back"), f"CNY {sums.taken_back}"),
+        (_("Entries"), f"{sums.entries:,}"),
+        (_("Times"), _("Beijing time")),
+    ]
+
+
+def _summary(title: str, name: str, parts: list[Part], sums: Sums) -> Table:
+    columns = [
+        Column(name, 129),
+        Column(_("Entries"), 26, number=True),
+        Column(_("Credited"), 38, number=True),
+        Column(_("Taken back"), 38, number=True),
+        Column(_("Total (CNY)"), 38, number=True),
+    ]
+    rows = [_summed(part.name, part) for part in parts]
+    return Table(title, columns, rows, total=_summed(_("Total"), sums))
+
+
+def _summed(name: str, sums: Sums) -> list[str]:
+    return [name, f"{sums.entries:,}", sums.credited, sums.taken_back, sums.total]
+
+
+def _entries(account: Account, sums: MonthSums, other: str) -> Table:
+    columns = [
+        Column(_("Written"), 22),
+        Column(_("Parcel"), 33),
+        Column(_("Service"), 21),
+        Column(other, 52),
+        Column(_("Promised"), 22),
+        Column(_("Reached"), 22),
+        Column(_("Late by"), 17, number=True),
+        Column(_("Cause"), 46),
+        Column(_("Amount"), 16, number=True),
+        Column(_("Running"), 18, number=True),
+    ]
+    lines = lines_of(account, sums.month, limit=MOST_ON_PAPER, running_fen=0)
+    total = [_("Total"), *[""] * 8, sums.total]
+    return Table(_("Entries"), columns, (_cells(line) for line in lines), total=total)
+
+
+def _cells(line: Line) -> list[str]:
+    entry = line.entry
+    return [
+        _short(entry.at),
+        line.entry.number,
+        entry.tier.name,
+        line.counterparty.name,
+        _short(entry.due_at),
+        _short(entry.reached_at),
+        _hours(entry.late_by),
+        entry.get_cause_display(),
+        line.amount,
+        line.running,
+    ]
+
+
+def _hours(seconds: int | None) -> str:
+    return "" if seconds is None else f"{seconds // 3600}:{seconds // 60 % 60:02d} h"
+
+
+def _notes(account: Account, sums: MonthSums) -> list[str]:
+    notes = []
+    if account.is_courier:
+        notes.append(_("Positive amounts are owed to the merchant; negative ones are taken back."))
+    else:
+        notes.append(_("Positive amounts are credited by the courier; negative ones are taken back."))
+    if sums.closed_at is None:
+        notes.append(_("This month is open: its figures can still change."))
+    return notes
+
+
+def _short(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment.astimezone(ZONE):%m-%d %H:%M}"
+
+
+def _moment(moment: datetime | None) -> str:
+    return "" if moment is None else moment.astimezone(ZONE).isoformat(timespec="seconds")
+
+
+def _safe(text: str) -> str:
+    """A name that no spreadsheet takes for a formula. Amounts stay numbers, the negative ones, too."""
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,159 @@
+"""Statements: what a merchant is credited with, and a courier owes, month by month."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from alliance.choices import Capability
+from alliance.errors import Conflict
+from alliance.tenancy import Actor, require
+from slas.models import CreditEntry
+from slas.portal.statement_files import MOST_ON_PAPER, as_csv, as_pdf
+from slas.pricing import yuan
+from slas.services.statements import (
+    PAGE,
+    Account,
+    Line,
+    MonthSums,
+    account_of,
+    lines_of,
+    month_for,
+    months_of,
+    page_before,
+    summary_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line as the page tells it."""
+
+    line: Line
+    # In words: how late the delivery was held to be.
+    late_by: str
+
+    @property
+    def entry(self) -> CreditEntry:
+        return self.line.entry
+
+
+@require_safe
+@login_required
+def statement_list(request: HttpRequest) -> HttpResponse:
+    """List the months with something in them, the one that is going on included."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.VIEW_FINANCE)
+    if actor.is_ops and "organisation" not in request.GET:
+        return redirect("admin:slas_statement_changelist")
+    account = _account(request)
+    months = months_of(account, now=timezone.now())
+    context = {
+        "account": account,
+        "months": months,
+        "current": months[0],
+        "final": yuan(sum(month.total_fen for month in months if month.closed_at)),
+        "query": _query(account, actor),
+    }
+    return render(request, "slas/statement_list.html", context)
+
+
+@require_safe
+@login_required
+def statement_detail(request: HttpRequest, month: str) -> HttpResponse:
+    """Show a month: what it is made of, and its entries in the order they were written."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    account, sums = _month(request, month)
+    after = _number(request.GET.get("after", ""))
+    lines = lines_of(account, sums.month, after=after, limit=PAGE + 1)
+    if after and not lines:
+        after, lines = 0, lines_of(account, sums.month, limit=PAGE + 1)
+    shown = lines[:PAGE]
+    query = _query(account, actor)
+    context = {
+        "account": account,
+        "sums": sums,
+        "summary": summary_of(account, sums),
+        "rows": [_row(line) for line in shown],
+        "query": query,
+        "list_url": f"{reverse('slas:statement_list')}{query}",
+        "may_print": sums.entries <= MOST_ON_PAPER,
+        **_pages(account, sums, lines, after=after, query=query),
+    }
+    return render(request, "slas/statement_detail.html", context)
+
+
+@require_safe
+@login_required
+def statement_csv(request: HttpRequest, month: str) -> StreamingHttpResponse:
+    """Send every entry of a month as a file."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    account, sums = _month(request, month)
+    return StreamingHttpResponse(
+        as_csv(actor, account, sums.month),
+        content_type="text/csv; charset=utf-8",
+        headers=_named(account, sums, "csv"),
+    )
+
+
+@require_safe
+@login_required
+def statement_pdf(request: HttpRequest, month: str) -> HttpResponse:
+    """Send a month on paper. Raises Conflict for one with more entries than anybody reads on paper."""
+    account, sums = _month(request, month)
+    if sums.entries > MOST_ON_PAPER:
+        message = _("This statement has more than %(most)d entries: take it as CSV.")
+        raise Conflict(message % {"most": MOST_ON_PAPER}, code="too_long")
+    content = as_pdf(account, sums)
+    return HttpResponse(content, content_type="application/pdf", headers=_named(account, sums, "pdf"))
+
+
+def _account(request: HttpRequest) -> Account:
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    # Members read their own, whatever the address says; ops name whose.
+    return account_of(actor, slug=request.GET.get("organisation", "") if actor.is_ops else "")
+
+
+def _month(request: HttpRequest, text: str) -> tuple[Account, MonthSums]:
+    account = _account(request)
+    return account, month_for(account, text, now=timezone.now())
+
+
+def _query(account: Account, actor: Actor) -> str:
+    return f"?{urlencode({'organisation': account.organisation.slug})}" if actor.is_ops else ""
+
+
+def _pages(account: Account, sums: MonthSums, lines: list[Line], *, after: int, query: str) -> dict[str, Any]:
+    more = f"{query}&" if query else "?"
+    next_url = f"{more}after={lines[PAGE - 1].entry.pk}" if len(lines) > PAGE else ""
+    previous_url = ""
+    if after:
+        start = page_before(account, sums.month, before=lines[0].entry.pk)
+        previous_url = f"{more}after={start}" if start else query or "?"
+    return {"next_url": next_url, "previous_url": previous_url}
+
+
+def _row(line: Line) -> Row:
+    due: datetime = line.entry.due_at
+    return Row(line, "" if line.late_by is None else timesince(due, due + line.late_by, depth=2))
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def _named(account: Account, sums: MonthSums, ending: str) -> dict[str, str]:
+    name = f"statement-{account.organisation.slug}-{sums.text}.{ending}"
+    return {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "private, no-store",
+    }

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 import structlog
+from django.utils import timezone
 
 from alliance import audit
 from alliance.health import note_heartbeat
@@ -12,6 +13,7 @@ from alliance.tenancy import Actor, raw_rows
 from slas.choices import Measure, Outcome
 from slas.counting import COUNTS, counted, marks
 from slas.histograms import MEASURE_STEP
+from slas.services.ledger_audit import CreditDifference, audit_credits
 from slas.services.tallies import durations_kept_from
 
 log = structlog.get_logger(__name__)
@@ -200,10 +202,11 @@ class AuditReport:
     cells: list[CellDifference]
     breaches: list[BreachDifference]
     bins: list[BinDifference]
+    credits: list[CreditDifference]
 
     @property
-    def differences(self) -> list[CellDifference | BreachDifference | BinDifference]:
-        return [*self.cells, *self.breaches, *self.bins]
+    def differences(self) -> list[CellDifference | BreachDifference | BinDifference | CreditDifference]:
+        return [*self.cells, *self.breaches, *self.bins, *self.credits]
 
     @property
     def is_clean(self) -> bool:
@@ -211,13 +214,14 @@ class AuditReport:
 
     def as_detail(self) -> dict[str, Any]:
         """Return the finding for an audit entry or a heartbeat: counts, and the first few rows."""
-        first = [str(row) for row in (*self.cells[:5], *self.breaches[:5], *self.bins[:5])]
-        counts = {"cells": len(self.cells), "breaches": len(self.breaches), "bins": len(self.bins)}
+        parts = {"cells": self.cells, "breaches": self.breaches, "bins": self.bins, "credits": self.credits}
+        counts = {name: len(rows) for name, rows in parts.items()}
+        first = [str(row) for rows in parts.values() for row in rows[:5]]
         return {**counts, "first": first}
 
 
 def audit_rates() -> AuditReport:
-    """Recompute every cell from the commitments and report each that differs; change nothing.
+    """Recompute cells, bins and credits from the commitments and report what differs; change nothing.
 
     Needs the scope of everything. Each list is cut at MOST_ROWS.
     """
@@ -225,6 +229,7 @@ def audit_rates() -> AuditReport:
         cells=[_cell_difference(row) for row in raw_rows(_CELLS)],
         breaches=[BreachDifference(*row) for row in raw_rows(_BREACHES)],
         bins=[BinDifference(*row) for row in raw_rows(_BINS, {"kept_from": durations_kept_from()})],
+        credits=audit_credits(now=timezone.now()),
     )
 
 

@@ -79,14 +79,14 @@ def test_command_says_that_all_agrees(judged: Lane, capsys: pytest.CaptureFixtur
     call_command("audit_rates")
     assert "agree" in capsys.readouterr().out
     detail = Heartbeat.objects.get(name="audit-rates").detail
-    assert detail == {"cells": 0, "breaches": 0, "bins": 0, "first": []}
+    assert detail == {"cells": 0, "breaches": 0, "bins": 0, "credits": 0, "first": []}
     assert not AuditEntry.objects.exists()
 
 
 def test_command_fails_and_names_each_difference(judged: Lane, capsys: pytest.CaptureFixture[str]) -> None:
     fold_tallies()
     OnTimeRate.objects.filter(organisation=judged.courier).update(late=7)
-    with pytest.raises(CommandError, match="1 cells, 0 breaches, 0 bins differ"):
+    with pytest.raises(CommandError, match="1 cells, 0 breaches, 0 bins, 0 credits differ"):
         call_command("audit_rates")
     assert "late 7 instead of 1" in capsys.readouterr().out
 

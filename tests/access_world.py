@@ -58,12 +58,16 @@ from slas.models import (
     Excuse,
     Offer,
     OnTimeRate,
+    Scorecard,
+    ScoreRules,
     ServiceTier,
     Statement,
     TierVersion,
 )
 from slas.months import month_of, spell
 from slas.services.excuses import excuse_breach
+from slas.services.score_rules import RulesDraft, add_rules, first_month_open
+from slas.services.scorecards import refresh_scorecards
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests import factories
@@ -287,9 +291,24 @@ class _Builder:
             "credit_entry": CreditEntry.objects.earliest("pk"),
             "statement": Statement.objects.earliest("pk"),
             "closed_month": ClosedMonth.objects.earliest("pk"),
+            "scorecard": self._scorecard(),
+            "score_rules": self._rules_announced(),
         }  # fmt: skip
         self.world.things |= {name: str(record.pk) for name, record in records.items()}
         self.world.things["month"] = spell(month_of(timezone.now()))
+
+
+    def _scorecard(self) -> Scorecard:
+        refresh_scorecards(now=timezone.now())
+        found = Scorecard.objects.filter(courier_id=self.courier.pk).latest("month")
+        self.world.things["scorecard_month"] = f"{found.month:%Y-%m}"
+        return found
+
+    def _rules_announced(self) -> ScoreRules:
+        """Rules that no month was scored by yet: they can be taken back."""
+        now = timezone.now()
+        draft = RulesDraft.of(ScoreRules.objects.earliest("number"))
+        return add_rules(actor=self.ops, draft=draft, valid_from=first_month_open(now), now=now)
 
 
 def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booked:

@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from slas.choices import ClosureSide
-from slas.clocks import ONE_DAY, wall_clock
+from slas.clocks import ONE_DAY, local_clock, wall_clock
 
 MIDNIGHT = time(0)
 
@@ -134,7 +134,8 @@ def reopening(rules: Sequence[ClosureRule], deadline: datetime, day: date, zone:
         left -= spans[last + 1].starts - at
         last += 1
         at = spans[last].ends
-    at += left
+    # Clocks may change on the way: the offset is the one in force by then.
+    at = local_clock(at + left, zone)
     midnight = wall_clock(day + ONE_DAY, MIDNIGHT, zone)
     counted = spans[hit : last + 1]
     return Reopening(

@@ -2,12 +2,15 @@
 
 from datetime import date, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from django.utils import formats
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext as _
 
 from couriers.choices import Grade
+from slas.closures import Hours
+from slas.holidays import HOLIDAY_NAMES
 from slas.promises import Promise, Step, StepCode
 from slas.ranking import PRIOR_N, Reason, Record
 
@@ -32,50 +35,113 @@ def moment_text(moment: datetime) -> str:
     return f"{day_text(moment.date())} {clock_text(moment)}"
 
 
-def step_text(step: Step) -> str:
+class Ends(NamedTuple):
+    """The cities of a journey, by the names its reader knows them by."""
+
+    origin: str
+    destination: str
+
+
+def explained(promise: Promise, ends: Ends) -> list[str]:
+    """How a promise was worked out, step by step: the same sentences at every door."""
+    return [step_text(step, ends) for step in promise.steps]
+
+
+def step_text(step: Step, ends: Ends) -> str:
     """One step of a promise as a sentence."""
     said = {
+        "origin": ends.origin,
+        "destination": ends.destination,
         "day": day_text(step.day),
         "at": moment_text(step.at) if step.at else "",
+        "clock": clock_text(step.at),
+        "cut_off": _cut_off_text(step),
         "days": step.days,
-        "closure": step.closure,
+        "closure": closure_text(step.closure),
+        "hours": ", ".join(map(hours_text, step.hours)),
     }
-    return _sentence(step.code) % said
+    return (_pickup_sentence(step.code) or _delivery_sentence(step)) % said
 
 
-def _sentence(code: StepCode) -> str:
+def _cut_off_text(step: Step) -> str:
+    """A cut-off's moment; its day is left out when it is the day of pickup."""
+    if step.at is None or step.at.date() == step.day:
+        return clock_text(step.at)
+    return moment_text(step.at)
+
+
+def hours_text(hours: Hours) -> str:
+    """Closed hours as clocks show them; midnight at their end is 24:00."""
+    ends = f"{hours.ends:%H:%M}" if hours.ends else "24:00"
+    return f"{hours.starts:%H:%M}–{ends}"
+
+
+def closure_text(name: str) -> str:
+    """A closure's name: public holidays in the reader's language, others as they were declared."""
+    return gettext(name) if name in HOLIDAY_NAMES else name
+
+
+def _pickup_sentence(code: StepCode) -> str:
     match code:
         case StepCode.BOOKED:
-            return _("Booked %(at)s, the origin's time.")
+            return _("Booked %(at)s, %(origin)s time.")
         case StepCode.READY:
-            return _("Ready for pickup %(at)s.")
+            return _("Ready for pickup in %(origin)s %(at)s.")
         case StepCode.CUT_OFF_KEPT:
-            return _("In time for the cut-off %(at)s for pickup on %(day)s.")
+            return _("In time for the cut-off in %(origin)s, %(cut_off)s, so pickup is on %(day)s.")
         case StepCode.CUT_OFF_MISSED:
-            return _("The cut-off %(at)s for pickup on %(day)s has passed.")
+            return _("The cut-off in %(origin)s for pickup on %(day)s has passed: it was %(cut_off)s.")
         case StepCode.READY_TOO_LATE:
-            return _("Ready after the last pickup %(at)s.")
+            return _("Ready after the last pickup in %(origin)s, %(at)s.")
         case StepCode.NO_PICKUP_DAY:
-            return _("There is no pickup on %(day)s.")
+            return _("There is no pickup in %(origin)s on %(day)s.")
         case StepCode.ORIGIN_CLOSED:
-            return _("The origin is closed on %(day)s (%(closure)s).")
+            return _("%(origin)s is closed on %(day)s (%(closure)s).")
+        case StepCode.ORIGIN_CUT_SHORT:
+            return _(
+                "%(origin)s is closed %(hours)s on %(day)s (%(closure)s),"
+                " which leaves too little of the day for pickup."
+            )
+        case StepCode.ORIGIN_REOPENS:
+            return _("%(origin)s is closed %(hours)s on %(day)s (%(closure)s), so pickup is by %(clock)s.")
         case StepCode.PICKUP_BY:
-            return _("Picked up by %(at)s.")
+            return _("Picked up in %(origin)s by %(at)s.")
+    return ""
+
+
+def _delivery_sentence(step: Step) -> str:
+    match step.code:
         case StepCode.DAYS_IN_TRANSIT:
-            return _("Days in transit: %(days)s.")
+            return _transit_sentence(step.days or 0)
         case StepCode.NO_DELIVERY_DAY:
-            return _("There is no delivery on %(day)s.")
+            return _("There is no delivery in %(destination)s on %(day)s.")
         case StepCode.DESTINATION_CLOSED:
-            return _("The destination is closed on %(day)s (%(closure)s).")
+            return _("%(destination)s is closed on %(day)s (%(closure)s).")
+        case StepCode.DESTINATION_CUT_SHORT:
+            return _(
+                "%(destination)s is closed %(hours)s on %(day)s (%(closure)s),"
+                " which leaves too little of the day for delivery."
+            )
+        case StepCode.DESTINATION_REOPENS:
+            return _(
+                "%(destination)s is closed %(hours)s on %(day)s (%(closure)s), so delivery is by %(clock)s."
+            )
         case StepCode.BEFORE_PICKUP:
-            return _("The delivery deadline %(at)s lies before the pickup.")
+            return _("The delivery deadline in %(destination)s, %(at)s, lies before the pickup.")
         case StepCode.NO_SUCH_DAY:
             return _("The calendar there skips %(day)s.")
         case StepCode.DELIVER_BY:
-            return _("Delivered by %(at)s, the destination's time.")
+            return _("Delivered in %(destination)s by %(at)s.")
+    raise ValueError(f"No sentence says {step.code}")
 
 
-def rolled_text(promise: Promise, full_on: tuple[date, ...] = ()) -> str:
+def _transit_sentence(days: int) -> str:
+    if days == 0:
+        return _("%(destination)s is reached the same day.")
+    return ngettext("%(destination)s is %(days)d day away.", "%(destination)s is %(days)d days away.", days)
+
+
+def rolled_text(promise: Promise, ends: Ends, full_on: tuple[date, ...] = ()) -> str:
     """Why pickup is not on the day asked for; empty when it is."""
     if full_on:
         days = ", ".join(day_text(day) for day in full_on)
@@ -90,8 +156,9 @@ def rolled_text(promise: Promise, full_on: tuple[date, ...] = ()) -> str:
         StepCode.READY_TOO_LATE,
         StepCode.NO_PICKUP_DAY,
         StepCode.ORIGIN_CLOSED,
+        StepCode.ORIGIN_CUT_SHORT,
     }
-    why = next((step_text(step) for step in promise.steps if step.code in causes), "")
+    why = next((step_text(step, ends) for step in promise.steps if step.code in causes), "")
     return " ".join(part for part in (why, _("Pickup is on %s.") % day_text(promise.effective_date)) if part)
 
 

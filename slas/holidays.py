@@ -11,9 +11,32 @@ from typing import NamedTuple
 
 import holidays
 from chinese_calendar import constants
+from django.utils.translation import gettext_noop
 
 FIRST_YEAR = 2016
 COUNTRY = "CN"
+# What the days are stored as, from whichever package; translated where they are shown.
+HOLIDAY_NAMES = frozenset(
+    {
+        gettext_noop("New Year's Day"),
+        gettext_noop("Spring Festival"),
+        gettext_noop("Tomb-sweeping Day"),
+        gettext_noop("Labour Day"),
+        gettext_noop("Dragon Boat Festival"),
+        gettext_noop("Mid-autumn Festival"),
+        gettext_noop("National Day"),
+        gettext_noop("Anti-Fascist 70th Day"),
+    }
+)
+# The other package's names for the same days.
+_SAME_DAY = {
+    "Chinese New Year (Spring Festival)": "Spring Festival",
+    "Chinese New Year's Eve": "Spring Festival",
+    "Chinese New Year Extended Holiday": "Spring Festival",
+    "Tomb-Sweeping Day": "Tomb-sweeping Day",
+    "Labor Day": "Labour Day",
+    "Mid-Autumn Festival": "Mid-autumn Festival",
+}
 
 
 class Holiday(NamedTuple):
@@ -42,4 +65,9 @@ def holidays_between(first_year: int, last_year: int) -> Iterator[Holiday]:
             yield Holiday(day, name, True)
     for year in range(max(first_year, published + 1), last_year + 1):
         for day, name in sorted(holidays.country_holidays(COUNTRY, years=year, language="en_US").items()):
-            yield Holiday(day, name, False)
+            yield Holiday(day, _common_name(name), False)
+
+
+def _common_name(name: str) -> str:
+    first = name.partition(";")[0].removesuffix(" (observed)")
+    return _SAME_DAY.get(first, first)

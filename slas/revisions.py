@@ -47,7 +47,7 @@ def delivery_on(tier: TierRule, destination: Place, day: date, closures: Closure
     if hours is None:
         return deadline
     if hours.at is None:
-        return Step(StepCode.DESTINATION_CLOSED, day, closure=hours.name)
+        return Step(StepCode.DESTINATION_CUT_SHORT, day, closure=hours.name, hours=hours.hours)
     return hours.at
 
 

@@ -10,7 +10,7 @@ from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel
 from parcels.services.records import Booked
 from slas.clocks import local_clock
-from slas.explanations import reason_text, rolled_text, step_text
+from slas.explanations import Ends, reason_text, rolled_text, step_text
 from slas.outcomes import raw_rate
 from slas.pricing import yuan
 from slas.promises import Promise, Step
@@ -30,14 +30,14 @@ def quote_json(quote: Quote) -> JSON:
         "weight_g": request.weight_g,
         "ready_at": local_clock(request.ready_at, request.origin.time_zone).isoformat(),
         "currency": CURRENCY,
-        "offers": [offer_json(offer) for offer in quote.offers],
+        "offers": [offer_json(offer, _ends(request.origin, request.destination)) for offer in quote.offers],
         "unavailable": [
             {"tier": item.tier, "code": item.code, "detail": item.detail} for item in quote.unavailable
         ],
     }
 
 
-def offer_json(offer: QuotedOffer) -> JSON:
+def offer_json(offer: QuotedOffer, ends: Ends) -> JSON:
     instead = None
     if offer.full_on:
         day = None if offer.is_full else offer.promise.effective_date
@@ -52,7 +52,7 @@ def offer_json(offer: QuotedOffer) -> JSON:
         "grade": offer.grade.value,
         "tier": offer.tier.code.value,
         "price": yuan(offer.fee_fen),
-        "promise": promise_json(offer.promise, offer.full_on, with_steps=True),
+        "promise": promise_json(offer.promise, ends, offer.full_on, with_steps=True),
         "capacity_left": offer.places_left,
         "full": offer.is_full,
         "instead": instead,
@@ -75,7 +75,7 @@ def record_json(record: Record) -> JSON:
     }
 
 
-def promise_json(promise: Promise, full_on: tuple[date, ...], *, with_steps: bool) -> JSON:
+def promise_json(promise: Promise, ends: Ends, full_on: tuple[date, ...], *, with_steps: bool) -> JSON:
     answer: JSON = {
         "pickup_date": promise.effective_date.isoformat(),
         "pickup_by": promise.pickup_by.isoformat(),
@@ -84,20 +84,20 @@ def promise_json(promise: Promise, full_on: tuple[date, ...], *, with_steps: boo
         "rolled": promise.rolled,
         "rolled_days": promise.rolled_days,
         "full_on": [day.isoformat() for day in full_on],
-        "note": rolled_text(promise, full_on),
+        "note": rolled_text(promise, ends, full_on),
         "version": promise.version,
     }
     if with_steps:
-        answer["steps"] = [_step_json(step) for step in promise.steps]
+        answer["steps"] = [_step_json(step, ends) for step in promise.steps]
     return answer
 
 
-def _step_json(step: Step) -> JSON:
+def _step_json(step: Step, ends: Ends) -> JSON:
     return {
         "code": step.code.value,
         "day": step.day,
         "at": step.at and step.at.isoformat(),
-        "text": step_text(step),
+        "text": step_text(step, ends),
     }
 
 
@@ -111,7 +111,7 @@ def booked_json(booked: Booked, *, promise: JSON | None = None) -> JSON:
         "courier_name": booked.offer.courier_name,
         "price": yuan(booked.fee_fen),
         "currency": CURRENCY,
-        "promise": promise or promise_json(booked.promise, booked.full_on, with_steps=True),
+        "promise": promise or promise_json(booked.promise, _ends_of(booked), booked.full_on, with_steps=True),
     }
 
 
@@ -125,7 +125,7 @@ def batch_json(results: list[Booked | AllianceError]) -> JSON:
             continue
         key = (id(result.promise), result.full_on)
         if key not in promises:
-            promises[key] = promise_json(result.promise, result.full_on, with_steps=False)
+            promises[key] = promise_json(result.promise, _ends_of(result), result.full_on, with_steps=False)
         items.append({"index": index, **booked_json(result, promise=promises[key])})
     rejected = sum(isinstance(result, AllianceError) for result in results)
     return {"booked": len(results) - rejected, "rejected": rejected, "results": items}
@@ -179,6 +179,14 @@ def city_json(city: City) -> JSON:
 
 def end_json(city: City) -> JSON:
     return {"code": city.code, "name": city.name}
+
+
+def _ends_of(booked: Booked) -> Ends:
+    return _ends(booked.request.origin, booked.request.destination)
+
+
+def _ends(origin: City, destination: City) -> Ends:
+    return Ends(origin.name, destination.name)
 
 
 def _local(moment: datetime | None, zone: str) -> str | None:

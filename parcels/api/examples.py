@@ -31,7 +31,7 @@ _STEP = {
     "code": "cut_off_kept",
     "day": "2026-11-23",
     "at": "2026-11-23T18:00:00+08:00",
-    "text": "In time for the cut-off Mon 23 Nov 2026 18:00 for pickup on Mon 23 Nov 2026.",
+    "text": "In time for the cut-off in Hangzhou, 18:00, so pickup is on Mon 23 Nov 2026.",
 }
 _PROMISE = {**_BRIEF_PROMISE, "steps": [_STEP]}
 _OFFER = {
@@ -113,6 +113,13 @@ _TRACKED = {
         "late": False,
         "late_by_seconds": None,
     },
+    "expected": {
+        "p50": "2026-11-24T15:35:00+08:00",
+        "p90": "2026-11-24T18:20:00+08:00",
+        "chance_late": 0.0412,
+        "basis": "courier_lane",
+        "n": 84,
+    },
     "events": [
         {
             "code": "out_for_delivery",
@@ -161,7 +168,7 @@ BATCH = [
         },
     ),
 ]
-PARCEL = [_answered("Delivered in time", _PARCEL)]
+PARCEL = [_answered("Delivered in time", {**_PARCEL, "expected": None})]
 PARCELS = [_answered("The only page", {"next": None, "previous": None, "results": [_PARCEL]})]
 CANCELLED = [
     _answered(

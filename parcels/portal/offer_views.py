@@ -8,7 +8,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from couriers.choices import Grade
-from slas.explanations import clock_text, day_text, moment_text, reason_text, rolled_text, step_text
+from slas.explanations import (
+    Ends,
+    clock_text,
+    day_text,
+    explained,
+    moment_text,
+    reason_text,
+    rolled_text,
+)
 from slas.pricing import yuan
 from slas.ranking import RECORD_DAYS, Record
 from slas.services.quotes import Quote, QuotedOffer
@@ -65,6 +73,7 @@ def tier_views(quote: Quote, asked: QueryDict) -> list[TierView]:
 def offer_view(quote: Quote, offer: QuotedOffer, asked: QueryDict) -> OfferView:
     """Word one offer."""
     promise = offer.promise
+    ends = Ends(quote.request.origin.name, quote.request.destination.name)
     return OfferView(
         courier=offer.offer.courier,
         courier_name=offer.offer.courier_name,
@@ -79,9 +88,9 @@ def offer_view(quote: Quote, offer: QuotedOffer, asked: QueryDict) -> OfferView:
         cut_off=moment_text(promise.cut_off_at),
         cut_off_at=promise.cut_off_at,
         cut_off_left=left_text(offer.to_cut_off),
-        note=rolled_text(promise, offer.full_on),
+        note=rolled_text(promise, ends, offer.full_on),
         instead=_instead(offer),
-        steps=[step_text(step) for step in promise.steps],
+        steps=explained(promise, ends),
         places_left=offer.places_left,
         is_full=offer.is_full,
         record=offer.record,

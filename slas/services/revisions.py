@@ -21,7 +21,7 @@ from alliance.models import City
 from alliance.tenancy import Actor, require
 from slas.choices import CommitmentKind, Outcome, RevisionParty, TierCode
 from slas.closures import ClosureCalendar, Place
-from slas.explanations import day_text, step_text
+from slas.explanations import Ends, day_text, step_text
 from slas.models import Commitment, Revision, TierVersion
 from slas.outcomes import judge
 from slas.promises import TierRule
@@ -53,6 +53,7 @@ class _Delivery:
 
     agreed: datetime
     rule: TierRule
+    city: City
     place: Place
     closures: ClosureCalendar
 
@@ -139,10 +140,12 @@ def _locked(actor: Actor, parcel_id: int) -> Commitment:
 
 def _delivery(commitment: Commitment, now: datetime) -> _Delivery:
     version = _version(commitment, now)
+    city = City.objects.get(pk=commitment.destination_id)
     return _Delivery(
         agreed=max(commitment.due_at, commitment.revised_due_at or commitment.due_at),
         rule=rule_of(version, TierCode(version.tier.code)),
-        place=place_of(City.objects.get(pk=commitment.destination_id)),
+        city=city,
+        place=place_of(city),
         closures=calendar_at(now),
     )
 
@@ -206,7 +209,7 @@ def _deadline(delivery: _Delivery, day: date, now: datetime) -> datetime:
         raise _bad_day(_("Choose a day until %s.") % day_text(span.last))
     due_at = delivery_on(delivery.rule, delivery.place, day, delivery.closures)
     if not isinstance(due_at, datetime):
-        raise _bad_day(step_text(due_at))
+        raise _bad_day(step_text(due_at, Ends("", delivery.city.name)))
     if due_at <= max(delivery.agreed, now):
         raise _bad_day(_("The last delivery of that day has passed."))
     return due_at

@@ -147,6 +147,13 @@ def test_reopening_names_the_hours_it_counted_and_why():
     assert found.name == "Typhoon, Power cut"
 
 
+def test_deadline_after_a_clock_change_carries_the_offset_in_force_by_then():
+    [rule] = closed([(time(23), time(23, 45))], date(2018, 2, 17))
+    usual = wall_clock(rule.date, time(23, 30), "America/Sao_Paulo")
+    found = reopening([rule], usual, rule.date, "America/Sao_Paulo")
+    assert found.at.isoformat() == "2018-02-17T23:15:00-03:00"
+
+
 @pytest.mark.parametrize("hours", [(time(14), time(14)), (time(14), time(9)), (None, time(0))])
 def test_closed_hours_end_after_they_start(hours):
     with pytest.raises(ValueError, match="after"):

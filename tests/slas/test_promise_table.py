@@ -16,6 +16,13 @@ from tests.slas.journeys import CITIES, TIERS, closure_rules, full_date, local
 
 CASES = """
 # tier |from to| booked         | ready             | closures      |handled|roll|pickup|delivery    | why
+# Cut-off bugs of other systems: cut-offs ignored, no day-before cut-off, a silent roll (no countdown: below)
+next  |HGH CTU|                |2026-03-02 18:30   |               |03-03|+1|20:00|03-04 20:00|bug: cut-off ignored, said 03-03
+same  |HGH CTU|                |2026-03-02 11:30   |               |03-03|+1|13:00|03-03 22:00|bug: cut-off ignored, said today
+eve   |HGH CTU|2026-03-02 22:30|2026-03-03 08:00   |               |03-04|+1|10:00|03-04 20:00|bug: a cut-off could not lie on the day before
+eve   |HGH CTU|2026-03-02 21:30|2026-03-03 08:00   |               |03-03|+0|10:00|03-03 20:00|bug: nor be kept on the day before
+next  |HGH CTU|2026-03-02 18:01|2026-03-02 18:01   |               |03-03|+1|20:00|03-04 20:00|bug: rolled to tomorrow without a word: here +1 says it
+next  |TYO HGH|                |2026-03-02 18:30   |               |03-03|+1|20:00|03-04 20:00+08|bug: the server's clock (17:30) for the origin's
 # The cut-off
 next  |HGH CTU|                |2026-03-02 17:40   |               |03-02|+0|20:00|03-03 20:00|before the cut-off
 next  |HGH CTU|                |2026-03-02 18:00   |               |03-02|+0|20:00|03-03 20:00|at the cut-off is in time
@@ -82,6 +89,44 @@ two   |HGH CTU|                |2026-09-30 17:40   |               |09-30|+0|20:
 two   |HGH CTU|                |2026-09-30 17:40   |CTU 10-01      |09-30|+0|20:00|10-03 20:00|a closed day is not counted
 two   |HGH CTU|                |2026-09-30 17:40   |CTU 10-02      |09-30|+0|20:00|10-03 20:00|nor is it landed on
 two   |HGH CTU|                |2026-09-30 17:40   |HGH 10-01      |09-30|+0|20:00|10-02 20:00|on its way, the origin is past
+# Closed for hours: a deadline within them keeps the working time it had
+next  |HGH CTU|                |2026-03-02 10:00   |HGH 03-02 14:00-18:00|03-02|+0|20:00|03-03 20:00|open again by the deadline
+next  |HGH CTU|                |2026-03-02 10:00   |HGH 03-02 18:00-21:00|03-02|+0|23:00|03-03 20:00|two hours before 20:00, two after
+next  |HGH CTU|                |2026-03-02 10:00   |HGH 03-02 20:00-22:00|03-02|+0|22:00|03-03 20:00|closes at the deadline: when it opens
+next  |HGH CTU|                |2026-03-02 10:00   |HGH 03-02 19:59-20:00|03-02|+0|20:00|03-03 20:00|open at 20:00 sharp
+next  |HGH CTU|                |2026-03-02 10:00   |HGH 03-02 18:00-22:00|03-03|+1|20:00|03-04 20:00|midnight is no pickup any more
+next  |HGH CTU|                |2026-03-02 10:00   |HGH 03-02 18:00-21:59|03-02|+0|23:59|03-03 20:00|a minute before it is
+next  |HGH CTU|                |2026-03-02 10:00   |HGH 03-02 18:00-|03-03|+1|20:00|03-04 20:00|closed until midnight
+next  |HGH CTU|                |2026-03-02 10:00   |HGH 03-02 -12:00|03-02|+0|20:00|03-03 20:00|closed in the morning
+next  |HGH CTU|                |2026-03-02 17:40   |HGH 03-02 17:00-19:00|03-02|+0|20:00|03-03 20:00|the cut-off is for booking: it stays
+next  |HGH CTU|2026-03-02 10:00|2026-03-02 20:30   |HGH 03-02 19:00-21:00|03-03|+1|20:00|03-04 20:00|pickup by 22:00, but ready after the usual 20:00
+same  |HGH CTU|                |2026-03-02 10:00   |HGH 03-02 12:00-20:00|03-02|+0|21:00|03-02 22:00|an hour to drive to Chengdu, but so it says
+same  |HGH CTU|                |2026-03-02 10:00   |HGH 03-02 12:00-21:00|03-02|+0|22:00|03-03 22:00|by 22:00 is too late for today's 22:00
+next  |HGH CTU|                |2026-03-02 10:00   |CTU 03-03 14:00-18:00|03-02|+0|20:00|03-03 20:00|Chengdu opens before its deadline
+next  |HGH CTU|                |2026-03-02 10:00   |CTU 03-03 18:00-21:00|03-02|+0|20:00|03-03 23:00|two hours after it opens
+next  |HGH CTU|                |2026-03-02 10:00   |CTU 03-03 16:00-|03-02|+0|20:00|03-04 20:00|does not open again: the day after
+next  |HGH CTU|                |2026-03-02 10:00   |CTU 03-03 08:00-19:00|03-02|+0|20:00|03-03 20:00|all day but the evening
+next  |HGH CTU|                |2026-03-02 10:00   |CTU 03-03 18:00-21:00, CTU 03-03 22:00-23:00|03-02|+0|20:00|03-04 20:00|would be 24:00
+next  |HGH CTU|                |2026-03-02 10:00   |CTU 03-03 18:00-20:30, CTU 03-03 21:00-22:00|03-02|+0|20:00|03-03 23:30|half an hour between, the rest after
+next  |HGH CTU|                |2026-03-02 10:00   |CTU 03-03 18:00-20:30, CTU 03-03 19:00-21:00|03-02|+0|20:00|03-03 23:00|overlapping: one closure of three hours
+next  |HGH CTU|                |2026-03-02 10:00   |CTU 03-03 18:00-20:30, CTU 03-03|03-02|+0|20:00|03-04 20:00|the whole day is closed anyway
+next  |HGH CTU|                |2026-03-02 10:00   |SC 03-03 18:00-20:30, CTU 03-03 20:30-21:00|03-02|+0|20:00|03-03 23:00|its province, then the city
+next  |HGH CTU|                |2026-03-02 10:00   |o:CTU 03-03 18:00-21:00|03-02|+0|20:00|03-03 20:00|pickups only
+next  |HGH CTU|                |2026-03-02 10:00   |d:HGH 03-02 18:00-21:00|03-02|+0|20:00|03-03 20:00|deliveries only
+next  |HGH CTU|                |2026-03-02 10:00   |CN 03-02..03-03 18:00-21:00|03-02|+0|23:00|03-03 23:00|both days, at both ends
+std   |HGH CTU|                |2026-03-02 10:00   |CTU 03-04 18:00-21:00|03-02|+0|20:00|03-05 20:00|hours of a day under way
+std   |HGH CTU|                |2026-03-02 10:00   |CTU 03-04 16:00-|03-02|+0|20:00|03-06 20:00|an evening that did not count
+std   |HGH CTU|                |2026-03-02 10:00   |CTU 03-05h 18:00-21:00|03-02|+0|20:00|03-05 23:00|a holiday's evening counts for std
+next  |HGH CTU|                |2026-03-02 10:00   |CTU 03-03h 18:00-21:00|03-02|+0|20:00|03-03 20:00|next works on holidays
+eve   |HGH CTU|2026-03-02 12:00|2026-03-03 08:00   |HGH 03-03 08:00-12:00|03-03|+0|14:00|03-03 20:00|10:00 had two hours
+eve   |HGH CTU|2026-03-02 12:00|2026-03-03 08:00   |HGH 03-02 12:00-|03-03|+0|10:00|03-03 20:00|one may book in closed hours
+next  |HGH URC|                |2026-03-02 10:00   |URC 03-03 18:00-21:00|03-02|+0|20:00|03-03 23:00+06|on Urumqi's clock
+next  |HGH CTU|                |2024-02-28 17:00   |CTU 02-29 18:00-21:00|02-28|+0|20:00|02-29 23:00|on the 29th
+next  |HGH CTU|                |2026-12-30 17:00   |CTU 12-31 16:00-|12-30|+0|20:00|2027-01-01 20:00|over the year's end
+dawn  |NYC NYC|                |2026-10-31 00:10   |NYC 11-01 01:30-03:00|10-31|+0|02:30|11-01 05:00-05|01:30-02:30 were two hours
+dawn  |NYC NYC|                |2026-03-07 00:10   |NYC 03-08 01:00-04:00|03-07|+0|02:30|03-08 05:00-04|02:30 is 03:00: one hour was left
+late  |SAO SAO|                |2018-02-16 12:00   |SAO 02-17 23:00-23:45|02-16|+0|23:59|02-17 23:15-03|23:45, then 23:15 again: half an hour
+mid   |SAO SAO|                |2017-10-13 23:30   |SAO 10-15 00:00-02:00|10-14|+1|00:30|10-15 02:00-02|00:30 is skipped: nothing was left at 01:00
 # Public holidays: next works on them, std does not
 next  |HGH CTU|                |2026-10-01 10:00   |CN 10-01..10-07h|10-01|+0|20:00|10-02 20:00|works through Golden Week
 std   |HGH CTU|                |2026-09-30 10:00   |CN 10-01..10-07h|09-30|+0|20:00|10-10 20:00|counts 8, 9, 10 October
@@ -137,6 +182,7 @@ std   |HGH CTU|                |2026-12-30 10:00   |CN 2027-01-01h|12-30|+0|20:0
 std   |HGH CTU|                |2026-12-31 18:30   |CN 2027-01-01h|2027-01-02|+2|20:00|2027-01-05 20:00|nor handled on
 """
 
+# The answer to the fourth bug, no countdown: what one books before, and how long that is.
 COUNTDOWNS = """
 # tier |city| now               | closures  | cut-off        | for  | left     | why
 next |HGH|2026-03-02 17:40   |           |2026-03-02 18:00|03-02| 0:20:00|twenty minutes
@@ -148,6 +194,8 @@ shop |HGH|2026-03-07 12:30   |           |2026-03-09 18:00|03-09|53:30:00|over t
 next |HGH|2026-03-02 19:00   |o:HGH 03-03|2026-03-04 18:00|03-04|47:00:00|over a closure
 next |HGH|2026-03-02 17:00   |d:HGH 03-02|2026-03-02 18:00|03-02| 1:00:00|deliveries do not matter
 same |TYO|2026-03-02 10:30   |           |2026-03-02 11:00|03-02| 0:30:00|on Tokyo's clock
+next |HGH|2026-03-02 10:00   |HGH 03-02 14:00-18:00|2026-03-02 18:00|03-02| 8:00:00|closed hours leave cut-offs alone
+next |HGH|2026-03-02 10:00   |HGH 03-02 16:00-|2026-03-03 18:00|03-03|32:00:00|unless nothing is picked up that day
 next |NYC|2026-03-07 19:00   |           |2026-03-08 18:00|03-08|22:00:00|an hour is lost
 next |NYC|2026-10-31 19:00   |           |2026-11-01 18:00|11-01|24:00:00|an hour is gained
 """

@@ -1,0 +1,134 @@
+"""Promises in words: each step a sentence that names the city it is about."""
+
+from datetime import UTC, date, datetime, time
+
+import pytest
+
+from slas.closures import ClosureCalendar, ClosureRule, Hours
+from slas.explanations import Ends, closure_text, explained, hours_text, rolled_text, step_text
+from slas.holidays import HOLIDAY_NAMES, holidays_between
+from slas.promises import Promise, Step, StepCode, promise
+from tests.slas.journeys import CITIES, TIERS, closure_rules, local
+
+ENDS = Ends("Hangzhou", "Chengdu")
+HGH, CTU = CITIES["HGH"], CITIES["CTU"]
+FULL_STEP = {
+    "day": date(2026, 10, 1),
+    "at": datetime(2026, 10, 1, 20, tzinfo=UTC),
+    "days": 2,
+    "closure": "Typhoon",
+    "hours": (Hours(time(14), time(18)),),
+}
+# The calendar of which place skips a day is told by the steps around it.
+NAMELESS = {StepCode.NO_SUCH_DAY}
+
+
+def promised(tier: str, ready: str, *closures: ClosureRule, booked: str = "") -> Promise:
+    booked_at = local(booked, "HGH") if booked else None
+    return promise(TIERS[tier], HGH, CTU, local(ready, "HGH"), ClosureCalendar(closures), booked_at=booked_at)
+
+
+def test_story_of_a_promise_reads_from_booking_to_the_door() -> None:
+    national_day = ClosureRule(date(2026, 10, 1), city_id=CTU.city_id, name="National Day")
+    assert explained(promised("two", "2026-09-30 17:40", national_day), ENDS) == [
+        "Booked Wed 30 Sep 2026 17:40, Hangzhou time.",
+        "In time for the cut-off in Hangzhou, 18:00, so pickup is on Wed 30 Sep 2026.",
+        "Picked up in Hangzhou by Wed 30 Sep 2026 20:00.",
+        "Chengdu is 2 days away.",
+        "Chengdu is closed on Thu 1 Oct 2026 (National Day).",
+        "Delivered in Chengdu by Sat 3 Oct 2026 20:00.",
+    ]
+
+
+def test_closed_hours_are_told_where_they_move_a_deadline() -> None:
+    said = explained(
+        promised(
+            "next",
+            "2026-03-02 10:00",
+            *closure_rules("HGH 03-02 18:00-21:00, CTU 03-03 16:00-, CTU 03-04 19:00-20:30", "2026"),
+        ),
+        ENDS,
+    )
+    assert said[2:] == [
+        "Hangzhou is closed 18:00–21:00 on Mon 2 Mar 2026 (HGH 03-02 18:00-21:00), so pickup is by 23:00.",
+        "Picked up in Hangzhou by Mon 2 Mar 2026 23:00.",
+        "Chengdu is 1 day away.",
+        "Chengdu is closed 16:00–24:00 on Tue 3 Mar 2026 (CTU 03-03 16:00-),"
+        " which leaves too little of the day for delivery.",
+        "Chengdu is closed 19:00–20:30 on Wed 4 Mar 2026 (CTU 03-04 19:00-20:30), so delivery is by 21:30.",
+        "Delivered in Chengdu by Wed 4 Mar 2026 21:30.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ready", "booked", "closures", "said"),
+    [
+        ("2026-03-02 10:00", "", "", ""),
+        (
+            "2026-03-02 18:01", "", "",
+            "The cut-off in Hangzhou for pickup on Mon 2 Mar 2026 has passed: it was 18:00.",
+        ),
+        (
+            "2026-03-02 20:01", "2026-03-02 10:00", "",
+            "Ready after the last pickup in Hangzhou, Mon 2 Mar 2026 20:00.",
+        ),
+        ("2026-03-02 10:00", "", "HGH 03-02", "Hangzhou is closed on Mon 2 Mar 2026 (HGH 03-02)."),
+        (
+            "2026-03-02 10:00", "", "HGH 03-02 18:00-",
+            "Hangzhou is closed 18:00–24:00 on Mon 2 Mar 2026 (HGH 03-02 18:00-),"
+            " which leaves too little of the day for pickup.",
+        ),
+    ],
+)  # fmt: skip
+def test_roll_is_told_with_its_first_cause(ready: str, booked: str, closures: str, said: str) -> None:
+    found = promised("next", ready, *closure_rules(closures, "2026"), booked=booked)
+    rolled = f"{said} Pickup is on Tue 3 Mar 2026." if said else ""
+    assert rolled_text(found, ENDS) == rolled
+
+
+def test_full_days_are_the_cause_before_any_other() -> None:
+    found = promised("next", "2026-03-02 18:01")
+    told = rolled_text(found, ENDS, (date(2026, 3, 2),))
+    assert told == "Full on Mon 2 Mar 2026; pickup is on Tue 3 Mar 2026."
+
+
+@pytest.mark.parametrize("code", StepCode)
+def test_every_step_is_a_sentence_that_names_its_city(code: StepCode) -> None:
+    said = step_text(Step(code, **FULL_STEP), ENDS)  # type: ignore[arg-type]
+    assert said.endswith(".")
+    assert "%" not in said
+    assert code in NAMELESS or ("Hangzhou" in said) != ("Chengdu" in said)
+
+
+def test_cut_off_on_the_day_before_is_told_with_its_day() -> None:
+    said = explained(promised("eve", "2026-03-02 22:01"), ENDS)
+    assert said[2] == (
+        "The cut-off in Hangzhou for pickup on Tue 3 Mar 2026 has passed: it was Mon 2 Mar 2026 22:00."
+    )
+    assert said[3] == (
+        "In time for the cut-off in Hangzhou, Tue 3 Mar 2026 22:00, so pickup is on Wed 4 Mar 2026."
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (0, "Chengdu is reached the same day."),
+        (1, "Chengdu is 1 day away."),
+        (3, "Chengdu is 3 days away."),
+    ],
+)
+def test_days_in_transit_are_counted_in_words(days: int, said: str) -> None:
+    assert step_text(Step(StepCode.DAYS_IN_TRANSIT, days=days), ENDS) == said
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"), [(Hours(time(9), time(12, 30)), "09:00–12:30"), (Hours(time(0), None), "00:00–24:00")]
+)
+def test_hours_are_shown_to_the_minute(hours: Hours, said: str) -> None:
+    assert hours_text(hours) == said
+
+
+def test_public_holidays_have_names_that_can_be_translated() -> None:
+    assert {day.name for day in holidays_between(2016, 2030)} <= HOLIDAY_NAMES
+    assert closure_text("Typhoon Bebinca") == "Typhoon Bebinca"

@@ -22,9 +22,10 @@ MEDIA_TYPES = {
     ExportFormat.CSV: "text/csv; charset=utf-8",
     ExportFormat.PARQUET: "application/vnd.apache.parquet",
 }
-# Spreadsheets take a file for UTF-8 by this, and run what begins so as a formula.
+# Spreadsheets take a file for UTF-8 by this, and run what begins so as a formula. The last one is
+# what such a text is preceded by: a reader may take the first one away, and has the text.
 _BYTE_ORDER_MARK = "\ufeff"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 def part_path(target: Path, number: int) -> Path:

@@ -98,9 +98,8 @@ def take_export(*, actor: Actor, export_id: int, expires: str, signature: str, n
     if export.state != ExportState.DONE:
         raise _not_ready(export)
     if export.with_fees and not sees_fees(actor):
-        raise NotPermitted(
-            _("This file has fees in it, which your role does not see. Ask for one of your own.")
-        )
+        detail = _("This file has fees in it, which your role does not see. Ask for one of your own.")
+        raise NotPermitted(detail, code="has_fees")
     audit.record(
         actor=actor,
         verb="export.downloaded",

@@ -1,0 +1,491 @@
+"""Exports: what a file holds and for whom, how it survives a crash, and how long it is to be had."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from alliance.identifiers import new_parcel_id, tracking_number
+from alliance.models import AuditEntry, Organisation
+from alliance.partitions import Month, ensure_months
+from alliance.tenancy import Actor, Scope, scope
+from slas.choices import ExportState, Outcome, RevisionParty
+from slas.models import Commitment, Export, OnTimeRate, Revision
+from slas.services import export_writing, exports
+from slas.services.commitments import revise_due
+from slas.services.export_writing import tend_exports, write_export
+from slas.services.tallies import fold_tallies
+from tests.slas import judging
+from tests.slas.exporting import (
+    COMMITMENTS,
+    CSV,
+    FIRST,
+    LAST,
+    PARQUET,
+    RATES,
+    ask,
+    owner,
+    read_csv,
+    read_parquet,
+    reread,
+    some_promises,
+    understood,
+    written,
+)
+from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Any, tmp_path: Path) -> Path:
+    settings.MEDIA_ROOT = str(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def promised(lane: Lane, everything: None) -> list[int]:
+    """Twenty deliveries: on time, late, and open."""
+    parcels = some_promises(lane)
+    fold_tallies()
+    return parcels
+
+
+def numbers(export: Export) -> list[str]:
+    return [row["tracking_number"] for row in read_csv(export)]
+
+
+# --- what is in it -----------------------------------------------------------------------------
+
+
+def test_a_csv_holds_each_commitment_once_with_what_is_known_of_it(
+    promised: list[int], merchant: Actor, lane: Lane
+) -> None:
+    export = written(merchant)
+    rows = [understood(COMMITMENTS, row) for row in read_csv(export)]
+    commitments = list(Commitment.objects.order_by("parcel_id", "kind"))
+    assert (export.state, export.done, export.rows, len(rows)) == (ExportState.DONE, 20, 20, 20)
+    for row, commitment in zip(rows, commitments, strict=True):
+        assert row["tracking_number"][:2] == "CA"
+        assert (row["milestone"], row["outcome"]) == (commitment.kind, commitment.outcome)
+        assert (row["due_at"], row["promised_at"]) == (commitment.due_at, commitment.due_at)
+        assert (row["reached_at"], row["due_date"]) == (commitment.reached_at, commitment.due_date)
+        assert row["fee_cny"] * 100 == commitment.fee_fen
+        assert (row["courier"], row["merchant_name"]) == (lane.courier.slug, "Lotus Tea")
+        assert (row["origin"], row["destination"], row["tier"]) == ("CN-HGH", "CN-CTU", "next_day")
+    assert {row["outcome"] for row in rows} == {Outcome.MET, Outcome.LATE, Outcome.PENDING}
+
+
+def test_lateness_is_told_of_what_was_reached_late_only(promised: list[int], merchant: Actor) -> None:
+    for row in read_csv(written(merchant)):
+        late = row["outcome"] == Outcome.LATE
+        assert bool(row["late_by_seconds"]) == late
+        assert not late or 90 * 60 <= int(row["late_by_seconds"]) < 110 * 60
+
+
+@pytest.mark.parametrize("content", [COMMITMENTS, RATES])
+def test_parquet_and_csv_say_the_same(promised: list[int], merchant: Actor, content: str) -> None:
+    lines = read_csv(written(merchant, content, CSV))
+    rows = read_parquet(written(merchant, content, PARQUET))
+    assert rows == [understood(content, line) for line in lines]
+    assert rows
+
+
+def test_the_days_are_due_dates_and_both_are_included(lane: Lane, merchant: Actor, everything: None) -> None:
+    by_day = {day: lane.promise(NOON + day * DAY) for day in range(4)}
+    first, last = ((NOON + day * DAY).date() for day in (1, 2))
+    export = written(merchant, COMMITMENTS, CSV, first, last)
+    due = Commitment.objects.filter(parcel_id__in=[by_day[1], by_day[2]])
+    assert {row["due_at"] for row in read_csv(export)} == {item.due_at.isoformat() for item in due}
+
+
+def test_the_original_promise_stands_beside_the_revised_one(
+    lane: Lane, merchant: Actor, everything: None
+) -> None:
+    parcel_id = lane.promise(NOON + DAY)
+    before = NOON + DAY
+    for days, party in ((2, RevisionParty.RECIPIENT), (4, RevisionParty.MERCHANT)):
+        after, judged = NOON + days * DAY, party == RevisionParty.RECIPIENT
+        revise_due(parcel_id=parcel_id, kind=DELIVERY, due_at=after, judged=judged, now=NOON)
+        Revision.objects.create(
+            parcel_id=parcel_id, kind=DELIVERY, merchant=lane.merchant, courier_id=lane.courier.pk,
+            requested_by=party, previous_due_at=before, due_at=after, judged=judged, label="x",
+        )  # fmt: skip
+        before = after
+    [row] = [understood(COMMITMENTS, row) for row in read_csv(written(merchant))]
+    assert [row[name] for name in ("promised_at", "due_at", "revised_due_at")] == [
+        NOON + DAY, NOON + 2 * DAY, NOON + 4 * DAY,
+    ]  # fmt: skip
+    assert row["due_date"] == (NOON + DAY).date()
+
+
+def test_parcels_booked_months_apart_are_all_found(
+    lane: Lane, merchant: Actor, everything: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slas.services.export_reading.WINDOW", 10 * DAY)
+    booked = [NOON - days * DAY for days in (95, 65, 64, 30, 1, 0)]
+    ensure_months(Month.of(booked[0].date()), Month.of(booked[-1].date()))
+    parcels = [lane.promise(NOON, parcel_id=new_parcel_id(at)) for at in booked]
+    for rows_a_slice in (1, 2, 50):
+        export = written(merchant, rows_a_slice=rows_a_slice)
+        assert numbers(export) == [tracking_number(parcel_id) for parcel_id in parcels]
+
+
+def test_a_period_of_nothing_is_a_file_with_a_header(merchant: Actor) -> None:
+    export = written(merchant)
+    assert (export.state, export.done, export.rows) == (ExportState.DONE, 0, 0)
+    assert read_csv(export) == []
+    assert export.size == Path(export.file.path).stat().st_size > 0
+    assert read_parquet(written(merchant, RATES, PARQUET)) == []
+
+
+def test_cells_add_up_to_the_commitments(
+    promised: list[int], merchant: Actor, courier: Actor, system: Actor
+) -> None:
+    for actor in (merchant, courier, system):
+        rows = [understood(RATES, row) for row in read_csv(written(actor, RATES))]
+        for outcome in ("met", "late", "pending"):
+            wanted = Commitment.objects.filter(outcome=outcome).count()
+            assert sum(row[outcome] for row in rows) == wanted, actor
+    assert {row["merchant"] for row in read_csv(written(courier, RATES))} == {""}
+    assert {row["merchant"] for row in read_csv(written(system, RATES))} == {"lotus-tea"}
+
+
+def test_cells_are_read_page_by_page_without_a_gap(promised: list[int], merchant: Actor) -> None:
+    export = written(merchant, RATES, rows_a_slice=2)
+    cells = OnTimeRate.objects.filter(organisation_id=merchant.organisation_id).order_by("due_date", "pk")
+    assert [row["due_date"] for row in read_csv(export)] == [cell.due_date.isoformat() for cell in cells]
+    assert export.parts == -(-len(cells) // 2)
+
+
+# --- whose it is -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def theirs(
+    promised: list[int], rival_merchant: Organisation, rival_courier: Organisation, lane: Lane
+) -> list[int]:
+    """Somebody else's deliveries, on the same lane on the same days."""
+    other = judging.Lane(rival_merchant, rival_courier, lane.tier, lane.origin, lane.destination)
+    parcels = some_promises(other, 5)
+    fold_tallies()
+    return parcels
+
+
+def test_everybody_gets_their_own_and_ops_all(
+    theirs: list[int], merchant: Actor, courier: Actor, rival_merchant: Organisation, system: Actor
+) -> None:
+    assert len(numbers(written(merchant))) == len(numbers(written(courier))) == 20
+    assert len(numbers(written(owner(rival_merchant)))) == 5
+    assert len(numbers(written(system))) == 25
+    assert {row["courier"] for row in read_csv(written(courier, RATES))} == {"swift-express"}
+
+
+def test_another_organisations_file_is_not_there(
+    promised: list[int], merchant: Actor, rival_merchant: Organisation, courier: Actor
+) -> None:
+    export = written(merchant)
+    link = exports.link_of(export)
+    for stranger in (owner(rival_merchant), courier):
+        with scope(Scope.of(stranger)):
+            assert list(exports.exports_of(stranger)) == []
+            with pytest.raises(NotFound):
+                exports.export_for(actor=stranger, export_id=export.pk)
+            with pytest.raises(NotFound):
+                exports.take_export(actor=stranger, export_id=export.pk, now=NOON, **link)
+            # Not even by the database, whatever the code asks.
+            assert not Export.objects.filter(pk=export.pk).exists()
+
+
+def test_who_may_not_export_asks_for_nothing(merchant_organisation: Organisation) -> None:
+    viewer = owner(merchant_organisation, "viewer")
+    with pytest.raises(NotPermitted):
+        ask(viewer)
+    with pytest.raises(NotPermitted):
+        exports.exports_of(viewer)
+
+
+def test_fees_are_in_a_file_only_for_who_may_see_them(
+    promised: list[int], courier_organisation: Organisation
+) -> None:
+    agent, finance = owner(courier_organisation, "agent"), owner(courier_organisation, "finance")
+    plain, full = written(agent), written(finance)
+    assert {row["fee_cny"] for row in read_csv(plain)} == {""}
+    assert min(row["fee_cny"] for row in read_csv(full)) == "10.00"
+    later = full.expires_at - HOUR
+    with pytest.raises(NotPermitted) as refused:
+        exports.take_export(actor=agent, export_id=full.pk, now=later, **exports.link_of(full))
+    assert refused.value.reason == "has_fees"
+    taken = exports.take_export(actor=finance, export_id=plain.pk, now=later, **exports.link_of(plain))
+    assert taken == plain
+
+
+def test_an_organisation_suspended_meanwhile_gets_nothing(
+    promised: list[int], merchant: Actor, merchant_organisation: Organisation
+) -> None:
+    export = ask(merchant)
+    Organisation.objects.filter(pk=merchant_organisation.pk).update(status="suspended")
+    assert write_export(export_id=export.pk)
+    assert reread(export).state == ExportState.FAILED
+
+
+# --- cut off -----------------------------------------------------------------------------------
+
+
+class Killed(Exception):
+    """A worker that dies there and then."""
+
+
+def killed_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int, *, after: bool = False) -> None:
+    """Have a worker die in its nth call of a function of the writer, before or after the work."""
+    genuine: Callable[..., Any] = getattr(export_writing, name)
+    calls = 0
+
+    def dying(*args: Any, **given: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call and not after:
+            raise Killed
+        answer = genuine(*args, **given)
+        if calls == call:
+            raise Killed
+        return answer
+
+    monkeypatch.setattr(export_writing, name, dying)
+
+
+@pytest.mark.parametrize("format", [CSV, PARQUET])
+@pytest.mark.parametrize(
+    ("name", "call", "after"),
+    [
+        ("read_page", 1, False),
+        ("read_page", 3, True),
+        ("write_part", 1, True),
+        ("write_part", 2, False),
+        ("write_part", 4, True),
+        ("join_parts", 1, False),
+        ("join_parts", 1, True),
+        ("remove_parts", 1, False),
+    ],
+)
+def test_a_worker_killed_anywhere_leaves_nothing_missing_or_double(
+    promised: list[int],
+    merchant: Actor,
+    monkeypatch: pytest.MonkeyPatch,
+    format: str,
+    name: str,
+    call: int,
+    after: bool,
+) -> None:
+    read = read_csv if format == CSV else read_parquet
+    expected = read(written(merchant, COMMITMENTS, format))
+    export = ask(merchant, COMMITMENTS, format)
+    with monkeypatch.context() as dying:
+        killed_at(dying, name, call, after=after)
+        with pytest.raises(Killed):
+            write_export(export_id=export.pk, rows_a_slice=6)
+    assert write_export(export_id=export.pk, rows_a_slice=6)
+    export = reread(export)
+    assert (export.state, export.done) == (ExportState.DONE, 20)
+    assert read(export) == expected
+
+
+def test_a_second_worker_leaves_a_file_to_the_first(
+    promised: list[int], merchant: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = ask(merchant)
+    genuine, inner = export_writing.read_page, []
+
+    def overtaken(*args: Any, **given: Any) -> Any:
+        page = genuine(*args, **given)
+        if not inner:
+            inner.append(True)
+        return page
+
+    # The first has written a slice when the second, which saw the file before, comes to its own.
+    seen = reread(export)
+    monkeypatch.setattr(export_writing, "read_page", overtaken)
+    assert write_export(export_id=export.pk, rows_a_slice=6, budget=0) is False
+    with scope(Scope.everything()):
+        assert export_writing._slice(merchant, seen, 6) is False
+    assert reread(export).done == 6
+
+
+def test_work_beyond_the_budget_is_handed_on(promised: list[int], merchant: Actor) -> None:
+    export, rounds = ask(merchant), 1
+    while not write_export(export_id=export.pk, rows_a_slice=6, budget=0):
+        rounds += 1
+        running = reread(export)
+        assert (running.state, running.rows) == (ExportState.RUNNING, 20)
+    assert rounds == 4
+    assert len(set(numbers(reread(export)))) == 20
+
+
+def test_a_finished_file_is_not_written_again(promised: list[int], merchant: Actor) -> None:
+    export = written(merchant)
+    assert write_export(export_id=export.pk)
+    assert reread(export).expires_at == export.expires_at
+    assert write_export(export_id=export.pk + 1)
+
+
+def test_a_dropped_file_is_handed_over_again(
+    merchant: Actor, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr("slas.tasks.write_export.delay", sent.append)
+    with django_capture_on_commit_callbacks(execute=True):
+        export = ask(merchant)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert tend_exports(now=NOON + timedelta(minutes=1)) == (0, 0)
+        assert tend_exports(now=NOON + timedelta(minutes=3)) == (1, 0)
+    assert sent == [export.pk, export.pk]
+
+
+def test_a_file_that_fails_again_and_again_is_given_up(
+    promised: list[int], merchant: Actor, monkeypatch: pytest.MonkeyPatch, media: Path
+) -> None:
+    export = ask(merchant)
+    killed_at(monkeypatch, "read_page", 0)
+    monkeypatch.setattr(export_writing, "read_page", _broken)
+    for _attempt in range(export_writing.MOST_ATTEMPTS):
+        with pytest.raises(Killed):
+            write_export(export_id=export.pk)
+    assert write_export(export_id=export.pk)
+    failed = reread(export)
+    assert (failed.state, failed.problem) == (ExportState.FAILED, "It was begun 5 times and never finished.")
+    assert tend_exports(now=NOON) == (0, 1)
+    assert not list(media.glob("exports/*/*"))
+
+
+def _broken(*args: Any, **given: Any) -> Any:
+    raise Killed
+
+
+# --- asking ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "pointer", "code"),
+    [
+        ({"content": "parcels"}, "/content", "choice"),
+        ({"format": "xlsx"}, "/format", "choice"),
+        ({"first": LAST, "last": FIRST}, "/to", "period"),
+        ({"first": LAST - timedelta(days=366)}, "/to", "period"),
+        ({"first": date(2015, 12, 31), "last": date(2016, 1, 2)}, "/from", "period"),
+        ({"first": date(9999, 1, 1), "last": date(9999, 12, 31)}, "/to", "period"),
+    ],
+)
+def test_what_cannot_be_is_refused(merchant: Actor, given: dict[str, Any], pointer: str, code: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        ask(merchant, **given)
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [(pointer, code)]
+    with scope(Scope.everything()):
+        assert not Export.objects.exists()
+
+
+def test_a_year_and_its_leap_day_is_the_longest_period(merchant: Actor) -> None:
+    assert ask(merchant, first=LAST - timedelta(days=365)).state == ExportState.QUEUED
+
+
+def test_three_files_are_written_at_once_and_a_fourth_waits(
+    merchant: Actor, courier: Actor, system: Actor
+) -> None:
+    running = [ask(merchant) for _number in range(exports.MOST_RUNNING)]
+    with pytest.raises(Conflict) as refused:
+        ask(merchant)
+    assert (refused.value.reason, refused.value.status) == ("exports_running", 409)
+    # Each organisation's own; ops are one, too.
+    ask(courier)
+    ask(system)
+    assert write_export(export_id=running[0].pk)
+    assert ask(merchant).pk
+
+
+def test_asking_and_taking_are_recorded(merchant: Actor) -> None:
+    export = written(merchant)
+    with scope(Scope.of(merchant)):
+        exports.take_export(actor=merchant, export_id=export.pk, now=NOON, **exports.link_of(export))
+    with scope(Scope.everything()):
+        verbs = AuditEntry.objects.filter(object_type="export", object_id=str(export.pk)).order_by("pk")
+        assert [entry.verb for entry in verbs] == ["export.requested", "export.downloaded"]
+
+
+# --- the link ----------------------------------------------------------------------------------
+
+
+def take(actor: Actor, export: Export, *, now: Any = NOON, **given: str) -> Export:
+    with scope(Scope.of(actor)):
+        return exports.take_export(
+            actor=actor, export_id=export.pk, now=now, **{**exports.link_of(export), **given}
+        )
+
+
+def test_a_link_is_good_for_a_week(merchant: Actor) -> None:
+    export = written(merchant)
+    end = export.expires_at.replace(microsecond=0)
+    assert take(merchant, export, now=end - timedelta(seconds=1)) == export
+    with pytest.raises(NotFound) as expired:
+        take(merchant, export, now=end)
+    assert expired.value.reason == "export_expired"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"signature": ""},
+        {"signature": "x" * 43},
+        {"signature": "签"},
+        {"expires": ""},
+        {"expires": "never"},
+        {"expires": "²"},
+        {"expires": "9" * 40},
+        # Somebody's own, longer week.
+        {"expires": "3000000000"},
+    ],
+)
+def test_a_link_that_is_not_ours_is_refused(merchant: Actor, given: dict[str, str]) -> None:
+    export = written(merchant)
+    with pytest.raises(NotPermitted) as refused:
+        take(merchant, export, **given)
+    assert refused.value.reason == "bad_link"
+
+
+def test_a_link_of_another_file_is_refused(merchant: Actor) -> None:
+    one, other = written(merchant), written(merchant)
+    with pytest.raises(NotPermitted):
+        take(merchant, one, signature=exports.link_of(other)["signature"])
+
+
+def test_a_file_that_is_not_written_yet_or_never_will_be_says_so(merchant: Actor) -> None:
+    export = ask(merchant)
+    with pytest.raises(Conflict) as waiting:
+        take(merchant, export)
+    assert waiting.value.reason == "export_not_ready"
+    with scope(Scope.everything()):
+        Export.objects.update(state=ExportState.FAILED)
+    with pytest.raises(Conflict) as failed:
+        take(merchant, reread(export))
+    assert failed.value.reason == "export_failed"
+
+
+def test_an_expired_file_is_deleted_and_its_state_says_so(merchant: Actor, media: Path) -> None:
+    export = written(merchant)
+    folder = Path(export.file.path).parent
+    assert tend_exports(now=export.expires_at - timedelta(seconds=1)) == (0, 0)
+    assert folder.exists()
+    assert tend_exports(now=export.expires_at) == (0, 1)
+    gone = reread(export)
+    assert (gone.state, gone.file.name, gone.done) == (ExportState.EXPIRED, "", 0)
+    assert not folder.exists()
+    assert tend_exports(now=export.expires_at + DAY) == (0, 0)
+    with pytest.raises(NotFound):
+        take(merchant, gone)
+
+
+def test_pickups_are_commitments_too(lane: Lane, merchant: Actor, everything: None) -> None:
+    lane.promise(NOON, PICKUP)
+    [row] = read_csv(written(merchant))
+    assert (row["milestone"], row["fee_cny"], row["picked_up_at"]) == ("pickup", "", "")

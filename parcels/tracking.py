@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from alliance.errors import NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Scope, scope
+from parcels.arrivals import Arrival, arrival_of
 from parcels.models import Parcel, Scan
 from parcels.progress import ProgressStep, progress
 from parcels.timelines import TrackedScan, track
@@ -33,6 +34,8 @@ class PublicParcel:
     verdict: Verdict | None
     # Later days agreed on for the delivery, the oldest first.
     revisions: list[Revision] = field(default_factory=list)
+    # When it will probably be at the door; None when it was there, or nobody knows.
+    arrival: Arrival | None = None
 
     @property
     def is_late(self) -> bool:
@@ -62,10 +65,12 @@ def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
         promised = Commitment.objects.filter(parcel_id=parcel_id, kind=CommitmentKind.DELIVERY)
         verdicts = [verdict_of(item, now=now) for item in promised.exclude(outcome=Outcome.VOID)]
         revisions = revisions_of(parcel_id=parcel_id)
+    verdict = verdicts[0] if verdicts else None
     return PublicParcel(
         parcel=parcel,
         tracked=track(scans),
         steps=progress(parcel.status, scans),
-        verdict=verdicts[0] if verdicts else None,
+        verdict=verdict,
+        arrival=arrival_of(parcel, verdict, now=now),
         revisions=revisions,
     )

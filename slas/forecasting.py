@@ -10,15 +10,16 @@ other lanes, then everybody's parcels of the lane, then all of the tier. Where n
 alone stands. That order, and the mixing, are what did best in the replay of docs/forecasts.md.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from slas.choices import Stage
-from slas.landmarks import LANDMARKS, margin_bounds, measure_of
+from slas.histograms import LAST_BIN
+from slas.landmarks import EARLY, LANDMARKS, margin_bounds, measure_of
 
 # Due dates a forecast looks back on; today's are not over, so its early parcels would count alone.
 LOOK_BACK: Final = timedelta(days=28)
@@ -47,17 +48,27 @@ class Group(NamedTuple):
     destination_id: int | None = None
 
 
+# The edges of each bin in seconds from the promise, and all of them in order.
+_SECONDS: Final = {
+    number: (low.total_seconds(), high.total_seconds())
+    for start in (0, EARLY)
+    for number in range(start, start + LAST_BIN + 1)
+    for low, high in (margin_bounds(number),)
+}
+_EDGES: Final = sorted({edge for bounds in _SECONDS.values() for edge in bounds})
+
+
 class Curve:
     """How parcels' margins are spread: a histogram, read as parcels lying evenly within each bin.
 
-    Seconds are from the promise, negative before it. Counts need not be whole.
+    Seconds are from the promise, negative before it. Histograms add up bin by bin, and so do curves.
     """
 
     __slots__ = ("_after", "_counts", "_highs", "_lows", "bins", "total")
 
     def __init__(self, bins: Mapping[int, float]) -> None:
         self.bins = bins
-        filled = sorted((*_seconds(number), count) for number, count in bins.items() if count > 0)
+        filled = sorted((*_SECONDS[number], count) for number, count in bins.items() if count > 0)
         self._lows = [low for low, _high, _count in filled]
         self._highs = [high for _low, high, _count in filled]
         self._counts = [count for _low, _high, count in filled]
@@ -79,15 +90,29 @@ class Curve:
             return self._after[place]
         return self._after[place] + self._counts[place] * (high - second) / (high - low)
 
+
+class Mixture:
+    """Curves of which each counts so much."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: Sequence[tuple[Curve, float]]) -> None:
+        self._parts = parts
+
+    def beyond(self, second: float) -> float:
+        return sum(weight * curve.beyond(second) for curve, weight in self._parts)
+
     def second_with(self, beyond: float) -> float:
-        """The margin that so many are beyond: the inverse of `beyond`, for 0 <= beyond < total."""
-        # _after falls from bin to bin: the first bin with no more than that many after it.
-        place = bisect_left(self._after, -beyond, key=lambda after: -after)
-        share = (beyond - self._after[place]) / self._counts[place]
-        return self._highs[place] - share * (self._highs[place] - self._lows[place])
+        """The margin that so many are beyond: the inverse of the other, for 0 < beyond < all."""
+        # Between two edges of bins every curve is straight, and so is their sum.
+        place = bisect_right(_EDGES, -beyond, key=lambda edge: -self.beyond(edge))
+        low, high = _EDGES[max(place - 1, 0)], _EDGES[min(place, len(_EDGES) - 1)]
+        before, after = self.beyond(low), self.beyond(high)
+        return high if before <= after else low + (before - beyond) / (before - after) * (high - low)
 
 
 EMPTY: Final = Curve({})
+NOTHING: Final = Mixture(())
 CurveOf = Callable[[Group, int], Curve]
 
 
@@ -156,56 +181,37 @@ def later_measures(stage: Stage, left: timedelta) -> list[int]:
 def forecast(position: Position, *, now: datetime, curve_of: CurveOf) -> Forecast:
     """Say when a parcel that has not been attempted by `now` probably will be, and how likely late."""
     since = (now - position.due_at).total_seconds()
-    basis, mix = _resting_on(position, position.due_at - now, curve_of)
+    basis, mixture = _resting_on(position, position.due_at - now, curve_of)
     late = since >= 0
-    if not mix:
+    if basis == Basis.PROMISE:
         promised = None if late else position.due_at
-        return Forecast(promised, promised, 1.0 if late else None, Basis.PROMISE)
-    left = sum(weight * curve.beyond(since) for curve, weight in mix)
-    missing = sum(weight * curve.beyond(0) for curve, weight in mix)
-    whole = merged(mix)
+        return Forecast(promised, promised, 1.0 if late else None, basis)
+    left = mixture.beyond(since)
     p50, p90 = (
-        position.due_at + timedelta(seconds=max(whole.second_with(share * left), since))
+        position.due_at + timedelta(seconds=max(mixture.second_with(share * left), since))
         for share in (0.5, 0.1)
     )
-    return Forecast(p50, p90, 1.0 if late else min(missing / left, 1.0), basis, round(left))
+    return Forecast(p50, p90, 1.0 if late else min(mixture.beyond(0) / left, 1.0), basis, round(left))
 
 
-def merged(mix: Iterable[tuple[Curve, float]]) -> Curve:
-    """Add histograms up, each counting so much."""
-    parts = list(mix)
-    if len(parts) == 1 and parts[0][1] == 1:
-        return parts[0][0]
-    bins: dict[int, float] = {}
-    for curve, weight in parts:
-        for number, count in curve.bins.items():
-            bins[number] = bins.get(number, 0.0) + weight * count
-    return Curve(bins)
-
-
-def _resting_on(
-    position: Position, left: timedelta, curve_of: CurveOf
-) -> tuple[Basis, Sequence[tuple[Curve, float]]]:
+def _resting_on(position: Position, left: timedelta, curve_of: CurveOf) -> tuple[Basis, Mixture]:
     """The finest group with enough parcels; else the coarsest with any."""
     landmarks, since = weights(left), -left.total_seconds()
-    known: tuple[Basis, Sequence[tuple[Curve, float]]] = (Basis.PROMISE, ())
+    known = Basis.PROMISE, NOTHING
     for basis, group in position.groups:
-        mix = [(curve_of(group, measure_of(number, position.stage)), weight) for number, weight in landmarks]
-        found = sum(weight * curve.beyond(since) for curve, weight in mix)
+        mixture = Mixture(
+            [(curve_of(group, measure_of(number, position.stage)), weight) for number, weight in landmarks]
+        )
+        found = mixture.beyond(since)
         if found >= 1:
-            known = basis, mix
+            known = basis, mixture
         if found >= MANY:
             return known
-    if known[1]:
+    if known[0] != Basis.PROMISE:
         return known
     # Nobody was so far so early: those who were so far a little later are the nearest there is.
     for measure in later_measures(position.stage, left):
-        curve = curve_of(Group(position.tier_id), measure)
-        if curve.beyond(since) >= 1:
-            return Basis.TIER, [(curve, 1.0)]
+        mixture = Mixture([(curve_of(Group(position.tier_id), measure), 1.0)])
+        if mixture.beyond(since) >= 1:
+            return Basis.TIER, mixture
     return known
-
-
-def _seconds(number: int) -> tuple[float, float]:
-    low, high = margin_bounds(number)
-    return low.total_seconds(), high.total_seconds()

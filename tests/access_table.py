@@ -164,6 +164,7 @@ PARCELS = [
     Row("parcels:parcel_export", "GET", EXPORT),
     Row("parcels:parcel_detail", "GET", READ, rival=404, path=("parcel",)),
     Row("parcels:parcel_unmask", "POST", UNMASK, rival=404, path=("parcel",)),
+    Row("parcels:watch_list", "GET", READ),
     Row("parcels:track_search", "GET", PUBLIC),
     Row("parcels:track", "GET", PUBLIC, path=("parcel",)),
     *_get_and_post("parcels:scan_upload", SCAN, post=422, ops=404),
@@ -204,6 +205,7 @@ API = [
     Row("api:parcels:parcel_cancel", "POST", API_BOOK, rival=404, path=("parcel",)),
     Row("api:parcels:scan_batch", "POST", API_SCAN, own=422, data=[]),
     Row("api:parcels:tracking", "GET", PUBLIC, path=("parcel",)),
+    Row("api:parcels:watch_list", "GET", API_READ),
 ]
 
 
@@ -301,6 +303,7 @@ ADMIN = [
     *_model("slas_breachlisting", "breach"),
     *_model("slas_excuse", "excuse"),
     *_model("slas_ontimerate", "rate"),
+    *_model("slas_watchitem", "watch_item"),
     *_model("slas_scorecard", "scorecard"),
     *_model("slas_scorerules", "score_rules", add=(200, 422), delete=(200, 302)),
     *_model("parcels_parcel", "parcel_id"),

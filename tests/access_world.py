@@ -45,6 +45,7 @@ from parcels.services.booking import book_parcel
 from parcels.services.records import Booked
 from parcels.services.scan_files import receive_scan_file
 from parcels.services.scans import record_scans
+from parcels.services.watching import refresh_watch_list
 from slas.choices import CommitmentKind, ExcuseReason
 from slas.models import (
     BreachListing,
@@ -63,6 +64,7 @@ from slas.models import (
     ServiceTier,
     Statement,
     TierVersion,
+    WatchItem,
 )
 from slas.months import month_of, spell
 from slas.services.excuses import excuse_breach
@@ -293,6 +295,7 @@ class _Builder:
             "closed_month": ClosedMonth.objects.earliest("pk"),
             "scorecard": self._scorecard(),
             "score_rules": self._rules_announced(),
+            "watch_item": WatchItem.objects.earliest("pk"),
         }  # fmt: skip
         self.world.things |= {name: str(record.pk) for name, record in records.items()}
         self.world.things["month"] = spell(month_of(timezone.now()))
@@ -319,12 +322,15 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     now = timezone.now()
     hangzhou, chengdu = City.objects.get(code="CN-HGH"), City.objects.get(code="CN-CTU")
     offer = offering.offer(courier, hangzhou, chengdu, daily_capacity=1_000)
-    [lost, moved] = moving.booked_parcels(merchant, courier, booked_at=now - timedelta(hours=40), count=2)
+    booked_at = now - timedelta(hours=40)
+    [lost, moved, kept] = moving.booked_parcels(merchant, courier, booked_at=booked_at, count=3)
     sweep_overdue(now=now)
     excuse_breach(actor=ops, parcel_id=lost.pk, kind=CommitmentKind.PICKUP, reason=ExcuseReason.values[0])
     scan = ScanLine(moved.number, "picked_up", moved.booked_at + timedelta(hours=1))
-    record_scans(actor=_owner(courier), lines=[scan], now=now)
+    delivered = ScanLine(kept.number, "delivered", booked_at + timedelta(hours=28))
+    record_scans(actor=_owner(courier), lines=[scan, delivered], now=now)
     fold_tallies()
+    refresh_watch_list(now=now)
     request = orders.request_for(hangzhou, chengdu, now, courier=offer.courier.organisation.slug)
     booked = book_parcel(actor=_owner(merchant), request=request, at=now)
     PickupAddress.objects.create(merchant_id=merchant.pk, name="Depot", city=hangzhou, address="文三路 1 号")

@@ -67,6 +67,15 @@ APPLICATION_STATES: dict[str, Badge] = {
     "rejected": Badge(_("Rejected"), "red", "circle-x"),
 }
 
+EXCUSE_STATES: dict[str, Badge] = {
+    "claimed": Badge(_("Waiting for a decision"), "blue", "hourglass"),
+    "granted": Badge(_("Granted"), "green", "shield-check"),
+    "declined": Badge(_("Declined"), "red", "circle-x"),
+    "withdrawn": Badge(_("Taken back"), "grey", "arrow-back-up"),
+    "revoked": Badge(_("Revoked"), "orange", "ban"),
+    "lapsed": Badge(_("Lapsed: the breach stands no more"), "grey", "circle-off"),
+}
+
 GRADES: dict[str, Badge] = {
     "gold": Badge(pgettext_lazy("grade", "Gold"), "amber", "medal"),
     "silver": Badge(pgettext_lazy("grade", "Silver"), "slate", "medal-2"),
@@ -94,11 +103,23 @@ GENERAL: dict[str, Badge] = {
     "skipped": Badge(_("Skipped"), "slate", "player-skip-forward"),
 }
 
+WATCH_REASONS: dict[str, Badge] = {
+    "at_risk": Badge(_("At risk"), "amber", "clock-question"),
+    "delayed": Badge(_("Past the promise"), "red", "alarm"),
+    "delayed_dispatch": Badge(_("Not picked up"), "orange", "package-off"),
+    "forgotten": Badge(_("Never scanned"), "brown", "ghost"),
+    "failed_attempt": Badge(_("Attempt failed"), "orange", "door-exit"),
+    "exception": Badge(_("Held or damaged"), "red", "alert-triangle"),
+    "silent": Badge(_("Silent"), "slate", "volume-off"),
+}
+
 FAMILIES: dict[str, dict[str, Badge]] = {
+    "watch": WATCH_REASONS,
     "parcel": PARCEL_STATUSES,
     "scan": SCAN_CODES,
     "outcome": OUTCOMES,
     "application": APPLICATION_STATES,
+    "excuse": EXCUSE_STATES,
     "grade": GRADES,
     "general": GENERAL,
 }

@@ -9,9 +9,26 @@ from parcels.bookings import BATCH_LIMIT, IfFull
 from parcels.choices import ParcelStatus
 from parcels.filters import Lateness
 from slas.choices import TierCode
+from slas.forecasting import Basis
 
 S = serializers.Serializer[Any]
 CITY_HELP = "City code, or its name where that is unambiguous: CN-HGH, Hangzhou, 杭州."
+
+
+class ExpectedArrival(S):
+    """The first attempt to expect, by parcels of the last 28 days that had come as far with as much time left."""
+
+    p50 = serializers.DateTimeField(help_text="Half of such parcels are attempted by then.")
+    p90 = serializers.DateTimeField(help_text="Nine in ten of such parcels are attempted by then.")
+    chance_late = serializers.FloatField(
+        allow_null=True, help_text="0 to 1; null where nothing is known yet."
+    )
+    basis = serializers.ChoiceField(
+        choices=[basis.value for basis in Basis],
+        help_text="Whose parcels: the courier's on this lane, the courier's, everybody's on this lane, "
+        "everybody's; `promise` is none: then both times are the promise.",
+    )
+    n = serializers.IntegerField(help_text="How many parcels it rests on.")
 
 
 class QuoteBody(S):
@@ -229,6 +246,12 @@ class ParcelAnswer(S):
     delivered_at = serializers.DateTimeField(allow_null=True)
     cancelled_at = serializers.DateTimeField(allow_null=True)
     recipient = RecipientBody(help_text="Masked, unless asked for with `unmask`.")
+
+
+class ParcelDetailAnswer(ParcelAnswer):
+    """The same, and when it will probably be delivered."""
+
+    expected = ExpectedArrival(allow_null=True, help_text="Null once attempted, and when nobody knows.")
 
 
 class ParcelPage(S):

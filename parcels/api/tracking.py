@@ -16,6 +16,8 @@ from rest_framework.views import APIView
 from alliance.http import limit_by_address
 from parcels.api import examples
 from parcels.api.revisions import RevisionAnswer, revision_json
+from parcels.api.serializers import ExpectedArrival
+from parcels.arrivals import arrival_json
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.progress import EXPLANATIONS
 from parcels.statuses import AFTERSHIP, EASYPOST, KUAIDI100
@@ -77,6 +79,7 @@ class TrackingAnswer(S):
     origin = TrackedCity()
     destination = TrackedCity()
     promise = TrackedPromise(allow_null=True, help_text="Null when nothing stands promised any more.")
+    expected = ExpectedArrival(allow_null=True, help_text="Null once attempted, and when nobody knows.")
     events = TrackedEvent(many=True, help_text="The latest first.")
 
 
@@ -128,6 +131,7 @@ def tracking_json(found: PublicParcel) -> dict[str, Any]:
         "origin": _city_json(parcel.origin),
         "destination": _city_json(parcel.destination),
         "promise": _promise_json(found, zone),
+        "expected": arrival_json(found.arrival, zone),
         "events": [_event_json(told, zone) for told in found.tracked if not told.is_correction],
     }
 

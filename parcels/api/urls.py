@@ -3,9 +3,11 @@
 from django.urls import URLPattern, URLResolver, path
 
 from parcels.api import views
+from parcels.api.breaches import BreachDetailView
 from parcels.api.revisions import RevisionsView
 from parcels.api.scans import ScanBatchView
 from parcels.api.tracking import TrackingView
+from parcels.api.watching import WatchView
 
 app_name = "parcels"
 
@@ -16,6 +18,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("parcels/<str:number>", views.ParcelDetailView.as_view(), name="parcel_detail"),
     path("parcels/<str:number>/cancel", views.ParcelCancelView.as_view(), name="parcel_cancel"),
     path("parcels/<str:number>/revisions", RevisionsView.as_view(), name="parcel_revisions"),
+    path("watch", WatchView.as_view(), name="watch_list"),
+    path("breaches/<str:number>/<str:kind>", BreachDetailView.as_view(), name="breach_detail"),
     path("cities", views.CityListView.as_view(), name="city_list"),
     path("scans", ScanBatchView.as_view(), name="scan_batch"),
     path("tracking/<str:number>", TrackingView.as_view(), name="tracking"),

@@ -20,6 +20,7 @@ from alliance.tenancy import Actor, require
 from parcels.api import answers, examples
 from parcels.api import serializers as schema
 from parcels.api.reading import Places, read_booking, read_quote, under
+from parcels.arrivals import arrival_json, arrival_of
 from parcels.bookings import BATCH_LIMIT, BookingRequest, text_problems
 from parcels.filters import ParcelFilter
 from parcels.models import Parcel
@@ -27,6 +28,9 @@ from parcels.querysets import ParcelQuerySet
 from parcels.services.booking import book_parcel, book_parcels
 from parcels.services.cancelling import cancel_parcel
 from parcels.services.records import Booked
+from parcels.verdicts import verdict_of
+from slas.choices import CommitmentKind
+from slas.models import Commitment
 from slas.services.quotes import quote
 
 CITIES_SHOWN = 20
@@ -150,7 +154,7 @@ class ParcelDetailView(APIView):
         summary="Read a parcel",
         description="One of your own, by its number. The recipient is masked unless asked for in full.",
         parameters=[schema.UnmaskQuery],
-        responses=schema.ParcelAnswer,
+        responses=schema.ParcelDetailAnswer,
         examples=examples.PARCEL,
         tags=["parcels"],
     )
@@ -161,7 +165,9 @@ class ParcelDetailView(APIView):
         parcel = _parcel(actor, number)
         if unmasked:
             _record_unmasking(actor, [parcel])
-        return Response(answers.parcel_json(parcel, unmasked=unmasked))
+        return Response(
+            {**answers.parcel_json(parcel, unmasked=unmasked), "expected": _expected(actor, parcel)}
+        )
 
 
 class ParcelCancelView(APIView):
@@ -245,6 +251,13 @@ def _filtered(actor: Actor, asked: QueryDict) -> ParcelQuerySet:
             ]
         )
     return found.qs
+
+
+def _expected(actor: Actor, parcel: Parcel) -> answers.JSON | None:
+    now = timezone.now()
+    promised = Commitment.objects.visible_to(actor).filter(parcel_id=parcel.pk, kind=CommitmentKind.DELIVERY)
+    verdict = next((verdict_of(item, now=now) for item in promised), None)
+    return arrival_json(arrival_of(parcel, verdict, now=now), parcel.destination.time_zone)
 
 
 def _parcel(actor: Actor, number: str) -> Parcel:

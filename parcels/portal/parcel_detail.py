@@ -21,6 +21,7 @@ from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import City
 from alliance.portal.forms import add_service_errors
 from alliance.tenancy import Actor, Scope, require, scope
+from parcels.arrivals import arrival_of
 from parcels.choices import ParcelStatus
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel, PickupAddress, Scan
@@ -151,13 +152,15 @@ def _page(
     now = timezone.now()
     scans = list(Scan.objects.visible_to(actor).filter(parcel_id=parcel.pk))
     promises = _promises(actor, parcel, now)
+    delivery = next((row.verdict for row in promises if row.kind == CommitmentKind.DELIVERY), None)
     # The parcel's page is read by the clocks of where it goes, like the public one.
     with timezone.override(ZoneInfo(parcel.destination.time_zone)):
         context = {
             "parcel": parcel,
             "recipient": recipient,
             "promises": promises,
-            "delivery": next((row.verdict for row in promises if row.kind == CommitmentKind.DELIVERY), None),
+            "delivery": delivery,
+            "arrival": arrival_of(parcel, delivery, now=now),
             "steps": progress(parcel.status, scans),
             "entries": full_entries(parcel, track(scans)),
             "zone": zone_text(parcel.destination.time_zone, now),

@@ -113,6 +113,7 @@ def _context(found: PublicParcel) -> dict[str, Any]:
         "steps": found.steps,
         "verdict": found.verdict,
         "is_late": found.is_late,
+        "arrival": found.arrival,
         "kept": _kept_text(parcel.status, found.verdict),
         "zone": zone_text(parcel.destination.time_zone, parcel.deliver_by),
         "entries": public_entries(parcel, found.tracked),

@@ -5,12 +5,14 @@ from django.urls import URLPattern, URLResolver, path
 from parcels.portal import (
     addresses,
     booking,
+    breaches,
     dashboard,
     exports,
     parcel_detail,
     parcel_list,
     scan_files,
     tracking,
+    watching,
 )
 
 app_name = "parcels"
@@ -26,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("addresses/<int:address_id>/delete/", addresses.address_delete, name="address_delete"),
     path("parcels/", parcel_list.parcel_list, name="parcel_list"),
     path("parcels/export/", exports.parcel_export, name="parcel_export"),
+    path("watch/", watching.watch_list, name="watch_list"),
     path("track/", tracking.track_search, name="track_search"),
     path("track/<str:number>/", tracking.track, name="track"),
     path("track/<str:number>/day/", tracking.track_revise, name="track_revise"),
@@ -35,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("parcels/<str:number>/cancel/", booking.parcel_cancel, name="parcel_cancel"),
     path("parcels/<str:number>/revise/", parcel_detail.parcel_revise, name="parcel_revise"),
     path("parcels/<str:number>/recipient/", parcel_detail.parcel_unmask, name="parcel_unmask"),
+    path("breaches/<str:number>/<str:kind>/", breaches.breach_detail, name="breach_detail"),
     path("scans/upload/", scan_files.scan_upload, name="scan_upload"),
     path("scans/template.csv", scan_files.scan_file_template, name="scan_file_template"),
     path("scans/files/<int:file_id>/", scan_files.scan_file, name="scan_file"),

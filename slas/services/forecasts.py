@@ -70,8 +70,16 @@ class Curves:
         self._renewing = renewing
         self._now = now.timestamp()
         self._known: dict[Want, Curve] = {}
+        self._forecast: dict[tuple[Position, datetime], Forecast] = {}
 
-    def of(self, group: Group, measure: int) -> Curve:
+    def forecast(self, position: Position, *, now: datetime) -> Forecast:
+        """Forecast a parcel from what has been read; parcels alike are forecast once."""
+        key = position, now
+        if key not in self._forecast:
+            self._forecast[key] = forecast(position, now=now, curve_of=self._of)
+        return self._forecast[key]
+
+    def _of(self, group: Group, measure: int) -> Curve:
         return self._known.get((group, measure), EMPTY)
 
     def need(self, positions: Iterable[Position], *, now: datetime) -> None:
@@ -139,7 +147,7 @@ def forecast_for(position: Position, *, now: datetime) -> Forecast:
     """Forecast one parcel that has not been attempted; costs at most one query."""
     curves = Curves(now=now)
     curves.need([position], now=now)
-    return forecast(position, now=now, curve_of=curves.of)
+    return curves.forecast(position, now=now)
 
 
 def _wants(position: Position, now: datetime) -> Iterable[Want]:

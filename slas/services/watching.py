@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from alliance.literals import moments, numbers
 from alliance.tenancy import Actor, raw_rows
 from slas.choices import WatchReason
-from slas.forecasting import Forecast, forecast
+from slas.forecasting import Forecast
 from slas.models import WatchItem
 from slas.querysets import WatchItemQuerySet
 from slas.services.forecasts import Curves
@@ -81,7 +81,7 @@ def store_watch_items(
     """
     expected = [seen for seen in sightings if seen.awaits_attempt]
     curves.need((seen.position for seen in expected), now=now)
-    forecasts = {seen.parcel_id: forecast(seen.position, now=now, curve_of=curves.of) for seen in expected}
+    forecasts = {seen.parcel_id: curves.forecast(seen.position, now=now) for seen in expected}
     rows = [
         (seen, reason, forecasts.get(seen.parcel_id))
         for seen in sightings

@@ -64,6 +64,7 @@ def _drafts(parcels: Sequence[Parcel]) -> list[CommitmentDraft]:
             version_id=None,
             due_at=due_at,
             zone="Asia/Shanghai",
+            ready_at=parcel.ready_at,
         )
         for parcel in parcels
         for kind, due_at in (

@@ -1,0 +1,164 @@
+"""API of the watch list."""
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alliance.api.parsing import refuse_unknown_parameters
+from alliance.choices import Capability
+from alliance.errors import FieldError, InvalidInput
+from alliance.tenancy import require
+from parcels.api.views import actor_of
+from parcels.choices import ParcelStatus
+from parcels.watchlist import Place, Watched, WatchQuery, page_of_watched, refreshed_at
+from slas.choices import Stage, TierCode, WatchReason
+from slas.clocks import local_clock
+
+PAGE_SIZE, MOST_A_PAGE = 50, 500
+CURSORS = ("cursor", "before")
+S = serializers.Serializer[Any]
+
+
+class WatchParameters(S):
+    """What of the list is wanted."""
+
+    reason = serializers.ChoiceField(choices=WatchReason.choices, required=False)
+    tier = serializers.ChoiceField(choices=TierCode.choices, required=False)
+    chance = serializers.FloatField(
+        min_value=0,
+        max_value=1,
+        required=False,
+        help_text="From which chance of being late on. Left out, parcels with nothing but `at_risk` against "
+        "them are listed from 0.5 on; with it, whatever is as likely as that, from 0.05 on.",
+    )
+    page_size = serializers.IntegerField(
+        min_value=1, max_value=MOST_A_PAGE, default=PAGE_SIZE, required=False
+    )
+
+
+class ExpectedAnswer(S):
+    p50 = serializers.DateTimeField(help_text="Half of such parcels are attempted by then.")
+    p90 = serializers.DateTimeField(help_text="Nine in ten of such parcels are attempted by then.")
+
+
+class WatchedAnswer(S):
+    """One parcel to look at. Times carry the destination's offset."""
+
+    tracking_number = serializers.CharField()
+    reference = serializers.CharField()
+    reasons = serializers.ListField(
+        child=serializers.ChoiceField(choices=WatchReason.choices), help_text="The most pressing first."
+    )
+    status = serializers.ChoiceField(choices=ParcelStatus.choices)
+    tier = serializers.ChoiceField(choices=TierCode.choices)
+    origin = serializers.CharField(help_text="City code.")
+    destination = serializers.CharField(help_text="City code.")
+    merchant = serializers.CharField()
+    courier = serializers.CharField()
+    due_at = serializers.DateTimeField()
+    stage = serializers.ChoiceField(choices=Stage.choices, help_text="How far it has come.")
+    stage_at = serializers.DateTimeField(help_text="When it was first seen there.")
+    last_scan_at = serializers.DateTimeField(allow_null=True)
+    expected = ExpectedAnswer(allow_null=True)
+    chance_late = serializers.FloatField(help_text="0 to 1; 1 for what is past due.")
+
+
+class WatchAnswer(S):
+    next = serializers.CharField(allow_null=True, help_text="Where the next page is.")
+    previous = serializers.CharField(allow_null=True)
+    refreshed_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the list was worked out last; null when it is empty."
+    )
+    results = WatchedAnswer(many=True)
+
+
+class WatchView(APIView):
+    """Parcels to look at: late, stuck, silent, or likely to miss their promise."""
+
+    @extend_schema(
+        operation_id="watch_list",
+        summary="Watch list",
+        description="Your parcels that are late or may become so, as worked out every five minutes: what can "
+        "still be saved first, the soonest due first and the likeliest to be late before the others, then "
+        "what is past due.",
+        parameters=[WatchParameters, OpenApiParameter("cursor", str, description="From `next`.")],
+        responses=WatchAnswer,
+        tags=["parcels"],
+    )
+    def get(self, request: Request) -> Response:
+        actor = actor_of(request)
+        require(actor, Capability.VIEW_PARCELS)
+        refuse_unknown_parameters(request, *WatchParameters().fields, *CURSORS)
+        parameters = WatchParameters(data=request.query_params)
+        parameters.is_valid(raise_exception=True)
+        asked = parameters.validated_data
+        reason = asked.get("reason")
+        query = WatchQuery(
+            reason=reason and WatchReason(reason), tier=asked.get("tier"), chance=asked.get("chance")
+        )
+        page = page_of_watched(
+            actor,
+            query,
+            size=asked["page_size"],
+            now=timezone.now(),
+            after=_cursor(request, "cursor"),
+            before=_cursor(request, "before"),
+        )
+        return Response(
+            {
+                "next": page.after and _url(request, cursor=page.after),
+                "previous": page.before and _url(request, before=page.before),
+                "refreshed_at": refreshed_at(actor),
+                "results": [watched_json(watched) for watched in page.watched],
+            }
+        )
+
+
+def watched_json(watched: Watched) -> dict[str, Any]:
+    item, parcel, zone = watched.item, watched.parcel, watched.parcel.destination.time_zone
+    expected = None
+    if item.p50_at is not None and item.p90_at is not None:
+        expected = {
+            "p50": local_clock(item.p50_at, zone).isoformat(),
+            "p90": local_clock(item.p90_at, zone).isoformat(),
+        }
+    seen = parcel.last_scan_at
+    return {
+        "tracking_number": parcel.number,
+        "reference": parcel.reference,
+        "reasons": [reason.value for reason in watched.reasons],
+        "status": parcel.status,
+        "tier": parcel.tier.code,
+        "origin": parcel.origin.code,
+        "destination": parcel.destination.code,
+        "merchant": parcel.merchant.organisation.slug,
+        "courier": parcel.courier.organisation.slug,
+        "due_at": local_clock(item.due_at, zone).isoformat(),
+        "stage": item.stage,
+        "stage_at": local_clock(item.stage_at, zone).isoformat(),
+        "last_scan_at": seen and local_clock(seen, zone).isoformat(),
+        "expected": expected,
+        "chance_late": round(item.chance, 4),
+    }
+
+
+def _cursor(request: Request, name: str) -> str:
+    text: str = request.query_params.get(name, "")
+    if text and Place.read(text) is None:
+        message = _("This is not a cursor of ours: take it from `next` or `previous`.")
+        raise InvalidInput(errors=[FieldError(f"/{name}", message, "invalid")])
+    return text
+
+
+def _url(request: Request, **place: Place) -> str:
+    asked = {name: value for name, value in request.query_params.items() if name not in CURSORS}
+    path = reverse("api:parcels:watch_list")
+    return request.build_absolute_uri(f"{path}?{urlencode({**asked, **place})}")

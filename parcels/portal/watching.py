@@ -1,0 +1,153 @@
+"""The watch list: parcels to look at before somebody asks for them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from django import forms
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from alliance.choices import Capability
+from alliance.portal.navigation import counts
+from alliance.tenancy import Actor, require
+from parcels.watchlist import Watched, WatchQuery, page_of_watched, reason_counts, refreshed_at
+from slas.choices import TierCode, WatchReason
+from slas.durations import lasting
+from slas.services.watching import MOST_COUNTED, count_watched
+
+PAGE_SIZE = 50
+CHANCES: Final = ("5", "20", "50", "80")
+
+
+class WatchFilterForm(forms.Form):
+    """What can be asked for; what makes no sense is as if not asked."""
+
+    reason = forms.ChoiceField(required=False, choices=WatchReason.choices)
+    tier = forms.ChoiceField(required=False, choices=TierCode.choices)
+    chance = forms.ChoiceField(required=False, choices=[(value, value) for value in CHANCES])
+
+    @property
+    def asked(self) -> dict[str, str]:
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One click that narrows the list, or widens it again."""
+
+    label: str | Promise
+    url: str
+    active: bool
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRow:
+    """A parcel of the list, with its margin in words."""
+
+    watched: Watched
+    margin: str
+    is_past: bool
+
+
+@require_safe
+@login_required
+@never_cache
+def watch_list(request: HttpRequest) -> HttpResponse:
+    """List what should be looked at, the most urgent first; the list asks for itself every minute."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.VIEW_PARCELS)
+    asked = WatchFilterForm(request.GET).asked
+    query = _query(asked)
+    now = timezone.now()
+    page = page_of_watched(
+        actor,
+        query,
+        size=PAGE_SIZE,
+        now=now,
+        after=request.GET.get("after", ""),
+        before=request.GET.get("before", ""),
+    )
+    total = count_watched(actor=actor, found=query.of(actor))
+    context = {
+        "rows": [_row(watched, now - watched.item.due_at) for watched in page.watched],
+        "reasons": _reason_chips(actor, query, asked),
+        "tiers": _chips("tier", asked, [("", _("All services")), *TierCode.choices]),
+        "chances": _chips("chance", asked, [("", _("Needs a look")), *_chance_labels()]),
+        "is_filtered": bool(asked),
+        "total": total,
+        "is_many": total >= MOST_COUNTED,
+        "refreshed_at": refreshed_at(actor),
+        "here": _url(request.GET.dict()),
+        "next_url": _url({**asked, "after": page.after}) if page.after else "",
+        "previous_url": _url({**asked, "before": page.before}) if page.before else "",
+    }
+    return render(request, "parcels/watch_list.html", context)
+
+
+def _query(asked: dict[str, str]) -> WatchQuery:
+    return WatchQuery(
+        reason=WatchReason(asked["reason"]) if "reason" in asked else None,
+        tier=asked.get("tier"),
+        chance=int(asked["chance"]) / 100 if "chance" in asked else None,
+    )
+
+
+def _row(watched: Watched, past: timedelta) -> WatchRow:
+    is_past = past > timedelta(0)
+    said = {"time": lasting(past)}
+    text = _("%(time)s ago") % said if is_past else _("in %(time)s") % said
+    return WatchRow(watched, text, is_past)
+
+
+def _reason_chips(actor: Actor, query: WatchQuery, asked: dict[str, str]) -> list[Chip]:
+    """Everything, and each reason there is; the chosen one even when nothing has it any more."""
+    counts = reason_counts(actor, query)
+    if query.reason is not None:
+        counts.setdefault(query.reason, 0)
+    chips = [Chip(_("All reasons"), _url(_but(asked, "reason")), query.reason is None)]
+    for reason, number in counts.items():
+        url = _url({**asked, "reason": reason.value})
+        chips.append(Chip(reason.label, url, query.reason == reason, number))
+    return chips
+
+
+def _chips(name: str, asked: dict[str, str], choices: list[tuple[str, Any]]) -> list[Chip]:
+    return [
+        Chip(
+            label,
+            _url({**asked, name: value} if value else _but(asked, name)),
+            asked.get(name, "") == value,
+        )
+        for value, label in choices
+    ]
+
+
+def _chance_labels() -> list[tuple[str, str]]:
+    return [(value, _("≥ %(percent)s %%") % {"percent": value}) for value in CHANCES]
+
+
+def _but(asked: dict[str, str], name: str) -> dict[str, str]:
+    return {key: value for key, value in asked.items() if key != name}
+
+
+def _url(query: dict[str, Any]) -> str:
+    return f"{reverse('parcels:watch_list')}?{urlencode(query)}".rstrip("?")
+
+
+def _waiting(actor: Actor) -> int:
+    return count_watched(actor=actor)
+
+
+# Said beside the menu's entry.
+counts["parcels:watch_list"] = _waiting

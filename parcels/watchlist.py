@@ -1,0 +1,188 @@
+"""The watch list as people and programs read it: filtered, in order of urgency, page by page."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import Count, Max, Q
+from django.utils.dateparse import parse_datetime
+
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
+from alliance.tenancy import Actor
+from parcels.models import Parcel
+from slas.choices import Stage, WatchReason
+from slas.models import WatchItem
+from slas.querysets import WatchItemQuerySet
+from slas.watching import URGENCY
+
+_RANK: Final = {reason: rank for rank, reason in enumerate(URGENCY)}
+_FIELDS: Final = ("is_past", "distance", "due_at", "chance", "parcel_id")
+
+
+@dataclass(frozen=True, slots=True)
+class WatchQuery:
+    """What of the list is asked for; None is everything.
+
+    Without a chance: what needs a look, that is no parcel that is merely a little at risk.
+    """
+
+    reason: WatchReason | None = None
+    tier: str | None = None
+    # From which chance of being late on, 0 to 1.
+    chance: float | None = None
+
+    def of(self, actor: Actor) -> WatchItemQuerySet:
+        """The rows asked for: one a parcel and reason."""
+        found = WatchItem.objects.visible_to(actor)
+        found = found.needing_a_look() if self.chance is None else found.filter(chance__gte=self.chance)
+        if self.tier is not None:
+            found = found.filter(tier__code=self.tier)
+        return found if self.reason is None else found.filter(reason=self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins or ends, and the moment its order is that of."""
+
+    at: datetime
+    due_at: datetime
+    chance: float
+    parcel_id: int
+
+    @classmethod
+    def read(cls, text: str) -> "Place | None":
+        """Read what str() wrote; None for anything else."""
+        parts = text.split("~")
+        if len(parts) != 4:
+            return None
+        try:
+            at, due_at = parse_datetime(parts[0]), parse_datetime(parts[1])
+            chance, parcel_id = float(parts[2]), parse_tracking_number(parts[3])
+        except (ValueError, InvalidTrackingNumber):
+            return None
+        if at is None or due_at is None or at.tzinfo is None or due_at.tzinfo is None or not 0 <= chance <= 1:
+            return None
+        return cls(at, due_at, chance, parcel_id)
+
+    def __str__(self) -> str:
+        return "~".join(
+            (self.at.isoformat(), self.due_at.isoformat(), repr(self.chance), tracking_number(self.parcel_id))
+        )
+
+    def beyond(self, *, backwards: bool) -> Q:
+        """What lies after this place in the order of urgency, or before it."""
+        more, less = ("lt", "gt") if backwards else ("gt", "lt")
+        is_past = self.due_at < self.at
+        # What is past due lies behind the rest, and the other way round in time.
+        later = less if is_past else more
+        within = Q(**{f"due_at__{later}": self.due_at}) | (
+            Q(due_at=self.due_at)
+            & (
+                Q(**{f"chance__{less}": self.chance})
+                | Q(chance=self.chance, **{f"parcel_id__{more}": self.parcel_id})
+            )
+        )
+        ahead, past = Q(due_at__gte=self.at), Q(due_at__lt=self.at)
+        if is_past:
+            return (past & within) | ahead if backwards else past & within
+        return ahead & within if backwards else (ahead & within) | past
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One parcel to look at, and all reasons why, the most pressing first."""
+
+    item: WatchItem
+    reasons: list[WatchReason]
+    # As it stands at this moment; the reasons are those of the last refresh.
+    parcel: Parcel
+
+    @property
+    def stage(self) -> Stage:
+        return Stage(self.item.stage)
+
+    @property
+    def percent(self) -> int:
+        return round(self.item.chance * 100)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchPage:
+    """Some parcels in order of urgency, and the places to go on from; None is an end."""
+
+    watched: list[Watched]
+    before: Place | None = None
+    after: Place | None = None
+
+
+def page_of_watched(
+    actor: Actor, query: WatchQuery, *, size: int, now: datetime, after: str = "", before: str = ""
+) -> WatchPage:
+    """Return the page after a place, or before one; without either, or with one that is none, the first.
+
+    The order is by the moment the first page was read, so that none moves meanwhile. A page back
+    that is not full is the first page.
+    """
+    found = query.of(actor)
+    if (place := Place.read(before)) is not None:
+        keys = _keys(found.filter(place.beyond(backwards=True)), place.at, size, backwards=True)
+        if len(keys) > size:
+            return _page(actor, keys[:size][::-1], place.at, has_before=True, has_after=True)
+        now = place.at
+    elif (place := Place.read(after)) is not None:
+        keys = _keys(found.filter(place.beyond(backwards=False)), place.at, size)
+        if keys:
+            return _page(actor, keys[:size], place.at, has_before=True, has_after=len(keys) > size)
+    keys = _keys(found, now, size)
+    return _page(actor, keys[:size], now, has_before=False, has_after=len(keys) > size)
+
+
+def reason_counts(actor: Actor, query: WatchQuery) -> dict[WatchReason, int]:
+    """Count the parcels of each reason there is, whichever reason is asked for; the most pressing first."""
+    rows = replace(query, reason=None).of(actor).order_by().values_list("reason").annotate(n=Count("id"))
+    counts = dict(rows)
+    return {reason: counts[reason] for reason in URGENCY if reason in counts}
+
+
+def refreshed_at(actor: Actor) -> datetime | None:
+    """When what the actor sees was worked out."""
+    newest: datetime | None = WatchItem.objects.visible_to(actor).aggregate(at=Max("refreshed_at"))["at"]
+    return newest
+
+
+def _keys(
+    found: WatchItemQuerySet, at: datetime, size: int, *, backwards: bool = False
+) -> list[dict[str, Any]]:
+    ordered = found.by_urgency(at)
+    # A parcel's rows differ in their reason alone.
+    return list((ordered.reverse() if backwards else ordered).values(*_FIELDS).distinct()[: size + 1])
+
+
+def _page(
+    actor: Actor, keys: list[dict[str, Any]], at: datetime, *, has_before: bool, has_after: bool
+) -> WatchPage:
+    places = [Place(at, key["due_at"], key["chance"], key["parcel_id"]) for key in keys]
+    watched = _watched(actor, [place.parcel_id for place in places])
+    return WatchPage(
+        watched,
+        before=places[0] if has_before and places else None,
+        after=places[-1] if has_after and places else None,
+    )
+
+
+def _watched(actor: Actor, parcel_ids: Iterable[int]) -> list[Watched]:
+    ids = list(parcel_ids)
+    parcels = Parcel.objects.visible_to(actor).with_names().in_bulk(ids)
+    items: dict[int, list[WatchItem]] = {}
+    for item in WatchItem.objects.visible_to(actor).filter(parcel_id__in=ids):
+        items.setdefault(item.parcel_id, []).append(item)
+    return [
+        Watched(
+            item=items[parcel_id][0],
+            reasons=sorted((WatchReason(item.reason) for item in items[parcel_id]), key=_RANK.__getitem__),
+            parcel=parcels[parcel_id],
+        )
+        for parcel_id in ids
+        if parcel_id in parcels and parcel_id in items
+    ]

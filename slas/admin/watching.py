@@ -1,0 +1,66 @@
+"""Ops' door to the watch list: everybody's parcels that are late or may become so. Read-only."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from alliance.templatetags.ui import percent
+from slas.admin.judging import NumberSearchAdmin
+from slas.models import WatchItem
+
+CHANCES = ("5", "20", "50", "80")
+
+
+class ChanceFilter(admin.SimpleListFilter):
+    """What needs a look, unless asked for by chance."""
+
+    title = _("chance of being late")
+    parameter_name = "likely"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(value, f"≥ {value} %") for value in CHANCES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        if value in CHANCES:
+            return queryset.filter(chance__gte=int(value) / 100)
+        return queryset.needing_a_look()  # type: ignore[attr-defined]
+
+
+@admin.register(WatchItem)
+class WatchItemAdmin(NumberSearchAdmin):
+    list_display = (
+        "parcel", "reason", "chance_late", "due_at", "stage", "stage_at", "p50_at", "p90_at", "courier",
+        "merchant", "tier", "lane",
+    )  # fmt: skip
+    list_filter = ("reason", ChanceFilter, "tier", "courier")
+    list_select_related = ("courier__organisation", "merchant", "tier", "origin", "destination")
+    exclude = ("parcel_id", "chance")
+    readonly_fields = ("parcel", "chance_late")
+    # Links lead to the parcel: a reason has no page worth opening.
+    list_display_links = None
+    ordering = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().get_queryset(request).by_urgency(timezone.now())
+        return found
+
+    @admin.display(description=_("parcel"))
+    def parcel(self, row: WatchItem) -> SafeString:
+        url = reverse("admin:parcels_parcel_change", args=[row.parcel_id])
+        return format_html('<a class="text-primary-600" href="{}">{}</a>', url, row.number)
+
+    @admin.display(description=_("chance of being late"), ordering="chance")
+    def chance_late(self, row: WatchItem) -> str:
+        return percent(row.chance, 0)
+
+    @admin.display(description=_("lane"))
+    def lane(self, row: WatchItem) -> str:
+        return f"{row.origin} → {row.destination}"

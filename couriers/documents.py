@@ -12,6 +12,7 @@ from typing import IO
 
 import structlog
 from django.core.files.storage import FileSystemStorage
+from django.http import FileResponse
 from django.utils.translation import gettext as _
 from PIL import Image, UnidentifiedImageError
 from pypdf import PdfReader
@@ -25,6 +26,11 @@ MAX_PAGES = 200
 MAX_PIXELS = 60_000_000
 ACCEPT = ".pdf,.png,.jpg,.jpeg,application/pdf,image/png,image/jpeg"
 EXTENSIONS = {"application/pdf": "pdf", "image/png": "png", "image/jpeg": "jpg"}
+CONTENT_TYPES = {extension: content_type for content_type, extension in EXTENSIONS.items()}
+# A document may draw itself and nothing else: no script, no request, no form.
+DOCUMENT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+)
 _SIGNATURES = {b"%PDF-": "application/pdf", b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 _PROGRAMS = {"/JavaScript", "/Launch", "/ImportData", "/SubmitForm"}
 
@@ -138,6 +144,24 @@ def _check_image(content: bytes, content_type: str) -> None:
 def _too_many_pixels(width: int, height: int) -> str:
     message = _("The image is %(width)d by %(height)d pixels, too many to look at. Scan it at 300 dpi.")
     return message % {"width": width, "height": height}
+
+
+def serve(stream: IO[bytes], *, name: str, extension: str, download: bool) -> FileResponse:
+    """Return a document as an answer, to be looked at in the browser or to be saved.
+
+    Name and type go by what the content turned out to be, never by what the uploader said.
+    """
+    stem = name.rsplit(".", 1)[0]
+    response = FileResponse(
+        stream,
+        filename=f"{stem}.{extension}",
+        content_type=CONTENT_TYPES[extension],
+        as_attachment=download,
+    )
+    response["Content-Security-Policy"] = DOCUMENT_POLICY
+    response["Cache-Control"] = "private, no-store"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 def private_storage() -> FileSystemStorage:

@@ -179,7 +179,8 @@ def _keyed(actor: Actor, scopes: set[str]) -> APIClient:
 @pytest.fixture
 def courier_api(courier: Actor) -> APIClient:
     """The courier's program, with every scope a key can have."""
-    return _keyed(courier, {"parcels:read", "scans:write", "offers:read", "offers:write", "rates:read"})
+    scopes = {"parcels:read", "scans:write", "offers:read", "offers:write", "rates:read", "excuses:claim"}
+    return _keyed(courier, scopes)
 
 
 @pytest.fixture

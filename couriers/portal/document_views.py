@@ -12,16 +12,11 @@ from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.tenancy import Actor
 from couriers.applications import REQUIRED_DOCUMENTS
 from couriers.choices import DocumentKind, Step
-from couriers.documents import ACCEPT, EXTENSIONS, MAX_BYTES
+from couriers.documents import ACCEPT, EXTENSIONS, MAX_BYTES, serve
 from couriers.models import Application, Document
 from couriers.portal.forms import DocumentForm
 from couriers.portal.pages import applicant, next_url, open_application, put_errors, step_page
 from couriers.services import documents
-
-# A document may draw itself and nothing else: no script, no request, no form.
-DOCUMENT_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
-)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -109,18 +104,12 @@ def document_view(request: HttpRequest, document_id: int) -> HttpResponse | File
         stream = document.file.open("rb")
     except FileNotFoundError as error:
         raise NotFound(_("The file of this document is lost. Please upload it again.")) from error
-    stem = document.name.rsplit(".", 1)[0]
-    response = FileResponse(
+    return serve(
         stream,
-        # Both from what the content turned out to be, never from what the uploader said.
-        filename=f"{stem}.{EXTENSIONS[document.content_type]}",
-        content_type=document.content_type,
-        as_attachment="download" in request.GET,
+        name=document.name,
+        extension=EXTENSIONS[document.content_type],
+        download="download" in request.GET,
     )
-    response["Content-Security-Policy"] = DOCUMENT_POLICY
-    response["Cache-Control"] = "private, no-store"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
 
 
 def document_url(document: Document) -> str:

@@ -20,9 +20,9 @@ from parcels.services.booking import book_parcels
 from parcels.services.cancelling import cancel_parcel
 from parcels.services.records import Booked
 from parcels.services.scans import record_scans
-from slas.choices import ClosureSide, ExcuseReason
+from slas.choices import ExcuseReason
 from slas.models import Breach
-from slas.services.closures import declare_closure
+from slas.services.closures import Declaration, declare_closures
 from slas.services.excuses import excuse_breaches
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
@@ -188,12 +188,13 @@ def _tick(stage: Stage, now: datetime) -> None:
 def _declare_storm(stage: Stage, first: date) -> tuple[datetime, datetime]:
     """Close a province for a typhoon, announced the afternoon before."""
     start = datetime.combine(first, time(0), ZONE)
+    announced = start - timedelta(hours=9)
+    typhoon = Declaration(
+        name="Typhoon 台风“海鸥”", first=first, last=first + timedelta(days=STORM_DAYS - 1), country="CN",
+        province=STORM_PROVINCE, announced_at=announced,
+    )  # fmt: skip
     with scope(Scope.everything()):
-        for number in range(STORM_DAYS):
-            declare_closure(
-                actor=stage.ops, day=first + timedelta(days=number), side=ClosureSide.BOTH, country="CN",
-                province=STORM_PROVINCE, name="Typhoon 台风“海鸥”", announced_at=start - timedelta(hours=9),
-            )  # fmt: skip
+        declare_closures(actor=stage.ops, declaration=typhoon, now=announced)
     return start, start + timedelta(days=STORM_DAYS)
 
 
@@ -207,7 +208,7 @@ def _excuse_storm(stage: Stage, storm: tuple[datetime, datetime]) -> None:
         )
         keys = list(hit.order_by("parcel_id", "kind").values_list("parcel_id", "kind"))
         for start in range(0, len(keys), 200):
-            excused, _gone = excuse_breaches(
+            excused, *_rest = excuse_breaches(
                 actor=stage.ops, keys=keys[start : start + 200], reason=ExcuseReason.WEATHER,
                 note="Typhoon: the province was closed by its government.",
             )  # fmt: skip

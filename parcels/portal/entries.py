@@ -8,8 +8,9 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from alliance.portal.badges import Badge, badge_for
-from parcels.choices import ParcelStatus, ScanCode, ScanReason
+from parcels.choices import ParcelStatus, ScanCode
 from parcels.models import Parcel
+from parcels.remarks import reason_text
 from parcels.timelines import ScanRow, TrackedScan
 from slas.durations import lasting
 
@@ -26,11 +27,6 @@ def public_entries(parcel: Parcel, tracked: Iterable[TrackedScan]) -> list[Entry
     """What anybody with the number may read: corrections show only as what they struck out."""
     entries = [_entry(told.scan, told) for told in tracked if not told.is_correction]
     return _with_booking(parcel, entries)
-
-
-def reason_text(reason: str) -> str:
-    """A scan's reason in words; one nobody described as it was sent."""
-    return str(ScanReason(reason).label) if reason in ScanReason.values else reason
 
 
 def _with_booking(parcel: Parcel, entries: list[Entry]) -> list[Entry]:

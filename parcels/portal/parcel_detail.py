@@ -32,7 +32,7 @@ from parcels.progress import progress
 from parcels.services.revising import days_for_merchant, revise_parcel
 from parcels.timelines import track, zone_text
 from parcels.verdicts import Verdict, verdict_of
-from slas.choices import CommitmentKind
+from slas.choices import CommitmentKind, ExcuseState
 from slas.models import Breach, Commitment, Excuse
 from slas.pricing import yuan
 from slas.services.revisions import revisions_of
@@ -175,7 +175,8 @@ def _promises(actor: Actor, parcel: Parcel, now: datetime) -> list[PromiseRow]:
         item.kind: item for item in Commitment.objects.visible_to(actor).filter(parcel_id=parcel.pk)
     }
     breaches = {item.kind: item for item in Breach.objects.visible_to(actor).filter(parcel_id=parcel.pk)}
-    excuses = {item.kind: item for item in Excuse.objects.visible_to(actor).filter(parcel_id=parcel.pk)}
+    granted = Excuse.objects.visible_to(actor).filter(parcel_id=parcel.pk, state=ExcuseState.GRANTED)
+    excuses = {item.kind: item for item in granted}
     rows = []
     for kind, city in (
         (CommitmentKind.PICKUP, parcel.origin),

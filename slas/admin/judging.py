@@ -1,27 +1,15 @@
-"""Ops' door to what was promised: commitments, breaches, excuses, on-time rates.
-
-Read-only; excusing a breach goes through the service.
-"""
+"""Ops' door to what was promised: commitments and on-time rates, to look at."""
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.utils.translation import gettext, ngettext
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from alliance.admin import UncountedAdmin
-from alliance.errors import AllianceError
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
-from slas.choices import ExcuseReason
-from slas.models import BreachListing, CommitmentListing, Excuse, OnTimeRate
-from slas.services.deciding import MOST_AT_ONCE
-from slas.services.excuses import excuse_breaches
+from slas.models import CommitmentListing, OnTimeRate
 from slas.rating import RateRow
 
 
@@ -78,105 +66,6 @@ class CommitmentAdmin(ListingAdmin):
     )  # fmt: skip
     list_filter = ("outcome", "kind", "tier", "courier")
     readonly_fields = ("parcel",)
-
-
-class StandingFilter(admin.SimpleListFilter):
-    """Breaches that still stand, unless asked otherwise."""
-
-    title = _("state")
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [
-            ("open", _("Standing, not excused")),
-            ("excused", _("Excused")),
-            ("withdrawn", _("Withdrawn")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        match self.value():
-            case "open":
-                return queryset.filter(withdrawn_at=None, excused=False)
-            case "excused":
-                return queryset.filter(withdrawn_at=None, excused=True)
-            case "withdrawn":
-                return queryset.exclude(withdrawn_at=None)
-        return queryset
-
-
-class ExcuseForm(forms.Form):
-    """Why breaches were not the courier's fault."""
-
-    reason = forms.ChoiceField(
-        label=_("Reason"), choices=[("", "---------"), *ExcuseReason.choices], widget=UnfoldAdminSelectWidget
-    )
-    note = forms.CharField(
-        label=_("Note"), required=False, max_length=2000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
-    )
-
-
-@admin.register(BreachListing)
-class BreachAdmin(ListingAdmin):
-    list_display = (
-        "parcel", "kind", "outcome", "excused", "due_at", "reached_at", "opened_at", "withdrawn_at",
-        "courier", "merchant", "tier", "lane",
-    )  # fmt: skip
-    list_filter = (StandingFilter, "kind", "tier", "courier")
-    readonly_fields = ("parcel",)
-    actions = ("excuse",)
-
-    @admin.action(description=_("Excuse: not the courier's fault"))
-    def excuse(self, request: HttpRequest, queryset: QuerySet[BreachListing]) -> HttpResponse | None:
-        """Ask for the reason, then excuse what was chosen on the list."""
-        form = ExcuseForm(request.POST if "decide" in request.POST else None)
-        chosen = _chosen(request, queryset)
-        if not form.is_valid():
-            return self._ask(request, form, chosen)
-        keys = [key for key in map(key_of, chosen) if key is not None]
-        try:
-            excused, gone, *_rest = excuse_breaches(actor=request.actor, keys=keys, **form.cleaned_data)  # type: ignore[attr-defined]
-        except AllianceError as error:
-            self.message_user(request, error.detail, messages.ERROR)
-            return None
-        done = ngettext("%(count)d breach is excused.", "%(count)d breaches are excused.", excused)
-        self.message_user(
-            request, done % {"count": excused}, messages.SUCCESS if excused else messages.WARNING
-        )
-        if gone:
-            stale = ngettext("%(count)d stands no more.", "%(count)d stand no more.", gone)
-            self.message_user(request, stale % {"count": gone}, messages.WARNING)
-        return None
-
-    def _ask(self, request: HttpRequest, form: ExcuseForm, chosen: list[str]) -> TemplateResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("Excuse breaches"),
-            "opts": self.model._meta,
-            "form": form,
-            "chosen": chosen,
-            "checkbox_name": ACTION_CHECKBOX_NAME,
-        }
-        return TemplateResponse(request, "admin/slas/excuse_breaches.html", context)
-
-
-def _chosen(request: HttpRequest, queryset: QuerySet[BreachListing]) -> list[str]:
-    """The keys ticked, or all of the filtered list, or those the form already carries."""
-    if "decide" in request.POST:
-        return request.POST.get("keys", "").split()
-    if request.POST.get("select_across") == "1":
-        # One more than can be decided at once, so that the service says no instead of deciding a part.
-        return list(queryset.values_list("key", flat=True)[: MOST_AT_ONCE + 1])
-    return request.POST.getlist(ACTION_CHECKBOX_NAME)
-
-
-@admin.register(Excuse)
-class ExcuseAdmin(NumberSearchAdmin):
-    list_display = ("parcel", "kind", "reason", "note", "courier", "merchant", "decided_by", "decided_at")
-    list_filter = ("reason", "kind", "courier")
-    list_select_related = ("courier", "merchant", "decided_by")
-    exclude = ("parcel_id",)
-    readonly_fields = ("parcel",)
-    ordering = ("-decided_at", "-pk")
 
 
 class GrainFilter(admin.SimpleListFilter):

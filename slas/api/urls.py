@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from slas.api import exports, scorecards, statements, views
+from slas.api import excuses, exports, scorecards, statements, views
 from slas.api.rates import RatesView
 from slas.api.tiers import TierListView
 
@@ -25,4 +25,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="statement_entries",
     ),
     path("breaches", views.BreachesView.as_view(), name="breaches"),
+    path("excuses", excuses.ExcusesView.as_view(), name="excuses"),
+    path("excuses/<int:excuse_id>/withdraw", excuses.ExcuseWithdrawView.as_view(), name="excuse_withdraw"),
 ]

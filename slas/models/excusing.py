@@ -1,6 +1,6 @@
 """Why a breach was not the courier's fault: events that are declared, claims, decisions."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -94,7 +94,7 @@ class Excuse(models.Model):
     class Meta:
         verbose_name = _("excuse")
         verbose_name_plural = _("excuses")
-        permissions: ClassVar[list[tuple[str, str]]] = [("decide_excuse", "Can decide on excuses")]
+        permissions: ClassVar[list[tuple[str, Any]]] = [("decide_excuse", "Can decide on excuses")]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["parcel_id", "kind"],

@@ -1,6 +1,7 @@
 """Claims: a courier says why a breach was not its fault, and may take that back until it is decided."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,7 +16,7 @@ from alliance.choices import Capability
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.tenancy import Actor, Scope, require, scope
 from couriers.documents import DocumentRefused, Inspected, inspect, private_storage, shown_name
-from slas.choices import ExcuseReason, ExcuseSource, ExcuseState
+from slas.choices import ExcuseReason, ExcuseSource, ExcuseState, Outcome
 from slas.models import Breach, Commitment, Excuse
 from slas.outcomes import is_breach
 from slas.services.deciding import read_reason, read_text
@@ -41,6 +42,34 @@ def claim_until(breach: Breach) -> datetime:
     return breach.opened_at + CLAIMED_WITHIN
 
 
+def obstacle(
+    commitment: Commitment, breach: Breach | None, excuses: Iterable[Excuse], *, now: datetime
+) -> Conflict | None:
+    """What stands in the way of claiming an excuse: no breach, another excuse, the time; None is nothing.
+
+    One claim a breach: what was taken back or lapsed may be claimed again, what was decided on may not.
+    """
+    if breach is None or breach.withdrawn_at is not None or not is_breach(Outcome(commitment.outcome)):
+        return Conflict(_("There is no standing breach to excuse."), code="no_breach")
+    for excuse in excuses:
+        match excuse.state:
+            case ExcuseState.CLAIMED:
+                return Conflict(_("An excuse is claimed already, and not decided on yet."), code="claimed")
+            case ExcuseState.GRANTED:
+                return Conflict(_("An excuse is granted already."), code="granted")
+            case ExcuseState.REVOKED:
+                return Conflict(_("The excuse of this breach was revoked."), code="decided")
+            # What an event proposed for the courier is not the courier's own say.
+            case ExcuseState.DECLINED if excuse.source == ExcuseSource.COURIER:
+                message = _("Your claim was declined; only the alliance can change that.")
+                return Conflict(message, code="decided")
+    if now > (until := claim_until(breach)):
+        message = _("Excuses are claimed within %(days)d days: this one could be claimed until %(until)s.")
+        said = formats.date_format(timezone.localtime(until), "DATETIME_FORMAT")
+        return Conflict(message % {"days": CLAIMED_WITHIN.days, "until": said}, code="too_late")
+    return None
+
+
 def claim_excuse(*, actor: Actor, claim: Claim, now: datetime | None = None) -> Excuse:
     """Claim that a breach of the actor's own courier was not its fault.
 
@@ -57,8 +86,7 @@ def claim_excuse(*, actor: Actor, claim: Claim, now: datetime | None = None) -> 
     found = _inspected(claim.upload)
     with transaction.atomic():
         commitment = _lock(actor, claim)
-        _refuse_late(claim, commitment, moment)
-        _refuse_decided(claim)
+        _refuse(commitment, moment)
         excuse = Excuse(
             parcel_id=commitment.parcel_id,
             kind=commitment.kind,
@@ -135,31 +163,11 @@ def _lock(actor: Actor, claim: Claim) -> Commitment:
     return commitment
 
 
-def _refuse_late(claim: Claim, commitment: Commitment, now: datetime) -> None:
-    breach = Breach.objects.filter(parcel_id=claim.parcel_id, kind=claim.kind).first()
-    if breach is None or breach.withdrawn_at is not None or not is_breach(commitment.outcome):
-        raise Conflict(_("There is no standing breach to excuse."), code="no_breach")
-    until = claim_until(breach)
-    if now > until:
-        message = _("Excuses are claimed within %(days)d days: this one could be claimed until %(until)s.")
-        said = formats.date_format(timezone.localtime(until), "DATETIME_FORMAT")
-        raise Conflict(message % {"days": CLAIMED_WITHIN.days, "until": said}, code="too_late")
-
-
-def _refuse_decided(claim: Claim) -> None:
-    """One claim a breach: what was taken back or lapsed may be claimed again, what was decided may not."""
-    for excuse in Excuse.objects.filter(parcel_id=claim.parcel_id, kind=claim.kind):
-        match excuse.state:
-            case ExcuseState.CLAIMED:
-                raise Conflict(_("An excuse is claimed already, and not decided on yet."), code="claimed")
-            case ExcuseState.GRANTED:
-                raise Conflict(_("An excuse is granted already."), code="granted")
-            case ExcuseState.REVOKED:
-                raise Conflict(_("The excuse of this breach was revoked."), code="decided")
-            # What an event proposed for the courier is not the courier's own say.
-            case ExcuseState.DECLINED if excuse.source == ExcuseSource.COURIER:
-                message = _("Your claim was declined; only the alliance can change that.")
-                raise Conflict(message, code="decided")
+def _refuse(commitment: Commitment, now: datetime) -> None:
+    key = {"parcel_id": commitment.parcel_id, "kind": commitment.kind}
+    breach, excuses = Breach.objects.filter(**key).first(), Excuse.objects.filter(**key).order_by("pk")
+    if (refusal := obstacle(commitment, breach, excuses, now=now)) is not None:
+        raise refusal
 
 
 def _store(excuse: Excuse, upload: "File[bytes] | None", found: Inspected | None) -> None:

@@ -43,7 +43,7 @@ def test_both_parties_see_each_breach_and_who_the_other_is(
     assert len(response.context["lines"]) == 3
     assert counterpart in page
     for line in response.context["lines"]:
-        assert f'href="/parcels/{line.breach.number}/"' in page
+        assert f'href="/breaches/{line.breach.number}/{line.breach.kind}/"' in page
 
 
 def test_lateness_is_counted_to_the_scan_or_to_now(lane: Lane, courier_client: Client) -> None:
@@ -162,11 +162,11 @@ def test_page_costs_the_same_for_one_and_many(
 ) -> None:
     with scope(Scope.everything()):
         first = promise(lane, YESTERDAY, late=HOUR)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(18):
         page = courier_client.get(URL).content.decode()
     assert tracking_number(first) in page
     with scope(Scope.everything()):
         for _number in range(5):
             promise(lane, YESTERDAY, late=HOUR)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(18):
         courier_client.get(URL)

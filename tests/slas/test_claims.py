@@ -206,7 +206,7 @@ class TestEvidence:
         self, late: int, agent: Actor, media: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         claimed(agent, late, upload=picture())
-        monkeypatch.setattr(claims, "_refuse_decided", lambda claim: None)
+        monkeypatch.setattr(claims, "obstacle", lambda *_given, **_named: None)
         with pytest.raises(IntegrityError):
             claimed(agent, late, upload=picture())
         assert len(list(media.rglob("*.png"))) == 1

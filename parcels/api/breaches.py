@@ -1,0 +1,229 @@
+"""API of one breach: what the page says, for programs."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alliance.choices import Capability
+from alliance.errors import NotFound
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
+from alliance.tenancy import Actor, require
+from parcels.choices import ScanCode
+from parcels.models import Scan
+from parcels.remarks import remarks_of
+from parcels.timelines import TrackedScan, track
+from slas.choices import (
+    CommitmentKind,
+    CreditCause,
+    ExcuseReason,
+    ExcuseSource,
+    ExcuseState,
+    Ground,
+    Leg,
+    Outcome,
+    Party,
+    RevisionParty,
+    TierCode,
+)
+from slas.models import Excuse
+from slas.pricing import yuan
+from slas.services.breaches import BreachReport, breach_report
+
+S = serializers.Serializer[Any]
+
+
+class BreachRevision(S):
+    requested_by = serializers.ChoiceField(choices=RevisionParty.choices)
+    previous_due_at = serializers.DateTimeField()
+    due_at = serializers.DateTimeField()
+    judged = serializers.BooleanField(help_text="Whether on-time is judged by the new day.")
+    reason = serializers.CharField()
+    by = serializers.CharField(source="label")
+    at = serializers.DateTimeField(source="created_at")
+
+
+class BreachPromise(S):
+    """What was promised, and by which rules."""
+
+    tier = serializers.ChoiceField(choices=TierCode.choices)
+    version = serializers.IntegerField(allow_null=True, help_text="Of the tier's rules.")
+    promised_at = serializers.DateTimeField(help_text="What was promised first.")
+    due_at = serializers.DateTimeField(help_text="What on-time is judged by.")
+    revisions = BreachRevision(many=True)
+
+
+class BreachScan(S):
+    code = serializers.ChoiceField(choices=ScanCode.choices)
+    occurred_at = serializers.DateTimeField()
+    received_at = serializers.DateTimeField()
+    reason = serializers.CharField()
+    facility = serializers.CharField()
+    withdrawn = serializers.BooleanField(help_text="A correction says that it never happened.")
+
+
+class BreachLeg(S):
+    leg = serializers.ChoiceField(choices=Leg.choices)
+    seconds = serializers.IntegerField()
+    open = serializers.BooleanField(help_text="Not over yet.")
+
+
+class BreachAttribution(S):
+    """Who the breach is attributed to. Says nothing about the rates: only a granted excuse changes those."""
+
+    party = serializers.ChoiceField(choices=Party.choices)
+    ground = serializers.ChoiceField(choices=Ground.choices)
+    why = serializers.CharField(help_text="In the language of the request.")
+    legs = BreachLeg(many=True)
+    leg = serializers.ChoiceField(choices=Leg.choices, allow_null=True, help_text="The one that counts.")
+
+
+class BreachExcuse(S):
+    id = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=ExcuseState.choices)
+    reason = serializers.ChoiceField(choices=ExcuseReason.choices)
+    note = serializers.CharField()
+    claimed_by = serializers.ChoiceField(choices=ExcuseSource.choices, source="source")
+    event = serializers.SerializerMethodField(help_text="The declared event that proposed it, or null.")
+    evidence = serializers.CharField(source="evidence_name")
+    claimed_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+    decision_note = serializers.CharField()
+
+    def get_event(self, excuse: Excuse) -> str | None:
+        event = excuse.disruption or excuse.closure
+        return str(event.name) if event else None
+
+
+class BreachCredit(S):
+    amount = serializers.SerializerMethodField(help_text="CNY; negative is taken back.")
+    cause = serializers.ChoiceField(choices=CreditCause.choices)
+    at = serializers.DateTimeField()
+    statement = serializers.DateField(source="month", help_text="The first day of the statement's month.")
+
+    def get_amount(self, entry: Any) -> str:
+        return yuan(entry.amount_fen)
+
+
+class BreachDetail(S):
+    """All there is to say about one breach."""
+
+    number = serializers.CharField()
+    kind = serializers.ChoiceField(choices=CommitmentKind.choices)
+    courier = serializers.CharField()
+    merchant = serializers.CharField()
+    origin = serializers.CharField(help_text="City code.")
+    destination = serializers.CharField(help_text="City code.")
+    promise = BreachPromise()
+    outcome = serializers.ChoiceField(choices=Outcome.choices)
+    reached_at = serializers.DateTimeField(allow_null=True)
+    late_by_seconds = serializers.IntegerField(
+        allow_null=True, help_text="Null when it was not late after all."
+    )
+    opened_at = serializers.DateTimeField()
+    withdrawn_at = serializers.DateTimeField(allow_null=True)
+    excused = serializers.BooleanField()
+    attribution = BreachAttribution()
+    excuses = BreachExcuse(many=True, help_text="The newest first.")
+    claim_until = serializers.DateTimeField(help_text="Until when the courier can claim an excuse.")
+    credits = BreachCredit(many=True, help_text="Empty for whoever may not see money.")
+    scans = BreachScan(many=True, help_text="The latest first.")
+
+
+class BreachDetailView(APIView):
+    """One breach."""
+
+    @extend_schema(
+        operation_id="breaches_retrieve",
+        summary="Read a breach",
+        description="What was promised, what happened, by how much it was late, who it is attributed to and "
+        "why, excuses, credits: of your own parcels.",
+        parameters=[
+            OpenApiParameter(
+                "kind",
+                location=OpenApiParameter.PATH,
+                enum=CommitmentKind.values,
+                description="The milestone.",
+            )
+        ],
+        responses=BreachDetail,
+        tags=["rates"],
+    )
+    def get(self, request: Request, number: str, kind: str) -> Response:
+        actor: Actor = request._request.actor  # type: ignore[attr-defined]  # noqa: SLF001
+        require(actor, Capability.VIEW_RATES)
+        try:
+            parcel_id = parse_tracking_number(number)
+        except InvalidTrackingNumber as error:
+            raise NotFound(str(error)) from None
+        if kind not in CommitmentKind.values:
+            raise NotFound
+        scans = list(Scan.objects.visible_to(actor).filter(parcel_id=parcel_id))
+        report = breach_report(
+            actor=actor, parcel_id=parcel_id, kind=kind, remarks=remarks_of(scans), now=timezone.now()
+        )
+        return Response(breach_json(report, track(scans)))
+
+
+def breach_json(report: BreachReport, scans: list[TrackedScan]) -> dict[str, Any]:
+    commitment, breach = report.commitment, report.breach
+    return {
+        "number": tracking_number(commitment.parcel_id),
+        "kind": commitment.kind,
+        "courier": commitment.courier.organisation.slug,
+        "merchant": commitment.merchant.slug,
+        "origin": commitment.origin.code,
+        "destination": commitment.destination.code,
+        "promise": {
+            "tier": commitment.tier.code,
+            "version": commitment.version and commitment.version.number,
+            "promised_at": _written(report.promised_at),
+            "due_at": _written(commitment.due_at),
+            "revisions": BreachRevision(report.revisions, many=True).data,
+        },
+        "outcome": commitment.outcome,
+        "reached_at": _written(commitment.reached_at),
+        "late_by_seconds": int(report.late_by.total_seconds()) if report.late_by else None,
+        "opened_at": _written(breach.opened_at),
+        "withdrawn_at": _written(breach.withdrawn_at),
+        "excused": commitment.excused,
+        "attribution": _attribution_json(report),
+        "excuses": BreachExcuse(report.excuses, many=True).data,
+        "claim_until": _written(report.claim_until),
+        "credits": BreachCredit(report.credits, many=True).data,
+        "scans": [_scan_json(told) for told in scans if not told.is_correction],
+    }
+
+
+def _attribution_json(report: BreachReport) -> dict[str, Any]:
+    found = report.attribution
+    return {
+        "party": found.party,
+        "ground": found.ground,
+        "why": found.why,
+        "legs": [
+            {"leg": leg.leg, "seconds": int(leg.time.total_seconds()), "open": leg.open} for leg in found.legs
+        ],
+        "leg": found.leg,
+    }
+
+
+def _scan_json(told: TrackedScan) -> dict[str, Any]:
+    scan = told.scan
+    return {
+        "code": scan.code,
+        "occurred_at": _written(scan.occurred_at),
+        "received_at": _written(scan.received_at),
+        "reason": scan.reason,
+        "facility": scan.facility,
+        "withdrawn": told.withdrawn_at is not None,
+    }
+
+
+def _written(moment: Any) -> Any:
+    """A moment as every serializer here writes it."""
+    return serializers.DateTimeField().to_representation(moment) if moment else None

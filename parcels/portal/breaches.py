@@ -1,0 +1,160 @@
+"""One breach: what was promised, what happened, by how much, who it is attributed to and why."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from alliance.choices import Capability
+from alliance.errors import Conflict, InvalidInput, NotFound
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.portal.forms import add_service_errors
+from alliance.tenancy import Actor, require
+from couriers.documents import ACCEPT, MAX_BYTES
+from parcels.models import Parcel, Scan
+from parcels.portal.entries import full_entries
+from parcels.remarks import remarks_of
+from parcels.timelines import track, zone_text
+from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState
+from slas.durations import lasting
+from slas.models import Excuse
+from slas.pricing import yuan
+from slas.services.breaches import BreachReport, breach_report
+from slas.services.claims import Claim, claim_excuse
+from slas.services.deciding import MOST_TEXT
+
+
+class ClaimForm(forms.Form):
+    """Why the breach was not the courier's fault."""
+
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"),
+        choices=[("", gettext_lazy("Choose a reason")), *ExcuseReason.choices],
+        error_messages={
+            "required": gettext_lazy("Choose one of the reasons."),
+            "invalid_choice": gettext_lazy("Choose one of the reasons."),
+        },
+    )
+    note = forms.CharField(
+        label=gettext_lazy("What happened"),
+        required=False,
+        max_length=MOST_TEXT,
+        help_text=gettext_lazy("The merchant and the alliance read it."),
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    file = forms.FileField(
+        label=gettext_lazy("Evidence (optional)"),
+        required=False,
+        # An empty file is told so by its inspection, as every other fault of a file is.
+        allow_empty_file=True,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def breach_detail(request: HttpRequest, number: str, kind: str) -> HttpResponse:
+    """Show a breach to its courier, its merchant or ops; take the courier's claim of an excuse."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    parcel, report, scans = _breach(actor, number, kind)
+    if number != parcel.number and request.method != "POST":
+        return redirect("parcels:breach_detail", parcel.number, kind)
+    form = ClaimForm(request.POST or None, request.FILES or None)
+    if request.method == "POST":
+        require(actor, Capability.CLAIM_EXCUSES)
+        form = ClaimForm(request.POST, request.FILES)
+        if form.is_valid() and _claim(request, actor, report, form):
+            return redirect("parcels:breach_detail", parcel.number, kind)
+    with timezone.override(ZoneInfo(report.city.time_zone)):
+        context = _context(actor, parcel, report, scans, form)
+        return render(request, "parcels/breach_detail.html", context, status=422 if form.errors else 200)
+
+
+def _breach(actor: Actor, number: str, kind: str) -> tuple[Parcel, BreachReport, list[Scan]]:
+    """Return parcel, breach and scans. Raises NotFound for what is not there, and for somebody else's."""
+    require(actor, Capability.VIEW_RATES)
+    try:
+        parcel_id = parse_tracking_number(number)
+    except InvalidTrackingNumber as error:
+        raise NotFound(str(error)) from None
+    parcel = Parcel.objects.visible_to(actor).with_names().filter(pk=parcel_id).first()
+    if parcel is None or kind not in CommitmentKind.values:
+        raise NotFound
+    scans = list(Scan.objects.visible_to(actor).filter(parcel_id=parcel_id))
+    report = breach_report(
+        actor=actor, parcel_id=parcel_id, kind=kind, remarks=remarks_of(scans), now=timezone.now()
+    )
+    return parcel, report, scans
+
+
+def _claim(request: HttpRequest, actor: Actor, report: BreachReport, form: ClaimForm) -> bool:
+    upload: UploadedFile[Any] | None = form.cleaned_data["file"] or None
+    commitment = report.commitment
+    claim = Claim(
+        parcel_id=commitment.parcel_id,
+        kind=commitment.kind,
+        reason=form.cleaned_data["reason"],
+        note=form.cleaned_data["note"],
+        upload=upload,
+    )
+    try:
+        claim_excuse(actor=actor, claim=claim)
+    except InvalidInput as error:
+        add_service_errors(form, error)
+        return False
+    except Conflict as error:
+        messages.warning(request, error.detail)
+        return True
+    messages.success(request, _("The excuse is claimed. It is decided by the alliance's customer service."))
+    return True
+
+
+def _context(
+    actor: Actor, parcel: Parcel, report: BreachReport, scans: list[Scan], form: ClaimForm
+) -> dict[str, Any]:
+    found = report.attribution
+    may_claim = actor.is_courier and actor.can(Capability.CLAIM_EXCUSES)
+    return {
+        "parcel": parcel,
+        "report": report,
+        "commitment": report.commitment,
+        "kind_label": CommitmentKind(report.commitment.kind).label,
+        "late_by": lasting(report.late_by) if report.late_by else "",
+        "legs": [{"leg": leg, "counts": leg.leg == found.leg} for leg in found.legs],
+        "entries": full_entries(parcel, track(scans)),
+        "excuses": [_told(excuse, may_claim) for excuse in report.excuses],
+        "credits": [{"entry": entry, "amount": yuan(entry.amount_fen)} for entry in report.credits],
+        "credited": yuan(report.credited_fen),
+        "zone": zone_text(report.city.time_zone, report.commitment.due_at),
+        "list_url": reverse("slas:breach_list"),
+        "form": form,
+        "may_claim": may_claim and report.obstacle is None,
+        "obstacle": report.obstacle.detail if may_claim and report.obstacle and report.stands else "",
+        "accept": ACCEPT,
+        "max_bytes": MAX_BYTES,
+        **_times(report),
+    }
+
+
+def _times(report: BreachReport) -> dict[str, datetime | None]:
+    """Moments the page compares: what was promised first, and what on-time is judged by."""
+    commitment, promised = report.commitment, report.promised_at
+    return {
+        "promised_at": promised,
+        "judged_by": commitment.due_at if commitment.due_at != promised else None,
+    }
+
+
+def _told(excuse: Excuse, may_claim: bool) -> dict[str, Any]:
+    own = excuse.state == ExcuseState.CLAIMED and excuse.source == ExcuseSource.COURIER
+    return {"excuse": excuse, "may_withdraw": own and may_claim}

@@ -1,0 +1,355 @@
+"""Ops' door to breaches and their excuses: direct excuses, decisions one by one or by filter, events."""
+
+# unfold's decorators carry no types.
+# mypy: disable-error-code="untyped-decorator"
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+
+from alliance.errors import InvalidInput, NotPermitted
+from alliance.tenancy import Actor
+from slas.admin.excusing_forms import BulkDecisionForm, DecisionFilterForm, DisruptionForm, ExcuseForm
+from slas.admin.judging import ListingAdmin, NumberSearchAdmin, key_of
+from slas.admin.proposing import ProposingMixin
+from slas.admin.selling import EnteredAdmin
+from slas.choices import ExcuseState
+from slas.models import BreachListing, Disruption, Excuse
+from slas.querysets import ExcuseQuerySet
+from slas.services.deciding import MOST_AT_ONCE, may_decide, require_decider
+from slas.services.disruptions import Area, Period, declare_disruption, withdraw_disruption
+from slas.services.excuses import Decided, Excused, decide_excuses, excuse_breaches
+
+ROWS_SHOWN = 50
+
+
+class StandingFilter(admin.SimpleListFilter):
+    """Breaches that still stand, unless asked otherwise."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("open", _("Standing, not excused")),
+            ("excused", _("Excused")),
+            ("withdrawn", _("Withdrawn")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "open":
+                return queryset.filter(withdrawn_at=None, excused=False)
+            case "excused":
+                return queryset.filter(withdrawn_at=None, excused=True)
+            case "withdrawn":
+                return queryset.exclude(withdrawn_at=None)
+        return queryset
+
+
+class BreachPageMixin:
+    """A link to the page that tells all of a breach, the one that courier and merchant read."""
+
+    @admin.display(description=_("breach page"))
+    def breach_page(self, row: Any) -> str:
+        url = reverse("parcels:breach_detail", args=[row.number, row.kind])
+        return format_html('<a class="text-primary-600" href="{}">{}</a>', url, url)
+
+
+@admin.register(BreachListing)
+class BreachAdmin(BreachPageMixin, ListingAdmin):
+    list_display = (
+        "parcel", "kind", "outcome", "excused", "due_at", "reached_at", "opened_at", "withdrawn_at",
+        "courier", "merchant", "tier", "lane",
+    )  # fmt: skip
+    list_filter = (StandingFilter, "kind", "tier", "courier")
+    readonly_fields = ("parcel", "breach_page")
+    actions = ("excuse",)
+
+    def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_decide(request.actor)  # type: ignore[attr-defined]
+
+    @admin.action(description=_("Excuse: not the courier's fault"), permissions=["decide"])
+    def excuse(self, request: HttpRequest, queryset: QuerySet[BreachListing]) -> HttpResponse | None:
+        """Ask for the reason, then excuse what was chosen on the list."""
+        form = ExcuseForm(request.POST if "decide" in request.POST else None)
+        chosen = _chosen(request, queryset)
+        if not form.is_valid():
+            return self._ask(request, form, chosen)
+        keys = [key for key in map(key_of, chosen) if key is not None]
+        try:
+            done = excuse_breaches(actor=request.actor, keys=keys, **form.cleaned_data)  # type: ignore[attr-defined]
+        except (InvalidInput, NotPermitted) as error:
+            said = "; ".join(str(item.message) for item in error.errors) or error.detail
+            self.message_user(request, said, messages.ERROR)
+            return None
+        for level, text in _excused_texts(done):
+            self.message_user(request, text, level)
+        return None
+
+    def _ask(self, request: HttpRequest, form: ExcuseForm, chosen: list[str]) -> TemplateResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Excuse breaches"),
+            "opts": self.model._meta,
+            "form": form,
+            "chosen": chosen,
+            "checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/slas/excuse_breaches.html", context)
+
+
+def _chosen(request: HttpRequest, queryset: QuerySet[BreachListing]) -> list[str]:
+    """The keys ticked, or all of the filtered list, or those the form already carries."""
+    if "decide" in request.POST:
+        return request.POST.get("keys", "").split()
+    if request.POST.get("select_across") == "1":
+        # One more than can be decided at once, so that the service says no instead of deciding a part.
+        return list(queryset.values_list("key", flat=True)[: MOST_AT_ONCE + 1])
+    return request.POST.getlist(ACTION_CHECKBOX_NAME)
+
+
+def _excused_texts(done: Excused) -> list[tuple[int, str]]:
+    """What became of the breaches that were to be excused."""
+    return _told(
+        (done.excused, _excused),
+        (done.gone, lambda n: ngettext("%(count)d stands no more.", "%(count)d stand no more.", n)),
+        (done.waiting, _waiting),
+        (done.already, lambda n: ngettext("%(count)d was excused.", "%(count)d were excused.", n)),
+    )
+
+
+def _excused(count: int) -> str:
+    return ngettext("%(count)d breach is excused.", "%(count)d breaches are excused.", count)
+
+
+def _waiting(count: int) -> str:
+    return ngettext(
+        "%(count)d is claimed by its courier: decide on the claim.",
+        "%(count)d are claimed by their couriers: decide on the claims.",
+        count,
+    )
+
+
+def _told(*parts: tuple[int, Callable[[int], str]]) -> list[tuple[int, str]]:
+    """Messages of counts: the first says what was done, the others what was not, and why.
+
+    That nothing was done is said only where nothing else is.
+    """
+    told = []
+    for number, (count, text) in enumerate(parts):
+        if count or (number == 0 and not any(other for other, _text in parts)):
+            level = messages.SUCCESS if count and number == 0 else messages.WARNING
+            told.append((level, text(count) % {"count": count}))
+    return told
+
+
+@admin.register(Excuse)
+class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
+    """Claims, proposals and decisions; what waits longest comes first when asked for what waits."""
+
+    list_display = (
+        "parcel", "kind", "state_label", "reason", "source", "courier", "merchant", "claimed_at",
+        "decided_by", "decided_at",
+    )  # fmt: skip
+    list_filter = ("state", "reason", "source", "kind", "disruption", "courier")
+    list_select_related = ("courier", "merchant", "decided_by", "disruption")
+    date_hierarchy = "claimed_at"
+    fields = (
+        "parcel", "kind", "breach_page", "courier", "merchant", "state", "reason", "note", "file", "source",
+        "claimed_by", "claimed_at", "disruption", "closure", "decision_note", "decided_by", "decided_at",
+    )  # fmt: skip
+    readonly_fields = ("parcel", "breach_page", "file")
+    ordering = ("-claimed_at", "-pk")
+    actions = ("decide_on_chosen",)
+    actions_list = ("decide",)
+    actions_detail = ("decide_one",)
+
+    @display(
+        description=_("state"),
+        ordering="state",
+        label={"claimed": "info", "granted": "success", "declined": "danger", "revoked": "warning"},
+    )
+    def state_label(self, excuse: Excuse) -> tuple[str, str]:
+        return excuse.state, excuse.get_state_display()
+
+    @admin.display(description=_("file"))
+    def file(self, excuse: Excuse) -> str:
+        if not excuse.evidence:
+            return "–"
+        url = reverse("slas:excuse_evidence", args=[excuse.pk])
+        return format_html('<a class="text-primary-600" href="{}">{}</a>', url, excuse.evidence_name)
+
+    def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_decide(request.actor)  # type: ignore[attr-defined]
+
+    @admin.action(description=_("Decide on these"), permissions=["decide"])
+    def decide_on_chosen(self, request: HttpRequest, queryset: QuerySet[Excuse]) -> HttpResponse:
+        """Go on to the page of decisions with what was ticked."""
+        ids = ",".join(str(pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME) if pk.isdecimal())
+        state = queryset.values_list("state", flat=True).first() or ""
+        return redirect(f"{reverse('admin:slas_excuse_decide')}?{urlencode({'ids': ids, 'state': state})}")
+
+    @action(description=_("Decide"), url_path="decide-one", icon="gavel", permissions=["slas.decide_excuse"])
+    def decide_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Go on to the page of decisions with this one alone."""
+        excuse = Excuse.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        query = {"ids": object_id, "state": excuse.state if excuse else ""}
+        return redirect(f"{reverse('admin:slas_excuse_decide')}?{urlencode(query)}")
+
+    @action(description=_("Decide by filter"), url_path="decide", icon="gavel")
+    def decide(self, request: HttpRequest) -> HttpResponse:
+        """Show what a filter finds; decide on all of it in one go."""
+        actor: Actor = request.actor  # type: ignore[attr-defined]
+        require_decider(actor)
+        chosen = DecisionFilterForm(request.GET)
+        valid = chosen.is_valid()
+        state = chosen.asked_state if valid else ExcuseState.CLAIMED
+        found = chosen.found() if valid else Excuse.objects.none()
+        newest = found.order_by("-pk").values_list("pk", flat=True).first() or 0
+        form = BulkDecisionForm(
+            request.POST if request.method == "POST" else None, state=state, initial={"newest": newest}
+        )
+        if request.method == "POST" and valid and form.is_valid():
+            shown = found.filter(pk__lte=form.cleaned_data["newest"])
+            if self._decide_on(request, actor, shown, form):
+                return redirect(request.get_full_path())
+        return self._decision_page(request, chosen, form, found)
+
+    def _decide_on(
+        self, request: HttpRequest, actor: Actor, found: ExcuseQuerySet, form: BulkDecisionForm
+    ) -> bool:
+        try:
+            done = decide_excuses(
+                actor=actor,
+                excuse_ids=list(found.values_list("pk", flat=True)[: MOST_AT_ONCE + 1]),
+                decision=form.cleaned_data["decision"],
+                note=form.cleaned_data["note"],
+            )
+        except InvalidInput as error:
+            for item in error.errors:
+                form.add_error(item.field if item.field in form.fields else None, str(item.message))
+            return False
+        except NotPermitted as error:
+            form.add_error(None, error.detail)
+            return False
+        for level, text in _decided_texts(done):
+            messages.add_message(request, level, text)
+        return True
+
+    def _decision_page(
+        self,
+        request: HttpRequest,
+        chosen: DecisionFilterForm,
+        form: BulkDecisionForm,
+        found: ExcuseQuerySet,
+    ) -> HttpResponse:
+        reasons = dict(Excuse._meta.get_field("reason").flatchoices)
+        sources = dict(Excuse._meta.get_field("source").flatchoices)
+        rows = found.select_related("courier", "merchant", "disruption", "closure")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Decide on excuses"),
+            "filter": chosen,
+            "form": form,
+            "count": found.count(),
+            "summaries": [
+                (gettext("By reason"), [(reasons[value], count) for value, count in found.counts("reason")]),
+                (gettext("By courier"), found.counts("courier__legal_name")),
+                (gettext("Claimed by"), [(sources[value], count) for value, count in found.counts("source")]),
+            ],
+            "rows": list(rows.order_by("claimed_at", "pk")[:ROWS_SHOWN]),
+            "back": reverse("admin:slas_excuse_changelist"),
+        }
+        status = 422 if chosen.errors or form.errors else 200
+        return render(request, "admin/slas/decide_excuses.html", context, status=status)
+
+
+def _decided_texts(done: Decided) -> list[tuple[int, str]]:
+    """What became of the excuses that were decided on."""
+    return _told((done.decided, _decided), (done.lapsed, _lapsed), (done.untouched, _untouched))
+
+
+def _decided(count: int) -> str:
+    return ngettext("%(count)d excuse is decided on.", "%(count)d excuses are decided on.", count)
+
+
+def _lapsed(count: int) -> str:
+    return ngettext(
+        "The breach of %(count)d stands no more: it lapsed.",
+        "The breaches of %(count)d stand no more: they lapsed.",
+        count,
+    )
+
+
+def _untouched(count: int) -> str:
+    return ngettext(
+        "%(count)d was decided on or taken back meanwhile.",
+        "%(count)d were decided on or taken back meanwhile.",
+        count,
+    )
+
+
+@admin.register(Disruption)
+class DisruptionAdmin(ProposingMixin, EnteredAdmin):
+    """Force majeure: declared by ops, taken back while it proposed nothing."""
+
+    list_display = (
+        "name", "reason", "place", "starts_at", "ends_at", "recovery_hours", "declared_at", "proposed",
+    )  # fmt: skip
+    list_filter = ("reason", "country")
+    list_select_related = ("city",)
+    search_fields = ("name", "province", "city__name_en", "city__name_zh")
+    fields = (
+        "name", "reason", "place", "starts_at", "ends_at", "recovery_hours", "declared_at", "declared_by",
+        "proposed",
+    )  # fmt: skip
+    readonly_fields = ("place", "proposed")
+    ordering = ("-starts_at",)
+    entry_form = DisruptionForm
+    entry_text = _(
+        "Declaring an event excuses nothing yet. Its page then shows the breaches it touched, and proposes"
+        " an excuse for each: those promised before it was declared that fell due while it lasted."
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        if obj is None:
+            # Each by itself: those that proposed excuses stay.
+            return False
+        return bool(request.user.is_staff) and not obj.excuses.exists()  # type: ignore[attr-defined]
+
+    def enter(self, request: HttpRequest, form: DisruptionForm) -> str:
+        given = form.cleaned_data
+        disruption = declare_disruption(
+            actor=request.actor,  # type: ignore[attr-defined]
+            name=given["name"],
+            reason=given["reason"],
+            area=Area(given["country"], given["province"], given["city"]),
+            period=Period(given["starts_at"], given["ends_at"], given["recovery_hours"]),
+        )
+        return gettext("%(event)s is declared. Open it to propose excuses.") % {"event": disruption}
+
+    def withdraw(self, request: HttpRequest, obj: Disruption) -> None:
+        withdraw_disruption(actor=request.actor, disruption_id=obj.pk)  # type: ignore[attr-defined]
+
+    @admin.display(description=_("place"))
+    def place(self, disruption: Disruption) -> str:
+        return str(disruption.city or disruption.province or disruption.country)
+
+    @admin.display(description=_("excuses"))
+    def proposed(self, disruption: Disruption) -> str:
+        url = f"{reverse('admin:slas_excuse_changelist')}?disruption__id__exact={disruption.pk}"
+        return format_html('<a class="text-primary-600" href="{}">{}</a>', url, disruption.excuses.count())

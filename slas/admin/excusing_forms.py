@@ -1,0 +1,254 @@
+"""Forms of what ops say about excuses: reasons, filters, decisions, declared events."""
+
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import (
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from alliance.cities import UnknownCity, resolve_city
+from alliance.models import City
+from couriers.models import Courier
+from slas.admin.forms import text_input
+from slas.choices import (
+    CommitmentKind,
+    Decision,
+    DisruptionReason,
+    ExcuseReason,
+    ExcuseSource,
+    ExcuseState,
+)
+from slas.models import Closure, Disruption, Excuse
+from slas.querysets import ExcuseQuerySet
+from slas.services.deciding import MOST_TEXT
+from slas.services.disruptions import MOST_RECOVERY_HOURS, RECOVERY_HOURS
+from slas.services.excuses import STEPS
+
+NOTE_ROWS = {"rows": 3, "maxlength": MOST_TEXT}
+
+
+def note_field(label: Any, help_text: Any = "") -> forms.CharField:
+    return forms.CharField(
+        label=label, required=False, help_text=help_text, widget=UnfoldAdminTextareaWidget(attrs=NOTE_ROWS)
+    )
+
+
+def _any(choices: Any, empty: Any) -> forms.ChoiceField:
+    return forms.ChoiceField(required=False, choices=[("", empty), *choices], widget=UnfoldAdminSelectWidget)
+
+
+class ExcuseForm(forms.Form):
+    """Why breaches were not the courier's fault."""
+
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"),
+        choices=[("", "---------"), *ExcuseReason.choices],
+        widget=UnfoldAdminSelectWidget,
+    )
+    note = note_field(gettext_lazy("Note"))
+
+
+class DecisionFilterForm(forms.Form):
+    """Which excuses are to be decided on together."""
+
+    state = _any(
+        [(state.value, state.label) for state in (ExcuseState.CLAIMED, ExcuseState.GRANTED)],
+        gettext_lazy("Waiting for a decision"),
+    )
+    courier = forms.ModelChoiceField(
+        Courier.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("All couriers"),
+        widget=UnfoldAdminSelectWidget,
+    )
+    reason = _any(ExcuseReason.choices, gettext_lazy("All reasons"))
+    source = _any(ExcuseSource.choices, gettext_lazy("Whoever claimed"))
+    disruption = forms.ModelChoiceField(
+        Disruption.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("All events and none"),
+        widget=UnfoldAdminSelectWidget,
+    )
+    closure = forms.ModelChoiceField(
+        Closure.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("All closures and none"),
+        widget=UnfoldAdminSelectWidget,
+    )
+    kind = _any(CommitmentKind.choices, gettext_lazy("Pickup and delivery"))
+    first = forms.DateField(required=False, widget=text_input("date"))
+    last = forms.DateField(required=False, widget=text_input("date"))
+    # Those ticked on the list.
+    ids = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        labels = {
+            "state": _("State"), "courier": _("Courier"), "reason": _("Reason"), "source": _("Claimed by"),
+            "disruption": _("Disruption"), "closure": _("Closure"), "kind": _("Milestone"),
+            "first": _("Claimed from"), "last": _("Claimed to"),
+        }  # fmt: skip
+        for name, label in labels.items():
+            self.fields[name].label = label
+        # Forms are made when modules load; what there is to choose from, when a page is.
+        choices: dict[str, Any] = {
+            "courier": Courier.objects.order_by("legal_name"),
+            "disruption": Disruption.objects.all(),
+            "closure": Closure.objects.filter(pk__in=Excuse.objects.exclude(closure=None).values("closure")),
+        }
+        for name, found in choices.items():
+            self.fields[name].queryset = found  # type: ignore[attr-defined]
+
+    def clean_ids(self) -> list[int]:
+        numbers = self.cleaned_data["ids"].replace(",", " ").split()
+        if not all(number.isdecimal() and len(number) < 19 for number in numbers):
+            raise forms.ValidationError(_("These are no excuses."), code="invalid")
+        return [int(number) for number in numbers]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        first, last = cleaned.get("first"), cleaned.get("last")
+        if first and last and last < first:
+            self.add_error("last", _("The last day lies before the first."))
+        for name in ("first", "last"):
+            day = cleaned.get(name)
+            if day and not date(2016, 1, 1) <= day <= date(2085, 1, 1):
+                self.add_error(name, _("The date is out of range."))
+        return cleaned
+
+    @property
+    def asked_state(self) -> ExcuseState:
+        return ExcuseState(self.cleaned_data.get("state") or ExcuseState.CLAIMED)
+
+    def found(self) -> ExcuseQuerySet:
+        """The excuses that were asked for."""
+        given = dict(self.cleaned_data)
+        ids = given.pop("ids")
+        # Bulk decisions are about what stands; the rest is history.
+        excuses: ExcuseQuerySet = Excuse.objects.matching(**{**given, "state": self.asked_state})
+        return excuses.filter(pk__in=ids) if ids else excuses
+
+
+class BulkDecisionForm(forms.Form):
+    """What is decided on all that was found, and why."""
+
+    decision = forms.ChoiceField(label=gettext_lazy("Decision"), widget=UnfoldAdminRadioSelectWidget)
+    note = note_field(
+        gettext_lazy("Note"),
+        gettext_lazy("Both parties read it. Needed for declining and revoking."),
+    )
+    # The newest excuse that was shown: nobody decides on what they have not seen.
+    newest = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, state: ExcuseState, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        steps = [step for step in Decision if STEPS[step][0] == state]
+        self.fields["decision"].choices = [(step.value, step.label) for step in steps]  # type: ignore[attr-defined]
+
+
+class PlaceForm(forms.Form):
+    """Where something is declared: a city, else a province, else a country."""
+
+    city = forms.CharField(
+        label=gettext_lazy("City"),
+        required=False,
+        help_text=gettext_lazy("Name or code. Left empty, the whole province or country is meant."),
+        widget=text_input(),
+    )
+    province = forms.CharField(
+        label=gettext_lazy("Province"),
+        required=False,
+        help_text=gettext_lazy("English name, for example: Zhejiang. Not needed with a city."),
+        widget=text_input(),
+    )
+    country = forms.CharField(
+        label=gettext_lazy("Country"),
+        max_length=2,
+        initial="CN",
+        help_text=gettext_lazy("Two letters."),
+        widget=text_input(),
+    )
+
+    def clean_city(self) -> City | None:
+        text = self.cleaned_data["city"]
+        try:
+            return resolve_city(text) if text else None
+        except UnknownCity as error:
+            raise forms.ValidationError(str(error), code="unknown_city") from None
+
+    def clean_province(self) -> str:
+        return str(self.cleaned_data["province"]).strip()
+
+    def clean_country(self) -> str:
+        return str(self.cleaned_data["country"]).upper()
+
+
+class DisruptionForm(PlaceForm):
+    """A force-majeure event: what, where, and from when to when."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=120,
+        help_text=gettext_lazy("What happens, for example: Typhoon Bebinca."),
+        widget=text_input(),
+    )
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"), choices=DisruptionReason.choices, widget=UnfoldAdminSelectWidget
+    )
+    starts_at = forms.DateTimeField(
+        label=gettext_lazy("From"),
+        help_text=gettext_lazy("Server time."),
+        widget=text_input("datetime-local"),
+    )
+    ends_at = forms.DateTimeField(label=gettext_lazy("To"), widget=text_input("datetime-local"))
+    recovery_hours = forms.IntegerField(
+        label=gettext_lazy("Hours to recover"),
+        initial=RECOVERY_HOURS,
+        min_value=0,
+        max_value=MOST_RECOVERY_HOURS,
+        help_text=gettext_lazy("What falls due so long after the end is still held to be touched."),
+        widget=text_input("number"),
+    )
+
+    field_order = ("name", "reason", "starts_at", "ends_at", "recovery_hours", "city", "province", "country")
+
+
+class ProposalForm(forms.Form):
+    """Excuses for all that an event touched: under which reason, and whether they are granted at once."""
+
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"), choices=DisruptionReason.choices, widget=UnfoldAdminSelectWidget
+    )
+    recovery_hours = forms.IntegerField(
+        label=gettext_lazy("Hours to recover"),
+        min_value=0,
+        max_value=MOST_RECOVERY_HOURS,
+        help_text=gettext_lazy("What falls due so long after the end is still held to be touched."),
+        widget=text_input("number"),
+    )
+    note = note_field(
+        gettext_lazy("Note"), gettext_lazy("Both parties read it. Left empty, it is the event's name.")
+    )
+    grant = forms.BooleanField(
+        label=gettext_lazy("Grant at once"),
+        required=False,
+        help_text=gettext_lazy("Otherwise each waits for a decision."),
+        widget=UnfoldBooleanSwitchWidget,
+    )
+    # How many the preview showed.
+    seen = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, of_closure: bool, may_grant: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not of_closure:
+            # A disruption says so itself.
+            del self.fields["reason"], self.fields["recovery_hours"]
+        if not may_grant:
+            del self.fields["grant"]

@@ -1,0 +1,148 @@
+"""Previewing and applying the excuses that a declared event proposes."""
+
+# unfold's decorators carry no types.
+# mypy: disable-error-code="untyped-decorator"
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.decorators import action
+
+from alliance.errors import InvalidInput, NotFound
+from alliance.models import City, Organisation
+from alliance.tenancy import Actor
+from slas.admin.excusing_forms import ProposalForm
+from slas.choices import DisruptionReason
+from slas.models import Closure, Disruption
+from slas.services.deciding import may_decide
+from slas.services.disruptions import (
+    RECOVERY_HOURS,
+    Cause,
+    Proposed,
+    Touched,
+    counted,
+    propose_excuses,
+    touched_by,
+)
+
+ROWS_SHOWN = 50
+
+
+class ProposingMixin:
+    """Adds to a declared event's page the way to excuses for all it touched."""
+
+    actions_detail = ("propose",)
+
+    @action(
+        description=gettext_lazy("Propose excuses for all it touched"),
+        url_path="propose",
+        icon="volunteer_activism",
+    )
+    def propose(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show what would be proposed; propose it once that was looked at."""
+        actor: Actor = request.actor  # type: ignore[attr-defined]
+        event = self.model.objects.filter(pk=object_id).first() if object_id.isdecimal() else None  # type: ignore[attr-defined]
+        if event is None:
+            raise NotFound
+        sent = request.POST if request.method == "POST" else None
+        form = ProposalForm(
+            sent,
+            initial={"reason": DisruptionReason.WEATHER.value, "recovery_hours": RECOVERY_HOURS},
+            of_closure=isinstance(event, Closure),
+            may_grant=may_decide(actor),
+        )
+        valid = form.is_valid() if sent is not None else True
+        cause = _cause(event, form if sent is not None and valid else None)
+        touched = touched_by(cause)
+        if sent is not None and valid and "apply" in sent:
+            if form.cleaned_data.get("seen") == len(touched):
+                return self._apply(request, cause, form) or redirect(_back(event))
+            messages.warning(request, _("It has changed meanwhile: look at the new preview first."))
+        return self._preview(request, event, form, touched, status=200 if valid else 422)
+
+    def _apply(self, request: HttpRequest, cause: Cause, form: ProposalForm) -> HttpResponse | None:
+        try:
+            done = propose_excuses(
+                actor=request.actor,  # type: ignore[attr-defined]
+                cause=cause,
+                note=form.cleaned_data["note"],
+                grant=form.cleaned_data.get("grant", False),
+            )
+        except InvalidInput as error:
+            messages.error(request, error.errors[0].message if error.errors else error.detail)
+            return None
+        messages.success(request, _said(done))
+        if done.granted or not done.proposed:
+            return None
+        event = f"disruption={cause.disruption_id}" if cause.disruption_id else f"closure={cause.closure_id}"
+        return redirect(f"{reverse('admin:slas_excuse_decide')}?{event}")
+
+    def _preview(
+        self, request: HttpRequest, event: Any, form: ProposalForm, touched: list[Touched], *, status: int
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),  # type: ignore[attr-defined]
+            "opts": self.opts,  # type: ignore[attr-defined]
+            "title": _("Excuses for all that %(event)s touched") % {"event": event},
+            "event": event,
+            "form": form,
+            "count": len(touched),
+            "summaries": _summaries(touched),
+            "rows": _named(touched[:ROWS_SHOWN]),
+            "back": _back(event),
+        }
+        return render(request, "admin/slas/propose.html", context, status=status)
+
+
+def _cause(event: Disruption | Closure, form: ProposalForm | None) -> Cause:
+    if isinstance(event, Disruption):
+        return Cause.of_disruption(event)
+    given = form.cleaned_data if form else {}
+    return Cause.of_closure(
+        event,
+        reason=given.get("reason", DisruptionReason.WEATHER),
+        recovery_hours=given.get("recovery_hours", RECOVERY_HOURS),
+    )
+
+
+def _back(event: Disruption | Closure) -> str:
+    return reverse(f"admin:slas_{event._meta.model_name}_change", args=[event.pk])
+
+
+def _said(done: Proposed) -> str:
+    if done.granted:
+        text = ngettext("%(count)d excuse is granted.", "%(count)d excuses are granted.", done.granted)
+        return text % {"count": done.granted}
+    text = ngettext("%(count)d excuse is proposed.", "%(count)d excuses are proposed.", done.proposed)
+    return text % {"count": done.proposed}
+
+
+def _summaries(touched: list[Touched]) -> list[tuple[str, list[tuple[Any, int]]]]:
+    """How many of whom, by name."""
+    couriers, merchants = counted(touched, "courier_id"), counted(touched, "merchant_id")
+    names = Organisation.objects.in_bulk({pk for pk, _count in (*couriers, *merchants)})
+    return [
+        (_("By courier"), [(names[pk].name, count) for pk, count in couriers]),
+        (_("By merchant"), [(names[pk].name, count) for pk, count in merchants]),
+    ]
+
+
+def _named(touched: list[Touched]) -> list[dict[str, Any]]:
+    parties = {pk for row in touched for pk in (row.courier_id, row.merchant_id)}
+    names = Organisation.objects.in_bulk(parties)
+    cities = City.objects.in_bulk({pk for row in touched for pk in (row.origin_id, row.destination_id)})
+    return [
+        {
+            "row": row,
+            "courier": names[row.courier_id],
+            "merchant": names[row.merchant_id],
+            "origin": cities[row.origin_id],
+            "destination": cities[row.destination_id],
+        }
+        for row in touched
+    ]

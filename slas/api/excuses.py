@@ -1,0 +1,236 @@
+"""API of excuses: what was claimed and decided, claiming, taking back."""
+
+from datetime import date
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alliance.api.idempotency import idempotent
+from alliance.api.pagination import CursorPagination
+from alliance.choices import Capability
+from alliance.errors import FieldError, InvalidInput
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.tenancy import Actor, require
+from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState
+from slas.models import Excuse
+from slas.querysets import ExcuseQuerySet
+from slas.services.claims import Claim, claim_excuse, take_back_claim
+from slas.services.deciding import MOST_TEXT
+
+S = serializers.Serializer[Any]
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    description="Any text of up to 255 characters. Sent again within 24 hours with the same body, the first "
+    "answer is repeated and nothing is claimed twice.",
+)
+
+
+class ExcusesQuery(S):
+    """Which excuses to list."""
+
+    state = serializers.ChoiceField(choices=ExcuseState.choices, required=False)
+    reason = serializers.ChoiceField(choices=ExcuseReason.choices, required=False)
+    claimed_by = serializers.ChoiceField(choices=ExcuseSource.choices, required=False, source="source")
+    kind = serializers.ChoiceField(choices=CommitmentKind.choices, required=False)
+    number = serializers.CharField(required=False, help_text="A parcel's tracking number.")
+    to = serializers.DateField(required=False, help_text="Last day of the claim, in the alliance's own zone.")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # "from" cannot be an attribute's name.
+        first = serializers.DateField(
+            required=False, help_text="First day of the claim, in the alliance's own zone."
+        )
+        return {"from": first, **super().get_fields()}
+
+    def validate_number(self, number: str) -> int:
+        return _parcel_id(number)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for name in ("from", "to"):
+            day = attrs.get(name)
+            if day and not date(2016, 1, 1) <= day <= date(2085, 1, 1):
+                raise serializers.ValidationError({name: _("The date is out of range.")})
+        return attrs
+
+
+class ClaimBody(S):
+    """What a courier claims. Sent as multipart/form-data it may carry a file."""
+
+    number = serializers.CharField(help_text="The parcel's tracking number.")
+    kind = serializers.ChoiceField(choices=CommitmentKind.choices, help_text="Which promise was broken.")
+    reason = serializers.ChoiceField(choices=ExcuseReason.choices)
+    note = serializers.CharField(required=False, allow_blank=True, max_length=MOST_TEXT)
+    file = serializers.FileField(
+        required=False,
+        allow_empty_file=True,
+        help_text="Evidence: PDF, PNG or JPEG, at most 10 MB; in a multipart body only.",
+    )
+
+    def validate_number(self, number: str) -> int:
+        return _parcel_id(number)
+
+
+class ExcuseAnswer(S):
+    """A claim, or an excuse of the alliance's own, and what was decided."""
+
+    id = serializers.IntegerField()
+    number = serializers.CharField()
+    kind = serializers.ChoiceField(choices=CommitmentKind.choices)
+    courier = serializers.CharField(source="courier.organisation.slug")
+    merchant = serializers.CharField(source="merchant.slug")
+    state = serializers.ChoiceField(choices=ExcuseState.choices)
+    reason = serializers.ChoiceField(choices=ExcuseReason.choices)
+    note = serializers.CharField()
+    claimed_by = serializers.ChoiceField(choices=ExcuseSource.choices, source="source")
+    event = serializers.SerializerMethodField(help_text="The declared event that proposed it, or null.")
+    evidence = serializers.CharField(source="evidence_name", help_text="The file's name; empty without one.")
+    claimed_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+    decision_note = serializers.CharField()
+
+    def get_event(self, excuse: Excuse) -> str | None:
+        event = excuse.disruption or excuse.closure
+        return str(event.name) if event else None
+
+
+class ExcuseCount(S):
+    state = serializers.ChoiceField(choices=ExcuseState.choices)
+    reason = serializers.ChoiceField(choices=ExcuseReason.choices)
+    count = serializers.IntegerField()
+
+
+class ExcusesAnswer(S):
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    counts = ExcuseCount(many=True, help_text="Of all that was asked for, by decision and reason.")
+    results = ExcuseAnswer(many=True)
+
+
+class ExcusePagination(CursorPagination):
+    ordering = ("-claimed_at", "-id")  # type: ignore[assignment]
+    # An event proposes thousands at one moment: a cursor counts on within the moment, however many.
+    offset_cutoff = None  # type: ignore[assignment]
+
+
+class ExcusesView(APIView):
+    """Excuses of one's breaches: listed, and claimed one by one."""
+
+    parser_classes = (JSONParser, MultiPartParser)
+
+    @extend_schema(
+        operation_id="excuses_list",
+        summary="Excuses",
+        description="Claims and decisions on your breaches, the newest first, with counts by decision and "
+        "reason. Courier and merchant read the same.",
+        parameters=[
+            ExcusesQuery,
+            OpenApiParameter("cursor", str, description="From `next` or `previous`."),
+            OpenApiParameter("page_size", int, description="50 by default, 500 at most."),
+        ],
+        responses=ExcusesAnswer,
+        tags=["rates"],
+    )
+    def get(self, request: Request) -> Response:
+        actor = _actor(request)
+        require(actor, Capability.VIEW_RATES)
+        found = _asked(actor, request)
+        pages = ExcusePagination()
+        # Names apart from the page, see ParcelQuerySet.named.
+        named = found.prefetch_related("courier__organisation", "merchant", "disruption", "closure")
+        page = pages.paginate_queryset(named, request, view=self) or []
+        return Response(
+            {
+                "next": pages.get_next_link(),
+                "previous": pages.get_previous_link(),
+                "counts": [
+                    {"state": state, "reason": reason, "count": count}
+                    for state, reason, count in found.counts("state", "reason")
+                ],
+                "results": ExcuseAnswer(page, many=True).data,
+            }
+        )
+
+    @extend_schema(
+        operation_id="excuses_create",
+        summary="Claim an excuse",
+        description="A courier claims that a breach was not its fault, within 14 days of its opening. "
+        "409 `no_breach`, `too_late`, `claimed`, `granted` or `decided` when it cannot be claimed.",
+        parameters=[IDEMPOTENCY_KEY],
+        request={"application/json": ClaimBody, "multipart/form-data": ClaimBody},
+        responses={201: ExcuseAnswer},
+        tags=["rates"],
+    )
+    def post(self, request: Request) -> Response:
+        actor = _actor(request)
+        require(actor, Capability.CLAIM_EXCUSES)
+        response = idempotent(request, "excuses_create", lambda: (201, _claimed(actor, request)))
+        response["Location"] = reverse(
+            "api:parcels:breach_detail", args=[response.data["number"], response.data["kind"]]
+        )
+        return response
+
+
+class ExcuseWithdrawView(APIView):
+    """Taking a claim back."""
+
+    @extend_schema(
+        operation_id="excuses_withdraw",
+        summary="Take a claim back",
+        description="The courier's own, until it is decided on; 409 `decided` after that. Again answers the "
+        "same.",
+        request=None,
+        responses=ExcuseAnswer,
+        tags=["rates"],
+    )
+    def post(self, request: Request, excuse_id: int) -> Response:
+        actor = _actor(request)
+        require(actor, Capability.CLAIM_EXCUSES)
+        return Response(ExcuseAnswer(take_back_claim(actor=actor, excuse_id=excuse_id)).data)
+
+
+def _actor(request: Request) -> Actor:
+    actor: Actor = request._request.actor  # type: ignore[attr-defined]  # noqa: SLF001
+    return actor
+
+
+def _asked(actor: Actor, request: Request) -> ExcuseQuerySet:
+    known = {*ExcusesQuery().get_fields(), "cursor", "page_size", "format"}
+    unknown = sorted(request.query_params.keys() - known)
+    if unknown:
+        message = _("There is no such parameter.")
+        raise InvalidInput(errors=[FieldError(f"/{name}", message, "unknown") for name in unknown])
+    query = ExcusesQuery(data=request.query_params)
+    query.is_valid(raise_exception=True)
+    asked = dict(query.validated_data)
+    first, last, parcel_id = asked.pop("from", None), asked.pop("to", None), asked.pop("number", None)
+    found: ExcuseQuerySet = Excuse.objects.visible_to(actor)
+    return found.matching(first=first, last=last, parcel_id=parcel_id, **asked)
+
+
+def _claimed(actor: Actor, request: Request) -> dict[str, Any]:
+    body = ClaimBody(data=request.data)
+    body.is_valid(raise_exception=True)
+    given = body.validated_data
+    claim = Claim(
+        parcel_id=given["number"],
+        kind=given["kind"],
+        reason=given["reason"],
+        note=given.get("note", ""),
+        upload=given.get("file"),
+    )
+    return dict(ExcuseAnswer(claim_excuse(actor=actor, claim=claim)).data)
+
+
+def _parcel_id(number: str) -> int:
+    try:
+        return parse_tracking_number(number)
+    except InvalidTrackingNumber as error:
+        raise serializers.ValidationError(str(error), code="tracking_number") from None

@@ -1,0 +1,176 @@
+"""Excuses: why promises were not kept, and what was decided. Courier and merchant read the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import models
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from alliance.choices import Capability
+from alliance.errors import Conflict, NotFound
+from alliance.portal.navigation import counts
+from alliance.tenancy import Actor, require
+from couriers.documents import serve
+from slas.choices import ExcuseReason, ExcuseState
+from slas.models import Excuse
+from slas.portal.paging import Listing
+from slas.querysets import ExcuseQuerySet
+from slas.services.claims import take_back_claim
+
+PAGE = 50
+NEWEST_FIRST = Listing(("claimed_at", "pk"))
+
+
+class Period(models.TextChoices):
+    """How far back the page looks, by the day of the claim."""
+
+    MONTH = "30", gettext_lazy("Last 30 days")
+    QUARTER = "90", gettext_lazy("Last 90 days")
+    YEAR = "365", gettext_lazy("Last 365 days")
+    ALL = "all", gettext_lazy("All times")
+
+
+class ExcuseFilterForm(forms.Form):
+    state = forms.ChoiceField(
+        label=gettext_lazy("Decision"),
+        required=False,
+        choices=[("", gettext_lazy("All")), *ExcuseState.choices],
+    )
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        choices=[("", gettext_lazy("All reasons")), *ExcuseReason.choices],
+    )
+    period = forms.ChoiceField(
+        label=gettext_lazy("Claimed"),
+        required=False,
+        choices=Period.choices,
+        initial=Period.QUARTER,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "form-select"
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """What was asked for and makes sense; the rest is as if not asked."""
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonRow:
+    """How many excuses for one reason came to what."""
+
+    reason: str
+    # In the order of the table's columns.
+    counts: list[int]
+
+    @property
+    def label(self) -> str:
+        return str(ExcuseReason(self.reason).label)
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts)
+
+
+@require_safe
+@login_required
+def excuse_list(request: HttpRequest) -> HttpResponse:
+    """List the excuses of the actor's breaches, with counts by reason and decision."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.VIEW_RATES)
+    form = ExcuseFilterForm(request.GET or {"period": Period.QUARTER.value})
+    asked = form.asked
+    in_period = _in_period(Excuse.objects.visible_to(actor), asked.get("period", Period.QUARTER))
+    found = in_period.matching(state=asked.get("state"), reason=asked.get("reason"))
+    page = NEWEST_FIRST.page(
+        # Joined, the names' policies would make the planner expect one row: see ParcelQuerySet.named.
+        found.prefetch_related("courier__organisation", "merchant", "disruption", "closure"),
+        after=request.GET.get("after", ""),
+        before=request.GET.get("before", ""),
+        size=PAGE,
+    )
+    states = [state for state in ExcuseState if state != ExcuseState.LAPSED]
+    context = {
+        "form": form,
+        "asked": {name: value for name, value in asked.items() if name != "period"},
+        "excuses": page.rows,
+        "states": states,
+        "rows": _by_reason(in_period, states),
+        "next_url": f"?{urlencode({**asked, 'after': page.older})}" if page.older else "",
+        "previous_url": f"?{urlencode({**asked, 'before': page.newer})}" if page.newer else "",
+        "may_claim": actor.is_courier and actor.can(Capability.CLAIM_EXCUSES),
+    }
+    return render(request, "slas/excuse_list.html", context)
+
+
+@require_safe
+@login_required
+def excuse_evidence(request: HttpRequest, excuse_id: int) -> FileResponse:
+    """Send the file of a claim to the two parties, or to ops."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.VIEW_RATES)
+    excuse = Excuse.objects.visible_to(actor).filter(pk=excuse_id).exclude(evidence="").first()
+    if excuse is None:
+        raise NotFound
+    try:
+        stream = excuse.evidence.open("rb")
+    except FileNotFoundError as error:
+        raise NotFound(_("The file of this claim is lost.")) from error
+    extension = str(excuse.evidence.name).rsplit(".", 1)[-1]
+    return serve(stream, name=excuse.evidence_name, extension=extension, download="download" in request.GET)
+
+
+@require_POST
+@login_required
+def excuse_withdraw(request: HttpRequest, excuse_id: int) -> HttpResponse:
+    """Take a claim back, and return to where it was shown."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    try:
+        excuse = take_back_claim(actor=actor, excuse_id=excuse_id)
+    except Conflict as error:
+        messages.warning(request, error.detail)
+        return redirect("slas:excuse_list")
+    messages.success(request, _("The claim is taken back."))
+    return redirect("parcels:breach_detail", excuse.number, excuse.kind)
+
+
+def waiting_count(actor: Actor) -> int:
+    """How many of a courier's claims wait for a decision: the number in its menu."""
+    if not actor.is_courier:
+        return 0
+    waiting: int = Excuse.objects.visible_to(actor).waiting().count()
+    return waiting
+
+
+counts["slas:excuse_list"] = waiting_count
+
+
+def _in_period(excuses: ExcuseQuerySet, period: str) -> ExcuseQuerySet:
+    if period == Period.ALL:
+        return excuses
+    return excuses.filter(claimed_at__gte=timezone.now() - timedelta(days=int(period)))
+
+
+def _by_reason(excuses: ExcuseQuerySet, states: Sequence[ExcuseState]) -> list[ReasonRow]:
+    found = {(reason, state): count for reason, state, count in excuses.counts("reason", "state")}
+    rows = [
+        ReasonRow(reason, [found.get((reason, state), 0) for state in states])
+        for reason in ExcuseReason.values
+    ]
+    return sorted((row for row in rows if row.total), key=lambda row: -row.total)

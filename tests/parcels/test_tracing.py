@@ -1,0 +1,227 @@
+"""Tracing: silent parcels count as lost after so many days, and no longer once somebody saw them."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from alliance.models import Heartbeat, Organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import Parcel
+from parcels.scan_input import ScanLine
+from parcels.services.cancelling import cancel_parcel
+from parcels.services.scans import record_scans
+from parcels.services.tracing import trace_lost_parcels
+from parcels.tasks import trace_lost_parcels as trace_task
+from slas.models import Commitment, CreditCheck
+from slas.services.credits import work_out_credits
+from slas.services.sweeping import sweep_overdue
+from tests.parcels.moving import booked_parcels
+from tests.slas.crediting_cases import ledger
+
+pytestmark = pytest.mark.django_db
+# Partitions begin with last month.
+BOOKED = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=14)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+PICKED_UP = BOOKED + HOUR
+Scanned = Callable[..., None]
+
+
+@pytest.fixture
+def parcel(merchant_organisation: Organisation, courier_organisation: Organisation) -> Parcel:
+    [found] = booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED)
+    with scope(Scope.everything()):
+        Commitment.objects.filter(parcel_id=found.pk, kind="delivery").update(fee_fen=1_000)
+    return found
+
+
+@pytest.fixture
+def scanned(courier: Actor, parcel: Parcel) -> Scanned:
+    def scan(code: str, at: datetime, *, sent: datetime | None = None, **extra: Any) -> None:
+        line = ScanLine(parcel.number, code, at, **extra)
+        with scope(Scope.of(courier)):
+            report = record_scans(actor=courier, lines=[line], now=sent or at)
+        assert report.rejections == []
+
+    return scan
+
+
+def lost_at(parcel: Parcel) -> datetime | None:
+    with scope(Scope.everything()):
+        return Commitment.objects.get(parcel_id=parcel.pk, kind="delivery").lost_at
+
+
+def make_local(parcel: Parcel) -> None:
+    with scope(Scope.everything()):
+        Parcel.objects.filter(pk=parcel.pk).update(destination_id=parcel.origin_id)
+
+
+def trace(at: datetime) -> tuple[int, int]:
+    found = trace_lost_parcels(now=at)
+    assert not found.busy
+    return found.lost, found.found
+
+
+@pytest.mark.parametrize(("local", "days"), [(True, 3), (False, 7)])
+def test_silence_counts_as_a_loss_after_so_many_days(
+    parcel: Parcel, scanned: Scanned, local: bool, days: int
+) -> None:
+    if local:
+        make_local(parcel)
+    scanned("picked_up", PICKED_UP)
+    gone = PICKED_UP + days * DAY
+    assert trace(gone - timedelta(seconds=1)) == (0, 0)
+    assert trace(gone + HOUR) == (1, 0)
+    assert lost_at(parcel) == gone
+    assert trace(gone + 2 * HOUR) == (0, 0)
+
+
+def test_a_loss_is_credited_and_what_turns_up_is_taken_back(parcel: Parcel, scanned: Scanned) -> None:
+    scanned("picked_up", PICKED_UP)
+    now = PICKED_UP + 8 * DAY
+    sweep_overdue(now=now)
+    work_out_credits(now=now)
+    trace(now)
+    work_out_credits(now=now)
+    assert ledger(parcel.pk) == [(1_000, "overdue"), (19_000, "lost")]
+    scanned("arrived", now + HOUR)
+    assert trace(now + DAY) == (0, 1)
+    assert lost_at(parcel) is None
+    work_out_credits(now=now + DAY)
+    assert ledger(parcel.pk)[2:] == [(-19_000, "found")]
+
+
+def test_a_scan_that_was_only_sent_late_shows_it_was_never_lost(parcel: Parcel, scanned: Scanned) -> None:
+    scanned("picked_up", PICKED_UP)
+    trace(PICKED_UP + 8 * DAY)
+    scanned("arrived", PICKED_UP + 2 * DAY, sent=PICKED_UP + 8 * DAY)
+    assert trace(PICKED_UP + 8 * DAY) == (0, 1)
+    # Silent again since, and for longer than that.
+    assert trace(PICKED_UP + 9 * DAY) == (1, 0)
+    assert lost_at(parcel) == PICKED_UP + 9 * DAY
+
+
+@pytest.mark.parametrize(
+    ("code", "extra"),
+    [
+        ("departed", {}),
+        ("out_for_delivery", {}),
+        ("held", {"reason": "customs_inspection"}),
+        ("attempt_failed", {"reason": "courier_capacity"}),
+        ("attempt_failed", {"reason": "consignee_absent"}),
+        ("return_started", {}),
+    ],
+)
+def test_what_is_under_way_is_traced(
+    parcel: Parcel, scanned: Scanned, code: str, extra: dict[str, Any]
+) -> None:
+    scanned("picked_up", PICKED_UP)
+    scanned(code, PICKED_UP + HOUR, **extra)
+    sweep_overdue(now=PICKED_UP + 8 * DAY)
+    assert trace(PICKED_UP + 8 * DAY) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "extra"),
+    [("delivered", {}), ("returned", {}), ("available_for_pickup", {"consent": True})],
+)
+def test_what_has_arrived_somewhere_is_not(
+    parcel: Parcel, scanned: Scanned, code: str, extra: dict[str, Any]
+) -> None:
+    scanned("picked_up", PICKED_UP)
+    scanned(code, PICKED_UP + HOUR, **extra)
+    assert trace(PICKED_UP + 9 * DAY) == (0, 0)
+
+
+def test_what_nobody_picked_up_is_not_lost(parcel: Parcel, merchant: Actor) -> None:
+    sweep_overdue(now=BOOKED + 9 * DAY)
+    assert trace(BOOKED + 9 * DAY) == (0, 0)
+    with scope(Scope.of(merchant)):
+        cancel_parcel(actor=merchant, parcel_id=parcel.pk, at=BOOKED + 9 * DAY)
+    assert trace(BOOKED + 10 * DAY) == (0, 0)
+
+
+def test_what_its_courier_scanned_as_lost_stays_so(parcel: Parcel, scanned: Scanned) -> None:
+    scanned("picked_up", PICKED_UP)
+    scanned("lost", PICKED_UP + DAY, event_id="lost-1")
+    assert lost_at(parcel) == PICKED_UP + DAY
+    assert trace(PICKED_UP + 9 * DAY) == (0, 0)
+    assert lost_at(parcel) == PICKED_UP + DAY
+    scanned("correction", PICKED_UP + 9 * DAY, corrects="lost-1")
+    assert lost_at(parcel) is None
+
+
+def test_a_parcel_delivered_after_all_is_no_longer_lost(parcel: Parcel, scanned: Scanned) -> None:
+    scanned("picked_up", PICKED_UP)
+    trace(PICKED_UP + 8 * DAY)
+    scanned("delivered", PICKED_UP + 9 * DAY)
+    assert trace(PICKED_UP + 9 * DAY) == (0, 1)
+
+
+def test_each_change_asks_for_the_credit_once(parcel: Parcel, scanned: Scanned) -> None:
+    scanned("picked_up", PICKED_UP)
+    trace(PICKED_UP + 8 * DAY)
+    trace(PICKED_UP + 8 * DAY)
+    with scope(Scope.everything()):
+        assert CreditCheck.objects.filter(parcel_id=parcel.pk).count() == 1
+
+
+def test_many_are_traced_in_batches(
+    merchant_organisation: Organisation,
+    courier_organisation: Organisation,
+    courier: Actor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("parcels.services.tracing.BATCH", 2)
+    parcels = booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED, count=5)
+    with scope(Scope.of(courier)):
+        record_scans(
+            actor=courier,
+            lines=[ScanLine(parcel.number, "picked_up", PICKED_UP) for parcel in parcels],
+            now=PICKED_UP,
+        )
+    assert trace(PICKED_UP + 8 * DAY) == (5, 0)
+
+
+def test_the_task_says_that_it_ran(parcel: Parcel, scanned: Scanned) -> None:
+    scanned("picked_up", PICKED_UP)
+    assert trace_task() == 1
+    assert trace_task() == 0
+    assert Heartbeat.objects.get(name="trace-lost-parcels").detail == {"lost": 0, "found": 0}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scan_that_comes_in_between_is_seen(
+    parcel: Parcel, scanned: Scanned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parcel is found silent, then scanned, then judged: it is not lost."""
+    scanned("picked_up", PICKED_UP)
+    now = PICKED_UP + 8 * DAY
+    errors: list[BaseException] = []
+
+    def scan_now() -> None:
+        try:
+            scanned("arrived", now)
+        except BaseException as error:  # noqa: BLE001 -- handed to the test
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    from parcels.services import tracing  # noqa: PLC0415 -- to be watched
+
+    judge = tracing._judge
+
+    def judge_later(parcels: Any, at: datetime) -> Any:
+        other = threading.Thread(target=scan_now)
+        other.start()
+        other.join(20)
+        return judge(parcels, at)
+
+    monkeypatch.setattr(tracing, "_judge", judge_later)
+    assert trace(now) == (0, 0)
+    assert errors == []
+    assert lost_at(parcel) is None

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from django.utils.dates import MONTHS_3, WEEKDAYS_ABBR
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 
@@ -93,9 +92,6 @@ class DayMap:
             "kind": self.kind,
             "range": [self.first.isoformat(), self.last.isoformat()],
             "days": [[day.isoformat(), share, n] for day, share, n in self.days if n],
-            # ECharts counts weekdays from Sunday, Python from Monday.
-            "weekdays": [str(WEEKDAYS_ABBR[(number + 6) % 7]) for number in range(7)],
-            "months": [str(MONTHS_3[number]).capitalize() for number in range(1, 13)],
             **_share_texts(self.share_name, self.few),
         }
 

@@ -87,10 +87,10 @@ SERVICE = (
 EXCLUDED = (_count("excused", _("Excused")), *(_reason(reason) for reason in ExcuseReason))
 # What can be chosen to be shown.
 FIGURES: dict[str, tuple[str | Promise, tuple[Column, ...]]] = {
-    "rates": (_("Rates and counts"), RATES),
+    "rates": (_("Rates"), RATES),
     "lateness": (_("How late"), (N, *LATENESS)),
-    "service": (_("Attempts, pickups, 48 and 72 hours"), (N, *SERVICE)),
-    "excluded": (_("Excluded by reason"), (N, *EXCLUDED)),
+    "service": (_("Attempts and hours"), (N, *SERVICE)),
+    "excluded": (_("Excluded"), (N, *EXCLUDED)),
     "all": (_("Everything"), (*RATES, *LATENESS, *SERVICE, *EXCLUDED[1:])),
 }
 

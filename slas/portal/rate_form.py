@@ -127,6 +127,18 @@ class RateQueryForm(forms.Form):
         return [self[name] for name in FILTERS if name in self.fields and name != "tier"]
 
     @property
+    def asked_for(self) -> list[tuple[str, str]]:
+        """What the rates are narrowed to, in words, the milestone first."""
+        kind = CommitmentKind(self.cleaned_data["kind"])
+        found = [(str(self.fields["kind"].label), str(kind.label))]
+        for name in FILTERS:
+            if self.names[name] and name in self.fields:
+                names = dict(_flat(self.fields[name].widget.choices))  # type: ignore[attr-defined]
+                chosen = ",".join(self.names[name])
+                found.append((str(self.fields[name].label), str(names.get(chosen, chosen))))
+        return found
+
+    @property
     def is_narrowed(self) -> bool:
         """Whether one of the fields that are folded away is in use."""
         return any(self.names[name] for name in FILTERS if name != "tier")

@@ -118,7 +118,7 @@ def _couriers(actor: Actor, query: RateQuery, today: date) -> Shown:
         return Shown(chart)
     if ranking.place is None:
         return Shown(chart, _("You have no place yet: nothing of yours was judged."))
-    note = _("Your place: %(place)d of %(of)d couriers. The others' names and figures are theirs.")
+    note = _("Your place: %(place)d of %(of)d couriers. The others stay unnamed.")
     return Shown(chart, note % {"place": ranking.place, "of": ranking.of})
 
 

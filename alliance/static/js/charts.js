@@ -113,7 +113,7 @@
       animation: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
       animationDuration: 300,
       textStyle: text,
-      grid: { left: 4, right: 12, top: legend ? 36 : 12, bottom: 4, containLabel: true },
+      grid: { left: 4, right: 20, top: legend ? 36 : 12, bottom: 4, containLabel: true },
       legend: legend ? {
         top: 0, left: 0, icon: "roundRect", itemWidth: 12, itemHeight: 4, itemGap: 16, textStyle: text, type: "scroll",
         data: [...data.series.map((series) => series.name), ...(data.band ? [data.band.name] : [])],

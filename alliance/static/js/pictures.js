@@ -54,7 +54,7 @@
         data: items.map((item) => ({ name: item.name, itemStyle: { color: item.color } })),
       },
       // A legend names series: these have nothing but a name.
-      series: items.map((item) => ({ name: item.name, type: "custom", renderItem: () => null, data: [], itemStyle: { color: item.color } })),
+      series: items.map((item) => ({ name: item.name, type: "custom", coordinateSystem: "none", renderItem: () => null, data: [], itemStyle: { color: item.color } })),
     };
   }
 
@@ -163,8 +163,8 @@
         cellSize: upright ? [size, DAY_ROW] : [size, size],
         splitLine: { lineStyle: { color: "#9fb1b4", width: 1 } },
         itemStyle: { color: "#fff", borderColor: kit.LINE, borderWidth: 1 },
-        dayLabel: { ...small, firstDay: 1, nameMap: data.weekdays },
-        monthLabel: { ...small, nameMap: data.months },
+        dayLabel: { ...small, firstDay: 1, nameMap: names(kit, 7, { weekday: "short" }, (number) => new Date(Date.UTC(2023, 0, 1 + number))) },
+        monthLabel: { ...small, nameMap: names(kit, 12, { month: "short" }, (number) => new Date(Date.UTC(2023, number, 15))) },
         yearLabel: { show: false },
       },
       series: [...legend.series, {
@@ -181,19 +181,35 @@
     return legendHeight(width) + 40 + 7 * Math.min(18, Math.floor((width - 60) / 54));
   };
 
+  // From Sunday, as ECharts counts, and 1 January 2023 was one; from January.
+  function names(kit, count, style, dateOf) {
+    const write = new Intl.DateTimeFormat(kit.locale, { ...style, timeZone: "UTC" });
+    return Array.from({ length: count }, (_nothing, number) => write.format(dateOf(number)));
+  }
+
   function dayName(day, kit) {
     return new Date(`${day}T12:00:00`).toLocaleDateString(kit.locale, { dateStyle: "full" });
   }
 
   // --- distribution ----------------------------------------------------------------------------
 
+  // Marks lie close to each other at times: then the one before writes above the one after.
+  function markLevels(marks) {
+    const levels = marks.map(() => 0);
+    for (let place = marks.length - 2; place >= 0; place -= 1) {
+      if (marks[place + 1].at - marks[place].at < 2) levels[place] = levels[place + 1] + 1;
+    }
+    return levels;
+  }
+
   function distribution(data, kit, width) {
+    const levels = markLevels(data.marks);
     const { text, options } = base(kit);
     const narrow = width < NARROW;
     const whole = kit.formatter("number", 0);
     return {
       ...options,
-      grid: { left: 4, right: 24, top: 24 + 18 * data.marks.length, bottom: 4, containLabel: true },
+      grid: { left: 4, right: 24, top: 30 + 16 * Math.max(0, ...levels), bottom: 4, containLabel: true },
       tooltip: {
         ...options.tooltip, trigger: "item",
         formatter: ({ dataIndex }) => box(kit, `${data.edges[dataIndex]} – ${data.edges[dataIndex + 1]}`, [
@@ -227,8 +243,7 @@
           data: data.marks.map((mark, place) => ({
             xAxis: mark.at, lineStyle: { color: kit.COLOURS.orange, width: 1.5, type: ["solid", "dashed", "dotted"][place % 3] },
             label: {
-              // Marks lie close to each other at times: each has a line of its own to write on.
-              formatter: `${mark.name}  ${mark.text}`, position: "end", distance: [0, 6 + 16 * (data.marks.length - 1 - place)],
+              formatter: `${mark.name}  ${mark.text}`, position: "end", distance: [0, 6 + 16 * levels[place]],
               align: mark.at > data.counts.length * 0.7 ? "right" : "left", color: "#14262b", fontFamily: kit.FONT, fontSize: 11,
             },
           })),

@@ -27,6 +27,7 @@ from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel, PickupAddress, Scan
 from parcels.portal.entries import full_entries
 from parcels.portal.links import link_to
+from parcels.portal.parcel_credits import credit_of
 from parcels.portal.revising import RevisionForm, RevisionView, revision_view
 from parcels.progress import progress
 from parcels.services.revising import days_for_merchant, revise_parcel
@@ -164,6 +165,7 @@ def _page(
             "steps": progress(parcel.status, scans),
             "entries": full_entries(parcel, track(scans)),
             "zone": zone_text(parcel.destination.time_zone, now),
+            "credit": credit_of(actor, parcel.pk),
             "revision_form": form or _revision_form(actor, parcel, now),
             **_actions(request, actor, parcel),
         }

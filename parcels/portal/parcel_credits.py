@@ -1,0 +1,43 @@
+"""What was credited for one parcel, on its page."""
+
+from dataclasses import dataclass
+
+from alliance.choices import Capability
+from alliance.tenancy import Actor
+from slas.models import CreditEntry
+from slas.months import spell
+from slas.pricing import yuan
+from slas.services.statements import entries_of_parcel
+
+
+@dataclass(frozen=True, slots=True)
+class CreditLine:
+    entry: CreditEntry
+
+    @property
+    def amount(self) -> str:
+        return yuan(self.entry.amount_fen)
+
+    @property
+    def month(self) -> str:
+        """The statement it stands in."""
+        return spell(self.entry.month)
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelCredit:
+    """The entries of a parcel, and what they come to."""
+
+    lines: list[CreditLine]
+
+    @property
+    def total(self) -> str:
+        return yuan(sum(line.entry.amount_fen for line in self.lines))
+
+
+def credit_of(actor: Actor, parcel_id: int) -> ParcelCredit | None:
+    """The credit of a parcel, for who may see money; None while there is none."""
+    if not actor.can(Capability.VIEW_FINANCE):
+        return None
+    lines = [CreditLine(entry) for entry in entries_of_parcel(actor, parcel_id)]
+    return ParcelCredit(lines) if lines else None

@@ -20,6 +20,7 @@ from parcels.services.booking import book_parcels
 from parcels.services.cancelling import cancel_parcel
 from parcels.services.records import Booked
 from parcels.services.scans import record_scans
+from parcels.services.watching import refresh_watch_list
 from slas.choices import ExcuseReason
 from slas.models import Breach
 from slas.services.closures import Declaration, declare_closures
@@ -85,6 +86,7 @@ def play(stage: Stage, *, days: int, on_day: Callable[[int, date], None]) -> Cou
         on_day(number + 1, day)
     _tick(stage, stage.until)
     fold_tallies(budget=60)
+    refresh_watch_list(now=stage.until)
     return stage.counts
 
 

@@ -12,6 +12,7 @@ from parcels.choices import ScanCode, ScanReason
 from parcels.scan_input import ScanLine
 
 DUPLICATED, SENT_LATE, ATTEMPTS_FAILED, LOST, RETURNED, MISTAKEN = 0.03, 0.04, 0.05, 0.004, 0.006, 0.003
+FORGOTTEN, HELD = 0.001, 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ def journey(plan: Itinerary, random: Random) -> list[Sent]:
 
 
 def _scans(plan: Itinerary, random: Random) -> Iterator[ScanLine]:
+    if random.random() < FORGOTTEN:
+        # It stands in a corner of the sender's, and nobody scans it ever.
+        return
     picked = _between(random, plan.ready_at, plan.pickup_by)
     if random.random() > 0.5 + plan.punctual / 2:
         picked = plan.pickup_by + timedelta(minutes=random.randint(5, 240))
@@ -78,6 +82,9 @@ def _transit(plan: Itinerary, picked: datetime, delivered: datetime, random: Ran
     there = picked + (delivered - picked) * random.uniform(0.5, 0.75)
     yield _line(plan, ScanCode.DEPARTED, left, plan.origin)
     yield _line(plan, ScanCode.ARRIVED, there, plan.destination)
+    if random.random() < HELD:
+        reason = random.choice((ScanReason.COURIER_MISSORTED, ScanReason.MERCHANT_BAD_DATA))
+        yield _line(plan, ScanCode.HELD, there + timedelta(minutes=20), plan.destination, reason=reason)
 
 
 def _ending(plan: Itinerary, delivered: datetime, random: Random) -> Iterator[ScanLine]:

@@ -14,6 +14,7 @@ from alliance.tenancy import Actor, Scope, scope
 from parcels.bookings import BookingRequest, IfFull, Recipient
 from parcels.choices import ParcelSource
 from parcels.demo import cast
+from parcels.demo.credits import end_day, keep_books
 from parcels.demo.journeys import Itinerary, Sent, journey
 from parcels.demo.world import Buyer, Seller
 from parcels.services.booking import book_parcels
@@ -80,6 +81,7 @@ def play(stage: Stage, *, days: int, on_day: Callable[[int, date], None]) -> Cou
                 _book(stage, buyer, booked_at, by_courier, storm)
             if at is not None:
                 _tick(stage, moment)
+        end_day(stage.ops, day, moment)
         if day == today - timedelta(days=STORM_DAYS_AGO - STORM_DAYS - 4):
             _excuse_storm(stage, storm)
         fold_tallies(budget=60)
@@ -185,6 +187,7 @@ def _tick(stage: Stage, now: datetime) -> None:
             stage.counts.scans += report.accepted
             stage.counts.duplicates += len(report.duplicates)
     stage.counts.overdue += sweep_overdue(now=now).overdue
+    keep_books(now)
 
 
 def _declare_storm(stage: Stage, first: date) -> tuple[datetime, datetime]:

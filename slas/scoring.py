@@ -81,13 +81,15 @@ class Rules:
         grades: Mapping[str, int],
         minimum_volume: int,
     ) -> Self:
+        # In the order of the vocabularies: the database keeps none.
         return cls(
-            {ScoreComponent(name): int(weight) for name, weight in weights.items()},
+            {name: int(weights[name]) for name in ScoreComponent if name in weights},
             {
-                ScoreComponent(name): tuple(Band(float(threshold), int(points)) for threshold, points in rows)
-                for name, rows in bands.items()
+                name: tuple(Band(float(threshold), int(points)) for threshold, points in bands[name])
+                for name in ScoreComponent
+                if name in bands
             },
-            {Grade(name): int(least) for name, least in grades.items()},
+            {grade: int(grades[grade]) for grade in Grade if grade in grades},
             minimum_volume,
         )
 

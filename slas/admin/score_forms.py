@@ -49,8 +49,8 @@ class RulesForm(forms.Form):
     # What the preview was made from: nobody applies what they have not seen.
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, newest: ScoreRules, now: datetime, **kwargs: Any) -> None:
-        super().__init__(*args, initial=_values_of(newest), **kwargs)
+    def __init__(self, given: Any = None, *, newest: ScoreRules, now: datetime) -> None:
+        super().__init__(given, initial=_values_of(newest))
         for component in ScoreComponent:
             self.fields[f"weight_{component.value}"] = forms.IntegerField(
                 label=component.label, widget=text_input("number", min=0, max=100)

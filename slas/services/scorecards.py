@@ -29,7 +29,7 @@ from slas.services.score_rules import rules_for
 _LOCK = 5_264_010
 _WRITTEN = ("rules", "components", "score", "n", "grade", "rank", "ranked", "computed_at", "frozen_at")
 
-# In the order of Counts.
+# In the order of Counts, which ends with what _VERY_LATE counts.
 _COUNTS = """
     SELECT organisation_id,
         coalesce(sum(met) FILTER (WHERE kind = 'delivery'), 0),
@@ -93,7 +93,7 @@ def months_measured(month: date) -> dict[int, Month]:
     days = {"first": month, "next": month_after(month)}
     very_late = dict(raw_rows(_VERY_LATE, days))
     return {
-        courier_id: measure(Counts(*counts, over_a_day=very_late.get(courier_id, 0)))
+        courier_id: measure(Counts(*counts, very_late.get(courier_id, 0)))
         for courier_id, *counts in raw_rows(_COUNTS, days)
     }
 

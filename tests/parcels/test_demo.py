@@ -70,6 +70,12 @@ def test_demo_is_coherent_and_loaded_once(capsys: pytest.CaptureFixture[str]) ->
         assert merchants > 20
         assert couriers == 8
         assert raw_rows("SELECT 1 FROM parcels_scan WHERE received_at < occurred_at") == []
+        # The running month of every courier, provisional; the two days may lie in two months.
+        scored = raw_rows(
+            "SELECT count(DISTINCT courier_id), count(frozen_at), min(score) > 0 FROM slas_scorecard"
+            " WHERE n > 0"
+        )
+        assert scored == [(8, 0, True)]
         states = raw_rows("SELECT state, count(*) FROM couriers_application GROUP BY 1 ORDER BY 1")
         assert states == [("approved", 8), ("draft", 1), ("submitted", 1)]
     assert Heartbeat.objects.get(name="demo").detail == {"whole": True}

@@ -16,6 +16,7 @@ from alliance.identifiers import drawing_from
 from alliance.models import Heartbeat, User
 from alliance.partitions import Month, ensure_months, ensure_months_ahead
 from parcels.demo.days import Stage, play
+from parcels.demo.scorecards import keep_scorecards
 from parcels.demo.world import demo_cities, make_couriers, make_merchants, make_offers, make_ops
 
 # The heartbeat that says whether the demo was loaded to its end.
@@ -69,6 +70,8 @@ class Command(BaseCommand):
         if number in (2, 6, 15, 30):
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE")
+        if graded := keep_scorecards(day, until=self.stage.until):
+            self.say(f"day {number} of {self.days} ({day}): scorecards final, {graded} grades change")
         if number % 5 == 0 or number == self.days:
             done = self.stage.counts
             self.say(f"day {number} of {self.days} ({day}): {done.parcels:,} parcels, {done.scans:,} scans")

@@ -1,0 +1,361 @@
+"""Scorecards through the portal and the API: one's own months, a rank without names, published rules."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
+
+from alliance.models import Organisation, User
+from alliance.tenancy import Actor, Scope, scope
+from slas.portal.scorecards import latest_change
+from slas.scoring import final_on, month_after
+from slas.services.score_rules import RulesDraft, add_rules
+from slas.services.scorecards import refresh_scorecards
+from tests.slas.scoring import GOLD, LAST, OLD, PROBATION, SILVER, THIS, card, cards, count, final_night, on
+from tests.slas.scoring_cases import stored
+
+pytestmark = pytest.mark.django_db
+LIST, RULES = "/scorecards/", "/scorecards/rules/"
+API, API_RULES = "/api/v1/scorecards", "/api/v1/scorecard-rules"
+
+
+@pytest.fixture
+def swift(courier_organisation: Organisation) -> Organisation:
+    return courier_organisation
+
+
+@pytest.fixture
+def scored(swift: Organisation, rival_courier: Organisation) -> Organisation:
+    """Three months of Swift: silver and final, gold and final (the rival is better), and the running one."""
+    pickups = {"met": 970, "late": 30}
+    count(swift, OLD, SILVER, pickups=pickups)
+    count(swift, month_after(OLD), GOLD, pickups=pickups)
+    count(rival_courier, month_after(OLD), GOLD, pickups={"met": 1_000})
+    count(swift, THIS, {**SILVER, "met": 40, "late": 10, "excused": 2}, over_a_day=1)
+    for night in (final_night(OLD), final_night(month_after(OLD)), on(THIS.replace(day=20))):
+        refresh_scorecards(now=night)
+    return swift
+
+
+def page_of(client: Client, address: str, status: int = 200) -> str:
+    response = client.get(address)
+    assert response.status_code == status
+    return " ".join(response.content.decode().split())
+
+
+# --- the portal: list -------------------------------------------------------------------------
+
+
+def test_the_list_shows_grade_running_month_and_all_months(
+    courier_client: Client, scored: Organisation
+) -> None:
+    response = courier_client.get(LIST)
+    page = response.content.decode()
+    assert response.context["courier"].grade == "gold"
+    assert [one.month for one in response.context["cards"]] == [THIS, month_after(OLD), OLD]
+    assert f"/scorecards/{OLD:%Y-%m}/" in page
+    assert "2 of 2" in page
+    assert "1 of 1" in page
+    assert "Provisional" in page
+    # 50 deliveries are not enough; the score is shown all the same.
+    assert response.context["running"].card.grade == ""
+    assert "too few deliveries" in page
+
+
+def test_peers_are_counted_and_never_named(courier_client: Client, scored: Organisation) -> None:
+    for address in (LIST, f"{LIST}{month_after(OLD):%Y-%m}/", RULES):
+        assert "Rival" not in page_of(courier_client, address)
+
+
+def test_a_change_of_grade_is_told_on_the_page(courier_client: Client, scored: Organisation) -> None:
+    page = page_of(courier_client, LIST)
+    assert "Your grade has changed from Silver to Gold." in page
+    assert "alert-success" in page
+
+
+def test_a_grade_that_stayed_is_no_news(courier_client: Client, swift: Organisation) -> None:
+    count(swift, OLD, GOLD)
+    count(swift, month_after(OLD), GOLD)
+    refresh_scorecards(now=final_night(month_after(OLD)))
+    assert "Your grade has changed" not in page_of(courier_client, LIST)
+
+
+def test_probation_is_told_as_a_warning(courier_client: Client, swift: Organisation) -> None:
+    count(swift, OLD, PROBATION)
+    refresh_scorecards(now=final_night(OLD))
+    page = page_of(courier_client, LIST)
+    assert "Your grade has changed from Member to Probation." in page
+    assert "alert-warning" in page
+    assert "Quotes list you after all other couriers." in page
+
+
+def test_months_too_small_are_no_change(swift: Organisation) -> None:
+    count(swift, OLD, GOLD)
+    count(swift, month_after(OLD), {"overdue": 5})
+    refresh_scorecards(now=final_night(month_after(OLD)))
+    newest_first = sorted(cards(), key=lambda one: one.month, reverse=True)
+    change = latest_change(newest_first)
+    assert change is not None
+    assert (change.card.month, change.before, change.after) == (OLD, "member", "gold")
+
+
+def test_without_a_month_the_page_says_when_there_will_be_one(courier_client: Client) -> None:
+    page = page_of(courier_client, LIST)
+    assert "No scorecard yet" in page
+    assert "Scorecards are worked out every night" in page
+
+
+def test_the_trend_spans_twelve_months_with_gaps(courier_client: Client, scored: Organisation) -> None:
+    chart = courier_client.get(LIST).context["chart"]
+    assert len(chart.categories) == 12
+    assert chart.categories[-1] == f"{THIS:%Y-%m}"
+    scores = list(chart.series[0].values)
+    assert scores[-1] == float(card(scored, THIS).score)
+    assert [value is None for value in scores] == [True] * 8 + [False, False, True, False]
+    assert chart.provisional_from == 11
+
+
+# --- the portal: a month ----------------------------------------------------------------------
+
+
+def test_a_month_shows_value_band_points_weight_and_what_comes_next(
+    courier_client: Client, scored: Organisation
+) -> None:
+    response = courier_client.get(f"{LIST}{OLD:%Y-%m}/")
+    page = " ".join(response.content.decode().split())
+    on_time = response.context["view"].lines[0]
+    assert (on_time.value, on_time.n, on_time.points, on_time.weight) == (0.95, 1000, 80, 40)
+    for words in ("95.00", "94.0", "96.0", "for 90 points", "40 %", "32.00"):
+        assert words in page, words
+    # The last of the five, where lower is better.
+    assert "0.5 % or less" in page
+    assert "Final since" in page
+    assert str(card(scored, OLD).score) in page
+    assert "Version" not in page
+    assert f"{RULES}?version=1" in page
+
+
+def test_a_running_month_says_until_when_it_changes(courier_client: Client, scored: Organisation) -> None:
+    page = page_of(courier_client, f"{LIST}{THIS:%Y-%m}/")
+    assert "Provisional: worked out anew every night until" in page
+    assert str(final_on(THIS).year) in page
+    assert "Below 100 deliveries no grade changes." in page
+    # No pickups were counted: the others weigh more.
+    assert "nothing to count" in page
+    assert "counts 47.1" in page
+
+
+def test_months_lead_to_their_neighbours(courier_client: Client, scored: Organisation) -> None:
+    response = courier_client.get(f"{LIST}{month_after(OLD):%Y-%m}/")
+    assert (response.context["earlier"], response.context["later"]) == (OLD, None)
+
+
+@pytest.mark.parametrize("month", ["1999-01", "2026-13", "2026-1", "2026", "may", "2026-10-01", "9999-12"])
+def test_months_there_are_none_of_are_not_found(
+    courier_client: Client, courier_api: APIClient, scored: Organisation, month: str
+) -> None:
+    assert courier_client.get(f"{LIST}{month}/").status_code == 404
+    assert courier_api.get(f"{API}/{month}").status_code == 404
+
+
+def test_merchants_and_ops_have_no_scorecards_here(
+    merchant_client: Client, ops_client: Client, scored: Organisation
+) -> None:
+    for client in (merchant_client, ops_client):
+        for address in (LIST, f"{LIST}{OLD:%Y-%m}/"):
+            assert client.get(address).status_code == 403
+
+
+def test_the_list_costs_the_same_however_many_months(courier_client: Client, swift: Organisation) -> None:
+    asked = []
+    for back in range(3):
+        count(swift, month_after(THIS, -back), SILVER)
+        refresh_scorecards(now=on(THIS.replace(day=20)))
+        courier_client.get(LIST)
+        with CaptureQueriesContext(connection) as queries:
+            courier_client.get(LIST)
+        asked.append([query["sql"] for query in queries if "slas_" in query["sql"]])
+    assert [len(each) for each in asked] == [len(asked[0])] * 3
+    assert sum("slas_scorecard" in sql for sql in asked[0]) == 1
+
+
+# --- the portal: rules ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", ["courier_client", "merchant_client", "ops_client"])
+def test_the_rules_are_published_to_everybody(who: str, request: pytest.FixtureRequest) -> None:
+    page = page_of(request.getfixturevalue(who), RULES)
+    for words in (
+        "Version 1 of the rules",
+        "Deliveries on time",
+        "40 %",
+        "90 or more",
+        "100 deliveries judged",
+    ):
+        assert words in page, words
+    assert "day 21 of the following month" in page
+
+
+def test_rules_announced_are_shown_before_they_hold(courier_client: Client, system: Actor) -> None:
+    with scope(Scope.everything()):
+        draft = RulesDraft(**stored(minimum_volume=321))
+        add_rules(
+            actor=system, draft=draft, valid_from=month_after(THIS), note="Small ones, too.", now=on(THIS)
+        )
+    assert "version 2 holds" in page_of(courier_client, RULES)
+    page = page_of(courier_client, f"{RULES}?version=2")
+    assert "321 deliveries judged" in page
+    assert "Small ones, too." in page
+    assert "These are not the rules of this month: version 1 is in force." in page
+
+
+@pytest.mark.parametrize("version", ["3", "0", "x", "1.0", ""])
+def test_versions_there_are_none_of_are_not_found(courier_client: Client, version: str) -> None:
+    assert courier_client.get(f"{RULES}?version={version}").status_code == 404
+
+
+def test_the_rules_stand_in_the_merchants_menu(merchant_client: Client, courier_client: Client) -> None:
+    assert RULES in page_of(merchant_client, "/rates/")
+    assert 'href="/scorecards/"' not in page_of(merchant_client, "/rates/")
+    assert 'href="/scorecards/"' in page_of(courier_client, "/rates/")
+
+
+# --- the API ----------------------------------------------------------------------------------
+
+
+def test_the_api_lists_ones_own_months(courier_api: APIClient, scored: Organisation) -> None:
+    answer = courier_api.get(API).json()
+    assert [one["month"] for one in answer["results"]] == [
+        f"{month:%Y-%m}" for month in (THIS, month_after(OLD), OLD)
+    ]
+    assert answer["results"][2] == {
+        "month": f"{OLD:%Y-%m}",
+        "courier": "swift-express",
+        "state": "final",
+        "final_on": final_on(OLD).isoformat(),
+        "score": "83.75",
+        "grade": "silver",
+        "rank": 1,
+        "ranked": 1,
+        "n": 1000,
+        "rules_version": 1,
+        "computed_at": answer["results"][2]["computed_at"],
+    }
+    assert (answer["results"][0]["grade"], answer["results"][0]["rank"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"), [("state=final", 2), ("state=provisional", 1), ("page_size=1", 1)]
+)
+def test_the_api_filters_and_pages(
+    courier_api: APIClient, scored: Organisation, query: str, found: int
+) -> None:
+    assert len(courier_api.get(f"{API}?{query}").json()["results"]) == found
+
+
+def test_the_api_walks_on_by_cursor(courier_api: APIClient, scored: Organisation) -> None:
+    seen, address = [], f"{API}?page_size=1"
+    while address:
+        answer = courier_api.get(address).json()
+        seen += [one["month"] for one in answer["results"]]
+        address = answer["next"]
+    assert seen == [f"{month:%Y-%m}" for month in (THIS, month_after(OLD), OLD)]
+
+
+def test_the_api_tells_a_month_component_by_component(courier_api: APIClient, scored: Organisation) -> None:
+    answer = courier_api.get(f"{API}/{OLD:%Y-%m}").json()
+    on_time, *_others, lateness = answer["components"]
+    assert on_time == {
+        "component": "delivery_on_time",
+        "name": "Deliveries on time",
+        "lower_is_better": False,
+        "value": 0.95,
+        "n": 1000,
+        "points": 80,
+        "band": {"threshold": 0.94, "points": 80},
+        "next_band": {"threshold": 0.96, "points": 90},
+        "weight": 40,
+        "share": 0.4,
+        "adds": "32.00",
+    }
+    assert (lateness["lower_is_better"], lateness["points"], lateness["next_band"]) == (True, 100, None)
+    adds = sum(Decimal(line["adds"]) for line in answer["components"])
+    assert adds == Decimal(answer["score"]) == Decimal("83.75")
+
+
+def test_ops_see_everybodys_in_the_api_and_say_whose(
+    ops_client: Client, scored: Organisation, rival_courier: Organisation
+) -> None:
+    everybody = ops_client.get(API).json()["results"]
+    assert {one["courier"] for one in everybody} == {"swift-express", "rival-logistics"}
+    assert len(ops_client.get(f"{API}?courier=rival-logistics").json()["results"]) == 1
+    month = f"{API}/{month_after(OLD):%Y-%m}"
+    assert ops_client.get(f"{month}?courier=rival-logistics").json()["rank"] == 1
+    refused = ops_client.get(month)
+    assert refused.status_code == 422
+    assert [(error["pointer"], error["code"]) for error in refused.json()["errors"]] == [
+        ("/courier", "required")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "pointer"),
+    [
+        (f"{API}?state=done", "/state"),
+        (f"{API}?month=2026-10", "/month"),
+        (f"{API}?courier=nobody", "/courier"),
+        (f"{API}?courier=rival-logistics", "/courier"),
+        (f"{API}?courier=a b", "/courier"),
+        (f"{API}?cursor=x", "/cursor"),
+        (f"{API}/{OLD:%Y-%m}?colour=red", "/colour"),
+        (f"{API}/{OLD:%Y-%m}?courier=rival-logistics", "/courier"),
+        (f"{API_RULES}?version=1", "/version"),
+    ],
+)
+def test_wrong_parameters_are_refused_by_name(
+    courier_api: APIClient, scored: Organisation, address: str, pointer: str
+) -> None:
+    response = courier_api.get(address)
+    assert response.status_code == 422
+    assert response["Content-Type"] == "application/problem+json"
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+
+
+def test_merchants_may_not_read_scorecards_but_the_rules(
+    merchant_api: APIClient, scored: Organisation
+) -> None:
+    assert merchant_api.get(API).status_code == 403
+    assert merchant_api.get(f"{API}/{OLD:%Y-%m}").status_code == 403
+    assert merchant_api.get(API_RULES).status_code == 200
+
+
+def test_the_api_publishes_the_rules(merchant_api: APIClient, system: Actor) -> None:
+    with scope(Scope.everything()):
+        draft = RulesDraft(**stored(minimum_volume=50))
+        add_rules(actor=system, draft=draft, valid_from=month_after(THIS, 2), now=on(THIS))
+    answer = merchant_api.get(API_RULES).json()
+    assert (answer["final_on_day"], answer["claim_days"]) == (21, 14)
+    announced, first = answer["versions"]
+    assert (announced["version"], announced["in_force"], announced["minimum_volume"]) == (2, False, 50)
+    assert (first["version"], first["valid_from"], first["in_force"]) == (1, "2016-01", True)
+    assert sum(one["weight"] for one in first["components"]) == 100
+    assert first["components"][4]["bands"][0] == {"threshold": 0.005, "points": 100}
+    assert first["grades"] == [
+        {"grade": "gold", "least_score": 90},
+        {"grade": "silver", "least_score": 80},
+        {"grade": "member", "least_score": 60},
+    ]
+
+
+def test_names_come_in_the_language_of_the_request(courier_user: User, courier_api: APIClient) -> None:
+    answer = courier_api.get(API_RULES, headers={"Accept-Language": "en"}).json()
+    assert [one["name"] for one in answer["versions"][0]["components"]][1] == "Pickups on time"
+
+
+def test_last_months_are_not_final_before_their_day(courier_api: APIClient, swift: Organisation) -> None:
+    count(swift, LAST, SILVER)
+    refresh_scorecards(now=on(THIS.replace(day=20)))
+    assert courier_api.get(f"{API}/{LAST:%Y-%m}").json()["state"] == "provisional"

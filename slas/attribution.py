@@ -124,7 +124,7 @@ def attribute(
     Remarks come in any order; those whose reason names nobody are left out.
     """
     known = sorted((remark for remark in remarks if party_of(remark.reason)), key=lambda remark: remark.at)
-    legs = tuple(_legs(commitment, now))
+    legs = tuple(_legs(commitment, pickup, now))
     late = (
         _lateness(pickup, now) if pickup is not None and commitment.kind == CommitmentKind.DELIVERY else None
     )
@@ -159,7 +159,7 @@ def _lateness(pickup: Promised, now: datetime) -> timedelta | None:
     return late if late > timedelta() else None
 
 
-def _legs(commitment: Promised, now: datetime) -> Iterable[LegTime]:
+def _legs(commitment: Promised, pickup: Promised | None, now: datetime) -> Iterable[LegTime]:
     """The legs there were, up to when the milestone was reached or to now.
 
     The last mile begins when the parcel goes out. Where no scan says so it begins on arrival, once it is
@@ -169,7 +169,10 @@ def _legs(commitment: Promised, now: datetime) -> Iterable[LegTime]:
     if ready is None:
         return
     end = reached or max(now, ready)
-    picked_up = reached if commitment.kind == CommitmentKind.PICKUP else commitment.picked_up_at
+    # The delivery is told when it was picked up once it is tried; the pickup knows before.
+    picked_up = commitment.picked_up_at or (pickup.reached_at if pickup else None)
+    if commitment.kind == CommitmentKind.PICKUP:
+        picked_up = reached
     yield _leg(Leg.WAITING, ready, picked_up or reached, end)
     if picked_up is None or commitment.kind == CommitmentKind.PICKUP:
         return

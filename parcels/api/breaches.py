@@ -14,7 +14,7 @@ from alliance.errors import NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.tenancy import Actor, require
 from parcels.choices import ScanCode
-from parcels.models import Scan
+from parcels.models import Parcel, Scan
 from parcels.remarks import remarks_of
 from parcels.timelines import TrackedScan, track
 from slas.choices import (
@@ -160,11 +160,17 @@ class BreachDetailView(APIView):
             parcel_id = parse_tracking_number(number)
         except InvalidTrackingNumber as error:
             raise NotFound(str(error)) from None
-        if kind not in CommitmentKind.values:
+        parcel = Parcel.objects.visible_to(actor).filter(pk=parcel_id).first()
+        if parcel is None or kind not in CommitmentKind.values:
             raise NotFound
         scans = list(Scan.objects.visible_to(actor).filter(parcel_id=parcel_id))
         report = breach_report(
-            actor=actor, parcel_id=parcel_id, kind=kind, remarks=remarks_of(scans), now=timezone.now()
+            actor=actor,
+            parcel_id=parcel_id,
+            kind=kind,
+            journey=parcel,
+            remarks=remarks_of(scans),
+            now=timezone.now(),
         )
         return Response(breach_json(report, track(scans)))
 

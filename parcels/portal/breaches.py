@@ -26,12 +26,12 @@ from parcels.models import Parcel, Scan
 from parcels.portal.entries import full_entries
 from parcels.remarks import remarks_of
 from parcels.timelines import track, zone_text
-from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState
+from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState, Leg
 from slas.durations import lasting
 from slas.models import Excuse
 from slas.pricing import yuan
 from slas.services.breaches import BreachReport, breach_report
-from slas.services.claims import Claim, claim_excuse
+from slas.services.claims import Claim, claim_excuse, may_claim, require_claimant
 from slas.services.deciding import MOST_TEXT
 
 
@@ -66,15 +66,15 @@ class ClaimForm(forms.Form):
 def breach_detail(request: HttpRequest, number: str, kind: str) -> HttpResponse:
     """Show a breach to its courier, its merchant or ops; take the courier's claim of an excuse."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
+    claiming = request.method == "POST"
+    if claiming:
+        require_claimant(actor)
     parcel, report, scans = _breach(actor, number, kind)
-    if number != parcel.number and request.method != "POST":
+    if number != parcel.number and not claiming:
         return redirect("parcels:breach_detail", parcel.number, kind)
-    form = ClaimForm(request.POST or None, request.FILES or None)
-    if request.method == "POST":
-        require(actor, Capability.CLAIM_EXCUSES)
-        form = ClaimForm(request.POST, request.FILES)
-        if form.is_valid() and _claim(request, actor, report, form):
-            return redirect("parcels:breach_detail", parcel.number, kind)
+    form = ClaimForm(request.POST if claiming else None, request.FILES if claiming else None)
+    if claiming and form.is_valid() and _claim(request, actor, report, form):
+        return redirect("parcels:breach_detail", parcel.number, kind)
     with timezone.override(ZoneInfo(report.city.time_zone)):
         context = _context(actor, parcel, report, scans, form)
         return render(request, "parcels/breach_detail.html", context, status=422 if form.errors else 200)
@@ -92,7 +92,12 @@ def _breach(actor: Actor, number: str, kind: str) -> tuple[Parcel, BreachReport,
         raise NotFound
     scans = list(Scan.objects.visible_to(actor).filter(parcel_id=parcel_id))
     report = breach_report(
-        actor=actor, parcel_id=parcel_id, kind=kind, remarks=remarks_of(scans), now=timezone.now()
+        actor=actor,
+        parcel_id=parcel_id,
+        kind=kind,
+        journey=parcel,
+        remarks=remarks_of(scans),
+        now=timezone.now(),
     )
     return parcel, report, scans
 
@@ -123,23 +128,31 @@ def _context(
     actor: Actor, parcel: Parcel, report: BreachReport, scans: list[Scan], form: ClaimForm
 ) -> dict[str, Any]:
     found = report.attribution
-    may_claim = actor.is_courier and actor.can(Capability.CLAIM_EXCUSES)
+    claims = may_claim(actor)
     return {
         "parcel": parcel,
         "report": report,
         "commitment": report.commitment,
         "kind_label": CommitmentKind(report.commitment.kind).label,
         "late_by": lasting(report.late_by) if report.late_by else "",
-        "legs": [{"leg": leg, "counts": leg.leg == found.leg} for leg in found.legs],
+        "legs": [
+            {
+                "label": Leg(leg.leg).label,
+                "time": lasting(leg.time),
+                "open": leg.open,
+                "counts": leg.leg == found.leg,
+            }
+            for leg in found.legs
+        ],
         "entries": full_entries(parcel, track(scans)),
-        "excuses": [_told(excuse, may_claim) for excuse in report.excuses],
+        "excuses": [_told(excuse, claims) for excuse in report.excuses],
         "credits": [{"entry": entry, "amount": yuan(entry.amount_fen)} for entry in report.credits],
         "credited": yuan(report.credited_fen),
         "zone": zone_text(report.city.time_zone, report.commitment.due_at),
         "list_url": reverse("slas:breach_list"),
         "form": form,
-        "may_claim": may_claim and report.obstacle is None,
-        "obstacle": report.obstacle.detail if may_claim and report.obstacle and report.stands else "",
+        "may_claim": claims and report.obstacle is None,
+        "obstacle": report.obstacle.detail if claims and report.obstacle and report.stands else "",
         "accept": ACCEPT,
         "max_bytes": MAX_BYTES,
         **_times(report),
@@ -155,6 +168,6 @@ def _times(report: BreachReport) -> dict[str, datetime | None]:
     }
 
 
-def _told(excuse: Excuse, may_claim: bool) -> dict[str, Any]:
+def _told(excuse: Excuse, claims: bool) -> dict[str, Any]:
     own = excuse.state == ExcuseState.CLAIMED and excuse.source == ExcuseSource.COURIER
-    return {"excuse": excuse, "may_withdraw": own and may_claim}
+    return {"excuse": excuse, "may_withdraw": own and claims}

@@ -21,7 +21,7 @@ from alliance.tenancy import Actor, require
 from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState
 from slas.models import Excuse
 from slas.querysets import ExcuseQuerySet
-from slas.services.claims import Claim, claim_excuse, take_back_claim
+from slas.services.claims import Claim, claim_excuse, require_claimant, take_back_claim
 from slas.services.deciding import MOST_TEXT
 
 S = serializers.Serializer[Any]
@@ -170,7 +170,7 @@ class ExcusesView(APIView):
     )
     def post(self, request: Request) -> Response:
         actor = _actor(request)
-        require(actor, Capability.CLAIM_EXCUSES)
+        require_claimant(actor)
         response = idempotent(request, "excuses_create", lambda: (201, _claimed(actor, request)))
         response["Location"] = reverse(
             "api:parcels:breach_detail", args=[response.data["number"], response.data["kind"]]
@@ -192,7 +192,7 @@ class ExcuseWithdrawView(APIView):
     )
     def post(self, request: Request, excuse_id: int) -> Response:
         actor = _actor(request)
-        require(actor, Capability.CLAIM_EXCUSES)
+        require_claimant(actor)
         return Response(ExcuseAnswer(take_back_claim(actor=actor, excuse_id=excuse_id)).data)
 
 

@@ -26,7 +26,7 @@ from slas.choices import ExcuseReason, ExcuseState
 from slas.models import Excuse
 from slas.portal.paging import Listing
 from slas.querysets import ExcuseQuerySet
-from slas.services.claims import take_back_claim
+from slas.services.claims import may_claim, take_back_claim
 
 PAGE = 50
 NEWEST_FIRST = Listing(("claimed_at", "pk"))
@@ -114,7 +114,7 @@ def excuse_list(request: HttpRequest) -> HttpResponse:
         "rows": _by_reason(in_period, states),
         "next_url": f"?{urlencode({**asked, 'after': page.older})}" if page.older else "",
         "previous_url": f"?{urlencode({**asked, 'before': page.newer})}" if page.newer else "",
-        "may_claim": actor.is_courier and actor.can(Capability.CLAIM_EXCUSES),
+        "may_claim": may_claim(actor),
     }
     return render(request, "slas/excuse_list.html", context)
 

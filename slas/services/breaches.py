@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from alliance.choices import Capability
 from alliance.errors import Conflict, NotFound
@@ -12,6 +13,13 @@ from slas.attribution import Attribution, Remark, attribute
 from slas.choices import CommitmentKind
 from slas.models import Breach, Commitment, CreditEntry, Excuse, Revision
 from slas.services.claims import claim_until, obstacle
+
+
+class Journey(Protocol):
+    """When a parcel first got how far. A commitment is told so only once it is tried."""
+
+    arrived_at: datetime | None
+    out_for_delivery_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,13 @@ class BreachReport:
 
 
 def breach_report(
-    *, actor: Actor, parcel_id: int, kind: CommitmentKind | str, remarks: Iterable[Remark], now: datetime
+    *,
+    actor: Actor,
+    parcel_id: int,
+    kind: CommitmentKind | str,
+    journey: Journey,
+    remarks: Iterable[Remark],
+    now: datetime,
 ) -> BreachReport:
     """Gather all there is to say about a breach. `remarks` are reasons that scans gave.
 
@@ -84,6 +98,8 @@ def breach_report(
     if breach is None or commitment is None:
         raise NotFound
     pickup = commitments.get(CommitmentKind.PICKUP) if kind != CommitmentKind.PICKUP else None
+    for name in ("arrived_at", "out_for_delivery_at"):
+        setattr(commitment, name, getattr(commitment, name) or getattr(journey, name))
     of_breach = {"parcel_id": parcel_id, "kind": kind}
     excuses = Excuse.objects.visible_to(actor).filter(**of_breach).order_by("-pk")
     rows = list(excuses.select_related("disruption", "closure", "claimed_by", "decided_by"))

@@ -37,6 +37,18 @@ class Claim:
     upload: "File[bytes] | None" = None
 
 
+def may_claim(actor: Actor) -> bool:
+    """Whether somebody claims excuses at all: a courier's owners, managers and agents, and its programs."""
+    return actor.is_courier and actor.can(Capability.CLAIM_EXCUSES)
+
+
+def require_claimant(actor: Actor) -> None:
+    """Raise NotAuthenticated or NotPermitted unless the actor claims excuses."""
+    require(actor, Capability.CLAIM_EXCUSES)
+    if not actor.is_courier:
+        raise NotPermitted(_("Claiming excuses is for couriers."), code="not_the_courier")
+
+
 def claim_until(breach: Breach) -> datetime:
     """The last moment at which an excuse of a breach can be claimed."""
     return breach.opened_at + CLAIMED_WITHIN
@@ -77,9 +89,7 @@ def claim_excuse(*, actor: Actor, claim: Claim, now: datetime | None = None) -> 
     unknown reason, a text too long or a file refused, and Conflict when no breach stands, when it is too
     late, and when the breach was claimed or decided already: a decision is final for the courier.
     """
-    require(actor, Capability.CLAIM_EXCUSES)
-    if not actor.is_courier:
-        raise NotPermitted(_("Only the courier claims excuses."), code="not_the_courier")
+    require_claimant(actor)
     moment = now or timezone.now()
     reason, note = read_reason(claim.reason), read_text(claim.note)
     # Before the lock: a large PDF takes a moment to read.
@@ -111,9 +121,7 @@ def take_back_claim(*, actor: Actor, excuse_id: int, now: datetime | None = None
     Raises NotFound for a claim that is not the courier's own, Conflict for one that is decided, or that
     a declared event brought forward.
     """
-    require(actor, Capability.CLAIM_EXCUSES)
-    if not actor.is_courier:
-        raise NotPermitted(_("Only the courier takes its claims back."), code="not_the_courier")
+    require_claimant(actor)
     excuse = Excuse.objects.visible_to(actor).filter(pk=excuse_id).first()
     if excuse is None:
         raise NotFound

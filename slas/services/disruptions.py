@@ -137,15 +137,17 @@ WITH hit AS (
 SELECT b.parcel_id, b.kind, b.merchant_id, b.courier_id, b.origin_id, b.destination_id, c.due_at, c.reached_at
 FROM slas_breach b
 JOIN slas_commitment c ON c.parcel_id = b.parcel_id AND c.kind = b.kind
+LEFT JOIN slas_commitment k ON k.parcel_id = b.parcel_id AND k.kind = 'pickup'
+    AND k.parcel_id >= {first} AND k.parcel_id < {before}
 LEFT JOIN hit o ON %(at_origin)s AND o.city_id = b.origin_id
 LEFT JOIN hit d ON %(at_destination)s AND d.city_id = b.destination_id
 WHERE b.withdrawn_at IS NULL AND NOT c.excused AND c.outcome IN ('late', 'overdue')
-    -- Twice, so that the months of both are left out when planning.
+    -- Of each, so that their other months are left out when planning.
     AND b.parcel_id >= {first} AND b.parcel_id < {before}
     AND c.parcel_id >= {first} AND c.parcel_id < {before}
     AND (CASE WHEN b.kind = 'pickup' THEN c.due_at BETWEEN o.starts AND o.ends
         ELSE c.due_at BETWEEN d.starts AND d.ends
-            OR (c.due_at BETWEEN o.starts AND o.ends AND coalesce(c.picked_up_at, 'infinity') >= o.starts)
+            OR (c.due_at BETWEEN o.starts AND o.ends AND coalesce(k.reached_at, 'infinity') >= o.starts)
         END)
     AND NOT EXISTS (SELECT FROM slas_excuse x WHERE x.parcel_id = b.parcel_id AND x.kind = b.kind
         AND (x.state IN ('claimed', 'granted') OR x.disruption_id = %(disruption_id)s

@@ -46,8 +46,11 @@ def broken(lane: Lane) -> Break:
         # Booked days ahead: the last month has partitions, too.
         parcel_id = given.pop("parcel_id", None) or new_parcel_id(NOON + booked * HOUR)
         lane.promise(due_at, kind, parcel_id=parcel_id, **given)
-        times = {} if picked_up is None else {"picked_up_at": NOON + picked_up * HOUR}
-        settle([Milestone(parcel_id, kind, due_at + HOUR, **times)], now=due_at + HOUR)
+        reached = [Milestone(parcel_id, kind, due_at + HOUR)]
+        if picked_up is not None:
+            lane.promise(NOON + DAY, PICKUP, parcel_id=parcel_id)
+            reached.append(Milestone(parcel_id, PICKUP, NOON + picked_up * HOUR))
+        settle(reached, now=due_at + HOUR)
         return parcel_id
 
     return broken

@@ -199,10 +199,19 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
         ),
     ),
     (
+        pgettext_lazy("menu section", "Credits"),
+        (
+            (gettext_lazy("Statements"), "receipt_long", "slas.statement"),
+            (gettext_lazy("Ledger"), "menu_book", "slas.creditentry"),
+            (gettext_lazy("Closed months"), "event_lock", "slas.closedmonth"),
+        ),
+    ),
+    (
         pgettext_lazy("menu section", "Rules"),
         (
             (gettext_lazy("Tiers"), "layers", "slas.servicetier"),
             (gettext_lazy("Tier versions"), "history", "slas.tierversion"),
+            (gettext_lazy("Credit schedules"), "price_change", "slas.creditschedule"),
             (gettext_lazy("Closures"), "event_busy", "slas.closure"),
             (gettext_lazy("Cities"), "location_city", "alliance.city"),
         ),

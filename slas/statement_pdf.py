@@ -7,6 +7,7 @@ named in the file, not embedded, which keeps 30 MB of fonts out of the product.
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from django.utils.translation import gettext as _
@@ -23,7 +24,8 @@ WIDTH, HEIGHT = SIZE
 MARGIN: Final = 14 * mm
 ROW: Final = 5.2 * mm
 FOOT: Final = 16 * mm
-_GREY, _LINE, _TINT = HexColor("#5f6b7a"), HexColor("#d8dde3"), HexColor("#f4f6f8")
+_INK, _GREY = HexColor("#1b2430"), HexColor("#5f6b7a")
+_LINE, _TINT = HexColor("#d8dde3"), HexColor("#f4f6f8")
 
 
 class Column(NamedTuple):
@@ -161,8 +163,8 @@ class _Drawing:
     ) -> None:
         self.y -= ROW
         for (x, column), value in zip(_places(columns), row, strict=True):
-            text = _fitting(value, column.width * mm - 2 * mm, 8, bold=bold)
-            at = x + column.width * mm - 1 * mm if column.number else x + 1 * mm
+            text = _fitting(value, column.width * mm - 2.5 * mm, 8, bold=bold)
+            at = x + column.width * mm - 2 * mm if column.number else x + 1 * mm
             _text(self.canvas, at, self.y + 1.6 * mm, text, size=8, bold=bold, colour=colour,
                   right=column.number)  # fmt: skip
         self.canvas.setStrokeColor(_LINE)
@@ -185,17 +187,29 @@ def _places(columns: Sequence[Column]) -> Iterator[tuple[float, Column]]:
         x += column.width * mm
 
 
-def _font(text: str, bold: bool) -> str:
-    if text.isascii():
-        return LATIN_BOLD if bold else LATIN
-    return CHINESE
+def _runs(text: str, bold: bool) -> Iterator[tuple[str, str]]:
+    """The text in pieces, each with its typeface: Latin letters look better in a Latin one."""
+    for latin, piece in groupby(text, key=_is_latin):
+        yield (LATIN_BOLD if bold else LATIN) if latin else CHINESE, "".join(piece)
+
+
+def _is_latin(character: str) -> bool:
+    try:
+        character.encode("cp1252")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _width(text: str, size: float, bold: bool) -> float:
+    return sum(float(pdfmetrics.stringWidth(piece, font, size)) for font, piece in _runs(text, bold))
 
 
 def _fitting(text: str, width: float, size: float, *, bold: bool = False) -> str:
     """The text, or as much of its beginning as fits."""
-    if pdfmetrics.stringWidth(text, _font(text, bold), size) <= width:
+    if _width(text, size, bold) <= width:
         return text
-    while text and pdfmetrics.stringWidth(f"{text}…", CHINESE, size) > width:
+    while text and _width(f"{text}…", size, bold) > width:
         text = text[:-1]
     return f"{text}…"
 
@@ -204,9 +218,10 @@ def _text(
     canvas: Canvas, x: float, y: float, text: str, *, size: float, bold: bool = False,
     colour: HexColor = None, right: bool = False,
 ) -> None:  # fmt: skip
-    canvas.setFillColor(colour or HexColor("#1b2430"))
-    canvas.setFont(_font(text, bold), size)
+    canvas.setFillColor(colour or _INK)
     if right:
-        canvas.drawRightString(x, y, text)
-    else:
-        canvas.drawString(x, y, text)
+        x -= _width(text, size, bold)
+    for font, piece in _runs(text, bold):
+        canvas.setFont(font, size)
+        canvas.drawString(x, y, piece)
+        x += float(pdfmetrics.stringWidth(piece, font, size))

@@ -1,6 +1,6 @@
-"""Forms of what ops enter: closures, and versions of a tier's rules."""
+"""The form of a version of a tier's rules."""
 
-from datetime import date, time, timedelta
+from datetime import time
 from typing import Any
 
 from django import forms
@@ -14,15 +14,10 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from alliance.cities import UnknownCity, resolve_city
-from alliance.models import City
-from slas.choices import ClosureSide
 from slas.models import ServiceTier, TierVersion
 from slas.pricing import InvalidAmount, fen_from_yuan, yuan
 from slas.services.versions import VersionRules
 
-# A closure of more days at once is likelier a mistyped date.
-MOST_DAYS = 31
 WEEKDAYS = (
     gettext_lazy("Monday"),
     gettext_lazy("Tuesday"),
@@ -36,75 +31,6 @@ WEEKDAYS = (
 
 def text_input(kind: str = "text", **attrs: Any) -> UnfoldAdminTextInputWidget:
     return UnfoldAdminTextInputWidget(attrs={"type": kind, **attrs})
-
-
-class ClosureForm(forms.Form):
-    """The same place closed for one local day, or for several in a row."""
-
-    name = forms.CharField(
-        label=gettext_lazy("Name"),
-        max_length=120,
-        help_text=gettext_lazy("What happens, for example: Typhoon Bebinca."),
-        widget=text_input(),
-    )
-    first = forms.DateField(label=gettext_lazy("First day"), widget=text_input("date"))
-    last = forms.DateField(
-        label=gettext_lazy("Last day"),
-        required=False,
-        help_text=gettext_lazy("Left empty, it is one day."),
-        widget=text_input("date"),
-    )
-    side = forms.ChoiceField(
-        label=gettext_lazy("Side"),
-        choices=ClosureSide.choices,
-        initial=ClosureSide.BOTH.value,
-        help_text=gettext_lazy("Origin: no pickup there. Destination: no delivery there."),
-        widget=UnfoldAdminSelectWidget,
-    )
-    city = forms.CharField(
-        label=gettext_lazy("City"),
-        required=False,
-        help_text=gettext_lazy("Name or code. Left empty, the whole province or country is closed."),
-        widget=text_input(),
-    )
-    province = forms.CharField(
-        label=gettext_lazy("Province"),
-        required=False,
-        help_text=gettext_lazy("English name, for example: Zhejiang. Not needed with a city."),
-        widget=text_input(),
-    )
-    country = forms.CharField(
-        label=gettext_lazy("Country"),
-        max_length=2,
-        initial="CN",
-        help_text=gettext_lazy("Two letters."),
-        widget=text_input(),
-    )
-
-    def clean_city(self) -> City | None:
-        text = self.cleaned_data["city"]
-        try:
-            return resolve_city(text) if text else None
-        except UnknownCity as error:
-            raise forms.ValidationError(str(error), code="unknown_city") from None
-
-    def clean_country(self) -> str:
-        return str(self.cleaned_data["country"]).upper()
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        first, last = cleaned.get("first"), cleaned.get("last")
-        if first and last and last < first:
-            self.add_error("last", _("The last day lies before the first."))
-        elif first and last and last - first >= timedelta(days=MOST_DAYS):
-            self.add_error("last", _("Declare at most %(days)d days at once.") % {"days": MOST_DAYS})
-        return cleaned
-
-    @property
-    def days(self) -> list[date]:
-        first = self.cleaned_data["first"]
-        last = self.cleaned_data["last"] or first
-        return [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
 
 
 class VersionForm(forms.Form):

@@ -15,14 +15,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin
 from alliance.errors import AllianceError, InvalidInput
-from slas.admin.forms import WEEKDAYS, ClosureForm, VersionForm, cut_off_text, values_of
-from slas.models import CapacityDay, Closure, Offer, ServiceTier, TierVersion
+from slas.admin.forms import WEEKDAYS, VersionForm, cut_off_text, values_of
+from slas.models import CapacityDay, Offer, ServiceTier, TierVersion
 from slas.pricing import yuan
-from slas.services.closures import declare_closure, withdraw_closure
 from slas.services.versions import add_version, withdraw_version
 
 
@@ -62,7 +61,7 @@ class EnteredAdmin(OpsAdmin):
     ) -> HttpResponse:
         form = self.entry_form(request.POST or None, initial=self.first_values(request))
         back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-        if request.method == "POST" and form.is_valid() and _carried_out(self.enter, request, form):
+        if request.method == "POST" and form.is_valid() and carried_out(self.enter, request, form):
             return redirect(back)
         context = {
             **self.admin_site.each_context(request),
@@ -83,7 +82,7 @@ class EnteredAdmin(OpsAdmin):
             self.withdraw(request, row)
 
 
-def _carried_out(enter: Callable[..., str], request: HttpRequest, form: forms.Form) -> bool:
+def carried_out(enter: Callable[..., str], request: HttpRequest, form: forms.Form) -> bool:
     """Whether it was done; what was wrong stands in the form."""
     try:
         messages.success(request, enter(request, form))
@@ -176,46 +175,6 @@ class TierVersionAdmin(EnteredAdmin):
     def prices(self, version: TierVersion) -> str:
         bands = version.weight_bands
         return "; ".join(f"≤ {band['up_to_g']:,} g: +¥{yuan(band['surcharge_fen'])}" for band in bands)
-
-
-@admin.register(Closure)
-class ClosureAdmin(EnteredAdmin):
-    """Declared and withdrawn by ops; public holidays come with the product's data."""
-
-    list_display = (
-        "date",
-        "name",
-        "side",
-        "country",
-        "province",
-        "city",
-        "is_public_holiday",
-        "announced_at",
-    )
-    list_filter = ("is_public_holiday", "side", "country")
-    list_select_related = ("city",)
-    search_fields = ("name", "city__name_en", "city__name_zh", "province")
-    date_hierarchy = "date"
-    ordering = ("-date", "name")
-    entry_form = ClosureForm
-    entry_text = gettext_lazy(
-        "Promises made from now on go round these days. What is promised already stays promised;"
-        " its breaches can be excused."
-    )
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(request.user.is_staff)
-
-    @transaction.atomic
-    def enter(self, request: HttpRequest, form: ClosureForm) -> str:
-        place = {name: form.cleaned_data[name] for name in ("name", "side", "country", "province", "city")}
-        for day in form.days:
-            declare_closure(actor=request.actor, day=day, **place)  # type: ignore[attr-defined]
-        done = ngettext("Closed for %(count)d day.", "Closed for %(count)d days.", len(form.days))
-        return done % {"count": len(form.days)}
-
-    def withdraw(self, request: HttpRequest, obj: Closure) -> None:
-        withdraw_closure(actor=request.actor, closure_id=obj.pk)  # type: ignore[attr-defined]
 
 
 @admin.register(Offer)

@@ -77,6 +77,8 @@ class Closure(models.Model):
     name = models.CharField(_("name"), max_length=120)
     is_public_holiday = models.BooleanField(_("public holiday"), default=False)
     announced_at = models.DateTimeField(_("announced"), default=timezone.now)
+    # Kept when taken back: what was promised meanwhile was promised by it.
+    withdrawn_at = models.DateTimeField(_("taken back"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("closure")
@@ -86,7 +88,12 @@ class Closure(models.Model):
             models.UniqueConstraint(
                 fields=["date", "country", "province", "city", "name", "starts"],
                 name="closure_declared_once",
+                condition=models.Q(withdrawn_at=None),
                 nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                name="closure_ends_after_start",
+                condition=models.Q(ends=None) | models.Q(starts__isnull=False, ends__gt=models.F("starts")),
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [

@@ -1,7 +1,12 @@
-"""Days on which a place does not work: declaring them, and taking them back."""
+"""Days, or hours of them, in which a place does not work: declaring them, and taking them back."""
 
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from difflib import get_close_matches
 
+from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -10,78 +15,206 @@ from alliance.errors import FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.models import City
 from alliance.tenancy import Actor
 from slas.choices import ClosureSide
+from slas.clocks import ONE_DAY
+from slas.closures import MIDNIGHT
 from slas.models import Closure
 
-# Further ahead a typing error is likelier than a plan.
+# More days at once, or days further off, are likelier a typing error than a plan.
+MOST_DAYS = 31
 MOST_AHEAD = timedelta(days=3 * 366)
+MOST_BACK = timedelta(days=366)
+# A form takes a while to fill in.
+_GRACE = timedelta(minutes=5)
 
 
-def declare_closure(
-    *,
-    actor: Actor,
-    day: date,
-    name: str,
-    side: ClosureSide | str = ClosureSide.BOTH,
-    country: str = "",
-    province: str = "",
-    city: City | None = None,
-    announced_at: datetime | None = None,
-) -> Closure:
-    """Close a country, a province or a city for a local day: promises made from now on go round it.
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What is closed, and when: some local days in a row, or the same hours of each of them.
 
-    What was promised before it was announced stays promised. Declaring it again changes nothing.
-    `province` is the English name. Raises InvalidInput for a place that is not there.
+    A city, or a province (either name) of a country, or all of the country. Hours as in
+    ClosureRule. Without `last` it is one day, without `announced_at` it is announced now.
+    """
+
+    name: str
+    first: date
+    last: date | None = None
+    starts: time | None = None
+    ends: time | None = None
+    side: ClosureSide | str = ClosureSide.BOTH
+    country: str = ""
+    province: str = ""
+    city: City | None = None
+    announced_at: datetime | None = None
+
+    @property
+    def days(self) -> list[date]:
+        span = ((self.last or self.first) - self.first).days
+        return [self.first + ahead * ONE_DAY for ahead in range(span + 1)]
+
+
+def declare_closures(*, actor: Actor, declaration: Declaration, now: datetime | None = None) -> list[Closure]:
+    """Close a place: promises made from the announcement on go round it, one closure a day.
+
+    What was promised before stays promised. Raises NotPermitted for everybody but ops, InvalidInput
+    for what cannot be or is declared already.
     """
     if not actor.is_ops:
         raise NotPermitted
-    if city is not None:
-        country, province = city.country, city.province_en
-    announced = announced_at or timezone.now()
-    errors = list(_problems(day, name, side, country, province, announced))
-    if errors:
+    at = now or timezone.now()
+    if errors := list(_problems(declaration, at)):
         raise InvalidInput(errors=errors)
-    closure, created = Closure.objects.get_or_create(
-        date=day,
-        country=country,
-        province=province,
-        city=city,
-        name=name.strip(),
-        defaults={"side": side, "announced_at": announced},
-    )
-    if created:
-        detail = {"date": day, "country": country, "province": province, "city": city.code if city else ""}
-        audit.record(
-            actor=actor,
-            verb="closure.declared",
-            object_type="closure",
-            object_id=closure.pk,
-            detail=detail,
-        )
-    return closure
+    wanted = _normal(declaration)
+    if taken := _declared_already(wanted):
+        raise _duplicate(taken)
+    try:
+        with transaction.atomic():
+            closures = Closure.objects.bulk_create(_rows(wanted, at))
+    except IntegrityError:
+        # Somebody declared the same meanwhile.
+        raise _duplicate(wanted.days) from None
+    _record(actor, "closure.declared", closures)
+    return closures
 
 
-def withdraw_closure(*, actor: Actor, closure_id: int) -> None:
-    """Take a closure back: promises made from now on count the day again. Raises NotFound."""
+def withdraw_closure(*, actor: Actor, closure_id: int, now: datetime | None = None) -> None:
+    """Take a closure back: promises made from now on count the day again, earlier ones stay as they are.
+
+    The row is kept, so that what was promised meanwhile can be explained. Raises NotPermitted for
+    everybody but ops, NotFound for one that does not stand.
+    """
     if not actor.is_ops:
         raise NotPermitted
-    deleted, _by_model = Closure.objects.filter(pk=closure_id).delete()
-    if not deleted:
+    standing = Closure.objects.filter(pk=closure_id, withdrawn_at=None)
+    if not standing.update(withdrawn_at=now or timezone.now()):
         raise NotFound
-    audit.record(actor=actor, verb="closure.withdrawn", object_type="closure", object_id=closure_id)
+    _record(actor, "closure.withdrawn", [Closure.objects.get(pk=closure_id)])
 
 
-def _problems(
-    day: date, name: str, side: str, country: str, province: str, announced: datetime
-) -> list[FieldError]:
-    errors = []
-    if not name.strip():
-        errors.append(FieldError("/name", _("Say what the closure is."), "required"))
-    if side not in ClosureSide.values:
-        errors.append(FieldError("/side", _("Choose origin, destination or both."), "choice"))
-    if not City.objects.filter(country=country).exists():
-        errors.append(FieldError("/country", _("There is no city of that country."), "choice"))
-    elif province and not City.objects.filter(country=country, province_en=province).exists():
-        errors.append(FieldError("/province", _("There is no such province in that country."), "choice"))
-    if day - announced.date() > MOST_AHEAD:
-        errors.append(FieldError("/date", _("The day lies more than three years ahead."), "range"))
-    return errors
+def _rows(declaration: Declaration, now: datetime) -> list[Closure]:
+    return [
+        Closure(
+            date=day,
+            starts=declaration.starts,
+            ends=declaration.ends,
+            side=declaration.side,
+            country=declaration.country,
+            province=declaration.province,
+            city=declaration.city,
+            name=declaration.name,
+            announced_at=declaration.announced_at or now,
+        )
+        for day in declaration.days
+    ]
+
+
+def _normal(declaration: Declaration) -> Declaration:
+    """The same, in the one way it is stored: English names, and no hours for a whole day."""
+    city, starts = declaration.city, declaration.starts
+    if declaration.ends is not None:
+        starts = starts or MIDNIGHT
+    elif starts == MIDNIGHT:
+        starts = None
+    if city is not None:
+        country, province = city.country, city.province_en
+    else:
+        country = declaration.country
+        province = _province(country, declaration.province) or ""
+    return replace(
+        declaration, name=declaration.name.strip(), starts=starts, country=country, province=province
+    )
+
+
+def _declared_already(wanted: Declaration) -> list[date]:
+    """The days on which the same place has a closure of that name, or of the same hours and side."""
+    same = Q(name__iexact=wanted.name) | Q(ends=wanted.ends, side=wanted.side, is_public_holiday=False)
+    found = Closure.objects.filter(
+        same,
+        date__in=wanted.days,
+        country=wanted.country,
+        province=wanted.province,
+        city=wanted.city,
+        starts=wanted.starts,
+        withdrawn_at=None,
+    )
+    return sorted(set(found.values_list("date", flat=True)))
+
+
+def _duplicate(days: list[date]) -> InvalidInput:
+    shown = ", ".join(day.isoformat() for day in days[:5]) + (" …" if len(days) > 5 else "")
+    message = _("This is declared already for %(days)s.") % {"days": shown}
+    return InvalidInput(errors=[FieldError("/first", message, "duplicate")])
+
+
+def _problems(wanted: Declaration, now: datetime) -> Iterator[FieldError]:
+    if not wanted.name.strip():
+        yield FieldError("/name", _("Say what the closure is."), "required")
+    if wanted.side not in ClosureSide.values:
+        yield FieldError("/side", _("Choose origin, destination or both."), "choice")
+    yield from _place_problems(wanted)
+    yield from _time_problems(wanted, now)
+
+
+def _place_problems(wanted: Declaration) -> Iterator[FieldError]:
+    country, city = wanted.country, wanted.city
+    if city is not None and country and city.country != country:
+        message = _("%(city)s does not lie in that country.") % {"city": city.name}
+        yield FieldError("/country", message, "other_country")
+    elif city is None and not City.objects.filter(country=country).exists():
+        yield FieldError("/country", _("There is no city of that country."), "choice")
+    elif wanted.province.strip():
+        province = _province(city.country if city else country, wanted.province)
+        if province is None:
+            yield FieldError("/province", _unknown_province(country, wanted.province), "choice")
+        elif city is not None and city.province_en != province:
+            message = _("%(city)s lies in %(province)s.") % {"city": city.name, "province": city.province}
+            yield FieldError("/province", message, "other_province")
+
+
+def _time_problems(wanted: Declaration, now: datetime) -> Iterator[FieldError]:
+    last = wanted.last or wanted.first
+    if last < wanted.first:
+        yield FieldError("/last", _("The last day lies before the first."), "order")
+    elif (last - wanted.first).days >= MOST_DAYS:
+        yield FieldError("/last", _("Declare at most %(days)d days at once.") % {"days": MOST_DAYS}, "range")
+    if last - now.date() > MOST_AHEAD:
+        yield FieldError("/first", _("The day lies more than three years ahead."), "range")
+    if now.date() - wanted.first > MOST_BACK:
+        yield FieldError("/first", _("The day lies more than a year back."), "range")
+    if wanted.ends is not None and wanted.ends <= (wanted.starts or MIDNIGHT):
+        message = _("It ends before it starts. Leave the end empty for midnight.")
+        yield FieldError("/ends", message, "order")
+    if wanted.announced_at is not None and wanted.announced_at < now - _GRACE:
+        message = _("Promises made since then did not know of it: announce it now, or later.")
+        yield FieldError("/announced_at", message, "past")
+
+
+def _province(country: str, text: str) -> str | None:
+    """The English name of the province that either name means, in any case; None for an unknown one."""
+    key = text.strip()
+    if not key:
+        return None
+    cities = City.objects.filter(country=country).exclude(province_en="")
+    found = cities.filter(Q(province_en__iexact=key) | Q(province_zh=key))
+    return found.values_list("province_en", flat=True).first()
+
+
+def _unknown_province(country: str, text: str) -> str:
+    names = City.objects.filter(country=country).exclude(province_en="")
+    known = sorted(set(names.values_list("province_en", flat=True)))
+    if close := get_close_matches(text.strip().title(), known, n=3):
+        return _("There is no such province in that country. Did you mean: %(names)s?") % {
+            "names": ", ".join(close)
+        }
+    return _("There is no such province in that country.")
+
+
+def _record(actor: Actor, verb: str, closures: list[Closure]) -> None:
+    for closure in closures:
+        detail = {
+            "date": closure.date,
+            "hours": f"{closure.starts or ''}-{closure.ends or ''}".strip("-"),
+            "country": closure.country,
+            "province": closure.province,
+            "city": closure.city.code if closure.city else "",
+        }
+        audit.record(actor=actor, verb=verb, object_type="closure", object_id=closure.pk, detail=detail)

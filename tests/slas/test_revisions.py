@@ -10,7 +10,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from alliance.choices import Role
 from alliance.errors import AllianceError, Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.models import AuditEntry, Event, Organisation
-from alliance.services import actor_of_organisation
+from alliance.services import actor_of_organisation, actor_of_user
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from slas.choices import Outcome, RevisionParty
 from slas.models import Breach, Closure, Commitment, Revision, TierVersion
@@ -20,6 +20,7 @@ from slas.services.commitments import mark_lost, settle, void_commitments
 from slas.services.revisions import RevisionRequest, revise_delivery
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
+from tests import factories
 from tests.slas import judging
 from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, Lane
 from tests.slas.offering import in_threads
@@ -174,6 +175,17 @@ def test_another_merchants_parcel_is_not_there(parcel_id: int, rival_merchant: O
 
 def test_ops_write_one_for_anybody(parcel_id: int, system: Actor) -> None:
     assert revise(system, parcel_id).label == "test"
+
+
+def test_ops_who_belong_to_the_courier_write_none_for_it(
+    parcel_id: int, courier_organisation: Organisation
+) -> None:
+    both = factories.member_user("both@alliance.example", courier_organisation)
+    both.is_staff = True
+    both.save()
+    with pytest.raises(NotPermitted) as refused:
+        revise(actor_of_user(both), parcel_id)
+    assert why(refused) == "own_courier"
 
 
 def test_both_parties_read_it_and_nobody_else(

@@ -351,7 +351,7 @@ ADMIN = [
     *_looked_at("admin:slas_excuse_decide_one", DECIDE, own=302, path=("claim",)),
     *_model("slas_disruption", "disruption", add=(200, 422), delete=(200, 302)),
     *_looked_at("admin:slas_disruption_propose", DESK, path=("disruption",)),
-    *_looked_at("admin:slas_closure_propose", DESK, path=("closure",)),
+    *_get_and_post("admin:slas_closure_propose", DESK, post=422, path=("closure",)),
     *_model("slas_ontimerate", "rate"),
     *_model("slas_watchitem", "watch_item"),
     *_model("slas_revision", "revision", add=(200, 422)),

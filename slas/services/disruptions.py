@@ -112,9 +112,11 @@ class Cause:
     def of_closure(
         cls, closure: Closure, *, reason: DisruptionReason | str, recovery_hours: int = RECOVERY_HOURS
     ) -> "Cause":
-        """A closure lasts by the clocks of each city it closes."""
+        """A closure lasts by the clocks of each city it closes. One that was withdrawn touches nothing."""
         hits = []
-        for city_id, zone in _cities(closure.country, closure.province, closure.city_id):
+        withdrawn = closure.withdrawn_at is not None
+        cities = [] if withdrawn else _cities(closure.country, closure.province, closure.city_id)
+        for city_id, zone in cities:
             starts = wall_clock(closure.date, closure.starts or time(0), zone)
             last, end = (closure.date, closure.ends) if closure.ends else (closure.date + ONE_DAY, time(0))
             hits.append((city_id, starts, wall_clock(last, end, zone) + timedelta(hours=recovery_hours)))

@@ -188,6 +188,10 @@ class TestClosures:
         broken(5)
         assert not self.found(self.close(chengdu, announced_at=NOON - 2 * DAY))
 
+    def test_withdrawn_touches_nothing(self, broken: Break, chengdu: City) -> None:
+        broken(5)
+        assert not self.found(self.close(chengdu, withdrawn_at=NOON + HOUR))
+
     def test_its_excuses_name_it(self, broken: Break, chengdu: City, system: Actor) -> None:
         parcel_id = broken(5)
         closure = self.close(chengdu)

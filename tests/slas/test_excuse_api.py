@@ -1,0 +1,225 @@
+"""The API of excuses: listing, claiming with and without a file, taking back."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from alliance.identifiers import tracking_number
+from alliance.models import Organisation
+from alliance.services import actor_of_organisation, create_api_key
+from alliance.tenancy import Actor, Scope, scope
+from slas.models import Excuse
+from slas.services.disruptions import Area, Cause, Period, declare_disruption, propose_excuses
+from slas.services.excuses import excuse_breach
+from tests.slas.excusing import decided, late_parcel, picture
+from tests.slas.judging import DAY, DELIVERY, NOON, Lane
+
+pytestmark = pytest.mark.django_db
+URL = "/api/v1/excuses"
+
+
+@pytest.fixture
+def late(lane: Lane) -> int:
+    with scope(Scope.everything()):
+        return late_parcel(lane)
+
+
+def body(parcel_id: int, **given: Any) -> dict[str, Any]:
+    return {"number": tracking_number(parcel_id), "kind": "delivery", "reason": "weather", **given}
+
+
+def key_of(organisation: Organisation, *scopes: str) -> APIClient:
+    actor = actor_of_organisation(organisation, kind="user", role="owner")
+    with scope(Scope.of(actor)):
+        _key, token = create_api_key(actor=actor, name="other", scopes=set(scopes))
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    return client
+
+
+def problems(response: Any) -> list[tuple[str, str]]:
+    assert response["Content-Type"] == "application/problem+json"
+    return [(error["pointer"], error["code"]) for error in response.json().get("errors", [])]
+
+
+class TestClaiming:
+    def test_in_json(self, late: int, courier_api: APIClient) -> None:
+        response = courier_api.post(URL, body(late, note="Typhoon"), format="json")
+        assert response.status_code == 201
+        found = response.json()
+        assert response["Location"] == f"/api/v1/breaches/{found['number']}/delivery"
+        assert found | {"id": 0, "claimed_at": ""} == {
+            "id": 0, "number": tracking_number(late), "kind": "delivery", "courier": "swift-express",
+            "merchant": "lotus-tea", "state": "claimed", "reason": "weather", "note": "Typhoon",
+            "claimed_by": "courier", "event": None, "evidence": "", "claimed_at": "", "decided_at": None,
+            "decision_note": "",
+        }  # fmt: skip
+
+    def test_with_a_file(self, late: int, courier_api: APIClient, settings: Any, tmp_path: Path) -> None:
+        settings.MEDIA_ROOT = str(tmp_path)
+        response = courier_api.post(URL, body(late, file=picture()), format="multipart")
+        assert response.status_code == 201
+        assert response.json()["evidence"] == "proof.png"
+        assert len(list(tmp_path.rglob("*.png"))) == 1
+
+    def test_once_for_one_idempotency_key(self, late: int, courier_api: APIClient) -> None:
+        first = courier_api.post(URL, body(late), format="json", headers={"Idempotency-Key": "a"})
+        again = courier_api.post(URL, body(late), format="json", headers={"Idempotency-Key": "a"})
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert first.json() == again.json()
+        assert again["Idempotent-Replayed"] == "true"
+        other = courier_api.post(URL, body(late, note="x"), format="json", headers={"Idempotency-Key": "a"})
+        assert other.json()["type"] == "urn:alliance:problem:idempotency_key_reused"
+
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            ({"number": "CA123"}, ("/number", "tracking_number")),
+            ({"number": None}, ("/number", "null")),
+            ({"kind": "lunch"}, ("/kind", "invalid_choice")),
+            ({"reason": "bad luck"}, ("/reason", "invalid_choice")),
+            ({"reason": ""}, ("/reason", "invalid_choice")),
+            ({"note": "x" * 2001}, ("/note", "max_length")),
+            ({"file": "text"}, ("/file", "invalid")),
+        ],
+    )
+    def test_wrong_input_is_pointed_at(
+        self, late: int, courier_api: APIClient, given: dict[str, Any], expected: tuple[str, str]
+    ) -> None:
+        response = courier_api.post(URL, body(late) | given, format="json")
+        assert response.status_code == 422
+        assert problems(response) == [expected]
+
+    def test_a_file_refused_says_why(self, late: int, courier_api: APIClient) -> None:
+        response = courier_api.post(URL, body(late, file=picture(content=b"")), format="multipart")
+        assert (response.status_code, problems(response)) == (422, [("/file", "refused")])
+        assert response.json()["errors"][0]["detail"] == "The file is empty."
+
+    def test_what_stands_in_the_way(
+        self, late: int, lane: Lane, courier_api: APIClient, system: Actor
+    ) -> None:
+        with scope(Scope.everything()):
+            pending = lane.promise(NOON + 5 * DAY)
+        refused = courier_api.post(URL, body(pending), format="json")
+        assert (refused.status_code, refused.json()["type"]) == (409, "urn:alliance:problem:no_breach")
+        assert courier_api.post(URL, body(late, kind="pickup"), format="json").status_code == 404
+        courier_api.post(URL, body(late), format="json")
+        again = courier_api.post(URL, body(late), format="json")
+        assert again.json()["type"] == "urn:alliance:problem:claimed"
+
+    def test_is_for_keys_that_may(
+        self,
+        late: int,
+        merchant_api: APIClient,
+        courier_organisation: Organisation,
+        rival_courier: Organisation,
+    ) -> None:
+        assert merchant_api.post(URL, body(late), format="json").status_code == 403
+        reader = key_of(courier_organisation, "rates:read")
+        assert reader.post(URL, body(late), format="json").status_code == 403
+        assert reader.get(URL).status_code == 200
+        rival = key_of(rival_courier, "rates:read", "excuses:claim")
+        assert rival.post(URL, body(late), format="json").status_code == 404
+        assert APIClient().post(URL, body(late), format="json").status_code == 401
+
+
+class TestTakingBack:
+    def test_until_it_is_decided(self, late: int, courier_api: APIClient, system: Actor) -> None:
+        made = courier_api.post(URL, body(late), format="json").json()
+        address = f"{URL}/{made['id']}/withdraw"
+        for _time in range(2):
+            response = courier_api.post(address)
+            assert (response.status_code, response.json()["state"]) == (200, "withdrawn")
+        again = courier_api.post(URL, body(late), format="json").json()
+        with scope(Scope.everything()):
+            decided(system, [Excuse.objects.get(pk=again["id"])], "grant")
+        refused = courier_api.post(f"{URL}/{again['id']}/withdraw")
+        assert (refused.status_code, refused.json()["type"]) == (409, "urn:alliance:problem:decided")
+
+    def test_is_the_couriers_own(
+        self, late: int, courier_api: APIClient, merchant_api: APIClient, rival_courier: Organisation
+    ) -> None:
+        made = courier_api.post(URL, body(late), format="json").json()
+        address = f"{URL}/{made['id']}/withdraw"
+        assert merchant_api.post(address).status_code == 403
+        assert key_of(rival_courier, "excuses:claim").post(address).status_code == 404
+        assert courier_api.post(f"{URL}/999999/withdraw").status_code == 404
+        assert courier_api.get(address).status_code == 405
+
+
+class TestList:
+    @pytest.fixture
+    def three(self, late: int, lane: Lane, courier_api: APIClient, system: Actor) -> list[int]:
+        """Claimed by the courier; excused by the alliance; proposed by an event."""
+        courier_api.post(URL, body(late), format="json")
+        with scope(Scope.everything()):
+            direct, touched = late_parcel(lane), late_parcel(lane)
+            excuse_breach(actor=system, parcel_id=direct, kind=DELIVERY, reason="disaster")
+            storm = declare_disruption(
+                actor=system, name="Typhoon", reason="weather", area=Area(city=lane.destination),
+                period=Period(NOON, NOON + DAY), declared_at=NOON + DAY,
+            )  # fmt: skip
+            propose_excuses(actor=system, cause=Cause.of_disruption(storm))
+        return [late, direct, touched]
+
+    def test_both_parties_read_the_same(
+        self, three: list[int], courier_api: APIClient, merchant_api: APIClient
+    ) -> None:
+        answers = [client.get(URL).json() for client in (courier_api, merchant_api)]
+        assert answers[0] == answers[1]
+        assert {row["number"] for row in answers[0]["results"]} == set(map(tracking_number, three))
+        assert {row["claimed_by"]: row["event"] for row in answers[0]["results"]} == {
+            "courier": None, "ops": None, "event": "Typhoon",
+        }  # fmt: skip
+        assert answers[0]["counts"] == [
+            {"state": "claimed", "reason": "weather", "count": 2},
+            {"state": "granted", "reason": "disaster", "count": 1},
+        ]
+
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ({"state": "granted"}, 1),
+            ({"reason": "weather"}, 2),
+            ({"claimed_by": "event"}, 1),
+            ({"kind": "pickup"}, 0),
+            ({"from": "2016-01-01", "to": "2016-12-31"}, 0),
+            ({"from": "2016-01-01"}, 3),
+            ({"page_size": "2"}, 2),
+        ],
+        ids=str,
+    )
+    def test_filters(
+        self, three: list[int], merchant_api: APIClient, query: dict[str, str], found: int
+    ) -> None:
+        assert len(merchant_api.get(URL, query).json()["results"]) == found
+
+    def test_by_number(self, three: list[int], merchant_api: APIClient) -> None:
+        [row] = merchant_api.get(URL, {"number": tracking_number(three[0]).lower()}).json()["results"]
+        assert row["number"] == tracking_number(three[0])
+
+    def test_pages(self, three: list[int], courier_api: APIClient) -> None:
+        first = courier_api.get(URL, {"page_size": 2}).json()
+        second = courier_api.get(first["next"]).json()
+        numbers = [row["number"] for row in (*first["results"], *second["results"])]
+        assert (len(numbers), len(set(numbers)), second["next"]) == (3, 3, None)
+
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ({"state": "odd"}, ("/state", "invalid_choice")),
+            ({"from": "yesterday"}, ("/from", "invalid")),
+            ({"to": "0001-01-01"}, ("/to", "invalid")),
+            ({"number": "CA1"}, ("/number", "tracking_number")),
+            ({"cursor": "x"}, ("/cursor", "invalid")),
+            ({"colour": "red"}, ("/colour", "unknown")),
+        ],
+        ids=str,
+    )
+    def test_wrong_queries_are_pointed_at(
+        self, courier_api: APIClient, query: dict[str, str], expected: tuple[str, str]
+    ) -> None:
+        response = courier_api.get(URL, query)
+        assert (response.status_code, problems(response)) == (422, [expected])

@@ -1,0 +1,184 @@
+"""The list of excuses and the files behind them: both parties read the same."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from alliance.identifiers import tracking_number
+from alliance.models import Organisation
+from alliance.portal.navigation import counts
+from alliance.services import actor_of_organisation
+from alliance.tenancy import Actor, Scope, scope
+from slas.models import Excuse
+from slas.portal import excuses
+from tests.parcels.looking import client_of, text_of
+from tests.slas.excusing import PNG, agent_of, claimed, decided, late_parcel, picture
+from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, Lane
+
+pytestmark = pytest.mark.django_db
+URL = "/excuses/"
+
+
+@pytest.fixture
+def agent(lane: Lane) -> Actor:
+    return agent_of(lane.courier)
+
+
+@pytest.fixture
+def four(lane: Lane, agent: Actor, system: Actor, settings: Any, tmp_path: Path) -> list[Excuse]:
+    """Waiting, granted, declined, revoked; the first with a file."""
+    settings.MEDIA_ROOT = str(tmp_path)
+    with scope(Scope.everything()):
+        made = [
+            claimed(agent, late_parcel(lane), reason=reason, upload=upload)
+            for reason, upload in (
+                ("weather", picture()), ("weather", None), ("disaster", None), ("consignee_absent", None),
+            )
+        ]  # fmt: skip
+        decided(system, made[1:2], "grant")
+        decided(system, made[2:3], "decline")
+        decided(system, made[3:], "grant")
+        decided(system, made[3:], "revoke")
+    return made
+
+
+def shown(client: Client, **query: str) -> list[Excuse]:
+    response = client.get(URL, query)
+    assert response.status_code == 200
+    return response.context["excuses"]
+
+
+@pytest.mark.parametrize("who", ["courier_client", "merchant_client", "ops_client"])
+def test_all_parties_read_reasons_decisions_and_counts(
+    four: list[Excuse], who: str, request: pytest.FixtureRequest
+) -> None:
+    client = request.getfixturevalue(who)
+    response = client.get(URL)
+    text = text_of(response)
+    assert len(response.context["excuses"]) == 4
+    for excuse in four:
+        assert f'href="/breaches/{excuse.number}/delivery/"' in response.content.decode()
+    rows = {row.reason: (row.counts, row.total) for row in response.context["rows"]}
+    assert rows == {
+        "weather": ([1, 1, 0, 0, 0], 2),
+        "disaster": ([0, 0, 1, 0, 0], 1),
+        "consignee_absent": ([0, 0, 0, 0, 1], 1),
+    }
+    for said in ("Waiting for a decision", "Granted", "Declined", "Revoked", "Recipient absent"):
+        assert said in text
+
+
+def test_filters_narrow_the_list(four: list[Excuse], courier_client: Client) -> None:
+    assert len(shown(courier_client, state="granted")) == 1
+    assert len(shown(courier_client, reason="weather")) == 2
+    assert len(shown(courier_client, state="claimed", reason="weather")) == 1
+    assert not shown(courier_client, state="withdrawn")
+    assert "No excuse matches" in text_of(courier_client.get(URL, {"state": "withdrawn"}))
+    # What nobody knows is as if not asked for.
+    assert len(shown(courier_client, state="odd", reason="odder", period="never")) == 4
+
+
+def test_a_period_is_of_the_claim(four: list[Excuse], courier_client: Client) -> None:
+    with scope(Scope.everything()):
+        Excuse.objects.filter(pk=four[0].pk).update(claimed_at=timezone.now() - 100 * DAY)
+    assert len(shown(courier_client)) == 3
+    assert len(shown(courier_client, period="30")) == 3
+    assert len(shown(courier_client, period="365")) == 4
+    assert len(shown(courier_client, period="all")) == 4
+
+
+def test_nothing_claimed_says_what_to_do(
+    courier_client: Client, merchant_client: Client, courier_organisation: Organisation
+) -> None:
+    assert "claim an excuse on its page within 14 days" in text_of(courier_client.get(URL))
+    for client in (merchant_client, client_of(courier_organisation, "viewer")):
+        assert "Whatever a courier claims" in text_of(client.get(URL))
+
+
+def test_pages_meet_without_gap_or_overlap(
+    lane: Lane, agent: Actor, courier_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(excuses, "PAGE", 2)
+    with scope(Scope.everything()):
+        # At one moment, as an event claims them.
+        made = [claimed(agent, late_parcel(lane)).pk for _number in range(5)]
+    seen, url = [], URL
+    while url:
+        context = courier_client.get(url).context
+        seen.append([excuse.pk for excuse in context["excuses"]])
+        previous, url = context["previous_url"], context["next_url"] and URL + context["next_url"]
+    assert [len(page) for page in seen] == [2, 2, 1]
+    assert [pk for page in seen for pk in page] == made[::-1]
+    back = courier_client.get(URL + previous).context
+    assert [excuse.pk for excuse in back["excuses"]] == seen[1]
+
+
+@pytest.mark.parametrize("place", ["nonsense", "2026-13-01|1", "2026-01-01T00:00|1", "|", "9" * 99, "x|y|z"])
+def test_places_that_are_none_begin_at_the_newest(
+    four: list[Excuse], courier_client: Client, place: str
+) -> None:
+    assert len(shown(courier_client, after=place)) == 4
+    assert len(shown(courier_client, before=place)) == 4
+
+
+def test_others_see_nothing(
+    four: list[Excuse], rival_courier: Organisation, rival_merchant: Organisation
+) -> None:
+    for organisation in (rival_courier, rival_merchant):
+        client = client_of(organisation)
+        assert not shown(client)
+        assert client.get(f"/excuses/{four[0].pk}/evidence/").status_code == 404
+    assert Client().get(URL)["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("who", ["courier_client", "merchant_client", "ops_client"])
+def test_the_file_is_sent_to_the_parties(
+    four: list[Excuse], who: str, request: pytest.FixtureRequest
+) -> None:
+    client = request.getfixturevalue(who)
+    response = client.get(f"/excuses/{four[0].pk}/evidence/")
+    assert b"".join(response.streaming_content) == PNG
+    assert response["Content-Type"] == "image/png"
+    assert response["Content-Disposition"] == 'inline; filename="proof.png"'
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in response["Content-Security-Policy"]
+    download = client.get(f"/excuses/{four[0].pk}/evidence/?download")
+    assert download["Content-Disposition"].startswith("attachment")
+    assert b"".join(download.streaming_content) == PNG
+    assert client.get(f"/excuses/{four[1].pk}/evidence/").status_code == 404
+    assert client.get("/excuses/999999/evidence/").status_code == 404
+
+
+def test_a_lost_file_is_told(four: list[Excuse], courier_client: Client, tmp_path: Path) -> None:
+    (tmp_path / four[0].evidence.name).unlink()
+    response = courier_client.get(f"/excuses/{four[0].pk}/evidence/")
+    assert response.status_code == 404
+    assert "is lost" in text_of(response)
+
+
+def test_the_menu_counts_what_waits_for_the_courier(
+    four: list[Excuse], lane: Lane, agent: Actor, merchant: Actor, system: Actor
+) -> None:
+    count = counts["slas:excuse_list"]
+    with scope(Scope.everything()):
+        rival = actor_of_organisation(lane.courier, kind="user", role="viewer")
+        assert (count(agent), count(rival), count(merchant), count(system)) == (1, 1, 0, 0)
+        decided(system, four, "grant")
+        assert count(agent) == 0
+
+
+def test_the_page_costs_the_same_for_one_and_many(
+    lane: Lane, agent: Actor, courier_client: Client, django_assert_num_queries: Any
+) -> None:
+    with scope(Scope.everything()):
+        first = claimed(agent, late_parcel(lane))
+    with django_assert_num_queries(22):
+        assert tracking_number(first.parcel_id) in courier_client.get(URL).content.decode()
+    with scope(Scope.everything()):
+        for number in range(5):
+            claimed(agent, late_parcel(lane), now=NOON + number * HOUR, kind=DELIVERY)
+    with django_assert_num_queries(22):
+        courier_client.get(URL)

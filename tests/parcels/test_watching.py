@@ -1,0 +1,370 @@
+"""The refresh of the watch list: what is put on it and why, what falls off, and what that costs."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from alliance.models import Heartbeat, Organisation
+from alliance.tenancy import Scope, raw_rows, scope
+from parcels.arrivals import arrival_of
+from parcels.models import Parcel
+from parcels.services.cancelling import cancel_parcel
+from parcels.services.watching import refresh_watch_list, sightings
+from parcels.verdicts import verdict_of
+from slas.choices import CommitmentKind, Outcome, WatchReason
+from slas.landmarks import Journey
+from slas.models import Commitment, WatchItem
+from slas.services.sweeping import sweep_overdue
+from slas.watching import Sighting, reasons_for
+from tests.parcels.looking import scan
+from tests.parcels.watched import HOUR, due_in, history, refresh, watched
+
+R = WatchReason
+pytestmark = pytest.mark.django_db
+Company = Organisation
+
+
+# --- the rules, hour by hour ---
+
+NOW = timezone.now()
+
+
+def sighting(**given: Any) -> Sighting:
+    """A parcel on its way, due in ten hours and seen an hour ago; hours are from now."""
+    hours = {"booked": -20, "picked_up": -18, "pickup_by": -14, "seen": -1, "due": 10} | {
+        name: given.pop(name) for name in ("booked", "picked_up", "pickup_by", "seen", "due") if name in given
+    }
+    at = {name: None if value is None else NOW + value * HOUR for name, value in hours.items()}
+    values: dict[str, Any] = {"outcome": Outcome.PENDING, **given}
+    return Sighting(
+        1, 2, 3, 4, 5, 6, Journey(at["booked"], at["picked_up"]), at["booked"], at["pickup_by"], at["seen"],
+        at["due"], **values,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tier", "given", "reasons"),
+    [
+        ("next_day", {}, set()),
+        # Pickup: nobody came; nobody came for a day; somebody scanned something, but it never left.
+        ("next_day", {"picked_up": None, "seen": None, "pickup_by": 1}, set()),
+        ("next_day", {"picked_up": None, "seen": None, "pickup_by": -0.1}, {R.DELAYED_DISPATCH}),
+        ("next_day", {"picked_up": None, "seen": None, "pickup_by": -24}, {R.DELAYED_DISPATCH}),
+        ("next_day", {"picked_up": None, "seen": None, "pickup_by": -24.1}, {R.FORGOTTEN}),
+        ("next_day", {"picked_up": None, "seen": -30, "pickup_by": -40}, {R.DELAYED_DISPATCH}),
+        ("next_day", {"picked_up": None, "seen": None, "pickup_by": None}, set()),
+        # Silence: six hours for same day, a day for the others.
+        ("same_day", {"seen": -6}, set()),
+        ("same_day", {"seen": -6.1}, {R.SILENT}),
+        ("next_day", {"seen": -6.1}, set()),
+        ("next_day", {"seen": -24}, set()),
+        ("next_day", {"seen": -24.1}, {R.SILENT}),
+        ("standard", {"seen": -24.1}, {R.SILENT}),
+        # Past the promise: until somebody stood at the door.
+        ("next_day", {"due": -0.1}, {R.DELAYED}),
+        ("next_day", {"due": -0.1, "outcome": Outcome.OVERDUE}, {R.DELAYED}),
+        ("next_day", {"due": -0.1, "outcome": Outcome.LATE}, set()),
+        ("next_day", {"due": -0.1, "outcome": Outcome.MET}, set()),
+        ("next_day", {"due": -24 * 31, "outcome": Outcome.OVERDUE, "seen": -24 * 32}, set()),
+        # In trouble, before the promise or after.
+        ("next_day", {"is_failed": True, "outcome": Outcome.MET}, {R.FAILED_ATTEMPT}),
+        ("next_day", {"is_failed": True}, {R.FAILED_ATTEMPT}),
+        ("next_day", {"is_held": True, "due": 60}, {R.EXCEPTION}),
+        ("next_day", {"is_held": True, "due": -2, "seen": -30}, {R.EXCEPTION, R.DELAYED, R.SILENT}),
+        # Nothing more is to be done about it.
+        ("next_day", {"is_over": True, "due": -2, "seen": -99, "outcome": Outcome.OVERDUE}, set()),
+        ("next_day", {"outcome": Outcome.VOID, "picked_up": None, "pickup_by": -9}, set()),
+    ],
+)
+def test_reasons(tier: str, given: dict[str, Any], reasons: set[WatchReason]) -> None:
+    assert set(reasons_for(sighting(**given), None, tier=tier, now=NOW)) == reasons
+
+
+# --- parcels ---
+
+
+def test_likely_late_is_at_risk(merchant_organisation: Company, courier_organisation: Company) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, 2)
+    history(courier_organisation, [-60] * 30 + [90] * 70, like=parcel)
+    scan(parcel, "picked_up", 3)
+    scan(parcel, "arrived", 27)
+    assert refresh().listed == 1
+    [(reason, item)] = watched(parcel).items()
+    assert (reason, item.stage) == (R.AT_RISK, "arrived")
+    assert item.chance == pytest.approx(0.7)
+    assert item.p50_at is not None
+    assert item.due_at < item.p50_at < item.p90_at < item.due_at + 2 * HOUR
+    assert (item.merchant_id, item.courier_id) == (merchant_organisation.pk, courier_organisation.pk)
+
+
+@pytest.mark.parametrize(("late", "listed"), [(4, False), (5, True), (40, True)])
+def test_at_risk_begins_at_one_in_twenty(
+    merchant_organisation: Company, courier_organisation: Company, late: int, *, listed: bool
+) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, 2)
+    history(courier_organisation, [-60] * (100 - late) + [90] * late, like=parcel)
+    scan(parcel, "picked_up", 27)
+    refresh()
+    assert (R.AT_RISK in watched(parcel)) == listed
+
+
+def test_due_after_tomorrow_is_nobodys_risk_yet(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, 29)
+    history(courier_organisation, [90] * 99, like=parcel)
+    assert refresh() == (0, 0, 0, 0, False)
+    assert watched(parcel) == {}
+
+
+def test_without_a_history_nothing_is_at_risk(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, 2)
+    scan(parcel, "picked_up", 27)
+    refresh()
+    assert watched(parcel) == {}
+
+
+def test_falls_off_when_it_is_not_true_any_more(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, -1)
+    scan(parcel, "picked_up", 30.5)
+    sweep_overdue(now=timezone.now())
+    refresh()
+    assert set(watched(parcel)) == {R.DELAYED}
+    assert watched(parcel)[R.DELAYED].chance == 1.0
+    scan(parcel, "delivered", 30.9)
+    assert refresh().removed == 1
+    assert watched(parcel) == {}
+
+
+def test_reasons_change_one_by_one(merchant_organisation: Company, courier_organisation: Company) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, 4)
+    sweep_overdue(now=timezone.now())
+    refresh()
+    assert set(watched(parcel)) == {R.DELAYED_DISPATCH}
+    scan(parcel, "picked_up", 25)
+    scan(parcel, "attempt_failed", 25.9, reason="courier_vehicle")
+    refresh()
+    assert set(watched(parcel)) == {R.FAILED_ATTEMPT}
+    scan(parcel, "held", 25.95, reason="customs_inspection")
+    refresh()
+    assert set(watched(parcel)) == {R.EXCEPTION}
+    scan(parcel, "out_for_delivery", 25.98)
+    refresh()
+    assert watched(parcel) == {}
+
+
+def test_held_days_before_its_promise_is_seen_at_once(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    [parcel, other] = due_in(merchant_organisation, courier_organisation, 28, count=2)
+    scan(parcel, "picked_up", 1)
+    scan(other, "picked_up", 1)
+    scan(parcel, "held", 1.5, reason="weather_snow")
+    assert refresh().parcels == 1
+    assert set(watched(parcel)) == {R.EXCEPTION}
+    # It stays, though the outbox that told of it is read no more.
+    refresh()
+    refresh()
+    assert set(watched(parcel)) == {R.EXCEPTION}
+    scan(parcel, "departed", 1.9)
+    refresh()
+    assert watched(parcel) == {}
+
+
+def test_attempted_in_time_but_not_handed_over_stays_to_be_seen(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, 3)
+    scan(parcel, "attempt_failed", 26.5, reason="consignee_absent")
+    refresh()
+    item = watched(parcel)[R.FAILED_ATTEMPT]
+    assert (item.chance, item.p50_at) == (0.0, None)
+
+
+def test_cancelled_and_lost_parcels_are_not_watched(
+    merchant: Any, merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    [called_off, lost] = due_in(merchant_organisation, courier_organisation, -2, count=2)
+    scan(lost, "lost", 31)
+    with scope(Scope.of(merchant)):
+        cancel_parcel(actor=merchant, parcel_id=called_off.pk, at=called_off.booked_at + HOUR)
+    sweep_overdue(now=timezone.now())
+    refresh()
+    assert watched(called_off) == watched(lost) == {}
+
+
+def test_items_of_parcels_that_are_gone_are_removed(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, -1)
+    refresh()
+    with scope(Scope.everything()):
+        Commitment.objects.filter(parcel_id=parcel.pk).delete()
+        Parcel.objects.filter(pk=parcel.pk).delete()
+    assert refresh() == (1, 0, 2, 1, False)
+    assert watched(parcel) == {}
+
+
+# --- the same everywhere ---
+
+
+def test_refresh_says_what_the_parcels_page_says(
+    merchant_organisation: Company, courier_organisation: Company, rival_courier: Company
+) -> None:
+    """At each stage and distance, and from each group that is asked in turn."""
+    parcels = [
+        due_in(merchant_organisation, courier_organisation, hours)[0] for hours in (0.5, 1.5, 4, 9, 20)
+    ]
+    for number, parcel in enumerate(parcels):
+        for code in ("picked_up", "departed", "arrived", "out_for_delivery")[:number]:
+            scan(parcel, code, 3 + number)
+    history(courier_organisation, [-40] * 12 + [30] * 9, like=parcels[0])
+    history(rival_courier, [-70] * 30 + [30] * 30, like=parcels[0])
+    now = timezone.now()
+    refresh(now=now)
+    with scope(Scope.everything()):
+        for parcel in parcels:
+            parcel.refresh_from_db()
+            commitment = Commitment.objects.get(parcel_id=parcel.pk, kind=CommitmentKind.DELIVERY)
+            arrival = arrival_of(parcel, verdict_of(commitment, now=now), now=now)
+            item = watched(parcel)[R.AT_RISK]
+            assert arrival is not None
+            assert arrival.forecast.chance == pytest.approx(item.chance)
+            assert arrival.forecast.p50_at == pytest.approx(item.p50_at, abs=timedelta(microseconds=1))
+            assert arrival.forecast.p90_at == pytest.approx(item.p90_at, abs=timedelta(microseconds=1))
+
+
+def test_a_refresh_in_slices_is_the_same(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    parcels = due_in(merchant_organisation, courier_organisation, 3, count=7)
+    history(courier_organisation, [-60] * 50 + [60] * 50, like=parcels[0])
+    now = timezone.now()
+
+    def rows() -> list[tuple[Any, ...]]:
+        with scope(Scope.everything()):
+            return sorted(WatchItem.objects.values_list("parcel_id", "reason", "chance", "p50_at", "p90_at"))
+
+    assert refresh(now=now, limit=2)[:4] == (7, 14, 0, 4)
+    in_slices = rows()
+    assert refresh(now=now)[:4] == (7, 14, 0, 1)
+    assert rows() == in_slices
+
+
+def test_only_the_last_28_days_count(merchant_organisation: Company, courier_organisation: Company) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, 2)
+    for days_ago in (0, 29):
+        history(courier_organisation, [90] * 50, like=parcel, days_ago=days_ago)
+    for days_ago in (1, 28):
+        history(courier_organisation, [-90] * 45 + [90] * 5, like=parcel, days_ago=days_ago)
+    refresh()
+    assert watched(parcel)[R.AT_RISK].chance == pytest.approx(0.1)
+
+
+# --- cost ---
+
+
+def test_queries_do_not_grow_with_parcels(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    counts = []
+    refresh()
+    for number in (1, 6):
+        parcels = due_in(merchant_organisation, courier_organisation, 2, count=number)
+        history(courier_organisation, [90] * 40, like=parcels[0], days_ago=2 + number)
+        cache.clear()
+        with CaptureQueriesContext(connection) as asked:
+            refresh()
+        counts.append(len(asked))
+    # Most of them open and close scopes.
+    assert counts[0] == counts[1] <= 30
+
+
+def test_work_is_in_proportion_to_what_is_due(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    """Ten times the parcels that are not due change nothing about the rows that are read."""
+    due_in(merchant_organisation, courier_organisation, 5, count=10)
+    due_in(merchant_organisation, courier_organisation, 90, count=40)
+    with scope(Scope.everything()):
+        raw_rows("ANALYZE slas_commitment")
+        first = _rows_read()
+        due_in(merchant_organisation, courier_organisation, 90, count=400)
+        done = due_in(merchant_organisation, courier_organisation, -30, count=400)
+        Commitment.objects.filter(parcel_id__in=[parcel.pk for parcel in done]).update(
+            outcome=Outcome.MET, reached_at=done[0].booked_at
+        )
+        raw_rows("ANALYZE slas_commitment")
+        assert refresh().parcels == 10
+        assert _rows_read() == first <= 30
+
+
+def _rows_read() -> int:
+    """Rows of commitments that choosing what to look at reads, those it throws away included."""
+    from slas.services.watching import _CANDIDATES  # noqa: PLC0415, PLC2701 -- the statement itself is tried
+
+    now = timezone.now()
+    parameters = {"now": now, "until": now + 24 * HOUR, "since": now - 720 * HOUR}
+    # As much as there is when tables are large: with few rows a whole table is the cheapest index.
+    raw_rows("SET LOCAL enable_seqscan = off")
+    [(plan,)] = raw_rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {_CANDIDATES}", parameters)
+    raw_rows("SET LOCAL enable_seqscan = on")
+    return _read_by(plan[0]["Plan"])
+
+
+def _read_by(node: dict[str, Any]) -> int:
+    below = sum(_read_by(child) for child in node.get("Plans", []))
+    if node.get("Relation Name", "").startswith("slas_commitment"):
+        thrown = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+        return below + int((node["Actual Rows"] + thrown) * node["Actual Loops"])
+    return below
+
+
+def test_sightings_of_nothing_ask_nothing(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        assert sightings([]) == []
+
+
+# --- among others ---
+
+
+def test_remembers_how_far_the_outbox_was_read(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    due_in(merchant_organisation, courier_organisation, 2)
+    read = []
+    for _time in range(3):
+        refresh()
+        read.append(Heartbeat.objects.get(name="refresh-watch-list").detail["outbox"])
+    assert len(read[0]) == 1
+    assert read[1] == read[2] == [read[0][0]] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_second_refresh_leaves_the_first_alone(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    parcels = due_in(merchant_organisation, courier_organisation, -1, count=3)
+    found = []
+
+    def second() -> None:
+        found.append(refresh_watch_list(now=timezone.now()))
+        connection.close()
+
+    with transaction.atomic():
+        assert refresh(limit=1).slices == 3
+        other = threading.Thread(target=second)
+        other.start()
+        other.join()
+    assert [refreshed.busy for refreshed in found] == [True]
+    assert all(R.DELAYED in watched(parcel) for parcel in parcels)

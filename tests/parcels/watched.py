@@ -1,0 +1,59 @@
+"""Histories to forecast from and parcels to look at, made row by row for tests of the watch list."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from alliance.models import Organisation
+from alliance.tenancy import Scope, scope
+from parcels.models import Parcel
+from parcels.services.watching import Refreshed, refresh_watch_list
+from slas.choices import CommitmentKind, Stage, WatchReason
+from slas.landmarks import LANDMARKS, margin_bin, measure_of
+from slas.models import HistogramBin, WatchItem
+from tests.parcels.moving import booked_parcels
+
+HOUR = timedelta(hours=1)
+
+
+def history(
+    courier: Organisation, minutes: list[int], *, like: Parcel, days_ago: int = 3, **cell: Any
+) -> None:
+    """Parcels of the courier like this one came so many minutes after their promise, whatever their stage."""
+    due_date = timezone.localdate() - timedelta(days=days_ago)
+    lane = {
+        "tier_id": like.tier_id,
+        "origin_id": like.origin_id,
+        "destination_id": like.destination_id,
+        **cell,
+    }
+    counts = Counter(margin_bin(timedelta(minutes=minute)) for minute in minutes)
+    with scope(Scope.everything()):
+        HistogramBin.objects.bulk_create(
+            HistogramBin(
+                organisation_id=courier.pk, kind=CommitmentKind.DELIVERY, due_date=due_date, measure=measure,
+                bin=number, count=count, **lane,
+            )
+            for measure in {measure_of(place, stage) for place in range(len(LANDMARKS)) for stage in Stage}
+            for number, count in counts.items()
+        )  # fmt: skip
+
+
+def due_in(
+    merchant: Organisation, courier: Organisation, hours: float, *, count: int = 1, **extra: Any
+) -> list[Parcel]:
+    """Parcels whose delivery is due in so many hours: booked 30 hours before that."""
+    booked_at = timezone.now() + timedelta(hours=hours - 30)
+    return booked_parcels(merchant, courier, booked_at=booked_at, count=count, **extra)
+
+
+def refresh(*, now: datetime | None = None, **options: int) -> Refreshed:
+    return refresh_watch_list(now=now or timezone.now(), **options)
+
+
+def watched(parcel: Parcel) -> dict[WatchReason, WatchItem]:
+    """The reasons a parcel is on the list for."""
+    with scope(Scope.everything()):
+        return {WatchReason(item.reason): item for item in WatchItem.objects.filter(parcel_id=parcel.pk)}

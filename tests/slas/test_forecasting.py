@@ -1,0 +1,224 @@
+"""Forecasts: the arithmetic held against counting parcels one by one, and what holds for all histories."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from math import isclose
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from slas.choices import Stage
+from slas.forecasting import MANY, Basis, Curve, Forecast, Group, Mixture, Position, forecast, weights
+from slas.landmarks import EARLY, LANDMARKS, margin_bin, margin_bounds, measure_of
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+DUE = datetime(2026, 3, 2, 12, tzinfo=UTC)
+POSITION = Position(tier_id=2, courier_id=9, origin_id=1, destination_id=5, stage=Stage.PICKED_UP, due_at=DUE)
+COURIER_LANE, COURIER, LANE, TIER = (group for _basis, group in POSITION.groups)
+# Minutes between an attempt and its promise: mostly early, some late.
+margins = st.lists(st.integers(-2_000, 600), min_size=1, max_size=60)
+
+
+def curve(minutes: list[int]) -> Curve:
+    return Curve(Counter(margin_bin(minute * MINUTE) for minute in minutes))
+
+
+def known(histories: dict[Group, list[int]]) -> Callable[[Group, int], Curve]:
+    """The same history at each landmark, for a parcel that has been picked up."""
+    measures = {measure_of(number, Stage.PICKED_UP) for number in range(len(LANDMARKS))}
+
+    def curve_of(group: Group, measure: int) -> Curve:
+        return curve(histories.get(group, [])) if measure in measures else Curve({})
+
+    return curve_of
+
+
+def said(left: timedelta, histories: dict[Group, list[int]], *, position: Position = POSITION) -> Forecast:
+    return forecast(position, now=position.due_at - left, curve_of=known(histories))
+
+
+# --- bins ---
+
+
+@pytest.mark.parametrize(
+    ("margin", "number"),
+    [
+        (timedelta(0), EARLY),
+        (-15 * MINUTE, EARLY),
+        (-15 * MINUTE - timedelta(microseconds=1), EARLY + 1),
+        (timedelta(microseconds=1), 0),
+        (15 * MINUTE, 0),
+        (16 * MINUTE, 1),
+        (-24 * HOUR, EARLY + 71),
+        (timedelta(days=99), 266),
+        (timedelta(days=-99), EARLY + 266),
+    ],
+)
+def test_the_promise_is_an_edge_between_bins(margin: timedelta, number: int) -> None:
+    assert margin_bin(margin) == number
+
+
+@given(st.timedeltas(timedelta(days=-59), timedelta(days=59)))
+def test_a_bin_holds_the_margins_that_fall_into_it(margin: timedelta) -> None:
+    low, high = margin_bounds(margin_bin(margin))
+    assert low <= margin <= high
+    assert (low >= timedelta(0)) == (margin > timedelta(0))
+
+
+# --- curves ---
+
+
+@given(margins, st.integers(-3_000, 1_000))
+def test_curve_counts_what_lies_beyond_to_a_bin(minutes: list[int], minute: int) -> None:
+    """At the edges of bins exactly; within one, as if its parcels lay evenly in it."""
+    low, high = margin_bounds(margin_bin(minute * MINUTE))
+    surely = sum(value * MINUTE > high for value in minutes)
+    perhaps = sum(margin_bin(value * MINUTE) == margin_bin(minute * MINUTE) for value in minutes)
+    found = curve(minutes).beyond(minute * 60)
+    share = (high - minute * MINUTE) / (high - low)
+    assert isclose(found, surely + perhaps * share, abs_tol=1e-9)
+
+
+@given(margins, margins, st.integers(-3_000, 1_000))
+def test_histograms_merge_to_the_union(one: list[int], other: list[int], minute: int) -> None:
+    together = Mixture([(curve(one), 1.0), (curve(other), 1.0)])
+    assert isclose(together.beyond(minute * 60), curve(one + other).beyond(minute * 60), abs_tol=1e-9)
+
+
+@given(margins, st.floats(0.001, 0.999))
+def test_quantile_is_the_inverse_of_what_lies_beyond(minutes: list[int], share: float) -> None:
+    mixture = Mixture([(curve(minutes), 0.7), (curve(minutes[:1]), 0.3)])
+    wanted = mixture.beyond(-1e9) * share
+    assert isclose(mixture.beyond(mixture.second_with(wanted)), wanted, rel_tol=1e-6, abs_tol=1e-6)
+
+
+# --- landmarks ---
+
+
+@given(st.timedeltas(timedelta(days=-9), timedelta(days=9)))
+def test_landmarks_around_a_moment_weigh_one_together(left: timedelta) -> None:
+    found = weights(left)
+    assert isclose(sum(weight for _number, weight in found), 1)
+    if LANDMARKS[-1] <= left <= LANDMARKS[0]:
+        total = sum((LANDMARKS[number] * weight for number, weight in found), timedelta(0))
+        assert abs(total - left) < timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        (100, {0: 1.0}),
+        (72, {0: 1.0}),
+        (60, {0: 0.5, 1: 0.5}),
+        (24, {2: 1.0}),
+        (18, {2: 0.5, 3: 0.5}),
+        (4, {4: 1 / 3, 5: 2 / 3}),
+        (1, {6: 1.0}),
+        (0.5, {6: 1.0}),
+        (-5, {6: 1.0}),
+    ],
+)
+def test_which_landmarks_a_parcel_is_between(hours: float, expected: dict[int, float]) -> None:
+    assert dict(weights(hours * HOUR)) == pytest.approx(expected)
+
+
+# --- forecasts ---
+
+
+def test_chance_is_the_share_late_of_those_still_out() -> None:
+    # 60 came 10 hours early, 30 one hour early, 10 two hours late.
+    history = {COURIER_LANE: [-600] * 60 + [-60] * 30 + [120] * 10}
+    early, late = said(12 * HOUR, history), said(4 * HOUR, history)
+    assert (early.chance, early.n, early.basis) == (pytest.approx(0.1), 100, Basis.COURIER_LANE)
+    assert (late.chance, late.n) == (pytest.approx(0.25), 40)
+    assert late.p50_at is not None
+    assert DUE - 60 * MINUTE <= late.p50_at <= DUE - 45 * MINUTE
+    assert late.p90_at is not None
+    assert DUE + 105 * MINUTE <= late.p90_at <= DUE + 120 * MINUTE
+
+
+@given(margins, st.integers(1, 4_000), st.integers(0, 600))
+def test_a_later_promise_is_never_likelier_to_be_missed(minutes: list[int], left: int, later: int) -> None:
+    """Of the same parcels, still out at the same moment, fewer miss a later promise."""
+    history = curve(minutes)
+    still_out = history.beyond(-left * 60)
+    assume(still_out > 0)
+    assert history.beyond(later * 60) / still_out <= history.beyond(0) / still_out <= 1
+
+
+@given(margins, st.integers(1, 4_000))
+def test_forecast_is_what_counting_says(minutes: list[int], left: int) -> None:
+    found = said(left * MINUTE, {COURIER_LANE: minutes})
+    history = curve(minutes)
+    still_out = history.beyond(-left * 60)
+    if still_out < 1:
+        assert found.basis == Basis.PROMISE
+        return
+    assert found.basis == Basis.COURIER_LANE
+    assert found.chance == pytest.approx(history.beyond(0) / still_out)
+    assert 0 <= found.chance <= 1
+    assert found.p50_at is not None
+    assert found.p90_at is not None
+    assert DUE - left * MINUTE <= found.p50_at <= found.p90_at
+    # Likelier late than not is the same as expected after the promise.
+    if not isclose(found.chance, 0.5, abs_tol=1e-6):
+        assert (found.chance > 0.5) == (found.p50_at > DUE)
+
+
+@pytest.mark.parametrize(
+    ("histories", "basis", "n"),
+    [
+        ({COURIER_LANE: MANY, COURIER: 99, LANE: 99, TIER: 99}, Basis.COURIER_LANE, MANY),
+        ({COURIER_LANE: MANY - 1, COURIER: 99, LANE: 99, TIER: 99}, Basis.COURIER, 99),
+        ({COURIER_LANE: 3, COURIER: 3, LANE: 99, TIER: 99}, Basis.LANE, 99),
+        ({COURIER_LANE: 3, COURIER: 3, LANE: 3, TIER: 99}, Basis.TIER, 99),
+        # All are thin: the coarsest knows the most.
+        ({COURIER_LANE: 1, COURIER: 2, LANE: 3, TIER: 4}, Basis.TIER, 4),
+        ({COURIER_LANE: 2, COURIER: 2}, Basis.COURIER, 2),
+        ({}, Basis.PROMISE, 0),
+    ],
+)
+def test_thin_groups_give_way_to_coarser_ones(histories: dict[Group, int], basis: Basis, n: int) -> None:
+    found = said(2 * HOUR, {group: [-30] * count for group, count in histories.items()})
+    assert (found.basis, found.n) == (basis, n)
+
+
+def test_thin_is_counted_of_those_still_out() -> None:
+    """A hundred parcels say nothing of the last hour when all of them had come long before."""
+    found = said(HOUR, {COURIER_LANE: [-600] * 100, COURIER: [-30] * 40})
+    assert found.basis == Basis.COURIER
+
+
+def test_nothing_known_is_the_promise_and_says_so() -> None:
+    found = said(5 * HOUR, {})
+    assert found == Forecast(DUE, DUE, None, Basis.PROMISE)
+
+
+def test_past_the_promise_it_is_missed_for_certain() -> None:
+    assert said(timedelta(0), {}).chance == said(-HOUR, {}).chance == 1.0
+    assert said(-HOUR, {}).p50_at is None
+    found = said(-HOUR, {COURIER_LANE: [-30] * 90 + [600] * 40})
+    assert (found.chance, found.n) == (1.0, 40)
+    assert found.p50_at is not None
+    assert found.p50_at > DUE + 9 * HOUR
+
+
+def test_between_landmarks_histories_are_mixed() -> None:
+    """Half way between 24 and 12 hours before, each of the two histories counts half."""
+
+    def curve_of(group: Group, measure: int) -> Curve:
+        late = {measure_of(2, Stage.PICKED_UP): 0, measure_of(3, Stage.PICKED_UP): 50}.get(measure)
+        return Curve({}) if late is None else curve([-60] * (100 - late) + [60] * late)
+
+    found = forecast(POSITION, now=DUE - 18 * HOUR, curve_of=curve_of)
+    assert found.chance == pytest.approx(0.25)
+
+
+def test_nobody_so_far_so_early_is_read_from_those_a_little_later() -> None:
+    def curve_of(group: Group, measure: int) -> Curve:
+        return curve([-30] * 8) if (group, measure) == (TIER, measure_of(5, Stage.PICKED_UP)) else Curve({})
+
+    assert forecast(POSITION, now=DUE - 30 * HOUR, curve_of=curve_of).basis == Basis.TIER
+    assert forecast(POSITION, now=DUE - HOUR, curve_of=curve_of).basis == Basis.PROMISE

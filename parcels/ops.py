@@ -11,6 +11,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import Count, Min
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -27,6 +28,7 @@ from couriers.choices import ApplicationState
 from couriers.models import Application
 from slas.charts import trend_chart
 from slas.choices import CommitmentKind
+from slas.models import Excuse
 from slas.services.audits import HEARTBEAT as AUDIT
 from slas.rating import GroupBy, RateRow
 from slas.services.rates import MONTH, overdue_by_courier, rates_for, summary_for
@@ -37,12 +39,14 @@ SILENT_AFTER: dict[str, timedelta] = {
     "beat": BEAT_SILENT_AFTER,
     "sweep-overdue": timedelta(minutes=5),
     "fold-tallies": timedelta(minutes=5),
+    "work-out-credits": timedelta(minutes=5),
     AUDIT: timedelta(hours=50),
 }
 JOBS: dict[str, str | Promise] = {
     "beat": gettext_lazy("Scheduler and worker"),
     "sweep-overdue": gettext_lazy("Sweep for overdue parcels"),
     "fold-tallies": gettext_lazy("Fold into on-time rates"),
+    "work-out-credits": gettext_lazy("Working out of credits"),
     AUDIT: gettext_lazy("Audit of the rates"),
 }
 
@@ -91,6 +95,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "trend": trend,
         "couriers": _couriers(actor, today),
         "waiting": _waiting(now),
+        "claims": _claims(now),
         "jobs": jobs,
         "months_ahead": ahead,
         "months_needed": MONTHS_AHEAD_NEEDED,
@@ -122,6 +127,13 @@ def _waiting(now: datetime) -> dict[str, Any]:
     )
     oldest = submitted[0] if submitted else None
     return {"count": len(submitted), "since": timesince(oldest, now, depth=1) if oldest else ""}
+
+
+def _claims(now: datetime) -> dict[str, Any]:
+    """How many excuses wait for a decision, and for how long the first of them has."""
+    waiting = Excuse.objects.waiting().aggregate(count=Count("pk"), oldest=Min("claimed_at"))
+    oldest = waiting["oldest"]
+    return {"count": waiting["count"], "since": timesince(oldest, now, depth=1) if oldest else ""}
 
 
 def _jobs(now: datetime) -> list[Job]:
@@ -194,6 +206,7 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
         (
             (gettext_lazy("Breaches"), "alarm", "slas.breachlisting"),
             (gettext_lazy("Excuses"), "shield", "slas.excuse"),
+            (gettext_lazy("Disruptions"), "thunderstorm", "slas.disruption"),
             (gettext_lazy("Commitments"), "handshake", "slas.commitmentlisting"),
             (gettext_lazy("On-time rates"), "monitoring", "slas.ontimerate"),
         ),
@@ -211,6 +224,7 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
         (
             (gettext_lazy("Tiers"), "layers", "slas.servicetier"),
             (gettext_lazy("Tier versions"), "history", "slas.tierversion"),
+            (gettext_lazy("What would be promised"), "rule_settings", "slas.tierversion:promised"),
             (gettext_lazy("Credit schedules"), "price_change", "slas.creditschedule"),
             (gettext_lazy("Closures"), "event_busy", "slas.closure"),
             (gettext_lazy("Cities"), "location_city", "alliance.city"),
@@ -242,9 +256,15 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _menu_item(request: HttpRequest, title: str | Promise, icon: str, model: str) -> dict[str, Any] | None:
+    # "app.model" is its list, "app.model:page" a page of its own.
+    model, _colon, page = model.partition(":")
     known = apps.get_model(model)
     if not (
         admin.site.is_registered(known) and admin.site.get_model_admin(known).has_view_permission(request)
     ):
         return None
-    return {"title": title, "icon": icon, "link": reverse(f"admin:{model.replace('.', '_')}_changelist")}
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse(f"admin:{model.replace('.', '_')}_{page or 'changelist'}"),
+    }

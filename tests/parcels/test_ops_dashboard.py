@@ -46,7 +46,7 @@ def beat(name: str, age: timedelta, **detail: object) -> None:
 
 
 def all_beating() -> None:
-    for name in ("beat", "sweep-overdue", "fold-tallies"):
+    for name in ("beat", "sweep-overdue", "fold-tallies", "work-out-credits"):
         beat(name, timedelta(seconds=5))
     beat("audit-rates", timedelta(hours=9), cells=0, breaches=0, first=[])
 
@@ -115,6 +115,7 @@ def test_nothing_warns_when_everything_runs(ops_client: Client) -> None:
         ("sweep-overdue", timedelta(minutes=4), False),
         ("sweep-overdue", timedelta(minutes=6), True),
         ("fold-tallies", timedelta(minutes=6), True),
+        ("work-out-credits", timedelta(minutes=6), True),
         ("audit-rates", timedelta(hours=30), False),
         ("audit-rates", timedelta(hours=51), True),
     ],
@@ -129,7 +130,7 @@ def test_a_silent_job_is_a_warning(ops_client: Client, name: str, age: timedelta
 
 def test_jobs_that_never_ran_are_warnings_but_for_the_nightly_audit(ops_client: Client) -> None:
     warnings = ops_client.get(URL).context["warnings"]
-    assert len(warnings) == 3
+    assert len(warnings) == 4
     assert all("has never run" in warning for warning in warnings)
 
 

@@ -284,6 +284,8 @@ SPECTACULAR_SETTINGS = {
         "ScanCode": "parcels.choices.ScanCode",
         "ScanReason": "parcels.choices.ScanReason",
         "ParcelStatus": "parcels.choices.ParcelStatus",
+        "ExportState": "slas.choices.ExportState",
+        "RevisionParty": "slas.choices.RevisionParty",
     },
 }
 # Calls a minute of one API key; a batch counts once.

@@ -62,7 +62,7 @@ class UserAdmin(ModelAdmin):
     list_display = ("email", "name", "is_staff", "is_active", "date_joined", "last_login")
     list_filter = ("is_staff", "is_active")
     search_fields = ("email", "name")
-    fields = ("email", "name", "is_active", "is_staff", "is_superuser", "date_joined", "last_login")
+    fields = ("email", "name", "is_active", "is_staff", "groups", "is_superuser", "date_joined", "last_login")
     readonly_fields = ("email", "date_joined", "last_login")
     ordering = ("-date_joined",)
     show_full_result_count = False
@@ -75,7 +75,7 @@ class UserAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         # Who is ops decides who sees everything: superusers alone say so.
-        extra = () if request.user.is_superuser else ("is_staff", "is_superuser")
+        extra = () if request.user.is_superuser else ("is_staff", "groups", "is_superuser")
         return (*self.readonly_fields, *extra)
 
 

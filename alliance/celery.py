@@ -25,6 +25,10 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="41", hour="4"),
     },
     "refresh-watch-list": {"task": "parcels.tasks.refresh_watch_list", "schedule": 300.0},
+    "forget-orphaned-evidence": {
+        "task": "slas.tasks.forget_orphaned_evidence",
+        "schedule": crontab(minute="43", hour="4"),
+    },
     "resume-scan-files": {"task": "parcels.tasks.resume_files_of_scans", "schedule": 60.0},
     "sweep-overdue": {"task": "slas.tasks.sweep_overdue", "schedule": 30.0},
     "fold-tallies": {"task": "slas.tasks.fold_tallies", "schedule": 5.0},

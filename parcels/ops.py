@@ -29,8 +29,8 @@ from couriers.models import Application
 from slas.charts import trend_chart
 from slas.choices import CommitmentKind
 from slas.models import Excuse
-from slas.services.audits import HEARTBEAT as AUDIT
 from slas.rating import GroupBy, RateRow
+from slas.services.audits import HEARTBEAT as AUDIT
 from slas.services.rates import MONTH, overdue_by_courier, rates_for, summary_for
 from slas.services.standings import Standing, standings
 

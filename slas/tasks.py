@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, Scope, scope
-from slas.services import audits, closing, credits, export_writing, scorecards, sweeping, tallies
+from slas.services import audits, claims, closing, credits, export_writing, scorecards, sweeping, tallies
 
 
 @shared_task(acks_late=True)
@@ -79,3 +79,9 @@ def close_months() -> int:
     """Close the months that are over. May run twice: a closed one is not closed again."""
     with scope(Scope.everything()):
         return len(closing.close_months_over(actor=Actor.system("monthly closing"), now=timezone.now()))
+
+
+@shared_task(acks_late=True)
+def forget_orphaned_evidence() -> int:
+    """Delete files of claims that were rolled back. May run twice: it deletes what is left."""
+    return claims.forget_orphaned_evidence()

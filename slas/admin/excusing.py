@@ -202,7 +202,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         state = queryset.values_list("state", flat=True).first() or ""
         return redirect(f"{reverse('admin:slas_excuse_decide')}?{urlencode({'ids': ids, 'state': state})}")
 
-    @action(description=_("Decide"), url_path="decide-one", icon="gavel", permissions=["slas.decide_excuse"])
+    @action(description=_("Decide"), url_path="decide-one", icon="gavel", permissions=["decide"])
     def decide_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Go on to the page of decisions with this one alone."""
         excuse = Excuse.objects.filter(pk=object_id).first() if object_id.isdecimal() else None

@@ -208,6 +208,7 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
             (gettext_lazy("Excuses"), "shield", "slas.excuse"),
             (gettext_lazy("Disruptions"), "thunderstorm", "slas.disruption"),
             (gettext_lazy("Commitments"), "handshake", "slas.commitmentlisting"),
+            (gettext_lazy("Scorecards"), "military_tech", "slas.scorecard"),
             (gettext_lazy("On-time rates"), "monitoring", "slas.ontimerate"),
         ),
     ),

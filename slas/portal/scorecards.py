@@ -158,6 +158,7 @@ def trend(cards: list[Scorecard], *, until: date) -> Chart:
     return Chart(
         id="score-trend",
         title=_("Score by month"),
+        kind="bar",
         category_name=_("Month"),
         categories=[f"{month:%Y-%m}" for month in months],
         series=[Series(_("Score"), [_number(card) for card in shown], colour="petrol")],

@@ -93,7 +93,7 @@ def months_measured(month: date) -> dict[int, Month]:
     days = {"first": month, "next": month_after(month)}
     very_late = dict(raw_rows(_VERY_LATE, days))
     return {
-        courier_id: measure(Counts(*counts, very_late.get(courier_id, 0)))
+        courier_id: measure(Counts(*[*counts, very_late.get(courier_id, 0)]))
         for courier_id, *counts in raw_rows(_COUNTS, days)
     }
 

@@ -19,7 +19,7 @@ OLD = month_after(THIS, -3)
 
 # What a courier of each grade may count in a month.
 GOLD = {"met": 990, "late": 10, "attempted": 1000, "first_attempt": 980, "within_72h": 990}
-SILVER = {"met": 950, "late": 50, "attempted": 1000, "first_attempt": 930, "within_72h": 950}
+SILVER = {"met": 950, "late": 50, "attempted": 1000, "first_attempt": 930, "within_72h": 880}
 PROBATION = {
     "met": 600,
     "late": 300,

@@ -102,7 +102,7 @@ def test_a_lower_least_volume_grades_the_small(system: Actor, peers: None) -> No
     answer = tried(system, stored(minimum_volume=99))
     small = next(change for change in answer.changes if change.courier == "Small Parcels")
     assert (small.before.grade, small.before.rank) == (None, None)
-    assert (small.after.grade, small.after.rank) == (Grade.MEMBER, 3)
+    assert (small.after.grade, small.after.rank) == (Grade.SILVER, 3)
     assert answer.changed == 1
 
 
@@ -281,7 +281,7 @@ def test_rules_are_tried_before_they_are_applied(staff_client: Client, peers: No
         ({"bands_first_attempt": "95 50\n90 100"}, "bands_first_attempt", "fewer points"),
         ({"bands_first_attempt": "101 100"}, "bands_first_attempt", "from 0 to 100 percent"),
         ({"bands_first_attempt": "95 101"}, "bands_first_attempt", "Points are whole numbers"),
-        ({"grade_silver": 95}, "grade_silver", "Must be below Gold, which asks for 90."),
+        ({"grade_silver": 95}, "grade_silver", "Must be below Gold, which asks for 85."),
         ({"grade_member": 80}, "grade_member", "Must be below Silver"),
         ({"minimum_volume": 0}, "minimum_volume", "From 1 to"),
         ({"valid_from": "2016-01-01"}, "valid_from", "valid choice"),

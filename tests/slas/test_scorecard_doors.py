@@ -192,7 +192,7 @@ def test_the_rules_are_published_to_everybody(who: str, request: pytest.FixtureR
         "Version 1 of the rules",
         "Deliveries on time",
         "40 %",
-        "90 or more",
+        "85 or more",
         "100 deliveries judged",
     ):
         assert words in page, words
@@ -236,7 +236,7 @@ def test_the_api_lists_ones_own_months(courier_api: APIClient, scored: Organisat
         "courier": "swift-express",
         "state": "final",
         "final_on": final_on(OLD).isoformat(),
-        "score": "83.75",
+        "score": "81.50",
         "grade": "silver",
         "rank": 1,
         "ranked": 1,
@@ -283,7 +283,7 @@ def test_the_api_tells_a_month_component_by_component(courier_api: APIClient, sc
     }
     assert (lateness["lower_is_better"], lateness["points"], lateness["next_band"]) == (True, 100, None)
     adds = sum(Decimal(line["adds"]) for line in answer["components"])
-    assert adds == Decimal(answer["score"]) == Decimal("83.75")
+    assert adds == Decimal(answer["score"]) == Decimal("81.50")
 
 
 def test_ops_see_everybodys_in_the_api_and_say_whose(
@@ -344,9 +344,9 @@ def test_the_api_publishes_the_rules(merchant_api: APIClient, system: Actor) -> 
     assert sum(one["weight"] for one in first["components"]) == 100
     assert first["components"][4]["bands"][0] == {"threshold": 0.005, "points": 100}
     assert first["grades"] == [
-        {"grade": "gold", "least_score": 90},
-        {"grade": "silver", "least_score": 80},
-        {"grade": "member", "least_score": 60},
+        {"grade": "gold", "least_score": 85},
+        {"grade": "silver", "least_score": 75},
+        {"grade": "member", "least_score": 50},
     ]
 
 

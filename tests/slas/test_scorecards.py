@@ -60,8 +60,8 @@ def test_a_month_is_worked_out_from_the_couriers_cells(swift: Organisation) -> N
         "within_72h": {"value": 0.93, "n": 1000},
         "lateness": {"value": 0.025, "n": 1000},
     }
-    # (40 x 80 + 15 x 80 + 15 x 50 + 15 x 75 + 15 x 50) / 100.
-    assert (made.score, made.grade, made.n) == (Decimal("70.25"), "member", 1000)
+    # (40 x 80 + 15 x 80 + 15 x 50 + 15 x 90 + 15 x 50) / 100.
+    assert (made.score, made.grade, made.n) == (Decimal("72.50"), "member", 1000)
     assert (made.rank, made.ranked, made.rules.number, made.is_final) == (1, 1, 1, False)
 
 

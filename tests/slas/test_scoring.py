@@ -83,7 +83,7 @@ def test_a_month_without_anything_has_no_values() -> None:
         (C.DELIVERY_ON_TIME, 0.0, 0, 0.85),
         (C.PICKUP_ON_TIME, 0.97, 80, 0.98),
         (C.FIRST_ATTEMPT, 0.9399, 75, 0.94),
-        (C.WITHIN_72H, 0.8395, 25, 0.84),
+        (C.WITHIN_72H, 0.7999, 25, 0.80),
         # Lower is better: at or below.
         (C.LATENESS, 0.0, 100, None),
         (C.LATENESS, 0.005, 100, None),
@@ -156,12 +156,12 @@ def test_lines_show_what_each_component_adds() -> None:
     ("score", "volume", "grade"),
     [
         ("100", 400, Grade.GOLD),
-        ("90.00", 400, Grade.GOLD),
-        ("89.99", 400, Grade.SILVER),
-        ("80", 400, Grade.SILVER),
-        ("79.99", 400, Grade.MEMBER),
-        ("60", 400, Grade.MEMBER),
-        ("59.99", 400, Grade.PROBATION),
+        ("85.00", 400, Grade.GOLD),
+        ("84.99", 400, Grade.SILVER),
+        ("75", 400, Grade.SILVER),
+        ("74.99", 400, Grade.MEMBER),
+        ("50", 400, Grade.MEMBER),
+        ("49.99", 400, Grade.PROBATION),
         ("0", 400, Grade.PROBATION),
         ("100", 100, Grade.GOLD),
         # Below the minimum volume no grade changes, however good or bad.

@@ -14,6 +14,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from alliance.errors import AllianceError
 from slas.models import ServiceTier, TierVersion
 from slas.pricing import InvalidAmount, fen_from_yuan, yuan
 from slas.services.versions import VersionRules
@@ -31,6 +32,14 @@ WEEKDAYS = (
 
 def text_input(kind: str = "text", **attrs: Any) -> UnfoldAdminTextInputWidget:
     return UnfoldAdminTextInputWidget(attrs={"type": kind, **attrs})
+
+
+def add_errors(form: forms.Form, error: AllianceError) -> None:
+    """Show what a service refused where it belongs in a form."""
+    for item in error.errors:
+        form.add_error(item.field if item.field in form.fields else None, str(item.message))
+    if not error.errors:
+        form.add_error(None, error.detail)
 
 
 class VersionForm(forms.Form):

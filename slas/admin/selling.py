@@ -18,8 +18,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin
-from alliance.errors import AllianceError, InvalidInput
-from slas.admin.forms import WEEKDAYS, VersionForm, cut_off_text, values_of
+from alliance.errors import AllianceError
+from slas.admin.forms import WEEKDAYS, VersionForm, add_errors, cut_off_text, values_of
+from slas.admin.promised import PromisedMixin
 from slas.models import CapacityDay, Offer, ServiceTier, TierVersion
 from slas.pricing import yuan
 from slas.services.versions import add_version, withdraw_version
@@ -86,13 +87,8 @@ def carried_out(enter: Callable[..., str], request: HttpRequest, form: forms.For
     """Whether it was done; what was wrong stands in the form."""
     try:
         messages.success(request, enter(request, form))
-    except InvalidInput as error:
-        for item in error.errors:
-            form.add_error(item.field if item.field in form.fields else None, str(item.message))
-        if not error.errors:
-            form.add_error(None, error.detail)
     except AllianceError as error:
-        form.add_error(None, error.detail)
+        add_errors(form, error)
     return not form.errors
 
 
@@ -113,7 +109,7 @@ class ServiceTierAdmin(OpsAdmin):
 
 
 @admin.register(TierVersion)
-class TierVersionAdmin(EnteredAdmin):
+class TierVersionAdmin(PromisedMixin, EnteredAdmin):
     """Read-only: a change is a new version, and one not in force yet can be taken back."""
 
     list_display = (
@@ -128,6 +124,8 @@ class TierVersionAdmin(EnteredAdmin):
         "delivered_on", "works_on_holidays", "prices",
     )  # fmt: skip
     readonly_fields = ("cut_off_times", "delivered_on", "prices")
+    actions_list = ("promised",)
+    actions_detail = ("promised_by",)
     entry_form = VersionForm
     entry_text = gettext_lazy(
         "From that moment on, bookings are promised by the new rules. What is promised already keeps its own."

@@ -3,7 +3,7 @@
 Read at once for any number of lanes, so that a batch of bookings costs the statements of one quote.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import NamedTuple
@@ -99,17 +99,24 @@ class Market:
         )
 
     def _after(self, lane: Lane, tier: TierInForce, full: Promise) -> Promise:
-        """The promise of the next pickup day: as if the parcel were ready when that day begins."""
-        origin = self._places[lane.origin_id]
-        midnight = wall_clock(full.effective_date + timedelta(days=1), time(0), origin.zone)
-        found = self._first(lane, tier, midnight)
-        return replace(
-            found,
-            ready_at=full.ready_at,
-            requested_date=full.requested_date,
-            rolled_days=(found.effective_date - full.requested_date).days,
-            steps=_without_ready(full.steps, found.steps),
-        )
+        zone = self._places[lane.origin_id].zone
+        return day_after(full, lambda ready_at: self._first(lane, tier, ready_at), zone)
+
+
+def day_after(full: Promise, promised: Callable[[datetime], Promise], zone: str) -> Promise:
+    """The promise of the next pickup day: as if the parcel were ready when that day begins.
+
+    `promised` gives the promise of a parcel ready at a moment, `zone` is the origin's.
+    """
+    midnight = wall_clock(full.effective_date + timedelta(days=1), time(0), zone)
+    found = promised(midnight)
+    return replace(
+        found,
+        ready_at=full.ready_at,
+        requested_date=full.requested_date,
+        rolled_days=(found.effective_date - full.requested_date).days,
+        steps=_without_ready(full.steps, found.steps),
+    )
 
 
 def _without_ready(asked: tuple[Step, ...], found: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -1,0 +1,441 @@
+"""Ops' door: breaches excused directly, claims decided by filter, events declared and applied."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from alliance.identifiers import tracking_number
+from alliance.models import Member, Organisation, User
+from alliance.tenancy import Actor
+from slas.models import Closure, Commitment, Disruption, Excuse
+from slas.services.deciding import CUSTOMER_SERVICE, PERMISSION
+from slas.services.disruptions import Area, Period, declare_disruption
+from slas.services.excuses import excuse_breach
+from slas.services.tallies import fold_tallies
+from tests import factories
+from tests.parcels.looking import text_of
+from tests.slas.excusing import agent_of, claimed, late_parcel, service_user, states
+from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, Lane, assert_books_agree, reach
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
+BREACHES = "/admin/slas/breachlisting/"
+DECIDE = "/admin/slas/excuse/decide/"
+DISRUPTIONS = "/admin/slas/disruption/"
+
+
+@pytest.fixture
+def late(lane: Lane) -> int:
+    return late_parcel(lane)
+
+
+@pytest.fixture
+def agent(lane: Lane) -> Actor:
+    return agent_of(lane.courier)
+
+
+def at_browser(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def service_client() -> Client:
+    return at_browser(service_user())
+
+
+@pytest.fixture
+def staff_client() -> Client:
+    return at_browser(factories.user("staff@alliance.example", is_staff=True))
+
+
+class TestBreaches:
+    def test_are_listed_and_found_by_number(self, lane: Lane, late: int, ops_client: Client) -> None:
+        other = late_parcel(lane)
+        assert tracking_number(late) in ops_client.get(BREACHES).content.decode()
+        found = ops_client.get(BREACHES, {"q": tracking_number(late).lower()}).content.decode()
+        assert tracking_number(late) in found
+        assert tracking_number(other) not in found
+        typo = ops_client.get(BREACHES, {"q": "CA123"})
+        assert typo.status_code == 200
+        assert tracking_number(late) not in typo.content.decode()
+
+    @pytest.mark.parametrize("state", ["open", "excused", "withdrawn"])
+    def test_are_filtered_by_state(
+        self, lane: Lane, late: int, system: Actor, ops_client: Client, state: str
+    ) -> None:
+        parcels = {"open": late, "excused": late_parcel(lane), "withdrawn": late_parcel(lane)}
+        excuse_breach(actor=system, parcel_id=parcels["excused"], kind=DELIVERY, reason="weather")
+        reach(parcels["withdrawn"], NOON)
+        page = ops_client.get(BREACHES, {"state": state}).content.decode()
+        shown = {name for name, parcel_id in parcels.items() if tracking_number(parcel_id) in page}
+        assert shown == {state}
+
+    @pytest.mark.parametrize(
+        "page", ["breachlisting", "commitmentlisting", "excuse", "ontimerate", "ontimerate/?cells=couriers"]
+    )
+    def test_pages_open_with_rows(self, late: int, system: Actor, ops_client: Client, page: str) -> None:
+        excuse_breach(actor=system, parcel_id=late, kind=DELIVERY, reason="weather")
+        fold_tallies()
+        assert ops_client.get(f"/admin/slas/{page}", follow=True).status_code == 200
+
+    @pytest.mark.parametrize("page", ["breachlisting", "commitmentlisting"])
+    def test_one_row_is_shown_by_its_key(self, late: int, ops_client: Client, page: str) -> None:
+        shown = ops_client.get(f"/admin/slas/{page}/{late}_3Adelivery/change/")
+        assert shown.status_code == 200
+        assert tracking_number(late) in shown.content.decode()
+        assert ops_client.get(f"/admin/slas/{page}/nonsense/change/").status_code == 302
+
+    def test_are_excused_for_a_reason_that_is_asked_for(
+        self, lane: Lane, late: int, ops_client: Client, ops_user: User
+    ) -> None:
+        other = late_parcel(lane)
+        ticked = {"action": "excuse", "_selected_action": [f"{late}:delivery"]}
+        asked = ops_client.post(BREACHES, ticked)
+        assert "Excuse breaches" in asked.content.decode()
+        assert not Excuse.objects.exists()
+        unanswered = ops_client.post(BREACHES, {**ticked, "decide": "yes", "keys": f"{late}:delivery"})
+        assert "This field is required" in unanswered.content.decode()
+        answer = {"decide": "yes", "keys": f"{late}:delivery", "reason": "weather", "note": "Typhoon"}
+        done = ops_client.post(BREACHES, {**ticked, **answer}, follow=True)
+        assert "1 breach is excused." in done.content.decode()
+        made = Excuse.objects.get()
+        assert (made.parcel_id, made.reason, made.note, made.decided_by) == (
+            late,
+            "weather",
+            "Typhoon",
+            ops_user,
+        )
+        assert Commitment.objects.get(parcel_id=late).excused
+        assert not Commitment.objects.get(parcel_id=other).excused
+
+    def test_that_cannot_be_excused_are_counted(
+        self, lane: Lane, late: int, agent: Actor, ops_client: Client
+    ) -> None:
+        waiting, gone = late_parcel(lane), late_parcel(lane)
+        claimed(agent, waiting)
+        reach(gone, NOON)
+        keys = " ".join(f"{parcel_id}:delivery" for parcel_id in (late, waiting, gone))
+        answer = {"decide": "yes", "keys": keys, "reason": "disaster", "note": ""}
+        ticked = {"action": "excuse", "_selected_action": [f"{late}:delivery"]}
+        text = text_of(ops_client.post(BREACHES, {**ticked, **answer}, follow=True))
+        for said in ("1 breach is excused.", "1 stands no more.", "1 is claimed by its courier"):
+            assert said in text
+        again = text_of(ops_client.post(BREACHES, {**ticked, **answer}, follow=True))
+        assert "is excused." not in again
+        assert "1 was excused." in again
+
+    def test_all_of_the_filtered_list_are_excused(self, lane: Lane, late: int, ops_client: Client) -> None:
+        late_parcel(lane)
+        across = {"action": "excuse", "_selected_action": [f"{late}:delivery"], "select_across": "1"}
+        assert "2 breaches will be left out" in ops_client.post(BREACHES, across).content.decode()
+
+    def test_staff_without_the_role_cannot(self, late: int, staff_client: Client) -> None:
+        assert "Excuse: not the courier" not in staff_client.get(BREACHES).content.decode()
+        answer = {"decide": "yes", "keys": f"{late}:delivery", "reason": "weather", "note": ""}
+        staff_client.post(BREACHES, {"action": "excuse", "_selected_action": [f"{late}:delivery"], **answer})
+        assert states() == []
+
+    def test_are_closed_to_members(self, late: int, courier_client: Client) -> None:
+        for url in (BREACHES, DECIDE, DISRUPTIONS):
+            assert courier_client.get(url).status_code in (302, 403)
+
+
+class TestDeciding:
+    @pytest.fixture
+    def claims(self, lane: Lane, agent: Actor) -> list[Excuse]:
+        reasons = ["weather", "weather", "disaster", "consignee_absent"]
+        return [claimed(agent, late_parcel(lane), reason=reason) for reason in reasons]
+
+    def preview(self, client: Client, **query: Any) -> Any:
+        response = client.get(DECIDE, query)
+        assert response.status_code == 200
+        return response.context
+
+    def decide(self, client: Client, decision: str, note: str = "", **query: Any) -> Any:
+        newest = self.preview(client, **query)["form"].initial["newest"]
+        url = f"{DECIDE}?{'&'.join(f'{name}={value}' for name, value in query.items())}"
+        return client.post(url, {"decision": decision, "note": note, "newest": newest}, follow=True)
+
+    def test_a_preview_counts_before_anything_is_done(
+        self, claims: list[Excuse], service_client: Client, lane: Lane
+    ) -> None:
+        context = self.preview(service_client)
+        assert context["count"] == 4
+        assert [lines for _label, lines in context["summaries"]] == [
+            [("Weather", 2), ("Recipient absent at an announced time", 1), ("Disaster", 1)],
+            [("Swift Express", 4)],
+            [("The courier", 4)],
+        ]
+        assert [row.pk for row in context["rows"]] == [excuse.pk for excuse in claims]
+        assert [state for state, _source, _reason in states()] == ["claimed"] * 4
+
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ({"reason": "weather"}, 2),
+            ({"source": "event"}, 0),
+            ({"kind": "pickup"}, 0),
+            ({"state": "granted"}, 0),
+            ({"first": "2016-01-01", "last": "2016-02-01"}, 0),
+            ({"first": "2016-01-01"}, 4),
+        ],
+        ids=str,
+    )
+    def test_filters(
+        self, claims: list[Excuse], service_client: Client, query: dict[str, str], found: int
+    ) -> None:
+        assert self.preview(service_client, **query)["count"] == found
+
+    def test_by_courier_and_by_what_was_ticked(
+        self, claims: list[Excuse], service_client: Client, lane: Lane, rival_courier: Organisation
+    ) -> None:
+        assert self.preview(service_client, courier=lane.courier.pk)["count"] == 4
+        assert self.preview(service_client, courier=rival_courier.pk)["count"] == 0
+        assert self.preview(service_client, ids=f"{claims[0].pk},{claims[2].pk}")["count"] == 2
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            {"reason": "odd"},
+            {"first": "yesterday"},
+            {"first": "2026-02-02", "last": "2026-02-01"},
+            {"first": "0001-01-01"},
+            {"ids": "1;DROP"},
+            {"courier": "999999999"},
+        ],
+        ids=str,
+    )
+    def test_wrong_filters_find_nothing(
+        self, claims: list[Excuse], service_client: Client, query: dict[str, str]
+    ) -> None:
+        response = service_client.get(DECIDE, query)
+        assert response.status_code == 422
+        assert response.context["count"] == 0
+        assert list(query)[-1] in response.context["filter"].errors
+
+    def test_all_that_was_found_is_decided_in_one_go(
+        self, claims: list[Excuse], service_client: Client
+    ) -> None:
+        done = self.decide(service_client, "grant", reason="weather")
+        assert "2 excuses are decided on." in text_of(done)
+        assert [state for state, _source, _reason in states()] == ["granted", "granted", "claimed", "claimed"]
+        done = self.decide(service_client, "decline", "No proof")
+        assert "2 excuses are decided on." in text_of(done)
+        done = self.decide(service_client, "revoke", "A mistake", state="granted")
+        assert "2 excuses are decided on." in text_of(done)
+        assert [state for state, _source, _reason in states()] == ["revoked"] * 2 + ["declined"] * 2
+        fold_tallies()
+        assert_books_agree()
+
+    def test_what_stands_no_more_is_reported(self, claims: list[Excuse], service_client: Client) -> None:
+        reach(claims[0].parcel_id, NOON)
+        text = text_of(self.decide(service_client, "grant"))
+        assert "3 excuses are decided on." in text
+        assert "The breach of 1 stands no more: it lapsed." in text
+
+    def test_what_came_after_the_preview_is_left_alone(
+        self, claims: list[Excuse], service_client: Client, lane: Lane, agent: Actor
+    ) -> None:
+        newest = self.preview(service_client)["form"].initial["newest"]
+        claimed(agent, late_parcel(lane))
+        service_client.post(DECIDE, {"decision": "grant", "note": "", "newest": newest})
+        assert [state for state, _source, _reason in states()] == ["granted"] * 4 + ["claimed"]
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({"decision": "decline"}, "Say why: both parties read it."),
+            ({"decision": "shrug"}, "Select a valid choice"),
+            ({"decision": "revoke", "note": "x"}, "Select a valid choice"),
+            ({"note": "x"}, "This field is required"),
+            ({"decision": "grant", "note": "x" * 2001}, "at most 2000 characters"),
+            ({"decision": "grant", "newest": "x"}, "Enter a whole number"),
+        ],
+        ids=str,
+    )
+    def test_wrong_decisions_are_told_in_the_form(
+        self, claims: list[Excuse], service_client: Client, given: dict[str, str], said: str
+    ) -> None:
+        response = service_client.post(DECIDE, {"newest": "999999", **given})
+        assert response.status_code == 422
+        assert said in str(response.context["form"].errors)
+        assert {state for state, _source, _reason in states()} == {"claimed"}
+
+    def test_a_member_of_the_courier_is_refused(self, claims: list[Excuse], lane: Lane) -> None:
+        user = service_user()
+        Member.objects.create(organisation=lane.courier, user=user, role="viewer")
+        client = at_browser(user)
+        response = client.post(DECIDE, {"decision": "grant", "note": "", "newest": "999999"})
+        assert "somebody else must decide" in text_of(response)
+        assert {state for state, _source, _reason in states()} == {"claimed"}
+
+    def test_staff_without_the_role_are_refused(self, claims: list[Excuse], staff_client: Client) -> None:
+        assert staff_client.get(DECIDE).status_code == 403
+        assert staff_client.post(DECIDE, {"decision": "grant", "newest": "999999"}).status_code == 403
+        page = staff_client.get(f"/admin/slas/excuse/{claims[0].pk}/change/").content.decode()
+        assert "decide-one" not in page
+        assert {state for state, _source, _reason in states()} == {"claimed"}
+
+    def test_one_alone_and_those_ticked_lead_there(
+        self, claims: list[Excuse], service_client: Client
+    ) -> None:
+        page = service_client.get(f"/admin/slas/excuse/{claims[1].pk}/change/")
+        assert "decide-one" in page.content.decode()
+        one = service_client.get(reverse("admin:slas_excuse_decide_one", args=[claims[1].pk]))
+        assert self.preview(service_client, **{"ids": claims[1].pk})["count"] == 1
+        assert one["Location"] == f"{reverse('admin:slas_excuse_decide')}?ids={claims[1].pk}&state=claimed"
+        ticked = {"action": "decide_on_chosen", "_selected_action": [claims[0].pk, claims[3].pk]}
+        response = service_client.post("/admin/slas/excuse/", ticked, follow=True)
+        assert response.context["count"] == 2
+
+
+def test_the_role_is_a_group_superusers_give(ops_client: Client, staff_client: Client) -> None:
+    group = Group.objects.get(name=CUSTOMER_SERVICE)
+    names = set(group.permissions.values_list("codename", flat=True))
+    assert {name for name in names if not name.startswith("view_")} == {PERMISSION.split(".")[1]}
+    user = factories.user("new@alliance.example", is_staff=True)
+    address = f"/admin/alliance/user/{user.pk}/change/"
+    given = {"name": "New", "is_active": "on", "is_staff": "on", "groups": [group.pk]}
+    assert ops_client.post(address, given).status_code == 302
+    assert user.has_perm(PERMISSION) is True
+    assert staff_client.post(address, given).status_code == 403
+
+
+class TestDisruptions:
+    ENTRY = {
+        "name": "Typhoon Haikui", "reason": "weather", "city": "", "province": "Sichuan", "country": "cn",
+        "starts_at": "2026-11-01T08:00", "ends_at": "2026-11-03T08:00", "recovery_hours": "24",
+    }  # fmt: skip
+
+    def test_are_declared(self, ops_client: Client, ops_user: User) -> None:
+        done = ops_client.post(f"{DISRUPTIONS}add/", self.ENTRY, follow=True)
+        assert "Typhoon Haikui is declared." in text_of(done)
+        made = Disruption.objects.get()
+        assert (made.country, made.province, made.declared_by) == ("CN", "Sichuan", ops_user)
+        assert made.ends_at - made.starts_at == 2 * DAY
+        assert ops_client.get(f"{DISRUPTIONS}{made.pk}/change/").status_code == 200
+
+    @pytest.mark.parametrize(
+        ("given", "field"),
+        [
+            ({"name": ""}, "name"),
+            ({"reason": "bad luck"}, "reason"),
+            ({"city": "Atlantis"}, "city"),
+            ({"province": "Atlantis"}, "province"),
+            ({"country": "XX"}, "country"),
+            ({"ends_at": "2026-10-01T08:00"}, "ends_at"),
+            ({"ends_at": "soon"}, "ends_at"),
+            ({"recovery_hours": "1000"}, "recovery_hours"),
+        ],
+        ids=str,
+    )
+    def test_wrong_input_is_told_in_the_form(
+        self, ops_client: Client, given: dict[str, str], field: str
+    ) -> None:
+        response = ops_client.post(f"{DISRUPTIONS}add/", self.ENTRY | given)
+        assert response.status_code == 422
+        assert list(response.context["form"].errors) == [field]
+        assert not Disruption.objects.exists()
+
+    def test_are_taken_back_while_they_proposed_nothing(
+        self, storm: Disruption, late: int, ops_client: Client
+    ) -> None:
+        ops_client.post(self.address(storm), {"apply": "yes", "seen": "1"})
+        assert ops_client.post(f"{DISRUPTIONS}{storm.pk}/delete/", {"post": "yes"}).status_code == 403
+        unused = self.declare(storm.city)
+        assert ops_client.post(f"{DISRUPTIONS}{unused.pk}/delete/", {"post": "yes"}).status_code == 302
+        assert list(Disruption.objects.all()) == [storm]
+
+    def declare(self, city: Any) -> Disruption:
+        return declare_disruption(
+            actor=Actor.system("test"), name="Typhoon", reason="weather", area=Area(city=city),
+            period=Period(NOON - HOUR, NOON + DAY), declared_at=NOON + DAY,
+        )  # fmt: skip
+
+    def address(self, storm: Disruption) -> str:
+        return reverse("admin:slas_disruption_propose", args=[storm.pk])
+
+    @pytest.fixture
+    def storm(self, lane: Lane) -> Disruption:
+        return self.declare(lane.destination)
+
+    def test_preview_counts_and_lists_before_anything_is_done(
+        self, storm: Disruption, late: int, lane: Lane, ops_client: Client
+    ) -> None:
+        response = ops_client.get(self.address(storm))
+        assert response.context["count"] == 1
+        assert dict(response.context["summaries"]) == {
+            "By courier": [("Swift Express", 1)],
+            "By merchant": [("Lotus Tea", 1)],
+        }
+        assert tracking_number(late) in text_of(response)
+        assert states() == []
+
+    def test_apply_proposes_and_leads_to_the_decision(
+        self, storm: Disruption, late: int, ops_client: Client
+    ) -> None:
+        done = ops_client.post(
+            self.address(storm), {"apply": "yes", "seen": "1", "note": "Red alert"}, follow=True
+        )
+        assert "1 excuse is proposed." in text_of(done)
+        assert done.request["QUERY_STRING"] == f"disruption={storm.pk}"
+        assert done.context["count"] == 1
+        assert states() == [("claimed", "event", "weather")]
+        assert Excuse.objects.get().note == "Red alert"
+        again = ops_client.get(self.address(storm))
+        assert again.context["count"] == 0
+        assert "touched nothing that is not excused or claimed already" in text_of(again)
+
+    def test_apply_may_grant_at_once(self, storm: Disruption, late: int, service_client: Client) -> None:
+        done = service_client.post(
+            self.address(storm), {"apply": "yes", "seen": "1", "grant": "on"}, follow=True
+        )
+        assert "1 excuse is granted." in text_of(done)
+        assert states() == [("granted", "event", "weather")]
+        assert Commitment.objects.get(parcel_id=late).excused
+
+    def test_staff_without_the_role_propose_but_do_not_grant(
+        self, storm: Disruption, late: int, staff_client: Client
+    ) -> None:
+        assert "grant" not in staff_client.get(self.address(storm)).context["form"].fields
+        staff_client.post(self.address(storm), {"apply": "yes", "seen": "1", "grant": "on"})
+        assert states() == [("claimed", "event", "weather")]
+
+    def test_what_changed_since_the_preview_is_shown_first(
+        self, storm: Disruption, late: int, lane: Lane, ops_client: Client
+    ) -> None:
+        late_parcel(lane)
+        response = ops_client.post(self.address(storm), {"apply": "yes", "seen": "1"})
+        assert "It has changed meanwhile" in text_of(response)
+        assert states() == []
+        assert response.context["count"] == 2
+
+    def test_of_nothing_is_not_found(self, ops_client: Client) -> None:
+        assert ops_client.get(reverse("admin:slas_disruption_propose", args=[999])).status_code == 404
+
+    def test_closures_propose_too(self, late: int, lane: Lane, ops_client: Client) -> None:
+        closure = Closure.objects.create(
+            date=timezone.localtime(NOON).date(), city=lane.destination, country="CN", name="Flood",
+            announced_at=NOON + DAY,
+        )  # fmt: skip
+        address = reverse("admin:slas_closure_propose", args=[closure.pk])
+        assert ops_client.get(address).context["count"] == 1
+        given = {"reason": "disaster", "recovery_hours": "0", "note": ""}
+        assert ops_client.post(address, given).context["count"] == 1
+        wrong = ops_client.post(address, given | {"recovery_hours": "-1", "apply": "yes", "seen": "1"})
+        assert wrong.status_code == 422
+        ops_client.post(address, given | {"apply": "yes", "seen": "1"})
+        assert states() == [("claimed", "event", "disaster")]
+        assert Excuse.objects.get().closure == closure
+
+
+def test_the_front_page_counts_what_waits(lane: Lane, agent: Actor, late: int, ops_client: Client) -> None:
+    claimed(agent, late, now=timezone.now() - timedelta(days=2))
+    text = text_of(ops_client.get("/admin/"))
+    assert "Excuses waiting 1 The first for 2" in text.replace("\N{NO-BREAK SPACE}", " ")

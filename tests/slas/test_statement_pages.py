@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 from pypdf import PdfReader
@@ -320,3 +321,9 @@ def test_a_final_statement_says_the_same_for_ever(
 def ledger_parcel() -> int:
     """The parcel that was late."""
     return CreditEntry.objects.get(cause="late").parcel_id
+
+
+def test_every_column_of_the_csv_is_documented() -> None:
+    text = (settings.BASE_DIR / "docs" / "credits.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `([a-z_]+)` \|", text[text.index("Columns of the CSV") :], re.MULTILINE)
+    assert documented == list(COLUMNS)

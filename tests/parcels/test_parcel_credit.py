@@ -1,0 +1,73 @@
+"""The card on a parcel's page that says what was credited for it."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from alliance.choices import Role
+from alliance.models import Organisation
+from alliance.tenancy import Scope, scope
+from parcels.models import Parcel
+from slas.models import Commitment
+from slas.months import month_of, spell
+from slas.services.commitments import excuse_commitments
+from tests.parcels.looking import client_of, text_of
+from tests.parcels.moving import booked_parcels
+from tests.slas.crediting_cases import work
+
+pytestmark = pytest.mark.django_db
+NOW = timezone.now()
+
+
+@pytest.fixture
+def overdue(merchant_organisation: Organisation, courier_organisation: Organisation) -> Parcel:
+    """Ten yuan, promised six hours ago, and not there."""
+    booked_at = NOW - timedelta(hours=36)
+    [parcel] = booked_parcels(merchant_organisation, courier_organisation, booked_at=booked_at)
+    with scope(Scope.everything()):
+        Commitment.objects.filter(parcel_id=parcel.pk, kind="delivery").update(fee_fen=1_000)
+    work(NOW)
+    return parcel
+
+
+def page(client: Client, parcel: Parcel) -> str:
+    return text_of(client.get(f"/parcels/{parcel.number}/"))
+
+
+def test_both_sides_see_what_was_credited_and_taken_back(
+    overdue: Parcel, merchant_client: Client, courier_client: Client
+) -> None:
+    assert "Credited by the courier 2.00" in page(merchant_client, overdue)
+    assert "Owed to the merchant 2.00" in page(courier_client, overdue)
+    with scope(Scope.everything()):
+        excuse_commitments(keys=[(overdue.pk, "delivery")], reason="weather", now=NOW)
+    work(NOW)
+    words = page(merchant_client, overdue)
+    assert "Past the promise, not delivered" in words
+    assert "Excused: reversed" in words
+    assert "Credited by the courier 0.00" in words
+
+
+def test_entries_lead_to_their_statement(
+    overdue: Parcel, merchant_client: Client, ops_client: Client
+) -> None:
+    address = f"/statements/{spell(month_of(NOW))}/"
+    assert f'href="{address}"' in merchant_client.get(f"/parcels/{overdue.number}/").content.decode()
+    shown = ops_client.get(f"/parcels/{overdue.number}/").content.decode()
+    assert f'href="{address}?organisation=lotus-tea' in shown
+
+
+def test_who_may_not_see_money_does_not(overdue: Parcel, merchant_organisation: Organisation) -> None:
+    assert 'id="credit"' not in (
+        client_of(merchant_organisation, Role.AGENT).get(f"/parcels/{overdue.number}/").content.decode()
+    )
+
+
+def test_a_parcel_without_credit_has_no_card(
+    merchant_organisation: Organisation, courier_organisation: Organisation, merchant_client: Client
+) -> None:
+    [parcel] = booked_parcels(merchant_organisation, courier_organisation, booked_at=NOW)
+    response = merchant_client.get(f"/parcels/{parcel.number}/")
+    assert (response.status_code, 'id="credit"' in response.content.decode()) == (200, False)

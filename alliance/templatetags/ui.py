@@ -1,9 +1,11 @@
 """The components pages are made of; see docs/ui.md for how each is used."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
+from django.core.serializers.json import DjangoJSONEncoder
 from django.forms import BaseForm, BoundField
 from django.template.loader import render_to_string
 from django.utils.html import format_html
@@ -134,7 +136,7 @@ def chart(chart: Picture, *, height: str = "md", heading: bool = True) -> dict[s
     """Draw a chart with its table behind it. Heights: sm, md, lg."""
     return {
         "chart": chart,
-        "json": chart.as_json(),
+        "json": json.dumps(chart.as_json(), cls=DjangoJSONEncoder),
         "source_id": f"{chart.id}-data",
         "height": height,
         "heading": heading,

@@ -132,6 +132,12 @@ class HistogramBin(models.Model):
                 name="histogram_bin_by_lane",
                 condition=Q(counterpart__isnull=True),
             ),
+            # How late a courier's parcels of its merchants were.
+            models.Index(
+                fields=["counterpart", "measure", "due_date"],
+                name="histogram_bin_counterpart",
+                condition=Q(counterpart__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

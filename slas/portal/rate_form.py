@@ -90,8 +90,9 @@ class RateQueryForm(forms.Form):
     def _offer(self, name: str, label: str, options: list[Any]) -> None:
         """A list to choose from. What the address asks for and the list lacks is in it all the same."""
         chosen = ",".join(self.names[name])
-        if chosen and chosen not in {value for value, _name in _flat(options)}:
-            options = [(chosen, chosen.replace(",", ", ")), *options]
+        known = dict(_flat(options))
+        if chosen and chosen not in known:
+            options = [(chosen, ", ".join(str(known.get(part, part)) for part in self.names[name])), *options]
         field = forms.CharField(label=label, required=False, max_length=4_000)
         field.widget = forms.Select(attrs={"class": "form-select"}, choices=[("", _("All")), *options])
         self.fields[name] = field
@@ -133,7 +134,7 @@ class RateQueryForm(forms.Form):
         found = [(str(self.fields["kind"].label), str(kind.label))]
         for name in FILTERS:
             if self.names[name] and name in self.fields:
-                names = dict(_flat(self.fields[name].widget.choices))  # type: ignore[attr-defined]
+                names = dict(_flat(self.fields[name].widget.choices))
                 chosen = ",".join(self.names[name])
                 found.append((str(self.fields[name].label), str(names.get(chosen, chosen))))
         return found

@@ -1,4 +1,4 @@
-"""What there is to narrow on-time rates to: who and where an actor's cells of the last year are about."""
+"""What there is to narrow on-time rates to: who and where an actor's cells of the last months are about."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from slas.querysets import OnTimeRateQuerySet
 from slas.services.standings import province_code
 
 # What nothing was promised of for longer is not offered; it can still be asked for by name.
-LOOKS_BACK = timedelta(days=366)
+LOOKS_BACK = timedelta(days=90)
 # A list of more is not read by anybody.
 MOST_MERCHANTS = 500
 

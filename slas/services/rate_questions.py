@@ -132,7 +132,10 @@ def _provinces(names: Sequence[str]) -> tuple[int, ...]:
     cities: list[int] = []
     for name in _clean(names, message):
         country, _dash, province = name.partition("-")
-        asked = Q(province_en__iexact=name) | Q(province_zh=name)
+        asked = Q(province_en__iexact=name)
+        if len(name) > 1:
+            # 浙江 is 浙江省, 广西 is 广西壮族自治区.
+            asked |= Q(province_zh__startswith=name)
         asked |= Q(country=country.upper(), province_en__iexact=province)
         found = City.objects.filter(asked).exclude(province_en="").order_by().values_list("pk", flat=True)
         if not found:

@@ -148,7 +148,7 @@ def _chart(**options: object) -> Chart:
 
 def test_chart_has_a_table_with_the_same_numbers() -> None:
     html = draw("{% chart chart %}", chart=_chart(counts=[40, 0], counts_name="n"))
-    assert '<script id="c-data" type="application/json">' in html
+    assert '<template id="c-data">' in html
     cells = re.findall(r"<t[hd][^>]*>([^<]+)</t[hd]>", html)
     assert [cell.replace("\xa0", " ") for cell in cells] == ["Raw", "n", "1", "50.00 %", "40", "2", "–", "0"]
 
@@ -169,7 +169,7 @@ def test_chart_band_and_uneven_series() -> None:
         _uneven = Chart("c", "Rate", ["1", "2"], [Series("a", [1, 2]), Series("b", [1])]).lines
 
 
-def test_chart_words_cannot_leave_their_script() -> None:
+def test_chart_words_cannot_leave_their_element() -> None:
     html = draw("{% chart chart %}", chart=Chart("c", "Rate", ["</script><b>"], [Series("Raw", [1])]))
     assert "</script><b>" not in html
 

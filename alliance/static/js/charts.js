@@ -153,7 +153,7 @@
   function draw(element) {
     const source = document.querySelector(element.dataset.chartSource);
     if (!source || window.echarts.getInstanceByDom(element)) return;
-    const data = JSON.parse(source.textContent);
+    const data = JSON.parse(source.content.textContent);
     const other = window.alliancePictures?.[data.kind];
     const chosen = (width) => (other ? other(data, KIT, width) : options(data, width < 480));
     const chart = window.echarts.init(element, null, { renderer: "canvas" });
@@ -163,6 +163,8 @@
       // Before the options: what has a height of its own is laid out in it.
       chart.resize({ width, height });
       chart.setOption({ ...chosen(width), animation: false }, true);
+      // Now, not with the next frame: there is none before the page is on paper.
+      chart.getZr().flush();
     };
     const fit = () => {
       if (other) element.style.height = `${other.height?.(data, element.clientWidth) ?? element.clientHeight}px`;

@@ -1,7 +1,9 @@
 """The demo alliance: made through the services, and coherent."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -56,7 +58,10 @@ def test_a_courier_is_as_punctual_as_it_is_cast() -> None:
 
 
 @pytest.mark.django_db
-def test_demo_is_coherent_and_loaded_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_is_coherent_and_loaded_once(
+    capsys: pytest.CaptureFixture[str], settings: Any, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = str(tmp_path)
     call_command("demo", days=2)
     assert "2 of 2" in capsys.readouterr().out
     with scope(Scope.everything()):
@@ -76,6 +81,15 @@ def test_demo_is_coherent_and_loaded_once(capsys: pytest.CaptureFixture[str]) ->
             " WHERE n > 0"
         )
         assert scored == [(8, 0, True)]
+        # Other days agreed on, and a file of each format for both demo log-ins.
+        asked = raw_rows("SELECT requested_by, count(*) > 0 FROM slas_revision GROUP BY 1 ORDER BY 1")
+        assert asked == [("merchant", True), ("recipient", True)]
+        assert raw_rows(
+            "SELECT format, count(*) FROM slas_export WHERE state = 'done' GROUP BY 1 ORDER BY 1"
+        ) == [
+            ("csv", 2),
+            ("parquet", 2),
+        ]
         states = raw_rows("SELECT state, count(*) FROM couriers_application GROUP BY 1 ORDER BY 1")
         assert states == [("approved", 8), ("draft", 1), ("submitted", 1)]
     assert Heartbeat.objects.get(name="demo").detail == {"whole": True}
@@ -84,4 +98,4 @@ def test_demo_is_coherent_and_loaded_once(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_demo_logins_are_of_the_three_doors() -> None:
-    assert [login.role for login in DEMO_LOGINS] == ["ops", "courier", "merchant"]
+    assert [login.role for login in DEMO_LOGINS] == ["ops", "courier", "merchant", "customer service"]

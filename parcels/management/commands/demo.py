@@ -16,8 +16,10 @@ from alliance.identifiers import drawing_from
 from alliance.models import Heartbeat, User
 from alliance.partitions import Month, ensure_months, ensure_months_ahead
 from parcels.demo.days import Stage, play
+from parcels.demo.exporting import write_some
+from parcels.demo.revisions import move_some
 from parcels.demo.scorecards import keep_scorecards
-from parcels.demo.world import demo_cities, make_couriers, make_merchants, make_offers, make_ops
+from parcels.demo.world import demo_cities, make_couriers, make_merchants, make_offers, make_ops, make_service
 
 # The heartbeat that says whether the demo was loaded to its end.
 LOADED = "demo"
@@ -56,13 +58,17 @@ class Command(BaseCommand):
             self.say(
                 f"{len(sellers)} couriers, {len(buyers)} merchants, {offers:,} offers, {len(cities)} cities"
             )
-            self.stage = Stage(ops=ops, sellers=sellers, buyers=buyers, random=random, until=until)
+            self.stage = Stage(
+                ops=ops, service=make_service(), sellers=sellers, buyers=buyers, random=random, until=until
+            )
             counts = play(self.stage, days=days, on_day=self.on_day)
+        moved = move_some(self.stage)
+        files = write_some([buyers[0].actor, sellers[0].actor], today=timezone.localdate(until))
         note_heartbeat(LOADED, whole=True)
         self.say(
             f"{counts.parcels:,} parcels ({counts.cancelled:,} cancelled, {counts.refused:,} found no place),"
             f" {counts.scans:,} scans ({counts.duplicates:,} came twice), {counts.overdue:,} times overdue,"
-            f" {counts.excused:,} breaches excused for the typhoon"
+            f" {counts.excused:,} breaches excused for the typhoon, {counts.claimed:,} excuses claimed, {moved} deliveries moved, {files} exports"
         )
 
     def on_day(self, number: int, day: date) -> None:

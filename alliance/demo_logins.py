@@ -15,4 +15,6 @@ DEMO_LOGINS: Final = (
     DemoLogin("ops", "ops@alliance.example", PASSWORD),
     DemoLogin("courier", "courier@alliance.example", PASSWORD),
     DemoLogin("merchant", "merchant@alliance.example", PASSWORD),
+    # Of ops, too: who decides on excuses.
+    DemoLogin("service", "service@alliance.example", PASSWORD),
 )

@@ -15,6 +15,7 @@ from parcels.bookings import BookingRequest, IfFull, Recipient
 from parcels.choices import ParcelSource
 from parcels.demo import cast
 from parcels.demo.credits import end_day, keep_books
+from parcels.demo.excuses import argue, declare_storm, excuse_fog, excuse_storm
 from parcels.demo.journeys import Itinerary, Sent, journey
 from parcels.demo.world import Buyer, Seller
 from parcels.services.booking import book_parcels
@@ -22,10 +23,7 @@ from parcels.services.cancelling import cancel_parcel
 from parcels.services.records import Booked
 from parcels.services.scans import record_scans
 from parcels.services.watching import refresh_watch_list
-from slas.choices import ExcuseReason
-from slas.models import Breach
 from slas.services.closures import Declaration, declare_closures
-from slas.services.excuses import excuse_breaches
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 
@@ -48,6 +46,7 @@ class Counts:
     duplicates: int = 0
     overdue: int = 0
     excused: int = 0
+    claimed: int = 0
 
 
 @dataclass(slots=True)
@@ -55,6 +54,8 @@ class Stage:
     """Everything that acts in the demo."""
 
     ops: Actor
+    # Customer service: decides on excuses.
+    service: Actor
     sellers: Sequence[Seller]
     buyers: Sequence[Buyer]
     random: Random
@@ -70,6 +71,7 @@ def play(stage: Stage, *, days: int, on_day: Callable[[int, date], None]) -> Cou
     today = stage.until.astimezone(ZONE).date()
     first = today - timedelta(days=days - 1)
     storm = _declare_storm(stage, today - timedelta(days=STORM_DAYS_AGO))
+    typhoon = declare_storm(stage.ops, STORM_PROVINCE, storm)
     by_courier = {seller.slug: seller for seller in stage.sellers}
     for number in range(days):
         day = first + timedelta(days=number)
@@ -83,10 +85,12 @@ def play(stage: Stage, *, days: int, on_day: Callable[[int, date], None]) -> Cou
                 _tick(stage, moment)
         end_day(stage.ops, day, moment)
         if day == today - timedelta(days=STORM_DAYS_AGO - STORM_DAYS - 4):
-            _excuse_storm(stage, storm)
+            stage.counts.excused += excuse_storm(stage.service, typhoon, moment)
+        stage.counts.claimed += argue(stage.service, stage.sellers, day, moment)
         fold_tallies(budget=60)
         on_day(number + 1, day)
     _tick(stage, stage.until)
+    stage.counts.claimed += excuse_fog(stage.ops, stage.sellers[0].cities[0], today)
     fold_tallies(budget=60)
     refresh_watch_list(now=stage.until)
     return stage.counts
@@ -201,20 +205,3 @@ def _declare_storm(stage: Stage, first: date) -> tuple[datetime, datetime]:
     with scope(Scope.everything()):
         declare_closures(actor=stage.ops, declaration=typhoon, now=announced)
     return start, start + timedelta(days=STORM_DAYS)
-
-
-def _excuse_storm(stage: Stage, storm: tuple[datetime, datetime]) -> None:
-    """Ops excuse what the typhoon delayed: promised before it was announced, due while it blew."""
-    with scope(Scope.everything()):
-        hit = Breach.objects.standing().filter(
-            destination__province_en=STORM_PROVINCE,
-            due_at__gte=storm[0],
-            due_at__lt=storm[1] + timedelta(days=1),
-        )
-        keys = list(hit.order_by("parcel_id", "kind").values_list("parcel_id", "kind"))
-        for start in range(0, len(keys), 200):
-            excused, *_rest = excuse_breaches(
-                actor=stage.ops, keys=keys[start : start + 200], reason=ExcuseReason.WEATHER,
-                note="Typhoon: the province was closed by its government.",
-            )  # fmt: skip
-            stage.counts.excused += excused

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from random import Random
 
 from allauth.account.models import EmailAddress
+from django.contrib.auth.models import Group
 from django.core.files.base import ContentFile
 from PIL import Image, ImageDraw
 from stdnum.cn import uscc
@@ -27,6 +28,7 @@ from couriers.services.documents import add_document
 from couriers.services.reviews import approve_application
 from parcels.demo.cast import APPLICANTS, COURIERS, TRADES, DemoCourier
 from parcels.models import PickupAddress
+from slas.services.deciding import CUSTOMER_SERVICE
 from slas.services.offers import save_offer_rows
 
 CITIES = 30
@@ -66,6 +68,13 @@ def demo_cities() -> list[City]:
 def make_ops() -> Actor:
     """Make the ops log-in and return its actor."""
     user = _user(DEMO_LOGINS[0].email, "Operations", is_staff=True, is_superuser=True)
+    return actor_of_user(user)
+
+
+def make_service() -> Actor:
+    """Make the log-in of customer service and return its actor."""
+    user = _user(DEMO_LOGINS[3].email, "Customer service 客服", is_staff=True)
+    user.groups.add(Group.objects.get(name=CUSTOMER_SERVICE))
     return actor_of_user(user)
 
 

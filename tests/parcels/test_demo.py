@@ -98,4 +98,4 @@ def test_demo_is_coherent_and_loaded_once(
 
 
 def test_demo_logins_are_of_the_three_doors() -> None:
-    assert [login.role for login in DEMO_LOGINS] == ["ops", "courier", "merchant", "customer service"]
+    assert [login.role for login in DEMO_LOGINS] == ["ops", "courier", "merchant", "service"]

@@ -68,7 +68,8 @@ class Command(BaseCommand):
         self.say(
             f"{counts.parcels:,} parcels ({counts.cancelled:,} cancelled, {counts.refused:,} found no place),"
             f" {counts.scans:,} scans ({counts.duplicates:,} came twice), {counts.overdue:,} times overdue,"
-            f" {counts.excused:,} breaches excused for the typhoon, {counts.claimed:,} excuses claimed, {moved} deliveries moved, {files} exports"
+            f" {counts.excused:,} breaches excused for the typhoon, {counts.claimed:,} excuses claimed,"
+            f" {moved} deliveries moved, {files} exports"
         )
 
     def on_day(self, number: int, day: date) -> None:

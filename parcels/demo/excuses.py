@@ -1,0 +1,134 @@
+"""The demo's excuses: couriers claim some, customer service decides, a typhoon and fog propose others."""
+
+import io
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image, ImageDraw
+
+from alliance.models import City
+from alliance.tenancy import Actor, Scope, scope
+from parcels.demo.world import Seller
+from slas.choices import CommitmentKind, Decision, DisruptionReason, ExcuseReason, ExcuseSource, ExcuseState
+from slas.models import Breach, Excuse
+from slas.services.claims import Claim, claim_excuse, take_back_claim
+from slas.services.disruptions import Area, Cause, Period, declare_disruption, propose_excuses
+from slas.services.excuses import decide_excuses
+
+ZONE = ZoneInfo("Asia/Shanghai")
+# How many of a day's breaches are claimed for, and for how long a claim waits.
+CLAIMED, TAKEN_BACK, GRANTED, REVOKED, WITH_FILE = 0.14, 0.05, 0.62, 0.04, 0.3
+DECIDED_AFTER_DAYS = 3
+FOG_DAYS_AGO = 4
+# Reasons couriers give, how often, and what they write.
+REASONS = (
+    (ExcuseReason.CONSIGNEE_ABSENT, 6, "Called twice, nobody was at home. 两次电话无人接听，家中无人。"),
+    (ExcuseReason.CONSIGNEE_WRONG_ADDRESS, 4, "The building does not exist. 地址楼栋号不存在。"),
+    (ExcuseReason.CONSIGNEE_RESCHEDULED, 3, "Asked by phone to come the next day. 收件人来电改约次日。"),
+    (ExcuseReason.MERCHANT_NOT_READY, 4, "Goods were not packed at the agreed time. 约定时间货物未打包。"),
+    (ExcuseReason.WEATHER, 2, "Heavy rain closed the ring road. 暴雨，环路封闭。"),
+)
+WHY_NOT = "The scans do not bear this out. 扫描记录不支持该理由。"
+WHY_REVOKED = "The recipient says that nobody called. 收件人称未接到电话。"
+
+
+def declare_storm(ops: Actor, province: str, storm: tuple[datetime, datetime]) -> Cause:
+    """Declare the typhoon as force majeure the afternoon before it comes."""
+    with scope(Scope.everything()):
+        disruption = declare_disruption(
+            actor=ops, name="Typhoon 台风“海鸥”", reason=DisruptionReason.WEATHER,
+            area=Area("CN", province), period=Period(*storm, recovery_hours=24),
+            declared_at=storm[0] - timedelta(hours=9),
+        )  # fmt: skip
+        return Cause.of_disruption(disruption)
+
+
+def excuse_storm(service: Actor, cause: Cause, now: datetime) -> int:
+    """Propose excuses for all the typhoon touched, and grant them at once; return how many."""
+    note = "The province was closed by its government. 全省停工停运。"
+    with scope(Scope.everything()):
+        return propose_excuses(actor=service, cause=cause, note=note, grant=True, now=now).granted
+
+
+def excuse_fog(ops: Actor, city: City, today: date) -> int:
+    """Some days ago fog closed the largest city's roads; what that touched still waits for decisions."""
+    start = datetime.combine(today - timedelta(days=FOG_DAYS_AGO), time(6), ZONE)
+    with scope(Scope.everything()):
+        disruption = declare_disruption(
+            actor=ops, name=f"Fog in {city.name_en} {city.name_zh}大雾", reason=DisruptionReason.WEATHER,
+            area=Area(city=city), period=Period(start, start + timedelta(hours=18), recovery_hours=24),
+            declared_at=start,
+        )  # fmt: skip
+        now = start + timedelta(days=FOG_DAYS_AGO - 1)
+        return propose_excuses(actor=ops, cause=Cause.of_disruption(disruption), now=now).proposed
+
+
+def argue(service: Actor, sellers: Sequence[Seller], day: date, now: datetime) -> int:
+    """Play a day of excuses: couriers claim, some think better of it, customer service decides.
+
+    With a chance of its own for each day, so that nothing else in the demo depends on it.
+    """
+    random = Random(f"excuses of {day}")
+    made = _claim(sellers, random, now)
+    _decide(service, random, now)
+    return made
+
+
+def _claim(sellers: Sequence[Seller], random: Random, now: datetime) -> int:
+    by_courier = {seller.actor.tenant_id: seller.actor for seller in sellers}
+    with scope(Scope.everything()):
+        opened = Breach.objects.standing().filter(
+            kind=CommitmentKind.DELIVERY, opened_at__gt=now - timedelta(days=1), opened_at__lte=now
+        )
+        rows = list(opened.order_by("parcel_id").values_list("parcel_id", "courier_id"))
+    made = 0
+    for parcel_id, courier_id in rows:
+        if random.random() >= CLAIMED:
+            continue
+        actor = by_courier[courier_id]
+        [(reason, _weight, note)] = random.choices(REASONS, [weight for _reason, weight, _note in REASONS])
+        upload = _picture() if random.random() < WITH_FILE else None
+        claim = Claim(parcel_id, CommitmentKind.DELIVERY, reason, note, upload)
+        with scope(Scope.of(actor)):
+            if Excuse.objects.filter(parcel_id=parcel_id).exists():
+                continue
+            excuse = claim_excuse(actor=actor, claim=claim, now=now)
+            if random.random() < TAKEN_BACK:
+                take_back_claim(actor=actor, excuse_id=excuse.pk, now=now + timedelta(minutes=20))
+        made += 1
+    return made
+
+
+def _decide(service: Actor, random: Random, now: datetime) -> None:
+    with scope(Scope.everything()):
+        claims = Excuse.objects.filter(source=ExcuseSource.COURIER).order_by("pk")
+        due = claims.filter(
+            state=ExcuseState.CLAIMED, claimed_at__lte=now - timedelta(days=DECIDED_AFTER_DAYS)
+        )
+        chosen: dict[Decision, list[int]] = {Decision.GRANT: [], Decision.DECLINE: [], Decision.REVOKE: []}
+        for pk in due.values_list("pk", flat=True):
+            chosen[Decision.GRANT if random.random() < GRANTED else Decision.DECLINE].append(pk)
+        for pk in claims.filter(state=ExcuseState.GRANTED).values_list("pk", flat=True)[:5]:
+            if random.random() < REVOKED:
+                chosen[Decision.REVOKE].append(pk)
+        notes = {Decision.GRANT: "", Decision.DECLINE: WHY_NOT, Decision.REVOKE: WHY_REVOKED}
+        for decision, ids in chosen.items():
+            if ids:
+                decide_excuses(
+                    actor=service, excuse_ids=ids, decision=decision, note=notes[decision], now=now
+                )
+
+
+def _picture() -> SimpleUploadedFile:
+    """A driver's photograph, as far as a demo has one."""
+    page = Image.new("RGB", (640, 480), "#9fb4c0")
+    draw = ImageDraw.Draw(page)
+    draw.rectangle((210, 120, 430, 460), fill="#5a4632", outline="#2d2319", width=8)
+    draw.ellipse((395, 290, 415, 310), fill="#d9b45b")
+    draw.text((20, 20), "SPECIMEN", fill="#20303a", font_size=28)
+    out = io.BytesIO()
+    page.save(out, "PNG")
+    return SimpleUploadedFile("door.png", out.getvalue(), "image/png")

@@ -17,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.portal.badges import badge_for
 from alliance.portal.navigation import counts
 from alliance.tenancy import Actor, require
 from parcels.watchlist import Watched, WatchQuery, page_of_watched, reason_counts, refreshed_at
@@ -118,7 +119,7 @@ def _reason_chips(actor: Actor, query: WatchQuery, asked: dict[str, str]) -> lis
     chips = [Chip(_("All reasons"), _url(_but(asked, "reason")), query.reason is None)]
     for reason, number in counts.items():
         url = _url({**asked, "reason": reason.value})
-        chips.append(Chip(reason.label, url, query.reason == reason, number))
+        chips.append(Chip(badge_for("watch", reason.value).label, url, query.reason == reason, number))
     return chips
 
 

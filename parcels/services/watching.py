@@ -32,9 +32,10 @@ WHERE id > %s AND topic = 'parcel.status_changed' AND payload->>'status' = ANY(%
 # Nothing more is expected of the courier.
 _OVER: Final = TERMINAL | {ParcelStatus.AVAILABLE_FOR_PICKUP}
 
+_STAGES: Final = ", ".join(f"p.{name}" for name in STAGE_COLUMNS)
 _SIGHTINGS: Final = f"""
 SELECT p.id, p.merchant_id, p.courier_id, p.tier_id, p.origin_id, p.destination_id, p.booked_at, p.pickup_by,
-    p.last_scan_at, p.status, c.due_at, c.outcome, {", ".join(f"p.{name}" for name in STAGE_COLUMNS)}
+    p.last_scan_at, p.status, c.lost_at IS NOT NULL, c.due_at, c.outcome, {_STAGES}
 FROM parcels_parcel p JOIN slas_commitment c ON c.parcel_id = p.id AND c.kind = 'delivery'
 WHERE p.id = ANY(%(ids)s::bigint[]) AND p.id BETWEEN %(low)s AND %(high)s
     AND c.parcel_id = ANY(%(ids)s::bigint[]) AND c.parcel_id BETWEEN %(low)s AND %(high)s
@@ -100,6 +101,7 @@ def _sighting(
     pickup_by: datetime | None,
     last_scan_at: datetime | None,
     status: str,
+    is_lost: bool,
     due_at: datetime,
     outcome: str,
     *stages: datetime | None,
@@ -117,7 +119,8 @@ def _sighting(
         last_scan_at=last_scan_at,
         due_at=due_at,
         outcome=Outcome(outcome),
-        is_over=status in _OVER,
+        # Without a trace for so long that it counts as lost: a matter of credits, not of today's work.
+        is_over=is_lost or status in _OVER,
         is_failed=status == ParcelStatus.ATTEMPT_FAILED,
         is_held=status == ParcelStatus.EXCEPTION,
     )

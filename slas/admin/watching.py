@@ -7,8 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from alliance.templatetags.ui import percent
@@ -37,8 +39,8 @@ class ChanceFilter(admin.SimpleListFilter):
 @admin.register(WatchItem)
 class WatchItemAdmin(NumberSearchAdmin):
     list_display = (
-        "parcel", "reason", "chance_late", "due_at", "stage", "stage_at", "p50_at", "p90_at", "courier",
-        "merchant", "tier", "lane",
+        "parcel", "reason", "chance_late", "due_at", "expected", "stage", "courier", "merchant", "tier",
+        "lane",
     )  # fmt: skip
     list_filter = ("reason", ChanceFilter, "tier", "courier")
     list_select_related = ("courier__organisation", "merchant", "tier", "origin", "destination")
@@ -60,6 +62,15 @@ class WatchItemAdmin(NumberSearchAdmin):
     @admin.display(description=_("chance of being late"), ordering="chance")
     def chance_late(self, row: WatchItem) -> str:
         return percent(row.chance, 0)
+
+    @admin.display(description=_("expected"), ordering="p50_at")
+    def expected(self, row: WatchItem) -> str:
+        """When half of such parcels are attempted, and nine in ten."""
+        if row.p50_at is None or row.p90_at is None:
+            return "–"
+        return " – ".join(
+            date_format(localtime(at), "SHORT_DATETIME_FORMAT") for at in (row.p50_at, row.p90_at)
+        )
 
     @admin.display(description=_("lane"))
     def lane(self, row: WatchItem) -> str:

@@ -1,0 +1,379 @@
+"""The watch list as read: whose, in which order, filtered, page by page; and expected arrivals."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from alliance.models import Organisation
+from alliance.portal.navigation import counts
+from alliance.services import actor_of_organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import Parcel
+from parcels.watchlist import Place, WatchQuery, page_of_watched
+from slas.models import WatchItem
+from slas.services.sweeping import sweep_overdue
+from tests.parcels.looking import client_of, scan, text_of
+from tests.parcels.watched import due_in, history, refresh
+
+pytestmark = pytest.mark.django_db
+Company = Organisation
+LIST, API = "/watch/", "/api/v1/watch"
+
+
+def put(
+    parcel: Parcel, *, chance: float, due_in_hours: float, reason: str = "at_risk", **given: Any
+) -> WatchItem:
+    """One row of the list, as a refresh would store it."""
+    now = timezone.now()
+    with scope(Scope.everything()):
+        return WatchItem.objects.create(
+            parcel_id=parcel.pk, reason=reason, merchant_id=parcel.merchant_id, courier_id=parcel.courier_id,
+            tier_id=parcel.tier_id, origin_id=parcel.origin_id, destination_id=parcel.destination_id,
+            due_at=now + timedelta(hours=due_in_hours), stage="picked_up", stage_at=now, chance=chance,
+            refreshed_at=now, **given,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def parcels(merchant_organisation: Company, courier_organisation: Company) -> list[Parcel]:
+    return due_in(merchant_organisation, courier_organisation, 5, count=6)
+
+
+def numbers(answer: Any) -> list[str]:
+    return [row["tracking_number"] for row in answer.json()["results"]]
+
+
+# --- order ---
+
+
+def test_what_can_be_saved_comes_first_then_the_latest_to_fail(
+    merchant_api: APIClient, parcels: list[Parcel]
+) -> None:
+    order = [
+        put(parcels[3], chance=0.6, due_in_hours=1),
+        put(parcels[0], chance=0.9, due_in_hours=3),
+        put(parcels[5], chance=0.7, due_in_hours=20),
+        put(parcels[1], chance=1, due_in_hours=-1, reason="delayed"),
+        put(parcels[4], chance=1, due_in_hours=-50, reason="delayed"),
+    ]
+    assert numbers(merchant_api.get(API)) == [item.number for item in order]
+
+
+def test_due_together_the_likelier_to_be_late_comes_first(
+    merchant_api: APIClient, parcels: list[Parcel]
+) -> None:
+    items = [put(parcel, chance=0.5 + place / 100, due_in_hours=2) for place, parcel in enumerate(parcels)]
+    with scope(Scope.everything()):
+        WatchItem.objects.update(due_at=items[0].due_at)
+    assert numbers(merchant_api.get(API)) == [item.number for item in reversed(items)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_pages_hold_everything_once_forwards_and_backwards(
+    merchant_api: APIClient, parcels: list[Parcel], size: int
+) -> None:
+    for place, parcel in enumerate(parcels):
+        past = place % 2
+        put(parcel, chance=1.0 if past else 0.6, due_in_hours=(-1 if past else 1) * (place // 2 + 1))
+        put(parcel, chance=1.0 if past else 0.6, due_in_hours=0, reason="silent")
+        with scope(Scope.everything()):
+            at_risk = WatchItem.objects.get(parcel_id=parcel.pk, reason="at_risk")
+            WatchItem.objects.filter(parcel_id=parcel.pk).update(due_at=at_risk.due_at)
+    everything = numbers(merchant_api.get(API))
+    assert sorted(everything) == sorted(parcel.number for parcel in parcels)
+    seen, url, last = [], f"{API}?page_size={size}", None
+    while url:
+        answer = merchant_api.get(url)
+        seen += numbers(answer)
+        last, url = answer, answer.json()["next"]
+    assert seen == everything
+    back, url = numbers(last), last.json()["previous"]
+    while url:
+        answer = merchant_api.get(url)
+        back, url = numbers(answer) + back, answer.json()["previous"]
+    # The first page is full again, whatever came before the page one turned back from.
+    assert back[-len(everything) :] == everything
+    assert list(dict.fromkeys(back)) == everything
+
+
+def test_a_place_is_read_as_it_was_written(parcels: list[Parcel]) -> None:
+    now = timezone.now()
+    place = Place(now, now + timedelta(hours=3), 0.123456789, parcels[0].pk)
+    assert Place.read(str(place)) == place
+    for text in ("", "x", "a~b~c~d", f"{now.isoformat()}~{now.isoformat()}~nan~{parcels[0].number}",
+                 f"{now.isoformat()}~2026-01-01~0.5~{parcels[0].number}"):  # fmt: skip
+        assert Place.read(text) is None
+
+
+# --- filters ---
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        # Nothing asked: no parcel that is merely a little at risk.
+        ("", "likely failed"),
+        ("chance=0.05", "likely unlikely"),
+        ("chance=0.2", "likely"),
+        ("chance=0.8", ""),
+        ("reason=failed_attempt", "failed"),
+        ("reason=at_risk", "likely"),
+        ("reason=at_risk&chance=0.05", "likely unlikely"),
+        ("reason=silent", ""),
+        ("tier=next_day", "likely failed"),
+        ("tier=same_day", ""),
+    ],
+)
+def test_filters(merchant_api: APIClient, parcels: list[Parcel], query: str, expected: str) -> None:
+    items = {
+        "likely": put(parcels[0], chance=0.6, due_in_hours=1),
+        "unlikely": put(parcels[1], chance=0.1, due_in_hours=2),
+        "failed": put(parcels[2], chance=0.0, due_in_hours=3, reason="failed_attempt"),
+    }
+    assert numbers(merchant_api.get(f"{API}?{query}")) == [items[name].number for name in expected.split()]
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("reason=bored", "/reason"),
+        ("tier=slow", "/tier"),
+        ("chance=2", "/chance"),
+        ("chance=x", "/chance"),
+        ("page_size=0", "/page_size"),
+        ("page_size=501", "/page_size"),
+        ("cursor=1234", "/cursor"),
+        ("before=1234", "/before"),
+        ("limit=5", "/limit"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(merchant_api: APIClient, query: str, pointer: str) -> None:
+    answer = merchant_api.get(f"{API}?{query}")
+    assert answer.status_code == 422
+    assert answer["Content-Type"].startswith("application/problem+json")
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_chips_count_and_filter_in_one_click(merchant_client: Client, parcels: list[Parcel]) -> None:
+    put(parcels[0], chance=0.6, due_in_hours=1)
+    put(parcels[1], chance=0.1, due_in_hours=1)
+    put(parcels[2], chance=0.0, due_in_hours=1, reason="silent")
+    page = merchant_client.get(LIST)
+    assert [(str(chip.label), chip.count) for chip in page.context["reasons"]] == [
+        ("All reasons", None), ("Silent", 1), ("At risk", 1),
+    ]  # fmt: skip
+    silent = page.context["reasons"][1]
+    narrowed = merchant_client.get(silent.url)
+    assert parcels[2].number in text_of(narrowed)
+    assert parcels[0].number not in text_of(narrowed)
+    assert [chip.active for chip in narrowed.context["reasons"]] == [False, True, False]
+    unlikely = merchant_client.get(f"{LIST}?chance=5&tier=next_day")
+    assert parcels[1].number in text_of(unlikely)
+    assert "tier=next_day" in unlikely.context["chances"][2].url
+
+
+@pytest.mark.parametrize("query", ["reason=bored", "chance=7", "tier=x", "after=1", "before=~~~", "x=1"])
+def test_the_page_takes_nonsense_for_nothing(
+    merchant_client: Client, parcels: list[Parcel], query: str
+) -> None:
+    put(parcels[0], chance=0.6, due_in_hours=1)
+    assert parcels[0].number in text_of(merchant_client.get(f"{LIST}?{query}"))
+
+
+# --- whose ---
+
+
+def test_everybody_sees_their_own(
+    parcels: list[Parcel], merchant_client: Client, courier_client: Client, rival_courier: Company,
+    rival_merchant: Company, ops_client: Client,
+) -> None:  # fmt: skip
+    put(parcels[0], chance=0.6, due_in_hours=1)
+    number = parcels[0].number
+    for client in (merchant_client, courier_client, ops_client):
+        assert number in text_of(client.get(LIST))
+    for outsider in (rival_courier, rival_merchant):
+        page = text_of(client_of(outsider).get(LIST))
+        assert number not in page
+        assert "Nothing needs a look" in page
+
+
+def test_count_in_the_menu_is_that_of_the_page(
+    merchant_client: Client, merchant: Actor, rival_merchant: Company, parcels: list[Parcel]
+) -> None:
+    for parcel in parcels[:4]:
+        put(parcel, chance=0.6, due_in_hours=1)
+        put(parcel, chance=0.6, due_in_hours=1, reason="silent")
+    put(parcels[4], chance=0.2, due_in_hours=1)
+    with scope(Scope.of(merchant)):
+        assert counts["parcels:watch_list"](merchant) == 4
+    assert merchant_client.get(LIST).context["total"] == 4
+    outsider = actor_of_organisation(rival_merchant, kind="user", role="owner", label="x")
+    with scope(Scope.of(outsider)):
+        assert counts["parcels:watch_list"](outsider) == 0
+
+
+def test_a_filter_that_nothing_matches_can_be_cleared(merchant_client: Client) -> None:
+    assert "Nothing needs a look" in text_of(merchant_client.get(LIST))
+    page = merchant_client.get(f"{LIST}?reason=silent")
+    assert "Nothing matches these filters" in text_of(page)
+    assert [chip.count for chip in page.context["reasons"]] == [None, 0]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_page_costs_the_same_however_many_parcels(
+    courier_client: Client, parcels: list[Parcel], count: int, django_assert_num_queries: Any
+) -> None:
+    for parcel in parcels[:count]:
+        put(parcel, chance=0.6, due_in_hours=1)
+        put(parcel, chance=0.6, due_in_hours=1, reason="silent")
+    with django_assert_num_queries(23):
+        courier_client.get(LIST)
+
+
+def test_ops_see_the_list_in_the_admin(ops_client: Client, parcels: list[Parcel]) -> None:
+    likely, unlikely = (
+        put(parcels[0], chance=0.61, due_in_hours=1),
+        put(parcels[1], chance=0.1, due_in_hours=1),
+    )
+    url = reverse("admin:slas_watchitem_changelist")
+    page = text_of(ops_client.get(url))
+    assert likely.number in page
+    assert "61 %" in page
+    assert unlikely.number not in page
+    assert unlikely.number in text_of(ops_client.get(f"{url}?likely=5"))
+    assert unlikely.number not in text_of(ops_client.get(f"{url}?likely=20"))
+
+
+# --- rows ---
+
+
+def test_a_row_says_all_there_is(
+    merchant_api: APIClient, merchant_client: Client, merchant_organisation: Company,
+    courier_organisation: Company,
+) -> None:  # fmt: skip
+    [parcel] = due_in(merchant_organisation, courier_organisation, 2, reference="SO-77")
+    history(courier_organisation, [-60] * 30 + [90] * 70, like=parcel)
+    scan(parcel, "picked_up", 3)
+    refresh()
+    [row] = merchant_api.get(API).json()["results"]
+    assert row["tracking_number"] == parcel.number
+    assert (row["reference"], row["courier"], row["reasons"]) == (
+        "SO-77",
+        "swift-express",
+        ["silent", "at_risk"],
+    )
+    assert (row["origin"], row["destination"], row["tier"]) == ("CN-HGH", "CN-CTU", "next_day")
+    assert (row["status"], row["stage"], row["chance_late"]) == ("picked_up", "picked_up", 0.7)
+    assert row["due_at"] < row["expected"]["p50"] < row["expected"]["p90"]
+    assert row["due_at"].endswith("+08:00")
+    page = text_of(merchant_client.get(LIST))
+    for said in (parcel.number, "SO-77", "Swift Express", "Silent", "At risk", "70 %", "in 1 h 59 min"):
+        assert said in page, said
+
+
+# --- arrivals ---
+
+
+def test_arrival_on_the_parcels_page_the_tracking_page_and_in_the_api(
+    merchant_client: Client, merchant_api: APIClient, client: Client, merchant_organisation: Company,
+    courier_organisation: Company, rival_courier: Company,
+) -> None:  # fmt: skip
+    [parcel] = due_in(merchant_organisation, courier_organisation, 20)
+    history(courier_organisation, [-180] * 20, like=parcel)
+    history(rival_courier, [-180] * 60 + [300] * 40, like=parcel)
+    scan(parcel, "picked_up", 3)
+    tracked = client.get(f"/api/v1/tracking/{parcel.number}").json()["expected"]
+    detail = merchant_api.get(f"/api/v1/parcels/{parcel.number}").json()["expected"]
+    assert tracked == detail
+    # The courier's own parcels are too few, so everybody's on the lane are asked.
+    assert (detail["basis"], detail["n"]) == ("lane", 120)
+    assert detail["chance_late"] == pytest.approx(1 / 3, abs=1e-4)
+    assert detail["p50"] < detail["p90"]
+    page = text_of(merchant_client.get(f"/parcels/{parcel.number}/"))
+    assert "All couriers' parcels of the last 28 days on this lane" in page
+    assert "33 %" in page
+    public = text_of(client.get(f"/track/{parcel.number}/"))
+    assert "Expected around" in public
+    assert "Promised by" in public
+
+
+def test_a_courier_learns_no_more_of_others_than_the_forecast(
+    courier: Actor, courier_api: APIClient, merchant_organisation: Company, courier_organisation: Company,
+    rival_courier: Company,
+) -> None:  # fmt: skip
+    from slas.models import HistogramBin  # noqa: PLC0415 -- read in the courier's own scope
+
+    [parcel] = due_in(merchant_organisation, courier_organisation, 20)
+    history(rival_courier, [-180] * 60, like=parcel)
+    assert courier_api.get(f"/api/v1/parcels/{parcel.number}").json()["expected"]["basis"] == "lane"
+    with scope(Scope.of(courier)):
+        assert HistogramBin.objects.count() == 0
+
+
+def test_with_nothing_known_the_promise_is_all_there_is(
+    client: Client, merchant_client: Client, merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, 20)
+    expected = client.get(f"/api/v1/tracking/{parcel.number}").json()["expected"]
+    assert (expected["basis"], expected["n"], expected["chance_late"]) == ("promise", 0, None)
+    assert expected["p50"] == expected["p90"]
+    assert "Expected around" not in text_of(client.get(f"/track/{parcel.number}/"))
+    assert "Too little is known yet" in text_of(merchant_client.get(f"/parcels/{parcel.number}/"))
+
+
+@pytest.mark.parametrize("ending", ["delivered", "lost", "return_started", "cancelled"])
+def test_what_is_not_coming_is_not_expected(
+    client: Client, merchant_organisation: Company, courier_organisation: Company, ending: str
+) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, 2)
+    history(courier_organisation, [60] * 90, like=parcel)
+    if ending == "cancelled":
+        with scope(Scope.everything()):
+            Parcel.objects.filter(pk=parcel.pk).update(status="cancelled", cancelled_at=timezone.now())
+    else:
+        scan(parcel, ending, 27)
+    assert client.get(f"/api/v1/tracking/{parcel.number}").json()["expected"] is None
+    assert "Expected around" not in text_of(client.get(f"/track/{parcel.number}/"))
+
+
+def test_an_overdue_parcel_is_still_expected(
+    client: Client, merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, -1)
+    history(courier_organisation, [-60] * 60 + [180] * 40, like=parcel)
+    sweep_overdue(now=timezone.now())
+    expected = client.get(f"/api/v1/tracking/{parcel.number}").json()["expected"]
+    assert (expected["chance_late"], expected["n"]) == (1.0, 40)
+    assert expected["p50"] > timezone.now().isoformat()
+
+
+def test_a_page_asks_one_query_more_and_then_none(
+    merchant: Actor, merchant_organisation: Company, courier_organisation: Company,
+    django_assert_num_queries: Any,
+) -> None:  # fmt: skip
+    from slas.services.forecasts import forecast_for  # noqa: PLC0415 -- counted alone
+    from tests.slas.test_forecasting import POSITION  # noqa: PLC0415
+
+    [parcel] = due_in(merchant_organisation, courier_organisation, 2)
+    history(courier_organisation, [60] * 90, like=parcel)
+    now = POSITION.due_at - timedelta(hours=4)
+    with scope(Scope.of(merchant)):
+        # The read itself, and the scope around it: savepoint, set, set back, release.
+        with django_assert_num_queries(5):
+            forecast_for(POSITION, now=now)
+        with django_assert_num_queries(0):
+            forecast_for(POSITION, now=now)
+
+
+def test_page_of_watched_starts_again_when_its_place_is_gone(merchant: Actor, parcels: list[Parcel]) -> None:
+    now = timezone.now()
+    put(parcels[0], chance=0.6, due_in_hours=1)
+    far = Place(now, now - timedelta(days=9), 1.0, parcels[1].pk)
+    with scope(Scope.of(merchant)):
+        page = page_of_watched(merchant, WatchQuery(), size=5, now=now, after=str(far))
+    assert [watched.parcel.pk for watched in page.watched] == [parcels[0].pk]

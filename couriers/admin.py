@@ -276,8 +276,8 @@ def _moment(text: str) -> Any:
 class CourierAdmin(OpsMixin, ReadOnlyAdmin):
     """The members of the alliance."""
 
-    list_display = ("legal_name", "status", "permit_number", "contact_email", "joined_at")
-    list_filter = ("organisation__status",)
+    list_display = ("legal_name", "status", "grade", "permit_number", "contact_email", "joined_at")
+    list_filter = ("organisation__status", "grade")
     list_select_related = ("organisation",)
     search_fields = ("legal_name", "credit_code", "permit_number", "contact_email")
     ordering = ("legal_name",)

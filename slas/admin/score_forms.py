@@ -106,7 +106,6 @@ class RulesForm(forms.Form):
             name = f"{PREFIXES[part]}{rest[0]}" if rest else part
             if name == "weights":
                 self.weights_errors.append(problem.message)
-                self.add_error(None, problem.message)
             else:
                 self.add_error(name if name in self.fields else None, problem.message)
         if not error.errors:

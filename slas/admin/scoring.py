@@ -183,7 +183,8 @@ class ScoreRulesAdmin(OpsAdmin):
             "seen": form.fingerprint if may_apply else "",
             "back": reverse("admin:slas_scorerules_changelist"),
         }
-        return render(request, "admin/slas/score_rules.html", context, status=422 if form.errors else 200)
+        status = 422 if form.errors or form.weights_errors else 200
+        return render(request, "admin/slas/score_rules.html", context, status=status)
 
     @admin.display(description=gettext_lazy("from month"), ordering="valid_from")
     def month_name(self, version: ScoreRules) -> str:

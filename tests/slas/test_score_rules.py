@@ -265,7 +265,7 @@ def test_rules_are_tried_before_they_are_applied(staff_client: Client, peers: No
 @pytest.mark.parametrize(
     ("change", "field", "words"),
     [
-        ({"weight_lateness": 10}, None, "The weights add up to 95, not to 100."),
+        ({"weight_lateness": 10}, "weights", "The weights add up to 95, not to 100."),
         ({"weight_lateness": ""}, "weight_lateness", "required"),
         ({"weight_lateness": "15.5"}, "weight_lateness", "whole number"),
         ({"weight_lateness": "-1"}, "weight_lateness", "from 0 to 100"),
@@ -295,7 +295,7 @@ def test_wrong_input_is_told_at_the_field(
     response = staff_client.post(f"{RULES}add/", entered(**change, apply="yes"))
     assert response.status_code == 422
     form = response.context["form"]
-    errors = form.non_field_errors() if field is None else form.errors[field]
+    errors = {None: form.non_field_errors(), "weights": form.weights_errors, **form.errors}[field]
     assert words in " ".join(errors)
     assert words.split("“")[0] in response.content.decode()
     assert ScoreRules.objects.count() == 1

@@ -10,9 +10,11 @@ from django.db import DatabaseError, connection, transaction
 from alliance.models import Event, Heartbeat
 from alliance.tenancy import Scope, scope
 from slas import tasks
-from slas.models import Breach, Commitment, Tally
-from slas.services.commitments import Milestone, settle
+from slas.choices import Measure
+from slas.models import Breach, Commitment, HistogramBin, Tally
+from slas.services.commitments import Milestone, excuse_commitments, settle
 from slas.services.sweeping import sweep_overdue
+from slas.services.tallies import fold_tallies
 from tests.slas.judging import (
     DAY,
     DELIVERY,
@@ -21,6 +23,7 @@ from tests.slas.judging import (
     PICKUP,
     Lane,
     assert_books_agree,
+    counts,
     outcome,
     reach,
     standing_breaches,
@@ -94,6 +97,40 @@ class TestSweep:
         assert outcome(parcel_id) == "pending"
         sweep_overdue(now=NOON + HOUR)
         assert standing_breaches() == {(parcel_id, "delivery")}
+        assert_books_agree()
+
+    def test_takes_the_same_way_whatever_the_statistics_say(self, lane: Lane) -> None:
+        """Just after a sweep they know of nothing past due: the index of what is pending looks free then."""
+        for _ in range(50):
+            reach(lane.promise(), NOON)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE slas_commitment")
+        lane.promise()
+        plans = {}
+
+        def explain(execute, sql, parameters, many, context):  # noqa: ANN001, ANN202
+            if "slas_commitment" in sql:
+                with connection.connection.cursor() as cursor:
+                    cursor.execute(f"EXPLAIN {sql}", parameters)
+                    plans["mark" if "sla_slice" in sql else "find"] = str(cursor.fetchall())
+            return execute(sql, parameters, many, context)
+
+        with connection.execute_wrapper(explain):
+            assert sweep_overdue(now=NOON + HOUR).overdue == 1
+        assert "due_at_idx" in plans["find"]
+        assert "Seq Scan on slas_commitment" not in plans["find"]
+        assert "due_at_idx" not in plans["mark"]
+
+    def test_excused_before_counts_as_excused_when_overdue_again(self, lane: Lane) -> None:
+        parcel_id = lane.promise()
+        reach(parcel_id, NOON + MOMENT, now=NOON - HOUR)
+        excuse_commitments(keys=[(parcel_id, DELIVERY)], reason="weather", now=NOON - HOUR)
+        reach(parcel_id, None, exact=True, now=NOON - HOUR)
+        assert outcome(parcel_id) == "pending"
+        sweep_overdue(now=NOON + HOUR)
+        fold_tallies()
+        assert counts(lane.courier) == {"overdue": 1, "excused": 1}
+        assert HistogramBin.objects.get(organisation=lane.courier, measure=Measure.EXCUSED).count == 1
         assert_books_agree()
 
     def test_task_sweeps_and_notes_when(self, lane: Lane) -> None:

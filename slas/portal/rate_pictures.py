@@ -20,8 +20,8 @@ from slas.charts import (
     trend_chart,
 )
 from slas.portal.rate_form import GROUPS, PICTURES
-from slas.rating import GroupBy, RateQuery
-from slas.services.rates import RateAnswer, count_rates, every_day, rank_couriers
+from slas.rating import FEW, GroupBy, RateQuery
+from slas.services.rates import LEAST_RANKED, RateAnswer, count_rates, every_day, rank_couriers
 from slas.services.standings import NamedRow, Standing, standings
 
 # A trend of more points is drawn by week, and of many more by month.
@@ -117,7 +117,8 @@ def _couriers(actor: Actor, query: RateQuery, today: date) -> Shown:
     if own is None:
         return Shown(chart)
     if ranking.place is None:
-        return Shown(chart, _("You have no place yet: nothing of yours was judged."))
+        note = _("A place is told among at least %(couriers)d couriers with %(parcels)d parcels each.")
+        return Shown(chart, note % {"couriers": LEAST_RANKED, "parcels": FEW})
     note = _("Your place: %(place)d of %(of)d couriers. The others stay unnamed.")
     return Shown(chart, note % {"place": ranking.place, "of": ranking.of})
 

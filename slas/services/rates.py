@@ -35,6 +35,8 @@ LONGEST = timedelta(days=366)
 LONGEST_SUM = timedelta(days=7_305)
 # More rows than these are no answer to anybody; they belong into an export.
 MOST_ROWS = 5_000
+# Among fewer a place tells how one certain other courier did.
+LEAST_RANKED = 3
 _DISTRIBUTIONS = (Measure.LATENESS, Measure.EXCUSED)
 
 
@@ -67,9 +69,9 @@ class Ranking:
     """Couriers, the surest first. A courier sees its own row and place, and nothing of the others."""
 
     rows: list[RateRow]
-    # The asking courier's place; None for others, and without anything to judge.
+    # The asking courier's place; None for others, and where there is none to tell.
     place: int | None
-    # Of how many with anything to judge.
+    # Of how many.
     of: int
 
 
@@ -118,22 +120,24 @@ def rates_for(
 def rank_couriers(*, actor: Actor, query: RateQuery, today: date) -> Ranking:
     """Return couriers by the lower bound of their accountable rate, the surest first.
 
-    Ops see every courier, a merchant those it used. A courier is told its own figures and its place
-    among all, counted over all couriers' parcels of that question.
+    Ops see every courier, a merchant those it used. A courier is told its own figures and its place,
+    counted over all couriers' parcels of that question, where the place gives nobody else away: among
+    LEAST_RANKED or more couriers with as many parcels as a rate needs, and not by merchant.
     """
     query = replace(query, group_by=(GroupBy.COURIER,))
     own = count_rates(actor=actor, query=query, today=today)
     if not actor.is_courier:
-        judged = [row for row in own if row.n]
-        return Ranking(own, None, len(judged))
+        return Ranking(own, None, sum(row.n > 0 for row in own))
+    if query.merchants is not None:
+        return Ranking(own, None, 0)
     # Names and figures of the others stay in here: a place is all that leaves.
     with scope(Scope.everything()):
-        everybody = count_rates(
-            actor=Actor.system("ranking"), query=replace(query, couriers=None), today=today
-        )
-    judged = [row for row in everybody if row.n]
-    places = {row.group: place for place, row in enumerate(judged, start=1)}
-    return Ranking(own, places.get(actor.organisation_id), len(judged))
+        everybody = replace(query, couriers=None)
+        rows = count_rates(actor=Actor.system("ranking"), query=everybody, today=today)
+    ranked = [row.group for row in rows if not row.is_few]
+    if len(ranked) < LEAST_RANKED or actor.organisation_id not in ranked:
+        return Ranking(own, None, 0)
+    return Ranking(own, ranked.index(actor.organisation_id) + 1, len(ranked))
 
 
 def summary_for(

@@ -16,9 +16,11 @@ from alliance.tenancy import Actor, Scope, scope
 from slas.choices import CommitmentKind, ExcuseReason, Outcome, TierCode
 from slas.histograms import bin_of, bounds
 from slas.intervals import wilson_lower_bound, wilson_upper_bound
+from slas.models import OnTimeRate
 from slas.rating import IN_ORDER, GroupBy, RateQuery, RateRow, is_provisional, keys_of, percentile
 from slas.services import rates
 from slas.services.rates import answer_rates, count_rates, rank_couriers
+from tests import factories
 from tests.slas import facts as by_hand
 from tests.slas.facts import Fact, write_cells
 from tests.slas.judging import Lane, tier
@@ -289,24 +291,53 @@ def test_the_database_hides_others_bins_and_cells_too(world: World) -> None:
         assert (total.n, sum(total.lateness.values())) == (1, 1)
 
 
-def test_a_courier_learns_its_place_and_nothing_of_the_others(world: World) -> None:
+def ranked_world(world: World, third: int, *, parcels: int) -> None:
+    """Three couriers: the second keeps all promises, the first 9 of 10, the third none."""
+    there = world.cities[0]
+    kept = {world.couriers[0]: 0.9, world.couriers[1]: 1.0, third: 0.0}
+    write_cells(
+        Fact(
+            world.merchants[0], courier, world.tiers[0], there, there, FIRST,
+            Outcome.MET if number < share * parcels else Outcome.OVERDUE,
+        )
+        for courier, share in kept.items()
+        for number in range(parcels)
+    )  # fmt: skip
+
+
+@pytest.fixture
+def third_courier(db: None) -> int:
+    return factories.courier_organisation("Third Carriage").pk
+
+
+def test_a_courier_learns_its_place_and_nothing_of_the_others(world: World, third_courier: int) -> None:
     courier, merchant, ops = world.actors
-    there, (mine, theirs) = world.cities[0], world.couriers
-
-    def fact(courier_id: int, outcome: Outcome) -> Fact:
-        return Fact(world.merchants[0], courier_id, world.tiers[0], there, there, FIRST, outcome)
-
-    write_cells([fact(mine, Outcome.OVERDUE), *(fact(theirs, Outcome.MET) for _parcel in range(9))])
+    ranked_world(world, third_courier, parcels=30)
     query = RateQuery(FIRST, LAST)
     with scope(Scope.of(courier)):
         ranking = rank_couriers(actor=courier, query=query, today=TODAY)
-        assert [row.group for row in ranking.rows] == [mine]
-        assert (ranking.place, ranking.of) == (2, 2)
+    assert [row.group for row in ranking.rows] == [courier.organisation_id]
+    assert (ranking.place, ranking.of) == (2, 3)
     for actor in (merchant, ops):
         with scope(Scope.of(actor)):
             ranking = rank_couriers(actor=actor, query=query, today=TODAY)
-        assert [row.group for row in ranking.rows] == [theirs, mine]
-        assert (ranking.place, ranking.of) == (None, 2)
+        assert [row.group for row in ranking.rows] == [world.couriers[1], world.couriers[0], third_courier]
+        assert (ranking.place, ranking.of) == (None, 3)
+
+
+@pytest.mark.parametrize("why", ["few parcels", "few couriers", "by merchant"])
+def test_a_place_that_would_give_others_away_is_not_told(world: World, third_courier: int, why: str) -> None:
+    courier = world.actors[0]
+    ranked_world(world, third_courier, parcels=29 if why == "few parcels" else 30)
+    query = RateQuery(FIRST, LAST)
+    if why == "few couriers":
+        OnTimeRate.objects.filter(organisation_id=third_courier).delete()
+    if why == "by merchant":
+        query = RateQuery(FIRST, LAST, merchants=(world.merchants[0],))
+    with scope(Scope.of(courier)):
+        ranking = rank_couriers(actor=courier, query=query, today=TODAY)
+    assert (ranking.place, ranking.of) == (None, 0)
+    assert [row.group for row in ranking.rows] == [courier.organisation_id]
 
 
 def test_answers_of_too_many_rows_are_refused(

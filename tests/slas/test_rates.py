@@ -11,9 +11,9 @@ from alliance.tenancy import Actor, Scope, scope
 from slas.choices import TierCode
 from slas.intervals import wilson_lower_bound
 from slas.models import OnTimeRate
-from slas.rating import GroupBy, RateRow
+from slas.rating import GroupBy, RateQuery, RateRow
 from slas.services.commitments import excuse_commitments
-from slas.services.rates import rates_for, summary_for
+from slas.services.rates import answer_rates, rates_for, summary_for
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane, city, reach, tier
@@ -51,6 +51,20 @@ def test_raw_and_accountable_stand_side_by_side(judged: Lane, courier: Actor) ->
     assert row.provisional
     assert row.is_few
     assert row.promised == 7
+
+
+@pytest.mark.parametrize("who", ["courier", "merchant", "system"])
+def test_what_is_settled_and_folded_is_found_in_every_figure(
+    judged: Lane, who: str, request: pytest.FixtureRequest
+) -> None:
+    """Late by 30 minutes, and by an hour for the weather; one missing; one pickup on time."""
+    actor = request.getfixturevalue(who)
+    with scope(Scope.of(actor)):
+        row = answer_rates(actor=actor, query=RateQuery(TODAY - 6 * DAY, TODAY), today=TODAY).total
+    assert tuple(row.late_by) == (2, 0, 0, 0, 1)
+    assert (row.p50, row.p90) == (HOUR / 2, HOUR)
+    assert row.excused_by == {"weather": 1}
+    assert (row.pickup_met, row.pickup_n, row.pickup_on_time) == (1, 1, 1.0)
 
 
 @pytest.mark.parametrize("who", ["courier", "merchant", "system"])

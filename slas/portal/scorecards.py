@@ -39,6 +39,8 @@ class GradeChange:
     card: Scorecard
     before: Grade
     after: Grade
+    # It is the newest final one: told until the next month is final.
+    is_news: bool
 
     @property
     def is_better(self) -> bool:
@@ -141,13 +143,16 @@ def card_view(card: Scorecard) -> CardView:
 
 
 def latest_change(cards: list[Scorecard]) -> GradeChange | None:
-    """Return the change the newest final scorecard made, if it made one; every courier begins as a member."""
+    """Return the last change of grade the final scorecards made; every courier begins as a member.
+
+    `cards` are a courier's, the newest first.
+    """
     final = [card for card in cards if card.is_final and card.grade]
-    if not final:
-        return None
-    before = Grade(final[1].grade) if len(final) > 1 else Grade.MEMBER
-    after = Grade(final[0].grade)
-    return GradeChange(final[0], before, after) if before != after else None
+    grades = [*(Grade(card.grade) for card in final), Grade.MEMBER]
+    for card, after, before in zip(final, grades, grades[1:], strict=False):
+        if before != after:
+            return GradeChange(card, before, after, is_news=card is final[0])
+    return None
 
 
 def trend(cards: list[Scorecard], *, until: date) -> Chart:

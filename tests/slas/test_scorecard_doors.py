@@ -1,6 +1,7 @@
 """Scorecards through the portal and the API: one's own months, a rank without names, published rules."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -10,6 +11,7 @@ from rest_framework.test import APIClient
 
 from alliance.models import Organisation, User
 from alliance.tenancy import Actor, Scope, scope
+from slas.models import Scorecard
 from slas.portal.scorecards import latest_change
 from slas.scoring import final_on, month_after
 from slas.services.score_rules import RulesDraft, add_rules
@@ -80,7 +82,10 @@ def test_a_grade_that_stayed_is_no_news(courier_client: Client, swift: Organisat
     count(swift, OLD, GOLD)
     count(swift, month_after(OLD), GOLD)
     refresh_scorecards(now=final_night(month_after(OLD)))
-    assert "Your grade has changed" not in page_of(courier_client, LIST)
+    page = page_of(courier_client, LIST)
+    assert "Your grade has changed" not in page
+    # How it came about is still said.
+    assert f"by the scorecard of {OLD:%B %Y}; before: Member" in page
 
 
 def test_probation_is_told_as_a_warning(courier_client: Client, swift: Organisation) -> None:
@@ -99,7 +104,34 @@ def test_months_too_small_are_no_change(swift: Organisation) -> None:
     newest_first = sorted(cards(), key=lambda one: one.month, reverse=True)
     change = latest_change(newest_first)
     assert change is not None
-    assert (change.card.month, change.before, change.after) == (OLD, "member", "gold")
+    assert (change.card.month, change.before, change.after, change.is_news) == (OLD, "member", "gold", True)
+
+
+@pytest.mark.parametrize(
+    ("grades", "expected"),
+    [
+        ([], None),
+        (["member"], None),
+        (["gold"], (0, "member", "gold", True)),
+        (["gold", "gold"], (0, "member", "gold", False)),
+        (["gold", "silver", "silver"], (1, "gold", "silver", False)),
+        (["silver", "member", "gold"], (2, "member", "gold", True)),
+        # Too small to be graded: the grade stays.
+        (["gold", ""], (0, "member", "gold", True)),
+        (["gold", "", "gold"], (0, "member", "gold", False)),
+    ],
+)
+def test_the_last_change_is_found(grades: list[str], expected: tuple[Any, ...] | None) -> None:
+    made = [
+        Scorecard(month=month_after(OLD, place), grade=grade, frozen_at=on(OLD))
+        for place, grade in enumerate(grades)
+    ]
+    change = latest_change(made[::-1])
+    if change is None:
+        assert expected is None
+        return
+    place = [card.month for card in made].index(change.card.month)
+    assert (place, change.before, change.after, change.is_news) == expected
 
 
 def test_without_a_month_the_page_says_when_there_will_be_one(courier_client: Client) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from slas.api import excuses, exports, scorecards, statements, views
+from slas.api import excuses, exports, promises, scorecards, statements, views
 from slas.api.rates import RatesView
 from slas.api.tiers import TierListView
 
@@ -10,6 +10,8 @@ app_name = "slas"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("tiers", TierListView.as_view(), name="tier_list"),
+    path("promises", promises.PromisesView.as_view(), name="promises"),
+    path("closures", promises.ClosuresView.as_view(), name="closures"),
     path("rates", RatesView.as_view(), name="rates"),
     path("exports", exports.ExportListView.as_view(), name="export_list"),
     path("exports/<int:export_id>", exports.ExportDetailView.as_view(), name="export_detail"),

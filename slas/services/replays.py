@@ -55,10 +55,10 @@ def would_promise(
 ) -> list[Answer]:
     """Put the question to a version of a tier, or to all of them, the newest first.
 
-    Rules and closures are no secret of anybody's: every member may ask. Raises NotPermitted for
-    strangers, InvalidInput for moments that cannot be, NotFound for an unknown tier or version.
+    Rules and closures are no secret of anybody's: whoever has a log-in or a key may ask.
+    Raises NotPermitted for strangers, InvalidInput for moments that cannot be, NotFound for an unknown tier or version.
     """
-    if actor.organisation_id is None and not actor.is_ops:
+    if actor.is_anonymous:
         raise NotPermitted
     if errors := list(_problems(question)):
         raise InvalidInput(errors=errors)

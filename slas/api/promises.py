@@ -1,0 +1,285 @@
+"""API of promises: what would be promised by any version of a tier's rules, and what is closed when."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alliance.api.parsing import refuse_unknown_parameters
+from alliance.cities import UnknownCity, resolve_city
+from alliance.errors import FieldError, InvalidInput
+from alliance.models import City
+from alliance.tenancy import Actor
+from slas.choices import ClosureSide, TierCode
+from slas.closures import Hours
+from slas.explanations import Ends, closure_text, hours_text, rolled_text, step_text
+from slas.models import Closure, TierVersion
+from slas.promises import Promise, Step
+from slas.services.replays import Answer, Question, find_tier, would_promise
+
+CLOSURE_DAYS_AHEAD = timedelta(days=60)
+MOST_CLOSURE_DAYS = timedelta(days=400)
+
+
+def city_named(text: str) -> City:
+    """The city of that code or name. Raises ValidationError, naming those it may have meant."""
+    try:
+        return resolve_city(text)
+    except UnknownCity as unknown:
+        raise serializers.ValidationError(str(unknown), code="unknown_city") from None
+
+
+@extend_schema_field(OpenApiTypes.DATETIME)
+class MomentField(serializers.Field[datetime, str, str, Any]):
+    """A moment with its UTC offset: without one it could be anywhere's."""
+
+    def to_internal_value(self, data: str) -> datetime:
+        # In an address, a plus that was not escaped arrives as a space.
+        text = str(data).strip().replace(" ", "+") if "T" in str(data) else str(data)
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            message = _("Write the time as in 2026-09-30T17:40:00+08:00.")
+            raise serializers.ValidationError(message, code="invalid") from None
+        if moment.utcoffset() is None:
+            raise serializers.ValidationError(_("Give the time with its UTC offset."), code="naive")
+        return moment
+
+    def to_representation(self, value: datetime) -> str:
+        return value.isoformat()
+
+
+class PromisesQuery(serializers.Serializer[Any]):
+    """A journey and its moments."""
+
+    origin = serializers.CharField(max_length=120, help_text="City, by code or name.")
+    destination = serializers.CharField(max_length=120, help_text="City, by code or name.")
+    tier = serializers.ChoiceField(choices=TierCode.choices)
+    booked_at = MomentField(required=False, help_text="Now by default.")
+    ready_at = MomentField(required=False, help_text="When it is booked, by default.")
+    known_at = MomentField(
+        required=False, help_text="Closures announced by then count; when it is booked, by default."
+    )
+    version = serializers.IntegerField(
+        required=False, min_value=1, max_value=100_000, help_text="One version; all by default."
+    )
+
+    def validate_origin(self, text: str) -> City:
+        return city_named(text)
+
+    def validate_destination(self, text: str) -> City:
+        return city_named(text)
+
+    def question(self, now: datetime) -> Question:
+        asked = self.validated_data
+        booked = asked.get("booked_at", now)
+        return Question(
+            origin=asked["origin"],
+            destination=asked["destination"],
+            booked_at=booked,
+            ready_at=asked.get("ready_at", booked),
+            known_at=asked.get("known_at", booked),
+        )
+
+
+class ToldStep(serializers.Serializer[Any]):
+    """One sentence of why a promise is what it is."""
+
+    code = serializers.CharField()
+    day = serializers.DateField(allow_null=True)
+    at = serializers.DateTimeField(allow_null=True)
+    text = serializers.CharField(help_text="In the language of the request.")
+
+
+class ToldPromise(serializers.Serializer[Any]):
+    """Times carry the local offset of the end they belong to."""
+
+    pickup_date = serializers.DateField()
+    pickup_by = serializers.DateTimeField()
+    deliver_by = serializers.DateTimeField()
+    cut_off_at = serializers.DateTimeField(help_text="The cut-off kept for this pickup day.")
+    rolled = serializers.BooleanField(help_text="Pickup is not on the day asked for.")
+    rolled_days = serializers.IntegerField()
+    note = serializers.CharField(help_text="Why pickup is later than asked for; empty when it is not.")
+    steps = ToldStep(many=True)
+
+
+class VersionAnswer(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    valid_from = serializers.DateTimeField()
+    in_force = serializers.BooleanField(help_text="Whether it was the version in force when booked.")
+    promise = ToldPromise(allow_null=True)
+    refusal = serializers.CharField(help_text="Why it promises nothing; empty when it does.")
+
+
+class PromisesView(APIView):
+    """What each version of a tier would promise for a journey, step by step."""
+
+    @extend_schema(
+        operation_id="promises_list",
+        summary="What would be promised",
+        description="One question put to every version of a tier's rules, the newest first, with the "
+        "sentences that say how each comes to its answer. Reserves nothing and looks at no capacity.",
+        parameters=[PromisesQuery],
+        responses=VersionAnswer(many=True),
+        tags=["reference"],
+    )
+    def get(self, request: Request) -> Response:
+        refuse_unknown_parameters(request, *PromisesQuery().fields)
+        query = PromisesQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        question, asked = query.question(timezone.now()), query.validated_data
+        tier = find_tier(asked["tier"])
+        answers = would_promise(
+            actor=_actor(request),
+            question=question,
+            tier_id=tier.pk,
+            version_id=_version_id(tier.pk, asked.get("version")),
+        )
+        ends = Ends(question.origin.name, question.destination.name)
+        return Response([_answer_json(answer, ends) for answer in answers])
+
+
+class ClosuresQuery(serializers.Serializer[Any]):
+    """Which days to look at."""
+
+    to = serializers.DateField(required=False, help_text="Last day; 60 days after `from` by default.")
+    city = serializers.CharField(
+        required=False, max_length=120, help_text="Only what closes this city, by code or name."
+    )
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # "from" cannot be an attribute's name.
+        first = serializers.DateField(required=False, help_text="First day; today by default.")
+        return {"from": first, **super().get_fields()}
+
+    def validate_city(self, text: str) -> City:
+        return city_named(text)
+
+
+class ClosureAnswer(serializers.ModelSerializer[Closure]):
+    """A day, or hours of one, in which a place does not work."""
+
+    name = serializers.SerializerMethodField()
+    hours = serializers.SerializerMethodField(help_text="Local wall clock; empty for all day.")
+    city = serializers.SerializerMethodField(help_text="City code; empty for a whole province or country.")
+    side = serializers.ChoiceField(choices=ClosureSide.choices)
+
+    class Meta:
+        model = Closure
+        fields = (
+            "date", "hours", "name", "side", "country", "province", "city", "is_public_holiday",
+            "announced_at",
+        )  # fmt: skip
+
+    def get_name(self, closure: Closure) -> str:
+        return closure_text(closure.name)
+
+    def get_hours(self, closure: Closure) -> str:
+        return "" if closure.starts is None else hours_text(Hours(closure.starts, closure.ends))
+
+    def get_city(self, closure: Closure) -> str:
+        return closure.city.code if closure.city else ""
+
+
+class ClosuresView(APIView):
+    """The closures announced so far that promises go round."""
+
+    @extend_schema(
+        operation_id="closures_list",
+        summary="Closures",
+        description="What is closed and announced: public holidays, typhoons, sales-day stops. A public "
+        "holiday closes the tiers that do not work on holidays.",
+        parameters=[ClosuresQuery],
+        responses=ClosureAnswer(many=True),
+        tags=["reference"],
+    )
+    def get(self, request: Request) -> Response:
+        refuse_unknown_parameters(request, "from", "to", "city")
+        query = ClosuresQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        first = asked.get("from", timezone.localdate())
+        closures = _closures(first, _last(first, asked.get("to")), asked.get("city"))
+        return Response(ClosureAnswer(closures, many=True).data)
+
+
+def _actor(request: Request) -> Actor:
+    actor: Actor = request._request.actor  # type: ignore[attr-defined]
+    return actor
+
+
+def _version_id(tier_id: int, number: int | None) -> int | None:
+    if number is None:
+        return None
+    version = TierVersion.objects.filter(tier_id=tier_id, number=number).first()
+    if version is None:
+        message = _("This tier has no version of that number.")
+        raise InvalidInput(errors=[FieldError("/version", message, "unknown")])
+    return version.pk
+
+
+def _last(first: date, last: date | None) -> date:
+    try:
+        end = last or first + CLOSURE_DAYS_AHEAD
+    except OverflowError:
+        raise _bad_span(_("The date is out of range")) from None
+    if end < first:
+        raise _bad_span(_("The last day lies before the first."))
+    if end - first > MOST_CLOSURE_DAYS:
+        raise _bad_span(_("Ask for at most %d days.") % MOST_CLOSURE_DAYS.days)
+    return end
+
+
+def _bad_span(message: str) -> InvalidInput:
+    return InvalidInput(errors=[FieldError("/to", message, "range")])
+
+
+def _closures(first: date, last: date, city: City | None) -> QuerySet[Closure]:
+    standing = Closure.objects.filter(
+        date__range=(first, last), withdrawn_at=None, announced_at__lte=timezone.now()
+    )
+    if city is not None:
+        province = Q(city=None, country=city.country) & Q(province__in=("", city.province_en))
+        standing = standing.filter(Q(city=city) | province)
+    return standing.select_related("city").order_by("date", "name", "pk")
+
+
+def _answer_json(answer: Answer, ends: Ends) -> dict[str, Any]:
+    return {
+        "version": answer.version.number,
+        "valid_from": answer.version.valid_from.isoformat(),
+        "in_force": answer.is_in_force,
+        "promise": None if answer.promise is None else _promise_json(answer.promise, ends),
+        "refusal": answer.refusal,
+    }
+
+
+def _promise_json(promise: Promise, ends: Ends) -> dict[str, Any]:
+    return {
+        "pickup_date": promise.effective_date.isoformat(),
+        "pickup_by": promise.pickup_by.isoformat(),
+        "deliver_by": promise.deliver_by.isoformat(),
+        "cut_off_at": promise.cut_off_at.isoformat(),
+        "rolled": promise.rolled,
+        "rolled_days": promise.rolled_days,
+        "note": rolled_text(promise, ends),
+        "steps": [_step_json(step, ends) for step in promise.steps],
+    }
+
+
+def _step_json(step: Step, ends: Ends) -> dict[str, Any]:
+    return {
+        "code": step.code.value,
+        "day": step.day and step.day.isoformat(),
+        "at": step.at and step.at.isoformat(),
+        "text": step_text(step, ends),
+    }

@@ -169,7 +169,7 @@ def test_applicants_have_no_dashboard_yet(courier_organisation: Organisation, co
     assert courier_client.get(URL).status_code == 403
 
 
-@pytest.mark.parametrize(("who", "queries"), [("courier_client", 22), ("merchant_client", 22)])
+@pytest.mark.parametrize(("who", "queries"), [("courier_client", 24), ("merchant_client", 23)])
 def test_page_costs_the_same_for_few_and_many(
     judged: Lane,
     who: str,

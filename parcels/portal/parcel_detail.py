@@ -29,6 +29,7 @@ from parcels.portal.entries import full_entries
 from parcels.portal.links import link_to
 from parcels.portal.parcel_credits import credit_of
 from parcels.portal.revising import RevisionForm, RevisionView, revision_view
+from parcels.portal.stories import story_of
 from parcels.progress import progress
 from parcels.services.revising import days_for_merchant, revise_parcel
 from parcels.timelines import track, zone_text
@@ -36,7 +37,7 @@ from parcels.verdicts import Verdict, verdict_of
 from slas.choices import CommitmentKind, ExcuseState
 from slas.models import Breach, Commitment, Excuse
 from slas.pricing import yuan
-from slas.services.revisions import revisions_of
+from slas.services.revisions import Promised, promised_delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def parcel_revise(request: HttpRequest, number: str) -> HttpResponse:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     require(actor, Capability.BOOK_PARCELS)
     parcel, now = _parcel(actor, number), timezone.now()
-    form = _revision_form(actor, parcel, now, request.POST)
+    form = _revision_form(actor, parcel, promised_delivery(parcel_id=parcel.pk), now, request.POST)
     status = 422
     if form.is_valid():
         try:
@@ -136,8 +137,10 @@ def _pickup_address(parcel: Parcel) -> PickupAddress | None:
         return PickupAddress.objects.filter(pk=parcel.pickup_address_id).first()
 
 
-def _revision_form(actor: Actor, parcel: Parcel, now: datetime, data: Any = None) -> RevisionForm:
-    days = days_for_merchant(actor=actor, parcel=parcel, now=now)
+def _revision_form(
+    actor: Actor, parcel: Parcel, promised: Promised | None, now: datetime, data: Any = None
+) -> RevisionForm:
+    days = days_for_merchant(actor=actor, parcel=parcel, promised=promised, now=now)
     return RevisionForm(data, days=days, zone=parcel.destination.time_zone)
 
 
@@ -152,7 +155,8 @@ def _page(
 ) -> HttpResponse:
     now = timezone.now()
     scans = list(Scan.objects.visible_to(actor).filter(parcel_id=parcel.pk))
-    promises = _promises(actor, parcel, now)
+    promised = promised_delivery(parcel_id=parcel.pk)
+    promises = _promises(actor, parcel, promised, now)
     delivery = next((row.verdict for row in promises if row.kind == CommitmentKind.DELIVERY), None)
     # The parcel's page is read by the clocks of where it goes, like the public one.
     with timezone.override(ZoneInfo(parcel.destination.time_zone)):
@@ -166,13 +170,14 @@ def _page(
             "entries": full_entries(parcel, track(scans)),
             "zone": zone_text(parcel.destination.time_zone, now),
             "credit": credit_of(actor, parcel.pk),
-            "revision_form": form or _revision_form(actor, parcel, now),
+            "story": story_of(actor, parcel),
+            "revision_form": form or _revision_form(actor, parcel, promised, now),
             **_actions(request, actor, parcel),
         }
         return render(request, "parcels/parcel_detail.html", context, status=status)
 
 
-def _promises(actor: Actor, parcel: Parcel, now: datetime) -> list[PromiseRow]:
+def _promises(actor: Actor, parcel: Parcel, promised: Promised | None, now: datetime) -> list[PromiseRow]:
     commitments = {
         item.kind: item for item in Commitment.objects.visible_to(actor).filter(parcel_id=parcel.pk)
     }
@@ -193,16 +198,16 @@ def _promises(actor: Actor, parcel: Parcel, now: datetime) -> list[PromiseRow]:
                     zone=zone_text(city.time_zone, commitment.due_at),
                     breach=breaches.get(kind),
                     excuse=excuses.get(kind),
-                    revision=_revision(actor, parcel, kind),
+                    revision=_revision(actor, promised, kind),
                 )
             )
     return rows
 
 
-def _revision(actor: Actor, parcel: Parcel, kind: CommitmentKind) -> RevisionView | None:
-    if kind != CommitmentKind.DELIVERY:
+def _revision(actor: Actor, promised: Promised | None, kind: CommitmentKind) -> RevisionView | None:
+    if promised is None or kind != CommitmentKind.DELIVERY:
         return None
-    return revision_view(revisions_of(parcel_id=parcel.pk), reader=actor)
+    return revision_view(promised.revisions, reader=actor)
 
 
 def _actions(request: HttpRequest, actor: Actor, parcel: Parcel) -> dict[str, Any]:

@@ -55,8 +55,8 @@ def would_promise(
 ) -> list[Answer]:
     """Put the question to a version of a tier, or to all of them, the newest first.
 
-    Rules and closures are no secret of anybody's: whoever has a log-in or a key may ask.
-    Raises NotPermitted for strangers, InvalidInput for moments that cannot be, NotFound for an unknown tier or version.
+    Rules and closures are no secret of anybody's: whoever has a log-in or a key may ask. Raises
+    NotPermitted for strangers, InvalidInput for moments that cannot be, NotFound for what is not there.
     """
     if actor.is_anonymous:
         raise NotPermitted

@@ -223,7 +223,7 @@ def test_the_number_can_be_copied_and_the_page_printed(book: Book, merchant_clie
     assert f"/track/{parcel.number}/" in html
 
 
-DETAIL_QUERIES = 29
+DETAIL_QUERIES = 28
 
 
 def test_the_page_costs_the_same_for_one_and_three_scans(book: Book, merchant_client: Client) -> None:

@@ -1,0 +1,222 @@
+"""One promise at every door: the cut-off bugs of other systems, and rules that change meanwhile."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from alliance.models import City, Organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import Parcel
+from slas.models import Closure, Commitment, ServiceTier, TierVersion
+from slas.promises import Promise, promise
+from slas.services.closures import Declaration, declare_closures, withdraw_closure
+from slas.services.tiers import calendar_at, place_of, tiers_at
+from slas.services.versions import VersionRules, add_version
+from tests.parcels.orders import body_for, booked, tomorrow
+from tests.slas.offering import fill, offer, today_at
+
+pytestmark = pytest.mark.django_db
+QUOTES, PARCELS = "/api/v1/quotes", "/api/v1/parcels"
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+DAY = timedelta(days=1)
+
+
+def commitments(parcel_id: int) -> dict[str, Commitment]:
+    with scope(Scope.everything()):
+        return {item.kind: item for item in Commitment.objects.filter(parcel_id=parcel_id)}
+
+
+def change_rules(system: Actor, *, valid_from: datetime, now: datetime, **fields: object) -> TierVersion:
+    """Announce a version of the next-day tier that differs from the newest in some fields."""
+    tier = ServiceTier.objects.get(code="next_day")
+    newest = tier.versions.order_by("-number").first()
+    given = {name: getattr(newest, name) for name in VersionRules.__slots__}
+    rules = VersionRules(**{**given, "valid_from": valid_from, **fields})
+    with scope(Scope.everything()):
+        return add_version(actor=system, tier_id=tier.pk, rules=rules, now=now)
+
+
+def plain(origin: City, destination: City, at: datetime) -> Promise:
+    """What the rule says, asked by no door at all."""
+    rule = tiers_at(at)["next_day"].rule
+    return promise(rule, place_of(origin), place_of(destination), at, calendar_at(at), booked_at=at)
+
+
+# --- one rule behind every door ---------------------------------------------------------------
+
+
+def pass_the_cut_off() -> datetime:
+    """Make midnight every day's cut-off, so that today's has passed; return what time it is in China."""
+    cut_offs = {str(day): {"time": "00:00", "day_offset": 0} for day in range(7)}
+    tier = ServiceTier.objects.get(code="next_day")
+    tier.versions.update(cut_offs=cut_offs, pickup_by="23:59", deliver_by="23:59")
+    return timezone.now().astimezone(SHANGHAI)
+
+
+def test_quote_booking_and_batch_by_api_keep_the_cut_off(
+    merchant_api: APIClient, courier_organisation: Organisation, hangzhou: City, chengdu: City
+) -> None:
+    offer(courier_organisation, hangzhou, chengdu)
+    now = pass_the_cut_off()
+    expected = plain(hangzhou, chengdu, now)
+    assert expected.rolled_days >= 1
+    body = body_for(recipient=...)
+    quoted = merchant_api.post(QUOTES, body).json()["offers"][0]["promise"]
+    single = merchant_api.post(PARCELS, body_for()).json()["promise"]
+    batch = merchant_api.post(f"{PARCELS}/batch", {"parcels": [body_for()]}).json()
+    for said in (quoted, single, batch["results"][0]["promise"]):
+        assert said["deliver_by"] == expected.deliver_by.isoformat()
+        # Not a silent roll: said in a field, counted, and in words that name cut-off and city.
+        assert (said["rolled"], said["rolled_days"]) == (True, expected.rolled_days)
+        assert "The cut-off in Hangzhou" in said["note"]
+
+
+def test_quote_on_the_page_keeps_the_cut_off_and_counts_down(
+    merchant_client: Client, courier_organisation: Organisation, hangzhou: City, chengdu: City
+) -> None:
+    offer(courier_organisation, hangzhou, chengdu)
+    now = pass_the_cut_off()
+    query = {"origin": "Hangzhou", "destination": "Chengdu", "weight": "0.8", "tier": "next_day"}
+    ready = f"{now:%Y-%m-%dT%H:%M}"
+    page = merchant_client.get(reverse("parcels:quote_create"), {**query, "ready_at": ready}).content.decode()
+    expected = plain(hangzhou, chengdu, now)
+    assert f'data-countdown="{expected.cut_off_at.isoformat()}"' in page
+    assert "The cut-off in Hangzhou for pickup on" in page
+    assert "has passed" in page
+
+
+def test_page_and_api_explain_a_promise_in_the_same_sentences(
+    merchant_client: Client, merchant_api: APIClient, courier_organisation: Organisation, hangzhou: City,
+    chengdu: City,
+) -> None:  # fmt: skip
+    offer(courier_organisation, hangzhou, chengdu)
+    ready = tomorrow()
+    steps = merchant_api.post(QUOTES, {**body_for(recipient=...), "ready_at": ready.isoformat()}).json()
+    told = [step["text"] for step in steps["offers"][0]["promise"]["steps"]]
+    query = {
+        "origin": "Hangzhou", "destination": "Chengdu", "weight": "0.8", "tier": "next_day",
+        "ready_at": f"{ready:%Y-%m-%dT%H:%M}",
+    }  # fmt: skip
+    page = merchant_client.get(reverse("parcels:quote_create"), query).content.decode()
+    # The first says when it was booked: a moment apart.
+    assert len(told) > 4
+    assert [sentence for sentence in told[1:] if f"<li>{sentence}</li>" not in page] == []
+
+
+def test_cut_off_on_the_day_before_is_kept_by_a_booking(
+    merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
+) -> None:
+    offer(courier_organisation, hangzhou, chengdu)
+    eve = {str(day): {"time": "22:00", "day_offset": -1} for day in range(7)}
+    ServiceTier.objects.get(code="next_day").versions.update(cut_offs=eve, pickup_by="10:00")
+    in_time = booked(merchant, hangzhou, chengdu, at=today_at(22), ready_at=today_at(8, days=1))
+    too_late = booked(merchant, hangzhou, chengdu, at=today_at(22, 1), ready_at=today_at(8, days=1))
+    assert in_time.promise.pickup_by == today_at(10, days=1)
+    assert too_late.promise.pickup_by == today_at(10, days=2)
+
+
+# --- versions ---------------------------------------------------------------------------------
+
+
+def test_commitments_keep_the_version_that_made_them(
+    system: Actor, merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
+) -> None:
+    offer(courier_organisation, hangzhou, chengdu)
+    first = TierVersion.objects.get(tier__code="next_day")
+    before = booked(merchant, hangzhou, chengdu, at=today_at(10))
+    second = change_rules(system, valid_from=today_at(12), now=today_at(11), days_in_transit=2)
+    until = booked(merchant, hangzhou, chengdu, at=today_at(12) - timedelta(microseconds=1))
+    after = booked(merchant, hangzhou, chengdu, at=today_at(12))
+    for parcel, version, days in ((before, first, 1), (until, first, 1), (after, second, 2)):
+        held = commitments(parcel.parcel_id)
+        assert {item.version_id for item in held.values()} == {version.pk}
+        assert held["delivery"].due_at == today_at(20, days=days)
+        assert held["pickup"].due_at == today_at(20)
+
+
+def test_what_was_promised_before_a_closure_was_announced_stays_promised(
+    system: Actor, merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
+) -> None:
+    offer(courier_organisation, hangzhou, chengdu)
+    before = booked(merchant, hangzhou, chengdu, at=today_at(10))
+    with scope(Scope.everything()):
+        declare_closures(
+            actor=system,
+            declaration=Declaration(name="Typhoon", first=today_at(0, days=1).date(), city=chengdu),
+            now=today_at(11),
+        )
+    after = booked(merchant, hangzhou, chengdu, at=today_at(11))
+    assert commitments(before.parcel_id)["delivery"].due_at == today_at(20, days=1)
+    assert commitments(after.parcel_id)["delivery"].due_at == today_at(20, days=2)
+
+
+# --- why this hour: the parcel's page ---------------------------------------------------------
+
+
+def page_of(client: Client, parcel_id: int) -> str:
+    with scope(Scope.everything()):
+        number = Parcel.objects.get(pk=parcel_id).number
+    return client.get(reverse("parcels:parcel_detail", args=[number])).content.decode()
+
+
+def test_parcels_page_tells_the_promise_by_the_rules_and_closures_of_its_booking(
+    system: Actor, merchant: Actor, merchant_client: Client, courier_client: Client,
+    courier_organisation: Organisation, hangzhou: City, chengdu: City,
+) -> None:  # fmt: skip
+    Closure.objects.all().delete()
+    offer(courier_organisation, hangzhou, chengdu)
+    tuesday = today_at(0).date()
+    with scope(Scope.everything()):
+        [closure] = declare_closures(
+            actor=system,
+            declaration=Declaration(name="Fair", first=tuesday + DAY, city=chengdu),
+            now=today_at(9),
+        )
+    parcel = booked(merchant, hangzhou, chengdu, at=today_at(10))
+    # Whatever comes later: other rules, the closure gone, another one.
+    change_rules(system, valid_from=today_at(12), now=today_at(11), days_in_transit=2)
+    with scope(Scope.everything()):
+        withdraw_closure(actor=system, closure_id=closure.pk, now=today_at(11))
+        declare_closures(
+            actor=system,
+            declaration=Declaration(name="Flood", first=tuesday, city=hangzhou),
+            now=today_at(11),
+        )
+    for client in (merchant_client, courier_client):
+        page = page_of(client, parcel.parcel_id)
+        assert "Chengdu is closed on Wed 25 Nov 2026 (Fair)." in page
+        assert "Delivered in Chengdu by Thu 26 Nov 2026 20:00." in page
+        assert "By version 1 of the rules of Next day" in page
+        assert "Flood" not in page
+
+
+def test_parcels_page_tells_of_a_later_day_when_the_first_was_full(
+    merchant: Actor,
+    merchant_client: Client,
+    courier_organisation: Organisation,
+    hangzhou: City,
+    chengdu: City,
+) -> None:
+    sold = offer(courier_organisation, hangzhou, chengdu)
+    fill(sold, today_at(0).date())
+    parcel = booked(merchant, hangzhou, chengdu, at=today_at(10), if_full="next")
+    assert "Picked up in Hangzhou by Wed 25 Nov 2026 20:00." in page_of(merchant_client, parcel.parcel_id)
+
+
+def test_parcels_page_tells_nothing_that_does_not_come_out_the_same(
+    merchant: Actor,
+    merchant_client: Client,
+    courier_organisation: Organisation,
+    hangzhou: City,
+    chengdu: City,
+) -> None:
+    offer(courier_organisation, hangzhou, chengdu)
+    parcel = booked(merchant, hangzhou, chengdu, at=today_at(10))
+    with scope(Scope.everything()):
+        Parcel.objects.filter(pk=parcel.parcel_id).update(deliver_by=today_at(19, days=1))
+    assert "How this promise was worked out" not in page_of(merchant_client, parcel.parcel_id)

@@ -15,7 +15,7 @@ from parcels.bookings import BookingRequest, IfFull, Recipient
 from parcels.choices import ParcelSource
 from parcels.demo import cast
 from parcels.demo.credits import end_day, keep_books
-from parcels.demo.excuses import argue, declare_storm, excuse_fog, excuse_storm
+from parcels.demo.excuses import argue, declare_storm, excuse_storm, propose_for_rain
 from parcels.demo.journeys import Itinerary, Sent, journey
 from parcels.demo.world import Buyer, Seller
 from parcels.services.booking import book_parcels
@@ -90,7 +90,7 @@ def play(stage: Stage, *, days: int, on_day: Callable[[int, date], None]) -> Cou
         fold_tallies(budget=60)
         on_day(number + 1, day)
     _tick(stage, stage.until)
-    stage.counts.claimed += excuse_fog(stage.ops, stage.sellers[0].cities[0], today)
+    stage.counts.claimed += propose_for_rain(stage.ops, STORM_PROVINCE, today)
     fold_tallies(budget=60)
     refresh_watch_list(now=stage.until)
     return stage.counts

@@ -1,4 +1,4 @@
-"""The demo's excuses: couriers claim some, customer service decides, a typhoon and fog propose others."""
+"""The demo's excuses: couriers claim some, customer service decides, two storms propose others."""
 
 import io
 from collections.abc import Sequence
@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image, ImageDraw
 
-from alliance.models import City
 from alliance.tenancy import Actor, Scope, scope
 from parcels.demo.world import Seller
 from slas.choices import CommitmentKind, Decision, DisruptionReason, ExcuseReason, ExcuseSource, ExcuseState
@@ -20,9 +19,9 @@ from slas.services.excuses import decide_excuses
 
 ZONE = ZoneInfo("Asia/Shanghai")
 # How many of a day's breaches are claimed for, and for how long a claim waits.
-CLAIMED, TAKEN_BACK, GRANTED, REVOKED, WITH_FILE = 0.14, 0.05, 0.62, 0.04, 0.3
-DECIDED_AFTER_DAYS = 3
-FOG_DAYS_AGO = 4
+CLAIMED, TAKEN_BACK, GRANTED, REVOKED, WITH_FILE = 0.1, 0.05, 0.62, 0.04, 0.3
+CLAIMED_AFTER_DAYS, DECIDED_AFTER_DAYS = 2, 3
+RAIN_DAYS_AGO, RAIN_HOURS = 4, 36
 # Reasons couriers give, how often, and what they write.
 REASONS = (
     (ExcuseReason.CONSIGNEE_ABSENT, 6, "Called twice, nobody was at home. 两次电话无人接听，家中无人。"),
@@ -53,16 +52,15 @@ def excuse_storm(service: Actor, cause: Cause, now: datetime) -> int:
         return propose_excuses(actor=service, cause=cause, note=note, grant=True, now=now).granted
 
 
-def excuse_fog(ops: Actor, city: City, today: date) -> int:
-    """Some days ago fog closed the largest city's roads; what that touched still waits for decisions."""
-    start = datetime.combine(today - timedelta(days=FOG_DAYS_AGO), time(6), ZONE)
+def propose_for_rain(ops: Actor, province: str, today: date) -> int:
+    """Some days ago a rainstorm flooded a province's roads; what it touched still waits for decisions."""
+    start = datetime.combine(today - timedelta(days=RAIN_DAYS_AGO), time(4), ZONE)
     with scope(Scope.everything()):
         disruption = declare_disruption(
-            actor=ops, name=f"Fog in {city.name_en} {city.name_zh}大雾", reason=DisruptionReason.WEATHER,
-            area=Area(city=city), period=Period(start, start + timedelta(hours=18), recovery_hours=24),
-            declared_at=start,
+            actor=ops, name="Rainstorm 特大暴雨", reason=DisruptionReason.DISASTER, area=Area("CN", province),
+            period=Period(start, start + timedelta(hours=RAIN_HOURS)), declared_at=start + timedelta(hours=9),
         )  # fmt: skip
-        now = start + timedelta(days=FOG_DAYS_AGO - 1)
+        now = start + timedelta(days=RAIN_DAYS_AGO - 1)
         return propose_excuses(actor=ops, cause=Cause.of_disruption(disruption), now=now).proposed
 
 
@@ -80,8 +78,10 @@ def argue(service: Actor, sellers: Sequence[Seller], day: date, now: datetime) -
 def _claim(sellers: Sequence[Seller], random: Random, now: datetime) -> int:
     by_courier = {seller.actor.tenant_id: seller.actor for seller in sellers}
     with scope(Scope.everything()):
+        # By then scans that were sent late have come in.
+        last = now - timedelta(days=CLAIMED_AFTER_DAYS)
         opened = Breach.objects.standing().filter(
-            kind=CommitmentKind.DELIVERY, opened_at__gt=now - timedelta(days=1), opened_at__lte=now
+            kind=CommitmentKind.DELIVERY, opened_at__gt=last - timedelta(days=1), opened_at__lte=last
         )
         rows = list(opened.order_by("parcel_id").values_list("parcel_id", "courier_id"))
     made = 0

@@ -161,11 +161,11 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
     """Claims, proposals and decisions; what waits longest comes first when asked for what waits."""
 
     list_display = (
-        "parcel", "kind", "state_label", "reason", "source", "courier", "merchant", "claimed_at",
-        "decided_by", "decided_at",
+        "parcel", "claimed_at", "state_label", "reason", "source", "courier", "merchant", "kind",
+        "decided_at",
     )  # fmt: skip
     list_filter = ("state", "reason", "source", "kind", "disruption", "courier")
-    list_select_related = ("courier", "merchant", "decided_by", "disruption")
+    list_select_related = ("courier", "merchant")
     date_hierarchy = "claimed_at"
     fields = (
         "parcel", "kind", "breach_page", "courier", "merchant", "state", "reason", "note", "file", "source",
@@ -180,7 +180,15 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
     @display(
         description=_("state"),
         ordering="state",
-        label={"claimed": "info", "granted": "success", "declined": "danger", "revoked": "warning"},
+        label={
+            "claimed": "info",
+            "granted": "success",
+            "declined": "danger",
+            "revoked": "warning",
+            # Neutral: without an entry the page would show the value instead of its name.
+            "withdrawn": "default",
+            "lapsed": "default",
+        },
     )
     def state_label(self, excuse: Excuse) -> tuple[str, str]:
         return excuse.state, excuse.get_state_display()

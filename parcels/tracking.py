@@ -1,6 +1,7 @@
 """What anybody who has a parcel's number may know of it: no names, phones, addresses or references."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -13,9 +14,9 @@ from parcels.models import Parcel, Scan
 from parcels.progress import ProgressStep, progress
 from parcels.timelines import TrackedScan, track
 from parcels.verdicts import Verdict, verdict_of
-from slas.choices import CommitmentKind, Outcome
-from slas.models import Commitment, Revision
-from slas.services.revisions import revisions_of
+from slas.choices import Outcome
+from slas.models import Revision
+from slas.services.revisions import Promised, promised_delivery
 
 UNKNOWN = "unknown_tracking_number"
 BAD = "bad_tracking_number"
@@ -32,10 +33,15 @@ class PublicParcel:
     steps: list[ProgressStep]
     # None for a parcel nothing stands promised for: called off, say.
     verdict: Verdict | None
-    # Later days agreed on for the delivery, the oldest first.
-    revisions: list[Revision] = field(default_factory=list)
+    # The same with the later days agreed on, called off or not.
+    promised: Promised | None = None
     # When it will probably be at the door; None when it was there, or nobody knows.
     arrival: Arrival | None = None
+
+    @property
+    def revisions(self) -> Sequence[Revision]:
+        """Later days agreed on for the delivery, the oldest first."""
+        return self.promised.revisions if self.promised else ()
 
     @property
     def is_late(self) -> bool:
@@ -62,15 +68,15 @@ def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
             detail = _("We know no parcel of this number. Has the shop sent you another one?")
             raise NotFound(detail, code=UNKNOWN)
         scans = list(Scan.objects.filter(parcel_id=parcel_id))
-        promised = Commitment.objects.filter(parcel_id=parcel_id, kind=CommitmentKind.DELIVERY)
-        verdicts = [verdict_of(item, now=now) for item in promised.exclude(outcome=Outcome.VOID)]
-        revisions = revisions_of(parcel_id=parcel_id)
-    verdict = verdicts[0] if verdicts else None
+        promised = promised_delivery(parcel_id=parcel_id)
+    verdict = None
+    if promised is not None and promised.commitment.outcome != Outcome.VOID:
+        verdict = verdict_of(promised.commitment, now=now)
     return PublicParcel(
         parcel=parcel,
         tracked=track(scans),
         steps=progress(parcel.status, scans),
         verdict=verdict,
         arrival=arrival_of(parcel, verdict, now=now),
-        revisions=revisions,
+        promised=promised,
     )

@@ -1,5 +1,7 @@
 """How an exported file is sent, by whichever door."""
 
+from pathlib import Path
+
 from django.http import FileResponse
 
 from slas.choices import ExportFormat
@@ -12,7 +14,7 @@ def file_response(export: Export) -> FileResponse:
     return FileResponse(
         export.file.open("rb"),
         as_attachment=True,
-        filename=export.file.name.rpartition("/")[2],
+        filename=Path(str(export.file.name)).name,
         content_type=MEDIA_TYPES[ExportFormat(export.format)],
         headers={"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"},
     )

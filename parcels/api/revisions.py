@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -19,10 +20,10 @@ from alliance.tenancy import Actor, require
 from parcels.api.views import IDEMPOTENCY_KEY, actor_of
 from parcels.models import Parcel
 from parcels.services.revising import days_for_merchant, revise_parcel
-from slas.choices import CommitmentKind, RevisionParty
+from slas.choices import RevisionParty
 from slas.clocks import local_clock
-from slas.models import Commitment, Revision
-from slas.services.revisions import REASON_LENGTH, RevisionRequest, revisions_of
+from slas.models import Revision
+from slas.services.revisions import REASON_LENGTH, RevisionRequest, promised_delivery
 
 S = serializers.Serializer[Any]
 
@@ -133,17 +134,17 @@ def revision_json(revision: Revision, zone: str) -> dict[str, Any]:
 
 
 def _answer(actor: Actor, parcel: Parcel) -> dict[str, Any]:
-    zone = parcel.destination.time_zone
-    commitment = Commitment.objects.visible_to(actor).get(parcel_id=parcel.pk, kind=CommitmentKind.DELIVERY)
-    revisions = revisions_of(parcel_id=parcel.pk)
-    first = revisions[0].previous_due_at if revisions else commitment.due_at
-    days = days_for_merchant(actor=actor, parcel=parcel, now=timezone.now())
+    zone, promised = parcel.destination.time_zone, promised_delivery(parcel_id=parcel.pk)
+    if promised is None:
+        raise NotFound(_("Nothing was promised for this parcel."))
+    commitment = promised.commitment
+    days = days_for_merchant(actor=actor, parcel=parcel, promised=promised, now=timezone.now())
     return {
         "tracking_number": parcel.number,
-        "original_due_at": _local(first, zone),
+        "original_due_at": _local(promised.first_due_at, zone),
         "due_at": _local(commitment.due_at, zone),
         "revised_due_at": commitment.revised_due_at and _local(commitment.revised_due_at, zone),
-        "revisions": [revision_json(revision, zone) for revision in revisions],
+        "revisions": [revision_json(revision, zone) for revision in promised.revisions],
         "possible_days": [
             {"day": item.day.isoformat(), "due_at": _local(item.due_at, zone)} for item in days
         ],

@@ -140,7 +140,7 @@ def _promise_json(found: PublicParcel, zone: str) -> dict[str, Any] | None:
     verdict = found.verdict
     if verdict is None:
         return None
-    first = found.revisions[0].previous_due_at if found.revisions else verdict.due_at
+    first = found.promised.first_due_at if found.promised else verdict.due_at
     return {
         "deliver_by": _local(verdict.due_at, zone),
         "original_deliver_by": _local(first, zone),

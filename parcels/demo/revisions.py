@@ -7,10 +7,10 @@ from alliance.errors import AllianceError
 from alliance.tenancy import Scope, scope
 from parcels.demo.days import Stage
 from parcels.models import Parcel
-from parcels.services.revising import DIGITS, revise_for_recipient, revise_parcel
+from parcels.services.revising import DIGITS, days_for_recipient, revise_for_recipient, revise_parcel
 from slas.choices import CommitmentKind, Outcome, RevisionParty
 from slas.models import Commitment
-from slas.services.revisions import RevisionRequest, days_to_choose
+from slas.services.revisions import RevisionRequest, promised_delivery
 
 # Of the parcels under way at the end of the demo.
 ASKED, AGREED = 12, 5
@@ -40,13 +40,14 @@ def move_some(stage: Stage) -> int:
             due.order_by("-parcel_id").values_list("parcel_id", flat=True)[: 40 * (ASKED + AGREED)]
         )
         chosen = random.sample(numbers, min(ASKED + AGREED, len(numbers)))
-        parcels = Parcel.objects.in_bulk(chosen)
+        parcels = Parcel.objects.select_related("destination").in_bulk(chosen)
     by_merchant = {buyer.actor.organisation_id: buyer.actor for buyer in stage.buyers}
     moved = 0
     for number, parcel_id in enumerate(chosen):
         parcel = parcels[parcel_id]
         with scope(Scope.everything()):
-            days = days_to_choose(parcel_id=parcel_id, now=now, most=4)
+            promised = promised_delivery(parcel_id=parcel_id)
+            days = days_for_recipient(parcel=parcel, promised=promised, now=now)[:4]
         if not days:
             continue
         day = random.choice(days).day

@@ -57,7 +57,7 @@ class _DayForm(forms.Form):
         self.fields["day"].widget = self.day_widget(choices=_choices(days, zone))
         self.has_days = bool(days)
 
-    day_widget: type[forms.Select] = forms.Select
+    day_widget: type[forms.Select | forms.RadioSelect] = forms.Select
 
     @property
     def is_shown(self) -> bool:

@@ -91,7 +91,7 @@ def track_revise(request: HttpRequest, number: str) -> HttpResponse:
 
 
 def _day_form(found: PublicParcel, data: Any = None) -> RecipientDayForm:
-    days = days_for_recipient(parcel=found.parcel, now=timezone.now())
+    days = days_for_recipient(parcel=found.parcel, promised=found.promised, now=timezone.now())
     return RecipientDayForm(data, days=days, zone=found.parcel.destination.time_zone)
 
 

@@ -17,14 +17,13 @@ from django.utils.translation import ngettext
 from alliance.choices import Capability
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound, TooMany
 from alliance.tenancy import Actor, Scope, require, scope
-from parcels.choices import ParcelStatus
+from parcels.choices import ParcelSource, ParcelStatus
 from parcels.models import Parcel, RecipientProof
 from parcels.statuses import TERMINAL
 from slas.choices import RevisionParty
 from slas.models import Revision
 from slas.revisions import DeliveryDay
-from slas.services import revisions
-from slas.services.revisions import RevisionRequest, revise_delivery
+from slas.services.revisions import Promised, RevisionRequest, days_to_choose, revise_delivery
 
 # Who wrote a revision down when nobody but the recipient did.
 RECIPIENT: Final = "recipient, tracking page"
@@ -75,27 +74,31 @@ def revise_for_recipient(*, parcel_id: int, digits: str, asked: RevisionRequest,
         return revise_parcel(actor=recipient, parcel_id=parcel_id, asked=asked, now=now)
 
 
-def days_for_recipient(*, parcel: Parcel, now: datetime) -> list[DeliveryDay]:
+def days_for_recipient(*, parcel: Parcel, promised: Promised | None, now: datetime) -> list[DeliveryDay]:
     """Return the days a recipient can choose from on the tracking page; none when it cannot ask."""
+    # Of a parcel from before it joined no phone is known: nobody could prove anything.
+    if promised is None or parcel.status in _OVER or parcel.source == ParcelSource.HISTORY:
+        return []
+    return days_to_choose(
+        promised=promised,
+        destination=parcel.destination,
+        parties=[RevisionParty.RECIPIENT],
+        now=now,
+        most=DAYS_SHOWN,
+    )
+
+
+def days_for_merchant(
+    *, actor: Actor, parcel: Parcel, promised: Promised | None, now: datetime
+) -> list[DeliveryDay]:
+    """Return the days a parcel can be moved to by the actor; none for who may not move it."""
+    if promised is None or actor.is_courier or not actor.can(Capability.BOOK_PARCELS):
+        return []
     if parcel.status in _OVER:
         return []
-    with scope(Scope.parcel(parcel.pk)):
-        # Without a phone nobody can prove anything. Asked of the database: the page itself reads none.
-        known = Parcel.objects.filter(pk=parcel.pk).exclude(recipient_phone="").exists()
-        asked = {"parcel_id": parcel.pk, "now": now}
-        if not known or not revisions.can_still_ask(party=RevisionParty.RECIPIENT, **asked):
-            return []
-        return revisions.days_to_choose(most=DAYS_SHOWN, **asked)
-
-
-def days_for_merchant(*, actor: Actor, parcel: Parcel, now: datetime) -> list[DeliveryDay]:
-    """Return the days a parcel can be moved to by the actor; none for who may not move it."""
-    if actor.is_courier or not actor.can(Capability.BOOK_PARCELS) or parcel.status in _OVER:
-        return []
-    asked = {"parcel_id": parcel.pk, "now": now}
-    if not any(revisions.can_still_ask(party=party, **asked) for party in RevisionParty):
-        return []
-    return revisions.days_to_choose(**asked)
+    return days_to_choose(
+        promised=promised, destination=parcel.destination, parties=list(RevisionParty), now=now
+    )
 
 
 def _refuse_over(parcel: Parcel) -> None:

@@ -125,7 +125,8 @@ def sees_fees(actor: Actor) -> bool:
 
 
 def _own(actor: Actor) -> ExportQuerySet:
-    own: ExportQuerySet = Export.objects.filter(organisation_id=actor.organisation_id)
+    # Ops belong to no organisation, and neither do their files.
+    own: ExportQuerySet = Export.objects.filter(organisation=actor.organisation_id)
     return own.visible_to(actor)
 
 

@@ -5,7 +5,7 @@ of the original promise, so nobody improves a rate by moving parcels out of a mo
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
@@ -32,7 +32,6 @@ from slas.services.deciding import refuse_own
 from slas.services.tiers import calendar_at, place_of, rule_of
 
 REASON_LENGTH: Final = 300
-_OPEN: Final = (Outcome.PENDING, Outcome.OVERDUE)
 # How often each may ask for another day of one parcel.
 MOST_BY_PARTY: Final = {RevisionParty.RECIPIENT: 2, RevisionParty.MERCHANT: 5}
 # Anybody who has the number reads the reason on the tracking page.
@@ -46,6 +45,19 @@ class RevisionRequest:
     day: date
     requested_by: str
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """A delivery's promise, and the later days agreed on since, the oldest first."""
+
+    commitment: Commitment
+    revisions: Sequence[Revision]
+
+    @property
+    def first_due_at(self) -> datetime:
+        """What was promised before anybody asked for another day."""
+        return self.revisions[0].previous_due_at if self.revisions else self.commitment.due_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +88,9 @@ def revise_delivery(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now
         commitment = _locked(actor, parcel_id)
         refuse_own(actor, [commitment.courier_id])
         _refuse_late(commitment, party, now)
-        _refuse_many(parcel_id, party)
-        due_at = _deadline(_delivery(commitment, now), asked.day, now)
+        _refuse_many(list(_revisions(parcel_id)), party)
+        destination = City.objects.get(pk=commitment.destination_id)
+        due_at = _deadline(_delivery(commitment, destination, now), asked.day, now)
         revise_due(
             parcel_id=parcel_id,
             kind=CommitmentKind.DELIVERY,
@@ -90,35 +103,37 @@ def revise_delivery(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now
     return revision
 
 
-def days_to_choose(*, parcel_id: int, now: datetime, most: int | None = None) -> list[DeliveryDay]:
-    """Return the next days a parcel's delivery can be moved to; none when it cannot be moved at all.
-
-    Reads in the caller's scope. Who may move it is another question, see `can_still_ask`.
-    """
+def promised_delivery(*, parcel_id: int) -> Promised | None:
+    """Return a parcel's delivery promise with its revisions, as the caller's scope shows them."""
     commitment = _commitments(parcel_id).first()
-    if commitment is None or commitment.outcome not in _OPEN:
+    if commitment is None:
+        return None
+    return Promised(commitment, list(_revisions(parcel_id).order_by("pk")))
+
+
+def days_to_choose(
+    *,
+    promised: Promised,
+    destination: City,
+    parties: Iterable[RevisionParty],
+    now: datetime,
+    most: int | None = None,
+) -> list[DeliveryDay]:
+    """Return the next days a delivery can be moved to by any of the parties; none when by none."""
+    if not any(_may_ask(promised, party, now) for party in parties):
         return []
-    delivery = _delivery(commitment, now)
+    delivery = _delivery(promised.commitment, destination, now)
     found = possible_days(delivery.rule, delivery.place, delivery.closures, agreed=delivery.agreed, now=now)
     return list(islice(found, most))
 
 
-def can_still_ask(*, parcel_id: int, party: RevisionParty, now: datetime) -> bool:
-    """Whether a party may ask for another day of a parcel at this moment. In the caller's scope."""
-    commitment = _commitments(parcel_id).first()
-    if commitment is None:
-        return False
+def _may_ask(promised: Promised, party: RevisionParty, now: datetime) -> bool:
     try:
-        _refuse_late(commitment, party, now)
-        _refuse_many(parcel_id, party)
+        _refuse_late(promised.commitment, party, now)
+        _refuse_many(promised.revisions, party)
     except Conflict:
         return False
     return True
-
-
-def revisions_of(*, parcel_id: int) -> list[Revision]:
-    """Return a parcel's revisions, the oldest first, as the caller's scope shows them."""
-    return list(_revisions(parcel_id).order_by("pk"))
 
 
 def _commitments(parcel_id: int) -> CommitmentQuerySet:
@@ -140,7 +155,7 @@ def _locked(actor: Actor, parcel_id: int) -> Commitment:
     return commitment
 
 
-def _delivery(commitment: Commitment, now: datetime) -> _Delivery:
+def _delivery(commitment: Commitment, destination: City, now: datetime) -> _Delivery:
     version = _version(commitment, now)
     city = City.objects.get(pk=commitment.destination_id)
     return _Delivery(
@@ -195,9 +210,9 @@ def _refuse_late(commitment: Commitment, party: RevisionParty, now: datetime) ->
         raise Conflict(_("This parcel counts as lost."), code="lost")
 
 
-def _refuse_many(parcel_id: int, party: RevisionParty) -> None:
+def _refuse_many(revisions: Iterable[Revision], party: RevisionParty) -> None:
     most = MOST_BY_PARTY[party]
-    if _revisions(parcel_id).filter(requested_by=party).count() >= most:
+    if sum(revision.requested_by == party for revision in revisions) >= most:
         message = _("Another day was asked for %(most)d times already, which is as often as can be.")
         raise Conflict(message % {"most": most}, code="too_many_revisions")
 

@@ -233,7 +233,7 @@ def test_the_page_is_not_for_search_engines(book: Book, client: Client) -> None:
     assert '<meta name="robots" content="noindex, nofollow">' in response.content.decode()
 
 
-TRACKING_QUERIES = 23
+TRACKING_QUERIES = 15
 
 
 def test_the_page_costs_the_same_for_one_and_three_scans(book: Book, client: Client) -> None:

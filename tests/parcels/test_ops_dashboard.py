@@ -185,12 +185,12 @@ def test_page_costs_the_same_for_one_courier_and_many(
 ) -> None:
     all_beating()
     ops_client.get(URL)
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(21):
         ops_client.get(URL)
     with scope(Scope.everything()):
         for back in range(10):
             promise(judged, YESTERDAY - back * DAY, late=HOUR, courier_id=rival_courier.pk)
             promise(judged, YESTERDAY - back * DAY, late=None)
     catch_up()
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(21):
         ops_client.get(URL)

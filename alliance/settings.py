@@ -286,6 +286,11 @@ SPECTACULAR_SETTINGS = {
         "ParcelStatus": "parcels.choices.ParcelStatus",
         "ExportState": "slas.choices.ExportState",
         "RevisionParty": "slas.choices.RevisionParty",
+        "ExcuseState": "slas.choices.ExcuseState",
+        "ExcuseReason": "slas.choices.ExcuseReason",
+        "Grade": "couriers.choices.Grade",
+        "StatementState": ["open", "final"],
+        "ScorecardState": "slas.choices.ScorecardState",
     },
 }
 # Calls a minute of one API key; a batch counts once.

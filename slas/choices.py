@@ -208,3 +208,10 @@ class Decision(models.TextChoices):
     GRANT = "grant", _("Grant")
     DECLINE = "decline", _("Decline")
     REVOKE = "revoke", _("Revoke")
+
+
+class ScorecardState(models.TextChoices):
+    """Whether a month can still change."""
+
+    PROVISIONAL = "provisional", _("Provisional")
+    FINAL = "final", _("Final")

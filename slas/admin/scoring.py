@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from alliance.errors import InvalidInput
 from slas.admin.score_forms import RulesForm
 from slas.admin.selling import OpsAdmin
+from slas.choices import ScorecardState
 from slas.models import Scorecard, ScoreRules
 from slas.scoring import lines
 from slas.services.score_rules import (
@@ -47,12 +48,12 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("provisional", gettext_lazy("Provisional")), ("final", gettext_lazy("Final"))]
+        return list(ScorecardState.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() not in ("provisional", "final"):
+        if self.value() not in ScorecardState.values:
             return queryset
-        return queryset.filter(frozen_at__isnull=self.value() == "provisional")
+        return queryset.filter(frozen_at__isnull=self.value() == ScorecardState.PROVISIONAL)
 
 
 @admin.register(Scorecard)
@@ -83,7 +84,7 @@ class ScorecardAdmin(OpsAdmin):
 
     @admin.display(description=gettext_lazy("state"), ordering="frozen_at")
     def state(self, card: Scorecard) -> str:
-        return _("Final") if card.is_final else _("Provisional")
+        return str(card.state.label)
 
     @admin.display(description=gettext_lazy("components"))
     def component_list(self, card: Scorecard) -> SafeString:

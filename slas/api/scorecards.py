@@ -5,8 +5,8 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
-from rest_framework import generics, serializers
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -17,7 +17,7 @@ from alliance.errors import FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.models import Organisation
 from alliance.tenancy import Actor, require
 from couriers.choices import Grade
-from slas.choices import ScoreComponent
+from slas.choices import ScorecardState, ScoreComponent
 from slas.models import Scorecard, ScoreRules
 from slas.scoring import CLAIM_DAYS, FINAL_DAY, Band, Line, Rules, final_on, lines, month_of, read_month
 from slas.services.score_rules import rules_for
@@ -51,7 +51,7 @@ class CardAnswer(serializers.Serializer[Any]):
 
     month = serializers.RegexField(MONTH)
     courier = serializers.CharField(help_text="Short name.")
-    state = serializers.ChoiceField(choices=["provisional", "final"])
+    state = serializers.ChoiceField(choices=ScorecardState.choices)
     final_on = serializers.DateField(help_text="From that day on the month does not change.")
     score = serializers.DecimalField(5, 2, allow_null=True, help_text="From 0 to 100.")
     grade = serializers.ChoiceField(
@@ -72,7 +72,7 @@ class CardsQuery(serializers.Serializer[Any]):
     """Which scorecards to list."""
 
     courier = serializers.SlugField(required=False, help_text="Short name; for ops, who see all.")
-    state = serializers.ChoiceField(choices=["provisional", "final"], required=False)
+    state = serializers.ChoiceField(choices=ScorecardState.choices, required=False)
 
 
 class CardQuery(serializers.Serializer[Any]):
@@ -117,37 +117,40 @@ class CardPagination(CursorPagination):
     offset_cutoff = None  # type: ignore[assignment]
 
 
-class ScorecardListView(generics.ListAPIView[Scorecard]):
-    """Scorecards by month: a courier's own, for ops everybody's."""
+class CardPage(serializers.Serializer[Any]):
+    next = serializers.URLField(allow_null=True, help_text="The page after this one; null on the last.")
+    previous = serializers.URLField(allow_null=True)
+    results = CardAnswer(many=True)
 
-    serializer_class = CardAnswer
-    pagination_class = CardPagination
-    filter_backends = ()
+
+class ScorecardListView(APIView):
+    """Scorecards by month: a courier's own, for ops everybody's."""
 
     @extend_schema(
         operation_id="scorecards_list",
         summary="Scorecards",
         description="A courier's months, the newest first: score, grade, and rank among its peers, whose "
         "names stay hidden. Ops see every courier's.",
-        parameters=[CardsQuery],
+        parameters=[
+            CardsQuery,
+            OpenApiParameter("cursor", str, description="From `next` or `previous`."),
+            OpenApiParameter("page_size", int, description="50 by default, 500 at most."),
+        ],
+        responses=CardPage,
         tags=["scorecards"],
     )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
-
-    def get_queryset(self) -> QuerySet[Scorecard]:
-        actor = _reader(self.request)
-        asked = _query(self.request, CardsQuery, {"cursor", "page_size"})
+    def get(self, request: Request) -> Response:
+        actor = _reader(request)
+        asked = _query(request, CardsQuery, {"cursor", "page_size"})
         cards = _cards(actor)
         if "courier" in asked:
             cards = cards.filter(courier_id=_courier_id(asked["courier"]))
         if "state" in asked:
-            cards = cards.filter(frozen_at__isnull=asked["state"] == "provisional")
-        return cards
-
-    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
-        cards, *others = args
-        return CardAnswer([_card_json(card) for card in cards], *others, **kwargs)
+            cards = cards.filter(frozen_at__isnull=asked["state"] == ScorecardState.PROVISIONAL)
+        pages = CardPagination()
+        page = pages.paginate_queryset(cards, request, view=self) or []
+        answer = CardAnswer([_card_json(card) for card in page], many=True)
+        return pages.get_paginated_response(answer.data)
 
 
 class ScorecardView(APIView):
@@ -243,7 +246,7 @@ def _card_json(card: Scorecard) -> dict[str, Any]:
     return {
         "month": f"{card.month:%Y-%m}",
         "courier": card.courier.organisation.slug,
-        "state": "final" if card.is_final else "provisional",
+        "state": card.state.value,
         "final_on": final_on(card.month),
         "score": card.score,
         "grade": card.grade or None,

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from alliance.models import User
 from couriers.choices import Grade
 from couriers.models import Courier
-from slas.choices import ScoreComponent
+from slas.choices import ScorecardState, ScoreComponent
 from slas.columns import dimension
 from slas.querysets import ScorecardQuerySet
 from slas.scoring import Measured, Month, Rules
@@ -104,6 +104,10 @@ class Scorecard(models.Model):
     @property
     def is_final(self) -> bool:
         return self.frozen_at is not None
+
+    @property
+    def state(self) -> ScorecardState:
+        return ScorecardState.FINAL if self.is_final else ScorecardState.PROVISIONAL
 
     @property
     def measured(self) -> Month:

@@ -1,5 +1,6 @@
 """Is what the rates say what the commitments say? Counted again from scratch, in the database."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -214,7 +215,12 @@ class AuditReport:
 
     def as_detail(self) -> dict[str, Any]:
         """Return the finding for an audit entry or a heartbeat: counts, and the first few rows."""
-        parts = {"cells": self.cells, "breaches": self.breaches, "bins": self.bins, "credits": self.credits}
+        parts: dict[str, Sequence[object]] = {
+            "cells": self.cells,
+            "breaches": self.breaches,
+            "bins": self.bins,
+            "credits": self.credits,
+        }
         counts = {name: len(rows) for name, rows in parts.items()}
         first = [str(row) for rows in parts.values() for row in rows[:5]]
         return {**counts, "first": first}

@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
+from parcels.demo.promises import announce_what_comes
 from parcels.models import Parcel
 from slas.models import Closure, Commitment, ServiceTier, TierVersion
 from slas.promises import Promise, promise
@@ -220,3 +221,18 @@ def test_parcels_page_tells_nothing_that_does_not_come_out_the_same(
     with scope(Scope.everything()):
         Parcel.objects.filter(pk=parcel.parcel_id).update(deliver_by=today_at(19, days=1))
     assert "How this promise was worked out" not in page_of(merchant_client, parcel.parcel_id)
+
+
+# --- the demo ---------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("everything")
+def test_demo_announces_a_closed_evening_and_a_change_of_rules(
+    system: Actor, hangzhou: City, chengdu: City
+) -> None:
+    now = today_at(12)
+    assert announce_what_comes(system, now=now, zone=SHANGHAI) == 2
+    evening = plain(hangzhou, chengdu, today_at(12, days=4))
+    assert evening.pickup_by == today_at(23, days=4)
+    days = {at: tiers_at(today_at(0, days=at))["standard"].rule.days_in_transit for at in (9, 10)}
+    assert days == {9: 3, 10: 2}

@@ -15,8 +15,9 @@ from alliance.health import note_heartbeat
 from alliance.identifiers import drawing_from
 from alliance.models import Heartbeat, User
 from alliance.partitions import Month, ensure_months, ensure_months_ahead
-from parcels.demo.days import Stage, play
+from parcels.demo.days import ZONE, Stage, play
 from parcels.demo.exporting import write_some
+from parcels.demo.promises import announce_what_comes
 from parcels.demo.revisions import move_some
 from parcels.demo.scorecards import keep_scorecards
 from parcels.demo.world import demo_cities, make_couriers, make_merchants, make_offers, make_ops, make_service
@@ -63,6 +64,7 @@ class Command(BaseCommand):
             )
             counts = play(self.stage, days=days, on_day=self.on_day)
         moved = move_some(self.stage)
+        announce_what_comes(ops, now=until, zone=ZONE)
         files = write_some([buyers[0].actor, sellers[0].actor], today=timezone.localdate(until))
         note_heartbeat(LOADED, whole=True)
         self.say(

@@ -28,6 +28,8 @@ COURIERS_READ = {
     "alliance_organisation": "merchants' names stand on their parcels",
     "parcels_merchant": "as above",
     "couriers_facility": "shared by all couriers",
+    "slas_ontimerate": "merchants' cells that name it: how it did for each",
+    "slas_histogrambin": "as above",
 }
 MERCHANTS_READ = {
     "alliance_organisation": "couriers' names stand in quotes",

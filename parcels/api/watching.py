@@ -159,6 +159,6 @@ def _cursor(request: Request, name: str) -> str:
 
 
 def _url(request: Request, **place: Place) -> str:
-    asked = {name: value for name, value in request.query_params.items() if name not in CURSORS}
-    path = reverse("api:parcels:watch_list")
-    return request.build_absolute_uri(f"{path}?{urlencode({**asked, **place})}")
+    asked = {name: str(value) for name, value in request.query_params.items() if name not in CURSORS}
+    asked |= {name: str(cursor) for name, cursor in place.items()}
+    return request.build_absolute_uri(f"{reverse('api:parcels:watch_list')}?{urlencode(asked)}")

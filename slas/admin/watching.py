@@ -48,8 +48,8 @@ class WatchItemAdmin(NumberSearchAdmin):
     readonly_fields = ("parcel", "chance_late")
     # Links lead to the parcel: a reason has no page worth opening.
     list_display_links = None
-    ordering = ()
-
+    # That of the queryset, by urgency.
+    ordering = ()  # type: ignore[assignment]
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         found: QuerySet[Any] = super().get_queryset(request).by_urgency(timezone.now())
         return found

@@ -61,9 +61,7 @@ NAVIGATION: tuple[NavItem, ...] = (
         Capability.VIEW_RATES,
         PROMISES,
     ),
-    NavItem(
-        _("Statements"), "receipt", "slas:statement_list", MEMBERS, Capability.VIEW_FINANCE, PROMISES
-    ),
+    NavItem(_("Statements"), "receipt", "slas:statement_list", MEMBERS, Capability.VIEW_FINANCE, PROMISES),
     NavItem(
         _("Application"), "file-certificate", "couriers:application_edit", COURIER, Capability.APPLY, COMPANY
     ),

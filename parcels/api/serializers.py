@@ -16,7 +16,7 @@ CITY_HELP = "City code, or its name where that is unambiguous: CN-HGH, Hangzhou,
 
 
 class ExpectedArrival(S):
-    """The first attempt to expect, by parcels of the last 28 days that had come as far with as much time left."""
+    """The first attempt to expect, by parcels of 28 days that had come as far with as much time left."""
 
     p50 = serializers.DateTimeField(help_text="Half of such parcels are attempted by then.")
     p90 = serializers.DateTimeField(help_text="Nine in ten of such parcels are attempted by then.")

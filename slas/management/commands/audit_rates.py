@@ -17,7 +17,7 @@ class Command(BaseCommand):
         for difference in report.differences:
             self.stdout.write(str(difference))
         if report.is_clean:
-            self.stdout.write("The on-time rates, histograms, breaches and credits agree with the commitments.")
+            self.stdout.write("Rates, histograms, breaches and credits agree with the commitments.")
             return
         counts = {name: n for name, n in report.as_detail().items() if name != "first"}
         more = " or more" if MOST_ROWS in counts.values() else ""

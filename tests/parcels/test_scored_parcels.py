@@ -1,0 +1,66 @@
+"""From scans to a scorecard: what couriers' programs send is what their month is scored by."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from alliance.models import Organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import Parcel
+from parcels.scan_input import ScanLine
+from parcels.services.scans import record_scans
+from slas.models import Scorecard
+from slas.services.excuses import excuse_breach
+from slas.services.scorecards import refresh_scorecards
+from slas.services.sweeping import sweep_overdue
+from slas.services.tallies import fold_tallies
+from tests.parcels.moving import booked_parcels
+
+pytestmark = pytest.mark.django_db
+# Pickup is due after 6 hours, delivery after 30.
+BOOKED = timezone.now() - timedelta(days=6)
+if timezone.localdate(BOOKED + timedelta(hours=30)).day <= 2:
+    # Both in one month, whatever day the tests run on.
+    BOOKED -= timedelta(days=4)
+
+
+def scan(parcel: Parcel, code: str, hours: float, **given: str) -> ScanLine:
+    return ScanLine(parcel.number, code, BOOKED + timedelta(hours=hours), **given)
+
+
+def test_scans_make_every_component_of_a_scorecard(
+    courier: Actor, courier_organisation: Organisation, merchant_organisation: Organisation, system: Actor
+) -> None:
+    parcels = booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED, count=5)
+    good, absent, late, very_late, gone = parcels
+    lines = [
+        *(scan(parcel, "picked_up", 5) for parcel in (good, absent, very_late)),
+        # An hour after the pickup was due.
+        scan(late, "picked_up", 7),
+        scan(good, "delivered", 29),
+        # On time by the first attempt, at the second within 72 hours of pickup.
+        scan(absent, "attempt_failed", 30, reason="consignee_absent"),
+        scan(absent, "delivered", 50),
+        # Late by a day to the minute is late by up to a day; a minute more is more.
+        scan(late, "delivered", 54),
+        scan(very_late, "delivered", 78 + 1 / 60),
+    ]
+    with scope(Scope.of(courier)):
+        assert record_scans(actor=courier, lines=lines, now=timezone.now()).rejections == []
+    sweep_overdue(now=timezone.now())
+    with scope(Scope.everything()):
+        # Never picked up, never delivered; the pickup is excused.
+        excuse_breach(actor=system, parcel_id=gone.pk, kind="pickup", reason="merchant_not_ready")
+    fold_tallies()
+    refresh_scorecards(now=timezone.now())
+    with scope(Scope.everything()):
+        card = Scorecard.objects.get(courier_id=courier_organisation.pk, n=5)
+    assert card.components == {
+        "delivery_on_time": {"value": 0.4, "n": 5},
+        "pickup_on_time": {"value": 0.75, "n": 4},
+        "first_attempt": {"value": 0.75, "n": 4},
+        # 73 hours and a minute after pickup is too long.
+        "within_72h": {"value": 0.6, "n": 5},
+        "lateness": {"value": 0.4, "n": 5},
+    }

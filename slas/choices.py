@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class TierCode(models.TextChoices):
@@ -78,7 +79,7 @@ class ExcuseState(models.TextChoices):
     GRANTED = "granted", _("Granted")
     DECLINED = "declined", _("Declined")
     WITHDRAWN = "withdrawn", _("Taken back")
-    REVOKED = "revoked", _("Revoked")
+    REVOKED = "revoked", pgettext_lazy("excuse", "Revoked")
     # A punctual scan came in before anybody decided: there is nothing left to excuse.
     LAPSED = "lapsed", _("Lapsed: the breach stands no more")
 
@@ -155,7 +156,7 @@ class ExportFormat(models.TextChoices):
 class ExportState(models.TextChoices):
     QUEUED = "queued", _("Waiting")
     RUNNING = "running", _("Being written")
-    DONE = "done", _("Ready")
+    DONE = "done", pgettext_lazy("export", "Ready")
     FAILED = "failed", _("Failed")
     EXPIRED = "expired", _("Expired")
 

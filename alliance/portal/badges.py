@@ -72,7 +72,7 @@ EXCUSE_STATES: dict[str, Badge] = {
     "granted": Badge(_("Granted"), "green", "shield-check"),
     "declined": Badge(_("Declined"), "red", "circle-x"),
     "withdrawn": Badge(_("Taken back"), "grey", "arrow-back-up"),
-    "revoked": Badge(_("Revoked"), "orange", "ban"),
+    "revoked": Badge(pgettext_lazy("excuse", "Revoked"), "orange", "ban"),
     "lapsed": Badge(_("Lapsed: the breach stands no more"), "grey", "circle-off"),
 }
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 
 Unit = Literal["percent", "number", "text"]
 Kind = Literal["line", "bar", "stacked"]
@@ -115,7 +115,7 @@ class Chart:
     def columns(self) -> list[str | Promise]:
         names = [self.category_name, *(series.name for series in self.series)]
         if self.band is not None:
-            names += [gettext("%(band)s: from") % {"band": self.band.name}, gettext("to")]
+            names += [gettext("%(band)s: from") % {"band": self.band.name}, pgettext("end of an interval", "to")]
         return names if self.counts is None else [*names, self.counts_name]
 
     @property

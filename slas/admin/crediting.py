@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from alliance.errors import AllianceError
@@ -157,7 +157,7 @@ class CreditScheduleAdmin(EnteredAdmin):
     def cap(self, schedule: CreditSchedule) -> str:
         return f"¥{yuan(schedule.cap_fen)}"
 
-    @admin.display(description=gettext_lazy("lost"), ordering="lost_fen")
+    @admin.display(description=pgettext_lazy("credit", "lost"), ordering="lost_fen")
     def lost(self, schedule: CreditSchedule) -> str:
         return f"¥{yuan(schedule.lost_fen)}"
 
@@ -278,7 +278,7 @@ def _preview(books: MonthBooks) -> dict[str, Any]:
         "rows": [
             (_("Entries"), f"{books.entries:,}"),
             (_("Credited"), f"CNY {yuan(books.credited_fen)}"),
-            (_("Taken back"), f"CNY {yuan(books.taken_back_fen)}"),
+            (pgettext("credit", "Taken back"), f"CNY {yuan(books.taken_back_fen)}"),
             (_("Total"), f"CNY {yuan(books.total_fen)}"),
             (_("Statements for merchants"), f"{books.merchants:,}"),
             (_("Statements for couriers"), f"{books.couriers:,}"),

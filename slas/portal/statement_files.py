@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Final
 
 from django.utils.formats import date_format
-from django.utils.translation import get_language, override
+from django.utils.translation import get_language, override, pgettext
 from django.utils.translation import gettext as _
 
 from alliance.tenancy import Actor, Scope, scope
@@ -98,7 +98,7 @@ def _facts(account: Account, sums: MonthSums) -> list[tuple[str, str]]:
         (total, f"CNY {sums.total}"),
         (_("State"), state),
         (_("Credited"), f"CNY {sums.credited}"),
-        (_("Taken back"), f"CNY {sums.taken_back}"),
+        (pgettext("credit", "Taken back"), f"CNY {sums.taken_back}"),
         (_("Entries"), f"{sums.entries:,}"),
         (_("Times"), _("Beijing time")),
     ]
@@ -109,7 +109,7 @@ def _summary(title: str, name: str, parts: list[Part], sums: Sums) -> Table:
         Column(name, 129),
         Column(_("Entries"), 26, number=True),
         Column(_("Credited"), 38, number=True),
-        Column(_("Taken back"), 38, number=True),
+        Column(pgettext("credit", "Taken back"), 38, number=True),
         Column(_("Total (CNY)"), 38, number=True),
     ]
     rows = [_summed(part.name, part) for part in parts]

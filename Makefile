@@ -40,7 +40,7 @@ fmt: $(VENV)/.dev ## Format the code and sort its imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev build/.assets ## Measure scans and bookings a second (takes some minutes)
+bench: $(VENV)/.dev build/.assets ## Measure scans, bookings, growth (some minutes; ARGS='growth --sizes 250_000')
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 screenshots: $(VENV)/.dev build/.assets ## Take the pictures in docs/images from the running product

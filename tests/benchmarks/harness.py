@@ -34,35 +34,63 @@ CHUNK = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the results. Rates are items a second."""
+    """One line of the results. A goal is of the ratio, unless it is spelled out."""
 
     what: str
     ours: float
-    floor: float
-    floor_is: str
-    goal: float | None = None
+    floor: float | None = None
+    floor_is: str = ""
+    goal: float | str | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    unit: str = "/s"
+    # Of what grows with the data: how much there was.
+    size: int | None = None
 
     @property
-    def ratio(self) -> float:
-        return self.ours / self.floor
+    def ratio(self) -> float | None:
+        return self.ours / self.floor if self.floor else None
 
     def text(self) -> str:
+        at = f" at {self.size:,}" if self.size else ""
+        floor = f"; {self.floor_is}: {number(self.floor)} {self.unit}" if self.floor else ""
+        ratio = f"; ratio {self.ratio:.2f}" if self.ratio else ""
         goal = f" (goal {self.goal})" if self.goal else ""
-        return (
-            f"{self.what}: {self.ours:,.0f} /s; {self.floor_is}: {self.floor:,.0f} /s;"
-            f" ratio {self.ratio:.2f}{goal}  {self.notes or ''}"
-        )
+        return f"{self.what}{at}: {number(self.ours)} {self.unit}{floor}{ratio}{goal}  {self.notes or ''}"
+
+
+def number(value: float) -> str:
+    """Spell a rate or a time with as many digits as mean anything."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def table(rows: Sequence[Row]) -> str:
     """Return the rows as a table for the docs."""
-    lines = ["| what | ours /s | floor /s | floor is | ratio | goal |", "|---|---|---|---|---|---|"]
+    lines = ["| what | ours | floor | floor is | ratio | goal |", "|---|---|---|---|---|---|"]
     lines += [
-        f"| {row.what} | {row.ours:,.0f} | {row.floor:,.0f} | {row.floor_is}"
-        f" | {row.ratio:.2f} | {row.goal or ''} |"
+        f"| {row.what} | {number(row.ours)} {row.unit} | {number(row.floor) if row.floor else ''}"
+        f" | {row.floor_is} | {f'{row.ratio:.2f}' if row.ratio else ''} | {row.goal or ''} |"
         for row in rows
+        if row.size is None
     ]
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def growth_table(rows: Sequence[Row]) -> str:
+    """Return what was measured at several sizes as a table: a column a size, and how much it grew."""
+    sizes = sorted({row.size for row in rows if row.size})
+    if not sizes:
+        return ""
+    heads = [f"{size:,}" for size in sizes]
+    lines = [f"| what | {' | '.join(heads)} | last / first | floor | ratio | goal |"]
+    lines.append("|---" * (len(sizes) + 5) + "|")
+    for what in dict.fromkeys(row.what for row in rows if row.size):
+        found = {row.size: row for row in rows if row.what == what}
+        first, last = found[min(found)], found[max(found)]
+        figures = [f"{number(found[size].ours)} {last.unit}" if size in found else "" for size in sizes]
+        grown = f"{last.ours / first.ours:.2f}" if first.ours else ""
+        floor = number(last.floor) if last.floor else ""
+        ratio = f"{last.ratio:.2f}" if last.ratio else ""
+        lines.append(f"| {what} | {' | '.join(figures)} | {grown} | {floor} | {ratio} | {last.goal or ''} |")
     return "\n".join(lines)
 
 
@@ -92,18 +120,25 @@ class World:
 @contextmanager
 def world(*, parcels: int) -> Iterator[World]:
     """Make the database and the web server; drop both at the end."""
+    with own_database(NAME) as parameters:
+        couriers, merchants = _fill(parcels)
+        with _web_server() as port:
+            yield World(port, couriers, merchants, parameters)
+
+
+@contextmanager
+def own_database(name: str) -> Iterator[dict[str, Any]]:
+    """Have Django use an empty, migrated database of that name; drop it at the end."""
     with embedded.running():
         django.setup()
-        parameters = _make_database()
+        parameters = _make_database(name)
         try:
-            couriers, merchants = _fill(parcels)
-            with _web_server() as port:
-                yield World(port, couriers, merchants, parameters)
+            yield parameters
         finally:
             from django.db import connections  # noqa: PLC0415 -- needs the settings
 
             connections.close_all()
-            _administer(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
+            _administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def together(work: Callable[..., int], jobs: Sequence[tuple[Any, ...]]) -> float:
@@ -155,19 +190,23 @@ def _say(text: str) -> None:
 # --- the database ----------------------------------------------------------------------------
 
 
-def _make_database() -> dict[str, Any]:
+def _make_database(name: str) -> dict[str, Any]:
     from django.conf import settings  # noqa: PLC0415 -- after django.setup()
     from django.core.management import call_command  # noqa: PLC0415
+    from django.db import connections  # noqa: PLC0415
 
-    _administer(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
-    _administer(f"CREATE DATABASE {NAME}")
+    _administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    _administer(f"CREATE DATABASE {name}")
+    connections.close_all()
     database = settings.DATABASES["default"]
-    database["NAME"] = NAME
+    database["NAME"] = name
+    # What is remembered of these data is nothing to the product beside them.
+    settings.CACHES["default"]["KEY_PREFIX"] = name
     begun = time.perf_counter()
     call_command("migrate", verbosity=0, interactive=False)
     _say(f"migrated in {time.perf_counter() - begun:.1f} s")
     return {
-        "dbname": NAME,
+        "dbname": name,
         "user": database["USER"],
         "password": database["PASSWORD"] or None,
         "host": database["HOST"],

@@ -1,0 +1,115 @@
+"""What bare SQL does to the same rows, by the same role, under the same policies: nothing but what must be.
+
+Each is rolled back. To be imported after django.setup().
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+
+from django.db import transaction
+
+from alliance.tenancy import Actor, Scope, raw_rows, scope
+from slas.counting import COUNTS
+from slas.models import OnTimeRate
+
+_BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0"
+_SWEEP = """
+WITH due AS (
+    UPDATE slas_commitment SET outcome = 'overdue' WHERE outcome = 'pending' AND due_at < %(now)s RETURNING *
+)
+INSERT INTO slas_breach (parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id,
+    due_at, opened_at)
+SELECT parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id, due_at, %(now)s FROM due
+RETURNING 1
+"""
+_COUNTED = ("pending", "met", "late", "overdue", "void", "excused", *COUNTS)
+_LANE = "kind, tier_id, origin_id, destination_id, due_date"
+_CELLS = """
+    INSERT INTO slas_ontimerate AS r (organisation_id, counterpart_id, {lane}, {counts})
+    SELECT {organisation}, {counterpart}, {lane}, {sums} FROM taken GROUP BY {by}, {lane}
+    ORDER BY {organisation}, due_date, kind, tier_id, {counterpart}, origin_id, destination_id
+    ON CONFLICT (organisation_id, due_date, kind, tier_id, counterpart_id, origin_id, destination_id)
+    DO UPDATE SET {added}"""
+
+
+def _cells(organisation: str, counterpart: str, by: str) -> str:
+    return _CELLS.format(
+        organisation=organisation,
+        counterpart=counterpart,
+        by=by,
+        lane=_LANE,
+        counts=", ".join(_COUNTED),
+        sums=", ".join(f"sum({name})" for name in _COUNTED),
+        added=", ".join(f"{name} = r.{name} + excluded.{name}" for name in _COUNTED),
+    )
+
+
+_FOLD = f"""
+WITH taken AS (DELETE FROM slas_tally RETURNING *),
+couriers AS ({_cells("courier_id", "NULL::bigint", "courier_id")}),
+merchants AS ({_cells("merchant_id", "courier_id", "merchant_id, courier_id")})
+SELECT count(*) FROM taken
+"""
+_CREDITS = """
+WITH taken AS (DELETE FROM slas_creditcheck RETURNING *),
+written AS (
+    INSERT INTO slas_creditentry (parcel_id, kind, merchant_id, courier_id, tier_id, schedule_id, amount_fen,
+        cause, late_by, due_at, at, month)
+    SELECT parcel_id, kind, merchant_id, courier_id, 1, 1, 125, 'overdue', 3600, now(), now(),
+        date_trunc('month', now())
+    FROM taken
+)
+SELECT count(*) FROM taken
+"""
+
+
+def sweeps_a_second(now: datetime) -> float:
+    """Return how many commitments a second become overdue and get their breach."""
+    with _undone():
+        raw_rows(_BY_INDEX)
+        begun = time.perf_counter()
+        return len(raw_rows(_SWEEP, {"now": now})) / (time.perf_counter() - begun)
+
+
+@contextmanager
+def keeping_tallies() -> Iterator[None]:
+    """Keep the waiting tallies for folds_a_second()."""
+    with scope(Scope.everything()):
+        raw_rows("CREATE TEMPORARY TABLE kept AS SELECT * FROM slas_tally")
+    yield
+    raw_rows("DROP TABLE kept")
+
+
+def folds_a_second() -> float:
+    """Return how many of the kept tallies a second are added to the cells, without histograms."""
+    with _undone():
+        raw_rows("INSERT INTO slas_tally SELECT * FROM kept")
+        return _items_a_second(_FOLD)
+
+
+def credits_a_second() -> float:
+    """Return how many waiting checks a second are consumed and get an entry, whatever it should be."""
+    with _undone():
+        return _items_a_second(_CREDITS)
+
+
+def cells_since(actor: Actor, first: date) -> int:
+    """Count the cells that an actor's figures since a day are added up from."""
+    return (
+        OnTimeRate.objects.in_grain(actor, by_merchant=actor.is_merchant).filter(due_date__gte=first).count()
+    )
+
+
+@contextmanager
+def _undone() -> Iterator[None]:
+    with scope(Scope.everything()):
+        yield
+        transaction.set_rollback(True)
+
+
+def _items_a_second(statement: str) -> float:
+    begun = time.perf_counter()
+    [(items,)] = raw_rows(statement)
+    return float(items) / (time.perf_counter() - begun)

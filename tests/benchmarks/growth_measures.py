@@ -1,0 +1,210 @@
+"""What is measured at each size, beside what bare SQL does to the same rows in the same minute.
+
+Times are of the clock, and of the processor: the database's backend and this process. On a machine that
+does other things meanwhile, only the latter say something. To be imported after django.setup().
+"""
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+
+from alliance.models import Organisation
+from alliance.services import actor_of_organisation
+from alliance.tenancy import Actor, Scope, raw_rows, scope
+from parcels.services.watching import refresh_watch_list
+from slas.services.audits import audit_rates
+from slas.services.credits import work_out_credits
+from slas.services.rates import MONTH, summary_for
+from slas.services.sweeping import sweep_overdue
+from slas.services.tallies import fold_tallies
+from tests.benchmarks import growth_floors
+from tests.benchmarks.growth_day import HOUR, Carried, Day
+from tests.benchmarks.growth_world import GrowthWorld, populate, tidy
+from tests.benchmarks.harness import Row
+
+# Parcels of each part of a day.
+PART = 20_000
+PARTS = 4
+REPEATS = 15
+
+
+class Took(NamedTuple):
+    """Seconds of the clock, of the database's processor and of ours, and what came of it."""
+
+    clock: float
+    database: float
+    client: float
+    result: Any
+
+    def rate(self, what: str, items: int, size: int, **fields: Any) -> Row:
+        """Say how many items a second that was."""
+        notes = {
+            "items": items,
+            "per second of processor": round(items / (self.database + self.client)),
+            "processor": f"database {self.database:.2f} s, client {self.client:.2f} s",
+            **fields.pop("notes", {}),
+        }
+        return Row(what, items / self.clock, notes=notes, size=size, **fields)
+
+
+def measure(sizes: Sequence[int]) -> Iterator[Row]:
+    """Live through the same day at each size; the first time look whether the books agree after it."""
+    world = populate()
+    lived = 2 * PART * PARTS
+    for place, size in enumerate(sizes):
+        seconds = world.grow(size - lived)
+        _say(f"{world.commitments:,} commitments of history after {seconds:.1f} s")
+        yield from _day(Day(world, seed=10 * place), size)
+        world.commitments += lived
+        if not place:
+            _must_agree()
+        yield from _dashboards(world, size)
+
+
+def _day(day: Day, size: int) -> Iterator[Row]:
+    now = day.begins
+    tomorrow = day.book(PART, [now + hours * HOUR for hours in range(6, 22)])
+    day.pick_up(tomorrow)
+    yield _fold(size, "bookings, pickups")
+    yield _refresh(size, now, "due within a day")
+    evening = [day.book(PART, [now + hours * HOUR]) for hours in (1, 2)]
+    for parcels in evening:
+        day.pick_up(parcels)
+    yield _refresh(size, now, "three times as many due")
+    fold_tallies()
+    day.deliver(tomorrow, after=-HOUR)
+    yield _fold(size, "deliveries, with how far they had come")
+    yield _idle(size, now, "idle sweep, before the evening")
+    yield from _sweeps(size, now)
+    yield _idle(size, now + 3 * HOUR, "idle sweep, after all was swept")
+    yield _fold(size, "sweeps")
+    yield _credits(size, now + 4 * HOUR)
+    yield from _come_late(day, evening, size)
+
+
+def _come_late(day: Day, evening: list[list[Carried]], size: int) -> Iterator[Row]:
+    """Deliver what is overdue, so that the next day begins with nothing open."""
+    for parcels in evening:
+        day.deliver(parcels, after=20 * HOUR)
+    yield _fold(size, "late deliveries")
+    work_out_credits(now=day.begins + 24 * HOUR)
+    refresh_watch_list(now=day.begins + 24 * HOUR)
+
+
+def _fold(size: int, of: str) -> Row:
+    with growth_floors.keeping_tallies():
+        took = _took(fold_tallies)
+        floor = growth_floors.folds_a_second()
+    return took.rate(
+        f"fold of {of}",
+        took.result.tallies,
+        size,
+        floor=floor,
+        floor_is="bare DELETE and INSERT ... ON CONFLICT of the cells",
+        goal="100,000 /s",
+    )
+
+
+def _sweeps(size: int, now: datetime) -> Iterator[Row]:
+    """Sweep the first half of the evening; the second by bare SQL and, as that is rolled back, once more."""
+    took = _took(lambda: sweep_overdue(now=now + 1.5 * HOUR))
+    floor = growth_floors.sweeps_a_second(now + 3 * HOUR)
+    again = _took(lambda: sweep_overdue(now=now + 3 * HOUR))
+    yield took.rate(
+        "sweep, newly overdue",
+        took.result.overdue,
+        size,
+        floor=floor,
+        floor_is="bare UPDATE and INSERT of the breaches",
+        goal="40,000 /s, flat",
+        notes={"again": round(again.result.overdue / again.clock)},
+    )
+
+
+def _idle(size: int, now: datetime, what: str) -> Row:
+    times = _repeated(lambda: sweep_overdue(now=now))
+    return Row(what, times, unit="ms", goal="under 5 ms, flat", size=size)
+
+
+def _refresh(size: int, now: datetime, what: str) -> Row:
+    took = _took(lambda: refresh_watch_list(now=now))
+    notes = {"listed": took.result.listed}
+    return took.rate(f"watch list, {what}", took.result.parcels, size, goal="flat", notes=notes)
+
+
+def _credits(size: int, now: datetime) -> Row:
+    floor = growth_floors.credits_a_second()
+    took = _took(lambda: work_out_credits(now=now))
+    return took.rate(
+        "credits worked out",
+        took.result.checks,
+        size,
+        floor=floor,
+        floor_is="bare DELETE and INSERT of as many entries",
+        notes={"entries": took.result.entries},
+    )
+
+
+def _dashboards(world: GrowthWorld, size: int) -> Iterator[Row]:
+    tidy()
+    today = timezone.localdate()
+    with scope(Scope.everything()):
+        members = {
+            name: actor_of_organisation(Organisation.objects.get(pk=pk), kind="user", label="bench")
+            for name, pk in (("a courier", world.couriers[0]), ("a merchant", world.merchants[0]))
+        }
+    for name, actor in {**members, "ops": Actor.system("bench")}.items():
+        with scope(Scope.of(actor)):
+            times = _repeated(lambda actor=actor: summary_for(actor=actor, today=today))
+            cells = growth_floors.cells_since(actor, today - timedelta(days=MONTH - 1))
+        yield Row(f"summary of {name}", times, unit="ms", goal="flat", notes={"cells": cells}, size=size)
+
+
+def _must_agree() -> None:
+    begun = time.perf_counter()
+    with scope(Scope.everything()):
+        report = audit_rates()
+    if not report.is_clean:
+        raise RuntimeError(f"the rates are not what the commitments say: {report.as_detail()}")
+    _say(f"audit of the rates after the day: nothing found, {time.perf_counter() - begun:.1f} s")
+
+
+def _took(call: Callable[[], Any]) -> Took:
+    with transaction.atomic():
+        [(pid,)] = raw_rows("SELECT pg_backend_pid()")
+    database, client, begun = _processor(pid), time.process_time(), time.perf_counter()
+    result = call()
+    clock = time.perf_counter() - begun
+    return Took(clock, _processor(pid) - database, time.process_time() - client, result)
+
+
+def _processor(pid: int) -> float:
+    """Return the seconds a process has used; 0 for one of another machine, which we cannot see."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _repeated(call: Callable[[], Any]) -> float:
+    """Return the median of the milliseconds a call takes, its first time left out."""
+    call()
+    times = []
+    for _time in range(REPEATS):
+        begun = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - begun) * 1000)
+    return statistics.median(times)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

@@ -115,7 +115,10 @@ class Chart:
     def columns(self) -> list[str | Promise]:
         names = [self.category_name, *(series.name for series in self.series)]
         if self.band is not None:
-            names += [gettext("%(band)s: from") % {"band": self.band.name}, pgettext("end of an interval", "to")]
+            names += [
+                gettext("%(band)s: from") % {"band": self.band.name},
+                pgettext("end of an interval", "to"),
+            ]
         return names if self.counts is None else [*names, self.counts_name]
 
     @property

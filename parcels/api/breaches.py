@@ -43,7 +43,6 @@ class BreachRevision(S):
     due_at = serializers.DateTimeField()
     judged = serializers.BooleanField(help_text="Whether on-time is judged by the new day.")
     reason = serializers.CharField()
-    by = serializers.CharField(source="label")
     at = serializers.DateTimeField(source="created_at")
 
 

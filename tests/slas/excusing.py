@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from alliance.choices import Role
 from alliance.models import Organisation, User
@@ -37,6 +38,12 @@ def service_user(email: str = "service@alliance.example", **extra: Any) -> User:
 
 def service(email: str = "service@alliance.example") -> Actor:
     return actor_of_user(service_user(email))
+
+
+def at_browser(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
 
 
 def late_parcel(lane: Lane, **fields: Any) -> int:

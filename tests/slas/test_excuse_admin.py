@@ -12,15 +12,14 @@ from django.utils import timezone
 from alliance.identifiers import tracking_number
 from alliance.models import Member, Organisation, User
 from alliance.tenancy import Actor
-from slas.models import Closure, Commitment, Disruption, Excuse
+from slas.models import Commitment, Excuse
 from slas.services.deciding import CUSTOMER_SERVICE, PERMISSION
-from slas.services.disruptions import Area, Period, declare_disruption
 from slas.services.excuses import excuse_breach
 from slas.services.tallies import fold_tallies
 from tests import factories
 from tests.parcels.looking import text_of
-from tests.slas.excusing import agent_of, claimed, late_parcel, service_user, states
-from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, Lane, assert_books_agree, reach
+from tests.slas.excusing import agent_of, at_browser, claimed, late_parcel, service_user, states
+from tests.slas.judging import DELIVERY, NOON, Lane, assert_books_agree, reach
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
 BREACHES = "/admin/slas/breachlisting/"
@@ -36,12 +35,6 @@ def late(lane: Lane) -> int:
 @pytest.fixture
 def agent(lane: Lane) -> Actor:
     return agent_of(lane.courier)
-
-
-def at_browser(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 @pytest.fixture
@@ -305,134 +298,6 @@ def test_the_role_is_a_group_superusers_give(ops_client: Client, staff_client: C
     assert ops_client.post(address, given).status_code == 302
     assert user.has_perm(PERMISSION) is True
     assert staff_client.post(address, given).status_code == 403
-
-
-class TestDisruptions:
-    ENTRY = {
-        "name": "Typhoon Haikui", "reason": "weather", "city": "", "province": "Sichuan", "country": "cn",
-        "starts_at": "2026-11-01T08:00", "ends_at": "2026-11-03T08:00", "recovery_hours": "24",
-    }  # fmt: skip
-
-    def test_are_declared(self, ops_client: Client, ops_user: User) -> None:
-        done = ops_client.post(f"{DISRUPTIONS}add/", self.ENTRY, follow=True)
-        assert "Typhoon Haikui is declared." in text_of(done)
-        made = Disruption.objects.get()
-        assert (made.country, made.province, made.declared_by) == ("CN", "Sichuan", ops_user)
-        assert made.ends_at - made.starts_at == 2 * DAY
-        assert ops_client.get(f"{DISRUPTIONS}{made.pk}/change/").status_code == 200
-
-    @pytest.mark.parametrize(
-        ("given", "field"),
-        [
-            ({"name": ""}, "name"),
-            ({"reason": "bad luck"}, "reason"),
-            ({"city": "Atlantis"}, "city"),
-            ({"province": "Atlantis"}, "province"),
-            ({"country": "XX"}, "country"),
-            ({"ends_at": "2026-10-01T08:00"}, "ends_at"),
-            ({"ends_at": "soon"}, "ends_at"),
-            ({"recovery_hours": "1000"}, "recovery_hours"),
-        ],
-        ids=str,
-    )
-    def test_wrong_input_is_told_in_the_form(
-        self, ops_client: Client, given: dict[str, str], field: str
-    ) -> None:
-        response = ops_client.post(f"{DISRUPTIONS}add/", self.ENTRY | given)
-        assert response.status_code == 422
-        assert list(response.context["form"].errors) == [field]
-        assert not Disruption.objects.exists()
-
-    def test_are_taken_back_while_they_proposed_nothing(
-        self, storm: Disruption, late: int, ops_client: Client
-    ) -> None:
-        ops_client.post(self.address(storm), {"apply": "yes", "seen": "1"})
-        assert ops_client.post(f"{DISRUPTIONS}{storm.pk}/delete/", {"post": "yes"}).status_code == 403
-        unused = self.declare(storm.city)
-        assert ops_client.post(f"{DISRUPTIONS}{unused.pk}/delete/", {"post": "yes"}).status_code == 302
-        assert list(Disruption.objects.all()) == [storm]
-
-    def declare(self, city: Any) -> Disruption:
-        return declare_disruption(
-            actor=Actor.system("test"), name="Typhoon", reason="weather", area=Area(city=city),
-            period=Period(NOON - HOUR, NOON + DAY), declared_at=NOON + DAY,
-        )  # fmt: skip
-
-    def address(self, storm: Disruption) -> str:
-        return reverse("admin:slas_disruption_propose", args=[storm.pk])
-
-    @pytest.fixture
-    def storm(self, lane: Lane) -> Disruption:
-        return self.declare(lane.destination)
-
-    def test_preview_counts_and_lists_before_anything_is_done(
-        self, storm: Disruption, late: int, lane: Lane, ops_client: Client
-    ) -> None:
-        response = ops_client.get(self.address(storm))
-        assert response.context["count"] == 1
-        assert dict(response.context["summaries"]) == {
-            "By courier": [("Swift Express", 1)],
-            "By merchant": [("Lotus Tea", 1)],
-        }
-        assert tracking_number(late) in text_of(response)
-        assert states() == []
-
-    def test_apply_proposes_and_leads_to_the_decision(
-        self, storm: Disruption, late: int, ops_client: Client
-    ) -> None:
-        done = ops_client.post(
-            self.address(storm), {"apply": "yes", "seen": "1", "note": "Red alert"}, follow=True
-        )
-        assert "1 excuse is proposed." in text_of(done)
-        assert done.request["QUERY_STRING"] == f"disruption={storm.pk}"
-        assert done.context["count"] == 1
-        assert states() == [("claimed", "event", "weather")]
-        assert Excuse.objects.get().note == "Red alert"
-        again = ops_client.get(self.address(storm))
-        assert again.context["count"] == 0
-        assert "touched nothing that is not excused or claimed already" in text_of(again)
-
-    def test_apply_may_grant_at_once(self, storm: Disruption, late: int, service_client: Client) -> None:
-        done = service_client.post(
-            self.address(storm), {"apply": "yes", "seen": "1", "grant": "on"}, follow=True
-        )
-        assert "1 excuse is granted." in text_of(done)
-        assert states() == [("granted", "event", "weather")]
-        assert Commitment.objects.get(parcel_id=late).excused
-
-    def test_staff_without_the_role_propose_but_do_not_grant(
-        self, storm: Disruption, late: int, staff_client: Client
-    ) -> None:
-        assert "grant" not in staff_client.get(self.address(storm)).context["form"].fields
-        staff_client.post(self.address(storm), {"apply": "yes", "seen": "1", "grant": "on"})
-        assert states() == [("claimed", "event", "weather")]
-
-    def test_what_changed_since_the_preview_is_shown_first(
-        self, storm: Disruption, late: int, lane: Lane, ops_client: Client
-    ) -> None:
-        late_parcel(lane)
-        response = ops_client.post(self.address(storm), {"apply": "yes", "seen": "1"})
-        assert "It has changed meanwhile" in text_of(response)
-        assert states() == []
-        assert response.context["count"] == 2
-
-    def test_of_nothing_is_not_found(self, ops_client: Client) -> None:
-        assert ops_client.get(reverse("admin:slas_disruption_propose", args=[999])).status_code == 404
-
-    def test_closures_propose_too(self, late: int, lane: Lane, ops_client: Client) -> None:
-        closure = Closure.objects.create(
-            date=timezone.localtime(NOON).date(), city=lane.destination, country="CN", name="Flood",
-            announced_at=NOON + DAY,
-        )  # fmt: skip
-        address = reverse("admin:slas_closure_propose", args=[closure.pk])
-        assert ops_client.get(address).context["count"] == 1
-        given = {"reason": "disaster", "recovery_hours": "0", "note": ""}
-        assert ops_client.post(address, given).context["count"] == 1
-        wrong = ops_client.post(address, given | {"recovery_hours": "-1", "apply": "yes", "seen": "1"})
-        assert wrong.status_code == 422
-        ops_client.post(address, given | {"apply": "yes", "seen": "1"})
-        assert states() == [("claimed", "event", "disaster")]
-        assert Excuse.objects.get().closure == closure
 
 
 def test_the_front_page_counts_what_waits(lane: Lane, agent: Actor, late: int, ops_client: Client) -> None:

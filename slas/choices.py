@@ -208,7 +208,7 @@ class Decision(models.TextChoices):
 
     GRANT = "grant", _("Grant")
     DECLINE = "decline", _("Decline")
-    REVOKE = "revoke", _("Revoke")
+    REVOKE = "revoke", pgettext_lazy("excuse", "Revoke")
 
 
 class ScorecardState(models.TextChoices):

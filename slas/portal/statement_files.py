@@ -131,7 +131,7 @@ def _entries(account: Account, sums: MonthSums, other: str) -> Table:
         Column(_("Late by"), 17, number=True),
         Column(_("Cause"), 46),
         Column(_("Amount"), 16, number=True),
-        Column(_("Running"), 18, number=True),
+        Column(pgettext("total", "Running"), 18, number=True),
     ]
     lines = lines_of(account, sums.month, limit=MOST_ON_PAPER, running_fen=0)
     total = [_("Total"), *[""] * 8, sums.total]

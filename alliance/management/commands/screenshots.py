@@ -52,6 +52,10 @@ def _first_parcel(page: Page) -> None:
     page.locator("#parcel-list tbody a").first.click()
 
 
+def _first_breach(page: Page) -> None:
+    page.locator("main tbody a[href*='/breaches/CA']").first.click()
+
+
 def _tracking(page: Page) -> None:
     """Look at it as its recipient does, who has no account."""
     _first_parcel(page)
@@ -77,7 +81,12 @@ PICTURES: Final = (
     Picture("landing", "", "/"),
     Picture("courier-dashboard", "courier", "/dashboard/"),
     Picture("on-time-rates", "courier", "/rates/?group_by=lane&period=30"),
+    Picture("lane-heat-map", "ops", "/rates/?period=30&picture=lanes"),
     Picture("breaches", "courier", "/breaches/"),
+    Picture("breach", "courier", "/breaches/?state=late", _first_breach),
+    Picture("watch-list", "courier", "/watch/"),
+    Picture("scorecard", "courier", "/scorecards/"),
+    Picture("statements", "merchant", "/statements/"),
     Picture("merchant-quote", "merchant", "/quote/", _quote),
     Picture("parcel-list", "merchant", "/parcels/"),
     Picture("parcel-detail", "merchant", "/parcels/?tier=next_day&status=delivered", _first_parcel),

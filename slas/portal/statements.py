@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
+from django.utils.http import content_disposition_header, urlencode
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -154,6 +154,7 @@ def _number(text: str) -> int:
 def _named(account: Account, sums: MonthSums, ending: str) -> dict[str, str]:
     name = f"statement-{account.organisation.slug}-{sums.text}.{ending}"
     return {
-        "Content-Disposition": f'attachment; filename="{name}"',
+        # Short names may be Chinese, which a bare header cannot hold.
+        "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "",
         "Cache-Control": "private, no-store",
     }

@@ -219,6 +219,16 @@ def test_the_csv_is_the_ledger(credited: Lane, merchant_client: Client) -> None:
     assert (rows[1]["reached"], rows[3]["late_by_seconds"]) == ("", "")
 
 
+@pytest.mark.parametrize("kind", ["csv", "pdf"])
+def test_a_file_of_a_chinese_company_has_a_name_browsers_read(
+    credited: Lane, merchant_client: Client, merchant: Actor, kind: str
+) -> None:
+    with scope(Scope.everything()):
+        Organisation.objects.filter(pk=merchant.organisation_id).update(slug="lotus-莲香")
+    disposition = merchant_client.get(f"{URL}{kind}/")["Content-Disposition"]
+    assert disposition == f"attachment; filename*=utf-8''statement-lotus-%E8%8E%B2%E9%A6%99-{TEXT}.{kind}"
+
+
 def test_the_csv_goes_on_beyond_a_batch(
     lane: Lane, merchant_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,13 +1,15 @@
 # make and Python 3.11 or 3.12 are all it takes. The rest comes from lock files with hashes.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint fmt bench screenshots messages reset lock clean python
+.PHONY: help run test chaos lint fmt bench screenshots messages reset lock clean python
 
 VENV := .venv
 BIN := $(VENV)/bin
 HOST := 127.0.0.1
 PORT := 8000
 ARGS :=
+SECONDS := 60
+SEED := 20261122
 
 # npm brings its own list of certificates; the machine's may know a proxy of the house.
 export NODE_USE_SYSTEM_CA := 1
@@ -28,6 +30,9 @@ test: $(VENV)/.dev build/.assets ## Run every test, browser tests included (ARGS
 	@$(call say_chromium)
 	@if [ -z "$(CHROMIUM)" ] && [ "$$CI" = true ]; then echo "CI=true requires Chromium." >&2; exit 1; fi
 	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest $(ARGS); status=$$?; $(call say_chromium); exit $$status
+
+chaos: $(VENV)/.dev ## Kill workers, sweeper and clients at random for a minute, then audit (SECONDS=, SEED=)
+	@CHAOS_SECONDS="$(SECONDS)" CHAOS_SEED="$(SEED)" $(BIN)/python -m pytest tests/chaos -m chaos -q -s $(ARGS)
 
 lint: $(VENV)/.dev build/.assets ## Check format, style, import directions, types and migrations
 	$(BIN)/ruff format --check .

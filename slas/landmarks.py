@@ -54,6 +54,12 @@ def measure_of(landmark: int, stage: Stage) -> int:
     return Measure.PROGRESS + _PER_LANDMARK * landmark + STAGES.index(stage)
 
 
+def spell(measure: int) -> str:
+    """Say in a log what a measure of progress is of."""
+    landmark, stage = divmod(measure - Measure.PROGRESS, _PER_LANDMARK)
+    return f"{HOURS[landmark]} h before, {STAGES[stage].value}"
+
+
 def margin_bin(margin: timedelta) -> int:
     """Return the bin of so much time after the promise, or before it when negative."""
     return bin_of(margin) if margin > timedelta(0) else EARLY + bin_of(-margin)

@@ -14,6 +14,7 @@ from alliance.tenancy import Actor, raw_rows
 from slas.choices import Measure, Outcome
 from slas.counting import COUNTS, counted, marks
 from slas.histograms import MEASURE_STEP
+from slas.landmarks import spell
 from slas.services.ledger_audit import CreditDifference, audit_credits
 from slas.services.tallies import durations_kept_from
 
@@ -174,7 +175,8 @@ class BinDifference:
     def __str__(self) -> str:
         lane = f"lane {self.origin_id}-{self.destination_id}"
         where = f"{self.due_date} organisation {self.organisation_id}, {lane}, {self.kind}"
-        what = f"{Measure(self.measure).name.lower()} bin {self.bin}"
+        name = spell(self.measure) if self.measure >= Measure.PROGRESS else Measure(self.measure).name.lower()
+        what = f"{name}, bin {self.bin}"
         return f"{where}: {what}: {self.found} instead of {self.expected}"
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from alliance.models import AuditEntry, Heartbeat
 from slas import tasks
-from slas.models import Breach, Commitment, OnTimeRate, Tally
+from slas.models import Breach, Commitment, HistogramBin, OnTimeRate, Tally
 from slas.services.audits import audit_rates
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
@@ -45,6 +45,17 @@ def test_audit_finds_a_cell_that_was_changed(judged: Lane) -> None:
     assert (difference.origin_id, difference.destination_id) == (judged.origin.pk, judged.destination.pk)
     assert (difference.expected["met"], difference.found["met"]) == (1, 2)
     assert "met 2 instead of 1" in str(difference)
+
+
+def test_audit_finds_bins_that_were_changed_and_says_what_they_are_of(judged: Lane) -> None:
+    late = judged.promise(NOON, ready_at=NOON - 20 * HOUR)
+    reach(late, NOON + HOUR)
+    fold_tallies()
+    HistogramBin.objects.filter(organisation=judged.courier).update(count=F("count") + 1)
+    said = [str(difference) for difference in audit_rates().bins]
+    assert any("lateness, bin 3: 3 instead of 2" in line for line in said), said
+    assert any("12 h before, booked, bin 3: 2 instead of 1" in line for line in said), said
+    assert tasks.audit_rates() == len(said)
 
 
 def test_audit_finds_a_cell_that_is_gone_and_one_too_many(judged: Lane) -> None:

@@ -228,18 +228,21 @@ def _menu(actor: Actor, at: str = "/") -> dict[str, navigation.NavEntry]:
     return {str(entry.label): entry for section in sections for entry in section.entries}
 
 
+@pytest.mark.django_db
 def test_menu_holds_what_the_role_may_do() -> None:
     assert "API keys" in _menu(_actor("merchant", Capability.MANAGE_KEYS))
     assert "API keys" not in _menu(_actor("merchant", Capability.VIEW_PARCELS))
     assert _menu(Actor()) == {}
 
 
+@pytest.mark.django_db
 def test_menu_holds_what_the_kind_of_organisation_does(monkeypatch: pytest.MonkeyPatch) -> None:
     everything = list(Capability)
     assert "Application" in _menu(_actor("courier", *everything))
     assert "Application" not in _menu(_actor("merchant", *everything))
 
 
+@pytest.mark.django_db
 def test_menu_leaves_out_what_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     item = navigation.NavItem("Moon flights", "rocket", "moon:flight_list", navigation.MEMBERS)
     monkeypatch.setattr(navigation, "NAVIGATION", (*navigation.NAVIGATION, item))
@@ -391,3 +394,12 @@ def test_crash_of_a_view_is_a_page(client: Client, settings: LazySettings) -> No
     assert response.status_code == 500
     assert response["X-Request-Id"] in _text(response)
     assert "broken on purpose" not in _text(response)
+
+
+@pytest.mark.django_db
+def test_an_address_that_only_takes_forms_says_so(merchant_client: Client) -> None:
+    """Whoever logs in again after sending a form is led there."""
+    response = merchant_client.get("/excuses/1/withdraw/")
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert "There is no page here" in _text(response)
+    assert "Go to the start page" in _text(response)

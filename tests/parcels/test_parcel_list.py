@@ -257,7 +257,7 @@ def counted() -> Iterator[CaptureQueriesContext]:
         yield queries
 
 
-LIST_QUERIES = 18
+LIST_QUERIES = 19
 
 
 def test_the_list_costs_the_same_for_one_and_three(book: Book, merchant_client: Client) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from alliance.api.errors import problem_page
 from alliance.api.throttling import add_headers
 from alliance.errors import AllianceError, TooLarge
-from alliance.portal.errors import alliance_error
+from alliance.portal.errors import alliance_error, method_not_allowed
 from alliance.services import actor_of_key, actor_of_user
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
 
@@ -84,6 +84,8 @@ class TenancyMiddleware:
                     response = response.render()  # type: ignore[attr-defined]
         except AllianceError as error:
             return answer_of(request, error)
+        if isinstance(response, HttpResponseNotAllowed):
+            return method_not_allowed(request, response)
         add_headers(request, response)
         return response
 

@@ -176,11 +176,14 @@ PARCELS = [
     Row("parcels:parcel_list", "GET", READ),
     Row("parcels:parcel_export", "GET", EXPORT),
     Row("parcels:parcel_detail", "GET", READ, rival=404, path=("parcel",)),
+    Row("parcels:parcel_unmask", "GET", SIGNED_IN, own=302, path=("parcel",), note="back to the parcel"),
     Row("parcels:parcel_unmask", "POST", UNMASK, rival=404, path=("parcel",)),
+    Row("parcels:parcel_revise", "GET", SIGNED_IN, own=302, path=("parcel",), note="back to the parcel"),
     Row("parcels:parcel_revise", "POST", BOOK, own=422, rival=404, path=("parcel",)),
     Row("parcels:watch_list", "GET", READ),
     Row("parcels:track_search", "GET", PUBLIC),
     Row("parcels:track", "GET", PUBLIC, path=("parcel",)),
+    Row("parcels:track_revise", "GET", PUBLIC, own=302, path=("parcel",), note="back to the tracking page"),
     Row(
         "parcels:track_revise", "POST", PUBLIC, own=422, path=("parcel",), note="proved by the phone's digits"
     ),

@@ -14,7 +14,9 @@ log = logging.getLogger(__name__)
 _BARE_PAGE = "<!doctype html><title>500</title><h1>Something went wrong</h1><p>Request {}</p>"
 
 # Status -> the stable code a program goes by, as in alliance.errors.
-_PROBLEMS = {400: "malformed", 403: "not_permitted", 404: "not_found", 500: "server_error"}
+_PROBLEMS = {
+    400: "malformed", 403: "not_permitted", 404: "not_found", 405: "method_not_allowed", 500: "server_error",
+}  # fmt: skip
 
 
 def error_page(
@@ -55,6 +57,14 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
     """Handle 404."""
     text = _("The address may be mistyped, or what it pointed to belongs to somebody else or is gone.")
     return error_page(request, 404, title=_("There is nothing here"), text=text, icon="map-search")
+
+
+def method_not_allowed(request: HttpRequest, refused: HttpResponseBase) -> HttpResponseBase:
+    """Give 405 a page: Django's is blank. Whoever logs in again after sending a form is led to one."""
+    text = _("This address only takes what a form sends. Open the page with the form and send it once more.")
+    page = error_page(request, 405, title=_("There is no page here"), text=text, icon="map-search")
+    page["Allow"] = refused["Allow"]
+    return page
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from alliance import audit
 from alliance.choices import Capability
@@ -75,10 +75,12 @@ def parcel_detail(request: HttpRequest, number: str) -> HttpResponse:
     return _page(request, actor, parcel, _masked(parcel))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def parcel_unmask(request: HttpRequest, number: str) -> HttpResponse:
     """Show the same page with the recipient in full. Who looked is recorded."""
+    if request.method != "POST":
+        return redirect("parcels:parcel_detail", number)
     actor: Actor = request.actor  # type: ignore[attr-defined]
     require(actor, Capability.VIEW_PARCELS)
     require(actor, Capability.UNMASK)
@@ -93,10 +95,13 @@ def parcel_unmask(request: HttpRequest, number: str) -> HttpResponse:
     return _page(request, actor, parcel, _unmasked(parcel))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def parcel_revise(request: HttpRequest, number: str) -> HttpResponse:
     """Write down that the delivery is agreed on for another day."""
+    if request.method != "POST":
+        # The address of a refused form, opened anew: by the choice of a language, say.
+        return redirect("parcels:parcel_detail", number)
     actor: Actor = request.actor  # type: ignore[attr-defined]
     require(actor, Capability.BOOK_PARCELS)
     parcel, now = _parcel(actor, number), timezone.now()
@@ -112,7 +117,8 @@ def parcel_revise(request: HttpRequest, number: str) -> HttpResponse:
             status = error.status
         else:
             messages.success(request, _("The new day is written down. The courier sees it, too."))
-            return redirect("parcels:parcel_detail", parcel.number)
+            # Said at the top: without a fragment of its own a redirect keeps the form's.
+            return redirect(f"{reverse('parcels:parcel_detail', args=[parcel.number])}#content")
     return _page(request, actor, parcel, _masked(parcel), form=form, status=status)
 
 

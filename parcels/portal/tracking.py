@@ -7,10 +7,11 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from alliance.errors import AllianceError, InvalidInput, NotFound
 from alliance.http import limit_by_address
@@ -60,9 +61,12 @@ def track(request: HttpRequest, number: str) -> HttpResponse:
     return _page(request, found, _day_form(found))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def track_revise(request: HttpRequest, number: str) -> HttpResponse:
     """Let the recipient, who proves it, choose another day."""
+    if request.method != "POST":
+        # The address of a refused form, opened anew: by the choice of a language, say.
+        return _private(redirect("parcels:track", number))
     limit_by_address(request, bucket=REVISING_BUCKET, per_minute=REVISIONS_PER_MINUTE)
     try:
         found = look_up(read_number(number), now=timezone.now())
@@ -86,7 +90,8 @@ def track_revise(request: HttpRequest, number: str) -> HttpResponse:
             status = error.status
         else:
             messages.success(request, _("Your parcel comes on the day you chose."))
-            return _private(redirect("parcels:track", found.parcel.number))
+            # Said at the top: without a fragment of its own a redirect keeps the form's.
+            return _private(redirect(f"{reverse('parcels:track', args=[found.parcel.number])}#content"))
     return _page(request, found, form, status=status)
 
 

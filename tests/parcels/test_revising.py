@@ -69,7 +69,8 @@ def test_the_page_offers_the_next_days(parcel: Parcel, client: Client) -> None:
 
 def test_the_recipient_moves_the_delivery(parcel: Parcel, client: Client) -> None:
     response = ask(client, parcel)
-    assert (response.status_code, response["Location"]) == (302, f"/track/{parcel.number}/")
+    # To the top, where it is said: without a fragment a redirect keeps the form's, far below.
+    assert (response.status_code, response["Location"]) == (302, f"/track/{parcel.number}/#content")
     [revision] = revisions_of(parcel)
     assert (revision.requested_by, revision.judged, revision.agreed_by) == (
         RevisionParty.RECIPIENT,
@@ -205,7 +206,16 @@ def test_an_unknown_number_is_answered_like_on_the_page(client: Client) -> None:
     data = {"day": "2026-12-01", "digits": DIGITS}
     assert client.post(f"/track/{tracking_number(9)}/day/", data).status_code == 404
     assert client.post("/track/CA1/day/", data).status_code == 404
-    assert client.get(f"/track/{tracking_number(9)}/day/").status_code == 405
+
+
+def test_the_address_of_a_refused_form_leads_back_to_the_page(
+    client: Client, merchant_client: Client, parcel: Parcel
+) -> None:
+    """Choosing a language, there, opens the address anew."""
+    assert client.get(f"/track/{parcel.number}/day/")["Location"] == f"/track/{parcel.number}/"
+    assert (
+        merchant_client.get(f"/parcels/{parcel.number}/revise/")["Location"] == f"/parcels/{parcel.number}/"
+    )
 
 
 def test_the_form_needs_its_token(parcel: Parcel) -> None:

@@ -33,12 +33,20 @@ WHERE id > %s AND topic = 'parcel.status_changed' AND payload->>'status' = ANY(%
 _OVER: Final = TERMINAL | {ParcelStatus.AVAILABLE_FOR_PICKUP}
 
 _STAGES: Final = ", ".join(f"p.{name}" for name in STAGE_COLUMNS)
+# Two looks into an index a parcel, which OFFSET 0 keeps the planner to: policies have it expect one row of
+# each, and it would then go through all commitments of a slice for each parcel of it.
 _SIGHTINGS: Final = f"""
 SELECT p.id, p.merchant_id, p.courier_id, p.tier_id, p.origin_id, p.destination_id, p.booked_at, p.pickup_by,
     p.last_scan_at, p.status, c.lost_at IS NOT NULL, c.due_at, c.outcome, {_STAGES}
-FROM parcels_parcel p JOIN slas_commitment c ON c.parcel_id = p.id AND c.kind = 'delivery'
-WHERE p.id = ANY(%(ids)s::bigint[]) AND p.id BETWEEN %(low)s AND %(high)s
-    AND c.parcel_id = ANY(%(ids)s::bigint[]) AND c.parcel_id BETWEEN %(low)s AND %(high)s
+FROM unnest(%(ids)s::bigint[]) AS k (id)
+CROSS JOIN LATERAL (
+    SELECT * FROM parcels_parcel WHERE id = k.id AND id BETWEEN %(low)s AND %(high)s OFFSET 0
+) p
+CROSS JOIN LATERAL (
+    SELECT * FROM slas_commitment
+    WHERE parcel_id = k.id AND kind = 'delivery' AND parcel_id BETWEEN %(low)s AND %(high)s
+    OFFSET 0
+) c
 """  # noqa: S608 -- built of constants
 
 

@@ -17,6 +17,8 @@ from slas.querysets import WatchItemQuerySet
 from slas.watching import URGENCY
 
 _RANK: Final = {reason: rank for rank, reason in enumerate(URGENCY)}
+# Beyond these, a zone's offset can lead out of the calendar.
+_YEARS: Final = range(1900, 3000)
 _FIELDS: Final = ("is_past", "distance", "due_at", "chance", "parcel_id")
 
 
@@ -62,6 +64,8 @@ class Place:
         except (ValueError, InvalidTrackingNumber):
             return None
         if at is None or due_at is None or at.tzinfo is None or due_at.tzinfo is None or not 0 <= chance <= 1:
+            return None
+        if not all(moment.year in _YEARS for moment in (at, due_at)):
             return None
         return cls(at, due_at, chance, parcel_id)
 

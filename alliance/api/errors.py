@@ -30,14 +30,20 @@ def problem(error: AllianceError) -> dict[str, Any]:
         "type": f"urn:alliance:problem:{error.reason}",
         "title": str(error.title),
         "status": error.status,
-        "detail": error.detail,
+        "detail": _encodable(error.detail),
         "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
     }
     if error.errors:
         body["errors"] = [
-            {"pointer": item.pointer, "detail": str(item.message), "code": item.code} for item in error.errors
+            {"pointer": _encodable(item.pointer), "detail": _encodable(str(item.message)), "code": item.code}
+            for item in error.errors
         ]
     return body
+
+
+def _encodable(text: str) -> str:
+    """JSON can spell half a surrogate pair, UTF-8 cannot: what is told back of the input has it spelt out."""
+    return str(text).encode("utf-8", "backslashreplace").decode()
 
 
 def problem_response(raised: Exception, context: dict[str, Any]) -> Response | None:

@@ -1,12 +1,20 @@
 """Cursor pages: a next page costs the same however deep it lies."""
 
+from base64 import b64decode
+from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.db.models import Field, Model, QuerySet
+from django.utils.timezone import is_aware
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, pagination
 from rest_framework.request import Request
 
 from alliance.errors import FieldError, InvalidInput
+
+# Beyond these, a zone's offset can lead out of the calendar.
+YEARS = range(1900, 3000)
 
 
 class CursorPagination(pagination.CursorPagination):
@@ -15,9 +23,40 @@ class CursorPagination(pagination.CursorPagination):
     max_page_size = 500
     ordering = "-id"
 
+    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> Any:
+        self.model: type[Model] = queryset.model
+        return super().paginate_queryset(queryset, request, view)
+
+    def get_page_size(self, request: Request) -> int:
+        """The size asked for. What cannot be had is refused: another page would not be what was asked."""
+        text = request.query_params.get("page_size", "")
+        if not text:
+            return self.page_size
+        if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= self.max_page_size):
+            message = _("Ask for a whole number from 1 to %(most)d.") % {"most": self.max_page_size}
+            raise InvalidInput(errors=[FieldError("/page_size", message, "range")])
+        return int(text)
+
     def decode_cursor(self, request: Request) -> Any:
         try:
-            return super().decode_cursor(request)
-        except exceptions.NotFound:
+            if text := request.query_params.get(self.cursor_query_param, ""):
+                # DRF's own decoding passes over what is no base64, to the first page.
+                b64decode(text, validate=True)
+            cursor = super().decode_cursor(request)
+            if cursor is not None and cursor.position is not None:
+                self._check(cursor.position)
+        except (exceptions.NotFound, ValidationError, ValueError, OverflowError):
             message = _("This is not a cursor of ours: take it from `next` or `previous`.")
             raise InvalidInput(errors=[FieldError("/cursor", message, "invalid")]) from None
+        return cursor
+
+    def _check(self, position: str) -> None:
+        """Raise ValueError or ValidationError for what the first column cannot be compared with."""
+        field = self.model._meta.get_field(self.ordering[0].lstrip("-"))  # noqa: SLF001
+        value = field.to_python(position) if isinstance(field, Field) else position
+        if isinstance(value, datetime) and not is_aware(value):
+            raise ValueError
+        if hasattr(value, "year") and value.year not in YEARS:
+            raise ValueError
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError

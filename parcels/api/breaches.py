@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.errors import NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
@@ -155,6 +156,7 @@ class BreachDetailView(APIView):
     def get(self, request: Request, number: str, kind: str) -> Response:
         actor: Actor = request._request.actor  # type: ignore[attr-defined]  # noqa: SLF001
         require(actor, Capability.VIEW_RATES)
+        refuse_unknown_parameters(request)
         try:
             parcel_id = parse_tracking_number(number)
         except InvalidTrackingNumber as error:

@@ -7,15 +7,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
+from alliance.api.parsing import BoundedJSONParser, refuse_unknown_fields, refuse_unknown_parameters
 from alliance.choices import Capability
-from alliance.errors import FieldError, InvalidInput
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
 from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState
@@ -77,6 +77,10 @@ class ClaimBody(S):
     def validate_number(self, number: str) -> int:
         return _parcel_id(number)
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        refuse_unknown_fields(self.initial_data, self.fields)
+        return attrs
+
 
 class ExcuseAnswer(S):
     """A claim, or an excuse of the alliance's own, and what was decided."""
@@ -123,7 +127,7 @@ class ExcusePagination(CursorPagination):
 class ExcusesView(APIView):
     """Excuses of one's breaches: listed, and claimed one by one."""
 
-    parser_classes = (JSONParser, MultiPartParser)
+    parser_classes = (BoundedJSONParser, MultiPartParser)
 
     @extend_schema(
         operation_id="excuses_list",
@@ -202,11 +206,7 @@ def _actor(request: Request) -> Actor:
 
 
 def _asked(actor: Actor, request: Request) -> ExcuseQuerySet:
-    known = {*ExcusesQuery().get_fields(), "cursor", "page_size", "format"}
-    unknown = sorted(request.query_params.keys() - known)
-    if unknown:
-        message = _("There is no such parameter.")
-        raise InvalidInput(errors=[FieldError(f"/{name}", message, "unknown") for name in unknown])
+    refuse_unknown_parameters(request, *ExcusesQuery().fields, "cursor", "page_size")
     query = ExcusesQuery(data=request.query_params)
     query.is_valid(raise_exception=True)
     asked = dict(query.validated_data)

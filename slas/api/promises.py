@@ -49,8 +49,13 @@ class MomentField(serializers.Field[datetime, str, str, Any]):
         except ValueError:
             message = _("Write the time as in 2026-09-30T17:40:00+08:00.")
             raise serializers.ValidationError(message, code="invalid") from None
-        if moment.utcoffset() is None:
+        offset = moment.utcoffset()
+        if offset is None:
             raise serializers.ValidationError(_("Give the time with its UTC offset."), code="naive")
+        if offset % timedelta(minutes=1):
+            # RFC 3339 knows none, and neither does the database.
+            message = _("Write the UTC offset in hours and minutes, as in +08:00.")
+            raise serializers.ValidationError(message, code="invalid")
         return moment
 
     def to_representation(self, value: datetime) -> str:

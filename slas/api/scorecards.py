@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alliance.api.pagination import CursorPagination
+from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.models import Organisation
@@ -71,12 +72,12 @@ class CardDetailAnswer(CardAnswer):
 class CardsQuery(serializers.Serializer[Any]):
     """Which scorecards to list."""
 
-    courier = serializers.SlugField(required=False, help_text="Short name; for ops, who see all.")
+    courier = serializers.CharField(required=False, help_text="Short name; for ops, who see all.")
     state = serializers.ChoiceField(choices=ScorecardState.choices, required=False)
 
 
 class CardQuery(serializers.Serializer[Any]):
-    courier = serializers.SlugField(
+    courier = serializers.CharField(
         required=False, help_text="Short name; ops must say whose, couriers see their own."
     )
 
@@ -221,10 +222,7 @@ def _query(
 ) -> dict[str, Any]:
     """Read the parameters, and refuse those there are none of."""
     query = form(data=request.query_params)
-    unknown = sorted(set(request.query_params) - set(query.fields) - (also or set()))
-    if unknown:
-        message = _("There is no such parameter.")
-        raise InvalidInput(errors=[FieldError(f"/{name}", message, "unknown") for name in unknown])
+    refuse_unknown_parameters(request, *query.fields, *(also or ()))
     query.is_valid(raise_exception=True)
     return dict(query.validated_data)
 

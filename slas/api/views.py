@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alliance.api.pagination import CursorPagination
+from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import Actor, require
@@ -48,6 +49,7 @@ class BreachesView(generics.ListAPIView[Breach]):
     def get_queryset(self) -> QuerySet[Breach]:
         actor = actor_of(self.request)
         require(actor, Capability.VIEW_RATES)
+        refuse_unknown_parameters(self.request, *BreachesQuery().fields, "cursor", "page_size")
         query = BreachesQuery(data=self.request.query_params)
         query.is_valid(raise_exception=True)
         asked = query.validated_data

@@ -8,7 +8,8 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from alliance.api.errors import field_errors
-from alliance.errors import FieldError
+from alliance.api.errors import problem as problem_body
+from alliance.errors import FieldError, InvalidInput
 
 pytestmark = pytest.mark.django_db
 JSON = {"content_type": "application/json"}
@@ -150,3 +151,19 @@ def test_field_errors_escape_what_json_pointers_escape() -> None:
         FieldError("/c~0d", "two"),
         FieldError("/list/1/x", "three"),
     ]
+
+
+def test_half_a_surrogate_pair_is_told_back_spelt_out(courier_api: APIClient) -> None:
+    sent = json.dumps({"reason": "\ud800"})
+    body = problem(courier_api.post("/api/v1/excuses", sent, content_type="application/json"), 422)
+    told = {error["pointer"]: error["detail"] for error in body["errors"]}
+    assert "\\ud800" in told["/reason"]
+
+
+def test_so_it_is_in_a_pointer() -> None:
+    errors = problem_body(InvalidInput(errors=[FieldError("/a\udfff", "There is no such field.")]))["errors"]
+    assert errors[0]["pointer"] == "/a\\udfff"
+
+
+def test_json_nested_too_deeply_for_an_excuse_is_malformed(courier_api: APIClient) -> None:
+    problem(courier_api.post("/api/v1/excuses", "[" * 100_000, content_type="application/json"), 400)

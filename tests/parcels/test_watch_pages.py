@@ -146,6 +146,7 @@ def test_filters(merchant_api: APIClient, parcels: list[Parcel], query: str, exp
         ("chance=2", "/chance"),
         ("chance=x", "/chance"),
         ("page_size=0", "/page_size"),
+        ("cursor=9999-12-31T23:59:59-23:00~0001-01-01T00:00:00%2B23:00~0.5~CA17ZTVDE00JSY83", "/cursor"),
         ("page_size=501", "/page_size"),
         ("cursor=1234", "/cursor"),
         ("before=1234", "/before"),

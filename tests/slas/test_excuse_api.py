@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.test.client import encode_multipart
 from rest_framework.test import APIClient
 
 from alliance.identifiers import tracking_number
@@ -73,6 +75,36 @@ class TestClaiming:
         other = courier_api.post(URL, body(late, note="x"), format="json", headers={"Idempotency-Key": "a"})
         assert other.json()["type"] == "urn:alliance:problem:idempotency_key_reused"
 
+    def test_once_for_one_key_with_a_file(
+        self, late: int, courier_api: APIClient, settings: Any, tmp_path: Path
+    ) -> None:
+        """Every client draws another boundary each time it sends the same."""
+        settings.MEDIA_ROOT = str(tmp_path)
+
+        def send(boundary: str, **given: Any) -> Any:
+            sent = encode_multipart(boundary, body(late, file=picture(), **given))
+            kind = f"multipart/form-data; boundary={boundary}"
+            return courier_api.post(URL, sent, content_type=kind, headers={"Idempotency-Key": "a"})
+
+        first, again, other = send("one"), send("two"), send("three", note="x")
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert first.json() == again.json()
+        assert again["Idempotent-Replayed"] == "true"
+        assert other.json()["type"] == "urn:alliance:problem:idempotency_key_reused"
+        assert len(list(tmp_path.rglob("*.png"))) == 1
+
+    def test_a_file_and_a_key_from_a_page(
+        self, late: int, courier_client: Client, settings: Any, tmp_path: Path
+    ) -> None:
+        """Whoever is logged in has a token looked for in the form, which is then read already."""
+        settings.MEDIA_ROOT = str(tmp_path)
+        browser = Client(enforce_csrf_checks=True)
+        browser.cookies = courier_client.cookies
+        browser.get("/excuses/")
+        headers = {"Idempotency-Key": "a", "X-CSRFToken": browser.cookies[settings.CSRF_COOKIE_NAME].value}
+        sent = browser.post(URL, body(late, file=picture()), headers=headers)
+        assert (sent.status_code, sent.json()["evidence"]) == (201, "proof.png")
+
     @pytest.mark.parametrize(
         ("given", "expected"),
         [
@@ -83,6 +115,7 @@ class TestClaiming:
             ({"reason": ""}, ("/reason", "invalid_choice")),
             ({"note": "x" * 2001}, ("/note", "max_length")),
             ({"file": "text"}, ("/file", "invalid")),
+            ({"notes": "misspelt"}, ("/notes", "unknown")),
         ],
     )
     def test_wrong_input_is_pointed_at(

@@ -96,6 +96,8 @@ def test_plus_of_an_offset_may_come_unescaped(merchant_api: APIClient) -> None:
         ({"tier": "overnight"}, "/tier", "invalid_choice"),
         ({"booked_at": "2026-09-30T17:40:00"}, "/booked_at", "naive"),
         ({"booked_at": "yesterday"}, "/booked_at", "invalid"),
+        ({"booked_at": "2026-09-30T17:40:00+08:00:00.5"}, "/booked_at", "invalid"),
+        ({"known_at": "2026-09-30T17:40:00+08:00:30"}, "/known_at", "invalid"),
         ({"booked_at": "1999-01-01T00:00:00Z"}, "/booked_at", "range"),
         ({"booked_at": "9999-12-31T23:59:59-12:00"}, "/booked_at", "range"),
         ({"ready_at": "2026-09-30T17:39:00+08:00"}, "/ready_at", "order"),

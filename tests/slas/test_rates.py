@@ -262,6 +262,8 @@ def test_api_lists_breaches_by_state(judged: Lane, merchant_api: APIClient) -> N
     assert (listed(), listed(state="standing"), listed(state="withdrawn")) == (4, 3, 1)
     assert (listed(kind="pickup"), listed(tier="same_day")) == (0, 0)
     assert merchant_api.get("/api/v1/breaches", {"state": "odd"}).status_code == 422
+    misspelt = merchant_api.get("/api/v1/breaches", {"stat": "standing"})
+    assert [error["pointer"] for error in misspelt.json()["errors"]] == ["/stat"]
 
 
 def test_api_breaches_of_others_are_not_shown(judged: Lane, rival_courier: Organisation) -> None:

@@ -288,6 +288,18 @@ def test_the_api_filters_and_pages(
     assert len(courier_api.get(f"{API}?{query}").json()["results"]) == found
 
 
+def test_short_names_have_letters_of_any_script(
+    courier_api: APIClient, ops_client: Client, scored: Organisation
+) -> None:
+    with scope(Scope.everything()):
+        Organisation.objects.filter(pk=scored.pk).update(slug="swift-express-迅鹤速运")
+    for answer in (courier_api.get(API, {"courier": "swift-express-迅鹤速运"}),
+                   ops_client.get(API, {"courier": "swift-express-迅鹤速运"})):  # fmt: skip
+        assert {card["courier"] for card in answer.json()["results"]} == {"swift-express-迅鹤速运"}
+    nobody = ops_client.get(API, {"courier": "\0"})
+    assert [error["pointer"] for error in nobody.json()["errors"]] == ["/courier"]
+
+
 def test_the_api_walks_on_by_cursor(courier_api: APIClient, scored: Organisation) -> None:
     seen, address = [], f"{API}?page_size=1"
     while address:

@@ -23,11 +23,13 @@ ANYBODY = (
 COURIER = (
     "/dashboard/", "/parcels/", "/parcels/{silent}/", "/offers/", "/offers/new/", "/offers/upload/",
     "/rates/", "/breaches/", "/scans/upload/", "/facilities/", "/members/", "/api-keys/",
+    "/watch/", "/excuses/", "/exports/", "/scorecards/", "/scorecards/rules/", "/statements/",
 )  # fmt: skip
 MERCHANT = (
     "/dashboard/", "/quote/", "/quote/?origin=Hangzhou&destination=Chengdu&weight=0.8&ready_at=&tier=",
     "/parcels/", "/parcels/?late=overdue", "/parcels/{delivered}/", "/addresses/", "/addresses/add/",
-    "/rates/?group_by=courier", "/breaches/",
+    "/rates/?group_by=courier", "/breaches/", "/watch/", "/excuses/", "/exports/", "/statements/",
+    "/scorecards/rules/",
 )  # fmt: skip
 APPLICANT = (
     "/application/company/", "/application/contact/", "/application/cities/?q=Zhejiang",
@@ -41,6 +43,13 @@ OVERFLOW = """() => document.scrollingElement.scrollWidth <= window.innerWidth ?
     [...document.querySelectorAll('body *')]
         .filter(element => element.getBoundingClientRect().right > window.innerWidth + 1)
         .slice(0, 5).map(element => `${element.tagName}.${element.className}`)"""
+
+# On a phone a cell puts its label to the left and all else to the right: two things would be torn apart.
+TORN = """() => [...document.querySelectorAll('.ca-table > tbody > tr > [data-label]')]
+    .filter(cell => getComputedStyle(cell).display === 'flex')
+    .filter(cell => [...cell.childNodes].filter(node => node.nodeType === Node.ELEMENT_NODE
+        ? getComputedStyle(node).display !== 'none' : node.textContent.trim()).length > 1)
+    .slice(0, 5).map(cell => `${cell.dataset.label}: ${cell.innerText}`)"""
 
 
 def test_main_pages_fit_a_phone(alliance: Alliance, clock: Clock, newcomer: Callable[..., Person]) -> None:
@@ -98,6 +107,7 @@ def look(person: Person, path: str, language: str) -> list[str]:
     answer = page.goto(path)
     found = [] if has_title(page) else ["no visible h1"]
     found += [f"sticks out: {element}" for element in page.evaluate(OVERFLOW)]
+    found += [f"is torn apart: {cell}" for cell in page.evaluate(TORN)]
     if page.get_attribute("html", "lang").lower() != language:
         found.append("is in another language")
     if language != "en" and not CHINESE.search(page.inner_text("body")):

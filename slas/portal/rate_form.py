@@ -73,8 +73,8 @@ class RateQueryForm(forms.Form):
     )
     picture = forms.ChoiceField(choices=list(PICTURES.items()), widget=forms.HiddenInput)
 
-    def __init__(self, asked: QueryDict, *, actor: Actor, choices: RateChoices) -> None:
-        super().__init__({**self.DEFAULTS, **{name: text for name, text in asked.items() if text}})
+    def __init__(self, asked: QueryDict, *, actor: Actor, choices: RateChoices, today: date) -> None:
+        super().__init__(self._data({name: str(text) for name, text in asked.items() if text}, today))
         self.asked = asked
         # "from" cannot be an attribute's name.
         for name, title in (("from", pgettext("first day", "From")), ("to", pgettext("last day", "To"))):
@@ -86,6 +86,18 @@ class RateQueryForm(forms.Form):
             self._offer(name, label, options)
         for name in ("period", "kind", "figures"):
             self.fields[name].widget.attrs["class"] = "form-select"
+
+    @classmethod
+    def _data(cls, given: dict[str, str], today: date) -> dict[str, str]:
+        """What is given, and what stands for the rest."""
+        # Dates alone are an API's question: they are meant.
+        dates = {"period": CUSTOM} if not given.keys().isdisjoint(("from", "to")) else {}
+        data = {**cls.DEFAULTS, **dates, **given}
+        if days := PERIODS.get(data["period"]):
+            # Whoever chooses other dates begins with those shown: none would be refused at once.
+            shown = {"from": _days_back(today, days).isoformat(), "to": today.isoformat()}
+            data = {**shown, **data}
+        return data
 
     def _offer(self, name: str, label: str, options: list[Any]) -> None:
         """A list to choose from. What the address asks for and the list lacks is in it all the same."""
@@ -116,7 +128,7 @@ class RateQueryForm(forms.Form):
         if asked["period"] == CUSTOM:
             first, last = asked["from"], asked["to"]
         else:
-            first, last = today - timedelta(days=PERIODS[asked["period"]] - 1), today
+            first, last = _days_back(today, PERIODS[asked["period"]]), today
         return RateQuestion(first, last, asked["kind"], self.groups, self.names)
 
     @property
@@ -208,6 +220,11 @@ def _filters(actor: Actor, choices: RateChoices) -> list[tuple[str, str, list[An
     ]
     unused = "courier" if actor.is_courier else "merchant" if actor.is_merchant else ""
     return [entry for entry in found if entry[0] != unused]
+
+
+def _days_back(today: date, days: int) -> date:
+    """The first of so many days up to today."""
+    return today - timedelta(days=days - 1)
 
 
 def _weekdays() -> list[tuple[str, str]]:

@@ -97,7 +97,7 @@ def rate_list(request: HttpRequest) -> HttpResponse:
     today = timezone.localdate()
     # htmx takes the figures out of the page and leaves the form, with its lists, as it is.
     choices = NO_CHOICES if request.htmx else choices_for(actor=actor, today=today)  # type: ignore[attr-defined]
-    form = RateQueryForm(request.GET, actor=actor, choices=choices)
+    form = RateQueryForm(request.GET, actor=actor, choices=choices, today=today)
     page = _page(actor, form, today)
     chosen = form.cleaned_data["picture"] if page else ""
     context = {
@@ -120,8 +120,9 @@ def rate_download(request: HttpRequest) -> HttpResponse:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     require(actor, Capability.VIEW_RATES)
     require(actor, Capability.EXPORT)
-    form = RateQueryForm(request.GET, actor=actor, choices=NO_CHOICES)
-    page = _page(actor, form, timezone.localdate())
+    today = timezone.localdate()
+    form = RateQueryForm(request.GET, actor=actor, choices=NO_CHOICES, today=today)
+    page = _page(actor, form, today)
     if page is None:
         errors = [FieldError(f"/{name}", str(found[0])) for name, found in form.errors.items()]
         raise InvalidInput(_("The question is not valid."), errors=errors)

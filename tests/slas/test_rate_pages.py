@@ -64,6 +64,22 @@ def test_other_dates_can_be_asked_for(judged: Lane, courier_client: Client) -> N
     assert "Nothing was promised for these days" in courier_client.get(URL, before).content.decode()
 
 
+def test_dates_alone_are_meant(judged: Lane, courier_client: Client) -> None:
+    """An address reads like the API's, which knows no period."""
+    found = page(courier_client, **{"from": TODAY - 9 * DAY, "to": TODAY - 2 * DAY})
+    assert (found.first, found.last) == (TODAY - 9 * DAY, TODAY - 2 * DAY)
+    # A period that is named is meant more than dates left over in the form.
+    assert page(courier_client, **{"period": "7", "from": TODAY, "to": TODAY}).first == TODAY - 6 * DAY
+
+
+def test_other_dates_begin_with_those_shown(courier_client: Client) -> None:
+    form = courier_client.get(URL, {"period": "90"}).context["form"]
+    assert (form["from"].value(), form["to"].value()) == (
+        (TODAY - 89 * DAY).isoformat(),
+        TODAY.isoformat(),
+    )
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [

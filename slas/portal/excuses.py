@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import models
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -94,9 +94,9 @@ def excuse_list(request: HttpRequest) -> HttpResponse:
     """List the excuses of the actor's breaches, with counts by reason and decision."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     require(actor, Capability.VIEW_RATES)
-    form = ExcuseFilterForm(request.GET or {"period": Period.QUARTER.value})
+    form = ExcuseFilterForm(_with_period(request.GET))
     asked = form.asked
-    in_period = _in_period(Excuse.objects.visible_to(actor), asked.get("period", Period.QUARTER))
+    in_period = _in_period(Excuse.objects.visible_to(actor), asked["period"])
     found = in_period.matching(state=asked.get("state"), reason=asked.get("reason"))
     page = NEWEST_FIRST.page(
         # Joined, the names' policies would make the planner expect one row: see ParcelQuerySet.named.
@@ -159,6 +159,14 @@ def waiting_count(actor: Actor) -> int:
 
 
 counts["slas:excuse_list"] = waiting_count
+
+
+def _with_period(query: QueryDict) -> dict[str, str]:
+    """What is asked for, with the usual period in the place of none: the form shows what counts."""
+    asked = {name: str(value) for name, value in query.items()}
+    if asked.get("period") not in Period.values:
+        asked["period"] = Period.QUARTER.value
+    return asked
 
 
 def _in_period(excuses: ExcuseQuerySet, period: str) -> ExcuseQuerySet:

@@ -90,6 +90,11 @@ def test_a_period_is_of_the_claim(four: list[Excuse], courier_client: Client) ->
     assert len(shown(courier_client, period="all")) == 4
 
 
+@pytest.mark.parametrize("query", [{}, {"state": "granted"}, {"period": ""}, {"period": "never"}])
+def test_the_form_shows_the_period_that_counts(courier_client: Client, query: dict[str, str]) -> None:
+    assert courier_client.get(URL, query).context["form"]["period"].value() == "90"
+
+
 def test_nothing_claimed_says_what_to_do(
     courier_client: Client, merchant_client: Client, courier_organisation: Organisation
 ) -> None:

@@ -15,7 +15,7 @@ from parcels.progress import ProgressStep, progress
 from parcels.timelines import TrackedScan, track
 from parcels.verdicts import Verdict, verdict_of
 from slas.choices import Outcome
-from slas.models import Revision
+from slas.models import Commitment, Revision
 from slas.services.revisions import Promised, promised_delivery
 
 UNKNOWN = "unknown_tracking_number"
@@ -42,6 +42,10 @@ class PublicParcel:
     def revisions(self) -> Sequence[Revision]:
         """Later days agreed on for the delivery, the oldest first."""
         return self.promised.revisions if self.promised else ()
+
+    @property
+    def delivery(self) -> Commitment | None:
+        return self.promised.commitment if self.promised else None
 
     @property
     def is_late(self) -> bool:

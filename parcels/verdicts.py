@@ -4,11 +4,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
+from parcels.choices import ParcelStatus
 from slas.choices import Outcome
 from slas.durations import lasting
 from slas.outcomes import is_breach, judge
+
+
+class Losable(Protocol):
+    """What is read of a delivery to tell whether it counts as lost."""
+
+    lost_at: datetime | None
+    delivered_at: datetime | None
 
 
 class Judged(Protocol):
@@ -49,6 +58,22 @@ class Verdict:
             case Outcome.PENDING:
                 return _("%(time)s left") % said
         return ""
+
+
+def loss_text(delivery: Losable | None, status: str) -> str:
+    """Say that a parcel counts as lost although nobody scanned it so; "" for any other.
+
+    The day is that of the zone in force.
+    """
+    if delivery is None or delivery.lost_at is None or delivery.delivered_at is not None:
+        return ""
+    # What its courier scanned as lost says so itself.
+    if status == ParcelStatus.LOST:
+        return ""
+    day = formats.date_format(timezone.localtime(delivery.lost_at), "DATE_FORMAT")
+    return _("Nothing was heard of this parcel for so long that it counts as lost since %(day)s.") % {
+        "day": day
+    }
 
 
 def verdict_of(commitment: Judged, *, now: datetime) -> Verdict:

@@ -26,6 +26,7 @@ from parcels.models import Parcel, Scan
 from parcels.portal.entries import full_entries
 from parcels.remarks import remarks_of
 from parcels.timelines import track, zone_text
+from parcels.verdicts import loss_text
 from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState, Leg
 from slas.durations import lasting
 from slas.models import Excuse
@@ -134,6 +135,7 @@ def _context(
         "report": report,
         "commitment": report.commitment,
         "kind_label": CommitmentKind(report.commitment.kind).label,
+        "loss": loss_text(report.commitment, parcel.status),
         "late_by": lasting(report.late_by) if report.late_by else "",
         "legs": [
             {

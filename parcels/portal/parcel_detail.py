@@ -33,7 +33,7 @@ from parcels.portal.stories import story_of
 from parcels.progress import progress
 from parcels.services.revising import days_for_merchant, revise_parcel
 from parcels.timelines import track, zone_text
-from parcels.verdicts import Verdict, verdict_of
+from parcels.verdicts import Verdict, loss_text, verdict_of
 from slas.choices import CommitmentKind, ExcuseState
 from slas.models import Breach, Commitment, Excuse
 from slas.pricing import yuan
@@ -171,6 +171,7 @@ def _page(
             "recipient": recipient,
             "promises": promises,
             "delivery": delivery,
+            "loss": loss_text(promised.commitment if promised else None, parcel.status),
             "arrival": arrival_of(parcel, delivery, now=now),
             "steps": progress(parcel.status, scans),
             "entries": full_entries(parcel, track(scans)),

@@ -25,7 +25,7 @@ from parcels.services.revising import days_for_recipient, revise_for_recipient
 from parcels.statuses import TERMINAL
 from parcels.timelines import zone_text
 from parcels.tracking import PublicParcel, look_up, read_number
-from parcels.verdicts import Verdict
+from parcels.verdicts import Verdict, loss_text
 from slas.choices import Outcome
 from slas.durations import lasting
 
@@ -114,7 +114,7 @@ def _context(found: PublicParcel) -> dict[str, Any]:
     return {
         "parcel": parcel,
         "courier": parcel.courier.organisation.name,
-        "explanation": EXPLANATIONS[parcel.status],
+        "explanation": loss_text(found.delivery, parcel.status) or EXPLANATIONS[parcel.status],
         "steps": found.steps,
         "verdict": found.verdict,
         "is_late": found.is_late,

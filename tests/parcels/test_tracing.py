@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.test import Client
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from alliance.models import Heartbeat, Organisation
 from alliance.tenancy import Actor, Scope, scope
@@ -93,6 +95,29 @@ def test_a_loss_is_credited_and_what_turns_up_is_taken_back(parcel: Parcel, scan
     assert lost_at(parcel) is None
     work_out_credits(now=now + DAY)
     assert ledger(parcel.pk)[2:] == [(-19_000, "found")]
+
+
+def test_pages_say_what_counts_as_lost(
+    parcel: Parcel, scanned: Scanned, client: Client, merchant_client: Client, courier_client: Client
+) -> None:
+    """Credit is written for it: whoever looks must be told why, and recipients that nothing comes."""
+    scanned("picked_up", PICKED_UP)
+    sweep_overdue(now=timezone.now())
+    pages = (
+        (client, f"/track/{parcel.number}/"),
+        (merchant_client, f"/parcels/{parcel.number}/"),
+        (courier_client, f"/parcels/{parcel.number}/"),
+        (merchant_client, f"/breaches/{parcel.number}/delivery/"),
+    )
+    for reader, address in pages:
+        assert "counts as lost" not in reader.get(address).content.decode()
+    trace(timezone.now())
+    day = date_format(timezone.localtime(PICKED_UP + 7 * DAY), "DATE_FORMAT")
+    for reader, address in pages:
+        assert f"counts as lost since {day}." in reader.get(address).content.decode()
+    scanned("delivered", timezone.now())
+    for reader, address in pages:
+        assert "counts as lost" not in reader.get(address).content.decode()
 
 
 def test_a_scan_that_was_only_sent_late_shows_it_was_never_lost(parcel: Parcel, scanned: Scanned) -> None:

@@ -4,10 +4,11 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
@@ -68,7 +69,8 @@ def _body_hash(request: Request) -> str:
         return hashlib.sha256(request._request.body).hexdigest()  # noqa: SLF001
     # By what is in it: clients draw another boundary each time they send the same.
     digest = hashlib.sha256()
-    for name, values in sorted(request.data.lists()):
+    form = cast("QueryDict", request.data)
+    for name, values in sorted(form.lists()):
         for value in values:
             if isinstance(value, UploadedFile):
                 digest.update(json.dumps([name, value.name, value.size]).encode())

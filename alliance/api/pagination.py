@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Field, Model, QuerySet
+from django.db.models import Field, Model
 from django.utils.timezone import is_aware
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, pagination
@@ -23,7 +23,7 @@ class CursorPagination(pagination.CursorPagination):
     max_page_size = 500
     ordering = "-id"
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> Any:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         self.model: type[Model] = queryset.model
         return super().paginate_queryset(queryset, request, view)
 
@@ -44,7 +44,7 @@ class CursorPagination(pagination.CursorPagination):
                 b64decode(text, validate=True)
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
-                self._check(cursor.position)
+                self._check(str(cursor.position))
         except (exceptions.NotFound, ValidationError, ValueError, OverflowError):
             message = _("This is not a cursor of ours: take it from `next` or `previous`.")
             raise InvalidInput(errors=[FieldError("/cursor", message, "invalid")]) from None

@@ -217,7 +217,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         query = {"ids": object_id, "state": excuse.state if excuse else ""}
         return redirect(f"{reverse('admin:slas_excuse_decide')}?{urlencode(query)}")
 
-    @action(description=_("Decide by filter"), url_path="decide", icon="gavel")
+    @action(description=_("Decide by filter"), url_path="decide", icon="gavel", permissions=["decide"])
     def decide(self, request: HttpRequest) -> HttpResponse:
         """Show what a filter finds; decide on all of it in one go."""
         actor: Actor = request.actor  # type: ignore[attr-defined]

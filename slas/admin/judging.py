@@ -9,14 +9,22 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.admin import UncountedAdmin
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
+from slas.choices import CommitmentKind
 from slas.models import CommitmentListing, OnTimeRate
 from slas.rating import RateRow
+
+# What the column holds.
+LARGEST_ID = 2**63 - 1
 
 
 def key_of(text: str) -> tuple[int, str] | None:
     """Read "<parcel id>:<kind>", the key of a listing; None for anything else."""
     parcel_id, _colon, kind = text.partition(":")
-    return (int(parcel_id), kind) if parcel_id.isdigit() and len(parcel_id) < 20 else None
+    if not (parcel_id.isascii() and parcel_id.isdigit()) or kind not in CommitmentKind.values:
+        return None
+    if len(parcel_id) > len(str(LARGEST_ID)) or int(parcel_id) > LARGEST_ID:
+        return None
+    return int(parcel_id), kind
 
 
 class NumberSearchAdmin(UncountedAdmin):

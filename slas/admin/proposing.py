@@ -17,6 +17,7 @@ from alliance.errors import InvalidInput, NotFound
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor
 from slas.admin.excusing_forms import ProposalForm
+from slas.admin.forms import add_errors
 from slas.choices import DisruptionReason
 from slas.models import Closure, Disruption
 from slas.services.deciding import may_decide
@@ -61,7 +62,10 @@ class ProposingMixin:
         touched = touched_by(cause)
         if sent is not None and valid and "apply" in sent:
             if form.cleaned_data.get("seen") == len(touched):
-                return self._apply(request, cause, form) or redirect(_back(event))
+                done = self._apply(request, cause, form)
+                if done is not None:
+                    return done
+                return self._preview(request, event, form, touched, status=422)
             messages.warning(request, _("It has changed meanwhile: look at the new preview first."))
         return self._preview(request, event, form, touched, status=200 if valid else 422)
 
@@ -74,13 +78,10 @@ class ProposingMixin:
                 grant=form.cleaned_data.get("grant", False),
             )
         except InvalidInput as error:
-            messages.error(request, error.errors[0].message if error.errors else error.detail)
+            add_errors(form, error)
             return None
         messages.success(request, _said(done))
-        if done.granted or not done.proposed:
-            return None
-        event = f"disruption={cause.disruption_id}" if cause.disruption_id else f"closure={cause.closure_id}"
-        return redirect(f"{reverse('admin:slas_excuse_decide')}?{event}")
+        return redirect(_next(cause, done, may_decide=may_decide(request.actor)))  # type: ignore[attr-defined]
 
     def _preview(
         self, request: HttpRequest, event: Any, form: ProposalForm, touched: list[Touched], *, status: int
@@ -112,6 +113,16 @@ def _cause(event: Disruption | Closure, form: ProposalForm | None) -> Cause:
 
 def _back(event: Disruption | Closure) -> str:
     return reverse(f"admin:slas_{event._meta.model_name}_change", args=[event.pk])
+
+
+def _next(cause: Cause, done: Proposed, *, may_decide: bool) -> str:
+    """Where to go on: to deciding for those who may, to the list of what was proposed for others."""
+    name, pk = ("disruption", cause.disruption_id) if cause.disruption_id else ("closure", cause.closure_id)
+    if done.granted or not done.proposed:
+        return reverse(f"admin:slas_{name}_change", args=[pk])
+    if may_decide:
+        return f"{reverse('admin:slas_excuse_decide')}?{name}={pk}"
+    return f"{reverse('admin:slas_excuse_changelist')}?{name}__id__exact={pk}"
 
 
 def _said(done: Proposed) -> str:

@@ -36,6 +36,8 @@ RECOVERY_HOURS: Final = 24
 MOST_RECOVERY_HOURS: Final = 14 * 24
 # A longer one is likelier a mistyped date.
 LONGEST: Final = timedelta(days=62)
+# Nothing was promised before or will be after.
+YEARS: Final = range(2016, 2086)
 # Nothing is promised further ahead: older parcels' months need not be looked into.
 _PROMISED_AHEAD: Final = timedelta(days=180)
 
@@ -328,7 +330,9 @@ def _problems(name: str, reason: str, country: str, province: str, period: Perio
         yield FieldError("/country", _("There is no city of that country."), "choice")
     elif province and not City.objects.filter(country=country, province_en=province).exists():
         yield FieldError("/province", _("There is no such province in that country."), "choice")
-    if period.ends_at <= period.starts_at:
+    if not all(moment.year in YEARS for moment in (period.starts_at, period.ends_at)):
+        yield FieldError("/starts_at", _("The date is out of range."), "range")
+    elif period.ends_at <= period.starts_at:
         yield FieldError("/ends_at", _("The end must lie after the start."), "range")
     elif period.ends_at - period.starts_at > LONGEST:
         yield FieldError(

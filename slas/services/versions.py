@@ -15,6 +15,7 @@ from alliance.tenancy import Actor
 from slas.choices import TierCode
 from slas.models import ServiceTier, TierVersion
 from slas.pricing import check_bands
+from slas.services.schedules import MOST_AHEAD
 from slas.services.tiers import bands_of, rule_of
 
 
@@ -81,6 +82,9 @@ def _columns(rules: VersionRules) -> dict[str, Any]:
 def _problems(version: TierVersion, now: datetime, newest: datetime | None) -> Iterator[FieldError]:
     if version.valid_from <= now:
         yield FieldError("/valid_from", _("Rules change from a moment that is still to come."), "past")
+    elif version.valid_from > now + MOST_AHEAD:
+        # A year mistyped would stand in the way of every version before it.
+        yield FieldError("/valid_from", _("Rules are announced at most three years ahead."), "far")
     elif newest is not None and version.valid_from <= newest:
         yield FieldError("/valid_from", _("There is a version from that moment on or later."), "order")
     if version.days_in_transit == 0 and version.deliver_by <= version.pickup_by:

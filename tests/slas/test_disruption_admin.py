@@ -60,6 +60,8 @@ class TestDisruptions:
             ({"country": "XX"}, "country"),
             ({"ends_at": "2026-10-01T08:00"}, "ends_at"),
             ({"ends_at": "soon"}, "ends_at"),
+            ({"starts_at": "1970-01-01T08:00", "ends_at": "1970-01-02T08:00"}, "starts_at"),
+            ({"starts_at": "9999-12-31T08:00", "ends_at": "9999-12-31T23:00"}, "starts_at"),
             ({"recovery_hours": "1000"}, "recovery_hours"),
         ],
         ids=str,
@@ -133,8 +135,21 @@ class TestDisruptions:
         self, storm: Disruption, late: int, staff_client: Client
     ) -> None:
         assert "grant" not in staff_client.get(self.address(storm)).context["form"].fields
-        staff_client.post(self.address(storm), {"apply": "yes", "seen": "1", "grant": "on"})
+        done = staff_client.post(
+            self.address(storm), {"apply": "yes", "seen": "1", "grant": "on"}, follow=True
+        )
         assert states() == [("claimed", "event", "weather")]
+        # Deciding is not theirs: they are led to what they proposed.
+        assert (done.status_code, done.request["PATH_INFO"]) == (200, "/admin/slas/excuse/")
+        assert "1 excuse is proposed." in text_of(done)
+
+    def test_a_note_too_long_is_told_where_it_was_written(
+        self, storm: Disruption, late: int, ops_client: Client
+    ) -> None:
+        response = ops_client.post(self.address(storm), {"apply": "yes", "seen": "1", "note": "x" * 2001})
+        assert response.status_code == 422
+        assert response.context["form"].errors == {"note": ["Write at most 2000 characters."]}
+        assert states() == []
 
     def test_what_changed_since_the_preview_is_shown_first(
         self, storm: Disruption, late: int, lane: Lane, ops_client: Client

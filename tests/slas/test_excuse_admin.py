@@ -83,6 +83,8 @@ class TestBreaches:
         assert shown.status_code == 200
         assert tracking_number(late) in shown.content.decode()
         assert ops_client.get(f"/admin/slas/{page}/nonsense/change/").status_code == 302
+        for key in ("²:delivery", "1:%00", f"{'9' * 5000}:delivery", "1:lunch", f"{2**63}:delivery"):
+            assert ops_client.get(f"/admin/slas/{page}/{key}/change/").status_code == 302
 
     def test_are_excused_for_a_reason_that_is_asked_for(
         self, lane: Lane, late: int, ops_client: Client, ops_user: User
@@ -269,6 +271,7 @@ class TestDeciding:
         assert {state for state, _source, _reason in states()} == {"claimed"}
 
     def test_staff_without_the_role_are_refused(self, claims: list[Excuse], staff_client: Client) -> None:
+        assert DECIDE not in staff_client.get("/admin/slas/excuse/").content.decode()
         assert staff_client.get(DECIDE).status_code == 403
         assert staff_client.post(DECIDE, {"decision": "grant", "newest": "999999"}).status_code == 403
         page = staff_client.get(f"/admin/slas/excuse/{claims[0].pk}/change/").content.decode()

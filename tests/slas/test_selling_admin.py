@@ -61,6 +61,7 @@ def test_the_form_opens_with_the_newest_rules(staff_client: Client) -> None:
     ("fields", "said"),
     [
         ({"valid_from": "2020-01-01T00:00"}, "still to come"),
+        ({"valid_from": "9999-12-31T23:59"}, "at most three years ahead"),
         ({"cut_off_2": "noon"}, "Write a time such as 18:00"),
         ({"cut_off_2": "-2 18:00"}, "Write a time such as 18:00"),
         ({"cut_off_2": "23:00"}, "cannot lie after the pickup deadline"),

@@ -58,7 +58,8 @@ class WatchRow:
 
     watched: Watched
     margin: str
-    is_past: bool
+    # Past its promise and not attempted in time: an attempt keeps a promise, be the parcel still out.
+    is_missed: bool
 
 
 @require_safe
@@ -108,7 +109,7 @@ def _row(watched: Watched, past: timedelta) -> WatchRow:
     is_past = past > timedelta(0)
     said = {"time": lasting(past)}
     text = _("%(time)s ago") % said if is_past else _("in %(time)s") % said
-    return WatchRow(watched, text, is_past)
+    return WatchRow(watched, text, is_missed=is_past and watched.item.chance > 0)
 
 
 def _reason_chips(actor: Actor, query: WatchQuery, asked: dict[str, str]) -> list[Chip]:

@@ -73,6 +73,19 @@ def test_due_together_the_likelier_to_be_late_comes_first(
     assert numbers(merchant_api.get(API)) == [item.number for item in reversed(items)]
 
 
+def test_only_a_promise_that_was_missed_is_red(merchant_client: Client, parcels: list[Parcel]) -> None:
+    """An attempt in time keeps a promise: such a parcel is looked at because it is still out."""
+    put(parcels[0], chance=0, due_in_hours=-3, reason="failed_attempt")
+    put(parcels[1], chance=1, due_in_hours=-2, reason="delayed")
+    put(parcels[2], chance=0.6, due_in_hours=2)
+    rows = merchant_client.get("/watch/").context["rows"]
+    assert {row.watched.item.parcel_id: row.is_missed for row in rows} == {
+        parcels[0].pk: False,
+        parcels[1].pk: True,
+        parcels[2].pk: False,
+    }
+
+
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_pages_hold_everything_once_forwards_and_backwards(
     merchant_api: APIClient, parcels: list[Parcel], size: int

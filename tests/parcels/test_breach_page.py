@@ -124,7 +124,9 @@ class TestPage:
         parcel = late(delivered=None)
         scan(parcel, "delivered", 29, now=timezone.now())
         text = page(courier_client, parcel)
-        assert "the breach was withdrawn on" in text
+        assert "The promise was kept after all. The breach was withdrawn on" in text
+        assert "held against nobody" in text
+        assert "Who it was attributed to" in text
         assert "On time" in text
         assert "late so far" not in text
         assert "Claim an excuse" not in text

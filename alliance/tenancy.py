@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from django.db import connection, migrations, models, transaction
+from django.utils.translation import gettext as _
 
 from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
 from alliance.errors import NotAuthenticated, NotPermitted
@@ -104,8 +105,13 @@ def require(actor: Actor, capability: Capability) -> None:
     """Raise NotAuthenticated or NotPermitted unless the actor has the capability."""
     if actor.is_anonymous:
         raise NotAuthenticated
-    if not actor.can(capability):
-        raise NotPermitted
+    if actor.can(capability):
+        return
+    works = actor.kind == "api_key" and actor.organisation_status == OrganisationStatus.ACTIVE
+    if works and capability in KIND_CAPABILITIES.get(actor.organisation_kind, frozenset()) & KEY_SCOPES:
+        said = {"scope": str(capability.value)}
+        raise NotPermitted(_("This needs a key with the scope “%(scope)s”: make one that has it.") % said)
+    raise NotPermitted
 
 
 # --- the second wall -------------------------------------------------------------------------

@@ -50,6 +50,7 @@ class WatchItemAdmin(NumberSearchAdmin):
     list_display_links = None
     # That of the queryset, by urgency.
     ordering = ()  # type: ignore[assignment]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         found: QuerySet[Any] = super().get_queryset(request).by_urgency(timezone.now())
         return found

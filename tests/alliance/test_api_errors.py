@@ -44,6 +44,11 @@ def test_a_capability_that_is_missing_is_403(courier_api: APIClient) -> None:
     assert body["type"] == "urn:alliance:problem:not_permitted"
 
 
+def test_a_key_without_a_scope_is_told_which_it_needs(courier_api: APIClient) -> None:
+    body = problem(courier_api.get("/api/v1/exports"), 403)
+    assert body["detail"] == "This needs a key with the scope “export”: make one that has it."
+
+
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/", "/api/", "/api/v2/parcels"])
 def test_unknown_addresses_are_problems_for_everybody(
     client: Client, courier_api: APIClient, path: str

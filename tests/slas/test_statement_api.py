@@ -143,6 +143,9 @@ def test_wrong_parameters_are_pointed_at(
 def test_ops_name_whose(credited: Lane, ops_client: APIClient) -> None:
     [error] = ops_client.get(URL).json()["errors"]
     assert (error["pointer"], error["code"]) == ("/organisation", "required")
+    for nobody in ("nobody", "\0", "a\0b"):
+        [error] = ops_client.get(URL, {"organisation": nobody}).json()["errors"]
+        assert (error["pointer"], error["code"]) == ("/organisation", "unknown")
     [error] = ops_client.get(URL, {"organisation": "nobody"}).json()["errors"]
     assert error["code"] == "unknown"
     answer = ops_client.get(f"{URL}/{TEXT}", {"organisation": credited.courier.slug}).json()

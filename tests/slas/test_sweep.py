@@ -106,20 +106,23 @@ class TestSweep:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE slas_commitment")
         lane.promise()
-        plans = {}
+        plans = []
 
         def explain(execute, sql, parameters, many, context):  # noqa: ANN001, ANN202
             if "slas_commitment" in sql:
                 with connection.connection.cursor() as cursor:
                     cursor.execute(f"EXPLAIN {sql}", parameters)
-                    plans["mark" if "sla_slice" in sql else "find"] = str(cursor.fetchall())
+                    plans.append("\n".join(row[0] for row in cursor.fetchall()))
             return execute(sql, parameters, many, context)
 
         with connection.execute_wrapper(explain):
             assert sweep_overdue(now=NOON + HOUR).overdue == 1
-        assert "due_at_idx" in plans["find"]
-        assert "Seq Scan on slas_commitment" not in plans["find"]
-        assert "due_at_idx" not in plans["mark"]
+        # Whether there is anything at all, and what.
+        assert len(plans) == 2
+        for plan in plans:
+            assert "due_at_idx" in plan
+            assert "Scan on slas_commitment_y" not in plan.replace("Index Scan", "")
+            assert "Gather" not in plan
 
     def test_excused_before_counts_as_excused_when_overdue_again(self, lane: Lane) -> None:
         parcel_id = lane.promise()

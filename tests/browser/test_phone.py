@@ -50,6 +50,9 @@ TORN = """() => [...document.querySelectorAll('.ca-table > tbody > tr > [data-la
     .filter(cell => [...cell.childNodes].filter(node => node.nodeType === Node.ELEMENT_NODE
         ? getComputedStyle(node).display !== 'none' : node.textContent.trim()).length > 1)
     .slice(0, 5).map(cell => `${cell.dataset.label}: ${cell.innerText}`)"""
+# A table's foot is as wide as the rows above it.
+SHRUNK = """() => [...document.querySelectorAll('.ca-table > tfoot > tr')]
+    .filter(row => row.offsetWidth < row.closest('table').offsetWidth - 2).map(row => row.innerText)"""
 
 
 def test_main_pages_fit_a_phone(alliance: Alliance, clock: Clock, newcomer: Callable[..., Person]) -> None:
@@ -108,6 +111,7 @@ def look(person: Person, path: str, language: str) -> list[str]:
     found = [] if has_title(page) else ["no visible h1"]
     found += [f"sticks out: {element}" for element in page.evaluate(OVERFLOW)]
     found += [f"is torn apart: {cell}" for cell in page.evaluate(TORN)]
+    found += [f"is narrower than its table: {row}" for row in page.evaluate(SHRUNK)]
     if page.get_attribute("html", "lang").lower() != language:
         found.append("is in another language")
     if language != "en" and not CHINESE.search(page.inner_text("body")):

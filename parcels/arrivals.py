@@ -62,7 +62,7 @@ def arrival_of(parcel: Parcel, verdict: Verdict | None, *, now: datetime) -> Arr
     found = forecast_for(position, now=now)
     if found.p50_at is None or found.p90_at is None:
         return None
-    return Arrival(found, _rounded(found.p50_at), _rounded(found.p90_at))
+    return Arrival(found, rounded(found.p50_at), rounded(found.p90_at))
 
 
 def arrival_json(arrival: Arrival | None, zone: str) -> dict[str, Any] | None:
@@ -79,6 +79,6 @@ def arrival_json(arrival: Arrival | None, zone: str) -> dict[str, Any] | None:
     }
 
 
-def _rounded(moment: datetime) -> datetime:
-    """The next full five minutes."""
+def rounded(moment: datetime) -> datetime:
+    """The next full five minutes, as every page says it."""
     return moment + (datetime.min.replace(tzinfo=moment.tzinfo) - moment) % _STEP

@@ -1,7 +1,7 @@
 """The watch list: parcels to look at before somebody asks for them."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django import forms
@@ -20,6 +20,7 @@ from alliance.choices import Capability
 from alliance.portal.badges import badge_for
 from alliance.portal.navigation import counts
 from alliance.tenancy import Actor, require
+from parcels.arrivals import rounded
 from parcels.watchlist import Watched, WatchQuery, page_of_watched, reason_counts, refreshed_at
 from slas.choices import TierCode, WatchReason
 from slas.durations import lasting
@@ -60,6 +61,14 @@ class WatchRow:
     margin: str
     # Past its promise and not attempted in time: an attempt keeps a promise, be the parcel still out.
     is_missed: bool
+
+    @property
+    def expected_at(self) -> datetime | None:
+        return self.watched.item.p50_at and rounded(self.watched.item.p50_at)
+
+    @property
+    def latest_at(self) -> datetime | None:
+        return self.watched.item.p90_at and rounded(self.watched.item.p90_at)
 
 
 @require_safe

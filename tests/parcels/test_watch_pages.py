@@ -86,6 +86,17 @@ def test_only_a_promise_that_was_missed_is_red(merchant_client: Client, parcels:
     }
 
 
+def test_times_are_those_of_the_parcels_page(merchant_client: Client, parcels: list[Parcel]) -> None:
+    """Rounded alike: two times for one arrival would look like two forecasts."""
+    found = put(parcels[0], chance=0.6, due_in_hours=4)
+    at = found.due_at.replace(minute=3, second=20, microsecond=0)
+    with scope(Scope.everything()):
+        WatchItem.objects.update(p50_at=at, p90_at=at + timedelta(minutes=12))
+    [row] = merchant_client.get("/watch/").context["rows"]
+    full = at.replace(second=0)
+    assert (row.expected_at, row.latest_at) == (full.replace(minute=5), full.replace(minute=20))
+
+
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_pages_hold_everything_once_forwards_and_backwards(
     merchant_api: APIClient, parcels: list[Parcel], size: int

@@ -76,8 +76,12 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> Iterator[str
         yield from ("401", "403")
     if "{" in path:
         yield "404"
-    if method == "get" and any(given["in"] == "query" for given in operation.get("parameters", [])):
+    if method == "get" and operation.get("security"):
+        # Unknown parameters are refused also where there are no others.
         yield "422"
+    if path.endswith("/file"):
+        # Not written yet.
+        yield "409"
     if method == "post":
         yield from ("400", "409", "413", "415", "422")
 

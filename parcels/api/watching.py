@@ -89,7 +89,11 @@ class WatchView(APIView):
         description="Your parcels that are late or may become so, as worked out every five minutes: what can "
         "still be saved first, the soonest due first and the likeliest to be late before the others, then "
         "what is past due.",
-        parameters=[WatchParameters, OpenApiParameter("cursor", str, description="From `next`.")],
+        parameters=[
+            WatchParameters,
+            OpenApiParameter("cursor", str, description="From `next`."),
+            OpenApiParameter("before", str, description="From `previous`."),
+        ],
         responses=WatchAnswer,
         tags=["parcels"],
     )

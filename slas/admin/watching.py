@@ -1,5 +1,6 @@
 """Ops' door to the watch list: everybody's parcels that are late or may become so. Read-only."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -39,7 +40,7 @@ class ChanceFilter(admin.SimpleListFilter):
 @admin.register(WatchItem)
 class WatchItemAdmin(NumberSearchAdmin):
     list_display = (
-        "parcel", "reason", "chance_late", "due_at", "expected", "stage", "courier", "merchant", "tier",
+        "parcel", "reason", "chance_late", "due", "expected", "stage", "courier", "merchant", "tier",
         "lane",
     )  # fmt: skip
     list_filter = ("reason", ChanceFilter, "tier", "courier")
@@ -64,15 +65,23 @@ class WatchItemAdmin(NumberSearchAdmin):
     def chance_late(self, row: WatchItem) -> str:
         return percent(row.chance, 0)
 
+    @admin.display(description=_("due"), ordering="due_at")
+    def due(self, row: WatchItem) -> SafeString:
+        return _clock(row.due_at)
+
     @admin.display(description=_("expected"), ordering="p50_at")
-    def expected(self, row: WatchItem) -> str:
+    def expected(self, row: WatchItem) -> SafeString | str:
         """When half of such parcels are attempted, and nine in ten."""
         if row.p50_at is None or row.p90_at is None:
             return "–"
-        return " – ".join(
-            date_format(localtime(at), "SHORT_DATETIME_FORMAT") for at in (row.p50_at, row.p90_at)
-        )
+        return format_html("{} – {}", _clock(row.p50_at), _clock(row.p90_at))
 
     @admin.display(description=_("lane"))
     def lane(self, row: WatchItem) -> str:
         return f"{row.origin} → {row.destination}"
+
+
+def _clock(moment: datetime) -> SafeString:
+    """A moment in one line: broken at its hyphens it cannot be read down a column."""
+    text = date_format(localtime(moment), "SHORT_DATETIME_FORMAT")
+    return format_html('<span class="whitespace-nowrap">{}</span>', text)

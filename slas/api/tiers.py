@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.parsing import refuse_unknown_parameters
 from slas.choices import TierCode
 from slas.pricing import yuan
 from slas.promises import CutOff
@@ -53,6 +54,7 @@ class TierListView(APIView):
         tags=["reference"],
     )
     def get(self, request: Request) -> Response:
+        refuse_unknown_parameters(request)
         return Response([_tier_json(tier) for tier in tiers_at(timezone.now()).values()])
 
 

@@ -172,3 +172,8 @@ def test_so_it_is_in_a_pointer() -> None:
 
 def test_json_nested_too_deeply_for_an_excuse_is_malformed(courier_api: APIClient) -> None:
     problem(courier_api.post("/api/v1/excuses", "[" * 100_000, content_type="application/json"), 400)
+
+
+def test_a_parameter_where_there_are_none_is_refused(courier_api: APIClient) -> None:
+    body = problem(courier_api.get("/api/v1/tiers", {"tier": "standard"}), 422)
+    assert [error["pointer"] for error in body["errors"]] == ["/tier"]

@@ -179,7 +179,7 @@ def declare_disruption(
     country, province = area.country, area.province
     if area.city is not None:
         country, province = area.city.country, area.city.province_en
-    errors = list(_problems(name, reason, country, province, period))
+    errors = [*_problems(name, reason, country, province, period), *_elsewhere(area)]
     if errors:
         raise InvalidInput(errors=errors)
     disruption = Disruption.objects.create(
@@ -341,6 +341,14 @@ def _problems(name: str, reason: str, country: str, province: str, period: Perio
     if not 0 <= period.recovery_hours <= MOST_RECOVERY_HOURS:
         message = _("Hours to recover are from 0 to %(most)d.") % {"most": MOST_RECOVERY_HOURS}
         yield FieldError("/recovery_hours", message, "range")
+
+
+def _elsewhere(area: Area) -> Iterable[FieldError]:
+    """A city and a province that it does not lie in: one of the two is a mistake."""
+    city, province = area.city, area.province.strip().casefold()
+    if city is not None and province not in ("", city.province_en.casefold(), city.province_zh):
+        message = _("%(city)s lies in %(province)s.") % {"city": city.name, "province": city.province}
+        yield FieldError("/province", message, "other_province")
 
 
 def _write_down(actor: Actor, verb: str, subject: int, detail: dict[str, Any]) -> None:

@@ -57,6 +57,7 @@ class TestDisruptions:
             ({"reason": "bad luck"}, "reason"),
             ({"city": "Atlantis"}, "city"),
             ({"province": "Atlantis"}, "province"),
+            ({"city": "Hangzhou", "province": "Sichuan"}, "province"),
             ({"country": "XX"}, "country"),
             ({"ends_at": "2026-10-01T08:00"}, "ends_at"),
             ({"ends_at": "soon"}, "ends_at"),

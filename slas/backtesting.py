@@ -125,6 +125,7 @@ class Report:
 MOMENTS: Final[Mapping[str, Callable[[Past], datetime | None]]] = {
     "pickup": lambda past: past.journey.picked_up_at,
     "24 h before": lambda past: past.due_at - timedelta(hours=24),
+    "18 h before": lambda past: past.due_at - timedelta(hours=18),
     "12 h before": lambda past: past.due_at - timedelta(hours=12),
     "6 h before": lambda past: past.due_at - timedelta(hours=6),
     "4 h before": lambda past: past.due_at - timedelta(hours=4),

@@ -1,6 +1,6 @@
 """How far parcels had come some hours before their promise, and when they were attempted at last.
 
-At each of seven moments before a promise, the landmarks, a parcel that had not been attempted yet had come
+At each of nine moments before a promise, the landmarks, a parcel that had not been attempted yet had come
 as far as some stage. A histogram of each landmark and stage holds by how much such parcels were early or late
 in the end; forecasts are made from these. Its measure is PROGRESS + 10 * landmark + place of the stage; its
 bins are those of `slas.histograms`, of how early with EARLY added, so that the promise itself is an edge.
@@ -17,7 +17,7 @@ from slas.choices import CommitmentKind, Measure, Stage
 from slas.histograms import MEASURE_STEP, bin_of, bounds, sql_bin
 
 # Hours before the promise, the farthest first.
-HOURS: Final = (72, 48, 24, 12, 6, 3, 1)
+HOURS: Final = (72, 48, 24, 20, 16, 12, 6, 3, 1)
 LANDMARKS: Final = tuple(timedelta(hours=hours) for hours in HOURS)
 STAGES: Final = tuple(Stage)
 # Where a commitment or a parcel has when it came so far; in the order of the stages.

@@ -113,11 +113,11 @@ def test_landmarks_around_a_moment_weigh_one_together(left: timedelta) -> None:
         (72, {0: 1.0}),
         (60, {0: 0.5, 1: 0.5}),
         (24, {2: 1.0}),
-        (18, {2: 0.5, 3: 0.5}),
-        (4, {4: 1 / 3, 5: 2 / 3}),
-        (1, {6: 1.0}),
-        (0.5, {6: 1.0}),
-        (-5, {6: 1.0}),
+        (18, {3: 0.5, 4: 0.5}),
+        (4, {6: 1 / 3, 7: 2 / 3}),
+        (1, {8: 1.0}),
+        (0.5, {8: 1.0}),
+        (-5, {8: 1.0}),
     ],
 )
 def test_which_landmarks_a_parcel_is_between(hours: float, expected: dict[int, float]) -> None:
@@ -206,10 +206,10 @@ def test_past_the_promise_it_is_missed_for_certain() -> None:
 
 
 def test_between_landmarks_histories_are_mixed() -> None:
-    """Half way between 24 and 12 hours before, each of the two histories counts half."""
+    """Half way between 20 and 16 hours before, each of the two histories counts half."""
 
     def curve_of(group: Group, measure: int) -> Curve:
-        late = {measure_of(2, Stage.PICKED_UP): 0, measure_of(3, Stage.PICKED_UP): 50}.get(measure)
+        late = {measure_of(3, Stage.PICKED_UP): 0, measure_of(4, Stage.PICKED_UP): 50}.get(measure)
         return Curve({}) if late is None else curve([-60] * (100 - late) + [60] * late)
 
     found = forecast(POSITION, now=DUE - 18 * HOUR, curve_of=curve_of)

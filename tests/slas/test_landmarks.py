@@ -61,6 +61,8 @@ def test_scans_out_of_order_count_by_how_far_they_are() -> None:
             5,
             [
                 ("picked_up", 24, EARLY + 19),
+                ("picked_up", 20, EARLY + 19),
+                ("picked_up", 16, EARLY + 19),
                 ("picked_up", 12, EARLY + 19),
                 ("out_for_delivery", 6, EARLY + 19),
             ],

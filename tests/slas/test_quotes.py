@@ -67,9 +67,7 @@ def test_a_new_version_holds_from_its_date_on(everything: None) -> None:
 
 
 @pytest.mark.django_db
-def test_golden_week_is_a_closure_and_an_adjusted_working_day_is_not(
-    everything: None, system: Actor
-) -> None:
+def test_golden_week_is_a_closure_and_an_adjusted_working_day_is_not(everything: None, system: Actor) -> None:
     load_holidays(actor=system)
     days = set(Closure.objects.filter(is_public_holiday=True, date__year=2026).values_list("date", flat=True))
     assert {date(2026, 10, day) for day in range(1, 8)} <= days

@@ -28,7 +28,8 @@ def said(*arguments: str) -> str:
 def delivered(merchant_organisation: Organisation, courier_organisation: Organisation) -> None:
     """Five days of parcels, ten a day; each day's last two came an hour late."""
     for day in range(2, 7):
-        due_at = timezone.now().replace(hour=4, minute=0, second=0, microsecond=0) - timedelta(days=day)
+        noon = timezone.localtime().replace(hour=12, minute=0, second=0, microsecond=0)
+        due_at = noon - timedelta(days=day)
         parcels = booked_parcels(
             merchant_organisation, courier_organisation, booked_at=due_at - timedelta(hours=30), count=10
         )

@@ -71,16 +71,18 @@ def test_demo_is_coherent_and_loaded_once(
         [(parcels, merchants, couriers)] = raw_rows(
             "SELECT count(*), count(DISTINCT merchant_id), count(DISTINCT courier_id) FROM parcels_parcel"
         )
-        assert parcels > 400
+        # Just after midnight the second day has hardly begun.
+        assert parcels > 200
         assert merchants > 20
         assert couriers == 8
         assert raw_rows("SELECT 1 FROM parcels_scan WHERE received_at < occurred_at") == []
-        # The running month of every courier, provisional; the two days may lie in two months.
-        scored = raw_rows(
+        # The running month, provisional, of whoever was judged by now; the two days may lie in two months.
+        [(scored, frozen, positive)] = raw_rows(
             "SELECT count(DISTINCT courier_id), count(frozen_at), min(score) > 0 FROM slas_scorecard"
             " WHERE n > 0"
         )
-        assert scored == [(8, 0, True)]
+        assert 1 <= scored <= 8
+        assert (frozen, positive) == (0, True)
         # Other days agreed on, and a file of each format for both demo log-ins.
         asked = raw_rows("SELECT requested_by, count(*) > 0 FROM slas_revision GROUP BY 1 ORDER BY 1")
         assert asked == [("merchant", True), ("recipient", True)]

@@ -311,6 +311,7 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/logo.svg")},
     ],
+    "STYLES": [lambda request: static("css/admin.css")],
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "parcels.ops.dashboard",
     "SIDEBAR": {

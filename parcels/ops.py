@@ -217,7 +217,7 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
         (
             (gettext_lazy("Statements"), "receipt_long", "slas.statement"),
             (gettext_lazy("Ledger"), "menu_book", "slas.creditentry"),
-            (gettext_lazy("Closed months"), "lock_clock", "slas.closedmonth"),
+            (gettext_lazy("Closed months"), "lock", "slas.closedmonth"),
         ),
     ),
     (

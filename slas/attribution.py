@@ -19,6 +19,7 @@ from typing import Final, Protocol
 
 from django.utils.translation import gettext as _
 
+from alliance.wording import sentences
 from slas.choices import CommitmentKind, ExcuseReason, Ground, Leg, Party
 from slas.durations import lasting
 
@@ -90,7 +91,7 @@ class Attribution:
     @property
     def why(self) -> str:
         """Why that party, in a sentence or two, and which leg took how long."""
-        return " ".join(filter(None, [self._ground_text(), self._pickup_text(), self._legs_text()]))
+        return sentences(self._ground_text(), self._pickup_text(), self._legs_text())
 
     def _ground_text(self) -> str:
         said = {"reason": self.reason}

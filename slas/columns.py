@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 def dimension(to: Any, name: Any, **options: Any) -> Any:
@@ -21,18 +22,18 @@ def dimension(to: Any, name: Any, **options: Any) -> Any:
 class TallyColumns(models.Model):
     """The counts a tally changes and a rate adds up."""
 
-    pending = models.IntegerField(default=0)
-    met = models.IntegerField(default=0)
-    late = models.IntegerField(default=0)
-    overdue = models.IntegerField(default=0)
-    void = models.IntegerField(default=0)
+    pending = models.IntegerField(_("pending"), default=0)
+    met = models.IntegerField(_("on time"), default=0)
+    late = models.IntegerField(_("late"), default=0)
+    overdue = models.IntegerField(_("overdue"), default=0)
+    void = models.IntegerField(_("void"), default=0)
     # Of late and overdue together: those not held against the courier.
-    excused = models.IntegerField(default=0)
+    excused = models.IntegerField(_("excused"), default=0)
     # Of deliveries: with an attempt of any kind; delivered on the first one; within so long of pickup.
-    attempted = models.IntegerField(default=0)
-    first_attempt = models.IntegerField(default=0)
-    within_48h = models.IntegerField(default=0)
-    within_72h = models.IntegerField(default=0)
+    attempted = models.IntegerField(_("attempted"), default=0)
+    first_attempt = models.IntegerField(_("delivered on the first attempt"), default=0)
+    within_48h = models.IntegerField(_("within 48 hours"), default=0)
+    within_72h = models.IntegerField(_("within 72 hours"), default=0)
 
     class Meta:
         abstract = True

@@ -5,9 +5,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django.utils import formats
-from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import get_language, gettext, ngettext, pgettext
 from django.utils.translation import gettext as _
 
+from alliance.wording import listed, sentences
 from couriers.choices import Grade
 from slas.closures import Hours
 from slas.holidays import HOLIDAY_NAMES
@@ -16,14 +17,15 @@ from slas.ranking import PRIOR_N, Reason, Record
 
 
 def day_text(day: date | None) -> str:
-    """A date as the reader's language writes it, weekday first."""
+    """A date with its weekday, in the order of the reader's language."""
     return "" if day is None else _day_text(day, get_language() or "")
 
 
 @lru_cache(maxsize=512)
 def _day_text(day: date, language: str) -> str:
     # A batch words some hundred promises, of the same few days.
-    return f"{formats.date_format(day, 'D')} {formats.date_format(day, 'DATE_FORMAT')}"
+    said = {"weekday": formats.date_format(day, "D"), "date": formats.date_format(day, "DATE_FORMAT")}
+    return pgettext("day", "%(weekday)s %(date)s") % said
 
 
 def clock_text(moment: datetime | None) -> str:
@@ -32,7 +34,8 @@ def clock_text(moment: datetime | None) -> str:
 
 
 def moment_text(moment: datetime) -> str:
-    return f"{day_text(moment.date())} {clock_text(moment)}"
+    said = {"day": day_text(moment.date()), "clock": clock_text(moment)}
+    return pgettext("moment", "%(day)s %(clock)s") % said
 
 
 class Ends(NamedTuple):
@@ -58,7 +61,7 @@ def step_text(step: Step, ends: Ends) -> str:
         "cut_off": _cut_off_text(step),
         "days": step.days,
         "closure": closure_text(step.closure),
-        "hours": ", ".join(map(hours_text, step.hours)),
+        "hours": listed(map(hours_text, step.hours)),
     }
     return (_pickup_sentence(step.code) or _delivery_sentence(step)) % said
 
@@ -144,7 +147,7 @@ def _transit_sentence(days: int) -> str:
 def rolled_text(promise: Promise, ends: Ends, full_on: tuple[date, ...] = ()) -> str:
     """Why pickup is not on the day asked for; empty when it is."""
     if full_on:
-        days = ", ".join(day_text(day) for day in full_on)
+        days = listed(day_text(day) for day in full_on)
         return _("Full on %(days)s; pickup is on %(day)s.") % {
             "days": days,
             "day": day_text(promise.effective_date),
@@ -159,14 +162,14 @@ def rolled_text(promise: Promise, ends: Ends, full_on: tuple[date, ...] = ()) ->
         StepCode.ORIGIN_CUT_SHORT,
     }
     why = next((step_text(step, ends) for step in promise.steps if step.code in causes), "")
-    return " ".join(part for part in (why, _("Pickup is on %s.") % day_text(promise.effective_date)) if part)
+    return sentences(why, _("Pickup is on %s.") % day_text(promise.effective_date))
 
 
 def reason_text(reason: Reason | None, record: Record, grade: Grade) -> str:
     """Why an offer is recommended, and how its courier is graded; empty when it is not."""
     if reason is None:
         return ""
-    return f"{_why(reason, record)} {grade_text(grade)}"
+    return sentences(_why(reason, record), grade_text(grade))
 
 
 def grade_text(grade: Grade) -> str:

@@ -3,7 +3,7 @@
 Schedules are announced and months closed through services; the rest is to look at.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
@@ -20,9 +20,11 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from alliance.errors import AllianceError
+from alliance.wording import parted
 from slas.admin.forms import text_input
 from slas.admin.judging import NumberSearchAdmin
 from slas.admin.selling import EnteredAdmin, OpsAdmin
+from slas.durations import lasting
 from slas.models import ClosedMonth, CreditEntry, CreditSchedule, ServiceTier, Statement
 from slas.months import InvalidMonth, parse_month, spell
 from slas.pricing import InvalidAmount, fen_from_yuan, yuan
@@ -147,11 +149,7 @@ class CreditScheduleAdmin(EnteredAdmin):
 
     @admin.display(description=gettext_lazy("share of the fee by lateness"))
     def shares(self, schedule: CreditSchedule) -> str:
-        return "; ".join(
-            _("from %(minutes)d min %(percent)d %%")
-            % {"minutes": band["late_by_minutes"], "percent": band["share_percent"]}
-            for band in schedule.bands
-        )
+        return parted(map(_band_text, schedule.bands))
 
     @admin.display(description=gettext_lazy("at most"), ordering="cap_fen")
     def cap(self, schedule: CreditSchedule) -> str:
@@ -262,6 +260,15 @@ class ClosedMonthAdmin(OpsAdmin):
             request, _("%(month)s is closed: %(count)d statements, CNY %(total)s in all.") % said
         )
         return redirect("admin:slas_statement_changelist")
+
+
+def _band_text(band: dict[str, int]) -> str:
+    if not band["late_by_minutes"]:
+        return _("%(percent)d %% when late at all") % {"percent": band["share_percent"]}
+    return _("%(percent)d %% from %(late)s late") % {
+        "percent": band["share_percent"],
+        "late": lasting(timedelta(minutes=band["late_by_minutes"])),
+    }
 
 
 def _month(text: str) -> date | None:

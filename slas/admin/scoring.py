@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alliance.errors import InvalidInput
+from alliance.wording import listed, named
 from slas.admin.score_forms import RulesForm
 from slas.admin.selling import OpsAdmin
 from slas.choices import ScorecardState
@@ -193,19 +194,21 @@ class ScoreRulesAdmin(OpsAdmin):
 
     @admin.display(description=gettext_lazy("weights"))
     def weight_list(self, version: ScoreRules) -> str:
-        return ", ".join(f"{name.label} {weight} %" for name, weight in version.rules.weights.items())
+        return listed(f"{name.label} {weight} %" for name, weight in version.rules.weights.items())
 
     @admin.display(description=gettext_lazy("points by band"))
     def band_list(self, version: ScoreRules) -> SafeString:
         return _listed(
-            f"{name.label}: "
-            + ", ".join(f"{'≤' if name.lower_is_better else '≥'} {at:.1%} {points}" for at, points in bands)
+            named(
+                name.label,
+                listed(f"{'≤' if name.lower_is_better else '≥'} {at:.1%} {points}" for at, points in bands),
+            )
             for name, bands in version.rules.bands.items()
         )
 
     @admin.display(description=gettext_lazy("least score by grade"))
     def grade_list(self, version: ScoreRules) -> str:
-        return ", ".join(f"{grade.label} {least}" for grade, least in version.rules.grades.items())
+        return listed(f"{grade.label} {least}" for grade, least in version.rules.grades.items())
 
 
 def _listed(texts: Iterable[str]) -> SafeString:

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin
 from alliance.errors import AllianceError
+from alliance.wording import listed, parted
 from slas.admin.forms import WEEKDAYS, VersionForm, add_errors, cut_off_text, values_of
 from slas.admin.promised import PromisedMixin
 from slas.models import CapacityDay, Offer, ServiceTier, TierVersion
@@ -161,18 +162,18 @@ class TierVersionAdmin(PromisedMixin, EnteredAdmin):
         times = {day: cut_off_text(given) for day, given in version.cut_offs.items() if given}
         if len(times) == 7 and len(set(times.values())) == 1:
             return _("%(time)s every day") % {"time": times["0"]}
-        return ", ".join(f"{WEEKDAYS[int(day)]} {text}" for day, text in sorted(times.items()))
+        return listed(f"{WEEKDAYS[int(day)]} {text}" for day, text in sorted(times.items()))
 
     @admin.display(description=gettext_lazy("weekdays delivered"))
     def delivered_on(self, version: TierVersion) -> str:
         if len(version.delivery_weekdays) in (0, 7):
             return _("every day")
-        return ", ".join(str(WEEKDAYS[day]) for day in sorted(version.delivery_weekdays))
+        return listed(str(WEEKDAYS[day]) for day in sorted(version.delivery_weekdays))
 
     @admin.display(description=gettext_lazy("price by weight"))
     def prices(self, version: TierVersion) -> str:
         bands = version.weight_bands
-        return "; ".join(f"≤ {band['up_to_g']:,} g: +¥{yuan(band['surcharge_fen'])}" for band in bands)
+        return parted(f"≤ {band['up_to_g']:,} g: +¥{yuan(band['surcharge_fen'])}" for band in bands)
 
 
 @admin.register(Offer)

@@ -74,8 +74,17 @@ class Excuse(models.Model):
     source = models.CharField(_("claimed by"), max_length=12, choices=ExcuseSource)
     state = models.CharField(_("state"), max_length=10, choices=ExcuseState)
     # What proposed it, where an event did.
-    disruption = models.ForeignKey(Disruption, models.PROTECT, null=True, blank=True, related_name="excuses")
-    closure = models.ForeignKey(Closure, models.PROTECT, null=True, blank=True, related_name="excuses")
+    disruption = models.ForeignKey(
+        Disruption,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="excuses",
+        verbose_name=_("disruption"),
+    )
+    closure = models.ForeignKey(
+        Closure, models.PROTECT, null=True, blank=True, related_name="excuses", verbose_name=_("closure")
+    )
     claimed_by = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("claimed by")
     )

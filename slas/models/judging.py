@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from alliance.identifiers import tracking_number
 from alliance.models import City, Organisation, User
 from couriers.models import Courier
 from slas.choices import CommitmentKind, ExcuseReason, Outcome, RevisionParty
@@ -166,4 +167,4 @@ class Revision(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.parcel_id} {self.kind}: {self.due_at:%Y-%m-%d %H:%M}"
+        return f"{tracking_number(self.parcel_id)} {self.get_kind_display()}"

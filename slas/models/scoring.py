@@ -99,7 +99,7 @@ class Scorecard(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.courier_id} {self.month:%Y-%m}"
+        return f"{self.courier} {self.month:%Y-%m}"
 
     @property
     def is_final(self) -> bool:

@@ -11,13 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.http import urlencode
-from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
 from alliance.tenancy import Actor, require
 from slas.choices import CommitmentKind, Outcome, TierCode
+from slas.durations import lasting
 from slas.models import BreachListing
 from slas.outcomes import is_breach
 from slas.portal.paging import Listing
@@ -124,7 +124,7 @@ def _filtered(breaches: JudgedQuerySet, asked: dict[str, str]) -> JudgedQuerySet
 def _line(breach: BreachListing, now: datetime) -> Line:
     city = breach.origin if breach.kind == CommitmentKind.PICKUP else breach.destination
     stands = is_breach(Outcome(breach.outcome))
-    late = timesince(breach.due_at, breach.reached_at or now, depth=2) if stands else ""
+    late = lasting((breach.reached_at or now) - breach.due_at) if stands else ""
     return Line(breach, city.time_zone, late)
 
 

@@ -1,7 +1,6 @@
 """Statements: what a merchant is credited with, and a courier owes, month by month."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -10,13 +9,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header, urlencode
-from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
 from alliance.errors import Conflict
 from alliance.tenancy import Actor, require
+from slas.durations import lasting
 from slas.models import CreditEntry
 from slas.portal.statement_files import MOST_ON_PAPER, as_csv, as_pdf
 from slas.pricing import yuan
@@ -143,8 +142,7 @@ def _pages(account: Account, sums: MonthSums, lines: list[Line], *, after: int, 
 
 
 def _row(line: Line) -> Row:
-    due: datetime = line.entry.due_at
-    return Row(line, "" if line.late_by is None else timesince(due, due + line.late_by, depth=2))
+    return Row(line, "" if line.late_by is None else lasting(line.late_by))
 
 
 def _number(text: str) -> int:

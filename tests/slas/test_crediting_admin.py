@@ -155,7 +155,7 @@ def test_ops_announce_a_schedule(staff_client: Client) -> None:
         {"late_by_minutes": 1440, "share_percent": 60},
     ]
     assert (added.cap_fen, added.lost_fen) == (4_000, 20_000)
-    assert "from 1440 min 60 %" in staff_client.get(SCHEDULES).content.decode()
+    assert "60 % from 1 d late" in staff_client.get(SCHEDULES).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_lines_say_what_happened_with_a_running_total(credited: Lane, courier_cl
     ]
     words = text_of(response)
     assert "Lotus Tea" in words
-    assert "late by 1 day, 1 hour" in words
+    assert "late by 1 d 1 h" in words
     assert "On time after all: reversed" in words
     assert "Owed to merchants (CNY) 205.00" in words
 

@@ -30,7 +30,10 @@
     if (data.unit !== "percent" || data.kind !== "line") return 0;
     const all = data.series.flatMap((series) => series.values).concat(data.band?.low ?? []);
     const lowest = Math.min(...all.filter((value) => value !== null));
-    return Number.isFinite(lowest) ? Math.max(0, Math.floor((lowest - 0.05) * 10) / 10) : 0;
+    if (!Number.isFinite(lowest)) return 0;
+    // In fives: an axis in steps of 20 % that began at 10 % would write 10 and 20 into each other.
+    const fifths = lowest < 0.65 ? 5 : 10;
+    return Math.max(0, Math.floor((lowest - 0.05) * fifths) / fifths);
   }
 
   function bandSeries(band) {
@@ -106,7 +109,17 @@
     };
   }
 
-  function options(data, narrow) {
+  // Few bars are all named: long names on lines of their own, on a phone aslant and cut short.
+  function barNames(data, width) {
+    const room = (width - 80) / data.categories.length - 6;
+    const long = data.categories.some((name) => name.length * 9 > room);
+    if (!long) return { interval: 0 };
+    return room > 60
+      ? { interval: 0, width: room, overflow: "break" }
+      : { interval: 0, width: 84, overflow: "truncate", rotate: 50, hideOverlap: false };
+  }
+
+  function options(data, width) {
     const text = { fontFamily: FONT, color: INK, fontSize: 12 };
     const legend = data.series.length > 1 || data.band;
     return {
@@ -129,15 +142,14 @@
         axisTick: { show: false }, axisLine: { lineStyle: { color: LINE } },
         axisLabel: {
           ...text, hideOverlap: true,
-          // Few bars have room for all of their names; what would overlap is hidden all the same.
-          interval: !narrow && data.kind === "bar" && data.categories.length <= 12 ? 0 : "auto",
+          ...(data.kind === "bar" && data.categories.length <= 12 ? barNames(data, width) : {}),
         },
       },
       yAxis: {
         type: "value", min: lowestShown(data), max: data.unit === "percent" && data.kind !== "stacked" ? 1 : undefined,
         minInterval: data.unit === "number" ? 1 : undefined, splitNumber: 4,
         // With the end of the axis given, the quarters fit and what would be chosen does not.
-        interval: data.unit === "percent" && data.kind === "bar" ? 0.25 : undefined,
+        interval: data.unit === "percent" ? { bar: 0.25, line: lowestShown(data) < 0.6 ? 0.2 : undefined }[data.kind] : undefined,
         splitLine: { lineStyle: { color: LINE } },
         axisLabel: { ...text, formatter: formatter(data.unit, 0) },
       },
@@ -155,7 +167,7 @@
     if (!source || window.echarts.getInstanceByDom(element)) return;
     const data = JSON.parse(source.content.textContent);
     const other = window.alliancePictures?.[data.kind];
-    const chosen = (width) => (other ? other(data, KIT, width) : options(data, width < 480));
+    const chosen = (width) => (other ? other(data, KIT, width) : options(data, width));
     const chart = window.echarts.init(element, null, { renderer: "canvas" });
     let drawnFor = 0;
     const redraw = (width, height) => {

@@ -17,7 +17,7 @@
     document.querySelectorAll("[data-countdown]").forEach((element) => {
       const left = Math.floor((Date.parse(element.dataset.countdown) - Date.now()) / 1000);
       const names = element.dataset;
-      element.textContent = left > 0 ? `${words(left, names)} ${names.left}` : names.passed;
+      element.textContent = left > 0 ? names.left.replace("{}", words(left, names)) : names.passed;
       element.toggleAttribute("data-urgent", left < URGENT);
     });
   }

@@ -54,7 +54,7 @@
     const ends = data.steps.map((end) => percentLabel(kit, end));
     const names = [`< ${ends[0]}`, ...ends.slice(1).map((end, place) => `${ends[place]} – ${end}`), `≥ ${ends.at(-1)}`];
     const items = names.map((name, place) => ({ name, color: STEPS[place] }));
-    items.push({ name: `n: ${data.fewName}`, color: striped("#51666c") }, { name: data.noneName, color: NONE });
+    items.push({ name: `n ${data.fewName}`, color: striped("#51666c") }, { name: data.noneName, color: NONE });
     return {
       legend: {
         top: 0, left: 0, icon: "rect", itemWidth: 14, itemHeight: 10, itemGap: 12, textStyle: text, selectedMode: false,

@@ -1,0 +1,31 @@
+"""Texts put together the way the reader's language does: Chinese writes no space after a full stop."""
+
+from collections.abc import Iterable
+from functools import reduce
+
+from django.utils.translation import pgettext
+
+
+def sentences(*texts: str) -> str:
+    """Whole sentences, one after the other; empty ones are left out."""
+    return reduce(_followed, filter(None, texts), "")
+
+
+def _followed(first: str, second: str) -> str:
+    # A pattern and not a separator: a catalogue cannot say that there is none.
+    pattern = pgettext("two sentences", "%(first)s %(second)s")
+    return pattern % {"first": first, "second": second} if first else second
+
+
+def listed(texts: Iterable[str]) -> str:
+    return pgettext("between the items of a list", ", ").join(texts)
+
+
+def parted(texts: Iterable[str]) -> str:
+    """Items that may have commas of their own."""
+    return pgettext("between items with commas", "; ").join(texts)
+
+
+def named(name: object, text: object) -> str:
+    """What something is, and what there is to say of it."""
+    return pgettext("label and text", "%(label)s: %(text)s") % {"label": name, "text": text}

@@ -1,0 +1,23 @@
+import pytest
+from django.utils import translation
+
+from alliance.wording import listed, named, parted, sentences
+
+
+@pytest.mark.parametrize(
+    ("language", "two", "one", "items", "long_items", "said"),
+    [
+        ("en", "It is late. Nobody came.", "Nobody came.", "Mon, Tue", "1, 2; 3, 4", "Score: 90"),
+        ("zh-hans", "It is late.Nobody came.", "Nobody came.", "Mon、Tue", "1, 2；3, 4", "Score：90"),
+    ],
+)
+def test_texts_are_put_together_as_the_language_does(
+    language: str, two: str, one: str, items: str, long_items: str, said: str
+) -> None:
+    with translation.override(language):
+        assert sentences("It is late.", "Nobody came.") == two
+        assert sentences("", "Nobody came.", "") == one
+        assert sentences() == ""
+        assert listed(["Mon", "Tue"]) == items
+        assert parted(["1, 2", "3, 4"]) == long_items
+        assert named("Score", 90) == said

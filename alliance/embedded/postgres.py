@@ -169,12 +169,17 @@ def _configure(folder: Path, sockets: Path) -> None:
         "unix_socket_permissions": "0700",
         "port": PORT,
         "max_connections": 100,
-        "shared_buffers": f"{max(64, min(512, memory // 16))}MB",
+        # Parcels on the road should fit: what does not is written out, and its log flushed, by whoever
+        # needs the room, in the middle of a batch of scans.
+        "shared_buffers": f"{max(64, min(4096, memory // 6))}MB",
         "effective_cache_size": f"{max(256, memory // 2)}MB",
         "work_mem": "16MB",
         "maintenance_work_mem": "128MB",
-        "max_wal_size": "4GB",
-        "wal_compression": "on",
+        # The first change of a page after a checkpoint logs the whole page: few checkpoints, then. This
+        # wheel would compress such a page with pglz only, for as long as writing a scan takes.
+        "max_wal_size": "8GB",
+        "checkpoint_timeout": "15min",
+        "wal_compression": "off",
         "random_page_cost": "1.1",
         "jit": "off",
         "timezone": "UTC",

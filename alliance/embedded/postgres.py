@@ -171,7 +171,7 @@ def _configure(folder: Path, sockets: Path) -> None:
         "max_connections": 100,
         # Parcels on the road should fit: what does not is written out, and its log flushed, by whoever
         # needs the room, in the middle of a batch of scans.
-        "shared_buffers": f"{max(64, min(4096, memory // 6))}MB",
+        "shared_buffers": f"{max(64, min(4096, memory // 8))}MB",
         "effective_cache_size": f"{max(256, memory // 2)}MB",
         "work_mem": "16MB",
         "maintenance_work_mem": "128MB",

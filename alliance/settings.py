@@ -258,6 +258,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "alliance.api.pagination.CursorPagination",
     "EXCEPTION_HANDLER": "alliance.api.errors.problem_response",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    # `?format=` is no parameter of ours: like others of that kind it is refused by name.
+    "URL_FORMAT_OVERRIDE": None,
     "PAGE_SIZE": 50,
 }
 SPECTACULAR_SETTINGS = {

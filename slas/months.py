@@ -4,6 +4,10 @@ import re
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
+from alliance.errors import FieldError, InvalidInput
+
 # One clock for everybody's books, wherever a parcel went.
 ZONE = ZoneInfo("Asia/Shanghai")
 _WRITTEN = re.compile(r"(?P<year>20[0-9]{2})-(?P<month>0[1-9]|1[0-2])")
@@ -46,3 +50,12 @@ def parse_month(text: str) -> date:
     if match is None:
         raise InvalidMonth(text)
     return date(int(match["year"]), int(match["month"]), 1)
+
+
+def asked_month(text: str) -> date:
+    """Read the month of an address. Raises InvalidInput, which says how one is written."""
+    try:
+        return parse_month(text)
+    except InvalidMonth:
+        problem = _("Write a month from 2000 to 2099, as in 2026-10.")
+        raise InvalidInput(problem, errors=[FieldError("/month", problem, "invalid")]) from None

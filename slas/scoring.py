@@ -253,14 +253,6 @@ def month_after(month: date, months: int = 1) -> date:
     return date(count // 12, count % 12 + 1, 1)
 
 
-def read_month(text: str) -> date:
-    """Read a month as addresses write it: 2026-10. Raises ValueError for anything else."""
-    found = date.fromisoformat(f"{text}-01")
-    if f"{found:%Y-%m}" != text:
-        raise ValueError(text)
-    return found
-
-
 def final_on(month: date) -> date:
     """Return the day from which a month's scorecards don't change any more."""
     return month_after(month).replace(day=FINAL_DAY)

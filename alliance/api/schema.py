@@ -76,7 +76,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> Iterator[str
         yield from ("401", "403")
     if "{" in path:
         yield "404"
-    if method == "get" and operation.get("security"):
+    if method == "get":
         # Unknown parameters are refused also where there are no others.
         yield "422"
     if path.endswith("/file"):

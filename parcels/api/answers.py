@@ -24,7 +24,7 @@ JSON = dict[str, Any]
 def quote_json(quote: Quote) -> JSON:
     request = quote.request
     return {
-        "at": quote.at.isoformat(),
+        "at": _local(quote.at, request.origin.time_zone),
         "origin": end_json(request.origin),
         "destination": end_json(request.destination),
         "weight_g": request.weight_g,

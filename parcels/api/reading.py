@@ -5,7 +5,7 @@ and batch bookings say the same about the same mistake.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -166,6 +166,9 @@ class _Reader:
             return None
         if found.utcoffset() is None:
             self._wrong(name, _("Give the time with its UTC offset."), "naive")
+            return None
+        if found.utcoffset() % timedelta(minutes=1):
+            self._wrong(name, _("Write the UTC offset in hours and minutes, as in +08:00."), "invalid")
             return None
         return found
 

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.parsing import refuse_unknown_parameters
 from alliance.http import limit_by_address
 from parcels.api import examples
 from parcels.api.revisions import RevisionAnswer, revision_json
@@ -108,6 +109,7 @@ class TrackingView(APIView):
             bucket=BUCKET,
             per_minute=settings.TRACKING_RATE_PER_MINUTE,
         )
+        refuse_unknown_parameters(request)
         response = Response(tracking_json(look_up(read_number(number), now=timezone.now())))
         patch_cache_control(response, private=True, no_cache=True)
         return response

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from alliance import audit
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
+from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.cities import search_cities
 from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound, TooLarge
@@ -85,7 +86,7 @@ class ParcelListView(APIView):
     def get(self, request: Request) -> Response:
         actor = actor_of(request)
         require(actor, Capability.VIEW_PARCELS)
-        unmasked = _may_unmask(actor, request)
+        unmasked = _may_unmask(actor, request, *ParcelFilter.base_filters, "cursor", "page_size")
         pages = CursorPagination()
         found = _filtered(actor, request.query_params)
         page = found.named(pages.paginate_queryset(found, request, view=self) or [])
@@ -203,6 +204,7 @@ class CityListView(APIView):
         tags=["reference"],
     )
     def get(self, request: Request) -> Response:
+        refuse_unknown_parameters(request, "search")
         text = request.query_params.get("search", "").strip()
         if problems := list(text_problems("/search", text, 120)):
             raise InvalidInput(errors=problems)
@@ -275,8 +277,12 @@ def _parcel_id(number: str) -> int:
         raise NotFound(str(wrong)) from None
 
 
-def _may_unmask(actor: Actor, request: Request) -> bool:
-    """Whether recipients are asked for in full. Raises NotPermitted when that is not theirs to ask."""
+def _may_unmask(actor: Actor, request: Request, *also: str) -> bool:
+    """Whether recipients are asked for in full. Raises NotPermitted when that is not theirs to ask.
+
+    `also` are the parameters there are besides; others are refused.
+    """
+    refuse_unknown_parameters(request, *schema.UnmaskQuery().fields, *also)
     query = schema.UnmaskQuery(data=request.query_params)
     query.is_valid(raise_exception=True)
     if query.validated_data["unmask"]:

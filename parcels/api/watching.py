@@ -116,11 +116,12 @@ class WatchView(APIView):
             after=_cursor(request, "cursor"),
             before=_cursor(request, "before"),
         )
+        worked_out = refreshed_at(actor)
         return Response(
             {
                 "next": page.after and _url(request, cursor=page.after),
                 "previous": page.before and _url(request, before=page.before),
-                "refreshed_at": refreshed_at(actor),
+                "refreshed_at": worked_out and timezone.localtime(worked_out).isoformat(),
                 "results": [watched_json(watched) for watched in page.watched],
             }
         )

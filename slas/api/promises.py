@@ -261,7 +261,7 @@ def _closures(first: date, last: date, city: City | None) -> QuerySet[Closure]:
 def _answer_json(answer: Answer, ends: Ends) -> dict[str, Any]:
     return {
         "version": answer.version.number,
-        "valid_from": answer.version.valid_from.isoformat(),
+        "valid_from": timezone.localtime(answer.version.valid_from).isoformat(),
         "in_force": answer.is_in_force,
         "promise": None if answer.promise is None else _promise_json(answer.promise, ends),
         "refusal": answer.refusal,

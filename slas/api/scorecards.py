@@ -20,7 +20,8 @@ from alliance.tenancy import Actor, require
 from couriers.choices import Grade
 from slas.choices import ScorecardState, ScoreComponent
 from slas.models import Scorecard, ScoreRules
-from slas.scoring import CLAIM_DAYS, FINAL_DAY, Band, Line, Rules, final_on, lines, month_of, read_month
+from slas.months import asked_month
+from slas.scoring import CLAIM_DAYS, FINAL_DAY, Band, Line, Rules, final_on, lines, month_of
 from slas.services.score_rules import rules_for
 
 MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
@@ -169,10 +170,7 @@ class ScorecardView(APIView):
     def get(self, request: Request, month: str) -> Response:
         actor = _reader(request)
         asked = _query(request, CardQuery)
-        try:
-            cards = _cards(actor).filter(month=read_month(month))
-        except ValueError:
-            raise NotFound from None
+        cards = _cards(actor).filter(month=asked_month(month))
         if "courier" in asked:
             cards = cards.filter(courier_id=_courier_id(asked["courier"]))
         elif not actor.is_courier:
@@ -180,7 +178,7 @@ class ScorecardView(APIView):
             raise InvalidInput(errors=[FieldError("/courier", message, "required")])
         card = cards.first()
         if card is None:
-            raise NotFound
+            raise NotFound(_("There is no scorecard of that month."))
         shown = [_line_json(line) for line in lines(card.measured, card.rules.rules)]
         return Response(CardDetailAnswer({**_card_json(card), "components": shown}).data)
 

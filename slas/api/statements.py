@@ -181,7 +181,7 @@ def _total_json(month: MonthTotal | MonthSums) -> dict[str, Any]:
     return {
         "month": month.text,
         "state": "final" if month.closed_at else "open",
-        "closed_at": month.closed_at.isoformat() if month.closed_at else None,
+        "closed_at": month.closed_at and timezone.localtime(month.closed_at).isoformat(),
         "entries": month.entries,
         "total": month.total,
         "currency": "CNY",

@@ -17,6 +17,7 @@ from alliance.tenancy import Actor, require
 from couriers.choices import Grade
 from couriers.models import Courier
 from slas.models import Scorecard, ScoreRules
+from slas.months import asked_month
 from slas.scoring import (
     CLAIM_DAYS,
     EARNED,
@@ -27,7 +28,6 @@ from slas.scoring import (
     lines,
     month_after,
     month_of,
-    read_month,
 )
 from slas.services.score_rules import rules_for
 
@@ -94,14 +94,11 @@ def scorecard_list(request: HttpRequest) -> HttpResponse:
 def scorecard_detail(request: HttpRequest, month: str) -> HttpResponse:
     """Show one month: every component's value, band and points, and what the next band needs."""
     actor = _courier(request)
-    try:
-        asked = read_month(month)
-    except ValueError:
-        raise NotFound from None
+    asked = asked_month(month)
     cards = _cards(actor)
     card = next((card for card in cards if card.month == asked), None)
     if card is None:
-        raise NotFound
+        raise NotFound(_("There is no scorecard of that month."))
     months = {other.month for other in cards}
     before, after = (month_after(asked, step) for step in (-1, 1))
     context = {

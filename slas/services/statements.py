@@ -14,7 +14,7 @@ from alliance.models import Organisation
 from alliance.tenancy import Actor, require
 from slas.choices import CreditCause
 from slas.models import ClosedMonth, CreditEntry, ServiceTier, Statement
-from slas.months import InvalidMonth, month_of, parse_month, spell
+from slas.months import asked_month, month_of, spell
 from slas.pricing import yuan
 from slas.querysets import JudgedQuerySet
 
@@ -189,17 +189,14 @@ def months_of(account: Account, *, now: datetime) -> list[MonthTotal]:
 
 
 def month_for(account: Account, text: str, *, now: datetime) -> MonthSums:
-    """The month of an address. Raises NotFound for one that is none, or holds nothing of the account.
+    """The month of an address. Raises InvalidInput for what is none, NotFound for one without entries.
 
     The one that is going on is there before its first entry.
     """
-    try:
-        month = parse_month(text)
-    except InvalidMonth:
-        raise NotFound from None
+    month = asked_month(text)
     sums = account.entries().filter(month=month).aggregate(**_TOTALS)
     if not sums["entries"] and month != month_of(now):
-        raise NotFound
+        raise NotFound(_("There is nothing in that month."))
     closed = ClosedMonth.objects.filter(pk=month).first()
     closed_at = closed.closed_at if closed else None
     return MonthSums(sums["entries"], sums["credited"], sums["taken_back"], month, closed_at)

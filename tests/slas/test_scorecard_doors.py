@@ -185,12 +185,30 @@ def test_months_lead_to_their_neighbours(courier_client: Client, scored: Organis
     assert (response.context["earlier"], response.context["later"]) == (OLD, None)
 
 
-@pytest.mark.parametrize("month", ["1999-01", "2026-13", "2026-1", "2026", "may", "2026-10-01", "9999-12"])
+@pytest.mark.parametrize(
+    ("months", "status", "said"),
+    [
+        (["2019-01", "2099-12"], 404, "There is no scorecard of that month."),
+        (
+            ["1999-01", "2026-13", "2026-1", "2026", "may", "2026-10-01", "9999-12"],
+            422,
+            "Write a month from 2000 to 2099, as in 2026-10.",
+        ),
+    ],
+)
 def test_months_there_are_none_of_are_not_found(
-    courier_client: Client, courier_api: APIClient, scored: Organisation, month: str
+    courier_client: Client,
+    courier_api: APIClient,
+    scored: Organisation,
+    months: list[str],
+    status: int,
+    said: str,
 ) -> None:
-    assert courier_client.get(f"{LIST}{month}/").status_code == 404
-    assert courier_api.get(f"{API}/{month}").status_code == 404
+    for month in months:
+        page, answer = courier_client.get(f"{LIST}{month}/"), courier_api.get(f"{API}/{month}")
+        assert (page.status_code, answer.status_code) == (status, status)
+        assert said in page.content.decode()
+        assert answer.json()["detail"] == said
 
 
 def test_merchants_and_ops_have_no_scorecards_here(

@@ -112,7 +112,7 @@ def test_others_have_statements_of_their_own(credited: Lane, rival_merchant: Org
     assert [month["entries"] for month in answer["results"]] == [0]
 
 
-@pytest.mark.parametrize("month", ["2019-01", "2026-13", "november", "2084-01"])
+@pytest.mark.parametrize("month", ["2019-01", "2084-01"])
 @pytest.mark.parametrize("path", ["", "/entries"])
 def test_a_month_without_anything_is_not_found(
     credited: Lane, merchant_books: APIClient, month: str, path: str

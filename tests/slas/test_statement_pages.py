@@ -148,12 +148,23 @@ def test_the_month_that_goes_on_is_there_before_its_first_entry(merchant_client:
     assert rows_of(merchant_client, f"/statements/{today}/csv/") == []
 
 
-@pytest.mark.parametrize("month", ["2019-01", "2026-13", "2026-1", "now", "2084-01"])
+@pytest.mark.parametrize(
+    ("month", "status", "said"),
+    [
+        ("2019-01", 404, "There is nothing in that month."),
+        ("2084-01", 404, "There is nothing in that month."),
+        ("2026-13", 422, "Write a month from 2000 to 2099, as in 2026-10."),
+        ("2026-1", 422, "Write a month from 2000 to 2099, as in 2026-10."),
+        ("now", 422, "Write a month from 2000 to 2099, as in 2026-10."),
+    ],
+)
 @pytest.mark.parametrize("page", ["", "csv/", "pdf/"])
 def test_a_month_without_anything_is_not_found(
-    merchant_client: Client, credited: Lane, month: str, page: str
+    merchant_client: Client, credited: Lane, month: str, page: str, status: int, said: str
 ) -> None:
-    assert merchant_client.get(f"/statements/{month}/{page}").status_code == 404
+    response = merchant_client.get(f"/statements/{month}/{page}")
+    assert response.status_code == status
+    assert said in response.content.decode()
 
 
 def test_nobody_reads_anothers(

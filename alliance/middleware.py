@@ -25,6 +25,10 @@ _REQUEST_ID = re.compile(r"^[0-9A-Za-z._-]{8,64}$")
 _WITHOUT_DATABASE = ("/healthz", "/readyz", "/metrics", "/static/")
 
 
+# Seconds, where nobody knows better.
+LATER = 60
+
+
 class RequestIdMiddleware:
     """Name every request; the id is in its logs, its errors and its response."""
 
@@ -41,6 +45,19 @@ class RequestIdMiddleware:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self.get_response(request)
         response["X-Request-Id"] = request_id
+        return response
+
+
+class RetryAfterMiddleware:
+    """Whoever is told to come back later is told when; pages of other packages leave it out."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if response.status_code in (429, 503):
+            response.headers.setdefault("Retry-After", str(LATER))
         return response
 
 

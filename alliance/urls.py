@@ -22,4 +22,6 @@ urlpatterns = [
 handler400 = "alliance.portal.errors.bad_request"
 handler403 = "alliance.portal.errors.permission_denied"
 handler404 = "alliance.portal.errors.page_not_found"
+# Not of Django but of allauth, for its own limits.
+handler429 = "alliance.portal.errors.too_many"
 handler500 = "alliance.portal.errors.server_error"

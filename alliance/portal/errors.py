@@ -1,9 +1,12 @@
 """Pages for what went wrong. None needs the database: it may be what went wrong."""
 
 import logging
+from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
@@ -15,7 +18,8 @@ _BARE_PAGE = "<!doctype html><title>500</title><h1>Something went wrong</h1><p>R
 
 # Status -> the stable code a program goes by, as in alliance.errors.
 _PROBLEMS = {
-    400: "malformed", 403: "not_permitted", 404: "not_found", 405: "method_not_allowed", 500: "server_error",
+    400: "malformed", 403: "not_permitted", 404: "not_found", 405: "method_not_allowed",
+    429: "too_many_requests", 500: "server_error",
 }  # fmt: skip
 
 
@@ -57,6 +61,19 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
     """Handle 404."""
     text = _("The address may be mistyped, or what it pointed to belongs to somebody else or is gone.")
     return error_page(request, 404, title=_("There is nothing here"), text=text, icon="map-search")
+
+
+def too_many(request: HttpRequest) -> HttpResponseBase:
+    """Handle 429 of the account pages: so many sign-ups, mails or changes of a password a minute."""
+    text = _("You have asked very often. Wait a few minutes and try again.")
+    return error_page(request, 429, title=_("Too many attempts"), text=text, icon="lock-pause")
+
+
+def locked_out(request: HttpRequest, *_given: Any) -> HttpResponse:
+    """Refuse log-ins of who gave wrong passwords too often. Called by axes."""
+    response = render(request, "account/locked.html", status=429)
+    response["Retry-After"] = str(int(settings.AXES_COOLOFF_TIME * 3600))
+    return response
 
 
 def method_not_allowed(request: HttpRequest, refused: HttpResponseBase) -> HttpResponseBase:

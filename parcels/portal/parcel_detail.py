@@ -31,10 +31,10 @@ from parcels.portal.parcel_credits import credit_of
 from parcels.portal.revising import RevisionForm, RevisionView, revision_view
 from parcels.portal.stories import story_of
 from parcels.progress import progress
-from parcels.services.revising import days_for_merchant, revise_parcel
+from parcels.services.revising import days_for_merchant, revise_parcel, why_no_day
 from parcels.timelines import track, zone_text
 from parcels.verdicts import Verdict, loss_text, verdict_of
-from slas.choices import CommitmentKind, ExcuseState
+from slas.choices import CommitmentKind, ExcuseState, RevisionParty
 from slas.models import Breach, Commitment, Excuse
 from slas.pricing import yuan
 from slas.services.revisions import Promised, promised_delivery
@@ -147,7 +147,10 @@ def _revision_form(
     actor: Actor, parcel: Parcel, promised: Promised | None, now: datetime, data: Any = None
 ) -> RevisionForm:
     days = days_for_merchant(actor=actor, parcel=parcel, promised=promised, now=now)
-    return RevisionForm(data, days=days, zone=parcel.destination.time_zone)
+    refusal = ""
+    if actor.can(Capability.BOOK_PARCELS) and not actor.is_courier:
+        refusal = why_no_day(parcel=parcel, promised=promised, parties=list(RevisionParty), now=now)
+    return RevisionForm(data, days=days, zone=parcel.destination.time_zone, refusal=refusal)
 
 
 def _page(

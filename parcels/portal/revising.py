@@ -51,8 +51,11 @@ class RevisionView:
 class _DayForm(forms.Form):
     day = forms.DateField(label=gettext_lazy("New day"))
 
-    def __init__(self, *args: Any, days: Sequence[DeliveryDay], zone: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, days: Sequence[DeliveryDay], zone: str, refusal: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.refusal = refusal
         # A choice for people; the service says why another day cannot be.
         self.fields["day"].widget = self.day_widget(choices=_choices(days, zone))
         self.has_days = bool(days)
@@ -62,7 +65,7 @@ class _DayForm(forms.Form):
     @property
     def is_shown(self) -> bool:
         """Whether there is anything to ask for, or to say about what was asked."""
-        return self.has_days or bool(self.errors)
+        return self.has_days or bool(self.errors) or bool(self.refusal)
 
 
 class RevisionForm(_DayForm):

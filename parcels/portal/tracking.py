@@ -21,12 +21,12 @@ from parcels.choices import ParcelStatus
 from parcels.portal.entries import public_entries
 from parcels.portal.revising import RecipientDayForm, revision_view
 from parcels.progress import EXPLANATIONS
-from parcels.services.revising import days_for_recipient, revise_for_recipient
+from parcels.services.revising import days_for_recipient, revise_for_recipient, why_no_day
 from parcels.statuses import TERMINAL
 from parcels.timelines import zone_text
 from parcels.tracking import PublicParcel, look_up, read_number
 from parcels.verdicts import Verdict, loss_text
-from slas.choices import Outcome
+from slas.choices import Outcome, RevisionParty
 from slas.durations import lasting
 
 BUCKET = "tracking"
@@ -73,7 +73,7 @@ def track_revise(request: HttpRequest, number: str) -> HttpResponse:
     except NotFound as error:
         return _search_page(request, number=number, problem=error.detail, status=404)
     form = _day_form(found, request.POST)
-    status = 422
+    status, wait = 422, None
     if form.is_valid():
         try:
             revise_for_recipient(
@@ -87,17 +87,25 @@ def track_revise(request: HttpRequest, number: str) -> HttpResponse:
         # Shown here, not raised: an error that leaves the view takes back what was counted.
         except AllianceError as error:
             form.add_error(None, error.detail)
-            status = error.status
+            status, wait = error.status, error.retry_after
         else:
             messages.success(request, _("Your parcel comes on the day you chose."))
             # Said at the top: without a fragment of its own a redirect keeps the form's.
             return _private(redirect(f"{reverse('parcels:track', args=[found.parcel.number])}#content"))
-    return _page(request, found, form, status=status)
+    response = _page(request, found, form, status=status)
+    if wait is not None:
+        response["Retry-After"] = str(wait)
+    return response
 
 
 def _day_form(found: PublicParcel, data: Any = None) -> RecipientDayForm:
-    days = days_for_recipient(parcel=found.parcel, promised=found.promised, now=timezone.now())
-    return RecipientDayForm(data, days=days, zone=found.parcel.destination.time_zone)
+    parcel, promised, now = found.parcel, found.promised, timezone.now()
+    return RecipientDayForm(
+        data,
+        days=days_for_recipient(parcel=parcel, promised=promised, now=now),
+        zone=parcel.destination.time_zone,
+        refusal=why_no_day(parcel=parcel, promised=promised, parties=[RevisionParty.RECIPIENT], now=now),
+    )
 
 
 def _page(

@@ -6,6 +6,7 @@ parcel. See docs/revisions.md.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Final
@@ -23,7 +24,13 @@ from parcels.statuses import TERMINAL
 from slas.choices import RevisionParty
 from slas.models import Revision
 from slas.revisions import DeliveryDay
-from slas.services.revisions import Promised, RevisionRequest, days_to_choose, revise_delivery
+from slas.services.revisions import (
+    Promised,
+    RevisionRequest,
+    days_to_choose,
+    refusal_of,
+    revise_delivery,
+)
 
 # Who wrote a revision down when nobody but the recipient did.
 RECIPIENT: Final = "recipient, tracking page"
@@ -99,6 +106,17 @@ def days_for_merchant(
     return days_to_choose(
         promised=promised, destination=parcel.destination, parties=list(RevisionParty), now=now
     )
+
+
+def why_no_day(
+    *, parcel: Parcel, promised: Promised | None, parties: Sequence[RevisionParty], now: datetime
+) -> str:
+    """Return why none of the parties may ask for another day, unless the page says so anyhow; else ""."""
+    if promised is None or parcel.status in _OVER or parcel.source == ParcelSource.HISTORY:
+        return ""
+    refusal = refusal_of(promised=promised, parties=parties, now=now)
+    # That it has come, is late or lost stands on top of every page of it.
+    return refusal.detail if refusal and refusal.reason == "too_many_revisions" else ""
 
 
 def _refuse_over(parcel: Parcel) -> None:

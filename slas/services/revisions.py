@@ -120,20 +120,26 @@ def days_to_choose(
     most: int | None = None,
 ) -> list[DeliveryDay]:
     """Return the next days a delivery can be moved to by any of the parties; none when by none."""
-    if not any(_may_ask(promised, party, now) for party in parties):
+    if refusal_of(promised=promised, parties=parties, now=now) is not None:
         return []
     delivery = _delivery(promised.commitment, destination, now)
     found = possible_days(delivery.rule, delivery.place, delivery.closures, agreed=delivery.agreed, now=now)
     return list(islice(found, most))
 
 
-def _may_ask(promised: Promised, party: RevisionParty, now: datetime) -> bool:
+def refusal_of(*, promised: Promised, parties: Iterable[RevisionParty], now: datetime) -> Conflict | None:
+    """Return why none of the parties may ask for another day; None when one of them may."""
+    refusals = [_refusal(promised, party, now) for party in parties]
+    return None if None in refusals else refusals[-1]
+
+
+def _refusal(promised: Promised, party: RevisionParty, now: datetime) -> Conflict | None:
     try:
         _refuse_late(promised.commitment, party, now)
         _refuse_many(promised.revisions, party)
-    except Conflict:
-        return False
-    return True
+    except Conflict as refusal:
+        return refusal
+    return None
 
 
 def _commitments(parcel_id: int) -> CommitmentQuerySet:

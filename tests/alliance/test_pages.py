@@ -110,7 +110,18 @@ def test_locked_account_is_told_when_to_come_back(client: Client, settings: Lazy
         reverse("account_login"), {"login": "somebody@alliance.example", "password": "wrong"}
     )
     assert response.status_code == 429
+    assert response["Retry-After"] == "900"
     assert "quarter of an hour" in _text(response)
+
+
+@pytest.mark.django_db
+def test_whoever_signs_up_too_often_is_told_when_to_come_back(client: Client, settings: LazySettings) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {"signup": "1/m/ip"}
+    client.post(reverse("account_signup"), {})
+    response = client.post(reverse("account_signup"), {})
+    assert response.status_code == 429
+    assert response["Retry-After"] == "60"
+    assert "You have asked very often." in _text(response)
 
 
 # --- from sign-up to organisation ------------------------------------------------------------

@@ -109,6 +109,7 @@ def test_wrong_digits_are_told_and_counted_and_end(parcel: Parcel, client: Clien
         response = ask(client, parcel, digits)
         assert response.status_code == 429
         assert "too often" in text_of(response)
+        assert 23 * 3600 < int(response["Retry-After"]) <= 24 * 3600
     assert revisions_of(parcel) == []
     with scope(Scope.everything()):
         assert RecipientProof.objects.get().failed == MOST_WRONG
@@ -136,6 +137,7 @@ def test_who_tries_many_parcels_is_stopped(
     parcels = some_parcels(merchant_organisation, courier_organisation, count=12)
     answers = [ask(client, parcel, "0000").status_code for parcel in parcels]
     assert answers == [422] * 10 + [429] * 2
+    assert 1 <= int(ask(client, parcels[0], "0000")["Retry-After"]) <= 60
 
 
 def test_a_parcel_without_a_phone_cannot_be_proved(
@@ -171,7 +173,9 @@ def test_a_day_that_cannot_be_is_told_and_the_form_stays_open(
 def test_a_recipient_asks_twice_and_no_more(parcel: Parcel, client: Client) -> None:
     assert ask(client, parcel, ahead=1).status_code == 302
     assert ask(client, parcel, ahead=2).status_code == 302
-    assert "Another day" not in text_of(client.get(f"/track/{parcel.number}/"))
+    page = client.get(f"/track/{parcel.number}/")
+    assert "Another day was asked for 2 times already" in text_of(page)
+    assert 'name="digits"' not in page.content.decode()
     response = ask(client, parcel, ahead=3)
     assert response.status_code == 409
     assert "2 times already" in text_of(response)
@@ -247,6 +251,18 @@ def test_the_merchant_writes_another_day_down(parcel: Parcel, merchant_client: C
         assert said in text
     assert "merchant@alliance.example" in text
     assert due_at(parcel) == parcel.deliver_by
+
+
+def test_the_merchant_is_told_why_there_is_no_form_any_more(parcel: Parcel, merchant_client: Client) -> None:
+    actor = Actor.system("test")
+    moves = [RevisionParty.RECIPIENT] * 2 + [RevisionParty.MERCHANT] * 5
+    with scope(Scope.everything()):
+        for ahead, party in enumerate(moves, start=1):
+            asked = RevisionRequest(day(parcel, ahead), party, "Sold out")
+            revise_parcel(actor=actor, parcel_id=parcel.pk, asked=asked, now=timezone.now())
+    page = merchant_client.get(f"/parcels/{parcel.number}/")
+    assert "Another day was asked for 5 times already" in text_of(page)
+    assert 'name="requested_by"' not in page.content.decode()
 
 
 def test_courier_and_public_read_it_without_the_members_name(

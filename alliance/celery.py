@@ -32,6 +32,8 @@ app.conf.beat_schedule = {
     "resume-scan-files": {"task": "parcels.tasks.resume_files_of_scans", "schedule": 60.0},
     "sweep-overdue": {"task": "slas.tasks.sweep_overdue", "schedule": 30.0},
     "fold-tallies": {"task": "slas.tasks.fold_tallies", "schedule": 5.0},
+    # Forecasts look at the days before today's: the more at once, the fewer cells are touched twice.
+    "fold-progress": {"task": "slas.tasks.fold_progress", "schedule": 600.0},
     "tend-exports": {"task": "slas.tasks.tend_exports", "schedule": 60.0},
     "audit-rates": {"task": "slas.tasks.audit_rates", "schedule": crontab(minute="30", hour="3")},
     "refresh-scorecards": {

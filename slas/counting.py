@@ -5,6 +5,7 @@ before a change; what the rates are changed by is the difference. The audit coun
 expressions, and `tests/slas/recount.py` is the same rule in Python.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from slas.choices import ExcuseReason, Measure
@@ -27,20 +28,16 @@ def counted(name: str, outcome: str, was: str = "") -> str:
     return f"coalesce({_COUNTED[name].format(was=was)} AND {outcome} <> 'void', false)::int"
 
 
-def marks(outcome: str, was: str = "", *, margin: str = "") -> dict[int, str]:
-    """Return the mark of each measure, or landmark, for a commitment of that outcome; NULL where it has none.
-
-    `margin` names a column that holds the bin of its margin already.
-    """
+def marks(outcome: str, was: str = "") -> dict[int, str]:
+    """Return the mark of each measure that cells keep, for a commitment of that outcome; NULL for none."""
     reasons = ", ".join(f"'{reason}'" for reason in ExcuseReason.values)
     place = f"array_position(ARRAY[{reasons}], {was}excuse_reason::text) - 1"
     late = sql_bin(f"({was}reached_at - due_at)")
-    found: dict[int, str] = {
+    return {
         Measure.LATENESS: f"CASE WHEN {outcome} = 'late' THEN {Measure.LATENESS * MEASURE_STEP} + {late} END",
         Measure.EXCUSED: f"CASE WHEN {was}excused AND {outcome} IN {_BREACH}"
         f" THEN {Measure.EXCUSED * MEASURE_STEP} + {place} END",
     }
-    return found | sql_progress_marks(outcome, was, margin=margin)
 
 
 # Worked out once a row, as each landmark's mark has it.
@@ -48,15 +45,23 @@ MARGINS: Final = f"{sql_margin()} AS margin, {sql_margin('was_')} AS was_margin"
 
 
 def marked() -> str:
-    """Return the array of marks a change from `before` to `after` makes, NULL in place of none.
+    """Return the array of the cells' marks a change from `before` to `after` makes; NULL for none."""
+    return _difference(marks("after"), marks("before", "was_"))
 
-    Over the columns of MARGINS, too.
-    """
-    new, old = marks("after", margin="margin"), marks("before", "was_", margin="was_margin")
+
+def progressed() -> str:
+    """The same of how far it had come, over the columns of MARGINS."""
+    return _difference(
+        sql_progress_marks("after", margin="margin"),
+        sql_progress_marks("before", "was_", margin="was_margin"),
+    )
+
+
+def _difference(new: Mapping[int, str], old: Mapping[int, str]) -> str:
     up = (f"nullif({new[measure]}, {old[measure]})" for measure in new)
     # Asked for only where there is something to take back, which is rare.
     down = (
         f"CASE WHEN {old[measure]} IS NOT NULL THEN -nullif({old[measure]}, {new[measure]}) END"
         for measure in new
     )
-    return f"ARRAY[{', '.join([*up, *down])}]"
+    return f"nullif(array_remove(ARRAY[{', '.join([*up, *down])}], NULL), '{{}}')"

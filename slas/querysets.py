@@ -166,8 +166,8 @@ class OnTimeRateQuerySet(TenantQuerySet):
         return (row for row in _rows(grouped, query, columns, {"total": "sum"}) if row[-1] > 0)
 
     def overdue_now(self, kind: str) -> int:
-        """How many are overdue, of all due dates."""
-        found: int | None = self.filter(kind=kind, overdue__gt=0).aggregate(total=Sum("overdue"))["total"]
+        """How many are overdue; of overdue counts, as is the other."""
+        found: int | None = self.filter(kind=kind).aggregate(total=Sum("overdue"))["total"]
         return found or 0
 
     def overdue_by(self, column: str, kind: str) -> dict[Any, int]:

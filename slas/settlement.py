@@ -19,7 +19,7 @@ else a scan being written meanwhile would be forgotten.
 
 from typing import Final
 
-from slas.counting import COUNTS, MARGINS, counted, marked
+from slas.counting import COUNTS, MARGINS, counted, marked, progressed
 
 # When a delivery got how far; a pickup has none of these.
 JOURNEY: Final = (
@@ -79,7 +79,7 @@ sla_tallies AS (
     INSERT INTO slas_tally (merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
         {", ".join(_TALLIED)}, marks)
     SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        {_DELTAS}, array_agg(marks) FILTER (WHERE marks IS NOT NULL)
+        {_DELTAS}, slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved
     GROUP BY merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date
@@ -138,9 +138,9 @@ def changed(source: str, *, after: str, changes: tuple[str, ...] = ()) -> str:
     `after` is the outcome to be; `changes` names the columns that `source` may have changed besides.
     """
     # Most of what changes has no marks, before or after: then nothing is worked out.
-    has_marks = f"""(after = 'late' OR before = 'late' OR kind = 'delivery' AND reached_at IS NOT NULL
-            OR kind = 'delivery' AND was_reached_at IS NOT NULL
+    has_marks = f"""(after = 'late' OR before = 'late'
             OR (excused OR was_excused) AND (after IN {_BREACH} OR before IN {_BREACH}))"""
+    was_reached = "kind = 'delivery' AND (reached_at IS NOT NULL OR was_reached_at IS NOT NULL)"
     moved = " OR ".join(f"{name} IS DISTINCT FROM was_{name}" for name in changes) or "false"
     return f"""
 sla_judged AS MATERIALIZED (
@@ -151,11 +151,19 @@ sla_changed AS MATERIALIZED (
         {", ".join(f"{counted(name, 'after')} AS {name}" for name in COUNTS)},
         {", ".join(f"{counted(name, 'before', 'was_')} AS was_{name}" for name in COUNTS)},
         CASE WHEN {has_marks} THEN {marked()} END AS marks,
+        CASE WHEN {was_reached} THEN {progressed()} END AS progress,
         kind = 'delivery' AND fee_fen IS NOT NULL AND (after IN {_BREACH} OR before IN {_BREACH}
             OR lost_at IS NOT NULL OR was_lost_at IS NOT NULL) AS pays
     FROM sla_judged
 ),
 {_store(changes)}
+sla_progress AS (
+    -- Of couriers alone, and folded at leisure: see slas.services.progress.
+    INSERT INTO slas_progresstally (courier_id, tier_id, origin_id, destination_id, due_date, marks)
+    SELECT courier_id, tier_id, origin_id, destination_id, due_date, slas_concatenated(progress)
+    FROM sla_changed WHERE progress IS NOT NULL
+    GROUP BY courier_id, tier_id, origin_id, destination_id, due_date
+),
 {CONSEQUENCES}"""  # noqa: S608 -- built of constants
 
 

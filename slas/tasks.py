@@ -5,7 +5,17 @@ from django.utils import timezone
 
 from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, Scope, scope
-from slas.services import audits, claims, closing, credits, export_writing, scorecards, sweeping, tallies
+from slas.services import (
+    audits,
+    claims,
+    closing,
+    credits,
+    export_writing,
+    progress,
+    scorecards,
+    sweeping,
+    tallies,
+)
 
 
 @shared_task(acks_late=True)
@@ -27,14 +37,23 @@ def fold_tallies() -> int:
 
 
 @shared_task(acks_late=True)
+def fold_progress() -> int:
+    """Add how far parcels had come to what forecasts are made from. May run twice, or be killed: see it."""
+    folded = progress.fold_progress()
+    if not folded.busy:
+        note_heartbeat("fold-progress", tallies=folded.tallies)
+    return folded.tallies
+
+
+@shared_task(acks_late=True)
 def audit_rates() -> int:
-    """Recompute the rates from the commitments and report differences; forget durations nobody reads.
+    """Recompute the rates from the commitments and report differences; forget progress nobody reads.
 
     May run twice.
     """
     with scope(Scope.everything()):
         report = audits.run_audit(actor=Actor.system("nightly audit"))
-        tallies.forget_durations()
+        progress.forget_progress()
     return len(report.differences)
 
 

@@ -73,6 +73,7 @@ from slas.months import month_of, spell
 from slas.services.claims import Claim, claim_excuse
 from slas.services.excuses import excuse_breach
 from slas.services.exports import ExportRequest, request_export
+from slas.services.progress import fold_progress
 from slas.services.revisions import RevisionRequest, revise_delivery
 from slas.services.score_rules import RulesDraft, add_rules, first_month_open
 from slas.services.scorecards import refresh_scorecards
@@ -337,7 +338,7 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     hangzhou, chengdu = City.objects.get(code="CN-HGH"), City.objects.get(code="CN-CTU")
     offer = offering.offer(courier, hangzhou, chengdu, daily_capacity=1_000)
     booked_at = now - timedelta(hours=40)
-    [lost, moved, kept] = moving.booked_parcels(merchant, courier, booked_at=booked_at, count=3)
+    [lost, moved, kept, last] = moving.booked_parcels(merchant, courier, booked_at=booked_at, count=4)
     sweep_overdue(now=now)
     excuse_breach(actor=ops, parcel_id=lost.pk, kind=CommitmentKind.PICKUP, reason=ExcuseReason.values[0])
     evidence = SimpleUploadedFile("proof.png", IMAGE, "image/png")
@@ -347,6 +348,9 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     delivered = ScanLine(kept.number, "delivered", booked_at + timedelta(hours=28))
     record_scans(actor=_owner(courier), lines=[scan, delivered], now=now)
     fold_tallies()
+    fold_progress()
+    delivered = ScanLine(last.number, "delivered", booked_at + timedelta(hours=28))
+    record_scans(actor=_owner(courier), lines=[delivered], now=now)
     refresh_watch_list(now=now)
     request = orders.request_for(hangzhou, chengdu, now, courier=offer.courier.organisation.slug)
     booked = book_parcel(actor=_owner(merchant), request=request, at=now)

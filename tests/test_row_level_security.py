@@ -29,7 +29,7 @@ COURIERS_READ = {
     "parcels_merchant": "as above",
     "couriers_facility": "shared by all couriers",
     "slas_ontimerate": "merchants' cells that name it: how it did for each",
-    "slas_histogrambin": "as above",
+    "slas_overduecount": "as above: how many are overdue for each",
 }
 MERCHANTS_READ = {
     "alliance_organisation": "couriers' names stand in quotes",
@@ -37,7 +37,7 @@ MERCHANTS_READ = {
     "slas_offer": "what is on sale",
     "slas_capacityday": "whether there is room",
     "slas_ontimerate": "how couriers did on a lane",
-    "slas_histogrambin": "how early or late they were: what arrivals are forecast from",
+    "slas_progress": "how early or late they were: what arrivals are forecast from",
 }
 # Reviewed: what merchants change of couriers', by reserving places.
 MERCHANTS_UPDATE = {"slas_capacityday": "places are reserved"}
@@ -288,7 +288,7 @@ def test_the_tracking_page_sees_exactly_one_parcel(sides: Sides) -> None:
         shown = {table for table in sides.tables if count(table)}
     # The couriers' names are public; of their histograms only what arrivals are forecast from.
     own = {*key, "slas_breach", "slas_revision", "slas_watchitem"}
-    assert shown <= {*own, "alliance_organisation", "couriers_courier", "slas_histogrambin"}
+    assert shown <= {*own, "alliance_organisation", "couriers_courier", "slas_progress"}
 
 
 def test_the_tracking_page_writes_nothing(sides: Sides) -> None:

@@ -24,6 +24,7 @@ from parcels.services.records import Booked
 from parcels.services.scans import record_scans
 from parcels.services.watching import refresh_watch_list
 from slas.services.closures import Declaration, declare_closures
+from slas.services.progress import fold_progress
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 
@@ -92,6 +93,7 @@ def play(stage: Stage, *, days: int, on_day: Callable[[int, date], None]) -> Cou
     _tick(stage, stage.until)
     stage.counts.claimed += propose_for_rain(stage.ops, STORM_PROVINCE, today)
     fold_tallies(budget=60)
+    fold_progress(budget=60)
     refresh_watch_list(now=stage.until)
     return stage.counts
 

@@ -1,7 +1,7 @@
 """What is promised and whether it was kept. Knows no parcel: only parcel ids."""
 
 from slas.listings import BreachListing, CommitmentListing
-from slas.models.counting import HistogramBin, OnTimeRate, Tally
+from slas.models.counting import HistogramBin, OnTimeRate, OverdueCount, Progress, ProgressTally, Tally
 from slas.models.crediting import ClosedMonth, CreditCheck, CreditEntry, Statement
 from slas.models.excusing import Disruption, Excuse
 from slas.models.exporting import Export
@@ -15,6 +15,6 @@ from slas.models.watching import WatchItem
 __all__ = [
     "BreachListing", "Breach", "CapacityDay", "ClosedMonth", "Closure", "CommitmentListing", "Commitment",
     "CreditCheck", "CreditEntry", "CreditSchedule", "Disruption", "Excuse", "Export", "HistogramBin", "Offer",
-    "OnTimeRate", "Revision", "ScoreRules", "Scorecard", "ServiceTier", "Statement", "Tally", "TierVersion",
-    "WatchItem",
+    "OnTimeRate", "OverdueCount", "Progress", "ProgressTally", "Revision", "ScoreRules", "Scorecard",
+    "ServiceTier", "Statement", "Tally", "TierVersion", "WatchItem",
 ]  # fmt: skip

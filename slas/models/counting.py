@@ -25,7 +25,7 @@ class Tally(TallyColumns):
     destination = dimension(City, _("to"))
     kind = models.CharField(max_length=10, choices=CommitmentKind)
     due_date = models.DateField()
-    # Bins of histograms to count up, or down where negative: see slas/histograms.py.
+    # Bins of lateness and of reasons to count up, or down where negative: see slas/histograms.py.
     marks = ArrayField(models.IntegerField(), null=True)
 
     objects = models.Manager.from_queryset(JudgedQuerySet)()
@@ -52,6 +52,8 @@ class OnTimeRate(TallyColumns):
     origin = dimension(City, _("from"))
     destination = dimension(City, _("to"))
     due_date = models.DateField(_("due date"))
+    # The marks of its tallies, one after the other: few, as few are late. HistogramBin reads them.
+    marks = ArrayField(models.IntegerField(), null=True)
 
     objects = models.Manager.from_queryset(OnTimeRateQuerySet)()
 
@@ -80,10 +82,6 @@ class OnTimeRate(TallyColumns):
                 name="on_time_rate_counterpart",
                 condition=Q(counterpart__isnull=False),
             ),
-            # Overdue now, of all days: few cells have any.
-            models.Index(
-                fields=["organisation", "kind"], name="on_time_rate_overdue", condition=Q(overdue__gt=0)
-            ),
         ]
 
     def __str__(self) -> str:
@@ -91,10 +89,9 @@ class OnTimeRate(TallyColumns):
 
 
 class HistogramBin(models.Model):
-    """How many in one cell fell into one bin of one measure: lateness, excuses, durations.
+    """Marks of cells, read one by one: so many in a bin of a measure, lateness or excuses. A view.
 
-    Bins add up over cells and days, so histograms merge. Cells are those of OnTimeRate; durations
-    are kept in couriers' cells only.
+    Bins add up over cells and days, so histograms merge; a count may be negative.
     """
 
     organisation = dimension(Organisation, _("organisation"))
@@ -106,44 +103,87 @@ class HistogramBin(models.Model):
     due_date = models.DateField(_("due date"))
     measure = models.SmallIntegerField(_("measure"), choices=Measure)
     bin = models.SmallIntegerField(_("bin"))
-    count = models.IntegerField(_("count"), default=0)
+    count = models.IntegerField(_("count"))
 
     objects = models.Manager.from_queryset(OnTimeRateQuerySet)()
 
     class Meta:
+        managed = False
         verbose_name = _("histogram bin")
         verbose_name_plural = _("histogram bins")
+
+    def __str__(self) -> str:
+        return f"{self.organisation_id} {self.due_date} {self.measure}/{self.bin}: {self.count}"
+
+
+class OverdueCount(models.Model):
+    """How many are overdue now, of all due dates: of a courier, or of a merchant with one courier."""
+
+    organisation = dimension(Organisation, _("organisation"))
+    counterpart = dimension(Courier, _("courier"), null=True)
+    kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)
+    overdue = models.IntegerField()
+
+    objects = models.Manager.from_queryset(OnTimeRateQuerySet)()
+
+    class Meta:
+        verbose_name = _("overdue count")
+        verbose_name_plural = _("overdue counts")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=[
-                    "organisation", "measure", "due_date", "kind", "tier", "counterpart", "origin",
-                    "destination", "bin",
-                ],
-                name="histogram_bin_cell",
+                fields=["organisation", "kind", "counterpart"],
+                name="overdue_count_of",
                 nulls_distinct=False,
-            ),
-        ]  # fmt: skip
-        indexes: ClassVar[list[models.Index]] = [
-            # Ops' lateness over all couriers.
-            models.Index(
-                fields=["measure", "due_date"],
-                name="histogram_bin_by_date",
-                # Most bins are of progress, and read by lane alone.
-                condition=Q(measure__lt=Measure.PROGRESS),
-            ),
-            # A forecast: how long did parcels of a lane take?
-            models.Index(
-                fields=["origin", "destination", "tier", "measure", "due_date"],
-                name="histogram_bin_by_lane",
-                condition=Q(counterpart__isnull=True),
-            ),
-            # How late a courier's parcels of its merchants were.
-            models.Index(
-                fields=["counterpart", "measure", "due_date"],
-                name="histogram_bin_counterpart",
-                condition=Q(counterpart__isnull=False),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.organisation_id} {self.due_date} {self.measure}/{self.bin}: {self.count}"
+        return f"{self.organisation_id} {self.kind}: {self.overdue}"
+
+
+class ProgressColumns(models.Model):
+    """A courier's deliveries of a lane and tier that fell due on a day."""
+
+    courier = dimension(Courier, _("courier"))
+    tier = dimension(ServiceTier, _("tier"))
+    origin = dimension(City, _("from"))
+    destination = dimension(City, _("to"))
+    due_date = models.DateField(_("due date"))
+
+    class Meta:
+        abstract = True
+
+
+class ProgressTally(ProgressColumns):
+    """Marks of how far deliveries had come (slas/landmarks.py) waiting to be folded, then consumed."""
+
+    marks = ArrayField(models.IntegerField())
+
+    class Meta:
+        verbose_name = _("progress tally")
+        verbose_name_plural = _("progress tallies")
+
+    def __str__(self) -> str:
+        return f"{self.courier_id} {self.due_date}"
+
+
+class Progress(ProgressColumns):
+    """How early or late deliveries were, by how far they had come before: what forecasts are made from.
+
+    A histogram as two arrays, each mark and how many have it: a hundredth of what a row a bin takes.
+    """
+
+    pk = models.CompositePrimaryKey("courier_id", "due_date", "tier_id", "origin_id", "destination_id")
+    marks = ArrayField(models.IntegerField())
+    counts = ArrayField(models.IntegerField())
+
+    class Meta:
+        verbose_name = _("progress")
+        verbose_name_plural = _("progress")
+        indexes: ClassVar[list[models.Index]] = [
+            # A forecast: how did parcels of a lane do?
+            models.Index(fields=["origin", "destination", "tier", "due_date"], name="progress_by_lane"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.courier_id} {self.due_date}"

@@ -14,9 +14,9 @@ from alliance.tenancy import Actor, raw_rows
 from slas.choices import Measure, Outcome
 from slas.counting import COUNTS, counted, marks
 from slas.histograms import MEASURE_STEP
-from slas.landmarks import spell
+from slas.landmarks import spell, sql_progress_marks
 from slas.services.ledger_audit import CreditDifference, audit_credits
-from slas.services.tallies import durations_kept_from
+from slas.services.progress import kept_from
 
 log = structlog.get_logger(__name__)
 HEARTBEAT = "audit-rates"
@@ -42,14 +42,26 @@ def _same(columns: tuple[str, ...]) -> str:
     return " AND ".join(f"e.{name} = f.{name}" for name in columns)
 
 
-def _both_grains(source: str, listed: str, of_merchants: str = "true") -> str:
+def _both_grains(source: str, listed: str) -> str:
     """Give each row of a source by courier, merchant and lane to the courier's cell and the merchant's."""
     return f"""
     SELECT courier_id AS organisation_id, 0 AS counterpart_id, kind, tier_id, origin_id, destination_id,
         due_date, {listed} FROM {source}
     UNION ALL
     SELECT merchant_id, courier_id, kind, tier_id, origin_id, destination_id, due_date, {listed}
-    FROM {source} WHERE {of_merchants}"""  # noqa: S608
+    FROM {source}"""  # noqa: S608
+
+
+def _of_couriers(source: str) -> str:
+    return f"""
+    SELECT courier_id, 0, 'delivery', tier_id, origin_id, destination_id, due_date, measure, bin, step
+    FROM {source}"""  # noqa: S608
+
+
+def _both_owners(source: str) -> str:
+    return f"""
+    SELECT courier_id AS organisation_id, 0 AS counterpart_id, kind, overdue FROM {source}
+    UNION ALL SELECT merchant_id, courier_id, kind, overdue FROM {source}"""  # noqa: S608
 
 
 # One statement, so one snapshot: scans and folds may go on meanwhile. No cell has id 0 in it, so
@@ -79,39 +91,80 @@ ORDER BY 7, 1, 2, 3, 4, 5, 6
 LIMIT {MOST_ROWS}
 """  # noqa: S608 -- built of constants
 
-# Durations are forgotten after a while, see slas.services.tallies; what is left must be right.
-_KEPT = f"(measure < {Measure.PROGRESS} OR due_date >= %(kept_from)s)"
-_MERCHANTS_KEEP = f"measure < {Measure.PROGRESS}"
+_MARKED = ", ".join(marks("outcome").values())
+_PROGRESSED = ", ".join(sql_progress_marks("outcome").values())
+_SPELLED = (
+    f"abs(mark) / {MEASURE_STEP} AS measure, abs(mark) %% {MEASURE_STEP} AS bin, sign(mark)::int AS step"
+)
+# Progress is of couriers alone, and forgotten after a while, see slas.services.progress; what is left must
+# be right.
 _BINS = f"""
 WITH marked AS (
-    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        mark / {MEASURE_STEP} AS measure, mark %% {MEASURE_STEP} AS bin, 1 AS step
-    FROM slas_commitment, unnest(ARRAY[{", ".join(marks("outcome").values())}]) AS m (mark)
+    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date, {_SPELLED}
+    FROM slas_commitment, unnest(ARRAY[{_MARKED}]) AS m (mark)
     WHERE mark IS NOT NULL
 ),
 waiting AS (
-    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        abs(mark) / {MEASURE_STEP} AS measure, abs(mark) %% {MEASURE_STEP} AS bin, sign(mark)::int AS step
+    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date, {_SPELLED}
     FROM slas_tally, unnest(marks) AS m (mark)
-    WHERE mark IS NOT NULL
+),
+come AS (
+    SELECT courier_id, tier_id, origin_id, destination_id, due_date, {_SPELLED}
+    FROM slas_commitment, unnest(ARRAY[{_PROGRESSED}]) AS m (mark)
+    WHERE mark IS NOT NULL AND due_date >= %(kept_from)s
+),
+known AS (
+    SELECT courier_id, tier_id, origin_id, destination_id, due_date, {_SPELLED}
+    FROM slas_progresstally, unnest(marks) AS m (mark) WHERE due_date >= %(kept_from)s
+    UNION ALL
+    SELECT courier_id, tier_id, origin_id, destination_id, due_date,
+        mark / {MEASURE_STEP}, mark %% {MEASURE_STEP}, count
+    FROM slas_progress, unnest(marks, counts) AS m (mark, count) WHERE due_date >= %(kept_from)s
 ),
 expected AS (
-    SELECT {", ".join(_BIN)}, sum(step)::bigint AS count
-    FROM ({_both_grains("marked", "measure, bin, step", _MERCHANTS_KEEP)}) AS x
-    WHERE {_KEPT} GROUP BY {", ".join(_BIN)}
+    SELECT {", ".join(_BIN)}, sum(step)::bigint AS count FROM (
+        {_both_grains("marked", "measure, bin, step")}
+        UNION ALL {_of_couriers("come")}
+    ) AS x GROUP BY {", ".join(_BIN)}
 ),
 found AS (
     SELECT {", ".join(_BIN)}, sum(step)::bigint AS count FROM (
         SELECT organisation_id, coalesce(counterpart_id, 0) AS counterpart_id, kind, tier_id, origin_id,
             destination_id, due_date, measure, bin, count AS step
         FROM slas_histogrambin
-        UNION ALL {_both_grains("waiting", "measure, bin, step", _MERCHANTS_KEEP)}
-    ) AS x WHERE {_KEPT} GROUP BY {", ".join(_BIN)}
+        UNION ALL {_both_grains("waiting", "measure, bin, step")}
+        UNION ALL {_of_couriers("known")}
+    ) AS x GROUP BY {", ".join(_BIN)}
 )
 SELECT {_key(_BIN)}, coalesce(e.count, 0), coalesce(f.count, 0)
 FROM expected e FULL JOIN found f ON {_same(_BIN)}
 WHERE coalesce(e.count, 0) <> coalesce(f.count, 0)
 ORDER BY 7, 1, 2, 3, 4, 5, 6, 8, 9
+LIMIT {MOST_ROWS}
+"""  # noqa: S608 -- built of constants
+
+_OWNER = ("organisation_id", "counterpart_id", "kind")
+_OVERDUE = f"""
+WITH counted AS (
+    SELECT merchant_id, courier_id, kind, count(*) AS overdue FROM slas_commitment
+    WHERE outcome = 'overdue' GROUP BY merchant_id, courier_id, kind
+),
+expected AS (
+    SELECT {", ".join(_OWNER)}, sum(overdue)::bigint AS overdue
+    FROM ({_both_owners("counted")}) AS x GROUP BY {", ".join(_OWNER)}
+),
+found AS (
+    SELECT {", ".join(_OWNER)}, sum(overdue)::bigint AS overdue FROM (
+        SELECT organisation_id, coalesce(counterpart_id, 0) AS counterpart_id, kind, overdue
+        FROM slas_overduecount
+        UNION ALL {_both_owners("slas_tally")}
+    ) AS x GROUP BY {", ".join(_OWNER)}
+)
+SELECT coalesce(e.organisation_id, f.organisation_id), coalesce(e.counterpart_id, f.counterpart_id),
+    coalesce(e.kind, f.kind), coalesce(e.overdue, 0), coalesce(f.overdue, 0)
+FROM expected e FULL JOIN found f ON {_same(_OWNER)}
+WHERE coalesce(e.overdue, 0) <> coalesce(f.overdue, 0)
+ORDER BY 1, 2, 3
 LIMIT {MOST_ROWS}
 """  # noqa: S608 -- built of constants
 
@@ -181,6 +234,22 @@ class BinDifference:
 
 
 @dataclass(frozen=True, slots=True)
+class OverdueDifference:
+    """A count of what is overdue now that is not, waiting tallies added, that of the commitments."""
+
+    organisation_id: int
+    counterpart_id: int
+    kind: str
+    expected: int
+    found: int
+
+    def __str__(self) -> str:
+        whose = f"organisation {self.organisation_id}"
+        whose += f" with courier {self.counterpart_id}" if self.counterpart_id else ""
+        return f"{whose}, {self.kind}: {self.found} overdue instead of {self.expected}"
+
+
+@dataclass(frozen=True, slots=True)
 class BreachDifference:
     """A broken promise without a standing breach, or a standing breach without a broken promise."""
 
@@ -198,18 +267,22 @@ class BreachDifference:
         return f"parcel {self.parcel_id}, {self.kind}: {what}"
 
 
+Difference = CellDifference | OverdueDifference | BreachDifference | BinDifference | CreditDifference
+
+
 @dataclass(frozen=True, slots=True)
 class AuditReport:
     """What an audit found; nothing is as it must be."""
 
     cells: list[CellDifference]
+    overdue: list[OverdueDifference]
     breaches: list[BreachDifference]
     bins: list[BinDifference]
     credits: list[CreditDifference]
 
     @property
-    def differences(self) -> list[CellDifference | BreachDifference | BinDifference | CreditDifference]:
-        return [*self.cells, *self.breaches, *self.bins, *self.credits]
+    def differences(self) -> list[Difference]:
+        return [*self.cells, *self.overdue, *self.breaches, *self.bins, *self.credits]
 
     @property
     def is_clean(self) -> bool:
@@ -219,6 +292,7 @@ class AuditReport:
         """Return the finding for an audit entry or a heartbeat: counts, and the first few rows."""
         parts: dict[str, Sequence[object]] = {
             "cells": self.cells,
+            "overdue": self.overdue,
             "breaches": self.breaches,
             "bins": self.bins,
             "credits": self.credits,
@@ -235,8 +309,9 @@ def audit_rates() -> AuditReport:
     """
     return AuditReport(
         cells=[_cell_difference(row) for row in raw_rows(_CELLS)],
+        overdue=[OverdueDifference(*row) for row in raw_rows(_OVERDUE)],
         breaches=[BreachDifference(*row) for row in raw_rows(_BREACHES)],
-        bins=[BinDifference(*row) for row in raw_rows(_BINS, {"kept_from": durations_kept_from()})],
+        bins=[BinDifference(*row) for row in raw_rows(_BINS, {"kept_from": kept_from()})],
         credits=audit_credits(now=timezone.now()),
     )
 

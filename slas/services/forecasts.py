@@ -1,5 +1,6 @@
 """The histograms forecasts are made from: read by groups, and remembered for a while."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,6 +22,7 @@ from slas.forecasting import (
     later_measures,
     measures_for,
 )
+from slas.histograms import MEASURE_STEP
 
 Want = tuple[Group, int]
 
@@ -33,33 +35,31 @@ _SETTLED: Final = 300
 _RENEWED: Final = 3600
 
 # One look into an index a group: by lane, by courier, by tier. The planner keeps to it because of LATERAL.
-_READ = """
-WITH wanted AS (
-    SELECT * FROM unnest(%(tier)s::int[], %(courier)s::bigint[], %(origin)s::int[], %(destination)s::int[],
-        %(measure)s::int[]) WITH ORDINALITY AS w (tier, courier, origin, destination, measure, n)
+_FOUND: Final = f"""
+SELECT w.n, h.mark / {MEASURE_STEP}, h.mark %% {MEASURE_STEP}, h.total FROM wanted w CROSS JOIN LATERAL (
+    SELECT mark, sum(count)::bigint AS total
+    FROM slas_progress, unnest(marks, counts) AS m (mark, count)
+    WHERE {{within}} AND tier_id = w.tier AND due_date BETWEEN %(first)s AND %(last)s
+        AND mark / {MEASURE_STEP} = ANY(w.measures)
+    GROUP BY mark
+) h WHERE {{asked}}"""  # noqa: S608 -- built of constants
+_LANE: Final = (
+    "origin_id = w.origin AND destination_id = w.destination"
+    " AND (w.courier IS NULL OR courier_id = w.courier)"
 )
-SELECT w.n, h.bin, h.total FROM wanted w CROSS JOIN LATERAL (
-    SELECT bin, sum(count)::bigint AS total FROM slas_histogrambin
-    WHERE origin_id = w.origin AND destination_id = w.destination AND tier_id = w.tier
-        AND measure = w.measure AND due_date BETWEEN %(first)s AND %(last)s AND counterpart_id IS NULL
-        AND (w.courier IS NULL OR organisation_id = w.courier)
-    GROUP BY bin
-) h WHERE w.origin IS NOT NULL
-UNION ALL
-SELECT w.n, h.bin, h.total FROM wanted w CROSS JOIN LATERAL (
-    SELECT bin, sum(count)::bigint AS total FROM slas_histogrambin
-    WHERE organisation_id = w.courier AND measure = w.measure AND due_date BETWEEN %(first)s AND %(last)s
-        AND tier_id = w.tier AND counterpart_id IS NULL
-    GROUP BY bin
-) h WHERE w.origin IS NULL AND w.courier IS NOT NULL
-UNION ALL
-SELECT w.n, h.bin, h.total FROM wanted w CROSS JOIN LATERAL (
-    SELECT bin, sum(count)::bigint AS total FROM slas_histogrambin
-    WHERE measure = w.measure AND due_date BETWEEN %(first)s AND %(last)s AND tier_id = w.tier
-        AND counterpart_id IS NULL
-    GROUP BY bin
-) h WHERE w.origin IS NULL AND w.courier IS NULL
-"""
+_BY: Final = {
+    "w.origin IS NOT NULL": _LANE,
+    "w.origin IS NULL AND w.courier IS NOT NULL": "courier_id = w.courier",
+    "w.origin IS NULL AND w.courier IS NULL": "true",
+}
+_READ: Final = f"""
+WITH wanted AS (
+    SELECT tier, courier, origin, destination, measures::int[] AS measures, n
+    FROM unnest(%(tier)s::int[], %(courier)s::bigint[], %(origin)s::int[], %(destination)s::int[],
+        %(measures)s::text[]) WITH ORDINALITY AS w (tier, courier, origin, destination, measures, n)
+)
+{" UNION ALL ".join(_FOUND.format(within=within, asked=asked) for asked, within in _BY.items())}
+"""  # noqa: S608 -- built of constants
 
 
 class Curves:
@@ -99,21 +99,25 @@ class Curves:
             self._known.update(read)
             self._remember(read)
 
-    def _read(self, wanted: list[Want]) -> dict[Want, Curve]:
+    def _read(self, wanted: Iterable[Want]) -> dict[Want, Curve]:
+        measures: dict[Group, list[int]] = defaultdict(list)
+        for group, measure in wanted:
+            measures[group].append(measure)
+        groups = list(measures)
         parameters = {
-            "tier": numbers(group.tier_id for group, _measure in wanted),
-            "courier": numbers(group.courier_id for group, _measure in wanted),
-            "origin": numbers(group.origin_id for group, _measure in wanted),
-            "destination": numbers(group.destination_id for group, _measure in wanted),
-            "measure": numbers(measure for _group, measure in wanted),
+            "tier": numbers(group.tier_id for group in groups),
+            "courier": numbers(group.courier_id for group in groups),
+            "origin": numbers(group.origin_id for group in groups),
+            "destination": numbers(group.destination_id for group in groups),
+            "measures": [numbers(measures[group]) for group in groups],
             "first": self._today - LOOK_BACK,
             "last": self._today - timedelta(days=1),
         }
         bins: dict[Want, dict[int, float]] = {want: {} for want in wanted}
         # What a tracking page may read: how long couriers take, and nothing else of anybody.
         with scope(Scope.parcel(0)):
-            for place, number, count in raw_rows(_READ, parameters):
-                bins[wanted[place - 1]][number] = count
+            for place, measure, number, count in raw_rows(_READ, parameters):
+                bins[groups[place - 1], measure][number] = count
         return {want: Curve(found) for want, found in bins.items()}
 
     def _remembered(self, wanted: Iterable[Want]) -> dict[Want, Curve]:

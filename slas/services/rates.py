@@ -16,7 +16,7 @@ from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import Actor, Scope, require, scope
 from slas.choices import CommitmentKind, Measure
-from slas.models import HistogramBin, OnTimeRate
+from slas.models import HistogramBin, OnTimeRate, OverdueCount
 from slas.querysets import OnTimeRateQuerySet
 from slas.rating import (
     MOST_DIMENSIONS,
@@ -153,7 +153,7 @@ def summary_for(
         trend=trend,
         due_today=trend[-1].promised,
         open_today=trend[-1].pending,
-        overdue_now=_own_cells(actor).overdue_now(kind),
+        overdue_now=_overdue(actor).overdue_now(kind),
     )
 
 
@@ -170,12 +170,12 @@ def overdue_by_courier(
     """Return how many of each courier's promises are past due and not reached, of all due dates."""
     require(actor, Capability.VIEW_RATES)
     column = "counterpart_id" if actor.is_merchant else "organisation_id"
-    return _own_cells(actor).overdue_by(column, kind)
+    return _overdue(actor).overdue_by(column, kind)
 
 
-def _own_cells(actor: Actor) -> OnTimeRateQuerySet:
-    cells: OnTimeRateQuerySet = OnTimeRate.objects.all()
-    return cells.in_grain(actor, by_merchant=actor.is_merchant)
+def _overdue(actor: Actor) -> OnTimeRateQuerySet:
+    counts: OnTimeRateQuerySet = OverdueCount.objects.all()
+    return counts.in_grain(actor, by_merchant=actor.is_merchant)
 
 
 def _check(query: RateQuery) -> None:

@@ -21,7 +21,7 @@ from slas.models import Scorecard, ScoreRules
 from slas.rulebook import problems
 from slas.scoring import Rules, judge_month, month_after, month_of
 
-_LOCK = 5_264_011
+_LOCK = 5_264_012
 NOTE_LENGTH = 300
 
 

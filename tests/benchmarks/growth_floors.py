@@ -52,6 +52,15 @@ couriers AS ({_cells("courier_id", "NULL::bigint", "courier_id")}),
 merchants AS ({_cells("merchant_id", "courier_id", "merchant_id, courier_id")})
 SELECT count(*) FROM taken
 """
+_PROGRESS = """
+WITH taken AS (DELETE FROM slas_progresstally RETURNING *),
+moved AS (
+    INSERT INTO moved (courier_id, due_date, tier_id, origin_id, destination_id, marks, counts)
+    SELECT courier_id, due_date, tier_id, origin_id, destination_id, marks, marks FROM taken
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM taken
+"""
 _CREDITS = """
 WITH taken AS (DELETE FROM slas_creditcheck RETURNING *),
 written AS (
@@ -74,10 +83,10 @@ def sweeps_a_second(now: datetime) -> float:
 
 
 @contextmanager
-def keeping_tallies() -> Iterator[None]:
-    """Keep the waiting tallies for folds_a_second()."""
+def keeping_tallies(queue: str = "slas_tally") -> Iterator[None]:
+    """Keep the waiting tallies for folds_a_second() or progress_a_second()."""
     with scope(Scope.everything()):
-        raw_rows("CREATE TEMPORARY TABLE kept AS SELECT * FROM slas_tally")
+        raw_rows(f"CREATE TEMPORARY TABLE kept AS SELECT * FROM {queue}")  # noqa: S608 -- one of two
     yield
     raw_rows("DROP TABLE kept")
 
@@ -87,6 +96,14 @@ def folds_a_second() -> float:
     with _undone():
         raw_rows("INSERT INTO slas_tally SELECT * FROM kept")
         return _items_a_second(_FOLD)
+
+
+def progress_a_second() -> float:
+    """Return how many of the kept tallies of progress a second move to a table as they are, none merged."""
+    with _undone():
+        raw_rows("INSERT INTO slas_progresstally SELECT * FROM kept")
+        raw_rows("CREATE TABLE moved (LIKE slas_progress INCLUDING ALL)")
+        return _items_a_second(_PROGRESS)
 
 
 def credits_a_second() -> float:

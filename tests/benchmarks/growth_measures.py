@@ -21,6 +21,7 @@ from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.services.watching import refresh_watch_list
 from slas.services.audits import audit_rates
 from slas.services.credits import work_out_credits
+from slas.services.progress import fold_progress
 from slas.services.rates import MONTH, summary_for
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
@@ -83,7 +84,8 @@ def _day(day: Day, size: int) -> Iterator[Row]:
     yield _refresh(size, now, "three times as many due")
     fold_tallies()
     day.deliver(tomorrow, after=-HOUR)
-    yield _fold(size, "deliveries, with how far they had come")
+    yield _fold(size, "deliveries")
+    yield _progress(size, "deliveries")
     yield _idle(size, now, "idle sweep, before the evening")
     yield from _sweeps(size, now)
     yield _idle(size, now + 3 * HOUR, "idle sweep, after all was swept")
@@ -97,6 +99,7 @@ def _come_late(day: Day, evening: list[list[Carried]], size: int) -> Iterator[Ro
     for parcels in evening:
         day.deliver(parcels, after=20 * HOUR)
     yield _fold(size, "late deliveries")
+    yield _progress(size, "late deliveries")
     work_out_credits(now=day.begins + 24 * HOUR)
     refresh_watch_list(now=day.begins + 24 * HOUR)
 
@@ -112,6 +115,19 @@ def _fold(size: int, of: str) -> Row:
         floor=floor,
         floor_is="bare DELETE and INSERT ... ON CONFLICT of the cells",
         goal="100,000 /s",
+    )
+
+
+def _progress(size: int, of: str) -> Row:
+    with growth_floors.keeping_tallies("slas_progresstally"):
+        took = _took(fold_progress)
+        floor = growth_floors.progress_a_second()
+    return took.rate(
+        f"progress of {of}, folded apart",
+        took.result.tallies,
+        size,
+        floor=floor,
+        floor_is="bare DELETE and INSERT of the same tallies into a table",
     )
 
 

@@ -16,10 +16,10 @@ from alliance import partitions
 from alliance.identifiers import EPOCH
 from alliance.models import City
 from alliance.tenancy import Scope, raw_rows, scope
-from slas.choices import Measure
 from slas.counting import COUNTS, counted, marks
-from slas.histograms import MEASURE_STEP
+from slas.landmarks import sql_progress_marks
 from slas.models import ServiceTier
+from slas.services.progress import fold_progress
 from tests import factories
 
 COURIERS, MERCHANTS, CITIES = 8, 200, 10
@@ -167,7 +167,8 @@ _JUDGED = f"""
 CREATE TEMPORARY TABLE judged ON COMMIT DROP AS
 SELECT merchant_id, courier_id, {_LANE}, outcome,
     {", ".join(f"{counted(name, 'outcome')} AS {name}" for name in COUNTS)},
-    ARRAY[{", ".join(marks("outcome").values())}] AS marks
+    array_remove(ARRAY[{", ".join(marks("outcome").values())}], NULL) AS marks,
+    array_remove(ARRAY[{", ".join(sql_progress_marks("outcome").values())}], NULL) AS progress
 FROM slas_commitment WHERE parcel_id IN (SELECT id FROM grown)
 """
 
@@ -189,30 +190,33 @@ def _add_history(world: GrowthWorld, count: int) -> None:
         raw_rows(_GROWN, parameters)
         for statement in (_PARCELS, _COMMITMENTS, _BREACHES, _JUDGED, *_added_up()):
             raw_rows(statement)
+    fold_progress()
     tidy()
 
 
 def _added_up() -> Iterator[str]:
-    """Give the statements that add the history to both grains of cells and bins."""
-    of_outcomes = f"mark / {MEASURE_STEP} < {Measure.PROGRESS}"
-    yield from _grain("courier_id", "NULL::bigint", "courier_id", "true")
-    yield from _grain("merchant_id", "courier_id", "merchant_id, courier_id", of_outcomes)
+    """Give the statements that add the history to both grains of cells, and its progress to couriers'."""
+    yield from _grain("courier_id", "NULL::bigint", "courier_id")
+    yield from _grain("merchant_id", "courier_id", "merchant_id, courier_id")
+    yield _PROGRESS
 
 
-def _grain(organisation: str, counterpart: str, by: str, kept: str) -> Iterator[str]:
+def _grain(organisation: str, counterpart: str, by: str) -> Iterator[str]:
     yield f"""
     INSERT INTO slas_ontimerate AS r (organisation_id, counterpart_id, {_LANE}, {", ".join(_COUNTED)},
-        excused)
-    SELECT {organisation}, {counterpart}, {_LANE}, {_SUMS}, 0 FROM judged GROUP BY {by}, {_LANE}
+        excused, marks)
+    SELECT {organisation}, {counterpart}, {_LANE}, {_SUMS}, 0,
+        slas_concatenated(marks) FILTER (WHERE marks <> '{{}}')
+    FROM judged GROUP BY {by}, {_LANE}
     ON CONFLICT (organisation_id, due_date, kind, tier_id, counterpart_id, origin_id, destination_id)
-    DO UPDATE SET {", ".join(f"{name} = r.{name} + excluded.{name}" for name in _COUNTED)}
+    DO UPDATE SET {", ".join(f"{name} = r.{name} + excluded.{name}" for name in _COUNTED)},
+        marks = array_cat(r.marks, excluded.marks)
     """
-    yield f"""
-    INSERT INTO slas_histogrambin AS r (organisation_id, counterpart_id, {_LANE}, measure, bin, count)
-    SELECT {organisation}, {counterpart}, {_LANE}, mark / {MEASURE_STEP}, mark % {MEASURE_STEP}, count(*)
-    FROM judged, unnest(marks) AS m (mark) WHERE mark IS NOT NULL AND {kept}
-    GROUP BY {by}, {_LANE}, mark
-    ON CONFLICT (organisation_id, measure, due_date, kind, tier_id, counterpart_id, origin_id,
-        destination_id, bin)
-    DO UPDATE SET count = r.count + excluded.count
-    """
+
+
+_PROGRESS = """
+INSERT INTO slas_progresstally (courier_id, tier_id, origin_id, destination_id, due_date, marks)
+SELECT courier_id, tier_id, origin_id, destination_id, due_date, slas_concatenated(progress)
+FROM judged WHERE progress <> '{}'
+GROUP BY courier_id, tier_id, origin_id, destination_id, due_date
+"""

@@ -10,6 +10,7 @@ OFTEN = ("slas.tasks.sweep_overdue", "slas.tasks.fold_tallies", "slas.tasks.work
 AT_TIMES = (
     "parcels.tasks.refresh_watch_list",
     "parcels.tasks.trace_lost_parcels",
+    "slas.tasks.fold_progress",
     "slas.tasks.check_grown_credits",
 )
 # Seconds after which a task nobody took is dropped: beat sends the next one anyway.

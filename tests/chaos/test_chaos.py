@@ -16,6 +16,7 @@ from django.utils import timezone
 from alliance.tenancy import Scope, scope
 from slas.models import Commitment, CreditCheck, Tally
 from slas.services.credits import work_out_credits
+from slas.services.progress import fold_progress
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests.chaos import programs, stage, verdict
@@ -78,4 +79,5 @@ def _catch_up() -> None:
     """Judge what fell due since by the same moment that the verdict is given at."""
     sweep_overdue(now=timezone.now())
     fold_tallies()
+    fold_progress()
     work_out_credits(now=timezone.now())

@@ -331,13 +331,13 @@ def test_a_courier_learns_no_more_of_others_than_the_forecast(
     courier: Actor, courier_api: APIClient, merchant_organisation: Company, courier_organisation: Company,
     rival_courier: Company,
 ) -> None:  # fmt: skip
-    from slas.models import HistogramBin  # noqa: PLC0415 -- read in the courier's own scope
+    from slas.models import Progress  # noqa: PLC0415 -- read in the courier's own scope
 
     [parcel] = due_in(merchant_organisation, courier_organisation, 20)
     history(rival_courier, [-180] * 60, like=parcel)
     assert courier_api.get(f"/api/v1/parcels/{parcel.number}").json()["expected"]["basis"] == "lane"
     with scope(Scope.of(courier)):
-        assert HistogramBin.objects.count() == 0
+        assert Progress.objects.count() == 0
 
 
 def test_with_nothing_known_the_promise_is_all_there_is(

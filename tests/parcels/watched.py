@@ -10,9 +10,10 @@ from alliance.models import Organisation
 from alliance.tenancy import Scope, scope
 from parcels.models import Parcel
 from parcels.services.watching import Refreshed, refresh_watch_list
-from slas.choices import CommitmentKind, Stage, WatchReason
+from slas.choices import Stage, WatchReason
+from slas.histograms import MEASURE_STEP
 from slas.landmarks import LANDMARKS, margin_bin, measure_of
-from slas.models import HistogramBin, WatchItem
+from slas.models import Progress, WatchItem
 from tests.parcels.moving import booked_parcels
 
 HOUR = timedelta(hours=1)
@@ -31,14 +32,13 @@ def history(
     }
     counts = Counter(margin_bin(timedelta(minutes=minute)) for minute in minutes)
     with scope(Scope.everything()):
-        HistogramBin.objects.bulk_create(
-            HistogramBin(
-                organisation_id=courier.pk, kind=CommitmentKind.DELIVERY, due_date=due_date, measure=measure,
-                bin=number, count=count, **lane,
-            )
-            for measure in {measure_of(place, stage) for place in range(len(LANDMARKS)) for stage in Stage}
-            for number, count in counts.items()
-        )  # fmt: skip
+        row, _made = Progress.objects.get_or_create(
+            courier_id=courier.pk, due_date=due_date, **lane, defaults={"marks": [], "counts": []}
+        )
+        for measure in [measure_of(place, stage) for place in range(len(LANDMARKS)) for stage in Stage]:
+            row.marks += [measure * MEASURE_STEP + number for number in counts]
+            row.counts += counts.values()
+        row.save()
 
 
 def due_in(

@@ -4,7 +4,7 @@ Nothing here is shared with the product's own arithmetic but the bins' edges and
 figures are counted promise by promise.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,8 +13,8 @@ from typing import Any
 
 from alliance.models import City
 from slas.choices import CommitmentKind, ExcuseReason, Measure, Outcome
-from slas.histograms import bin_of
-from slas.models import HistogramBin, OnTimeRate
+from slas.histograms import MEASURE_STEP, bin_of
+from slas.models import OnTimeRate
 
 DAY = timedelta(days=1)
 JUDGED = (Outcome.MET, Outcome.LATE, Outcome.OVERDUE)
@@ -53,7 +53,7 @@ COLUMNS = ("organisation_id", "counterpart_id", "kind", "tier_id", "origin_id", 
 def write_cells(facts: Iterable[Fact]) -> None:
     """Write the rows the fold would have made of the promises, in both grains."""
     cells: dict[Cell, Counter[str]] = {}
-    bins: Counter[tuple[Cell, int, int]] = Counter()
+    marks: dict[Cell, list[int]] = defaultdict(list)
     for fact in facts:
         lane = (fact.kind.value, fact.tier, fact.origin.pk, fact.destination.pk, fact.due)
         for cell in ((fact.courier, None, *lane), (fact.merchant, fact.courier, *lane)):
@@ -62,15 +62,13 @@ def write_cells(facts: Iterable[Fact]) -> None:
             counts["excused"] += fact.reason is not None
             counts.update({name: int(getattr(fact, name)) for name in COUNTS})
             if fact.late is not None:
-                bins[cell, Measure.LATENESS, bin_of(fact.late)] += 1
+                marks[cell].append(Measure.LATENESS * MEASURE_STEP + bin_of(fact.late))
             if fact.reason is not None:
-                bins[cell, Measure.EXCUSED, list(ExcuseReason).index(fact.reason)] += 1
+                place = list(ExcuseReason).index(fact.reason)
+                marks[cell].append(Measure.EXCUSED * MEASURE_STEP + place)
     OnTimeRate.objects.bulk_create(
-        OnTimeRate(**dict(zip(COLUMNS, cell, strict=True)), **counts) for cell, counts in cells.items()
-    )
-    HistogramBin.objects.bulk_create(
-        HistogramBin(**dict(zip(COLUMNS, cell, strict=True)), measure=measure, bin=number, count=count)
-        for (cell, measure, number), count in bins.items()
+        OnTimeRate(**dict(zip(COLUMNS, cell, strict=True)), **counts, marks=marks.get(cell))
+        for cell, counts in cells.items()
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from slas.choices import ExcuseReason, Measure
 from slas.histograms import MEASURE_STEP, bin_of
 from slas.landmarks import STAGE_COLUMNS, Journey, progress_marks
-from slas.models import Commitment, HistogramBin, OnTimeRate
+from slas.models import Commitment, HistogramBin, OnTimeRate, Progress
 from slas.outcomes import is_breach
 
 Cell = tuple[Any, ...]
@@ -83,5 +83,19 @@ def folded() -> tuple[Counter[Cell], Counter[Cell]]:
             if n
         }
     )
-    bins = HistogramBin.objects.exclude(count=0).values_list(*key, "measure", "bin", "count")
-    return cells, Counter({row[:-1]: row[-1] for row in bins})
+    bins: Counter[Cell] = Counter()
+    for *place, count in HistogramBin.objects.values_list(*key, "measure", "bin", "count"):
+        bins[tuple(place)] += count
+    for row in Progress.objects.all():
+        lane = (
+            row.courier_id,
+            None,
+            "delivery",
+            row.tier_id,
+            row.origin_id,
+            row.destination_id,
+            row.due_date,
+        )
+        for mark, count in zip(row.marks, row.counts, strict=True):
+            bins[(*lane, *divmod(mark, MEASURE_STEP))] += count
+    return cells, Counter({place: count for place, count in bins.items() if count})

@@ -7,8 +7,8 @@ from alliance.models import City, Organisation
 from alliance.tenancy import Scope, scope
 from slas.choices import CommitmentKind, Measure
 from slas.clocks import wall_clock
-from slas.histograms import bin_of
-from slas.models import HistogramBin, OnTimeRate, Scorecard, ServiceTier
+from slas.histograms import MEASURE_STEP, bin_of
+from slas.models import OnTimeRate, Scorecard, ServiceTier
 from slas.scoring import final_on, month_after, month_of
 
 ZONE = "Asia/Shanghai"
@@ -48,17 +48,20 @@ def count(
             "destination": City.objects.get(code="CN-CTU"),
             "due_date": month.replace(day=day),
         }
-        _add(OnTimeRate, {**cell, "kind": CommitmentKind.DELIVERY}, deliveries)
-        _add(OnTimeRate, {**cell, "kind": CommitmentKind.PICKUP}, pickups or {})
-        for late, number in ((timedelta(days=1), 7), (timedelta(days=1, seconds=1), over_a_day)):
-            where = {"kind": CommitmentKind.DELIVERY, "measure": Measure.LATENESS, "bin": bin_of(late)}
-            _add(HistogramBin, {**cell, **where}, {"count": number})
+        marks = [
+            Measure.LATENESS * MEASURE_STEP + bin_of(late)
+            for late, number in ((timedelta(days=1), 7), (timedelta(days=1, seconds=1), over_a_day))
+            for _parcel in range(number)
+        ]
+        _add({**cell, "kind": CommitmentKind.DELIVERY}, deliveries, marks)
+        _add({**cell, "kind": CommitmentKind.PICKUP}, pickups or {}, [])
 
 
-def _add(model: Any, cell: dict[str, Any], counts: dict[str, int]) -> None:
-    row, _made = model.objects.get_or_create(**cell)
+def _add(cell: dict[str, Any], counts: dict[str, int], marks: list[int]) -> None:
+    row, _made = OnTimeRate.objects.get_or_create(**cell)
     for name, number in counts.items():
         setattr(row, name, getattr(row, name) + number)
+    row.marks = [*(row.marks or []), *marks]
     row.save()
 
 

@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from alliance.models import AuditEntry, Heartbeat
 from slas import tasks
-from slas.models import Breach, Commitment, HistogramBin, OnTimeRate, Tally
+from slas.models import Breach, Commitment, OnTimeRate, OverdueCount, Progress, ProgressTally, Tally
 from slas.services.audits import audit_rates
+from slas.services.progress import fold_progress
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests.slas.judging import DAY, HOUR, NOON, Lane, reach
@@ -51,7 +52,13 @@ def test_audit_finds_bins_that_were_changed_and_says_what_they_are_of(judged: La
     late = judged.promise(NOON, ready_at=NOON - 20 * HOUR)
     reach(late, NOON + HOUR)
     fold_tallies()
-    HistogramBin.objects.filter(organisation=judged.courier).update(count=F("count") + 1)
+    fold_progress()
+    for cell in OnTimeRate.objects.filter(organisation=judged.courier).exclude(marks=None):
+        cell.marks += cell.marks[:1]
+        cell.save()
+    for progress in Progress.objects.all():
+        progress.counts = [count + 1 for count in progress.counts]
+        progress.save()
     said = [str(difference) for difference in audit_rates().bins]
     assert any("lateness, bin 3: 3 instead of 2" in line for line in said), said
     assert any("12 h before, booked, bin 3: 2 instead of 1" in line for line in said), said
@@ -73,6 +80,21 @@ def test_audit_finds_a_tally_that_was_lost(judged: Lane) -> None:
     assert len(audit_rates().cells) == 2
 
 
+def test_audit_finds_progress_that_was_lost(judged: Lane) -> None:
+    reach(judged.promise(NOON, ready_at=NOON - 20 * HOUR), NOON)
+    ProgressTally.objects.all().delete()
+    assert {str(row).rpartition(": ")[2] for row in audit_rates().bins} == {"0 instead of 1"}
+
+
+def test_audit_finds_a_count_of_overdue_that_is_not(judged: Lane) -> None:
+    fold_tallies()
+    OverdueCount.objects.filter(organisation=judged.courier).update(overdue=3)
+    OverdueCount.objects.filter(organisation=judged.merchant).delete()
+    own, merchants = (str(row) for row in audit_rates().overdue)
+    assert f"organisation {judged.courier.pk}, delivery: 3 overdue instead of 1" in {own, merchants}
+    assert f"with courier {judged.courier.pk}, delivery: 0 overdue instead of 1" in own + merchants
+
+
 def test_audit_finds_a_commitment_changed_behind_its_back(judged: Lane) -> None:
     Commitment.objects.filter(outcome="overdue").update(excused=True)
     assert [row.found["excused"] for row in audit_rates().cells] == [0, 0]
@@ -90,14 +112,14 @@ def test_command_says_that_all_agrees(judged: Lane, capsys: pytest.CaptureFixtur
     call_command("audit_rates")
     assert "agree" in capsys.readouterr().out
     detail = Heartbeat.objects.get(name="audit-rates").detail
-    assert detail == {"cells": 0, "breaches": 0, "bins": 0, "credits": 0, "first": []}
+    assert detail == {"cells": 0, "overdue": 0, "breaches": 0, "bins": 0, "credits": 0, "first": []}
     assert not AuditEntry.objects.exists()
 
 
 def test_command_fails_and_names_each_difference(judged: Lane, capsys: pytest.CaptureFixture[str]) -> None:
     fold_tallies()
     OnTimeRate.objects.filter(organisation=judged.courier).update(late=7)
-    with pytest.raises(CommandError, match="1 cells, 0 breaches, 0 bins, 0 credits differ"):
+    with pytest.raises(CommandError, match="1 cells, 0 overdue, 0 breaches, 0 bins, 0 credits differ"):
         call_command("audit_rates")
     assert "late 7 instead of 1" in capsys.readouterr().out
 
@@ -105,8 +127,8 @@ def test_command_fails_and_names_each_difference(judged: Lane, capsys: pytest.Ca
 def test_nightly_task_writes_down_what_it_found(judged: Lane) -> None:
     assert tasks.audit_rates() == 0
     Tally.objects.all().delete()
-    # A cell and a bin of either side.
-    assert tasks.audit_rates() == 4
+    # A cell, a count of what is overdue and a bin of either side.
+    assert tasks.audit_rates() == 6
     beat = Heartbeat.objects.get(name="audit-rates")
     assert beat.detail["cells"] == 2
     assert beat.at <= timezone.now()

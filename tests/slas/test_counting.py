@@ -1,16 +1,20 @@
 """What a journey adds to the rates: attempts, times from pickup, lateness, durations, excuses by reason."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 
+from slas import tasks
 from slas.choices import Measure
+from slas.histograms import MEASURE_STEP
 from slas.landmarks import EARLY, HOURS, STAGES
-from slas.models import Commitment, CreditCheck, HistogramBin, OnTimeRate
+from slas.models import Commitment, CreditCheck, HistogramBin, OnTimeRate, Progress, ProgressTally
 from slas.services.audits import audit_rates
 from slas.services.commitments import Milestone, excuse_commitments, mark_lost, settle
+from slas.services.progress import fold_progress, forget_progress, kept_from
 from slas.services.sweeping import sweep_overdue
-from slas.services.tallies import durations_kept_from, fold_tallies, forget_durations
+from slas.services.tallies import fold_tallies
 from tests.slas import recount
 from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane, outcome, reach
 
@@ -34,22 +38,28 @@ def total(lane: Lane, name: str) -> tuple[int, int]:
 
 def bins(lane: Lane, measure: Measure) -> dict[int, int]:
     fold_tallies()
-    found = HistogramBin.objects.filter(organisation=lane.courier, measure=measure).exclude(count=0)
-    return dict(found.values_list("bin", "count"))
+    found: Counter[int] = Counter()
+    marks = HistogramBin.objects.filter(organisation=lane.courier, measure=measure)
+    for number, count in marks.values_list("bin", "count"):
+        found[number] += count
+    return {number: count for number, count in found.items() if count}
 
 
 def progress(lane: Lane) -> set[tuple[str, int, int]]:
     """What the courier's cells hold of how far parcels had come: stage, hours before the promise, bin."""
-    fold_tallies()
-    found = HistogramBin.objects.filter(organisation=lane.courier, measure__gte=Measure.PROGRESS)
+    fold_progress()
+    found = Progress.objects.filter(courier=lane.courier.pk).values_list("marks", flat=True)
     return {
         (STAGES[measure % 10], HOURS[(measure - Measure.PROGRESS) // 10], number)
-        for measure, number in found.exclude(count=0).values_list("measure", "bin")
+        for marks in found
+        for measure, number in (divmod(mark, MEASURE_STEP) for mark in marks)
     }
 
 
 def agrees() -> None:
+    assert audit_rates().differences == []
     fold_tallies()
+    fold_progress()
     assert recount.folded() == recount.expected()
     assert audit_rates().differences == []
 
@@ -122,14 +132,24 @@ def test_earlier_scan_moves_lateness_to_another_bin(lane: Lane) -> None:
     agrees()
 
 
-def test_progress_is_kept_of_couriers_alone(lane: Lane) -> None:
-    journey(
-        lane.promise(ready_at=NOON - DAY), picked_up=-5 * HOUR, attempted=HOUR, delivered=HOUR, reached=HOUR
-    )
-    fold_tallies()
-    assert set(HistogramBin.objects.filter(organisation=lane.merchant).values_list("measure", flat=True)) == {
-        Measure.LATENESS
-    }
+def test_progress_adds_up_in_one_cell_whenever_it_is_folded(lane: Lane) -> None:
+    for _time in range(2):
+        for _parcel in range(2):
+            journey(lane.promise(ready_at=NOON - 2 * HOUR), attempted=HOUR, delivered=HOUR, reached=HOUR)
+        assert fold_progress().tallies == 2
+        assert fold_progress().tallies == 0
+    cell = Progress.objects.get()
+    assert (cell.courier_id, cell.counts) == (lane.courier.pk, [4])
+    agrees()
+
+
+def test_progress_is_folded_in_batches_and_left_when_the_time_is_up(lane: Lane) -> None:
+    for _parcel in range(3):
+        journey(lane.promise(ready_at=NOON - 2 * HOUR), attempted=HOUR, delivered=HOUR, reached=HOUR)
+    assert fold_progress(limit=2, budget=0) == (2, 1, False)
+    assert ProgressTally.objects.count() == 1
+    assert audit_rates().differences == []
+    assert tasks.fold_progress() == 1
     agrees()
 
 
@@ -159,7 +179,7 @@ class TestExcuses:
         sweep_overdue(now=NOW)
         assert excuse_commitments(keys=keys, reason="weather", now=NOW) == 2
         assert excuse_commitments(keys=keys, reason="disaster", now=NOW) == 0
-        assert bins(lane, Measure.EXCUSED) == {6: 1}
+        assert bins(lane, Measure.EXCUSED) == {6: 2}
         assert total(lane, "excused") == (2, 2)
         agrees()
         assert excuse_commitments(keys=keys[:1], reason=None, now=NOW) == 1
@@ -232,17 +252,18 @@ class TestCredits:
         assert self.waiting() == [parcel_id]
 
 
-def test_old_durations_are_forgotten_and_not_missed(lane: Lane) -> None:
-    old, kept = (durations_kept_from() + shift * DAY for shift in (-1, 0))
+def test_old_progress_is_forgotten_and_not_missed(lane: Lane) -> None:
+    old, kept = (kept_from() + shift * DAY for shift in (-1, 0))
     for due in (old, kept):
         parcel_id = lane.promise(ready_at=NOON - DAY)
         Commitment.objects.filter(parcel_id=parcel_id).update(due_date=due)
         reach(parcel_id, NOON + HOUR, now=NOW)
     fold_tallies()
+    fold_progress()
     # The cohort was moved by hand, behind the tallies' back.
     OnTimeRate.objects.all().update(pending=0)
-    assert forget_durations() == 7
-    assert forget_durations() == 0
-    left = HistogramBin.objects.values_list("measure", "due_date").distinct()
-    assert {(min(measure, 100), due) for measure, due in left} == {(1, old), (1, kept), (100, kept)}
+    assert forget_progress() == 1
+    assert forget_progress() == 0
+    assert set(HistogramBin.objects.values_list("measure", "due_date")) == {(1, old), (1, kept)}
+    assert list(Progress.objects.values_list("due_date", flat=True)) == [kept]
     assert audit_rates().bins == []

@@ -60,7 +60,7 @@ class CreditHistories(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         with scope(Scope.everything()):
-            raw_rows("TRUNCATE slas_commitment, slas_breach, slas_tally")
+            raw_rows("TRUNCATE slas_commitment, slas_breach, slas_tally, slas_progresstally")
             empty_books()
         self.now = NOON
         self.parcels: list[int] = []

@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 from alliance.errors import Conflict
 from alliance.models import Organisation
 from alliance.tenancy import Scope, raw_rows, scope
-from slas.models import Commitment, OnTimeRate, Tally
+from slas.models import Commitment, OnTimeRate, ProgressTally, Tally
 from slas.outcomes import can_become, is_breach, judge, voided_by_cancellation
 from slas.services.audits import audit_rates
 from slas.services.commitments import (
@@ -42,6 +42,7 @@ from slas.services.commitments import (
     settle,
     void_commitments,
 )
+from slas.services.progress import fold_progress
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests.slas import recount
@@ -58,8 +59,8 @@ from tests.slas.judging import (
 )
 
 EMPTIED = (
-    "slas_commitment", "slas_breach", "slas_excuse", "slas_tally", "slas_ontimerate", "slas_histogrambin",
-    "slas_creditcheck",
+    "slas_commitment", "slas_breach", "slas_excuse", "slas_tally", "slas_ontimerate", "slas_overduecount",
+    "slas_progresstally", "slas_progress", "slas_creditcheck",
 )  # fmt: skip
 JOURNEY = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at", "attempted_at", "delivered_at")
 OFFSETS = st.sampled_from([-3 * HOUR, -HOUR, timedelta(), timedelta(microseconds=1), HOUR, 5 * HOUR])
@@ -295,6 +296,10 @@ class Histories(RuleBasedStateMachine):
     def fold(self, limit: int, fate: Fate) -> None:
         self.run_task(fate, lambda: fold_tallies(limit=limit))
 
+    @rule(limit=st.integers(1, 4), fate=FATES)
+    def fold_progress(self, limit: int, fate: Fate) -> None:
+        self.run_task(fate, lambda: fold_progress(limit=limit))
+
     @invariant()
     def books_agree(self) -> None:
         with scope(Scope.everything()):
@@ -316,9 +321,11 @@ class Histories(RuleBasedStateMachine):
         """In the end every promise is judged as its facts say, and the rates are that and nothing else."""
         sweep_overdue(now=self.now)
         fold_tallies()
+        fold_progress()
         self.books_agree()
         with scope(Scope.everything()):
             assert not Tally.objects.exists()
+            assert not ProgressTally.objects.exists()
             for cell in OnTimeRate.objects.all():
                 assert min(cell.pending, cell.met, cell.late, cell.overdue, cell.void, cell.excused) >= 0
                 assert cell.excused <= cell.late + cell.overdue

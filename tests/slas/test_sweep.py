@@ -133,7 +133,8 @@ class TestSweep:
         sweep_overdue(now=NOON + HOUR)
         fold_tallies()
         assert counts(lane.courier) == {"overdue": 1, "excused": 1}
-        assert HistogramBin.objects.get(organisation=lane.courier, measure=Measure.EXCUSED).count == 1
+        marks = HistogramBin.objects.filter(organisation=lane.courier, measure=Measure.EXCUSED)
+        assert sum(marks.values_list("count", flat=True)) == 1
         assert_books_agree()
 
     def test_task_sweeps_and_notes_when(self, lane: Lane) -> None:

@@ -1,0 +1,79 @@
+"""How far parcels had come before their promise: folded at leisure into what forecasts are made from.
+
+Apart from the on-time rates, because each delivery adds up to nine marks and nobody asks for them before its
+day is over: forecasts look at the days before today's.
+"""
+
+import time
+from datetime import date, timedelta
+from typing import Final
+
+from django.utils import timezone
+
+from alliance.tenancy import Scope, raw_rows, scope
+from slas.services.tallies import BATCH, BUDGET_SECONDS, BY_INDEX, Folded
+
+_LOCK: Final = 5_264_004
+# Parcels that come late change days of some weeks ago; then those are nobody's forecast.
+KEPT: Final = timedelta(days=60)
+
+_CELL: Final = "courier_id, due_date, tier_id, origin_id, destination_id"
+# Marks that went up and down again in one batch, or that take back what a cell has, leave nothing behind.
+_FOLD: Final = f"""
+WITH taken AS (
+    DELETE FROM slas_progresstally
+    WHERE id <= coalesce((SELECT id FROM slas_progresstally ORDER BY id OFFSET %(limit)s - 1 LIMIT 1),
+        {2**63 - 1})
+    RETURNING *
+),
+counted AS (
+    SELECT {_CELL}, abs(mark) AS mark, sum(sign(mark))::int AS count
+    FROM taken, unnest(marks) AS m (mark)
+    GROUP BY {_CELL}, abs(mark) HAVING sum(sign(mark)) <> 0
+),
+added AS (
+    INSERT INTO slas_progress AS p ({_CELL}, marks, counts)
+    SELECT {_CELL}, array_agg(mark), array_agg(count) FROM counted GROUP BY {_CELL} ORDER BY {_CELL}
+    ON CONFLICT ({_CELL}) DO UPDATE SET (marks, counts) = (
+        SELECT coalesce(array_agg(mark), '{{}}'), coalesce(array_agg(count), '{{}}')
+        FROM (
+            SELECT mark, sum(count)::int AS count
+            FROM unnest(p.marks || excluded.marks, p.counts || excluded.counts) AS m (mark, count)
+            GROUP BY mark HAVING sum(count) <> 0
+        ) AS merged
+    )
+    RETURNING 1
+)
+SELECT count(*) FROM taken
+"""  # noqa: S608 -- built of constants
+
+
+def fold_progress(*, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> Folded:
+    """Add waiting marks of progress to their histograms until none is left or the time is up.
+
+    May run twice, side by side, or be killed anywhere: a tally is consumed and counted in one
+    statement, so it counts exactly once.
+    """
+    until = time.monotonic() + budget
+    tallies = batches = 0
+    while True:
+        with scope(Scope.everything()):
+            [(mine,)] = raw_rows("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+            if not mine:
+                return Folded(tallies, batches, busy=True)
+            raw_rows(BY_INDEX)
+            [(taken,)] = raw_rows(_FOLD, {"limit": limit})
+        tallies += taken
+        batches += 1 if taken else 0
+        if taken < limit or time.monotonic() > until:
+            return Folded(tallies, batches)
+
+
+def kept_from() -> date:
+    """Return the due date from which progress is kept: forecasts look back 28 days."""
+    return timezone.localdate() - KEPT
+
+
+def forget_progress() -> int:
+    """Drop what no forecast looks at any more; return how many cells."""
+    return len(raw_rows("DELETE FROM slas_progress WHERE due_date < %s RETURNING 1", [kept_from()]))

@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,7 +10,9 @@ class AllianceConfig(AppConfig):
 
     def ready(self) -> None:
         # Importing registers the system checks, and makes ours the Celery application that tasks are sent by.
-        from alliance import celery, checks  # noqa: F401, PLC0415 -- both need the app registry
+        from alliance import celery, checks, statements  # noqa: F401, PLC0415 -- they need the app registry
+
+        post_migrate.connect(statements.install_all, sender=self, dispatch_uid="install_statements")
 
 
 class AllianceAdminConfig(AdminConfig):

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from alliance import partitions
 from alliance.models import Heartbeat
+from alliance.statements import stored
 
 BEAT_SILENT_AFTER = timedelta(seconds=90)
 # Fewer months ahead than this and bookings will soon have nowhere to go.
@@ -64,9 +65,10 @@ def _migrations() -> dict[str, object]:
     try:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        missing = [statement.name for statement in stored if not statement.is_installed()]
     except DatabaseError:
         return {"ok": False, "detail": "unknown"}
-    return {"ok": not waiting, "waiting": len(waiting)}
+    return {"ok": not waiting and not missing, "waiting": len(waiting), "statements_missing": missing}
 
 
 def _partitions() -> dict[str, object]:

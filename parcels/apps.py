@@ -9,6 +9,9 @@ class ParcelsConfig(AppConfig):
     def ready(self) -> None:
         from alliance.choices import OrganisationKind  # noqa: PLC0415 -- models need the app registry
         from alliance.services import founders  # noqa: PLC0415
+        from alliance.statements import stored  # noqa: PLC0415
+        from parcels.scan_sql import RECORD_SCANS  # noqa: PLC0415
         from parcels.services.merchants import found_merchant  # noqa: PLC0415
 
         founders[OrganisationKind.MERCHANT] = found_merchant
+        stored.append(RECORD_SCANS)

@@ -3,7 +3,10 @@
 Text only; `parcels/services/scans.py` runs it. Both fold by the tables of `parcels/statuses.py`, which
 their CASEs are generated from: the winner among a parcel's candidates is the first in PRECEDENCE, and as
 that is a total order, the parcel's own status is but one more candidate. Both hand their milestones to the
-SLA engine's CTEs, so that all a batch does is one statement.
+SLA engine's CTEs.
+
+The first is a function of the database: planning it takes ten times as long as running it for one scan.
+In there promises are a step of their own, as most scans concern none.
 
 Parcels are found by an array of ids within literal bounds, never by joining on their id alone: the bounds
 leave months out when the statement is planned, and what is planned must not leave out more as it runs, see
@@ -13,6 +16,7 @@ leave months out when the statement is planned, and what is planned must not lea
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from alliance.statements import StoredStatement
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.statuses import CONSIGNEE, MOVEMENTS, RANKED, STATUS_OF_CODE, TERMINAL, TRIES
 from slas.settlement import MILESTONES, settlement
@@ -70,7 +74,17 @@ _JOURNEY: Final = (
     "picked_up_at, departed_at, arrived_at, out_for_delivery_at, attempted_at, first_delivered_at, lost_at"
 )
 _NO_JOURNEY: Final = ", ".join(["NULL::timestamptz"] * 7)
-_MILESTONE_COLUMNS: Final = f"parcel_id, kind, exact, {', '.join(MILESTONES)}"
+_MILESTONE_COLUMNS: Final = {
+    "parcel_id": "bigint", "kind": "text", "exact": "bool", **dict.fromkeys(MILESTONES, "timestamptz")
+}  # fmt: skip
+
+
+def _variable(column: str) -> str:
+    return f"milestone_{column}"
+
+
+# The columns of all milestones of a batch, from one statement to the next.
+_REACHED: Final = ", ".join(_variable(name) for name in _MILESTONE_COLUMNS)
 
 # From `folded` on both statements are the same, but for how sure their milestones are.
 _CONSEQUENCES: Final = """
@@ -100,7 +114,7 @@ _EARLIEST: Final = ",\n        ".join(
 _SOONER: Final = " OR ".join(f"t.{name} < coalesce(p.{name}, 'infinity')" for name in _STAGES)
 _SETTLEMENT: Final = settlement(within="BETWEEN %(low)s AND %(high)s")
 
-RECORD: Final = f"""
+_TAKE_IN: Final = f"""
 WITH line AS (
     SELECT n, parcel_id, event_key, code, reason, facility, event_id, consent, corrects,
         timestamptz 'epoch' + microseconds * interval '1 microsecond' AS occurred_at
@@ -171,14 +185,13 @@ folded AS MATERIALIZED (
     LEFT JOIN winner w USING (parcel_id)
 ),
 {_CONSEQUENCES}
-milestones ({_MILESTONE_COLUMNS}) AS (
+milestones ({", ".join(_MILESTONE_COLUMNS)}) AS (
     SELECT parcel_id, 'pickup', false, picked_up_at, {_NO_JOURNEY} FROM folded
     WHERE is_earlier AND NOT corrected
     UNION ALL
     SELECT parcel_id, 'delivery', false, reached_at, {_JOURNEY} FROM folded
     WHERE (attempted_at IS NOT NULL OR lost_at IS NOT NULL OR is_sooner) AND NOT corrected
-),
-{_SETTLEMENT}
+)
 SELECT
     (SELECT count(*) FROM written),
     ARRAY(SELECT n FROM line WHERE NOT EXISTS (SELECT FROM parcel WHERE parcel.id = line.parcel_id)),
@@ -186,8 +199,53 @@ SELECT
         WHERE line.occurred_at < parcel.earliest),
     ARRAY(SELECT n FROM good WHERE NOT EXISTS (SELECT FROM written
         WHERE written.parcel_id = good.parcel_id AND written.event_key = good.event_key)),
-    ARRAY(SELECT parcel_id FROM folded WHERE corrected)
+    ARRAY(SELECT parcel_id FROM folded WHERE corrected),
+    reached.*
+INTO accepted, unknown, early, known, corrected, {_REACHED}
+FROM (SELECT {", ".join(f"array_agg({name})" for name in _MILESTONE_COLUMNS)} FROM milestones) AS reached;
 """  # noqa: S608 -- built of constants
+
+# The second statement sees what the first one wrote, and holds the locks on its parcels.
+RECORD_SCANS: Final = StoredStatement(
+    "parcels_record_scans",
+    parameters={
+        "low": "bigint",
+        "high": "bigint",
+        "now": "timestamptz",
+        "courier_id": "bigint",
+        "parcels": "bigint[]",
+        "n": "int[]",
+        "parcel_id": "bigint[]",
+        "event_key": "bigint[]",
+        "microseconds": "bigint[]",
+        "corrects": "bigint[]",
+        "consent": "bool[]",
+        "code": "text[]",
+        "reason": "text[]",
+        "facility": "text[]",
+        "event_id": "text[]",
+    },
+    returns={
+        "accepted": "int",
+        "unknown": "int[]",
+        "early": "int[]",
+        "known": "int[]",
+        "corrected": "bigint[]",
+    },
+    body=f"""
+DECLARE
+    {" ".join(f"{_variable(name)} {kind}[];" for name, kind in _MILESTONE_COLUMNS.items())} settled int;
+BEGIN
+    {_TAKE_IN}
+    IF {_variable("parcel_id")} IS NOT NULL THEN
+        WITH milestones ({", ".join(_MILESTONE_COLUMNS)}) AS (SELECT * FROM unnest({_REACHED})),
+        {_SETTLEMENT}
+        SELECT count(*) INTO settled FROM sla_changed;
+    END IF;
+    RETURN NEXT;
+END""",  # noqa: S608 -- built of constants
+)
+RECORD: Final = RECORD_SCANS.call
 
 # In the transaction of RECORD, which holds the parcels' locks; a statement of its own, so that it sees
 # what RECORD wrote.
@@ -227,7 +285,7 @@ folded AS MATERIALIZED (
     LEFT JOIN winner w ON w.parcel_id = p.id
 ),
 {_CONSEQUENCES}
-milestones ({_MILESTONE_COLUMNS}) AS (
+milestones ({", ".join(_MILESTONE_COLUMNS)}) AS (
     SELECT parcel_id, 'pickup', true, picked_up_at, {_NO_JOURNEY} FROM folded
     UNION ALL
     SELECT parcel_id, 'delivery', true, reached_at, {_JOURNEY} FROM folded

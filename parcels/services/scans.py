@@ -29,7 +29,7 @@ class ScanReport:
 def record_scans(
     *, actor: Actor, lines: Sequence[ScanLine | Rejection], now: datetime | None = None
 ) -> ScanReport:
-    """Take a batch of scans: store what is new, fold statuses, settle commitments, in one statement.
+    """Take a batch of scans: store what is new, fold statuses, settle commitments, in one call.
 
     Runs in the current scope. A line that cannot be taken is reported and the others are; one that was
     taken before is a duplicate and changes nothing, so a batch may be sent again at any time. Raises

@@ -1,0 +1,86 @@
+"""Statements that are planned once a connection, not once a call: functions of the database.
+
+Planning a long statement takes far longer than running it for one row. PL/pgSQL keeps the plans of a
+function for as long as a connection lives, on the server's side of PgBouncer's transaction pooling, too,
+where a statement prepared by a session would not be found again.
+
+Such a function is made from its text in Python and named after it, so `migrate` need only make what is
+missing, and while a new version is rolled out the processes of the old one find theirs. Plans are generic:
+whatever is given, months are left out when a plan is started and not row by row (see
+`slas.settlement.locked`), joins are by hash, and nothing is compiled.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.db import connections
+
+# How a plan that nobody looks at again must be made. Without nested loops, but where nothing else will do:
+# not knowing how long an array is, the planner would take it for short.
+_PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_nestloop": "off", "jit": "off"}
+
+
+@dataclass(frozen=True)
+class StoredStatement:
+    """A function of the database, by its text.
+
+    `body` is PL/pgSQL over `%(parameter)s`, as if it were given to the driver. `parameters` and `returns`
+    give names and types. Where a column of `returns` and one of a table share a name, the table's is meant.
+    """
+
+    prefix: str
+    parameters: Mapping[str, str]
+    returns: Mapping[str, str]
+    body: str
+
+    @cached_property
+    def name(self) -> str:
+        return f"{self.prefix}_{hashlib.sha256(self._definition.encode()).hexdigest()[:12]}"
+
+    @cached_property
+    def call(self) -> str:
+        """The statement to execute in its place, over the same parameters."""
+        given = ", ".join(f"%({name})s" for name in self.parameters)
+        return f"SELECT * FROM {self.name}({given})"  # noqa: S608 -- built of constants
+
+    @cached_property
+    def _definition(self) -> str:
+        # By position: a parameter's name could be a column's.
+        body = self.body % {name: f"${place}" for place, name in enumerate(self.parameters, start=1)}
+        columns = ", ".join(f"{name} {kind}" for name, kind in self.returns.items())
+        settings = " ".join(f"SET {name} = '{value}'" for name, value in _PLANNING.items())
+        return f"""({", ".join(self.parameters.values())}) RETURNS TABLE ({columns})
+            LANGUAGE plpgsql {settings} AS $statement$
+            #variable_conflict use_column
+            {body}
+            $statement$"""
+
+    def install(self, *, using: str = "default") -> None:
+        """Make the function, and drop those before the last one. May run at any time, and again."""
+        with connections[using].cursor() as cursor:
+            cursor.execute(f"CREATE OR REPLACE FUNCTION {self.name} {self._definition}")
+            cursor.execute(
+                "SELECT oid::regprocedure::text FROM pg_proc WHERE proname <> %s AND starts_with(proname, %s)"
+                " AND pronamespace = current_schema()::regnamespace ORDER BY oid DESC OFFSET 1",
+                [self.name, f"{self.prefix}_"],
+            )
+            for (old,) in cursor.fetchall():
+                cursor.execute(f"DROP FUNCTION {old}")
+
+    def is_installed(self, *, using: str = "default") -> bool:
+        with connections[using].cursor() as cursor:
+            cursor.execute("SELECT to_regproc(%s) IS NOT NULL", [self.name])
+            return bool(cursor.fetchone()[0])
+
+
+# What `migrate` installs. Apps add theirs when they are ready.
+stored: list[StoredStatement] = []
+
+
+def install_all(*, using: str = "default", **_signal: Any) -> None:
+    """Install every statement; called after each `migrate`."""
+    for statement in stored:
+        statement.install(using=using)

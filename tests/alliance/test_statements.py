@@ -1,0 +1,99 @@
+"""Statements that live in the database as functions: named by their text, made by `migrate`."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.db.utils import ProgrammingError
+from django.test import Client
+
+from alliance import statements
+from alliance.statements import StoredStatement
+from alliance.tenancy import raw_rows
+
+pytestmark = pytest.mark.django_db
+
+# Its columns have the names of the table's, as those of real ones do.
+TWICE = StoredStatement(
+    "alliance_twice",
+    parameters={"numbers": "int[]", "label": "text"},
+    returns={"n": "bigint", "label": "text"},
+    body="""
+BEGIN
+    RETURN QUERY SELECT 2 * sum(n), %(label)s || max(label)
+    FROM (SELECT x, 'th' FROM unnest(%(numbers)s) AS x) AS t (n, label);
+END""",
+)
+
+
+def changed(number: int) -> StoredStatement:
+    return replace(TWICE, body=TWICE.body.replace("2 *", f"{number} *"))
+
+
+def functions() -> set[str]:
+    return {name for (name,) in raw_rows("SELECT proname FROM pg_proc WHERE proname LIKE 'alliance_twice%'")}
+
+
+@pytest.fixture
+def registered() -> Iterator[StoredStatement]:
+    statements.stored.append(TWICE)
+    yield TWICE
+    statements.stored.remove(TWICE)
+
+
+def test_statement_is_called_like_any_other() -> None:
+    TWICE.install()
+    assert raw_rows(TWICE.call, {"numbers": "{1,2,3}", "label": "six", "unused": 1}) == [(12, "sixth")]
+
+
+def test_statement_of_other_text_is_another_function() -> None:
+    for statement in (TWICE, changed(3)):
+        statement.install()
+    given = {"numbers": [1], "label": ""}
+    assert (raw_rows(TWICE.call, given)[0][0], raw_rows(changed(3).call, given)[0][0]) == (2, 3)
+
+
+def test_version_in_use_is_kept_while_the_next_is_rolled_out() -> None:
+    for number in (2, 3, 4, 5):
+        changed(number).install()
+        changed(number).install()
+    assert functions() == {changed(4).name, changed(5).name}
+
+
+def test_function_is_planned_for_any_number_of_rows() -> None:
+    TWICE.install()
+    [(settings,)] = raw_rows("SELECT proconfig FROM pg_proc WHERE proname = %s", [TWICE.name])
+    assert set(settings) == {"plan_cache_mode=force_generic_plan", "enable_nestloop=off", "jit=off"}
+
+
+def test_policies_bind_what_a_function_reads() -> None:
+    [(bound,)] = raw_rows(
+        "SELECT NOT bool_or(prosecdef) FROM pg_proc WHERE proname ~ '^parcels_record_scans_'"
+    )
+    assert bound
+
+
+def test_migrate_makes_what_is_missing(registered: StoredStatement) -> None:
+    assert not registered.is_installed()
+    call_command("migrate", "alliance", verbosity=0)
+    assert registered.is_installed()
+    assert all(statement.is_installed() for statement in statements.stored)
+
+
+def test_site_is_not_ready_without_its_statements(client: Client, registered: StoredStatement) -> None:
+    def check() -> dict[str, Any]:
+        found: dict[str, Any] = client.get("/readyz").json()["checks"]["migrations"]
+        return found
+
+    assert check() == {"ok": False, "waiting": 0, "statements_missing": [registered.name]}
+    registered.install()
+    assert check()["ok"]
+
+
+def test_missing_function_is_an_error_of_its_own() -> None:
+    with pytest.raises(ProgrammingError, match="does not exist"), transaction.atomic():
+        raw_rows(changed(7).call, {"numbers": [1], "label": ""})
+    assert not connection.needs_rollback

@@ -8,8 +8,8 @@ SLA engine's CTEs.
 The first is a function of the database: planning it takes ten times as long as running it for one scan.
 In there promises are a step of their own, as most scans concern none.
 
-Parcels are found by an array of ids within literal bounds, never by joining on their id alone: the bounds
-leave months out when the statement is planned, and what is planned must not leave out more as it runs, see
+Parcels are found by an array of ids within bounds, never by joining on their id alone: the bounds leave
+months out before the first row is looked for, and none may be left out row by row, see
 `slas.settlement.locked` for why.
 """
 

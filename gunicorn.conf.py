@@ -4,7 +4,8 @@ import os
 from typing import Any
 
 wsgi_app = "alliance.wsgi:application"
-worker_class = "gthread"
+# Threads, and an end to waiting for slow clients.
+worker_class = "alliance.patience.PatientWorker"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
 threads = int(os.environ.get("WEB_THREADS", "4"))
 # A batch of 5,000 scans takes well under a second; a minute means something is wrong.

@@ -1,5 +1,6 @@
 """The errors services raise; every door translates them, none invents its own."""
 
+import random
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,6 +20,11 @@ class FieldError:
     def field(self) -> str:
         """The last part of the pointer: the name of a form's field."""
         return self.pointer.rsplit("/", 1)[-1]
+
+
+def spread(seconds: int) -> int:
+    """Return a wait a little longer by chance: those who were sent away together come back apart."""
+    return seconds + random.randint(0, 2 + seconds // 10)  # noqa: S311 -- nothing to guess
 
 
 class AllianceError(Exception):
@@ -96,7 +102,24 @@ class TooLarge(AllianceError):
     title = _("The request is too large")
 
 
+class TooSlow(AllianceError):
+    status = 408
+    code = "too_slow"
+    title = _("The request came in too slowly")
+
+
 class TooMany(AllianceError):
     status = 429
     code = "too_many_requests"
     title = _("Too many requests")
+
+
+class Unavailable(AllianceError):
+    """Something we need is not there, or is busy, for now: nothing was done, and it may be sent again."""
+
+    status = 503
+    code = "unavailable"
+    title = _("The service is not available right now")
+
+    def __init__(self, detail: str = "", *, code: str = "", retry_after: int = 2) -> None:
+        super().__init__(detail, code=code, retry_after=spread(retry_after))

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import ngettext
 
 from alliance.api.throttling import take
-from alliance.errors import TooMany
+from alliance.errors import TooMany, spread
 
 
 def client_address(request: HttpRequest) -> str:
@@ -39,4 +39,4 @@ def limit_by_address(request: HttpRequest, *, bucket: str, per_minute: int) -> N
             "You have asked very often. Try again in %(seconds)d seconds.",
             reset,
         )
-        raise TooMany(wait % {"seconds": reset}, retry_after=reset)
+        raise TooMany(wait % {"seconds": reset}, retry_after=spread(reset))

@@ -9,14 +9,14 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
-from django.utils.translation import gettext as _
 
 from alliance.api.errors import problem_page
 from alliance.api.throttling import add_headers
-from alliance.errors import AllianceError, TooLarge
+from alliance.bodies import take_in
+from alliance.errors import AllianceError
 from alliance.portal.errors import alliance_error, method_not_allowed
 from alliance.services import actor_of_key, actor_of_user
-from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
+from alliance.tenancy import ANONYMOUS, Actor, Scope, limited, scope
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 SESSION_KEY = "organisation_id"
@@ -61,17 +61,21 @@ class RetryAfterMiddleware:
         return response
 
 
-class BodyLimitMiddleware:
-    """Refuse a body larger than any door takes before a byte of it is read and spooled to disk."""
+class BodyMiddleware:
+    """Take in what was sent, before anything is held for it: no transaction waits for a slow client.
+
+    A body larger than its door takes is refused before a byte of it is read and spooled to disk. The
+    bodies of programs are read whole, and refused when they are cut off or come in too slowly.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdecimal() and int(length) > settings.MAX_BODY_BYTES:
-            most = settings.MAX_BODY_BYTES // 1024 // 1024
-            return answer_of(request, TooLarge(_("Send at most %(most)d MB at once.") % {"most": most}))
+        try:
+            take_in(request)
+        except AllianceError as error:
+            return answer_of(request, error)
         return self.get_response(request)
 
 
@@ -86,7 +90,10 @@ class TenancyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request.actor = SimpleLazyObject(lambda: actor_of_request(request))  # type: ignore[attr-defined]
-        return self.get_response(request)
+        with limited(
+            statement_seconds=settings.WEB_STATEMENT_SECONDS, lock_seconds=settings.WEB_LOCK_SECONDS
+        ):
+            return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]

@@ -65,7 +65,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "alliance.middleware.RequestIdMiddleware",
     "alliance.middleware.RetryAfterMiddleware",
-    "alliance.middleware.BodyLimitMiddleware",
+    "alliance.middleware.BodyMiddleware",
     "alliance.portal.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -299,6 +299,11 @@ SPECTACULAR_SETTINGS = {
 # Calls a minute of one API key; a batch counts once.
 API_RATE_PER_MINUTE = env.int("API_RATE_PER_MINUTE", default=1200)
 TRACKING_RATE_PER_MINUTE = env.int("TRACKING_RATE_PER_MINUTE", default=60)
+
+# --- how much at once (docs/limits.md gives the reasons) ---------------------------------------
+# One statement of a web request, and one wait for somebody else's lock; beyond it is 503, not a wait.
+WEB_STATEMENT_SECONDS = env.float("WEB_STATEMENT_SECONDS", default=20.0)
+WEB_LOCK_SECONDS = env.float("WEB_LOCK_SECONDS", default=5.0)
 
 # --- watching --------------------------------------------------------------------------------
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")

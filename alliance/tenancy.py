@@ -118,6 +118,7 @@ def require(actor: Actor, capability: Capability) -> None:
 
 SETTING = "alliance.scope"
 _current: ContextVar[str] = ContextVar("alliance_scope", default="")
+_limits: ContextVar[str] = ContextVar("alliance_limits", default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +173,10 @@ def scope(to: Scope) -> Iterator[None]:
 
     A block that raises is rolled back (to a savepoint when nested), scope included.
     """
-    outer = _current.get() if connection.in_atomic_block else ""
+    nested = connection.in_atomic_block
+    outer = _current.get() if nested else ""
     with transaction.atomic(durable=False):
-        _set(to.value)
+        _set(to.value, limits="" if nested else _limits.get())
         token = _current.set(to.value)
         try:
             yield
@@ -185,11 +187,27 @@ def scope(to: Scope) -> Iterator[None]:
             _set(outer)
 
 
-def _set(value: str) -> None:
+@contextmanager
+def limited(*, statement_seconds: float, lock_seconds: float) -> Iterator[None]:
+    """Give each statement of the scopes opened inside so long, and each wait for a lock.
+
+    Not settings of the session: behind PgBouncer it is somebody else's a moment later.
+    """
+    token = _limits.set(
+        f"SET LOCAL statement_timeout = {int(statement_seconds * 1000)};"
+        f" SET LOCAL lock_timeout = {int(lock_seconds * 1000)}; "
+    )
+    try:
+        yield
+    finally:
+        _limits.reset(token)
+
+
+def _set(value: str, *, limits: str = "") -> None:
     # A real SET LOCAL, not set_config(): Citus sends only the former to its workers. Values are
     # built from integers and key prefixes, and quoted by the driver all the same.
     with connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL {SETTING} = %s", [value])
+        cursor.execute(f"{limits}SET LOCAL {SETTING} = %s", [value])
 
 
 class TenantQuerySet(models.QuerySet[Any]):

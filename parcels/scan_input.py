@@ -20,6 +20,15 @@ _PATH: Final = re.compile(r"^(?P<problem>.*?)(?: - at `\$(?P<path>.*)`)?$", re.D
 _MISSING: Final = re.compile(r"missing required field `(\w+)`")
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 
+# What begins with a backslash and may be, or hide, half a surrogate pair: that is the group.
+_SURROGATES: Final = re.compile(
+    rb"\\(?:\\|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2}))"
+)
+# Stands for one: a character that no text has, spelt as nobody spells it.
+_HALF: Final = rb"\uFdD0"
+# More are no slips of a program's.
+_MOST_SURROGATES: Final = 20_000
+
 T = TypeVar("T")
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 # "" and null both mean "not given": programs that fill in templates send either.
@@ -104,6 +113,7 @@ def read_row(index: int, row: dict[str, Any]) -> ScanLine | Rejection:
 
 
 def _raw_items(body: bytes, wrapped: bool) -> list[msgspec.Raw]:
+    body = _without_halves(body)
     try:
         return _RAW_ENVELOPE.decode(body).scans if wrapped else _RAW_LINES.decode(body)
     except msgspec.ValidationError:
@@ -114,6 +124,16 @@ def _raw_items(body: bytes, wrapped: bool) -> list[msgspec.Raw]:
         raise MalformedInput(_("This is not JSON: %(problem)s") % {"problem": error}) from None
 
 
+def _without_halves(body: bytes) -> bytes:
+    """Mark halves of surrogate pairs, which JSON can spell and no text can hold.
+
+    They are the mistake of the line they are in, not of the batch, which could not be taken apart.
+    """
+    if 0 < body.count(rb"\ud") + body.count(rb"\uD") <= _MOST_SURROGATES:
+        return _SURROGATES.sub(lambda found: _HALF if found[1] else found[0], body)
+    return body
+
+
 def _read_raw(items: Sequence[msgspec.Raw | bytes]) -> Sequence[ScanLine | Rejection]:
     # Before the lines are looked at one by one: a million bad ones need not be.
     _require_count(items)
@@ -121,6 +141,8 @@ def _read_raw(items: Sequence[msgspec.Raw | bytes]) -> Sequence[ScanLine | Rejec
 
 
 def _read_one(index: int, item: msgspec.Raw | bytes) -> ScanLine | Rejection:
+    if _HALF in bytes(item):
+        return Rejection(index, f"/{index}", "invalid", _("This line has half a surrogate pair in it."))
     try:
         return _LINE.decode(item)
     except (ValueError, RecursionError) as error:

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from alliance.errors import spread
 from alliance.tenancy import Actor
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class KeyRateThrottle(BaseThrottle):
         return self.left >= 0
 
     def wait(self) -> float:
-        return float(self.reset)
+        return float(spread(self.reset))
 
 
 def add_headers(request: HttpRequest, response: HttpResponseBase) -> None:

@@ -1,6 +1,7 @@
 """Pages for what went wrong. None needs the database: it may be what went wrong."""
 
 import logging
+import sys
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from alliance.errors import AllianceError, NotAuthenticated
+from alliance.outages import outage_of
 
 log = logging.getLogger(__name__)
 # Shown when even the error page cannot be drawn (its assets were never built, say).
@@ -19,7 +21,7 @@ _BARE_PAGE = "<!doctype html><title>500</title><h1>Something went wrong</h1><p>R
 # Status -> the stable code a program goes by, as in alliance.errors.
 _PROBLEMS = {
     400: "malformed", 403: "not_permitted", 404: "not_found", 405: "method_not_allowed",
-    429: "too_many_requests", 500: "server_error",
+    429: "too_many_requests", 500: "server_error", 503: "unavailable",
 }  # fmt: skip
 
 
@@ -85,7 +87,10 @@ def method_not_allowed(request: HttpRequest, refused: HttpResponseBase) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Handle 500, whatever is broken."""
+    """Handle 500, whatever is broken. What will be there again is a 503 that says when to come back."""
+    outage = outage_of(sys.exc_info()[1])
+    if outage is not None:
+        return alliance_error(request, outage)
     text = _("The fault is ours and has been recorded. Try again in a minute.")
     try:
         return error_page(request, 500, title=_("Something went wrong"), text=text, icon="plug-connected-x")

@@ -19,6 +19,8 @@ from parcels.scan_input import read_json, read_ndjson
 from parcels.services.scans import record_scans
 
 MAX_BYTES: Final = 4 * 1024 * 1024
+# Said by programs that say nothing: it is JSON all the same.
+_JSON: Final = frozenset({"application/json", ""})
 _NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
@@ -54,8 +56,8 @@ class ScanBatchView(APIView):
 
 def read_body(request: HttpRequest) -> bytes:
     """Return the body, unpacked. Raises TooLarge and MalformedInput."""
-    if request.content_type == "multipart/form-data":
-        raise UnsupportedMediaType("multipart/form-data")
+    if request.content_type not in _JSON and request.content_type not in _NDJSON:
+        raise UnsupportedMediaType(request.content_type or "")
     # Asked before a byte of it is read.
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
         raise _too_large()

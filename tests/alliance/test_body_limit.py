@@ -1,4 +1,6 @@
-"""A body larger than any door takes is refused unread, at every door."""
+"""A body larger than its door takes is refused by what is said of it, and nothing of it is kept."""
+
+from io import BytesIO
 
 import pytest
 from django.test import Client
@@ -7,9 +9,14 @@ TOO_MUCH = str(45 * 1024 * 1024)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", ["/application/documents/", "/api/v1/scans", "/accounts/login/"])
-def test_a_huge_body_is_refused_unread(client: Client, path: str) -> None:
-    response = client.post(path, b"x", content_type="application/octet-stream", CONTENT_LENGTH=TOO_MUCH)
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [("/application/documents/", "44 MB"), ("/api/v1/scans", "12 MB"), ("/accounts/login/", "44 MB")],
+)
+def test_a_huge_body_is_refused_by_its_length(client: Client, path: str, most: str) -> None:
+    # Not the test client's own body, which refuses to be read further than it goes.
+    announced = {"CONTENT_LENGTH": TOO_MUCH, "wsgi.input": BytesIO(b"x")}
+    response = client.post(path, content_type="application/octet-stream", **announced)
     assert response.status_code == 413
-    assert "44 MB" in response.content.decode()
+    assert most in response.content.decode()
     assert response["Content-Type"].startswith("application/problem+json" if "/api/" in path else "text/html")

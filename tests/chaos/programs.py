@@ -4,6 +4,7 @@ import ctypes
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -116,6 +117,19 @@ def worker(name: str, environment: dict[str, str], folder: Path) -> Program:
     command = [sys.executable, "-m", "celery", "--app", "alliance.celery", "worker", "--loglevel", "INFO"]
     command += ["--concurrency", "2", "--without-mingle", "--without-gossip", "--hostname", f"{name}@chaos"]
     return Program(name, command, environment, folder, ready_when=" ready")
+
+
+def web(environment: dict[str, str], folder: Path, port: int) -> Program:
+    """Return the web server as `manage.py up` runs it."""
+    command = [sys.executable, "-m", "gunicorn", "--config", str(settings.BASE_DIR / "gunicorn.conf.py")]
+    command += ["--bind", f"127.0.0.1:{port}"]
+    return Program("web", command, environment, folder, ready_when="Booting worker")
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def script(module: str, environment: dict[str, str], folder: Path, *arguments: object) -> Program:

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from redis import Redis, RedisError
 from alliance.embedded.folders import binaries
 from alliance.models import City
 from tests import factories
-from tests.chaos.programs import die_with_us
+from tests.chaos.programs import die_with_us, free_port
 from tests.slas.offering import offer
 
 CITIES = ("CN-HGH", "CN-CTU")
@@ -62,9 +61,7 @@ def _database_url() -> str:
 @contextmanager
 def own_valkey(folder: Path) -> Iterator[str]:
     """Run a Valkey nobody else uses; give its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     password = secrets.token_urlsafe(16)
     address = f"redis://:{password}@127.0.0.1:{port}/0"
     settings = (

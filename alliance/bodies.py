@@ -1,0 +1,69 @@
+"""The bodies of requests: how large they may be, and that all of one is there before work begins."""
+
+import io
+import time
+from contextlib import suppress
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from gunicorn.http.errors import ParseException
+
+from alliance.errors import MalformedInput, TooLarge, TooSlow
+
+LINGER_SECONDS, LINGER_BYTES = 5.0, 64 * 1024 * 1024
+_STEP = 64 * 1024
+
+
+def take_in(request: HttpRequest) -> None:
+    """Refuse a body that is too large by what is said of it; read that of a program, whole.
+
+    Forms are left to whoever reads forms: uploads are spooled to disk, not to memory. Raises TooLarge,
+    MalformedInput for a body that is cut off and TooSlow for one that drips.
+    """
+    is_form = request.content_type in ("multipart/form-data", "application/x-www-form-urlencoded")
+    is_program = request.path.startswith("/api/") and not is_form
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_program else settings.MAX_BODY_BYTES
+    chunked = "HTTP_TRANSFER_ENCODING" in request.META
+    length = _length(request)
+    if length > most:
+        _throw_away(request)
+        raise _too_large(most)
+    if is_program and (length or chunked):
+        body = _read(request, most + 1 if chunked else length)
+        if len(body) > most:
+            _throw_away(request)
+            raise _too_large(most)
+        if not chunked and len(body) < length:
+            raise MalformedInput(_("The body ends before the length that was announced."), code="cut_off")
+        # Django takes a body without an announced length for none.
+        request._stream = io.BytesIO(body)
+        request.META["CONTENT_LENGTH"] = str(len(body))
+
+
+def _length(request: HttpRequest) -> int:
+    with suppress(ValueError):
+        return max(int(request.META.get("CONTENT_LENGTH") or 0), 0)
+    return 0
+
+
+def _read(request: HttpRequest, most: int) -> bytes:
+    try:
+        return request.META["wsgi.input"].read(most)
+    except ConnectionResetError:
+        raise TooSlow(_("The body came in too slowly. Send it again, or in smaller parts.")) from None
+    except (OSError, ParseException):
+        raise MalformedInput(_("The body is not chunked as announced, or cut off."), code="cut_off") from None
+
+
+def _throw_away(request: HttpRequest) -> None:
+    """Read on for a moment without keeping anything: hung up on, few clients would read why."""
+    until, left = time.monotonic() + LINGER_SECONDS, LINGER_BYTES
+    source = request.META["wsgi.input"]
+    with suppress(OSError, ParseException):
+        while left > 0 and time.monotonic() < until and source.read(_STEP):
+            left -= _STEP
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(_("Send at most %(most)d MB at once.") % {"most": most // 1024 // 1024})

@@ -1,0 +1,70 @@
+"""What is away for a moment is a 503 that says when to come back, at every door; it is no fault of ours."""
+
+from typing import Any
+
+import pytest
+from django.db import InterfaceError, OperationalError, connection
+from django.http import UnreadablePostError
+from django.test import Client
+from redis.exceptions import ConnectionError as RedisConnectionError
+from rest_framework.test import APIClient
+
+from alliance.outages import outage_of
+from alliance.tenancy import Scope, limited, raw_rows, scope
+
+
+def raising(error: Exception) -> Any:
+    def view(*_arguments: object, **_named: object) -> None:
+        raise error
+
+    return view
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "error", [OperationalError("gone"), InterfaceError("closed"), RedisConnectionError()]
+)
+def test_page_whose_servers_are_away_is_503_with_a_time(
+    client: Client, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("parcels.portal.tracking.look_up", raising(error))
+    client.raise_request_exception = False
+    answer = client.get("/track/CA17ZYVECCRZR557/")
+    assert answer.status_code == 503, answer.content[:300]
+    assert 2 <= int(answer["Retry-After"]) <= 4
+    assert "not available right now" in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_call_whose_database_is_away_is_a_problem_503_with_a_time(
+    merchant_api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parcels.api.views.book_parcels", raising(OperationalError("gone")))
+    merchant_api.raise_request_exception = False
+    answer = merchant_api.post("/api/v1/parcels/batch", [{}])
+    assert (answer.status_code, answer["Content-Type"]) == (503, "application/problem+json")
+    assert answer.json()["type"] == "urn:alliance:problem:unavailable"
+    assert 2 <= int(answer["Retry-After"]) <= 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statement_and_lock_are_given_so_long_and_no_session_remembers() -> None:
+    with limited(statement_seconds=0.05, lock_seconds=3), scope(Scope.everything()):
+        assert raw_rows("SHOW lock_timeout") == [("3s",)]
+        with pytest.raises(OperationalError) as raised, scope(Scope.everything()):
+            raw_rows("SELECT pg_sleep(10)")
+        error = outage_of(raised.value)
+        assert error is not None
+        assert (error.status, error.reason) == (503, "busy")
+    assert raw_rows("SHOW statement_timeout") == [("0",)]
+    with scope(Scope.everything()):
+        assert raw_rows("SHOW statement_timeout") == [("0",)]
+    assert not connection.in_atomic_block
+
+
+def test_body_cut_off_is_the_senders_and_a_bug_is_ours() -> None:
+    error = outage_of(UnreadablePostError())
+    assert error is not None
+    assert error.status == 400
+    assert outage_of(ZeroDivisionError()) is None
+    assert outage_of(None) is None

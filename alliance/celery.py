@@ -29,6 +29,11 @@ app.conf.beat_schedule = {
         "task": "slas.tasks.forget_orphaned_evidence",
         "schedule": crontab(minute="43", hour="4"),
     },
+    "resume-booking-files": {"task": "parcels.tasks.resume_booking_files", "schedule": 60.0},
+    "forget-booking-files": {
+        "task": "parcels.tasks.forget_booking_files",
+        "schedule": crontab(minute="47", hour="4"),
+    },
     "resume-scan-files": {"task": "parcels.tasks.resume_files_of_scans", "schedule": 60.0},
     "sweep-overdue": {"task": "slas.tasks.sweep_overdue", "schedule": 30.0},
     "fold-tallies": {"task": "slas.tasks.fold_tallies", "schedule": 5.0},

@@ -1,5 +1,6 @@
 """The city table: filling it from the gazetteer, and finding a city by whatever people call it."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, fields
 from difflib import get_close_matches
 from typing import Final
@@ -13,6 +14,8 @@ from alliance.models import City
 _BATCH: Final = 1_000
 _SUGGESTIONS: Final = 5
 _CLOSE_ENOUGH: Final = 0.7
+_EXPLAINED: Final = 20
+_REMEMBERED: Final = 10_000
 
 
 class UnknownCity(ValueError):
@@ -61,12 +64,45 @@ def load_cities(city_model: type[City] = City) -> int:
     return len(cities)
 
 
-def resolve_city(text: str) -> City:
+class CityFinder:
+    """Cities by what people call them, for many texts: each is looked up once.
+
+    What an unknown text may have meant is worked out for the first few only: it costs a look at every city.
+    """
+
+    def __init__(self, cities: Iterable[City] = ()) -> None:
+        self._found: dict[str, City | UnknownCity] = {city.code: city for city in cities}
+        self._unknown = 0
+
+    def find(self, text: str) -> City:
+        """Return the one city a text names. Raises UnknownCity."""
+        found = self._found.get(text)
+        if found is None:
+            found = self._look_up(text)
+        if isinstance(found, UnknownCity):
+            raise found
+        return found
+
+    def _look_up(self, text: str) -> City | UnknownCity:
+        found: City | UnknownCity
+        try:
+            found = resolve_city(text, suggest=self._unknown < _EXPLAINED)
+        except UnknownCity as unknown:
+            found = unknown
+            self._unknown += 1
+        # A file of a million texts must not end up in memory.
+        if len(self._found) >= _REMEMBERED:
+            self._found.clear()
+        self._found[text] = found
+        return found
+
+
+def resolve_city(text: str, *, suggest: bool = True) -> City:
     """Find the one city that a text names.
 
     Takes our code or the bare letters in any case, GB/T 2260 codes of four or six digits, Chinese names with
     or without 市 and their province, and English names where they are unambiguous ("Suzhou, Anhui").
-    Raises UnknownCity with the candidates.
+    Raises UnknownCity with the candidates; without `suggest`, only with those of that very name.
     """
     key = search_key(text)
     if not key or "\0" in text:  # PostgreSQL refuses text with a NUL in it.
@@ -82,7 +118,7 @@ def resolve_city(text: str) -> City:
         return best[0]
     if best:
         raise UnknownCity(text, best[:_SUGGESTIONS], is_ambiguous=True)
-    raise UnknownCity(text, _similar(key))
+    raise UnknownCity(text, _similar(key) if suggest else [])
 
 
 def search_cities(text: str) -> QuerySet[City]:

@@ -69,6 +69,7 @@ class ParcelSource(models.TextChoices):
 
     PORTAL = "portal", _("Portal")
     API = "api", _("API")
+    FILE = "file", _("File")
     HISTORY = "history", _("Imported history")
 
 
@@ -79,3 +80,13 @@ class FileState(models.TextChoices):
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
+
+
+class BookingFileState(models.TextChoices):
+    """How far a merchant's file of bookings is."""
+
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from alliance.health import note_heartbeat
-from parcels.services import scan_files, tracing, watching
+from parcels.services import booking_files, booking_retention, scan_files, tracing, watching
 
 
 @shared_task(acks_late=True)
@@ -17,6 +17,27 @@ def process_file_of_scans(file_id: int) -> None:
 def resume_files_of_scans() -> int:
     """Give dropped files to a worker again. May run twice: a file worked on by two is worked on by one."""
     return scan_files.resume_scan_files()
+
+
+@shared_task(acks_late=True)
+def book_file(file_id: int) -> None:
+    """Book an uploaded file for a minute, then queue up for the rest. May run twice, side by side, or be
+    killed: see the service.
+    """
+    if not booking_files.book_file(file_id=file_id, stretch=booking_files.STRETCH):
+        book_file.apply_async([file_id], countdown=1)
+
+
+@shared_task(acks_late=True)
+def resume_booking_files() -> int:
+    """Give dropped files to a worker again. May run twice: a file worked on by two is worked on by one."""
+    return booking_files.resume_booking_files()
+
+
+@shared_task(acks_late=True)
+def forget_booking_files() -> int:
+    """Delete old booking files and what uploads left behind. May run twice: it deletes what is left."""
+    return booking_retention.forget_booking_files(now=timezone.now())
 
 
 @shared_task(acks_late=True)

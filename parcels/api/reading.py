@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from alliance.cities import UnknownCity, resolve_city
+from alliance.cities import CityFinder, UnknownCity
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor
@@ -39,14 +39,12 @@ class Places:
 
     def __init__(self, actor: Actor, bodies: Iterable[object] = ()) -> None:
         self._actor = actor
-        self._cities: dict[str, City | UnknownCity] = {}
         self._addresses: dict[int, City | None] = {}
         known = [body for body in bodies if isinstance(body, Mapping)]
         codes = {
             text for body in known for key in ("origin", "destination") if _is_code(text := body.get(key))
         }
-        if codes:
-            self._cities.update({city.code: city for city in City.objects.filter(code__in=codes)})
+        self._cities = CityFinder(City.objects.filter(code__in=codes) if codes else ())
         ids: set[Any] = {given for body in known if _is_id(given := body.get("pickup_address"))}
         if ids:
             self._addresses.update({pk: None for pk in ids})
@@ -55,16 +53,7 @@ class Places:
 
     def city(self, text: str) -> City:
         """Return the one city a text names. Raises UnknownCity."""
-        found = self._cities.get(text)
-        if found is None:
-            try:
-                found = resolve_city(text)
-            except UnknownCity as unknown:
-                found = unknown
-            self._cities[text] = found
-        if isinstance(found, UnknownCity):
-            raise found
-        return found
+        return self._cities.find(text)
 
     def city_of_address(self, address_id: int) -> City | None:
         """Return where one of the actor's pickup addresses is."""

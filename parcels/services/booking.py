@@ -37,19 +37,22 @@ def book_parcels(
     actor: Actor,
     requests: Sequence[BookingRequest],
     at: datetime,
+    asked_at: datetime | None = None,
     source: ParcelSource = ParcelSource.API,
 ) -> list[Booked | AllianceError]:
     """Book parcels for the acting merchant; each gets its own answer, in order, and none fails another.
 
     An answer is InvalidInput for what cannot be booked, CapacityFull where all the request would take
     is full, Conflict when the promise it expects does not hold any more. Runs in the merchant's scope;
-    the caller makes a replay safe (Idempotency-Key). Raises NotPermitted for anybody but a merchant.
+    the caller makes a replay safe (Idempotency-Key). `asked_at` is when it was asked for, should that
+    be earlier: what is ready by then is not refused for the wait. Raises NotPermitted for anybody but a merchant.
     """
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant or actor.organisation_id is None:
         raise NotPermitted(_("Only merchants book parcels."))
     with transaction.atomic():
-        batch = _Batch(requests, at=at, addresses=_own_addresses(actor, requests))
+        addresses = _own_addresses(actor, requests)
+        batch = _Batch(requests, at=at, asked_at=asked_at or at, addresses=addresses)
         batch.place(allocate(list(batch.wants.values())))
         booked = write_parcels(
             merchant_id=actor.organisation_id, booked=list(batch.booked.values()), at=at, source=source
@@ -83,10 +86,16 @@ class _Batch:
     """Requests on their way to answers."""
 
     def __init__(
-        self, requests: Sequence[BookingRequest], *, at: datetime, addresses: dict[int, int]
+        self,
+        requests: Sequence[BookingRequest],
+        *,
+        at: datetime,
+        asked_at: datetime,
+        addresses: dict[int, int],
     ) -> None:
         self.requests = requests
         self.at = at
+        self._asked_at = asked_at
         self.booked: dict[int, Booked] = {}
         self.refused: dict[int, AllianceError] = {}
         self.wants: dict[int, Want] = {}
@@ -121,7 +130,7 @@ class _Batch:
 
     def _is_sound(self, index: int) -> bool:
         request = self.requests[index]
-        errors = list(problems_of(request, at=self.at))
+        errors = list(problems_of(request, at=self._asked_at))
         if request.pickup_address_id is not None:
             city_id = self._addresses.get(request.pickup_address_id)
             if city_id is None:

@@ -5,6 +5,7 @@ from alliance.celery import app
 # Tasks that something else sends, not beat.
 SENT = {
     "couriers.tasks.mail_application_event",
+    "parcels.tasks.book_file",
     "parcels.tasks.process_file_of_scans",
     "slas.tasks.write_export",
 }

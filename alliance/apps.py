@@ -1,4 +1,7 @@
+from pathlib import Path
+
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +16,8 @@ class AllianceConfig(AppConfig):
         from alliance import celery, checks, statements  # noqa: F401, PLC0415 -- they need the app registry
 
         post_migrate.connect(statements.install_all, sender=self, dispatch_uid="install_statements")
+
+        Path(settings.FILE_UPLOAD_TEMP_DIR).mkdir(parents=True, exist_ok=True)
 
 
 class AllianceAdminConfig(AdminConfig):

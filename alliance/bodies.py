@@ -5,11 +5,12 @@ import time
 from contextlib import suppress
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import gettext as _
 from gunicorn.http.errors import ParseException
 
-from alliance.errors import MalformedInput, TooLarge, TooSlow
+from alliance.errors import MalformedInput, NotAuthenticated, TooLarge, TooSlow
 
 LINGER_SECONDS, LINGER_BYTES = 5.0, 64 * 1024 * 1024
 _STEP = 64 * 1024
@@ -24,6 +25,8 @@ def take_in(request: HttpRequest) -> None:
     is_form = request.content_type in ("multipart/form-data", "application/x-www-form-urlencoded")
     is_program = request.path.startswith("/api/") and not is_form
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_program else settings.MAX_BODY_BYTES
+    if is_form and request.path in settings.LARGE_BODY_PATHS:
+        most = settings.MAX_LARGE_BODY_BYTES
     chunked = "HTTP_TRANSFER_ENCODING" in request.META
     length = _length(request)
     if length > most:
@@ -39,6 +42,22 @@ def take_in(request: HttpRequest) -> None:
         # Django takes a body without an announced length for none.
         request._stream = io.BytesIO(body)
         request.META["CONTENT_LENGTH"] = str(len(body))
+
+
+def take_in_large(request: HttpRequest, *, is_known: bool) -> None:
+    """Spool an upload that may be large to disk: views read it in a transaction, this is before any.
+
+    Strangers' are not taken, so that they fill no disk. Raises NotAuthenticated for these, MalformedInput
+    for a form that cannot be read.
+    """
+    if _length(request) > settings.MAX_BODY_BYTES and not is_known:
+        _throw_away(request)
+        raise NotAuthenticated
+    if request.content_type == "multipart/form-data" and is_known:
+        try:
+            request.FILES  # noqa: B018 -- reading is the point
+        except (MultiPartParserError, UnreadablePostError) as error:
+            raise MalformedInput(_("The upload is cut off. Send it again."), code="cut_off") from error
 
 
 def _length(request: HttpRequest) -> int:

@@ -12,7 +12,7 @@ from django.utils.functional import SimpleLazyObject
 
 from alliance.api.errors import problem_page
 from alliance.api.throttling import add_headers
-from alliance.bodies import take_in
+from alliance.bodies import take_in, take_in_large
 from alliance.errors import AllianceError
 from alliance.portal.errors import alliance_error, method_not_allowed
 from alliance.services import actor_of_key, actor_of_user
@@ -90,6 +90,11 @@ class TenancyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request.actor = SimpleLazyObject(lambda: actor_of_request(request))  # type: ignore[attr-defined]
+        if request.path in settings.LARGE_BODY_PATHS:
+            try:
+                take_in_large(request, is_known=request.actor.organisation_id is not None)  # type: ignore[attr-defined]
+            except AllianceError as error:
+                return answer_of(request, error)
         with limited(
             statement_seconds=settings.WEB_STATEMENT_SECONDS, lock_seconds=settings.WEB_LOCK_SECONDS
         ):

@@ -130,6 +130,11 @@ SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 MEDIA_ROOT = Path(env("MEDIA_ROOT", default=str(HOME / "media")))
 # The largest thing a door takes is a file of scans (40 MB); each door has its own, smaller limit.
 MAX_BODY_BYTES = 44 * 1024 * 1024
+# But for these, which take a file of bookings (500 MB) from somebody known.
+LARGE_BODY_PATHS = ("/bookings/upload/", "/api/v1/booking-files")
+MAX_LARGE_BODY_BYTES = 504 * 1024 * 1024
+# Beside where files stay, so that keeping one is a rename, and on a disk: /tmp may be memory.
+FILE_UPLOAD_TEMP_DIR = MEDIA_ROOT / "incoming"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 
 # --- who you are -----------------------------------------------------------------------------

@@ -14,11 +14,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from parcels.masking import mask_address, mask_name, mask_phone
-from parcels.models import Merchant, Parcel, PickupAddress, Scan
+from parcels.models import BookingFile, Merchant, Parcel, PickupAddress, Scan
+from parcels.services.booking_files import retry_booking_file
 from parcels.timelines import track
 from parcels.verdicts import verdict_of
 from slas.durations import lasting
@@ -147,3 +149,38 @@ class PickupAddressAdmin(ReadOnlyAdmin):
     list_display = ("name", "merchant", "city", "address", "contact_name", "contact_phone", "is_default")
     list_select_related = ("merchant__organisation", "city")
     search_fields = ("name", "merchant__organisation__name", "city__name_en", "city__name_zh")
+
+
+@admin.register(BookingFile)
+class BookingFileAdmin(ReadOnlyAdmin):
+    """Merchants' files of bookings: how far each is, and what went wrong. What they hold is not shown."""
+
+    list_display = (
+        "name", "merchant", "state", "uploaded_at", "rows", "booked", "duplicate", "rejected", "speed",
+        "problem",
+    )  # fmt: skip
+    list_filter = ("state",)
+    list_select_related = ("merchant__organisation",)
+    search_fields = ("name", "merchant__organisation__name")
+    fields = (
+        "name", "merchant", "uploaded_by", "uploaded_at", "size", "encoding", "lines", "line", "state",
+        "problem", "failures", "booked", "duplicate", "rejected", "speed", "touched_at", "finished_at",
+        "deleted_at",
+    )  # fmt: skip
+    readonly_fields = ("speed",)
+    actions = ("go_on",)
+
+    @admin.display(description=_("rows done"), ordering="done")
+    def rows(self, file: BookingFile) -> str:
+        return f"{file.done:,}"
+
+    @admin.display(description=_("rows a second"))
+    def speed(self, file: BookingFile) -> str:
+        return "–" if file.rate is None else f"{file.rate:,.0f}"
+
+    @admin.action(description=_("Go on with failed files from where they stopped"))
+    def go_on(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        actor = request.actor  # type: ignore[attr-defined]
+        retried = sum(retry_booking_file(actor=actor, file_id=file.pk) for file in queryset)
+        text = ngettext("%(n)d file goes on.", "%(n)d files go on.", retried)
+        messages.info(request, text % {"n": retried})

@@ -208,6 +208,8 @@ def read_header(file: IO[bytes], encoding: str) -> tuple[list[str], Records]:
         raise _wrong(_("The file is empty."))
     if first.problem or not any(first.cells):
         raise _wrong(_("The first line must name the columns, separated by commas."))
+    if len(first.cells) == 1 and any(mark in first.cells[0] for mark in ";\t|"):
+        raise _wrong(_("The columns must be separated by commas. Save the file as “CSV UTF-8”."))
     columns = [column_named(cell) for cell in first.cells]
     # Spreadsheets leave commas behind where columns once were.
     while columns and not columns[-1]:
@@ -257,8 +259,6 @@ def _is_gb18030(file: IO[bytes]) -> bool:
 
 def _require_columns(columns: list[str]) -> None:
     known = {*COLUMNS, REMARK}
-    if len(columns) == 1 and any(mark in columns[0] for mark in ";\t|"):
-        raise _wrong(_("The columns must be separated by commas. Save the file as “CSV UTF-8”."))
     if unknown := [name for name in columns if name not in known]:
         raise _wrong(" ".join(_unknown(name) for name in unknown[:5]))
     if twice := next((name for name in columns if columns.count(name) > 1), ""):

@@ -197,6 +197,7 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
         pgettext_lazy("menu section", "Parcels"),
         (
             (gettext_lazy("Parcels"), "package_2", "parcels.parcel"),
+            (gettext_lazy("Booking files"), "upload_file", "parcels.bookingfile"),
             (gettext_lazy("Watch list"), "visibility", "slas.watchitem"),
             (gettext_lazy("Merchants"), "storefront", "parcels.merchant"),
         ),

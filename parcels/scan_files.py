@@ -103,6 +103,11 @@ def harmless(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
+def as_written(text: str) -> str:
+    """Return the cell that harmless() was given."""
+    return text[1:] if text[:1] == "'" and text[1:].startswith(_FORMULA) else text
+
+
 def _count(file: IO[bytes], encoding: str) -> int:
     text = io.TextIOWrapper(file, encoding, newline="")
     try:

@@ -25,7 +25,7 @@ def book_file(file_id: int) -> None:
     killed: see the service.
     """
     if not booking_files.book_file(file_id=file_id, stretch=booking_files.STRETCH):
-        book_file.apply_async([file_id], countdown=1)
+        book_file.apply_async((file_id,), countdown=1)
 
 
 @shared_task(acks_late=True)

@@ -191,6 +191,13 @@ PARCELS = [
     Row("parcels:scan_file_template", "GET", SCAN, ops=404, note="ops carry nothing"),
     Row("parcels:scan_file", "GET", SCAN, rival=404, ops=404, path=("scan_file",)),
     Row("parcels:scan_file_results", "GET", SCAN, rival=404, ops=404, path=("scan_file",)),
+    *_get_and_post("parcels:booking_upload", BOOK, post=422, ops=404),
+    Row("parcels:booking_template", "GET", BOOK, ops=404, note="ops book for nobody"),
+    Row("parcels:booking_file", "GET", BOOK, rival=404, ops=404, path=("booking_file",)),
+    Row("parcels:booking_cancel", "POST", BOOK, own=302, rival=404, ops=404, path=("booking_file",)),
+    Row("parcels:booking_results", "GET", BOOK, rival=404, ops=404, path=("booking_file",)),
+    Row("parcels:booking_problems", "GET", BOOK, rival=404, ops=404, path=("booking_file",)),
+    Row("parcels:booking_rejected", "GET", BOOK, rival=404, ops=404, path=("booking_file",)),
     Row("parcels:quote_create", "GET", BOOK, ops=404, note="ops book for nobody"),
     Row("parcels:city_options", "GET", BOOK, ops=404),
     Row("parcels:parcel_book", "GET", BOOK, own=302, ops=404, note="without a quote: back to it"),
@@ -245,6 +252,20 @@ API = [
     Row("api:parcels:parcel_list", "GET", API_READ),
     Row("api:parcels:parcel_list", "POST", API_BOOK, own=422, data={}),
     Row("api:parcels:parcel_batch", "POST", API_BOOK, own=422, data={}),
+    Row(
+        "api:parcels:booking_files", "POST", API_BOOK, ops=403, own=415, data={}, note="takes multipart only"
+    ),
+    Row("api:parcels:booking_file", "GET", API_BOOK, ops=403, rival=404, path=("booking_file",)),
+    Row(
+        "api:parcels:booking_file_cancel",
+        "POST",
+        API_BOOK,
+        ops=403,
+        own=409,
+        rival=404,
+        path=("booking_file",),
+    ),
+    Row("api:parcels:booking_file_results", "GET", API_BOOK, ops=403, rival=404, path=("booking_file",)),
     Row("api:parcels:parcel_detail", "GET", API_READ, rival=404, path=("parcel",)),
     Row("api:parcels:parcel_cancel", "POST", API_BOOK, rival=404, path=("parcel",)),
     Row("api:parcels:parcel_revisions", "GET", API_READ, rival=404, path=("parcel",)),
@@ -367,6 +388,7 @@ ADMIN = [
     *_model("parcels_parcel", "parcel_id"),
     *_model("parcels_merchant", "merchant"),
     *_model("parcels_pickupaddress", "address"),
+    *_model("parcels_bookingfile", "booking_file"),
     *_model("django_celery_beat_periodictask", "periodic_task", SUPERUSER, **OPEN),  # type: ignore[arg-type]
     *_model("django_celery_beat_intervalschedule", "interval", SUPERUSER, **OPEN),  # type: ignore[arg-type]
     *_model("django_celery_beat_crontabschedule", "crontab", SUPERUSER, **OPEN),  # type: ignore[arg-type]

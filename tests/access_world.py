@@ -39,9 +39,10 @@ from alliance.tenancy import KEY_SCOPES, Actor, Scope, scope
 from couriers.choices import DocumentKind, FacilityKind, Step
 from couriers.models import Application, Facility
 from couriers.services import applications, documents, reviews
-from parcels.models import PickupAddress, RecipientProof, ScanFile
+from parcels.models import BookingFile, PickupAddress, RecipientProof, ScanFile
 from parcels.scan_input import ScanLine
 from parcels.services.booking import book_parcel
+from parcels.services.booking_files import book_file, start_booking_file
 from parcels.services.records import Booked
 from parcels.services.scan_files import receive_scan_file
 from parcels.services.scans import record_scans
@@ -101,6 +102,11 @@ IMAGE = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
     b"\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99=\x1d"
     b"\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+BOOKINGS = (
+    b"reference,tier,origin,destination,weight_g,recipient_name,recipient_phone,recipient_address\r\n"
+    b"F-1,next_day,CN-HGH,CN-CTU,800,Li Lei,13812345678,Renmin Road 1\r\n"
+    b"F-2,next_day,CN-HGH,CN-CTU,light,Li Lei,13812345678,Renmin Road 1\r\n"
 )
 SCANS = b"tracking_number,code,occurred_at\r\nCA1,picked_up,2026-11-22T10:05:00+08:00\r\n"
 
@@ -286,6 +292,7 @@ class _Builder:
         day, now = timezone.localdate(), timezone.now()
         records = {
             "address": PickupAddress.objects.get(merchant_id=self.merchant.pk),
+            "booking_file": BookingFile.objects.get(merchant_id=self.merchant.pk),
             "scan_file": ScanFile.objects.get(courier_id=self.courier.pk),
             "offer": Offer.objects.get(courier_id=self.courier.pk),
             "member": agent, "facility": facility, "user": agent.user,
@@ -360,11 +367,20 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     )
     with scope(Scope.courier(courier.pk)):
         receive_scan_file(actor=_owner(courier), upload=SimpleUploadedFile("scans.csv", SCANS, "text/csv"))
+    _book_from_file(merchant)
     audit.record(actor=_owner(courier), verb="test.tried", object_type="test", object_id=1)
     _credit(courier, merchant, parcel_id=lost.pk)
     _take_away(courier, merchant)
     _postpone(merchant, parcel_id=moved.pk)
     return booked
+
+
+def _book_from_file(merchant: Organisation) -> None:
+    """A file that is done with, one row of it rejected."""
+    upload = SimpleUploadedFile("bookings.csv", BOOKINGS, "text/csv")
+    with scope(Scope.merchant(merchant.pk)):
+        file = start_booking_file(actor=_owner(merchant), upload=upload)
+    book_file(file_id=file.pk)
 
 
 def _take_away(*organisations: Organisation) -> None:

@@ -100,6 +100,8 @@ GENERAL: dict[str, Badge] = {
     "failed": Badge(_("Failed"), "red", "circle-x"),
     "accepted": Badge(_("Accepted"), "green", "check"),
     "duplicate": Badge(_("Already known"), "slate", "copy"),
+    "rejected": Badge(_("Rejected"), "red", "x"),
+    "cancelled": Badge(_("Cancelled"), "grey", "ban"),
     "skipped": Badge(_("Skipped"), "slate", "player-skip-forward"),
 }
 

@@ -41,6 +41,14 @@ NAVIGATION: tuple[NavItem, ...] = (
     NavItem(
         _("Quote and book"), "package-export", "parcels:quote_create", MERCHANT, Capability.BOOK_PARCELS, WORK
     ),
+    NavItem(
+        _("Book from a file"),
+        "file-spreadsheet",
+        "parcels:booking_upload",
+        MERCHANT,
+        Capability.BOOK_PARCELS,
+        WORK,
+    ),
     NavItem(_("Parcels"), "packages", "parcels:parcel_list", MEMBERS, Capability.VIEW_PARCELS, WORK),
     NavItem(_("Watch list"), "eye-exclamation", "parcels:watch_list", MEMBERS, Capability.VIEW_PARCELS, WORK),
     NavItem(

@@ -3,6 +3,12 @@
 from django.urls import URLPattern, URLResolver, path
 
 from parcels.api import views
+from parcels.api.booking_files import (
+    BookingFileCancelView,
+    BookingFileResultsView,
+    BookingFilesView,
+    BookingFileView,
+)
 from parcels.api.breaches import BreachDetailView
 from parcels.api.revisions import RevisionsView
 from parcels.api.scans import ScanBatchView
@@ -15,6 +21,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("quotes", views.QuoteView.as_view(), name="quote_create"),
     path("parcels", views.ParcelListView.as_view(), name="parcel_list"),
     path("parcels/batch", views.ParcelBatchView.as_view(), name="parcel_batch"),
+    path("booking-files", BookingFilesView.as_view(), name="booking_files"),
+    path("booking-files/<int:file_id>", BookingFileView.as_view(), name="booking_file"),
+    path("booking-files/<int:file_id>/cancel", BookingFileCancelView.as_view(), name="booking_file_cancel"),
+    path(
+        "booking-files/<int:file_id>/results", BookingFileResultsView.as_view(), name="booking_file_results"
+    ),
     path("parcels/<str:number>", views.ParcelDetailView.as_view(), name="parcel_detail"),
     path("parcels/<str:number>/cancel", views.ParcelCancelView.as_view(), name="parcel_cancel"),
     path("parcels/<str:number>/revisions", RevisionsView.as_view(), name="parcel_revisions"),

@@ -10,54 +10,134 @@ from alliance.tenancy import row_policy
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('parcels', '0007_recipient_proof'),
+        ("parcels", "0007_recipient_proof"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='parcel',
-            name='source',
-            field=models.CharField(choices=[('portal', 'Portal'), ('api', 'API'), ('file', 'File'), ('history', 'Imported history')], max_length=8, verbose_name='source'),
+            model_name="parcel",
+            name="source",
+            field=models.CharField(
+                choices=[
+                    ("portal", "Portal"),
+                    ("api", "API"),
+                    ("file", "File"),
+                    ("history", "Imported history"),
+                ],
+                max_length=8,
+                verbose_name="source",
+            ),
         ),
         migrations.CreateModel(
-            name='BookingFile',
+            name="BookingFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uploaded_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='uploaded')),
-                ('name', models.CharField(max_length=200, verbose_name='name')),
-                ('content', models.FileField(max_length=300, upload_to='booking_files/%Y/%m', verbose_name='file')),
-                ('digest', models.CharField(max_length=64)),
-                ('size', models.PositiveBigIntegerField(verbose_name='size')),
-                ('lines', models.PositiveIntegerField(verbose_name='lines')),
-                ('encoding', models.CharField(max_length=12, verbose_name='encoding')),
-                ('language', models.CharField(max_length=12, verbose_name='language')),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=9, verbose_name='state')),
-                ('position', models.PositiveBigIntegerField(default=0)),
-                ('line', models.PositiveIntegerField(default=0, verbose_name='lines done')),
-                ('done', models.PositiveIntegerField(default=0, verbose_name='rows done')),
-                ('booked', models.PositiveIntegerField(default=0, verbose_name='booked')),
-                ('duplicate', models.PositiveIntegerField(default=0, verbose_name='booked before')),
-                ('rejected', models.PositiveIntegerField(default=0, verbose_name='rejected')),
-                ('results_size', models.PositiveBigIntegerField(default=0)),
-                ('problems_size', models.PositiveBigIntegerField(default=0)),
-                ('seconds', models.FloatField(default=0, verbose_name='seconds worked')),
-                ('failures', models.PositiveSmallIntegerField(default=0, verbose_name='failures')),
-                ('touched_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='last worked on')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
-                ('deleted_at', models.DateTimeField(blank=True, null=True, verbose_name='files deleted')),
-                ('problem', models.CharField(blank=True, max_length=300, verbose_name='problem')),
-                ('merchant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='booking_files', to='parcels.merchant', verbose_name='merchant')),
-                ('uploaded_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='uploaded by')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uploaded_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="uploaded"),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="name")),
+                (
+                    "content",
+                    models.FileField(max_length=300, upload_to="booking_files/%Y/%m", verbose_name="file"),
+                ),
+                ("digest", models.CharField(max_length=64)),
+                ("size", models.PositiveBigIntegerField(verbose_name="size")),
+                ("lines", models.PositiveIntegerField(verbose_name="lines")),
+                ("encoding", models.CharField(max_length=12, verbose_name="encoding")),
+                ("language", models.CharField(max_length=12, verbose_name="language")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=9,
+                        verbose_name="state",
+                    ),
+                ),
+                ("position", models.PositiveBigIntegerField(default=0)),
+                ("line", models.PositiveIntegerField(default=0, verbose_name="lines done")),
+                ("done", models.PositiveIntegerField(default=0, verbose_name="rows done")),
+                ("booked", models.PositiveIntegerField(default=0, verbose_name="booked")),
+                ("duplicate", models.PositiveIntegerField(default=0, verbose_name="booked before")),
+                ("rejected", models.PositiveIntegerField(default=0, verbose_name="rejected")),
+                ("results_size", models.PositiveBigIntegerField(default=0)),
+                ("problems_size", models.PositiveBigIntegerField(default=0)),
+                ("seconds", models.FloatField(default=0, verbose_name="seconds worked")),
+                ("failures", models.PositiveSmallIntegerField(default=0, verbose_name="failures")),
+                (
+                    "touched_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="last worked on"),
+                ),
+                ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="finished")),
+                ("deleted_at", models.DateTimeField(blank=True, null=True, verbose_name="files deleted")),
+                ("problem", models.CharField(blank=True, max_length=300, verbose_name="problem")),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="booking_files",
+                        to="parcels.merchant",
+                        verbose_name="merchant",
+                    ),
+                ),
+                (
+                    "uploaded_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="uploaded by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'booking file',
-                'verbose_name_plural': 'booking files',
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['merchant', '-id'], name='booking_file_by_merchant'), models.Index(fields=['merchant', 'digest'], name='booking_file_by_digest')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'running', 'done', 'failed', 'cancelled'])), name='booking_file_state_known'), models.CheckConstraint(condition=models.Q(('done', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('booked'), '+', models.F('duplicate')), '+', models.F('rejected')))), name='booking_file_counts_add_up')],
+                "verbose_name": "booking file",
+                "verbose_name_plural": "booking files",
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(fields=["merchant", "-id"], name="booking_file_by_merchant"),
+                    models.Index(fields=["merchant", "digest"], name="booking_file_by_digest"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["queued", "running", "done", "failed", "cancelled"])
+                        ),
+                        name="booking_file_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "done",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        models.F("booked"), "+", models.F("duplicate")
+                                    ),
+                                    "+",
+                                    models.F("rejected"),
+                                ),
+                            )
+                        ),
+                        name="booking_file_counts_add_up",
+                    ),
+                ],
             },
         ),
         row_policy("parcels_bookingfile", merchant="merchant_id"),

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from parcels.portal import (
     addresses,
     booking,
+    booking_files,
     breaches,
     dashboard,
     exports,
@@ -22,6 +23,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("quote/", booking.quote_create, name="quote_create"),
     path("quote/cities/", booking.city_options, name="city_options"),
     path("quote/book/", booking.parcel_book, name="parcel_book"),
+    path("bookings/upload/", booking_files.booking_upload, name="booking_upload"),
+    path("bookings/template.csv", booking_files.booking_template, name="booking_template"),
+    path("bookings/files/<int:file_id>/", booking_files.booking_file, name="booking_file"),
+    path("bookings/files/<int:file_id>/cancel/", booking_files.booking_cancel, name="booking_cancel"),
+    path("bookings/files/<int:file_id>/results.csv", booking_files.booking_results, name="booking_results"),
+    path(
+        "bookings/files/<int:file_id>/problems.csv", booking_files.booking_problems, name="booking_problems"
+    ),
+    path(
+        "bookings/files/<int:file_id>/rejected.csv", booking_files.booking_rejected, name="booking_rejected"
+    ),
     path("addresses/", addresses.address_list, name="address_list"),
     path("addresses/add/", addresses.address_add, name="address_add"),
     path("addresses/<int:address_id>/", addresses.address_edit, name="address_edit"),

@@ -44,8 +44,9 @@ def book_parcels(
 
     An answer is InvalidInput for what cannot be booked, CapacityFull where all the request would take
     is full, Conflict when the promise it expects does not hold any more. Runs in the merchant's scope;
-    the caller makes a replay safe (Idempotency-Key). `asked_at` is when it was asked for, should that
-    be earlier: what is ready by then is not refused for the wait. Raises NotPermitted for anybody but a merchant.
+    the caller makes a replay safe (Idempotency-Key). `asked_at` is when it was asked for, should that be
+    earlier: what was ready by then is not refused for the wait. Raises NotPermitted for anybody but a
+    merchant.
     """
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant or actor.organisation_id is None:

@@ -31,7 +31,7 @@ from parcels.services.booking_results import append_results
 from parcels.services.booking_rows import Rows
 from parcels.services.booking_slices import book_rows
 
-SLICE: Final = 1_000
+SLICE: Final = 2_000
 # A row of a file of blank lines costs little, and yet the page must move.
 SLICE_LINES: Final = 100_000
 # After so long a worker takes the next task, and this file queues up again: others' wait, too.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from alliance.errors import AllianceError
+from parcels.booking_files import REMARK, read_header
 from parcels.models import BookingFile
 from parcels.scan_files import harmless
 from parcels.services.booking_rows import booked_before, explain
@@ -82,6 +83,39 @@ def stream(path: Path, size: int) -> Iterator[bytes]:
         while size > 0 and (chunk := results.read(min(size, _CHUNK))):
             size -= len(chunk)
             yield chunk
+
+
+def rejected_rows(file: BookingFile) -> Iterator[bytes]:
+    """Yield the rejected rows as they were uploaded, each with what is wrong: to correct and upload again."""
+    with file.content.open("rb") as content, problems_path(file).open("rb") as problems:
+        columns, records = read_header(content, file.encoding)
+        kept = [place for place, name in enumerate(columns) if name != REMARK]
+        yield _MARK.encode() + _encoded([*(columns[place] for place in kept), REMARK])
+        rejected = _rejected(problems, file.problems_size)
+        told = next(rejected, None)
+        for record in records:
+            if told is None:
+                return
+            if record.line == int(told["line"]):
+                cells = dict(enumerate(record.cells))
+                yield _encoded([*(harmless(cells.get(place, "")) for place in kept), told["detail"]])
+                told = next(rejected, None)
+
+
+def _rejected(problems: IO[bytes], size: int) -> Iterator[dict[str, str]]:
+    lines = _Lines(problems, size)
+    rows = csv.reader(lines)
+    next(rows)
+    for row in rows:
+        found = dict(zip(COLUMNS, row, strict=True))
+        if found["result"] == "rejected":
+            yield found
+
+
+def _encoded(cells: Iterable[str]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(cells)
+    return text.getvalue().encode("utf-8", "replace")
 
 
 class _Lines:

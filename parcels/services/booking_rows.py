@@ -15,6 +15,7 @@ from alliance.tenancy import Actor
 from parcels.booking_files import MAX_ROW_BYTES, Record, RowProblem
 from parcels.bookings import BookingRequest, IfFull, Recipient, one_line
 from parcels.models import PickupAddress
+from parcels.scan_files import as_written
 
 # 1.38123E+10: what a spreadsheet makes of a long number.
 _SHORTENED: Final = ("E+", "e+")
@@ -30,7 +31,9 @@ _PROBLEMS: Final[Mapping[RowProblem, str | Promise]] = {
 _REMEDIES: Final[Mapping[str, str | Promise]] = {
     RowProblem.TOO_LONG.value: gettext_lazy("Look for a missing line break or quotation mark in this line."),
     RowProblem.OPEN_QUOTE.value: gettext_lazy("Close it, or write a quotation mark within a cell twice."),
-    RowProblem.QUOTES.value: gettext_lazy("Put the whole cell in quotation marks, and those within it twice."),
+    RowProblem.QUOTES.value: gettext_lazy(
+        "Put the whole cell in quotation marks, and those within it twice."
+    ),
     RowProblem.NOT_TEXT.value: gettext_lazy("Save the file as “CSV UTF-8”."),
     "required": gettext_lazy("Fill in this cell."),
     "max_length": gettext_lazy("Shorten the text."),
@@ -43,7 +46,9 @@ _REMEDIES: Final[Mapping[str, str | Promise]] = {
     "time": gettext_lazy("Write it as 2026-11-22T10:00:00+08:00."),
     "past": gettext_lazy("Leave it empty for “now”, or give a later time."),
     "too_far_ahead": gettext_lazy("Book it later, or give an earlier time."),
-    "capacity_full": gettext_lazy("Write “next” under if_full to take what comes next, or book it another day."),
+    "capacity_full": gettext_lazy(
+        "Write “next” under if_full to take what comes next, or book it another day."
+    ),
     "promise_changed": gettext_lazy("Leave expected_deliver_by empty, or write the promise that holds now."),
     "not_offered": gettext_lazy("Choose another tier, or leave the courier empty."),
     "too_heavy": gettext_lazy("Check that the weight is in grams; split what is heavier."),
@@ -69,7 +74,7 @@ class Rows:
         """The row's cells by column, white space folded; of a row that cannot be read there are none."""
         # Most cells have no white space to fold, and a look tells.
         return {
-            name: text if text.isalnum() else one_line(text)
+            name: text if text.isalnum() else one_line(as_written(text))
             for name, text in zip(self._columns, record.cells, strict=False)
         }
 
@@ -92,7 +97,9 @@ class Rows:
             weight_g=_weight(cells, errors),
             ready_at=_moment("ready_at", cells, errors) or at,
             recipient=Recipient(
-                cells.get("recipient_name", ""), _whole("recipient_phone", cells, errors), cells.get("recipient_address", "")
+                cells.get("recipient_name", ""),
+                _whole("recipient_phone", cells, errors),
+                cells.get("recipient_address", ""),
             ),
             courier=cells.get("courier", ""),
             reference=_whole("reference", cells, errors),
@@ -112,7 +119,7 @@ class Rows:
             errors.append(_error("pickup_address", _("You have no such pickup address."), "unknown"))
         if address is not None and not cells.get("origin"):
             return address.city, address.pk
-        return self._city("origin", cells, errors), address and address.pk
+        return self._city("origin", cells, errors), address.pk if address else None
 
     def _city(self, name: str, cells: Mapping[str, str], errors: list[FieldError]) -> City | None:
         text = cells.get(name, "")
@@ -134,9 +141,7 @@ def explain(error: AllianceError) -> tuple[str, str, str, str]:
     if len(errors) == 1:
         detail = errors[0].message
     else:
-        detail = " ".join(
-            f"{column}: {found.message}" for column, found in zip(columns, errors, strict=True)
-        )
+        detail = " ".join(f"{column}: {found.message}" for column, found in zip(columns, errors, strict=True))
     remedies = dict.fromkeys(str(_REMEDIES.get(found.code, _OTHERWISE)) for found in errors)
     codes = dict.fromkeys(found.code for found in errors)
     return " ".join(dict.fromkeys(columns)), " ".join(codes), detail, " ".join(remedies)
@@ -223,4 +228,3 @@ def _if_full(cells: Mapping[str, str], errors: list[FieldError]) -> IfFull:
         message = _("Write one of: %(options)s.") % {"options": ", ".join(IfFull)}
         errors.append(_error("if_full", message, "choice"))
         return IfFull.REFUSE
-

@@ -84,9 +84,7 @@ def book_rows(
             results[index] = answer
             if isinstance(answer, Booked) and answer.request.reference:
                 known[answer.request.reference] = answer.parcel_id
-    return Outcomes(
-        [(record, references[index], results[index]) for index, record in enumerate(records)]
-    )
+    return Outcomes([(record, references[index], results[index]) for index, record in enumerate(records)])
 
 
 def _runs(

@@ -1,0 +1,159 @@
+"""API of booking files: send a CSV, ask how far it is, take the results."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import StreamingHttpResponse
+from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alliance.api.idempotency import idempotent
+from alliance.errors import Conflict, FieldError, NotFound
+from alliance.tenancy import Actor
+from parcels.api.views import IDEMPOTENCY_KEY, actor_of
+from parcels.choices import BookingFileState
+from parcels.models import BookingFile
+from parcels.services.booking_files import (
+    FileKnown,
+    cancel_booking_file,
+    require_booker,
+    start_booking_file,
+)
+from parcels.services.booking_results import results_path, stream
+
+JSON = dict[str, Any]
+
+
+class BookingFileBody(serializers.Serializer[Any]):
+    """A CSV of bookings; docs/booking-files.md names its columns."""
+
+    file = serializers.FileField(
+        allow_empty_file=True, help_text="UTF-8 or GB18030, at most 500 MB and 2,000,000 rows."
+    )
+    again = serializers.BooleanField(
+        default=False,
+        help_text="Book the very same file once more. Rows whose reference was booked in the last 30 days "
+        "are left out all the same.",
+    )
+
+
+class BookingFileAnswer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    state = serializers.ChoiceField(choices=BookingFileState.choices)
+    uploaded_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    lines = serializers.IntegerField(help_text="Lines of the file, the header among them.")
+    lines_done = serializers.IntegerField(source="line")
+    rows_done = serializers.IntegerField(source="done")
+    booked = serializers.IntegerField()
+    duplicate = serializers.IntegerField(help_text="Not booked: their reference has a parcel already.")
+    rejected = serializers.IntegerField(help_text="Not booked: the results say why.")
+    rows_per_second = serializers.FloatField(source="rate", allow_null=True)
+    seconds_left = serializers.IntegerField(allow_null=True)
+    problem = serializers.CharField(help_text="Why the file failed, if it did.")
+    results = serializers.SerializerMethodField(help_text="Where the results are, once there are some.")
+
+    def get_results(self, file: BookingFile) -> str | None:
+        if not file.results_size or file.deleted_at:
+            return None
+        return reverse("api:parcels:booking_file_results", args=[file.pk])
+
+
+class BookingFilesView(APIView):
+    """Files of bookings."""
+
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        operation_id="booking_files_create",
+        summary="Book from a CSV file",
+        description="Answers 202 at once; the rows are booked in the background. 409 `file_known` for the "
+        "very same file, with where the first one is in `errors`.",
+        parameters=[IDEMPOTENCY_KEY],
+        request={"multipart/form-data": BookingFileBody},
+        responses={202: BookingFileAnswer},
+        tags=["booking"],
+    )
+    def post(self, request: Request) -> Response:
+        actor = actor_of(request)
+        require_booker(actor)
+        response = idempotent(request, "booking_files_create", lambda: (202, _started(actor, request)))
+        response["Location"] = reverse("api:parcels:booking_file", args=[response.data["id"]])
+        return response
+
+
+class BookingFileView(APIView):
+    """How far a file is."""
+
+    @extend_schema(
+        operation_id="booking_files_retrieve",
+        summary="Read how far a booking file is",
+        responses=BookingFileAnswer,
+        tags=["booking"],
+    )
+    def get(self, request: Request, file_id: int) -> Response:
+        return Response(BookingFileAnswer(_file(actor_of(request), file_id)).data)
+
+
+class BookingFileCancelView(APIView):
+    """Stopping a file."""
+
+    @extend_schema(
+        operation_id="booking_files_cancel",
+        summary="Stop a booking file",
+        description="What is booked stays booked. 409 `finished` for one that is done.",
+        request=None,
+        responses=BookingFileAnswer,
+        tags=["booking"],
+    )
+    def post(self, request: Request, file_id: int) -> Response:
+        return Response(BookingFileAnswer(cancel_booking_file(actor=actor_of(request), file_id=file_id)).data)
+
+
+class BookingFileResultsView(APIView):
+    """What became of each row."""
+
+    @extend_schema(
+        operation_id="booking_files_results",
+        summary="Download a booking file's results",
+        description="CSV, a line a row that is done with: tracking number and promise, or why there is none.",
+        parameters=[OpenApiParameter("file_id", int, OpenApiParameter.PATH)],
+        responses={(200, "text/csv"): OpenApiTypes.STR},
+        tags=["booking"],
+    )
+    def get(self, request: Request, file_id: int) -> StreamingHttpResponse:
+        file = _file(actor_of(request), file_id)
+        path = results_path(file)
+        if not file.results_size or file.deleted_at or not path.exists():
+            raise NotFound
+        content: Iterator[bytes] = stream(path, file.results_size)
+        return StreamingHttpResponse(content, content_type="text/csv; charset=utf-8")
+
+
+def _started(actor: Actor, request: Request) -> JSON:
+    body = BookingFileBody(data=request.data)
+    body.is_valid(raise_exception=True)
+    upload, again = body.validated_data["file"], body.validated_data["again"]
+    try:
+        file = start_booking_file(actor=actor, upload=upload, again=again)
+    except FileKnown as refusal:
+        where = reverse("api:parcels:booking_file", args=[refusal.file.pk])
+        raise Conflict(
+            refusal.detail, code=refusal.code, errors=[FieldError("/file", where, refusal.code)]
+        ) from None
+    return dict(BookingFileAnswer(file).data)
+
+
+def _file(actor: Actor, file_id: int) -> BookingFile:
+    require_booker(actor)
+    file = BookingFile.objects.visible_to(actor).filter(pk=file_id).first()
+    if file is None:
+        raise NotFound
+    return file

@@ -1,0 +1,207 @@
+"""Merchants' uploads of bookings: the form, how far each file is, and what became of its rows."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.files.uploadedfile import UploadedFile
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from alliance.errors import AllianceError, InvalidInput, NotFound
+from alliance.portal.forms import add_service_errors
+from alliance.tenancy import Actor
+from parcels import booking_files as rules
+from parcels.models import BookingFile
+from parcels.services.booking_files import (
+    FileKnown,
+    cancel_booking_file,
+    require_booker,
+    start_booking_file,
+)
+from parcels.services.booking_results import (
+    problems_path,
+    read_problems,
+    rejected_rows,
+    results_path,
+    stream,
+)
+from slas.choices import TierCode
+
+ROWS_A_PAGE: Final = 100
+FILES_A_PAGE: Final = 20
+
+
+class BookingFileForm(forms.Form):
+    file = forms.FileField(label=_("CSV file"))
+    again = forms.BooleanField(
+        label=_("Book this file once more"),
+        help_text=_("Rows whose reference was booked in the last 30 days are left out."),
+        required=False,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def booking_upload(request: HttpRequest) -> HttpResponse:
+    """Take a file of bookings; list the ones before."""
+    actor = _booker(request)
+    form = BookingFileForm(request.POST or None, request.FILES or None)
+    known: BookingFile | None = None
+    if request.method == "POST" and form.is_valid():
+        upload: UploadedFile[Any] = form.cleaned_data["file"]
+        try:
+            file = start_booking_file(actor=actor, upload=upload, again=form.cleaned_data["again"])
+        except FileKnown as refusal:
+            known = refusal.file
+            form.add_error("file", refusal.detail)
+        except InvalidInput as error:
+            add_service_errors(form, error)
+        except AllianceError as error:
+            form.add_error(None, error.detail)
+        else:
+            return redirect("parcels:booking_file", file.pk)
+    files = BookingFile.objects.visible_to(actor).select_related("uploaded_by")
+    context = {
+        "form": form,
+        "known": known,
+        "page": Paginator(files, FILES_A_PAGE).get_page(request.GET.get("page")),
+        "tiers": TierCode.choices,
+        "max_bytes": rules.MAX_BYTES,
+    }
+    return render(request, "parcels/booking_upload.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+@login_required
+def booking_file(request: HttpRequest, file_id: int) -> HttpResponse:
+    """Show how far a file is and which rows were not booked; the page asks again until it is done."""
+    file = _file(request, file_id)
+    start = _number(request.GET.get("from", ""))
+    rows, following = read_problems(file, start=start, most=ROWS_A_PAGE)
+    context = {
+        "file": file,
+        "rows": rows,
+        "left": _time_left(file.seconds_left),
+        "not_booked": file.duplicate + file.rejected,
+        "next_url": f"?from={following}#rows" if following else "",
+        "previous_url": "?#rows" if start else "",
+    }
+    response = render(request, "parcels/booking_file.html", context)
+    if file.is_finished and request.headers.get("HX-Request"):
+        # Whoever watched the bar gets the whole page: downloads, rows, no more asking.
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@require_POST
+@login_required
+def booking_cancel(request: HttpRequest, file_id: int) -> HttpResponse:
+    """Stop booking a file."""
+    actor = _booker(request)
+    try:
+        cancel_booking_file(actor=actor, file_id=file_id)
+    except NotFound:
+        raise
+    except AllianceError as error:
+        messages.error(request, error.detail)
+    else:
+        messages.success(request, _t("Stopped. What was booked so far stays booked."))
+    return redirect("parcels:booking_file", file_id)
+
+
+@require_safe
+@login_required
+def booking_results(request: HttpRequest, file_id: int) -> StreamingHttpResponse:
+    """Download a line a row: tracking number and promise, or why there is none."""
+    file = _file(request, file_id)
+    return _download(
+        file, stream(_written(results_path, file, file.results_size), file.results_size), "results"
+    )
+
+
+@require_safe
+@login_required
+def booking_problems(request: HttpRequest, file_id: int) -> StreamingHttpResponse:
+    """Download a line for each row that was not booked."""
+    file = _file(request, file_id)
+    path = _written(problems_path, file, file.problems_size)
+    return _download(file, stream(path, file.problems_size), "problems")
+
+
+@require_safe
+@login_required
+def booking_rejected(request: HttpRequest, file_id: int) -> StreamingHttpResponse:
+    """Download the rejected rows as they were uploaded, to be corrected and uploaded again."""
+    file = _file(request, file_id)
+    _written(problems_path, file, file.problems_size)
+    return _download(file, rejected_rows(file), "rejected")
+
+
+@require_safe
+@login_required
+def booking_template(request: HttpRequest) -> HttpResponse:
+    """Download a file with the right header and a sample row."""
+    _booker(request)
+    text = io.StringIO(newline="")
+    # With a mark, or spreadsheets take it for another encoding.
+    text.write("\ufeff")
+    csv.writer(text).writerows([rules.COLUMNS, rules.SAMPLE])
+    response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="bookings.csv"'
+    return response
+
+
+def _download(file: BookingFile, content: Iterator[bytes], kind: str) -> StreamingHttpResponse:
+    name = f"{file.name.removesuffix('.csv')}-{kind}.csv"
+    response = StreamingHttpResponse(content, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or ""
+    return response
+
+
+def _written(path_of: Any, file: BookingFile, size: int) -> Path:
+    """The path of results that are there. Raises NotFound before the first slice, and after retention."""
+    path: Path = path_of(file)
+    if not size or file.deleted_at or not path.exists():
+        raise NotFound
+    return path
+
+
+def _booker(request: HttpRequest) -> Actor:
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    # Ops could book, too, but for nobody: for them there is no such page.
+    if actor.is_ops:
+        raise NotFound
+    require_booker(actor)
+    return actor
+
+
+def _file(request: HttpRequest, file_id: int) -> BookingFile:
+    file = BookingFile.objects.visible_to(_booker(request)).filter(pk=file_id).first()
+    if file is None:
+        raise NotFound
+    return file
+
+
+def _time_left(seconds: int | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return ngettext("about %(n)d second left", "about %(n)d seconds left", seconds) % {"n": seconds}
+    minutes = round(seconds / 60)
+    return ngettext("about %(n)d minute left", "about %(n)d minutes left", minutes) % {"n": minutes}
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0

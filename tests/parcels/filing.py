@@ -1,0 +1,81 @@
+"""Booking files, for tests: rows, uploads, and what became of them."""
+
+import csv
+import io
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import BookingFile
+from parcels.services.booking_files import book_file, start_booking_file
+from parcels.services.booking_results import results_path, stream
+
+HEADER = (
+    "reference",
+    "tier",
+    "origin",
+    "destination",
+    "weight_g",
+    "recipient_name",
+    "recipient_phone",
+    "recipient_address",
+    "if_full",
+)
+GOOD = {
+    "tier": "next_day",
+    "origin": "CN-HGH",
+    "destination": "CN-CTU",
+    "weight_g": "800",
+    "recipient_name": "王小明",
+    "recipient_phone": "13812345678",
+    "recipient_address": "人民南路四段12号3单元1203室",
+}
+
+
+def row(**given: str) -> dict[str, str]:
+    return {**GOOD, **given}
+
+
+def text_of(*rows: dict[str, str], header: tuple[str, ...] = HEADER) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, header, restval="", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def upload_of(content: str | bytes, name: str = "bookings.csv") -> SimpleUploadedFile:
+    data = content.encode() if isinstance(content, str) else content
+    return SimpleUploadedFile(name, data, "text/csv")
+
+
+def started(merchant: Actor, content: str | bytes, **given: Any) -> BookingFile:
+    with scope(Scope.of(merchant)):
+        return start_booking_file(actor=merchant, upload=upload_of(content), **given)
+
+
+def finished(merchant: Actor, content: str | bytes, **given: Any) -> BookingFile:
+    """Upload a file and book it to its end."""
+    file = started(merchant, content, **given)
+    assert book_file(file_id=file.pk)
+    return reread(file)
+
+
+def reread(file: BookingFile) -> BookingFile:
+    with scope(Scope.everything()):
+        return BookingFile.objects.get(pk=file.pk)
+
+
+def results(file: BookingFile) -> list[dict[str, str]]:
+    """What the download says of each row."""
+    file = reread(file)
+    if not file.results_size:
+        return []
+    text = b"".join(stream(results_path(file), file.results_size)).decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def told(file: BookingFile) -> list[tuple[str, str, str, str]]:
+    """Line, result, column and problem of each row."""
+    return [(found["line"], found["result"], found["column"], found["problem"]) for found in results(file)]

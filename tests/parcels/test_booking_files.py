@@ -1,0 +1,583 @@
+"""Booking files: rows read and answered one by one, work that is cut off and goes on, files refused."""
+
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from alliance.choices import OrganisationStatus
+from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from alliance.models import City, Organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels import booking_files as rules
+from parcels import tasks
+from parcels.models import BookingFile, Parcel, PickupAddress
+from parcels.services import booking_files, booking_retention
+from parcels.services.booking_files import FileKnown, book_file, cancel_booking_file
+from parcels.services.booking_results import read_problems, rejected_rows, results_path
+from parcels.services.cancelling import cancel_parcel
+from slas.models import Commitment
+from tests.parcels.filing import (
+    GOOD,
+    HEADER,
+    finished,
+    reread,
+    results,
+    row,
+    started,
+    text_of,
+    told,
+    upload_of,
+)
+from tests.parcels.orders import parcels_of
+from tests.slas import offering
+
+
+@pytest.fixture(autouse=True)
+def _private_folder(settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+
+
+@pytest.fixture(autouse=True)
+def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Files given to workers, instead of a worker."""
+    files: list[int] = []
+    monkeypatch.setattr(tasks.book_file, "delay", files.append)
+    return files
+
+
+@pytest.fixture(autouse=True)
+def offer(courier_organisation: Organisation, hangzhou: City, chengdu: City) -> Any:
+    with scope(Scope.everything()):
+        return offering.offer(courier_organisation, hangzhou, chengdu, daily_capacity=1_000)
+
+
+def counts(file: BookingFile) -> tuple[str, int, int, int, int]:
+    return file.state, file.done, file.booked, file.duplicate, file.rejected
+
+
+# --- rows ------------------------------------------------------------------------------------
+
+BAD_ROWS: list[tuple[str, dict[str, str], str, str]] = [
+    # what, the row, the column told, the problem told
+    ("no tier", row(tier=""), "tier", "required"),
+    ("unknown tier", row(tier="tomorrow"), "tier", "unknown"),
+    ("a tier nobody sells here", row(tier="same_day"), "destination", "not_offered"),
+    ("no origin", row(origin=""), "origin", "required"),
+    ("unknown origin", row(origin="Atlantis"), "origin", "unknown_city"),
+    ("ambiguous city", row(destination="Suzhou"), "destination", "ambiguous_city"),
+    ("NUL in a city", row(origin="CN\0HGH"), "origin", "unknown_city"),
+    ("no weight", row(weight_g=""), "weight_g", "required"),
+    ("weight in words", row(weight_g="light"), "weight_g", "invalid"),
+    ("weight with a unit", row(weight_g="0.8kg"), "weight_g", "invalid"),
+    ("negative weight", row(weight_g="-5"), "weight_g", "invalid"),
+    ("weightless", row(weight_g="0"), "weight_g", "min_value"),
+    ("too heavy for anybody", row(weight_g="99999999"), "weight_g", "too_heavy"),
+    ("a number no integer holds", row(weight_g="9" * 40), "weight_g", "invalid"),
+    ("other digits", row(weight_g="８００"), "weight_g", "invalid"),
+    ("no name", row(recipient_name=" "), "recipient_name", "required"),
+    ("long name", row(recipient_name="王" * 121), "recipient_name", "max_length"),
+    ("no phone", row(recipient_phone=""), "recipient_phone", "required"),
+    ("phone without digits", row(recipient_phone="call me"), "recipient_phone", "invalid"),
+    ("phone shortened by Excel", row(recipient_phone="1.38123E+10"), "recipient_phone", "shortened"),
+    ("no address", row(recipient_address=""), "recipient_address", "required"),
+    ("NUL in an address", row(recipient_address="Road\0 1"), "recipient_address", "unprintable"),
+    ("long reference", row(reference="R" * 65), "reference", "max_length"),
+    ("NUL in a reference", row(reference="R\0"), "reference", "unprintable"),
+    ("reference shortened", row(reference="2.02611E+15"), "reference", "shortened"),
+    ("odd if_full", row(if_full="maybe"), "if_full", "choice"),
+    ("two mistakes", row(weight_g="", recipient_phone="x"), "weight_g", "required"),
+]
+
+
+def test_each_bad_row_is_told_and_the_good_ones_are_booked(merchant: Actor) -> None:
+    content = text_of(row(reference="first"), *(bad for _what, bad, _column, _problem in BAD_ROWS), row())
+    file = finished(merchant, content)
+    assert counts(file) == ("done", len(BAD_ROWS) + 2, 2, 0, len(BAD_ROWS))
+    found = results(file)
+    assert [found[0]["result"], found[-1]["result"]] == ["booked", "booked"]
+    assert [(item["line"], item["column"], item["problem"]) for item in found[1:-1]] == [
+        (str(line), column, problem) for line, (_what, _bad, column, problem) in enumerate(BAD_ROWS, start=3)
+    ]
+    assert all(item["detail"] and item["what_to_do"] for item in found[1:-1])
+
+
+def test_result_of_a_booked_row_is_its_number_and_promise(merchant: Actor) -> None:
+    [found] = results(finished(merchant, text_of(row(reference="SO-1"))))
+    [parcel] = parcels_of(merchant)
+    assert (found["line"], found["reference"], found["tracking_number"]) == ("2", "SO-1", parcel.number)
+    assert found["deliver_by"] == parcel.deliver_by.astimezone(timezone.get_default_timezone()).isoformat()
+    assert (parcel.source, parcel.reference, parcel.recipient_name) == ("file", "SO-1", "王小明")
+    with scope(Scope.everything()):
+        assert Commitment.objects.filter(parcel_id=parcel.pk).count() == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "text", "expected"),
+    [
+        (
+            "quoted line break",
+            '"a\nb",next_day,CN-HGH,CN-CTU,800,W,13812345678,"Road 1\r\nroom 2",',
+            "booked",
+        ),
+        ("doubled quotes", 'a,next_day,CN-HGH,CN-CTU,800,"W ""X""",13812345678,Road 1,', "booked"),
+        ("quotes in the middle", 'a,next_day,CN-HGH,CN-CTU,800,5" W,13812345678,Road 1,', "booked"),
+        ("cells left out", "a,next_day,CN-HGH,CN-CTU,800,W,13812345678,Road 1", "booked"),
+        ("empty cells too many", "a,next_day,CN-HGH,CN-CTU,800,W,13812345678,Road 1,,,,", "booked"),
+        ("cells too many", "a,next_day,CN-HGH,CN-CTU,800,W,13812345678,Road 1,,x", "too_many_cells"),
+        ("text after a quote", 'a,next_day,CN-HGH,CN-CTU,800,"W"x,13812345678,Road 1,', "quotes"),
+        ("quote never closed", 'a,next_day,CN-HGH,CN-CTU,800,"W,13812345678,Road 1,', "quotes"),
+        ("too long", f"a,next_day,CN-HGH,CN-CTU,800,W,1,{'x' * 20_000},", "row_too_long"),
+    ],
+)
+def test_rows_are_taken_apart_as_spreadsheets_write_them(
+    merchant: Actor, what: str, text: str, expected: str
+) -> None:
+    after = text_of(row(reference="after")).split("\r\n", 1)[1]
+    file = finished(merchant, f"{','.join(HEADER)}\r\n{text}\r\n\r\n{after}")
+    found = results(file)
+    assert (found[0]["line"], found[0]["problem"] or found[0]["result"]) == ("2", expected), what
+    assert (found[-1]["reference"], found[-1]["result"]) == ("after", "booked"), what
+    assert len(found) == 2
+
+
+def test_quotation_mark_left_open_costs_its_own_row_only(merchant: Actor) -> None:
+    good = text_of(*(row(reference=f"R{n}") for n in range(60))).split("\r\n", 1)[1]
+    file = finished(merchant, f'{",".join(HEADER)}\r\n"open,next_day\r\n{good}')
+    assert told(file)[0] == ("2", "rejected", "", "open_quote")
+    assert counts(file) == ("done", 61, 60, 0, 1)
+
+
+def test_line_in_another_encoding_costs_its_own_row_only(merchant: Actor) -> None:
+    lines = text_of(row(reference="one"), row(reference="two"), row(reference="three")).encode()
+    broken = lines.replace(b"two,next_day", b"\xe9,\xff,\xfe")
+    file = finished(merchant, broken)
+    assert [problem for *_others, problem in told(file)] == ["", "not_text", ""]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_encodings_are_told_apart(merchant: Actor, encoding: str) -> None:
+    # The first Chinese character comes late: a look at the beginning would not tell.
+    rows = [row(recipient_name="A", recipient_address="B")] * 200 + [row(recipient_address="北京西路1号")]
+    file = finished(merchant, text_of(*rows).encode(encoding))
+    assert file.booked == 201
+    assert parcels_of(merchant)[-1].recipient_address in ("B", "北京西路1号")
+    assert "北京西路1号" in {parcel.recipient_address for parcel in parcels_of(merchant)}
+
+
+def test_headers_may_be_spelled_and_ordered_otherwise(merchant: Actor) -> None:
+    header = "Recipient Phone, DESTINATION,weight-g,tier,Origin,recipient_name,recipient address,,"
+    line = "13812345678,成都,800,Next day,杭州,W,Road 1"
+    assert finished(merchant, f"{header}\n{line}\n").booked == 1
+
+
+def test_pickup_address_may_stand_for_the_origin(merchant: Actor, hangzhou: City, chengdu: City) -> None:
+    with scope(Scope.of(merchant)):
+        for name, city in (("Depot", hangzhou), ("Far away", chengdu)):
+            PickupAddress.objects.create(merchant_id=merchant.tenant_id, name=name, city=city, address="1")
+    header = (*HEADER, "pickup_address")
+    rows = [
+        row(origin="", pickup_address="depot"),
+        row(pickup_address="Depot"),
+        row(origin="", pickup_address="Nowhere"),
+        row(pickup_address="Far away"),
+    ]
+    file = finished(merchant, text_of(*rows, header=header))
+    assert [(result, column) for _line, result, column, _problem in told(file)] == [
+        ("booked", ""),
+        ("booked", ""),
+        ("rejected", "pickup_address origin"),
+        ("rejected", "pickup_address"),
+    ]
+
+
+def test_ready_time_is_judged_by_when_the_file_was_uploaded(merchant: Actor) -> None:
+    header = (*HEADER, "ready_at")
+    now = timezone.now()
+    rows = [
+        row(ready_at=given) for given in (now.isoformat(), "2026-11-22 10:00", "soon", "2020-01-01T00:00:00Z")
+    ]
+    file = started(merchant, text_of(*rows, header=header))
+    with scope(Scope.everything()):
+        BookingFile.objects.update(uploaded_at=now - timedelta(minutes=30))
+        file.refresh_from_db()
+    # Ready ten minutes after the upload, twenty minutes ago: the wait was ours.
+    path = Path(file.content.path)
+    path.write_text(
+        text_of(row(ready_at=(now - timedelta(minutes=20)).isoformat()), *rows[1:], header=header)
+    )
+    book_file(file_id=file.pk)
+    assert [problem for *_others, problem in told(file)] == ["", "naive", "time", "past"]
+
+
+def test_results_are_no_formulas_and_come_back_as_they_were(merchant: Actor) -> None:
+    bad = row(reference="=cmd|' /C calc'!A0", recipient_phone="+86 138 1234 5678", weight_g="x")
+    file = finished(merchant, text_of(bad))
+    assert results(file)[0]["reference"].startswith("'=")
+    again = b"".join(rejected_rows(file)).decode("utf-8-sig")
+    assert finished(merchant, again.replace(",x,", ",700,")).booked == 1
+    [parcel] = parcels_of(merchant)
+    assert (parcel.reference, parcel.recipient_phone) == (bad["reference"], bad["recipient_phone"])
+
+
+# --- references ------------------------------------------------------------------------------
+
+
+def test_reference_is_booked_once(merchant: Actor, rival_merchant: Organisation) -> None:
+    rows = [row(reference="A"), row(reference="B", weight_g="x"), row(reference="A"), row(reference="B")]
+    file = finished(merchant, text_of(*rows, row(), row()))
+    first = results(file)[0]["tracking_number"]
+    assert told(file) == [
+        ("2", "booked", "", ""),
+        ("3", "rejected", "weight_g", "invalid"),
+        ("4", "duplicate", "reference", "booked_before"),
+        # The row before it was no parcel.
+        ("5", "booked", "", ""),
+        ("6", "booked", "", ""),
+        ("7", "booked", "", ""),
+    ]
+    assert results(file)[2]["tracking_number"] == first
+
+
+def test_corrected_file_books_what_was_missing_only(merchant: Actor) -> None:
+    rows = [row(reference=f"R{n}") for n in range(5)]
+    finished(merchant, text_of(*rows[:3], row(reference="R3", weight_g="x"), rows[4]))
+    file = finished(merchant, text_of(*rows))
+    assert counts(file) == ("done", 5, 1, 4, 0)
+    assert sorted(parcel.reference for parcel in parcels_of(merchant)) == [f"R{n}" for n in range(5)]
+
+
+def test_reference_of_a_cancelled_parcel_may_be_booked_again(merchant: Actor) -> None:
+    finished(merchant, text_of(row(reference="A")))
+    with scope(Scope.of(merchant)):
+        cancel_parcel(actor=merchant, parcel_id=parcels_of(merchant)[0].pk, at=timezone.now())
+    assert finished(merchant, text_of(row(reference="A"), row(reference="A"))).booked == 1
+
+
+# --- capacity --------------------------------------------------------------------------------
+
+
+def test_full_day_rejects_rather_than_moving_to_another_day(merchant: Actor, offer: Any) -> None:
+    with scope(Scope.everything()):
+        type(offer).objects.filter(pk=offer.pk).update(daily_capacity=2)
+    rows = [row(reference=f"R{n}") for n in range(4)]
+    file = finished(merchant, text_of(*rows, row(reference="R4", if_full="next")))
+    assert [(result, problem) for _line, result, _column, problem in told(file)] == [
+        ("booked", ""),
+        ("booked", ""),
+        ("rejected", "capacity_full"),
+        ("rejected", "capacity_full"),
+        ("booked", ""),
+    ]
+    full = results(file)[2]
+    assert "full" in full["detail"]
+    assert "if_full" in full["what_to_do"]
+    days = {parcel.reference: parcel.pickup_date for parcel in parcels_of(merchant)}
+    assert days["R0"] == days["R1"] < days["R4"]
+
+
+# --- files that are refused ------------------------------------------------------------------
+
+LINE = ",".join(row().get(name, "") for name in HEADER)
+NAMES = ",".join(HEADER)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty"),
+        (b"\xef\xbb\xbf", "empty"),
+        (NAMES.encode(), "no rows"),
+        (f"{NAMES}\r\n".encode(), "no rows"),
+        (b"\r\n\r\n", "name the columns"),
+        (b"PK\x03\x04\x14\x00", "Excel workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "Excel workbook"),
+        (b"%PDF-1.7", "not a CSV"),
+        (NAMES.encode("utf-16"), "UTF-16"),
+        (NAMES.replace(",", ";").encode() + b"\nx;y\n", "separated by commas"),
+        (NAMES.replace(",", "\t").encode() + b"\nx\ty\n", "separated by commas"),
+        (f"{NAMES}\r{LINE}\r".encode(), "old Macs"),
+        (f"{NAMES.replace('recipient_phone', 'recipient_fone')}\n{LINE}\n".encode(), "mean recipient_phone"),
+        (f"{NAMES.replace('tier', 'Service')}\n{LINE}\n".encode(), "mean tier"),
+        (f"{NAMES},colour\n{LINE}\n".encode(), "no column “colour”"),
+        (f"{NAMES},tier\n{LINE}\n".encode(), "tier is there twice"),
+        (f"{NAMES.replace('weight_g,', '')}\n{LINE}\n".encode(), "missing: weight_g"),
+        (b'"' + b"x" * 100_000 + b"\n" + LINE.encode(), "name the columns"),
+        (b"\x00" * 5_000, "no column|name the columns"),
+        (NAMES.encode() + b"\n" * (rules.MAX_LINES + 1), "2,000,001"),
+    ],
+)  # fmt: skip
+def test_useless_file_is_refused_with_a_reason(merchant: Actor, content: bytes, said: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        started(merchant, content)
+    message = caught.value.errors[0].message
+    assert any(word in message for word in said.split("|")), message
+    with scope(Scope.everything()):
+        assert not BookingFile.objects.exists()
+
+
+def test_file_too_large_is_refused_unread(merchant: Actor) -> None:
+    upload = upload_of(text_of(row()))
+    upload.size = rules.MAX_BYTES + 1
+    with pytest.raises(InvalidInput) as caught, scope(Scope.of(merchant)):
+        booking_files.start_booking_file(actor=merchant, upload=upload)
+    assert "500 MB" in caught.value.errors[0].message
+
+
+def test_same_file_again_is_noticed(merchant: Actor) -> None:
+    content = text_of(row(reference="A"), row())
+    first = finished(merchant, content)
+    with pytest.raises(FileKnown) as caught:
+        started(merchant, content)
+    assert caught.value.file == first
+    # Asked for: what has a reference is left out all the same.
+    assert counts(finished(merchant, content, again=True)) == ("done", 2, 1, 1, 0)
+
+
+def test_stopped_file_may_be_uploaded_again(merchant: Actor) -> None:
+    content = text_of(row(reference="A"))
+    file = started(merchant, content)
+    with scope(Scope.of(merchant)):
+        cancel_booking_file(actor=merchant, file_id=file.pk)
+    assert book_file(file_id=file.pk)
+    assert reread(file).booked == 0
+    assert finished(merchant, content).booked == 1
+
+
+def test_only_so_many_files_at_once(merchant: Actor) -> None:
+    for number in range(booking_files.MOST_RUNNING):
+        started(merchant, text_of(row(reference=f"R{number}")))
+    with pytest.raises(Conflict, match="booked already"):
+        started(merchant, text_of(row(reference="one more")))
+
+
+def test_couriers_book_nothing(courier: Actor) -> None:
+    with pytest.raises(NotPermitted), scope(Scope.of(courier)):
+        booking_files.start_booking_file(actor=courier, upload=upload_of(text_of(row())))
+
+
+# --- work that is cut off --------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(booking_files, "SLICE", 10)
+
+
+def many(count: int) -> str:
+    # Every seventh row is rejected; line breaks within cells, blank lines, references or none.
+    return text_of(
+        *(
+            row(
+                reference=f"R{n}" if n % 3 else "",
+                weight_g="x" if n % 7 == 0 else "800",
+                recipient_address="Road\n1" if n % 5 == 0 else "Road 1",
+            )
+            for n in range(count)
+        )
+    )
+
+
+def lines_of(file: BookingFile) -> list[str]:
+    return [found["line"] for found in results(file)]
+
+
+@pytest.mark.usefixtures("small_slices")
+@pytest.mark.parametrize("step", ["append_results", "book_rows", "_finish", "_lock"])
+@pytest.mark.parametrize("fatal", [KeyboardInterrupt, RuntimeError])
+def test_work_cut_off_anywhere_goes_on_without_doubling(
+    merchant: Actor, monkeypatch: pytest.MonkeyPatch, step: str, fatal: type[BaseException]
+) -> None:
+    whole = lines_of(finished(merchant, many(44)))
+    file = started(merchant, many(44).replace("R", "S"))
+    genuine, calls = getattr(booking_files, step), []
+
+    def cut_off(*arguments: Any, **given: Any) -> Any:
+        answer = genuine(*arguments, **given)
+        calls.append(step)
+        # The second slice, or the last step.
+        if len(calls) == (1 if step == "_finish" else 2):
+            raise fatal
+        return answer
+
+    monkeypatch.setattr(booking_files, step, cut_off)
+    if fatal is KeyboardInterrupt:
+        with pytest.raises(KeyboardInterrupt):
+            book_file(file_id=file.pk)
+    else:
+        assert not book_file(file_id=file.pk)
+    stopped = reread(file)
+    with scope(Scope.of(merchant)):
+        assert Parcel.objects.filter(reference__startswith="S").count() <= stopped.booked
+    assert len(results(file)) == stopped.done in (10, 40)
+    assert book_file(file_id=file.pk)
+    assert lines_of(file) == whole
+    done = reread(file)
+    assert counts(done) == ("done", 44, 37, 0, 7)
+    assert len(parcels_of(merchant)) == 2 * 37
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_second_worker_leaves_the_file_to_the_first(merchant: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = started(merchant, many(44))
+    genuine = booking_files.book_rows
+
+    def meanwhile(*arguments: Any, **given: Any) -> Any:
+        monkeypatch.setattr(booking_files, "book_rows", genuine)
+        return genuine(*arguments, **given)
+
+    monkeypatch.setattr(booking_files, "book_rows", meanwhile)
+    book_file(file_id=file.pk)
+    for _again in range(2):
+        tasks.book_file(file.pk)
+    assert counts(reread(file)) == ("done", 44, 37, 0, 7)
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_long_file_queues_up_again_after_its_stretch(merchant: Actor) -> None:
+    file = started(merchant, many(44))
+    turns = 1
+    while not book_file(file_id=file.pk, stretch=timedelta(0)):
+        turns += 1
+    assert turns == 5
+    assert counts(reread(file)) == ("done", 44, 37, 0, 7)
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_dropped_file_is_found_again(
+    merchant: Actor, given: list[int], django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        file = started(merchant, many(44))
+    assert given == [file.pk]
+    assert tasks.resume_booking_files() == 0
+    with scope(Scope.everything()):
+        BookingFile.objects.update(touched_at=timezone.now() - timedelta(minutes=3))
+    with django_capture_on_commit_callbacks(execute=True):
+        assert tasks.resume_booking_files() == 1
+    assert given == [file.pk, file.pk]
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_cancelling_stops_after_the_slice_at_hand(
+    merchant: Actor, rival_merchant: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = started(merchant, many(44))
+    genuine = booking_files.append_results
+
+    def stop_after(file: BookingFile, outcomes: Any) -> None:
+        genuine(file, outcomes)
+        monkeypatch.setattr(booking_files, "append_results", genuine)
+
+    monkeypatch.setattr(booking_files, "append_results", stop_after)
+    assert not book_file(file_id=file.pk, stretch=timedelta(0))
+    with scope(Scope.of(merchant)):
+        cancel_booking_file(actor=merchant, file_id=file.pk)
+        assert cancel_booking_file(actor=merchant, file_id=file.pk).state == "cancelled"
+    assert book_file(file_id=file.pk)
+    stopped = reread(file)
+    assert (stopped.state, stopped.done, len(parcels_of(merchant))) == ("cancelled", 10, stopped.booked)
+    with pytest.raises(NotFound), scope(Scope.of(merchant)):
+        cancel_booking_file(actor=merchant, file_id=10**9)
+
+
+def test_done_file_cannot_be_cancelled(merchant: Actor) -> None:
+    file = finished(merchant, text_of(row()))
+    with pytest.raises(Conflict), scope(Scope.of(merchant)):
+        cancel_booking_file(actor=merchant, file_id=file.pk)
+
+
+def test_merchant_suspended_meanwhile_fails_the_file(
+    merchant: Actor, merchant_organisation: Organisation
+) -> None:
+    file = started(merchant, text_of(row()))
+    with scope(Scope.everything()):
+        Organisation.objects.filter(pk=merchant_organisation.pk).update(status=OrganisationStatus.SUSPENDED)
+    assert book_file(file_id=file.pk)
+    assert (reread(file).state, reread(file).booked) == ("failed", 0)
+    assert reread(file).problem
+
+
+def test_slice_that_keeps_failing_fails_the_file_and_ops_may_go_on(
+    merchant: Actor, monkeypatch: pytest.MonkeyPatch, ops_user: Any, given: list[int]
+) -> None:
+    from alliance.services import actor_of_user  # noqa: PLC0415 -- one test's
+
+    file = started(merchant, text_of(row()))
+
+    def broken(*_arguments: Any, **_given: Any) -> None:
+        raise RuntimeError("a bug of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(booking_files, "book_rows", broken)
+        turns = 1
+        while not book_file(file_id=file.pk):
+            turns += 1
+    assert (turns, reread(file).state) == (booking_files.MOST_FAILURES, "failed")
+    with scope(Scope.everything()):
+        ops = actor_of_user(ops_user)
+        assert booking_files.retry_booking_file(actor=ops, file_id=file.pk)
+        assert not booking_files.retry_booking_file(actor=ops, file_id=file.pk)
+    assert book_file(file_id=file.pk)
+    assert counts(reread(file)) == ("done", 1, 1, 0, 0)
+
+
+# --- results and retention -------------------------------------------------------------------
+
+
+def test_problems_are_paged_by_where_they_stand(merchant: Actor) -> None:
+    file = finished(merchant, text_of(*(row(reference=f"R{n}", weight_g="x") for n in range(25))))
+    seen: list[str] = []
+    start: int | None = 0
+    while start is not None:
+        rows, start = read_problems(file, start=start, most=10)
+        seen += [found["line"] for found in rows]
+    assert seen == [str(line) for line in range(2, 27)]
+    assert read_problems(file, start=10**12, most=10)[0] == []
+
+
+def test_rejected_rows_come_back_to_be_corrected(merchant: Actor) -> None:
+    rows = [row(reference=f"R{n}", weight_g="x" if n % 2 else "800") for n in range(6)]
+    file = finished(merchant, text_of(*rows))
+    again = b"".join(rejected_rows(file)).decode("utf-8-sig")
+    header, *lines = again.splitlines()
+    assert header == f"{NAMES},problem"
+    assert [line.split(",")[0] for line in lines] == ["R1", "R3", "R5"]
+    assert finished(merchant, again.replace(",x,", ",800,")).booked == 3
+    assert len(parcels_of(merchant)) == 6
+
+
+def test_files_are_deleted_after_a_month(merchant: Actor, tmp_path: Path) -> None:
+    file = finished(merchant, text_of(row(reference="A"), row(weight_g="x")))
+    kept = started(merchant, text_of(row(reference="B")))
+    orphan = tmp_path / "booking_files" / "2026" / "orphan.csv"
+    orphan.parent.mkdir(parents=True, exist_ok=True)
+    orphan.write_text("x")
+    now = timezone.now()
+    assert booking_retention.forget_booking_files(now=now + timedelta(days=29)) == 0
+    assert not orphan.exists()
+    assert Path(file.content.path).exists()
+    assert booking_retention.forget_booking_files(now=now + timedelta(days=31)) == 1
+    assert booking_retention.forget_booking_files(now=now + timedelta(days=31)) == 0
+    old = reread(file)
+    assert not results_path(old).exists()
+    assert not Path(old.content.path).exists()
+    assert read_problems(old, start=0, most=10) == ([], None)
+    assert Path(kept.content.path).exists()
+    assert (old.booked, old.rejected) == (1, 1)
+
+
+def test_template_is_read_back_whole(merchant: Actor) -> None:
+    text = io.StringIO(newline="")
+    import csv  # noqa: PLC0415 -- one test's
+
+    csv.writer(text).writerows([rules.COLUMNS, rules.SAMPLE])
+    assert finished(merchant, text.getvalue()).booked == 1
+
+
+def test_good_row_names_every_required_column() -> None:
+    assert set(GOOD) == set(rules.REQUIRED)

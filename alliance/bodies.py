@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 
 from django.conf import settings
+from django.core.handlers.wsgi import LimitedStream
 from django.http import HttpRequest, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import gettext as _
@@ -44,6 +45,14 @@ def take_in(request: HttpRequest) -> None:
         request.META["CONTENT_LENGTH"] = str(len(body))
 
 
+class _Announced(LimitedStream):
+    """A body of the length that was announced, and whether all of it came."""
+
+    @property
+    def is_whole(self) -> bool:
+        return bool(self._pos >= self.limit)  # type: ignore[attr-defined]
+
+
 def take_in_large(request: HttpRequest, *, is_known: bool) -> None:
     """Spool an upload that may be large to disk: views read it in a transaction, this is before any.
 
@@ -53,11 +62,16 @@ def take_in_large(request: HttpRequest, *, is_known: bool) -> None:
     if _length(request) > settings.MAX_BODY_BYTES and not is_known:
         _throw_away(request)
         raise NotAuthenticated
-    if request.content_type == "multipart/form-data" and is_known:
-        try:
-            request.FILES  # noqa: B018 -- reading is the point
-        except (MultiPartParserError, UnreadablePostError) as error:
-            raise MalformedInput(_("The upload is cut off. Send it again."), code="cut_off") from error
+    if request.content_type != "multipart/form-data" or not is_known:
+        return
+    # Django takes the beginning of a file for a file when the client hangs up.
+    body = _Announced(request.META["wsgi.input"], _length(request))
+    request._stream = body  # type: ignore[assignment]
+    with suppress(MultiPartParserError, UnreadablePostError):
+        request.FILES  # noqa: B018 -- reading is the point
+        if body.is_whole:
+            return
+    raise MalformedInput(_("The upload is cut off. Send it again."), code="cut_off")
 
 
 def _length(request: HttpRequest) -> int:

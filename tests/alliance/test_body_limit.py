@@ -20,3 +20,18 @@ def test_a_huge_body_is_refused_by_its_length(client: Client, path: str, most: s
     assert response.status_code == 413
     assert most in response.content.decode()
     assert response["Content-Type"].startswith("application/problem+json" if "/api/" in path else "text/html")
+
+
+@pytest.mark.parametrize(("path", "stranger"), [("/bookings/upload/", 302), ("/api/v1/booking-files", 401)])
+def test_a_file_of_bookings_may_be_larger_from_somebody_known(
+    client: Client, merchant_client: Client, path: str, stranger: int
+) -> None:
+    form = "multipart/form-data; boundary=b"
+    announced = {"CONTENT_LENGTH": TOO_MUCH, "wsgi.input": BytesIO(b"x")}
+    assert client.post(path, content_type=form, **announced).status_code == stranger
+    # Let in, and found to be cut off.
+    assert merchant_client.post(path, content_type=form, **announced).status_code == 400
+    over = {"CONTENT_LENGTH": str(505 * 1024 * 1024), "wsgi.input": BytesIO(b"x")}
+    response = merchant_client.post(path, content_type=form, **over)
+    assert response.status_code == 413
+    assert "504 MB" in response.content.decode()

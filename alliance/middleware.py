@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import structlog
@@ -103,10 +104,10 @@ class TenancyMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
-        if request.path.startswith(_WITHOUT_DATABASE) or getattr(view, "without_scope", False):
+        if request.path.startswith(_WITHOUT_DATABASE):
             return None
         try:
-            with scope(Scope.of(request.actor)):  # type: ignore[attr-defined]
+            with _scope_of(request, view):
                 response: HttpResponseBase = view(request, *args, **kwargs)
                 # Templates read lazily: what they read must be read in here.
                 if not getattr(response, "is_rendered", True):
@@ -117,6 +118,12 @@ class TenancyMiddleware:
             return method_not_allowed(request, response)
         add_headers(request, response)
         return response
+
+
+def _scope_of(request: HttpRequest, view: Callable[..., Any]) -> AbstractContextManager[None]:
+    if getattr(view, "scoped_by_itself", False):
+        return nullcontext()
+    return scope(Scope.of(request.actor))  # type: ignore[attr-defined]
 
 
 def answer_of(request: HttpRequest, error: AllianceError) -> HttpResponseBase:

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from django.utils.translation import gettext as _
 
 from parcels.choices import ParcelStatus
-from parcels.models import Parcel
 from parcels.statuses import TERMINAL
 from parcels.verdicts import Verdict
 from slas.choices import Outcome
@@ -49,7 +48,22 @@ class Arrival:
         }[self.forecast.basis]
 
 
-def arrival_of(parcel: Parcel, verdict: Verdict | None, *, now: datetime) -> Arrival | None:
+class Travelling(Protocol):
+    """What a forecast reads of a parcel."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def tier_id(self) -> int: ...
+    @property
+    def courier_id(self) -> int: ...
+    @property
+    def origin_id(self) -> int: ...
+    @property
+    def destination_id(self) -> int: ...
+
+
+def arrival_of(parcel: Travelling, verdict: Verdict | None, *, now: datetime) -> Arrival | None:
     """Forecast a parcel; None for one that was attempted, called off, or is not coming any more."""
     if verdict is None or verdict.outcome not in (Outcome.PENDING, Outcome.OVERDUE):
         return None

@@ -3,49 +3,157 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
+import msgspec
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from alliance.errors import NotFound
-from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
-from alliance.tenancy import Scope, scope
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
+from alliance.tenancy import Scope, rows_in
 from parcels.arrivals import Arrival, arrival_of
-from parcels.models import Parcel, Scan
+from parcels.choices import ParcelStatus
 from parcels.progress import ProgressStep, progress
 from parcels.timelines import TrackedScan, track
 from parcels.verdicts import Verdict, verdict_of
-from slas.choices import Outcome
+from slas.choices import CommitmentKind, Outcome
 from slas.models import Commitment, Revision
-from slas.services.revisions import Promised, promised_delivery
+from slas.services.revisions import Promised
 
 UNKNOWN = "unknown_tracking_number"
 BAD = "bad_tracking_number"
-# Left in the database: what is not read cannot be shown by mistake.
-_PRIVATE = ("recipient_name", "recipient_phone", "recipient_address", "reference", "weight_g", "fee_fen")
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """Something with a code, and a name in either language."""
+
+    code: str
+    name_en: str
+    name_zh: str
+
+    @property
+    def name(self) -> str:
+        """The name in the language of whoever is reading."""
+        return self.name_zh if translation.get_language() == "zh-hans" else self.name_en
+
+
+class TrackedTier(_Named, frozen=True):
+    pass
+
+
+class TrackedCity(_Named, frozen=True):
+    time_zone: str
+
+
+class _Scan(msgspec.Struct):
+    event_key: int
+    code: str
+    occurred_at: datetime
+    received_at: datetime
+    reason: str
+    facility: str
+    consent: bool
+    corrects: int | None
+
+
+class _Delivery(msgspec.Struct):
+    due_at: datetime
+    revised_due_at: datetime | None
+    reached_at: datetime | None
+    outcome: str
+    excused: bool
+    delivered_at: datetime | None
+    lost_at: datetime | None
+    version_id: int | None
+
+
+class _Revision(msgspec.Struct):
+    previous_due_at: datetime
+    due_at: datetime
+    requested_by: str
+    judged: bool
+    reason: str
+    # Who wrote it down: tells the recipient's own wish from the merchant's word, and is not shown.
+    label: str
+    created_at: datetime
+
+
+class TrackedParcel(msgspec.Struct):
+    """A parcel as tracked_parcel() in the database tells of it: what is not read cannot be shown."""
+
+    id: int
+    courier_id: int
+    tier_id: int
+    origin_id: int
+    destination_id: int
+    source: str
+    status: str
+    status_at: datetime
+    booked_at: datetime
+    ready_at: datetime | None
+    deliver_by: datetime
+    picked_up_at: datetime | None
+    departed_at: datetime | None
+    arrived_at: datetime | None
+    out_for_delivery_at: datetime | None
+    cancelled_at: datetime | None
+    # The courier's name.
+    courier: str
+    tier: TrackedTier
+    origin: TrackedCity
+    destination: TrackedCity
+    delivery: _Delivery | None
+    scans: list[_Scan]
+    revisions: list[_Revision]
+
+    @property
+    def number(self) -> str:
+        """The tracking number."""
+        return tracking_number(self.id)
+
+    def get_status_display(self) -> str:
+        return str(ParcelStatus(self.status).label)
+
+
+_READ: Final = "SELECT tracked_parcel(%s)"
+_DECODER: Final = msgspec.json.Decoder(TrackedParcel)
 
 
 @dataclass(frozen=True, slots=True)
 class PublicParcel:
     """A parcel as its tracking page shows it."""
 
-    parcel: Parcel
+    parcel: TrackedParcel
     tracked: list[TrackedScan]
-    steps: list[ProgressStep]
     # None for a parcel nothing stands promised for: called off, say.
     verdict: Verdict | None
-    # The same with the later days agreed on, called off or not.
-    promised: Promised | None = None
     # When it will probably be at the door; None when it was there, or nobody knows.
     arrival: Arrival | None = None
 
     @property
-    def revisions(self) -> Sequence[Revision]:
-        """Later days agreed on for the delivery, the oldest first."""
-        return self.promised.revisions if self.promised else ()
+    def steps(self) -> list[ProgressStep]:
+        return progress(self.parcel.status, self.parcel.scans)
 
     @property
-    def delivery(self) -> Commitment | None:
-        return self.promised.commitment if self.promised else None
+    def revisions(self) -> Sequence[Revision]:
+        """Later days agreed on for the delivery, the oldest first."""
+        return [Revision(**msgspec.structs.asdict(revision)) for revision in self.parcel.revisions]
+
+    @property
+    def promised(self) -> Promised | None:
+        """The promise with the later days agreed on, called off or not."""
+        parcel, delivery = self.parcel, self.parcel.delivery
+        if delivery is None:
+            return None
+        commitment = Commitment(
+            parcel_id=parcel.id,
+            kind=CommitmentKind.DELIVERY,
+            tier_id=parcel.tier_id,
+            destination_id=parcel.destination_id,
+            **msgspec.structs.asdict(delivery),
+        )
+        return Promised(commitment, self.revisions)
 
     @property
     def is_late(self) -> bool:
@@ -65,22 +173,17 @@ def read_number(text: str) -> int:
 
 def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
     """Read one parcel, in a scope that holds nothing else. Raises NotFound, with UNKNOWN."""
-    with scope(Scope.parcel(parcel_id)):
-        names = ("courier__organisation", "tier", "origin", "destination")
-        parcel = Parcel.objects.filter(pk=parcel_id).select_related(*names).defer(*_PRIVATE).first()
-        if parcel is None:
-            detail = _("We know no parcel of this number. Has the shop sent you another one?")
-            raise NotFound(detail, code=UNKNOWN)
-        scans = list(Scan.objects.filter(parcel_id=parcel_id))
-        promised = promised_delivery(parcel_id=parcel_id)
+    [(told,)] = rows_in(Scope.parcel(parcel_id), _READ, [parcel_id])
+    if told is None:
+        detail = _("We know no parcel of this number. Has the shop sent you another one?")
+        raise NotFound(detail, code=UNKNOWN)
+    parcel = _DECODER.decode(told)
     verdict = None
-    if promised is not None and promised.commitment.outcome != Outcome.VOID:
-        verdict = verdict_of(promised.commitment, now=now)
+    if parcel.delivery is not None and parcel.delivery.outcome != Outcome.VOID:
+        verdict = verdict_of(parcel.delivery, now=now)
     return PublicParcel(
         parcel=parcel,
-        tracked=track(scans),
-        steps=progress(parcel.status, scans),
+        tracked=track(parcel.scans),
         verdict=verdict,
         arrival=arrival_of(parcel, verdict, now=now),
-        promised=promised,
     )

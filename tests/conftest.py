@@ -18,6 +18,7 @@ from alliance.choices import Role
 from alliance.models import City, Organisation, User
 from alliance.services import actor_of_organisation, create_api_key
 from alliance.tenancy import Actor, Scope, scope
+from slas.services.forecasts import forget_near
 from tests import factories
 
 # The same servers as `make run`, other database; nothing is started where the environment names servers.
@@ -77,6 +78,7 @@ def _settings_of_tests(settings: object) -> None:
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True  # type: ignore[attr-defined]
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
     cache.clear()
+    forget_near()
 
 
 @pytest.fixture

@@ -1,20 +1,24 @@
 """The public tracking page for programs: no key, no personal data, so many calls a minute."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.cache import patch_cache_control
+from django.utils.translation import get_language
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alliance.api.parsing import refuse_unknown_parameters
-from alliance.http import limit_by_address
+from alliance.http import limit_by_address, scoped_by_itself
 from parcels.api import examples
 from parcels.api.revisions import RevisionAnswer, revision_json
 from parcels.api.serializers import ExpectedArrival
@@ -25,7 +29,7 @@ from parcels.statuses import AFTERSHIP, EASYPOST, KUAIDI100
 from parcels.timelines import TrackedScan
 from parcels.tracking import PublicParcel, look_up, read_number
 from slas.choices import Outcome, TierCode
-from slas.clocks import local_clock
+from slas.clocks import zone as zone_of
 
 BUCKET = "tracking"
 S = serializers.Serializer[Any]
@@ -103,38 +107,74 @@ class TrackingView(APIView):
         auth=[],
         tags=["tracking"],
     )
-    def get(self, request: Request, number: str) -> Response:
-        limit_by_address(
-            request._request,  # noqa: SLF001
-            bucket=BUCKET,
-            per_minute=settings.TRACKING_RATE_PER_MINUTE,
-        )
-        refuse_unknown_parameters(request)
-        response = Response(tracking_json(look_up(read_number(number), now=timezone.now())))
-        patch_cache_control(response, private=True, no_cache=True)
-        return response
+    def get(self, request: Request, number: str) -> HttpResponse:
+        return _answer(request._request, number, parameters=request)  # noqa: SLF001
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        # What DRF does around a view takes longer than the answer: plain questions go straight to it.
+        if request.method == "GET" and not request.META["QUERY_STRING"] and _takes_json(request):
+            return _answer(request, **kwargs)
+        return super().dispatch(request, *args, **kwargs)
+
+
+def _takes_json(request: HttpRequest) -> bool:
+    accepted = request.META.get("HTTP_ACCEPT", "*/*")
+    return accepted == "application/json" or "*/*" in accepted
+
+
+def _answer(request: HttpRequest, number: str, *, parameters: Request | None = None) -> HttpResponse:
+    limit_by_address(request, bucket=BUCKET, per_minute=settings.TRACKING_RATE_PER_MINUTE)
+    if parameters is not None:
+        refuse_unknown_parameters(parameters)
+    answer = tracking_json(look_up(read_number(number), now=timezone.now()))
+    headers = {"Cache-Control": "private, no-cache"}
+    return HttpResponse(msgspec.json.encode(answer), content_type="application/json", headers=headers)
+
+
+# It opens the scope of one parcel itself.
+tracking = scoped_by_itself(TrackingView.as_view())
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What statuses and scans are called in one language."""
+
+    statuses: Mapping[str, str]
+    explanations: Mapping[str, str]
+    scans: Mapping[str, str]
+
+
+@lru_cache(maxsize=16)
+def _words_in(language: str) -> _Words:
+    # Of the language in force, which is the one named; looked up once, and not a word at a time.
+    return _Words(
+        statuses={status: str(status.label) for status in ParcelStatus},
+        explanations={status: str(text) for status, text in EXPLANATIONS.items()},
+        scans={code: str(code.label) for code in ScanCode},
+    )
 
 
 def tracking_json(found: PublicParcel) -> dict[str, Any]:
     parcel, zone = found.parcel, found.parcel.destination.time_zone
+    words = _words_in(get_language() or "")
     return {
         "tracking_number": parcel.number,
         "status": parcel.status,
-        "status_text": parcel.get_status_display(),
-        "explanation": str(EXPLANATIONS[parcel.status]),
+        "status_text": words.statuses[parcel.status],
+        "explanation": words.explanations[parcel.status],
         "status_at": _local(parcel.status_at, zone),
         "equivalents": {
             "aftership": AFTERSHIP[parcel.status],
             "easypost": EASYPOST[parcel.status],
             "kuaidi100": KUAIDI100[parcel.status],
         },
-        "courier": parcel.courier.organisation.name,
+        "courier": parcel.courier,
         "tier": parcel.tier.code,
         "origin": _city_json(parcel.origin),
         "destination": _city_json(parcel.destination),
         "promise": _promise_json(found, zone),
         "expected": arrival_json(found.arrival, zone),
-        "events": [_event_json(told, zone) for told in found.tracked if not told.is_correction],
+        "events": [_event_json(told, zone, words) for told in found.tracked if not told.is_correction],
     }
 
 
@@ -142,11 +182,12 @@ def _promise_json(found: PublicParcel, zone: str) -> dict[str, Any] | None:
     verdict = found.verdict
     if verdict is None:
         return None
-    first = found.promised.first_due_at if found.promised else verdict.due_at
+    revisions = found.revisions
+    first = revisions[0].previous_due_at if revisions else verdict.due_at
     return {
         "deliver_by": _local(verdict.due_at, zone),
         "original_deliver_by": _local(first, zone),
-        "revisions": [revision_json(revision, zone) for revision in found.revisions],
+        "revisions": [revision_json(revision, zone) for revision in revisions],
         "outcome": verdict.outcome,
         "reached_at": _local(verdict.reached_at, zone),
         "late": found.is_late,
@@ -154,11 +195,11 @@ def _promise_json(found: PublicParcel, zone: str) -> dict[str, Any] | None:
     }
 
 
-def _event_json(told: TrackedScan, zone: str) -> dict[str, Any]:
+def _event_json(told: TrackedScan, zone: str, words: _Words) -> dict[str, Any]:
     scan = told.scan
     return {
         "code": scan.code,
-        "text": str(ScanCode(scan.code).label),
+        "text": words.scans[scan.code],
         "occurred_at": _local(scan.occurred_at, zone),
         "facility": scan.facility,
         "reason": scan.reason,
@@ -171,4 +212,4 @@ def _city_json(city: Any) -> dict[str, str]:
 
 
 def _local(moment: datetime | None, zone: str) -> str | None:
-    return None if moment is None else local_clock(moment, zone).isoformat()
+    return None if moment is None else moment.astimezone(zone_of(zone)).isoformat()

@@ -12,7 +12,7 @@ from parcels.api.booking_files import (
 from parcels.api.breaches import BreachDetailView
 from parcels.api.revisions import RevisionsView
 from parcels.api.scans import ScanBatchView
-from parcels.api.tracking import TrackingView
+from parcels.api.tracking import tracking
 from parcels.api.watching import WatchView
 
 app_name = "parcels"
@@ -34,5 +34,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("breaches/<str:number>/<str:kind>", BreachDetailView.as_view(), name="breach_detail"),
     path("cities", views.CityListView.as_view(), name="city_list"),
     path("scans", ScanBatchView.as_view(), name="scan_batch"),
-    path("tracking/<str:number>", TrackingView.as_view(), name="tracking"),
+    path("tracking/<str:number>", tracking, name="tracking"),
 ]

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from alliance.portal.badges import Badge, badge_for
 from parcels.choices import ParcelStatus, ScanCode
-from parcels.models import Parcel
 from parcels.remarks import reason_text
 from parcels.timelines import ScanRow, TrackedScan
 from slas.durations import lasting
@@ -17,19 +16,26 @@ from slas.durations import lasting
 Entry = dict[str, Any]
 
 
-def full_entries(parcel: Parcel, tracked: Iterable[TrackedScan]) -> list[Entry]:
+class CalledOff(Protocol):
+    """What a history tells of a parcel that no scan does."""
+
+    booked_at: datetime
+    cancelled_at: datetime | None
+
+
+def full_entries(parcel: CalledOff, tracked: Iterable[TrackedScan]) -> list[Entry]:
     """Everything that happened, newest first, with whom it was the fault of and how we heard of it."""
     entries = [_full_entry(told) for told in tracked]
     return _with_booking(parcel, entries)
 
 
-def public_entries(parcel: Parcel, tracked: Iterable[TrackedScan]) -> list[Entry]:
+def public_entries(parcel: CalledOff, tracked: Iterable[TrackedScan]) -> list[Entry]:
     """What anybody with the number may read: corrections show only as what they struck out."""
     entries = [_entry(told.scan, told) for told in tracked if not told.is_correction]
     return _with_booking(parcel, entries)
 
 
-def _with_booking(parcel: Parcel, entries: list[Entry]) -> list[Entry]:
+def _with_booking(parcel: CalledOff, entries: list[Entry]) -> list[Entry]:
     """Add what no scan tells: booking and calling off."""
     if parcel.cancelled_at is not None:
         entries.append(_plain(badge_for("parcel", ParcelStatus.CANCELLED), parcel.cancelled_at))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from alliance.errors import AllianceError, InvalidInput, NotFound
-from alliance.http import limit_by_address
+from alliance.http import limit_by_address, scoped_by_itself
 from alliance.identifiers import tracking_number
 from alliance.portal.forms import add_service_errors
 from parcels.choices import ParcelStatus
@@ -34,6 +34,7 @@ BUCKET = "tracking"
 REVISING_BUCKET, REVISIONS_PER_MINUTE = "revising", 10
 
 
+@scoped_by_itself
 @require_safe
 def track_search(request: HttpRequest) -> HttpResponse:
     """Ask for a number; lead to its page."""
@@ -47,6 +48,7 @@ def track_search(request: HttpRequest) -> HttpResponse:
     return _private(redirect("parcels:track", tracking_number(parcel_id)))
 
 
+@scoped_by_itself
 @require_safe
 def track(request: HttpRequest, number: str) -> HttpResponse:
     """Show anybody who has its number where a parcel is and when it comes."""
@@ -77,7 +79,7 @@ def track_revise(request: HttpRequest, number: str) -> HttpResponse:
     if form.is_valid():
         try:
             revise_for_recipient(
-                parcel_id=found.parcel.pk,
+                parcel_id=found.parcel.id,
                 digits=form.cleaned_data["digits"],
                 asked=form.asked,
                 now=timezone.now(),
@@ -121,8 +123,8 @@ def _context(found: PublicParcel) -> dict[str, Any]:
     parcel = found.parcel
     return {
         "parcel": parcel,
-        "courier": parcel.courier.organisation.name,
-        "explanation": loss_text(found.delivery, parcel.status) or EXPLANATIONS[parcel.status],
+        "courier": parcel.courier,
+        "explanation": loss_text(parcel.delivery, parcel.status) or EXPLANATIONS[parcel.status],
         "steps": found.steps,
         "verdict": found.verdict,
         "is_late": found.is_late,

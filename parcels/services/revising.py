@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hmac import compare_digest
-from typing import Final
+from typing import Final, Protocol
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -42,6 +42,15 @@ FORGOTTEN_AFTER: Final = timedelta(days=1)
 _OVER: Final = frozenset({*TERMINAL, ParcelStatus.RETURNING})
 # As many as a recipient is shown.
 DAYS_SHOWN: Final = 7
+
+
+class Deliverable(Protocol):
+    """What is read of a parcel to tell whether its delivery can still be moved."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def source(self) -> str: ...
 
 
 def revise_parcel(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now: datetime) -> Revision:
@@ -81,14 +90,13 @@ def revise_for_recipient(*, parcel_id: int, digits: str, asked: RevisionRequest,
         return revise_parcel(actor=recipient, parcel_id=parcel_id, asked=asked, now=now)
 
 
-def days_for_recipient(*, parcel: Parcel, promised: Promised | None, now: datetime) -> list[DeliveryDay]:
+def days_for_recipient(*, parcel: Deliverable, promised: Promised | None, now: datetime) -> list[DeliveryDay]:
     """Return the days a recipient can choose from on the tracking page; none when it cannot ask."""
     # Of a parcel from before it joined no phone is known: nobody could prove anything.
     if promised is None or parcel.status in _OVER or parcel.source == ParcelSource.HISTORY:
         return []
     return days_to_choose(
         promised=promised,
-        destination=parcel.destination,
         parties=[RevisionParty.RECIPIENT],
         now=now,
         most=DAYS_SHOWN,
@@ -103,13 +111,11 @@ def days_for_merchant(
         return []
     if parcel.status in _OVER:
         return []
-    return days_to_choose(
-        promised=promised, destination=parcel.destination, parties=list(RevisionParty), now=now
-    )
+    return days_to_choose(promised=promised, parties=list(RevisionParty), now=now)
 
 
 def why_no_day(
-    *, parcel: Parcel, promised: Promised | None, parties: Sequence[RevisionParty], now: datetime
+    *, parcel: Deliverable, promised: Promised | None, parties: Sequence[RevisionParty], now: datetime
 ) -> str:
     """Return why none of the parties may ask for another day, unless the page says so anyhow; else ""."""
     if promised is None or parcel.status in _OVER or parcel.source == ParcelSource.HISTORY:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.core.cache import cache
@@ -33,6 +33,10 @@ _REMEMBERED_COARSE: Final = 3 * 3600
 _SETTLED: Final = 300
 # The refresh makes coarse ones anew before they are forgotten, so that no page has to.
 _RENEWED: Final = 3600
+# Seconds a process goes on with what it fetched from the cache, and how many histograms it keeps at hand.
+_NEAR_SECONDS: Final = 30
+_NEAR_MOST: Final = 4096
+_near: dict[tuple[date, Want], tuple[float, Curve]] = {}
 
 # One look into an index a group: by lane, by courier, by tier. The planner keeps to it because of LATERAL.
 _FOUND: Final = f"""
@@ -122,7 +126,28 @@ class Curves:
 
     def _remembered(self, wanted: Iterable[Want]) -> dict[Want, Curve]:
         # The refresh reads lanes anew: there are many, and each is asked for once.
-        keys = {self._key(want): want for want in wanted if not self._renewing or _is_coarse(want[0])}
+        if not self._renewing:
+            return self._at_hand(wanted)
+        return self._in_cache(want for want in wanted if _is_coarse(want[0]))
+
+    def _at_hand(self, wanted: Iterable[Want]) -> dict[Want, Curve]:
+        """What this process knows, else what the cache does: fetching a curve takes longer than using it."""
+        found: dict[Want, Curve] = {}
+        for want in wanted:
+            at, curve = _near.get((self._today, want), (0.0, EMPTY))
+            if 0 <= self._now - at < _NEAR_SECONDS:
+                found[want] = curve
+        missing = [want for want in wanted if want not in found]
+        if missing:
+            fetched = self._in_cache(missing)
+            if len(_near) + len(fetched) > _NEAR_MOST:
+                _near.clear()
+            _near.update({(self._today, want): (self._now, curve) for want, curve in fetched.items()})
+            found |= fetched
+        return found
+
+    def _in_cache(self, wanted: Iterable[Want]) -> dict[Want, Curve]:
+        keys = {self._key(want): want for want in wanted}
         try:
             found = cache.get_many(keys)
         except (RedisError, ConnectionError):
@@ -146,6 +171,11 @@ class Curves:
     def _key(self, want: Want) -> str:
         group, measure = want
         return f"curve:{self._today}:{measure}:" + ":".join(str(part or "") for part in group)
+
+
+def forget_near() -> None:
+    """Forget what this process has at hand; the cache keeps what it has."""
+    _near.clear()
 
 
 def forecast_for(position: Position, *, now: datetime) -> Forecast:

@@ -89,8 +89,7 @@ def revise_delivery(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now
         refuse_own(actor, [commitment.courier_id])
         _refuse_late(commitment, party, now)
         _refuse_many(list(_revisions(parcel_id)), party)
-        destination = City.objects.get(pk=commitment.destination_id)
-        due_at = _deadline(_delivery(commitment, destination, now), asked.day, now)
+        due_at = _deadline(_delivery(commitment, now), asked.day, now)
         revise_due(
             parcel_id=parcel_id,
             kind=CommitmentKind.DELIVERY,
@@ -114,7 +113,6 @@ def promised_delivery(*, parcel_id: int) -> Promised | None:
 def days_to_choose(
     *,
     promised: Promised,
-    destination: City,
     parties: Iterable[RevisionParty],
     now: datetime,
     most: int | None = None,
@@ -122,7 +120,7 @@ def days_to_choose(
     """Return the next days a delivery can be moved to by any of the parties; none when by none."""
     if refusal_of(promised=promised, parties=parties, now=now) is not None:
         return []
-    delivery = _delivery(promised.commitment, destination, now)
+    delivery = _delivery(promised.commitment, now)
     found = possible_days(delivery.rule, delivery.place, delivery.closures, agreed=delivery.agreed, now=now)
     return list(islice(found, most))
 
@@ -161,7 +159,7 @@ def _locked(actor: Actor, parcel_id: int) -> Commitment:
     return commitment
 
 
-def _delivery(commitment: Commitment, destination: City, now: datetime) -> _Delivery:
+def _delivery(commitment: Commitment, now: datetime) -> _Delivery:
     version = _version(commitment, now)
     city = City.objects.get(pk=commitment.destination_id)
     return _Delivery(

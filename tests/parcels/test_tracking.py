@@ -11,10 +11,12 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
 
 from alliance.http import client_address
+from alliance.identifiers import parse_tracking_number
 from alliance.models import City, Organisation
-from alliance.tenancy import Actor, Scope, scope
+from alliance.tenancy import Actor, Scope, raw_rows, rows_in, scope
 from parcels.choices import ParcelStatus
 from parcels.models import Parcel
 from parcels.progress import EXPLANATIONS, progress
@@ -233,7 +235,9 @@ def test_the_page_is_not_for_search_engines(book: Book, client: Client) -> None:
     assert '<meta name="robots" content="noindex, nofollow">' in response.content.decode()
 
 
-TRACKING_QUERIES = 15
+# Inside a test's transaction a scope takes three more: savepoint, scope, scope back, release. Then what days
+# a recipient can choose: rules, city, closures.
+TRACKING_QUERIES = 8
 
 
 def test_the_page_costs_the_same_for_one_and_three_scans(book: Book, client: Client) -> None:
@@ -247,6 +251,55 @@ def test_the_page_costs_the_same_for_one_and_three_scans(book: Book, client: Cli
         assert len(queries) == TRACKING_QUERIES
         scan(parcel, "departed", hours)
         scan(parcel, "arrived", hours + 0.5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_programs_cost_one_message_to_the_database(book: Book, client: Client) -> None:
+    parcel = book(hours_ago=20)
+    scan(parcel, "picked_up", 1)
+    for number in (parcel.number, UNKNOWN):
+        # What forecasts are made from is read by whoever comes first.
+        client.get(f"/api/v1/tracking/{number}")
+        with CaptureQueriesContext(connection) as queries:
+            client.get(f"/api/v1/tracking/{number}")
+        [query] = queries
+        pk = parse_tracking_number(number)
+        assert query["sql"].endswith(f"SET LOCAL alliance.scope = 'parcel:{pk}'; SELECT tracked_parcel({pk})")
+    # The scope ended with the message.
+    assert raw_rows("SELECT count(*) FROM parcels_parcel") == [(0,)]
+
+
+def test_the_reading_function_is_bound_by_row_level_security(
+    book: Book, merchant_organisation: Organisation, rival_merchant: Organisation
+) -> None:
+    parcel, other = book(), book()
+    for to, seen in (
+        (Scope.parcel(parcel.pk), True),
+        (Scope.merchant(merchant_organisation.pk), True),
+        (Scope.parcel(other.pk), False),
+        (Scope.merchant(rival_merchant.pk), False),
+        (Scope.nothing(), False),
+    ):
+        [(told,)] = rows_in(to, "SELECT tracked_parcel(%s)", [parcel.pk])
+        assert (told is not None) == seen
+
+
+def test_members_of_the_api_are_asked_nothing(book: Book, merchant_api: APIClient, client: Client) -> None:
+    number = book().number
+    assert (
+        merchant_api.get(f"/api/v1/tracking/{number}").json()
+        == client.get(f"/api/v1/tracking/{number}").json()
+    )
+
+
+def test_the_answer_is_json_or_nothing(book: Book, client: Client) -> None:
+    door = f"/api/v1/tracking/{book().number}"
+    plain = client.get(door).json()
+    for accept in ("application/json", "text/html,*/*;q=0.8", "application/*"):
+        assert client.get(door, headers={"accept": accept}).json() == plain
+    assert client.get(door, headers={"accept": "text/html"}).status_code == 406
+    assert client.post(door).status_code == 405
+    assert client.options(door).status_code == 200
 
 
 # --- finding it ------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 
 from alliance.choices import Role
 from alliance.errors import AllianceError, Conflict, InvalidInput, NotFound, NotPermitted
-from alliance.models import AuditEntry, City, Event, Organisation
+from alliance.models import AuditEntry, Event, Organisation
 from alliance.services import actor_of_organisation, actor_of_user
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from slas.choices import Outcome, RevisionParty
@@ -69,8 +69,7 @@ def standing(parcel_id: int) -> Promised:
 def offered(parcel_id: int, by: RevisionParty = RECIPIENT) -> list[date]:
     """The days a party could choose, in the caller's scope."""
     promised = standing(parcel_id)
-    destination = City.objects.get(pk=promised.commitment.destination_id)
-    found = days_to_choose(promised=promised, destination=destination, parties=[by], now=NOON)
+    found = days_to_choose(promised=promised, parties=[by], now=NOON)
     return [item.day for item in found]
 
 

@@ -31,7 +31,7 @@ test: $(VENV)/.dev build/.assets ## Run every test, browser tests included (ARGS
 	@if [ -z "$(CHROMIUM)" ] && [ "$$CI" = true ]; then echo "CI=true requires Chromium." >&2; exit 1; fi
 	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest $(ARGS); status=$$?; $(call say_chromium); exit $$status
 
-chaos: $(VENV)/.dev ## Kill workers, sweeper and clients at random for a minute, then audit (SECONDS=, SEED=)
+chaos: $(VENV)/.dev ## Kill web, workers, PostgreSQL, Valkey and clients at random, then audit (SECONDS=, SEED=)
 	@CHAOS_SECONDS="$(SECONDS)" CHAOS_SEED="$(SEED)" $(BIN)/python -m pytest tests/chaos -m chaos -q -s $(ARGS)
 
 lint: $(VENV)/.dev build/.assets ## Check format, style, import directions, types and migrations

@@ -33,9 +33,18 @@ class Supervisor(Manager):
     After `loop()`, `failure` says in one sentence what went wrong, or is empty.
     """
 
-    def __init__(self, *, is_ready: Callable[[], bool], when_ready: str, output: TextIO) -> None:
+    def __init__(
+        self,
+        *,
+        is_ready: Callable[[], bool],
+        when_ready: str,
+        output: TextIO,
+        tend: Callable[[], str] = lambda: "",
+    ) -> None:
         super().__init__(_Console(output))
         self._process_ctor = _Program
+        # Called about once a second; what it returns is said.
+        self._tend = tend
         self._is_ready, self._when_ready = is_ready, when_ready
         self._asked_to_stop = threading.Event()
         self._ended = threading.Event()
@@ -77,10 +86,11 @@ class Supervisor(Manager):
         """Say when everything is ready, then wait for the signal to stop."""
         deadline = time.monotonic() + READY_SECONDS
         ready = False
-        while not self._asked_to_stop.wait(0.2):
+        while not self._asked_to_stop.wait(1.0 if ready else 0.2):
             if not ready and self._is_ready():
                 ready = True
-                self.events.put(Message("line", self._when_ready, datetime.now().astimezone(), None, None))
+                self._say(self._when_ready)
+            self._say(self._tend())
             if not ready and time.monotonic() > deadline:
                 self.failure = (
                     f"The web server did not answer within {READY_SECONDS:.0f} s; everything was stopped."
@@ -91,6 +101,10 @@ class Supervisor(Manager):
         super().terminate()
         if not self._ended.wait(STOP_SECONDS):
             self.kill()
+
+    def _say(self, text: str) -> None:
+        if text:
+            self.events.put(Message("line", text, datetime.now().astimezone(), None, None))
 
 
 class _Console(Printer):

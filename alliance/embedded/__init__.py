@@ -9,7 +9,7 @@ the settings import this.
 from alliance.embedded.errors import EmbeddedServerError
 from alliance.embedded.folders import home, secret_key, server_root
 from alliance.embedded.postgres import database_settings
-from alliance.embedded.sharing import drop_everything, ensure_running, running
+from alliance.embedded.sharing import drop_everything, ensure_running, mend, running
 from alliance.embedded.valkey import redis_url
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "drop_everything",
     "ensure_running",
     "home",
+    "mend",
     "redis_url",
     "running",
     "secret_key",

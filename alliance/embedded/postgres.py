@@ -21,6 +21,7 @@ from alliance.embedded.folders import (
     socket_folder,
 )
 
+NAME = "PostgreSQL"
 MAJOR = "18"
 PORT = 5432
 ROLE = DATABASE = "alliance"
@@ -57,6 +58,11 @@ def stop() -> None:
     if pid is not None:
         # SIGINT disconnects whoever is left and shuts down cleanly; SIGQUIT leaves it to recovery.
         processes.stop(pid, gently=signal.SIGINT, firmly=signal.SIGQUIT)
+
+
+def lives() -> bool:
+    """Tell whether the server is there, whether or not it answers yet."""
+    return _postmaster(_data_folder()) is not None
 
 
 def _data_folder() -> Path:

@@ -59,6 +59,20 @@ def ensure_running() -> None:
         atexit.register(_leave)
 
 
+def mend() -> list[str]:
+    """Start those of our servers again that have died, and return their names. For a process that uses them.
+
+    Raises EmbeddedServerError when one does not start: what a killed server left may still be ending.
+    """
+    mended = []
+    for server in _wanted():
+        if _Use.depth and not server.lives():
+            with _changing():
+                server.start()
+            mended.append(server.NAME)
+    return mended
+
+
 def drop_everything() -> None:
     """Stop the servers and drop their data, mail, uploads and keys; refuse while somebody uses them."""
     if not home().is_dir():

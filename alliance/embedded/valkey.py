@@ -14,6 +14,7 @@ from alliance.embedded import processes
 from alliance.embedded.errors import EmbeddedServerError, plainly
 from alliance.embedded.folders import binaries, home, make_server_folder, server_root, write_once
 
+NAME = "Valkey"
 HOST = "127.0.0.1"
 # Below the range that outgoing connections take their ports from.
 PORTS = range(20_000, 32_000)
@@ -67,6 +68,11 @@ def stop() -> None:
         if _answers():
             pid = int((server_root() / "valkey" / "valkey.pid").read_text())
             processes.stop(pid, gently=signal.SIGTERM, firmly=signal.SIGKILL)
+
+
+def lives() -> bool:
+    """Tell whether the server answers."""
+    return _answers()
 
 
 def _address() -> tuple[int, str]:

@@ -156,10 +156,11 @@ class _Reader:
             message = _("Send a time as in RFC 3339, such as 2026-11-22T10:00:00+08:00.")
             self._wrong(name, message, "invalid")
             return None
-        if found.utcoffset() is None:
+        offset = found.utcoffset()
+        if offset is None:
             self._wrong(name, _("Give the time with its UTC offset."), "naive")
             return None
-        if found.utcoffset() % timedelta(minutes=1):
+        if offset % timedelta(minutes=1):
             self._wrong(name, _("Write the UTC offset in hours and minutes, as in +08:00."), "invalid")
             return None
         return found

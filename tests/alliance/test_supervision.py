@@ -104,6 +104,20 @@ def test_programs_end_with_a_supervisor_that_is_killed_outright() -> None:
     assert_gone(pids(lines))
 
 
+def test_what_tending_says_is_said() -> None:
+    told = SUPERVISE.replace("output=sys.stdout)", 'output=sys.stdout, tend=lambda: "mended")')
+    code = f"PROGRAMS = {dict(one=WAIT)!r}\n{textwrap.dedent(told)}"
+    process = subprocess.Popen(
+        [sys.executable, "-uc", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    read_until(process, "mended")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+
+
 def test_our_own_text_is_printed_without_a_name() -> None:
     output = io.StringIO()
     printer = Supervisor(is_ready=lambda: True, when_ready="", output=output)._printer

@@ -161,6 +161,21 @@ def test_next_start_skips_what_is_done_and_gets_ready_to_work(folder: Path, next
         time.sleep(0.5)
 
 
+def test_server_that_dies_is_started_again(folder: Path, next_start: Running) -> None:
+    for name, pid_file in (
+        ("PostgreSQL", folder / "postgres" / "postmaster.pid"),
+        ("Valkey", folder / "valkey" / "valkey.pid"),
+    ):
+        os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+        deadline = time.monotonic() + 120
+        while f"{name} had died and was started again." not in next_start.text:
+            assert time.monotonic() < deadline, next_start.text
+            time.sleep(0.1)
+    # With a connection of before, which has to be found out to be gone, or with a new one.
+    assert all("<html" in next_start.get("/") for _try in range(10))
+    assert json.loads(next_start.get("/readyz"))["checks"]["database"] == {"ok": True}
+
+
 def test_program_that_dies_takes_everything_down_with_one_sentence(folder: Path, next_start: Running) -> None:
     os.kill(next_start.pid_of("worker"), signal.SIGKILL)
     assert next_start.process.wait(timeout=60) == 1

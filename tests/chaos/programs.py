@@ -86,6 +86,18 @@ class Program:
         with suppress(ProcessLookupError):
             os.kill(source.choice(children), signal.SIGKILL)
 
+    def wait(self, seconds: float) -> None:
+        """Wait until it has ended by itself, for so long."""
+        with suppress(subprocess.TimeoutExpired):
+            if self._process:
+                self._process.wait(seconds)
+
+    def finish(self) -> None:
+        """Ask it to end what it has begun, and wait until it has, however long that takes it."""
+        if self._process and self.lives:
+            self._process.terminate()
+            self._process.wait(20 * PATIENCE)
+
     def stop(self) -> None:
         """Ask it to finish what it is doing, and wait."""
         if self._process and self.lives:

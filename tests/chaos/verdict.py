@@ -14,7 +14,7 @@ from alliance.models import Event
 from parcels import statuses
 from parcels.models import Parcel, Scan
 from slas.choices import Outcome
-from slas.models import Breach, Commitment, CreditCheck, Excuse, OnTimeRate, Tally
+from slas.models import Breach, CapacityDay, Commitment, CreditCheck, Excuse, OnTimeRate, Tally
 from slas.outcomes import is_breach, judge
 from slas.services.audits import audit_rates
 from slas.services.ledger_audit import audit_credits
@@ -51,7 +51,7 @@ def told(folder: Path) -> Told:
 
 def complaints(notes: Told, *, now: datetime) -> list[str]:
     """Return everything that is not as it must be, in words."""
-    return [*notes.failed, *_missing(notes), *_books(now), *_parcels(now), *_recounted()]
+    return [*notes.failed, *_missing(notes), *_places(), *_books(now), *_parcels(now), *_recounted()]
 
 
 def _missing(notes: Told) -> Iterator[str]:
@@ -73,8 +73,27 @@ def _missing(notes: Told) -> Iterator[str]:
     yield from (
         f"promises of parcel {parcel_id}, which is not there" for parcel_id in promised.keys() - parcels
     )
+    events = Counter(Event.objects.filter(topic="parcel.booked").values_list("parcel_id", flat=True))
+    yield from (
+        f"parcel {parcel_id} was announced {events[parcel_id]} times"
+        for parcel_id in parcels | events.keys()
+        if events[parcel_id] != 1
+    )
     repeated = Scan.objects.values("parcel_id", "event_id").annotate(n=Count("event_id")).filter(n__gt=1)
     yield from (f"scan {row} is there more than once" for row in repeated)
+
+
+def _places() -> Iterator[str]:
+    """As many places are taken as parcels take one."""
+    standing = Parcel.objects.exclude(status="cancelled").values_list("offer_id", "pickup_date")
+    wanted = Counter(standing)
+    days = CapacityDay.objects.values_list("offer_id", "date", "reserved")
+    taken = {(offer, day): reserved for offer, day, reserved in days if reserved}
+    yield from (
+        f"{slot}: {taken.get(slot, 0)} places are taken, by {wanted[slot]} parcels"
+        for slot in wanted.keys() | taken.keys()
+        if taken.get(slot, 0) != wanted[slot]
+    )
 
 
 def _books(now: datetime) -> Iterator[str]:

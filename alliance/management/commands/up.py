@@ -99,7 +99,7 @@ class Command(BaseCommand):
     def _run_programs(self, host: str, port: int) -> None:
         address = f"http://{visible_host(host)}:{port}"
         supervisor = Supervisor(
-            is_ready=lambda: answers(address), when_ready=summary(address), output=sys.stdout
+            is_ready=lambda: answers(address), when_ready=summary(address), output=sys.stdout, tend=tend
         )
         # Counters of an earlier run would be added to this one's: a new folder each time.
         with TemporaryDirectory(prefix="courier-alliance-metrics-") as metrics:
@@ -110,6 +110,15 @@ class Command(BaseCommand):
             supervisor.loop()
         if supervisor.failure:
             raise CommandError(supervisor.failure)
+
+
+def tend() -> str:
+    """Start embedded servers again that have died; say so."""
+    try:
+        mended = embedded.mend()
+    except embedded.EmbeddedServerError as error:
+        return f"{error} Trying again."
+    return "\n".join(f"{name} had died and was started again." for name in mended)
 
 
 def require_free_port(host: str, port: int) -> None:

@@ -143,7 +143,7 @@ def _request(stage: Stage, buyer: Buyer, at: datetime) -> BookingRequest:
         destination=destination,
         weight_g=min(int(random.lognormvariate(6.9, 0.7)) + 80, 9_500),
         ready_at=at + timedelta(minutes=random.randint(5, 40)),
-        recipient=_recipient(random, destination),
+        recipient=recipient(random, destination),
         courier=seller.slug if random.random() < PINNED else "",
         reference=f"{at:%y%m%d}-{random.randint(100_000, 999_999)}",
         pickup_address_id=buyer.address_id,
@@ -151,7 +151,7 @@ def _request(stage: Stage, buyer: Buyer, at: datetime) -> BookingRequest:
     )
 
 
-def _recipient(random: Random, city: City) -> Recipient:
+def recipient(random: Random, city: City) -> Recipient:
     name = random.choice(cast.SURNAMES) + random.choice(cast.GIVEN)
     street = f"{random.choice(cast.STREETS)}{random.randint(1, 400)}号"
     room = f"{random.randint(1, 12)}幢{random.randint(101, 2_604)}室"

@@ -1,6 +1,5 @@
-"""Booking files: rows read and answered one by one, work that is cut off and goes on, files refused."""
+"""Booking files: rows read and answered one by one, and files refused."""
 
-import io
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,20 +8,18 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from alliance.choices import OrganisationStatus
-from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from alliance.errors import Conflict, InvalidInput, NotPermitted
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels import booking_files as rules
 from parcels import tasks
-from parcels.models import BookingFile, Parcel, PickupAddress
-from parcels.services import booking_files, booking_retention
+from parcels.models import BookingFile, PickupAddress
+from parcels.services import booking_files
 from parcels.services.booking_files import FileKnown, book_file, cancel_booking_file
-from parcels.services.booking_results import read_problems, rejected_rows, results_path
+from parcels.services.booking_results import rejected_rows
 from parcels.services.cancelling import cancel_parcel
 from slas.models import Commitment
 from tests.parcels.filing import (
-    GOOD,
     HEADER,
     finished,
     reread,
@@ -358,226 +355,3 @@ def test_only_so_many_files_at_once(merchant: Actor) -> None:
 def test_couriers_book_nothing(courier: Actor) -> None:
     with pytest.raises(NotPermitted), scope(Scope.of(courier)):
         booking_files.start_booking_file(actor=courier, upload=upload_of(text_of(row())))
-
-
-# --- work that is cut off --------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(booking_files, "SLICE", 10)
-
-
-def many(count: int) -> str:
-    # Every seventh row is rejected; line breaks within cells, blank lines, references or none.
-    return text_of(
-        *(
-            row(
-                reference=f"R{n}" if n % 3 else "",
-                weight_g="x" if n % 7 == 0 else "800",
-                recipient_address="Road\n1" if n % 5 == 0 else "Road 1",
-            )
-            for n in range(count)
-        )
-    )
-
-
-def lines_of(file: BookingFile) -> list[str]:
-    return [found["line"] for found in results(file)]
-
-
-@pytest.mark.usefixtures("small_slices")
-@pytest.mark.parametrize("step", ["append_results", "book_rows", "_finish", "_lock"])
-@pytest.mark.parametrize("fatal", [KeyboardInterrupt, RuntimeError])
-def test_work_cut_off_anywhere_goes_on_without_doubling(
-    merchant: Actor, monkeypatch: pytest.MonkeyPatch, step: str, fatal: type[BaseException]
-) -> None:
-    whole = lines_of(finished(merchant, many(44)))
-    file = started(merchant, many(44).replace("R", "S"))
-    genuine, calls = getattr(booking_files, step), []
-
-    def cut_off(*arguments: Any, **given: Any) -> Any:
-        answer = genuine(*arguments, **given)
-        calls.append(step)
-        # The second slice, or the last step.
-        if len(calls) == (1 if step == "_finish" else 2):
-            raise fatal
-        return answer
-
-    monkeypatch.setattr(booking_files, step, cut_off)
-    if fatal is KeyboardInterrupt:
-        with pytest.raises(KeyboardInterrupt):
-            book_file(file_id=file.pk)
-    else:
-        assert not book_file(file_id=file.pk)
-    stopped = reread(file)
-    with scope(Scope.of(merchant)):
-        assert Parcel.objects.filter(reference__startswith="S").count() <= stopped.booked
-    assert len(results(file)) == stopped.done in (10, 40)
-    assert book_file(file_id=file.pk)
-    assert lines_of(file) == whole
-    done = reread(file)
-    assert counts(done) == ("done", 44, 37, 0, 7)
-    assert len(parcels_of(merchant)) == 2 * 37
-
-
-@pytest.mark.usefixtures("small_slices")
-def test_second_worker_leaves_the_file_to_the_first(merchant: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = started(merchant, many(44))
-    genuine = booking_files.book_rows
-
-    def meanwhile(*arguments: Any, **given: Any) -> Any:
-        monkeypatch.setattr(booking_files, "book_rows", genuine)
-        return genuine(*arguments, **given)
-
-    monkeypatch.setattr(booking_files, "book_rows", meanwhile)
-    book_file(file_id=file.pk)
-    for _again in range(2):
-        tasks.book_file(file.pk)
-    assert counts(reread(file)) == ("done", 44, 37, 0, 7)
-
-
-@pytest.mark.usefixtures("small_slices")
-def test_long_file_queues_up_again_after_its_stretch(merchant: Actor) -> None:
-    file = started(merchant, many(44))
-    turns = 1
-    while not book_file(file_id=file.pk, stretch=timedelta(0)):
-        turns += 1
-    assert turns == 5
-    assert counts(reread(file)) == ("done", 44, 37, 0, 7)
-
-
-@pytest.mark.usefixtures("small_slices")
-def test_dropped_file_is_found_again(
-    merchant: Actor, given: list[int], django_capture_on_commit_callbacks: Any
-) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        file = started(merchant, many(44))
-    assert given == [file.pk]
-    assert tasks.resume_booking_files() == 0
-    with scope(Scope.everything()):
-        BookingFile.objects.update(touched_at=timezone.now() - timedelta(minutes=3))
-    with django_capture_on_commit_callbacks(execute=True):
-        assert tasks.resume_booking_files() == 1
-    assert given == [file.pk, file.pk]
-
-
-@pytest.mark.usefixtures("small_slices")
-def test_cancelling_stops_after_the_slice_at_hand(
-    merchant: Actor, rival_merchant: Organisation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = started(merchant, many(44))
-    genuine = booking_files.append_results
-
-    def stop_after(file: BookingFile, outcomes: Any) -> None:
-        genuine(file, outcomes)
-        monkeypatch.setattr(booking_files, "append_results", genuine)
-
-    monkeypatch.setattr(booking_files, "append_results", stop_after)
-    assert not book_file(file_id=file.pk, stretch=timedelta(0))
-    with scope(Scope.of(merchant)):
-        cancel_booking_file(actor=merchant, file_id=file.pk)
-        assert cancel_booking_file(actor=merchant, file_id=file.pk).state == "cancelled"
-    assert book_file(file_id=file.pk)
-    stopped = reread(file)
-    assert (stopped.state, stopped.done, len(parcels_of(merchant))) == ("cancelled", 10, stopped.booked)
-    with pytest.raises(NotFound), scope(Scope.of(merchant)):
-        cancel_booking_file(actor=merchant, file_id=10**9)
-
-
-def test_done_file_cannot_be_cancelled(merchant: Actor) -> None:
-    file = finished(merchant, text_of(row()))
-    with pytest.raises(Conflict), scope(Scope.of(merchant)):
-        cancel_booking_file(actor=merchant, file_id=file.pk)
-
-
-def test_merchant_suspended_meanwhile_fails_the_file(
-    merchant: Actor, merchant_organisation: Organisation
-) -> None:
-    file = started(merchant, text_of(row()))
-    with scope(Scope.everything()):
-        Organisation.objects.filter(pk=merchant_organisation.pk).update(status=OrganisationStatus.SUSPENDED)
-    assert book_file(file_id=file.pk)
-    assert (reread(file).state, reread(file).booked) == ("failed", 0)
-    assert reread(file).problem
-
-
-def test_slice_that_keeps_failing_fails_the_file_and_ops_may_go_on(
-    merchant: Actor, monkeypatch: pytest.MonkeyPatch, ops_user: Any, given: list[int]
-) -> None:
-    from alliance.services import actor_of_user  # noqa: PLC0415 -- one test's
-
-    file = started(merchant, text_of(row()))
-
-    def broken(*_arguments: Any, **_given: Any) -> None:
-        raise RuntimeError("a bug of ours")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(booking_files, "book_rows", broken)
-        turns = 1
-        while not book_file(file_id=file.pk):
-            turns += 1
-    assert (turns, reread(file).state) == (booking_files.MOST_FAILURES, "failed")
-    with scope(Scope.everything()):
-        ops = actor_of_user(ops_user)
-        assert booking_files.retry_booking_file(actor=ops, file_id=file.pk)
-        assert not booking_files.retry_booking_file(actor=ops, file_id=file.pk)
-    assert book_file(file_id=file.pk)
-    assert counts(reread(file)) == ("done", 1, 1, 0, 0)
-
-
-# --- results and retention -------------------------------------------------------------------
-
-
-def test_problems_are_paged_by_where_they_stand(merchant: Actor) -> None:
-    file = finished(merchant, text_of(*(row(reference=f"R{n}", weight_g="x") for n in range(25))))
-    seen: list[str] = []
-    start: int | None = 0
-    while start is not None:
-        rows, start = read_problems(file, start=start, most=10)
-        seen += [found["line"] for found in rows]
-    assert seen == [str(line) for line in range(2, 27)]
-    assert read_problems(file, start=10**12, most=10)[0] == []
-
-
-def test_rejected_rows_come_back_to_be_corrected(merchant: Actor) -> None:
-    rows = [row(reference=f"R{n}", weight_g="x" if n % 2 else "800") for n in range(6)]
-    file = finished(merchant, text_of(*rows))
-    again = b"".join(rejected_rows(file)).decode("utf-8-sig")
-    header, *lines = again.splitlines()
-    assert header == f"{NAMES},problem"
-    assert [line.split(",")[0] for line in lines] == ["R1", "R3", "R5"]
-    assert finished(merchant, again.replace(",x,", ",800,")).booked == 3
-    assert len(parcels_of(merchant)) == 6
-
-
-def test_files_are_deleted_after_a_month(merchant: Actor, tmp_path: Path) -> None:
-    file = finished(merchant, text_of(row(reference="A"), row(weight_g="x")))
-    kept = started(merchant, text_of(row(reference="B")))
-    orphan = tmp_path / "booking_files" / "2026" / "orphan.csv"
-    orphan.parent.mkdir(parents=True, exist_ok=True)
-    orphan.write_text("x")
-    now = timezone.now()
-    assert booking_retention.forget_booking_files(now=now + timedelta(days=29)) == 0
-    assert not orphan.exists()
-    assert Path(file.content.path).exists()
-    assert booking_retention.forget_booking_files(now=now + timedelta(days=31)) == 1
-    assert booking_retention.forget_booking_files(now=now + timedelta(days=31)) == 0
-    old = reread(file)
-    assert not results_path(old).exists()
-    assert not Path(old.content.path).exists()
-    assert read_problems(old, start=0, most=10) == ([], None)
-    assert Path(kept.content.path).exists()
-    assert (old.booked, old.rejected) == (1, 1)
-
-
-def test_template_is_read_back_whole(merchant: Actor) -> None:
-    text = io.StringIO(newline="")
-    import csv  # noqa: PLC0415 -- one test's
-
-    csv.writer(text).writerows([rules.COLUMNS, rules.SAMPLE])
-    assert finished(merchant, text.getvalue()).booked == 1
-
-
-def test_good_row_names_every_required_column() -> None:
-    assert set(GOOD) == set(rules.REQUIRED)

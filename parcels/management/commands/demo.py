@@ -17,6 +17,7 @@ from alliance.models import Heartbeat, User
 from alliance.partitions import Month, ensure_months, ensure_months_ahead
 from parcels.demo.days import ZONE, Stage, play
 from parcels.demo.exporting import write_some
+from parcels.demo.filing import upload_one
 from parcels.demo.promises import announce_what_comes
 from parcels.demo.revisions import move_some
 from parcels.demo.scorecards import keep_scorecards
@@ -66,12 +67,13 @@ class Command(BaseCommand):
         moved = move_some(self.stage)
         announce_what_comes(ops, now=until, zone=ZONE)
         files = write_some([buyers[0].actor, sellers[0].actor], today=timezone.localdate(until))
+        uploaded = upload_one(self.stage)
         note_heartbeat(LOADED, whole=True)
         self.say(
             f"{counts.parcels:,} parcels ({counts.cancelled:,} cancelled, {counts.refused:,} found no place),"
             f" {counts.scans:,} scans ({counts.duplicates:,} came twice), {counts.overdue:,} times overdue,"
             f" {counts.excused:,} breaches excused for the typhoon, {counts.claimed:,} excuses claimed,"
-            f" {moved} deliveries moved, {files} exports"
+            f" {moved} deliveries moved, {files} exports, {uploaded.booked} parcels booked from a file"
         )
 
     def on_day(self, number: int, day: date) -> None:

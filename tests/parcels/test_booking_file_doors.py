@@ -1,0 +1,207 @@
+"""The doors of booking files: the pages, and the API."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.test import Client
+from rest_framework.test import APIClient
+
+from alliance.models import City, Organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels import tasks
+from parcels.models import BookingFile
+from parcels.services.booking_files import book_file
+from tests.parcels.filing import finished, reread, row, started, text_of, upload_of
+from tests.parcels.orders import parcels_of
+from tests.slas import offering
+
+UPLOAD = "/bookings/upload/"
+API = "/api/v1/booking-files"
+
+
+@pytest.fixture(autouse=True)
+def _private_folder(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    monkeypatch.setattr(tasks.book_file, "delay", lambda _file_id: None)
+
+
+@pytest.fixture(autouse=True)
+def _offer(courier_organisation: Organisation, hangzhou: City, chengdu: City) -> None:
+    with scope(Scope.everything()):
+        offering.offer(courier_organisation, hangzhou, chengdu, daily_capacity=1_000)
+
+
+def content_of(answer: Any) -> str:
+    return b"".join(answer.streaming_content).decode("utf-8-sig")
+
+
+# --- pages -----------------------------------------------------------------------------------
+
+
+def test_upload_leads_to_a_page_that_asks_again_until_it_is_done(
+    merchant: Actor, merchant_client: Client
+) -> None:
+    content = text_of(row(reference="A"), row(reference="B", weight_g="light"), row(reference="A"))
+    answer = merchant_client.post(UPLOAD, {"file": upload_of(content)}, follow=True)
+    url, _status = answer.redirect_chain[0]
+    page = answer.content.decode()
+    assert 'hx-trigger="every 2s"' in page
+    assert 'max="4"' in page
+    assert "Waiting for its turn" in page
+    with scope(Scope.everything()):
+        book_file(file_id=BookingFile.objects.get().pk)
+    asked_again = merchant_client.get(url, headers={"HX-Request": "true"})
+    assert asked_again["HX-Refresh"] == "true"
+    page = merchant_client.get(url).content.decode()
+    assert "hx-trigger" not in page.split("<main", 1)[1].split("</main", 1)[0]
+    assert "whole grams" in page
+    assert "Booked before" in page
+    assert parcels_of(merchant)[0].number in page
+    assert "bookings.csv" in merchant_client.get(UPLOAD).content.decode()
+
+
+def test_refused_upload_says_why_at_the_field(merchant_client: Client) -> None:
+    answer = merchant_client.post(UPLOAD, {"file": upload_of(b"PK\x03\x04", "orders.xlsx")})
+    assert answer.status_code == 422
+    assert "Excel workbook" in answer.content.decode()
+    assert merchant_client.post(UPLOAD, {"file": upload_of(b"")}).status_code == 422
+
+
+def test_same_file_again_leads_to_the_first_and_can_be_insisted_on(
+    merchant: Actor, merchant_client: Client
+) -> None:
+    content = text_of(row(reference="A"))
+    file = finished(merchant, content)
+    answer = merchant_client.post(UPLOAD, {"file": upload_of(content)})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert f'href="/bookings/files/{file.pk}/"' in page
+    assert 'name="again"' in page
+    answer = merchant_client.post(UPLOAD, {"file": upload_of(content), "again": "on"})
+    assert answer.status_code == 302
+
+
+def test_downloads_are_whole(merchant: Actor, merchant_client: Client) -> None:
+    file = finished(
+        merchant, text_of(*(row(reference=f"R{n}", weight_g="x" if n else "1") for n in range(5)))
+    )
+    url = f"/bookings/files/{file.pk}/"
+    results = list(csv.DictReader(io.StringIO(content_of(merchant_client.get(f"{url}results.csv")))))
+    assert [found["result"] for found in results] == ["booked", *["rejected"] * 4]
+    problems = merchant_client.get(f"{url}problems.csv")
+    assert len(content_of(problems).splitlines()) == 5
+    assert "bookings-problems.csv" in problems["Content-Disposition"]
+    assert len(content_of(merchant_client.get(f"{url}rejected.csv")).splitlines()) == 5
+    template = merchant_client.get("/bookings/template.csv").content.decode("utf-8-sig")
+    assert template.startswith("reference,tier,origin")
+
+
+def test_nothing_is_downloaded_before_there_is_something(merchant: Actor, merchant_client: Client) -> None:
+    file = started(merchant, text_of(row()))
+    for name in ("results", "problems", "rejected"):
+        assert merchant_client.get(f"/bookings/files/{file.pk}/{name}.csv").status_code == 404
+
+
+def test_stopping_is_a_click(merchant: Actor, merchant_client: Client) -> None:
+    file = started(merchant, text_of(row()))
+    page = merchant_client.post(f"/bookings/files/{file.pk}/cancel/", follow=True).content.decode()
+    assert "stays booked" in page
+    assert reread(file).state == "cancelled"
+    done = finished(merchant, text_of(row(reference="B")))
+    page = merchant_client.post(f"/bookings/files/{done.pk}/cancel/", follow=True).content.decode()
+    assert "nothing left to cancel" in page
+
+
+def test_problems_are_paged(merchant: Actor, merchant_client: Client) -> None:
+    file = finished(merchant, text_of(*(row(weight_g="x", reference=f"R{n}") for n in range(130))))
+    url = f"/bookings/files/{file.pk}/"
+    page = merchant_client.get(url).content.decode()
+    assert page.count("Give the weight") == 100
+    following = page.split("?from=", 1)[1].split("#", 1)[0]
+    assert merchant_client.get(url, {"from": following}).content.decode().count("Give the weight") == 30
+    for odd in ("x", "-1", "9" * 30, "7"):
+        assert merchant_client.get(url, {"from": odd}).status_code == 200
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_page_costs_the_same_whatever_it_shows(
+    merchant: Actor, merchant_client: Client, rows: int, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(rows):
+        finished(merchant, text_of(*(row(weight_g="x", reference=f"R{number}") for _row in range(rows))))
+    merchant_client.get(UPLOAD)
+    with django_assert_max_num_queries(18):
+        merchant_client.get(UPLOAD)
+
+
+def test_ops_see_files_and_let_failed_ones_go_on(merchant: Actor, ops_client: Client) -> None:
+    file = started(merchant, text_of(row()))
+    with scope(Scope.everything()):
+        BookingFile.objects.update(state="failed", problem="a bug of ours", failures=3)
+    url = "/admin/parcels/bookingfile/"
+    assert "a bug of ours" in ops_client.get(url).content.decode()
+    ops_client.post(url, {"action": "go_on", "_selected_action": [file.pk]})
+    assert (reread(file).state, reread(file).failures) == ("queued", 0)
+
+
+# --- API -------------------------------------------------------------------------------------
+
+
+def test_api_takes_a_file_and_tells_how_far_it_is(merchant: Actor, merchant_api: APIClient) -> None:
+    content = text_of(row(reference="A"), row(tier=""))
+    answer = merchant_api.post(API, {"file": upload_of(content)}, format="multipart")
+    assert answer.status_code == 202
+    told = answer.json()
+    assert (told["state"], told["lines"], told["results"]) == ("queued", 3, None)
+    assert answer["Location"] == f"{API}/{told['id']}"
+    book_file(file_id=told["id"])
+    told = merchant_api.get(answer["Location"]).json()
+    assert (told["state"], told["rows_done"], told["booked"], told["rejected"]) == ("done", 2, 1, 1)
+    results = content_of(merchant_api.get(told["results"]))
+    assert parcels_of(merchant)[0].number in results
+    assert merchant_api.post(f"{answer['Location']}/cancel").status_code == 409
+
+
+def test_api_refuses_what_is_no_file_with_a_pointer(merchant_api: APIClient) -> None:
+    answer = merchant_api.post(API, {}, format="multipart")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/file"
+    answer = merchant_api.post(API, {"file": upload_of(b"a,b\n1,2\n")}, format="multipart")
+    assert answer.status_code == 422
+    assert "no column" in answer.json()["errors"][0]["detail"]
+    assert merchant_api.post(API, {"x": 1}, format="json").status_code == 415
+
+
+def test_api_notices_the_same_file_and_replays_the_same_call(merchant_api: APIClient) -> None:
+    content = text_of(row(reference="A"))
+    first = merchant_api.post(
+        API, {"file": upload_of(content)}, format="multipart", headers={"Idempotency-Key": "k"}
+    )
+    again = merchant_api.post(
+        API, {"file": upload_of(content)}, format="multipart", headers={"Idempotency-Key": "k"}
+    )
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    refused = merchant_api.post(API, {"file": upload_of(content)}, format="multipart")
+    assert refused.status_code == 409
+    assert refused.json()["type"].endswith("file_known")
+    assert refused.json()["errors"][0]["detail"] == first["Location"]
+    insisted = merchant_api.post(API, {"file": upload_of(content), "again": "true"}, format="multipart")
+    assert insisted.status_code == 202
+
+
+def test_upload_is_kept_by_renaming_and_not_by_reading_it_again(merchant: Actor, settings: Any) -> None:
+    settings.FILE_UPLOAD_TEMP_DIR = settings.MEDIA_ROOT
+    from parcels.services.booking_files import start_booking_file  # noqa: PLC0415 -- one test's
+
+    upload = TemporaryUploadedFile("big.csv", "text/csv", 0, None)
+    upload.write(text_of(row()).encode())
+    upload.size = upload.tell()
+    inode = Path(upload.temporary_file_path()).stat().st_ino
+    with scope(Scope.of(merchant)):
+        file = start_booking_file(actor=merchant, upload=upload)
+    assert Path(file.content.path).stat().st_ino == inode
+    upload.close()

@@ -1,0 +1,174 @@
+"""Whatever a file holds, each row becomes what booking it by itself would have made of it."""
+
+import csv
+import io
+import string
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from alliance.errors import AllianceError, InvalidInput
+from alliance.models import City, Organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels import booking_files as rules
+from parcels import tasks
+from parcels.booking_files import Record, Records
+from parcels.bookings import BookingRequest, IfFull, Recipient
+from parcels.models import Parcel
+from parcels.services import booking_files
+from parcels.services.booking import book_parcel
+from slas.models import CapacityDay, Commitment, Offer
+from tests.parcels.filing import finished, results, row, text_of, upload_of
+from tests.slas import offering
+
+ROWS = st.lists(
+    st.builds(
+        lambda reference, weight, if_full, phone: row(
+            reference=reference, weight_g=weight, if_full=if_full, recipient_phone=phone
+        ),
+        st.sampled_from(["", "", "A", "B", "C"]),
+        st.sampled_from(["800", "800", "800", "25000", "x", ""]),
+        st.sampled_from(["", "refuse", "next"]),
+        st.sampled_from(["13812345678", "13812345678", "none"]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@pytest.fixture(autouse=True)
+def _alone(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    monkeypatch.setattr(tasks.book_file, "delay", lambda _file_id: None)
+
+
+@pytest.fixture
+def offers(
+    courier_organisation: Organisation, rival_courier: Organisation, hangzhou: City, chengdu: City
+) -> list[Offer]:
+    with scope(Scope.everything()):
+        return [
+            offering.offer(courier, hangzhou, chengdu, daily_capacity=2)
+            for courier in (courier_organisation, rival_courier)
+        ]
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def one_by_one(
+    merchant: Actor, rows: Sequence[dict[str, str]], ends: tuple[City, City]
+) -> list[tuple[str, ...]]:
+    """What a program makes of the rows that books each by a call of its own, a reference once."""
+    made: list[tuple[str, ...]] = []
+    known: set[str] = set()
+    for given_row in rows:
+        now = timezone.now()
+        if not given_row["weight_g"].isdigit():
+            made.append(("rejected",))
+            continue
+        if given_row["reference"] in known:
+            made.append(("duplicate",))
+            continue
+        request = BookingRequest(
+            tier=given_row["tier"],
+            origin=ends[0],
+            destination=ends[1],
+            weight_g=int(given_row["weight_g"]),
+            ready_at=now,
+            recipient=Recipient(
+                given_row["recipient_name"], given_row["recipient_phone"], given_row["recipient_address"]
+            ),
+            reference=given_row["reference"],
+            if_full=IfFull(given_row["if_full"] or "refuse"),
+        )
+        try:
+            with scope(Scope.of(merchant)):
+                booked = book_parcel(actor=merchant, request=request, at=now)
+        except AllianceError:
+            made.append(("rejected",))
+            continue
+        known |= {request.reference} - {""}
+        made.append(("booked", booked.offer.courier, booked.promise.deliver_by.isoformat()))
+    return made
+
+
+def state() -> tuple[Any, ...]:
+    """What is in the database, by all that is not drawn by chance or the clock."""
+    with scope(Scope.everything()):
+        return (
+            sorted(Parcel.objects.values_list("reference", "courier", "deliver_by", "weight_g", "fee_fen")),
+            sorted(
+                Commitment.objects.values_list("kind", "courier", "due_at", "fee_fen", "outcome"), key=str
+            ),
+            sorted(CapacityDay.objects.filter(reserved__gt=0).values_list("offer", "date", "reserved")),
+        )
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=ROWS, size=st.integers(1, 6))
+def test_file_equals_singles(
+    merchant: Actor,
+    offers: list[Offer],
+    hangzhou: City,
+    chengdu: City,
+    rows: list[dict[str, str]],
+    size: int,
+) -> None:
+    with undone():
+        singles = one_by_one(merchant, rows, (hangzhou, chengdu))
+        expected = state()
+    with undone(), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(booking_files, "SLICE", size)
+        file = finished(merchant, text_of(*rows))
+        found = [
+            (item["result"], item["courier"], item["deliver_by"]) if item["courier"] else (item["result"],)
+            for item in results(file)
+        ]
+        assert found == singles
+        assert state() == expected
+        assert (file.booked, file.duplicate) == (
+            sum(made[0] == "booked" for made in singles),
+            sum(made[0] == "duplicate" for made in singles),
+        )
+
+
+CELLS = st.text(alphabet=string.ascii_letters + '",\n\r 王é\0', max_size=8)
+
+
+@given(lines=st.lists(st.lists(CELLS, max_size=5), max_size=12), cut=st.integers(0, 12))
+def test_rows_read_from_anywhere_are_those_read_from_the_start(lines: list[list[str]], cut: int) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(lines)
+    file = io.BytesIO(text.getvalue().encode())
+    records = Records(file, "utf-8")
+    whole: list[tuple[Record, int, int]] = [(record, records.offset, records.line) for record in records]
+    assert [list(record.cells) for record, *_where in whole if any(record.cells)] == [
+        line for line in lines if any(line)
+    ]
+    for _record, offset, line in whole[cut : cut + 1]:
+        rest = list(Records(file, "utf-8", offset=offset, line=line))
+        assert rest == [record for record, *_where in whole[cut + 1 :]]
+
+
+@given(content=st.binary(max_size=400))
+def test_no_bytes_break_the_reader(content: bytes) -> None:
+    for encoding in ("utf-8", "gb18030"):
+        records = Records(io.BytesIO(content), encoding)
+        found = [record.line for record in records]
+        assert found == sorted(set(found))
+        assert records.offset == len(content)
+    # Refused, if at all, with a reason.
+    with suppress(InvalidInput):
+        rules.examine(upload_of(content))

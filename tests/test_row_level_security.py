@@ -308,7 +308,7 @@ def test_a_user_sees_own_memberships_and_a_key_itself(sides: Sides) -> None:
     with scope(Scope.key(sides.prefix)):
         assert list(ApiKey.objects.values_list("prefix", flat=True)) == [sides.prefix]
         shown = {table for table in sides.tables if count(table)}
-    assert shown == {"alliance_apikey"}
+    assert shown == {"alliance_apikey", "alliance_organisation"}
 
 
 # --- the role itself ---

@@ -6,8 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from redis.connection import AbstractConnection
 from rest_framework.test import APIClient
 
 from alliance.models import Organisation
@@ -195,19 +198,39 @@ def test_who_may_send(
         assert Scan.objects.filter(parcel_id=parcel.pk).count() == 1
 
 
-def test_batch_costs_as_many_queries_as_one_scan(
+# --- what it costs ---------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("size", [1, 200])
+def test_call_of_any_size_goes_to_the_database_and_back_as_often(
     courier_api: APIClient,
     merchant_organisation: Organisation,
     courier_organisation: Organisation,
-    django_assert_num_queries: Any,
+    size: int,
 ) -> None:
-    parcels = booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED, count=200)
-    now = (timezone.now() - timedelta(hours=1)).isoformat()
+    parcels = booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED, count=size)
     post(courier_api, json.dumps([item(parcels[0])]).encode())
-    for size in (1, 200):
-        scans = [
-            item(parcel) | {"code": "departed", "occurred_at": now, "facility": str(size)}
-            for parcel in parcels[:size]
-        ]
-        with django_assert_num_queries(15):
-            post(courier_api, json.dumps(scans).encode())
+    body = json.dumps([item(parcel, "delivered", 3) for parcel in parcels]).encode()
+    with CaptureQueriesContext(connection) as asked:
+        answer = post(courier_api, body)
+    assert answer.json()["accepted"] == size
+    whose_key = scans = ["BEGIN", "SET", "SELECT", "COMMIT"]
+    assert [query["sql"].split()[0] for query in asked] == [*whose_key, *scans]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_call_asks_redis_once(
+    courier_api: APIClient, parcel: Parcel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(courier_api, json.dumps([item(parcel)]).encode())
+    sent: list[object] = []
+    send = AbstractConnection.send_packed_command
+
+    def counted(self: AbstractConnection, command: object, *args: Any, **given: Any) -> Any:
+        sent.append(command)
+        return send(self, command, *args, **given)
+
+    monkeypatch.setattr(AbstractConnection, "send_packed_command", counted)
+    assert post(courier_api, json.dumps([item(parcel, "departed", 2)]).encode()).status_code == 200
+    assert len(sent) == 1

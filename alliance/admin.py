@@ -6,6 +6,7 @@ Read-only but for users' flags: the work itself is done by services.
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
 from django_celery_beat import admin as beat_admin
@@ -13,20 +14,37 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
 
+from alliance.choices import Capability
 from alliance.models import ApiKey, AuditEntry, City, Event, Heartbeat, Member, Organisation, User
+from alliance.tenancy import Actor
+
+
+def operates(request: HttpRequest) -> bool:
+    """Whether somebody runs the alliance. Ops of a group have what the group's permissions say."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    return actor.can(Capability.OPERATE)
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """A list and a page for all of ops to look at. Big tables are never counted."""
+    """A list and a page for ops to look at. Big tables are never counted."""
 
     show_full_result_count = False
     list_per_page = 50
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_staff)
+        return self.has_view_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(request.user.is_staff)
+        return operates(request) or super().has_view_permission(request, obj)
+
+    def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """For pages of their own that change what the alliance goes by."""
+        return operates(request)
+
+    def require_operator(self, request: HttpRequest) -> None:
+        """Raise PermissionDenied for whoever may only look. For pages that take the place of Django's."""
+        if not operates(request):
+            raise PermissionDenied
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return False

@@ -40,3 +40,4 @@ class Capability(models.TextChoices):
     APPLY = "application:write", _("Fill in and submit the courier application")
     MANAGE_MEMBERS = "members:write", _("Invite and remove members")
     MANAGE_KEYS = "keys:write", _("Create and revoke API keys")
+    OPERATE = "alliance:operate", _("Run the alliance: rules, closures, applications, the books")

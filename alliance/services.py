@@ -16,7 +16,15 @@ from alliance import audit
 from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.models import ApiKey, Member, Organisation, User
-from alliance.tenancy import KEY_SCOPES, Actor, Scope, capabilities_of, require, scope
+from alliance.tenancy import (
+    DESK_CAPABILITIES,
+    KEY_SCOPES,
+    Actor,
+    Scope,
+    capabilities_of,
+    require,
+    scope,
+)
 
 KEY_FORMAT = re.compile(r"^ca_([0-9a-z]{10})_([0-9A-Za-z_-]{43})$")
 # How fresh last_used_at is kept: a write a call would make every key a hot row.
@@ -36,7 +44,7 @@ def create_organisation(
     Raises InvalidInput for an empty name, NotPermitted for anonymous actors and for operators
     created by anybody but ops.
     """
-    if actor.is_anonymous or (kind == OrganisationKind.OPERATOR and not actor.is_ops):
+    if actor.is_anonymous or (kind == OrganisationKind.OPERATOR and not actor.can(Capability.OPERATE)):
         raise NotPermitted
     name = " ".join(name.split())
     if not name:
@@ -207,9 +215,9 @@ def actor_of_key(token: str, *, now: datetime | None = None) -> Actor | None:
 def actor_of_user(user: User, *, organisation_id: int | None = None) -> Actor:
     """Return the actor of a logged-in user in the organisation chosen, else in the first joined."""
     if user.is_staff:
-        return Actor(
-            kind="user", user_id=user.pk, is_ops=True, capabilities=frozenset(Capability), label=user.email
-        )
+        runs_everything = user.is_superuser or not user.groups.exists()
+        allowed = frozenset(Capability) if runs_everything else DESK_CAPABILITIES
+        return Actor(kind="user", user_id=user.pk, is_ops=True, capabilities=allowed, label=user.email)
     with scope(Scope.user(user.pk)):
         memberships = list(
             Member.objects.filter(user_id=user.pk).select_related("organisation").order_by("created_at", "pk")

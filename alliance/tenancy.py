@@ -40,11 +40,14 @@ KIND_CAPABILITIES: dict[str, frozenset[Capability]] = {
     OrganisationKind.OPERATOR: frozenset(Capability),
 }
 
+# Ops of a group look things up, and do besides what their group's permissions say.
+DESK_CAPABILITIES = frozenset({C.VIEW_PARCELS, C.VIEW_RATES})
+
 # A courier that is not (or no longer) a member works on its application and nothing else.
 APPLICANT_CAPABILITIES = frozenset({C.APPLY, C.MANAGE_MEMBERS})
 
 # What an API key can be given: keys never manage people or keys.
-KEY_SCOPES = frozenset(Capability) - {C.MANAGE_MEMBERS, C.MANAGE_KEYS, C.APPLY}
+KEY_SCOPES = frozenset(Capability) - {C.MANAGE_MEMBERS, C.MANAGE_KEYS, C.APPLY, C.OPERATE}
 
 
 def capabilities_of(*, kind: str, status: str, role: str) -> frozenset[Capability]:

@@ -20,12 +20,11 @@ from django.utils.html import format_html
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from alliance.admin import ReadOnlyAdmin
+from alliance.admin import ReadOnlyAdmin, operates
 from alliance.errors import AllianceError, InvalidInput, NotFound
 from couriers.applications import REASON_LENGTH, may_become
 from couriers.choices import ApplicationState
@@ -34,16 +33,6 @@ from couriers.querysets import QUEUE_ORDER
 from couriers.services import facilities, reviews
 
 Decide = Callable[..., object]
-
-
-class OpsMixin:
-    """Every member of the ops staff sees these pages; what they change goes through services."""
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(request.user.is_staff)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_staff)
 
 
 class WaitingFilter(admin.SimpleListFilter):
@@ -80,7 +69,7 @@ class DecisionForm(forms.Form):
 
 
 @admin.register(Application)
-class ApplicationAdmin(OpsMixin, ReadOnlyAdmin):
+class ApplicationAdmin(ReadOnlyAdmin):
     """The queue: what waits on top, longest first."""
 
     list_display = (
@@ -192,6 +181,7 @@ class ApplicationAdmin(OpsMixin, ReadOnlyAdmin):
         url_path="ask-for-more",
         icon="contact_support",
         variant=ActionVariant.WARNING,
+        permissions=["operate"],
     )
     def ask_for_more(self, request: HttpRequest, object_id: str) -> HttpResponse:
         text = _("The application goes back to the applicant, who can change it and submit it again.")
@@ -202,6 +192,7 @@ class ApplicationAdmin(OpsMixin, ReadOnlyAdmin):
         url_path="approve",
         icon="check_circle",
         variant=ActionVariant.SUCCESS,
+        permissions=["operate"],
     )
     def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
         text = _("The company becomes an active courier at once. A word of welcome may go with it.")
@@ -212,6 +203,7 @@ class ApplicationAdmin(OpsMixin, ReadOnlyAdmin):
         url_path="reject",
         icon="cancel",
         variant=ActionVariant.DANGER,
+        permissions=["operate"],
     )
     def reject(self, request: HttpRequest, object_id: str) -> HttpResponse:
         text = _("This is final: the company can only start a new application.")
@@ -273,7 +265,7 @@ def _moment(text: str) -> Any:
 
 
 @admin.register(Courier)
-class CourierAdmin(OpsMixin, ReadOnlyAdmin):
+class CourierAdmin(ReadOnlyAdmin):
     """The members of the alliance."""
 
     list_display = ("legal_name", "status", "grade", "permit_number", "contact_email", "joined_at")
@@ -291,7 +283,7 @@ class CourierAdmin(OpsMixin, ReadOnlyAdmin):
 
 
 @admin.register(Facility)
-class FacilityAdmin(OpsMixin, ModelAdmin):
+class FacilityAdmin(ReadOnlyAdmin):
     """Shared facilities; saved through their service."""
 
     list_display = ("name", "city", "kind")
@@ -299,13 +291,12 @@ class FacilityAdmin(OpsMixin, ModelAdmin):
     list_select_related = ("city",)
     search_fields = ("name", "city__name_en", "city__name_zh")
     raw_id_fields = ("city",)
-    show_full_result_count = False
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_staff)
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return operates(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(request.user.is_staff)
+        return operates(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from alliance import partitions
+from alliance.choices import Capability
 from alliance.health import BEAT_SILENT_AFTER, MONTHS_AHEAD_NEEDED
 from alliance.models import Heartbeat
 from alliance.tenancy import Actor
@@ -75,6 +76,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the alliance's figures to the admin's front page (UNFOLD["DASHBOARD_CALLBACK"])."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     now, today = timezone.now(), timezone.localdate()
+    if not actor.can(Capability.OPERATE):
+        return context | {"title": _("Dashboard"), "claims": _claims(now), "looks_up": True}
     delivery = summary_for(actor=actor, today=today, kind=CommitmentKind.DELIVERY)
     pickup = summary_for(actor=actor, today=today, kind=CommitmentKind.PICKUP)
     trend = trend_chart(delivery.trend, id="trend", title=_("Deliveries on time by day"))

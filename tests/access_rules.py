@@ -24,7 +24,7 @@ ACTORS: Final = {
     "merchant_viewer": "viewer of merchant A",
     "rival_merchant": "owner of merchant B",
     "staff": "ops, not a superuser",
-    "service": "ops of the customer service",
+    "service": "ops of the customer service: decides on excuses, looks up parcels, promises and breaches",
     "ops": "ops, superuser",
     "courier_key": "API key of courier A with every scope",
     "courier_key_unscoped": "API key of courier A for downloads only",
@@ -34,7 +34,8 @@ ACTORS: Final = {
     "rival_merchant_key": "API key of merchant B with every scope",
     "revoked_key": "revoked API key of courier A",
 }
-OPS: Final = {"staff", "service", "ops"}
+OPERATORS: Final = {"staff", "ops"}
+OPS: Final = OPERATORS | {"service"}
 KEYS: Final = {name for name in ACTORS if "_key" in name}
 STRANGERS: Final = {"anonymous", "revoked_key"}
 BROWSERS: Final = set(ACTORS) - KEYS - {"anonymous"}
@@ -61,18 +62,24 @@ def _rule(name: str, about: str, refusals: dict[str, Answer], **allowed: Iterabl
 
 
 def page(
-    name: str, about: str, *, own: str = "", rival: str = "", ops: bool = True, refused: int = 403
+    name: str,
+    about: str,
+    *,
+    own: str = "",
+    rival: str = "",
+    ops: Iterable[str] = OPERATORS,
+    refused: int = 403,
 ) -> Rule:
     """A page of the portal: who is not logged in is asked to, who may not is refused. Keys are no log-in."""
     refusals: dict[str, Answer] = dict.fromkeys(ACTORS, refused)
     refusals |= dict.fromkeys(KEYS | {"anonymous"}, LOGIN)
-    return _rule(name, about, refusals, own=own.split(), rival=rival.split(), ops=OPS if ops else ())
+    return _rule(name, about, refusals, own=own.split(), rival=rival.split(), ops=ops)
 
 
-def call(name: str, about: str, *, own: str = "", rival: str = "", ops: bool = True) -> Rule:
+def call(name: str, about: str, *, own: str = "", rival: str = "", ops: Iterable[str] = OPERATORS) -> Rule:
     """A call of the API: 401 for strangers, 403 for who may not."""
     refusals: dict[str, Answer] = dict.fromkeys(ACTORS, 403) | dict.fromkeys(STRANGERS, 401)
-    return _rule(name, about, refusals, own=own.split(), rival=rival.split(), ops=OPS if ops else ())
+    return _rule(name, about, refusals, own=own.split(), rival=rival.split(), ops=ops)
 
 
 def desk(name: str, about: str, *, ops: Iterable[str]) -> Rule:
@@ -89,12 +96,13 @@ RIVAL_KEYS = "rival_courier_key rival_merchant_key"
 CANNOT_EXPORT = {"courier_viewer", "merchant_viewer"}
 
 PUBLIC = _rule("public", "everybody", {}, own=ACTORS)
-SIGNED_IN = page("signed in", "whoever is logged in", own=" ".join(BROWSERS))
+SIGNED_IN = page("signed in", "whoever is logged in", own=" ".join(BROWSERS), ops=OPS)
 READ = page(
     "read",
     "parcels, rates and breaches: every role of an active organisation",
     own=f"{COURIERS} {MERCHANTS}",
     rival=RIVALS,
+    ops=OPS,
 )
 EXPORT = page(
     "export",
@@ -137,7 +145,7 @@ CLAIM = page(
     "claiming excuses: a courier's owners, managers, agents",
     own="courier_owner courier_manager courier_agent",
     rival="rival_courier",
-    ops=False,
+    ops=(),
 )
 SEE_OFFERS = page(
     "see offers", "offers and facilities: every role of a courier", own=COURIERS, rival="rival_courier"
@@ -154,7 +162,7 @@ DRAFT = page(
     "the own application while it is open: owner of an applicant",
     own="applicant",
     rival="courier_owner courier_manager rival_courier",
-    ops=False,
+    ops=(),
 )
 PEOPLE = page(
     "people", "members: owners", own="applicant courier_owner rival_courier merchant_owner rival_merchant"
@@ -185,12 +193,15 @@ STRANGERS_ONLY = _rule(
     dict.fromkeys(BROWSERS, 302),
     own=KEYS | {"anonymous"},
 )
-KNOWN = call("API: known", "whoever has a log-in or a key", own=" ".join(set(ACTORS) - STRANGERS - OPS))
+KNOWN = call(
+    "API: known", "whoever has a log-in or a key", own=" ".join(set(ACTORS) - STRANGERS - OPS), ops=OPS
+)
 API_READ = call(
     "API: read",
     "parcels, rates and breaches",
     own=f"{COURIERS} {MERCHANTS} {KEY_HOLDERS}",
     rival=f"{RIVALS} {RIVAL_KEYS}",
+    ops=OPS,
 )
 _EXPORTERS = "courier_owner courier_manager courier_agent courier_finance courier_key"
 API_EXPORT = call(
@@ -235,9 +246,10 @@ API_CLAIM = call(
     "claiming excuses",
     own="courier_owner courier_manager courier_agent courier_key",
     rival="rival_courier rival_courier_key",
-    ops=False,
+    ops=(),
 )
 
-DESK = desk("admin", "all of ops", ops=OPS)
+DESK = desk("admin", "ops who run the alliance", ops=OPERATORS)
+LOOK_UP = desk("admin: look up", "all of ops, customer service among them", ops=OPS)
 DECIDE = desk("admin: decide", "deciding on excuses: customer service, superusers", ops={"service", "ops"})
 SUPERUSER = desk("admin: superusers", "ops who are superusers", ops={"ops"})

@@ -6,9 +6,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from alliance import audit
-from alliance.errors import FieldError, InvalidInput, NotPermitted
+from alliance.choices import Capability
+from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
-from alliance.tenancy import Actor
+from alliance.tenancy import Actor, require
 from couriers.applications import NAME_LENGTH, tidy
 from couriers.choices import FacilityKind
 from couriers.models import Facility
@@ -19,8 +20,7 @@ def save_facility(
     *, actor: Actor, name: str, city: City, kind: FacilityKind | str, facility_id: int | None = None
 ) -> Facility:
     """Write down a shared facility, or correct one. Raises InvalidInput for a name taken in that city."""
-    if not actor.is_ops:
-        raise NotPermitted
+    require(actor, Capability.OPERATE)
     name = tidy(name)
     errors = []
     if not 1 <= len(name) <= NAME_LENGTH:

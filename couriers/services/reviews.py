@@ -7,10 +7,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from alliance.choices import OrganisationStatus
+from alliance.choices import Capability, OrganisationStatus
 from alliance.errors import Conflict, InvalidInput, NotPermitted
 from alliance.models import Member, Organisation
-from alliance.tenancy import Actor
+from alliance.tenancy import Actor, require
 from couriers.applications import check_note, check_reason
 from couriers.choices import ApplicationState
 from couriers.models import Application, Courier
@@ -107,8 +107,7 @@ def remarks_on(application: Application) -> list[str]:
 
 
 def _lock_for_review(actor: Actor, application_id: int, seen: datetime | None) -> Application:
-    if not actor.is_ops:
-        raise NotPermitted
+    require(actor, Capability.OPERATE)
     application = lock_application(actor=actor, application_id=application_id)
     colleagues = Member.objects.filter(organisation_id=application.organisation_id)
     if actor.user_id is not None and colleagues.filter(user_id=actor.user_id).exists():

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
 
+from alliance.admin import operates
 from slas.admin.closure_forms import ClosureForm, HolidaysForm
 from slas.admin.proposing import ProposingMixin
 from slas.admin.selling import EnteredAdmin, carried_out
@@ -107,7 +108,7 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
     )
 
     def has_delete_permission(self, request: HttpRequest, obj: Closure | None = None) -> bool:  # type: ignore[override]
-        return bool(request.user.is_staff) and (obj is None or obj.withdrawn_at is None)
+        return operates(request) and (obj is None or obj.withdrawn_at is None)
 
     def enter(self, request: HttpRequest, form: ClosureForm) -> str:
         closures = declare_closures(actor=request.actor, declaration=form.declaration)  # type: ignore[attr-defined]
@@ -158,7 +159,12 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
 
     # --- public holidays ---
 
-    @action(description=gettext_lazy("Load public holidays"), url_path="holidays", icon="celebration")
+    @action(
+        description=gettext_lazy("Load public holidays"),
+        url_path="holidays",
+        icon="celebration",
+        permissions=["operate"],
+    )
     def holidays(self, request: HttpRequest) -> HttpResponse:
         """Make the public holidays of some years what the packages say."""
         form = HolidaysForm(request.POST or None, initial=HolidaysForm.first_values(timezone.now()))

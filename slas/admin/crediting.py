@@ -19,11 +19,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
+from alliance.admin import ReadOnlyAdmin, operates
 from alliance.errors import AllianceError
 from alliance.wording import parted
 from slas.admin.forms import text_input
 from slas.admin.judging import NumberSearchAdmin
-from slas.admin.selling import EnteredAdmin, OpsAdmin
+from slas.admin.selling import EnteredAdmin
 from slas.durations import lasting
 from slas.models import ClosedMonth, CreditEntry, CreditSchedule, ServiceTier, Statement
 from slas.months import InvalidMonth, parse_month, spell
@@ -119,7 +120,7 @@ class CreditScheduleAdmin(EnteredAdmin):
         if obj is None:
             # Many at once would hide which of them are in force.
             return False
-        return bool(request.user.is_staff) and obj.valid_from > timezone.now()  # type: ignore[attr-defined]
+        return operates(request) and obj.valid_from > timezone.now()  # type: ignore[attr-defined]
 
     def first_values(self, request: HttpRequest) -> dict[str, Any]:
         """The newest version of the tier asked for, or of the first one, to start from."""
@@ -161,7 +162,7 @@ class CreditScheduleAdmin(EnteredAdmin):
 
 
 @admin.register(CreditEntry)
-class CreditEntryAdmin(NumberSearchAdmin, OpsAdmin):
+class CreditEntryAdmin(NumberSearchAdmin):
     """The ledger, newest first. Nobody changes it; what is wrong is put right by another entry."""
 
     list_display = ("at", "parcel", "merchant", "courier", "tier", "cause", "amount", "statement")
@@ -181,7 +182,7 @@ class CreditEntryAdmin(NumberSearchAdmin, OpsAdmin):
 
 
 @admin.register(Statement)
-class StatementAdmin(OpsAdmin):
+class StatementAdmin(ReadOnlyAdmin):
     """Final statements; each opens as its owner reads it."""
 
     list_display = ("month_text", "organisation", "kind", "entries", "total", "closed_at", "opened")
@@ -211,7 +212,7 @@ class StatementAdmin(OpsAdmin):
 
 
 @admin.register(ClosedMonth)
-class ClosedMonthAdmin(OpsAdmin):
+class ClosedMonthAdmin(ReadOnlyAdmin):
     """Closing a month is adding it here, after a look at what its statements will be."""
 
     list_display = ("month_text", "closed_at", "closed_by")
@@ -225,11 +226,12 @@ class ClosedMonthAdmin(OpsAdmin):
         return spell(closed.month)
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return bool(request.user.is_staff)
+        return operates(request)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        self.require_operator(request)
         posted = request.method == "POST"
         now = timezone.now()
         months = open_months(now=now)

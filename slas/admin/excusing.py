@@ -19,6 +19,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
+from alliance.admin import operates
 from alliance.errors import InvalidInput, NotPermitted
 from alliance.tenancy import Actor
 from slas.admin.excusing_forms import BulkDecisionForm, DecisionFilterForm, DisruptionForm, ExcuseForm
@@ -337,7 +338,7 @@ class DisruptionAdmin(ProposingMixin, EnteredAdmin):
         if obj is None:
             # Each by itself: those that proposed excuses stay.
             return False
-        return bool(request.user.is_staff) and not obj.excuses.exists()  # type: ignore[attr-defined]
+        return operates(request) and not obj.excuses.exists()  # type: ignore[attr-defined]
 
     def enter(self, request: HttpRequest, form: DisruptionForm) -> str:
         given = form.cleaned_data

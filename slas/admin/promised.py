@@ -130,7 +130,10 @@ class PromisedMixin:
     """Adds the page to the admin of tier versions."""
 
     @action(
-        description=gettext_lazy("What would have been promised"), url_path="promised", icon="rule_settings"
+        description=gettext_lazy("What would have been promised"),
+        url_path="promised",
+        icon="rule_settings",
+        permissions=["view"],
     )
     def promised(self, request: HttpRequest) -> HttpResponse:
         """Answer the question in the address, so that it can be sent on; without one, ask."""
@@ -150,7 +153,10 @@ class PromisedMixin:
         return render(request, "admin/slas/promised.html", context, status=422 if form.errors else 200)
 
     @action(
-        description=gettext_lazy("What it would have promised"), url_path="promised-by", icon="rule_settings"
+        description=gettext_lazy("What it would have promised"),
+        url_path="promised-by",
+        icon="rule_settings",
+        permissions=["view"],
     )
     def promised_by(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """From a version's page to the question, asked of this version."""

@@ -43,6 +43,7 @@ class ProposingMixin:
         description=gettext_lazy("Propose excuses for all it touched"),
         url_path="propose",
         icon="volunteer_activism",
+        permissions=["operate"],
     )
     def propose(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show what would be proposed; propose it once that was looked at."""

@@ -14,10 +14,10 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from alliance.admin import ReadOnlyAdmin, operates
 from alliance.errors import InvalidInput
 from alliance.wording import listed, named
 from slas.admin.score_forms import RulesForm
-from slas.admin.selling import OpsAdmin
 from slas.choices import ScorecardState
 from slas.models import Scorecard, ScoreRules
 from slas.scoring import lines
@@ -58,7 +58,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Scorecard)
-class ScorecardAdmin(OpsAdmin):
+class ScorecardAdmin(ReadOnlyAdmin):
     """Every courier's months; nobody edits them."""
 
     list_before_template = "admin/slas/scorecards_before.html"
@@ -102,7 +102,7 @@ class ScorecardAdmin(OpsAdmin):
 
 
 @admin.register(ScoreRules)
-class ScoreRulesAdmin(OpsAdmin):
+class ScoreRulesAdmin(ReadOnlyAdmin):
     """Versions of the rules. Adding one is trying it on last month first."""
 
     list_display = (
@@ -123,13 +123,13 @@ class ScoreRulesAdmin(OpsAdmin):
     readonly_fields = fields
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return bool(request.user.is_staff)
+        return operates(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if obj is None:
             # Many at once would hide which of them months were scored by.
             return False
-        return bool(request.user.is_staff) and obj.valid_from >= first_month_open(timezone.now())  # type: ignore[attr-defined]
+        return operates(request) and obj.valid_from >= first_month_open(timezone.now())  # type: ignore[attr-defined]
 
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         withdraw_rules(actor=request.actor, rules_id=obj.pk, now=timezone.now())  # type: ignore[attr-defined]
@@ -138,6 +138,7 @@ class ScoreRulesAdmin(OpsAdmin):
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show what rules would make of last month, and let them hold from a later month on."""
+        self.require_operator(request)
         now = timezone.now()
         newest = ScoreRules.objects.order_by("-number")[0]
         if request.method != "POST":

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alliance.admin import ReadOnlyAdmin, UncountedAdmin
+from alliance.admin import ReadOnlyAdmin, UncountedAdmin, operates
 from alliance.errors import AllianceError
 from alliance.wording import listed, parted
 from slas.admin.forms import WEEKDAYS, VersionForm, add_errors, cut_off_text, values_of
@@ -27,24 +27,14 @@ from slas.pricing import yuan
 from slas.services.versions import add_version, withdraw_version
 
 
-class OpsAdmin(ReadOnlyAdmin):
-    """Every member of the ops staff sees these pages."""
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(request.user.is_staff)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_staff)
-
-
-class EnteredAdmin(OpsAdmin):
+class EnteredAdmin(ReadOnlyAdmin):
     """What ops add and take back by services. The form says what is asked for; `enter` does it."""
 
     entry_form: type[forms.Form]
     entry_text: Any = ""
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return bool(request.user.is_staff)
+        return operates(request)
 
     def enter(self, request: HttpRequest, form: Any) -> str:
         """Carry out what the form says; return what to tell the user."""
@@ -61,6 +51,7 @@ class EnteredAdmin(OpsAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        self.require_operator(request)
         form = self.entry_form(request.POST or None, initial=self.first_values(request))
         back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         if request.method == "POST" and form.is_valid() and carried_out(self.enter, request, form):
@@ -94,7 +85,7 @@ def carried_out(enter: Callable[..., str], request: HttpRequest, form: forms.For
 
 
 @admin.register(ServiceTier)
-class ServiceTierAdmin(OpsAdmin):
+class ServiceTierAdmin(ReadOnlyAdmin):
     list_display = ("name_en", "name_zh", "code", "active", "in_force", "position")
     fields = ("code", "name_en", "name_zh", "active", "position", "in_force")
     readonly_fields = ("in_force",)
@@ -136,7 +127,7 @@ class TierVersionAdmin(PromisedMixin, EnteredAdmin):
         if obj is None:
             # Many at once would hide which of them are in force.
             return False
-        return bool(request.user.is_staff) and obj.valid_from > timezone.now()  # type: ignore[attr-defined]
+        return operates(request) and obj.valid_from > timezone.now()  # type: ignore[attr-defined]
 
     def first_values(self, request: HttpRequest) -> dict[str, Any]:
         """The newest version of the tier asked for, or of the first one, to start from."""
@@ -177,7 +168,7 @@ class TierVersionAdmin(PromisedMixin, EnteredAdmin):
 
 
 @admin.register(Offer)
-class OfferAdmin(OpsAdmin):
+class OfferAdmin(ReadOnlyAdmin):
     list_display = (
         "courier",
         "tier",
@@ -199,7 +190,7 @@ class OfferAdmin(OpsAdmin):
 
 
 @admin.register(CapacityDay)
-class CapacityDayAdmin(OpsAdmin, UncountedAdmin):
+class CapacityDayAdmin(UncountedAdmin):
     list_display = ("date", "courier", "lane", "reserved", "limit")
     list_filter = ("courier",)
     list_select_related = ("courier", "offer__origin", "offer__destination", "offer__tier")

@@ -209,7 +209,7 @@ class ScoreRulesView(APIView):
 def _reader(request: Request) -> Actor:
     actor: Actor = request._request.actor  # type: ignore[attr-defined]
     require(actor, Capability.VIEW_RATES)
-    if not (actor.is_courier or actor.is_ops):
+    if not (actor.is_courier or actor.can(Capability.OPERATE)):
         # Merchants see grades in quotes.
         raise NotPermitted
     return actor

@@ -8,8 +8,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from alliance import audit
-from alliance.errors import Conflict, FieldError, InvalidInput, NotPermitted
-from alliance.tenancy import Actor, raw_rows
+from alliance.choices import Capability
+from alliance.errors import Conflict, FieldError, InvalidInput
+from alliance.tenancy import Actor, raw_rows, require
 from slas.models import ClosedMonth, CreditEntry
 from slas.months import is_over, month_of, spell
 from slas.services.credits import lock_books
@@ -90,8 +91,7 @@ def close_month(*, actor: Actor, month: date, now: datetime) -> MonthBooks:
     Closing again changes nothing and answers the same. Raises NotPermitted for everybody but ops,
     InvalidInput for a month that is not over, Conflict while an earlier one is open.
     """
-    if not actor.is_ops:
-        raise NotPermitted
+    require(actor, Capability.OPERATE)
     if month.day != 1 or not is_over(month, now):
         message = _("%(month)s is not over yet.") % {"month": spell(month)}
         raise InvalidInput(message, errors=[FieldError("/month", message, "not_over")])

@@ -11,9 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance import audit
-from alliance.errors import FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.choices import Capability
+from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.models import City
-from alliance.tenancy import Actor
+from alliance.tenancy import Actor, require
 from slas.choices import ClosureSide
 from slas.clocks import ONE_DAY
 from slas.closures import MIDNIGHT
@@ -58,8 +59,7 @@ def declare_closures(*, actor: Actor, declaration: Declaration, now: datetime | 
     What was promised before stays promised. Raises NotPermitted for everybody but ops, InvalidInput
     for what cannot be or is declared already.
     """
-    if not actor.is_ops:
-        raise NotPermitted
+    require(actor, Capability.OPERATE)
     at = now or timezone.now()
     if errors := list(_problems(declaration, at)):
         raise InvalidInput(errors=errors)
@@ -82,8 +82,7 @@ def withdraw_closure(*, actor: Actor, closure_id: int, now: datetime | None = No
     The row is kept, so that what was promised meanwhile can be explained. Raises NotPermitted for
     everybody but ops, NotFound for one that does not stand.
     """
-    if not actor.is_ops:
-        raise NotPermitted
+    require(actor, Capability.OPERATE)
     standing = Closure.objects.filter(pk=closure_id, withdrawn_at=None)
     if not standing.update(withdrawn_at=now or timezone.now()):
         raise NotFound

@@ -21,11 +21,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance import audit, events
-from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.choices import Capability
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.identifiers import EPOCH, parcel_id_at, tracking_number
 from alliance.literals import moments, numbers
 from alliance.models import City
-from alliance.tenancy import Actor, raw_rows
+from alliance.tenancy import Actor, raw_rows, require
 from slas.choices import ClosureSide, Decision, DisruptionReason, ExcuseSource, ExcuseState
 from slas.clocks import ONE_DAY, wall_clock
 from slas.models import Closure, Disruption, Excuse
@@ -174,8 +175,7 @@ def declare_disruption(
 
     Raises NotPermitted for everybody but ops, InvalidInput for what makes no sense.
     """
-    if not actor.is_ops:
-        raise NotPermitted
+    require(actor, Capability.OPERATE)
     country, province = area.country, area.province
     if area.city is not None:
         country, province = area.city.country, area.city.province_en
@@ -205,8 +205,7 @@ def declare_disruption(
 @transaction.atomic
 def withdraw_disruption(*, actor: Actor, disruption_id: int) -> None:
     """Take back an event that has proposed nothing. Raises NotFound, and Conflict when it has."""
-    if not actor.is_ops:
-        raise NotPermitted
+    require(actor, Capability.OPERATE)
     disruption = Disruption.objects.select_for_update().filter(pk=disruption_id).first()
     if disruption is None:
         raise NotFound
@@ -246,8 +245,7 @@ def propose_excuses(
     Again adds nothing: each breach is proposed once an event. Raises NotPermitted for everybody but ops,
     with `grant` for who may not decide, and InvalidInput for more than can be decided at once.
     """
-    if not actor.is_ops:
-        raise NotPermitted
+    require(actor, Capability.OPERATE)
     if grant:
         require_decider(actor)
     why, moment = read_text(note), now or timezone.now()

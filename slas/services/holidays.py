@@ -9,8 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance import audit
-from alliance.errors import FieldError, InvalidInput, NotPermitted
-from alliance.tenancy import Actor
+from alliance.choices import Capability
+from alliance.errors import FieldError, InvalidInput
+from alliance.tenancy import Actor, require
 from slas.choices import ClosureSide
 from slas.holidays import COUNTRY, FIRST_YEAR, Holiday, holidays_between, last_published_year
 from slas.models import Closure
@@ -37,8 +38,7 @@ def load_holidays(
     taken back; closures that ops entered themselves are no public holidays and stay. Raises
     NotPermitted for everybody but ops, InvalidInput for years that cannot be.
     """
-    if not actor.is_ops:
-        raise NotPermitted
+    require(actor, Capability.OPERATE)
     at = now or timezone.now()
     last = last_year or max(last_published_year() + 1, first_year)
     _check_years(first_year, last)

@@ -10,8 +10,9 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from alliance import audit
-from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
-from alliance.tenancy import Actor
+from alliance.choices import Capability
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
+from alliance.tenancy import Actor, require
 from slas.crediting import Schedule, Schedules, bands_from, check_bands
 from slas.models import CreditSchedule, ServiceTier
 from slas.pricing import MAX_FEN
@@ -37,7 +38,7 @@ def add_schedule(*, actor: Actor, tier_id: int, rules: ScheduleRules, now: datet
     Raises NotFound for an unknown tier, InvalidInput for rules that make no sense or do not lie
     after now and after every version there is.
     """
-    _require_ops(actor)
+    require(actor, Capability.OPERATE)
     # Lock the tier: two versions added at once would get the same number.
     tier = ServiceTier.objects.select_for_update().filter(pk=tier_id).first()
     if tier is None:
@@ -61,7 +62,7 @@ def add_schedule(*, actor: Actor, tier_id: int, rules: ScheduleRules, now: datet
 @transaction.atomic
 def withdraw_schedule(*, actor: Actor, schedule_id: int, now: datetime) -> None:
     """Take back a version that is not in force yet. Raises Conflict once it is: parcels were booked by it."""
-    _require_ops(actor)
+    require(actor, Capability.OPERATE)
     schedule = CreditSchedule.objects.select_for_update().filter(pk=schedule_id).first()
     if schedule is None:
         raise NotFound
@@ -80,11 +81,6 @@ def all_schedules() -> Schedules:
 
 def _rule_of(row: CreditSchedule) -> Schedule:
     return Schedule(row.pk, bands_from(row.bands), row.cap_fen, row.lost_fen)
-
-
-def _require_ops(actor: Actor) -> None:
-    if not actor.is_ops:
-        raise NotPermitted
 
 
 def _problems(rules: ScheduleRules, now: datetime, newest: datetime | None) -> Iterator[FieldError]:

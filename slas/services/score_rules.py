@@ -13,9 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance import audit
-from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.choices import Capability
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.models import Organisation
-from alliance.tenancy import Actor, raw_rows
+from alliance.tenancy import Actor, raw_rows, require
 from couriers.choices import Grade
 from slas.models import Scorecard, ScoreRules
 from slas.rulebook import problems
@@ -106,7 +107,7 @@ def try_rules(*, actor: Actor, draft: RulesDraft, now: datetime) -> WhatIf:
 
     Raises NotPermitted for everybody but ops, InvalidInput for rules that make no sense.
     """
-    _require_ops(actor)
+    require(actor, Capability.OPERATE)
     if errors := list(problems(**asdict(draft))):
         raise InvalidInput(errors=errors)
     month = month_after(month_of(timezone.localdate(now)), -1)
@@ -136,7 +137,7 @@ def add_rules(
     Raises NotPermitted for everybody but ops, InvalidInput for rules that make no sense, or that would
     hold for a month that has begun or that comes before another version's.
     """
-    _require_ops(actor)
+    require(actor, Capability.OPERATE)
     # Two versions added at once would get the same number.
     raw_rows("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     known = ScoreRules.objects.aggregate(number=Max("number"), valid_from=Max("valid_from"))
@@ -162,7 +163,7 @@ def add_rules(
 @transaction.atomic
 def withdraw_rules(*, actor: Actor, rules_id: int, now: datetime) -> None:
     """Take back a version whose first month has not begun. Raises Conflict once it has."""
-    _require_ops(actor)
+    require(actor, Capability.OPERATE)
     version = ScoreRules.objects.select_for_update().filter(pk=rules_id).first()
     if version is None:
         raise NotFound
@@ -180,11 +181,6 @@ def _date_problems(valid_from: date, newest: date, now: datetime) -> list[FieldE
     if valid_from <= newest:
         return [FieldError("/valid_from", _("There is a version from that month on or later."), "order")]
     return []
-
-
-def _require_ops(actor: Actor) -> None:
-    if not actor.is_ops:
-        raise NotPermitted
 
 
 def _record(actor: Actor, verb: str, version: ScoreRules) -> None:

@@ -10,8 +10,9 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from alliance import audit
-from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
-from alliance.tenancy import Actor
+from alliance.choices import Capability
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
+from alliance.tenancy import Actor, require
 from slas.choices import TierCode
 from slas.models import ServiceTier, TierVersion
 from slas.pricing import check_bands
@@ -40,7 +41,7 @@ def add_version(*, actor: Actor, tier_id: int, rules: VersionRules, now: datetim
     Raises NotFound for an unknown tier, InvalidInput for rules that make no sense or do not lie
     after now and after every version there is.
     """
-    _require_ops(actor)
+    require(actor, Capability.OPERATE)
     # Lock the tier: two versions added at once would get the same number.
     tier = ServiceTier.objects.select_for_update().filter(pk=tier_id).first()
     if tier is None:
@@ -58,7 +59,7 @@ def add_version(*, actor: Actor, tier_id: int, rules: VersionRules, now: datetim
 @transaction.atomic
 def withdraw_version(*, actor: Actor, version_id: int, now: datetime) -> None:
     """Take back a version that is not in force yet. Raises Conflict once it is: promises name it."""
-    _require_ops(actor)
+    require(actor, Capability.OPERATE)
     version = TierVersion.objects.select_for_update().select_related(None).filter(pk=version_id).first()
     if version is None:
         raise NotFound
@@ -68,11 +69,6 @@ def withdraw_version(*, actor: Actor, version_id: int, now: datetime) -> None:
         )
     _record(actor, "tier_version.withdrawn", version)
     version.delete()
-
-
-def _require_ops(actor: Actor) -> None:
-    if not actor.is_ops:
-        raise NotPermitted
 
 
 def _columns(rules: VersionRules) -> dict[str, Any]:

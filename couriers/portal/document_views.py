@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from alliance.choices import Capability
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.tenancy import Actor
 from couriers.applications import REQUIRED_DOCUMENTS

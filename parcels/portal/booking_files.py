@@ -19,9 +19,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from alliance.choices import Capability
 from alliance.errors import AllianceError, InvalidInput, NotFound
 from alliance.portal.forms import add_service_errors
-from alliance.tenancy import Actor
+from alliance.tenancy import Actor, require
 from parcels import booking_files as rules
 from parcels.models import BookingFile
 from parcels.services.booking_files import (
@@ -180,6 +181,7 @@ def _written(path_of: Any, file: BookingFile, size: int) -> Path:
 
 def _booker(request: HttpRequest) -> Actor:
     actor: Actor = request.actor  # type: ignore[attr-defined]
+    require(actor, Capability.BOOK_PARCELS)
     # Ops could book, too, but for nobody: for them there is no such page.
     if actor.is_ops:
         raise NotFound

@@ -147,8 +147,7 @@ def cancel_booking_file(*, actor: Actor, file_id: int) -> BookingFile:
 
 def retry_booking_file(*, actor: Actor, file_id: int) -> bool:
     """Have a failed file gone on with from where it stopped; return whether it was one. For ops."""
-    if not actor.is_ops:
-        raise NotPermitted
+    require(actor, Capability.OPERATE)
     retried = BookingFile.objects.filter(
         pk=file_id, state=BookingFileState.FAILED, deleted_at__isnull=True
     ).update(

@@ -1,6 +1,7 @@
 """Texts put together the way the reader's language does: Chinese writes no space after a full stop."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from functools import reduce
 
 from django.utils.translation import pgettext
@@ -29,3 +30,8 @@ def parted(texts: Iterable[str]) -> str:
 def named(name: object, text: object) -> str:
     """What something is, and what there is to say of it."""
     return pgettext("label and text", "%(label)s: %(text)s") % {"label": name, "text": text}
+
+
+def amount(text: str) -> str:
+    """An amount with its thousands grouped, for people to read: "-1234.50" is "-1,234.50"."""
+    return f"{Decimal(text):,}"

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.wording import amount
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import BookingFile, Merchant, Parcel, PickupAddress, Scan
 from parcels.services.booking_files import retry_booking_file
@@ -104,7 +105,7 @@ class ParcelAdmin(UncountedAdmin):
 
     @admin.display(description=_("fee"))
     def fee(self, parcel: Parcel) -> str:
-        return "–" if parcel.fee_fen is None else f"CNY {yuan(parcel.fee_fen)}"
+        return "–" if parcel.fee_fen is None else f"CNY {amount(yuan(parcel.fee_fen))}"
 
     @admin.display(description=_("tracking page"))
     def tracking_page(self, parcel: Parcel) -> SafeString:

@@ -165,6 +165,7 @@ OFFERS_AND_RATES = [
     Row("slas:scorecard_list", "GET", SEE_OFFERS, ops=403, note="ops have everybody's in the admin"),
     Row("slas:scorecard_detail", "GET", SEE_OFFERS, ops=403, path=("scorecard_month",)),
     Row("slas:scorecard_rules", "GET", SIGNED_IN, note="published"),
+    Row("slas:promise_rules", "GET", SIGNED_IN, note="published"),
     Row("slas:statement_list", "GET", FINANCE, ops=302, note="ops are led to all statements in the admin"),
     *[
         Row(f"slas:statement_{name}", "GET", FINANCE, ops=422, path=("month",), note="ops must say whose")

@@ -69,6 +69,7 @@ NAVIGATION: tuple[NavItem, ...] = (
         Capability.VIEW_RATES,
         PROMISES,
     ),
+    NavItem(_("Services and closures"), "calendar-off", "slas:promise_rules", MEMBERS, None, PROMISES),
     NavItem(_("Statements"), "receipt", "slas:statement_list", MEMBERS, Capability.VIEW_FINANCE, PROMISES),
     NavItem(
         _("Application"), "file-certificate", "couriers:application_edit", COURIER, Capability.APPLY, COMPANY

@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 
 from alliance.portal.badges import badge_for
 from alliance.portal.charts import Picture, Unit
+from alliance.wording import amount
 
 register = template.Library()
 
@@ -62,6 +63,12 @@ def percent(ratio: float | None, places: int = 2) -> str:
 def count(value: int | None) -> str:
     """Write a whole number with its thousands grouped; no number is a dash."""
     return "–" if value is None else f"{value:,}"
+
+
+@register.filter
+def money(value: str) -> str:
+    """Write an amount with its thousands grouped; no amount stays empty."""
+    return amount(value) if value else ""
 
 
 @register.filter

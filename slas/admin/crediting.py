@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from alliance.admin import ReadOnlyAdmin, operates
 from alliance.errors import AllianceError
-from alliance.wording import parted
+from alliance.wording import amount, parted
 from slas.admin.forms import text_input
 from slas.admin.judging import NumberSearchAdmin
 from slas.admin.selling import EnteredAdmin
@@ -154,11 +154,11 @@ class CreditScheduleAdmin(EnteredAdmin):
 
     @admin.display(description=gettext_lazy("at most"), ordering="cap_fen")
     def cap(self, schedule: CreditSchedule) -> str:
-        return f"¥{yuan(schedule.cap_fen)}"
+        return f"¥{amount(yuan(schedule.cap_fen))}"
 
     @admin.display(description=pgettext_lazy("credit", "lost"), ordering="lost_fen")
     def lost(self, schedule: CreditSchedule) -> str:
-        return f"¥{yuan(schedule.lost_fen)}"
+        return f"¥{amount(yuan(schedule.lost_fen))}"
 
 
 @admin.register(CreditEntry)
@@ -174,7 +174,7 @@ class CreditEntryAdmin(NumberSearchAdmin):
 
     @admin.display(description=gettext_lazy("amount"), ordering="amount_fen")
     def amount(self, entry: CreditEntry) -> str:
-        return f"¥{yuan(entry.amount_fen)}"
+        return f"¥{amount(yuan(entry.amount_fen))}"
 
     @admin.display(description=gettext_lazy("statement"), ordering="month")
     def statement(self, entry: CreditEntry) -> str:
@@ -202,7 +202,7 @@ class StatementAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("total"), ordering="total_fen")
     def total(self, statement: Statement) -> str:
-        return f"¥{yuan(statement.total_fen)}"
+        return f"¥{amount(yuan(statement.total_fen))}"
 
     @admin.display(description=gettext_lazy("entries and files"))
     def opened(self, statement: Statement) -> str:
@@ -257,7 +257,7 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
 
     def _close(self, request: HttpRequest, month: date) -> HttpResponse:
         books = close_month(actor=request.actor, month=month, now=timezone.now())  # type: ignore[attr-defined]
-        said = {"month": spell(month), "count": books.statements, "total": yuan(books.total_fen)}
+        said = {"month": spell(month), "count": books.statements, "total": amount(yuan(books.total_fen))}
         messages.success(
             request, _("%(month)s is closed: %(count)d statements, CNY %(total)s in all.") % said
         )
@@ -286,9 +286,9 @@ def _preview(books: MonthBooks) -> dict[str, Any]:
         "month": spell(books.month),
         "rows": [
             (_("Entries"), f"{books.entries:,}"),
-            (_("Credited"), f"CNY {yuan(books.credited_fen)}"),
-            (pgettext("credit", "Taken back"), f"CNY {yuan(books.taken_back_fen)}"),
-            (_("Total"), f"CNY {yuan(books.total_fen)}"),
+            (_("Credited"), f"CNY {amount(yuan(books.credited_fen))}"),
+            (pgettext("credit", "Taken back"), f"CNY {amount(yuan(books.taken_back_fen))}"),
+            (_("Total"), f"CNY {amount(yuan(books.total_fen))}"),
             (_("Statements for merchants"), f"{books.merchants:,}"),
             (_("Statements for couriers"), f"{books.couriers:,}"),
         ],

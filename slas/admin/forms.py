@@ -17,17 +17,8 @@ from unfold.widgets import (
 from alliance.errors import AllianceError
 from slas.models import ServiceTier, TierVersion
 from slas.pricing import InvalidAmount, fen_from_yuan, yuan
+from slas.rule_texts import WEEKDAYS
 from slas.services.versions import VersionRules
-
-WEEKDAYS = (
-    gettext_lazy("Monday"),
-    gettext_lazy("Tuesday"),
-    gettext_lazy("Wednesday"),
-    gettext_lazy("Thursday"),
-    gettext_lazy("Friday"),
-    gettext_lazy("Saturday"),
-    gettext_lazy("Sunday"),
-)
 
 
 def text_input(kind: str = "text", **attrs: Any) -> UnfoldAdminTextInputWidget:

@@ -19,8 +19,9 @@ from django.utils.translation import gettext_lazy
 
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin, operates
 from alliance.errors import AllianceError
-from alliance.wording import listed, parted
-from slas.admin.forms import WEEKDAYS, VersionForm, add_errors, cut_off_text, values_of
+from alliance.wording import amount, parted
+from slas import rule_texts
+from slas.admin.forms import VersionForm, add_errors, values_of
 from slas.admin.promised import PromisedMixin
 from slas.models import CapacityDay, Offer, ServiceTier, TierVersion
 from slas.pricing import yuan
@@ -150,21 +151,15 @@ class TierVersionAdmin(PromisedMixin, EnteredAdmin):
 
     @admin.display(description=gettext_lazy("cut-offs"))
     def cut_off_times(self, version: TierVersion) -> str:
-        times = {day: cut_off_text(given) for day, given in version.cut_offs.items() if given}
-        if len(times) == 7 and len(set(times.values())) == 1:
-            return _("%(time)s every day") % {"time": times["0"]}
-        return listed(f"{WEEKDAYS[int(day)]} {text}" for day, text in sorted(times.items()))
+        return rule_texts.cut_off_times(version)
 
     @admin.display(description=gettext_lazy("weekdays delivered"))
     def delivered_on(self, version: TierVersion) -> str:
-        if len(version.delivery_weekdays) in (0, 7):
-            return _("every day")
-        return listed(str(WEEKDAYS[day]) for day in sorted(version.delivery_weekdays))
+        return rule_texts.delivered_on(version)
 
     @admin.display(description=gettext_lazy("price by weight"))
     def prices(self, version: TierVersion) -> str:
-        bands = version.weight_bands
-        return parted(f"≤ {band['up_to_g']:,} g: +¥{yuan(band['surcharge_fen'])}" for band in bands)
+        return parted(rule_texts.price_bands(version))
 
 
 @admin.register(Offer)
@@ -186,7 +181,7 @@ class OfferAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("price"), ordering="price_fen")
     def price(self, offer: Offer) -> str:
-        return f"¥{yuan(offer.price_fen)}"
+        return f"¥{amount(yuan(offer.price_fen))}"
 
 
 @admin.register(CapacityDay)

@@ -3,7 +3,6 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
@@ -23,6 +22,7 @@ from slas.closures import Hours
 from slas.explanations import Ends, closure_text, hours_text, rolled_text, step_text
 from slas.models import Closure, TierVersion
 from slas.promises import Promise, Step
+from slas.services.closures import closures_between
 from slas.services.replays import Answer, Question, find_tier, would_promise
 
 CLOSURE_DAYS_AHEAD = timedelta(days=60)
@@ -213,7 +213,8 @@ class ClosuresView(APIView):
         query.is_valid(raise_exception=True)
         asked = query.validated_data
         first = asked.get("from", timezone.localdate())
-        closures = _closures(first, _last(first, asked.get("to")), asked.get("city"))
+        last = _last(first, asked.get("to"))
+        closures = closures_between(first=first, last=last, city=asked.get("city"), now=timezone.now())
         return Response(ClosureAnswer(closures, many=True).data)
 
 
@@ -246,16 +247,6 @@ def _last(first: date, last: date | None) -> date:
 
 def _bad_span(message: str) -> InvalidInput:
     return InvalidInput(errors=[FieldError("/to", message, "range")])
-
-
-def _closures(first: date, last: date, city: City | None) -> QuerySet[Closure]:
-    standing = Closure.objects.filter(
-        date__range=(first, last), withdrawn_at=None, announced_at__lte=timezone.now()
-    )
-    if city is not None:
-        province = Q(city=None, country=city.country) & Q(province__in=("", city.province_en))
-        standing = standing.filter(Q(city=city) | province)
-    return standing.select_related("city").order_by("date", "name", "pk")
 
 
 def _answer_json(answer: Answer, ends: Ends) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.utils.translation import get_language, override, pgettext
 from django.utils.translation import gettext as _
 
 from alliance.tenancy import Actor, Scope, scope
+from alliance.wording import amount
 from slas.months import ZONE
 from slas.services.statements import Account, Line, MonthSums, Part, Sums, lines_of, summary_of
 from slas.statement_pdf import Column, Paper, Table, render
@@ -95,10 +96,10 @@ def _facts(account: Account, sums: MonthSums) -> list[tuple[str, str]]:
         else _("Open: entries are still added")
     )
     return [
-        (total, f"CNY {sums.total}"),
+        (total, f"CNY {amount(sums.total)}"),
         (_("State"), state),
-        (_("Credited"), f"CNY {sums.credited}"),
-        (pgettext("credit", "Taken back"), f"CNY {sums.taken_back}"),
+        (_("Credited"), f"CNY {amount(sums.credited)}"),
+        (pgettext("credit", "Taken back"), f"CNY {amount(sums.taken_back)}"),
         (_("Entries"), f"{sums.entries:,}"),
         (_("Times"), _("Beijing time")),
     ]
@@ -117,7 +118,7 @@ def _summary(title: str, name: str, parts: list[Part], sums: Sums) -> Table:
 
 
 def _summed(name: str, sums: Sums) -> list[str]:
-    return [name, f"{sums.entries:,}", sums.credited, sums.taken_back, sums.total]
+    return [name, f"{sums.entries:,}", *map(amount, (sums.credited, sums.taken_back, sums.total))]
 
 
 def _entries(account: Account, sums: MonthSums, other: str) -> Table:
@@ -134,7 +135,7 @@ def _entries(account: Account, sums: MonthSums, other: str) -> Table:
         Column(pgettext("total", "Running"), 18, number=True),
     ]
     lines = lines_of(account, sums.month, limit=MOST_ON_PAPER, running_fen=0)
-    total = [_("Total"), *[""] * 8, sums.total]
+    total = [_("Total"), *[""] * 8, amount(sums.total)]
     return Table(_("Entries"), columns, (_cells(line) for line in lines), total=total)
 
 
@@ -149,8 +150,8 @@ def _cells(line: Line) -> list[str]:
         _short(entry.reached_at),
         _hours(entry.late_by),
         entry.get_cause_display(),
-        line.amount,
-        line.running,
+        amount(line.amount),
+        amount(line.running),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from slas.portal import breaches, excuses, exports, offers, rates, scorecards, statements
+from slas.portal import breaches, excuses, exports, offers, promise_rules, rates, scorecards, statements
 
 app_name = "slas"
 
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rates/download/", rates.rate_download, name="rate_download"),
     path("exports/", exports.export_list, name="export_list"),
     path("exports/<int:export_id>/file/", exports.export_file, name="export_file"),
+    path("promises/", promise_rules.promise_rules, name="promise_rules"),
     path("breaches/", breaches.breach_list, name="breach_list"),
     path("excuses/", excuses.excuse_list, name="excuse_list"),
     path("excuses/<int:excuse_id>/evidence/", excuses.excuse_evidence, name="excuse_evidence"),

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -51,6 +51,17 @@ class Declaration:
     def days(self) -> list[date]:
         span = ((self.last or self.first) - self.first).days
         return [self.first + ahead * ONE_DAY for ahead in range(span + 1)]
+
+
+def closures_between(
+    *, first: date, last: date, now: datetime, city: City | None = None
+) -> QuerySet[Closure]:
+    """Return what is announced and stands of some days, the soonest first; of a city what closes it."""
+    standing = Closure.objects.filter(date__range=(first, last), withdrawn_at=None, announced_at__lte=now)
+    if city is not None:
+        province = Q(city=None, country=city.country) & Q(province__in=("", city.province_en))
+        standing = standing.filter(Q(city=city) | province)
+    return standing.select_related("city").order_by("date", "name", "pk")
 
 
 def declare_closures(*, actor: Actor, declaration: Declaration, now: datetime | None = None) -> list[Closure]:

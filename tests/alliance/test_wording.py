@@ -1,7 +1,7 @@
 import pytest
 from django.utils import translation
 
-from alliance.wording import listed, named, parted, sentences
+from alliance.wording import amount, listed, named, parted, sentences
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,11 @@ def test_texts_are_put_together_as_the_language_does(
         assert listed(["Mon", "Tue"]) == items
         assert parted(["1, 2", "3, 4"]) == long_items
         assert named("Score", 90) == said
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [("0.00", "0.00"), ("999.99", "999.99"), ("1234.50", "1,234.50"), ("-1234567.05", "-1,234,567.05")],
+)
+def test_amounts_are_grouped(sent: str, shown: str) -> None:
+    assert amount(sent) == shown

@@ -124,13 +124,19 @@ class TestDisruptions:
         assert again.context["count"] == 0
         assert "touched nothing that is not excused or claimed already" in text_of(again)
 
-    def test_apply_may_grant_at_once(self, storm: Disruption, late: int, service_client: Client) -> None:
-        done = service_client.post(
-            self.address(storm), {"apply": "yes", "seen": "1", "grant": "on"}, follow=True
-        )
+    def test_apply_may_grant_at_once(self, storm: Disruption, late: int, ops_client: Client) -> None:
+        done = ops_client.post(self.address(storm), {"apply": "yes", "seen": "1", "grant": "on"}, follow=True)
         assert "1 excuse is granted." in text_of(done)
         assert states() == [("granted", "event", "weather")]
         assert Commitment.objects.get(parcel_id=late).excused
+
+    def test_customer_service_decides_on_claims_and_proposes_none(
+        self, storm: Disruption, late: int, service_client: Client
+    ) -> None:
+        assert service_client.get(self.address(storm)).status_code == 403
+        sent = {"apply": "yes", "seen": "1", "grant": "on"}
+        assert service_client.post(self.address(storm), sent).status_code == 403
+        assert states() == []
 
     def test_staff_without_the_role_propose_but_do_not_grant(
         self, storm: Disruption, late: int, staff_client: Client

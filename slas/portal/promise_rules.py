@@ -1,0 +1,98 @@
+"""What is promised and when nobody works: the rules of each service and the closures to come, published."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from alliance.cities import UnknownCity, resolve_city
+from alliance.models import City
+from slas.closures import Hours
+from slas.explanations import closure_text, hours_text
+from slas.models import Closure, ServiceTier, TierVersion
+from slas.rule_texts import cut_off_times, delivered_by, delivered_on, price_bands
+from slas.services.closures import closures_between
+
+AHEAD: Final = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionLine:
+    """One version of a service's rules, in words."""
+
+    version: TierVersion
+    cut_offs: str
+    delivered_by: str
+    delivered_on: str
+    prices: list[str]
+    is_in_force: bool
+    is_announced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClosureLine:
+    """One day, or hours of it, on which a place does not work."""
+
+    closure: Closure
+    name: str
+    hours: str
+    place: str
+
+
+@require_safe
+@login_required
+def promise_rules(request: HttpRequest) -> HttpResponse:
+    """Show every version of each service on sale, and what is closed in the next months."""
+    now, today = timezone.now(), timezone.localdate()
+    asked, problem = request.GET.get("city", "").strip(), ""
+    city: City | None = None
+    try:
+        city = resolve_city(asked) if asked else None
+    except UnknownCity as unknown:
+        problem = str(unknown)
+    closures = closures_between(first=today, last=today + AHEAD, city=city, now=now)
+    context = {
+        "tiers": list(_tiers(now)),
+        "closures": [] if problem else [_closure(closure) for closure in closures],
+        "asked": asked,
+        "city": city,
+        "problem": problem,
+        "last": today + AHEAD,
+    }
+    return render(request, "slas/promise_rules.html", context, status=422 if problem else 200)
+
+
+def _tiers(now: datetime) -> Iterator[tuple[ServiceTier, list[VersionLine]]]:
+    for tier in ServiceTier.objects.filter(active=True).prefetch_related("versions"):
+        versions = sorted(tier.versions.all(), key=lambda version: version.valid_from, reverse=True)
+        in_force = next((version for version in versions if version.valid_from <= now), None)
+        yield tier, [_line(version, in_force, now) for version in versions]
+
+
+def _line(version: TierVersion, in_force: TierVersion | None, now: datetime) -> VersionLine:
+    return VersionLine(
+        version=version,
+        cut_offs=cut_off_times(version),
+        delivered_by=delivered_by(version),
+        delivered_on=delivered_on(version),
+        prices=price_bands(version),
+        is_in_force=version == in_force,
+        is_announced=version.valid_from > now,
+    )
+
+
+def _closure(closure: Closure) -> ClosureLine:
+    starts = closure.starts
+    return ClosureLine(
+        closure=closure,
+        name=closure_text(closure.name),
+        hours=_("all day") if starts is None else hours_text(Hours(starts, closure.ends)),
+        place=str(closure.city or closure.province or _("all of %(country)s") % {"country": closure.country}),
+    )

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
         ("slas", "0012_customer_service"),
-        ("parcels", "0008_booking_files"),
+        ("parcels", "0009_tracked_parcel"),
     ]
 
     operations = [migrations.RunPython(let_look, forbid)]

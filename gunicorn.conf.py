@@ -7,7 +7,8 @@ wsgi_app = "alliance.wsgi:application"
 # Threads, and an end to waiting for slow clients.
 worker_class = "alliance.patience.PatientWorker"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
-threads = int(os.environ.get("WEB_THREADS", "4"))
+# More than heavy calls may take, see docs/limits.md: some are always left for light ones.
+threads = int(os.environ.get("WEB_THREADS", "12"))
 # A batch of 5,000 scans takes well under a second; a minute means something is wrong.
 timeout = 60
 graceful_timeout = 4

@@ -23,13 +23,12 @@ def take_in(request: HttpRequest) -> None:
     Forms are left to whoever reads forms: uploads are spooled to disk, not to memory. Raises TooLarge,
     MalformedInput for a body that is cut off and TooSlow for one that drips.
     """
-    is_form = request.content_type in ("multipart/form-data", "application/x-www-form-urlencoded")
-    is_program = request.path.startswith("/api/") and not is_form
+    is_program = request.path.startswith("/api/") and not is_form(request)
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_program else settings.MAX_BODY_BYTES
-    if is_form and request.path in settings.LARGE_BODY_PATHS:
+    if is_form(request) and request.path in settings.LARGE_BODY_PATHS:
         most = settings.MAX_LARGE_BODY_BYTES
     chunked = "HTTP_TRANSFER_ENCODING" in request.META
-    length = _length(request)
+    length = length_of(request)
     if length > most:
         _throw_away(request)
         raise _too_large(most)
@@ -59,13 +58,13 @@ def take_in_large(request: HttpRequest, *, is_known: bool) -> None:
     Strangers' are not taken, so that they fill no disk. Raises NotAuthenticated for these, MalformedInput
     for a form that cannot be read.
     """
-    if _length(request) > settings.MAX_BODY_BYTES and not is_known:
+    if length_of(request) > settings.MAX_BODY_BYTES and not is_known:
         _throw_away(request)
         raise NotAuthenticated
     if request.content_type != "multipart/form-data" or not is_known:
         return
     # Django takes the beginning of a file for a file when the client hangs up.
-    body = _Announced(request.META["wsgi.input"], _length(request))
+    body = _Announced(request.META["wsgi.input"], length_of(request))
     request._stream = body  # type: ignore[assignment]
     with suppress(MultiPartParserError, UnreadablePostError):
         request.FILES  # noqa: B018 -- reading is the point
@@ -74,7 +73,13 @@ def take_in_large(request: HttpRequest, *, is_known: bool) -> None:
     raise MalformedInput(_("The upload is cut off. Send it again."), code="cut_off")
 
 
-def _length(request: HttpRequest) -> int:
+def is_form(request: HttpRequest) -> bool:
+    """Tell whether the body is a form's, files perhaps."""
+    return request.content_type in ("multipart/form-data", "application/x-www-form-urlencoded")
+
+
+def length_of(request: HttpRequest) -> int:
+    """Return the announced length of the body; 0 for one in chunks."""
     with suppress(ValueError):
         return max(int(request.META.get("CONTENT_LENGTH") or 0), 0)
     return 0

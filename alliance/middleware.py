@@ -11,10 +11,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
 
+from alliance.admission import Gate, Tenants
 from alliance.api.errors import problem_page
 from alliance.api.throttling import add_headers
-from alliance.bodies import take_in, take_in_large
+from alliance.bodies import is_form, length_of, take_in, take_in_large
 from alliance.errors import AllianceError
+from alliance.http import client_address
 from alliance.portal.errors import alliance_error, method_not_allowed
 from alliance.services import actor_of_key, actor_of_user
 from alliance.tenancy import ANONYMOUS, Actor, Scope, limited, scope
@@ -62,22 +64,54 @@ class RetryAfterMiddleware:
         return response
 
 
-class BodyMiddleware:
-    """Take in what was sent, before anything is held for it: no transaction waits for a slow client.
+class AdmissionMiddleware:
+    """Take in what was sent, and do no more heavy work at once than there is room for.
 
-    A body larger than its door takes is refused before a byte of it is read and spooled to disk. The
-    bodies of programs are read whole, and refused when they are cut off or come in too slowly.
+    Heavy is what programs write, and whatever comes with a large body. The body is taken in before a slot
+    or a transaction is held for it: neither waits for a slow client. Uploads have a place and no slot: what
+    is in them is worked through by tasks.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
+        self.tenants = Tenants()
+        self.gate = Gate(
+            slots=settings.WEB_HEAVY,
+            places=settings.WEB_PLACES,
+            share=settings.WEB_SHARE,
+            patience=settings.WEB_PATIENCE_SECONDS,
+        )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         try:
-            take_in(request)
+            if not is_heavy(request):
+                take_in(request)
+                return self.get_response(request)
+            return self._admit(request)
         except AllianceError as error:
             return answer_of(request, error)
-        return self.get_response(request)
+
+    def _admit(self, request: HttpRequest) -> HttpResponseBase:
+        credentials = request.META.get("HTTP_AUTHORIZATION") or request.COOKIES.get(
+            settings.SESSION_COOKIE_NAME, ""
+        )
+        tenant = self.tenants.of(credentials or client_address(request))
+        with self.gate.place(tenant):
+            take_in(request)
+            if not request.path.startswith("/api/") or is_form(request):
+                return self.get_response(request)
+            with self.gate.slot(tenant):
+                response = self.get_response(request)
+        organisation_id = getattr(request, "organisation_id", None)
+        if organisation_id is not None:
+            self.tenants.learn(credentials, organisation_id)
+        return response
+
+
+def is_heavy(request: HttpRequest) -> bool:
+    """Tell heavy work by what can be seen before any of it is done."""
+    writes = request.method not in ("GET", "HEAD", "OPTIONS")
+    return writes and (request.path.startswith("/api/") or length_of(request) >= settings.HEAVY_BODY_BYTES)
 
 
 class TenancyMiddleware:
@@ -123,7 +157,10 @@ class TenancyMiddleware:
 def _scope_of(request: HttpRequest, view: Callable[..., Any]) -> AbstractContextManager[None]:
     if getattr(view, "scoped_by_itself", False):
         return nullcontext()
-    return scope(Scope.of(request.actor))  # type: ignore[attr-defined]
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    # Later calls with these credentials are counted as the organisation's.
+    request.organisation_id = actor.organisation_id  # type: ignore[attr-defined]
+    return scope(Scope.of(actor))
 
 
 def answer_of(request: HttpRequest, error: AllianceError) -> HttpResponseBase:

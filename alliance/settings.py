@@ -11,6 +11,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from alliance import embedded
 from alliance.logs import logging_config
@@ -65,7 +67,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "alliance.middleware.RequestIdMiddleware",
     "alliance.middleware.RetryAfterMiddleware",
-    "alliance.middleware.BodyMiddleware",
+    "alliance.middleware.AdmissionMiddleware",
     "alliance.portal.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -123,7 +125,15 @@ if env("DIRECT_DATABASE_URL", default="") and env.bool("MIGRATING", default=Fals
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env("REDIS_URL", default="") or embedded.redis_url()
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+# One that hangs must not make requests hang; one that is away is not asked again and again.
+REDIS_OPTIONS = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0, "retry": Retry(NoBackoff(), 0)}
+CACHES = {
+    "default": {
+        "BACKEND": "alliance.caching.ForgivingCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": REDIS_OPTIONS,
+    }
+}
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 
 # Uploaded documents are private: they are served by views that ask who is looking.
@@ -309,6 +319,15 @@ TRACKING_RATE_PER_MINUTE = env.int("TRACKING_RATE_PER_MINUTE", default=60)
 # One statement of a web request, and one wait for somebody else's lock; beyond it is 503, not a wait.
 WEB_STATEMENT_SECONDS = env.float("WEB_STATEMENT_SECONDS", default=20.0)
 WEB_LOCK_SECONDS = env.float("WEB_LOCK_SECONDS", default=5.0)
+# In one web process: threads; heavy calls whose work is done at once; how many more may wait, and how long;
+# how many of them are one tenant's.
+WEB_THREADS = env.int("WEB_THREADS", default=12)
+WEB_HEAVY = env.int("WEB_HEAVY", default=2)
+WEB_PLACES = env.int("WEB_PLACES", default=max(WEB_THREADS - 4, 1))
+WEB_SHARE = env.int("WEB_SHARE", default=max(WEB_PLACES - 2, 1))
+WEB_PATIENCE_SECONDS = env.float("WEB_PATIENCE_SECONDS", default=3.0)
+# A body from so many bytes on counts as heavy, whatever it is.
+HEAVY_BODY_BYTES = 1024 * 1024
 
 # --- watching --------------------------------------------------------------------------------
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")

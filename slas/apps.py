@@ -7,3 +7,9 @@ class SlasConfig(AppConfig):
 
     name = "slas"
     verbose_name = _("Service levels")
+
+    def ready(self) -> None:
+        from alliance.health import queues  # noqa: PLC0415 -- models need the app registry
+        from slas.models import CreditCheck, ProgressTally, Tally  # noqa: PLC0415
+
+        queues.update(tallies=Tally, progress=ProgressTally, credit_checks=CreditCheck)

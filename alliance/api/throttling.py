@@ -1,7 +1,9 @@
 """How many calls a minute one API key (or session) may make, and the headers that say so."""
 
 import time
+from collections import Counter
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -12,6 +14,7 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from alliance.caching import REST_SECONDS
 from alliance.errors import spread
 from alliance.tenancy import Actor
 
@@ -25,23 +28,49 @@ WINDOW = 60
 def take(bucket: str, limit: int) -> tuple[int, int]:
     """Count one call in this minute's bucket; return what is left (negative: over) and seconds to reset.
 
-    Without Redis nothing is limited: it holds no truth, and its loss must not stop scans.
+    Without Redis each process counts for itself: it holds no truth, and its loss must neither stop scans
+    nor open the door to a flood.
     """
     now = time.time()
     name = cache.make_key(f"rate:{bucket}:{int(now // WINDOW)}")
     try:
+        used = _counted(name)
+    except (RedisError, ConnectionError):
+        used = _counted_here(name)
+    return limit - used, WINDOW - int(now % WINDOW)
+
+
+def _counted(name: str) -> int:
+    """Count for all processes. Raises RedisError, and for a moment after that without asking."""
+    if time.monotonic() < _away["until"]:
+        raise RedisError
+    try:
         used = int(_redis().incr(name))
         if used == 1:
             _redis().expire(name, WINDOW * 2)
-    except (RedisError, ConnectionError):
-        used = 0
-    return limit - used, WINDOW - int(now % WINDOW)
+    except RedisError:
+        _away["until"] = time.monotonic() + REST_SECONDS
+        raise
+    return used
 
 
 @lru_cache(maxsize=1)
 def _redis() -> Redis:
     # Not Django's cache: it makes a client a command, which takes longer than the command.
-    return Redis.from_url(settings.REDIS_URL)
+    return Redis.from_url(settings.REDIS_URL, **settings.REDIS_OPTIONS)
+
+
+# Calls of this minute, while nobody counts for all processes together; and until when nobody does.
+_here: Counter[str] = Counter()
+_away = {"until": 0.0}
+
+
+def _counted_here(name: str) -> int:
+    minute = name.rpartition(":")[2]
+    if any(not other.endswith(minute) for other in islice(_here, 1)):
+        _here.clear()
+    _here[name] += 1
+    return _here[name]
 
 
 class KeyRateThrottle(BaseThrottle):

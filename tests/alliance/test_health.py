@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -45,6 +46,20 @@ def test_not_ready_when_months_run_out(client: Client, monkeypatch: pytest.Monke
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"]["partitions"] == {"ok": False, "months_ahead": 1}
+
+
+def test_what_waits_is_told(client: Client) -> None:
+    checks = client.get("/readyz").json()["checks"]
+    assert checks["queues"] == {"ok": True, "tallies": 0, "progress": 0, "credit_checks": 0}
+    assert checks["redis"]["tasks_waiting"] >= 0
+
+
+def test_not_ready_without_redis_which_pages_go_on_without(client: Client, settings: Any) -> None:
+    note_heartbeat("beat")
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["redis"] == {"ok": False, "detail": "no connection"}
 
 
 def test_metrics_are_exposed(client: Client) -> None:

@@ -1,0 +1,147 @@
+"""No more heavy work at once than there is room for, and nobody's flood takes what is others'."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from alliance.admission import Gate, Tenants
+from alliance.errors import TooMany, Unavailable
+
+
+def gate(**given: Any) -> Gate:
+    return Gate(**{"slots": 2, "places": 6, "share": 4, "patience": 0.01, **given})
+
+
+def test_tenant_has_its_share_of_places_and_no_more() -> None:
+    full = gate()
+    with ExitStack() as held:
+        for _call in range(4):
+            held.enter_context(full.place("flood"))
+        with pytest.raises(TooMany) as raised, full.place("flood"):
+            pass
+        assert raised.value.reason == "too_many_at_once"
+        # What is left is for others.
+        held.enter_context(full.place("other"))
+        held.enter_context(full.place("third"))
+        with pytest.raises(Unavailable) as refused, full.place("fourth"):
+            pass
+    assert refused.value.reason == "overloaded"
+    assert raised.value.retry_after
+    assert refused.value.retry_after
+    with full.place("flood"), full.place("fourth"):
+        pass
+
+
+def test_who_waits_too_long_for_a_slot_is_sent_away_and_leaves_nothing_behind() -> None:
+    full = gate(slots=1)
+    with full.slot("one"), pytest.raises(Unavailable), full.slot("other"):
+        pass
+    with full.slot("other"):
+        pass
+
+
+def test_work_that_fails_gives_back_its_place_and_its_slot() -> None:
+    narrow = gate(slots=1, places=1, share=1)
+    for _try in range(3):
+        with pytest.raises(ZeroDivisionError), narrow.place("one"), narrow.slot("one"):
+            raise ZeroDivisionError
+
+
+class Waiting(threading.Thread):
+    """One who waits for a slot, notes that it had its turn, and holds on until it is let go."""
+
+    def __init__(self, gate: Gate, tenant: str, turns: list[str]) -> None:
+        super().__init__(daemon=True)
+        self.gate, self.tenant, self.turns = gate, tenant, turns
+        self.go = threading.Event()
+
+    def run(self) -> None:
+        with self.gate.slot(self.tenant):
+            self.turns.append(self.tenant)
+            self.go.wait(30)
+
+
+@contextmanager
+def waiting(gate: Gate, *tenants: str) -> Iterator[tuple[list[Waiting], list[str]]]:
+    """Have them wait in this order, each behind the one before."""
+    turns: list[str] = []
+    threads = [Waiting(gate, tenant, turns) for tenant in tenants]
+    for count, thread in enumerate(threads, start=1):
+        thread.start()
+        while len(gate._waiting) + len(turns) < count:
+            time.sleep(0.001)
+    try:
+        yield threads, turns
+    finally:
+        for thread in threads:
+            thread.go.set()
+        for thread in threads:
+            thread.join(30)
+
+
+def test_turns_go_to_the_tenant_with_the_fewest() -> None:
+    shared = gate(patience=30)
+    with (
+        shared.slot("flood"),
+        waiting(shared, "flood", "flood", "other") as (threads, turns),
+    ):
+        assert turns == ["flood"]
+        threads[0].go.set()
+        threads[0].join(30)
+        while len(turns) < 2:
+            time.sleep(0.001)
+        # Another of the flood came before, but the flood has a slot already.
+        assert turns == ["flood", "other"]
+
+
+def test_credentials_of_one_organisation_are_one_tenant_once_seen() -> None:
+    tenants = Tenants()
+    assert tenants.of("key 1") != tenants.of("key 2")
+    tenants.learn("key 1", 7)
+    tenants.learn("key 2", 7)
+    assert tenants.of("key 1") == tenants.of("key 2") == "organisation 7"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("limits", "status", "code"),
+    [
+        ({"WEB_SHARE": 0}, 429, "too_many_at_once"),
+        ({"WEB_PLACES": 0}, 503, "overloaded"),
+        ({"WEB_HEAVY": 0, "WEB_PATIENCE_SECONDS": 0}, 503, "overloaded"),
+    ],
+)
+def test_call_beyond_capacity_is_told_when_to_come_back_and_reads_go_on(
+    merchant_api: APIClient, settings: Any, limits: dict[str, Any], status: int, code: str
+) -> None:
+    for name, value in limits.items():
+        setattr(settings, name, value)
+    answer = merchant_api.post("/api/v1/parcels", {})
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
+    assert answer.json()["type"] == f"urn:alliance:problem:{code}"
+    assert 1 <= int(answer["Retry-After"]) <= 4
+    assert answer.json()["request_id"]
+    assert merchant_api.get("/api/v1/parcels").status_code == 200
+
+
+@pytest.mark.django_db
+def test_large_upload_of_a_person_has_a_place_too(courier_client: Client, settings: Any) -> None:
+    settings.WEB_PLACES = 0
+    settings.HEAVY_BODY_BYTES = 100
+    answer = courier_client.post("/scans/upload/", {"file": "x" * 200})
+    assert answer.status_code == 503
+    assert answer["Retry-After"]
+    assert courier_client.get("/scans/upload/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_calls_that_were_answered_hold_nothing(merchant_api: APIClient, settings: Any) -> None:
+    settings.WEB_PLACES = settings.WEB_SHARE = settings.WEB_HEAVY = 1
+    for body in ({}, {}, {}):
+        assert merchant_api.post("/api/v1/parcels", body).status_code == 422

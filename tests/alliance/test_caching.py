@@ -1,0 +1,76 @@
+"""Redis holds no truth: without it sessions, limits and pages go on, and nobody waits for it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
+from django.test import Client
+from redis.exceptions import RedisError
+from rest_framework.test import APIClient
+
+from alliance import caching
+from alliance.api import throttling
+from tests.factories import PASSWORD
+
+
+@pytest.fixture
+def away(settings: Any) -> Iterator[BaseCache]:
+    """Nobody listens where the cache should be."""
+    throttling._redis.cache_clear()
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+    yield caches["default"]
+    throttling._redis.cache_clear()
+    throttling._here.clear()
+    throttling._away["until"] = 0.0
+
+
+def test_reads_find_nothing_and_writes_do_nothing(away: BaseCache) -> None:
+    away.set("name", 1)
+    assert away.get("name", 7) == 7
+    assert away.get_many(["name"]) == {}
+    assert "name" not in away
+    assert away.set_many({"name": 1}) == ["name"]
+    assert away.touch("name") is False
+    assert away.delete("name") is False
+    assert away.get_or_set("name", 5) == 5
+
+
+def test_counting_says_that_nobody_counted(away: BaseCache) -> None:
+    with pytest.raises(RedisError):
+        away.incr("name")
+
+
+def test_server_that_is_away_is_left_alone_for_a_moment(
+    away: BaseCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away.get("name")
+    asked: list[int] = []
+    monkeypatch.setattr(away._class, "get", lambda *_given: asked.append(1))
+    away.get("name")
+    assert asked == []
+    monkeypatch.setattr(caching, "REST_SECONDS", 0.0)
+    away._rests_until = 0.0
+    away.get("name")
+    assert asked == [1]
+
+
+@pytest.mark.django_db
+def test_people_log_in_and_work_without_it(merchant_user: Any, away: BaseCache) -> None:
+    client = Client()
+    answer = client.post("/accounts/login/", {"login": merchant_user.email, "password": PASSWORD})
+    assert answer.status_code == 302, answer.content[:300]
+    assert client.get("/parcels/").status_code == 200
+    assert client.get("/track/CA17ZYVECCRZR557/").status_code == 404
+
+
+@pytest.mark.django_db
+def test_calls_are_limited_without_it_by_each_process(
+    merchant_api: APIClient, courier_api: APIClient, away: BaseCache, settings: Any
+) -> None:
+    settings.API_RATE_PER_MINUTE = 2
+    answers = [merchant_api.get("/api/v1/tiers").status_code for _call in range(3)]
+    assert answers == [200, 200, 429]
+    assert courier_api.get("/api/v1/tiers").status_code == 200

@@ -45,7 +45,7 @@ fmt: $(VENV)/.dev ## Format the code and sort its imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev build/.assets ## Measure scans, bookings, growth (some minutes; ARGS='growth --sizes 250_000')
+bench: $(VENV)/.dev build/.assets ## Measure everything beside its floors, under 15 minutes (ARGS='scans tracking --compare docs/benchmarks.json')
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 screenshots: $(VENV)/.dev build/.assets ## Take the pictures in docs/images from the running product

@@ -1,127 +1,133 @@
-"""Batches of bookings over HTTP beside the service called directly: 1,000 a batch, 2 clients."""
+"""Bookings over HTTP beside bare SQL of the same rows, and beside the naive version."""
 
+import itertools
 import json
 import random
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from http.client import HTTPConnection
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from tests.benchmarks.harness import Member, Row, World, post, together
+from tests.benchmarks import bare_bookings, members
+from tests.benchmarks.clients import Caller, Done, added, post, timed, together
+from tests.benchmarks.rows import Goal, Row
+from tests.benchmarks.watching import Taken
+from tests.benchmarks.world import Member, World
 
-BATCH, BATCHES, ROUNDS, CLIENTS = 1_000, 8, 2, 2
-# Parcels a second on one machine; the floor says what HTTP, reading and answering take of it.
-GOAL = 5_000
+BATCH, BATCHES, ROUNDS, CLIENTS = 1_000, 6, 3, 2
+NAIVE_BATCH, NAIVE_BATCHES, SINGLY, SECONDS = 200, 2, 300, 5.0
 CITIES = 10
-_OFFERS = """
-INSERT INTO slas_offer (courier_id, tier_id, origin_id, destination_id, price_fen, daily_capacity, active,
-    updated_at)
-SELECT o.id, t.id, a.id, b.id, 1200 + o.id %% 7 * 100, 2000000, true, now()
-FROM alliance_organisation o, slas_servicetier t, alliance_city a, alliance_city b
-WHERE o.kind = 'courier' AND t.code = 'next_day' AND a.code = ANY(%(cities)s) AND b.code = ANY(%(cities)s)
-ON CONFLICT DO NOTHING
-"""
+PATH, NAIVE, ONE = "/api/v1/parcels/batch", "/api/v1/bench/parcels", "/api/v1/parcels"
 
 
 def run(world: World) -> Iterator[Row]:
     """Measure both in turns, so that a slow minute of the machine falls on both."""
-    cities = _offer(world)
-    clients = world.merchants[:CLIENTS]
-    over_http = [(world.port, member, cities) for member in clients]
-    directly = [(member, cities) for member in clients]
-    ours, floor = [], []
-    for _round in range(ROUNDS):
-        ours.append(together(_over_http, over_http))
-        floor.append(together(_directly, directly))
+    cities = members.offer_everywhere(CITIES)
+    ours, floor, taken = [], [], Taken()
+    for turn in range(ROUNDS):
+        with world.watch.taken() as once:
+            ours.append(together(_over_http, _jobs(world, cities, turn)))
+        taken.add(once)
+        floor.append(together(bare_bookings.insert, _bare_jobs(world, turn)))
+    http = added(ours)
+    what = f"bookings over HTTP, {BATCH:,} a batch, {CLIENTS} clients"
     yield Row(
-        f"bookings over HTTP, {BATCH:,} a batch, {CLIENTS} clients",
-        sum(ours) / ROUNDS,
-        sum(floor) / ROUNDS,
-        "the service called directly",
-        notes={
-            "http": [round(rate) for rate in ours],
-            "direct": [round(rate) for rate in floor],
-            "goal a second": GOAL,
-        },
+        what,
+        http.rate,
+        added(floor).rate,
+        "bare SQL of the same rows",
+        Goal(rate=5_000),
+        {"each round": _rates(ours), "bare": _rates(floor), **http.latencies},
+        memory=taken.memory,
+        cost=taken.cost(http.items + http.before),
+    )
+    naive = together(_over_http, _jobs(world, cities, ROUNDS, NAIVE, NAIVE_BATCHES, NAIVE_BATCH))
+    yield Row(what, http.rate, naive.rate, f"serializer and save(), {NAIVE_BATCH} a batch")
+    yield from _singly(world, cities)
+
+
+def _singly(world: World, cities: list[str]) -> Iterator[Row]:
+    with world.watch.taken() as taken:
+        ours = together(_one_by_one, _jobs(world, cities, ROUNDS + 1, ONE))
+    naive = together(_one_by_one, _jobs(world, cities, ROUNDS + 2, NAIVE))
+    yield Row(
+        f"single bookings, {CLIENTS} clients",
+        ours.rate,
+        naive.rate,
+        "serializer and save() a call",
+        notes=dict(ours.latencies),
+        memory=taken.memory,
+        cost=taken.cost(ours.items),
     )
 
 
-def _offer(world: World) -> list[str]:
-    """Let every courier offer next day between ten cities, with more room than the run needs."""
-    with world.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SET LOCAL alliance.scope = 'all'")
-        cursor.execute(
-            "SELECT code FROM alliance_city WHERE country = 'CN' ORDER BY population DESC, code LIMIT %s",
-            [CITIES],
-        )
-        cities = [row[0] for row in cursor.fetchall()]
-        cursor.execute(_OFFERS, {"cities": cities})
-    return cities
+def _jobs(world: World, cities: list[str], turn: int, *more: Any) -> list[tuple[Any, ...]]:
+    # The naive version locks places in the order they are asked for: two clients on the same lanes deadlock.
+    own = NAIVE in more
+    return [
+        (world.port, member, cities[client::CLIENTS] if own else cities, turn, *more)
+        for client, member in enumerate(world.merchants[:CLIENTS])
+    ]
 
 
-def _body(cities: list[str], seed: int) -> list[dict[str, Any]]:
+def _bare_jobs(world: World, turn: int) -> list[tuple[Any, ...]]:
+    return [
+        (world.parameters, member.organisation_id, 2 * turn + place, BATCH, BATCHES)
+        for place, member in enumerate(world.merchants[:CLIENTS])
+    ]
+
+
+def _rates(parts: Sequence[Done]) -> list[int]:
+    return [round(part.rate) for part in parts]
+
+
+def bookings(cities: Sequence[str], *, seed: str, count: int) -> Iterator[dict[str, Any]]:
+    """Draw bookings between the cities."""
     source = random.Random(seed)
     recipient = {"name": "王小明", "phone": "13812345678", "address": "人民南路四段12号3单元1203室"}
-    return [
-        {
+    for number in range(count):
+        yield {
             "tier": "next_day",
             "origin": source.choice(cities),
             "destination": source.choice(cities),
             "weight_g": source.randint(100, 20_000),
-            "reference": f"SO-{seed}-{number}",
+            "reference": f"BO-{seed}-{number}",
             "recipient": recipient,
         }
-        for number in range(BATCH)
-    ]
 
 
-def _over_http(ready: Callable[[], Any], port: int, member: Member, cities: list[str]) -> int:
-    bodies = [
-        json.dumps(_body(cities, seed)).encode()
-        for seed in range(member.organisation_id, member.organisation_id + BATCHES)
+# --- in processes of their own ---------------------------------------------------------------
+
+
+def _over_http(
+    ready: Callable[[], Any],
+    port: int,
+    merchant: Member,
+    cities: list[str],
+    turn: int,
+    path: str = PATH,
+    batches: int = BATCHES,
+    batch: int = BATCH,
+) -> Done:
+    """Book a batch that is not counted, then those that are."""
+    calls = [
+        post(path, json.dumps(list(each)).encode(), token=merchant.token)
+        for each in (
+            bookings(cities, seed=f"{merchant.organisation_id}-{turn}-{number}", count=batch)
+            for number in range(batches + 1)
+        )
     ]
-    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    caller, done = Caller(port), Done()
+    done.before = json.loads(caller.must(calls[0]))["booked"]
     ready()
-    path = "/api/v1/parcels/batch"
-    return sum(json.loads(post(connection, path, member.token, body))["booked"] for body in bodies)
+    answers = timed(calls[1:], caller, seconds=60, items=lambda body: int(json.loads(body)["booked"]))
+    return added([done, answers])
 
 
-def _directly(ready: Callable[[], Any], member: Member, cities: list[str]) -> int:
-    from django.db import connections  # noqa: PLC0415 -- after django.setup()
-
-    from alliance.models import City, Organisation  # noqa: PLC0415
-    from alliance.services import actor_of_organisation  # noqa: PLC0415
-    from alliance.tenancy import Scope, scope  # noqa: PLC0415
-    from parcels.bookings import BookingRequest, Recipient  # noqa: PLC0415
-    from parcels.services.booking import book_parcels  # noqa: PLC0415
-    from parcels.services.records import Booked  # noqa: PLC0415
-
-    # The parent's connection came along with the fork, and is the parent's.
-    connections["default"].connection = None
-    with scope(Scope.everything()):
-        organisation = Organisation.objects.get(pk=member.organisation_id)
-        places = {city.code: city for city in City.objects.filter(code__in=cities)}
-    actor = actor_of_organisation(organisation, kind="user", label="bench")
-    now = datetime.now(UTC)
-    batches = [
-        [
-            BookingRequest(
-                tier=item["tier"],
-                origin=places[item["origin"]],
-                destination=places[item["destination"]],
-                weight_g=item["weight_g"],
-                ready_at=now,
-                recipient=Recipient(**item["recipient"]),
-                reference=item["reference"],
-            )
-            for item in _body(cities, seed)
-        ]
-        for seed in range(BATCHES)
-    ]
+def _one_by_one(
+    ready: Callable[[], Any], port: int, merchant: Member, cities: list[str], turn: int, path: str
+) -> Done:
+    drawn = bookings(cities, seed=f"{merchant.organisation_id}-{turn}", count=SINGLY + 1)
+    calls = [post(path, json.dumps(each).encode(), token=merchant.token) for each in drawn]
+    caller = Caller(port)
+    caller.must(calls[0])
     ready()
-    booked = 0
-    for batch in batches:
-        with scope(Scope.of(actor)):
-            results = book_parcels(actor=actor, requests=batch, at=datetime.now(UTC))
-        booked += sum(isinstance(result, Booked) for result in results)
-    return booked
+    return timed(itertools.islice(calls, 1, None), caller, seconds=SECONDS)

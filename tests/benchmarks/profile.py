@@ -1,0 +1,212 @@
+"""Where each microsecond of a scan goes: timers around the parts of a call, and the plan of its statement.
+
+`python -m tests.benchmarks profile` fills a database, sends batches over HTTP from one client, runs the same
+calls in this process with a clock at every part, and takes the plans of one batch apart, as auto_explain
+tells them.
+"""
+
+import functools
+import importlib
+import io
+import json
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from unittest import mock
+
+import psycopg2
+
+from alliance.embedded.postgres import ROLE, SUPERUSER
+from parcels import scan_sql
+from tests.benchmarks import scan_bodies
+from tests.benchmarks.bench_scans import JSON, PATH, over_http
+from tests.benchmarks.clients import together
+from tests.benchmarks.database import say
+from tests.benchmarks.plans import parts_of_plan
+from tests.benchmarks.scan_bodies import BATCH, RAMP, as_json
+from tests.benchmarks.world import Member, World
+
+BATCHES = 20
+# What is looked at, from the outside in. Each is counted without what it calls of the others.
+PARTS: dict[str, str] = {
+    "alliance.middleware.actor_of_key": "API key: who asks",
+    "alliance.api.throttling.take": "calls a minute, counted in Valkey",
+    "parcels.api.scans.read_body": "reading the body",
+    "parcels.api.scans.read_json": "JSON to lines (msgspec)",
+    "parcels.scan_batch.ScanBatch.__init__": "judging each line, naming its event",
+    "parcels.scan_batch.ScanBatch.parameters": "laying lines out in columns",
+    "parcels.services.scans._write": "sending columns, reading the answer",
+    "django.db.backends.base.base.BaseDatabaseWrapper.commit": "commit, to the disk",
+}
+_MIDDLEWARE = "middleware, DRF, scope"
+_HTTP = "gunicorn, sockets, the client's own time"
+_STATEMENT, _PLANNING = "the statement, run", "the statement, planned"
+
+
+class Clock:
+    """Seconds by part; a part that calls another does not count the other's."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._open: list[float] = []
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        self._open.append(0.0)
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - begun
+            self.seconds[name] += took - self._open.pop()
+            if self._open:
+                self._open[-1] += took
+
+    def around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            with self.part(name):
+                return function(*args, **kwargs)
+
+        return timed
+
+
+def measured(world: World) -> dict[str, Any]:
+    """Return the parts of a call (`profile`) and those of its statement (`plan`)."""
+    courier = world.couriers[0]
+    needed = scan_bodies.parcels_needed(BATCHES)
+    http = together(over_http, [(world.port, courier, world.parcels(courier, needed), BATCHES, JSON)])
+    inside = _inside(courier, world.parcels(courier, needed))
+    plan, planning, execution = _plan(world, courier, world.parcels(courier, scan_bodies.parcels_needed(1)))
+    scans = BATCHES * BATCH
+    parts = {name: 1e6 * seconds / scans for name, seconds in inside.items()}
+    whole = sum(parts.values())
+    parts[_PLANNING], parts[_STATEMENT] = planning, execution
+    sent = PARTS["parcels.services.scans._write"]
+    parts[sent] = max(0.0, parts[sent] - planning - execution)
+    order = [
+        _HTTP,
+        _MIDDLEWARE,
+        *list(PARTS.values())[:-2],
+        sent,
+        _PLANNING,
+        _STATEMENT,
+        *list(PARTS.values())[-1:],
+    ]
+    parts[_HTTP] = max(0.0, 1e6 * http.seconds / http.items - whole)
+    return {"profile": [{"where": name, "us": parts.get(name, 0.0)} for name in order], "plan": plan}
+
+
+def _inside(courier: Member, parcels: list[int]) -> dict[str, float]:
+    """Call the application as gunicorn would, in this process; return seconds by part."""
+    from django.core.wsgi import get_wsgi_application  # noqa: PLC0415 -- after django.setup()
+
+    application, clock = get_wsgi_application(), Clock()
+    for handler in logging.getLogger().handlers:
+        # Requests are logged as ever, but not here.
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(io.StringIO())
+    bodies = [as_json(lines) for lines in scan_bodies.batches(parcels, BATCHES)]
+    for body in bodies[:RAMP]:
+        _call(application, courier, body)
+    with ExitStack() as patches:
+        for dotted, name in PARTS.items():
+            owner, attribute = _found(dotted)
+            patches.enter_context(
+                mock.patch.object(owner, attribute, clock.around(name, getattr(owner, attribute)))
+            )
+        for body in bodies[RAMP:]:
+            with clock.part(_MIDDLEWARE):
+                _call(application, courier, body)
+    return clock.seconds
+
+
+def _call(application: Any, courier: Member, body: bytes) -> None:
+    environ = {
+        "REQUEST_METHOD": "POST", "PATH_INFO": PATH, "SCRIPT_NAME": "", "QUERY_STRING": "",
+        "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1", "CONTENT_TYPE": JSON,
+        "CONTENT_LENGTH": str(len(body)), "HTTP_AUTHORIZATION": f"Bearer {courier.token}",
+        "wsgi.input": io.BytesIO(body), "wsgi.errors": io.StringIO(), "wsgi.url_scheme": "http",
+        "wsgi.version": (1, 0), "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False,
+    }  # fmt: skip
+    told: list[str] = []
+    response = application(environ, lambda status, _headers, _exc=None: told.append(status))
+    answer = b"".join(response)
+    response.close()
+    if not told[0].startswith("200"):
+        raise RuntimeError(f"{told[0]}: {answer[:300]!r}")
+
+
+def _found(dotted: str) -> tuple[Any, str]:
+    """Return the module or class, and the name in it."""
+    path, _dot, attribute = dotted.rpartition(".")
+    try:
+        return importlib.import_module(path), attribute
+    except ModuleNotFoundError:
+        module, _dot, owner = path.rpartition(".")
+        return getattr(importlib.import_module(module), owner), attribute
+
+
+def _plan(world: World, courier: Member, parcels: list[int]) -> tuple[Sequence[dict[str, Any]], float, float]:
+    """Return the statement's parts, and the microseconds a scan of planning and of running it."""
+    from parcels.scan_batch import ScanBatch  # noqa: PLC0415 -- after django.setup()
+    from parcels.scan_input import read_json  # noqa: PLC0415
+
+    now = datetime.now(UTC)
+    [*first, last] = [
+        ScanBatch(read_json(as_json(lines)), now=now).parameters(courier_id=courier.organisation_id)
+        for lines in scan_bodies.batches(parcels, 1)
+    ]
+    connection, may_look = _explaining(world)
+    scoped = f"SET LOCAL alliance.scope = 'courier:{courier.organisation_id}'"
+    for given in first:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(scoped)
+            cursor.execute(scan_sql.RECORD, given)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(scoped)
+        # Once without clocks in every node, and taken back; then with them.
+        cursor.execute("SAVEPOINT before")
+        cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {scan_sql.RECORD}", last)
+        [plain] = cursor.fetchone()[0]
+        cursor.execute("ROLLBACK TO before")
+        if may_look:
+            cursor.execute("RESET ROLE; SET auto_explain.log_min_duration = '1ms'")
+            cursor.execute(f"SET ROLE {ROLE}")
+        cursor.execute(scan_sql.RECORD, last)
+    plans = [json.loads(notice[notice.index("{") :]) for notice in connection.notices if "plan:" in notice]
+    connection.close()
+    parts = [part for plan in plans if "CTE" in str(plan) for part in parts_of_plan(plan, scans=BATCH)]
+    return parts, plain["Planning Time"] * 1000 / BATCH, plain["Execution Time"] * 1000 / BATCH
+
+
+def _explaining(world: World) -> tuple["psycopg2.extensions.connection", bool]:
+    """Connect as the application's role, able to look into functions where the server is our own."""
+    try:
+        connection = psycopg2.connect(**{**world.parameters, "user": SUPERUSER})
+        with connection, connection.cursor() as cursor:
+            cursor.execute("LOAD 'auto_explain'")
+            for name, value in _AUTO_EXPLAIN.items():
+                cursor.execute(f"SET {name} = '{value}'")
+            # What may look may do anything, so it looks only.
+            cursor.execute(f"SET ROLE {ROLE}")
+    except psycopg2.Error:
+        say("no superuser here: the statement is not taken apart")
+        return world.connect(), False
+    return connection, True
+
+
+_AUTO_EXPLAIN = {
+    "auto_explain.log_analyze": "on",
+    "auto_explain.log_buffers": "on",
+    "auto_explain.log_wal": "on",
+    "auto_explain.log_nested_statements": "on",
+    "auto_explain.log_format": "json",
+    "auto_explain.log_parameter_max_length": "0",
+    "client_min_messages": "log",
+}

@@ -1,0 +1,85 @@
+"""The web server and the worker as `make run` starts them, on the benchmarks' database.
+
+To be imported after django.setup().
+"""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from django.conf import settings
+from django.core.management import call_command
+
+from alliance.management.commands.up import program_environment, programs
+
+_START_SECONDS = 60
+
+
+@contextmanager
+def web_server() -> Iterator[tuple[int, int]]:
+    """Run gunicorn with the product's own configuration on a free port; give port and process id."""
+    # As `make run` does: pages name their assets by what is in them.
+    call_command("collectstatic", interactive=False, verbosity=0)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    with _program("web", port) as server:
+        _wait_for(port, server)
+        yield port, server.pid
+
+
+@contextmanager
+def worker() -> Iterator[int]:
+    """Run a Celery worker with its children; give its process id."""
+    with _program("worker") as program:
+        time.sleep(5)
+        yield program.pid
+
+
+@contextmanager
+def beat() -> Iterator[int]:
+    """Run what sends the periodic jobs; give its process id."""
+    with _program("beat") as program:
+        yield program.pid
+
+
+@contextmanager
+def _program(name: str, port: int = 0) -> Iterator["subprocess.Popen[bytes]"]:
+    log = Path(settings.HOME) / "log" / f"bench-{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="courier-alliance-bench-") as metrics, log.open("wb") as output:
+        environment = program_environment(f"http://127.0.0.1:{port}", metrics)
+        program = subprocess.Popen(
+            programs("127.0.0.1", port)[name],
+            env={**environment, "PYTHONPATH": str(settings.BASE_DIR)},
+            stdout=output,
+            stderr=output,
+            cwd=settings.BASE_DIR,
+        )
+        try:
+            yield program
+        finally:
+            program.terminate()
+            try:
+                program.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                program.kill()
+                program.wait()
+
+
+def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            connection = HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError("the web server did not start")

@@ -10,9 +10,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from redis import Redis, RedisError
 
-from alliance import partitions
+from alliance import partitions, statements
 from alliance.models import Heartbeat
-from alliance.statements import stored
 from alliance.tenancy import Scope, scope
 
 BEAT_SILENT_AFTER = timedelta(seconds=90)
@@ -83,10 +82,10 @@ def _migrations() -> dict[str, object]:
     try:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        missing = [statement.name for statement in stored if not statement.is_installed()]
+        unknown = [statement.name for statement in statements.missing()]
     except DatabaseError:
         return {"ok": False, "detail": "unknown"}
-    return {"ok": not waiting and not missing, "waiting": len(waiting), "statements_missing": missing}
+    return {"ok": not waiting and not unknown, "waiting": len(waiting), "statements_missing": unknown}
 
 
 def _partitions() -> dict[str, object]:

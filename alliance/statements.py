@@ -80,6 +80,11 @@ class StoredStatement:
 stored: list[StoredStatement] = []
 
 
+def missing() -> list[StoredStatement]:
+    """Return the statements that the database does not have."""
+    return [statement for statement in stored if not statement.is_installed()]
+
+
 def install_all(*, using: str = "default", **_signal: Any) -> None:
     """Install every statement; called after each `migrate`."""
     for statement in stored:

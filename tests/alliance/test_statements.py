@@ -11,6 +11,7 @@ from django.db.utils import ProgrammingError
 from django.test import Client
 
 from alliance import statements
+from alliance.management.commands import up
 from alliance.statements import StoredStatement
 from alliance.tenancy import raw_rows
 
@@ -81,6 +82,12 @@ def test_migrate_makes_what_is_missing(registered: StoredStatement) -> None:
     call_command("migrate", "alliance", verbosity=0)
     assert registered.is_installed()
     assert all(statement.is_installed() for statement in statements.stored)
+
+
+def test_next_start_makes_what_is_missing_without_a_migration(registered: StoredStatement) -> None:
+    assert statements.missing() == [registered]
+    up.Command()._prepare_database()
+    assert statements.missing() == []
 
 
 def test_site_is_not_ready_without_its_statements(client: Client, registered: StoredStatement) -> None:

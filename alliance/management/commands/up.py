@@ -25,7 +25,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.urls import NoReverseMatch, reverse
 from redis import Redis, RedisError
 
-from alliance import embedded, partitions
+from alliance import embedded, partitions, statements
 from alliance.demo_logins import DEMO_LOGINS, DemoLogin
 from alliance.embedded.errors import plainly
 from alliance.models import Heartbeat
@@ -71,6 +71,9 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write("Migrating the database ...")
             call_command("migrate", interactive=False, verbosity=0)
+        # Their texts change without a migration.
+        for statement in statements.missing():
+            statement.install()
         # Beat makes them too, but a machine that was off for long, or never on, cannot wait for it.
         partitions.ensure_months_ahead()
 

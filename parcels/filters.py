@@ -1,7 +1,7 @@
 """What a list of parcels can be filtered by: the same on the portal, in exports and in the API."""
 
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 import django_filters
@@ -9,18 +9,24 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alliance.cities import UnknownCity, resolve_city
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import City
+from alliance.tenancy import in_index_order
 from parcels.choices import ParcelStatus
 from parcels.models import Parcel
 from parcels.querysets import ParcelQuerySet
 from slas.choices import TierCode
 
 _NUMBER_LENGTH = 16
+# What lists are not ordered by, and the index of references not always.
+_IN_NO_INDEX = ("search", "status", "tier", "late", "origin", "destination")
+# Parcels a page looks at, at most, for those that match: what no index knows is looked up in each.
+LOOKED_AT: Final = 20_000
 
 
 class Lateness(models.TextChoices):
@@ -104,7 +110,43 @@ class ParcelFilter(django_filters.FilterSet):
         fields: ClassVar[list[str]] = []
 
     def by_search(self, queryset: ParcelQuerySet, name: str, value: str) -> ParcelQuerySet:
-        return queryset.matching(value)
+        try:
+            return queryset.filter(pk=parse_tracking_number(value))
+        except InvalidTrackingNumber:
+            pass
+        return queryset.referenced(value)
+
+    @cached_property
+    def is_few(self) -> bool:
+        """Whether the search alone leaves but few parcels: they are put in order, and no list is walked.
+
+        What has a rarer beginning is read from the index of references; a common one is met on the way.
+        """
+        text = self.form.cleaned_data.get("search") if self.form.is_valid() else ""
+        if not text:
+            return False
+        try:
+            parse_tracking_number(text)
+        except InvalidTrackingNumber:
+            begun = self.queryset.referenced(text).order_by("reference").values_list("pk")
+            with in_index_order():
+                return not begun[LOOKED_AT : LOOKED_AT + 1]
+        return True
+
+    @property
+    def looks_at_each(self) -> bool:
+        """Whether each parcel of the list must be looked at for whether it matches."""
+        asked = self.form.cleaned_data if self.form.is_valid() else {}
+        return not self.is_few and any(asked.get(name) for name in _IN_NO_INDEX)
+
+    @property
+    def among(self) -> ParcelQuerySet:
+        """The parcels that are looked at: all of the days asked for."""
+        asked = self.form.cleaned_data
+        days: ParcelQuerySet = self.queryset.booked_between(
+            asked["booked_from"], asked["booked_to"], zone=_reader_zone()
+        )
+        return days
 
     def by_status(self, queryset: ParcelQuerySet, name: str, value: list[str]) -> ParcelQuerySet:
         return queryset.filter(status__in=value) if value else queryset

@@ -135,7 +135,13 @@ class Parcel(models.Model):
             # The parcel lists: newest first, of one merchant or one courier.
             models.Index(fields=["merchant", "-id"], name="parcel_by_merchant"),
             models.Index(fields=["courier", "-id"], name="parcel_by_courier"),
-            # Search by the merchant's own reference, whole or its beginning.
+            # A merchant's search by its own reference, whole or its beginning; others begin theirs alike.
+            models.Index(
+                fields=["merchant", "reference"],
+                name="parcel_by_own_reference",
+                condition=~Q(reference=""),
+            ),
+            # The same for couriers and ops.
             models.Index(fields=["reference"], name="parcel_by_reference", condition=~Q(reference="")),
         ]
 

@@ -11,9 +11,7 @@ from django.db.models.functions import Coalesce
 from alliance.identifiers import (
     END_OF_IDS,
     EPOCH,
-    InvalidTrackingNumber,
     parcel_id_at,
-    parse_tracking_number,
 )
 from alliance.tenancy import Actor, TenantQuerySet
 from slas.choices import CommitmentKind, Outcome
@@ -59,13 +57,6 @@ class ParcelQuerySet(MovedQuerySet):
         """
         return self.filter(reference__gte=beginning, reference__lt=beginning + _LAST_CHARACTER)
 
-    def matching(self, text: str) -> Self:
-        """The parcel of a tracking number in any spelling; else those whose reference begins so."""
-        try:
-            return self.filter(pk=parse_tracking_number(text))
-        except InvalidTrackingNumber:
-            return self.referenced(text)
-
     def booked_between(self, first: date | None, last: date | None, *, zone: ZoneInfo) -> Self:
         """Parcels booked on these local days, both included; None leaves that end open.
 
@@ -81,7 +72,7 @@ class ParcelQuerySet(MovedQuerySet):
 
     def of_tier(self, code: str) -> Self:
         # A value, not a join, for the planner's sake: see `named`.
-        return self.filter(tier_id=Subquery(ServiceTier.objects.filter(code=code).values("pk")))
+        return self.filter(tier_id=Subquery(ServiceTier.objects.filter(code=code).order_by().values("pk")))
 
     def overdue(self, *, now: datetime) -> Self:
         """Past the promise with no valid attempt yet, whether the sweep has been there or not."""

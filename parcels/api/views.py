@@ -11,7 +11,6 @@ from rest_framework.views import APIView
 
 from alliance import audit
 from alliance.api.idempotency import idempotent
-from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.cities import search_cities
@@ -20,12 +19,12 @@ from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
 from parcels.api import answers, examples
 from parcels.api import serializers as schema
+from parcels.api.paging import ParcelPagination
 from parcels.api.reading import Places, read_booking, read_quote, under
 from parcels.arrivals import arrival_json, arrival_of
 from parcels.bookings import BATCH_LIMIT, BookingRequest, text_problems
-from parcels.filters import ParcelFilter
+from parcels.filters import LOOKED_AT, ParcelFilter
 from parcels.models import Parcel
-from parcels.querysets import ParcelQuerySet
 from parcels.services.booking import book_parcel, book_parcels
 from parcels.services.cancelling import cancel_parcel
 from parcels.services.records import Booked
@@ -73,7 +72,9 @@ class ParcelListView(APIView):
     @extend_schema(
         operation_id="parcels_list",
         summary="List parcels",
-        description="The newest first, those of your own organisation.",
+        description="The newest first, those of your own organisation. Of a filtered list, a page looks at "
+        f"no more than {LOOKED_AT:,} parcels: it may hold fewer than asked for, or none, and still have a "
+        "`next`. Ask on until `next` is null; days given (`booked_from`, `booked_to`) leave less to look at.",
         parameters=[
             schema.ParcelsQuery,
             OpenApiParameter("cursor", str, description="From `next` or `previous`."),
@@ -87,9 +88,8 @@ class ParcelListView(APIView):
         actor = actor_of(request)
         require(actor, Capability.VIEW_PARCELS)
         unmasked = _may_unmask(actor, request, *ParcelFilter.base_filters, "cursor", "page_size")
-        pages = CursorPagination()
-        found = _filtered(actor, request.query_params)
-        page = found.named(pages.paginate_queryset(found, request, view=self) or [])
+        pages = ParcelPagination()
+        page = pages.page_of(_filtered(actor, request.query_params), request)
         if unmasked and page:
             _record_unmasking(actor, page)
         return pages.get_paginated_response(
@@ -242,7 +242,7 @@ def _items(body: object) -> tuple[list[object], str]:
     return items, base
 
 
-def _filtered(actor: Actor, asked: QueryDict) -> ParcelQuerySet:
+def _filtered(actor: Actor, asked: QueryDict) -> ParcelFilter:
     found = ParcelFilter(asked, queryset=Parcel.objects.visible_to(actor))
     if not found.is_valid():
         raise InvalidInput(
@@ -252,7 +252,7 @@ def _filtered(actor: Actor, asked: QueryDict) -> ParcelQuerySet:
                 for error in errors
             ]
         )
-    return found.qs
+    return found
 
 
 def _expected(actor: Actor, parcel: Parcel) -> answers.JSON | None:

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from django.views.decorators.http import require_GET
 from alliance import audit
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
-from alliance.tenancy import Actor, Scope, require, scope
+from alliance.tenancy import Actor, Scope, in_index_order, require, scope
 from parcels.filters import ParcelFilter
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel
@@ -132,7 +133,10 @@ def _lines(actor: Actor, query: QueryDict, *, older_than: int | None) -> list[Li
     parcels = Parcel.objects.visible_to(actor)
     if older_than is not None:
         parcels = parcels.filter(pk__lt=older_than)
-    page = parcels.named(ParcelFilter(query, queryset=parcels).qs.order_by("-pk")[:BATCH])
+    found = ParcelFilter(query, queryset=parcels)
+    with nullcontext() if found.is_few else in_index_order():
+        chosen = list(found.qs.order_by("-pk")[:BATCH])
+    page = parcels.named(chosen)
     commitments = Commitment.objects.visible_to(actor).filter(
         parcel_id__in=[parcel.pk for parcel in page], kind=CommitmentKind.DELIVERY
     )

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.identifiers import moment_of, tracking_number
 from alliance.tenancy import Actor, require
 from parcels.choices import ParcelStatus
-from parcels.filters import ParcelFilter
-from parcels.keyset import page_of
+from parcels.filters import LOOKED_AT, ParcelFilter
+from parcels.keyset import Page, page_of, read_place
 from parcels.models import Parcel
 from parcels.portal.links import link_to
 from parcels.verdicts import Verdict, verdict_of
@@ -24,7 +25,7 @@ from slas.choices import CommitmentKind
 from slas.models import Commitment
 
 PAGE_SIZE = 50
-CURSORS = ("before", "after")
+CURSORS = ("before", "after", "oldest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,7 @@ def parcel_list(request: HttpRequest) -> HttpResponse:
     found = ParcelFilter(request.GET, queryset=Parcel.objects.visible_to(actor))
     problems = _problems(found)
     # A filter that cannot be read filters nothing out: showing everything would be a wrong answer.
-    parcels = Parcel.objects.none() if problems else found.qs
-    page = page_of(
-        parcels, before=request.GET.get("before", ""), after=request.GET.get("after", ""), size=PAGE_SIZE
-    )
+    page = Page([]) if problems else _page(found, request.GET)
     context = {
         "filter": found,
         "form": found.form,
@@ -56,8 +54,11 @@ def parcel_list(request: HttpRequest) -> HttpResponse:
         "chosen_statuses": request.GET.getlist("status"),
         "problems": problems,
         "rows": _rows(actor, page.parcels),
-        "next_url": _page_url(request.GET, "before", page.before),
-        "previous_url": _page_url(request.GET, "after", page.after),
+        "next_url": _page_url(request.GET, before=page.before),
+        "previous_url": _page_url(request.GET, after=page.after),
+        "broken_off": page.broken_off and moment_of(page.broken_off),
+        "looked_at": LOOKED_AT,
+        "ends": _ends(request.GET, page),
         "export_url": _export_url(actor, request.GET),
         "nothing": _nothing(actor),
     }
@@ -85,10 +86,31 @@ def _rows(actor: Actor, parcels: Sequence[Parcel]) -> list[Row]:
     return [Row(parcel, verdicts.get(parcel.pk)) for parcel in parcels]
 
 
-def _page_url(query: QueryDict, side: str, cursor: str) -> str:
-    if not cursor:
-        return ""
-    return f"{reverse('parcels:parcel_list')}?{_without_cursors(query, **{side: cursor})}"
+def _page(found: ParcelFilter, query: QueryDict) -> Page:
+    return page_of(
+        found,
+        before=read_place(query.get("before", "")),
+        after=read_place(query.get("after", "")),
+        oldest=bool(query.get("oldest")),
+        size=PAGE_SIZE,
+    )
+
+
+def _page_url(query: QueryDict, **places: int | None) -> str:
+    cursors = {side: tracking_number(place) for side, place in places.items() if place is not None}
+    return _list_url(query, **cursors) if cursors else ""
+
+
+def _ends(query: QueryDict, page: Page) -> dict[str, str]:
+    """Addresses of both ends of the list, where there is more than a page of it."""
+    return {
+        "newest": _list_url(query) if page.after is not None else "",
+        "oldest": _list_url(query, oldest="1") if page.before is not None else "",
+    }
+
+
+def _list_url(query: QueryDict, **cursors: str) -> str:
+    return f"{reverse('parcels:parcel_list')}?{_without_cursors(query, **cursors)}".rstrip("?")
 
 
 def _export_url(actor: Actor, query: QueryDict) -> str:

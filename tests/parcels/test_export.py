@@ -142,7 +142,7 @@ def test_a_page_of_it_costs_the_same_whatever_is_in_it(book: Book, merchant_clie
         counts.append(len(queries))
         book(count=2)
     # Savepoint, scope, the page, its names, its promises, scope, savepoint.
-    assert counts == [7, 7]
+    assert counts == [9, 9]
 
 
 @pytest.mark.django_db(transaction=True)

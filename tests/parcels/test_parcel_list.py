@@ -1,7 +1,5 @@
 """The list of parcels: who sees what, filters, search, and pages that cost the same however deep."""
 
-import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,16 +11,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from alliance.choices import Role
-from alliance.identifiers import is_allowed, moment_of, parse_tracking_number
+from alliance.identifiers import parse_tracking_number
 from alliance.models import Organisation
-from alliance.tenancy import Actor, Scope, raw_rows, scope
-from parcels.filters import ParcelFilter
-from parcels.keyset import page_of
+from alliance.tenancy import Scope, scope
 from parcels.models import Parcel
 from slas.models import ServiceTier
-from tests import factories
 from tests.parcels.looking import client_of, scan, some_parcels, text_of
 
 pytestmark = pytest.mark.django_db
@@ -246,6 +242,58 @@ def test_pages_stand_still_while_parcels_are_booked(
     assert shown(follow(merchant_client, back, "previous")) == [new.number, five[0]]
 
 
+def test_the_oldest_page_is_a_step_away(five: list[str], merchant_client: Client) -> None:
+    first = merchant_client.get(LIST)
+    assert first.context["ends"]["newest"] == ""
+    last = merchant_client.get(first.context["ends"]["oldest"])
+    assert shown(last) == five[3:]
+    assert last.context["next_url"] == last.context["ends"]["oldest"] == ""
+    assert shown(follow(merchant_client, last, "previous")) == five[1:3]
+    assert shown(merchant_client.get(last.context["ends"]["newest"])) == five[:2]
+    for page in (first, last):
+        assert "“Booked until”" in text_of(page)
+
+
+@pytest.mark.parametrize("way", ["next", "previous"])
+def test_a_page_looks_at_so_many_and_says_where_it_stopped(
+    way: str, five: list[str], merchant_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("keyset", "portal.parcel_list"):
+        monkeypatch.setattr(f"parcels.{module}.LOOKED_AT", 2)
+    newest, oldest = parse_tracking_number(five[0]), parse_tracking_number(five[4])
+    with scope(Scope.everything()):
+        Parcel.objects.filter(pk__in=[newest, oldest]).update(status="lost")
+    start = {"status": "lost"} if way == "next" else {"status": "lost", "after": five[4]}
+    page = merchant_client.get(LIST, start)
+    assert shown(page) == (five[:1] if way == "next" else [])
+    said = text_of(page)
+    assert "2 parcels were looked through" in said
+    assert ("looks further" in said) == (way == "next")
+    assert "Look further" in said or way == "next"
+    found = shown(page)
+    for _step in range(3):
+        page = follow(merchant_client, page, way)
+        found += [number for number in shown(page) if number not in found]
+        if not page.context[f"{way}_url"]:
+            break
+    assert set(found) == ({five[0], five[4]} if way == "next" else {five[0]})
+    assert page.context["broken_off"] is None or way == "previous"
+
+
+def test_programs_ask_on_until_next_is_null(
+    five: list[str], merchant_api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parcels.keyset.LOOKED_AT", 2)
+    with scope(Scope.everything()):
+        Parcel.objects.filter(pk=parse_tracking_number(five[4])).update(status="lost")
+    address, pages = "/api/v1/parcels?status=lost", []
+    while address:
+        answer = merchant_api.get(address).json()
+        pages.append([row["tracking_number"] for row in answer["results"]])
+        address = answer["next"]
+    assert pages == [[], [], [five[4]]]
+
+
 def test_odd_cursors_show_the_newest_page(five: list[str], merchant_client: Client) -> None:
     for query in ({"before": "x"}, {"after": "CA"}, {"before": five[-1]}, {"after": five[0]}):
         assert numbers(merchant_client, **query) == five[:2]
@@ -257,7 +305,7 @@ def counted() -> Iterator[CaptureQueriesContext]:
         yield queries
 
 
-LIST_QUERIES = 19
+LIST_QUERIES = 21
 
 
 def test_the_list_costs_the_same_for_one_and_three(book: Book, merchant_client: Client) -> None:
@@ -269,79 +317,3 @@ def test_the_list_costs_the_same_for_one_and_three(book: Book, merchant_client: 
         assert len(queries) == LIST_QUERIES, [query["sql"][:120] for query in queries]
         book(count=2)
     assert len(page.context["rows"]) == 3
-
-
-# --- what the database does ------------------------------------------------------------------
-
-
-def plan_of(actor: Actor, query: dict[str, str], **cursor: str) -> str:
-    """The plan of the query that picks a page, made in the actor's own scope, as the page itself is."""
-    found = ParcelFilter(query, queryset=Parcel.objects.visible_to(actor)).qs
-    with scope(Scope.of(actor)):
-        with CaptureQueriesContext(connection) as queries:
-            page_of(found, size=2, **cursor)
-        [[plan]] = raw_rows("EXPLAIN (FORMAT JSON) " + queries[0]["sql"].replace("%", "%%"))
-    return json.dumps(plan)
-
-
-# The same ten parcels over and over, a millisecond earlier each time; one in thirteen is for the two.
-CROWD = """
-    INSERT INTO parcels_parcel (id, merchant_id, courier_id, {columns})
-    SELECT id - g * (1::bigint << 22),
-        CASE g %% 13 WHEN 0 THEN merchant_id ELSE (%s::bigint[])[1 + g %% 5] END,
-        CASE g %% 13 WHEN 0 THEN courier_id ELSE %s END, {columns}
-    FROM parcels_parcel CROSS JOIN generate_series(1, 1300) AS g
-"""
-
-
-@pytest.fixture
-def crowd(
-    merchant_organisation: Organisation, courier_organisation: Organisation, rival_courier: Organisation
-) -> str:
-    """A thousand parcels among a dozen times as many of others, as the planner has to know; one amidst."""
-    some_parcels(merchant_organisation, courier_organisation, count=10, reference="A-1")
-    others = [factories.merchant_organisation(f"Merchant {number}").pk for number in range(5)]
-    own = {"id", "merchant_id", "courier_id"}
-    columns = ", ".join(f.column for f in Parcel._meta.concrete_fields if f.column not in own)
-    with scope(Scope.everything()), connection.cursor() as cursor:
-        cursor.execute(CROWD.format(columns=columns), [others, rival_courier.pk])
-        mine = Parcel.objects.filter(merchant_id=merchant_organisation.pk)
-        # One id in eight has no number.
-        mine.filter(pk__in=[pk for pk in mine.values_list("pk", flat=True) if not is_allowed(pk)]).delete()
-        cursor.execute("ANALYZE parcels_parcel")
-        return mine.order_by("-pk")[500].number
-
-
-def test_a_page_walks_the_index_of_the_merchant_however_deep(crowd: str, merchant: Actor) -> None:
-    for cursor in ({}, {"before": crowd}, {"after": crowd}):
-        plan = plan_of(merchant, {}, **cursor)
-        assert "merchant_id_id_idx" in plan
-        assert "Sort" not in plan
-
-
-def test_a_courier_walks_its_own_index(crowd: str, courier: Actor) -> None:
-    plan = plan_of(courier, {})
-    assert "courier_id_id_idx" in plan
-    assert "Sort" not in plan
-
-
-def test_filters_join_nothing_to_the_walk(crowd: str, merchant: Actor) -> None:
-    for query in ({"late": "true"}, {"status": "delivered"}, {"tier": "next_day"}, {"destination": "CN-CTU"}):
-        plan = plan_of(merchant, query)
-        assert "merchant_id_id_idx" in plan
-        assert "Join Type" not in plan
-
-
-def test_a_reference_is_found_by_an_index_under_row_level_security(crowd: str, merchant: Actor) -> None:
-    with scope(Scope.everything()):
-        Parcel.objects.filter(pk=parse_tracking_number(crowd)).update(reference="ZZ-9")
-    plan = plan_of(merchant, {"search": "ZZ-"})
-    assert "reference >= 'ZZ-'" in plan.replace("(reference)::text", "reference")
-    assert "Seq Scan on" not in plan
-    assert "_idx" in plan
-
-
-def test_days_leave_other_months_alone(crowd: str, merchant: Actor) -> None:
-    day = timezone.localtime(moment_of(parse_tracking_number(crowd))).date().isoformat()
-    plan = plan_of(merchant, {"booked_from": day, "booked_to": day})
-    assert len(set(re.findall(r"parcels_parcel_y\d{4}m\d\d\b", plan))) <= 2

@@ -1,0 +1,181 @@
+"""The list of parcels as the database reads it: each statement as it is issued, under row-level security.
+
+Tens of thousands of parcels are there, for the planner to have something to choose by.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import pytest
+from django.db import connection
+from django.http import QueryDict
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from alliance.identifiers import is_allowed, moment_of
+from alliance.models import Organisation
+from alliance.tenancy import Actor, Scope, raw_rows, scope
+from parcels.filters import ParcelFilter
+from parcels.keyset import page_of
+from parcels.models import Parcel
+from tests import factories
+from tests.parcels.looking import some_parcels
+
+pytestmark = pytest.mark.django_db
+SIZE, LOOKED_AT = 20, 500
+# The same ten parcels over and over, a millisecond earlier each time; one in thirteen is for the two.
+CROWD = """
+    INSERT INTO parcels_parcel (id, merchant_id, courier_id, reference, status, {columns})
+    SELECT id - g * (1::bigint << 22),
+        CASE g %% 13 WHEN 0 THEN merchant_id ELSE (%s::bigint[])[1 + g %% 5] END,
+        CASE g %% 13 WHEN 0 THEN courier_id ELSE %s END,
+        'PO-' || g, CASE WHEN g %% 1000 = 0 THEN 'lost' ELSE 'delivered' END, {columns}
+    FROM parcels_parcel CROSS JOIN generate_series(1, 5000) AS g
+"""
+
+
+@pytest.fixture
+def middle(
+    merchant_organisation: Organisation, courier_organisation: Organisation, rival_courier: Organisation
+) -> int:
+    """Thousands of parcels among a dozen times as many of others; the id of one amidst."""
+    some_parcels(merchant_organisation, courier_organisation, count=10, reference="A-1")
+    others = [factories.merchant_organisation(f"Merchant {number}").pk for number in range(5)]
+    own = {"id", "merchant_id", "courier_id", "reference", "status"}
+    columns = ", ".join(f.column for f in Parcel._meta.concrete_fields if f.column not in own)
+    with scope(Scope.everything()), connection.cursor() as cursor:
+        cursor.execute(CROWD.format(columns=columns), [others, rival_courier.pk])
+        mine = Parcel.objects.filter(merchant_id=merchant_organisation.pk)
+        # One id in eight has no number.
+        mine.filter(pk__in=[pk for pk in mine.values_list("pk", flat=True) if not is_allowed(pk)]).delete()
+        cursor.execute("ANALYZE parcels_parcel")
+        return int(mine.order_by("-pk")[1500].pk)
+
+
+@pytest.fixture(autouse=True)
+def _look_at_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("filters", "keyset"):
+        monkeypatch.setattr(f"parcels.{module}.LOOKED_AT", LOOKED_AT)
+
+
+class Read(NamedTuple):
+    """What a statement that picks parcels did."""
+
+    indexes: set[str]
+    kinds: set[str]
+    # Rows of parcels that were fetched, whether or not they were wanted.
+    looked_at: int
+    text: str
+
+
+def reads_of(actor: Actor, query: dict[str, str], **place: Any) -> list[Read]:
+    """Read a page as the list does; then each of its statements again, in the same order, explained."""
+    found = ParcelFilter(QueryDict(urlencode(query)), queryset=Parcel.objects.visible_to(actor))
+    with scope(Scope.of(actor)):
+        with CaptureQueriesContext(connection) as queries:
+            assert found.form.is_valid()
+            page_of(found, size=SIZE, **place)
+        return list(_explained([query["sql"] for query in queries]))
+
+
+def _explained(statements: list[str]) -> Iterator[Read]:
+    for sql in statements:
+        escaped = sql.replace("%", "%%")
+        if sql.startswith("SELECT") and 'FROM "parcels_parcel"' in sql and " JOIN " not in sql:
+            [[plan]] = raw_rows("EXPLAIN (ANALYZE, FORMAT JSON) " + escaped)
+            nodes = list(_nodes(plan[0]["Plan"]))
+            yield Read(
+                indexes={re.sub(r"_y\d{4}m\d\d", "", n["Index Name"]) for n in nodes if "Index Name" in n},
+                kinds={n["Node Type"] for n in nodes if "Relation Name" not in n or _rows(n)},
+                looked_at=sum(
+                    _rows(n) for n in nodes if n.get("Relation Name", "").startswith("parcels_parcel")
+                ),
+                text=json.dumps(plan),
+            )
+        elif sql.startswith("SET LOCAL"):
+            raw_rows(escaped)
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)
+
+
+def _rows(node: dict[str, Any]) -> int:
+    return round((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
+
+
+MERCHANTS, COURIERS = "parcels_parcel_merchant_id_id_idx", "parcels_parcel_courier_id_id_idx"
+FILTERS: list[dict[str, str]] = [
+    {},
+    {"status": "delivered"},
+    {"status": "lost"},
+    {"late": "true"},
+    {"late": "overdue"},
+    {"late": "delivered"},
+    {"late": "false"},
+    {"tier": "next_day"},
+    {"tier": "same_day"},
+    {"origin": "CN-HGH"},
+    {"destination": "CN-HGH"},
+    {"search": "PO-"},
+    {"search": "PO-", "status": "lost", "tier": "same_day"},
+]
+
+
+@pytest.mark.parametrize("who", ["merchant", "courier"])
+def test_no_filter_and_no_depth_reads_more_than_a_page_may(
+    who: str, middle: int, request: pytest.FixtureRequest
+) -> None:
+    actor: Actor = request.getfixturevalue(who)
+    index = {"merchant": MERCHANTS, "courier": COURIERS}[who]
+    # A courier's search reads everybody's references that begin so: an index more a parcel would cost more.
+    for query in FILTERS if who == "merchant" else [query for query in FILTERS if "search" not in query]:
+        for place in ({}, {"before": middle}, {"after": middle}, {"oldest": True}):
+            for read in reads_of(actor, query, **place):
+                said = f"{query} {place}: {read.text}"
+                assert not read.kinds & {"Sort", "Seq Scan", "Bitmap Heap Scan"}, said
+                # The first looks whether the search alone would do.
+                assert read.indexes & {index} or "PO-" in read.text, said
+                # Ids that were given to nobody but us lie side by side here, so all of them count.
+                assert read.looked_at <= LOOKED_AT + SIZE + 1, said
+
+
+def test_page_and_depth_look_at_the_same_number(middle: int, merchant: Actor) -> None:
+    [first], [deep], [back], [last] = (
+        reads_of(merchant, {}, **place)
+        for place in ({}, {"before": middle}, {"after": middle}, {"oldest": True})
+    )
+    assert first.looked_at == deep.looked_at == back.looked_at == last.looked_at == SIZE + 1
+
+
+def test_a_rare_reference_is_found_by_the_index_made_for_it(middle: int, merchant: Actor) -> None:
+    with scope(Scope.everything()):
+        Parcel.objects.filter(pk=middle).update(reference="ZZ-9")
+    for read in reads_of(merchant, {"search": "ZZ-"}):
+        assert "Seq Scan" not in read.kinds
+        assert {name for name in read.indexes if "reference" in name}
+        assert read.looked_at <= 1
+
+
+def test_a_number_is_found_by_its_key(middle: int, merchant: Actor) -> None:
+    [read] = reads_of(merchant, {"search": Parcel(id=middle).number})
+    assert read.indexes <= {"parcels_parcel_pkey", MERCHANTS}
+    assert read.looked_at == 1
+
+
+def test_days_leave_other_months_alone(middle: int, merchant: Actor) -> None:
+    day = timezone.localtime(moment_of(middle)).date().isoformat()
+    [read] = reads_of(merchant, {"booked_from": day, "booked_to": day})
+    assert len(set(re.findall(r"parcels_parcel_y\d{4}m\d\d\b", read.text))) <= 2
+
+
+def test_planning_goes_on_as_before_after_a_page(merchant: Actor) -> None:
+    with scope(Scope.of(merchant)):
+        page_of(ParcelFilter({}, queryset=Parcel.objects.visible_to(merchant)), size=SIZE)
+        for way in ("sort", "bitmapscan", "seqscan"):
+            assert raw_rows(f"SHOW enable_{way}") == [("on",)]

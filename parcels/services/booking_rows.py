@@ -46,9 +46,7 @@ _REMEDIES: Final[Mapping[str, str | Promise]] = {
     "time": gettext_lazy("Write it as 2026-11-22T10:00:00+08:00."),
     "past": gettext_lazy("Leave it empty for “now”, or give a later time."),
     "too_far_ahead": gettext_lazy("Book it later, or give an earlier time."),
-    "capacity_full": gettext_lazy(
-        "Write “next” under if_full to take what comes next, or book it another day."
-    ),
+    "capacity_full": gettext_lazy("Book it another day; “next” under if_full takes the next day with room."),
     "promise_changed": gettext_lazy("Leave expected_deliver_by empty, or write the promise that holds now."),
     "not_offered": gettext_lazy("Choose another tier, or leave the courier empty."),
     "too_heavy": gettext_lazy("Check that the weight is in grams; split what is heavier."),

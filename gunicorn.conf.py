@@ -1,6 +1,7 @@
 """Gunicorn: a few processes of a few threads each, as views mostly wait for the database."""
 
 import os
+import sys
 from typing import Any
 
 wsgi_app = "alliance.wsgi:application"
@@ -19,6 +20,11 @@ max_requests_jitter = 2_000
 # Requests are logged by the application, with their ids.
 accesslog = None
 control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """Have threads take turns often: at 5 ms a turn, light reads wait long beside a batch being decoded."""
+    sys.setswitchinterval(0.0005)
 
 
 def child_exit(server: Any, worker: Any) -> None:

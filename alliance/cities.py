@@ -14,7 +14,7 @@ from alliance.models import City
 _BATCH: Final = 1_000
 _SUGGESTIONS: Final = 5
 _CLOSE_ENOUGH: Final = 0.7
-_EXPLAINED: Final = 20
+_EXPLAINED: Final = 5
 _REMEMBERED: Final = 10_000
 
 
@@ -68,11 +68,14 @@ class CityFinder:
     """Cities by what people call them, for many texts: each is looked up once.
 
     What an unknown text may have meant is worked out for the first few only: it costs a look at every city.
+    Whoever sends more of them is answered from memory, without a query a text.
     """
 
     def __init__(self, cities: Iterable[City] = ()) -> None:
         self._found: dict[str, City | UnknownCity] = {city.code: city for city in cities}
         self._unknown = 0
+        self._codes: dict[str, City] = {}
+        self._named: dict[str, list[City]] = {}
 
     def find(self, text: str) -> City:
         """Return the one city a text names. Raises UnknownCity."""
@@ -86,7 +89,7 @@ class CityFinder:
     def _look_up(self, text: str) -> City | UnknownCity:
         found: City | UnknownCity
         try:
-            found = resolve_city(text, suggest=self._unknown < _EXPLAINED)
+            found = resolve_city(text) if self._unknown < _EXPLAINED else self._recall(text)
         except UnknownCity as unknown:
             found = unknown
             self._unknown += 1
@@ -96,13 +99,22 @@ class CityFinder:
         self._found[text] = found
         return found
 
+    def _recall(self, text: str) -> City:
+        if not self._codes:
+            for city in City.objects.all():
+                self._codes[city.code] = city
+                for term in {*city.search_text.split(TERM)} - {""}:
+                    self._named.setdefault(term, []).append(city)
+        key = search_key(text)
+        return self._codes.get(text.strip().upper()) or _the_one(text, key, self._named.get(key, []))
 
-def resolve_city(text: str, *, suggest: bool = True) -> City:
+
+def resolve_city(text: str) -> City:
     """Find the one city that a text names.
 
     Takes our code or the bare letters in any case, GB/T 2260 codes of four or six digits, Chinese names with
     or without 市 and their province, and English names where they are unambiguous ("Suzhou, Anhui").
-    Raises UnknownCity with the candidates; without `suggest`, only with those of that very name.
+    Raises UnknownCity with the candidates.
     """
     key = search_key(text)
     if not key or "\0" in text:  # PostgreSQL refuses text with a NUL in it.
@@ -111,14 +123,19 @@ def resolve_city(text: str, *, suggest: bool = True) -> City:
     if exact:
         return exact
     found = list(City.objects.filter(search_text__contains=f"{TERM}{key}{TERM}"))
+    if not found:
+        raise UnknownCity(text, _similar(key))
+    return _the_one(text, key, found)
+
+
+def _the_one(text: str, key: str, found: list[City]) -> City:
+    """Choose among the cities of a name. Raises UnknownCity for none, and for several."""
     # Who is called so comes before who was once, or is in some other language.
     named = [city for city in found if key in (search_key(city.name_en), search_key(city.name_zh))]
     best = named or found
     if len(best) == 1:
         return best[0]
-    if best:
-        raise UnknownCity(text, best[:_SUGGESTIONS], is_ambiguous=True)
-    raise UnknownCity(text, _similar(key) if suggest else [])
+    raise UnknownCity(text, best[:_SUGGESTIONS], is_ambiguous=bool(best))
 
 
 def search_cities(text: str) -> QuerySet[City]:

@@ -323,7 +323,7 @@ WEB_LOCK_SECONDS = env.float("WEB_LOCK_SECONDS", default=5.0)
 # how many of them are one tenant's.
 WEB_THREADS = env.int("WEB_THREADS", default=12)
 WEB_HEAVY = env.int("WEB_HEAVY", default=2)
-WEB_PLACES = env.int("WEB_PLACES", default=max(WEB_THREADS - 4, 1))
+WEB_PLACES = env.int("WEB_PLACES", default=max(WEB_THREADS // 2, 1))
 WEB_SHARE = env.int("WEB_SHARE", default=max(WEB_PLACES - 2, 1))
 WEB_PATIENCE_SECONDS = env.float("WEB_PATIENCE_SECONDS", default=3.0)
 # A body from so many bytes on counts as heavy, whatever it is.

@@ -3,15 +3,17 @@
 import csv
 import hashlib
 import re
+from collections.abc import Callable
 from importlib.metadata import distribution
 from io import StringIO
 from statistics import median
+from typing import Any
 from zoneinfo import available_timezones
 
 import pytest
 from django.core.management import call_command
 
-from alliance.cities import UnknownCity, load_cities, resolve_city, search_cities
+from alliance.cities import CityFinder, UnknownCity, load_cities, resolve_city, search_cities
 from alliance.gazetteer.divisions import read_divisions
 from alliance.gazetteer.keys import search_key
 from alliance.gazetteer.names import in_pinyin, simplified_name
@@ -305,3 +307,25 @@ def test_chinese_name_is_simplified_and_the_usual_one():
     assert simplified_name(["広島", "広島市", "廣島市"], name="Hiroshima") == "广岛"
     assert simplified_name(["勿礁維", "雅加達"], name="Jakarta") == "雅加达"
     assert simplified_name(["Giza", "غيزة"], name="Giza") == ""
+
+
+@pytest.mark.django_db
+def test_many_unknown_texts_are_answered_without_a_query_each(
+    django_assert_max_num_queries: Callable[[int], Any],
+) -> None:
+    """From memory the answers are those of the database, and the unknown are told without suggestions."""
+    texts = ["cn-hgh", "杭州", "Hangzhou", "Suzhou", "Suzhou, Anhui", "3301", "330100", "\0", "", "~", "|"]
+    finder = CityFinder()
+    with django_assert_max_num_queries(100):
+        for number in range(500):
+            with pytest.raises(UnknownCity):
+                finder.find(f"Nowhere {number}")
+        told = [outcome(finder.find, text) for text in texts]
+    assert told == [outcome(resolve_city, text) for text in texts]
+
+
+def outcome(find: Callable[[str], City], text: str) -> tuple[object, ...]:
+    try:
+        return (find(text),)
+    except UnknownCity as unknown:
+        return unknown.is_ambiguous, {city.code for city in unknown.candidates}

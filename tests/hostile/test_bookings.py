@@ -155,3 +155,8 @@ def test_idempotency_key_that_is_none(target: Target, key: str) -> None:
 def test_content_that_is_said_to_be_no_json_is_not_read(target: Target, content_type: str) -> None:
     answer = target.bookings(json.dumps([body_for()]).encode(), Content_Type=content_type)
     assert (answer.status, answer.is_problem) == (415, True)
+
+
+def test_a_thousand_cities_nobody_knows_are_not_looked_up_for_long(target: Target) -> None:
+    answer = target.bookings(json.dumps([body_for(origin=f"Nowhere {n}") for n in range(1_000)]).encode())
+    assert (answer.status, answer.json["rejected"]) == (200, 1_000)

@@ -1,20 +1,21 @@
 """The refresh of the watch list: what parcels tell of themselves, handed to the rules and stored."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from alliance.identifiers import parcel_id_at
 from alliance.literals import numbers
 from alliance.models import Heartbeat
 from alliance.tenancy import Scope, raw_rows, scope
 from parcels.choices import ParcelStatus
-from parcels.statuses import TERMINAL
+from parcels.statuses import STATUS_OF_CODE, TERMINAL
 from slas.choices import Outcome
 from slas.landmarks import STAGE_COLUMNS, Journey
 from slas.models import ServiceTier
 from slas.services.forecasts import Curves
 from slas.services.watching import store_watch_items, watch_candidates
-from slas.watching import Sighting
+from slas.watching import SILENT_AFTER_OTHERWISE, Sighting
 
 # Parcels a transaction.
 SLICE: Final = 5_000
@@ -29,6 +30,23 @@ _NEWS: Final = """
 SELECT DISTINCT parcel_id FROM alliance_event
 WHERE id > %s AND topic = 'parcel.status_changed' AND payload->>'status' = ANY(%s)
 """
+# Of what is due later than that: seen a day ago for the last time, perhaps. What was sent in late, or by a
+# transaction that was still open, is found by when it came in.
+_SEEN: Final = """
+SELECT parcel_id FROM parcels_scan
+WHERE occurred_at > %(first)s AND occurred_at <= %(last)s
+    AND parcel_id >= %(oldest)s AND code <> ALL(%(final)s)
+UNION
+SELECT parcel_id FROM parcels_scan
+WHERE received_at > %(since)s AND occurred_at <= %(first)s
+    AND parcel_id >= %(oldest)s AND code <> ALL(%(final)s)
+"""
+_FINAL: Final = [code for code, status in STATUS_OF_CODE.items() if status in TERMINAL]
+# How long a transaction may stay open and still be read.
+_OVERLAP: Final = timedelta(minutes=10)
+# The first refresh looks back so far, and no refresh at parcels that were booked longer ago than the other.
+_FIRST_LOOK: Final = timedelta(days=7)
+_OLDEST: Final = timedelta(days=62)
 # Nothing more is expected of the courier.
 _OVER: Final = TERMINAL | {ParcelStatus.AVAILABLE_FOR_PICKUP}
 
@@ -61,7 +79,7 @@ class Refreshed(NamedTuple):
 
 
 def refresh_watch_list(*, now: datetime, limit: int = SLICE) -> Refreshed:
-    """Work the watch list out anew: of all that is due within a day, past due, in trouble or on it already.
+    """Work the watch list out anew: what is due within a day, past due, in trouble, unseen, or on it.
 
     Each slice is one transaction. May run twice, side by side, or be killed anywhere: what a slice
     stored stays true for its parcels, and the next refresh looks at all of them again.
@@ -69,8 +87,10 @@ def refresh_watch_list(*, now: datetime, limit: int = SLICE) -> Refreshed:
     with scope(Scope.everything()):
         if not _locked():
             return Refreshed(busy=True)
-        read_up_to, seen_before = _outbox()
-        ids = sorted({*watch_candidates(now=now), *_in_trouble(seen_before)})
+        last = Heartbeat.objects.filter(name=HEARTBEAT).first()
+        read_up_to, read_before = _outbox(last)
+        silent = _perhaps_silent(last.at if last else now - _FIRST_LOOK, now)
+        ids = sorted({*watch_candidates(now=now), *_in_trouble(read_before), *silent})
         tiers = dict(ServiceTier.objects.values_list("pk", "code"))
     curves = Curves(now=now, renewing=True)
     listed = removed = slices = 0
@@ -139,14 +159,26 @@ def _locked() -> bool:
     return bool(mine)
 
 
-def _outbox() -> tuple[list[int], int]:
+def _perhaps_silent(last: datetime, now: datetime) -> Iterable[int]:
+    """Parcels that were seen a day ago: since the last refresh they may have become silent."""
+    since = last - _OVERLAP
+    parameters = {
+        "first": since - SILENT_AFTER_OTHERWISE,
+        "last": now - SILENT_AFTER_OTHERWISE,
+        "since": since,
+        "oldest": parcel_id_at(now - _OLDEST),
+        "final": _FINAL,
+    }
+    return [row[0] for row in raw_rows(_SEEN, parameters)]
+
+
+def _outbox(last: Heartbeat | None) -> tuple[list[int], int]:
     """How far the outbox reaches now and reached a refresh ago, and from where on to read it.
 
     What a transaction that is still open writes may have a lower id than what is there already: so each
     part is read by two refreshes, and such a transaction has five minutes to end.
     """
     [(newest,)] = raw_rows("SELECT coalesce(max(id), 0) FROM alliance_event")
-    last = Heartbeat.objects.filter(name=HEARTBEAT).first()
     before: list[int] = last.detail.get("outbox", []) if last else []
     return [*before[-1:], newest], before[0] if len(before) > 1 else 0
 

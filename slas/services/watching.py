@@ -79,7 +79,12 @@ def store_watch_items(
 
     `sightings` are those of the parcels that still exist. A replay at the same moment changes nothing.
     """
-    expected = [seen for seen in sightings if seen.awaits_attempt]
+    expected = [
+        seen
+        for seen in sightings
+        if seen.awaits_attempt
+        and (seen.due_at <= now + HORIZON or any(reasons_for(seen, None, tier=tiers[seen.tier_id], now=now)))
+    ]
     curves.need((seen.position for seen in expected), now=now)
     forecasts = {seen.parcel_id: curves.forecast(seen.position, now=now) for seen in expected}
     rows = [

@@ -88,6 +88,15 @@ def test_reasons(tier: str, given: dict[str, Any], reasons: set[WatchReason]) ->
 
 # --- parcels ---
 
+MINUTE = timedelta(minutes=1)
+
+
+def later(parcel: Parcel, *, hours: float, kind: str = CommitmentKind.DELIVERY) -> None:
+    """Promise it so many hours from now."""
+    due_at = timezone.now() + hours * HOUR
+    with scope(Scope.everything()):
+        Commitment.objects.filter(parcel_id=parcel.pk, kind=kind).update(due_at=due_at)
+
 
 def test_likely_late_is_at_risk(merchant_organisation: Company, courier_organisation: Company) -> None:
     [parcel] = due_in(merchant_organisation, courier_organisation, 2)
@@ -179,6 +188,82 @@ def test_held_days_before_its_promise_is_seen_at_once(
     scan(parcel, "departed", 1.9)
     refresh()
     assert watched(parcel) == {}
+
+
+@pytest.mark.parametrize(
+    ("seen", "silent"),
+    [
+        # Hours after booking, which was 26 hours ago: the last one counts, and a day is long.
+        ([1], True),
+        ([1, 1.9], True),
+        ([1, 2.1], False),
+        ([1, 20], False),
+        ([1, 25.9], False),
+    ],
+)
+def test_silent_days_before_its_promise_is_seen(
+    merchant_organisation: Company, courier_organisation: Company, seen: list[float], *, silent: bool
+) -> None:
+    now = timezone.now()
+    [parcel] = due_in(merchant_organisation, courier_organisation, 4)
+    later(parcel, hours=72)
+    for hours in seen:
+        scan(parcel, "picked_up" if hours == 1 else "arrived", hours)
+    refresh(now=now)
+    assert set(watched(parcel)) == ({R.SILENT} if silent else set())
+
+
+def test_becomes_silent_between_two_refreshes_and_is_found_once_more(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    now = timezone.now()
+    [parcel, other] = due_in(merchant_organisation, courier_organisation, 4, count=2)
+    for each in (parcel, other):
+        later(each, hours=96)
+        scan(each, "picked_up", 2.5)
+    found = [bool(refresh(now=now + minutes * MINUTE) and watched(parcel)) for minutes in range(0, 60, 5)]
+    # Silent from half an hour on, and on the list ever after.
+    assert found == [False] * 7 + [True] * 5
+    scan(parcel, "departed", 26.5)
+    refresh(now=now + HOUR)
+    assert (set(watched(parcel)), set(watched(other))) == (set(), {R.SILENT})
+
+
+def test_silence_that_was_told_late_is_seen_at_once(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, -10)
+    later(parcel, hours=48)
+    later(parcel, hours=10, kind=CommitmentKind.PICKUP)
+    refresh()
+    assert watched(parcel) == {}
+    scan(parcel, "picked_up", 3, now=timezone.now())
+    refresh()
+    assert set(watched(parcel)) == {R.SILENT}
+
+
+def test_nobody_looks_for_what_was_delivered_a_day_ago(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    parcels = due_in(merchant_organisation, courier_organisation, 4, count=3)
+    for parcel in parcels:
+        later(parcel, hours=72)
+    scan(parcels[0], "picked_up", 1)
+    for parcel in parcels[1:]:
+        scan(parcel, "delivered", 1)
+    assert refresh().parcels == 1
+
+
+def test_what_was_last_seen_is_found_by_its_index() -> None:
+    """Of a month of scans a summary of each 4 MB is read, and the few that were a day ago."""
+    with CaptureQueriesContext(connection) as queries:
+        refresh()
+    [asked] = [query["sql"] for query in queries if "received_at >" in query["sql"]]
+    with scope(Scope.everything()):
+        raw_rows("SET LOCAL enable_seqscan = off")
+        plan = "\n".join(row[0] for row in raw_rows(f"EXPLAIN {asked.replace('%', '%%')}"))
+    assert "Bitmap Index Scan" in plan
+    assert "Seq Scan" not in plan
 
 
 def test_attempted_in_time_but_not_handed_over_stays_to_be_seen(

@@ -6,9 +6,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alliance", "0007_operators"),
-        ("couriers", "0005_grade"),
-        ("parcels", "0010_service_looks_up_parcels"),
+        ("parcels", "0011_own_reference"),
     ]
 
     operations = [

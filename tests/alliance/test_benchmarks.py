@@ -8,7 +8,7 @@ import pytest
 
 from tests.benchmarks import comparing, documents, profile_table, rows, watching
 from tests.benchmarks.capacity_model import Assumed, Cost, Model, limits
-from tests.benchmarks.clients import Done, added
+from tests.benchmarks.clients import Answer, Done, added
 from tests.benchmarks.plans import parts_of_plan
 from tests.benchmarks.profile import Clock
 from tests.benchmarks.rows import Goal, Row
@@ -135,6 +135,19 @@ def test_rounds_add_up_to_one_rate() -> None:
     assert done.rate == 75
     assert done.latencies == {"p50": "100.0 ms", "p99": "100.0 ms"}
     assert done.milliseconds(1) == 900
+
+
+@pytest.mark.parametrize(
+    ("status", "head", "seconds"),
+    [
+        (503, b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\n", 2),
+        (429, b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\n", 1),
+        (500, b"HTTP/1.1 500 Oops\r\nRetry-After: 2\r\n", 0),
+        (503, b"HTTP/1.1 503 Service Unavailable\r\n", 0),
+    ],
+)
+def test_clients_come_back_when_they_are_told_to(status: int, head: bytes, seconds: float) -> None:
+    assert Answer(status, b"", head).retry_after == seconds
 
 
 def test_a_tree_is_a_process_and_all_below_it() -> None:

@@ -91,7 +91,7 @@ def _send(ready: Callable[[], Any], port: int, courier: Member, parcels: list[in
             found = json.loads(answer.body)
             done.items += found["accepted"] + found["duplicate"]
             done.calls.append(time.perf_counter() - asked)
-        elif answer.status in (429, 503) and b"retry-after" in answer.head.lower():
+        elif answer.retry_after:
             done.refused += 1
             time.sleep(PAUSE)
         else:

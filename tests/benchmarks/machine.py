@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+from django.conf import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("Django", "djangorestframework", "psycopg2-binary", "gunicorn", "celery", "msgspec")
@@ -38,7 +39,7 @@ def described(connection: "psycopg2.extensions.connection") -> dict[str, Any]:
             **{name: version(name) for name in _PACKAGES},
         },
         "database": database,
-        "web": {"workers": os.environ.get("WEB_WORKERS", "2"), "threads": os.environ.get("WEB_THREADS", "4")},
+        "web": {"processes": os.environ.get("WEB_WORKERS", "2"), "threads": settings.WEB_THREADS},
     }
 
 

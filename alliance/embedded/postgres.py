@@ -186,6 +186,8 @@ def _configure(folder: Path, sockets: Path) -> None:
         "max_wal_size": "8GB",
         "checkpoint_timeout": "15min",
         "wal_compression": "off",
+        # Queues fill with dead rows within seconds; the default is a minute.
+        "autovacuum_naptime": "15s",
         "random_page_cost": "1.1",
         "jit": "off",
         "timezone": "UTC",

@@ -9,13 +9,24 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from django_celery_beat import admin as beat_admin
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
 
 from alliance.choices import Capability
-from alliance.models import ApiKey, AuditEntry, City, Event, Heartbeat, Member, Organisation, User
+from alliance.models import (
+    ApiKey,
+    AuditEntry,
+    City,
+    Event,
+    Heartbeat,
+    Member,
+    Organisation,
+    RetiredMonth,
+    User,
+)
 from alliance.tenancy import Actor
 
 
@@ -138,6 +149,18 @@ class EventAdmin(UncountedAdmin):
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ("name", "at", "detail")
+
+
+@admin.register(RetiredMonth)
+class RetiredMonthAdmin(ReadOnlyAdmin):
+    """Months that are in files only: where, and how much of what."""
+
+    list_display = ("__str__", "state", "folder", "parcels", "due_through", "began_at", "gone_at", "label")
+
+    @admin.display(description=_("parcels"))
+    def parcels(self, month: RetiredMonth) -> int | None:
+        kept = month.tables.get("parcels_parcel")
+        return kept["rows"] if kept else None
 
 
 class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):

@@ -19,6 +19,16 @@ app.conf.beat_schedule = {
         "task": "alliance.tasks.forget_idempotency_keys",
         "schedule": crontab(minute="23"),
     },
+    "forget-old-events": {
+        "task": "alliance.tasks.forget_old_events",
+        "schedule": crontab(minute="47", hour="*/4"),
+    },
+    "forget-visits": {"task": "alliance.tasks.forget_visits", "schedule": crontab(minute="13", hour="4")},
+    # At night; a run is bounded, and the next one goes on.
+    "erase-recipients": {
+        "task": "parcels.tasks.erase_recipients",
+        "schedule": crontab(minute="37", hour="0-5"),
+    },
     "send-application-mails": {"task": "couriers.tasks.send_waiting_mails", "schedule": 60.0},
     "forget-orphaned-files": {
         "task": "couriers.tasks.forget_orphaned_files",

@@ -41,3 +41,12 @@ class Capability(models.TextChoices):
     MANAGE_MEMBERS = "members:write", _("Invite and remove members")
     MANAGE_KEYS = "keys:write", _("Create and revoke API keys")
     OPERATE = "alliance:operate", _("Run the alliance: rules, closures, applications, the books")
+
+
+class RetirementState(models.TextChoices):
+    """How far a month is on its way out."""
+
+    LEAVING = "leaving", _("Being taken out")
+    DETACHED = "detached", _("Being written")
+    WRITTEN = "written", _("Written, being dropped")
+    GONE = "gone", _("In files only")

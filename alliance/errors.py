@@ -83,6 +83,14 @@ class NotFound(AllianceError):
     title = _("There is nothing here under that name")
 
 
+class Gone(NotFound):
+    """It was there once, and was moved out."""
+
+    status = 410
+    code = "gone"
+    title = _("This is not kept any more")
+
+
 class Conflict(AllianceError):
     """The thing is not in a state that allows this."""
 

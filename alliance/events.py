@@ -3,14 +3,17 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-# Made once: json.dumps() with options makes one for every event of a batch.
-_encoded = json.JSONEncoder(default=str, ensure_ascii=False).encode
+from alliance.tenancy import Scope, raw_rows, scope
+
+# Events deleted in a transaction.
+SLICE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,27 @@ def record(events: Iterable[NewEvent], *, at: datetime | None = None) -> None:
                 [row.merchant_id for row in rows],
                 [row.courier_id for row in rows],
                 [row.parcel_id for row in rows],
-                [_encoded(row.payload) for row in rows],
+                [json.dumps(row.payload, default=str, ensure_ascii=False) for row in rows],
             ],
         )
+
+
+def forget_old_events(*, now: datetime) -> int:
+    """Delete events older than the setting, a slice a transaction; return how many.
+
+    Ids go with the time, so the oldest come first. May run twice, side by side, or be killed.
+    """
+    before, forgotten = now - timedelta(days=settings.EVENTS_KEPT_DAYS), 0
+    while True:
+        with scope(Scope.everything()):
+            oldest = raw_rows("SELECT id, at FROM alliance_event ORDER BY id LIMIT %s", [SLICE])
+            # Up to the first one that stays: none is skipped, whatever the clocks of those that wrote them.
+            last = 0
+            for event_id, at in oldest:
+                if at >= before:
+                    break
+                last = event_id
+            gone = raw_rows("DELETE FROM alliance_event WHERE id <= %s RETURNING 1", [last])
+        forgotten += len(gone)
+        if len(gone) < SLICE:
+            return forgotten

@@ -18,6 +18,7 @@ from alliance.bodies import is_form, length_of, take_in, take_in_large
 from alliance.errors import AllianceError
 from alliance.http import client_address
 from alliance.portal.errors import alliance_error, method_not_allowed
+from alliance.retirement import explained
 from alliance.services import actor_of_key, actor_of_user
 from alliance.tenancy import ANONYMOUS, Actor, Scope, limited, scope
 
@@ -147,7 +148,7 @@ class TenancyMiddleware:
                 if not getattr(response, "is_rendered", True):
                     response = response.render()  # type: ignore[attr-defined]
         except AllianceError as error:
-            return answer_of(request, error)
+            return answer_of(request, explained(error, kwargs))
         if isinstance(response, HttpResponseNotAllowed):
             return method_not_allowed(request, response)
         add_headers(request, response)

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
-from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
+from alliance.choices import Capability, OrganisationKind, OrganisationStatus, RetirementState, Role
 from alliance.querysets import ApiKeyQuerySet, EventQuerySet, MemberQuerySet, OrganisationQuerySet
 from alliance.tenancy import TenantQuerySet
 
@@ -239,3 +239,39 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class RetiredMonth(models.Model):
+    """A month of parcels that was moved out to files, or is on its way there. Its rates stay.
+
+    Written before the first table loses the month, so that whoever counts knows. Months go in order.
+    """
+
+    # Its first day; parcels belong to the month (UTC) their number was made in.
+    month = models.DateField(_("month"), primary_key=True)
+    state = models.CharField(
+        _("state"), max_length=10, choices=RetirementState, default=RetirementState.LEAVING
+    )
+    # The last day anything of it fell due: cells up to there can be counted again from no commitment.
+    due_through = models.DateField(_("due until"), null=True)
+    # Under ARCHIVE_ROOT.
+    folder = models.CharField(_("folder"), max_length=40)
+    # {"parcels_scan": {"rows": 1200, "bytes": 5321, "sha256": "…"}, …}: what is written and was read back.
+    tables = models.JSONField(_("files"), default=dict)
+    began_at = models.DateTimeField(_("begun"), default=timezone.now)
+    gone_at = models.DateTimeField(_("gone since"), null=True)
+    label = models.CharField(_("by"), max_length=160)
+
+    class Meta:
+        verbose_name = _("retired month")
+        verbose_name_plural = _("retired months")
+        ordering: ClassVar[list[str]] = ["-month"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(name="retired_month_is_a_month", condition=models.Q(month__day=1)),
+            models.CheckConstraint(
+                name="retired_month_state_known", condition=models.Q(state__in=RetirementState.values)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"

@@ -2,21 +2,42 @@
 
 Parcels and all that belongs to them are range-partitioned by parcel id, a month a partition.
 Ids carry their time, so a month is a range of ids, and retention is a dropped partition.
+
+Nothing here makes a writer wait. Attaching and detaching a month take SHARE UPDATE EXCLUSIVE on the
+parent, which goes together with reading and writing it, and full locks on the month alone, which nobody
+uses yet or any more. That holds as long as no partitioned table has a foreign key in the database:
+attaching, detaching and dropping would lock the table it points to, until the last long transaction ends.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-from django.db import connection, migrations, transaction
+import structlog
+from django.db import DatabaseError, connection, migrations, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from alliance.identifiers import parcel_id_at
+from alliance import storage
+from alliance.errors import Conflict
+from alliance.identifiers import moment_of, parcel_id_at
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 MONTHS_AHEAD = 6
 # Two workers that make the same month would both fail on the second CREATE TABLE.
 _LOCK = 5_264_001
+# For a lock, once, and how often: an ANALYZE of a whole table or another change of months holds it.
+# Longer than the second after which an autovacuum in the way is cancelled.
+LOCK_TIMEOUT = "2s"
+_ATTEMPTS = 30
+_PAUSE = 1.0
+_LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,9 +49,21 @@ class Month:
     def of(cls, day: date) -> "Month":
         return cls(day.year, day.month)
 
+    @classmethod
+    def of_parcel(cls, parcel_id: int) -> "Month":
+        """The month whose partitions a parcel is in."""
+        return cls.of(moment_of(parcel_id))
+
     def plus(self, months: int) -> "Month":
         index = self.year * 12 + self.month - 1 + months
         return Month(index // 12, index % 12 + 1)
+
+    def __str__(self) -> str:
+        return f"{self.year}-{self.month:02d}"
+
+    @property
+    def first_day(self) -> date:
+        return date(self.year, self.month, 1)
 
     @property
     def start(self) -> datetime:
@@ -61,33 +94,58 @@ def months_of(table: str) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-            " WHERE i.inhparent = to_regclass(%s) ORDER BY c.relname",
+            " WHERE i.inhparent = to_regclass(%s) AND NOT i.inhdetachpending ORDER BY c.relname",
             [table],
         )
         return [row[0].removeprefix(f"{table}_") for row in cursor.fetchall()]
 
 
+def first_month() -> Month | None:
+    """Return the oldest month that any table has."""
+    suffixes = [months[0] for table in partitioned_tables() if (months := months_of(table))]
+    if not suffixes:
+        return None
+    oldest = min(suffixes)
+    return Month(int(oldest[1:5]), int(oldest[6:8]))
+
+
+def retired_before() -> int:
+    """Return the lowest parcel id that was not moved out of the database: months leave in order."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(month) FROM alliance_retiredmonth")
+        (last,) = cursor.fetchone()
+    return Month.of(last).id_range[1] if last else 0
+
+
+def partition_name(table: str, month: Month) -> str:
+    return f"{table}_{month.suffix}"
+
+
 def ensure_months(first: Month, last: Month) -> int:
     """Make the months from first to last in every partitioned table; return how many were new.
 
-    May run twice and side by side.
+    Each in a transaction of its own, which gives up waiting for a lock soon and tries again. May run
+    twice and side by side. Raises Conflict for a month that was moved out.
     """
+    if first.id_range[0] < retired_before():
+        message = _("Parcels of %(month)s were moved out to the archive; none can be added.")
+        raise Conflict(message % {"month": first}, code="retired")
     made = 0
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        for table in partitioned_tables():
-            present = set(months_of(table))
-            for month in _between(first, last):
-                if month.suffix not in present:
-                    cursor.execute(_create_month(table, month))
-                    made += 1
+    for table in partitioned_tables():
+        present = set(months_of(table))
+        for month in _between(first, last):
+            if month.suffix not in present:
+                made += patiently(partial(_make_month, table, month))
     return made
 
 
 def ensure_months_ahead(*, now: datetime | None = None, ahead: int = MONTHS_AHEAD) -> int:
-    """Make last month, this one, and `ahead` more."""
+    """Make last month, this one, and `ahead` more; see to the storage parameters of all hot tables."""
     this = Month.of((now or timezone.now()).astimezone(UTC).date())
-    return ensure_months(this.plus(-1), this.plus(ahead))
+    made = ensure_months(this.plus(-1), this.plus(ahead))
+    for table, name in _tables_in_storage():
+        patiently(partial(_store, table, name))
+    return made
 
 
 def months_ahead(*, now: datetime | None = None) -> int:
@@ -103,6 +161,39 @@ def months_ahead(*, now: datetime | None = None) -> int:
     return min(reach, default=-1)
 
 
+def detach_month(table: str, month: Month) -> None:
+    """Take a month out of its table; it stays as a table of its own, which nothing reads or writes.
+
+    Waits for transactions that began before, and nobody waits for it. Cut off in the middle, the month is
+    invisible already and the next call finishes it. Needs to be outside any transaction.
+    """
+    name = partition_name(table, month)
+    how = {False: "CONCURRENTLY", True: "FINALIZE"}.get(_pending_detach(table, name))  # type: ignore[arg-type]
+    if how is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {name} {how}")
+
+
+def drop_detached(table: str, month: Month) -> None:
+    """Drop a month that is detached, if it is there."""
+    patiently(partial(_drop, partition_name(table, month)))
+
+
+def patiently(deed: Callable[[], T]) -> T:
+    """Do something that waits only briefly for its locks, again and again while it gets none."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return deed()
+        except DatabaseError as error:
+            code = getattr(error.__cause__, "pgcode", None)
+            if code not in (_LOCK_NOT_AVAILABLE, _DEADLOCK) or attempt == _ATTEMPTS - 1:
+                raise
+            log.info("months_wait_for_a_lock", attempt=attempt + 1, detail=str(error).split("\n")[0])
+        time.sleep(_PAUSE)
+    raise AssertionError("not reached")
+
+
 def _between(first: Month, last: Month) -> Iterator[Month]:
     month = first
     while month <= last:
@@ -110,15 +201,70 @@ def _between(first: Month, last: Month) -> Iterator[Month]:
         month = month.plus(1)
 
 
+def _make_month(table: str, month: Month) -> int:
+    with _brief_waits(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        # Somebody else may have made it while this one waited.
+        if month.suffix in months_of(table):
+            return 0
+        cursor.execute(_create_month(table, month))
+        storage.set_parameters(partition_name(table, month), of=table)
+    return 1
+
+
+def _drop(name: str) -> None:
+    with _brief_waits(), connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {name}")
+
+
+def _store(table: str, of: str) -> None:
+    with _brief_waits():
+        storage.set_parameters(table, of=of)
+
+
+@contextmanager
+def _brief_waits() -> Iterator[None]:
+    """Run a block in a transaction whose statements give up soon when they get no lock."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        before = cursor.fetchone()[0]
+        cursor.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
+        yield
+        # The transaction may be somebody else's.
+        cursor.execute("SET LOCAL lock_timeout = %s", [before])
+
+
+def _tables_in_storage() -> Iterator[tuple[str, str]]:
+    """Every table that has rows and parameters, and whose parameters those are."""
+    partitioned = partitioned_tables()
+    for name in storage.PARAMETERS:
+        if name not in partitioned:
+            yield name, name
+        else:
+            yield from ((f"{name}_{suffix}", name) for suffix in months_of(name))
+
+
+def _pending_detach(table: str, name: str) -> bool | None:
+    """Whether a month is half detached; None when it is no part of the table."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT inhdetachpending FROM pg_inherits"
+            " WHERE inhparent = to_regclass(%s) AND inhrelid = to_regclass(%s)",
+            [table, name],
+        )
+        found = cursor.fetchone()
+    return found[0] if found else None
+
+
 def _create_month(table: str, month: Month) -> str:
-    name = f"{table}_{month.suffix}"
+    name = partition_name(table, month)
     low, high = month.id_range
-    # ATTACH takes a lock that lets writers of the parent go on; CREATE ... PARTITION OF does not.
+    # ATTACH takes a lock that lets writers of the parent go on; CREATE ... PARTITION OF does not. It
+    # reads the month for rows that do not belong there: of an empty one, nothing.
     # A partition asked directly would go round its parent's policies: its own, of which it has
-    # none, then show nothing. Fill factor leaves room for HOT updates of status and outcome.
+    # none, then show nothing.
     return f"""
-        CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)
-            WITH (fillfactor = 85);
+        CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE);
         ALTER TABLE {name} ENABLE ROW LEVEL SECURITY;
         ALTER TABLE {name} FORCE ROW LEVEL SECURITY;
         ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ({high});

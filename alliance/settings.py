@@ -138,6 +138,16 @@ SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 
 # Uploaded documents are private: they are served by views that ask who is looking.
 MEDIA_ROOT = Path(env("MEDIA_ROOT", default=str(HOME / "media")))
+# Months moved out of the database: so many whole months before this one stay in it.
+RETENTION_MONTHS = env.int("RETENTION_MONTHS", default=13)
+ARCHIVE_ROOT = Path(env("ARCHIVE_ROOT", default=str(HOME / "archive")))
+# Recipients are erased so long after a parcel's end; one without an end so long after it was last heard of.
+ERASE_AFTER_DAYS = env.int("ERASE_AFTER_DAYS", default=90)
+ERASE_UNENDED_AFTER_DAYS = env.int("ERASE_UNENDED_AFTER_DAYS", default=180)
+# The outbox is read within minutes; what is older is for looking back.
+EVENTS_KEPT_DAYS = env.int("EVENTS_KEPT_DAYS", default=90)
+# Log-ins and failed ones, with address and browser.
+VISITS_KEPT_DAYS = env.int("VISITS_KEPT_DAYS", default=30)
 # The largest thing a door takes is a file of scans (40 MB); each door has its own, smaller limit.
 MAX_BODY_BYTES = 44 * 1024 * 1024
 # But for these, which take a file of bookings (500 MB) from somebody known.

@@ -1,32 +1,56 @@
 """Ops' door to what moves: parcels with their scans and promises, merchants, pickup addresses.
 
-Read-only: parcels change by scans and by their merchant's cancelling. Recipients are masked here, too.
+Read-only: parcels change by scans and by their merchant's cancelling; a recipient is erased when somebody
+asks for it. Recipients are masked here, too.
 """
+
+# unfold's decorators carry no types.
+# mypy: disable-error-code="untyped-decorator"
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin
+from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.wording import amount
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import BookingFile, Merchant, Parcel, PickupAddress, Scan
 from parcels.services.booking_files import retry_booking_file
+from parcels.services.erasing import REASON_LENGTH, erase_early
+from parcels.statuses import TERMINAL
 from parcels.timelines import track
 from parcels.verdicts import verdict_of
 from slas.durations import lasting
 from slas.models import Breach, Commitment
 from slas.pricing import yuan
+
+
+class ErasureForm(forms.Form):
+    """Who asked for a recipient to be erased, and why."""
+
+    reason = forms.CharField(
+        label=_("Who asked for it, and why"),
+        max_length=REASON_LENGTH,
+        help_text=_("Stays in the audit: name no recipient here."),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+    )
 
 
 @admin.register(Parcel)
@@ -59,6 +83,7 @@ class ParcelAdmin(UncountedAdmin):
         (_("Promise"), {"fields": ("commitments",)}),
         (_("Scans"), {"fields": ("scans",)}),
     )
+    actions_detail = ("erase",)
     readonly_fields = ("number", "lane", "recipient", "fee", "tracking_page", "commitments", "scans")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -101,6 +126,8 @@ class ParcelAdmin(UncountedAdmin):
             mask_phone(parcel.recipient_phone),
             mask_address(parcel.recipient_address),
         )
+        if parcel.erased_at:
+            return gettext("Erased on %(day)s") % {"day": date_format(parcel.erased_at)}
         return " · ".join(filter(None, known)) or "–"
 
     @admin.display(description=_("fee"))
@@ -132,6 +159,47 @@ class ParcelAdmin(UncountedAdmin):
             {"told": item, "late": lasting(item.received_late) if item.received_late else ""} for item in told
         ]
         return render_to_string("admin/parcels/scans.html", {"rows": rows})
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        parcel = self.get_object(request, str(object_id))
+        erasable = parcel is not None and parcel.erased_at is None and parcel.status in TERMINAL
+        return super().get_actions_detail(request, object_id) if erasable else []
+
+    @action(
+        description=_("Erase the recipient"),
+        url_path="erase",
+        permissions=["operate"],
+        icon="ink_eraser",
+        variant=ActionVariant.DANGER,
+    )
+    def erase(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Erase name, phone, address, notes and files before their time, because somebody asked for it."""
+        parcel = self.get_object(request, object_id)
+        if parcel is None:
+            raise NotFound
+        back = reverse("admin:parcels_parcel_change", args=[parcel.pk])
+        form = ErasureForm(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                erase_early(
+                    actor=request.actor,  # type: ignore[attr-defined]
+                    parcel_id=parcel.pk,
+                    reason=form.cleaned_data["reason"],
+                    now=timezone.now(),
+                )
+            except AllianceError as error:
+                form.add_error("reason", error.detail)
+            else:
+                messages.success(request, gettext("The recipient of %s was erased.") % parcel.number)
+                return redirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": parcel.number,
+            "form": form,
+            "back": back,
+        }
+        return render(request, "admin/parcels/erase.html", context, status=422 if form.errors else 200)
 
 
 @admin.register(Merchant)

@@ -80,12 +80,8 @@ class Parcel(models.Model):
     """
 
     id = models.BigIntegerField(primary_key=True)
-    merchant = models.ForeignKey(
-        Merchant, models.PROTECT, db_index=False, related_name="+", verbose_name=_("merchant")
-    )
-    courier = models.ForeignKey(
-        Courier, models.PROTECT, db_index=False, related_name="+", verbose_name=_("courier")
-    )
+    merchant = dimension(Merchant, _("merchant"))
+    courier = dimension(Courier, _("courier"))
     tier = dimension(ServiceTier, _("tier"))
     origin = dimension(City, _("from"))
     destination = dimension(City, _("to"))
@@ -122,6 +118,8 @@ class Parcel(models.Model):
     cancelled_at = models.DateTimeField(_("cancelled"), null=True)
     # A scan of this parcel was withdrawn: the next fold must read all of them again.
     corrected = models.BooleanField(default=False)
+    # When its recipient's data were erased; see parcels.services.erasing.
+    erased_at = models.DateTimeField(_("recipient erased"), null=True)
 
     objects = models.Manager.from_queryset(ParcelQuerySet)()
 
@@ -144,6 +142,8 @@ class Parcel(models.Model):
             ),
             # The same for couriers and ops.
             models.Index(fields=["reference"], name="parcel_by_reference", condition=~Q(reference="")),
+            # Whose recipients are to be erased, the oldest first. Ids grow: a booking adds to its last page.
+            models.Index(fields=["id"], name="parcel_unerased", condition=Q(erased_at__isnull=True)),
         ]
 
     def __str__(self) -> str:

@@ -243,6 +243,7 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
             (gettext_lazy("API keys"), "key", "alliance.apikey"),
             (gettext_lazy("Audit"), "fact_check", "alliance.auditentry"),
             (gettext_lazy("Events"), "bolt", "alliance.event"),
+            (gettext_lazy("Retired months"), "inventory_2", "alliance.retiredmonth"),
             (gettext_lazy("Heartbeats"), "ecg_heart", "alliance.heartbeat"),
             (gettext_lazy("Schedule"), "schedule", "django_celery_beat.periodictask"),
         ),

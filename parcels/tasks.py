@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from alliance.health import note_heartbeat
-from parcels.services import booking_files, booking_retention, scan_files, tracing, watching
+from parcels.services import booking_files, booking_retention, erasing, scan_files, tracing, watching
 
 
 @shared_task(acks_late=True)
@@ -53,3 +53,11 @@ def trace_lost_parcels() -> int:
     if not traced.busy:
         note_heartbeat("trace-lost-parcels", lost=traced.lost, found=traced.found)
     return traced.lost
+
+
+@shared_task(acks_late=True)
+def erase_recipients() -> int:
+    """Erase recipients of parcels that ended long ago. May run twice, side by side, or be killed, too."""
+    erased = erasing.erase_due(now=timezone.now())
+    note_heartbeat("erase-recipients", erased=erased)
+    return erased

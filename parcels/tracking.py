@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from alliance.errors import NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
+from alliance.retirement import gone, is_retired
 from alliance.tenancy import Scope, rows_in
 from parcels.arrivals import Arrival, arrival_of
 from parcels.choices import ParcelStatus
@@ -172,8 +173,10 @@ def read_number(text: str) -> int:
 
 
 def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
-    """Read one parcel, in a scope that holds nothing else. Raises NotFound, with UNKNOWN."""
+    """Read one parcel, in a scope that holds nothing else. Raises NotFound, with UNKNOWN, or Gone."""
     [(told,)] = rows_in(Scope.parcel(parcel_id), _READ, [parcel_id])
+    if told is None and is_retired(parcel_id):
+        raise gone(parcel_id)
     if told is None:
         detail = _("We know no parcel of this number. Has the shop sent you another one?")
         raise NotFound(detail, code=UNKNOWN)

@@ -36,7 +36,7 @@ def part_path(target: Path, number: int) -> Path:
 def write_part(path: Path, columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> None:
     """Write a part whole, over whatever an attempt that was cut off has left there."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _replacing(path) as target:
+    with replacing(path) as target:
         if path.suffix == ".csv":
             target.write(csv_bytes(rows))
         else:
@@ -45,7 +45,7 @@ def write_part(path: Path, columns: Sequence[Column], rows: Sequence[Sequence[Va
 
 def join_parts(target: Path, columns: Sequence[Column], parts: Sequence[Path]) -> int:
     """Make the file of its parts; return its size. Joining again gives the same file."""
-    with _replacing(target) as whole:
+    with replacing(target) as whole:
         if target.suffix == ".csv":
             whole.write((_BYTE_ORDER_MARK + csv_text([[column.name for column in columns]])).encode())
             _copy(whole, parts)
@@ -132,7 +132,7 @@ def _join_parquet(whole: IO[bytes], columns: Sequence[Column], parts: Sequence[P
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that takes another's place once it is whole and on the disk."""
     unfinished = path.with_name(f"{path.name}.unfinished")
     # For our own user alone, like uploaded documents.

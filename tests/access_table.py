@@ -357,6 +357,7 @@ ADMIN = [
     *_model("alliance_auditentry", "audit_entry"),
     *_model("alliance_event", "event"),
     *_model("alliance_heartbeat", "heartbeat"),
+    *_model("alliance_retiredmonth", "retired_month"),
     *_model("couriers_application", "application"),
     *_decision("ask_for_more", post=422),
     *_decision("approve", post=302),
@@ -392,6 +393,9 @@ ADMIN = [
     *_model("slas_scorecard", "scorecard"),
     *_model("slas_scorerules", "score_rules", add=(200, 422), delete=(200, 302)),
     *_model("parcels_parcel", "parcel_id", LOOK_UP),
+    # Without a reason.
+    Row("admin:parcels_parcel_erase", "GET", DESK, path=("parcel_id",)),
+    Row("admin:parcels_parcel_erase", "POST", DESK, ops=422, path=("parcel_id",)),
     *_model("parcels_merchant", "merchant"),
     *_model("parcels_pickupaddress", "address"),
     *_model("parcels_bookingfile", "booking_file"),

@@ -31,6 +31,7 @@ from alliance.models import (
     IdempotentRequest,
     Member,
     Organisation,
+    RetiredMonth,
     User,
 )
 from alliance.services import actor_of_organisation, actor_of_user, create_api_key, create_organisation
@@ -286,6 +287,8 @@ class _Builder:
         agent = Member.objects.get(organisation=self.courier, role=Role.AGENT)
         facility = Facility.objects.create(name="Hub", city=self.hangzhou, kind=FacilityKind.values[0])
         note_heartbeat("beat")
+        # Long before anything of this world.
+        RetiredMonth.objects.create(month=date(2019, 1, 1), state="gone", folder="2019-01", label="test")
         every, _made = IntervalSchedule.objects.get_or_create(every=7, period=IntervalSchedule.DAYS)
         nightly, _made = CrontabSchedule.objects.get_or_create(hour="3", minute="17")
         task = PeriodicTask.objects.create(name="Tried", task="alliance.tasks.beat", interval=every)
@@ -303,6 +306,7 @@ class _Builder:
             "commitment": CommitmentListing.objects.earliest("key"),
             "breach": BreachListing.objects.earliest("key"),
             "heartbeat": Heartbeat.objects.get(name="beat"),
+            "retired_month": RetiredMonth.objects.get(),
             "courier": self.courier, "merchant": self.merchant,
             "tier_version": TierVersion.objects.earliest("pk"),
             "capacity_day": CapacityDay.objects.earliest("pk"),

@@ -20,6 +20,7 @@ from alliance.errors import (
     NotPermitted,
     TooMany,
 )
+from alliance.retirement import explained
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -51,6 +52,7 @@ def problem_response(raised: Exception, context: dict[str, Any]) -> Response | N
     error = translate(raised)
     if error is None:
         return None
+    error = explained(error, context.get("kwargs", {}))
     if connection.in_atomic_block:
         transaction.set_rollback(True)
     response = Response(problem(error), status=error.status, content_type=PROBLEM_JSON)

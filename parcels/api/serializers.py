@@ -245,7 +245,10 @@ class ParcelAnswer(S):
     deliver_by = serializers.DateTimeField()
     delivered_at = serializers.DateTimeField(allow_null=True)
     cancelled_at = serializers.DateTimeField(allow_null=True)
-    recipient = RecipientBody(help_text="Masked, unless asked for with `unmask`.")
+    recipient = RecipientBody(help_text="Masked, unless asked for with `unmask`; empty once erased.")
+    recipient_erased_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the recipient's data were erased."
+    )
 
 
 class ParcelDetailAnswer(ParcelAnswer):

@@ -59,7 +59,7 @@ def track(request: HttpRequest, number: str) -> HttpResponse:
             return _private(redirect("parcels:track", tracking_number(parcel_id)))
         found = look_up(parcel_id, now=timezone.now())
     except NotFound as error:
-        return _search_page(request, number=number, problem=error.detail, status=404)
+        return _search_page(request, number=number, problem=error.detail, status=error.status)
     return _page(request, found, _day_form(found))
 
 
@@ -73,7 +73,7 @@ def track_revise(request: HttpRequest, number: str) -> HttpResponse:
     try:
         found = look_up(read_number(number), now=timezone.now())
     except NotFound as error:
-        return _search_page(request, number=number, problem=error.detail, status=404)
+        return _search_page(request, number=number, problem=error.detail, status=error.status)
     form = _day_form(found, request.POST)
     status, wait = 422, None
     if form.is_valid():

@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from alliance import audit
 from alliance.health import note_heartbeat
+from alliance.partitions import retired_before
+from alliance.retirement import is_detaching, retired_through
 from alliance.tenancy import Actor, raw_rows
 from slas.choices import Measure, Outcome
 from slas.counting import COUNTS, counted, marks
@@ -30,6 +32,8 @@ _FACTS = ", ".join(f"sum({counted(name, 'outcome')})::bigint AS {name}" for name
 _LISTED = ", ".join(_COUNTS)
 _DIFFERENT = " OR ".join(f"coalesce(e.{name}, 0) <> coalesce(f.{name}, 0)" for name in _COUNTS)
 _BOTH = ", ".join(f"coalesce({side}.{name}, 0)" for side in "ef" for name in _COUNTS)
+# Where parcels were moved out, there is nothing to count from; what is due later is all here.
+_HERE = "due_date > %(retired)s"
 _CELL = ("organisation_id", "counterpart_id", "kind", "tier_id", "origin_id", "destination_id", "due_date")
 _BIN = (*_CELL, "measure", "bin")
 
@@ -74,7 +78,7 @@ WITH counted AS (
 ),
 expected AS (
     SELECT {", ".join(_CELL)}, {_SUMS}
-    FROM ({_both_grains("counted", _LISTED)}) AS x GROUP BY {", ".join(_CELL)}
+    FROM ({_both_grains("counted", _LISTED)}) AS x WHERE {_HERE} GROUP BY {", ".join(_CELL)}
 ),
 found AS (
     SELECT {", ".join(_CELL)}, {_SUMS} FROM (
@@ -82,7 +86,7 @@ found AS (
             destination_id, due_date, {_LISTED}
         FROM slas_ontimerate
         UNION ALL {_both_grains("slas_tally", _LISTED)}
-    ) AS x GROUP BY {", ".join(_CELL)}
+    ) AS x WHERE {_HERE} GROUP BY {", ".join(_CELL)}
 )
 SELECT {_key(_CELL)}, {_BOTH}
 FROM expected e FULL JOIN found f ON {_same(_CELL)}
@@ -125,7 +129,7 @@ expected AS (
     SELECT {", ".join(_BIN)}, sum(step)::bigint AS count FROM (
         {_both_grains("marked", "measure, bin, step")}
         UNION ALL {_of_couriers("come")}
-    ) AS x GROUP BY {", ".join(_BIN)}
+    ) AS x WHERE {_HERE} GROUP BY {", ".join(_BIN)}
 ),
 found AS (
     SELECT {", ".join(_BIN)}, sum(step)::bigint AS count FROM (
@@ -134,7 +138,7 @@ found AS (
         FROM slas_histogrambin
         UNION ALL {_both_grains("waiting", "measure, bin, step")}
         UNION ALL {_of_couriers("known")}
-    ) AS x GROUP BY {", ".join(_BIN)}
+    ) AS x WHERE {_HERE} GROUP BY {", ".join(_BIN)}
 )
 SELECT {_key(_BIN)}, coalesce(e.count, 0), coalesce(f.count, 0)
 FROM expected e FULL JOIN found f ON {_same(_BIN)}
@@ -147,7 +151,7 @@ _OWNER = ("organisation_id", "counterpart_id", "kind")
 _OVERDUE = f"""
 WITH counted AS (
     SELECT merchant_id, courier_id, kind, count(*) AS overdue FROM slas_commitment
-    WHERE outcome = 'overdue' GROUP BY merchant_id, courier_id, kind
+    WHERE outcome = 'overdue' AND parcel_id >= %(first)s GROUP BY merchant_id, courier_id, kind
 ),
 expected AS (
     SELECT {", ".join(_OWNER)}, sum(overdue)::bigint AS overdue
@@ -171,8 +175,9 @@ LIMIT {MOST_ROWS}
 _BREACHES = f"""
 SELECT coalesce(c.parcel_id, b.parcel_id), coalesce(c.kind, b.kind), coalesce(c.outcome, ''),
     b.parcel_id IS NOT NULL
-FROM (SELECT parcel_id, kind, outcome FROM slas_commitment WHERE outcome IN ('late', 'overdue')) c
-FULL JOIN (SELECT parcel_id, kind FROM slas_breach WHERE withdrawn_at IS NULL) b
+FROM (SELECT parcel_id, kind, outcome FROM slas_commitment
+    WHERE outcome IN ('late', 'overdue') AND parcel_id >= %(first)s) c
+FULL JOIN (SELECT parcel_id, kind FROM slas_breach WHERE withdrawn_at IS NULL AND parcel_id >= %(first)s) b
     ON b.parcel_id = c.parcel_id AND b.kind = c.kind
 WHERE b.parcel_id IS NULL OR c.parcel_id IS NULL
 ORDER BY 1, 2
@@ -305,13 +310,17 @@ class AuditReport:
 def audit_rates() -> AuditReport:
     """Recompute cells, bins and credits from the commitments and report what differs; change nothing.
 
-    Needs the scope of everything. Each list is cut at MOST_ROWS.
+    Needs the scope of everything. Cells in which parcels have a share that were moved out of the database
+    (see `alliance.retirement`) are taken as they are. Each list is cut at MOST_ROWS.
     """
+    known = {"kept_from": kept_from(), "retired": retired_through(), "first": retired_before()}
+    # A month that is just being detached is overdue no more, and taken off what is in a moment.
+    overdue = [] if is_detaching() else raw_rows(_OVERDUE, known)
     return AuditReport(
-        cells=[_cell_difference(row) for row in raw_rows(_CELLS)],
-        overdue=[OverdueDifference(*row) for row in raw_rows(_OVERDUE)],
-        breaches=[BreachDifference(*row) for row in raw_rows(_BREACHES)],
-        bins=[BinDifference(*row) for row in raw_rows(_BINS, {"kept_from": kept_from()})],
+        cells=[_cell_difference(row) for row in raw_rows(_CELLS, known)],
+        overdue=[OverdueDifference(*row) for row in overdue],
+        breaches=[BreachDifference(*row) for row in raw_rows(_BREACHES, known)],
+        bins=[BinDifference(*row) for row in raw_rows(_BINS, known)],
         credits=audit_credits(now=timezone.now()),
     )
 

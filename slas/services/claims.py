@@ -196,6 +196,7 @@ def _store(excuse: Excuse, upload: "File[bytes] | None", found: Inspected | None
 
 def _tell(actor: Actor, excuse: Excuse, what: str, *, at: datetime) -> None:
     parties = {"merchant_id": excuse.merchant_id, "courier_id": excuse.courier_id}
+    # Without notes and names of files: what people write is kept in one place, where it can be erased.
     payload = {"kind": excuse.kind, "reason": str(excuse.reason), "excuse": excuse.pk}
     events.record(
         [events.NewEvent(f"excuse.{what}", parcel_id=excuse.parcel_id, payload=payload, **parties)], at=at
@@ -206,5 +207,5 @@ def _tell(actor: Actor, excuse: Excuse, what: str, *, at: datetime) -> None:
         object_type="excuse",
         object_id=excuse.pk,
         organisation_id=excuse.courier_id,
-        detail={"breach": f"{excuse.number} {excuse.kind}", **payload, "file": excuse.evidence_name},
+        detail={"breach": f"{excuse.number} {excuse.kind}", **payload, "file": bool(excuse.evidence)},
     )

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -18,8 +17,7 @@ from slas.models import Commitment
 from slas.settlement import CONSEQUENCES, DIMENSIONS, MILESTONES, SETTLEMENT, changed, locked
 
 
-# Not frozen, which makes one take three times as long: a batch makes thousands.
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class CommitmentDraft:
     """One milestone about to be promised."""
 
@@ -41,13 +39,7 @@ class CommitmentDraft:
     @property
     def due_date(self) -> date:
         """The local date it falls due on: its cohort in the on-time rate."""
-        return _local_day(self.due_at, self.zone)
-
-
-@lru_cache(maxsize=1_024)
-def _local_day(moment: datetime, zone: str) -> date:
-    # Bookings of a batch share their promises.
-    return moment.astimezone(ZoneInfo(zone)).date()
+        return self.due_at.astimezone(ZoneInfo(self.zone)).date()
 
 
 class Milestone(NamedTuple):

@@ -260,13 +260,13 @@ def _written(
 
 
 def _tell(actor: Actor, revision: Revision) -> None:
+    # Without the reason: what people write is kept in one place, where it can be erased.
     said = {
         "kind": revision.kind,
         "previous_due_at": revision.previous_due_at,
         "due_at": revision.due_at,
         "requested_by": revision.requested_by,
         "judged": revision.judged,
-        "reason": revision.reason,
     }
     parties = {"merchant_id": revision.merchant_id, "courier_id": revision.courier_id}
     event = events.NewEvent("commitment.revised", parcel_id=revision.parcel_id, payload=said, **parties)

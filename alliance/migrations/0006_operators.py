@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alliance", "0006_keys_know_their_organisation"),
+        ("alliance", "0005_excuse_claims_by_key"),
     ]
 
     operations = [

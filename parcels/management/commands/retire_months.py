@@ -1,0 +1,57 @@
+"""`manage.py retire_months`: move months older than the setting out to Parquet files, and drop them."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+
+from alliance.errors import Conflict
+from alliance.partitions import Month
+from alliance.tenancy import Actor, Scope, scope
+from parcels.archive_files import Damaged
+from parcels.services import retiring
+
+
+class Command(BaseCommand):
+    help = "Say which months would move out to files; with --really, move them and drop them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--really", action="store_true", help="do it; without, nothing is changed")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()
+        months = retiring.months_due(now=now)
+        if not months:
+            self.stdout.write(f"No month is older than {settings.RETENTION_MONTHS} months.")
+        for month in months:
+            with scope(Scope.everything()):
+                found = retiring.survey(month, now=now)
+            self._say(found)
+            if options["really"]:
+                self._retire(month)
+            elif found.blockers:
+                break
+        if months and not options["really"]:
+            self.stdout.write("Nothing was changed. Call it with --really to do so.")
+
+    def _retire(self, month: Month) -> None:
+        try:
+            retired = retiring.retire_month(
+                actor=Actor.system("retire_months"), month=month, now=timezone.now()
+            )
+        except (Conflict, Damaged, OSError) as error:
+            raise CommandError(f"{month} stays: {error}") from error
+        size = sum(kept["bytes"] for kept in retired.tables.values())
+        self.stdout.write(f"{month} is in {retiring.folder_of(month)} ({filesizeformat(size)}), and dropped.")
+
+    def _say(self, found: retiring.Survey) -> None:
+        if found.begun:
+            self.stdout.write(f"{found.month}: begun and cut off; would be gone on with.")
+            return
+        rows = ", ".join(f"{table} {count:,}" for table, count in found.rows.items())
+        self.stdout.write(f"{found.month}: {rows}; {filesizeformat(found.bytes)} in the database.")
+        for blocker in found.blockers:
+            self.stdout.write(f"  not yet: {blocker}")

@@ -1,0 +1,82 @@
+"""Every column that people's words may get into is judged: about somebody, until when, or about nobody."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from axes.models import AccessFailureLog, AccessLog
+from django.apps import apps
+from django.contrib.sessions.models import Session
+from django.db import models
+from django.utils import timezone
+
+from alliance import events, tasks
+from alliance.models import Event
+from alliance.personal import COLUMNS, Holds
+from alliance.tenancy import Scope, scope
+
+DOCS = Path(__file__).parents[2] / "docs" / "retention.md"
+TEXT = (
+    models.CharField,
+    models.TextField,
+    models.JSONField,
+    models.FileField,
+    models.GenericIPAddressField,
+    models.BinaryField,
+)
+
+
+def columns_of_text() -> Iterator[str]:
+    for model in apps.get_models():
+        for column in model._meta.concrete_fields:
+            inner = getattr(column, "base_field", column)
+            if isinstance(inner, TEXT) and not column.choices and not inner.choices:
+                yield f"{model._meta.label}.{column.name}"
+
+
+def test_every_column_of_text_is_judged_in_alliance_personal() -> None:
+    found = list(columns_of_text())
+    assert len(found) > 100
+    assert sorted(set(found) - set(COLUMNS)) == []
+    assert sorted(set(COLUMNS) - set(found)) == []
+
+
+def test_the_docs_list_what_is_about_somebody() -> None:
+    text = DOCS.read_text()
+    about = [column for column, holds in COLUMNS.items() if holds != Holds.NOTHING]
+    assert [column for column in about if f"`{column}`" not in text] == []
+
+
+@pytest.mark.django_db
+def test_old_events_go_and_young_ones_stay(settings: object) -> None:
+    now = timezone.now()
+    settings.EVENTS_KEPT_DAYS = 30  # type: ignore[attr-defined]
+    with scope(Scope.everything()):
+        for days in (40, 31, 29, 0):
+            events.record([events.NewEvent("x", payload={"days": days})], at=now - timedelta(days=days))
+    assert tasks.forget_old_events() == 2
+    assert tasks.forget_old_events() == 0
+    with scope(Scope.everything()):
+        assert [event.payload["days"] for event in Event.objects.order_by("id")] == [29, 0]
+
+
+@pytest.mark.django_db
+def test_many_old_events_go_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "SLICE", 2)
+    with scope(Scope.everything()):
+        events.record([events.NewEvent("x")] * 5, at=timezone.now() - timedelta(days=400))
+        events.record([events.NewEvent("x")])
+    assert tasks.forget_old_events() == 5
+
+
+@pytest.mark.django_db
+def test_visits_are_forgotten() -> None:
+    now = timezone.now()
+    for days in (40, 1):
+        for records in (AccessLog, AccessFailureLog):
+            made = records.objects.create(username="somebody", ip_address="192.0.2.1")
+            records.objects.filter(pk=made.pk).update(attempt_time=now - timedelta(days=days))
+        Session.objects.create(session_key=f"k{days}", expire_date=now + timedelta(days=20 - days))
+    assert tasks.forget_visits() == 3
+    assert (AccessLog.objects.count(), AccessFailureLog.objects.count(), Session.objects.count()) == (1, 1, 1)

@@ -71,7 +71,13 @@ def arrival_of(parcel: Travelling, verdict: Verdict | None, *, now: datetime) ->
         return None
     stage, _since = Journey(*(getattr(parcel, column) for column in STAGE_COLUMNS)).furthest
     position = Position(
-        parcel.tier_id, parcel.courier_id, parcel.origin_id, parcel.destination_id, stage, verdict.due_at
+        parcel.tier_id,
+        parcel.courier_id,
+        parcel.origin_id,
+        parcel.destination_id,
+        stage,
+        verdict.agreed_at or verdict.due_at,
+        verdict.due_at,
     )
     found = forecast_for(position, now=now)
     if found.p50_at is None or found.p90_at is None:

@@ -24,6 +24,7 @@ class Judged(Protocol):
     """What a verdict reads of a commitment."""
 
     due_at: datetime
+    revised_due_at: datetime | None
     reached_at: datetime | None
     outcome: str
     excused: bool
@@ -39,6 +40,8 @@ class Verdict:
     # Time left, or spared, when positive; by how much it is late when negative.
     margin: timedelta
     excused: bool = False
+    # The latest day agreed on, if any: it comes then, whatever it is judged by.
+    agreed_at: datetime | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -80,4 +83,11 @@ def verdict_of(commitment: Judged, *, now: datetime) -> Verdict:
     """Judge a commitment by this moment."""
     due, reached = commitment.due_at, commitment.reached_at
     outcome = judge(due, reached, now, commitment.outcome == Outcome.VOID)
-    return Verdict(outcome, due, reached, margin=due - (reached or now), excused=commitment.excused)
+    return Verdict(
+        outcome,
+        due,
+        reached,
+        margin=due - (reached or now),
+        excused=commitment.excused,
+        agreed_at=commitment.revised_due_at,
+    )

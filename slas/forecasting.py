@@ -125,7 +125,10 @@ class Position:
     origin_id: int
     destination_id: int
     stage: Stage
+    # The day agreed on, which couriers drive by.
     due_at: datetime
+    # What on-time is judged by, where that is earlier: a merchant's word moves the one, not the other.
+    judged_at: datetime | None = None
 
     @property
     def groups(self) -> tuple[tuple[Basis, Group], ...]:
@@ -182,16 +185,17 @@ def forecast(position: Position, *, now: datetime, curve_of: CurveOf) -> Forecas
     """Say when a parcel that has not been attempted by `now` probably will be, and how likely late."""
     since = (now - position.due_at).total_seconds()
     basis, mixture = _resting_on(position, position.due_at - now, curve_of)
-    late = since >= 0
+    judged = ((position.judged_at or position.due_at) - position.due_at).total_seconds()
+    late = since >= judged
     if basis == Basis.PROMISE:
-        promised = None if late else position.due_at
+        promised = None if since >= 0 else position.due_at
         return Forecast(promised, promised, 1.0 if late else None, basis)
     left = mixture.beyond(since)
     p50, p90 = (
         position.due_at + timedelta(seconds=max(mixture.second_with(share * left), since))
         for share in (0.5, 0.1)
     )
-    return Forecast(p50, p90, 1.0 if late else min(mixture.beyond(0) / left, 1.0), basis, round(left))
+    return Forecast(p50, p90, 1.0 if late else min(mixture.beyond(judged) / left, 1.0), basis, round(left))
 
 
 def _resting_on(position: Position, left: timedelta, curve_of: CurveOf) -> tuple[Basis, Mixture]:

@@ -50,6 +50,8 @@ class Sighting:
     last_scan_at: datetime | None
     due_at: datetime
     outcome: Outcome
+    # A later day agreed on, if any.
+    agreed_at: datetime | None = None
     # Nothing more is expected of the courier: handed over, given back, lost, or waiting to be collected.
     is_over: bool = False
     is_failed: bool = False
@@ -68,7 +70,13 @@ class Sighting:
     @property
     def position(self) -> Position:
         return Position(
-            self.tier_id, self.courier_id, self.origin_id, self.destination_id, self.stage[0], self.due_at
+            self.tier_id,
+            self.courier_id,
+            self.origin_id,
+            self.destination_id,
+            self.stage[0],
+            self.agreed_at or self.due_at,
+            self.due_at,
         )
 
     def is_due_soon(self, now: datetime) -> bool:

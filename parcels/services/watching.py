@@ -55,7 +55,8 @@ _STAGES: Final = ", ".join(f"p.{name}" for name in STAGE_COLUMNS)
 # each, and it would then go through all commitments of a slice for each parcel of it.
 _SIGHTINGS: Final = f"""
 SELECT p.id, p.merchant_id, p.courier_id, p.tier_id, p.origin_id, p.destination_id, p.booked_at, p.pickup_by,
-    p.last_scan_at, p.status, c.lost_at IS NOT NULL, c.due_at, c.outcome, {_STAGES}
+    p.last_scan_at, p.status, c.lost_at IS NOT NULL, c.due_at, c.outcome,
+    c.revised_due_at, {_STAGES}
 FROM unnest(%(ids)s::bigint[]) AS k (id)
 CROSS JOIN LATERAL (
     SELECT * FROM parcels_parcel WHERE id = k.id AND id BETWEEN %(low)s AND %(high)s OFFSET 0
@@ -132,6 +133,7 @@ def _sighting(
     is_lost: bool,
     due_at: datetime,
     outcome: str,
+    agreed_at: datetime | None,
     *stages: datetime | None,
 ) -> Sighting:
     return Sighting(
@@ -147,6 +149,7 @@ def _sighting(
         last_scan_at=last_scan_at,
         due_at=due_at,
         outcome=Outcome(outcome),
+        agreed_at=agreed_at,
         # Without a trace for so long that it counts as lost: a matter of credits, not of today's work.
         is_over=is_lost or status in _OVER,
         is_failed=status == ParcelStatus.ATTEMPT_FAILED,

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -34,6 +34,8 @@ from slas.services.disruptions import Area, Period, declare_disruption, withdraw
 from slas.services.excuses import Decided, Excused, decide_excuses, excuse_breaches
 
 ROWS_SHOWN = 50
+# What the page of decisions carries along from the list.
+CHOSEN = ("ids", "state")
 
 
 class StandingFilter(admin.SimpleListFilter):
@@ -206,10 +208,16 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
 
     @admin.action(description=_("Decide on these"), permissions=["decide"])
     def decide_on_chosen(self, request: HttpRequest, queryset: QuerySet[Excuse]) -> HttpResponse:
-        """Go on to the page of decisions with what was ticked."""
-        ids = ",".join(str(pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME) if pk.isdecimal())
-        state = queryset.values_list("state", flat=True).first() or ""
-        return redirect(f"{reverse('admin:slas_excuse_decide')}?{urlencode({'ids': ids, 'state': state})}")
+        """Show the page of decisions with what was ticked, or with all that the list's filters find."""
+        if request.POST.get("select_across") == "1":
+            # One more than can be decided at once, so that the service says no instead of deciding a part.
+            ids = [str(pk) for pk in queryset.values_list("pk", flat=True)[: MOST_AT_ONCE + 1]]
+        else:
+            ids = [pk for pk in request.POST.getlist(ACTION_CHECKBOX_NAME) if pk.isdecimal()]
+        waiting = queryset.filter(state=ExcuseState.CLAIMED).exists()
+        state = ExcuseState.CLAIMED if waiting else ExcuseState.GRANTED
+        chosen = DecisionFilterForm({"state": state.value, "ids": ",".join(ids)})
+        return self._decision_page(request, chosen, _decision_form(chosen))
 
     @action(description=_("Decide"), url_path="decide-one", icon="gavel", permissions=["decide"])
     def decide_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -223,19 +231,14 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         """Show what a filter finds; decide on all of it in one go."""
         actor: Actor = request.actor  # type: ignore[attr-defined]
         require_decider(actor)
-        chosen = DecisionFilterForm(request.GET)
-        valid = chosen.is_valid()
-        state = chosen.asked_state if valid else ExcuseState.CLAIMED
-        found = chosen.found() if valid else Excuse.objects.none()
-        newest = found.order_by("-pk").values_list("pk", flat=True).first() or 0
-        form = BulkDecisionForm(
-            request.POST if request.method == "POST" else None, state=state, initial={"newest": newest}
-        )
-        if request.method == "POST" and valid and form.is_valid():
-            shown = found.filter(pk__lte=form.cleaned_data["newest"])
+        posted = request.POST if request.method == "POST" else None
+        chosen = DecisionFilterForm(_asked(request))
+        form = _decision_form(chosen, posted)
+        if posted is not None and chosen.is_valid() and form.is_valid():
+            shown = chosen.found().filter(pk__lte=form.cleaned_data["newest"])
             if self._decide_on(request, actor, shown, form):
                 return redirect(request.get_full_path())
-        return self._decision_page(request, chosen, form, found)
+        return self._decision_page(request, chosen, form)
 
     def _decide_on(
         self, request: HttpRequest, actor: Actor, found: ExcuseQuerySet, form: BulkDecisionForm
@@ -263,8 +266,8 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         request: HttpRequest,
         chosen: DecisionFilterForm,
         form: BulkDecisionForm,
-        found: ExcuseQuerySet,
     ) -> HttpResponse:
+        found = chosen.found() if chosen.is_valid() else Excuse.objects.none()
         reasons = dict(Excuse._meta.get_field("reason").flatchoices)
         sources = dict(Excuse._meta.get_field("source").flatchoices)
         rows = found.select_related("courier", "merchant", "disruption", "closure")
@@ -281,10 +284,27 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
                 (gettext("Claimed by"), [(sources[value], count) for value, count in found.counts("source")]),
             ],
             "rows": list(rows.order_by("claimed_at", "pk")[:ROWS_SHOWN]),
+            "here": reverse("admin:slas_excuse_decide"),
             "back": reverse("admin:slas_excuse_changelist"),
         }
         status = 422 if chosen.errors or form.errors else 200
         return render(request, "admin/slas/decide_excuses.html", context, status=status)
+
+
+def _asked(request: HttpRequest) -> dict[str, str]:
+    """The filters in the address, and what was chosen on the list: too much for an address."""
+    asked = {name: str(value) for name, value in request.GET.items()}
+    return asked | {
+        name: request.POST[f"chosen_{name}"] for name in CHOSEN if f"chosen_{name}" in request.POST
+    }
+
+
+def _decision_form(chosen: DecisionFilterForm, posted: QueryDict | None = None) -> BulkDecisionForm:
+    valid = chosen.is_valid()
+    found = chosen.found() if valid else Excuse.objects.none()
+    newest = found.order_by("-pk").values_list("pk", flat=True).first() or 0
+    state = chosen.asked_state if valid else ExcuseState.CLAIMED
+    return BulkDecisionForm(posted, state=state, initial={"newest": newest})
 
 
 def _decided_texts(done: Decided) -> list[tuple[int, str]]:

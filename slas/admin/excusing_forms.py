@@ -114,6 +114,11 @@ class DecisionFilterForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
+        for name in self.data:
+            if name not in self.fields:
+                # Left out, it would widen what is decided on.
+                problem = _("There is no filter “%(name)s”.") % {"name": name}
+                self.add_error(None, forms.ValidationError(problem, code="unknown"))
         first, last = cleaned.get("first"), cleaned.get("last")
         if first and last and last < first:
             self.add_error("last", _("The last day lies before the first."))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -313,6 +314,10 @@ def test_refresh_says_what_the_parcels_page_says(
     for number, parcel in enumerate(parcels):
         for code in ("picked_up", "departed", "arrived", "out_for_delivery")[:number]:
             scan(parcel, code, 3 + number)
+    # One is agreed on for another day, by the merchant alone.
+    with scope(Scope.everything()):
+        delivery = Commitment.objects.filter(parcel_id=parcels[1].pk, kind=CommitmentKind.DELIVERY)
+        delivery.update(revised_due_at=F("due_at") + timedelta(days=1))
     history(courier_organisation, [-40] * 12 + [30] * 9, like=parcels[0])
     history(rival_courier, [-70] * 30 + [30] * 30, like=parcels[0])
     now = timezone.now()

@@ -1,5 +1,6 @@
 """Ops' door: breaches excused directly, claims decided by filter, events declared and applied."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -22,8 +23,8 @@ from tests.slas.excusing import agent_of, at_browser, claimed, late_parcel, serv
 from tests.slas.judging import DELIVERY, NOON, Lane, assert_books_agree, reach
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
-BREACHES = "/admin/slas/breachlisting/"
 DECIDE = "/admin/slas/excuse/decide/"
+LIST = "/admin/slas/excuse/"
 DISRUPTIONS = "/admin/slas/disruption/"
 
 
@@ -271,7 +272,7 @@ class TestDeciding:
         assert {state for state, _source, _reason in states()} == {"claimed"}
 
     def test_staff_without_the_role_are_refused(self, claims: list[Excuse], staff_client: Client) -> None:
-        assert DECIDE not in staff_client.get("/admin/slas/excuse/").content.decode()
+        assert DECIDE not in staff_client.get(LIST).content.decode()
         assert staff_client.get(DECIDE).status_code == 403
         assert staff_client.post(DECIDE, {"decision": "grant", "newest": "999999"}).status_code == 403
         page = staff_client.get(f"/admin/slas/excuse/{claims[0].pk}/change/").content.decode()
@@ -287,8 +288,50 @@ class TestDeciding:
         assert self.preview(service_client, **{"ids": claims[1].pk})["count"] == 1
         assert one["Location"] == f"{reverse('admin:slas_excuse_decide')}?ids={claims[1].pk}&state=claimed"
         ticked = {"action": "decide_on_chosen", "_selected_action": [claims[0].pk, claims[3].pk]}
-        response = service_client.post("/admin/slas/excuse/", ticked, follow=True)
+        response = service_client.post(LIST, ticked)
         assert response.context["count"] == 2
+
+    def test_those_chosen_on_the_list_are_decided_on_and_no_others(
+        self, claims: list[Excuse], service_client: Client
+    ) -> None:
+        ticked = {"action": "decide_on_chosen", "_selected_action": [claims[0].pk, claims[3].pk]}
+        self.carry_out(service_client, service_client.post(LIST, ticked))
+        assert [excuse.pk for excuse in Excuse.objects.filter(state="granted").order_by("pk")] == [
+            claims[0].pk,
+            claims[3].pk,
+        ]
+
+    def test_all_across_the_pages_of_a_filtered_list_are_carried_along(
+        self, claims: list[Excuse], service_client: Client
+    ) -> None:
+        one_ticked = {
+            "action": "decide_on_chosen", "_selected_action": [claims[0].pk], "select_across": "1",
+        }  # fmt: skip
+        page = service_client.post(f"{LIST}?reason__exact=weather", one_ticked)
+        assert page.context["count"] == 2
+        self.carry_out(service_client, page)
+        granted = Excuse.objects.filter(state="granted")
+        assert set(granted.values_list("reason", flat=True)) == {"weather"}
+        assert granted.count() == 2
+
+    def carry_out(self, client: Client, page: Any) -> None:
+        """Send the form of a page of decisions, with the fields it hides."""
+        hidden = dict(re.findall(r'name="(chosen_\w+)" value="([^"]*)"', page.content.decode()))
+        newest = page.context["form"].initial["newest"]
+        done = client.post(DECIDE, {**hidden, "decision": "grant", "note": "", "newest": newest})
+        assert done.status_code == 302
+
+    def test_a_filter_there_is_none_of_decides_on_nothing(
+        self, claims: list[Excuse], service_client: Client
+    ) -> None:
+        misspelt = f"{DECIDE}?reasons=weather"
+        response = service_client.get(misspelt)
+        assert response.status_code == 422
+        assert response.context["count"] == 0
+        assert "There is no filter “reasons”." in text_of(response)
+        sent = {"decision": "grant", "note": "", "newest": "999999"}
+        assert service_client.post(misspelt, sent).status_code == 422
+        assert {state for state, _source, _reason in states()} == {"claimed"}
 
 
 def test_the_role_is_a_group_superusers_give(ops_client: Client, staff_client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import isclose
 
@@ -137,6 +138,24 @@ def test_chance_is_the_share_late_of_those_still_out() -> None:
     assert DUE - 60 * MINUTE <= late.p50_at <= DUE - 45 * MINUTE
     assert late.p90_at is not None
     assert DUE + 105 * MINUTE <= late.p90_at <= DUE + 120 * MINUTE
+
+
+def test_a_day_the_merchant_agreed_to_moves_the_arrival_and_not_what_is_judged() -> None:
+    # 60 came 10 hours early, 30 one hour early, 10 two hours late.
+    history = {COURIER_LANE: [-600] * 60 + [-60] * 30 + [120] * 10}
+    judged = replace(POSITION, judged_at=DUE - 24 * HOUR)
+    plain, moved = (said(36 * HOUR, history, position=place) for place in (POSITION, judged))
+    assert (moved.p50_at, moved.p90_at, moved.n) == (plain.p50_at, plain.p90_at, plain.n)
+    # All come on the day agreed on, which is after the one it is judged by.
+    assert (plain.chance, moved.chance) == (pytest.approx(0.1), pytest.approx(1.0))
+    past = said(20 * HOUR, history, position=judged)
+    assert (past.chance, past.p50_at) == (1.0, plain.p50_at)
+
+
+def test_without_a_history_a_moved_parcel_comes_on_the_day_agreed_on() -> None:
+    judged = replace(POSITION, judged_at=DUE - 24 * HOUR)
+    found = said(20 * HOUR, {}, position=judged)
+    assert (found.p50_at, found.p90_at, found.chance) == (DUE, DUE, 1.0)
 
 
 @given(margins, st.integers(1, 4_000), st.integers(0, 600))

@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg2
 
-from tests.benchmarks import harness
+from tests.benchmarks.database import own_database
 from tests.benchmarks.soak_measures import Minute, judge, line, look, table_of
 
 NAME = "soak_alliance"
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=60)
     parser.add_argument("--bookings", type=int, default=200, help="parcels a second; each gets five scans")
     options = parser.parse_args()
-    with harness.own_database(NAME) as parameters:
+    with own_database(NAME) as parameters:
         cities = _world()
         counts = SHARED.Array("q", 2)
         waits: Any = SHARED.SimpleQueue()
@@ -68,22 +68,15 @@ def main() -> None:
 def _world() -> list[str]:
     """Make couriers that offer next day between ten cities, and merchants."""
     from alliance import partitions  # noqa: PLC0415 -- after django.setup()
-    from alliance.models import City  # noqa: PLC0415
-    from alliance.tenancy import Scope, raw_rows, scope  # noqa: PLC0415
     from tests import factories  # noqa: PLC0415
-    from tests.benchmarks.bench_bookings import _OFFERS  # noqa: PLC0415
+    from tests.benchmarks import members  # noqa: PLC0415
 
     partitions.ensure_months_ahead()
     for number in range(COURIERS):
         factories.courier_organisation(f"Courier {number}")
     for number in range(MERCHANTS):
         factories.merchant_organisation(f"Merchant {number}")
-    cities = list(
-        City.objects.filter(country="CN").order_by("-population", "code").values_list("code", flat=True)
-    )
-    with scope(Scope.everything()):
-        raw_rows(_OFFERS, {"cities": cities[:CITIES]})
-    return cities[:CITIES]
+    return members.offer_everywhere(CITIES)
 
 
 def _run(job: Callable[..., None], until: float, *given: Any) -> None:

@@ -23,6 +23,7 @@ from tests.slas.excusing import agent_of, at_browser, claimed, late_parcel, serv
 from tests.slas.judging import DELIVERY, NOON, Lane, assert_books_agree, reach
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
+BREACHES = "/admin/slas/breachlisting/"
 DECIDE = "/admin/slas/excuse/decide/"
 LIST = "/admin/slas/excuse/"
 DISRUPTIONS = "/admin/slas/disruption/"

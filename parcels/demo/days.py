@@ -86,7 +86,7 @@ def play(stage: Stage, *, days: int, on_day: Callable[[int, date], None]) -> Cou
                 _tick(stage, moment)
         end_day(stage.ops, day, moment)
         if day == today - timedelta(days=STORM_DAYS_AGO - STORM_DAYS - 4):
-            stage.counts.excused += excuse_storm(stage.service, typhoon, moment)
+            stage.counts.excused += excuse_storm(stage.ops, typhoon, moment)
         stage.counts.claimed += argue(stage.service, stage.sellers, day, moment)
         fold_tallies(budget=60)
         on_day(number + 1, day)

@@ -45,11 +45,11 @@ def declare_storm(ops: Actor, province: str, storm: tuple[datetime, datetime]) -
         return Cause.of_disruption(disruption)
 
 
-def excuse_storm(service: Actor, cause: Cause, now: datetime) -> int:
+def excuse_storm(ops: Actor, cause: Cause, now: datetime) -> int:
     """Propose excuses for all the typhoon touched, and grant them at once; return how many."""
     note = "The province was closed by its government. 全省停工停运。"
     with scope(Scope.everything()):
-        return propose_excuses(actor=service, cause=cause, note=note, grant=True, now=now).granted
+        return propose_excuses(actor=ops, cause=cause, note=note, grant=True, now=now).granted
 
 
 def propose_for_rain(ops: Actor, province: str, today: date) -> int:

@@ -13,6 +13,7 @@ from django.test import Client, TransactionTestCase
 from rest_framework.test import APIClient
 
 from alliance import embedded, partitions
+from alliance.api import throttling
 from alliance.celery import app as celery_app
 from alliance.choices import Role
 from alliance.models import City, Organisation, User
@@ -79,6 +80,7 @@ def _settings_of_tests(settings: object) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
     cache.clear()
     forget_near()
+    throttling.forget()
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """How many calls a minute one API key (or session) may make, and the headers that say so."""
 
 import time
-from collections import Counter
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -25,32 +25,73 @@ if TYPE_CHECKING:
 WINDOW = 60
 
 
+# Calls a process keeps to itself before it tells the others: a twentieth of the limit, and no more than this.
+AT_ONCE = 16
+
+
+@dataclass(slots=True)
+class _Count:
+    """Calls of one bucket in one minute: what is known of all processes, and ours they were not told of."""
+
+    known: int = 0
+    untold: int = 0
+
+
 def take(bucket: str, limit: int) -> tuple[int, int]:
     """Count one call in this minute's bucket; return what is left (negative: over) and seconds to reset.
 
-    Without Redis each process counts for itself: it holds no truth, and its loss must neither stop scans
-    nor open the door to a flood.
+    Processes count together in Redis, and tell it of their calls by the handful: asking takes as long as
+    a light answer. So each of them may let AT_ONCE calls too many through, of a large limit. Without Redis
+    each counts for itself: it holds no truth, and its loss must neither stop scans nor open the door to a
+    flood.
     """
     now = time.time()
-    name = cache.make_key(f"rate:{bucket}:{int(now // WINDOW)}")
-    try:
-        used = _counted(name)
-    except (RedisError, ConnectionError):
-        used = _counted_here(name)
+    at_once = max(1, min(limit // 20, AT_ONCE))
+    with _lock:
+        count = _count_of(bucket, int(now // WINDOW))
+        count.untold += 1
+        used = count.known + count.untold
+        told = count.untold if not count.known or count.untold >= at_once else 0
+        count.untold -= told
+        count.known += told
+    if told:
+        used = max(used, _tell(count, f"rate:{bucket}:{int(now // WINDOW)}", told))
     return limit - used, WINDOW - int(now % WINDOW)
 
 
-def _counted(name: str) -> int:
-    """Count for all processes. Raises RedisError, and for a moment after that without asking."""
-    if time.monotonic() < _away["until"]:
-        raise RedisError
+# Of this minute alone.
+_counts: dict[str, _Count] = {}
+_lock = Lock()
+# The minute they are of, and until when Redis is not asked.
+_state = {"minute": 0.0, "away_until": 0.0}
+
+
+def forget() -> None:
+    """Forget every call of this process, and that Redis was away."""
+    _counts.clear()
+    _state["away_until"] = 0.0
+
+
+def _count_of(bucket: str, minute: int) -> _Count:
+    if _state["minute"] != minute:
+        _state["minute"] = minute
+        _counts.clear()
+    return _counts.setdefault(bucket, _Count())
+
+
+def _tell(count: _Count, name: str, calls: int) -> int:
+    """Add calls to those of all processes, and return how many there are: ours alone without Redis."""
+    if time.monotonic() < _state["away_until"]:
+        return 0
+    key = cache.make_key(name)
     try:
-        used = int(_redis().incr(name))
-        if used == 1:
-            _redis().expire(name, WINDOW * 2)
-    except RedisError:
-        _away["until"] = time.monotonic() + REST_SECONDS
-        raise
+        used = int(_redis().incrby(key, calls))
+        if used == calls:
+            _redis().expire(key, WINDOW * 2)
+    except (RedisError, ConnectionError):
+        _state["away_until"] = time.monotonic() + REST_SECONDS
+        return 0
+    count.known = max(count.known, used)
     return used
 
 
@@ -58,19 +99,6 @@ def _counted(name: str) -> int:
 def _redis() -> Redis:
     # Not Django's cache: it makes a client a command, which takes longer than the command.
     return Redis.from_url(settings.REDIS_URL, **settings.REDIS_OPTIONS)
-
-
-# Calls of this minute, while nobody counts for all processes together; and until when nobody does.
-_here: Counter[str] = Counter()
-_away = {"until": 0.0}
-
-
-def _counted_here(name: str) -> int:
-    minute = name.rpartition(":")[2]
-    if any(not other.endswith(minute) for other in islice(_here, 1)):
-        _here.clear()
-    _here[name] += 1
-    return _here[name]
 
 
 class KeyRateThrottle(BaseThrottle):

@@ -19,12 +19,12 @@ from tests.factories import PASSWORD
 def away(settings: Any) -> Iterator[BaseCache]:
     """Nobody listens where the cache should be."""
     throttling._redis.cache_clear()
+    throttling.forget()
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
     yield caches["default"]
     throttling._redis.cache_clear()
-    throttling._here.clear()
-    throttling._away["until"] = 0.0
+    throttling.forget()
 
 
 def test_reads_find_nothing_and_writes_do_nothing(away: BaseCache) -> None:

@@ -13,6 +13,7 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
+from alliance.api import throttling
 from alliance.http import client_address
 from alliance.identifiers import parse_tracking_number
 from alliance.models import City, Organisation
@@ -353,6 +354,7 @@ def test_both_doors_count_looks_of_one_address_together(book: Book, client: Clie
     settings.TRACKING_RATE_PER_MINUTE = 2
     number = book().number
     cache.clear()
+    throttling.forget()
     assert client.get(f"/track/{number}/").status_code == 200
     assert client.get(f"/api/v1/tracking/{number}").status_code == 200
     page, twin = client.get(f"/track/{number}/"), client.get(f"/api/v1/tracking/{number}")
@@ -367,6 +369,7 @@ def test_both_doors_count_looks_of_one_address_together(book: Book, client: Clie
 def test_guessing_counts_too(client: Client, settings: Any) -> None:
     settings.TRACKING_RATE_PER_MINUTE = 1
     cache.clear()
+    throttling.forget()
     assert client.get(f"/track/{UNKNOWN}/").status_code == 404
     assert client.get(f"/track/{MISTYPED}/").status_code == 429
 

@@ -1,0 +1,73 @@
+"""Calls are counted by all processes together, and few of them are told of at once."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from alliance.api import throttling
+from alliance.api.throttling import AT_ONCE, WINDOW, take
+
+NOON = 1_800_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def minute(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(throttling.time, "time", lambda: NOON)
+    cache.clear()
+    throttling.forget()
+    yield
+    throttling.forget()
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many calls Redis was told of each time."""
+    asked: list[int] = []
+    tell = throttling._tell
+
+    def listening(count: Any, name: str, calls: int) -> int:
+        asked.append(calls)
+        return tell(count, name, calls)
+
+    monkeypatch.setattr(throttling, "_tell", listening)
+    return asked
+
+
+def elsewhere(bucket: str, calls: int) -> None:
+    """Another process told of its calls."""
+    throttling._redis().incrby(cache.make_key(f"rate:{bucket}:{int(NOON // WINDOW)}"), calls)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 60, 1200])
+def test_alone_exactly_the_limit_is_let_through(limit: int) -> None:
+    left = [take("one", limit)[0] for _call in range(limit + 2)]
+    assert left == list(range(limit - 1, -3, -1))
+
+
+def test_small_limits_are_counted_together_call_by_call(told: list[int]) -> None:
+    assert take("small", 2)[0] == 1
+    elsewhere("small", 1)
+    assert take("small", 2)[0] < 0
+    assert told == [1, 1]
+
+
+def test_of_a_large_limit_the_others_are_told_by_the_handful(told: list[int]) -> None:
+    for _call in range(1 + 3 * AT_ONCE):
+        take("large", 1200)
+    assert told == [1, AT_ONCE, AT_ONCE, AT_ONCE]
+
+
+def test_what_others_did_is_known_a_handful_later_and_kept(told: list[int]) -> None:
+    take("large", 1200)
+    elsewhere("large", 1200)
+    left = [take("large", 1200)[0] for _call in range(2 * AT_ONCE)]
+    assert [value for value in left if value >= 0] == left[: AT_ONCE - 1]
+
+
+def test_each_bucket_and_each_minute_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert take("one", 2)[0] == 1
+    assert take("other", 2)[0] == 1
+    monkeypatch.setattr(throttling.time, "time", lambda: NOON + WINDOW)
+    assert take("one", 2) == (1, WINDOW)

@@ -162,7 +162,7 @@ def parcel_json(parcel: Parcel, *, unmasked: bool) -> JSON:
         "delivered_at": _local(parcel.delivered_at, there),
         "cancelled_at": _local(parcel.cancelled_at, here),
         "recipient": {"name": name, "phone": phone, "address": address},
-        "recipient_erased_at": parcel.erased_at and parcel.erased_at.isoformat(),
+        "recipient_erased_at": _local(parcel.erased_at, here),
     }
 
 

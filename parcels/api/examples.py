@@ -92,6 +92,7 @@ _PARCEL = {
     "delivered_at": "2026-11-24T16:12:00+08:00",
     "cancelled_at": None,
     "recipient": _MASKED,
+    "recipient_erased_at": None,
 }
 _TRACKED = {
     "tracking_number": NUMBER,

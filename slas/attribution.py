@@ -15,7 +15,7 @@ Who is blamed says nothing about the rates: only a granted excuse changes those.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from django.utils.translation import gettext as _
 
@@ -79,11 +79,13 @@ class Attribution:
     legs: tuple[LegTime, ...] = ()
     # By how much the pickup was late, of a delivery that was picked up late.
     pickup_late: timedelta | None = None
+    # By how much the milestone was late, or is by now.
+    late: timedelta = timedelta()
 
     @property
     def leg(self) -> Leg | None:
-        """The leg that counts: waiting for pickup when that was late, else the one that took longest."""
-        if self.pickup_late is not None:
+        """The leg that counts: the wait when a punctual pickup would have saved it, else the longest."""
+        if self.pickup_late is not None and self.pickup_late >= self.late:
             return Leg.WAITING
         longest = max(self.legs, key=lambda leg: leg.time, default=None)
         return longest.leg if longest else None
@@ -129,12 +131,17 @@ def attribute(
     late = (
         _lateness(pickup, now) if pickup is not None and commitment.kind == CommitmentKind.DELIVERY else None
     )
+    times: dict[str, Any] = {
+        "legs": legs,
+        "pickup_late": late,
+        "late": (commitment.reached_at or now) - commitment.due_at,
+    }
     if (found := _blamed(commitment, known)) is not None:
-        return Attribution(*found, legs=legs, pickup_late=late)
+        return Attribution(*found, **times)
     if late is not None and pickup is not None and (found := _blamed(pickup, known)) is not None:
         party, _ground, reason = found
-        return Attribution(party, Ground.HANDED_OVER_LATE, reason, legs, late)
-    return Attribution(Party.COURIER, Ground.NOBODY_ELSE, legs=legs, pickup_late=late)
+        return Attribution(party, Ground.HANDED_OVER_LATE, reason, **times)
+    return Attribution(Party.COURIER, Ground.NOBODY_ELSE, **times)
 
 
 def party_of(reason: str) -> Party | None:

@@ -124,10 +124,18 @@ def test_the_legs_say_where_the_time_went(facts: Facts, expected: str, counts: L
     assert (", ".join(told), found.leg) == (expected, counts)
 
 
-def test_a_late_pickup_is_the_leg_that_counts() -> None:
-    found = judged(Facts(picked_up=9, out=39), of_pickup=LATE_PICKUP)
-    assert found.leg == Leg.WAITING
-    assert found.pickup_late == timedelta(hours=3)
+# Picked up three hours late, and at the door so many hours after booking: it was due after 30.
+@pytest.mark.parametrize(
+    ("reached", "counts"),
+    [(31, Leg.WAITING), (33, Leg.WAITING), (33.1, Leg.LINEHAUL), (40, Leg.LINEHAUL)],
+)
+def test_the_wait_counts_where_a_punctual_pickup_would_have_saved_it(reached: float, counts: Leg) -> None:
+    found = judged(Facts(picked_up=9, out=30, reached=reached), of_pickup=LATE_PICKUP)
+    assert (found.pickup_late, found.leg) == (timedelta(hours=3), counts)
+
+
+def test_of_a_lost_parcel_the_leg_it_was_lost_in_counts() -> None:
+    assert judged(Facts(picked_up=9, reached=None), of_pickup=LATE_PICKUP).leg == Leg.LINEHAUL
 
 
 def test_why_is_said_in_sentences() -> None:

@@ -26,7 +26,8 @@ def run(world: World) -> Iterator[Row]:
         with world.watch.taken() as once:
             ours.append(together(_over_http, _jobs(world, cities, turn)))
         taken.add(once)
-        floor.append(together(bare_bookings.insert, _bare_jobs(world, turn)))
+        with world.watch.taken():
+            floor.append(together(bare_bookings.insert, _bare_jobs(world, turn)))
     http = added(ours)
     what = f"bookings over HTTP, {BATCH:,} a batch, {CLIENTS} clients"
     yield Row(

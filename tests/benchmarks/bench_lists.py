@@ -83,7 +83,8 @@ def _compared(
         with world.watch.taken() as once:
             ours.append(_asked(world, headers, deep))
         taken.add(once)
-        floor.append(_asked(world, headers, first))
+        with world.watch.taken():
+            floor.append(_asked(world, headers, first))
     later, newest = added(ours), added(floor)
     return Row(
         what,

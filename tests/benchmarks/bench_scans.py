@@ -52,7 +52,8 @@ def in_batches(world: World, *content_types: str, rounds: int = ROUNDS) -> list[
             with world.watch.taken() as once:
                 ours[form].append(together(over_http, jobs(world, world.port, BATCHES, BATCH, form)))
             taken[form].add(once)
-        floor.append(together(_directly, jobs(world, world.parameters, BATCHES, BATCH)))
+        with world.watch.taken():
+            floor.append(together(_directly, jobs(world, world.parameters, BATCHES, BATCH)))
     return [_batch_row(world, form, ours[form], floor, taken[form]) for form in content_types]
 
 
@@ -102,7 +103,8 @@ def _singly(world: World) -> Iterator[Row]:
         with world.watch.taken() as once:
             ours.append(together(_one_by_one, _few(world, PATH, SINGLY)))
         taken.add(once)
-        floor.append(together(_empty, [(world.port, courier) for courier in world.couriers]))
+        with world.watch.taken():
+            floor.append(together(_empty, [(world.port, courier) for courier in world.couriers]))
     naive = together(_one_by_one, _few(world, NAIVE, NAIVE_CALLS))
     http = added(ours)
     what = f"single scan calls, {CLIENTS} clients"

@@ -27,7 +27,8 @@ def run(world: World) -> Iterator[Row]:
             with world.watch.taken() as once:
                 rounds.append(_asked(world, path, numbers))
             taken[path].add(once)
-        floor.append(_asked(world, EMPTY, numbers))
+        with world.watch.taken():
+            floor.append(_asked(world, EMPTY, numbers))
     for path, what in ((JSON, "tracking JSON by number"), (PAGE, "tracking page")):
         yield from _told(f"{what}, {CLIENTS} clients", ours[path], floor, taken[path], path == JSON)
 

@@ -31,7 +31,9 @@ SELECT id, n, booked_at, hashint8extended(id, 7) & {2**62 - 1} AS hash
 FROM (
     SELECT n, booked_at, ((extract(epoch FROM booked_at) * 1000)::bigint - {_EPOCH} << 22)
         + (hashint8extended(n, %(seed)s) & 4194303) AS id
-    FROM (SELECT n, %(first)s + (n - 0.5) / %(drawn)s * (%(last)s - %(first)s) AS booked_at
+    -- Anywhere in its part of the time: parts of other fillings are the same, and ids must not be.
+    FROM (SELECT n, %(first)s + (n - (hashint8extended(n, -%(seed)s) & 1048575) / 1048576.0) / %(drawn)s
+            * (%(last)s - %(first)s) AS booked_at
         FROM generate_series(1, %(drawn)s) AS n) AS x
 ) AS y, (SELECT ARRAY{_VALUES} AS v) AS w
 WHERE (38 - ({_SUM}) %% 37) %% 37 NOT IN (18, 21, 24, 30, 36)

@@ -50,7 +50,7 @@ class Watch:
 
     @contextmanager
     def taken(self) -> Iterator[Taken]:
-        """Watch while the block runs; what it took is known after it."""
+        """Watch while the block runs; what it took is known after it. Floors are watched, too: it costs."""
         taken, stop = Taken(), threading.Event()
         sampler = threading.Thread(target=self._sample, args=(taken, stop), daemon=True)
         before, written = self._processor(), self._written()

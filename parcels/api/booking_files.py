@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alliance.api.idempotency import idempotent
+from alliance.api.parsing import refuse_unknown_parameters
 from alliance.errors import Conflict, FieldError, NotFound
 from alliance.tenancy import Actor
 from parcels.api.views import IDEMPOTENCY_KEY, actor_of
@@ -99,6 +100,7 @@ class BookingFileView(APIView):
         tags=["booking"],
     )
     def get(self, request: Request, file_id: int) -> Response:
+        refuse_unknown_parameters(request)
         return Response(BookingFileAnswer(_file(actor_of(request), file_id)).data)
 
 
@@ -129,6 +131,7 @@ class BookingFileResultsView(APIView):
         tags=["booking"],
     )
     def get(self, request: Request, file_id: int) -> StreamingHttpResponse:
+        refuse_unknown_parameters(request)
         file = _file(actor_of(request), file_id)
         path = results_path(file)
         if not file.results_size or file.deleted_at or not path.exists():

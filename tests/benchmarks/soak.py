@@ -182,6 +182,7 @@ def _keep(until: float) -> None:
 
     from parcels.services.watching import refresh_watch_list  # noqa: PLC0415
     from slas.services.credits import work_out_credits  # noqa: PLC0415
+    from slas.services.progress import fold_progress  # noqa: PLC0415
     from slas.services.sweeping import sweep_overdue  # noqa: PLC0415
     from slas.services.tallies import fold_tallies  # noqa: PLC0415
 
@@ -190,6 +191,7 @@ def _keep(until: float) -> None:
         (30, lambda: sweep_overdue(now=timezone.now())),
         (30, lambda: work_out_credits(now=timezone.now())),
         (300, lambda: refresh_watch_list(now=timezone.now())),
+        (600, fold_progress),
     ]
     due = [time.time() + pause for pause, _job in jobs]
     while time.time() < until:

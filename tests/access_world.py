@@ -20,6 +20,7 @@ from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from alliance import audit
+from alliance.api.throttling import forget as forget_calls
 from alliance.choices import Capability, OrganisationStatus, Role
 from alliance.health import note_heartbeat
 from alliance.models import (
@@ -138,6 +139,7 @@ def savepoint() -> Iterator[None]:
     """Undo what a case did, in the database and in the cache (counted calls, sessions)."""
     with transaction.atomic():
         cache.clear()
+        forget_calls()
         yield
         transaction.set_rollback(True)
 

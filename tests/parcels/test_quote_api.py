@@ -373,8 +373,8 @@ def test_list_costs_the_same_statements_however_long(
 ) -> None:
     merchant_api.post(BATCH, [body_for()] * count)
     merchant_api.get(PARCELS)
-    # Savepoint and scope (open, close), key (found under its own scope, then its organisation), the page.
-    with django_assert_num_queries(16):
+    # Savepoint and scope (open, close), key (found with its organisation), the page.
+    with django_assert_num_queries(13):
         merchant_api.get(PARCELS)
 
 

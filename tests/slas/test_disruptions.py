@@ -9,7 +9,7 @@ import pytest
 
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.identifiers import new_parcel_id
-from alliance.models import AuditEntry, City, Event, Member
+from alliance.models import AuditEntry, City, Event, Member, User
 from alliance.services import actor_of_user
 from alliance.tenancy import Actor
 from slas.models import Closure, Commitment, Disruption, Excuse
@@ -233,10 +233,9 @@ class TestProposing:
         broken(6)
         assert propose_excuses(actor=system, cause=cause) == Proposed(1)
 
-    def test_grants_at_once_when_told_to(self, cause: Cause, lane: Lane, decider: Actor) -> None:
-        assert propose_excuses(actor=decider, cause=cause, note="State of emergency", grant=True) == Proposed(
-            3, 3
-        )
+    def test_grants_at_once_when_told_to(self, cause: Cause, lane: Lane, ops_user: User) -> None:
+        ops = actor_of_user(ops_user)
+        assert propose_excuses(actor=ops, cause=cause, note="State of emergency", grant=True) == Proposed(3, 3)
         assert states() == [("granted", "event", "weather")] * 3
         assert set(Commitment.objects.values_list("excused", "excuse_reason")) == {(True, "weather")}
         fold_tallies()
@@ -244,17 +243,17 @@ class TestProposing:
         assert_books_agree()
 
     def test_is_for_ops_and_granting_for_who_decides(
-        self, cause: Cause, lane: Lane, courier: Actor, merchant: Actor, decider: Actor
+        self, cause: Cause, lane: Lane, courier: Actor, merchant: Actor, decider: Actor, ops_user: User
     ) -> None:
         staff = actor_of_user(factories.user("staff@alliance.example", is_staff=True))
-        for actor in (courier, merchant):
+        for actor in (courier, merchant, decider):
             with pytest.raises(NotPermitted):
                 propose_excuses(actor=actor, cause=cause)
         with pytest.raises(NotPermitted):
             propose_excuses(actor=staff, cause=cause, grant=True)
-        Member.objects.create(organisation=lane.courier, user_id=decider.user_id, role="viewer")
+        Member.objects.create(organisation=lane.courier, user=ops_user, role="viewer")
         with pytest.raises(NotPermitted, match="somebody else"):
-            propose_excuses(actor=decider, cause=cause, grant=True)
+            propose_excuses(actor=actor_of_user(ops_user), cause=cause, grant=True)
         assert propose_excuses(actor=staff, cause=cause) == Proposed(3)
 
 

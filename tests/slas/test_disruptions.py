@@ -235,7 +235,9 @@ class TestProposing:
 
     def test_grants_at_once_when_told_to(self, cause: Cause, lane: Lane, ops_user: User) -> None:
         ops = actor_of_user(ops_user)
-        assert propose_excuses(actor=ops, cause=cause, note="State of emergency", grant=True) == Proposed(3, 3)
+        assert propose_excuses(actor=ops, cause=cause, note="State of emergency", grant=True) == Proposed(
+            3, 3
+        )
         assert states() == [("granted", "event", "weather")] * 3
         assert set(Commitment.objects.values_list("excused", "excuse_reason")) == {(True, "weather")}
         fold_tallies()

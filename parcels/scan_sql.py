@@ -19,7 +19,8 @@ from typing import Final
 from alliance.statements import StoredStatement
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.statuses import CONSIGNEE, MOVEMENTS, RANKED, STATUS_OF_CODE, TERMINAL, TRIES
-from slas.settlement import MILESTONES, settlement
+from slas.choices import CommitmentKind
+from slas.settlement import MILESTONES, locked, settlement
 
 
 def _list(values: Iterable[str]) -> str:
@@ -205,6 +206,17 @@ INTO accepted, unknown, early, known, corrected, {_REACHED}
 FROM (SELECT {", ".join(f"array_agg({name})" for name in _MILESTONE_COLUMNS)} FROM milestones) AS reached;
 """  # noqa: S608 -- built of constants
 
+# Those of corrected parcels are settled after the others, by REFOLD. All are locked before that, or the order
+# in which everybody locks commitments would be broken within this transaction.
+_LOCK_ALL: Final = f"""
+        WITH keys AS (
+            SELECT DISTINCT id AS parcel_id, kind
+            FROM unnest(corrected || {_variable("parcel_id")}) AS x (id),
+                (VALUES ('{CommitmentKind.PICKUP}'), ('{CommitmentKind.DELIVERY}')) AS k (kind)
+        ),
+        held AS MATERIALIZED ({locked("keys", condition="true", within="BETWEEN %(low)s AND %(high)s")})
+        SELECT count(*) INTO settled FROM held;"""  # noqa: S608 -- built of constants
+
 # The second statement sees what the first one wrote, and holds the locks on its parcels.
 RECORD_SCANS: Final = StoredStatement(
     "parcels_record_scans",
@@ -237,6 +249,9 @@ DECLARE
     {" ".join(f"{_variable(name)} {kind}[];" for name, kind in _MILESTONE_COLUMNS.items())} settled int;
 BEGIN
     {_TAKE_IN}
+    IF corrected <> '{{}}' THEN
+        {_LOCK_ALL}
+    END IF;
     IF {_variable("parcel_id")} IS NOT NULL THEN
         WITH milestones ({", ".join(_MILESTONE_COLUMNS)}) AS (SELECT * FROM unnest({_REACHED})),
         {_SETTLEMENT}

@@ -11,6 +11,7 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from alliance.identifiers import moment_of, parcel_id_at
 from alliance.models import Heartbeat, Organisation
 from alliance.tenancy import Scope, raw_rows, scope
 from parcels.arrivals import arrival_of
@@ -255,16 +256,34 @@ def test_nobody_looks_for_what_was_delivered_a_day_ago(
     assert refresh().parcels == 1
 
 
+_A_MONTH_OF_SCANS = """
+INSERT INTO parcels_scan (parcel_id, event_key, merchant_id, courier_id, code, occurred_at, received_at,
+    reason, facility, event_id, consent)
+SELECT %(first)s + n, n, 1, 1, 'arrived', %(begin)s + n * interval '15 seconds',
+    %(begin)s + n * interval '15 seconds', '', '', '', false
+FROM generate_series(1, 150000) AS n
+"""
+_SUMMARIZE = """
+SELECT brin_summarize_new_values(indexrelid) FROM pg_index JOIN pg_class c ON c.oid = indexrelid
+JOIN pg_am a ON a.oid = c.relam WHERE amname = 'brin' AND indrelid = %s::regclass
+"""
+
+
 def test_what_was_last_seen_is_found_by_its_index() -> None:
     """Of a month of scans a summary of each 4 MB is read, and the few that were a day ago."""
+    now = timezone.now()
+    first = parcel_id_at(now)
+    partition = f"parcels_scan_y{moment_of(first):%Ym%m}"
     with CaptureQueriesContext(connection) as queries:
         refresh()
     [asked] = [query["sql"] for query in queries if "received_at >" in query["sql"]]
     with scope(Scope.everything()):
-        raw_rows("SET LOCAL enable_seqscan = off")
+        raw_rows(_A_MONTH_OF_SCANS, {"first": first, "begin": now - timedelta(days=26)})
+        raw_rows(_SUMMARIZE, [partition])
+        raw_rows(f"ANALYZE {partition}")
         plan = "\n".join(row[0] for row in raw_rows(f"EXPLAIN {asked.replace('%', '%%')}"))
-    assert "Bitmap Index Scan" in plan
-    assert "Seq Scan" not in plan
+    assert f"Seq Scan on {partition}" not in plan
+    assert f"Bitmap Index Scan on {partition}_occurred_at_received_at" in plan
 
 
 def test_attempted_in_time_but_not_handed_over_stays_to_be_seen(

@@ -19,6 +19,7 @@ from tests.benchmarks.rows import Goal, Row
 from tests.benchmarks.watching import Taken
 from tests.benchmarks.world import Member, World
 
+ONLY_READS = True
 PAGE, PAGES = 100, 10_000
 # Of the page for people.
 SHOWN = 50

@@ -93,10 +93,18 @@ class Program:
                 self._process.wait(seconds)
 
     def finish(self) -> None:
-        """Ask it to end what it has begun, and wait until it has, however long that takes it."""
-        if self._process and self.lives:
-            self._process.terminate()
-            self._process.wait(20 * PATIENCE)
+        """Ask it to end what it has begun, and wait until it has, however long that takes it.
+
+        Only once it works: one that was started a moment ago does not listen yet, and would just be gone.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while self.lives and not self.is_ready and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if self._process is None or not self.is_ready:
+            raise RuntimeError(f"{self.name} did not live to its end: {self.said[-2000:]}")
+        self._process.terminate()
+        if self._process.wait(20 * PATIENCE):
+            raise RuntimeError(f"{self.name} failed at its end: {self.said[-2000:]}")
 
     def stop(self) -> None:
         """Ask it to finish what it is doing, and wait."""

@@ -46,8 +46,7 @@ class Shopper:
 
     def act(self) -> None:
         """End what is open; then book, or scan."""
-        for note in [*self.open.values()]:
-            self._send(note)
+        self.end()
         waiting = [parcel for parcel in self.parcels if parcel[2] < len(STORY)]
         if len(waiting) < 20 or self.source.random() < 0.3:
             self._begin(
@@ -57,6 +56,11 @@ class Shopper:
             courier = self.source.choice(waiting)[1]
             scans = self._scans([parcel for parcel in waiting if parcel[1] == courier])
             self._begin("/api/v1/scans", self.world["couriers"][courier], scans)
+
+    def end(self) -> None:
+        """Send what was begun and not answered yet, perhaps before it was killed."""
+        for note in [*self.open.values()]:
+            self._send(note)
 
     def _bookings(self) -> list[dict[str, Any]]:
         cities = self.world["cities"]
@@ -165,6 +169,8 @@ def main() -> None:
     sys.stdout.flush()
     while not stopping:
         shopper.act()
+    # Killed with a call open, started anew, and asked to stop before it did anything: that call ends, too.
+    shopper.end()
 
 
 if __name__ == "__main__":

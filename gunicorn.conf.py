@@ -28,7 +28,8 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Drop a dead worker's live gauges from the metrics the others answer with."""
+    """Have nobody wait for a dead worker; drop its live gauges from the metrics the others answer with."""
+    worker.forget()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         from prometheus_client import multiprocess  # noqa: PLC0415 -- reads the variable when imported
 

@@ -4,11 +4,23 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+from redis import Redis
 from redis.exceptions import RedisError
 
 # After a failure nobody waits for the server again for so long.
 REST_SECONDS = 1.0
+
+
+class _Client(RedisCacheClient):
+    """Keeps one client: Django makes one a command, which takes several times as long as the command."""
+
+    _made: Redis | None = None
+
+    def get_client(self, key: Any = None, *, write: bool = False) -> Redis:
+        if self._made is None:
+            self._made = super().get_client(key, write=write)
+        return self._made
 
 
 class ForgivingCache(RedisCache):
@@ -21,6 +33,7 @@ class ForgivingCache(RedisCache):
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
+        self._class = _Client
         # Django makes one of these a thread.
         self._rests_until = 0.0
 

@@ -2,9 +2,13 @@
 
 A thread that waits for a client's bytes is a thread nobody else has, and gunicorn's own worker waits for as
 long as the client likes. A proxy that takes in whole requests does the same, where there is one.
+
+And workers share connections evenly: these are kept, so whoever is given most of them has most of the work
+for as long as they last, while a processor beside it idles.
 """
 
 import errno
+import mmap
 import os
 import socket
 import time
@@ -17,6 +21,13 @@ GRACE_SECONDS = float(os.environ.get("WEB_SLOW_REQUEST_SECONDS", "10"))
 LEAST_BYTES_A_SECOND = 16 * 1024
 # How long a client may take to fetch what it was sent; counted anew for each piece of a streamed answer.
 FETCH_SECONDS = 60.0
+# How long a worker leaves a new connection to one that has fewer: that one may be too busy to take it.
+YIELD_SECONDS = 0.001
+# Connections of each worker, in memory that all of them share: this is imported before they are forked.
+_COUNTS = memoryview(mmap.mmap(-1, 4 * 256)).cast("i")
+_NOBODY = -1
+for _slot in range(len(_COUNTS)):
+    _COUNTS[_slot] = _NOBODY
 
 
 class ImpatientSocket(socket.socket):
@@ -54,10 +65,34 @@ class ImpatientSocket(socket.socket):
 
 
 class PatientWorker(ThreadWorker):
-    """Gunicorn's threaded worker on impatient sockets."""
+    """Gunicorn's threaded worker on impatient sockets, and as many of them as the others have."""
 
     def handle(self, conn: TConn) -> Any:
         if not isinstance(conn.sock, ImpatientSocket):
             conn.sock = ImpatientSocket.over(conn.sock)
         conn.sock.begin()
         return super().handle(conn)
+
+    def accept(self, listener: socket.socket) -> None:
+        # All are called when somebody connects; whoever comes too late finds nobody there.
+        self._tell()
+        if any(_NOBODY < count < self.nr_conns for count in _COUNTS):
+            time.sleep(YIELD_SECONDS)
+        super().accept(listener)
+        self._tell()
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        self._tell()
+        super().wait_for_and_dispatch_events(timeout)
+
+    def forget(self) -> None:
+        """Have the others not wait for a worker that is gone. Called in the process that started it."""
+        _COUNTS[self._slot] = _NOBODY
+
+    def _tell(self) -> None:
+        _COUNTS[self._slot] = self.nr_conns if self._accepting else _NOBODY
+
+    @property
+    def _slot(self) -> int:
+        # Started one after the other: two that live at once are never so many apart.
+        return int(self.age) % len(_COUNTS)

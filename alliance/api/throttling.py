@@ -97,7 +97,7 @@ def _tell(count: _Count, name: str, calls: int) -> int:
 
 @lru_cache(maxsize=1)
 def _redis() -> Redis:
-    # Not Django's cache: it makes a client a command, which takes longer than the command.
+    # Not Django's cache: to add up it asks twice, and it cannot say from when on a sum is forgotten.
     return Redis.from_url(settings.REDIS_URL, **settings.REDIS_OPTIONS)
 
 

@@ -1,7 +1,7 @@
 """The histograms forecasts are made from: read by groups, and remembered for a while."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -33,9 +33,9 @@ _REMEMBERED_COARSE: Final = 3 * 3600
 _SETTLED: Final = 300
 # The refresh makes coarse ones anew before they are forgotten, so that no page has to.
 _RENEWED: Final = 3600
-# Seconds a process goes on with what it fetched from the cache, and how many histograms it keeps at hand.
-_NEAR_SECONDS: Final = 30
-_NEAR_MOST: Final = 4096
+# Seconds a process goes on with what it knows, and how many histograms it keeps at hand.
+_NEAR_SECONDS: Final = 300
+_NEAR_MOST: Final = 8192
 _near: dict[tuple[date, Want], tuple[float, Curve]] = {}
 
 # One look into an index a group: by lane, by courier, by tier. The planner keeps to it because of LATERAL.
@@ -95,13 +95,36 @@ class Curves:
         wanted = {want for position in positions for want in _wants(position, now)} - self._known.keys()
         if not wanted:
             return
-        remembered = self._remembered(wanted)
-        self._known.update(remembered)
-        missing = list(wanted - remembered.keys())
+        # The refresh reads lanes anew: there are many, and each is asked for once.
+        self._known.update(self._renewed(wanted) if self._renewing else self._at_hand(wanted))
+
+    def _renewed(self, wanted: Set[Want]) -> dict[Want, Curve]:
+        found = self._in_cache(want for want in wanted if _is_coarse(want[0]))
+        return found | self._made(wanted - found.keys())
+
+    def _at_hand(self, wanted: Set[Want]) -> dict[Want, Curve]:
+        """What this process knows, else what the cache does: fetching a curve takes longer than using it."""
+        found: dict[Want, Curve] = {}
+        for want in wanted:
+            at, curve = _near.get((self._today, want), (0.0, EMPTY))
+            if 0 <= self._now - at < _NEAR_SECONDS:
+                found[want] = curve
+        missing = wanted - found.keys()
         if missing:
-            read = self._read(missing)
-            self._known.update(read)
-            self._remember(read)
+            fetched = self._in_cache(missing)
+            fetched |= self._made(missing - fetched.keys())
+            if len(_near) + len(fetched) > _NEAR_MOST:
+                _near.clear()
+            _near.update({(self._today, want): (self._now, curve) for want, curve in fetched.items()})
+            found |= fetched
+        return found
+
+    def _made(self, wanted: Set[Want]) -> dict[Want, Curve]:
+        if not wanted:
+            return {}
+        read = self._read(wanted)
+        self._remember(read)
+        return read
 
     def _read(self, wanted: Iterable[Want]) -> dict[Want, Curve]:
         measures: dict[Group, list[int]] = defaultdict(list)
@@ -123,28 +146,6 @@ class Curves:
             for place, measure, number, count in raw_rows(_READ, parameters):
                 bins[groups[place - 1], measure][number] = count
         return {want: Curve(found) for want, found in bins.items()}
-
-    def _remembered(self, wanted: Iterable[Want]) -> dict[Want, Curve]:
-        # The refresh reads lanes anew: there are many, and each is asked for once.
-        if not self._renewing:
-            return self._at_hand(wanted)
-        return self._in_cache(want for want in wanted if _is_coarse(want[0]))
-
-    def _at_hand(self, wanted: Iterable[Want]) -> dict[Want, Curve]:
-        """What this process knows, else what the cache does: fetching a curve takes longer than using it."""
-        found: dict[Want, Curve] = {}
-        for want in wanted:
-            at, curve = _near.get((self._today, want), (0.0, EMPTY))
-            if 0 <= self._now - at < _NEAR_SECONDS:
-                found[want] = curve
-        missing = [want for want in wanted if want not in found]
-        if missing:
-            fetched = self._in_cache(missing)
-            if len(_near) + len(fetched) > _NEAR_MOST:
-                _near.clear()
-            _near.update({(self._today, want): (self._now, curve) for want, curve in fetched.items()})
-            found |= fetched
-        return found
 
     def _in_cache(self, wanted: Iterable[Want]) -> dict[Want, Curve]:
         keys = {self._key(want): want for want in wanted}

@@ -15,7 +15,7 @@ from tests.benchmarks.rows import Row
 from tests.benchmarks.watching import Taken
 from tests.benchmarks.world import Member, World
 
-# Connections of the flood, and of an ordinary hour; the server has eight threads.
+# Connections of the flood, and of an ordinary hour; the server has a dozen threads a process.
 FLOOD, ORDINARY, LOOKERS = 24, 2, 2
 SECONDS, BATCH, PAUSE = 8.0, 1_000, 0.02
 

@@ -11,7 +11,7 @@ from tests.benchmarks.watching import Taken
 from tests.benchmarks.world import World
 
 ONLY_READS = True
-CLIENTS, CALLS, ROUNDS, SECONDS = 4, 1_500, 3, 4.0
+CLIENTS, CALLS, ROUNDS, SECONDS = 4, 1_000, 6, 1.5
 JSON, PAGE, EMPTY = "/api/v1/tracking/{}", "/track/{}/", "/bench/empty"
 # Of all there are, as people ask for old parcels as well as for new ones.
 _SOME = "SELECT id FROM parcels_parcel TABLESAMPLE BERNOULLI (%s) ORDER BY random() LIMIT %s"

@@ -2,6 +2,9 @@
 
 Memory is PSS, from /proc: a page that several processes share is counted once, a share in each. The highest
 sum seen at any one moment is kept. Processes of other machines, and of systems without /proc, say nothing.
+
+Adding up a database's pages takes half a second in which its backends cannot map new ones: what takes long is
+looked at rarely while others are being timed, and once more when they are done.
 """
 
 import os
@@ -14,8 +17,8 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
-# Adding up the pages of a database's backends is work, too: of a twentieth of a core at most.
-_EVERY, _SHARE = 0.5, 0.05
+# Seconds between two looks, and the share of a core that looking may take.
+_EVERY, _SHARE = 0.5, 0.02
 
 
 @dataclass(slots=True)
@@ -47,11 +50,15 @@ class Watch:
         """`roots` are process ids; `written` returns the bytes of WAL written since ever."""
         self.roots = dict(roots)
         self._written = written
+        # Seconds of our own that the last look at each took.
+        self._cost: dict[str, float] = {}
 
     @contextmanager
     def taken(self) -> Iterator[Taken]:
         """Watch while the block runs; what it took is known after it. Floors are watched, too: it costs."""
         taken, stop = Taken(), threading.Event()
+        for name in self.roots.keys() - self._cost.keys():
+            self._look_at(name, taken)
         sampler = threading.Thread(target=self._sample, args=(taken, stop), daemon=True)
         before, written = self._processor(), self._written()
         sampler.start()
@@ -63,15 +70,23 @@ class Watch:
             taken.wal = self._written() - written
             for name, seconds in self._processor().items():
                 taken.processor[name] = max(0.0, seconds - before.get(name, 0.0))
+            for name in self.roots:
+                self._look_at(name, taken)
 
     def _sample(self, taken: Taken, stop: threading.Event) -> None:
-        while True:
-            begun = time.thread_time()
-            for name, members in self._trees().items():
-                found = sum(map(memory_of, members)) / 2**20
-                taken.memory[name] = max(found, taken.memory.get(name, 0.0))
-            if stop.wait(max(_EVERY, (time.thread_time() - begun) / _SHARE)):
-                return
+        looked = dict.fromkeys(self.roots, time.monotonic())
+        while not stop.wait(_EVERY):
+            for name, at in looked.items():
+                if time.monotonic() - at > self._cost[name] / _SHARE:
+                    self._look_at(name, taken)
+                    looked[name] = time.monotonic()
+
+    def _look_at(self, name: str, taken: Taken) -> None:
+        begun = time.thread_time()
+        found = sum(map(memory_of, self._trees().get(name, []))) / 2**20
+        self._cost[name] = time.thread_time() - begun
+        if found:
+            taken.memory[name] = max(found, taken.memory.get(name, 0.0))
 
     def _processor(self) -> dict[str, float]:
         return {name: sum(map(processor_of, members)) for name, members in self._trees().items()}

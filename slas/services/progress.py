@@ -4,14 +4,13 @@ Apart from the on-time rates, because each delivery adds up to nine marks and no
 day is over: forecasts look at the days before today's.
 """
 
-import time
 from datetime import date, timedelta
 from typing import Final
 
 from django.utils import timezone
 
-from alliance.tenancy import Scope, raw_rows, scope
-from slas.services.tallies import BATCH, BUDGET_SECONDS, BY_INDEX, Folded
+from alliance.tenancy import raw_rows
+from slas.services.tallies import BATCH, BUDGET_SECONDS, Folded, fold
 
 _LOCK: Final = 5_264_004
 # Parcels that come late change days of some weeks ago; then those are nobody's forecast.
@@ -49,24 +48,8 @@ SELECT count(*) FROM taken
 
 
 def fold_progress(*, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> Folded:
-    """Add waiting marks of progress to their histograms until none is left or the time is up.
-
-    May run twice, side by side, or be killed anywhere: a tally is consumed and counted in one
-    statement, so it counts exactly once.
-    """
-    until = time.monotonic() + budget
-    tallies = batches = 0
-    while True:
-        with scope(Scope.everything()):
-            [(mine,)] = raw_rows("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
-            if not mine:
-                return Folded(tallies, batches, busy=True)
-            raw_rows(BY_INDEX)
-            [(taken,)] = raw_rows(_FOLD, {"limit": limit})
-        tallies += taken
-        batches += 1 if taken else 0
-        if taken < limit or time.monotonic() > until:
-            return Folded(tallies, batches)
+    """Add waiting marks of progress to their histograms until none is left or the time is up."""
+    return fold(_FOLD, lock=_LOCK, limit=limit, budget=budget)
 
 
 def kept_from() -> date:

@@ -29,7 +29,7 @@ _MARKS = "slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)"
 _MARKED = "marks = CASE WHEN excluded.marks IS NULL THEN r.marks ELSE array_cat(r.marks, excluded.marks) END"
 _LANE = "kind, tier_id, origin_id, destination_id, due_date"
 # The queue by its key. It is mostly empty, and full of what was consumed: its statistics say nothing.
-BY_INDEX = """
+_BY_INDEX = """
 SET LOCAL max_parallel_workers_per_gather = 0;
 SET LOCAL enable_seqscan = off;
 SET LOCAL enable_bitmapscan = off
@@ -74,20 +74,25 @@ SELECT count(*) FROM taken
 
 
 def fold_tallies(*, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> Folded:
-    """Add waiting tallies to the on-time rates until none is left or the time is up.
+    """Add waiting tallies to the on-time rates until none is left or the time is up."""
+    return fold(_FOLD, lock=_LOCK, limit=limit, budget=budget)
 
-    May run twice, side by side, or be killed anywhere: a tally is consumed and counted in one
-    statement, so it counts exactly once.
+
+def fold(statement: str, *, lock: int, limit: int, budget: float) -> Folded:
+    """Run a statement that consumes up to `limit` of a queue, and says how many, until none is left.
+
+    May run twice, side by side (`lock` keeps one of them out), or be killed anywhere: what is consumed is
+    counted in the same statement, so it counts exactly once.
     """
     until = time.monotonic() + budget
     tallies = batches = 0
     while True:
         with scope(Scope.everything()):
-            [(mine,)] = raw_rows("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+            [(mine,)] = raw_rows("SELECT pg_try_advisory_xact_lock(%s)", [lock])
             if not mine:
                 return Folded(tallies, batches, busy=True)
-            raw_rows(BY_INDEX)
-            [(taken,)] = raw_rows(_FOLD, {"limit": limit})
+            raw_rows(_BY_INDEX)
+            [(taken,)] = raw_rows(statement, {"limit": limit})
         tallies += taken
         batches += 1 if taken else 0
         if taken < limit or time.monotonic() > until:

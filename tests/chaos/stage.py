@@ -38,7 +38,7 @@ def environment(redis_url: str) -> dict[str, str]:
     """Return the environment of a process that works on the test's database with that Valkey."""
     return {
         **os.environ,
-        "DATABASE_URL": _database_url(),
+        "DATABASE_URL": database_url(),
         "REDIS_URL": redis_url,
         "LOG_LEVEL": "INFO",
         "LOG_JSON": "false",
@@ -48,7 +48,8 @@ def environment(redis_url: str) -> dict[str, str]:
     }
 
 
-def _database_url() -> str:
+def database_url() -> str:
+    """Return the address of the database that this test works on, of its socket or its host."""
     found = connection.settings_dict
     user = quote(found["USER"], safe="")
     password = f":{quote(found['PASSWORD'], safe='')}" if found["PASSWORD"] else ""

@@ -13,9 +13,7 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
-from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -32,6 +30,7 @@ from parcels.services import retiring
 from parcels.services.scans import record_scans
 from slas.models import Breach, Commitment, CreditEntry, OnTimeRate
 from slas.services.audits import audit_rates
+from tests.chaos import stage
 from tests.parcels.retired import OLD, old_parcels, settle_all, take_back
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -350,12 +349,7 @@ def test_cut_off_anywhere_it_goes_on(
 
 
 def test_killed_for_real_again_and_again_it_ends_well(parcels: list[Parcel], archive: Path) -> None:
-    database = django_settings.DATABASES["default"]
-    url = (
-        f"postgres://{database['USER']}:{database['PASSWORD']}@:{database['PORT']}/{database['HOST']}/"
-        f"{connection.settings_dict['NAME']}"
-    )
-    environment = {**os.environ, "DATABASE_URL": url, "ARCHIVE_ROOT": str(archive)}
+    environment = {**os.environ, "DATABASE_URL": stage.database_url(), "ARCHIVE_ROOT": str(archive)}
     command = [sys.executable, "manage.py", "retire_months", "--really"]
     killed = 0
     for tries in range(12):

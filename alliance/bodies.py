@@ -66,8 +66,14 @@ def take_in_large(request: HttpRequest, *, is_known: bool) -> None:
     # Django takes the beginning of a file for a file when the client hangs up.
     body = _Announced(request.META["wsgi.input"], length_of(request))
     request._stream = body  # type: ignore[assignment]
-    with suppress(MultiPartParserError, UnreadablePostError):
+    try:
         request.FILES  # noqa: B018 -- reading is the point
+    except MultiPartParserError:
+        message = _("The form around the file cannot be read. Give it a boundary, and the file a short name.")
+        raise MalformedInput(message) from None
+    except UnreadablePostError:
+        pass
+    else:
         if body.is_whole:
             return
     raise MalformedInput(_("The upload is cut off. Send it again."), code="cut_off")

@@ -249,12 +249,22 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
 
 
 def _is_gb18030(file: IO[bytes]) -> bool:
+    """Tell of a file that is not UTF-8 whether it is GB18030, and no UTF-8 with a few broken lines.
+
+    Such a file may read as GB18030 to its end, by accident: every recipient would have another name.
+    """
     decoder = codecs.getincrementaldecoder("gb18030")()
+    utf8 = others = 0
     file.seek(0)
-    while chunk := file.read(_CHUNK):
-        if not _decodes(decoder, chunk):
+    while line := file.readline(MAX_ROW_BYTES):
+        if not _decodes(decoder, line):
             return False
-    return _decodes(decoder, b"", final=True)
+        if not line.isascii():
+            if _decodes(codecs.getincrementaldecoder("utf-8")(), line, final=True):
+                utf8 += 1
+            else:
+                others += 1
+    return others >= utf8 and _decodes(decoder, b"", final=True)
 
 
 def _require_columns(columns: list[str]) -> None:

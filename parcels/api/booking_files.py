@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -15,7 +16,7 @@ from rest_framework.views import APIView
 
 from alliance.api.idempotency import idempotent
 from alliance.api.parsing import refuse_unknown_parameters
-from alliance.errors import Conflict, FieldError, NotFound
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.tenancy import Actor
 from parcels.api.views import IDEMPOTENCY_KEY, actor_of
 from parcels.choices import BookingFileState
@@ -143,6 +144,9 @@ class BookingFileResultsView(APIView):
 def _started(actor: Actor, request: Request) -> JSON:
     body = BookingFileBody(data=request.data)
     body.is_valid(raise_exception=True)
+    if len(request.FILES.getlist("file")) > 1:
+        # One of them would be dropped in silence.
+        raise InvalidInput(errors=[FieldError("/file", _("Send one file at a time."))])
     upload, again = body.validated_data["file"], body.validated_data["again"]
     try:
         file = start_booking_file(actor=actor, upload=upload, again=again)

@@ -71,13 +71,15 @@ def start_booking_file(*, actor: Actor, upload: "UploadedFile[Any]", again: bool
         raise InvalidInput(errors=[FieldError("/file", message, "too_large")])
     shape = booking_files.examine(upload)
     upload.seek(0)
+    # On disk it has a name of ours: theirs may be longer than a disk allows, in Chinese above all.
+    name, upload.name = Path(upload.name or "bookings.csv").name[-200:], "bookings.csv"
     with transaction.atomic():
         _lock(_UPLOAD_LOCK, actor.tenant_id)
         _require_room(actor, shape.digest, again=again)
         file = BookingFile.objects.create(
             merchant_id=actor.tenant_id,
             uploaded_by_id=actor.user_id,
-            name=Path(upload.name or "bookings.csv").name[-200:],
+            name=name,
             content=upload,
             digest=shape.digest,
             size=shape.size,

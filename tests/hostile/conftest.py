@@ -5,8 +5,10 @@ Statements are given two seconds where production gives twenty: what would be a 
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 from django.db import connections
@@ -31,22 +33,42 @@ LIMITS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the product runs: what its processes are told, and their folder."""
+
+    environment: dict[str, str]
+    folder: Path
+
+
 @pytest.fixture(scope="module")
-def target(
+def place(
     django_db_setup: None, django_db_blocker: object, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Target]:
+) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("hostile")
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         try:
             with stage.own_valkey(folder) as redis_url:
-                port = programs.free_port()
-                web = programs.web({**stage.environment(redis_url), **LIMITS}, folder, port)
-                with programs.running([web]):
-                    _wait_for(port)
-                    yield _populated(port)
+                media = {"MEDIA_ROOT": str(folder / "media")}
+                yield Place({**stage.environment(redis_url), **LIMITS, **media}, folder)
         finally:
             TransactionTestCase._fixture_teardown(None)  # type: ignore[arg-type]
             connections.close_all()
+
+
+@pytest.fixture(scope="module")
+def target(place: Place) -> Iterator[Target]:
+    port = programs.free_port()
+    with programs.running([programs.web(place.environment, place.folder, port)]):
+        _wait_for(port)
+        yield _populated(port)
+
+
+@pytest.fixture(scope="module")
+def worker(place: Place, target: Target) -> Iterator[None]:
+    """Who does what the target puts off: only files need that."""
+    with programs.running([programs.worker("worker", place.environment, place.folder)]):
+        yield
 
 
 def _wait_for(port: int) -> None:

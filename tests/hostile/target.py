@@ -11,6 +11,9 @@ from http.client import HTTPConnection
 from typing import Any
 
 PATIENCE = 30.0
+FILES = "/api/v1/booking-files"
+BOUNDARY = b"a-boundary-nobody-writes"
+MULTIPART = f"multipart/form-data; boundary={BOUNDARY.decode()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,9 @@ class Target:
     def bookings(self, body: bytes, **headers: str) -> Answer:
         return self.send("POST", "/api/v1/parcels/batch", body, token=self.merchant, **headers)
 
+    def upload(self, body: bytes, content_type: str = MULTIPART, **headers: str) -> Answer:
+        return self.send("POST", FILES, body, token=self.merchant, Content_Type=content_type, **headers)
+
     def say(self, text: bytes, *pieces: bytes, pause: float = 0.0, hang_up: bool = False) -> bytes:
         """Send bytes as they are, piece by piece, and return what comes back until the other side closes."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as wire:
@@ -96,6 +102,17 @@ class Target:
         at = (self.booked_at + timedelta(hours=1)).isoformat()
         scan = {"tracking_number": self.number, "code": "picked_up", "occurred_at": at, **given}
         return {name: value for name, value in scan.items() if value is not ...}
+
+
+def part(content: bytes, *, name: str = "file", file_name: bytes | None = b"bookings.csv") -> bytes:
+    """A part of a form, its file name as it is written there; a field, without one."""
+    said = b"" if file_name is None else b'; filename="%s"\r\nContent-Type: text/csv' % file_name
+    head = b'--%s\r\nContent-Disposition: form-data; name="%s"%s' % (BOUNDARY, name.encode(), said)
+    return head + b"\r\n\r\n" + content + b"\r\n"
+
+
+def form(*parts: bytes) -> bytes:
+    return b"".join(parts) + b"--%s--\r\n" % BOUNDARY
 
 
 def _read(connection: HTTPConnection) -> Answer:

@@ -166,6 +166,17 @@ def test_encodings_are_told_apart(merchant: Actor, encoding: str) -> None:
     assert "北京西路1号" in {parcel.recipient_address for parcel in parcels_of(merchant)}
 
 
+def test_line_that_makes_all_of_a_file_another_encoding_costs_its_own_row_only(merchant: Actor) -> None:
+    # UTF-8 in pairs of characters reads as GB18030 as well, and would book parcels for people who are not.
+    good = [row(recipient_name="王明", recipient_address="北京西路") for _number in range(3)]
+    bad = text_of(row(recipient_name="李雷", recipient_address="A")).split("\r\n", 1)[1].encode("gb18030")
+    content = text_of(*good).encode() + bad
+    assert content.decode("gb18030")
+    file = finished(merchant, content)
+    assert [problem for *_others, problem in told(file)] == ["", "", "", "not_text"]
+    assert {parcel.recipient_name for parcel in parcels_of(merchant)} == {"王明"}
+
+
 def test_headers_may_be_spelled_and_ordered_otherwise(merchant: Actor) -> None:
     header = "Recipient Phone, DESTINATION,weight-g,tier,Origin,recipient_name,recipient address,,"
     line = "13812345678,成都,800,Next day,杭州,W,Road 1"

@@ -26,12 +26,12 @@ from tests.parcels.looking import some_parcels
 
 pytestmark = pytest.mark.django_db
 SIZE, LOOKED_AT = 20, 500
-# The same ten parcels over and over, a millisecond earlier each time; one in thirteen is for the two.
+# The same ten parcels over and over, a millisecond earlier each time; one in thirty-one is for the two.
 CROWD = """
     INSERT INTO parcels_parcel (id, merchant_id, courier_id, reference, status, {columns})
     SELECT id - g * (1::bigint << 22),
-        CASE g %% 13 WHEN 0 THEN merchant_id ELSE (%s::bigint[])[1 + g %% 5] END,
-        CASE g %% 13 WHEN 0 THEN courier_id ELSE %s END,
+        CASE g %% 31 WHEN 0 THEN merchant_id ELSE (%s::bigint[])[1 + g %% 5] END,
+        CASE g %% 31 WHEN 0 THEN courier_id ELSE %s END,
         'PO-' || g, CASE WHEN g %% 1000 = 0 THEN 'lost' ELSE 'delivered' END, {columns}
     FROM parcels_parcel CROSS JOIN generate_series(1, 5000) AS g
 """
@@ -41,7 +41,7 @@ CROWD = """
 def middle(
     merchant_organisation: Organisation, courier_organisation: Organisation, rival_courier: Organisation
 ) -> int:
-    """Thousands of parcels among a dozen times as many of others; the id of one amidst."""
+    """More than a thousand parcels among thirty times as many of others; the id of one amidst."""
     some_parcels(merchant_organisation, courier_organisation, count=10, reference="A-1")
     others = [factories.merchant_organisation(f"Merchant {number}").pk for number in range(5)]
     own = {"id", "merchant_id", "courier_id", "reference", "status"}
@@ -52,7 +52,7 @@ def middle(
         # One id in eight has no number.
         mine.filter(pk__in=[pk for pk in mine.values_list("pk", flat=True) if not is_allowed(pk)]).delete()
         cursor.execute("ANALYZE parcels_parcel")
-        return int(mine.order_by("-pk")[1500].pk)
+        return int(mine.order_by("-pk")[700].pk)
 
 
 @pytest.fixture(autouse=True)

@@ -41,6 +41,9 @@ from slas.durations import lasting
 from slas.models import Breach, Commitment
 from slas.pricing import yuan
 
+# Parcels a search by reference finds, at most.
+MOST_FOUND = 1_000
+
 
 class ErasureForm(forms.Form):
     """Who asked for a recipient to be erased, and why."""
@@ -101,8 +104,14 @@ class ParcelAdmin(UncountedAdmin):
         except InvalidTrackingNumber as error:
             if error.reason == "check":
                 messages.warning(request, str(error))
-        found = Parcel.objects.referenced(term).values("pk")
-        return queryset.filter(pk__in=found), False
+        found = Parcel.objects.referenced(term).under_every_courier()
+        ids = list(found.values_list("pk", flat=True)[: MOST_FOUND + 1])
+        if len(ids) > MOST_FOUND:
+            text = gettext(
+                "More than %(most)d references begin so, and not all of them are listed: write more."
+            )
+            messages.warning(request, text % {"most": MOST_FOUND})
+        return queryset.filter(pk__in=ids[:MOST_FOUND]), False
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         # Links may name the parcel either way.

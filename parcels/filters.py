@@ -114,24 +114,30 @@ class ParcelFilter(django_filters.FilterSet):
             return queryset.filter(pk=parse_tracking_number(value))
         except InvalidTrackingNumber:
             pass
-        return queryset.referenced(value)
+        # By id, not by reference: how common a beginning is among everybody's says nothing about one's own,
+        # and the planner would walk the whole list for the one that begins as all of the others' do.
+        return queryset.referenced(value) if self._few is None else queryset.filter(pk__in=self._few)
 
-    @cached_property
+    @property
     def is_few(self) -> bool:
         """Whether the search alone leaves but few parcels: they are put in order, and no list is walked.
 
         What has a rarer beginning is read from the index of references; a common one is met on the way.
         """
+        return self._few is not None
+
+    @cached_property
+    def _few(self) -> list[int] | None:
         text = self.form.cleaned_data.get("search") if self.form.is_valid() else ""
         if not text:
-            return False
+            return None
         try:
-            parse_tracking_number(text)
+            return [parse_tracking_number(text)]
         except InvalidTrackingNumber:
-            begun = self.queryset.referenced(text).order_by("reference").values_list("pk")
-            with in_index_order():
-                return not begun[LOOKED_AT : LOOKED_AT + 1]
-        return True
+            begun = self.queryset.referenced(text).order_by("reference").values_list("pk", flat=True)
+        with in_index_order():
+            ids = list(begun[: LOOKED_AT + 1])
+        return ids if len(ids) <= LOOKED_AT else None
 
     @property
     def looks_at_each(self) -> bool:

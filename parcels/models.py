@@ -140,8 +140,12 @@ class Parcel(models.Model):
                 name="parcel_by_own_reference",
                 condition=~Q(reference=""),
             ),
-            # The same for couriers and ops.
-            models.Index(fields=["reference"], name="parcel_by_reference", condition=~Q(reference="")),
+            # A courier's search, the same; and ops', who look under every courier in turn.
+            models.Index(
+                fields=["courier", "reference"],
+                name="parcel_by_courier_reference",
+                condition=~Q(reference=""),
+            ),
             # Whose recipients are to be erased, the oldest first. Ids grow: a booking adds to its last page.
             models.Index(fields=["id"], name="parcel_unerased", condition=Q(erased_at__isnull=True)),
         ]

@@ -14,6 +14,7 @@ from alliance.identifiers import (
     parcel_id_at,
 )
 from alliance.tenancy import Actor, TenantQuerySet
+from couriers.models import Courier
 from slas.choices import CommitmentKind, Outcome
 from slas.models import Commitment, ServiceTier
 
@@ -56,6 +57,10 @@ class ParcelQuerySet(MovedQuerySet):
         A range and not LIKE: only leakproof operators may use an index under row-level security.
         """
         return self.filter(reference__gte=beginning, reference__lt=beginning + _LAST_CHARACTER)
+
+    def under_every_courier(self) -> Self:
+        """The same parcels. For searches by reference of all couriers: its index is led by the courier."""
+        return self.filter(courier_id__in=list(Courier.objects.values_list("pk", flat=True)))
 
     def booked_between(self, first: date | None, last: date | None, *, zone: ZoneInfo) -> Self:
         """Parcels booked on these local days, both included; None leaves that end open.

@@ -133,8 +133,7 @@ def test_no_filter_and_no_depth_reads_more_than_a_page_may(
 ) -> None:
     actor: Actor = request.getfixturevalue(who)
     index = {"merchant": MERCHANTS, "courier": COURIERS}[who]
-    # A courier's search reads everybody's references that begin so: an index more a parcel would cost more.
-    for query in FILTERS if who == "merchant" else [query for query in FILTERS if "search" not in query]:
+    for query in FILTERS:
         for place in ({}, {"before": middle}, {"after": middle}, {"oldest": True}):
             for read in reads_of(actor, query, **place):
                 said = f"{query} {place}: {read.text}"
@@ -153,13 +152,29 @@ def test_page_and_depth_look_at_the_same_number(middle: int, merchant: Actor) ->
     assert first.looked_at == deep.looked_at == back.looked_at == last.looked_at == SIZE + 1
 
 
-def test_a_rare_reference_is_found_by_the_index_made_for_it(middle: int, merchant: Actor) -> None:
+@pytest.mark.parametrize("who", ["merchant", "courier"])
+def test_a_search_reads_no_parcels_of_others_that_begin_alike(
+    who: str, middle: int, request: pytest.FixtureRequest
+) -> None:
+    actor: Actor = request.getfixturevalue(who)
     with scope(Scope.everything()):
-        Parcel.objects.filter(pk=middle).update(reference="ZZ-9")
-    for read in reads_of(merchant, {"search": "ZZ-"}):
-        assert "Seq Scan" not in read.kinds
-        assert {name for name in read.indexes if "reference" in name}
-        assert read.looked_at <= 1
+        Parcel.objects.filter(**{f"{who}_id": actor.organisation_id}).exclude(pk=middle).update(reference="A")
+        Parcel.objects.filter(pk=middle).update(reference="PO-9")
+    own = "parcels_parcel_" + who + "_id_"
+    search, page = reads_of(actor, {"search": "PO-"})
+    assert (search.indexes, search.looked_at) == ({own + "reference_idx"}, 1), search.text
+    assert page.indexes <= {"parcels_parcel_pkey", own + "id_idx"}, page.text
+    assert page.looked_at == 1
+
+
+def test_ops_find_a_reference_under_whichever_courier_it_is(middle: int) -> None:
+    with scope(Scope.everything()):
+        found = Parcel.objects.referenced("PO-4999").under_every_courier().values_list("pk", flat=True)
+        with CaptureQueriesContext(connection) as queries:
+            count = len(found[:20])
+        [read] = _explained([query["sql"] for query in queries])
+    assert read.indexes == {"parcels_parcel_courier_id_reference_idx"}
+    assert read.looked_at == count > 5
 
 
 def test_a_number_is_found_by_its_key(middle: int, merchant: Actor) -> None:

@@ -5,8 +5,8 @@ function for as long as a connection lives, on the server's side of PgBouncer's 
 where a statement prepared by a session would not be found again.
 
 Such a function is made from its text in Python and named after it, so `migrate` need only make what is
-missing, and while a new version is rolled out the processes of the old one find theirs. Plans are generic:
-whatever is given, months are left out when a plan is started and not row by row (see
+missing, and while new versions are rolled out, or back, the processes of older ones find theirs. Plans are
+generic: whatever is given, months are left out when a plan is started and not row by row (see
 `slas.settlement.locked`), joins are by hash, and nothing is compiled.
 """
 
@@ -16,11 +16,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.db import connections
+from django.db import connections, transaction
 
 # How a plan that nobody looks at again must be made. Without nested loops, but where nothing else will do:
 # not knowing how long an array is, the planner would take it for short.
 _PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_nestloop": "off", "jit": "off"}
+
+
+# Versions that stay besides the one installed: nothing says which are still called. They cost nothing.
+_KEPT = 20
+# Two that install at once would fail on each other.
+_LOCK = 5_264_005
 
 
 @dataclass(frozen=True)
@@ -59,13 +65,18 @@ class StoredStatement:
             $statement$"""
 
     def install(self, *, using: str = "default") -> None:
-        """Make the function, and drop those before the last one. May run at any time, and again."""
-        with connections[using].cursor() as cursor:
-            cursor.execute(f"CREATE OR REPLACE FUNCTION {self.name} {self._definition}")
+        """Make the function, and drop those of long ago. May run twice, side by side, or be killed."""
+        with transaction.atomic(using=using), connections[using].cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            # Replaced by the same, it would have to be planned again by everybody.
+            if not self.is_installed(using=using):
+                cursor.execute(f"CREATE FUNCTION {self.name} {self._definition}")
             cursor.execute(
-                "SELECT oid::regprocedure::text FROM pg_proc WHERE proname <> %s AND starts_with(proname, %s)"
-                " AND pronamespace = current_schema()::regnamespace ORDER BY oid DESC OFFSET 1",
-                [self.name, f"{self.prefix}_"],
+                # Not by what is selected, which would be their names.
+                "SELECT p.oid::regprocedure::text FROM pg_proc p"
+                " WHERE proname <> %s AND starts_with(proname, %s)"
+                " AND pronamespace = current_schema()::regnamespace ORDER BY p.oid DESC OFFSET %s",
+                [self.name, f"{self.prefix}_", _KEPT],
             )
             for (old,) in cursor.fetchall():
                 cursor.execute(f"DROP FUNCTION {old}")

@@ -57,11 +57,27 @@ def test_statement_of_other_text_is_another_function() -> None:
     assert (raw_rows(TWICE.call, given)[0][0], raw_rows(changed(3).call, given)[0][0]) == (2, 3)
 
 
-def test_version_in_use_is_kept_while_the_next_is_rolled_out() -> None:
-    for number in (2, 3, 4, 5):
+def test_versions_in_use_are_kept_while_others_are_rolled_out_and_back() -> None:
+    for number in (2, 3, 4, 2, 5):
         changed(number).install()
         changed(number).install()
-    assert functions() == {changed(4).name, changed(5).name}
+    assert functions() == {changed(number).name for number in (2, 3, 4, 5)}
+
+
+def test_versions_of_long_ago_are_dropped() -> None:
+    for number in range(30):
+        changed(number).install()
+    assert functions() == {changed(number).name for number in range(9, 30)}
+
+
+def test_installing_again_leaves_plans_alone() -> None:
+    def made() -> list[tuple[int]]:
+        return raw_rows("SELECT cmin::text || xmin::text FROM pg_proc WHERE proname = %s", [TWICE.name])
+
+    TWICE.install()
+    first = made()
+    TWICE.install()
+    assert made() == first
 
 
 def test_function_is_planned_for_any_number_of_rows() -> None:

@@ -16,6 +16,11 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from alliance.errors import TooMany, Unavailable, spread
+from alliance.tenancy import Actor
+
+# All who show neither a good key nor a session. Keys are easily made up: each a tenant by itself, they
+# would soon have every place.
+STRANGERS = "strangers"
 
 
 @dataclass(eq=False, slots=True)
@@ -40,8 +45,13 @@ class Gate:
 
     @contextmanager
     def place(self, tenant: str) -> Iterator[None]:
-        """Be one of those inside. Raises TooMany past the tenant's share, Unavailable when all is full."""
+        """Be one of those inside. Raises TooMany past the tenant's share, Unavailable when all is full.
+
+        Strangers have one place: it would be wrong to read nothing of theirs, and worse to wait for them.
+        """
         with self._changed:
+            if tenant == STRANGERS and self._inside[tenant]:
+                raise _overloaded()
             if self._inside[tenant] >= self._share:
                 detail = _("You have %(most)d calls under way at once; wait for one to end.")
                 raise TooMany(detail % {"most": self._share}, code="too_many_at_once", retry_after=spread(1))
@@ -98,17 +108,30 @@ class Tenants:
     def __init__(self) -> None:
         self._organisations: dict[int, int] = {}
 
-    def of(self, credentials: str) -> str:
-        """Return one name for all credentials of an organisation; strange ones are a tenant each."""
-        number = hash(credentials)
-        organisation = self._organisations.get(number)
-        return f"unknown {number}" if organisation is None else f"organisation {organisation}"
+    def of(self, credentials: str) -> str | None:
+        """Return one name for all credentials of an organisation, None for those not seen before."""
+        organisation = self._organisations.get(hash(credentials))
+        return None if organisation is None else _organisation(organisation)
 
-    def learn(self, credentials: str, organisation_id: int) -> None:
-        """Remember whose credentials these were found to be."""
+    def learn(self, credentials: str, organisation_id: int | None) -> None:
+        """Remember whose credentials these were found to be; forget those that are nobody's any more."""
+        if organisation_id is None:
+            self._organisations.pop(hash(credentials), None)
+            return
         if len(self._organisations) >= self._MOST:
             self._organisations.clear()
         self._organisations[hash(credentials)] = organisation_id
+
+
+def tenant_of(actor: Actor) -> str:
+    """Return the name that an actor is counted by."""
+    if actor.is_anonymous:
+        return STRANGERS
+    return f"user {actor.user_id}" if actor.organisation_id is None else _organisation(actor.organisation_id)
+
+
+def _organisation(organisation_id: int) -> str:
+    return f"organisation {organisation_id}"
 
 
 def _overloaded() -> Unavailable:

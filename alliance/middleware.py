@@ -11,12 +11,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
 
-from alliance.admission import Gate, Tenants
+from alliance.admission import Gate, Tenants, tenant_of
 from alliance.api.errors import problem_page
 from alliance.api.throttling import add_headers
 from alliance.bodies import is_form, length_of, take_in, take_in_large
 from alliance.errors import AllianceError
-from alliance.http import client_address
 from alliance.portal.errors import alliance_error, method_not_allowed
 from alliance.retirement import explained
 from alliance.services import actor_of_key, actor_of_user
@@ -70,7 +69,7 @@ class AdmissionMiddleware:
 
     Heavy is what programs write, and whatever comes with a large body. The body is taken in before a slot
     or a transaction is held for it: neither waits for a slow client. Uploads have a place and no slot: what
-    is in them is worked through by tasks.
+    is in them is worked through by tasks. Sets `request.actor`.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -84,6 +83,7 @@ class AdmissionMiddleware:
         )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.actor = SimpleLazyObject(lambda: actor_of_request(request))  # type: ignore[attr-defined]
         try:
             if not is_heavy(request):
                 take_in(request)
@@ -96,16 +96,15 @@ class AdmissionMiddleware:
         credentials = request.META.get("HTTP_AUTHORIZATION") or request.COOKIES.get(
             settings.SESSION_COOKIE_NAME, ""
         )
-        tenant = self.tenants.of(credentials or client_address(request))
+        # Whoever is new to this process is looked up before anything of theirs is taken in.
+        tenant = self.tenants.of(credentials) or tenant_of(request.actor)  # type: ignore[attr-defined]
         with self.gate.place(tenant):
             take_in(request)
             if not request.path.startswith("/api/") or is_form(request):
                 return self.get_response(request)
             with self.gate.slot(tenant):
                 response = self.get_response(request)
-        organisation_id = getattr(request, "organisation_id", None)
-        if organisation_id is not None:
-            self.tenants.learn(credentials, organisation_id)
+        self.tenants.learn(credentials, getattr(request, "organisation_id", None))
         return response
 
 
@@ -116,7 +115,7 @@ def is_heavy(request: HttpRequest) -> bool:
 
 
 class TenancyMiddleware:
-    """Set `request.actor` and run each view, rendering included, in that actor's scope.
+    """Run each view, rendering included, in the scope of `request.actor`.
 
     One transaction a request: an exception, or an error answer of the API, rolls it back.
     """
@@ -125,7 +124,6 @@ class TenancyMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request.actor = SimpleLazyObject(lambda: actor_of_request(request))  # type: ignore[attr-defined]
         if request.path in settings.LARGE_BODY_PATHS:
             try:
                 take_in_large(request, is_known=request.actor.organisation_id is not None)  # type: ignore[attr-defined]

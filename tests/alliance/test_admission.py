@@ -10,8 +10,9 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from alliance.admission import Gate, Tenants
+from alliance.admission import STRANGERS, Gate, Tenants, tenant_of
 from alliance.errors import TooMany, Unavailable
+from alliance.tenancy import ANONYMOUS, Actor
 
 
 def gate(**given: Any) -> Gate:
@@ -102,10 +103,36 @@ def test_turns_go_to_the_tenant_with_the_fewest() -> None:
 
 def test_credentials_of_one_organisation_are_one_tenant_once_seen() -> None:
     tenants = Tenants()
-    assert tenants.of("key 1") != tenants.of("key 2")
+    assert tenants.of("key 1") is None
     tenants.learn("key 1", 7)
     tenants.learn("key 2", 7)
     assert tenants.of("key 1") == tenants.of("key 2") == "organisation 7"
+    # Revoked.
+    tenants.learn("key 1", None)
+    assert (tenants.of("key 1"), tenants.of("key 2")) == (None, "organisation 7")
+
+
+@pytest.mark.parametrize(
+    ("actor", "tenant"),
+    [
+        (ANONYMOUS, STRANGERS),
+        (Actor(kind="api_key", organisation_id=7), "organisation 7"),
+        (Actor(kind="user", user_id=3), "user 3"),
+    ],
+)
+def test_tenant_is_the_organisation_and_strangers_are_one(actor: Actor, tenant: str) -> None:
+    assert tenant_of(actor) == tenant
+
+
+def test_strangers_have_one_place_between_them() -> None:
+    open_to_all = gate()
+    with open_to_all.place(STRANGERS):
+        with pytest.raises(Unavailable), open_to_all.place(STRANGERS):
+            pass
+        with open_to_all.place("known"), open_to_all.place("known"):
+            pass
+    with open_to_all.place(STRANGERS):
+        pass
 
 
 @pytest.mark.django_db
@@ -145,3 +172,22 @@ def test_calls_that_were_answered_hold_nothing(merchant_api: APIClient, settings
     settings.WEB_PLACES = settings.WEB_SHARE = settings.WEB_HEAVY = 1
     for body in ({}, {}, {}):
         assert merchant_api.post("/api/v1/parcels", body).status_code == 422
+
+
+@pytest.mark.django_db
+def test_keys_that_nobody_has_are_strangers_and_good_ones_are_known_at_once(
+    merchant_api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    place = Gate.place
+
+    def noted(self: Gate, tenant: str) -> Any:
+        seen.append(tenant)
+        return place(self, tenant)
+
+    monkeypatch.setattr(Gate, "place", noted)
+    made_up = APIClient(headers={"Authorization": "Bearer ca_0123456789_" + "x" * 43})
+    assert made_up.post("/api/v1/parcels", {}).status_code == 401
+    assert merchant_api.post("/api/v1/parcels", {}).status_code == 422
+    assert seen[0] == STRANGERS
+    assert seen[1].startswith("organisation ")

@@ -275,7 +275,8 @@ class BookingFile(models.Model):
     """A CSV of bookings that a merchant uploaded, how far it is, and what became of its rows.
 
     `position`, the counters and the sizes change in the transaction that books, so work that was cut
-    off goes on where it stopped. The files are deleted after a while; this row stays.
+    off goes on where it stopped. `content` is deleted once all is booked, the results and the rows to
+    correct after a while; this row stays.
     """
 
     merchant = models.ForeignKey(
@@ -308,6 +309,7 @@ class BookingFile(models.Model):
     # How much of the results files is for good; what lies behind was never committed.
     results_size = models.PositiveBigIntegerField(default=0)
     problems_size = models.PositiveBigIntegerField(default=0)
+    rejected_size = models.PositiveBigIntegerField(default=0)
     # Time worked, waits left out: what the rate and the time left are made of.
     seconds = models.FloatField(_("seconds worked"), default=0)
     # Failures in a row without a step ahead.

@@ -34,7 +34,7 @@ from parcels.services.booking_files import (
 from parcels.services.booking_results import (
     problems_path,
     read_problems,
-    rejected_rows,
+    rejected_path,
     results_path,
     stream,
 )
@@ -146,8 +146,8 @@ def booking_problems(request: HttpRequest, file_id: int) -> StreamingHttpRespons
 def booking_rejected(request: HttpRequest, file_id: int) -> StreamingHttpResponse:
     """Download the rejected rows as they were uploaded, to be corrected and uploaded again."""
     file = _file(request, file_id)
-    _written(problems_path, file, file.problems_size)
-    return _download(file, rejected_rows(file), "rejected")
+    path = _written(rejected_path, file, file.rejected_size)
+    return _download(file, stream(path, file.rejected_size), "rejected")
 
 
 @require_safe

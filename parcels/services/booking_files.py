@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -124,7 +125,6 @@ def book_file(*, file_id: int, stretch: timedelta | None = None) -> bool:
         _give_up(file_id, error.detail)
         return True
     except Exception:
-        log.exception("booking_file_failed", file=file_id)
         return _note_failure(file_id)
 
 
@@ -226,7 +226,7 @@ def _take(actor: Actor, file_id: int, rows: Rows, piece: _Slice) -> bool:
         file.done += len(piece.records)
         file.position, file.line = piece.end, piece.line
         file.state, file.failures, file.touched_at = BookingFileState.RUNNING, 0, now
-        append_results(file, outcomes)
+        append_results(file, outcomes, rows.columns)
         file.seconds += time.monotonic() - began
         if piece.is_last:
             _finish(file, BookingFileState.DONE)
@@ -239,6 +239,8 @@ def _take(actor: Actor, file_id: int, rows: Rows, piece: _Slice) -> bool:
 def _finish(file: BookingFile, state: BookingFileState) -> None:
     file.state, file.finished_at = state, timezone.now()
     file.save()
+    # Its rows are parcels now, or among those to correct. One that failed is kept: ops may let it go on.
+    transaction.on_commit(partial(Path(file.content.path).unlink, missing_ok=True), robust=True)
 
 
 def _give_up(file_id: int, problem: str) -> None:
@@ -252,6 +254,10 @@ def _note_failure(file_id: int) -> bool:
     """Count a failure that is not the file's to explain; return whether it was one too many."""
     with scope(Scope.everything()):
         file = BookingFile.objects.select_for_update().get(pk=file_id)
+        # Somebody else has ended it meanwhile, and taken the upload away.
+        if file.is_finished:
+            return True
+        log.exception("booking_file_failed", file=file_id)
         file.failures += 1
         file.save(update_fields=["failures"])
     if file.failures < MOST_FAILURES:

@@ -1,4 +1,4 @@
-"""What became of a booking file's rows: two files beside it, one of all rows and one of those not booked.
+"""What became of a booking file's rows: files beside it of all rows, those not booked, those to correct.
 
 Written in the order of the file, before the slice's commit; the file's row says how much is for good.
 Whatever was cut off lies behind that, and is cut away next time.
@@ -7,14 +7,14 @@ Whatever was cut off lies behind that, and is cut away next time.
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final
 
 from alliance.errors import AllianceError
-from parcels.booking_files import REMARK, read_header
+from parcels.booking_files import REMARK
 from parcels.models import BookingFile
 from parcels.scan_files import harmless
 from parcels.services.booking_rows import booked_before, explain
@@ -36,6 +36,7 @@ COLUMNS: Final = (
     "detail",
     "what_to_do",
 )
+_DETAIL: Final = COLUMNS.index("detail")
 _MARK: Final = "\ufeff"
 _CHUNK: Final = 256 * 1024
 _Row = tuple[str, ...]
@@ -49,8 +50,17 @@ def problems_path(file: BookingFile) -> Path:
     return Path(f"{file.content.path}.problems.csv")
 
 
-def append_results(file: BookingFile, outcomes: Outcomes) -> None:
-    """Add a slice's results behind those that stand, and set on `file` how long the files are for good."""
+def rejected_path(file: BookingFile) -> Path:
+    return Path(f"{file.content.path}.rejected.csv")
+
+
+def append_results(file: BookingFile, outcomes: Outcomes, columns: Sequence[str]) -> None:
+    """Add a slice's results behind those that stand, and set on `file` how long the files are for good.
+
+    Rejected rows are kept in the `columns` they came in, with what is wrong: to correct and upload again.
+    """
+    kept = [place for place, name in enumerate(columns) if name != REMARK]
+    rejected: list[_Row] = []
     moments: dict[int, tuple[str, str]] = {}
     rows: list[_Row] = []
     problems: list[_Row] = []
@@ -59,8 +69,13 @@ def append_results(file: BookingFile, outcomes: Outcomes) -> None:
         rows.append(row)
         if not isinstance(result, Booked):
             problems.append(row)
-    file.results_size = _append(results_path(file), file.results_size, rows)
-    file.problems_size = _append(problems_path(file), file.problems_size, problems)
+        if isinstance(result, AllianceError):
+            cells = dict(enumerate(record.cells))
+            rejected.append((*(harmless(cells.get(place, "")) for place in kept), row[_DETAIL]))
+    file.results_size = _append(results_path(file), file.results_size, COLUMNS, rows)
+    file.problems_size = _append(problems_path(file), file.problems_size, COLUMNS, problems)
+    names = (*(columns[place] for place in kept), REMARK)
+    file.rejected_size = _append(rejected_path(file), file.rejected_size, names, rejected)
 
 
 def read_problems(file: BookingFile, *, start: int, most: int) -> tuple[list[dict[str, str]], int | None]:
@@ -83,39 +98,6 @@ def stream(path: Path, size: int) -> Iterator[bytes]:
         while size > 0 and (chunk := results.read(min(size, _CHUNK))):
             size -= len(chunk)
             yield chunk
-
-
-def rejected_rows(file: BookingFile) -> Iterator[bytes]:
-    """Yield the rejected rows as they were uploaded, each with what is wrong: to correct and upload again."""
-    with file.content.open("rb") as content, problems_path(file).open("rb") as problems:
-        columns, records = read_header(content, file.encoding)
-        kept = [place for place, name in enumerate(columns) if name != REMARK]
-        yield _MARK.encode() + _encoded([*(columns[place] for place in kept), REMARK])
-        rejected = _rejected(problems, file.problems_size)
-        told = next(rejected, None)
-        for record in records:
-            if told is None:
-                return
-            if record.line == int(told["line"]):
-                cells = dict(enumerate(record.cells))
-                yield _encoded([*(harmless(cells.get(place, "")) for place in kept), told["detail"]])
-                told = next(rejected, None)
-
-
-def _rejected(problems: IO[bytes], size: int) -> Iterator[dict[str, str]]:
-    lines = _Lines(problems, size)
-    rows = csv.reader(lines)
-    next(rows)
-    for row in rows:
-        found = dict(zip(COLUMNS, row, strict=True))
-        if found["result"] == "rejected":
-            yield found
-
-
-def _encoded(cells: Iterable[str]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerow(cells)
-    return text.getvalue().encode("utf-8", "replace")
 
 
 class _Lines:
@@ -154,12 +136,12 @@ def _spelled(moment: datetime) -> str:
     return moment.isoformat()
 
 
-def _append(path: Path, size: int, rows: Iterable[_Row]) -> int:
+def _append(path: Path, size: int, columns: Iterable[str], rows: Iterable[_Row]) -> int:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     if not size:
         text.write(_MARK)
-        writer.writerow(COLUMNS)
+        writer.writerow(columns)
     writer.writerows(rows)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "r+b") as target:

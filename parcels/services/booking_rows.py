@@ -60,7 +60,7 @@ class Rows:
     """The rows of one file, read with its columns and the merchant's places."""
 
     def __init__(self, actor: Actor, columns: Sequence[str]) -> None:
-        self._columns = columns
+        self.columns = columns
         self._cities = CityFinder()
         addresses = PickupAddress.objects.visible_to(actor).select_related("city").order_by("-pk")
         self._addresses: dict[str, PickupAddress] = {}
@@ -73,7 +73,7 @@ class Rows:
         # Most cells have no white space to fold, and a look tells.
         return {
             name: text if text.isalnum() else one_line(as_written(text))
-            for name, text in zip(self._columns, record.cells, strict=False)
+            for name, text in zip(self.columns, record.cells, strict=False)
         }
 
     def read(self, record: Record, cells: Mapping[str, str], *, at: datetime) -> BookingRequest:
@@ -81,7 +81,7 @@ class Rows:
         if record.problem:
             message = str(_PROBLEMS[record.problem]) % {"most": f"{MAX_ROW_BYTES:,}"}
             raise InvalidInput(errors=[FieldError("", message, record.problem.value)])
-        if any(record.cells[len(self._columns) :]):
+        if any(record.cells[len(self.columns) :]):
             message = _("This row has more cells than there are columns.")
             raise InvalidInput(errors=[FieldError("", message, "too_many_cells")])
         errors: list[FieldError] = []

@@ -21,6 +21,7 @@ from alliance.models import IdempotentRequest
 from alliance.tenancy import Actor, Scope, raw_rows, require, scope
 from couriers.documents import private_storage
 from parcels.models import Parcel
+from parcels.services.booking_retention import forget_recipient
 from parcels.statuses import TERMINAL
 from slas.choices import ExcuseState
 from slas.models import Excuse, Revision
@@ -99,6 +100,7 @@ def erase_early(*, actor: Actor, parcel_id: int, reason: str, now: datetime) -> 
         message = _("A claim about %(number)s waits for a decision: decide it first.")
         raise Conflict(message % {"number": parcel.number}, code="claim_waiting")
     _erase([parcel_id], now)
+    forget_recipient(merchant_id=parcel.merchant_id, phone=parcel.recipient_phone, now=now)
     # Answers to its booking, kept for a day, name the parcel by its number.
     IdempotentRequest.objects.filter(
         organisation_id=parcel.merchant_id, answer__contains=parcel.number

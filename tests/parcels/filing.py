@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import BookingFile
 from parcels.services.booking_files import book_file, start_booking_file
-from parcels.services.booking_results import results_path, stream
+from parcels.services.booking_results import rejected_path, results_path, stream
 
 HEADER = (
     "reference",
@@ -67,6 +67,10 @@ def reread(file: BookingFile) -> BookingFile:
         return BookingFile.objects.get(pk=file.pk)
 
 
+def counts(file: BookingFile) -> tuple[str, int, int, int, int]:
+    return file.state, file.done, file.booked, file.duplicate, file.rejected
+
+
 def results(file: BookingFile) -> list[dict[str, str]]:
     """What the download says of each row."""
     file = reread(file)
@@ -74,6 +78,12 @@ def results(file: BookingFile) -> list[dict[str, str]]:
         return []
     text = b"".join(stream(results_path(file), file.results_size)).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def to_correct(file: BookingFile) -> str:
+    """The download of rejected rows."""
+    file = reread(file)
+    return b"".join(stream(rejected_path(file), file.rejected_size)).decode("utf-8-sig")
 
 
 def told(file: BookingFile) -> list[tuple[str, str, str, str]]:

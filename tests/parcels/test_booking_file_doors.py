@@ -10,29 +10,17 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.test import Client
 from rest_framework.test import APIClient
 
-from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels import tasks
 from parcels.models import BookingFile
 from parcels.services.booking_files import book_file
 from tests.parcels.filing import finished, reread, row, started, text_of, upload_of
 from tests.parcels.orders import parcels_of
-from tests.slas import offering
 
 UPLOAD = "/bookings/upload/"
 API = "/api/v1/booking-files"
 
 
-@pytest.fixture(autouse=True)
-def _private_folder(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.MEDIA_ROOT = tmp_path
-    monkeypatch.setattr(tasks.book_file, "delay", lambda _file_id: None)
-
-
-@pytest.fixture(autouse=True)
-def _offer(courier_organisation: Organisation, hangzhou: City, chengdu: City) -> None:
-    with scope(Scope.everything()):
-        offering.offer(courier_organisation, hangzhou, chengdu, daily_capacity=1_000)
+pytestmark = pytest.mark.usefixtures("filing")
 
 
 def content_of(answer: Any) -> str:

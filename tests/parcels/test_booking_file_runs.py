@@ -1,10 +1,8 @@
-"""Work on booking files that is cut off, stopped or handed on, and what is kept of it for how long."""
+"""Work on booking files that is cut off, stopped or handed on, and what it leaves to download."""
 
 import csv
 import io
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,51 +10,32 @@ from django.utils import timezone
 
 from alliance.choices import OrganisationStatus
 from alliance.errors import Conflict, NotFound
-from alliance.models import City, Organisation
+from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels import booking_files as rules
 from parcels import tasks
 from parcels.models import BookingFile, Parcel
-from parcels.services import booking_files, booking_retention
+from parcels.services import booking_files
 from parcels.services.booking_files import book_file, cancel_booking_file
-from parcels.services.booking_results import read_problems, rejected_rows, results_path
+from parcels.services.booking_results import read_problems
 from tests.parcels.filing import (
     GOOD,
     HEADER,
+    counts,
     finished,
     reread,
     results,
     row,
     started,
     text_of,
+    to_correct,
 )
 from tests.parcels.orders import parcels_of
-from tests.slas import offering
 
 NAMES = ",".join(HEADER)
 
 
-@pytest.fixture(autouse=True)
-def _private_folder(settings: Any, tmp_path: Path) -> None:
-    settings.MEDIA_ROOT = tmp_path
-
-
-@pytest.fixture(autouse=True)
-def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Files given to workers, instead of a worker."""
-    files: list[int] = []
-    monkeypatch.setattr(tasks.book_file, "delay", files.append)
-    return files
-
-
-@pytest.fixture(autouse=True)
-def offer(courier_organisation: Organisation, hangzhou: City, chengdu: City) -> Any:
-    with scope(Scope.everything()):
-        return offering.offer(courier_organisation, hangzhou, chengdu, daily_capacity=1_000)
-
-
-def counts(file: BookingFile) -> tuple[str, int, int, int, int]:
-    return file.state, file.done, file.booked, file.duplicate, file.rejected
+pytestmark = pytest.mark.usefixtures("filing")
 
 
 # --- work that is cut off --------------------------------------------------------------------
@@ -168,8 +147,8 @@ def test_cancelling_stops_after_the_slice_at_hand(
     file = started(merchant, many(44))
     genuine = booking_files.append_results
 
-    def stop_after(file: BookingFile, outcomes: Any) -> None:
-        genuine(file, outcomes)
+    def stop_after(*arguments: Any) -> None:
+        genuine(*arguments)
         monkeypatch.setattr(booking_files, "append_results", genuine)
 
     monkeypatch.setattr(booking_files, "append_results", stop_after)
@@ -225,7 +204,7 @@ def test_slice_that_keeps_failing_fails_the_file_and_ops_may_go_on(
     assert counts(reread(file)) == ("done", 1, 1, 0, 0)
 
 
-# --- results and retention -------------------------------------------------------------------
+# --- results  -------------------------------------------------------------------
 
 
 def test_problems_are_paged_by_where_they_stand(merchant: Actor) -> None:
@@ -242,32 +221,12 @@ def test_problems_are_paged_by_where_they_stand(merchant: Actor) -> None:
 def test_rejected_rows_come_back_to_be_corrected(merchant: Actor) -> None:
     rows = [row(reference=f"R{n}", weight_g="x" if n % 2 else "800") for n in range(6)]
     file = finished(merchant, text_of(*rows))
-    again = b"".join(rejected_rows(file)).decode("utf-8-sig")
+    again = to_correct(file)
     header, *lines = again.splitlines()
     assert header == f"{NAMES},problem"
     assert [line.split(",")[0] for line in lines] == ["R1", "R3", "R5"]
     assert finished(merchant, again.replace(",x,", ",800,")).booked == 3
     assert len(parcels_of(merchant)) == 6
-
-
-def test_files_are_deleted_after_a_month(merchant: Actor, tmp_path: Path) -> None:
-    file = finished(merchant, text_of(row(reference="A"), row(weight_g="x")))
-    kept = started(merchant, text_of(row(reference="B")))
-    orphan = tmp_path / "booking_files" / "2026" / "orphan.csv"
-    orphan.parent.mkdir(parents=True, exist_ok=True)
-    orphan.write_text("x")
-    now = timezone.now()
-    assert booking_retention.forget_booking_files(now=now + timedelta(days=29)) == 0
-    assert not orphan.exists()
-    assert Path(file.content.path).exists()
-    assert booking_retention.forget_booking_files(now=now + timedelta(days=31)) == 1
-    assert booking_retention.forget_booking_files(now=now + timedelta(days=31)) == 0
-    old = reread(file)
-    assert not results_path(old).exists()
-    assert not Path(old.content.path).exists()
-    assert read_problems(old, start=0, most=10) == ([], None)
-    assert Path(kept.content.path).exists()
-    assert (old.booked, old.rejected) == (1, 1)
 
 
 def test_template_is_read_back_whole(merchant: Actor) -> None:

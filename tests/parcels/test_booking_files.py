@@ -1,9 +1,7 @@
 """Booking files: rows read and answered one by one, and files refused."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -12,49 +10,27 @@ from alliance.errors import Conflict, InvalidInput, NotPermitted
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels import booking_files as rules
-from parcels import tasks
 from parcels.models import BookingFile, PickupAddress
 from parcels.services import booking_files
 from parcels.services.booking_files import FileKnown, book_file, cancel_booking_file
-from parcels.services.booking_results import rejected_rows
 from parcels.services.cancelling import cancel_parcel
-from slas.models import Commitment
+from slas.models import Commitment, Offer
 from tests.parcels.filing import (
     HEADER,
+    counts,
     finished,
     reread,
     results,
     row,
     started,
     text_of,
+    to_correct,
     told,
     upload_of,
 )
 from tests.parcels.orders import parcels_of
-from tests.slas import offering
 
-
-@pytest.fixture(autouse=True)
-def _private_folder(settings: Any, tmp_path: Path) -> None:
-    settings.MEDIA_ROOT = tmp_path
-
-
-@pytest.fixture(autouse=True)
-def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Files given to workers, instead of a worker."""
-    files: list[int] = []
-    monkeypatch.setattr(tasks.book_file, "delay", files.append)
-    return files
-
-
-@pytest.fixture(autouse=True)
-def offer(courier_organisation: Organisation, hangzhou: City, chengdu: City) -> Any:
-    with scope(Scope.everything()):
-        return offering.offer(courier_organisation, hangzhou, chengdu, daily_capacity=1_000)
-
-
-def counts(file: BookingFile) -> tuple[str, int, int, int, int]:
-    return file.state, file.done, file.booked, file.duplicate, file.rejected
+pytestmark = pytest.mark.usefixtures("filing")
 
 
 # --- rows ------------------------------------------------------------------------------------
@@ -226,7 +202,7 @@ def test_results_are_no_formulas_and_come_back_as_they_were(merchant: Actor) -> 
     bad = row(reference="=cmd|' /C calc'!A0", recipient_phone="+86 138 1234 5678", weight_g="x")
     file = finished(merchant, text_of(bad))
     assert results(file)[0]["reference"].startswith("'=")
-    again = b"".join(rejected_rows(file)).decode("utf-8-sig")
+    again = to_correct(file)
     assert finished(merchant, again.replace(",x,", ",700,")).booked == 1
     [parcel] = parcels_of(merchant)
     assert (parcel.reference, parcel.recipient_phone) == (bad["reference"], bad["recipient_phone"])
@@ -269,9 +245,9 @@ def test_reference_of_a_cancelled_parcel_may_be_booked_again(merchant: Actor) ->
 # --- capacity --------------------------------------------------------------------------------
 
 
-def test_full_day_rejects_rather_than_moving_to_another_day(merchant: Actor, offer: Any) -> None:
+def test_full_day_rejects_rather_than_moving_to_another_day(merchant: Actor, lane_on_sale: Offer) -> None:
     with scope(Scope.everything()):
-        type(offer).objects.filter(pk=offer.pk).update(daily_capacity=2)
+        Offer.objects.filter(pk=lane_on_sale.pk).update(daily_capacity=2)
     rows = [row(reference=f"R{n}") for n in range(4)]
     file = finished(merchant, text_of(*rows, row(reference="R4", if_full="next")))
     assert [(result, problem) for _line, result, _column, problem in told(file)] == [

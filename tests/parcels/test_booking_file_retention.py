@@ -1,0 +1,152 @@
+"""How long uploads are kept: while somebody needs them, and not when a recipient asks to be forgotten."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import BookingFile, Parcel
+from parcels.services import booking_files
+from parcels.services.booking_files import book_file, cancel_booking_file, retry_booking_file
+from parcels.services.booking_results import read_problems, rejected_path, results_path
+from parcels.services.booking_retention import forget_booking_files
+from parcels.services.erasing import erase_early
+from tests.parcels.filing import counts, finished, reread, results, row, started, text_of, to_correct
+from tests.parcels.orders import parcels_of
+
+pytestmark = pytest.mark.usefixtures("filing")
+
+
+def has_upload(file: BookingFile) -> bool:
+    return Path(file.content.path).exists()
+
+
+def failed(merchant: Actor, monkeypatch: pytest.MonkeyPatch, content: str | bytes) -> BookingFile:
+    def broken(*_arguments: Any, **_given: Any) -> None:
+        raise RuntimeError("a bug of ours")
+
+    file = started(merchant, content)
+    with monkeypatch.context() as patched:
+        patched.setattr(booking_files, "book_rows", broken)
+        while not book_file(file_id=file.pk):
+            pass
+    return reread(file)
+
+
+def test_upload_goes_once_all_of_it_is_booked(
+    merchant: Actor, django_capture_on_commit_callbacks: Any
+) -> None:
+    file = started(merchant, text_of(row(reference="A"), row(reference="B", weight_g="x")))
+    assert has_upload(file)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert book_file(file_id=file.pk)
+    assert not has_upload(file)
+    assert [found["result"] for found in results(file)] == ["booked", "rejected"]
+    assert finished(merchant, to_correct(file).replace(",x,", ",800,")).booked == 1
+    # Given out twice: the second worker finds nothing to do, and nothing wrong.
+    assert book_file(file_id=file.pk)
+
+
+def test_upload_that_is_stopped_goes_and_one_that_failed_is_kept(
+    merchant: Actor, system: Actor, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    stopped = started(merchant, text_of(row(reference="A")))
+    with django_capture_on_commit_callbacks(execute=True), scope(Scope.of(merchant)):
+        cancel_booking_file(actor=merchant, file_id=stopped.pk)
+    assert not has_upload(stopped)
+    file = failed(merchant, monkeypatch, text_of(row(reference="B")))
+    with scope(Scope.everything()):
+        assert retry_booking_file(actor=system, file_id=file.pk)
+    assert book_file(file_id=file.pk)
+    assert counts(reread(file)) == ("done", 1, 1, 0, 0)
+
+
+def test_worker_that_comes_too_late_finds_the_upload_gone_and_nothing_wrong(
+    merchant: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = started(merchant, text_of(row(reference="A")))
+    genuine = booking_files._work
+
+    def overtaken(*arguments: Any) -> bool:
+        monkeypatch.setattr(booking_files, "_work", genuine)
+        assert book_file(file_id=file.pk)
+        Path(file.content.path).unlink()
+        return genuine(*arguments)
+
+    monkeypatch.setattr(booking_files, "_work", overtaken)
+    assert book_file(file_id=file.pk)
+    assert (reread(file).state, reread(file).failures, reread(file).booked) == ("done", 0, 1)
+
+
+def test_what_is_left_is_deleted_after_a_month(merchant: Actor, tmp_path: Path) -> None:
+    file = finished(merchant, text_of(row(reference="A"), row(weight_g="x")))
+    kept = started(merchant, text_of(row(reference="B")))
+    orphan = tmp_path / "booking_files" / "2026" / "orphan.csv"
+    orphan.parent.mkdir(parents=True, exist_ok=True)
+    orphan.write_text("x")
+    now = timezone.now()
+    assert forget_booking_files(now=now + timedelta(days=29)) == 0
+    assert not orphan.exists()
+    # Whoever booked it was cut off before deleting it.
+    assert not has_upload(file)
+    assert rejected_path(file).exists()
+    assert forget_booking_files(now=now + timedelta(days=31)) == 1
+    assert forget_booking_files(now=now + timedelta(days=31)) == 0
+    old = reread(file)
+    assert not results_path(old).exists()
+    assert not rejected_path(old).exists()
+    assert read_problems(old, start=0, most=10) == ([], None)
+    assert has_upload(kept)
+    assert (old.booked, old.rejected) == (1, 1)
+
+
+def test_failed_upload_is_no_orphan(merchant: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = failed(merchant, monkeypatch, text_of(row()))
+    os.utime(file.content.path, (0, 0))
+    forget_booking_files(now=timezone.now())
+    assert has_upload(file)
+
+
+# --- when a recipient asks -------------------------------------------------------------------
+
+
+def erase_the_first(merchant: Actor, system: Actor) -> None:
+    parcel = parcels_of(merchant)[0]
+    with scope(Scope.everything()):
+        Parcel.objects.filter(pk=parcel.pk).update(status="cancelled")
+        erase_early(actor=system, parcel_id=parcel.pk, reason="asked by mail", now=timezone.now())
+
+
+@pytest.mark.parametrize("written", ["13812345678", "138-1234-5678", "+86 138 1234 5678", "(138) 1234.5678"])
+def test_rows_that_name_an_erased_recipient_go_with_the_files_they_are_in(
+    merchant: Actor, system: Actor, written: str
+) -> None:
+    naming = finished(merchant, text_of(row(weight_g="x", recipient_phone=written), row(recipient_phone="1")))
+    other = finished(merchant, text_of(row(weight_g="x", recipient_phone="13900000000")))
+    finished(merchant, text_of(row(reference="A")))
+    erase_the_first(merchant, system)
+    assert reread(naming).deleted_at
+    assert not rejected_path(naming).exists()
+    assert not has_upload(naming)
+    # Who is named in no row to correct is not named in the results, either.
+    assert not reread(other).deleted_at
+    assert "13900000000" in to_correct(other)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_failed_upload_that_names_them_goes_and_one_being_booked_does_not(
+    merchant: Actor, system: Actor, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    finished(merchant, text_of(row(reference="A")))
+    file = failed(merchant, monkeypatch, text_of(row(reference="B")).encode(encoding))
+    queued = started(merchant, text_of(row(reference="C")))
+    erase_the_first(merchant, system)
+    assert not has_upload(file)
+    with scope(Scope.everything()):
+        assert not retry_booking_file(actor=system, file_id=file.pk)
+    assert has_upload(queued)
+    assert finished(merchant, text_of(row(reference="D"))).booked == 1

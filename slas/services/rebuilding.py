@@ -1,0 +1,91 @@
+"""Histograms made anew from the commitments: after a release that counts them by another rule.
+
+Counts of outcomes are not touched: their rule does not change. Each histogram is one statement, so one
+snapshot: what waits to be folded by then is in the commitments, what comes later brings its own marks.
+"""
+
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from alliance.retirement import retired_through
+from alliance.tenancy import Scope, raw_rows, scope
+from slas.counting import COUNTS, marks
+from slas.landmarks import sql_progress_marks
+from slas.services.progress import kept_from
+
+# Keeps folds out; readers and what adds to the queues go on.
+_LOCK: Final = "LOCK TABLE slas_ontimerate, slas_progress IN SHARE ROW EXCLUSIVE MODE"
+_LANE: Final = "kind, tier_id, origin_id, destination_id, due_date"
+_KEY: Final = f"organisation_id, counterpart_id, {_LANE}"
+_COUNTS: Final = ("pending", "met", "late", "overdue", "void", "excused", *COUNTS)
+# A cell that is not there has changes that wait to be folded: its counts come with them.
+_CELLS: Final = f"""
+WITH waiting AS (UPDATE slas_tally SET marks = NULL WHERE marks IS NOT NULL AND due_date > %(after)s),
+marked AS MATERIALIZED (
+    SELECT merchant_id, courier_id, {_LANE}, mark
+    FROM slas_commitment, unnest(ARRAY[{", ".join(marks("outcome").values())}]) AS m (mark)
+    WHERE mark IS NOT NULL AND due_date > %(after)s
+),
+expected AS MATERIALIZED (
+    SELECT {_KEY}, array_agg(mark) AS marks FROM (
+        SELECT courier_id AS organisation_id, NULL::bigint AS counterpart_id, {_LANE}, mark FROM marked
+        UNION ALL SELECT merchant_id, courier_id, {_LANE}, mark FROM marked
+    ) AS x GROUP BY {_KEY}
+),
+emptied AS (
+    UPDATE slas_ontimerate SET marks = NULL
+    WHERE marks IS NOT NULL AND due_date > %(after)s
+        AND (organisation_id, coalesce(counterpart_id, 0), {_LANE}) NOT IN
+            (SELECT organisation_id, coalesce(counterpart_id, 0), {_LANE} FROM expected)
+),
+written AS (
+    INSERT INTO slas_ontimerate ({_KEY}, marks, {", ".join(_COUNTS)})
+    SELECT {_KEY}, marks, {", ".join("0" for _count in _COUNTS)} FROM expected
+    ON CONFLICT (organisation_id, due_date, kind, tier_id, counterpart_id, origin_id, destination_id)
+    DO UPDATE SET marks = excluded.marks
+    RETURNING 1
+)
+SELECT count(*) FROM written
+"""  # noqa: S608 -- built of constants
+
+_DAY: Final = "courier_id, due_date, tier_id, origin_id, destination_id"
+_PROGRESS: Final = f"""
+WITH waiting AS (DELETE FROM slas_progresstally WHERE due_date > %(after)s),
+counted AS (
+    SELECT {_DAY}, mark, count(*)::int AS count
+    FROM slas_commitment, unnest(ARRAY[{", ".join(sql_progress_marks("outcome").values())}]) AS m (mark)
+    WHERE mark IS NOT NULL AND due_date > %(after)s GROUP BY {_DAY}, mark
+),
+expected AS MATERIALIZED (
+    SELECT {_DAY}, array_agg(mark) AS marks, array_agg(count) AS counts FROM counted GROUP BY {_DAY}
+),
+emptied AS (
+    DELETE FROM slas_progress WHERE due_date > %(after)s AND ({_DAY}) NOT IN (SELECT {_DAY} FROM expected)
+),
+written AS (
+    INSERT INTO slas_progress ({_DAY}, marks, counts) SELECT {_DAY}, marks, counts FROM expected
+    ON CONFLICT ({_DAY}) DO UPDATE SET marks = excluded.marks, counts = excluded.counts
+    RETURNING 1
+)
+SELECT count(*) FROM written
+"""  # noqa: S608 -- built of constants
+
+
+class Rebuilt(NamedTuple):
+    """How many cells have marks of lateness or excuses, and how many have progress."""
+
+    cells: int
+    progress: int
+
+
+def rebuild_histograms() -> Rebuilt:
+    """Count lateness, excuses and progress again from the commitments that are here.
+
+    May run at any time, and again. Days in which retired parcels have a share stay as they are.
+    """
+    with scope(Scope.everything()):
+        raw_rows(_LOCK)
+        after = retired_through()
+        [(cells,)] = raw_rows(_CELLS, {"after": after})
+        [(progress,)] = raw_rows(_PROGRESS, {"after": max(after, kept_from() - timedelta(days=1))})
+    return Rebuilt(cells, progress)

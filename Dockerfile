@@ -15,7 +15,7 @@ RUN /venv/bin/python manage.py build_assets \
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /app alliance \
-    && install -d -o alliance /var/lib/alliance/media
+    && install -d -o alliance /var/lib/alliance/media /var/lib/alliance/archive
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app

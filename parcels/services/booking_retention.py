@@ -65,6 +65,10 @@ def _forget(file: BookingFile, now: datetime) -> None:
 
 
 def _delete_orphans(now: datetime) -> None:
+    # Whoever was killed while an upload came in left what there was of it.
+    for path in Path(settings.FILE_UPLOAD_TEMP_DIR).glob("*.upload*"):
+        if _is_abandoned(path, now):
+            path.unlink(missing_ok=True)
     root = Path(settings.MEDIA_ROOT)
     for path in (root / "booking_files").rglob("*"):
         if not path.is_file() or not _is_abandoned(path, now):

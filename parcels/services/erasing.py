@@ -41,6 +41,20 @@ WHERE erased_at IS NULL AND id > %(after)s AND id < %(booked_before)s
     AND NOT EXISTS (SELECT FROM slas_excuse e WHERE e.parcel_id = p.id AND e.state = '{ExcuseState.CLAIMED}')
 ORDER BY id LIMIT %(limit)s
 """  # noqa: S608 -- built of constants
+# What was written after a recipient was erased: a claim, a decision. A look-up each, as there are few; if it
+# were a join, all parcels would be read.
+_ADDED = f"""
+WITH written AS (
+    SELECT parcel_id FROM slas_excuse
+    WHERE (note <> '' OR decision_note <> '' OR evidence <> '') AND state <> '{ExcuseState.CLAIMED}'
+        AND greatest(claimed_at, decided_at) < %(ended_before)s
+    UNION
+    SELECT parcel_id FROM slas_revision WHERE reason <> '' AND created_at < %(ended_before)s
+)
+SELECT parcel_id FROM written
+WHERE (SELECT p.erased_at IS NULL FROM parcels_parcel p WHERE p.id = written.parcel_id) IS NOT TRUE
+LIMIT %(limit)s
+"""  # noqa: S608 -- built of constants
 _ERASE = """
 UPDATE parcels_parcel SET recipient_name = '', recipient_phone = '', recipient_address = '', erased_at = %s
 WHERE id = ANY(%s) AND erased_at IS NULL RETURNING id
@@ -74,6 +88,7 @@ def erase_due(*, now: datetime, limit: int = SLICE, budget: float = BUDGET_SECON
         if len(due) < limit:
             break
         after = due[-1]
+    _erase_added(ended_before, now, limit=limit, until=until)
     return erased
 
 
@@ -117,11 +132,21 @@ def erase_early(*, actor: Actor, parcel_id: int, reason: str, now: datetime) -> 
     return parcel
 
 
+def _erase_added(ended_before: datetime, now: datetime, *, limit: int, until: float) -> None:
+    while time.monotonic() < until:
+        with scope(Scope.everything()):
+            late = [row[0] for row in raw_rows(_ADDED, {"ended_before": ended_before, "limit": limit})]
+            _erase(late, now)
+        if len(late) < limit:
+            break
+
+
 def _erase(parcel_ids: Sequence[int], now: datetime) -> int:
     """Erase what is known of these parcels' recipients, in the current transaction."""
     if not parcel_ids:
         return 0
-    excuses = Excuse.objects.filter(parcel_id__in=parcel_ids)
+    # One that was claimed a moment ago is still to be decided on.
+    excuses = Excuse.objects.filter(parcel_id__in=parcel_ids).exclude(state=ExcuseState.CLAIMED)
     # The files first: cut off after that, the next run finds their names again and deletes nothing twice.
     for name in excuses.exclude(evidence="").values_list("evidence", flat=True):
         private_storage().delete(name)

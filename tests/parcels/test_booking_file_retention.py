@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.utils import timezone
 
 from alliance.tenancy import Actor, Scope, scope
@@ -80,6 +81,17 @@ def test_worker_that_comes_too_late_finds_the_upload_gone_and_nothing_wrong(
     monkeypatch.setattr(booking_files, "_work", overtaken)
     assert book_file(file_id=file.pk)
     assert (reread(file).state, reread(file).failures, reread(file).booked) == ("done", 0, 1)
+
+
+def test_what_came_in_of_an_upload_before_a_kill_is_deleted(tmp_path: Path, settings: Any) -> None:
+    settings.FILE_UPLOAD_TEMP_DIR = tmp_path / "incoming"
+    settings.FILE_UPLOAD_TEMP_DIR.mkdir()
+    with TemporaryUploadedFile("bookings.csv", "text/csv", 0, None) as upload:
+        path = Path(upload.temporary_file_path())
+        forget_booking_files(now=timezone.now())
+        assert path.exists()
+        forget_booking_files(now=timezone.now() + timedelta(days=2))
+        assert not path.exists()
 
 
 def test_what_is_left_is_deleted_after_a_month(merchant: Actor, tmp_path: Path) -> None:

@@ -149,6 +149,29 @@ def test_notes_reasons_and_files_go_along(make: Make) -> None:
         assert Revision.objects.get().reason == ""
 
 
+def test_what_is_written_after_erasure_goes_in_its_time(make: Make) -> None:
+    parcel = make()
+    assert erase_due(now=NOW) == 1
+    excuse = excuse_of(parcel, claimed_at=NOW, state="claimed")
+    kept = excuse.evidence.name
+    later = NOW + timedelta(days=11)
+
+    def note(*, now: datetime) -> str:
+        assert erase_due(now=now) == 0
+        with scope(Scope.everything()):
+            excuse.refresh_from_db()
+        return str(excuse.note)
+
+    assert note(now=later)
+    with scope(Scope.everything()):
+        Excuse.objects.update(state="declined", decided_at=NOW + timedelta(days=9))
+    assert note(now=later)
+    assert private_storage().exists(kept)
+    assert note(now=later + timedelta(days=9)) == ""
+    assert excuse.decision_note == ""
+    assert not private_storage().exists(kept)
+
+
 def test_a_claim_that_waits_holds_it_back(make: Make) -> None:
     parcel = make()
     excuse_of(parcel, state="claimed")

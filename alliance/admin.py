@@ -42,6 +42,15 @@ class ReadOnlyAdmin(ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Allow what filters ask for whose rows have another table's row as their key.
+
+        A courier's key is its organisation: Django's own filter by courier asks for
+        "courier__organisation__exact", which Django then takes for a step further that nobody listed.
+        """
+        listed = lookup.removesuffix("__organisation__exact") in self.get_list_filter(request)
+        return listed or super().lookup_allowed(lookup, value, request)
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 

@@ -128,7 +128,14 @@ class ApplicationAdmin(ReadOnlyAdmin):
     @display(
         description=gettext_lazy("State"),
         ordering="state",
-        label={"submitted": "info", "more_needed": "warning", "approved": "success", "rejected": "danger"},
+        # Every state: one that is missing here would be shown by its code.
+        label={
+            "draft": "default",
+            "submitted": "info",
+            "more_needed": "warning",
+            "approved": "success",
+            "rejected": "danger",
+        },
     )
     def state_label(self, application: Application) -> tuple[str, str]:
         return application.state, application.get_state_display()

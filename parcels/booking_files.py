@@ -270,7 +270,7 @@ def _is_gb18030(file: IO[bytes]) -> bool:
 def _require_columns(columns: list[str]) -> None:
     known = {*COLUMNS, REMARK}
     if unknown := [name for name in columns if name not in known]:
-        raise _wrong(" ".join(_unknown(name) for name in unknown[:5]))
+        raise _wrong(_unknown(unknown[:5]))
     if twice := next((name for name in columns if columns.count(name) > 1), ""):
         raise _wrong(_("The column %(name)s is there twice.") % {"name": twice})
     if missing := [name for name in REQUIRED if name not in columns]:
@@ -279,14 +279,20 @@ def _require_columns(columns: list[str]) -> None:
         )
 
 
-def _unknown(name: str) -> str:
-    shown = name[:40] or _("(no name)")
-    if meant := suggestion_for(name):
-        return _("There is no column “%(name)s”. Did you mean %(meant)s?") % {"name": shown, "meant": meant}
-    return _("There is no column “%(name)s”. Columns are: %(known)s.") % {
-        "name": shown,
-        "known": ", ".join(COLUMNS),
-    }
+def _unknown(names: list[str]) -> str:
+    """A sentence for each name, and all columns once, unless it is clear what every name means."""
+    meant = [suggestion_for(name) for name in names]
+    told = [_no_column(name, suggestion) for name, suggestion in zip(names, meant, strict=True)]
+    if not all(meant):
+        told.append(_("Columns are: %(known)s.") % {"known": ", ".join(COLUMNS)})
+    return " ".join(told)
+
+
+def _no_column(name: str, meant: str) -> str:
+    named = {"name": name[:40] or _("(no name)"), "meant": meant}
+    if meant:
+        return _("There is no column “%(name)s”. Did you mean %(meant)s?") % named
+    return _("There is no column “%(name)s”.") % named
 
 
 def _wrong(message: str) -> InvalidInput:

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from alliance.identifiers import tracking_number
 from alliance.models import City, Organisation, User
@@ -303,7 +304,7 @@ class BookingFile(models.Model):
     position = models.PositiveBigIntegerField(default=0)
     line = models.PositiveIntegerField(_("lines done"), default=0)
     done = models.PositiveIntegerField(_("rows done"), default=0)
-    booked = models.PositiveIntegerField(_("booked"), default=0)
+    booked = models.PositiveIntegerField(pgettext_lazy("how many", "booked"), default=0)
     duplicate = models.PositiveIntegerField(_("booked before"), default=0)
     rejected = models.PositiveIntegerField(_("rejected"), default=0)
     # How much of the results files is for good; what lies behind was never committed.

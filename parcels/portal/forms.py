@@ -32,7 +32,7 @@ class CityField(forms.CharField):
         return {
             **super().widget_attrs(widget),
             "autocomplete": "off",
-            "placeholder": _("Hangzhou, 杭州 or CN-HGH"),
+            "placeholder": gettext_lazy("Hangzhou, 杭州 or CN-HGH"),
             "hx-get": reverse_lazy("parcels:city_options"),
             "hx-trigger": "input changed delay:200ms, focus once",
             "hx-sync": "this:replace",

@@ -166,7 +166,7 @@ class _Batch:
     def _new_group(self, request: BookingRequest, lane: Lane) -> Group:
         tier = self.market.tiers.get(request.tier)
         if tier is None:
-            raise NotAvailable("unknown", _("There is no such service on sale."), "tier")
+            raise NotAvailable("unknown", self.market.no_such_tier(), "tier")
         offers = offers_for(self.market, lane, tier)
         if request.courier:
             offers = [offer for offer in offers if offer.courier == request.courier]

@@ -53,7 +53,7 @@ class NumberSearchAdmin(UncountedAdmin):
 
 class ListingAdmin(NumberSearchAdmin):
     list_select_related = ("merchant", "courier", "tier", "origin", "destination")
-    exclude = ("parcel_id",)
+    exclude = ("key", "parcel_id")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         # By the columns the view is made of: its text key has no index.

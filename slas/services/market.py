@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
+from django.utils.translation import gettext as _
+
 from alliance.models import City
 from alliance.tenancy import raw_rows
 from couriers.choices import Grade
@@ -58,6 +60,12 @@ class Market:
         wanted = sorted({Lane(origin.pk, destination.pk) for origin, destination in pairs})
         self._offers = _ranked_offers(wanted, self._places, at)
         self._days: dict[tuple[Lane, str, datetime], list[Promise]] = {}
+
+    def no_such_tier(self) -> str:
+        """Say that a tier is none of those on sale, and which are."""
+        return _("There is no such service on sale. Give one of: %(tiers)s.") % {
+            "tiers": ", ".join(self.tiers)
+        }
 
     def offers(self, lane: Lane, tier: TierInForce) -> Sequence[OnSale]:
         """Return who sells the tier on the lane, the best first."""

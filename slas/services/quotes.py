@@ -146,7 +146,7 @@ def _tiers_asked(market: Market, request: QuoteRequest) -> list[TierInForce]:
     if not request.tier:
         return list(market.tiers.values())
     if request.tier not in market.tiers:
-        raise InvalidInput(errors=[FieldError("/tier", _("There is no such service on sale."), "unknown")])
+        raise InvalidInput(errors=[FieldError("/tier", market.no_such_tier(), "unknown")])
     return [market.tiers[request.tier]]
 
 

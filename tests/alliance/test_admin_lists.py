@@ -1,0 +1,39 @@
+"""Lists of the admin: what their filters link to, and what they say when they are empty."""
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+FILTERED_BY_COURIER = sorted(
+    f"{model._meta.app_label}_{model._meta.model_name}"
+    for model, listing in admin.site._registry.items()
+    if "courier" in listing.list_filter
+)
+
+
+@pytest.mark.parametrize("name", FILTERED_BY_COURIER)
+def test_lists_are_filtered_by_courier(ops_client: Client, name: str, courier) -> None:
+    address = reverse(f"admin:{name}_changelist")
+    query = {"courier__organisation__exact": courier.organisation_id}
+
+    assert ops_client.get(address, query).status_code == 200
+
+
+def test_lookups_nobody_listed_stay_refused(ops_client: Client) -> None:
+    address = reverse("admin:parcels_parcel_changelist")
+    assert ops_client.get(address, {"merchant__organisation__name": "x"}).status_code == 400
+
+
+def test_empty_list_that_nobody_adds_to_does_not_ask_to_add(ops_client: Client) -> None:
+    page = ops_client.get(reverse("admin:alliance_retiredmonth_changelist")).content.decode()
+
+    assert "Nothing here yet" in page
+    assert "new item" not in page
+
+
+def test_empty_search_offers_to_reset(ops_client: Client) -> None:
+    page = ops_client.get(reverse("admin:couriers_courier_changelist"), {"q": "nobody"}).content.decode()
+
+    assert "No entry fits the filters and the search." in page
+    assert "Reset filters" in page

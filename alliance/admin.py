@@ -7,15 +7,16 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat import admin as beat_admin
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.paginator import InfinitePaginator
 
 from alliance.choices import Capability
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.long_lists import LongListMixin, organisations_meant
 from alliance.models import (
     ApiKey,
     AuditEntry,
@@ -76,10 +77,28 @@ class ReadOnlyAdmin(ModelAdmin):
         return False
 
 
-class UncountedAdmin(ReadOnlyAdmin):
-    """For tables too large to count: pages are next and previous."""
+class UncountedAdmin(LongListMixin, ReadOnlyAdmin):
+    """For tables too large to count: pages are next and previous.
 
-    paginator = InfinitePaginator
+    Lists go by an index, and searches find by one.
+    """
+
+
+class OrganisationSearchAdmin(UncountedAdmin):
+    """A long list searched by whose rows they are."""
+
+    organisation_field = "organisation_id"
+    # The field is not searched: it only makes the admin show the box.
+    search_fields = ("pk",)
+    search_help_text = _("An organisation's name or short name")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if not (term := search_term.strip()):
+            return queryset, False
+        meant = organisations_meant(term)
+        return queryset.filter(**{f"{self.organisation_field}__in": meant}), False
 
 
 class MemberInline(TabularInline):
@@ -142,16 +161,29 @@ class CityAdmin(ReadOnlyAdmin):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(UncountedAdmin):
+class AuditEntryAdmin(OrganisationSearchAdmin):
     list_display = ("at", "actor_label", "verb", "object_type", "object_id", "organisation_id")
-    search_fields = ("=object_id", "=actor_label", "=request_id")
-    ordering = ("-at",)
+    search_help_text = _("A tracking number, an object with its id such as closure 12, or an organisation")
+    # As they were written: their moments have no index.
+    ordering = ("-pk",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        try:
+            kind, number = "parcel", str(parse_tracking_number(search_term))
+        except InvalidTrackingNumber:
+            kind, _space, number = search_term.strip().partition(" ")
+        found = queryset.filter(object_type=kind, object_id=number)
+        # Two words may be an organisation's name as well.
+        if number and found.exists():
+            return found, False
+        return super().get_search_results(request, queryset, search_term)
 
 
 @admin.register(Event)
 class EventAdmin(UncountedAdmin):
     list_display = ("id", "topic", "at", "parcel_id", "merchant_id", "courier_id")
-    search_fields = ("=parcel_id",)
     ordering = ("-id",)
 
 

@@ -26,7 +26,7 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from alliance.admin import ReadOnlyAdmin, UncountedAdmin
+from alliance.admin import OrganisationSearchAdmin, ReadOnlyAdmin, UncountedAdmin
 from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.wording import amount
@@ -230,7 +230,7 @@ class PickupAddressAdmin(ReadOnlyAdmin):
 
 
 @admin.register(BookingFile)
-class BookingFileAdmin(ReadOnlyAdmin):
+class BookingFileAdmin(OrganisationSearchAdmin):
     """Merchants' files of bookings: how far each is, and what went wrong. What they hold is not shown."""
 
     list_display = (
@@ -239,7 +239,7 @@ class BookingFileAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("state",)
     list_select_related = ("merchant__organisation",)
-    search_fields = ("name", "merchant__organisation__name")
+    organisation_field = "merchant_id"
     fields = (
         "name", "merchant", "uploaded_by", "uploaded_at", "size", "encoding", "lines", "line", "state",
         "problem", "failures", "booked", "duplicate", "rejected", "speed", "touched_at", "finished_at",

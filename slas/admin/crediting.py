@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from alliance.admin import ReadOnlyAdmin, operates
+from alliance.admin import OrganisationSearchAdmin, ReadOnlyAdmin, operates
 from alliance.errors import AllianceError
 from alliance.wording import amount, parted
 from slas.admin.forms import text_input
@@ -182,13 +182,14 @@ class CreditEntryAdmin(NumberSearchAdmin):
 
 
 @admin.register(Statement)
-class StatementAdmin(ReadOnlyAdmin):
+class StatementAdmin(OrganisationSearchAdmin):
     """Final statements; each opens as its owner reads it."""
 
     list_display = ("month_text", "organisation", "kind", "entries", "total", "closed_at", "opened")
     list_filter = ("month", "organisation__kind")
     list_select_related = ("organisation",)
-    search_fields = ("organisation__name", "organisation__slug")
+    # Made month by month: months of all organisations have no index.
+    ordering = ("-pk",)
     exclude = ("total_fen", "month")
     readonly_fields = ("month_text", "total", "opened")
 

@@ -169,13 +169,13 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
     )  # fmt: skip
     list_filter = ("state", "reason", "source", "kind", "disruption", "courier")
     list_select_related = ("courier", "merchant")
-    date_hierarchy = "claimed_at"
     fields = (
         "parcel", "kind", "breach_page", "courier", "merchant", "state", "reason", "note", "file", "source",
         "claimed_by", "claimed_at", "disruption", "closure", "decision_note", "decided_by", "decided_at",
     )  # fmt: skip
     readonly_fields = ("parcel", "breach_page", "file")
-    ordering = ("-claimed_at", "-pk")
+    # As they were claimed: moments of all couriers' claims have no index.
+    ordering = ("-pk",)  # type: ignore[assignment]
     actions = ("decide_on_chosen",)
     actions_list = ("decide",)
     actions_detail = ("decide_one",)

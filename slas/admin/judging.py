@@ -7,7 +7,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from alliance.admin import UncountedAdmin
+from alliance.admin import OrganisationSearchAdmin, UncountedAdmin
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from slas.choices import CommitmentKind
 from slas.models import CommitmentListing, OnTimeRate
@@ -95,14 +95,13 @@ class GrainFilter(admin.SimpleListFilter):
 
 
 @admin.register(OnTimeRate)
-class OnTimeRateAdmin(UncountedAdmin):
+class OnTimeRateAdmin(OrganisationSearchAdmin):
     list_display = (
         "due_date", "organisation", "counterpart", "origin", "destination", "tier", "kind",
         "met", "late", "overdue", "excused", "pending", "void", "raw", "accountable",
     )  # fmt: skip
     list_filter = (GrainFilter, "kind", "tier")
     list_select_related = ("organisation", "counterpart", "origin", "destination", "tier")
-    search_fields = ("organisation__name", "organisation__slug")
     ordering = ("-due_date", "-pk")
 
     @admin.display(description=_("raw"))

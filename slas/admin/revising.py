@@ -59,7 +59,7 @@ class RevisionAdmin(NumberSearchAdmin, EnteredAdmin):
     list_select_related = ("merchant", "courier")
     exclude = ("parcel_id",)
     readonly_fields = ("parcel",)
-    ordering = ("-created_at", "-pk")
+    ordering = ("-pk",)  # type: ignore[assignment]
     entry_form = RevisionEntryForm
     entry_text = _("A later day agreed on for a delivery. It is kept beside the original promise.")
 

@@ -189,8 +189,8 @@ class CapacityDayAdmin(UncountedAdmin):
     list_display = ("date", "courier", "lane", "reserved", "limit")
     list_filter = ("courier",)
     list_select_related = ("courier", "offer__origin", "offer__destination", "offer__tier")
-    date_hierarchy = "date"
-    ordering = ("-date", "-pk")
+    # Made by the first booking of a day: days have no index.
+    ordering = ("-pk",)
 
     @admin.display(description=gettext_lazy("lane"))
     def lane(self, day: CapacityDay) -> str:

@@ -37,24 +37,41 @@ class ChanceFilter(admin.SimpleListFilter):
         return queryset.needing_a_look()  # type: ignore[attr-defined]
 
 
+class DueFilter(admin.SimpleListFilter):
+    """What can still be saved, the soonest due first, or what is past its promise."""
+
+    title = _("due")
+    parameter_name = "due"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("ahead", _("Not due yet")), ("past", _("Past due"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "ahead":
+                return queryset.filter(due_at__gte=timezone.now())
+            case "past":
+                return queryset.filter(due_at__lt=timezone.now())
+        return queryset
+
+
 @admin.register(WatchItem)
 class WatchItemAdmin(NumberSearchAdmin):
     list_display = (
         "parcel", "reason", "chance_late", "due", "expected", "stage", "courier", "merchant", "tier",
         "lane",
     )  # fmt: skip
-    list_filter = ("reason", ChanceFilter, "tier", "courier")
+    list_filter = (DueFilter, "reason", ChanceFilter, "tier", "courier")
     list_select_related = ("courier__organisation", "merchant", "tier", "origin", "destination")
     exclude = ("parcel_id", "chance")
     readonly_fields = ("parcel", "chance_late")
     # Links lead to the parcel: a reason has no page worth opening.
     list_display_links = None
-    # That of the queryset, by urgency.
-    ordering = ()  # type: ignore[assignment]
+    ordering = ("due_at",)  # type: ignore[assignment]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        found: QuerySet[Any] = super().get_queryset(request).by_urgency(timezone.now())
-        return found
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        # What is past due the latest first, as the list of members has it. By the index, either way.
+        return ("-due_at",) if request.GET.get(DueFilter.parameter_name) == "past" else self.ordering
 
     @admin.display(description=_("parcel"))
     def parcel(self, row: WatchItem) -> SafeString:

@@ -1,0 +1,138 @@
+"""Ops' lists of tables that grow without end: each is read along an index, whatever is asked of it.
+
+Tables are empty here and plans are not run: what is told apart is what an index could answer at all.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.views.main import ORDER_VAR, SEARCH_VAR
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from alliance import long_lists
+from alliance.identifiers import new_parcel_id, tracking_number
+from alliance.long_lists import MOST_PAGES, LongListMixin
+from alliance.storage import PARAMETERS
+from alliance.tenancy import Scope, raw_rows, scope
+
+pytestmark = pytest.mark.django_db
+# Not so hot that they are stored in a way of their own, but nobody counts them either.
+GROWING = {
+    "alliance_auditentry", "parcels_bookingfile", "slas_creditentry", "slas_excuse", "slas_revision",
+    "slas_statement",
+}  # fmt: skip
+TABLES = PARAMETERS.keys() | GROWING
+VIEWS = {"slas_commitment_listing", "slas_breach_listing"}
+LISTS = [
+    model
+    for model in sorted(admin.site._registry, key=lambda model: model._meta.label)
+    if model._meta.db_table in TABLES | VIEWS
+]
+
+
+def address_of(model: type[Model]) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+def plans_of(
+    client: Client, address: str, *, ordered: bool = True
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Each statement of a page that reads such a table, and the nodes of its plan."""
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(address).status_code == 200, address
+    with scope(Scope.everything()):
+        # Of an empty table the planner would read and sort all.
+        for way in ("seqscan", "bitmapscan", "sort"):
+            raw_rows(f"SET LOCAL enable_{way} = off")
+        for sql in [query["sql"] for query in queries if query["sql"].startswith("SELECT")]:
+            if not ordered:
+                sql, *_rest = sql.split(" ORDER BY ")
+            [[plan]] = raw_rows("EXPLAIN (FORMAT JSON) " + sql.replace("%", "%%"))
+            nodes = list(_nodes(plan[0]["Plan"]))
+            if any(_table(node) in TABLES for node in nodes):
+                yield sql, nodes
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)
+
+
+def _table(node: dict[str, Any]) -> str:
+    """The table a node reads; of a month, the table it is a month of."""
+    return re.sub(r"_y\d{4}m\d\d$", "", node.get("Relation Name", ""))
+
+
+def questions_of(client: Client, model: type[Model]) -> Iterator[str]:
+    """The list as it opens, by each choice of each filter, and in another order than its own."""
+    address = address_of(model)
+    page = client.get(address).context["cl"]
+    yield address
+    yield f"{address}?{ORDER_VAR}=2"
+    for spec in page.filter_specs:
+        yield from (address + choice["query_string"] for choice in spec.choices(page))
+
+
+def assert_along_an_index(sql: str, nodes: list[dict[str, Any]]) -> None:
+    said = f"{sql}\n{[(node['Node Type'], node.get('Index Name'), node.get('Sort Key')) for node in nodes]}"
+    kinds = {node["Node Type"] for node in nodes}
+    assert not [node for node in nodes if _table(node) in TABLES and node["Node Type"] == "Seq Scan"], said
+    # Counts and choices of distinct values read everything; so does another order than an index has.
+    assert not kinds & {"Aggregate", "Unique", "Group", "Sort"}, said
+
+
+def test_these_are_the_lists_of_hot_tables() -> None:
+    assert {model.__name__ for model in LISTS} == {
+        "AuditEntry", "BookingFile", "BreachListing", "CapacityDay", "CommitmentListing", "CreditEntry",
+        "Event", "Excuse", "OnTimeRate", "Parcel", "Revision", "Statement", "WatchItem",
+    }  # fmt: skip
+    assert all(isinstance(admin.site._registry[model], LongListMixin) for model in LISTS)
+
+
+@pytest.mark.parametrize("model", LISTS)
+def test_no_list_and_no_filter_sorts_or_counts_a_hot_table(
+    model: type[Model], ops_client: Client, courier_organisation: Model
+) -> None:
+    for address in set(questions_of(ops_client, model)):
+        for sql, nodes in plans_of(ops_client, address):
+            assert_along_an_index(sql, nodes)
+
+
+@pytest.mark.parametrize("model", [model for model in LISTS if admin.site._registry[model].search_fields])
+def test_a_search_is_a_look_into_an_index(
+    model: type[Model], ops_client: Client, merchant_organisation: Model
+) -> None:
+    number = tracking_number(new_parcel_id(timezone.now()))
+    for term in (number, "PO-1", merchant_organisation.slug, "closure 12"):  # type: ignore[attr-defined]
+        for sql, nodes in plans_of(ops_client, f"{address_of(model)}?{SEARCH_VAR}={term}", ordered=False):
+            found = [node for node in nodes if _table(node) in TABLES]
+            assert all("Index Cond" in node for node in found), f"{sql}\n{json.dumps(nodes[0], indent=1)}"
+
+
+def test_pages_end_before_they_lie_too_deep(ops_client: Client) -> None:
+    for model in LISTS:
+        page = ops_client.get(address_of(model)).context["cl"]
+        assert page.paginator.num_pages == MOST_PAGES
+    beyond = ops_client.get(f"{address_of(model)}?p={MOST_PAGES + 1}")
+    assert (beyond.status_code, beyond.url) == (302, f"{address_of(model)}?e=1")  # type: ignore[attr-defined]
+
+
+def test_filters_that_find_nothing_soon_are_given_up(
+    ops_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = reverse("admin:alliance_event_changelist")
+    wait = "SELECT pg_sleep(5) FROM generate_series(1, 2)"
+    monkeypatch.setattr(long_lists, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("alliance.long_lists.OneOrderList.get_results", lambda self, request: raw_rows(wait))
+    answer = ops_client.get(f"{address}?topic=lost", follow=False)
+    assert (answer.status_code, answer.url) == (302, address)  # type: ignore[attr-defined]

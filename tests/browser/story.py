@@ -15,6 +15,12 @@ from tests import factories
 CHINA = ZoneInfo("Asia/Shanghai")
 # The machine that runs the tests may have more to do than run the tests.
 PATIENCE = 30_000
+PHONE = {"width": 375, "height": 740}
+
+OVERFLOW = """() => document.scrollingElement.scrollWidth <= window.innerWidth ? [] :
+    [...document.querySelectorAll('body *')]
+        .filter(element => element.getBoundingClientRect().right > window.innerWidth + 1)
+        .slice(0, 5).map(element => `${element.tagName}.${element.className}`)"""
 
 
 class _AnyDatetime(type):

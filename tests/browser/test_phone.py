@@ -9,11 +9,10 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from alliance.choices import OrganisationStatus
 from tests import factories
-from tests.browser.story import Alliance, Clock, Person, run_the_tasks
+from tests.browser.story import OVERFLOW, PHONE, Alliance, Clock, Person, run_the_tasks
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PHONE = {"width": 375, "height": 740}
 CHINESE = re.compile("[\u4e00-\u9fff]")
 NOWHERE = "/nowhere/"
 ANYBODY = (
@@ -38,11 +37,6 @@ APPLICANT = (
 OPS = (
     "/admin/", "/admin/couriers/application/", "/admin/parcels/parcel/", "/admin/slas/breachlisting/",
 )  # fmt: skip
-
-OVERFLOW = """() => document.scrollingElement.scrollWidth <= window.innerWidth ? [] :
-    [...document.querySelectorAll('body *')]
-        .filter(element => element.getBoundingClientRect().right > window.innerWidth + 1)
-        .slice(0, 5).map(element => `${element.tagName}.${element.className}`)"""
 
 # On a phone a cell puts its label to the left and all else to the right: two things would be torn apart.
 TORN = """() => [...document.querySelectorAll('.ca-table > tbody > tr > [data-label]')]

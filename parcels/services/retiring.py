@@ -129,8 +129,16 @@ def _begin(actor: Actor, month: Month, now: datetime) -> RetiredMonth:
     return retired
 
 
+def _is_still(retired: RetiredMonth, state: RetirementState) -> bool:
+    """Whether nobody else has gone on with a month meanwhile; until the transaction ends, nobody does."""
+    retired.refresh_from_db(from_queryset=RetiredMonth.objects.select_for_update())
+    return retired.state == state
+
+
 def _leave(retired: RetiredMonth, month: Month) -> None:
     with scope(Scope.everything()):
+        if not _is_still(retired, RetirementState.LEAVING):
+            return
         for table in partitions.partitioned_tables():
             _let_workers_read(partitions.partition_name(table, month))
         no_longer_overdue(partitions.partition_name(Commitment._meta.db_table, month))
@@ -140,11 +148,13 @@ def _leave(retired: RetiredMonth, month: Month) -> None:
 
 def _write(retired: RetiredMonth, table: str, month: Month) -> None:
     """Write one table's file, unless an attempt before has, and it is still what it was."""
-    path, noted = folder_of(month) / f"{table}.parquet", retired.tables.get(table)
-    if noted and path.is_file() and archive_files.digest(path) == noted["sha256"]:
-        return
-    name = partitions.partition_name(table, month)
+    path, name = folder_of(month) / f"{table}.parquet", partitions.partition_name(table, month)
     with scope(Scope.everything()):
+        if not _is_still(retired, RetirementState.DETACHED):
+            return
+        noted = retired.tables.get(table)
+        if noted and path.is_file() and archive_files.digest(path) == noted["sha256"]:
+            return
         written = archive_files.write(archive_files.Source.of(name, table), path)
         retired.tables[table] = written._asdict()
         retired.save(update_fields=["tables"])
@@ -158,14 +168,19 @@ def _let_workers_read(name: str) -> None:
 
 
 def _seal(retired: RetiredMonth, month: Month) -> None:
-    content = {"month": str(month), "ids": list(month.id_range), "tables": retired.tables}
-    archive_files.write_manifest(folder_of(month), content)
-    retired.state = RetirementState.WRITTEN
-    retired.save(update_fields=["state"])
+    with scope(Scope.everything()):
+        if not _is_still(retired, RetirementState.DETACHED):
+            return
+        content = {"month": str(month), "ids": list(month.id_range), "tables": retired.tables}
+        archive_files.write_manifest(folder_of(month), content)
+        retired.state = RetirementState.WRITTEN
+        retired.save(update_fields=["state"])
 
 
 def _finish(actor: Actor, retired: RetiredMonth, month: Month) -> None:
     with scope(Scope.everything()):
+        if not _is_still(retired, RetirementState.WRITTEN):
+            return
         retired.state, retired.gone_at = RetirementState.GONE, datetime.now(UTC)
         retired.save(update_fields=["state", "gone_at"])
         _record(actor, "month.retired", month, {"tables": retired.tables, "folder": retired.folder})

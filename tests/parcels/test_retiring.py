@@ -348,6 +348,36 @@ def test_cut_off_anywhere_it_goes_on(
     assert differences() == []
 
 
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (partitions, "detach_month"),
+        (retiring, "_leave"),
+        (retiring, "_write"),
+        (retiring, "_seal"),
+        (partitions, "drop_detached"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_overtaken_by_another_it_leaves_the_rest_to_that(
+    parcels: list[Parcel], system: Actor, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    real = getattr(owner, name)
+
+    def overtaken(*args: Any) -> None:
+        real(*args)
+        monkeypatch.setattr(owner, name, real)
+        assert retire(system).state == "gone"
+
+    monkeypatch.setattr(owner, name, overtaken)
+    assert retire(system).state == "gone"
+    assert set(RetiredMonth.objects.get().tables) == set(TABLES)
+    assert leftovers() == []
+    assert differences() == []
+    with scope(Scope.everything()):
+        assert AuditEntry.objects.filter(verb="month.retired").count() == 1
+
+
 def test_killed_for_real_again_and_again_it_ends_well(parcels: list[Parcel], archive: Path) -> None:
     environment = {**os.environ, "DATABASE_URL": stage.database_url(), "ARCHIVE_ROOT": str(archive)}
     command = [sys.executable, "manage.py", "retire_months", "--really"]

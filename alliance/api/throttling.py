@@ -45,9 +45,10 @@ def take(bucket: str, limit: int) -> tuple[int, int]:
     each counts for itself: it holds no truth, and its loss must neither stop scans nor open the door to a
     flood.
     """
-    now = time.time()
     at_once = max(1, min(limit // 20, AT_ONCE))
     with _lock:
+        # In here: one that waited would take the minute back, and everybody's counts with it.
+        now = time.time()
         count = _count_of(bucket, int(now // WINDOW))
         count.untold += 1
         used = count.known + count.untold

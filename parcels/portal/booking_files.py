@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -127,9 +126,7 @@ def booking_cancel(request: HttpRequest, file_id: int) -> HttpResponse:
 def booking_results(request: HttpRequest, file_id: int) -> StreamingHttpResponse:
     """Download a line a row: tracking number and promise, or why there is none."""
     file = _file(request, file_id)
-    return _download(
-        file, stream(_written(results_path, file, file.results_size), file.results_size), "results"
-    )
+    return _download(file, results_path(file), file.results_size, "results")
 
 
 @require_safe
@@ -137,8 +134,7 @@ def booking_results(request: HttpRequest, file_id: int) -> StreamingHttpResponse
 def booking_problems(request: HttpRequest, file_id: int) -> StreamingHttpResponse:
     """Download a line for each row that was not booked."""
     file = _file(request, file_id)
-    path = _written(problems_path, file, file.problems_size)
-    return _download(file, stream(path, file.problems_size), "problems")
+    return _download(file, problems_path(file), file.problems_size, "problems")
 
 
 @require_safe
@@ -146,8 +142,7 @@ def booking_problems(request: HttpRequest, file_id: int) -> StreamingHttpRespons
 def booking_rejected(request: HttpRequest, file_id: int) -> StreamingHttpResponse:
     """Download the rejected rows as they were uploaded, to be corrected and uploaded again."""
     file = _file(request, file_id)
-    path = _written(rejected_path, file, file.rejected_size)
-    return _download(file, stream(path, file.rejected_size), "rejected")
+    return _download(file, rejected_path(file), file.rejected_size, "rejected")
 
 
 @require_safe
@@ -164,19 +159,14 @@ def booking_template(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _download(file: BookingFile, content: Iterator[bytes], kind: str) -> StreamingHttpResponse:
-    name = f"{file.name.removesuffix('.csv')}-{kind}.csv"
-    response = StreamingHttpResponse(content, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or ""
-    return response
-
-
-def _written(path_of: Any, file: BookingFile, size: int) -> Path:
-    """The path of results that are there. Raises NotFound before the first slice, and after retention."""
-    path: Path = path_of(file)
+def _download(file: BookingFile, path: Path, size: int, kind: str) -> StreamingHttpResponse:
+    """Send what was written so far. Raises NotFound before the first slice, and after retention."""
     if not size or file.deleted_at or not path.exists():
         raise NotFound
-    return path
+    name = f"{file.name.removesuffix('.csv')}-{kind}.csv"
+    response = StreamingHttpResponse(stream(path, size), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or ""
+    return response
 
 
 def _booker(request: HttpRequest) -> Actor:

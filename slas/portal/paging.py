@@ -8,6 +8,8 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
+from alliance.tenancy import in_index_order
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -29,6 +31,11 @@ class Listing:
 
         A page back that is not full is the newest page: rows that are newer since fill it.
         """
+        # Left alone, policies and joined names make the planner sort all there is for each page.
+        with in_index_order():
+            return self._page(found, after=after, before=before, size=size)
+
+    def _page(self, found: QuerySet[Any], *, after: str, before: str, size: int) -> Page:
         order = [f"-{column}" for column in self.columns]
         if (place := self._read(before)) is not None:
             rows = list(found.filter(self._beyond(place, "gt")).order_by(*self.columns)[: size + 1])
@@ -41,7 +48,7 @@ class Listing:
         rows = list(behind.order_by(*order)[: size + 1])
         if start and not rows:
             # What came after has been filtered out since: begin again.
-            return self.page(found, after="", before="", size=size)
+            return self._page(found, after="", before="", size=size)
         shown = rows[:size]
         newer = self._place(shown[0]) if start else ""
         return Page(shown, newer, self._place(shown[-1]) if len(rows) > size else "")

@@ -72,12 +72,16 @@ def books_of(month: date) -> MonthBooks:
     return MonthBooks(month, entries, credited, taken_back, merchants, couriers, closed)
 
 
+def last_closed() -> date:
+    """The newest closed month; months close in order, so what is open lies behind it."""
+    newest = ClosedMonth.objects.order_by("-month").values_list("month", flat=True).first()
+    return newest or date.min
+
+
 def open_months(*, now: datetime) -> list[date]:
     """Months that are over and not closed, the oldest first: those with entries, and the last one."""
-    closed = ClosedMonth.objects.values("month")
-    found = set(
-        CreditEntry.objects.exclude(month__in=closed).order_by().values_list("month", flat=True).distinct()
-    )
+    entries = CreditEntry.objects.filter(month__gt=last_closed()).order_by()
+    found = set(entries.values_list("month", flat=True).distinct())
     last = _month_before(month_of(now))
     if not ClosedMonth.objects.filter(pk=last).exists():
         found.add(last)

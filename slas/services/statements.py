@@ -17,6 +17,7 @@ from slas.models import ClosedMonth, CreditEntry, ServiceTier, Statement
 from slas.months import asked_month, month_of, spell
 from slas.pricing import yuan
 from slas.querysets import JudgedQuerySet
+from slas.services.closing import last_closed
 
 PAGE = 50
 
@@ -181,7 +182,7 @@ def months_of(account: Account, *, now: datetime) -> list[MonthTotal]:
         )
         for statement in stated
     }
-    still_open = account.entries().exclude(month__in=ClosedMonth.objects.values("month"))
+    still_open = account.entries().filter(month__gt=last_closed())
     rows = still_open.order_by().values_list("month").annotate(Count("id"), Sum("amount_fen"))
     found |= {month: MonthTotal(month, entries, fen) for month, entries, fen in rows}
     found.setdefault(month_of(now), MonthTotal(month_of(now)))

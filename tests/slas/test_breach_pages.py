@@ -1,16 +1,20 @@
 """The page of breaches: what was promised, what came of it, and how late."""
 
+import re
 from datetime import timedelta
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from alliance.identifiers import tracking_number
 from alliance.models import Organisation
-from alliance.tenancy import Scope, scope
+from alliance.tenancy import Actor, Scope, raw_rows, scope
+from slas.models import BreachListing
 from slas.portal import breaches
 from tests import factories
 from tests.slas.judging import DAY, HOUR, PICKUP, Lane, reach
@@ -162,11 +166,24 @@ def test_page_costs_the_same_for_one_and_many(
 ) -> None:
     with scope(Scope.everything()):
         first = promise(lane, YESTERDAY, late=HOUR)
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(20):
         page = courier_client.get(URL).content.decode()
     assert tracking_number(first) in page
     with scope(Scope.everything()):
         for _number in range(5):
             promise(lane, YESTERDAY, late=HOUR)
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(20):
         courier_client.get(URL)
+
+
+def test_a_page_is_read_along_its_index_and_not_sorted(judged: Lane, courier: Actor) -> None:
+    found = BreachListing.objects.visible_to(courier).select_related("courier__organisation", "merchant")
+    with scope(Scope.of(courier)):
+        with CaptureQueriesContext(connection) as queries:
+            breaches.NEWEST_FIRST.page(found, after="", before="", size=2)
+        read = [query["sql"].replace("%", "%%") for query in queries]
+        # The same again, the switches of the planner included.
+        plans = [raw_rows(f"EXPLAIN {sql}") if sql.startswith("SELECT") else raw_rows(sql) for sql in read]
+    nodes = [line for plan in plans for (line,) in plan]
+    assert any("courier_id_opened_at_idx" in line for line in nodes)
+    assert not [line for line in nodes if re.match(r"(\s*->\s+)?Sort ", line)]

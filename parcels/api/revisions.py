@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.choosing import WordField
 from alliance.api.idempotency import idempotent
 from alliance.api.parsing import refuse_unknown_fields, refuse_unknown_parameters
 from alliance.choices import Capability
@@ -32,7 +33,7 @@ class RevisionBody(S):
     """Another day, and who asked for it."""
 
     day = serializers.DateField(help_text="One of `possible_days`, local at the destination.")
-    requested_by = serializers.ChoiceField(
+    requested_by = WordField(
         choices=RevisionParty.choices, help_text="On-time is judged by the new day only for `recipient`."
     )
     reason = serializers.CharField(

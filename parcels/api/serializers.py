@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from alliance.api.choosing import WordField
 from couriers.choices import Grade
 from parcels.bookings import BATCH_LIMIT, IfFull
 from parcels.choices import ParcelStatus
@@ -43,9 +44,7 @@ class QuoteBody(S):
     ready_at = serializers.DateTimeField(
         required=False, allow_null=True, help_text="RFC 3339 with an offset; now by default."
     )
-    tier = serializers.ChoiceField(
-        choices=TierCode.choices, required=False, help_text="All tiers when left out."
-    )
+    tier = WordField(choices=TierCode.choices, required=False, help_text="All tiers when left out.")
 
 
 class RecipientBody(S):
@@ -57,7 +56,7 @@ class RecipientBody(S):
 class BookingBody(QuoteBody):
     """One parcel to be booked."""
 
-    tier = serializers.ChoiceField(choices=TierCode.choices)
+    tier = WordField(choices=TierCode.choices)
     recipient = RecipientBody()
     reference = serializers.CharField(
         max_length=64, required=False, help_text="Your own number of it; not necessarily unique."
@@ -73,7 +72,7 @@ class BookingBody(QuoteBody):
         help_text="`promise.deliver_by` as quoted: book this promise; 409 `promise_changed` when it does not "
         "hold any more.",
     )
-    if_full = serializers.ChoiceField(
+    if_full = WordField(
         choices=[item.value for item in IfFull],
         default=IfFull.REFUSE.value,
         help_text="Without a courier or an expected promise: `next` takes the next courier, then the next "
@@ -273,12 +272,12 @@ class ParcelsQuery(UnmaskQuery):
     """Which parcels to list; read by `parcels.filters.ParcelFilter`."""
 
     status = serializers.MultipleChoiceField(choices=ParcelStatus.choices, required=False)
-    tier = serializers.ChoiceField(choices=TierCode.choices, required=False)
+    tier = WordField(choices=TierCode.choices, required=False)
     origin = serializers.CharField(max_length=80, required=False, help_text=CITY_HELP)
     destination = serializers.CharField(max_length=80, required=False, help_text=CITY_HELP)
     booked_from = serializers.DateField(required=False, help_text="First day of booking.")
     booked_to = serializers.DateField(required=False, help_text="Last day of booking.")
-    late = serializers.ChoiceField(choices=Lateness.choices, required=False)
+    late = WordField(choices=Lateness.choices, required=False)
     search = serializers.CharField(
         max_length=80, required=False, help_text="A tracking number, or how a reference begins."
     )

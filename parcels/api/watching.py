@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.choosing import WordField
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
@@ -30,8 +31,8 @@ S = serializers.Serializer[Any]
 class WatchParameters(S):
     """What of the list is wanted."""
 
-    reason = serializers.ChoiceField(choices=WatchReason.choices, required=False)
-    tier = serializers.ChoiceField(choices=TierCode.choices, required=False)
+    reason = WordField(choices=WatchReason.choices, required=False)
+    tier = WordField(choices=TierCode.choices, required=False)
     chance = serializers.FloatField(
         min_value=0,
         max_value=1,

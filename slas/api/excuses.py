@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.choosing import WordField
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import BoundedJSONParser, refuse_unknown_fields, refuse_unknown_parameters
@@ -36,10 +37,10 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 class ExcusesQuery(S):
     """Which excuses to list."""
 
-    state = serializers.ChoiceField(choices=ExcuseState.choices, required=False)
-    reason = serializers.ChoiceField(choices=ExcuseReason.choices, required=False)
-    claimed_by = serializers.ChoiceField(choices=ExcuseSource.choices, required=False, source="source")
-    kind = serializers.ChoiceField(choices=CommitmentKind.choices, required=False)
+    state = WordField(choices=ExcuseState.choices, required=False)
+    reason = WordField(choices=ExcuseReason.choices, required=False)
+    claimed_by = WordField(choices=ExcuseSource.choices, required=False, source="source")
+    kind = WordField(choices=CommitmentKind.choices, required=False)
     number = serializers.CharField(required=False, help_text="A parcel's tracking number.")
     to = serializers.DateField(required=False, help_text="Last day of the claim, in the alliance's own zone.")
 
@@ -65,8 +66,8 @@ class ClaimBody(S):
     """What a courier claims. Sent as multipart/form-data it may carry a file."""
 
     number = serializers.CharField(help_text="The parcel's tracking number.")
-    kind = serializers.ChoiceField(choices=CommitmentKind.choices, help_text="Which promise was broken.")
-    reason = serializers.ChoiceField(choices=ExcuseReason.choices)
+    kind = WordField(choices=CommitmentKind.choices, help_text="Which promise was broken.")
+    reason = WordField(choices=ExcuseReason.choices)
     note = serializers.CharField(required=False, allow_blank=True, max_length=MOST_TEXT)
     file = serializers.FileField(
         required=False,

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.choosing import WordField
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import refuse_unknown_fields, refuse_unknown_parameters
@@ -36,8 +37,8 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 class ExportBody(serializers.Serializer[Any]):
     """What the file is to hold."""
 
-    content = serializers.ChoiceField(choices=ExportContent.choices)
-    format = serializers.ChoiceField(choices=ExportFormat.choices)
+    content = WordField(choices=ExportContent.choices)
+    format = WordField(choices=ExportFormat.choices)
     to = serializers.DateField(help_text="Last due date.")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.choosing import WordField
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.cities import UnknownCity, resolve_city
 from alliance.errors import FieldError, InvalidInput
@@ -67,7 +68,7 @@ class PromisesQuery(serializers.Serializer[Any]):
 
     origin = serializers.CharField(max_length=120, help_text="City, by code or name.")
     destination = serializers.CharField(max_length=120, help_text="City, by code or name.")
-    tier = serializers.ChoiceField(choices=TierCode.choices)
+    tier = WordField(choices=TierCode.choices)
     booked_at = MomentField(required=False, help_text="Now by default.")
     ready_at = MomentField(required=False, help_text="When it is booked, by default.")
     known_at = MomentField(

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.choosing import WordField
 from alliance.tenancy import Actor
 from slas.choices import CommitmentKind, ExcuseReason, TierCode
 from slas.rating import FEW, GroupBy, RateRow, keys_of
@@ -61,7 +62,7 @@ class RatesQuery(serializers.Serializer[Any]):
         validators=DATES,
         help_text="Last due date, local where it fell due; today by default.",
     )
-    kind = serializers.ChoiceField(choices=CommitmentKind.choices, default=CommitmentKind.DELIVERY)
+    kind = WordField(choices=CommitmentKind.choices, default=CommitmentKind.DELIVERY)
     courier = NamesField(required=False, help_text="Short names of couriers.")
     merchant = NamesField(required=False, help_text="Short names of merchants.")
     tier = NamesField(required=False, help_text=f"Services: {', '.join(TierCode.values)}.")
@@ -85,7 +86,7 @@ class RatesQuery(serializers.Serializer[Any]):
         unknown = sorted(set(data) - set(self.fields))
         if unknown:
             # A filter misspelt must not answer a wider question.
-            message = _("There is no parameter of this name.")
+            message = _("There is no such parameter.")
             raise serializers.ValidationError(dict.fromkeys(unknown, [message]), code="unknown")
         return super().to_internal_value(data)
 
@@ -190,7 +191,7 @@ class Rate(RateFigures):
     weekday = serializers.IntegerField(required=False, help_text="1 is Monday.")
     courier = CourierName(required=False)
     merchant = MerchantName(required=False)
-    tier = serializers.ChoiceField(choices=TierCode.choices, required=False)
+    tier = WordField(choices=TierCode.choices, required=False)
     origin = serializers.CharField(required=False, help_text="City code.")
     destination = serializers.CharField(required=False, help_text="City code.")
     lane = LaneName(required=False)

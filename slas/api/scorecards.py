@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.choosing import WordField
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
@@ -74,7 +75,7 @@ class CardsQuery(serializers.Serializer[Any]):
     """Which scorecards to list."""
 
     courier = serializers.CharField(required=False, help_text="Short name; for ops, who see all.")
-    state = serializers.ChoiceField(choices=ScorecardState.choices, required=False)
+    state = WordField(choices=ScorecardState.choices, required=False)
 
 
 class CardQuery(serializers.Serializer[Any]):

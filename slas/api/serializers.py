@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from alliance.api.choosing import WordField
 from alliance.identifiers import tracking_number
 from slas.choices import CommitmentKind, Outcome, TierCode
 from slas.models import Breach
@@ -12,11 +13,9 @@ from slas.models import Breach
 class BreachesQuery(serializers.Serializer[Any]):
     """Which breaches to list."""
 
-    state = serializers.ChoiceField(
-        choices=["standing", "withdrawn"], required=False, help_text="Both by default."
-    )
-    kind = serializers.ChoiceField(choices=CommitmentKind.choices, required=False)
-    tier = serializers.ChoiceField(choices=TierCode.choices, required=False)
+    state = WordField(choices=["standing", "withdrawn"], required=False, help_text="Both by default.")
+    kind = WordField(choices=CommitmentKind.choices, required=False)
+    tier = WordField(choices=TierCode.choices, required=False)
 
 
 class BreachAnswer(serializers.ModelSerializer[Breach]):

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from alliance.identifiers import tracking_number
 from alliance.models import City, Organisation, User
@@ -86,14 +87,19 @@ class Excuse(models.Model):
         Closure, models.PROTECT, null=True, blank=True, related_name="excuses", verbose_name=_("closure")
     )
     claimed_by = models.ForeignKey(
-        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("claimed by")
+        User,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=pgettext_lazy("a person", "claimed by"),
     )
     claimed_at = models.DateTimeField(_("claimed"), default=timezone.now)
     decision_note = models.TextField(_("why decided so"), blank=True)
     decided_by = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("decided by")
     )
-    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    decided_at = models.DateTimeField(pgettext_lazy("on an excuse", "decided"), null=True, blank=True)
 
     objects = models.Manager.from_queryset(ExcuseQuerySet)()
 

@@ -1,7 +1,10 @@
 """Bodies that a reader of JSON chokes on are the sender's error, never ours."""
 
 import pytest
+from rest_framework import serializers
 from rest_framework.test import APIClient
+
+from alliance.api.choosing import WordField
 
 pytestmark = pytest.mark.django_db
 
@@ -12,3 +15,15 @@ def test_unreadable_json_is_malformed(merchant_api: APIClient, path: str, body: 
     response = merchant_api.post(f"/api/v1/{path}", data=body, content_type="application/json")
     assert response.status_code == 400, response.content[:200]
     assert response["Content-Type"] == "application/problem+json"
+
+
+def test_unknown_word_is_answered_with_the_list() -> None:
+    class Body(serializers.Serializer):
+        side = WordField(choices=[("left", "Left"), ("right", "Right")])
+
+    body = Body(data={"side": "up" * 100})
+
+    assert not body.is_valid()
+    (error,) = body.errors["side"]
+    assert error.code == "invalid_choice"
+    assert error == f"“{'up' * 20}” is not known. Choose from: left, right."

@@ -100,7 +100,9 @@ def read_ndjson(body: bytes) -> Sequence[ScanLine | Rejection]:
     try:
         return _require_count(_LINE.decode_lines(body))
     except (ValueError, RecursionError):
-        return _require_count(_read_raw([line for line in body.split(b"\n") if line.strip()]))
+        return _require_count(
+            _read_raw([line for line in _without_halves(body).split(b"\n") if line.strip()])
+        )
 
 
 def read_row(index: int, row: dict[str, Any]) -> ScanLine | Rejection:

@@ -37,3 +37,10 @@ def test_empty_search_offers_to_reset(ops_client: Client) -> None:
 
     assert "No entry fits the filters and the search." in page
     assert "Reset filters" in page
+
+
+@pytest.mark.parametrize("query", [{}, {"kind__exact": "delivery"}])
+def test_lists_nobody_counts_name_no_count(ops_client: Client, query: dict[str, str]) -> None:
+    page = ops_client.get(reverse("admin:slas_breachlisting_changelist"), query).content.decode()
+
+    assert "result" not in page.split("<h1", 1)[1].split("</h1>", 1)[0]

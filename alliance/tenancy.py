@@ -304,7 +304,7 @@ def protected_tables() -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def rows_in(to: Scope, sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+def rows_in(to: Scope, sql: str, parameters: list[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
     """Run one read in a scope of its own and return its rows.
 
     Outside a transaction in one message: PostgreSQL takes its statements for one transaction, and the way
@@ -313,6 +313,9 @@ def rows_in(to: Scope, sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]
     if connection.in_atomic_block:
         with scope(to):
             return raw_rows(sql, parameters)
+    if isinstance(parameters, dict):
+        named = {"rows_in_scope": to.value, **parameters}
+        return raw_rows(f"{_limits.get()}SET LOCAL {SETTING} = %(rows_in_scope)s; {sql}", named)
     return raw_rows(f"{_limits.get()}SET LOCAL {SETTING} = %s; {sql}", [to.value, *parameters])
 
 

@@ -10,6 +10,9 @@ class SlasConfig(AppConfig):
 
     def ready(self) -> None:
         from alliance.health import queues  # noqa: PLC0415 -- models need the app registry
+        from alliance.statements import stored  # noqa: PLC0415
         from slas.models import CreditCheck, ProgressTally, Tally  # noqa: PLC0415
+        from slas.services.forecasts import READ_CURVES  # noqa: PLC0415
 
         queues.update(tallies=Tally, progress=ProgressTally, credit_checks=CreditCheck)
+        stored.append(READ_CURVES)

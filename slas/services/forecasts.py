@@ -1,7 +1,7 @@
 """The histograms forecasts are made from: read by groups, and remembered for a while."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -10,7 +10,8 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from alliance.literals import numbers
-from alliance.tenancy import Scope, raw_rows, scope
+from alliance.statements import StoredStatement
+from alliance.tenancy import Scope, rows_in
 from slas.forecasting import (
     EMPTY,
     LOOK_BACK,
@@ -26,12 +27,12 @@ from slas.histograms import MEASURE_STEP
 
 Want = tuple[Group, int]
 
-# Seconds a histogram is remembered. The coarse ones are sums over many lanes, dear to make and slow to
-# change, unless there are few parcels in them.
+# Seconds the histograms of whole couriers and tiers are remembered in the cache: sums over many lanes, dear
+# to make and slow to change, unless there are few parcels in them.
 _REMEMBERED: Final = 300
-_REMEMBERED_COARSE: Final = 3 * 3600
+_REMEMBERED_SETTLED: Final = 3 * 3600
 _SETTLED: Final = 300
-# The refresh makes coarse ones anew before they are forgotten, so that no page has to.
+# The refresh makes them anew before they are forgotten, so that no page has to.
 _RENEWED: Final = 3600
 # Seconds a process goes on with what it knows, and how many histograms it keeps at hand.
 _NEAR_SECONDS: Final = 300
@@ -56,14 +57,29 @@ _BY: Final = {
     "w.origin IS NULL AND w.courier IS NOT NULL": "courier_id = w.courier",
     "w.origin IS NULL AND w.courier IS NULL": "true",
 }
-_READ: Final = f"""
+# Stored, as a tracking page of a lane that nobody asked for lately waits for it.
+READ_CURVES: Final = StoredStatement(
+    "slas_read_curves",
+    parameters={
+        "tier": "int[]",
+        "courier": "bigint[]",
+        "origin": "int[]",
+        "destination": "int[]",
+        "measures": "text[]",
+        "first": "date",
+        "last": "date",
+    },
+    returns={"place": "bigint", "measure": "int", "bin": "int", "total": "bigint"},
+    body=f"""
+BEGIN RETURN QUERY
 WITH wanted AS (
-    SELECT tier, courier, origin, destination, measures::int[] AS measures, n
-    FROM unnest(%(tier)s::int[], %(courier)s::bigint[], %(origin)s::int[], %(destination)s::int[],
-        %(measures)s::text[]) WITH ORDINALITY AS w (tier, courier, origin, destination, measures, n)
+    SELECT w.tier, w.courier, w.origin, w.destination, w.measures::int[] AS measures, w.n
+    FROM unnest(%(tier)s, %(courier)s, %(origin)s, %(destination)s, %(measures)s)
+        WITH ORDINALITY AS w (tier, courier, origin, destination, measures, n)
 )
-{" UNION ALL ".join(_FOUND.format(within=within, asked=asked) for asked, within in _BY.items())}
-"""  # noqa: S608 -- built of constants
+{" UNION ALL ".join(_FOUND.format(within=within, asked=asked) for asked, within in _BY.items())};
+END""",  # noqa: S608 -- built of constants
+)
 
 
 class Curves:
@@ -95,15 +111,14 @@ class Curves:
         wanted = {want for position in positions for want in _wants(position, now)} - self._known.keys()
         if not wanted:
             return
-        # The refresh reads lanes anew: there are many, and each is asked for once.
-        self._known.update(self._renewed(wanted) if self._renewing else self._at_hand(wanted))
-
-    def _renewed(self, wanted: Set[Want]) -> dict[Want, Curve]:
-        found = self._in_cache(want for want in wanted if _is_coarse(want[0]))
-        return found | self._made(wanted - found.keys())
+        if self._renewing:
+            # The refresh reads lanes anew: there are many, and each is asked for once.
+            self._known.update(self._fetched(wanted))
+        else:
+            self._known.update(self._at_hand(wanted))
 
     def _at_hand(self, wanted: Set[Want]) -> dict[Want, Curve]:
-        """What this process knows, else what the cache does: fetching a curve takes longer than using it."""
+        """What this process knows; else what it can find out, which takes longer than using it."""
         found: dict[Want, Curve] = {}
         for want in wanted:
             at, curve = _near.get((self._today, want), (0.0, EMPTY))
@@ -111,20 +126,22 @@ class Curves:
                 found[want] = curve
         missing = wanted - found.keys()
         if missing:
-            fetched = self._in_cache(missing)
-            fetched |= self._made(missing - fetched.keys())
+            fetched = self._fetched(missing)
             if len(_near) + len(fetched) > _NEAR_MOST:
                 _near.clear()
             _near.update({(self._today, want): (self._now, curve) for want, curve in fetched.items()})
             found |= fetched
         return found
 
-    def _made(self, wanted: Set[Want]) -> dict[Want, Curve]:
-        if not wanted:
-            return {}
-        read = self._read(wanted)
-        self._remember(read)
-        return read
+    def _fetched(self, wanted: Set[Want]) -> dict[Want, Curve]:
+        """Those of whole couriers and tiers from the cache, lanes from the database: that is as quick."""
+        found = self._in_cache([want for want in wanted if _is_coarse(want[0])])
+        missing = wanted - found.keys()
+        if missing:
+            read = self._read(missing)
+            self._remember({want: curve for want, curve in read.items() if _is_coarse(want[0])})
+            found |= read
+        return found
 
     def _read(self, wanted: Iterable[Want]) -> dict[Want, Curve]:
         measures: dict[Group, list[int]] = defaultdict(list)
@@ -142,12 +159,13 @@ class Curves:
         }
         bins: dict[Want, dict[int, float]] = {want: {} for want in wanted}
         # What a tracking page may read: how long couriers take, and nothing else of anybody.
-        with scope(Scope.parcel(0)):
-            for place, measure, number, count in raw_rows(_READ, parameters):
-                bins[groups[place - 1], measure][number] = count
+        for place, measure, number, count in rows_in(Scope.parcel(0), READ_CURVES.call, parameters):
+            bins[groups[place - 1], measure][number] = count
         return {want: Curve(found) for want, found in bins.items()}
 
-    def _in_cache(self, wanted: Iterable[Want]) -> dict[Want, Curve]:
+    def _in_cache(self, wanted: Sequence[Want]) -> dict[Want, Curve]:
+        if not wanted:
+            return {}
         keys = {self._key(want): want for want in wanted}
         try:
             found = cache.get_many(keys)
@@ -161,11 +179,10 @@ class Curves:
             kept = {
                 self._key(want): (self._now, dict(curve.bins))
                 for want, curve in curves.items()
-                if (_is_coarse(want[0]) and curve.total >= _SETTLED) == settled
-                and not (self._renewing and not _is_coarse(want[0]))
+                if (curve.total >= _SETTLED) == settled
             }
             try:
-                cache.set_many(kept, _REMEMBERED_COARSE if settled else _REMEMBERED)
+                cache.set_many(kept, _REMEMBERED_SETTLED if settled else _REMEMBERED)
             except (RedisError, ConnectionError):
                 return
 

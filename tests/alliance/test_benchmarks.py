@@ -9,8 +9,8 @@ import pytest
 from tests.benchmarks import comparing, documents, profile_table, rows, watching
 from tests.benchmarks.capacity_model import Assumed, Cost, Model, limits
 from tests.benchmarks.clients import Answer, Done, added
+from tests.benchmarks.inside import Clock
 from tests.benchmarks.plans import parts_of_plan
-from tests.benchmarks.profile import Clock
 from tests.benchmarks.rows import Goal, Row
 from tests.benchmarks.scan_bodies import RAMP, batches, parcels_needed, singly
 

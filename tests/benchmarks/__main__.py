@@ -105,7 +105,7 @@ def _rows(modules: Sequence[ModuleType], options: argparse.Namespace, run: dict[
 def _in_one_world(
     modules: Sequence[ModuleType], options: argparse.Namespace, run: dict[str, Any]
 ) -> Iterator[Row]:
-    from tests.benchmarks import profile  # noqa: PLC0415 -- sets the environment
+    from tests.benchmarks import profile, profile_reads  # noqa: PLC0415 -- sets the environment
     from tests.benchmarks.world import ROAD, open_world  # noqa: PLC0415
 
     growing = [module for module in modules if hasattr(module, "AT_EACH_SIZE")]
@@ -126,7 +126,9 @@ def _in_one_world(
                 yield from _timed(module, module.run(world))
             if is_main:
                 run["parcels"] = size
-                run.update(profile.measured(world) if options.profile else {}, tables=tables.measured(world))
+                if options.profile:
+                    run.update(reads=profile_reads.measured(world), **profile.measured(world))
+                run.update(tables=tables.measured(world))
 
 
 def _timed(module: ModuleType, found: Iterator[Row]) -> Iterator[Row]:
@@ -141,6 +143,7 @@ def _tell(found: Sequence[Row], run: dict[str, Any], options: argparse.Namespace
     if "profile" in run:
         sys.stdout.write(
             f"\n{profile_table.table(run['profile'])}\n\n{profile_table.plan_table(run['plan'])}\n"
+            f"\n{profile_table.table(run['reads'], item='call')}\n"
         )
     if options.write_docs:
         documents.store(documents.merged(documents.stored_run(), run, options.names))

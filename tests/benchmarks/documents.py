@@ -35,6 +35,7 @@ PARTS: dict[str, dict[str, Callable[[Run], str]]] = {
         "missed": lambda run: rows.missed_list(_rows(run)),
         "profile": lambda run: profile_table.table(run.get("profile", [])),
         "limit": profile_table.limit_text,
+        "reads": lambda run: profile_table.table(run.get("reads", []), item="call"),
         "statement": lambda run: profile_table.plan_table(run.get("plan", [])),
     },
     "scale.md": {
@@ -60,7 +61,7 @@ def merged(stored: Run, run: Run, names: Sequence[str]) -> dict[str, Any]:
     fresh = {row.key: row for row in _rows(run)}
     kept = [row for row in _rows(stored) if row.key not in fresh]
     again = {"date": run["date"], "commit": run["commit"], "names": list(names)}
-    parts = {name: run[name] for name in ("tables", "profile", "plan", "parcels") if name in run}
+    parts = {name: run[name] for name in ("tables", "profile", "reads", "plan", "parcels") if name in run}
     since = {} if stored.get("date") else {name: run[name] for name in run if name != "rows"}
     every = [row.as_json() for row in [*kept, *fresh.values()]]
     return {**stored, **since, **parts, "measured again": again, "rows": every}

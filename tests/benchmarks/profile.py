@@ -5,24 +5,16 @@ calls in this process with a clock at every part, and takes the plans of one bat
 tells them.
 """
 
-import functools
-import importlib
-import io
 import json
-import logging
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
-from unittest import mock
 
 import psycopg2
 
 from alliance.embedded.postgres import ROLE, SUPERUSER
 from parcels import scan_sql
-from tests.benchmarks import scan_bodies
+from tests.benchmarks import inside, scan_bodies
 from tests.benchmarks.bench_scans import JSON, PATH, over_http
 from tests.benchmarks.clients import together
 from tests.benchmarks.database import say
@@ -45,34 +37,6 @@ PARTS: dict[str, str] = {
 _MIDDLEWARE = "middleware, DRF, scope"
 _HTTP = "gunicorn, sockets, the client's own time"
 _STATEMENT, _PLANNING = "the statement, run", "the statement, planned"
-
-
-class Clock:
-    """Seconds by part; a part that calls another does not count the other's."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-        self._open: list[float] = []
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        self._open.append(0.0)
-        begun = time.perf_counter()
-        try:
-            yield
-        finally:
-            took = time.perf_counter() - begun
-            self.seconds[name] += took - self._open.pop()
-            if self._open:
-                self._open[-1] += took
-
-    def around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def timed(*args: Any, **kwargs: Any) -> Any:
-            with self.part(name):
-                return function(*args, **kwargs)
-
-        return timed
 
 
 def measured(world: World) -> dict[str, Any]:
@@ -103,53 +67,16 @@ def measured(world: World) -> dict[str, Any]:
 
 def _inside(courier: Member, parcels: list[int]) -> dict[str, float]:
     """Call the application as gunicorn would, in this process; return seconds by part."""
-    from django.core.wsgi import get_wsgi_application  # noqa: PLC0415 -- after django.setup()
-
-    application, clock = get_wsgi_application(), Clock()
-    for handler in logging.getLogger().handlers:
-        # Requests are logged as ever, but not here.
-        if isinstance(handler, logging.StreamHandler):
-            handler.setStream(io.StringIO())
+    app = inside.application()
+    asked = {"CONTENT_TYPE": JSON, "HTTP_AUTHORIZATION": f"Bearer {courier.token}"}
     bodies = [as_json(lines) for lines in scan_bodies.batches(parcels, BATCHES)]
     for body in bodies[:RAMP]:
-        _call(application, courier, body)
-    with ExitStack() as patches:
-        for dotted, name in PARTS.items():
-            owner, attribute = _found(dotted)
-            patches.enter_context(
-                mock.patch.object(owner, attribute, clock.around(name, getattr(owner, attribute)))
-            )
+        inside.call(app, PATH, body=body, **asked)
+    with inside.clocked(PARTS) as clock:
         for body in bodies[RAMP:]:
             with clock.part(_MIDDLEWARE):
-                _call(application, courier, body)
+                inside.call(app, PATH, body=body, **asked)
     return clock.seconds
-
-
-def _call(application: Any, courier: Member, body: bytes) -> None:
-    environ = {
-        "REQUEST_METHOD": "POST", "PATH_INFO": PATH, "SCRIPT_NAME": "", "QUERY_STRING": "",
-        "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1", "CONTENT_TYPE": JSON,
-        "CONTENT_LENGTH": str(len(body)), "HTTP_AUTHORIZATION": f"Bearer {courier.token}",
-        "wsgi.input": io.BytesIO(body), "wsgi.errors": io.StringIO(), "wsgi.url_scheme": "http",
-        "wsgi.version": (1, 0), "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False,
-    }  # fmt: skip
-    told: list[str] = []
-    response = application(environ, lambda status, _headers, _exc=None: told.append(status))
-    answer = b"".join(response)
-    response.close()
-    if not told[0].startswith("200"):
-        raise RuntimeError(f"{told[0]}: {answer[:300]!r}")
-
-
-def _found(dotted: str) -> tuple[Any, str]:
-    """Return the module or class, and the name in it."""
-    path, _dot, attribute = dotted.rpartition(".")
-    try:
-        return importlib.import_module(path), attribute
-    except ModuleNotFoundError:
-        module, _dot, owner = path.rpartition(".")
-        return getattr(importlib.import_module(module), owner), attribute
 
 
 def _plan(world: World, courier: Member, parcels: list[int]) -> tuple[Sequence[dict[str, Any]], float, float]:

@@ -1,4 +1,4 @@
-"""Where the time of a scan goes, as tables. Pure."""
+"""Where the time of a scan, and of a look at a parcel, goes, as tables. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,11 +8,11 @@ from tests.benchmarks.rows import DATABASE, WEB, markdown
 Part = Mapping[str, Any]
 
 
-def table(parts: Sequence[Part]) -> str:
-    """Microseconds of each scan by part of the way, in the order of the way."""
+def table(parts: Sequence[Part], *, item: str = "scan") -> str:
+    """Microseconds of each scan, or call, by part of the way, in the order of the way."""
     total = sum(part["us"] for part in parts)
     body = [(part["where"], f"{part['us']:.2f}", f"{part['us'] / total:.0%}") for part in parts]
-    return markdown(("where", "us a scan", "share"), [*body, ("all", f"{total:.2f}", "")] if body else [])
+    return markdown(("where", f"us a {item}", "share"), [*body, ("all", f"{total:.2f}", "")] if body else [])
 
 
 def plan_table(parts: Sequence[Part]) -> str:

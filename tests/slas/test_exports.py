@@ -1,6 +1,5 @@
 """Exports: what a file holds and for whom, how it survives a crash, and how long it is to be had."""
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from alliance.partitions import Month, ensure_months
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportState, Outcome, RevisionParty
 from slas.models import Commitment, Export, OnTimeRate, Revision
-from slas.services import export_writing, exports
+from slas.services import exports
 from slas.services.commitments import revise_due
 from slas.services.export_writing import tend_exports, write_export
 from slas.services.tallies import fold_tallies
@@ -230,138 +229,6 @@ def test_an_organisation_suspended_meanwhile_gets_nothing(
     Organisation.objects.filter(pk=merchant_organisation.pk).update(status="suspended")
     assert write_export(export_id=export.pk)
     assert reread(export).state == ExportState.FAILED
-
-
-# --- cut off -----------------------------------------------------------------------------------
-
-
-class Killed(Exception):
-    """A worker that dies there and then."""
-
-
-def killed_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int, *, after: bool = False) -> None:
-    """Have a worker die in its nth call of a function of the writer, before or after the work."""
-    genuine: Callable[..., Any] = getattr(export_writing, name)
-    calls = 0
-
-    def dying(*args: Any, **given: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == call and not after:
-            raise Killed
-        answer = genuine(*args, **given)
-        if calls == call:
-            raise Killed
-        return answer
-
-    monkeypatch.setattr(export_writing, name, dying)
-
-
-@pytest.mark.parametrize("format", [CSV, PARQUET])
-@pytest.mark.parametrize(
-    ("name", "call", "after"),
-    [
-        ("read_page", 1, False),
-        ("read_page", 3, True),
-        ("write_part", 1, True),
-        ("write_part", 2, False),
-        ("write_part", 4, True),
-        ("join_parts", 1, False),
-        ("join_parts", 1, True),
-        ("remove_parts", 1, False),
-    ],
-)
-def test_a_worker_killed_anywhere_leaves_nothing_missing_or_double(
-    promised: list[int],
-    merchant: Actor,
-    monkeypatch: pytest.MonkeyPatch,
-    format: str,
-    name: str,
-    call: int,
-    after: bool,
-) -> None:
-    read = read_csv if format == CSV else read_parquet
-    expected = read(written(merchant, COMMITMENTS, format))
-    export = ask(merchant, COMMITMENTS, format)
-    with monkeypatch.context() as dying:
-        killed_at(dying, name, call, after=after)
-        with pytest.raises(Killed):
-            write_export(export_id=export.pk, rows_a_slice=6)
-    assert write_export(export_id=export.pk, rows_a_slice=6)
-    export = reread(export)
-    assert (export.state, export.done) == (ExportState.DONE, 20)
-    assert read(export) == expected
-
-
-def test_a_second_worker_leaves_a_file_to_the_first(
-    promised: list[int], merchant: Actor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    export = ask(merchant)
-    genuine, inner = export_writing.read_page, []
-
-    def overtaken(*args: Any, **given: Any) -> Any:
-        page = genuine(*args, **given)
-        if not inner:
-            inner.append(True)
-        return page
-
-    # The first has written a slice when the second, which saw the file before, comes to its own.
-    seen = reread(export)
-    monkeypatch.setattr(export_writing, "read_page", overtaken)
-    assert write_export(export_id=export.pk, rows_a_slice=6, budget=0) is False
-    with scope(Scope.everything()):
-        assert export_writing._slice(merchant, seen, 6) is False
-    assert reread(export).done == 6
-
-
-def test_work_beyond_the_budget_is_handed_on(promised: list[int], merchant: Actor) -> None:
-    export, rounds = ask(merchant), 1
-    while not write_export(export_id=export.pk, rows_a_slice=6, budget=0):
-        rounds += 1
-        running = reread(export)
-        assert (running.state, running.rows) == (ExportState.RUNNING, 20)
-    assert rounds == 4
-    assert len(set(numbers(reread(export)))) == 20
-
-
-def test_a_finished_file_is_not_written_again(promised: list[int], merchant: Actor) -> None:
-    export = written(merchant)
-    assert write_export(export_id=export.pk)
-    assert reread(export).expires_at == export.expires_at
-    assert write_export(export_id=export.pk + 1)
-
-
-def test_a_dropped_file_is_handed_over_again(
-    merchant: Actor, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
-) -> None:
-    sent: list[int] = []
-    monkeypatch.setattr("slas.tasks.write_export.delay", sent.append)
-    with django_capture_on_commit_callbacks(execute=True):
-        export = ask(merchant)
-    with django_capture_on_commit_callbacks(execute=True):
-        assert tend_exports(now=NOON + timedelta(minutes=1)) == (0, 0)
-        assert tend_exports(now=NOON + timedelta(minutes=3)) == (1, 0)
-    assert sent == [export.pk, export.pk]
-
-
-def test_a_file_that_fails_again_and_again_is_given_up(
-    promised: list[int], merchant: Actor, monkeypatch: pytest.MonkeyPatch, media: Path
-) -> None:
-    export = ask(merchant)
-    killed_at(monkeypatch, "read_page", 0)
-    monkeypatch.setattr(export_writing, "read_page", _broken)
-    for _attempt in range(export_writing.MOST_ATTEMPTS):
-        with pytest.raises(Killed):
-            write_export(export_id=export.pk)
-    assert write_export(export_id=export.pk)
-    failed = reread(export)
-    assert (failed.state, failed.problem) == (ExportState.FAILED, "It was begun 5 times and never finished.")
-    assert tend_exports(now=NOON) == (0, 1)
-    assert not list(media.glob("exports/*/*"))
-
-
-def _broken(*args: Any, **given: Any) -> Any:
-    raise Killed
 
 
 # --- asking ------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
@@ -17,75 +16,17 @@ from alliance.tenancy import Scope, raw_rows, scope
 from parcels.arrivals import arrival_of
 from parcels.models import Parcel
 from parcels.services.cancelling import cancel_parcel
-from parcels.services.watching import refresh_watch_list, sightings
+from parcels.services.watching import refresh_watch_list
 from parcels.verdicts import verdict_of
-from slas.choices import CommitmentKind, Outcome, WatchReason
-from slas.landmarks import Journey
+from slas.choices import CommitmentKind, WatchReason
 from slas.models import Commitment, WatchItem
 from slas.services.sweeping import sweep_overdue
-from slas.watching import Sighting, reasons_for
 from tests.parcels.looking import scan
 from tests.parcels.watched import HOUR, due_in, history, refresh, watched
 
 R = WatchReason
 pytestmark = pytest.mark.django_db
 Company = Organisation
-
-
-# --- the rules, hour by hour ---
-
-NOW = timezone.now()
-
-
-def sighting(**given: Any) -> Sighting:
-    """A parcel on its way, due in ten hours and seen an hour ago; hours are from now."""
-    hours = {"booked": -20, "picked_up": -18, "pickup_by": -14, "seen": -1, "due": 10} | {
-        name: given.pop(name) for name in ("booked", "picked_up", "pickup_by", "seen", "due") if name in given
-    }
-    at = {name: None if value is None else NOW + value * HOUR for name, value in hours.items()}
-    values: dict[str, Any] = {"outcome": Outcome.PENDING, **given}
-    return Sighting(
-        1, 2, 3, 4, 5, 6, Journey(at["booked"], at["picked_up"]), at["booked"], at["pickup_by"], at["seen"],
-        at["due"], **values,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("tier", "given", "reasons"),
-    [
-        ("next_day", {}, set()),
-        # Pickup: nobody came; nobody came for a day; somebody scanned something, but it never left.
-        ("next_day", {"picked_up": None, "seen": None, "pickup_by": 1}, set()),
-        ("next_day", {"picked_up": None, "seen": None, "pickup_by": -0.1}, {R.DELAYED_DISPATCH}),
-        ("next_day", {"picked_up": None, "seen": None, "pickup_by": -24}, {R.DELAYED_DISPATCH}),
-        ("next_day", {"picked_up": None, "seen": None, "pickup_by": -24.1}, {R.FORGOTTEN}),
-        ("next_day", {"picked_up": None, "seen": -30, "pickup_by": -40}, {R.DELAYED_DISPATCH}),
-        ("next_day", {"picked_up": None, "seen": None, "pickup_by": None}, set()),
-        # Silence: six hours for same day, a day for the others.
-        ("same_day", {"seen": -6}, set()),
-        ("same_day", {"seen": -6.1}, {R.SILENT}),
-        ("next_day", {"seen": -6.1}, set()),
-        ("next_day", {"seen": -24}, set()),
-        ("next_day", {"seen": -24.1}, {R.SILENT}),
-        ("standard", {"seen": -24.1}, {R.SILENT}),
-        # Past the promise: until somebody stood at the door.
-        ("next_day", {"due": -0.1}, {R.DELAYED}),
-        ("next_day", {"due": -0.1, "outcome": Outcome.OVERDUE}, {R.DELAYED}),
-        ("next_day", {"due": -0.1, "outcome": Outcome.LATE}, set()),
-        ("next_day", {"due": -0.1, "outcome": Outcome.MET}, set()),
-        ("next_day", {"due": -24 * 31, "outcome": Outcome.OVERDUE, "seen": -24 * 32}, set()),
-        # In trouble, before the promise or after.
-        ("next_day", {"is_failed": True, "outcome": Outcome.MET}, {R.FAILED_ATTEMPT}),
-        ("next_day", {"is_failed": True}, {R.FAILED_ATTEMPT}),
-        ("next_day", {"is_held": True, "due": 60}, {R.EXCEPTION}),
-        ("next_day", {"is_held": True, "due": -2, "seen": -30}, {R.EXCEPTION, R.DELAYED, R.SILENT}),
-        # Nothing more is to be done about it.
-        ("next_day", {"is_over": True, "due": -2, "seen": -99, "outcome": Outcome.OVERDUE}, set()),
-        ("next_day", {"outcome": Outcome.VOID, "picked_up": None, "pickup_by": -9}, set()),
-    ],
-)
-def test_reasons(tier: str, given: dict[str, Any], reasons: set[WatchReason]) -> None:
-    assert set(reasons_for(sighting(**given), None, tier=tier, now=NOW)) == reasons
 
 
 # --- parcels ---
@@ -378,70 +319,6 @@ def test_only_the_last_28_days_count(merchant_organisation: Company, courier_org
         history(courier_organisation, [-90] * 45 + [90] * 5, like=parcel, days_ago=days_ago)
     refresh()
     assert watched(parcel)[R.AT_RISK].chance == pytest.approx(0.1)
-
-
-# --- cost ---
-
-
-def test_queries_do_not_grow_with_parcels(
-    merchant_organisation: Company, courier_organisation: Company
-) -> None:
-    counts = []
-    refresh()
-    for number in (1, 6):
-        parcels = due_in(merchant_organisation, courier_organisation, 2, count=number)
-        history(courier_organisation, [90] * 40, like=parcels[0], days_ago=2 + number)
-        cache.clear()
-        with CaptureQueriesContext(connection) as asked:
-            refresh()
-        counts.append(len(asked))
-    # Most of them open and close scopes.
-    assert counts[0] == counts[1] <= 30
-
-
-def test_work_is_in_proportion_to_what_is_due(
-    merchant_organisation: Company, courier_organisation: Company
-) -> None:
-    """Ten times the parcels that are not due change nothing about the rows that are read."""
-    due_in(merchant_organisation, courier_organisation, 5, count=10)
-    due_in(merchant_organisation, courier_organisation, 90, count=40)
-    with scope(Scope.everything()):
-        raw_rows("ANALYZE slas_commitment")
-        first = _rows_read()
-        due_in(merchant_organisation, courier_organisation, 90, count=400)
-        done = due_in(merchant_organisation, courier_organisation, -30, count=400)
-        Commitment.objects.filter(parcel_id__in=[parcel.pk for parcel in done]).update(
-            outcome=Outcome.MET, reached_at=done[0].booked_at
-        )
-        raw_rows("ANALYZE slas_commitment")
-        assert refresh().parcels == 10
-        assert _rows_read() == first <= 30
-
-
-def _rows_read() -> int:
-    """Rows of commitments that choosing what to look at reads, those it throws away included."""
-    from slas.services.watching import _CANDIDATES  # noqa: PLC0415, PLC2701 -- the statement itself is tried
-
-    now = timezone.now()
-    parameters = {"now": now, "until": now + 24 * HOUR, "since": now - 720 * HOUR}
-    # As much as there is when tables are large: with few rows a whole table is the cheapest index.
-    raw_rows("SET LOCAL enable_seqscan = off")
-    [(plan,)] = raw_rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {_CANDIDATES}", parameters)
-    raw_rows("SET LOCAL enable_seqscan = on")
-    return _read_by(plan[0]["Plan"])
-
-
-def _read_by(node: dict[str, Any]) -> int:
-    below = sum(_read_by(child) for child in node.get("Plans", []))
-    if node.get("Relation Name", "").startswith("slas_commitment"):
-        thrown = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-        return below + int((node["Actual Rows"] + thrown) * node["Actual Loops"])
-    return below
-
-
-def test_sightings_of_nothing_ask_nothing(django_assert_num_queries: Any) -> None:
-    with django_assert_num_queries(0):
-        assert sightings([]) == []
 
 
 # --- among others ---

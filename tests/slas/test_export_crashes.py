@@ -47,9 +47,6 @@ def numbers(export: Export) -> list[str]:
     return [row["tracking_number"] for row in read_csv(export)]
 
 
-# --- cut off -----------------------------------------------------------------------------------
-
-
 class Killed(Exception):
     """A worker that dies there and then."""
 

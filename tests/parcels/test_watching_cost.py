@@ -1,0 +1,80 @@
+"""What a refresh of the watch list costs: in proportion to what is due, however many parcels there are."""
+
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from alliance.models import Organisation
+from alliance.tenancy import Scope, raw_rows, scope
+from parcels.services.watching import sightings
+from slas.choices import Outcome
+from slas.models import Commitment
+from tests.parcels.watched import HOUR, due_in, history, refresh
+
+pytestmark = pytest.mark.django_db
+Company = Organisation
+
+
+def test_queries_do_not_grow_with_parcels(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    counts = []
+    refresh()
+    for number in (1, 6):
+        parcels = due_in(merchant_organisation, courier_organisation, 2, count=number)
+        history(courier_organisation, [90] * 40, like=parcels[0], days_ago=2 + number)
+        cache.clear()
+        with CaptureQueriesContext(connection) as asked:
+            refresh()
+        counts.append(len(asked))
+    # Most of them open and close scopes.
+    assert counts[0] == counts[1] <= 30
+
+
+def test_work_is_in_proportion_to_what_is_due(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    """Ten times the parcels that are not due change nothing about the rows that are read."""
+    due_in(merchant_organisation, courier_organisation, 5, count=10)
+    due_in(merchant_organisation, courier_organisation, 90, count=40)
+    with scope(Scope.everything()):
+        raw_rows("ANALYZE slas_commitment")
+        first = _rows_read()
+        due_in(merchant_organisation, courier_organisation, 90, count=400)
+        done = due_in(merchant_organisation, courier_organisation, -30, count=400)
+        Commitment.objects.filter(parcel_id__in=[parcel.pk for parcel in done]).update(
+            outcome=Outcome.MET, reached_at=done[0].booked_at
+        )
+        raw_rows("ANALYZE slas_commitment")
+        assert refresh().parcels == 10
+        assert _rows_read() == first <= 30
+
+
+def _rows_read() -> int:
+    """Rows of commitments that choosing what to look at reads, those it throws away included."""
+    from slas.services.watching import _CANDIDATES  # noqa: PLC0415, PLC2701 -- the statement itself is tried
+
+    now = timezone.now()
+    parameters = {"now": now, "until": now + 24 * HOUR, "since": now - 720 * HOUR}
+    # As much as there is when tables are large: with few rows a whole table is the cheapest index.
+    raw_rows("SET LOCAL enable_seqscan = off")
+    [(plan,)] = raw_rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {_CANDIDATES}", parameters)
+    raw_rows("SET LOCAL enable_seqscan = on")
+    return _read_by(plan[0]["Plan"])
+
+
+def _read_by(node: dict[str, Any]) -> int:
+    below = sum(_read_by(child) for child in node.get("Plans", []))
+    if node.get("Relation Name", "").startswith("slas_commitment"):
+        thrown = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+        return below + int((node["Actual Rows"] + thrown) * node["Actual Loops"])
+    return below
+
+
+def test_sightings_of_nothing_ask_nothing(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        assert sightings([]) == []

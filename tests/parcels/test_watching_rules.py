@@ -1,0 +1,65 @@
+"""When a parcel is one to look at: the rules, hour by hour."""
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from slas.choices import Outcome, WatchReason
+from slas.landmarks import Journey
+from slas.watching import Sighting, reasons_for
+from tests.parcels.watched import HOUR
+
+R = WatchReason
+NOW = timezone.now()
+
+
+def sighting(**given: Any) -> Sighting:
+    """A parcel on its way, due in ten hours and seen an hour ago; hours are from now."""
+    hours = {"booked": -20, "picked_up": -18, "pickup_by": -14, "seen": -1, "due": 10} | {
+        name: given.pop(name) for name in ("booked", "picked_up", "pickup_by", "seen", "due") if name in given
+    }
+    at = {name: None if value is None else NOW + value * HOUR for name, value in hours.items()}
+    values: dict[str, Any] = {"outcome": Outcome.PENDING, **given}
+    return Sighting(
+        1, 2, 3, 4, 5, 6, Journey(at["booked"], at["picked_up"]), at["booked"], at["pickup_by"], at["seen"],
+        at["due"], **values,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tier", "given", "reasons"),
+    [
+        ("next_day", {}, set()),
+        # Pickup: nobody came; nobody came for a day; somebody scanned something, but it never left.
+        ("next_day", {"picked_up": None, "seen": None, "pickup_by": 1}, set()),
+        ("next_day", {"picked_up": None, "seen": None, "pickup_by": -0.1}, {R.DELAYED_DISPATCH}),
+        ("next_day", {"picked_up": None, "seen": None, "pickup_by": -24}, {R.DELAYED_DISPATCH}),
+        ("next_day", {"picked_up": None, "seen": None, "pickup_by": -24.1}, {R.FORGOTTEN}),
+        ("next_day", {"picked_up": None, "seen": -30, "pickup_by": -40}, {R.DELAYED_DISPATCH}),
+        ("next_day", {"picked_up": None, "seen": None, "pickup_by": None}, set()),
+        # Silence: six hours for same day, a day for the others.
+        ("same_day", {"seen": -6}, set()),
+        ("same_day", {"seen": -6.1}, {R.SILENT}),
+        ("next_day", {"seen": -6.1}, set()),
+        ("next_day", {"seen": -24}, set()),
+        ("next_day", {"seen": -24.1}, {R.SILENT}),
+        ("standard", {"seen": -24.1}, {R.SILENT}),
+        # Past the promise: until somebody stood at the door.
+        ("next_day", {"due": -0.1}, {R.DELAYED}),
+        ("next_day", {"due": -0.1, "outcome": Outcome.OVERDUE}, {R.DELAYED}),
+        ("next_day", {"due": -0.1, "outcome": Outcome.LATE}, set()),
+        ("next_day", {"due": -0.1, "outcome": Outcome.MET}, set()),
+        ("next_day", {"due": -24 * 31, "outcome": Outcome.OVERDUE, "seen": -24 * 32}, set()),
+        # In trouble, before the promise or after.
+        ("next_day", {"is_failed": True, "outcome": Outcome.MET}, {R.FAILED_ATTEMPT}),
+        ("next_day", {"is_failed": True}, {R.FAILED_ATTEMPT}),
+        ("next_day", {"is_held": True, "due": 60}, {R.EXCEPTION}),
+        ("next_day", {"is_held": True, "due": -2, "seen": -30}, {R.EXCEPTION, R.DELAYED, R.SILENT}),
+        # Nothing more is to be done about it.
+        ("next_day", {"is_over": True, "due": -2, "seen": -99, "outcome": Outcome.OVERDUE}, set()),
+        ("next_day", {"outcome": Outcome.VOID, "picked_up": None, "pickup_by": -9}, set()),
+    ],
+)
+def test_reasons(tier: str, given: dict[str, Any], reasons: set[WatchReason]) -> None:
+    assert set(reasons_for(sighting(**given), None, tier=tier, now=NOW)) == reasons

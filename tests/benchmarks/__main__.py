@@ -42,7 +42,7 @@ def main() -> int:
 
 def _measure(names: Sequence[str], options: argparse.Namespace) -> int:
     begun = time.perf_counter()
-    run: dict[str, Any] = {}
+    run = machine.described()
     found: list[Row] = []
     options.profile = PROFILE in options.names or not options.names
     chosen = [name for name in options.names if name != PROFILE] if options.names else names
@@ -116,8 +116,6 @@ def _in_one_world(
     )
     sizes = set(options.sizes or SIZES) if growing else set()
     with open_world(full=options.full) as world:
-        with world.connect() as connection:
-            run.update(machine.described(connection))
         for size in sorted(sizes | ({options.parcels} if once or options.profile else set())):
             is_main = size == options.parcels and bool(once or options.profile)
             world.grow(size, road=ROAD["once"] * is_main + ROAD["growing"] * (size in sizes))

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import Any
 import psycopg2
 from django.conf import settings
 
+from tests.benchmarks.database import parameters_of
+
 ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("Django", "djangorestframework", "psycopg2-binary", "gunicorn", "celery", "msgspec")
 
 
-def described(connection: "psycopg2.extensions.connection") -> dict[str, Any]:
+def described() -> dict[str, Any]:
     """Return what the numbers of a run depend on."""
-    with connection.cursor() as cursor:
+    with closing(psycopg2.connect(**parameters_of("postgres"))) as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT name, setting || coalesce(' ' || unit, '') FROM pg_settings"
             " WHERE name = ANY(%s) ORDER BY name",

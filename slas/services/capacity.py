@@ -60,7 +60,7 @@ def reserve(demands: Mapping[Slot, int]) -> None:
             ), locked AS (
                 SELECT d.id, w.n FROM slas_capacityday d
                 JOIN wanted w ON w.offer_id = d.offer_id AND w.date = d.date
-                ORDER BY d.offer_id, d.date FOR UPDATE OF d
+                ORDER BY d.date, d.offer_id FOR UPDATE OF d
             )
             UPDATE slas_capacityday d SET reserved = d.reserved + l.n
             FROM locked l WHERE d.id = l.id AND d.reserved + l.n <= d."limit"
@@ -73,7 +73,10 @@ def reserve(demands: Mapping[Slot, int]) -> None:
 
 
 def lock(slots: Iterable[Slot]) -> None:
-    """Hold the slots until the transaction ends, so that what is left does not change any more."""
+    """Hold the slots until the transaction ends, so that what is left does not change any more.
+
+    Days first here and everywhere: who finds these full goes on to later ones, which come after them.
+    """
     wanted = sorted(set(slots))
     if not wanted:
         return
@@ -82,7 +85,7 @@ def lock(slots: Iterable[Slot]) -> None:
         """
         SELECT d.id FROM slas_capacityday d
         JOIN unnest(%s::bigint[], %s::date[]) AS w(offer_id, date) USING (offer_id, date)
-        ORDER BY d.offer_id, d.date FOR UPDATE OF d
+        ORDER BY d.date, d.offer_id FOR UPDATE OF d
         """,
         _columns(wanted),
     )
@@ -100,7 +103,7 @@ def release(places: Mapping[Slot, int]) -> None:
         ), locked AS (
             SELECT d.id, w.n FROM slas_capacityday d
             JOIN wanted w ON w.offer_id = d.offer_id AND w.date = d.date
-            ORDER BY d.offer_id, d.date FOR UPDATE OF d
+            ORDER BY d.date, d.offer_id FOR UPDATE OF d
         )
         UPDATE slas_capacityday d SET reserved = greatest(d.reserved - l.n, 0) FROM locked l WHERE d.id = l.id
         """,
@@ -117,7 +120,7 @@ def follow_offers(offer_ids: Iterable[int], *, first_day: date) -> None:
         """
         WITH locked AS (
             SELECT d.id, o.daily_capacity FROM slas_capacityday d JOIN slas_offer o ON o.id = d.offer_id
-            WHERE d.offer_id = ANY(%s) AND d.date >= %s ORDER BY d.offer_id, d.date FOR UPDATE OF d
+            WHERE d.offer_id = ANY(%s) AND d.date >= %s ORDER BY d.date, d.offer_id FOR UPDATE OF d
         )
         UPDATE slas_capacityday d SET "limit" = l.daily_capacity FROM locked l WHERE d.id = l.id
         """,
@@ -133,7 +136,7 @@ def _make_days(slots: list[Slot]) -> None:
         FROM unnest(%s::bigint[], %s::date[]) AS w(offer_id, date)
         JOIN slas_offer o ON o.id = w.offer_id
         WHERE NOT EXISTS (SELECT FROM slas_capacityday d WHERE d.offer_id = w.offer_id AND d.date = w.date)
-        ORDER BY o.id, w.date
+        ORDER BY w.date, o.id
         ON CONFLICT (offer_id, date) DO NOTHING
         """,
         _columns(slots),

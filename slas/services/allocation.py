@@ -20,7 +20,7 @@ from slas.services.capacity import Slot, Taken, lock, places_left, reserve
 from slas.services.market import LATER_DAYS, Lane, Market, OnSale
 from slas.services.tiers import TierInForce
 
-# The second attempt holds the slots the first one looked at, so it fails only if it needs others.
+# From the second on, an attempt holds all that those before it looked at: it fails only by needing more.
 ATTEMPTS = LATER_DAYS + 3
 
 
@@ -90,11 +90,14 @@ def allocate(wants: Sequence[Want]) -> list[Placement | None]:
         plan = _Plan(wants)
         try:
             # The savepoint gives back the locks of an attempt that failed, so that the next one
-            # can take all of its own in order.
+            # can take all of its own in order. Who holds some must not wait for more: two that do
+            # wait for each other.
             with transaction.atomic():
                 if attempt:
                     lock(known)
                 plan.fill()
+                if attempt and not plan.left.keys() <= known:
+                    raise Taken
                 reserve(plan.takes)
         except Taken:
             known |= plan.left.keys()

@@ -60,7 +60,7 @@ def reserve(demands: Mapping[Slot, int]) -> None:
             ), locked AS (
                 SELECT d.id, w.n FROM slas_capacityday d
                 JOIN wanted w ON w.offer_id = d.offer_id AND w.date = d.date
-                ORDER BY d.date, d.offer_id FOR UPDATE OF d
+                ORDER BY d.offer_id, d.date FOR UPDATE OF d
             )
             UPDATE slas_capacityday d SET reserved = d.reserved + l.n
             FROM locked l WHERE d.id = l.id AND d.reserved + l.n <= d."limit"
@@ -73,10 +73,7 @@ def reserve(demands: Mapping[Slot, int]) -> None:
 
 
 def lock(slots: Iterable[Slot]) -> None:
-    """Hold the slots until the transaction ends, so that what is left does not change any more.
-
-    Days first here and everywhere: who finds these full goes on to later ones, which come after them.
-    """
+    """Hold the slots until the transaction ends, so that what is left does not change any more."""
     wanted = sorted(set(slots))
     if not wanted:
         return
@@ -85,7 +82,7 @@ def lock(slots: Iterable[Slot]) -> None:
         """
         SELECT d.id FROM slas_capacityday d
         JOIN unnest(%s::bigint[], %s::date[]) AS w(offer_id, date) USING (offer_id, date)
-        ORDER BY d.date, d.offer_id FOR UPDATE OF d
+        ORDER BY d.offer_id, d.date FOR UPDATE OF d
         """,
         _columns(wanted),
     )
@@ -103,7 +100,7 @@ def release(places: Mapping[Slot, int]) -> None:
         ), locked AS (
             SELECT d.id, w.n FROM slas_capacityday d
             JOIN wanted w ON w.offer_id = d.offer_id AND w.date = d.date
-            ORDER BY d.date, d.offer_id FOR UPDATE OF d
+            ORDER BY d.offer_id, d.date FOR UPDATE OF d
         )
         UPDATE slas_capacityday d SET reserved = greatest(d.reserved - l.n, 0) FROM locked l WHERE d.id = l.id
         """,
@@ -120,7 +117,7 @@ def follow_offers(offer_ids: Iterable[int], *, first_day: date) -> None:
         """
         WITH locked AS (
             SELECT d.id, o.daily_capacity FROM slas_capacityday d JOIN slas_offer o ON o.id = d.offer_id
-            WHERE d.offer_id = ANY(%s) AND d.date >= %s ORDER BY d.date, d.offer_id FOR UPDATE OF d
+            WHERE d.offer_id = ANY(%s) AND d.date >= %s ORDER BY d.offer_id, d.date FOR UPDATE OF d
         )
         UPDATE slas_capacityday d SET "limit" = l.daily_capacity FROM locked l WHERE d.id = l.id
         """,
@@ -136,7 +133,7 @@ def _make_days(slots: list[Slot]) -> None:
         FROM unnest(%s::bigint[], %s::date[]) AS w(offer_id, date)
         JOIN slas_offer o ON o.id = w.offer_id
         WHERE NOT EXISTS (SELECT FROM slas_capacityday d WHERE d.offer_id = w.offer_id AND d.date = w.date)
-        ORDER BY w.date, o.id
+        ORDER BY o.id, w.date
         ON CONFLICT (offer_id, date) DO NOTHING
         """,
         _columns(slots),

@@ -4,7 +4,9 @@ The database role of the tests is the application's: not a superuser, bound by r
 """
 
 import os
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from django.core.cache import cache
@@ -81,6 +83,13 @@ def _settings_of_tests(settings: object) -> None:
     cache.clear()
     forget_near()
     throttling.forget()
+
+
+@pytest.fixture
+def in_one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every counted call of the test fall into one minute, of which 20 seconds are gone."""
+    now = time.time() // throttling.WINDOW * throttling.WINDOW + 20
+    monkeypatch.setattr(throttling, "time", SimpleNamespace(time=lambda: now, monotonic=time.monotonic))
 
 
 @pytest.fixture

@@ -67,6 +67,7 @@ def test_people_log_in_and_work_without_it(merchant_user: Any, away: BaseCache) 
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("in_one_minute")
 def test_calls_are_limited_without_it_by_each_process(
     merchant_api: APIClient, courier_api: APIClient, away: BaseCache, settings: Any
 ) -> None:

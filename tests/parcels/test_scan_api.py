@@ -220,6 +220,7 @@ def test_call_of_any_size_goes_to_the_database_and_back_as_often(
     assert [query["sql"].split()[0] for query in asked] == [*whose_key, *scans]
 
 
+@pytest.mark.usefixtures("in_one_minute")
 @pytest.mark.django_db(transaction=True)
 def test_first_call_of_a_minute_asks_redis_once_and_the_next_not_at_all(
     courier_api: APIClient, parcel: Parcel, monkeypatch: pytest.MonkeyPatch

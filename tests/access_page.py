@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
+from tests.access_rows import Row
 from tests.access_rules import ACTORS, BROWSERS, COURIERS, KEYS, LOGIN, MERCHANTS, OPS, Answer, Rule
-from tests.access_table import SECTIONS, TABLE, Row
+from tests.access_table import SECTIONS, TABLE
 
 INTRODUCTION = """# Access
 

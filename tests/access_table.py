@@ -5,12 +5,10 @@ Read `docs/access.md` for the same as tables; `python -m tests.access_table > do
 """
 
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
 
+from tests.access_rows import Row, get_and_post, looked_at, pages_of_model
 from tests.access_rules import (
-    ACTORS,
     API_BOOK,
     API_CLAIM,
     API_EXPORT,
@@ -48,67 +46,12 @@ from tests.access_rules import (
     STRANGERS_ONLY,
     SUPERUSER,
     UNMASK,
-    Answer,
-    Rule,
 )
-
-
-@dataclass(frozen=True)
-class Row:
-    """One method of one route. `path` names the things of the world that stand in its address."""
-
-    route: str
-    method: str
-    rule: Rule
-    own: Answer = 200
-    rival: Answer | None = None
-    ops: Answer | None = None
-    path: tuple[str, ...] = ()
-    query: str = ""
-    data: dict[str, object] | list[object] | None = None
-    # What differs from the rule for single actors, and why it does, in `note`.
-    but: dict[str, Answer] = field(default_factory=dict)
-    note: str = ""
-    # Pages of the admin stop everybody but ops at one and the same gate: a sample knocks at each.
-    everybody: bool | None = None
-
-    @property
-    def visitors(self) -> Iterable[str]:
-        if self.everybody is None and self.route.startswith("admin:"):
-            return ("anonymous", "courier_owner", "merchant_key", "staff", "service", "ops")
-        return ACTORS
-
-    @property
-    def expected(self) -> dict[str, Answer]:
-        words: dict[object, Answer] = {
-            "own": self.own,
-            "rival": self.own if self.rival is None else self.rival,
-            "ops": self.own if self.ops is None else self.ops,
-        }
-        return {actor: words.get(answer, answer) for actor, answer in self.rule.answers.items()} | self.but  # type: ignore[misc]
-
-    @property
-    def name(self) -> str:
-        return " ".join([self.method, self.route, *self.path]) + (f"?{self.query}" if self.query else "")
-
-
-def _get_and_post(route: str, rule: Rule, *, post: Answer, **shared: object) -> list[Row]:
-    """A page with a form. An empty form is 422: let in, and told what is missing."""
-    return [
-        Row(route, "GET", rule, **shared),  # type: ignore[arg-type]
-        Row(route, "POST", rule, **{**shared, "own": post}),  # type: ignore[arg-type]
-    ]
-
-
-def _looked_at(route: str, rule: Rule, **shared: object) -> list[Row]:
-    """A page that changes nothing, and takes a POST for a GET."""
-    return [Row(route, method, rule, **shared) for method in ("GET", "POST")]  # type: ignore[arg-type]
-
 
 WATCHING = [
     Row("healthz", "GET", PUBLIC),
     Row("readyz", "GET", PUBLIC),
-    *_looked_at("metrics", PUBLIC),
+    *looked_at("metrics", PUBLIC),
 ]
 
 KERNEL = [
@@ -120,9 +63,9 @@ KERNEL = [
     Row("suspended", "GET", SIGNED_IN),
     Row("onboarding", "GET", SIGNED_IN, own=302, but={"newcomer": 200}, note="others have an organisation"),
     Row("onboarding", "POST", SIGNED_IN, own=302, but={"newcomer": 422}),
-    *_get_and_post("member_list", PEOPLE, post=422),
+    *get_and_post("member_list", PEOPLE, post=422),
     Row("member_remove", "POST", PERSON, own=302, rival=404, path=("member",)),
-    *_get_and_post("api_key_list", SECRETS, post=422),
+    *get_and_post("api_key_list", SECRETS, post=422),
     Row("api_key_revoke", "POST", SECRET, own=302, rival=404, path=("courier_key",)),
 ]  # fmt: skip
 
@@ -131,12 +74,12 @@ APPLICATION = [
     Row("couriers:application_edit", "GET", DRAFT, own=302, but={"newcomer": 302}),
     Row("couriers:application_start", "POST", DRAFT, own=302, but={"rival_courier": 409}),
     Row("couriers:application_view", "GET", DRAFT),
-    *_get_and_post("couriers:company_edit", DRAFT, post=302, rival=404, but=CLOSED),
-    *_get_and_post("couriers:contact_edit", DRAFT, post=302, rival=404, but=CLOSED),
+    *get_and_post("couriers:company_edit", DRAFT, post=302, rival=404, but=CLOSED),
+    *get_and_post("couriers:contact_edit", DRAFT, post=302, rival=404, but=CLOSED),
     Row("couriers:city_list", "GET", DRAFT, rival=404, but=CLOSED),
     Row("couriers:city_add", "POST", DRAFT, own=302, rival=404, but=CLOSED),
     Row("couriers:city_remove", "POST", DRAFT, own=302, rival=404, but=CLOSED),
-    *_get_and_post("couriers:document_list", DRAFT, post=422, rival=404, but=CLOSED),
+    *get_and_post("couriers:document_list", DRAFT, post=422, rival=404, but=CLOSED),
     Row("couriers:document_view", "GET", PAPER, path=("document",)),
     Row("couriers:document_view", "GET", DRAFT_PAPER, path=("draft_document",)),
     Row("couriers:document_remove", "POST", DRAFT, own=302, rival=404, path=("draft_document",)),
@@ -148,16 +91,16 @@ APPLICATION = [
 
 OFFERS_AND_RATES = [
     Row("slas:offer_list", "GET", SEE_OFFERS),
-    *_get_and_post("slas:offer_create", SELL, post=422),
-    *_get_and_post("slas:offer_upload", SELL, post=422),
+    *get_and_post("slas:offer_create", SELL, post=422),
+    *get_and_post("slas:offer_upload", SELL, post=422),
     Row("slas:offer_download", "GET", SEE_OFFERS),
-    *_get_and_post("slas:offer_edit", SELL, post=422, rival=404, path=("offer",)),
+    *get_and_post("slas:offer_edit", SELL, post=422, rival=404, path=("offer",)),
     Row("slas:rate_list", "GET", READ),
     Row("slas:rate_download", "GET", EXPORT),
     Row("slas:breach_list", "GET", READ),
     Row("parcels:breach_detail", "GET", READ, rival=404, path=("broken", "delivery")),
     Row("parcels:breach_detail", "POST", CLAIM, own=422, rival=404, path=("broken", "delivery")),
-    *_get_and_post("slas:export_list", EXPORT, post=422),
+    *get_and_post("slas:export_list", EXPORT, post=422),
     Row("slas:export_file", "GET", EXPORT_FILE, own=403, rival=404, path=("export",), note="no signed link"),
     Row("slas:excuse_list", "GET", READ),
     Row("slas:excuse_evidence", "GET", READ, rival=404, path=("claim",)),
@@ -189,11 +132,11 @@ PARCELS = [
     Row(
         "parcels:track_revise", "POST", PUBLIC, own=422, path=("parcel",), note="proved by the phone's digits"
     ),
-    *_get_and_post("parcels:scan_upload", SCAN, post=422, ops=404),
+    *get_and_post("parcels:scan_upload", SCAN, post=422, ops=404),
     Row("parcels:scan_file_template", "GET", SCAN, ops=404, note="ops carry nothing"),
     Row("parcels:scan_file", "GET", SCAN, rival=404, ops=404, path=("scan_file",)),
     Row("parcels:scan_file_results", "GET", SCAN, rival=404, ops=404, path=("scan_file",)),
-    *_get_and_post("parcels:booking_upload", BOOK, post=422, ops=404),
+    *get_and_post("parcels:booking_upload", BOOK, post=422, ops=404),
     Row("parcels:booking_template", "GET", BOOK, ops=404, note="ops book for nobody"),
     Row("parcels:booking_file", "GET", BOOK, rival=404, ops=404, path=("booking_file",)),
     Row("parcels:booking_cancel", "POST", BOOK, own=302, rival=404, ops=404, path=("booking_file",)),
@@ -207,8 +150,8 @@ PARCELS = [
     Row("parcels:parcel_booked", "GET", BOOK, rival=404, ops=404, path=("parcel",)),
     Row("parcels:parcel_cancel", "POST", BOOK, own=302, rival=404, ops=404, path=("parcel",)),
     Row("parcels:address_list", "GET", BOOK, ops=404),
-    *_get_and_post("parcels:address_add", BOOK, post=422, ops=404),
-    *_get_and_post("parcels:address_edit", BOOK, post=422, rival=404, ops=404, path=("address",)),
+    *get_and_post("parcels:address_add", BOOK, post=422, ops=404),
+    *get_and_post("parcels:address_edit", BOOK, post=422, rival=404, ops=404, path=("address",)),
     Row("parcels:address_delete", "POST", BOOK, own=302, rival=404, ops=404, path=("address",)),
 ]
 
@@ -279,50 +222,22 @@ API = [
 
 
 ACCOUNT = [
-    *_get_and_post("account_login", STRANGERS_ONLY, post=200),
-    *_get_and_post("account_signup", STRANGERS_ONLY, post=200),
-    *_get_and_post("account_logout", SIGNED_IN, post=302, but=dict.fromkeys(KEYS | {"anonymous"}, 302)),
-    *_get_and_post("account_reset_password", PUBLIC, post=200),
+    *get_and_post("account_login", STRANGERS_ONLY, post=200),
+    *get_and_post("account_signup", STRANGERS_ONLY, post=200),
+    *get_and_post("account_logout", SIGNED_IN, post=302, but=dict.fromkeys(KEYS | {"anonymous"}, 302)),
+    *get_and_post("account_reset_password", PUBLIC, post=200),
     Row("account_reset_password_done", "GET", PUBLIC),
-    *_get_and_post("account_reset_password_from_key", PUBLIC, post=200, path=("1", "set-password")),
+    *get_and_post("account_reset_password_from_key", PUBLIC, post=200, path=("1", "set-password")),
     Row("account_reset_password_from_key_done", "GET", PUBLIC),
-    *_get_and_post("account_confirm_email", PUBLIC, post=404, path=("bogus",)),
+    *get_and_post("account_confirm_email", PUBLIC, post=404, path=("bogus",)),
     Row("account_email_verification_sent", "GET", PUBLIC),
     Row("account_inactive", "GET", PUBLIC),
-    *_get_and_post("account_confirm_login_code", SIGNED_IN, own=302, post=302),
-    *_get_and_post("account_reauthenticate", SIGNED_IN, post=200),
-    *_get_and_post("account_email", SIGNED_IN, post=302),
-    *_get_and_post("account_change_password", SIGNED_IN, post=200),
-    *_get_and_post("account_set_password", SIGNED_IN, own=302, post=302),
+    *get_and_post("account_confirm_login_code", SIGNED_IN, own=302, post=302),
+    *get_and_post("account_reauthenticate", SIGNED_IN, post=200),
+    *get_and_post("account_email", SIGNED_IN, post=302),
+    *get_and_post("account_change_password", SIGNED_IN, post=200),
+    *get_and_post("account_set_password", SIGNED_IN, own=302, post=302),
 ]
-
-
-def _model(
-    name: str,
-    thing: str,
-    rule: Rule = DESK,
-    *,
-    add: tuple[int, int] = (403, 403),
-    change: int = 403,
-    delete: tuple[int, int] = (403, 403),
-) -> list[Row]:
-    """The admin's pages of one model: lists are for looking; what can be changed says so.
-
-    The numbers are what GET and POST (of an empty form) answer to ops.
-    """
-    # Who may only look is refused by name where others are by what there is.
-    changing = DESK if rule is LOOK_UP else rule
-    return [
-        Row(f"admin:{name}_changelist", "GET", rule, everybody=True),
-        Row(f"admin:{name}_changelist", "POST", rule),
-        Row(f"admin:{name}_add", "GET", changing, ops=add[0]),
-        Row(f"admin:{name}_add", "POST", changing, ops=add[1]),
-        Row(f"admin:{name}_change", "GET", rule, path=(thing,)),
-        Row(f"admin:{name}_change", "POST", rule, ops=change, path=(thing,)),
-        *_looked_at(f"admin:{name}_history", rule, path=(thing,)),
-        Row(f"admin:{name}_delete", "GET", changing, ops=delete[0], path=(thing,)),
-        Row(f"admin:{name}_delete", "POST", changing, ops=delete[1], path=(thing,)),
-    ]
 
 
 def _decision(name: str, *, post: int) -> list[Row]:
@@ -336,72 +251,72 @@ def _decision(name: str, *, post: int) -> list[Row]:
 
 OPEN: Final = {"add": (200, 200), "change": 200, "delete": (200, 302)}
 ADMIN = [
-    *_looked_at("admin:index", LOOK_UP, everybody=True),
-    *_looked_at(
+    *looked_at("admin:index", LOOK_UP, everybody=True),
+    *looked_at(
         "admin:app_list", DESK, path=("alliance",), but={"service": 404}, note="nothing of it is theirs"
     ),
-    *_looked_at("admin:search", LOOK_UP, query="s=x"),
+    *looked_at("admin:search", LOOK_UP, query="s=x"),
     Row("admin:autocomplete", "GET", LOOK_UP, ops=403, note="no form of ours asks"),
     Row("admin:jsi18n", "GET", LOOK_UP),
-    *_looked_at("admin:view_on_site", LOOK_UP, ops=404, path=("1", "1")),
+    *looked_at("admin:view_on_site", LOOK_UP, ops=404, path=("1", "1")),
     Row("admin:login", "GET", PUBLIC, but=dict.fromkeys(OPS, 302), everybody=True),
     Row("admin:login", "POST", PUBLIC, everybody=True),
     Row("admin:logout", "GET", PUBLIC, own=302, but=dict.fromkeys(OPS, 405), everybody=True),
     Row("admin:logout", "POST", PUBLIC, own=302, but=dict.fromkeys(OPS, 200), everybody=True),
-    *_get_and_post("admin:password_change", LOOK_UP, post=200),
+    *get_and_post("admin:password_change", LOOK_UP, post=200),
     Row("admin:password_change_done", "GET", LOOK_UP),
-    *_model("alliance_user", "user", SUPERUSER, change=302),
-    *_model("alliance_organisation", "organisation"),
-    *_model("alliance_apikey", "courier_key"),
-    *_model("alliance_city", "city"),
-    *_model("alliance_auditentry", "audit_entry"),
-    *_model("alliance_event", "event"),
-    *_model("alliance_heartbeat", "heartbeat"),
-    *_model("alliance_retiredmonth", "retired_month"),
-    *_model("couriers_application", "application"),
+    *pages_of_model("alliance_user", "user", SUPERUSER, change=302),
+    *pages_of_model("alliance_organisation", "organisation"),
+    *pages_of_model("alliance_apikey", "courier_key"),
+    *pages_of_model("alliance_city", "city"),
+    *pages_of_model("alliance_auditentry", "audit_entry"),
+    *pages_of_model("alliance_event", "event"),
+    *pages_of_model("alliance_heartbeat", "heartbeat"),
+    *pages_of_model("alliance_retiredmonth", "retired_month"),
+    *pages_of_model("couriers_application", "application"),
     *_decision("ask_for_more", post=422),
     *_decision("approve", post=302),
     *_decision("reject", post=422),
-    *_model("couriers_courier", "courier"),
-    *_model("couriers_facility", "facility", add=(200, 200), change=200),
-    *_model("slas_servicetier", "tier"),
-    *_model("slas_tierversion", "tier_version", add=(200, 422)),
-    *_model("slas_creditschedule", "credit_schedule", add=(200, 422)),
-    *_model("slas_creditentry", "credit_entry"),
-    *_model("slas_statement", "statement"),
-    *_model("slas_closedmonth", "closed_month", add=(200, 422)),
-    *_model("slas_closure", "closure", LOOK_UP, add=(200, 422), delete=(200, 302)),
+    *pages_of_model("couriers_courier", "courier"),
+    *pages_of_model("couriers_facility", "facility", add=(200, 200), change=200),
+    *pages_of_model("slas_servicetier", "tier"),
+    *pages_of_model("slas_tierversion", "tier_version", add=(200, 422)),
+    *pages_of_model("slas_creditschedule", "credit_schedule", add=(200, 422)),
+    *pages_of_model("slas_creditentry", "credit_entry"),
+    *pages_of_model("slas_statement", "statement"),
+    *pages_of_model("slas_closedmonth", "closed_month", add=(200, 422)),
+    *pages_of_model("slas_closure", "closure", LOOK_UP, add=(200, 422), delete=(200, 302)),
     Row("admin:slas_closure_holidays", "GET", DESK),
     Row("admin:slas_closure_holidays", "POST", DESK, ops=422),
-    *_looked_at("admin:slas_tierversion_promised", DESK),
-    *_looked_at("admin:slas_tierversion_promised_by", DESK, ops=302, path=("tier_version",)),
-    *_model("slas_offer", "offer"),
-    *_model("slas_capacityday", "capacity_day"),
-    *_model("slas_commitmentlisting", "commitment", LOOK_UP),
-    *_model("slas_breachlisting", "breach", LOOK_UP),
-    *_model("slas_excuse", "excuse", LOOK_UP),
+    *looked_at("admin:slas_tierversion_promised", DESK),
+    *looked_at("admin:slas_tierversion_promised_by", DESK, ops=302, path=("tier_version",)),
+    *pages_of_model("slas_offer", "offer"),
+    *pages_of_model("slas_capacityday", "capacity_day"),
+    *pages_of_model("slas_commitmentlisting", "commitment", LOOK_UP),
+    *pages_of_model("slas_breachlisting", "breach", LOOK_UP),
+    *pages_of_model("slas_excuse", "excuse", LOOK_UP),
     Row("admin:slas_excuse_decide", "GET", DECIDE),
     Row("admin:slas_excuse_decide", "POST", DECIDE, own=422),
-    *_looked_at("admin:slas_excuse_decide_one", DECIDE, own=302, path=("claim",)),
-    *_model("slas_disruption", "disruption", LOOK_UP, add=(200, 422), delete=(200, 302)),
-    *_looked_at("admin:slas_disruption_propose", DESK, path=("disruption",)),
-    *_get_and_post("admin:slas_closure_propose", DESK, post=422, path=("closure",)),
-    *_model("slas_ontimerate", "rate"),
-    *_model("slas_watchitem", "watch_item"),
-    *_model("slas_revision", "revision", add=(200, 422)),
-    *_model("slas_export", "export", add=(200, 422)),
-    *_model("slas_scorecard", "scorecard"),
-    *_model("slas_scorerules", "score_rules", add=(200, 422), delete=(200, 302)),
-    *_model("parcels_parcel", "parcel_id", LOOK_UP),
+    *looked_at("admin:slas_excuse_decide_one", DECIDE, own=302, path=("claim",)),
+    *pages_of_model("slas_disruption", "disruption", LOOK_UP, add=(200, 422), delete=(200, 302)),
+    *looked_at("admin:slas_disruption_propose", DESK, path=("disruption",)),
+    *get_and_post("admin:slas_closure_propose", DESK, post=422, path=("closure",)),
+    *pages_of_model("slas_ontimerate", "rate"),
+    *pages_of_model("slas_watchitem", "watch_item"),
+    *pages_of_model("slas_revision", "revision", add=(200, 422)),
+    *pages_of_model("slas_export", "export", add=(200, 422)),
+    *pages_of_model("slas_scorecard", "scorecard"),
+    *pages_of_model("slas_scorerules", "score_rules", add=(200, 422), delete=(200, 302)),
+    *pages_of_model("parcels_parcel", "parcel_id", LOOK_UP),
     # Without a reason.
     Row("admin:parcels_parcel_erase", "GET", DESK, path=("parcel_id",)),
     Row("admin:parcels_parcel_erase", "POST", DESK, ops=422, path=("parcel_id",)),
-    *_model("parcels_merchant", "merchant"),
-    *_model("parcels_pickupaddress", "address"),
-    *_model("parcels_bookingfile", "booking_file"),
-    *_model("django_celery_beat_periodictask", "periodic_task", SUPERUSER, **OPEN),  # type: ignore[arg-type]
-    *_model("django_celery_beat_intervalschedule", "interval", SUPERUSER, **OPEN),  # type: ignore[arg-type]
-    *_model("django_celery_beat_crontabschedule", "crontab", SUPERUSER, **OPEN),  # type: ignore[arg-type]
+    *pages_of_model("parcels_merchant", "merchant"),
+    *pages_of_model("parcels_pickupaddress", "address"),
+    *pages_of_model("parcels_bookingfile", "booking_file"),
+    *pages_of_model("django_celery_beat_periodictask", "periodic_task", SUPERUSER, **OPEN),  # type: ignore[arg-type]
+    *pages_of_model("django_celery_beat_intervalschedule", "interval", SUPERUSER, **OPEN),  # type: ignore[arg-type]
+    *pages_of_model("django_celery_beat_crontabschedule", "crontab", SUPERUSER, **OPEN),  # type: ignore[arg-type]
 ]
 
 SECTIONS = {

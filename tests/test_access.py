@@ -14,8 +14,9 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from tests import access_world
 from tests.access_page import as_markdown
+from tests.access_rows import Row
 from tests.access_rules import LOGIN, Answer
-from tests.access_table import TABLE, Row
+from tests.access_table import TABLE
 from tests.access_world import World, savepoint
 
 pytestmark = pytest.mark.django_db

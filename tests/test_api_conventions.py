@@ -11,7 +11,8 @@ from django.test import override_settings
 from django.urls import reverse
 
 from tests import access_world
-from tests.access_table import API, Row
+from tests.access_rows import Row
+from tests.access_table import API
 from tests.access_world import World, savepoint
 
 pytestmark = pytest.mark.django_db

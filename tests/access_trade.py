@@ -1,0 +1,125 @@
+"""What two organisations of the world of access have done with each other: one of everything."""
+
+from datetime import date, timedelta
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from alliance import audit
+from alliance.choices import Role
+from alliance.models import City, IdempotentRequest, Organisation
+from alliance.services import actor_of_organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import PickupAddress, RecipientProof
+from parcels.scan_input import ScanLine
+from parcels.services.booking import book_parcel
+from parcels.services.booking_files import book_file, start_booking_file
+from parcels.services.records import Booked
+from parcels.services.scan_files import receive_scan_file
+from parcels.services.scans import record_scans
+from parcels.services.watching import refresh_watch_list
+from slas.choices import CommitmentKind, ExcuseReason, RevisionParty
+from slas.models import ClosedMonth, CreditCheck, CreditEntry, CreditSchedule, Statement
+from slas.months import month_of
+from slas.services.claims import Claim, claim_excuse
+from slas.services.excuses import excuse_breach
+from slas.services.exports import ExportRequest, request_export
+from slas.services.progress import fold_progress
+from slas.services.revisions import RevisionRequest, revise_delivery
+from slas.services.sweeping import sweep_overdue
+from slas.services.tallies import fold_tallies
+from tests.parcels import moving, orders
+from tests.slas import offering
+
+IMAGE = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+    b"\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99=\x1d"
+    b"\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+BOOKINGS = (
+    b"reference,tier,origin,destination,weight_g,recipient_name,recipient_phone,recipient_address\r\n"
+    b"F-1,next_day,CN-HGH,CN-CTU,800,Li Lei,13812345678,Renmin Road 1\r\n"
+    b"F-2,next_day,CN-HGH,CN-CTU,light,Li Lei,13812345678,Renmin Road 1\r\n"
+)
+SCANS = b"tracking_number,code,occurred_at\r\nCA1,picked_up,2026-11-22T10:05:00+08:00\r\n"
+
+
+def owner(organisation: Organisation) -> Actor:
+    return actor_of_organisation(organisation, kind="user", role=Role.OWNER, label="owner")
+
+
+def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booked:
+    """Do one of everything between two organisations; return a parcel to look at, and to cancel.
+
+    Another never came: overdue, two breaches, one excused. Needs the scope of everything.
+    """
+    now = timezone.now()
+    hangzhou, chengdu = City.objects.get(code="CN-HGH"), City.objects.get(code="CN-CTU")
+    offer = offering.offer(courier, hangzhou, chengdu, daily_capacity=1_000)
+    booked_at = now - timedelta(hours=40)
+    [lost, moved, kept, last] = moving.booked_parcels(merchant, courier, booked_at=booked_at, count=4)
+    sweep_overdue(now=now)
+    excuse_breach(actor=ops, parcel_id=lost.pk, kind=CommitmentKind.PICKUP, reason=ExcuseReason.values[0])
+    evidence = SimpleUploadedFile("proof.png", IMAGE, "image/png")
+    claim = Claim(lost.pk, CommitmentKind.DELIVERY, ExcuseReason.WEATHER, upload=evidence)
+    claim_excuse(actor=owner(courier), claim=claim, now=now)
+    scan = ScanLine(moved.number, "picked_up", moved.booked_at + timedelta(hours=1))
+    delivered = ScanLine(kept.number, "delivered", booked_at + timedelta(hours=28))
+    record_scans(actor=owner(courier), lines=[scan, delivered], now=now)
+    fold_tallies()
+    fold_progress()
+    delivered = ScanLine(last.number, "delivered", booked_at + timedelta(hours=28))
+    record_scans(actor=owner(courier), lines=[delivered], now=now)
+    refresh_watch_list(now=now)
+    request = orders.request_for(hangzhou, chengdu, now, courier=offer.courier.organisation.slug)
+    booked = book_parcel(actor=owner(merchant), request=request, at=now)
+    PickupAddress.objects.create(merchant_id=merchant.pk, name="Depot", city=hangzhou, address="文三路 1 号")
+    IdempotentRequest.objects.create(
+        organisation=merchant, route="x", key="1", body_hash="", status=201, answer="{}"
+    )
+    with scope(Scope.courier(courier.pk)):
+        receive_scan_file(actor=owner(courier), upload=SimpleUploadedFile("scans.csv", SCANS, "text/csv"))
+    _book_from_file(merchant)
+    audit.record(actor=owner(courier), verb="test.tried", object_type="test", object_id=1)
+    _credit(courier, merchant, parcel_id=lost.pk)
+    _take_away(courier, merchant)
+    _postpone(merchant, parcel_id=moved.pk)
+    return booked
+
+
+def _book_from_file(merchant: Organisation) -> None:
+    """A file that is done with, one row of it rejected."""
+    upload = SimpleUploadedFile("bookings.csv", BOOKINGS, "text/csv")
+    with scope(Scope.merchant(merchant.pk)):
+        file = start_booking_file(actor=owner(merchant), upload=upload)
+    book_file(file_id=file.pk)
+
+
+def _take_away(*organisations: Organisation) -> None:
+    """A file asked for by each."""
+    today = timezone.localdate()
+    for organisation in organisations:
+        asked = ExportRequest("rates", "csv", today, today)
+        request_export(actor=owner(organisation), asked=asked, now=timezone.now())
+
+
+def _postpone(merchant: Organisation, *, parcel_id: int) -> None:
+    """Another day agreed on, after somebody failed to prove being the recipient."""
+    asked = RevisionRequest(timezone.localdate() + timedelta(days=3), RevisionParty.MERCHANT, "Sold out")
+    revise_delivery(actor=owner(merchant), parcel_id=parcel_id, asked=asked, now=timezone.now())
+    RecipientProof.objects.create(parcel_id=parcel_id, merchant_id=merchant.pk, failed=1)
+
+
+def _credit(courier: Organisation, merchant: Organisation, *, parcel_id: int) -> None:
+    """An entry in an open month, one to work out, and the statements of a month long closed."""
+    now = timezone.now()
+    schedule = CreditSchedule.objects.earliest("pk")
+    key = {"parcel_id": parcel_id, "kind": "delivery", "merchant_id": merchant.pk, "courier_id": courier.pk}
+    CreditCheck.objects.create(**key)
+    CreditEntry.objects.create(
+        **key, tier_id=schedule.tier_id, schedule=schedule, amount_fen=200, cause="overdue", late_by=60,
+        due_at=now, month=month_of(now),
+    )  # fmt: skip
+    closed, _made = ClosedMonth.objects.get_or_create(month=date(2020, 1, 1))
+    for organisation in (courier, merchant):
+        Statement.objects.create(organisation=organisation, month=closed.month, entries=0, total_fen=0)

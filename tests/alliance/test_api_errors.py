@@ -10,21 +10,10 @@ from rest_framework.test import APIClient
 from alliance.api.errors import field_errors
 from alliance.api.errors import problem as problem_body
 from alliance.errors import FieldError, InvalidInput
+from tests.alliance.problems import problem
 
 pytestmark = pytest.mark.django_db
 JSON = {"content_type": "application/json"}
-
-
-def problem(response: Any, status: int) -> dict[str, Any]:
-    """Return the body of a problem, after looking at what every one of them has."""
-    assert response.status_code == status, response.content
-    assert response["Content-Type"] == "application/problem+json"
-    body: dict[str, Any] = json.loads(response.content)
-    assert {"type", "title", "status", "detail", "request_id"} <= set(body)
-    assert body["status"] == status
-    assert body["type"].startswith("urn:alliance:problem:")
-    assert body["request_id"] == response["X-Request-Id"]
-    return body
 
 
 def test_no_key_is_told_how_to_show_one(client: Client) -> None:

@@ -46,6 +46,7 @@ from slas.services.progress import fold_progress
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests.slas import recount
+from tests.slas.fates import FATES, Fate, Killed, killer
 from tests.slas.judging import (
     DAY,
     DELIVERY,
@@ -65,10 +66,6 @@ EMPTIED = (
 JOURNEY = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at", "attempted_at", "delivered_at")
 OFFSETS = st.sampled_from([-3 * HOUR, -HOUR, timedelta(), timedelta(microseconds=1), HOUR, 5 * HOUR])
 INDEXES = st.lists(st.integers(0, 99), min_size=1, max_size=4)
-
-
-class Killed(BaseException):
-    """The process is gone: nothing may catch this."""
 
 
 @dataclass
@@ -104,38 +101,6 @@ class Promised:
             times[name] = min((at for scanned, at in scans if scanned == name), default=None)
         lost_at = self.lost_at if exact else None
         return Milestone(self.draft.parcel_id, self.draft.kind, exact=exact, lost_at=lost_at, **times)
-
-
-@dataclass(frozen=True)
-class Fate:
-    """Where a call is killed, if it is: before or after its nth statement; and whether it is sent again."""
-
-    nth: int = 0
-    after: bool = False
-    again: bool = True
-
-
-# Half of all calls live; a killed one is mostly tried again, as a task or a client would.
-FATES = st.one_of(
-    st.just(Fate()), st.builds(Fate, nth=st.integers(1, 9), after=st.booleans(), again=st.booleans())
-)
-
-
-def killer(fate: Fate) -> Callable[..., object]:
-    """What stands between the service and the database, and cuts the connection as fate says."""
-    seen = 0
-
-    def execute(send: Callable[..., object], sql: str, *args: object) -> object:
-        nonlocal seen
-        seen += 1
-        if seen == fate.nth and not fate.after:
-            raise Killed
-        result = send(sql, *args)
-        if seen == fate.nth:
-            raise Killed
-        return result
-
-    return execute
 
 
 class Histories(RuleBasedStateMachine):

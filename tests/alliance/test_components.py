@@ -1,7 +1,6 @@
 """The components of docs/ui.md, drawn and read back."""
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from couriers.choices import ApplicationState
 from parcels.choices import ParcelStatus, ScanCode
 from slas.choices import Outcome
 from tests.alliance import gallery
+from tests.alliance.pages import refused_by_policy
 
 TEMPLATES = [
     file
@@ -23,30 +23,6 @@ TEMPLATES = [
     # Mail is read by mail programs, which know style attributes only.
     if "mail" not in file.parts and "email" not in file.parts
 ]
-
-
-class PolicyReader(HTMLParser):
-    """Collects what the Content-Security-Policy would refuse."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.refused: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag == "style" or (
-            tag == "script" and not given.get("src") and "json" not in str(given.get("type"))
-        ):
-            self.refused.append(f"{self.getpos()[0]}: inline <{tag}>")
-        for name, value in attrs:
-            if name == "style" or name.startswith(("on", "hx-on")) or str(value).startswith("javascript:"):
-                self.refused.append(f"{self.getpos()[0]}: {name}={value}")
-
-
-def refused_by_policy(html: str) -> list[str]:
-    reader = PolicyReader()
-    reader.feed(html)
-    return reader.refused
 
 
 def draw(source: str, **context: object) -> str:

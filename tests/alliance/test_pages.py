@@ -1,22 +1,19 @@
-"""The portal's own pages: front page, sign-up to organisation, menu, language, errors."""
+"""The portal's own pages: front page, accounts, menu, organisation and language, policy."""
 
 import re
 
 import pytest
 from django.conf import LazySettings
-from django.core import mail
-from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
-from alliance.errors import Conflict, TooMany
 from alliance.models import Member, Organisation, User
-from alliance.portal import errors, navigation
+from alliance.portal import navigation
 from alliance.portal.views import start_page
 from alliance.tenancy import Actor, Scope, scope
 from tests import factories
-from tests.alliance.test_components import refused_by_policy
+from tests.alliance.pages import html_of, refused_by_policy
 
 ACCOUNT_PAGES = [
     "account_login",
@@ -30,16 +27,12 @@ ACCOUNT_PAGES = [
 MEMBER_PAGES = ["account_email", "account_change_password", "account_logout", "member_list", "api_key_list"]
 
 
-def _text(response: object) -> str:
-    return response.content.decode()  # type: ignore[attr-defined]
-
-
 # --- front page ------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
 def test_stranger_sees_what_the_alliance_is(client: Client) -> None:
-    html = _text(client.get("/"))
+    html = html_of(client.get("/"))
     assert f'href="{reverse("account_signup")}?kind=merchant"' in html
     assert f'href="{reverse("account_signup")}?kind=courier"' in html
     assert refused_by_policy(html) == []
@@ -76,7 +69,7 @@ def test_ops_start_in_the_admin_and_newcomers_at_the_welcome_page() -> None:
 def test_account_page_is_ours(client: Client, name: str, language: str) -> None:
     client.cookies["django_language"] = language
     response = client.get(reverse(name))
-    html = _text(response)
+    html = html_of(response)
     assert response.status_code == 200
     assert 'class="ca-entrance"' in html
     assert len(re.findall(r"<h1", html)) == 1
@@ -88,8 +81,8 @@ def test_account_page_is_ours(client: Client, name: str, language: str) -> None:
 def test_member_page_is_ours(merchant_client: Client, name: str) -> None:
     response = merchant_client.get(reverse(name))
     assert response.status_code == 200
-    assert "css/app.css" in _text(response)
-    assert refused_by_policy(_text(response)) == []
+    assert "css/app.css" in html_of(response)
+    assert refused_by_policy(html_of(response)) == []
 
 
 @pytest.mark.django_db
@@ -97,7 +90,7 @@ def test_member_page_is_ours(merchant_client: Client, name: str) -> None:
     "address", ["/accounts/confirm-email/nonsense/", "/accounts/password/reset/key/1-nonsense/"]
 )
 def test_dead_link_says_so_and_offers_a_way_on(client: Client, address: str) -> None:
-    html = _text(client.get(address))
+    html = html_of(client.get(address))
     assert "This link no longer works" in html
     assert re.search(r'class="btn btn-primary w-100" href="/accounts/', html)
 
@@ -111,7 +104,7 @@ def test_locked_account_is_told_when_to_come_back(client: Client, settings: Lazy
     )
     assert response.status_code == 429
     assert response["Retry-After"] == "900"
-    assert "quarter of an hour" in _text(response)
+    assert "quarter of an hour" in html_of(response)
 
 
 @pytest.mark.django_db
@@ -121,104 +114,7 @@ def test_whoever_signs_up_too_often_is_told_when_to_come_back(client: Client, se
     response = client.post(reverse("account_signup"), {})
     assert response.status_code == 429
     assert response["Retry-After"] == "60"
-    assert "You have asked very often." in _text(response)
-
-
-# --- from sign-up to organisation ------------------------------------------------------------
-
-
-def _sign_up(client: Client, kind: str) -> None:
-    password = factories.PASSWORD
-    client.post(
-        reverse("account_signup"),
-        {"kind": kind, "email": "new@alliance.example", "password1": password, "password2": password},
-    )
-    address = re.search(r"http://testserver(/accounts/confirm-email/\S+)", str(mail.outbox[-1].body))
-    assert address is not None
-    client.post(address[1])
-
-
-@pytest.mark.django_db
-def test_door_in_the_address_is_chosen_already(client: Client) -> None:
-    html = _text(client.get(reverse("account_signup") + "?kind=courier"))
-    assert re.search(r'value="courier" required checked', html)
-    assert not re.search(r'value="merchant" required checked', html)
-
-
-@pytest.mark.django_db
-def test_sign_up_without_a_door_is_an_error_beside_it(client: Client) -> None:
-    password = factories.PASSWORD
-    data = {"email": "new@alliance.example", "password1": password, "password2": password}
-    html = _text(client.post(reverse("account_signup"), data))
-    assert 'href="#div_id_kind"' in html
-    assert not User.objects.filter(email="new@alliance.example").exists()
-
-
-@pytest.mark.django_db
-def test_merchant_signs_up_and_has_an_organisation(client: Client) -> None:
-    _sign_up(client, "merchant")
-    page = client.get("/", follow=True)
-    assert page.redirect_chain[-1][0] == reverse("onboarding")
-    assert re.search(r'value="merchant" required checked', _text(page))
-    response = client.post(reverse("onboarding"), {"kind": "merchant", "name": "Lotus  Tea"})
-    assert response["Location"] == reverse("home")
-    with scope(Scope.everything()):
-        member = Member.objects.select_related("organisation").get(user__email="new@alliance.example")
-    assert (member.organisation.name, member.organisation.kind, member.role) == (
-        "Lotus Tea",
-        "merchant",
-        Role.OWNER,
-    )
-    assert client.get("/")["Location"] == reverse("parcels:dashboard_view")
-
-
-@pytest.mark.django_db
-def test_courier_signs_up_and_goes_on_to_the_application(client: Client) -> None:
-    _sign_up(client, "courier")
-    client.post(reverse("onboarding"), {"kind": "courier", "name": "Swift Express"})
-    assert client.get("/")["Location"] == reverse("couriers:application_edit")
-    with scope(Scope.everything()):
-        assert Organisation.objects.get(name="Swift Express").status == OrganisationStatus.APPLICANT
-
-
-@pytest.fixture
-def newcomer(client: Client) -> Client:
-    client.force_login(
-        factories.user("new@alliance.example"), backend="django.contrib.auth.backends.ModelBackend"
-    )
-    return client
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("data", "field"),
-    [
-        ({"kind": "merchant", "name": "   "}, "id_name"),
-        ({"kind": "merchant", "name": "x" * 201}, "id_name"),
-        ({"kind": "operator", "name": "Lotus Tea"}, "div_id_kind"),
-        ({"name": "Lotus Tea"}, "div_id_kind"),
-    ],
-)
-def test_onboarding_says_what_is_wrong(newcomer: Client, data: dict[str, str], field: str) -> None:
-    response = newcomer.post(reverse("onboarding"), data)
-    assert response.status_code == 422
-    assert f'href="#{field}"' in _text(response)
-    with scope(Scope.everything()):
-        assert not Organisation.objects.exists()
-
-
-@pytest.mark.django_db
-def test_onboarding_happens_once(newcomer: Client) -> None:
-    for _attempt in range(2):
-        response = newcomer.post(reverse("onboarding"), {"kind": "merchant", "name": "Lotus Tea"})
-        assert response.status_code == 302
-    with scope(Scope.everything()):
-        assert Organisation.objects.filter(kind="merchant").count() == 1
-
-
-@pytest.mark.django_db
-def test_onboarding_needs_a_log_in(client: Client) -> None:
-    assert client.get(reverse("onboarding"))["Location"].startswith(reverse("account_login"))
+    assert "You have asked very often." in html_of(response)
 
 
 # --- menu, organisations, language -----------------------------------------------------------
@@ -277,7 +173,7 @@ def test_member_of_two_switches_between_them(
 ) -> None:
     with scope(Scope.everything()):
         Member.objects.create(organisation=rival_merchant, user=merchant_user, role=Role.VIEWER)
-    assert "Switch organisation" in _text(merchant_client.get(reverse("member_list")))
+    assert "Switch organisation" in html_of(merchant_client.get(reverse("member_list")))
     merchant_client.post(reverse("organisation_switch"), {"organisation": rival_merchant.pk})
     # A viewer there: the page that an owner could open is closed.
     response = merchant_client.get(reverse("member_list"))
@@ -297,13 +193,13 @@ def test_switching_to_somebody_elses_organisation_is_not_found(
 @pytest.mark.django_db
 def test_language_switch_keeps_the_page(client: Client) -> None:
     page = reverse("account_signup") + "?kind=courier"
-    html = _text(client.get(page))
+    html = html_of(client.get(page))
     assert '<html lang="en"' in html
     back = re.search(r'name="next" value="([^"]+)"', html)
     assert back is not None
     response = client.post(reverse("set_language"), {"language": "zh-hans", "next": back[1]})
     assert response["Location"] == page
-    assert '<html lang="zh-Hans"' in _text(client.get(page))
+    assert '<html lang="zh-Hans"' in html_of(client.get(page))
 
 
 @pytest.mark.django_db
@@ -324,93 +220,3 @@ def test_policy_is_strict_everywhere_and_wider_in_the_admin_only(client: Client,
     assert "script-src 'self' 'unsafe-eval'" in admin
     assert "style-src 'self' 'unsafe-inline'" in admin
     assert "unsafe" not in ops_client.get("/nothing/")["Content-Security-Policy"]
-
-
-# --- errors ----------------------------------------------------------------------------------
-
-
-def _request(path: str = "/somewhere/") -> HttpRequest:
-    request = RequestFactory().get(path)
-    request.request_id = "0123456789abcdef"
-    return request
-
-
-@pytest.mark.parametrize(
-    ("handler", "status"),
-    [
-        (errors.bad_request, 400),
-        (errors.permission_denied, 403),
-        (errors.page_not_found, 404),
-        (errors.server_error, 500),
-        (errors.csrf_failure, 403),
-    ],
-)
-def test_error_pages_need_no_database_and_name_the_request(handler: object, status: int) -> None:
-    # Not marked django_db: touching the database would fail this test.
-    response = handler(_request())  # type: ignore[operator]
-    assert response.status_code == status
-    assert "0123456789abcdef" in _text(response)
-    assert 'href="/"' in _text(response)
-    assert refused_by_policy(_text(response)) == []
-
-
-def test_error_under_the_api_is_a_problem_document() -> None:
-    response = errors.page_not_found(_request("/api/v1/nothing"))
-    assert response["Content-Type"] == "application/problem+json"
-    assert b'"request_id": "0123456789abcdef"' in response.content
-
-
-def test_error_page_that_cannot_be_drawn_is_replaced_by_a_bare_one(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fail(*_args: object, **_options: object) -> str:
-        raise ValueError("no manifest")
-
-    monkeypatch.setattr(errors, "render_to_string", fail)
-    response = errors.server_error(_request())
-    assert response.status_code == 500
-    assert "Something went wrong" in _text(response)
-    assert "could not be drawn" in caplog.text
-
-
-def test_error_of_a_service_becomes_its_page() -> None:
-    response = errors.alliance_error(_request(), Conflict("The parcel has left."))
-    assert response.status_code == 409
-    assert "The parcel has left." in _text(response)
-
-
-def test_too_many_requests_say_when_to_come_back() -> None:
-    assert errors.alliance_error(_request(), TooMany(retry_after=17))["Retry-After"] == "17"
-
-
-@pytest.mark.django_db
-def test_unknown_address_is_a_page_with_the_request_id(client: Client) -> None:
-    response = client.get("/nothing/here/")
-    assert response.status_code == 404
-    assert response["X-Request-Id"] in _text(response)
-
-
-@pytest.mark.django_db
-def test_form_without_its_token_is_explained() -> None:
-    response = Client(enforce_csrf_checks=True).post(reverse("account_login"), {"login": "a@b.example"})
-    assert response.status_code == 403
-    assert "This form has expired" in _text(response)
-
-
-@pytest.mark.django_db
-def test_crash_of_a_view_is_a_page(client: Client, settings: LazySettings) -> None:
-    settings.ROOT_URLCONF = "tests.alliance.gallery"
-    client.raise_request_exception = False
-    response = client.get("/gallery/broken/")
-    assert response.status_code == 500
-    assert response["X-Request-Id"] in _text(response)
-    assert "broken on purpose" not in _text(response)
-
-
-@pytest.mark.django_db
-def test_an_address_that_only_takes_forms_says_so(merchant_client: Client) -> None:
-    """Whoever logs in again after sending a form is led there."""
-    response = merchant_client.get("/excuses/1/withdraw/")
-    assert (response.status_code, response["Allow"]) == (405, "POST")
-    assert "There is no page here" in _text(response)
-    assert "Go to the start page" in _text(response)

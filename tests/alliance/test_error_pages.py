@@ -1,0 +1,98 @@
+"""Pages of errors: they need no database, name the request, and say what to do."""
+
+import pytest
+from django.conf import LazySettings
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from alliance.errors import Conflict, TooMany
+from alliance.portal import errors
+from tests.alliance.pages import html_of, refused_by_policy
+
+
+def _request(path: str = "/somewhere/") -> HttpRequest:
+    request = RequestFactory().get(path)
+    request.request_id = "0123456789abcdef"
+    return request
+
+
+@pytest.mark.parametrize(
+    ("handler", "status"),
+    [
+        (errors.bad_request, 400),
+        (errors.permission_denied, 403),
+        (errors.page_not_found, 404),
+        (errors.server_error, 500),
+        (errors.csrf_failure, 403),
+    ],
+)
+def test_error_pages_need_no_database_and_name_the_request(handler: object, status: int) -> None:
+    # Not marked django_db: touching the database would fail this test.
+    response = handler(_request())  # type: ignore[operator]
+    assert response.status_code == status
+    assert "0123456789abcdef" in html_of(response)
+    assert 'href="/"' in html_of(response)
+    assert refused_by_policy(html_of(response)) == []
+
+
+def test_error_under_the_api_is_a_problem_document() -> None:
+    response = errors.page_not_found(_request("/api/v1/nothing"))
+    assert response["Content-Type"] == "application/problem+json"
+    assert b'"request_id": "0123456789abcdef"' in response.content
+
+
+def test_error_page_that_cannot_be_drawn_is_replaced_by_a_bare_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_args: object, **_options: object) -> str:
+        raise ValueError("no manifest")
+
+    monkeypatch.setattr(errors, "render_to_string", fail)
+    response = errors.server_error(_request())
+    assert response.status_code == 500
+    assert "Something went wrong" in html_of(response)
+    assert "could not be drawn" in caplog.text
+
+
+def test_error_of_a_service_becomes_its_page() -> None:
+    response = errors.alliance_error(_request(), Conflict("The parcel has left."))
+    assert response.status_code == 409
+    assert "The parcel has left." in html_of(response)
+
+
+def test_too_many_requests_say_when_to_come_back() -> None:
+    assert errors.alliance_error(_request(), TooMany(retry_after=17))["Retry-After"] == "17"
+
+
+@pytest.mark.django_db
+def test_unknown_address_is_a_page_with_the_request_id(client: Client) -> None:
+    response = client.get("/nothing/here/")
+    assert response.status_code == 404
+    assert response["X-Request-Id"] in html_of(response)
+
+
+@pytest.mark.django_db
+def test_form_without_its_token_is_explained() -> None:
+    response = Client(enforce_csrf_checks=True).post(reverse("account_login"), {"login": "a@b.example"})
+    assert response.status_code == 403
+    assert "This form has expired" in html_of(response)
+
+
+@pytest.mark.django_db
+def test_crash_of_a_view_is_a_page(client: Client, settings: LazySettings) -> None:
+    settings.ROOT_URLCONF = "tests.alliance.gallery"
+    client.raise_request_exception = False
+    response = client.get("/gallery/broken/")
+    assert response.status_code == 500
+    assert response["X-Request-Id"] in html_of(response)
+    assert "broken on purpose" not in html_of(response)
+
+
+@pytest.mark.django_db
+def test_an_address_that_only_takes_forms_says_so(merchant_client: Client) -> None:
+    """Whoever logs in again after sending a form is led there."""
+    response = merchant_client.get("/excuses/1/withdraw/")
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert "There is no page here" in html_of(response)
+    assert "Go to the start page" in html_of(response)

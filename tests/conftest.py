@@ -19,7 +19,7 @@ from alliance.api import throttling
 from alliance.celery import app as celery_app
 from alliance.choices import Role
 from alliance.models import City, Organisation, User
-from alliance.services import actor_of_organisation, create_api_key
+from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.services.forecasts import forget_near
 from tests import factories
@@ -181,21 +181,13 @@ def merchant_client(merchant_user: User) -> Client:
     return _logged_in(merchant_user)
 
 
-def _keyed(actor: Actor, scopes: set[str]) -> APIClient:
-    with scope(Scope.of(actor)):
-        _key, token = create_api_key(actor=actor, name="test", scopes=scopes)
-    client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
-    return client
-
-
 @pytest.fixture
 def courier_api(courier: Actor) -> APIClient:
     """The courier's program, with every scope a key can have."""
     scopes = {"parcels:read", "scans:write", "offers:read", "offers:write", "rates:read", "excuses:claim"}
-    return _keyed(courier, scopes)
+    return factories.api_client(courier, scopes)
 
 
 @pytest.fixture
 def merchant_api(merchant: Actor) -> APIClient:
-    return _keyed(merchant, {"parcels:read", "parcels:book", "rates:read", "export"})
+    return factories.api_client(merchant, {"parcels:read", "parcels:book", "rates:read", "export"})

@@ -3,11 +3,12 @@
 from typing import Any
 
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from alliance.choices import OrganisationKind, OrganisationStatus, Role
 from alliance.models import Member, Organisation, User
-from alliance.services import free_slug
-from alliance.tenancy import Scope, scope
+from alliance.services import create_api_key, free_slug
+from alliance.tenancy import Actor, Scope, scope
 from couriers.models import Courier
 from parcels.models import Merchant
 
@@ -47,3 +48,12 @@ def member_user(email: str, organisation: Organisation, role: str = Role.OWNER) 
     with scope(Scope.everything()):
         Member.objects.create(organisation=organisation, user=made, role=role)
     return made
+
+
+def api_client(actor: Actor, scopes: set[str]) -> APIClient:
+    """A program with a key of the actor's organisation."""
+    with scope(Scope.of(actor)):
+        _key, token = create_api_key(actor=actor, name="test", scopes=scopes)
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    return client

@@ -1,14 +1,42 @@
-"""What tests of booking files begin with: `pytestmark = pytest.mark.usefixtures("filing")`."""
+"""The world of the parcel tests: a lane on sale, a parcel, files of bookings, a month long past."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alliance.models import City, Organisation
+from alliance.tenancy import Actor
 from parcels import tasks
+from parcels.models import Parcel
 from slas.models import Offer
+from tests.parcels.looking import some_parcels
+from tests.parcels.orders import tomorrow
+from tests.parcels.retired import old_parcels, settle_all, take_back
 from tests.slas import offering
+
+
+@pytest.fixture
+def sold(courier_organisation: Organisation, hangzhou: City, chengdu: City) -> Offer:
+    """Next day from Hangzhou to Chengdu, 12.50 yuan, 20 a day."""
+    return offering.offer(courier_organisation, hangzhou, chengdu, price_fen=1250)
+
+
+@pytest.fixture
+def ready() -> str:
+    """Tomorrow morning, before every cut-off whenever the tests run."""
+    return tomorrow().isoformat()
+
+
+@pytest.fixture
+def parcel(merchant_organisation: Organisation, courier_organisation: Organisation) -> Parcel:
+    """Booked two hours ago, due tomorrow."""
+    [made] = some_parcels(merchant_organisation, courier_organisation)
+    return made
+
+
+# --- files of bookings ---
 
 
 @pytest.fixture
@@ -26,5 +54,26 @@ def lane_on_sale(courier_organisation: Organisation, hangzhou: City, chengdu: Ci
 
 @pytest.fixture
 def filing(settings: Any, tmp_path: Path, given: list[int], lane_on_sale: Offer) -> None:
-    """A folder of its own for uploads, no worker that takes them, and something to book."""
+    """What tests of booking files begin with: a folder for uploads, no worker, and something to book."""
     settings.MEDIA_ROOT = tmp_path
+
+
+# --- a month long past ---
+
+
+@pytest.fixture
+def archive(settings: Any, tmp_path: Path) -> Iterator[Path]:
+    """A folder for months that leave; what a test has left of its months is taken back."""
+    settings.ARCHIVE_ROOT = tmp_path / "archive"
+    yield settings.ARCHIVE_ROOT
+    take_back()
+
+
+@pytest.fixture
+def settled(
+    merchant_organisation: Organisation, courier_organisation: Organisation, courier: Actor
+) -> list[Parcel]:
+    """Parcels of a month long past of which nothing is open: it may leave."""
+    made = old_parcels(merchant_organisation, courier_organisation, courier)
+    settle_all()
+    return made

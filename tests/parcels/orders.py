@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from alliance.models import City
 from alliance.tenancy import Actor, Scope, scope
@@ -12,6 +13,7 @@ from parcels.models import Parcel
 from parcels.services.booking import book_parcel
 from parcels.services.records import Booked
 
+QUOTES, PARCELS, BATCH = "/api/v1/quotes", "/api/v1/parcels", "/api/v1/parcels/batch"
 RECIPIENT = Recipient("王小明", "13812345678", "人民南路四段12号3单元1203室")
 
 
@@ -36,6 +38,19 @@ def body_for(**given: Any) -> dict[str, Any]:
 def booked(merchant: Actor, origin: City, destination: City, *, at: datetime, **given: Any) -> Booked:
     with scope(Scope.of(merchant)):
         return book_parcel(actor=merchant, request=request_for(origin, destination, at, **given), at=at)
+
+
+def book(api: APIClient, **given: Any) -> dict[str, Any]:
+    """Book as a program does; returns the answer."""
+    response = api.post(PARCELS, body_for(**given))
+    assert response.status_code == 201, response.content
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def pointers(response: Any) -> list[tuple[str, str]]:
+    """What a refusal points at, and why."""
+    return [(error["pointer"], error["code"]) for error in response.json()["errors"]]
 
 
 def parcels_of(merchant: Actor) -> list[Parcel]:

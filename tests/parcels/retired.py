@@ -1,19 +1,22 @@
 """A month long past with a bit of everything in it, settled and ready to leave."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
 from alliance import partitions
 from alliance.models import Organisation, RetiredMonth
 from alliance.partitions import Month
-from alliance.tenancy import Actor, Scope, scope
+from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.models import Parcel
 from parcels.scan_input import ScanLine
 from parcels.services.erasing import erase_due
+from parcels.services.retiring import retire_month
 from parcels.services.scans import record_scans
 from slas.choices import CommitmentKind
-from slas.models import Commitment
+from slas.models import Commitment, CreditEntry, OnTimeRate
+from slas.services.audits import audit_rates
 from slas.services.closing import close_months_over
 from slas.services.credits import work_out_credits
 from slas.services.sweeping import sweep_overdue
@@ -23,6 +26,8 @@ from tests.parcels.moving import booked_parcels
 OLD = Month.of(timezone.now().date()).plus(-14)
 # The last day of the month: what is booked then falls due in the next one.
 LAST_DAY = OLD.plus(1).start - timedelta(hours=20)
+# How many rows of each table are of that month.
+TABLES = {"parcels_parcel": 6, "parcels_scan": 28, "slas_breach": 6, "slas_commitment": 12}
 HOURS = {"picked_up": 2, "departed": 5, "arrived": 12, "out_for_delivery": 20, "delivered": 25}
 
 
@@ -68,6 +73,33 @@ def settle_all(now: datetime | None = None) -> None:
     erase_due(now=moment)
     with scope(Scope.everything()):
         close_months_over(actor=Actor.system("test"), now=moment + timedelta(days=31))
+
+
+def retire(system: Actor) -> RetiredMonth:
+    return retire_month(actor=system, month=OLD, now=timezone.now())
+
+
+def counts() -> dict[str, int]:
+    with scope(Scope.everything()):
+        return {
+            "rates": OnTimeRate.objects.count(),
+            "credits": CreditEntry.objects.count(),
+            "parcels": Parcel.objects.count(),
+            "commitments": Commitment.objects.count(),
+        }
+
+
+def differences() -> list[str]:
+    """What an audit of the rates finds."""
+    with scope(Scope.everything()):
+        return [str(found) for found in audit_rates().differences]
+
+
+def leftovers() -> list[tuple[Any, ...]]:
+    """Tables of the month that are still there."""
+    return raw_rows(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE %s", [f"%{OLD.suffix}"]
+    )
 
 
 def take_back() -> None:

@@ -25,12 +25,6 @@ TOMORROW = TODAY + timedelta(days=1)
 
 
 @pytest.fixture
-def sold(courier_organisation: Organisation, hangzhou: City, chengdu: City) -> Offer:
-    """Next day from Hangzhou to Chengdu, 12.50 yuan, 20 a day."""
-    return offer(courier_organisation, hangzhou, chengdu, price_fen=1250)
-
-
-@pytest.fixture
 def rival(rival_courier: Organisation, hangzhou: City, chengdu: City) -> Offer:
     """The same for 15 yuan, 5 a day: ranked behind `sold`."""
     return offer(rival_courier, hangzhou, chengdu, price_fen=1500, daily_capacity=5)

@@ -17,11 +17,6 @@ from tests.slas.offering import fill, offer, record, reserved
 RECIPIENT = {"name": "王小明", "phone": "138 1234 5678", "address": "人民南路四段12号", "reference": "SO-7"}
 
 
-@pytest.fixture
-def sold(courier_organisation: Organisation, hangzhou: City, chengdu: City) -> Offer:
-    return offer(courier_organisation, hangzhou, chengdu, price_fen=1250)
-
-
 def asked(**given: Any) -> dict[str, Any]:
     ready = tomorrow().strftime("%Y-%m-%dT%H:%M")
     question = {"origin": "Hangzhou", "destination": "成都", "weight": "1.5", "tier": "next_day"}

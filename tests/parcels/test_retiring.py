@@ -1,11 +1,6 @@
-"""Retention: a month moves to files whole, once, wherever it is cut off; rates, credits, pages stay."""
+"""Retention: a month moves to files whole; rates and credits stay, and so does what is still open."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -14,75 +9,25 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 from django.core.management import CommandError, call_command
-from django.test import Client
-from django.urls import reverse
 from django.utils import timezone
-from rest_framework.test import APIClient
 
-from alliance import partitions
 from alliance.errors import Conflict, NotPermitted
 from alliance.models import AuditEntry, Organisation, RetiredMonth
-from alliance.tenancy import Actor, Scope, raw_rows, scope
+from alliance.tenancy import Actor, Scope, scope
 from parcels import archive_files
 from parcels.models import Parcel, Scan
-from parcels.scan_input import ScanLine
 from parcels.services import retiring
-from parcels.services.scans import record_scans
-from slas.models import Breach, Commitment, CreditEntry, OnTimeRate
-from slas.services.audits import audit_rates
-from tests.chaos import stage
-from tests.parcels.retired import OLD, old_parcels, settle_all, take_back
+from slas.models import Breach, CreditEntry, OnTimeRate
+from tests.parcels.retired import OLD, TABLES, counts, differences, leftovers, old_parcels, retire
 
-pytestmark = pytest.mark.django_db(transaction=True)
-TABLES = {"parcels_parcel": 6, "parcels_scan": 28, "slas_breach": 6, "slas_commitment": 12}
-
-
-@pytest.fixture(autouse=True)
-def archive(settings: Any, tmp_path: Path) -> Iterator[Path]:
-    settings.ARCHIVE_ROOT = tmp_path / "archive"
-    yield settings.ARCHIVE_ROOT
-    take_back()
-
-
-@pytest.fixture
-def parcels(
-    merchant_organisation: Organisation, courier_organisation: Organisation, courier: Actor
-) -> list[Parcel]:
-    made = old_parcels(merchant_organisation, courier_organisation, courier)
-    settle_all()
-    return made
-
-
-def retire(system: Actor) -> RetiredMonth:
-    return retiring.retire_month(actor=system, month=OLD, now=timezone.now())
-
-
-def counts() -> dict[str, int]:
-    with scope(Scope.everything()):
-        return {
-            "rates": OnTimeRate.objects.count(),
-            "credits": CreditEntry.objects.count(),
-            "parcels": Parcel.objects.count(),
-            "commitments": Commitment.objects.count(),
-        }
-
-
-def differences() -> list[str]:
-    with scope(Scope.everything()):
-        return [str(found) for found in audit_rates().differences]
-
-
-def leftovers() -> list[tuple[Any, ...]]:
-    return raw_rows(
-        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE %s", [f"%{OLD.suffix}"]
-    )
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("archive")]
 
 
 # --- a month that leaves ---------------------------------------------------------------------
 
 
 def test_a_month_is_in_files_and_gone_from_the_tables(
-    parcels: list[Parcel], system: Actor, archive: Path
+    settled: list[Parcel], system: Actor, archive: Path
 ) -> None:
     before = counts()
     assert differences() == []
@@ -108,7 +53,7 @@ def test_a_month_is_in_files_and_gone_from_the_tables(
         assert list(verbs) == ["month.leaving", "month.retired"]
 
 
-def test_rates_and_credits_pass_the_audit_afterwards(parcels: list[Parcel], system: Actor) -> None:
+def test_rates_and_credits_pass_the_audit_afterwards(settled: list[Parcel], system: Actor) -> None:
     with scope(Scope.everything()):
         assert CreditEntry.objects.count() == 4
     retire(system)
@@ -116,7 +61,7 @@ def test_rates_and_credits_pass_the_audit_afterwards(parcels: list[Parcel], syst
 
 
 def test_the_audit_still_finds_what_is_wrong_with_later_days(
-    parcels: list[Parcel], system: Actor, merchant_organisation: Organisation, courier: Actor
+    settled: list[Parcel], system: Actor, merchant_organisation: Organisation, courier: Actor
 ) -> None:
     retire(system)
     with scope(Scope.everything()):
@@ -126,7 +71,7 @@ def test_the_audit_still_finds_what_is_wrong_with_later_days(
     assert len(differences()) == 1
 
 
-def test_files_name_no_recipient(parcels: list[Parcel], system: Actor, archive: Path) -> None:
+def test_files_name_no_recipient(settled: list[Parcel], system: Actor, archive: Path) -> None:
     retire(system)
     columns = pyarrow.parquet.read_schema(archive / str(OLD) / "parcels_parcel.parquet").names
     assert {"id", "merchant_id", "status", "reference"} <= set(columns)
@@ -134,89 +79,12 @@ def test_files_name_no_recipient(parcels: list[Parcel], system: Actor, archive: 
 
 
 def test_a_month_is_read_in_batches(
-    parcels: list[Parcel], system: Actor, archive: Path, monkeypatch: pytest.MonkeyPatch
+    settled: list[Parcel], system: Actor, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive_files, "BATCH", 5)
     retire(system)
     file = pyarrow.parquet.ParquetFile(archive / str(OLD) / "parcels_scan.parquet")
     assert (file.metadata.num_rows, file.metadata.num_row_groups) == (28, 6)
-
-
-# --- who asks afterwards ---------------------------------------------------------------------
-
-
-def test_who_asks_for_a_parcel_is_told_where_it_went(
-    parcels: list[Parcel], system: Actor, client: Client, merchant_client: Client, merchant_api: APIClient
-) -> None:
-    number = parcels[1].number
-    retire(system)
-    said = f"This parcel was booked in {OLD}"
-    for page in (
-        client.get(reverse("parcels:track", args=[number])),
-        merchant_client.get(reverse("parcels:parcel_detail", args=[number])),
-        merchant_client.get(reverse("parcels:breach_detail", args=[number, "delivery"])),
-    ):
-        assert page.status_code == 410
-        assert said in page.content.decode()
-    for path in (
-        f"/api/v1/tracking/{number}",
-        f"/api/v1/parcels/{number}",
-        f"/api/v1/breaches/{number}/delivery",
-    ):
-        answer = merchant_api.get(path)
-        assert (answer.status_code, answer.json()["type"]) == (410, "urn:alliance:problem:retired"), path
-        assert said in answer.json()["detail"]
-
-
-def test_an_unknown_parcel_of_another_time_is_still_unknown(
-    parcels: list[Parcel], system: Actor, client: Client
-) -> None:
-    from alliance.identifiers import new_parcel_id, tracking_number  # noqa: PLC0415
-
-    retire(system)
-    number = tracking_number(new_parcel_id(timezone.now()))
-    assert client.get(reverse("parcels:track", args=[number])).status_code == 404
-
-
-def test_pages_that_name_it_go_on_working(
-    parcels: list[Parcel], system: Actor, merchant_client: Client, courier_client: Client, ops_client: Client
-) -> None:
-    retire(system)
-    with scope(Scope.everything()):
-        month = CreditEntry.objects.values_list("month", flat=True)[0]
-    pages = {
-        merchant_client: [
-            reverse("slas:statement_list"),
-            reverse("slas:statement_detail", args=[f"{month:%Y-%m}"]),
-            reverse("parcels:parcel_list"),
-            reverse("slas:breach_list"),
-            reverse("slas:rate_list"),
-        ],
-        courier_client: [reverse("slas:breach_list"), reverse("slas:excuse_list")],
-        ops_client: [
-            reverse("admin:index"),
-            reverse("admin:slas_creditentry_changelist"),
-            reverse("admin:slas_excuse_changelist"),
-            reverse("admin:alliance_retiredmonth_changelist"),
-            reverse("admin:alliance_retiredmonth_change", args=[OLD.first_day]),
-        ],
-    }
-    for visitor, addresses in pages.items():
-        for address in addresses:
-            assert visitor.get(address).status_code == 200, address
-
-
-def test_scans_of_it_are_refused_line_by_line(parcels: list[Parcel], system: Actor, courier: Actor) -> None:
-    retire(system)
-    with scope(Scope.of(courier)):
-        report = record_scans(actor=courier, lines=[ScanLine(parcels[0].number, "returned", timezone.now())])
-    assert [rejection.code for rejection in report.rejections] == ["unknown_parcel"]
-
-
-def test_its_month_is_not_made_again(parcels: list[Parcel], system: Actor) -> None:
-    retire(system)
-    with pytest.raises(Conflict, match="moved out to the archive"):
-        partitions.ensure_months(OLD, OLD)
 
 
 # --- what stays ------------------------------------------------------------------------------
@@ -239,7 +107,7 @@ def test_nothing_leaves_while_something_is_open(
     assert counts()["parcels"] == 6
 
 
-def test_claims_statements_and_exports_hold_a_month_back(parcels: list[Parcel], system: Actor) -> None:
+def test_claims_statements_and_exports_hold_a_month_back(settled: list[Parcel], system: Actor) -> None:
     from slas.models import ClosedMonth, Excuse, Export  # noqa: PLC0415
 
     with scope(Scope.everything()):
@@ -266,18 +134,18 @@ def test_claims_statements_and_exports_hold_a_month_back(parcels: list[Parcel], 
     )
 
 
-def test_months_leave_in_order(parcels: list[Parcel], system: Actor) -> None:
+def test_months_leave_in_order(settled: list[Parcel], system: Actor) -> None:
     with pytest.raises(Conflict, match=f"{OLD} is still here"):
         retiring.retire_month(actor=system, month=OLD.plus(1), now=timezone.now())
 
 
-def test_nobody_but_ops_retires(parcels: list[Parcel], courier: Actor) -> None:
+def test_nobody_but_ops_retires(settled: list[Parcel], courier: Actor) -> None:
     with pytest.raises(NotPermitted):
         retire(courier)
 
 
 def test_a_file_that_is_not_the_table_keeps_the_table(
-    parcels: list[Parcel], system: Actor, monkeypatch: pytest.MonkeyPatch
+    settled: list[Parcel], system: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = archive_files._batches
     asked = iter(range(100))
@@ -296,113 +164,6 @@ def test_a_file_that_is_not_the_table_keeps_the_table(
     assert retire(system).state == "gone"
 
 
-# --- cut off ---------------------------------------------------------------------------------
-
-
-STEPS = [
-    (partitions, "detach_month", 3),
-    (retiring, "_leave", 1),
-    (archive_files, "write", 2),
-    (archive_files, "digest", 4),
-    (archive_files, "write_manifest", 1),
-    (partitions, "drop_detached", 3),
-    (retiring, "_finish", 1),
-]
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize(("owner", "name", "call"), STEPS, ids=[step[1] for step in STEPS])
-def test_cut_off_anywhere_it_goes_on(
-    parcels: list[Parcel],
-    system: Actor,
-    archive: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    owner: Any,
-    name: str,
-    call: int,
-    *,
-    after: bool,
-) -> None:
-    real, calls = getattr(owner, name), iter(range(1, 100))
-
-    def killed(*args: Any, **kwargs: Any) -> Any:
-        number = next(calls)
-        if number == call and not after:
-            raise KeyboardInterrupt
-        found = real(*args, **kwargs)
-        if number == call:
-            raise KeyboardInterrupt
-        return found
-
-    with monkeypatch.context() as patched:
-        patched.setattr(owner, name, killed)
-        with pytest.raises(KeyboardInterrupt):
-            retire(system)
-    assert differences() == []
-    if RetiredMonth.objects.get().state != "gone":
-        assert retiring.months_due(now=timezone.now())[0] == OLD
-    assert retire(system).state == "gone"
-    assert leftovers() == []
-    manifest = json.loads((archive / str(OLD) / "manifest.json").read_text())
-    assert {name: kept["rows"] for name, kept in manifest["tables"].items()} == TABLES
-    assert differences() == []
-
-
-@pytest.mark.parametrize(
-    ("owner", "name"),
-    [
-        (partitions, "detach_month"),
-        (retiring, "_leave"),
-        (retiring, "_write"),
-        (retiring, "_seal"),
-        (partitions, "drop_detached"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_overtaken_by_another_it_leaves_the_rest_to_that(
-    parcels: list[Parcel], system: Actor, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
-) -> None:
-    real = getattr(owner, name)
-
-    def overtaken(*args: Any) -> None:
-        real(*args)
-        monkeypatch.setattr(owner, name, real)
-        assert retire(system).state == "gone"
-
-    monkeypatch.setattr(owner, name, overtaken)
-    assert retire(system).state == "gone"
-    assert set(RetiredMonth.objects.get().tables) == set(TABLES)
-    assert leftovers() == []
-    assert differences() == []
-    with scope(Scope.everything()):
-        assert AuditEntry.objects.filter(verb="month.retired").count() == 1
-
-
-def test_killed_for_real_again_and_again_it_ends_well(parcels: list[Parcel], archive: Path) -> None:
-    environment = {**os.environ, "DATABASE_URL": stage.database_url(), "ARCHIVE_ROOT": str(archive)}
-    command = [sys.executable, "manage.py", "retire_months", "--really"]
-    killed = 0
-    for tries in range(12):
-        running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-        # From the moment it begins its work, a bit later each time.
-        until = time.monotonic() + 60
-        while tries < 8 and running.poll() is None and time.monotonic() < until:
-            if RetiredMonth.objects.exists():
-                time.sleep(0.03 * tries)
-                running.send_signal(signal.SIGKILL)
-                killed += 1
-                break
-            time.sleep(0.01)
-        if running.wait(60) == 0:
-            break
-    assert killed
-    assert RetiredMonth.objects.get().state == "gone"
-    assert leftovers() == []
-    assert differences() == []
-    for name, rows in TABLES.items():
-        assert pyarrow.parquet.read_metadata(archive / str(OLD) / f"{name}.parquet").num_rows == rows
-
-
 # --- the command -----------------------------------------------------------------------------
 
 
@@ -412,7 +173,7 @@ def said_by(*arguments: str) -> str:
     return out.getvalue()
 
 
-def test_the_command_says_what_it_would_do_and_does_nothing(parcels: list[Parcel], archive: Path) -> None:
+def test_the_command_says_what_it_would_do_and_does_nothing(settled: list[Parcel], archive: Path) -> None:
     said = said_by()
     assert f"{OLD}: parcels_parcel 6, parcels_scan 28, slas_breach 6, slas_commitment 12" in said
     assert "Nothing was changed" in said
@@ -420,7 +181,7 @@ def test_the_command_says_what_it_would_do_and_does_nothing(parcels: list[Parcel
     assert not archive.exists()
 
 
-def test_the_command_does_it_when_told(parcels: list[Parcel], archive: Path) -> None:
+def test_the_command_does_it_when_told(settled: list[Parcel], archive: Path) -> None:
     assert f"{OLD} is in {archive / str(OLD)}" in said_by("--really")
     assert "No month is older than 13 months." in said_by("--really")
 

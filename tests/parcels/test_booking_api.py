@@ -1,0 +1,197 @@
+"""The API of bookings, as a merchant's program uses it: one, many, and the same again."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from rest_framework.test import APIClient
+
+from alliance.models import City, IdempotentRequest
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import Parcel, PickupAddress
+from slas.models import Offer
+from tests import factories
+from tests.parcels.orders import BATCH, PARCELS, body_for, book, pointers, tomorrow
+from tests.slas.offering import fill, reserved
+
+pytestmark = pytest.mark.django_db
+
+
+def parcels() -> list[Parcel]:
+    with scope(Scope.everything()):
+        return list(Parcel.objects.order_by("id"))
+
+
+# --- booking one ------------------------------------------------------------------------------
+
+
+def test_booking_answers_201_with_number_promise_and_where_to_read_it(
+    merchant_api: APIClient, sold: Offer, ready: str
+) -> None:
+    response = merchant_api.post(PARCELS, body_for(reference="SO-1", ready_at=ready))
+    assert response.status_code == 201
+    answer = response.json()
+    assert answer["tracking_number"] == parcels()[0].number
+    assert (answer["courier"], answer["price"], answer["reference"]) == ("swift-express", "12.50", "SO-1")
+    assert response["Location"] == f"/api/v1/parcels/{answer['tracking_number']}"
+    assert merchant_api.get(response["Location"]).json()["deliver_by"] == answer["promise"]["deliver_by"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "destination"), [("Hangzhou", "Chengdu"), ("杭州", "成都市"), ("cn-hgh", "CTU")]
+)
+def test_booking_takes_cities_by_any_name(
+    merchant_api: APIClient, sold: Offer, origin: str, destination: str
+) -> None:
+    book(merchant_api, origin=origin, destination=destination)
+    assert (parcels()[0].origin.code, parcels()[0].destination.code) == ("CN-HGH", "CN-CTU")
+
+
+def test_booking_from_a_pickup_address_needs_no_origin(
+    merchant_api: APIClient, merchant: Actor, sold: Offer, hangzhou: City
+) -> None:
+    with scope(Scope.of(merchant)):
+        address = PickupAddress.objects.create(
+            merchant_id=merchant.organisation_id,
+            name="Depot",
+            city=hangzhou,
+            address="Road 1",
+            contact_name="Li",
+            contact_phone="1",
+        )
+    book(merchant_api, origin=..., pickup_address=address.pk)
+    assert parcels()[0].pickup_address_id == address.pk
+    for wrong in (address.pk + 1, 0, -1, 2**70, "1", True):
+        response = merchant_api.post(PARCELS, body_for(origin=..., pickup_address=wrong))
+        assert pointers(response) == [("/pickup_address", "unknown")]
+
+
+def test_booking_with_a_quote_that_does_not_hold_is_409_with_the_promise_that_does(
+    merchant_api: APIClient, sold: Offer, ready: str
+) -> None:
+    response = merchant_api.post(
+        PARCELS, body_for(ready_at=ready, expected_deliver_by="2026-01-01T20:00:00+08:00")
+    )
+    assert response.status_code == 409
+    answer = response.json()
+    assert answer["type"] == "urn:alliance:problem:promise_changed"
+    expected = f"{tomorrow().date() + timedelta(days=1)}T20:00:00+08:00"
+    assert answer["errors"][0]["detail"] == expected
+    assert expected in answer["detail"]
+
+
+def test_booking_a_full_courier_is_409_and_says_what_comes_instead(
+    merchant_api: APIClient, sold: Offer, ready: str
+) -> None:
+    fill(sold, tomorrow().date())
+    response = merchant_api.post(PARCELS, body_for(ready_at=ready, courier="swift-express"))
+    assert response.status_code == 409
+    assert response.json()["type"] == "urn:alliance:problem:capacity_full"
+    assert "Next: Swift Express on" in response.json()["detail"]
+    assert parcels() == []
+
+
+def test_booking_nonsense_names_every_field(merchant_api: APIClient, sold: Offer) -> None:
+    body = body_for(tier=..., weight_g=..., recipient={"name": 7, "nick": "x"}, if_full="maybe")
+    response = merchant_api.post(PARCELS, body)
+    assert response.status_code == 422
+    assert set(pointers(response)) == {
+        ("/tier", "required"),
+        ("/weight_g", "required"),
+        ("/recipient/name", "invalid"),
+        ("/recipient/phone", "required"),
+        ("/recipient/address", "required"),
+        ("/recipient/nick", "unknown_field"),
+        ("/if_full", "choice"),
+    }
+
+
+# --- idempotency ------------------------------------------------------------------------------
+
+
+def test_booking_again_with_the_key_repeats_the_answer_and_books_once(
+    merchant_api: APIClient, sold: Offer
+) -> None:
+    body = body_for(reference="once")
+    first = merchant_api.post(PARCELS, body, headers={"Idempotency-Key": "k1"})
+    again = merchant_api.post(PARCELS, body, headers={"Idempotency-Key": "k1"})
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    assert (again["Location"], again["Idempotent-Replayed"]) == (first["Location"], "true")
+    assert len(parcels()) == 1
+    other = merchant_api.post(PARCELS, body_for(reference="two"), headers={"Idempotency-Key": "k1"})
+    assert other.status_code == 422
+
+
+def test_a_refused_booking_keeps_no_answer_so_the_key_can_be_tried_again(
+    merchant_api: APIClient, sold: Offer
+) -> None:
+    refused = merchant_api.post(PARCELS, body_for(weight_g=0), headers={"Idempotency-Key": "k1"})
+    assert refused.status_code == 422
+    with scope(Scope.everything()):
+        assert IdempotentRequest.objects.count() == 0
+    assert merchant_api.post(PARCELS, body_for(), headers={"Idempotency-Key": "k1"}).status_code == 201
+
+
+def test_batch_again_with_the_key_repeats_the_answer(merchant_api: APIClient, sold: Offer) -> None:
+    body = [body_for(), body_for(weight_g=0)]
+    first = merchant_api.post(BATCH, body, headers={"Idempotency-Key": "b1"}).json()
+    assert merchant_api.post(BATCH, body, headers={"Idempotency-Key": "b1"}).json() == first
+    assert len(parcels()) == 1
+
+
+# --- booking many -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrap", "base"), [(lambda items: items, ""), (lambda items: {"parcels": items}, "/parcels")]
+)
+def test_batch_answers_each_item_in_order(merchant_api: APIClient, sold: Offer, wrap: Any, base: str) -> None:
+    items = [body_for(reference="a"), "nonsense", body_for(destination="Atlantis"), body_for(reference="b")]
+    response = merchant_api.post(BATCH, wrap(items))
+    assert response.status_code == 200
+    answer = response.json()
+    assert (answer["booked"], answer["rejected"]) == (2, 2)
+    assert [item["status"] for item in answer["results"]] == ["booked", "rejected", "rejected", "booked"]
+    assert [item["index"] for item in answer["results"]] == [0, 1, 2, 3]
+    assert answer["results"][1]["errors"][0]["pointer"] == f"{base}/1"
+    assert answer["results"][2]["errors"][0]["pointer"] == f"{base}/2/destination"
+    numbers = {item["tracking_number"] for item in answer["results"] if item["status"] == "booked"}
+    assert numbers == {parcel.number for parcel in parcels()}
+
+
+def test_batch_spills_to_the_next_day_and_says_so(merchant_api: APIClient, sold: Offer, ready: str) -> None:
+    answer = merchant_api.post(BATCH, [body_for(ready_at=ready, if_full="next")] * 22).json()
+    last = answer["results"][-1]["promise"]
+    assert answer["booked"] == 22
+    assert last["full_on"] == [str(tomorrow().date())]
+    assert last["note"].startswith("Full on ")
+    assert last["rolled_days"] == 1
+    assert reserved(sold, tomorrow().date()) == 20
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [([], 422), ({"parcels": []}, 422), ({"items": [1]}, 422), ([{}] * 1001, 413)]
+)
+def test_batch_of_none_or_too_many_is_refused(merchant_api: APIClient, body: Any, status: int) -> None:
+    assert merchant_api.post(BATCH, body).status_code == status
+
+
+# --- doors ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["quote_create", "parcel_list", "parcel_batch"])
+def test_couriers_and_strangers_do_not_book(
+    courier_api: APIClient, client: Any, sold: Offer, name: str
+) -> None:
+    url = reverse(f"api:parcels:{name}")
+    assert courier_api.post(url, body_for()).status_code == 403
+    assert client.post(url, body_for(), content_type="application/json").status_code == 401
+    assert parcels() == []
+
+
+def test_a_key_without_the_scope_does_not_book(merchant: Actor, sold: Offer) -> None:
+    reader = factories.api_client(merchant, {"parcels:read"})
+    assert reader.post(PARCELS, body_for()).status_code == 403
+    assert reader.get(PARCELS).status_code == 200

@@ -1,0 +1,114 @@
+"""When a parcel is expected: the same on its page, on the tracking page and in the API."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from alliance.models import Organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import Parcel
+from slas.choices import Stage
+from slas.forecasting import Position
+from slas.services.sweeping import sweep_overdue
+from tests.parcels.looking import scan, text_of
+from tests.parcels.watched import due_in, history
+
+pytestmark = pytest.mark.django_db
+Company = Organisation
+# Of a forecast asked for alone.
+DUE = datetime(2026, 3, 2, 12, tzinfo=UTC)
+POSITION = Position(tier_id=2, courier_id=9, origin_id=1, destination_id=5, stage=Stage.PICKED_UP, due_at=DUE)
+
+
+def test_arrival_on_the_parcels_page_the_tracking_page_and_in_the_api(
+    merchant_client: Client, merchant_api: APIClient, client: Client, merchant_organisation: Company,
+    courier_organisation: Company, rival_courier: Company,
+) -> None:  # fmt: skip
+    [parcel] = due_in(merchant_organisation, courier_organisation, 20)
+    history(courier_organisation, [-180] * 20, like=parcel)
+    history(rival_courier, [-180] * 60 + [300] * 40, like=parcel)
+    scan(parcel, "picked_up", 3)
+    tracked = client.get(f"/api/v1/tracking/{parcel.number}").json()["expected"]
+    detail = merchant_api.get(f"/api/v1/parcels/{parcel.number}").json()["expected"]
+    assert tracked == detail
+    # The courier's own parcels are too few, so everybody's on the lane are asked.
+    assert (detail["basis"], detail["n"]) == ("lane", 120)
+    assert detail["chance_late"] == pytest.approx(1 / 3, abs=1e-4)
+    assert detail["p50"] < detail["p90"]
+    page = text_of(merchant_client.get(f"/parcels/{parcel.number}/"))
+    assert "All couriers' parcels of the last 28 days on this lane" in page
+    assert "33 %" in page
+    public = text_of(client.get(f"/track/{parcel.number}/"))
+    assert "Expected around" in public
+    assert "Promised by" in public
+
+
+def test_a_courier_learns_no_more_of_others_than_the_forecast(
+    courier: Actor, courier_api: APIClient, merchant_organisation: Company, courier_organisation: Company,
+    rival_courier: Company,
+) -> None:  # fmt: skip
+    from slas.models import Progress  # noqa: PLC0415 -- read in the courier's own scope
+
+    [parcel] = due_in(merchant_organisation, courier_organisation, 20)
+    history(rival_courier, [-180] * 60, like=parcel)
+    assert courier_api.get(f"/api/v1/parcels/{parcel.number}").json()["expected"]["basis"] == "lane"
+    with scope(Scope.of(courier)):
+        assert Progress.objects.count() == 0
+
+
+def test_with_nothing_known_the_promise_is_all_there_is(
+    client: Client, merchant_client: Client, merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, 20)
+    expected = client.get(f"/api/v1/tracking/{parcel.number}").json()["expected"]
+    assert (expected["basis"], expected["n"], expected["chance_late"]) == ("promise", 0, None)
+    assert expected["p50"] == expected["p90"]
+    assert "Expected around" not in text_of(client.get(f"/track/{parcel.number}/"))
+    assert "Too little is known yet" in text_of(merchant_client.get(f"/parcels/{parcel.number}/"))
+
+
+@pytest.mark.parametrize("ending", ["delivered", "lost", "return_started", "cancelled"])
+def test_what_is_not_coming_is_not_expected(
+    client: Client, merchant_organisation: Company, courier_organisation: Company, ending: str
+) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, 2)
+    history(courier_organisation, [60] * 90, like=parcel)
+    if ending == "cancelled":
+        with scope(Scope.everything()):
+            Parcel.objects.filter(pk=parcel.pk).update(status="cancelled", cancelled_at=timezone.now())
+    else:
+        scan(parcel, ending, 27)
+    assert client.get(f"/api/v1/tracking/{parcel.number}").json()["expected"] is None
+    assert "Expected around" not in text_of(client.get(f"/track/{parcel.number}/"))
+
+
+def test_an_overdue_parcel_is_still_expected(
+    client: Client, merchant_organisation: Company, courier_organisation: Company
+) -> None:
+    [parcel] = due_in(merchant_organisation, courier_organisation, -1)
+    history(courier_organisation, [-60] * 60 + [180] * 40, like=parcel)
+    sweep_overdue(now=timezone.now())
+    expected = client.get(f"/api/v1/tracking/{parcel.number}").json()["expected"]
+    assert (expected["chance_late"], expected["n"]) == (1.0, 40)
+    assert expected["p50"] > timezone.now().isoformat()
+
+
+def test_a_page_asks_one_query_more_and_then_none(
+    merchant: Actor, merchant_organisation: Company, courier_organisation: Company,
+    django_assert_num_queries: Any,
+) -> None:  # fmt: skip
+    from slas.services.forecasts import forecast_for  # noqa: PLC0415 -- counted alone
+
+    [parcel] = due_in(merchant_organisation, courier_organisation, 2)
+    history(courier_organisation, [60] * 90, like=parcel)
+    now = POSITION.due_at - timedelta(hours=4)
+    with scope(Scope.of(merchant)):
+        # The read itself, and the scope around it: savepoint, set, set back, release.
+        with django_assert_num_queries(5):
+            forecast_for(POSITION, now=now)
+        with django_assert_num_queries(0):
+            forecast_for(POSITION, now=now)

@@ -1,0 +1,103 @@
+"""Another day for a delivery, written down through the API."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from alliance.identifiers import tracking_number
+from alliance.models import Organisation
+from parcels.models import Parcel
+from tests.parcels.looking import scan, some_parcels
+from tests.parcels.revising import day, revisions_of
+
+pytestmark = pytest.mark.django_db
+
+
+def send(api: APIClient, parcel: Parcel, **given: Any) -> Any:
+    body = {"day": day(parcel).isoformat(), "requested_by": "merchant", "reason": "Sold out"}
+    headers = {"HTTP_IDEMPOTENCY_KEY": given.pop("key")} if "key" in given else {}
+    return api.post(f"/api/v1/parcels/{parcel.number}/revisions", {**body, **given}, **headers)
+
+
+def test_the_api_moves_a_delivery_and_tells_both_days(parcel: Parcel, merchant_api: APIClient) -> None:
+    before = merchant_api.get(f"/api/v1/parcels/{parcel.number}/revisions").json()
+    assert before["revisions"] == []
+    assert before["revised_due_at"] is None
+    assert before["possible_days"][0]["day"] == day(parcel, 1).isoformat()
+    response = send(merchant_api, parcel, requested_by="recipient")
+    assert response.status_code == 201
+    answer = response.json()
+    [revision] = answer["revisions"]
+    assert answer["original_due_at"] == before["due_at"] == revision["previous_due_at"]
+    assert answer["due_at"] == answer["revised_due_at"] == revision["due_at"]
+    assert revision["due_at"].startswith(day(parcel).isoformat())
+    assert (revision["requested_by"], revision["judged"]) == ("recipient", True)
+    public = APIClient().get(f"/api/v1/tracking/{parcel.number}").json()["promise"]
+    assert (public["deliver_by"], public["original_deliver_by"]) == (answer["due_at"], before["due_at"])
+    assert public["revisions"] == answer["revisions"]
+
+
+@pytest.mark.parametrize(
+    ("given", "pointer"),
+    [
+        ({"day": None}, "/day"),
+        ({"day": "2016-01-01"}, "/day"),
+        ({"day": "2026-11-31"}, "/day"),
+        ({"requested_by": "courier"}, "/requested_by"),
+        ({"reason": ""}, "/reason"),
+        ({"reason": "a\nb"}, "/reason"),
+        ({"because": "x"}, "/because"),
+    ],
+)
+def test_the_api_says_where_a_revision_is_wrong(
+    parcel: Parcel, merchant_api: APIClient, given: dict[str, Any], pointer: str
+) -> None:
+    response = send(merchant_api, parcel, **given)
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+    assert revisions_of(parcel) == []
+
+
+def test_the_same_key_moves_it_once(parcel: Parcel, merchant_api: APIClient) -> None:
+    first, again = (send(merchant_api, parcel, key="k") for _time in range(2))
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert again["Idempotent-Replayed"] == "true"
+    assert len(revisions_of(parcel)) == 1
+    assert send(merchant_api, parcel, key="k", reason="Another").status_code == 422
+
+
+def test_a_courier_who_tries_is_refused(parcel: Parcel, courier_api: APIClient) -> None:
+    assert send(courier_api, parcel).status_code == 403
+    answer = courier_api.get(f"/api/v1/parcels/{parcel.number}/revisions")
+    assert (answer.status_code, answer.json()["possible_days"]) == (200, [])
+
+
+def test_refusals_by_state_have_their_codes(
+    merchant_organisation: Organisation, courier_organisation: Organisation, merchant_api: APIClient
+) -> None:
+    [late] = some_parcels(merchant_organisation, courier_organisation, hours_ago=40)
+    response = send(merchant_api, late, requested_by="recipient")
+    assert (response.status_code, response.json()["type"]) == (409, "urn:alliance:problem:past_due")
+    scan(late, "delivered", 39)
+    response = send(merchant_api, late)
+    assert (response.status_code, response.json()["type"]) == (409, "urn:alliance:problem:settled")
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_somebody_elses_parcel_is_not_there(
+    parcel: Parcel, merchant_api: APIClient, rival_merchant: Organisation, rival_courier: Organisation,
+    method: str,
+) -> None:  # fmt: skip
+    [theirs] = some_parcels(rival_merchant, rival_courier)
+    call: Callable[..., Any] = getattr(merchant_api, method)
+    for number in (theirs.number, "CA1", tracking_number(9)):
+        assert (
+            call(f"/api/v1/parcels/{number}/revisions", {} if method == "post" else None).status_code == 404
+        )
+
+
+def test_unknown_parameters_are_refused(parcel: Parcel, merchant_api: APIClient) -> None:
+    response = merchant_api.get(f"/api/v1/parcels/{parcel.number}/revisions", {"sort": "day"})
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/sort")

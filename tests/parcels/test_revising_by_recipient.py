@@ -1,0 +1,224 @@
+"""Another day for a delivery, chosen on the tracking page by whoever proves to be its recipient."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from alliance.errors import Conflict, InvalidInput, TooMany
+from alliance.identifiers import tracking_number
+from alliance.models import AuditEntry, Organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import Parcel, RecipientProof
+from parcels.services.revising import MOST_WRONG, revise_for_recipient, revise_parcel
+from slas.choices import RevisionParty
+from slas.services.revisions import RevisionRequest
+from slas.services.sweeping import sweep_overdue
+from tests.parcels.looking import scan, some_parcels, text_of
+from tests.parcels.revising import DIGITS, day, due_at, revisions_of
+from tests.slas.offering import in_threads
+
+pytestmark = pytest.mark.django_db
+
+
+def ask(client: Client, parcel: Parcel, digits: str = DIGITS, ahead: int = 2, **given: str) -> Any:
+    data = {"day": day(parcel, ahead).isoformat(), "digits": digits, **given}
+    return client.post(f"/track/{parcel.number}/day/", data)
+
+
+def test_the_page_offers_the_next_days(parcel: Parcel, client: Client) -> None:
+    page = client.get(f"/track/{parcel.number}/")
+    assert "Another day suits me better" in text_of(page)
+    offered = re.findall(r'type="radio"[^>]*value="([0-9-]+)"', page.content.decode())
+    assert offered == [day(parcel, ahead).isoformat() for ahead in range(1, 8)]
+
+
+def test_the_recipient_moves_the_delivery(parcel: Parcel, client: Client) -> None:
+    response = ask(client, parcel)
+    # To the top, where it is said: without a fragment a redirect keeps the form's, far below.
+    assert (response.status_code, response["Location"]) == (302, f"/track/{parcel.number}/#content")
+    [revision] = revisions_of(parcel)
+    assert (revision.requested_by, revision.judged, revision.agreed_by) == (
+        RevisionParty.RECIPIENT,
+        True,
+        None,
+    )
+    assert due_at(parcel) == revision.due_at
+    text = text_of(client.get(response["Location"]))
+    assert "Your parcel comes on the day you chose." in text
+    for said in ("Now promised by", "First promised by", "Agreed on now", "The recipient"):
+        assert said in text
+    with scope(Scope.everything()):
+        assert AuditEntry.objects.get(verb="commitment.revised").actor_label == "recipient, tracking page"
+
+
+@pytest.mark.parametrize("digits", ["５６７８", " 5678 ", "56 78"])
+def test_digits_are_read_as_people_type_them(parcel: Parcel, client: Client, digits: str) -> None:
+    assert ask(client, parcel, digits).status_code == 302
+
+
+@pytest.mark.parametrize("digits", ["", "567", "56789", "abcd", "5678x", "12a34"])
+def test_what_cannot_be_the_digits_is_no_attempt(parcel: Parcel, client: Client, digits: str) -> None:
+    response = ask(client, parcel, digits)
+    assert response.status_code == 422
+    with scope(Scope.everything()):
+        assert not RecipientProof.objects.filter(failed__gt=0).exists()
+    assert revisions_of(parcel) == []
+
+
+def test_wrong_digits_are_told_and_counted_and_end(parcel: Parcel, client: Client) -> None:
+    for left in range(MOST_WRONG - 1, -1, -1):
+        response = ask(client, parcel, "0000")
+        assert response.status_code == 422
+        assert f"{left} attempt" in text_of(response)
+    for digits in ("0000", DIGITS):
+        response = ask(client, parcel, digits)
+        assert response.status_code == 429
+        assert "too often" in text_of(response)
+        assert 23 * 3600 < int(response["Retry-After"]) <= 24 * 3600
+    assert revisions_of(parcel) == []
+    with scope(Scope.everything()):
+        assert RecipientProof.objects.get().failed == MOST_WRONG
+
+
+def request_for(parcel: Parcel, ahead: int = 2) -> RevisionRequest:
+    return RevisionRequest(day(parcel, ahead), RevisionParty.RECIPIENT)
+
+
+def test_wrong_digits_are_forgotten_after_a_day(parcel: Parcel) -> None:
+    now = timezone.now()
+    given: dict[str, Any] = {"parcel_id": parcel.pk, "asked": request_for(parcel)}
+    for _attempt in range(MOST_WRONG):
+        with pytest.raises(InvalidInput):
+            revise_for_recipient(digits="0000", now=now, **given)
+    with pytest.raises(TooMany) as refused:
+        revise_for_recipient(digits=DIGITS, now=now + timedelta(hours=23), **given)
+    assert 3600 <= (refused.value.retry_after or 0) <= 3601
+    assert revise_for_recipient(digits=DIGITS, now=now + timedelta(hours=24), **given).judged
+
+
+@pytest.mark.usefixtures("in_one_minute")
+def test_who_tries_many_parcels_is_stopped(
+    merchant_organisation: Organisation, courier_organisation: Organisation, client: Client
+) -> None:
+    parcels = some_parcels(merchant_organisation, courier_organisation, count=12)
+    answers = [ask(client, parcel, "0000").status_code for parcel in parcels]
+    assert answers == [422] * 10 + [429] * 2
+    # The rest of the minute, and a little by chance.
+    assert 40 <= int(ask(client, parcels[0], "0000")["Retry-After"]) <= 46
+
+
+def test_a_parcel_without_a_phone_cannot_be_proved(
+    merchant_organisation: Organisation, courier_organisation: Organisation, client: Client
+) -> None:
+    [parcel] = some_parcels(merchant_organisation, courier_organisation, recipient_phone="")
+    response = ask(client, parcel)
+    assert response.status_code == 409
+    assert "no phone number" in text_of(response)
+    with scope(Scope.everything()):
+        Parcel.objects.filter(pk=parcel.pk).update(source="history")
+    assert "Another day" not in text_of(client.get(f"/track/{parcel.number}/"))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"day": ""}, "required"),
+        ({"day": "soon"}, "valid date"),
+        ({"day": "2016-01-01"}, "after the one agreed on"),
+        ({"day": "2084-01-01"}, "Choose a day until"),
+    ],
+)
+def test_a_day_that_cannot_be_is_told_and_the_form_stays_open(
+    parcel: Parcel, client: Client, given: dict[str, str], said: str
+) -> None:
+    response = ask(client, parcel, **given)
+    assert response.status_code == 422
+    assert said in text_of(response)
+    assert re.search(r"<details[^>]* open", response.content.decode())
+
+
+def test_a_recipient_asks_twice_and_no_more(parcel: Parcel, client: Client) -> None:
+    assert ask(client, parcel, ahead=1).status_code == 302
+    assert ask(client, parcel, ahead=2).status_code == 302
+    page = client.get(f"/track/{parcel.number}/")
+    assert "Another day was asked for 2 times already" in text_of(page)
+    assert 'name="digits"' not in page.content.decode()
+    response = ask(client, parcel, ahead=3)
+    assert response.status_code == 409
+    assert "2 times already" in text_of(response)
+
+
+def test_once_it_is_late_the_page_offers_nothing_and_a_wish_is_refused(
+    merchant_organisation: Organisation, courier_organisation: Organisation, client: Client
+) -> None:
+    [parcel] = some_parcels(merchant_organisation, courier_organisation, hours_ago=40)
+    assert "Another day" not in text_of(client.get(f"/track/{parcel.number}/"))
+    response = ask(client, parcel)
+    assert response.status_code == 409
+    assert "cannot undo the lateness" in text_of(response)
+    with scope(Scope.everything()):
+        sweep_overdue(now=timezone.now())
+    assert ask(client, parcel).status_code == 409
+
+
+@pytest.mark.parametrize("code", ["delivered", "return_started", "lost"])
+def test_what_has_come_or_goes_back_is_not_moved(
+    parcel: Parcel, client: Client, merchant: Actor, code: str
+) -> None:
+    scan(parcel, code, 1)
+    assert "Another day" not in text_of(client.get(f"/track/{parcel.number}/"))
+    assert ask(client, parcel).status_code == 409
+    asked = RevisionRequest(day(parcel), RevisionParty.MERCHANT, "Sold out")
+    with pytest.raises(Conflict), scope(Scope.of(merchant)):
+        revise_parcel(actor=merchant, parcel_id=parcel.pk, asked=asked, now=timezone.now())
+
+
+def test_an_unknown_number_is_answered_like_on_the_page(client: Client) -> None:
+    data = {"day": "2026-12-01", "digits": DIGITS}
+    assert client.post(f"/track/{tracking_number(9)}/day/", data).status_code == 404
+    assert client.post("/track/CA1/day/", data).status_code == 404
+
+
+def test_the_address_of_a_refused_form_leads_back_to_the_page(
+    client: Client, merchant_client: Client, parcel: Parcel
+) -> None:
+    """Choosing a language, there, opens the address anew."""
+    assert client.get(f"/track/{parcel.number}/day/")["Location"] == f"/track/{parcel.number}/"
+    assert (
+        merchant_client.get(f"/parcels/{parcel.number}/revise/")["Location"] == f"/parcels/{parcel.number}/"
+    )
+
+
+def test_the_form_needs_its_token(parcel: Parcel) -> None:
+    assert ask(Client(enforce_csrf_checks=True), parcel).status_code == 403
+    assert revisions_of(parcel) == []
+
+
+def test_the_page_still_names_no_recipient(parcel: Parcel, client: Client) -> None:
+    ask(client, parcel, "0000")
+    for response in (client.get(f"/track/{parcel.number}/"), ask(client, parcel, "1111")):
+        for private in (parcel.recipient_name, "1234 5678", DIGITS, parcel.recipient_address):
+            assert private not in response.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guesses_at_once_are_counted_one_by_one(
+    merchant_organisation: Organisation, courier_organisation: Organisation
+) -> None:
+    [parcel] = some_parcels(merchant_organisation, courier_organisation)
+
+    def guess(number: int) -> Any:
+        try:
+            return revise_for_recipient(
+                parcel_id=parcel.pk, digits=f"{number:04}", asked=request_for(parcel), now=timezone.now()
+            )
+        except InvalidInput:
+            return "wrong"
+
+    answers = in_threads(guess, 12)
+    assert answers.count("wrong") == MOST_WRONG
+    assert sum(isinstance(answer, TooMany) for answer in answers) == 12 - MOST_WRONG

@@ -1,11 +1,20 @@
 """The world of the SLA tests: one lane on which promises are made, and staff who look after it."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from django.test import Client
 
 from alliance.models import Organisation
+from alliance.tenancy import Scope, scope
+from slas.scoring import month_after
+from slas.services.scorecards import refresh_scorecards
+from slas.services.tallies import fold_tallies
 from tests import factories
-from tests.slas import judging
+from tests.slas import exporting, judging
+from tests.slas.revising import EVENING
+from tests.slas.scoring import GOLD, OLD, SILVER, THIS, count, final_night, on
 
 
 @pytest.fixture
@@ -22,3 +31,43 @@ def staff_client(db: None) -> Client:
         backend="django.contrib.auth.backends.ModelBackend",
     )
     return client
+
+
+@pytest.fixture
+def media(settings: Any, tmp_path: Path) -> Path:
+    """A folder of its own for what is uploaded and written."""
+    settings.MEDIA_ROOT = str(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def promised(lane: judging.Lane, everything: None) -> list[int]:
+    """Twenty deliveries: on time, late, and open."""
+    parcels = exporting.some_promises(lane)
+    fold_tallies()
+    return parcels
+
+
+@pytest.fixture
+def parcel_id(lane: judging.Lane) -> int:
+    """A delivery promised for 20:00 tonight."""
+    with scope(Scope.everything()):
+        return lane.promise(EVENING)
+
+
+@pytest.fixture
+def swift(courier_organisation: Organisation) -> Organisation:
+    return courier_organisation
+
+
+@pytest.fixture
+def scored(swift: Organisation, rival_courier: Organisation) -> Organisation:
+    """Three months of Swift: silver and final, gold and final (the rival is better), and the running one."""
+    pickups = {"met": 970, "late": 30}
+    count(swift, OLD, SILVER, pickups=pickups)
+    count(swift, month_after(OLD), GOLD, pickups=pickups)
+    count(rival_courier, month_after(OLD), GOLD, pickups={"met": 1_000})
+    count(swift, THIS, {**SILVER, "met": 40, "late": 10, "excused": 2}, over_a_day=1)
+    for night in (final_night(OLD), final_night(month_after(OLD)), on(THIS.replace(day=20))):
+        refresh_scorecards(now=night)
+    return swift

@@ -58,6 +58,10 @@ def read_csv(export: Export) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def numbers(export: Export) -> list[str]:
+    return [row["tracking_number"] for row in read_csv(export)]
+
+
 def read_parquet(export: Export) -> list[dict[str, Any]]:
     return pyarrow.parquet.read_table(export.file.path).to_pylist()
 

@@ -37,12 +37,6 @@ def agent(lane: Lane) -> Actor:
     return agent_of(lane.courier)
 
 
-@pytest.fixture
-def media(settings: Any, tmp_path: Path) -> Path:
-    settings.MEDIA_ROOT = str(tmp_path)
-    return tmp_path
-
-
 def refusal(actor: Actor, parcel_id: int, **given: Any) -> tuple[str, str]:
     """The code of the refusal, and what it says."""
     with pytest.raises(AllianceError) as caught:

@@ -9,42 +9,22 @@ import pytest
 
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportState
-from slas.models import Export
 from slas.services import export_writing
 from slas.services.export_writing import tend_exports, write_export
-from slas.services.tallies import fold_tallies
 from tests.slas.exporting import (
     COMMITMENTS,
     CSV,
     PARQUET,
     ask,
+    numbers,
     read_csv,
     read_parquet,
     reread,
-    some_promises,
     written,
 )
-from tests.slas.judging import NOON, Lane
+from tests.slas.judging import NOON
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def media(settings: Any, tmp_path: Path) -> Path:
-    settings.MEDIA_ROOT = str(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def promised(lane: Lane, everything: None) -> list[int]:
-    """Twenty deliveries: on time, late, and open."""
-    parcels = some_promises(lane)
-    fold_tallies()
-    return parcels
-
-
-def numbers(export: Export) -> list[str]:
-    return [row["tracking_number"] for row in read_csv(export)]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 
 
 class Killed(Exception):

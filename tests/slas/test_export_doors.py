@@ -22,14 +22,8 @@ from tests.parcels.looking import client_of, text_of
 from tests.slas.exporting import FIRST, LAST, ask, owner, read_csv, reread, some_promises, written
 from tests.slas.judging import Lane
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 FORM = {"content": "commitments", "format": "csv", "from": FIRST.isoformat(), "to": LAST.isoformat()}
-
-
-@pytest.fixture(autouse=True)
-def media(settings: Any, tmp_path: Path) -> Path:
-    settings.MEDIA_ROOT = str(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Exports: what a file holds and for whom, how it survives a crash, and how long it is to be had."""
+"""Exports: what a file holds and for whom, and how long it is to be had."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from tests.slas.exporting import (
     PARQUET,
     RATES,
     ask,
+    numbers,
     owner,
     read_csv,
     read_parquet,
@@ -36,25 +37,7 @@ from tests.slas.exporting import (
 )
 from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def media(settings: Any, tmp_path: Path) -> Path:
-    settings.MEDIA_ROOT = str(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def promised(lane: Lane, everything: None) -> list[int]:
-    """Twenty deliveries: on time, late, and open."""
-    parcels = some_promises(lane)
-    fold_tallies()
-    return parcels
-
-
-def numbers(export: Export) -> list[str]:
-    return [row["tracking_number"] for row in read_csv(export)]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 
 
 # --- what is in it -----------------------------------------------------------------------------

@@ -23,11 +23,6 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def swift(courier_organisation: Organisation) -> Organisation:
-    return courier_organisation
-
-
-@pytest.fixture
 def rival(rival_courier: Organisation) -> Organisation:
     return rival_courier
 

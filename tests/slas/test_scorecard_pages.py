@@ -1,6 +1,5 @@
-"""Scorecards through the portal and the API: one's own months, a rank without names, published rules."""
+"""Scorecards in the portal: one's own months, a rank without names, published rules."""
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,37 +8,19 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from alliance.models import Organisation, User
+from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.models import Scorecard
 from slas.portal.scorecards import latest_change
 from slas.scoring import final_on, month_after
 from slas.services.score_rules import RulesDraft, add_rules
 from slas.services.scorecards import refresh_scorecards
-from tests.slas.scoring import GOLD, LAST, OLD, PROBATION, SILVER, THIS, card, cards, count, final_night, on
+from tests.slas.scoring import GOLD, OLD, PROBATION, SILVER, THIS, card, cards, count, final_night, on
 from tests.slas.scoring_cases import stored
 
 pytestmark = pytest.mark.django_db
 LIST, RULES = "/scorecards/", "/scorecards/rules/"
 API, API_RULES = "/api/v1/scorecards", "/api/v1/scorecard-rules"
-
-
-@pytest.fixture
-def swift(courier_organisation: Organisation) -> Organisation:
-    return courier_organisation
-
-
-@pytest.fixture
-def scored(swift: Organisation, rival_courier: Organisation) -> Organisation:
-    """Three months of Swift: silver and final, gold and final (the rival is better), and the running one."""
-    pickups = {"met": 970, "late": 30}
-    count(swift, OLD, SILVER, pickups=pickups)
-    count(swift, month_after(OLD), GOLD, pickups=pickups)
-    count(rival_courier, month_after(OLD), GOLD, pickups={"met": 1_000})
-    count(swift, THIS, {**SILVER, "met": 40, "late": 10, "excused": 2}, over_a_day=1)
-    for night in (final_night(OLD), final_night(month_after(OLD)), on(THIS.replace(day=20))):
-        refresh_scorecards(now=night)
-    return swift
 
 
 def page_of(client: Client, address: str, status: int = 200) -> str:
@@ -48,7 +29,7 @@ def page_of(client: Client, address: str, status: int = 200) -> str:
     return " ".join(response.content.decode().split())
 
 
-# --- the portal: list -------------------------------------------------------------------------
+# --- list -------------------------------------------------------------------------------------
 
 
 def test_the_list_shows_grade_running_month_and_all_months(
@@ -150,7 +131,7 @@ def test_the_trend_spans_twelve_months_with_gaps(courier_client: Client, scored:
     assert chart.provisional_from == 11
 
 
-# --- the portal: a month ----------------------------------------------------------------------
+# --- a month ----------------------------------------------------------------------------------
 
 
 def test_a_month_shows_value_band_points_weight_and_what_comes_next(
@@ -232,7 +213,7 @@ def test_the_list_costs_the_same_however_many_months(courier_client: Client, swi
     assert sum("slas_scorecard" in sql for sql in asked[0]) == 1
 
 
-# --- the portal: rules ------------------------------------------------------------------------
+# --- rules ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("who", ["courier_client", "merchant_client", "ops_client"])
@@ -271,153 +252,3 @@ def test_the_rules_stand_in_the_merchants_menu(merchant_client: Client, courier_
     assert RULES in page_of(merchant_client, "/rates/")
     assert 'href="/scorecards/"' not in page_of(merchant_client, "/rates/")
     assert 'href="/scorecards/"' in page_of(courier_client, "/rates/")
-
-
-# --- the API ----------------------------------------------------------------------------------
-
-
-def test_the_api_lists_ones_own_months(courier_api: APIClient, scored: Organisation) -> None:
-    answer = courier_api.get(API).json()
-    assert [one["month"] for one in answer["results"]] == [
-        f"{month:%Y-%m}" for month in (THIS, month_after(OLD), OLD)
-    ]
-    assert answer["results"][2] == {
-        "month": f"{OLD:%Y-%m}",
-        "courier": "swift-express",
-        "state": "final",
-        "final_on": final_on(OLD).isoformat(),
-        "score": "81.50",
-        "grade": "silver",
-        "rank": 1,
-        "ranked": 1,
-        "n": 1000,
-        "rules_version": 1,
-        "computed_at": answer["results"][2]["computed_at"],
-    }
-    assert (answer["results"][0]["grade"], answer["results"][0]["rank"]) == (None, None)
-
-
-@pytest.mark.parametrize(
-    ("query", "found"), [("state=final", 2), ("state=provisional", 1), ("page_size=1", 1)]
-)
-def test_the_api_filters_and_pages(
-    courier_api: APIClient, scored: Organisation, query: str, found: int
-) -> None:
-    assert len(courier_api.get(f"{API}?{query}").json()["results"]) == found
-
-
-def test_short_names_have_letters_of_any_script(
-    courier_api: APIClient, ops_client: Client, scored: Organisation
-) -> None:
-    with scope(Scope.everything()):
-        Organisation.objects.filter(pk=scored.pk).update(slug="swift-express-迅鹤速运")
-    for answer in (courier_api.get(API, {"courier": "swift-express-迅鹤速运"}),
-                   ops_client.get(API, {"courier": "swift-express-迅鹤速运"})):  # fmt: skip
-        assert {card["courier"] for card in answer.json()["results"]} == {"swift-express-迅鹤速运"}
-    nobody = ops_client.get(API, {"courier": "\0"})
-    assert [error["pointer"] for error in nobody.json()["errors"]] == ["/courier"]
-
-
-def test_the_api_walks_on_by_cursor(courier_api: APIClient, scored: Organisation) -> None:
-    seen, address = [], f"{API}?page_size=1"
-    while address:
-        answer = courier_api.get(address).json()
-        seen += [one["month"] for one in answer["results"]]
-        address = answer["next"]
-    assert seen == [f"{month:%Y-%m}" for month in (THIS, month_after(OLD), OLD)]
-
-
-def test_the_api_tells_a_month_component_by_component(courier_api: APIClient, scored: Organisation) -> None:
-    answer = courier_api.get(f"{API}/{OLD:%Y-%m}").json()
-    on_time, *_others, lateness = answer["components"]
-    assert on_time == {
-        "component": "delivery_on_time",
-        "name": "Deliveries on time",
-        "lower_is_better": False,
-        "value": 0.95,
-        "n": 1000,
-        "points": 80,
-        "band": {"threshold": 0.94, "points": 80},
-        "next_band": {"threshold": 0.96, "points": 90},
-        "weight": 40,
-        "share": 0.4,
-        "adds": "32.00",
-    }
-    assert (lateness["lower_is_better"], lateness["points"], lateness["next_band"]) == (True, 100, None)
-    adds = sum(Decimal(line["adds"]) for line in answer["components"])
-    assert adds == Decimal(answer["score"]) == Decimal("81.50")
-
-
-def test_ops_see_everybodys_in_the_api_and_say_whose(
-    ops_client: Client, scored: Organisation, rival_courier: Organisation
-) -> None:
-    everybody = ops_client.get(API).json()["results"]
-    assert {one["courier"] for one in everybody} == {"swift-express", "rival-logistics"}
-    assert len(ops_client.get(f"{API}?courier=rival-logistics").json()["results"]) == 1
-    month = f"{API}/{month_after(OLD):%Y-%m}"
-    assert ops_client.get(f"{month}?courier=rival-logistics").json()["rank"] == 1
-    refused = ops_client.get(month)
-    assert refused.status_code == 422
-    assert [(error["pointer"], error["code"]) for error in refused.json()["errors"]] == [
-        ("/courier", "required")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("address", "pointer"),
-    [
-        (f"{API}?state=done", "/state"),
-        (f"{API}?month=2026-10", "/month"),
-        (f"{API}?courier=nobody", "/courier"),
-        (f"{API}?courier=rival-logistics", "/courier"),
-        (f"{API}?courier=a b", "/courier"),
-        (f"{API}?cursor=x", "/cursor"),
-        (f"{API}/{OLD:%Y-%m}?colour=red", "/colour"),
-        (f"{API}/{OLD:%Y-%m}?courier=rival-logistics", "/courier"),
-        (f"{API_RULES}?version=1", "/version"),
-    ],
-)
-def test_wrong_parameters_are_refused_by_name(
-    courier_api: APIClient, scored: Organisation, address: str, pointer: str
-) -> None:
-    response = courier_api.get(address)
-    assert response.status_code == 422
-    assert response["Content-Type"] == "application/problem+json"
-    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
-
-
-def test_merchants_may_not_read_scorecards_but_the_rules(
-    merchant_api: APIClient, scored: Organisation
-) -> None:
-    assert merchant_api.get(API).status_code == 403
-    assert merchant_api.get(f"{API}/{OLD:%Y-%m}").status_code == 403
-    assert merchant_api.get(API_RULES).status_code == 200
-
-
-def test_the_api_publishes_the_rules(merchant_api: APIClient, system: Actor) -> None:
-    with scope(Scope.everything()):
-        draft = RulesDraft(**stored(minimum_volume=50))
-        add_rules(actor=system, draft=draft, valid_from=month_after(THIS, 2), now=on(THIS))
-    answer = merchant_api.get(API_RULES).json()
-    assert (answer["final_on_day"], answer["claim_days"]) == (21, 14)
-    announced, first = answer["versions"]
-    assert (announced["version"], announced["in_force"], announced["minimum_volume"]) == (2, False, 50)
-    assert (first["version"], first["valid_from"], first["in_force"]) == (1, "2016-01", True)
-    assert sum(one["weight"] for one in first["components"]) == 100
-    assert first["components"][4]["bands"][0] == {"threshold": 0.005, "points": 100}
-    assert first["grades"] == [
-        {"grade": "gold", "least_score": 85},
-        {"grade": "silver", "least_score": 75},
-        {"grade": "member", "least_score": 50},
-    ]
-
-
-def test_names_come_in_the_language_of_the_request(courier_user: User, courier_api: APIClient) -> None:
-    answer = courier_api.get(API_RULES, headers={"Accept-Language": "en"}).json()
-    assert [one["name"] for one in answer["versions"][0]["components"]][1] == "Pickups on time"
-
-
-def test_last_months_are_not_final_before_their_day(courier_api: APIClient, swift: Organisation) -> None:
-    count(swift, LAST, SILVER)
-    refresh_scorecards(now=on(THIS.replace(day=20)))
-    assert courier_api.get(f"{API}/{LAST:%Y-%m}").json()["state"] == "provisional"

@@ -1,0 +1,158 @@
+"""Later days agreed on: until when they may be asked for, how often, and which they can be."""
+
+from datetime import timedelta
+
+import pytest
+
+from alliance.errors import Conflict, InvalidInput
+from alliance.tenancy import Actor, Scope, scope
+from slas.choices import Outcome, RevisionParty
+from slas.models import Breach, Closure
+from slas.services.commitments import Milestone as Reached
+from slas.services.commitments import mark_lost, settle, void_commitments
+from slas.services.sweeping import sweep_overdue
+from tests.slas import judging
+from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, Lane
+from tests.slas.revising import EVENING, MERCHANT, RECIPIENT, commitment, day, offered, revise, why
+
+pytestmark = pytest.mark.django_db
+
+
+# --- until when --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("late", "allowed"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
+def test_the_recipient_asks_until_the_promised_moment(
+    parcel_id: int, merchant: Actor, late: timedelta, allowed: bool
+) -> None:
+    now = EVENING + late
+    if allowed:
+        assert revise(merchant, parcel_id, now=now).judged
+        return
+    # Whether the sweep has been there or not.
+    for _sweep in range(2):
+        with pytest.raises(Conflict) as refused:
+            revise(merchant, parcel_id, now=now)
+        assert why(refused) == "past_due"
+        assert "cannot undo the lateness" in refused.value.detail
+        with scope(Scope.everything()):
+            sweep_overdue(now=now)
+
+
+def test_the_recipient_cannot_undo_a_lateness_that_the_merchant_put_off(
+    parcel_id: int, merchant: Actor
+) -> None:
+    revise(merchant, parcel_id, 5, MERCHANT)
+    with pytest.raises(Conflict) as refused:
+        revise(merchant, parcel_id, 7, now=EVENING + DAY)
+    assert why(refused) == "past_due"
+
+
+def test_a_merchant_may_agree_when_it_is_overdue_and_the_breach_stands(
+    parcel_id: int, merchant: Actor
+) -> None:
+    with scope(Scope.everything()):
+        sweep_overdue(now=EVENING + HOUR)
+    revise(merchant, parcel_id, 3, MERCHANT, now=EVENING + 2 * HOUR)
+    overdue = commitment(parcel_id)
+    assert (overdue.outcome, overdue.due_at) == (Outcome.OVERDUE, EVENING)
+    assert overdue.revised_due_at == EVENING + 3 * DAY
+    with scope(Scope.everything()):
+        assert Breach.objects.standing().filter(parcel_id=parcel_id).exists()
+        judging.assert_books_agree()
+
+
+@pytest.mark.parametrize("by", RevisionParty.values)
+@pytest.mark.parametrize("end", ["met", "late", "void", "lost"])
+def test_what_is_settled_is_not_moved(parcel_id: int, merchant: Actor, by: str, end: str) -> None:
+    with scope(Scope.everything()):
+        match end:
+            case "met":
+                judging.reach(parcel_id, NOON - HOUR)
+            case "late":
+                settle([Reached(parcel_id, DELIVERY, EVENING + HOUR)], now=EVENING + 2 * HOUR)
+            case "void":
+                void_commitments(parcel_ids=[parcel_id], at=NOON)
+            case "lost":
+                mark_lost(lost={parcel_id: NOON}, now=NOON)
+    with pytest.raises(Conflict) as refused:
+        revise(merchant, parcel_id, by=by)
+    assert why(refused) == ("lost" if end == "lost" else "settled")
+
+
+@pytest.mark.parametrize(("by", "most"), [(RECIPIENT, 2), (MERCHANT, 5)])
+def test_each_party_asks_so_often_and_no_more(
+    parcel_id: int, merchant: Actor, by: RevisionParty, most: int
+) -> None:
+    for ahead in range(1, most + 1):
+        revise(merchant, parcel_id, ahead, by)
+    with pytest.raises(Conflict) as refused:
+        revise(merchant, parcel_id, most + 1, by)
+    assert why(refused) == "too_many_revisions"
+    with scope(Scope.of(merchant)):
+        assert offered(parcel_id, by) == []
+        assert offered(parcel_id, MERCHANT if by == RECIPIENT else RECIPIENT)
+
+
+# --- which day ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [(0, "after the one agreed on"), (-3, "after the one agreed on"), (31, "Choose a day until")],
+)
+def test_a_day_out_of_reach_is_refused_with_the_first_or_last_that_is(
+    parcel_id: int, merchant: Actor, ahead: int, said: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        revise(merchant, parcel_id, ahead)
+    [error] = refused.value.errors
+    assert error.pointer == "/day"
+    assert said in error.message
+
+
+def test_a_day_the_destination_is_closed_is_refused_by_name(parcel_id: int, merchant: Actor) -> None:
+    Closure.objects.create(date=day(2), country="CN", name="Typhoon", announced_at=NOON - DAY)
+    with pytest.raises(InvalidInput) as refused:
+        revise(merchant, parcel_id, 2)
+    assert "closed" in refused.value.errors[0].message
+    assert "Typhoon" in refused.value.errors[0].message
+    with scope(Scope.of(merchant)):
+        assert offered(parcel_id)[:3] == [day(1), day(3), day(4)]
+
+
+def test_every_day_offered_is_taken_and_no_other(lane: Lane, merchant: Actor) -> None:
+    with scope(Scope.everything()):
+        parcels = [lane.promise(EVENING) for _ahead in range(33)]
+    with scope(Scope.of(merchant)):
+        days = offered(parcels[0])
+    for ahead, parcel_id in enumerate(parcels):
+        try:
+            revise(merchant, parcel_id, ahead)
+        except InvalidInput:
+            assert day(ahead) not in days
+        else:
+            assert day(ahead) in days
+
+
+@pytest.mark.parametrize(
+    ("by", "reason", "pointer", "code"),
+    [
+        ("courier", "x", "/requested_by", "choice"),
+        (MERCHANT, "   ", "/reason", "required"),
+        (RECIPIENT, "x" * 301, "/reason", "max_length"),
+        (MERCHANT, "two\nlines", "/reason", "characters"),
+        (MERCHANT, "Call 138 1234 5678", "/reason", "personal"),
+        (MERCHANT, "Call １３８１２３４５６７８", "/reason", "personal"),
+    ],
+)
+def test_what_is_said_of_it_is_looked_at(
+    parcel_id: int, merchant: Actor, by: str, reason: str, pointer: str, code: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        revise(merchant, parcel_id, by=by, reason=reason)
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [(pointer, code)]
+
+
+def test_a_recipient_need_not_say_why(parcel_id: int, merchant: Actor) -> None:
+    assert revise(merchant, parcel_id, reason="").reason == ""

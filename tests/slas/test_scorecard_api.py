@@ -1,0 +1,165 @@
+"""Scorecards in the API: one's own months, those of all for ops, published rules."""
+
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from alliance.models import Organisation, User
+from alliance.tenancy import Actor, Scope, scope
+from slas.scoring import final_on, month_after
+from slas.services.score_rules import RulesDraft, add_rules
+from slas.services.scorecards import refresh_scorecards
+from tests.slas.scoring import LAST, OLD, SILVER, THIS, count, on
+from tests.slas.scoring_cases import stored
+
+pytestmark = pytest.mark.django_db
+API, API_RULES = "/api/v1/scorecards", "/api/v1/scorecard-rules"
+
+
+def test_the_api_lists_ones_own_months(courier_api: APIClient, scored: Organisation) -> None:
+    answer = courier_api.get(API).json()
+    assert [one["month"] for one in answer["results"]] == [
+        f"{month:%Y-%m}" for month in (THIS, month_after(OLD), OLD)
+    ]
+    assert answer["results"][2] == {
+        "month": f"{OLD:%Y-%m}",
+        "courier": "swift-express",
+        "state": "final",
+        "final_on": final_on(OLD).isoformat(),
+        "score": "81.50",
+        "grade": "silver",
+        "rank": 1,
+        "ranked": 1,
+        "n": 1000,
+        "rules_version": 1,
+        "computed_at": answer["results"][2]["computed_at"],
+    }
+    assert (answer["results"][0]["grade"], answer["results"][0]["rank"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"), [("state=final", 2), ("state=provisional", 1), ("page_size=1", 1)]
+)
+def test_the_api_filters_and_pages(
+    courier_api: APIClient, scored: Organisation, query: str, found: int
+) -> None:
+    assert len(courier_api.get(f"{API}?{query}").json()["results"]) == found
+
+
+def test_short_names_have_letters_of_any_script(
+    courier_api: APIClient, ops_client: Client, scored: Organisation
+) -> None:
+    with scope(Scope.everything()):
+        Organisation.objects.filter(pk=scored.pk).update(slug="swift-express-迅鹤速运")
+    for answer in (courier_api.get(API, {"courier": "swift-express-迅鹤速运"}),
+                   ops_client.get(API, {"courier": "swift-express-迅鹤速运"})):  # fmt: skip
+        assert {card["courier"] for card in answer.json()["results"]} == {"swift-express-迅鹤速运"}
+    nobody = ops_client.get(API, {"courier": "\0"})
+    assert [error["pointer"] for error in nobody.json()["errors"]] == ["/courier"]
+
+
+def test_the_api_walks_on_by_cursor(courier_api: APIClient, scored: Organisation) -> None:
+    seen, address = [], f"{API}?page_size=1"
+    while address:
+        answer = courier_api.get(address).json()
+        seen += [one["month"] for one in answer["results"]]
+        address = answer["next"]
+    assert seen == [f"{month:%Y-%m}" for month in (THIS, month_after(OLD), OLD)]
+
+
+def test_the_api_tells_a_month_component_by_component(courier_api: APIClient, scored: Organisation) -> None:
+    answer = courier_api.get(f"{API}/{OLD:%Y-%m}").json()
+    on_time, *_others, lateness = answer["components"]
+    assert on_time == {
+        "component": "delivery_on_time",
+        "name": "Deliveries on time",
+        "lower_is_better": False,
+        "value": 0.95,
+        "n": 1000,
+        "points": 80,
+        "band": {"threshold": 0.94, "points": 80},
+        "next_band": {"threshold": 0.96, "points": 90},
+        "weight": 40,
+        "share": 0.4,
+        "adds": "32.00",
+    }
+    assert (lateness["lower_is_better"], lateness["points"], lateness["next_band"]) == (True, 100, None)
+    adds = sum(Decimal(line["adds"]) for line in answer["components"])
+    assert adds == Decimal(answer["score"]) == Decimal("81.50")
+
+
+def test_ops_see_everybodys_in_the_api_and_say_whose(
+    ops_client: Client, scored: Organisation, rival_courier: Organisation
+) -> None:
+    everybody = ops_client.get(API).json()["results"]
+    assert {one["courier"] for one in everybody} == {"swift-express", "rival-logistics"}
+    assert len(ops_client.get(f"{API}?courier=rival-logistics").json()["results"]) == 1
+    month = f"{API}/{month_after(OLD):%Y-%m}"
+    assert ops_client.get(f"{month}?courier=rival-logistics").json()["rank"] == 1
+    refused = ops_client.get(month)
+    assert refused.status_code == 422
+    assert [(error["pointer"], error["code"]) for error in refused.json()["errors"]] == [
+        ("/courier", "required")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "pointer"),
+    [
+        (f"{API}?state=done", "/state"),
+        (f"{API}?month=2026-10", "/month"),
+        (f"{API}?courier=nobody", "/courier"),
+        (f"{API}?courier=rival-logistics", "/courier"),
+        (f"{API}?courier=a b", "/courier"),
+        (f"{API}?cursor=x", "/cursor"),
+        (f"{API}/{OLD:%Y-%m}?colour=red", "/colour"),
+        (f"{API}/{OLD:%Y-%m}?courier=rival-logistics", "/courier"),
+        (f"{API_RULES}?version=1", "/version"),
+    ],
+)
+def test_wrong_parameters_are_refused_by_name(
+    courier_api: APIClient, scored: Organisation, address: str, pointer: str
+) -> None:
+    response = courier_api.get(address)
+    assert response.status_code == 422
+    assert response["Content-Type"] == "application/problem+json"
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+
+
+def test_merchants_may_not_read_scorecards_but_the_rules(
+    merchant_api: APIClient, scored: Organisation
+) -> None:
+    assert merchant_api.get(API).status_code == 403
+    assert merchant_api.get(f"{API}/{OLD:%Y-%m}").status_code == 403
+    assert merchant_api.get(API_RULES).status_code == 200
+
+
+def test_the_api_publishes_the_rules(merchant_api: APIClient, system: Actor) -> None:
+    with scope(Scope.everything()):
+        draft = RulesDraft(**stored(minimum_volume=50))
+        add_rules(actor=system, draft=draft, valid_from=month_after(THIS, 2), now=on(THIS))
+    answer = merchant_api.get(API_RULES).json()
+    assert (answer["final_on_day"], answer["claim_days"]) == (21, 14)
+    announced, first = answer["versions"]
+    assert (announced["version"], announced["in_force"], announced["minimum_volume"]) == (2, False, 50)
+    assert (first["version"], first["valid_from"], first["in_force"]) == (1, "2016-01", True)
+    assert sum(one["weight"] for one in first["components"]) == 100
+    assert first["components"][4]["bands"][0] == {"threshold": 0.005, "points": 100}
+    assert first["grades"] == [
+        {"grade": "gold", "least_score": 85},
+        {"grade": "silver", "least_score": 75},
+        {"grade": "member", "least_score": 50},
+    ]
+
+
+def test_names_come_in_the_language_of_the_request(courier_user: User, courier_api: APIClient) -> None:
+    answer = courier_api.get(API_RULES, headers={"Accept-Language": "en"}).json()
+    assert [one["name"] for one in answer["versions"][0]["components"]][1] == "Pickups on time"
+
+
+def test_last_months_are_not_final_before_their_day(courier_api: APIClient, swift: Organisation) -> None:
+    count(swift, LAST, SILVER)
+    refresh_scorecards(now=on(THIS.replace(day=20)))
+    assert courier_api.get(f"{API}/{LAST:%Y-%m}").json()["state"] == "provisional"

@@ -58,13 +58,22 @@ class CityFilter(django_filters.CharFilter):
         return qs if value is None else qs.filter(**{self.field_name: value.pk})
 
 
+class ParcelFilterForm(forms.Form):
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        first, last = cleaned.get("booked_from"), cleaned.get("booked_to")
+        if first and last and first > last:
+            self.add_error("booked_to", _("The period ends before it begins."))
+        return cleaned
+
+
 class ParcelFilter(django_filters.FilterSet):
     """Filters of the parcel list. Dates are whole days in the reader's own time zone."""
 
     search = django_filters.CharFilter(
         method="by_search",
         max_length=80,
-        label=gettext_lazy("Number or reference"),
+        label=gettext_lazy("Tracking number or reference"),
         help_text=gettext_lazy("A whole tracking number in any spelling, or the beginning of a reference."),
     )
     status = django_filters.MultipleChoiceFilter(
@@ -79,7 +88,7 @@ class ParcelFilter(django_filters.FilterSet):
     late = django_filters.ChoiceFilter(
         method="by_lateness",
         choices=Lateness.choices,
-        label=gettext_lazy("Late"),
+        label=gettext_lazy("Promise"),
         empty_label=gettext_lazy("Late or not"),
     )
     origin = CityFilter(
@@ -107,6 +116,7 @@ class ParcelFilter(django_filters.FilterSet):
 
     class Meta:
         model = Parcel
+        form = ParcelFilterForm
         fields: ClassVar[list[str]] = []
 
     def by_search(self, queryset: ParcelQuerySet, name: str, value: str) -> ParcelQuerySet:

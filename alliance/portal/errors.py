@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from alliance.errors import AllianceError, NotAuthenticated
+from alliance.errors import AllianceError, FieldError, NotAuthenticated
 from alliance.outages import outage_of
 
 log = logging.getLogger(__name__)
@@ -26,13 +27,21 @@ _PROBLEMS = {
 
 
 def error_page(
-    request: HttpRequest, status: int, *, title: str, text: str, icon: str = "alert-triangle"
+    request: HttpRequest,
+    status: int,
+    *,
+    title: str,
+    text: str,
+    icon: str = "alert-triangle",
+    problems: Sequence[FieldError] = (),
 ) -> HttpResponseBase:
     """Return a page (or, under /api/, a problem document) that says what happened and what to do."""
     request_id = getattr(request, "request_id", "")
     if request.path.startswith("/api/"):
         return _problem(status, title=title, text=text, request_id=request_id)
     context = {"status": status, "heading": title, "text": text, "icon": icon, "request_id": request_id}
+    # An address whose only fault the text tells already.
+    context["problems"] = [problem for problem in problems if problem.message != text]
     # Without the request: no context processor runs, so no session and no user is read.
     return HttpResponse(render_to_string("error.html", context), status=status)
 
@@ -41,7 +50,9 @@ def alliance_error(request: HttpRequest, error: AllianceError) -> HttpResponseBa
     """Return the page of an error that a service raised and no view translated."""
     if isinstance(error, NotAuthenticated):
         return redirect_to_login(request.get_full_path())
-    response = error_page(request, error.status, title=str(error.title), text=error.detail)
+    response = error_page(
+        request, error.status, title=str(error.title), text=error.detail, problems=error.errors
+    )
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
     return response

@@ -1,11 +1,16 @@
 """Forms of the organisation's own pages."""
 
+from typing import Any, TypeVar
+
 from django import forms
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from alliance.choices import Capability, Role
 from alliance.errors import InvalidInput
 from alliance.tenancy import KEY_SCOPES, Actor
+
+Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 
 def add_service_errors(form: forms.Form, error: InvalidInput) -> None:
@@ -14,6 +19,35 @@ def add_service_errors(form: forms.Form, error: InvalidInput) -> None:
         form.add_error(item.field if item.field in form.fields else None, str(item.message))
     if not error.errors:
         form.add_error(None, error.detail)
+
+
+class FilterForm(forms.Form):
+    """What a list can be narrowed by.
+
+    What cannot be read is an error beside its field, and nothing is listed: everything would be a wrong
+    answer. Parameters that are no fields are let pass, for other sites add theirs to addresses.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            is_list = isinstance(field.widget, forms.Select)
+            field.widget.attrs.setdefault("class", "form-select" if is_list else "form-control")
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What is asked for, as far as it could be read."""
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+    def among(self, rows: Rows) -> Rows:
+        """What is left to be narrowed: nothing, when it cannot be read what is asked for."""
+        return rows if self.is_valid() else rows.none()
+
+    @property
+    def status(self) -> int:
+        """What a page with this form is answered with, as every other form."""
+        return 200 if self.is_valid() else 422
 
 
 class MemberForm(forms.Form):

@@ -176,6 +176,21 @@ def filter_bar(context: template.Context, content: str, *, target: str = "", url
     )
 
 
+@register.inclusion_tag("components/filter_field.html")
+def filter_field(field: BoundField, *, css: str = "") -> dict[str, Any]:
+    """Show a field of a filter bar, with its label and what is wrong with it."""
+    return {"field": field, "css": css}
+
+
+@register.inclusion_tag("components/field_error.html")
+def field_error(field: BoundField, *, within: bool = False) -> dict[str, Any]:
+    """Say what is wrong with a field of a filter bar; empty, it waits for what htmx brings.
+
+    `within` the part of the page that htmx swaps, it is swapped along.
+    """
+    return {"field": field, "within": within}
+
+
 @register.simple_block_tag
 def data_table(content: str, *, caption: str = "", id: str = "") -> SafeString:
     """Wrap thead and tbody; a phone shows each row as a card, named by each cell's data-label."""

@@ -9,8 +9,8 @@ from django.views.decorators.http import require_safe
 from alliance.choices import Capability
 from alliance.errors import NotPermitted
 from alliance.tenancy import Actor, require
-from couriers.choices import FacilityKind
 from couriers.models import Facility
+from couriers.portal.forms import FacilityFilterForm
 
 SHOWN = 200
 
@@ -23,13 +23,14 @@ def facility_list(request: HttpRequest) -> HttpResponse:
     require(actor, Capability.VIEW_OFFERS)
     if not (actor.is_courier or actor.is_ops):
         raise NotPermitted
-    query, kind = request.GET.get("q", "").strip()[:80].replace("\x00", ""), request.GET.get("kind", "")
-    found = Facility.objects.visible_to(actor).select_related("city")
-    if query:
+    form = FacilityFilterForm(request.GET)
+    found = form.among(Facility.objects.visible_to(actor)).select_related("city")
+    asked = form.asked
+    if query := asked.get("q"):
         found = found.filter(
             Q(name__icontains=query) | Q(city__name_en__icontains=query) | Q(city__name_zh__icontains=query)
         )
-    if kind in FacilityKind.values:
+    if kind := asked.get("kind"):
         found = found.filter(kind=kind)
-    context = {"facilities": found[:SHOWN], "kinds": FacilityKind.choices, "query": query, "kind": kind}
-    return render(request, "couriers/facilities.html", context)
+    context = {"facilities": found[:SHOWN], "form": form, "asked": asked}
+    return render(request, "couriers/facilities.html", context, status=form.status)

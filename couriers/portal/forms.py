@@ -6,8 +6,9 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from alliance.portal.forms import FilterForm
 from couriers.applications import LABELS, check_step
-from couriers.choices import DocumentKind, Step
+from couriers.choices import DocumentKind, FacilityKind, Step
 from couriers.documents import ACCEPT
 
 # Every field may stay empty until the application is submitted.
@@ -125,3 +126,15 @@ class SubmitForm(forms.Form):
         label=_("What we say is true, and I may speak for the company."),
         error_messages={"required": _("Please confirm this before you submit.")},
     )
+
+
+class FacilityFilterForm(FilterForm):
+    """Narrow the list of facilities."""
+
+    q = forms.CharField(
+        label=_("Name or city"),
+        required=False,
+        max_length=80,
+        widget=forms.TextInput(attrs={"type": "search"}),
+    )
+    kind = forms.ChoiceField(label=_("Kind"), required=False, choices=[("", _("All")), *FacilityKind.choices])

@@ -43,16 +43,14 @@ def parcel_list(request: HttpRequest) -> HttpResponse:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     require(actor, Capability.VIEW_PARCELS)
     found = ParcelFilter(request.GET, queryset=Parcel.objects.visible_to(actor))
-    problems = _problems(found)
     # A filter that cannot be read filters nothing out: showing everything would be a wrong answer.
-    page = Page([]) if problems else _page(found, request.GET)
+    page = _page(found, request.GET) if found.form.is_valid() else Page([])
     context = {
         "filter": found,
         "form": found.form,
         "more_count": sum(bool(found.data.get(name)) for name in MORE_FILTERS),
         "statuses": ParcelStatus.choices,
-        "chosen_statuses": request.GET.getlist("status"),
-        "problems": problems,
+        "chosen_statuses": [name for name in request.GET.getlist("status") if name in ParcelStatus.values],
         "rows": _rows(actor, page.parcels),
         "next_url": _page_url(request.GET, before=page.before),
         "previous_url": _page_url(request.GET, after=page.after),
@@ -62,19 +60,12 @@ def parcel_list(request: HttpRequest) -> HttpResponse:
         "export_url": _export_url(actor, request.GET),
         "nothing": _nothing(actor),
     }
-    return render(request, "parcels/parcel_list.html", context)
+    status = 200 if found.form.is_valid() else 422
+    return render(request, "parcels/parcel_list.html", context, status=status)
 
 
 # Filters behind "More filters": how many are set is shown on it.
 MORE_FILTERS = ("tier", "origin", "destination", "booked_from", "booked_to")
-
-
-def _problems(found: ParcelFilter) -> list[str]:
-    """What of the filters could not be read, a sentence each."""
-    form = found.form
-    return [
-        f"{form.fields[name].label}: {message}" for name, errors in form.errors.items() for message in errors
-    ]
 
 
 def _rows(actor: Actor, parcels: Sequence[Parcel]) -> list[Row]:

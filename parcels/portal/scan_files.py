@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from alliance.choices import Capability
 from alliance.errors import InvalidInput, NotFound
-from alliance.portal.forms import add_service_errors
+from alliance.portal.forms import FilterForm, add_service_errors
 from alliance.tenancy import Actor, require
 from parcels import scan_files
 from parcels.choices import ScanCode, ScanReason
@@ -25,11 +25,22 @@ from parcels.services.scan_files import read_results, receive_scan_file, results
 
 ROWS_A_PAGE: Final = 100
 FILES_A_PAGE: Final = 20
-RESULTS: Final = ("rejected", "duplicate", "accepted")
+RESULTS: Final = (
+    ("", _("All")),
+    ("rejected", _("Rejected")),
+    ("duplicate", _("Already known")),
+    ("accepted", _("Accepted")),
+)
 
 
 class ScanFileForm(forms.Form):
     file = forms.FileField(label=_("CSV file"))
+
+
+class RowFilterForm(FilterForm):
+    """Which rows of a file to show, by tabs instead of fields."""
+
+    show = forms.ChoiceField(label=_("Rows"), required=False, choices=RESULTS)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -63,20 +74,23 @@ def scan_upload(request: HttpRequest) -> HttpResponse:
 def scan_file(request: HttpRequest, file_id: int) -> HttpResponse:
     """Show how far a file is and what became of its rows; the page asks again until it is done."""
     file = _file(request, file_id)
-    shown = request.GET.get("show", "rejected" if file.rejected else "")
-    only = shown if shown in RESULTS else ""
+    usual = "rejected" if file.rejected else ""
+    form = RowFilterForm({"show": request.GET.get("show", usual)})
+    only = form.asked.get("show", "")
     start = max(_number(request.GET.get("from", "")), 0)
     # One more than is shown says whether there is a next page.
-    rows = list(islice(read_results(file, only=only), start, start + ROWS_A_PAGE + 1))
+    found = read_results(file, only=only) if form.is_valid() else iter(())
+    rows = list(islice(found, start, start + ROWS_A_PAGE + 1))
     context = {
         "file": file,
+        "form": form,
         "rows": rows[:ROWS_A_PAGE],
         "only": only,
         "tabs": _tabs(file),
         "next_url": f"?show={only}&from={start + ROWS_A_PAGE}" if len(rows) > ROWS_A_PAGE else "",
         "previous_url": f"?show={only}&from={max(start - ROWS_A_PAGE, 0)}" if start else "",
     }
-    return render(request, "parcels/scan_file.html", context)
+    return render(request, "parcels/scan_file.html", context, status=form.status)
 
 
 @require_safe
@@ -123,12 +137,7 @@ def _file(request: HttpRequest, file_id: int) -> ScanFile:
 
 
 def _tabs(file: ScanFile) -> list[tuple[str, Any, int]]:
-    return [
-        ("", _("All"), file.done),
-        ("rejected", _("Rejected"), file.rejected),
-        ("duplicate", _("Already known"), file.duplicate),
-        ("accepted", _("Accepted"), file.accepted),
-    ]
+    return [(name, label, getattr(file, name or "done")) for name, label in RESULTS]
 
 
 def _number(text: str) -> int:

@@ -13,15 +13,17 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
 from alliance.portal.badges import badge_for
+from alliance.portal.forms import FilterForm
 from alliance.portal.navigation import counts
 from alliance.tenancy import Actor, require
 from parcels.arrivals import rounded
-from parcels.watchlist import Watched, WatchQuery, page_of_watched, reason_counts, refreshed_at
+from parcels.watchlist import Watched, WatchPage, WatchQuery, page_of_watched, reason_counts, refreshed_at
 from slas.choices import TierCode, WatchReason
 from slas.durations import lasting
 from slas.services.watching import MOST_COUNTED, count_watched
@@ -30,17 +32,16 @@ PAGE_SIZE = 50
 CHANCES: Final = ("5", "20", "50", "80")
 
 
-class WatchFilterForm(forms.Form):
-    """What can be asked for; what makes no sense is as if not asked."""
+class WatchFilterForm(FilterForm):
+    """What can be asked for, by links instead of fields."""
 
-    reason = forms.ChoiceField(required=False, choices=WatchReason.choices)
-    tier = forms.ChoiceField(required=False, choices=TierCode.choices)
-    chance = forms.ChoiceField(required=False, choices=[(value, value) for value in CHANCES])
-
-    @property
-    def asked(self) -> dict[str, str]:
-        self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value}
+    reason = forms.ChoiceField(label=gettext_lazy("Reason"), required=False, choices=WatchReason.choices)
+    tier = forms.ChoiceField(label=gettext_lazy("Service"), required=False, choices=TierCode.choices)
+    chance = forms.ChoiceField(
+        label=gettext_lazy("Chance of being late"),
+        required=False,
+        choices=[(value, value) for value in CHANCES],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +79,17 @@ def watch_list(request: HttpRequest) -> HttpResponse:
     """List what should be looked at, the most urgent first; the list asks for itself every minute."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     require(actor, Capability.VIEW_PARCELS)
-    asked = WatchFilterForm(request.GET).asked
+    form = WatchFilterForm(request.GET)
+    asked = form.asked
     query = _query(asked)
     now = timezone.now()
-    page = page_of_watched(
-        actor,
-        query,
-        size=PAGE_SIZE,
-        now=now,
-        after=request.GET.get("after", ""),
-        before=request.GET.get("before", ""),
-    )
+    after, before = request.GET.get("after", ""), request.GET.get("before", "")
+    page = WatchPage([])
+    if form.is_valid():
+        page = page_of_watched(actor, query, size=PAGE_SIZE, now=now, after=after, before=before)
     total = count_watched(actor=actor, found=query.of(actor))
     context = {
+        "form": form,
         "rows": [_row(watched, now - watched.item.due_at) for watched in page.watched],
         "reasons": _reason_chips(actor, query, asked),
         "tiers": _chips("tier", asked, [("", _("All services")), *TierCode.choices]),
@@ -103,7 +102,7 @@ def watch_list(request: HttpRequest) -> HttpResponse:
         "next_url": _url({**asked, "after": page.after}) if page.after else "",
         "previous_url": _url({**asked, "before": page.before}) if page.before else "",
     }
-    return render(request, "parcels/watch_list.html", context)
+    return render(request, "parcels/watch_list.html", context, status=form.status)
 
 
 def _query(asked: dict[str, str]) -> WatchQuery:

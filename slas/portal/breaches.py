@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django import forms
 from django.contrib.auth.decorators import login_required
@@ -10,21 +9,21 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.portal.forms import FilterForm
+from alliance.portal.paging import Listing, moment, number, word
 from alliance.tenancy import Actor, require
 from slas.choices import CommitmentKind, Outcome, TierCode
 from slas.durations import lasting
 from slas.models import BreachListing
 from slas.outcomes import is_breach
-from slas.portal.paging import Listing
 from slas.querysets import JudgedQuerySet
 
 PAGE = 50
-NEWEST_FIRST = Listing(("opened_at", "parcel_id", "kind"))
+NEWEST_FIRST = Listing((("opened_at", moment), ("parcel_id", number), ("kind", word)))
 
 
 class BreachState(models.TextChoices):
@@ -36,7 +35,7 @@ class BreachState(models.TextChoices):
     WITHDRAWN = "withdrawn", gettext_lazy("Withdrawn")
 
 
-class BreachFilterForm(forms.Form):
+class BreachFilterForm(FilterForm):
     state = forms.ChoiceField(
         label=gettext_lazy("State"),
         required=False,
@@ -52,17 +51,6 @@ class BreachFilterForm(forms.Form):
         required=False,
         choices=[("", gettext_lazy("All services")), *TierCode.choices],
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.widget.attrs["class"] = "form-select"
-
-    @property
-    def asked(self) -> dict[str, str]:
-        """What was asked for and makes sense; the rest is as if not asked."""
-        self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +75,7 @@ def breach_list(request: HttpRequest) -> HttpResponse:
     require(actor, Capability.VIEW_RATES)
     form = BreachFilterForm(request.GET)
     asked = form.asked
-    found = _filtered(BreachListing.objects.visible_to(actor), asked).select_related(
+    found = _filtered(form.among(BreachListing.objects.visible_to(actor)), asked).select_related(
         "courier__organisation", "merchant", "tier", "origin", "destination"
     )
     after, before = request.GET.get("after", ""), request.GET.get("before", "")
@@ -96,12 +84,11 @@ def breach_list(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "lines": [_line(breach, now) for breach in page.rows],
-        "next_url": _url({**asked, "after": page.older}) if page.older else "",
-        "previous_url": _url({**asked, "before": page.newer}) if page.newer else "",
         "asked": asked,
         "may_export": actor.can(Capability.EXPORT),
+        **page.links(asked),
     }
-    return render(request, "slas/breach_list.html", context)
+    return render(request, "slas/breach_list.html", context, status=form.status)
 
 
 def _filtered(breaches: JudgedQuerySet, asked: dict[str, str]) -> JudgedQuerySet:
@@ -126,7 +113,3 @@ def _line(breach: BreachListing, now: datetime) -> Line:
     stands = is_breach(Outcome(breach.outcome))
     late = lasting((breach.reached_at or now) - breach.due_at) if stands else ""
     return Line(breach, city.time_zone, late)
-
-
-def _url(query: dict[str, Any]) -> str:
-    return f"?{urlencode(query)}"

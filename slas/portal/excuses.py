@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -12,24 +11,24 @@ from django.db import models
 from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from alliance.choices import Capability
 from alliance.errors import Conflict, NotFound
+from alliance.portal.forms import FilterForm
 from alliance.portal.navigation import counts
+from alliance.portal.paging import Listing, moment, number
 from alliance.tenancy import Actor, require
 from couriers.documents import serve
 from slas.choices import ExcuseReason, ExcuseState
 from slas.models import Excuse
-from slas.portal.paging import Listing
 from slas.querysets import ExcuseQuerySet
 from slas.services.claims import may_claim, take_back_claim
 
 PAGE = 50
-NEWEST_FIRST = Listing(("claimed_at", "pk"))
+NEWEST_FIRST = Listing((("claimed_at", moment), ("pk", number)))
 
 
 class Period(models.TextChoices):
@@ -41,7 +40,7 @@ class Period(models.TextChoices):
     ALL = "all", gettext_lazy("All times")
 
 
-class ExcuseFilterForm(forms.Form):
+class ExcuseFilterForm(FilterForm):
     state = forms.ChoiceField(
         label=gettext_lazy("Decision"),
         required=False,
@@ -58,17 +57,6 @@ class ExcuseFilterForm(forms.Form):
         choices=Period.choices,
         initial=Period.QUARTER,
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.widget.attrs["class"] = "form-select"
-
-    @property
-    def asked(self) -> dict[str, str]:
-        """What was asked for and makes sense; the rest is as if not asked."""
-        self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +84,7 @@ def excuse_list(request: HttpRequest) -> HttpResponse:
     require(actor, Capability.VIEW_RATES)
     form = ExcuseFilterForm(_with_period(request.GET))
     asked = form.asked
-    in_period = _in_period(Excuse.objects.visible_to(actor), asked["period"])
+    in_period = _in_period(form.among(Excuse.objects.visible_to(actor)), asked.get("period", Period.ALL))
     found = in_period.matching(state=asked.get("state"), reason=asked.get("reason"))
     page = NEWEST_FIRST.page(
         # Joined, the names' policies would make the planner expect one row: see ParcelQuerySet.named.
@@ -112,11 +100,10 @@ def excuse_list(request: HttpRequest) -> HttpResponse:
         "excuses": page.rows,
         "states": states,
         "rows": _by_reason(in_period, states),
-        "next_url": f"?{urlencode({**asked, 'after': page.older})}" if page.older else "",
-        "previous_url": f"?{urlencode({**asked, 'before': page.newer})}" if page.newer else "",
         "may_claim": may_claim(actor),
+        **page.links(asked),
     }
-    return render(request, "slas/excuse_list.html", context)
+    return render(request, "slas/excuse_list.html", context, status=form.status)
 
 
 @require_safe
@@ -164,9 +151,7 @@ counts["slas:excuse_list"] = waiting_count
 def _with_period(query: QueryDict) -> dict[str, str]:
     """What is asked for, with the usual period in the place of none: the form shows what counts."""
     asked = {name: str(value) for name, value in query.items()}
-    if asked.get("period") not in Period.values:
-        asked["period"] = Period.QUARTER.value
-    return asked
+    return {**asked, "period": asked.get("period") or Period.QUARTER.value}
 
 
 def _in_period(excuses: ExcuseQuerySet, period: str) -> ExcuseQuerySet:

@@ -69,7 +69,7 @@ def export_list(request: HttpRequest) -> HttpResponse:
     """Take a wish for a file; list the ones before, which refresh themselves while one is written."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     files = exports.exports_of(actor)
-    form = ExportForm(request.POST or None, initial=_first_values(request))
+    form = _form(request)
     problem = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -111,14 +111,18 @@ def export_file(request: HttpRequest, export_id: int) -> FileResponse:
     return file_response(export)
 
 
-def _first_values(request: HttpRequest) -> dict[str, Any]:
-    """What the form shows first: what a link from another page asks for, else the last 30 days."""
+def _form(request: HttpRequest) -> ExportForm:
+    """The form as it was sent; else with what a link from another page asks for, and the last 30 days."""
+    if request.method == "POST":
+        return ExportForm(request.POST)
     today = timezone.localdate()
     days: dict[str, date] = {"from": today - timedelta(days=DAYS - 1), "to": today}
     asked = {
         name: value for name, value in request.GET.items() if name in ("content", "format", "from", "to")
     }
-    return {**ExportForm.DEFAULTS, **days, **asked}
+    values: dict[str, Any] = {**ExportForm.DEFAULTS, **days, **asked}
+    # A link that asks for what there is not is told so, as if it had been sent.
+    return ExportForm(values) if asked else ExportForm(initial=values)
 
 
 def _url(actor: Actor, export: Export) -> str:

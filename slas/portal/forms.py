@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.cities import UnknownCity, resolve_city
 from alliance.models import City
+from alliance.portal.forms import FilterForm
 from slas.models import ServiceTier
 from slas.pricing import InvalidAmount, fen_from_yuan
 
@@ -73,7 +74,7 @@ class OfferFileForm(forms.Form):
         return file
 
 
-class OfferFilterForm(forms.Form):
+class OfferFilterForm(FilterForm):
     """Narrow the list of offers."""
 
     tier = forms.ModelChoiceField(
@@ -81,6 +82,10 @@ class OfferFilterForm(forms.Form):
         required=False,
         label=_("Tier"),
         empty_label=_("All tiers"),
-        widget=forms.Select(attrs={"class": "form-select"}),
     )
-    city = forms.CharField(required=False, label=_("City"))
+    city = forms.CharField(
+        required=False,
+        max_length=80,
+        label=_("City"),
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("From or to")}),
+    )

@@ -1,6 +1,8 @@
 """A courier's own offers: the list, by hand, and by CSV."""
 
 import csv
+from collections.abc import Mapping
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -34,7 +36,7 @@ def offer_list(request: HttpRequest) -> HttpResponse:
     require(actor, Capability.VIEW_OFFERS)
     form = OfferFilterForm(request.GET)
     mine = Offer.objects.visible_to(actor)
-    found = _filtered(mine, form).select_related("tier", "origin", "destination")
+    found = _filtered(form.among(mine), form.asked).select_related("tier", "origin", "destination")
     # A courier has thousands of offers, not billions: numbered pages are what people expect here.
     page = Paginator(
         found.order_by("origin__name_en", "destination__name_en", "tier__position"), PAGE
@@ -49,7 +51,7 @@ def offer_list(request: HttpRequest) -> HttpResponse:
         "any": mine.exists(),
         "may_change": actor.can(Capability.MANAGE_OFFERS),
     }
-    return render(request, "slas/offer_list.html", context)
+    return render(request, "slas/offer_list.html", context, status=form.status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -127,13 +129,11 @@ def offer_download(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _filtered(mine: OfferQuerySet, form: OfferFilterForm) -> OfferQuerySet:
-    if not form.is_valid():
-        return mine
-    if tier := form.cleaned_data["tier"]:
-        mine = mine.filter(tier=tier)
-    if text := form.cleaned_data["city"]:
-        cities = list(search_cities(text)[:50].values_list("pk", flat=True))
+def _filtered(mine: OfferQuerySet, asked: Mapping[str, Any]) -> OfferQuerySet:
+    if "tier" in asked:
+        mine = mine.filter(tier=asked["tier"])
+    if "city" in asked:
+        cities = list(search_cities(asked["city"])[:50].values_list("pk", flat=True))
         mine = mine.filter(Q(origin__in=cities) | Q(destination__in=cities))
     return mine
 

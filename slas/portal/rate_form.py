@@ -82,6 +82,10 @@ class RateQueryForm(forms.Form):
             self.fields[name] = forms.DateField(label=title, required=False, widget=picker)
         self.names = {name: listed(asked.getlist(name)) for name in FILTERS}
         self.groups = listed(asked.getlist("group_by")) or [GroupBy.DAY.value]
+        # Drawn as several lists, the first of which its errors lead to.
+        picked = forms.Select(attrs={"id": "id_group_by_0"})
+        self.fields["group_by"] = forms.CharField(label=_("By"), widget=picked)
+        self.data["group_by"] = ",".join(self.groups)  # type: ignore[index]
         for name, label, options in _filters(actor, choices):
             self._offer(name, label, options)
         for name in ("period", "kind", "figures"):

@@ -110,7 +110,7 @@ def rate_list(request: HttpRequest) -> HttpResponse:
         "zone": settings.TIME_ZONE,
         "may_export": actor.can(Capability.EXPORT),
     }
-    return render(request, "slas/rate_list.html", context)
+    return render(request, "slas/rate_list.html", context, status=200 if page else 422)
 
 
 @require_safe
@@ -124,7 +124,10 @@ def rate_download(request: HttpRequest) -> HttpResponse:
     form = RateQueryForm(request.GET, actor=actor, choices=NO_CHOICES, today=today)
     page = _page(actor, form, today)
     if page is None:
-        errors = [FieldError(f"/{name}", str(found[0])) for name, found in form.errors.items()]
+        errors = [
+            FieldError(f"/{name}" if name in form.fields else "", str(found[0]))
+            for name, found in form.errors.items()
+        ]
         raise InvalidInput(_("The question is not valid."), errors=errors)
     by = "-".join(page.group_by)
     name = f"on-time-rates-{page.first}-{page.last}-{by}.csv"

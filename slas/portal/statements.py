@@ -118,8 +118,7 @@ def statement_pdf(request: HttpRequest, month: str) -> HttpResponse:
 
 def _account(request: HttpRequest) -> Account:
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    # Members read their own, whatever the address says; ops name whose.
-    return account_of(actor, slug=request.GET.get("organisation", "") if actor.is_ops else "")
+    return account_of(actor, slug=request.GET.get("organisation", ""))
 
 
 def _month(request: HttpRequest, text: str) -> tuple[Account, MonthSums]:

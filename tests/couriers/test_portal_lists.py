@@ -181,6 +181,17 @@ def test_facilities_are_read_by_couriers(courier_client: Client, hangzhou: City,
     assert "East hub" not in courier_client.get(at("facility_list"), {"kind": "pickup_point"}).text
 
 
+@pytest.mark.parametrize("query", [{"kind": "castle"}, {"q": "x\0"}, {"q": "x" * 81}])
+def test_facilities_of_no_kind_are_not_listed(
+    courier_client: Client, hangzhou: City, everything: None, query: dict[str, str]
+) -> None:
+    Facility.objects.create(name="East hub", city=hangzhou, kind="warehouse")
+    response = courier_client.get(at("facility_list"), query)
+    assert response.status_code == 422
+    assert list(response.context["form"].errors) == list(query)
+    assert "East hub" not in response.text
+
+
 def test_facilities_are_not_for_merchants_or_applicants(
     merchant_client: Client, applicant_client: Client
 ) -> None:

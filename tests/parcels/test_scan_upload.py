@@ -256,7 +256,10 @@ def test_results_are_paged_and_downloaded(
     url = f"/scans/files/{file.pk}/"
     assert courier_client.get(url).content.decode().count("There is no such scan code") == 100
     assert courier_client.get(url, {"from": "200"}).content.decode().count("no such scan code") == 49
-    assert courier_client.get(url, {"from": "x", "show": "x"}).status_code == 200
+    assert courier_client.get(url, {"from": "x"}).status_code == 200
+    refused = courier_client.get(url, {"show": "x"})
+    assert (refused.status_code, refused.context["rows"]) == (422, [])
+    assert "x is not one of the available choices" in refused.content.decode()
     download = b"".join(courier_client.get(f"{url}results.csv").streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     assert len(list(csv.DictReader(io.StringIO(download)))) == 249
 

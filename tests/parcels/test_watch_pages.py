@@ -1,5 +1,6 @@
 """The watch list as read: whose, in which order, filtered, page by page."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -210,12 +211,35 @@ def test_chips_count_and_filter_in_one_click(merchant_client: Client, parcels: l
     assert "tier=next_day" in unlikely.context["chances"][2].url
 
 
-@pytest.mark.parametrize("query", ["reason=bored", "chance=7", "tier=x", "after=1", "before=~~~", "x=1"])
-def test_the_page_takes_nonsense_for_nothing(
+@pytest.mark.parametrize("query", ["after=1", "before=~~~", "utm_source=mail"])
+def test_places_that_are_none_are_the_first_page(
     merchant_client: Client, parcels: list[Parcel], query: str
 ) -> None:
     put(parcels[0], chance=0.6, due_in_hours=1)
     assert parcels[0].number in text_of(merchant_client.get(f"{LIST}?{query}"))
+
+
+@pytest.mark.parametrize(
+    ("query", "said", "narrowed"),
+    [
+        ("reason=bored&tier=next_day", "bored is not one of the available", "?tier=next_day&reason=at_risk"),
+        ("chance=7", "7 is not one of the available", "?reason=at_risk"),
+        ("tier=x", "x is not one of the available", "?reason=at_risk"),
+    ],
+)
+def test_the_page_refuses_words_nobody_knows_and_offers_those_there_are(
+    merchant_client: Client, parcels: list[Parcel], query: str, said: str, narrowed: str
+) -> None:
+    put(parcels[0], chance=0.6, due_in_hours=1)
+    page = merchant_client.get(f"{LIST}?{query}")
+    assert page.status_code == 422
+    assert said in text_of(page)
+    assert parcels[0].number not in text_of(page)
+    # No chip is that of a list that is not shown.
+    assert not re.search(r'class="ca-chip"[^>]*aria-current', page.content.decode())
+    # It would be refused each minute.
+    assert "every 60s" not in page.content.decode()
+    assert page.context["reasons"][1].url == LIST + narrowed
 
 
 # --- whose ---

@@ -104,8 +104,16 @@ def test_filters_narrow_the_list(judged: Lane, courier_client: Client) -> None:
     assert len(shown(courier_client, tier="next_day")) == 3
     assert not shown(courier_client, tier="same_day")
     assert "No breach matches" in courier_client.get(URL, {"tier": "same_day"}).content.decode()
-    # A filter nobody knows is as if not asked for.
-    assert len(shown(courier_client, state="odd")) == 3
+
+
+@pytest.mark.parametrize("name", ["state", "kind", "tier"])
+def test_a_word_nobody_knows_is_refused_beside_its_field(
+    judged: Lane, courier_client: Client, name: str
+) -> None:
+    response = courier_client.get(URL, {name: "odd"})
+    assert (response.status_code, response.context["lines"]) == (422, [])
+    assert f'id="id_{name}_error"' in response.content.decode()
+    assert response.content.decode().count("odd is not one of the available choices") == 2
 
 
 def test_no_breach_is_good_news(courier_client: Client) -> None:

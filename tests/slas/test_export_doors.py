@@ -111,6 +111,14 @@ def test_other_pages_fill_the_form_in(merchant_client: Client) -> None:
     assert "/exports/?content=commitments" in merchant_client.get("/breaches/").content.decode()
 
 
+@pytest.mark.parametrize("query", [{"content": "gossip"}, {"format": "xls"}, {"from": "yesterday"}])
+def test_a_link_that_asks_for_what_there_is_not_is_told_so(
+    merchant_client: Client, query: dict[str, str]
+) -> None:
+    response = merchant_client.get("/exports/", query)
+    assert (response.status_code, list(response.context["form"].errors)) == (422, list(query))
+
+
 def test_a_viewer_sees_no_way_to_it(merchant_organisation: Organisation) -> None:
     viewer = client_of(merchant_organisation, Role.VIEWER)
     assert viewer.get("/exports/").status_code == 403

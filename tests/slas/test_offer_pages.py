@@ -109,6 +109,18 @@ def test_a_viewer_sees_and_does_not_change(
     assert viewer.post(reverse("slas:offer_create"), _new()).status_code == 403
 
 
+@pytest.mark.parametrize(
+    "query", [{"tier": "rocket"}, {"tier": "999999"}, {"city": "Han\0"}, {"city": "H" * 81}]
+)
+def test_filters_that_cannot_be_read_list_nothing(courier_client: Client, query: dict[str, str]) -> None:
+    courier_client.post(reverse("slas:offer_create"), _new())
+    response = courier_client.get(reverse("slas:offer_list"), query)
+    assert response.status_code == 422
+    assert not response.context["page"].object_list
+    [name] = query
+    assert f'id="id_{name}_error" hx-swap-oob="true"><p>' in response.content.decode()
+
+
 @pytest.mark.parametrize("destinations", [["CN-CTU"], ["CN-CTU", "CN-BJS", "CN-SHA"]])
 def test_list_asks_as_often_for_many_as_for_one(
     courier_client: Client, django_assert_num_queries: Callable, destinations: list[str]

@@ -132,6 +132,16 @@
     });
   });
 
+  // A question that cannot be read is answered by the page, with what is wrong beside each field.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr, requestConfig } = event.detail;
+    if (xhr.status !== 422 || requestConfig.verb !== "get") return;
+    event.detail.shouldSwap = true;
+    event.detail.isError = false;
+  });
+  // Going back to such an answer: htmx takes no errors out of the history, the browser does.
+  document.addEventListener("htmx:historyCacheMissLoadError", () => window.location.reload());
+
   document.addEventListener("htmx:load", (event) => setUp(event.detail.elt));
   document.addEventListener("htmx:sendError", () => showToast(texts.networkError));
   document.addEventListener("htmx:responseError", () => showToast(texts.serverError));

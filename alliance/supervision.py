@@ -1,7 +1,8 @@
 """Several long-running programs as one foreground command.
 
 Honcho's manager, and on top of it: nothing outlives us even when we are killed outright, a signal
-that comes while a line is being printed does no harm, and something is said once all is ready.
+that comes while a line is being printed does no harm, something is said once all is ready, and what ends by
+itself after that is started again.
 """
 
 import ctypes
@@ -23,15 +24,20 @@ SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 READY_SECONDS = 180.0
 # After this long, programs that were asked to stop are killed.
 STOP_SECONDS = 15.0
+# Celery's worker ends when the broker goes away at the wrong moment, and nothing is lost by it. What ends
+# more often than this in so many seconds is broken.
+MOST_STARTS_AGAIN, STARTS_AGAIN_WITHIN = 3, 60.0
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Supervisor(Manager):
-    """Runs programs until one of them ends or we are asked to stop; then stops them all.
+    """Runs programs until we are asked to stop; then, or when one cannot be kept running, stops them all.
 
     After `loop()`, `failure` says in one sentence what went wrong, or is empty.
     """
+
+    _processes: dict[str, dict[str, Any]]
 
     def __init__(
         self,
@@ -47,6 +53,10 @@ class Supervisor(Manager):
         self._tend = tend
         self._is_ready, self._when_ready = is_ready, when_ready
         self._asked_to_stop = threading.Event()
+        self._ready = False
+        self._started_again: dict[str, list[float]] = {}
+        # Whoever is being started has no process yet that could be stopped.
+        self._changing = threading.Lock()
         self._ended = threading.Event()
         self.failure = ""
 
@@ -82,25 +92,56 @@ class Supervisor(Manager):
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         threading.Thread(target=self._watch, daemon=True).start()
 
+    def _any_stopped(self) -> bool:
+        """Say whether honcho has to stop everything, as one has ended: not when it can be started again."""
+        with self._changing:
+            for name, state in list(self._processes.items()):
+                if "returncode" in state and self._may_start_again(name):
+                    self._say(f"{name} ended by itself (code {state['returncode']}) and is started again.")
+                    self._start_again(name)
+        return bool(super()._any_stopped())
+
+    def _may_start_again(self, name: str) -> bool:
+        if not self._ready or self._terminating or self._asked_to_stop.is_set():
+            return False
+        now = time.monotonic()
+        lately = [at for at in self._started_again.get(name, []) if now - at < STARTS_AGAIN_WITHIN]
+        self._started_again[name] = [*lately, now]
+        return len(lately) < MOST_STARTS_AGAIN
+
+    def _start_again(self, name: str) -> None:
+        everybody = self._processes
+        # All that honcho starts is what it has.
+        self._processes = {name: {"obj": everybody[name]["obj"]}}
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        super()._start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._processes = {**everybody, **self._processes}
+
     def _watch(self) -> None:
         """Say when everything is ready, then wait for the signal to stop."""
         deadline = time.monotonic() + READY_SECONDS
-        ready = False
-        while not self._asked_to_stop.wait(1.0 if ready else 0.2):
-            if not ready and self._is_ready():
-                ready = True
+        while not self._asked_to_stop.wait(1.0 if self._ready else 0.2):
+            if not self._ready and self._is_ready():
+                self._ready = True
                 self._say(self._when_ready)
             self._say(self._tend())
-            if not ready and time.monotonic() > deadline:
+            if not self._ready and time.monotonic() > deadline:
                 self.failure = (
                     f"The web server did not answer within {READY_SECONDS:.0f} s; everything was stopped."
                 )
                 break
-        while not self._all_started():
+        while not self._stopped_if_started():
             time.sleep(0.05)
-        super().terminate()
         if not self._ended.wait(STOP_SECONDS):
             self.kill()
+
+    def _stopped_if_started(self) -> bool:
+        with self._changing:
+            if not self._all_started():
+                return False
+            super().terminate()
+            return True
 
     def _say(self, text: str) -> None:
         if text:

@@ -28,6 +28,18 @@ SUPERVISE = """
 """
 WAIT = "import os, time; print('pid', os.getpid()); time.sleep(60)"
 DIE = "print('no luck'); raise SystemExit(3)"
+# Ends by itself some time after everything was ready: once, or however often it is started.
+DIE_LATER = "import os, time; print('pid', os.getpid()); time.sleep(1); raise SystemExit(3)"
+DIE_ONCE = """
+import os, pathlib, time
+print('pid', os.getpid())
+been_here = pathlib.Path(MARK)
+if not been_here.exists():
+    been_here.touch()
+    time.sleep(1)
+    raise SystemExit(3)
+time.sleep(60)
+"""
 # Only an outright kill ends it.
 DEAF = "import os, signal, time; signal.signal(15, signal.SIG_IGN); print('pid', os.getpid()); time.sleep(60)"
 
@@ -82,6 +94,25 @@ def test_signal_stops_every_program_and_is_no_failure(signum: signal.Signals) ->
 def test_program_that_ends_stops_the_others_and_is_named() -> None:
     output, _ = supervise(one=WAIT, two=DIE).communicate(timeout=30)
     assert "two    | no luck" in output
+    assert "failure: two ended by itself (code 3) and everything was stopped" in output
+    assert_gone(pids(output.splitlines()))
+
+
+def test_program_that_ends_after_all_was_ready_is_started_again(tmp_path: Path) -> None:
+    process = supervise(one=WAIT, two=DIE_ONCE.replace("MARK", repr(str(tmp_path / "mark"))))
+    lines = read_until(process, "two ended by itself (code 3) and is started again.")
+    lines += read_until(process, "two    | pid")
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    assert rest.endswith("failure: \n")
+    # One of the one and two of the other.
+    assert len(pids(lines)) == 3
+    assert_gone(pids(lines))
+
+
+def test_program_that_ends_again_and_again_is_given_up() -> None:
+    output, _ = supervise(one=WAIT, two=DIE_LATER).communicate(timeout=60)
+    assert output.count("two ended by itself (code 3) and is started again.") == 3
     assert "failure: two ended by itself (code 3) and everything was stopped" in output
     assert_gone(pids(output.splitlines()))
 

@@ -86,12 +86,6 @@ class Program:
         with suppress(ProcessLookupError):
             os.kill(source.choice(children), signal.SIGKILL)
 
-    def wait(self, seconds: float) -> None:
-        """Wait until it has ended by itself, for so long."""
-        with suppress(subprocess.TimeoutExpired):
-            if self._process:
-                self._process.wait(seconds)
-
     def finish(self) -> None:
         """Ask it to end what it has begun, and wait until it has, however long that takes it.
 

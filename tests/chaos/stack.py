@@ -17,13 +17,12 @@ from typing import Any
 
 from django.conf import settings
 
-from tests.chaos.programs import Program, free_port
+from tests.chaos.programs import PATIENCE, Program, free_port
 
 READY = "Ctrl-C stops everything and keeps the data."
 START_PATIENCE = 300.0
 # What is killed, and how often compared with the others. A part of the web server or of the worker is
-# replaced by the rest of it, a server by `up`; when `up` itself dies, or one of the programs it runs, which
-# ends it, somebody starts it again.
+# replaced by the rest of it, a server or a whole program by `up`; when that dies, somebody starts it again.
 PARTS = {
     "web worker": 8,
     "task worker": 6,
@@ -104,9 +103,9 @@ class Stack:
             self.up.kill()
             return True
         if part == "a whole program":
-            killed = _kill_one([self._program(source.choice(["web", "worker", "beat"]))], source)
-            self.up.wait(30.0)
-            return killed
+            name = source.choice(["web", "worker", "beat"])
+            killed = self._program(name)
+            return _kill_one([killed], source) and self._has_replaced(name, killed)
         if part == "Valkey":
             return _kill_one(_pids(self.home / "valkey" / "valkey.pid"), source)
         postmaster = _pids(self.home / "postgres" / "postmaster.pid")
@@ -117,6 +116,12 @@ class Stack:
             [pid for of in ([self._program(parent)] if parent else postmaster) for pid in _children(of)],
             source,
         )
+
+    def _has_replaced(self, name: str, killed: int) -> bool:
+        deadline = time.monotonic() + PATIENCE
+        while self._program(name) == killed and self.up.lives and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return self._program(name) != killed or not self.up.lives
 
     def _program(self, name: str) -> int:
         return int(self.up.said.rsplit(f"{name} started (pid=")[-1].split(")")[0])

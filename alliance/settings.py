@@ -340,6 +340,9 @@ WEB_PATIENCE_SECONDS = env.float("WEB_PATIENCE_SECONDS", default=3.0)
 # A body from so many bytes on counts as heavy, whatever it is.
 HEAVY_BODY_BYTES = 1024 * 1024
 
+# Folds and sweeps are divided by courier into so many shares, which workers do side by side.
+WORK_SHARES = env.int("WORK_SHARES", default=2)
+
 # --- watching --------------------------------------------------------------------------------
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 LOGGING = logging_config(LOG_LEVEL, as_json=env.bool("LOG_JSON", default=not DEBUG))

@@ -60,10 +60,13 @@ class _Entry(NamedTuple):
     late_by: timedelta | None
 
 
-# Oldest first. What is committed later with a lower id is taken by the next batch.
+# Oldest first, by the index: see slas.services.tallies.oldest(). What is committed later with a lower id is
+# taken by the next batch.
 _TAKE = f"""
 DELETE FROM slas_creditcheck
-WHERE id <= coalesce((SELECT id FROM slas_creditcheck ORDER BY id OFFSET %(limit)s - 1 LIMIT 1), {2**63 - 1})
+WHERE id <= (
+    SELECT coalesce((SELECT id FROM slas_creditcheck ORDER BY id OFFSET %(limit)s - 1 LIMIT 1), {2**63 - 1})
+)
 RETURNING parcel_id, kind
 """  # noqa: S608 -- built of constants
 # Read without locks: a change that commits meanwhile has left a check of its own behind it.

@@ -10,7 +10,7 @@ from typing import Final
 from django.utils import timezone
 
 from alliance.tenancy import raw_rows
-from slas.services.tallies import BATCH, BUDGET_SECONDS, Folded, fold
+from slas.services.tallies import BATCH, BUDGET_SECONDS, BY_INDEX, Folded, fold, oldest
 
 _LOCK: Final = 5_264_004
 # Parcels that come late change days of some weeks ago; then those are nobody's forecast.
@@ -20,10 +20,7 @@ _CELL: Final = "courier_id, due_date, tier_id, origin_id, destination_id"
 # Marks that went up and down again in one batch, or that take back what a cell has, leave nothing behind.
 _FOLD: Final = f"""
 WITH taken AS (
-    DELETE FROM slas_progresstally
-    WHERE id <= coalesce((SELECT id FROM slas_progresstally ORDER BY id OFFSET %(limit)s - 1 LIMIT 1),
-        {2**63 - 1})
-    RETURNING *
+    DELETE FROM slas_progresstally WHERE {oldest("slas_progresstally")} RETURNING *
 ),
 counted AS (
     SELECT {_CELL}, abs(mark) AS mark, sum(sign(mark))::int AS count
@@ -49,7 +46,7 @@ SELECT count(*) FROM taken
 
 def fold_progress(*, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> Folded:
     """Add waiting marks of progress to their histograms until none is left or the time is up."""
-    return fold(_FOLD, lock=_LOCK, limit=limit, budget=budget)
+    return fold(_FOLD, planned=BY_INDEX, lock=_LOCK, limit=limit, budget=budget)
 
 
 def kept_from() -> date:

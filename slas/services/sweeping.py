@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from alliance.shares import in_share, share_parameters, work_in_shares
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.choices import CommitmentKind, Measure
 from slas.counting import COUNTS, marks
@@ -10,12 +11,12 @@ from slas.settlement import CONSEQUENCES, DIMENSIONS
 
 # Rows a transaction: few enough that a scan never waits long for a row the sweep holds.
 SLICE = 5_000
-# One sweep at a time: a second one would only wait for the first one's rows.
+# One sweep of each share at a time: a second one would only wait for the first one's rows.
 _LOCK = 5_264_002
 
 
 class Swept(NamedTuple):
-    """How many commitments fell due, in how many transactions, and whether another sweep was at it."""
+    """How many commitments fell due, in how many transactions, and whether other sweeps were at all of it."""
 
     overdue: int = 0
     slices: int = 0
@@ -40,7 +41,7 @@ _COUNTS: Final = ", ".join(f"0 AS {name}, 0 AS was_{name}" for name in COUNTS)
 _SWEEP: Final = f"""
 WITH sla_slice AS MATERIALIZED (
     SELECT c.parcel_id, c.kind, {DIMENSIONS} FROM slas_commitment c
-    WHERE {_DUE}
+    WHERE {_DUE} AND {in_share("c.courier_id")}
     ORDER BY c.due_at
     LIMIT %(limit)s
 ),
@@ -69,17 +70,20 @@ def sweep_overdue(*, now: datetime, limit: int = SLICE) -> Swept:
     May run twice, side by side, or be killed anywhere: each slice is one transaction with its
     breaches, tallies and events, and the next sweep goes on with what is left.
     """
-    overdue = slices = 0
-    while True:
-        with scope(Scope.everything()):
-            [(mine,)] = raw_rows("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
-            if not mine:
-                return Swept(overdue, slices, busy=True)
-            raw_rows(_BY_INDEX)
-            [(found,)] = raw_rows(_ANY, {"now": now})
-            if found:
-                [(found, changed)] = raw_rows(_SWEEP, {"now": now, "limit": limit})
-                overdue += changed
-                slices += 1
-        if found < limit:
-            return Swept(overdue, slices)
+    slices: list[int] = []
+    # Mostly nothing is due, and one look tells.
+    with scope(Scope.everything()):
+        raw_rows(_BY_INDEX)
+        [(due,)] = raw_rows(_ANY, {"now": now})
+    if not due:
+        return Swept()
+
+    def work(share: int) -> bool:
+        raw_rows(_BY_INDEX)
+        [(found, changed)] = raw_rows(_SWEEP, {"now": now, "limit": limit, **share_parameters(share)})
+        if found:
+            slices.append(changed)
+        return bool(found == limit)
+
+    ours = work_in_shares(work, lock=_LOCK)
+    return Swept(sum(slices), len(slices), busy=not ours)

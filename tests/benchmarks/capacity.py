@@ -32,6 +32,7 @@ _SAID = {
     "connections": "connections that PostgreSQL serves well without a pooler",
     "valkey_calls": "calls a second of one Valkey",
     "refresh": "seconds between two refreshes of the watch list",
+    "shares": "shares of couriers, folded side by side",
 }  # fmt: skip
 
 

@@ -43,6 +43,8 @@ class Assumed:
     valkey_calls: float = 100_000
     # Seconds between two refreshes of the watch list, which looks at all that is due within a day.
     refresh: float = 300
+    # Couriers' shares, of which each is folded by one worker at a time: WORK_SHARES as it comes.
+    shares: float = 2
 
 
 ASSUMED = Assumed()
@@ -212,7 +214,7 @@ def limits(model: Model) -> list[Limit]:
         ),
         ("connections: a web thread has one", a.connections, threads, _POOLER),
         ("one refresh of the watch list within its interval", a.refresh, watching, _REFRESHES),
-        ("one fold at a time", a.busy, fold.database / 1e6 / _YEAR, _FOLDS),
+        (f"folds of {a.shares:g} shares of couriers", a.busy * a.shares, fold.database / 1e6 / _YEAR, _FOLDS),
         ("one month of scans in one partition", a.partition_bytes, scans_a_month, _WEEKS),
         ("processors of one database", a.database_cores, one.database_cores, _CITUS),
         ("disks of one database", a.database_bytes, one.disk, _CITUS),
@@ -229,7 +231,7 @@ def limits(model: Model) -> list[Limit]:
 _MACHINES = "web, workers and database on machines of their own"
 _POOLER = "PgBouncer, pooling by transaction; the code keeps no session state"
 _REFRESHES = "parcels with news and those at a landmark only, a slice of couriers a worker"
-_FOLDS = "a fold a shard of organisations, each with a lock and a queue of its own"
+_FOLDS = "more shares (`WORK_SHARES`), a worker each; then a queue a shard of organisations"
 _WEEKS = "a week, then a day a partition: ids carry their time, so only the ranges change"
 _REPLICAS = "read replicas for tracking: it reads one parcel, and may be a second behind"
 _VALKEYS = "a Valkey cluster: keys are by API key and address, none are read together"

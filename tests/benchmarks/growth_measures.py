@@ -5,11 +5,15 @@ does other things meanwhile, only the latter say something. To be imported after
 """
 
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from alliance.models import Organisation
@@ -110,11 +114,11 @@ def _come_late(day: Day, evening: list[list[Carried]], size: int) -> Iterator[Ro
 
 def _fold(size: int, of: str) -> Row:
     with growth_floors.keeping_tallies():
-        took = _took(fold_tallies)
+        took = _side_by_side(fold_tallies)
         floor = growth_floors.folds_a_second()
     return took.rate(
         f"fold of {of}",
-        took.result.tallies,
+        sum(folded.tallies for folded in took.result),
         size,
         floor=floor,
         floor_is="bare DELETE and INSERT ... ON CONFLICT of the cells",
@@ -124,11 +128,11 @@ def _fold(size: int, of: str) -> Row:
 
 def _progress(size: int, of: str) -> Row:
     with growth_floors.keeping_tallies("slas_progresstally"):
-        took = _took(fold_progress)
+        took = _side_by_side(fold_progress)
         floor = growth_floors.progress_a_second()
     return took.rate(
         f"progress of {of}, folded apart",
-        took.result.tallies,
+        sum(folded.tallies for folded in took.result),
         size,
         floor=floor,
         floor_is="bare DELETE and INSERT of the same tallies into a table",
@@ -137,18 +141,22 @@ def _progress(size: int, of: str) -> Row:
 
 def _sweeps(size: int, now: datetime) -> Iterator[Row]:
     """Sweep the first half of the evening; the second by bare SQL and, as that is rolled back, once more."""
-    took = _took(lambda: sweep_overdue(now=now + 1.5 * HOUR))
+    took = _side_by_side(lambda: sweep_overdue(now=now + 1.5 * HOUR))
     floor = growth_floors.sweeps_a_second(now + 3 * HOUR)
-    again = _took(lambda: sweep_overdue(now=now + 3 * HOUR))
+    again = _side_by_side(lambda: sweep_overdue(now=now + 3 * HOUR))
     yield took.rate(
         "sweep, newly overdue",
-        took.result.overdue,
+        _overdue(took),
         size,
         floor=floor,
         floor_is="bare UPDATE and INSERT of the breaches",
         goal=Goal(rate=40_000, kept=FLAT),
-        notes={"again": round(again.result.overdue / again.clock)},
+        notes={"again": round(_overdue(again) / again.clock)},
     )
+
+
+def _overdue(took: Took) -> int:
+    return sum(swept.overdue for swept in took.result)
 
 
 def _idle(size: int, now: datetime, what: str) -> Row:
@@ -211,6 +219,29 @@ def _took(call: Callable[[], Any]) -> Took:
     database = processor_of(pid) - database
     [(wal,)] = raw_rows("SELECT pg_current_wal_insert_lsn() - '0/0'")
     return Took(clock, database, client, int(wal - written), result)
+
+
+def _side_by_side(call: Callable[[], Any]) -> Took:
+    """The same by as many workers at once as there are shares; the result is a list of theirs."""
+    ready = threading.Barrier(settings.WORK_SHARES)
+
+    def one(_number: int) -> tuple[float, float, float, Any]:
+        try:
+            [(pid,)] = raw_rows("SELECT pg_backend_pid()")
+            database = processor_of(pid)
+            ready.wait()
+            begun = time.perf_counter()
+            result = call()
+            return begun, time.perf_counter(), processor_of(pid) - database, result
+        finally:
+            connection.close()
+
+    [(written,)], client = raw_rows("SELECT pg_current_wal_insert_lsn() - '0/0'"), time.process_time()
+    with ThreadPoolExecutor(settings.WORK_SHARES) as pool:
+        began, ended, database, results = zip(*pool.map(one, range(settings.WORK_SHARES)), strict=True)
+    client = time.process_time() - client
+    [(wal,)] = raw_rows("SELECT pg_current_wal_insert_lsn() - '0/0'")
+    return Took(max(ended) - min(began), sum(database), client, int(wal - written), list(results))
 
 
 def _repeated(call: Callable[[], Any], what: str, size: int, **fields: Any) -> Row:

@@ -1,15 +1,18 @@
 """The fold: every tally counts exactly once, in both grains."""
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from alliance.models import Heartbeat
 from alliance.tenancy import Scope, scope
 from slas import tasks
 from slas.models import OnTimeRate, Tally
+from slas.services import tallies
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
+from tests import factories
 from tests.slas.judging import DAY, HOUR, NOON, PICKUP, Lane, assert_books_agree, counts, reach
+from tests.slas.offering import in_threads
 
 
 @pytest.mark.django_db
@@ -74,6 +77,28 @@ class TestFold:
         assert fold_tallies(limit=2) == (3, 2, False)
         assert fold_tallies(limit=2) == (0, 0, False)
 
+    def test_finds_its_share_by_the_key_whatever_the_statistics_say(self, lane: Lane) -> None:
+        """A queue is mostly empty: what the planner knows of it is always wrong."""
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE slas_tally")
+        for _ in range(50):
+            lane.promise()
+        plans = []
+
+        def explain(execute, sql, parameters, many, context):  # noqa: ANN001, ANN202
+            if "DELETE FROM slas_tally" in sql:
+                with connection.connection.cursor() as cursor:
+                    cursor.execute(f"EXPLAIN {sql}", parameters)
+                    plans.append("\n".join(row[0] for row in cursor.fetchall()))
+            return execute(sql, parameters, many, context)
+
+        with connection.execute_wrapper(explain):
+            assert fold_tallies().tallies == 50
+        assert len(plans) == 2
+        for plan in plans:
+            assert plan.count("Index Scan using slas_tally_pkey") == 2
+            assert "Seq Scan" not in plan
+
     def test_task_folds_and_notes_when(self, lane: Lane) -> None:
         lane.promise()
         assert tasks.fold_tallies() == 1
@@ -93,4 +118,27 @@ def test_fold_killed_before_its_commit_loses_and_doubles_nothing(lane: Lane) -> 
     fold_tallies()
     with scope(Scope.everything()):
         assert counts(lane.courier) == {"pending": 1}
+        assert_books_agree()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_folds_side_by_side_take_different_couriers(lane: Lane) -> None:
+    couriers = [lane.courier]
+    while len({courier.pk % 2 for courier in couriers}) < 2:
+        couriers.append(factories.courier_organisation(name=f"Courier {len(couriers)}"))
+    ours, theirs = couriers[0], couriers[-1]
+    with scope(Scope.everything()):
+        for courier in (ours, theirs):
+            lane.promise(courier_id=courier.pk)
+    with transaction.atomic(), connection.cursor() as cursor:
+        # A fold is at this share.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [tallies._LOCK, ours.pk % 2])
+        assert in_threads(lambda _number: fold_tallies(), 1) == [(1, 1, False)]
+    with scope(Scope.everything()):
+        assert counts(theirs) == {"pending": 1}
+        assert counts(ours) == {}
+        assert_books_agree()
+    assert fold_tallies() == (1, 1, False)
+    with scope(Scope.everything()):
+        assert counts(ours) == {"pending": 1}
         assert_books_agree()

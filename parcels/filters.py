@@ -119,6 +119,11 @@ class ParcelFilter(django_filters.FilterSet):
         form = ParcelFilterForm
         fields: ClassVar[list[str]] = []
 
+    def __init__(self, *args: Any, of_everybody: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Whether all parcels there are are asked for, as by ops, and not a merchant's or a courier's.
+        self.of_everybody = of_everybody
+
     def by_search(self, queryset: ParcelQuerySet, name: str, value: str) -> ParcelQuerySet:
         try:
             return queryset.filter(pk=parse_tracking_number(value))
@@ -144,9 +149,12 @@ class ParcelFilter(django_filters.FilterSet):
         try:
             return [parse_tracking_number(text)]
         except InvalidTrackingNumber:
-            begun = self.queryset.referenced(text).order_by("reference").values_list("pk", flat=True)
+            begun = self.queryset.referenced(text)
+        # A member's own index is read in its order, and no further than is needed. None has everybody's
+        # in any order: they would all be read to be sorted, so they come as they lie under each courier.
+        begun = begun.under_every_courier().order_by() if self.of_everybody else begun.order_by("reference")
         with in_index_order():
-            ids = list(begun[: LOOKED_AT + 1])
+            ids = list(begun.values_list("pk", flat=True)[: LOOKED_AT + 1])
         return ids if len(ids) <= LOOKED_AT else None
 
     @property

@@ -243,7 +243,7 @@ def _items(body: object) -> tuple[list[object], str]:
 
 
 def _filtered(actor: Actor, asked: QueryDict) -> ParcelFilter:
-    found = ParcelFilter(asked, queryset=Parcel.objects.visible_to(actor))
+    found = ParcelFilter(asked, queryset=Parcel.objects.visible_to(actor), of_everybody=actor.is_ops)
     if not found.is_valid():
         raise InvalidInput(
             errors=[

@@ -133,7 +133,7 @@ def _lines(actor: Actor, query: QueryDict, *, older_than: int | None) -> list[Li
     parcels = Parcel.objects.visible_to(actor)
     if older_than is not None:
         parcels = parcels.filter(pk__lt=older_than)
-    found = ParcelFilter(query, queryset=parcels)
+    found = ParcelFilter(query, queryset=parcels, of_everybody=actor.is_ops)
     with nullcontext() if found.is_few else in_index_order():
         chosen = list(found.qs.order_by("-pk")[:BATCH])
     page = parcels.named(chosen)

@@ -42,7 +42,8 @@ def parcel_list(request: HttpRequest) -> HttpResponse:
     """List the organisation's parcels, newest first."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     require(actor, Capability.VIEW_PARCELS)
-    found = ParcelFilter(request.GET, queryset=Parcel.objects.visible_to(actor))
+    mine = Parcel.objects.visible_to(actor)
+    found = ParcelFilter(request.GET, queryset=mine, of_everybody=actor.is_ops)
     # A filter that cannot be read filters nothing out: showing everything would be a wrong answer.
     page = _page(found, request.GET) if found.form.is_valid() else Page([])
     context = {

@@ -6,6 +6,7 @@ Tens of thousands of parcels are there, for the planner to have something to cho
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -73,7 +74,8 @@ class Read(NamedTuple):
 
 def reads_of(actor: Actor, query: dict[str, str], **place: Any) -> list[Read]:
     """Read a page as the list does; then each of its statements again, in the same order, explained."""
-    found = ParcelFilter(QueryDict(urlencode(query)), queryset=Parcel.objects.visible_to(actor))
+    mine = Parcel.objects.visible_to(actor)
+    found = ParcelFilter(QueryDict(urlencode(query)), queryset=mine, of_everybody=actor.is_ops)
     with scope(Scope.of(actor)):
         with CaptureQueriesContext(connection) as queries:
             assert found.form.is_valid()
@@ -175,6 +177,21 @@ def test_ops_find_a_reference_under_whichever_courier_it_is(middle: int) -> None
         [read] = _explained([query["sql"] for query in queries])
     assert read.indexes == {"parcels_parcel_courier_id_reference_idx"}
     assert read.looked_at == count > 5
+
+
+def test_ops_search_references_in_no_order_and_stop_when_there_are_many(middle: int, system: Actor) -> None:
+    ops = replace(system, kind="user", is_ops=True)
+    few, page = reads_of(ops, {"search": "PO-4999"})
+    assert few.indexes == {"parcels_parcel_courier_id_reference_idx"}, few.text
+    assert not few.kinds & {"Sort", "Seq Scan", "Bitmap Heap Scan"}, few.text
+    assert few.looked_at == page.looked_at < LOOKED_AT
+    many, *pages = reads_of(ops, {"search": "PO-"})
+    assert not many.kinds & {"Sort", "Seq Scan", "Bitmap Heap Scan"}, many.text
+    assert many.looked_at == LOOKED_AT + 1
+    # Met on the way down the list, then.
+    for read in pages:
+        assert not read.kinds & {"Sort", "Seq Scan"}, read.text
+        assert read.looked_at <= LOOKED_AT + SIZE + 1, read.text
 
 
 def test_a_number_is_found_by_its_key(middle: int, merchant: Actor) -> None:

@@ -24,6 +24,7 @@ def api_key_list(request: HttpRequest) -> HttpResponse:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     require(actor, Capability.MANAGE_KEYS)
     form = ApiKeyForm(request.POST or None, actor=actor)
+    # Made and revoked by hand, one at a time: as many as fit on a page.
     context = {"form": form, "keys": ApiKey.objects.visible_to(actor).order_by("revoked_at", "-created_at")}
     if request.method == "POST" and form.is_valid():
         try:

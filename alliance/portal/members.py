@@ -25,6 +25,7 @@ def member_list(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and _added(actor, form):
         messages.success(request, _("%(email)s is a member now.") % form.cleaned_data)
         return redirect("member_list")
+    # A company's people: as many as fit on a page.
     members = Member.objects.visible_to(actor).select_related("user").order_by("created_at")
     status = 422 if form.errors else 200
     return render(request, "alliance/member_list.html", {"form": form, "members": members}, status=status)

@@ -38,6 +38,9 @@ class Listing:
     """
 
     columns: tuple[tuple[str, Callable[[str], Any]], ...]
+    # What the list is narrowed to a single value of, where that may be NULL: the planner takes such a value
+    # for none, and rows in the order of the index for rows in no order, unless the order begins with it.
+    led_by: tuple[str, ...] = ()
 
     def page(self, found: QuerySet[Any], *, after: str, before: str, size: int) -> Page:
         """Return the page behind a place, or before one; for places that are none, the newest.
@@ -49,16 +52,17 @@ class Listing:
             return self._page(found, after=after, before=before, size=size)
 
     def _page(self, found: QuerySet[Any], *, after: str, before: str, size: int) -> Page:
-        order = [column for column, _read in self.columns]
+        older_first = [*(f"-{lead}" for lead in self.led_by), *(column for column, _read in self.columns)]
+        newer_first = [*self.led_by, *(f"-{column}" for column, _read in self.columns)]
         if (place := self._read(before)) is not None:
-            rows = list(found.filter(self._beyond(place, "gt")).order_by(*order)[: size + 1])
+            rows = list(found.filter(self._beyond(place, "gt")).order_by(*older_first)[: size + 1])
             if len(rows) > size:
                 shown = rows[:size][::-1]
                 return Page(shown, self._place(shown[0]), self._place(shown[-1]))
             after = ""
         start = self._read(after)
         behind = found.filter(self._beyond(start, "lt")) if start else found
-        rows = list(behind.order_by(*(f"-{column}" for column in order))[: size + 1])
+        rows = list(behind.order_by(*newer_first)[: size + 1])
         if start and not rows:
             # What came after has been filtered out since: begin again.
             return self._page(found, after="", before="", size=size)
@@ -110,3 +114,6 @@ def word(text: str) -> str | None:
 _NUMBER = "[0-9]{1,18}|[0-8][0-9]{18}"
 # Beyond these, a zone's offset can lead out of the calendar.
 _YEARS = range(1900, 3000)
+
+# Of lists whose rows are numbered as they come.
+NEWEST_FIRST = Listing((("pk", number),))

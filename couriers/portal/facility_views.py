@@ -32,5 +32,11 @@ def facility_list(request: HttpRequest) -> HttpResponse:
         )
     if kind := asked.get("kind"):
         found = found.filter(kind=kind)
-    context = {"facilities": found[:SHOWN], "form": form, "asked": asked}
+    facilities = list(found[: SHOWN + 1])
+    context = {
+        "facilities": facilities[:SHOWN],
+        "shown": SHOWN if len(facilities) > SHOWN else None,
+        "form": form,
+        "asked": asked,
+    }
     return render(request, "couriers/facilities.html", context, status=form.status)

@@ -28,6 +28,7 @@ class Row(NamedTuple):
 @login_required
 def address_list(request: HttpRequest) -> HttpResponse:
     """List where parcels are picked up."""
+    # A merchant's own places, each written by hand: as many as fit on a page.
     addresses = PickupAddress.objects.visible_to(_merchant(request)).select_related("city")
     rows = [Row(address, f"delete-{address.pk}") for address in addresses.order_by("-is_default", "name")]
     context = {"rows": rows}

@@ -9,7 +9,6 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
@@ -21,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from alliance.choices import Capability
 from alliance.errors import AllianceError, InvalidInput, NotFound
 from alliance.portal.forms import add_service_errors
+from alliance.portal.paging import NEWEST_FIRST
 from alliance.tenancy import Actor, require
 from parcels import booking_files as rules
 from parcels.models import BookingFile
@@ -73,12 +73,15 @@ def booking_upload(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("parcels:booking_file", file.pk)
     files = BookingFile.objects.visible_to(actor).select_related("uploaded_by")
+    after, before = request.GET.get("after", ""), request.GET.get("before", "")
+    page = NEWEST_FIRST.page(files, after=after, before=before, size=FILES_A_PAGE)
     context = {
         "form": form,
         "known": known,
-        "page": Paginator(files, FILES_A_PAGE).get_page(request.GET.get("page")),
+        "files": page.rows,
         "tiers": TierCode.choices,
         "max_bytes": rules.MAX_BYTES,
+        **page.links(),
     }
     return render(request, "parcels/booking_upload.html", context, status=422 if form.errors else 200)
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.core.paginator import Paginator
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from alliance.choices import Capability
 from alliance.errors import InvalidInput, NotFound
 from alliance.portal.forms import FilterForm, add_service_errors
+from alliance.portal.paging import NEWEST_FIRST
 from alliance.tenancy import Actor, require
 from parcels import scan_files
 from parcels.choices import ScanCode, ScanReason
@@ -58,13 +58,16 @@ def scan_upload(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("parcels:scan_file", file.pk)
     files = ScanFile.objects.visible_to(actor).select_related("uploaded_by")
+    after, before = request.GET.get("after", ""), request.GET.get("before", "")
+    page = NEWEST_FIRST.page(files, after=after, before=before, size=FILES_A_PAGE)
     context = {
         "form": form,
-        "page": Paginator(files, FILES_A_PAGE).get_page(request.GET.get("page")),
+        "files": page.rows,
         "columns": scan_files.COLUMNS,
         "codes": ScanCode.choices,
         "reasons": ScanReason.choices,
         "max_bytes": scan_files.MAX_BYTES,
+        **page.links(),
     }
     return render(request, "parcels/scan_upload.html", context, status=422 if form.errors else 200)
 

@@ -27,8 +27,10 @@ class Export(models.Model):
     was cut off goes on where it stopped, and no row is written twice.
     """
 
-    # Empty for ops, who take everybody's.
-    organisation = models.ForeignKey(Organisation, models.PROTECT, null=True, blank=True, related_name="+")
+    # Empty for ops, who take everybody's. Its index is the one that files are listed by.
+    organisation = models.ForeignKey(
+        Organisation, models.PROTECT, db_index=False, null=True, blank=True, related_name="+"
+    )
     requested_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", verbose_name=_("asked for by")
     )
@@ -71,6 +73,7 @@ class Export(models.Model):
             models.CheckConstraint(name="export_period_ordered", condition=Q(first__lte=models.F("last"))),
         ]
         indexes: ClassVar[list[models.Index]] = [
+            # One's own files, newest first.
             models.Index(fields=["organisation", "-id"], name="export_by_organisation"),
             # What beat looks after: files being written, and files whose time is over.
             models.Index(

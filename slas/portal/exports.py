@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from alliance.errors import Conflict, InvalidInput
 from alliance.portal.forms import add_service_errors
+from alliance.portal.paging import Listing, number
 from alliance.tenancy import Actor
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.export_answers import file_response
@@ -27,6 +27,8 @@ from slas.services import exports
 
 FILES_A_PAGE = 20
 DAYS = 30
+# Files are taken away after a while, what is told of them stays. Ops' own belong to no organisation.
+NEWEST_FIRST = Listing((("pk", number),), led_by=("organisation_id",))
 
 
 class ExportForm(forms.Form):
@@ -82,15 +84,16 @@ def export_list(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("The file is being written. It appears below when it is ready."))
             return redirect("slas:export_list")
-    page = Paginator(files, FILES_A_PAGE).get_page(request.GET.get("page"))
+    after, before = request.GET.get("after", ""), request.GET.get("before", "")
+    page = NEWEST_FIRST.page(files, after=after, before=before, size=FILES_A_PAGE)
     context = {
         "form": form,
-        "page": page,
-        "rows": [Row(export, _url(actor, export)) for export in page],
-        "is_running": any(export.is_running for export in page),
+        "rows": [Row(export, _url(actor, export)) for export in page.rows],
+        "is_running": any(export.is_running for export in page.rows),
         "kept_days": exports.KEPT.days,
         "most_days": exports.MOST_DAYS,
         "list_url": request.get_full_path(),
+        **page.links(),
     }
     status = problem.status if problem else 422 if form.errors else 200
     return render(request, "slas/export_list.html", context, status=status)

@@ -9,6 +9,7 @@ from django.test import Client
 from alliance.models import City
 from alliance.tenancy import Actor, Scope, scope
 from couriers.models import Application, Document, Facility
+from couriers.portal import facility_views
 from couriers.services import documents
 from tests.couriers import files
 from tests.couriers.conftest import at
@@ -179,6 +180,19 @@ def test_facilities_are_read_by_couriers(courier_client: Client, hangzhou: City,
     Facility.objects.create(name="East hub", city=hangzhou, kind="warehouse")
     assert "East hub" in courier_client.get(at("facility_list"), {"q": "hangzhou"}).text
     assert "East hub" not in courier_client.get(at("facility_list"), {"kind": "pickup_point"}).text
+
+
+def test_more_facilities_than_are_shown_are_said_to_be_there(
+    courier_client: Client, hangzhou: City, everything: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facility_views, "SHOWN", 2)
+    for number in range(2):
+        Facility.objects.create(name=f"Hub {number}", city=hangzhou, kind="warehouse")
+    assert "are listed: give a name" not in courier_client.get(at("facility_list")).text
+    Facility.objects.create(name="Hub 2", city=hangzhou, kind="warehouse")
+    page = courier_client.get(at("facility_list")).text
+    assert "The first 2 are listed: give a name or a city to see others." in page
+    assert "Hub 2" not in page
 
 
 @pytest.mark.parametrize("query", [{"kind": "castle"}, {"q": "x\0"}, {"q": "x" * 81}])

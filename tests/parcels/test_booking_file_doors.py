@@ -122,7 +122,7 @@ def test_page_costs_the_same_whatever_it_shows(
     for number in range(rows):
         finished(merchant, text_of(*(row(weight_g="x", reference=f"R{number}") for _row in range(rows))))
     merchant_client.get(UPLOAD)
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(19):
         merchant_client.get(UPLOAD)
 
 

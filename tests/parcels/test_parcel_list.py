@@ -159,6 +159,12 @@ def test_a_filter_that_cannot_be_read_is_said_and_shows_nothing(book: Book, merc
         assert page.context["rows"] == []
 
 
+def test_programs_are_told_of_days_in_the_wrong_order(merchant_api: APIClient) -> None:
+    answer = merchant_api.get("/api/v1/parcels?booked_from=2026-11-02&booked_to=2026-11-01")
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/booked_to"]
+
+
 # --- search ----------------------------------------------------------------------------------
 
 

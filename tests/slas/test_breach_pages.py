@@ -151,7 +151,10 @@ def asked(url: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(unescape(url)).query).items()}
 
 
-@pytest.mark.parametrize("place", ["nonsense", "2026-13-01|1|x", "2026-01-01T00:00|1|x", "|||", "9" * 99])
+@pytest.mark.parametrize(
+    "place",
+    ["nonsense", "2026-13-01|1|x", "2026-01-01T00:00|1|x", "2026-01-01T00:00Z|1|\0", "|||", "9" * 99],
+)
 def test_places_that_are_none_begin_at_the_newest(judged: Lane, courier_client: Client, place: str) -> None:
     assert len(shown(courier_client, after=place)) == 3
     assert len(shown(courier_client, before=place)) == 3

@@ -59,6 +59,8 @@ class CityFilter(django_filters.CharFilter):
 
 
 class ParcelFilterForm(forms.Form):
+    """Reads the filters; of days, the first has to come first."""
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         first, last = cleaned.get("booked_from"), cleaned.get("booked_to")

@@ -10,6 +10,7 @@ from django.urls import include, path
 
 from alliance.portal.badges import FAMILIES
 from alliance.portal.charts import Band, Chart, Series
+from alliance.portal.forms import FilterForm
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 DAYS = [(NOW - timedelta(days=29 - day)).strftime("%m-%d") for day in range(30)]
@@ -24,6 +25,10 @@ class GalleryForm(forms.Form):
     agree = forms.BooleanField(label="I have read the rules")
     note = forms.CharField(label="Note", required=False, widget=forms.Textarea(attrs={"rows": 2}))
     document = forms.FileField(label="Express permit", help_text="PDF, PNG or JPEG, up to 10 MB.")
+
+
+class GalleryFilterForm(FilterForm):
+    lane = forms.ChoiceField(label="Lane", choices=[("", "All"), ("hgh", "From Hangzhou")], required=False)
 
 
 def rate_chart(**options: Any) -> Chart:
@@ -114,7 +119,8 @@ def context() -> dict[str, Any]:
 
 def gallery(request: HttpRequest) -> HttpResponse:
     form = GalleryForm(request.POST or None, request.FILES or None)
-    return render(request, "gallery.html", {**context(), "form": form, "job_url": "/gallery/job/"})
+    both = {"form": form, "filters": GalleryFilterForm({"lane": "moon"})}
+    return render(request, "gallery.html", {**context(), **both, "job_url": "/gallery/job/"})
 
 
 def job(request: HttpRequest) -> HttpResponse:

@@ -38,6 +38,13 @@ def gallery_page(merchant_client: Client, settings: LazySettings) -> str:
 
 
 @pytest.mark.django_db
+def test_a_filter_says_beside_it_what_is_wrong(gallery_page: str) -> None:
+    beside = gallery_page.split('<div class="ca-field-error" id="id_lane_error" hx-swap-oob="true">')[1]
+    assert beside.startswith("<p>Select a valid choice. moon is not one of the available choices.</p></div>")
+    assert 'aria-describedby="id_lane_error"' in gallery_page
+
+
+@pytest.mark.django_db
 def test_gallery_draws_every_component_within_the_policy(gallery_page: str) -> None:
     assert refused_by_policy(gallery_page) == []
     for part in (

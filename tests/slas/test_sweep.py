@@ -15,6 +15,7 @@ from slas.models import Breach, Commitment, HistogramBin, Tally
 from slas.services.commitments import Milestone, excuse_commitments, settle
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
+from tests.plans import plans_of
 from tests.slas.judging import (
     DAY,
     DELIVERY,
@@ -106,16 +107,7 @@ class TestSweep:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE slas_commitment")
         lane.promise()
-        plans = []
-
-        def explain(execute, sql, parameters, many, context):  # noqa: ANN001, ANN202
-            if "slas_commitment" in sql:
-                with connection.connection.cursor() as cursor:
-                    cursor.execute(f"EXPLAIN {sql}", parameters)
-                    plans.append("\n".join(row[0] for row in cursor.fetchall()))
-            return execute(sql, parameters, many, context)
-
-        with connection.execute_wrapper(explain):
+        with plans_of("slas_commitment") as plans:
             assert sweep_overdue(now=NOON + HOUR).overdue == 1
         # Whether there is anything at all, and what, in either share.
         assert len(plans) == 3

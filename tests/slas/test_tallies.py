@@ -11,6 +11,7 @@ from slas.services import tallies
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests import factories
+from tests.plans import plans_of
 from tests.slas.judging import DAY, HOUR, NOON, PICKUP, Lane, assert_books_agree, counts, reach
 from tests.slas.offering import in_threads
 
@@ -83,16 +84,7 @@ class TestFold:
             cursor.execute("ANALYZE slas_tally")
         for _ in range(50):
             lane.promise()
-        plans = []
-
-        def explain(execute, sql, parameters, many, context):  # noqa: ANN001, ANN202
-            if "DELETE FROM slas_tally" in sql:
-                with connection.connection.cursor() as cursor:
-                    cursor.execute(f"EXPLAIN {sql}", parameters)
-                    plans.append("\n".join(row[0] for row in cursor.fetchall()))
-            return execute(sql, parameters, many, context)
-
-        with connection.execute_wrapper(explain):
+        with plans_of("DELETE FROM slas_tally") as plans:
             assert fold_tallies().tallies == 50
         assert len(plans) == 2
         for plan in plans:

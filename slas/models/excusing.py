@@ -33,8 +33,8 @@ class Disruption(models.Model):
     city = models.ForeignKey(
         City, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("city")
     )
-    starts_at = models.DateTimeField(_("from"))
-    ends_at = models.DateTimeField(_("to"))
+    starts_at = models.DateTimeField(pgettext_lazy("beginning", "from"))
+    ends_at = models.DateTimeField(pgettext_lazy("end", "to"))
     # What fell due so long after the end is still held to be touched.
     recovery_hours = models.PositiveSmallIntegerField(_("hours to recover"), default=24)
     declared_at = models.DateTimeField(_("declared"), default=timezone.now)

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from alliance.models import Organisation, User
 from couriers.documents import private_storage
@@ -38,8 +39,8 @@ class Export(models.Model):
     content = models.CharField(_("content"), max_length=12, choices=ExportContent)
     format = models.CharField(_("format"), max_length=8, choices=ExportFormat)
     # First and last due date, both included.
-    first = models.DateField(_("from"))
-    last = models.DateField(_("to"))
+    first = models.DateField(pgettext_lazy("beginning", "from"))
+    last = models.DateField(pgettext_lazy("end", "to"))
     # Whoever asked may see fees, so the file has them.
     with_fees = models.BooleanField(_("with fees"), default=False)
     language = models.CharField(max_length=12)

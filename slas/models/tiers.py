@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from alliance.models import City
 from slas.choices import ClosureSide, TierCode
@@ -66,8 +67,8 @@ class Closure(models.Model):
 
     date = models.DateField(_("date"))
     # Local wall clock; both empty for the whole day. An end at midnight is empty, too.
-    starts = models.TimeField(_("from"), null=True, blank=True)
-    ends = models.TimeField(_("to"), null=True, blank=True)
+    starts = models.TimeField(pgettext_lazy("beginning", "from"), null=True, blank=True)
+    ends = models.TimeField(pgettext_lazy("end", "to"), null=True, blank=True)
     side = models.CharField(_("side"), max_length=12, choices=ClosureSide, default=ClosureSide.BOTH)
     country = models.CharField(_("country"), max_length=2)
     province = models.CharField(_("province"), max_length=120, blank=True)

@@ -50,6 +50,12 @@ class TestDisruptions:
         assert made.ends_at - made.starts_at == 2 * DAY
         assert ops_client.get(f"{DISRUPTIONS}{made.pk}/change/").status_code == 200
 
+    def test_begin_and_end_at_a_time_and_not_at_a_place(self, storm: Disruption, ops_client: Client) -> None:
+        ops_client.cookies["django_language"] = "zh-hans"
+        for page in (ops_client.get(DISRUPTIONS), ops_client.get(f"{DISRUPTIONS}{storm.pk}/change/")):
+            assert "开始" in text_of(page)
+            assert "始发地" not in text_of(page)
+
     @pytest.mark.parametrize(
         ("given", "field"),
         [

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from alliance.errors import AllianceError, FieldError, NotAuthenticated
 from alliance.outages import outage_of
@@ -18,6 +19,24 @@ from alliance.outages import outage_of
 log = logging.getLogger(__name__)
 # Shown when even the error page cannot be drawn (its assets were never built, say).
 _BARE_PAGE = "<!doctype html><title>500</title><h1>Something went wrong</h1><p>Request {}</p>"
+
+_ADVICE = {
+    403: gettext_lazy(
+        "It is not for your role, or not for your kind of organisation. An owner of your organisation can"
+        " change your role."
+    ),
+    404: gettext_lazy(
+        "The address may be mistyped, or what it pointed to belongs to somebody else or is gone."
+    ),
+}
+_ICONS = {
+    403: "lock", 404: "map-search", 410: "archive", 413: "file-alert",
+    429: "hourglass", 503: "plug-connected-x",
+}  # fmt: skip
+# What may work a moment later; of what was only read, the page asks for it again at a click.
+_PASSING = (429, 500, 503)
+# Seconds: allauth's limits are of a minute, some of three.
+_FEW_MINUTES = 180
 
 # Status -> the stable code a program goes by, as in alliance.errors.
 _PROBLEMS = {
@@ -39,9 +58,16 @@ def error_page(
     request_id = getattr(request, "request_id", "")
     if request.path.startswith("/api/"):
         return _problem(status, title=title, text=text, request_id=request_id)
-    context = {"status": status, "heading": title, "text": text, "icon": icon, "request_id": request_id}
-    # An address whose only fault the text tells already.
-    context["problems"] = [problem for problem in problems if problem.message != text]
+    context = {
+        "status": status,
+        "heading": title,
+        "text": text,
+        "icon": icon,
+        "request_id": request_id,
+        "again": request.get_full_path() if status in _PASSING and request.method == "GET" else "",
+        # An address whose only fault the text tells already.
+        "problems": [problem for problem in problems if problem.message != text],
+    }
     # Without the request: no context processor runs, so no session and no user is read.
     return HttpResponse(render_to_string("error.html", context), status=status)
 
@@ -50,9 +76,12 @@ def alliance_error(request: HttpRequest, error: AllianceError) -> HttpResponseBa
     """Return the page of an error that a service raised and no view translated."""
     if isinstance(error, NotAuthenticated):
         return redirect_to_login(request.get_full_path())
-    response = error_page(
-        request, error.status, title=str(error.title), text=error.detail, problems=error.errors
-    )
+    title, text = str(error.title), error.detail
+    if text == title:
+        # Nothing particular to say: then what to do about it.
+        text = str(_ADVICE.get(error.status, text))
+    icon = _ICONS.get(error.status, "alert-triangle")
+    response = error_page(request, error.status, title=title, text=text, icon=icon, problems=error.errors)
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
     return response
@@ -66,20 +95,24 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
     """Handle 403."""
-    text = _("Your role does not include this page. An owner of your organisation can change your role.")
-    return error_page(request, 403, title=_("You may not open this"), text=text, icon="lock")
+    return error_page(
+        request, 403, title=_("You may not open this"), text=str(_ADVICE[403]), icon=_ICONS[403]
+    )
 
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
     """Handle 404."""
-    text = _("The address may be mistyped, or what it pointed to belongs to somebody else or is gone.")
-    return error_page(request, 404, title=_("There is nothing here"), text=text, icon="map-search")
+    return error_page(
+        request, 404, title=_("There is nothing here"), text=str(_ADVICE[404]), icon=_ICONS[404]
+    )
 
 
 def too_many(request: HttpRequest) -> HttpResponseBase:
     """Handle 429 of the account pages: so many sign-ups, mails or changes of a password a minute."""
     text = _("You have asked very often. Wait a few minutes and try again.")
-    return error_page(request, 429, title=_("Too many attempts"), text=text, icon="lock-pause")
+    response = error_page(request, 429, title=_("Too many attempts"), text=text, icon="lock-pause")
+    response["Retry-After"] = str(_FEW_MINUTES)
+    return response
 
 
 def locked_out(request: HttpRequest, *_given: Any) -> HttpResponse:

@@ -13,7 +13,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from alliance.errors import AllianceError, InvalidInput, NotFound
+from alliance.errors import AllianceError, Gone, InvalidInput, NotFound
 from alliance.http import limit_by_address, scoped_by_itself
 from alliance.identifiers import tracking_number
 from alliance.portal.forms import add_service_errors
@@ -161,7 +161,9 @@ def _kept_text(status: str, verdict: Verdict | None) -> str:
 def _search_page(
     request: HttpRequest, *, number: str = "", problem: str = "", status: int = 200
 ) -> HttpResponse:
-    context = {"number": number, "problem": problem}
+    is_gone = status == Gone.status
+    # A number of a parcel in the archive is no mistake of whoever typed it.
+    context = {"number": number, "problem": problem, "is_gone": is_gone, "is_wrong": problem and not is_gone}
     return _private(render(request, "parcels/track_search.html", context, status=status))
 
 

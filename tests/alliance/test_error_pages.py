@@ -1,12 +1,23 @@
 """Pages of errors: they need no database, name the request, and say what to do."""
 
+import re
+
 import pytest
 from django.conf import LazySettings
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from alliance.errors import Conflict, TooMany
+from alliance.errors import (
+    AllianceError,
+    Conflict,
+    Gone,
+    NotFound,
+    NotPermitted,
+    TooLarge,
+    TooMany,
+    Unavailable,
+)
 from alliance.portal import errors
 from tests.alliance.pages import html_of, refused_by_policy
 
@@ -53,6 +64,34 @@ def test_error_page_that_cannot_be_drawn_is_replaced_by_a_bare_one(
     assert response.status_code == 500
     assert "Something went wrong" in html_of(response)
     assert "could not be drawn" in caplog.text
+
+
+@pytest.mark.parametrize("error", [NotPermitted(), NotFound()])
+def test_error_without_words_of_its_own_says_what_to_do_and_nothing_twice(error: AllianceError) -> None:
+    response = errors.alliance_error(_request(), error)
+    assert response.status_code == error.status
+    assert len(re.findall(str(error.title), html_of(response))) == 2, "in the title and on top"
+    assert re.search("An owner of your organisation can|may be mistyped", html_of(response))
+
+
+def test_error_with_words_of_its_own_keeps_them() -> None:
+    html = html_of(errors.alliance_error(_request(), NotPermitted("Only merchants book parcels.")))
+    assert "Only merchants book parcels." in html
+    assert "An owner of your organisation" not in html
+
+
+@pytest.mark.parametrize(
+    ("error", "offered"),
+    [(Unavailable(), True), (TooMany(), True), (NotFound(), False), (TooLarge(), False), (Gone(), False)],
+)
+def test_what_may_work_in_a_moment_is_asked_for_again_at_a_click(error: AllianceError, offered: bool) -> None:
+    link = 'href="/parcels/?search=A&amp;tier=x"'
+    assert (link in html_of(errors.alliance_error(_request("/parcels/?search=A&tier=x"), error))) is offered
+
+
+def test_what_was_sent_is_not_sent_again_at_a_click() -> None:
+    request = RequestFactory().post("/parcels/", {})
+    assert "Try again" not in html_of(errors.alliance_error(request, Unavailable()))
 
 
 def test_error_of_a_service_becomes_its_page() -> None:

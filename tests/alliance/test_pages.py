@@ -113,8 +113,8 @@ def test_whoever_signs_up_too_often_is_told_when_to_come_back(client: Client, se
     client.post(reverse("account_signup"), {})
     response = client.post(reverse("account_signup"), {})
     assert response.status_code == 429
-    assert response["Retry-After"] == "60"
-    assert "You have asked very often." in html_of(response)
+    assert response["Retry-After"] == "180"
+    assert "You have asked very often. Wait a few minutes" in html_of(response)
 
 
 # --- menu, organisations, language -----------------------------------------------------------

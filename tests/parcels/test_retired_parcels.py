@@ -31,6 +31,10 @@ def test_who_asks_for_a_parcel_is_told_where_it_went(
     ):
         assert page.status_code == 410
         assert said in page.content.decode()
+    tracked = client.get(reverse("parcels:track", args=[number])).content.decode()
+    assert "This parcel is in the archive" in tracked
+    # It was typed as it is on the label.
+    assert "is-invalid" not in tracked
     for path in (
         f"/api/v1/tracking/{number}",
         f"/api/v1/parcels/{number}",

@@ -13,11 +13,13 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Final
 
+from django.utils import translation
+
 from alliance.errors import AllianceError
 from parcels.booking_files import REMARK
 from parcels.models import BookingFile
 from parcels.scan_files import harmless
-from parcels.services.booking_rows import booked_before, explain
+from parcels.services.booking_rows import booked_before, explain, retold
 from parcels.services.booking_slices import Known, Outcomes
 from parcels.services.records import Booked
 from slas.pricing import yuan
@@ -79,7 +81,10 @@ def append_results(file: BookingFile, outcomes: Outcomes, columns: Sequence[str]
 
 
 def read_problems(file: BookingFile, *, start: int, most: int) -> tuple[list[dict[str, str]], int | None]:
-    """Return rows that were not booked, from a byte of their file on, and the byte where the next begin."""
+    """Return rows that were not booked, from a byte of their file on, and the byte where the next begin.
+
+    The file is in the language of whoever uploaded it; what is returned is in the reader's.
+    """
     path = problems_path(file)
     if file.deleted_at or not file.problems_size or not path.exists():
         return [], None
@@ -89,6 +94,8 @@ def read_problems(file: BookingFile, *, start: int, most: int) -> tuple[list[dic
         lines = _Lines(problems, file.problems_size)
         # A page from the middle of a row, by a link somebody made up, is odd but harms nobody.
         rows = [dict(zip(COLUMNS, row, strict=False)) for row in islice(csv.reader(lines), most)]
+        if translation.get_language() != file.language:
+            rows = [retold(row) for row in rows]
         return rows, lines.position if lines.position < file.problems_size else None
 
 

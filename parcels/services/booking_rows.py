@@ -21,11 +21,21 @@ from parcels.scan_files import as_written
 _SHORTENED: Final = ("E+", "e+")
 _MOST_WEIGHT_DIGITS: Final = 9
 
-_PROBLEMS: Final[Mapping[RowProblem, str | Promise]] = {
-    RowProblem.TOO_LONG: gettext_lazy("The row is longer than %(most)s bytes."),
-    RowProblem.OPEN_QUOTE: gettext_lazy("A quotation mark is opened and never closed."),
-    RowProblem.QUOTES: gettext_lazy("There is a quotation mark in the wrong place."),
-    RowProblem.NOT_TEXT: gettext_lazy("The line is not text in the encoding of the rest of the file."),
+# What is wrong, where the code tells all of it, or the column and the code do.
+_DETAILS: Final[Mapping[str, str | Promise]] = {
+    RowProblem.TOO_LONG.value: gettext_lazy("The row is longer than %(most)s bytes."),
+    RowProblem.OPEN_QUOTE.value: gettext_lazy("A quotation mark is opened and never closed."),
+    RowProblem.QUOTES.value: gettext_lazy("There is a quotation mark in the wrong place."),
+    RowProblem.NOT_TEXT.value: gettext_lazy("The line is not text in the encoding of the rest of the file."),
+    "too_many_cells": gettext_lazy("This row has more cells than there are columns."),
+    "required": gettext_lazy("This field is required."),
+    "unprintable": gettext_lazy("Remove the characters that cannot be printed."),
+    "shortened": gettext_lazy("A spreadsheet has shortened this number."),
+    "time": gettext_lazy("This is no date and time."),
+    "naive": gettext_lazy("Give the time with its UTC offset."),
+    "weight_g invalid": gettext_lazy("Give the weight in whole grams, such as 800."),
+    "recipient_phone invalid": gettext_lazy("Give a phone number with its digits."),
+    "pickup_address unknown": gettext_lazy("You have no such pickup address."),
 }
 # What to do about a problem, by its code.
 _REMEDIES: Final[Mapping[str, str | Promise]] = {
@@ -79,11 +89,9 @@ class Rows:
     def read(self, record: Record, cells: Mapping[str, str], *, at: datetime) -> BookingRequest:
         """Return what a row asks for. Raises InvalidInput with all that is wrong with its cells."""
         if record.problem:
-            message = str(_PROBLEMS[record.problem]) % {"most": f"{MAX_ROW_BYTES:,}"}
-            raise InvalidInput(errors=[FieldError("", message, record.problem.value)])
+            raise InvalidInput(errors=[FieldError("", _said(record.problem.value), record.problem.value)])
         if any(record.cells[len(self.columns) :]):
-            message = _("This row has more cells than there are columns.")
-            raise InvalidInput(errors=[FieldError("", message, "too_many_cells")])
+            raise InvalidInput(errors=[FieldError("", _said("too_many_cells"), "too_many_cells")])
         errors: list[FieldError] = []
         origin, address_id = self._origin(cells, errors)
         destination = self._city("destination", cells, errors)
@@ -114,7 +122,7 @@ class Rows:
         text = cells.get("pickup_address", "")
         address = self._addresses.get(text.casefold()) if text else None
         if text and address is None:
-            errors.append(_error("pickup_address", _("You have no such pickup address."), "unknown"))
+            errors.append(_wrong("pickup_address", "unknown"))
         if address is not None and not cells.get("origin"):
             return address.city, address.pk
         return self._city("origin", cells, errors), address.pk if address else None
@@ -140,9 +148,21 @@ def explain(error: AllianceError) -> tuple[str, str, str, str]:
         detail = errors[0].message
     else:
         detail = " ".join(f"{column}: {found.message}" for column, found in zip(columns, errors, strict=True))
-    remedies = dict.fromkeys(str(_REMEDIES.get(found.code, _OTHERWISE)) for found in errors)
-    codes = dict.fromkeys(found.code for found in errors)
-    return " ".join(dict.fromkeys(columns)), " ".join(codes), detail, " ".join(remedies)
+    codes = list(dict.fromkeys(found.code for found in errors))
+    return " ".join(dict.fromkeys(columns)), " ".join(codes), detail, _remedies(codes)
+
+
+def retold(row: Mapping[str, str]) -> dict[str, str]:
+    """A row of the results in the language of whoever reads it, as far as its columns and codes tell.
+
+    What was said of names and numbers stays in the words of whoever uploaded it.
+    """
+    columns, codes = row.get("column", "").split(), row.get("problem", "").split()
+    if codes == ["booked_before"]:
+        detail = booked_before(row.get("tracking_number", ""))[2]
+    else:
+        detail = _details(columns, codes) or row.get("detail", "")
+    return {**row, "detail": detail, "what_to_do": _remedies(codes)}
 
 
 def column_of(pointer: str) -> str:
@@ -156,6 +176,26 @@ def booked_before(number: str) -> tuple[str, str, str, str]:
     return "reference", "booked_before", detail, str(_REMEDIES["booked_before"])
 
 
+def _remedies(codes: Sequence[str]) -> str:
+    return " ".join(dict.fromkeys(str(_REMEDIES.get(code, _OTHERWISE)) for code in codes))
+
+
+def _details(columns: Sequence[str], codes: Sequence[str]) -> str:
+    """As explain() spells them; "" where the codes do not tell which is whose, or not all of it."""
+    if len(codes) != 1:
+        return ""
+    said = [_said(codes[0], column=column) for column in columns or [""]]
+    if len(said) == 1:
+        return said[0]
+    told = " ".join(f"{column}: {text}" for column, text in zip(columns, said, strict=True))
+    return told if all(said) else ""
+
+
+def _said(code: str, *, column: str = "") -> str:
+    text = _DETAILS.get(f"{column} {code}") or _DETAILS.get(code) or ""
+    return str(text) % {"most": f"{MAX_ROW_BYTES:,}"}
+
+
 _NOWHERE: Final = City()
 
 
@@ -163,8 +203,12 @@ def _error(column: str, message: str, code: str) -> FieldError:
     return FieldError(f"/{column}", message, code)
 
 
+def _wrong(column: str, code: str) -> FieldError:
+    return _error(column, _said(code, column=column), code)
+
+
 def _missing(column: str) -> FieldError:
-    return _error(column, _("This field is required."), "required")
+    return _wrong(column, "required")
 
 
 def _tier(cells: Mapping[str, str], errors: list[FieldError]) -> str:
@@ -179,7 +223,7 @@ def _weight(cells: Mapping[str, str], errors: list[FieldError]) -> int:
     if text.isdigit() and text.isascii() and len(text) <= _MOST_WEIGHT_DIGITS:
         return int(text)
     if text:
-        errors.append(_error("weight_g", _("Give the weight in whole grams, such as 800."), "invalid"))
+        errors.append(_wrong("weight_g", "invalid"))
     else:
         errors.append(_missing("weight_g"))
     return 0
@@ -189,7 +233,7 @@ def _whole(name: str, cells: Mapping[str, str], errors: list[FieldError]) -> str
     """A number that is kept as text, if no spreadsheet has shortened it."""
     text = cells.get(name, "")
     if any(mark in text for mark in _SHORTENED) and _is_number(text):
-        errors.append(_error(name, _("A spreadsheet has shortened this number."), "shortened"))
+        errors.append(_wrong(name, "shortened"))
     return text
 
 
@@ -208,10 +252,10 @@ def _moment(name: str, cells: Mapping[str, str], errors: list[FieldError]) -> da
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        errors.append(_error(name, _("This is no date and time."), "time"))
+        errors.append(_wrong(name, "time"))
         return None
     if found.utcoffset() is None:
-        errors.append(_error(name, _("Give the time with its UTC offset."), "naive"))
+        errors.append(_wrong(name, "naive"))
         return None
     return found
 

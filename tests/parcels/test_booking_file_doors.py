@@ -115,6 +115,33 @@ def test_problems_are_paged(merchant: Actor, merchant_client: Client) -> None:
         assert merchant_client.get(url, {"from": odd}).status_code == 200
 
 
+def test_problems_are_told_in_the_readers_language(merchant: Actor, merchant_client: Client) -> None:
+    rows = [
+        row(reference="A", weight_g="light"),
+        row(reference="B", recipient_name="", recipient_address=""),
+        row(reference="C", recipient_phone="1.38123E+10"),
+        row(reference="D", tier="", weight_g="x"),
+        row(reference="E", origin="Atlantis"),
+        row(reference="F"),
+        row(reference="F"),
+    ]
+    url = f"/bookings/files/{finished(merchant, text_of(*rows)).pk}/"
+    merchant_client.cookies["django_language"] = "zh-hans"
+    page = merchant_client.get(url).content.decode()
+    for said in (
+        "请以整数克填写重量",
+        "recipient_name: 该字段必填。 recipient_address: 该字段必填。",
+        "该数字已被电子表格软件缩写",
+        # Which mistake is whose the codes do not say, and of the city only the file knows the name.
+        "tier: This field is required. weight_g: Give the weight",
+        "We know no city “Atlantis”",
+        parcels_of(merchant)[0].number,
+    ):
+        assert said in page
+    for unsaid in ("A spreadsheet has", "Fill in this cell", "Correct this cell", "booked before"):
+        assert unsaid not in page
+
+
 @pytest.mark.parametrize("rows", [1, 3])
 def test_page_costs_the_same_whatever_it_shows(
     merchant: Actor, merchant_client: Client, rows: int, django_assert_max_num_queries: Any

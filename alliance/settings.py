@@ -358,6 +358,7 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/logo.svg")},
     ],
     "STYLES": [lambda request: static("css/admin.css")],
+    "SCRIPTS": [lambda request: static("js/admin.js")],
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "parcels.ops.dashboard",
     "SIDEBAR": {

@@ -106,6 +106,30 @@ def test_filters_refresh_the_list_and_the_address(member: Page) -> None:
     expect(member.get_by_label("Search")).to_have_value("CA01")
 
 
+def test_what_was_filtered_is_said_aloud_and_the_focus_stays(member: Page) -> None:
+    announced = member.locator("#announcer")
+    expect(announced).to_be_empty()
+    member.get_by_label("Late only").focus()
+    member.keyboard.press("Space")
+    expect(announced).to_contain_text("The list has been updated. Rows: 3")
+    expect(member.get_by_label("Late only")).to_be_focused()
+
+
+def test_turning_a_page_by_keyboard_leads_to_the_new_list(member: Page) -> None:
+    member.get_by_role("link", name="Next").focus()
+    member.keyboard.press("Enter")
+    member.wait_for_url("**/gallery/?cursor=b")
+    expect(member.locator("#list")).to_be_focused()
+    expect(member.locator("#announcer")).to_contain_text("Rows: 3")
+
+
+def test_whoever_was_logged_out_meanwhile_is_led_to_the_log_in(member: Page) -> None:
+    member.goto(member.url.replace("/gallery/", "/parcels/"))
+    member.context.clear_cookies()
+    member.get_by_label("Tracking number or reference").fill("SO-1")
+    member.wait_for_url("**/accounts/login/?next=/parcels/**SO-1**")
+
+
 def test_lost_connection_is_said(member: Page) -> None:
     member.route("**/gallery/?*", lambda route: route.abort())
     member.get_by_label("Late only").check()
@@ -137,6 +161,13 @@ def test_errors_take_the_focus_and_lead_to_their_fields(member: Page) -> None:
     expect(member.get_by_label("Company name")).to_be_focused()
 
 
+def test_errors_take_the_focus_though_the_address_has_a_fragment(member: Page) -> None:
+    member.evaluate("document.querySelector('form[enctype]').action += '#list'")
+    member.get_by_role("button", name="Save").click()
+    member.wait_for_url("**/gallery/#list")
+    expect(member.locator(".ca-form-errors")).to_be_focused()
+
+
 def test_dropzone_names_the_file_and_refuses_a_large_one(member: Page) -> None:
     field = member.locator("input[type=file]")
     field.set_input_files({"name": "permit.pdf", "mimeType": "application/pdf", "buffer": b"%PDF" * 500})
@@ -153,6 +184,26 @@ def test_first_tab_skips_to_the_content(live_server: LiveServer, page: Page, com
     page.keyboard.press("Enter")
     expect(page.locator("#content")).to_be_focused()
     assert complaints == []
+
+
+def test_admin_skips_its_menu_and_leads_to_the_first_mistake(
+    live_server: LiveServer, page: Page, complaints: list[str]
+) -> None:
+    user = factories.user("ops@alliance.example", is_staff=True, is_superuser=True)
+    page.goto(f"{live_server.url}/admin/login/?next=/admin/slas/disruption/add/")
+    page.locator("#id_username").fill(user.email)
+    page.locator("#id_password").fill(factories.PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#id_name")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator("#id_name")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("This field is required.").first).to_be_visible()
+    expect(page.locator("#id_name")).to_be_focused()
+    assert [text for text in complaints if "422" not in text] == []
 
 
 def test_password_errors_show_beside_the_fields(live_server: LiveServer, page: Page) -> None:

@@ -27,6 +27,7 @@ def test_a_wrong_city_is_told_beside_its_field_and_taken_back(page: Page) -> Non
     city.press("Enter")
     expect(wrong).to_contain_text("We know no city “Atlantis”")
     expect(page.locator("#parcel-list")).to_contain_text("Please check what you entered")
+    expect(page.locator("#announcer")).to_contain_text("We know no city “Atlantis”")
     # Typing on is not disturbed, and no message says that the server failed.
     expect(city).to_be_focused()
     expect(page.locator(".ca-toast")).to_have_count(0)
@@ -35,6 +36,7 @@ def test_a_wrong_city_is_told_beside_its_field_and_taken_back(page: Page) -> Non
     city.press("Enter")
     expect(wrong).to_be_hidden()
     expect(page.locator("#parcel-list")).to_contain_text("Nothing matches these filters")
+    expect(page.locator("#announcer")).to_contain_text("Nothing matches these filters")
 
     page.go_back()
     expect(wrong).to_contain_text("We know no city “Atlantis”")

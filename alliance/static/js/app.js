@@ -106,10 +106,14 @@
   // A list of choices that was opened closes as a menu does.
   function closeChoices(except) {
     document.querySelectorAll("details.ca-choices[open]").forEach((choices) => {
-      if (!choices.contains(except)) choices.open = false;
+      if (choices.contains(except)) return;
+      const isInside = choices.contains(document.activeElement);
+      choices.open = false;
+      if (isInside) choices.querySelector("summary")?.focus();
     });
   }
   document.addEventListener("click", (event) => closeChoices(event.target));
+  document.addEventListener("focusin", (event) => closeChoices(event.target));
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") closeChoices(null);
   });
@@ -142,10 +146,51 @@
   // Going back to such an answer: htmx takes no errors out of the history, the browser does.
   document.addEventListener("htmx:historyCacheMissLoadError", () => window.location.reload());
 
+  // Whether somebody filtered a list or turned its page.
+  function isAskedFor(detail) {
+    return Boolean(detail.requestConfig?.elt?.closest(".ca-filters, .ca-pager"));
+  }
+
+  // Logged out meanwhile: the answer is another page, without the list, and belongs into the whole window.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { detail } = event;
+    const isOther = detail.xhr.status === 200 && !detail.serverResponse.includes(`id="${detail.target.id}"`);
+    if (!isOther || !isAskedFor(detail)) return;
+    detail.shouldSwap = false;
+    window.location.assign(detail.pathInfo.finalRequestPath);
+  });
+
+  function whatIsShown(list, status) {
+    const wrong = [...document.querySelectorAll(".ca-filters .ca-field-error p")];
+    if (status === 422 && wrong.length) return wrong.map((problem) => problem.textContent).join(" ");
+    const rows = list.querySelectorAll("table tbody tr").length;
+    if (rows) return (texts.listUpdated ?? "").replace("{rows}", rows);
+    return list.querySelector(".ca-empty-title")?.textContent ?? texts.pageUpdated ?? "";
+  }
+
+  // What was swapped because somebody filtered or turned a page is said to those who don't see it. The link that
+  // was followed is gone with the old list: the new one takes the focus.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const announcer = document.getElementById("announcer");
+    const list = event.target;
+    // Not for what came along with it, out of band.
+    if (!announcer || list.id !== event.detail.target.id || !isAskedFor(event.detail)) return;
+    announcer.textContent = whatIsShown(list, event.detail.xhr.status);
+    if (document.activeElement === document.body) {
+      list.tabIndex = -1;
+      list.focus({ preventScroll: true });
+    }
+  });
+
   document.addEventListener("htmx:load", (event) => setUp(event.detail.elt));
   document.addEventListener("htmx:sendError", () => showToast(texts.networkError));
   document.addEventListener("htmx:responseError", () => showToast(texts.serverError));
 
   setUp(document);
-  document.querySelector("[data-focus]")?.focus();
+  const wanted = document.querySelector("[data-focus]");
+  wanted?.focus();
+  // A fragment in the address leads the focus away again while the page loads.
+  window.addEventListener("load", () => {
+    if (document.activeElement === document.body) wanted?.focus();
+  });
 })();

@@ -215,7 +215,10 @@ def card(
 @register.inclusion_tag("components/timeline.html")
 def timeline(entries: Iterable[Mapping[str, Any]], *, empty: str = "") -> dict[str, Any]:
     """Tell what happened, newest first. Keys of an entry: see components/timeline.html."""
-    return {"entries": list(entries), "empty": empty or gettext("Nothing has happened yet.")}
+    known = list(entries)
+    # What was taken back is not where things stand.
+    newest = next((place for place, entry in enumerate(known) if not entry.get("struck")), None)
+    return {"entries": known, "newest": newest, "empty": empty or gettext("Nothing has happened yet.")}
 
 
 @register.inclusion_tag("components/stepper.html")

@@ -159,6 +159,11 @@ def recipient(random: Random, city: City) -> Recipient:
     return Recipient(name=name, phone=phone, address=f"{city.name_zh}{street}{room}")
 
 
+def _hub(city: City) -> str:
+    """Where couriers scan there; facilities have one name, whatever the reader's language."""
+    return f"{city.name_en} hub {city.name_zh}分拨中心"
+
+
 def _send_off(stage: Stage, parcel: Booked, seller: Seller, storm: tuple[datetime, datetime]) -> None:
     destination = parcel.request.destination
     plan = Itinerary(
@@ -166,8 +171,8 @@ def _send_off(stage: Stage, parcel: Booked, seller: Seller, storm: tuple[datetim
         ready_at=parcel.request.ready_at,
         pickup_by=parcel.promise.pickup_by,
         deliver_by=parcel.promise.deliver_by,
-        origin=f"{parcel.request.origin.code} depot",
-        destination=f"{destination.code} depot",
+        origin=_hub(parcel.request.origin),
+        destination=_hub(destination),
         punctual=seller.cast.punctual,
         storm=storm if destination.province_en == STORM_PROVINCE else None,
     )

@@ -178,6 +178,14 @@ def test_progress_asks_again_until_done() -> None:
     assert "hx-get" not in draw('{% progress 100 100 url="/job/" %}')
 
 
+def test_timeline_stands_at_the_newest_entry_that_was_not_taken_back() -> None:
+    entries = [{"title": "Delivered", "struck": True}, {"title": "Arrived"}, {"title": "Departed"}]
+    [newest] = re.findall(
+        r'class="ca-timeline-item newest".*?</li>', draw("{% timeline entries %}", entries=entries), re.S
+    )
+    assert "Arrived" in newest
+
+
 def test_withdrawn_entry_of_a_timeline_is_struck_out() -> None:
     html = draw("{% timeline entries %}", entries=[{"title": "Arrived", "struck": True}])
     assert "<del>Arrived</del>" in html

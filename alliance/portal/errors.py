@@ -10,6 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -64,12 +65,17 @@ def error_page(
         "text": text,
         "icon": icon,
         "request_id": request_id,
-        "again": request.get_full_path() if status in _PASSING and request.method == "GET" else "",
+        "again": _address(request) if status in _PASSING and request.method == "GET" else "",
         # An address whose only fault the text tells already.
         "problems": [problem for problem in problems if problem.message != text],
     }
     # Without the request: no context processor runs, so no session and no user is read.
     return HttpResponse(render_to_string("error.html", context), status=status)
+
+
+def _address(request: HttpRequest) -> str:
+    """The page's own address, which no leading slashes can make another site's."""
+    return escape_leading_slashes(request.get_full_path())
 
 
 def alliance_error(request: HttpRequest, error: AllianceError) -> HttpResponseBase:

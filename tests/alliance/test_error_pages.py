@@ -89,6 +89,14 @@ def test_what_may_work_in_a_moment_is_asked_for_again_at_a_click(error: Alliance
     assert (link in html_of(errors.alliance_error(_request("/parcels/?search=A&tier=x"), error))) is offered
 
 
+def test_asking_again_never_leads_to_another_site() -> None:
+    request = _request()
+    request.path = "//evil.example/somewhere/"
+    page = html_of(errors.alliance_error(request, Unavailable()))
+    assert 'href="/%2Fevil.example/somewhere/"' in page
+    assert 'href="//' not in page
+
+
 def test_what_was_sent_is_not_sent_again_at_a_click() -> None:
     request = RequestFactory().post("/parcels/", {})
     assert "Try again" not in html_of(errors.alliance_error(request, Unavailable()))

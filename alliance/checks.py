@@ -1,9 +1,10 @@
-"""System checks: refuse to start where the second wall would not hold."""
+"""System checks: refuse to start where the second wall would not hold, or work would never be done."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
 
@@ -34,3 +35,12 @@ def role_is_bound_by_policies(
                 )
             )
     return found
+
+
+@register
+def work_has_a_share(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Refuse to divide work into no share at all: nothing would be swept or folded, and nobody told."""
+    if settings.WORK_SHARES >= 1:
+        return []
+    message = f"WORK_SHARES is {settings.WORK_SHARES}: sweeps and folds would do nothing."
+    return [Error(message, hint="Set it to 1 or more, or leave it out.", id="alliance.E002")]

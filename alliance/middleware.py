@@ -159,6 +159,7 @@ def _scope_of(request: HttpRequest, view: Callable[..., Any]) -> AbstractContext
     actor: Actor = request.actor  # type: ignore[attr-defined]
     # Later calls with these credentials are counted as the organisation's.
     request.organisation_id = actor.organisation_id  # type: ignore[attr-defined]
+    structlog.contextvars.bind_contextvars(user_id=actor.user_id)
     return scope(Scope.of(actor))
 
 

@@ -347,6 +347,8 @@ WORK_SHARES = env.int("WORK_SHARES", default=2)
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 LOGGING = logging_config(LOG_LEVEL, as_json=env.bool("LOG_JSON", default=not DEBUG))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+# TenancyMiddleware says who it is, where it is asked: the package would ask the database before every view.
+DJANGO_STRUCTLOG_USER_ID_FIELD = None
 # Not the client's word: RequestIdMiddleware has looked at the header, and set it.
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -19,6 +19,7 @@ def in_share(courier: str) -> str:
 
 
 def share_parameters(share: int) -> dict[str, Any]:
+    """Return what in_share() asks for."""
     return {"share": share, "shares": settings.WORK_SHARES}
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from alliance import partitions
 from alliance.health import note_heartbeat
-from alliance.models import Heartbeat
+from alliance.models import Heartbeat, User
 
 pytestmark = pytest.mark.django_db
 
@@ -18,6 +18,15 @@ pytestmark = pytest.mark.django_db
 def test_healthz_answers_without_the_database(client: Client, django_assert_num_queries: Callable) -> None:
     with django_assert_num_queries(0):
         assert client.get("/healthz").status_code == 200
+
+
+def test_healthz_asks_the_database_for_nobody(
+    merchant_user: User, django_assert_num_queries: Callable, client: Client
+) -> None:
+    client.force_login(merchant_user)
+    for path in ("/healthz", "/metrics"):
+        with django_assert_num_queries(0):
+            assert client.get(path).status_code == 200
 
 
 def test_ready_when_everything_is_there(client: Client) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from alliance.checks import work_has_a_share
 from alliance.shares import in_share, share_parameters, work_in_shares
 from alliance.tenancy import raw_rows
 
@@ -82,3 +83,11 @@ def test_a_share_whose_work_fails_is_free_again() -> None:
     done: list[int] = []
     work_in_shares(lambda share: bool(done.append(share)), lock=LOCK)
     assert sorted(done) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("shares", "refused"), [(1, []), (2, []), (0, ["alliance.E002"]), (-1, ["alliance.E002"])]
+)
+def test_no_share_at_all_is_refused(settings: Any, shares: int, refused: list[str]) -> None:
+    settings.WORK_SHARES = shares
+    assert [error.id for error in work_has_a_share(None)] == refused

@@ -103,8 +103,11 @@ _ROAD = (_DRAWN, _GROWN, _BOOKED, _PENDING)
 TABLES = ("parcels_parcel", "parcels_scan", "slas_commitment", "slas_breach")
 
 
-def fill(*, history: int, road: int, couriers: Sequence[int], merchants: Sequence[int], seed: int) -> None:
-    """Add parcels delivered over the last weeks, and parcels booked and waiting for their first scan."""
+def fill(*, history: int, road: int, couriers: Sequence[int], merchants: Sequence[int], seed: int) -> list[int]:
+    """Add parcels delivered over the last weeks, and parcels booked and waiting for their first scan.
+
+    Return the seeds of the latter, which their references begin with.
+    """
     begun, now = time.perf_counter(), datetime.now(UTC)
     whose = {"couriers": list(couriers), "merchants": list(merchants)}
     weeks = (now - timedelta(days=DAYS), now - timedelta(hours=OLDEST_HOURS))
@@ -123,6 +126,7 @@ def fill(*, history: int, road: int, couriers: Sequence[int], merchants: Sequenc
         pool.starmap(_run, [job for job in jobs if job[0] is _ROAD], chunksize=1)
     tidy()
     say(f"{history + road:,} parcels made in {time.perf_counter() - begun:.1f} s")
+    return [job["seed"] for statements, job in jobs if statements is _ROAD]
 
 
 def tidy() -> None:

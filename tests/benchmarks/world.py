@@ -38,6 +38,8 @@ class World:
     size: int = 0
     # Whether to take the time that the figures of the issue are defined for.
     full: bool = False
+    # Seeds of the parcels that were put on the road last.
+    _road: list[int] = field(default_factory=list)
     # By courier, parcels that no scan has been sent of.
     _waiting: dict[int, list[int]] = field(default_factory=dict)
 
@@ -55,12 +57,16 @@ class World:
         return found
 
     def grow(self, size: int, *, road: int) -> None:
-        """Add parcels until there are so many, of which so many new ones wait for their first scan."""
+        """Add parcels until there are so many, of which so many new ones wait for their first scan.
+
+        Only the new ones are handed out: what an earlier size left waiting would be more parcels on the road
+        at one size than at another, on pages that are logged whole when they change.
+        """
         from tests.benchmarks import filling  # noqa: PLC0415 -- after django.setup()
 
         missing = max(0, size - self.size)
         road = min(road, missing)
-        filling.fill(
+        self._road = filling.fill(
             history=missing - road,
             road=road,
             couriers=[courier.organisation_id for courier in self.couriers],
@@ -91,8 +97,9 @@ class World:
         low, high = (parcel_id_at(now - timedelta(hours=hours)) for hours in (OLDEST_HOURS, NEWEST_HOURS))
         found = self.rows(
             "SELECT courier_id, array_agg(id ORDER BY id) FROM parcels_parcel"
-            " WHERE id BETWEEN %s AND %s AND status = 'booked' AND last_scan_at IS NULL GROUP BY 1",
-            [low, high],
+            " WHERE id BETWEEN %s AND %s AND status = 'booked' AND last_scan_at IS NULL"
+            " AND split_part(reference, '-', 2)::bigint = ANY(%s) GROUP BY 1",
+            [low, high, self._road],
         )
         self._waiting = dict(found)
 

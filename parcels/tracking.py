@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from alliance.errors import NotFound
@@ -15,6 +14,7 @@ from alliance.retirement import gone, is_retired
 from alliance.tenancy import Scope, rows_in
 from parcels.arrivals import Arrival, arrival_of
 from parcels.choices import ParcelStatus
+from parcels.names import Names, names_of
 from parcels.progress import ProgressStep, progress
 from parcels.timelines import TrackedScan, track
 from parcels.verdicts import Verdict, verdict_of
@@ -26,28 +26,7 @@ UNKNOWN = "unknown_tracking_number"
 BAD = "bad_tracking_number"
 
 
-class _Named(msgspec.Struct, frozen=True):
-    """Something with a code, and a name in either language."""
-
-    code: str
-    name_en: str
-    name_zh: str
-
-    @property
-    def name(self) -> str:
-        """The name in the language of whoever is reading."""
-        return self.name_zh if translation.get_language() == "zh-hans" else self.name_en
-
-
-class TrackedTier(_Named, frozen=True):
-    pass
-
-
-class TrackedCity(_Named, frozen=True):
-    time_zone: str
-
-
-class _Scan(msgspec.Struct):
+class _Scan(msgspec.Struct, array_like=True):
     event_key: int
     code: str
     occurred_at: datetime
@@ -58,7 +37,7 @@ class _Scan(msgspec.Struct):
     corrects: int | None
 
 
-class _Delivery(msgspec.Struct):
+class _Delivery(msgspec.Struct, array_like=True):
     due_at: datetime
     revised_due_at: datetime | None
     reached_at: datetime | None
@@ -99,14 +78,9 @@ class TrackedParcel(msgspec.Struct):
     arrived_at: datetime | None
     out_for_delivery_at: datetime | None
     cancelled_at: datetime | None
-    # The courier's name.
-    courier: str
-    tier: TrackedTier
-    origin: TrackedCity
-    destination: TrackedCity
     delivery: _Delivery | None
     scans: list[_Scan]
-    revisions: list[_Revision]
+    revisions: list[_Revision] = msgspec.field(default_factory=list)
 
     @property
     def number(self) -> str:
@@ -126,6 +100,7 @@ class PublicParcel:
     """A parcel as its tracking page shows it."""
 
     parcel: TrackedParcel
+    names: Names
     tracked: list[TrackedScan]
     # None for a parcel nothing stands promised for: called off, say.
     verdict: Verdict | None
@@ -186,6 +161,12 @@ def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
         verdict = verdict_of(parcel.delivery, now=now)
     return PublicParcel(
         parcel=parcel,
+        names=names_of(
+            courier_id=parcel.courier_id,
+            tier_id=parcel.tier_id,
+            origin_id=parcel.origin_id,
+            destination_id=parcel.destination_id,
+        ),
         tracked=track(parcel.scans),
         verdict=verdict,
         arrival=arrival_of(parcel, verdict, now=now),

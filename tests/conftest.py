@@ -21,6 +21,7 @@ from alliance.choices import Role
 from alliance.models import City, Organisation, User
 from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
+from parcels.names import forget_names
 from slas.services.forecasts import forget_near
 from tests import factories
 
@@ -82,6 +83,7 @@ def _settings_of_tests(settings: object) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
     cache.clear()
     forget_near()
+    forget_names()
     throttling.forget()
 
 

@@ -155,7 +155,8 @@ def _words_in(language: str) -> _Words:
 
 
 def tracking_json(found: PublicParcel) -> dict[str, Any]:
-    parcel, zone = found.parcel, found.parcel.destination.time_zone
+    parcel, names = found.parcel, found.names
+    zone = names.destination.time_zone
     words = _words_in(get_language() or "")
     return {
         "tracking_number": parcel.number,
@@ -168,10 +169,10 @@ def tracking_json(found: PublicParcel) -> dict[str, Any]:
             "easypost": EASYPOST[parcel.status],
             "kuaidi100": KUAIDI100[parcel.status],
         },
-        "courier": parcel.courier,
-        "tier": parcel.tier.code,
-        "origin": _city_json(parcel.origin),
-        "destination": _city_json(parcel.destination),
+        "courier": names.courier,
+        "tier": names.tier.code,
+        "origin": _city_json(names.origin),
+        "destination": _city_json(names.destination),
         "promise": _promise_json(found, zone),
         "expected": arrival_json(found.arrival, zone),
         "events": [_event_json(told, zone, words) for told in found.tracked if not told.is_correction],

@@ -105,7 +105,7 @@ def _day_form(found: PublicParcel, data: Any = None) -> RecipientDayForm:
     return RecipientDayForm(
         data,
         days=days_for_recipient(parcel=parcel, promised=promised, now=now),
-        zone=parcel.destination.time_zone,
+        zone=found.names.destination.time_zone,
         refusal=why_no_day(parcel=parcel, promised=promised, parties=[RevisionParty.RECIPIENT], now=now),
     )
 
@@ -114,7 +114,7 @@ def _page(
     request: HttpRequest, found: PublicParcel, form: RecipientDayForm, *, status: int = 200
 ) -> HttpResponse:
     # Times are read by the clocks of where the parcel goes, wherever the reader is.
-    with timezone.override(ZoneInfo(found.parcel.destination.time_zone)):
+    with timezone.override(ZoneInfo(found.names.destination.time_zone)):
         context = {**_context(found), "day_form": form}
         return _private(render(request, "parcels/tracking.html", context, status=status))
 
@@ -123,14 +123,14 @@ def _context(found: PublicParcel) -> dict[str, Any]:
     parcel = found.parcel
     return {
         "parcel": parcel,
-        "courier": parcel.courier,
+        "names": found.names,
         "explanation": loss_text(parcel.delivery, parcel.status) or EXPLANATIONS[parcel.status],
         "steps": found.steps,
         "verdict": found.verdict,
         "is_late": found.is_late,
         "arrival": found.arrival,
         "kept": _kept_text(parcel.status, found.verdict),
-        "zone": zone_text(parcel.destination.time_zone, parcel.deliver_by),
+        "zone": zone_text(found.names.destination.time_zone, parcel.deliver_by),
         "entries": public_entries(parcel, found.tracked),
         "revision": revision_view(found.revisions),
     }

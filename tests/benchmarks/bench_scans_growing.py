@@ -13,5 +13,5 @@ AT_EACH_SIZE = True
 
 def run(world: World) -> Iterator[Row]:
     """Measure at the size that the tables have now."""
-    [row] = in_batches(world, JSON, rounds=2)
+    [row] = in_batches(world, JSON, rounds=3)
     yield replace(row, what=f"{row.what}, as parcels grow", goal=Goal(kept=0.85), size=world.size)

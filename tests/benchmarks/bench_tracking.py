@@ -1,4 +1,4 @@
-"""Tracking by number, for programs and for people, beside a view that does nothing."""
+"""Tracking by number, for programs and for people, beside views that do nothing and next to it."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -11,8 +11,8 @@ from tests.benchmarks.watching import Taken
 from tests.benchmarks.world import World
 
 ONLY_READS = True
-CLIENTS, CALLS, ROUNDS, SECONDS = 4, 1_000, 6, 1.5
-JSON, PAGE, EMPTY = "/api/v1/tracking/{}", "/track/{}/", "/bench/empty"
+CLIENTS, CALLS, ROUNDS, SECONDS = 4, 1_000, 10, 1.0
+JSON, PAGE, EMPTY, ONE_ROW = "/api/v1/tracking/{}", "/track/{}/", "/bench/empty", "/bench/one-row/{}"
 # Of all there are, as people ask for old parcels as well as for new ones.
 _SOME = "SELECT id FROM parcels_parcel TABLESAMPLE BERNOULLI (%s) ORDER BY random() LIMIT %s"
 
@@ -20,21 +20,37 @@ _SOME = "SELECT id FROM parcels_parcel TABLESAMPLE BERNOULLI (%s) ORDER BY rando
 def run(world: World) -> Iterator[Row]:
     """Measure all in turns, so that a slow minute of the machine falls on each."""
     numbers = some_numbers(world, CLIENTS * CALLS)
-    ours: dict[str, list[Done]] = {JSON: [], PAGE: []}
-    floor: list[Done] = []
-    taken = {JSON: Taken(), PAGE: Taken()}
+    done: dict[str, list[Done]] = {JSON: [], PAGE: [], EMPTY: [], ONE_ROW: []}
+    taken = {path: Taken() for path in done}
     # Uncounted: each thread of the server plans once, and each connection is made once.
-    for path in (*ours, EMPTY):
+    for path in done:
         _asked(world, path, numbers)
-    for _round in range(ROUNDS):
-        for path, rounds in ours.items():
+    for place in range(ROUNDS):
+        # Other numbers in each round: what was asked for a moment ago is at hand.
+        turned = numbers[place * len(numbers) // ROUNDS :] + numbers[: place * len(numbers) // ROUNDS]
+        for path, rounds in done.items():
             with world.watch.taken() as once:
-                rounds.append(_asked(world, path, numbers))
+                rounds.append(_asked(world, path, turned))
             taken[path].add(once)
-        with world.watch.taken():
-            floor.append(_asked(world, EMPTY, numbers))
     for path, what in ((JSON, "tracking JSON by number"), (PAGE, "tracking page")):
-        yield from _told(f"{what}, {CLIENTS} clients", ours[path], floor, taken[path], path == JSON)
+        yield from _told(f"{what}, {CLIENTS} clients", done[path], done[EMPTY], taken[path], path == JSON)
+    # What is left for all else of a parcel: the least that a view can ask the database.
+    row = added(done[ONE_ROW])
+    yield Row(
+        f"tracking JSON by number, {CLIENTS} clients",
+        added(done[JSON]).rate,
+        row.rate,
+        "a view that reads one row by its key",
+        notes={"each round": _rates(done[JSON]), "one row": _rates(done[ONE_ROW])},
+    )
+    yield Row(
+        f"a view that reads one row by its key, {CLIENTS} clients",
+        row.rate,
+        added(done[EMPTY]).rate,
+        "an empty view",
+        notes=dict(row.latencies),
+        cost=taken[ONE_ROW].cost(row.items),
+    )
 
 
 def some_numbers(world: World, count: int) -> list[str]:

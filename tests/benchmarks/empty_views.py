@@ -1,16 +1,26 @@
-"""Views that do nothing, behind the middleware of the product: the floor of a call."""
+"""Views that do nothing, or next to it, behind the middleware of the product: the floor of a call."""
 
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from alliance.http import scoped_by_itself
+from alliance.identifiers import parse_tracking_number
+from alliance.tenancy import Scope, rows_in
 
 
 @scoped_by_itself
 def empty(request: HttpRequest) -> HttpResponse:
     """Answer anybody, without asking the database anything."""
     return HttpResponse(b"{}", content_type="application/json")
+
+
+@scoped_by_itself
+def one_row(request: HttpRequest, number: str) -> HttpResponse:
+    """Answer anybody with one column of one row, looked up by its key in its scope."""
+    pk = parse_tracking_number(number)
+    [(status,)] = rows_in(Scope.parcel(pk), "SELECT status FROM parcels_parcel WHERE id = %s", [pk])
+    return HttpResponse(f'{{"status": "{status}"}}', content_type="application/json")
 
 
 class AuthenticatedView(APIView):

@@ -103,7 +103,9 @@ _ROAD = (_DRAWN, _GROWN, _BOOKED, _PENDING)
 TABLES = ("parcels_parcel", "parcels_scan", "slas_commitment", "slas_breach")
 
 
-def fill(*, history: int, road: int, couriers: Sequence[int], merchants: Sequence[int], seed: int) -> list[int]:
+def fill(
+    *, history: int, road: int, couriers: Sequence[int], merchants: Sequence[int], seed: int
+) -> list[int]:
     """Add parcels delivered over the last weeks, and parcels booked and waiting for their first scan.
 
     Return the seeds of the latter, which their references begin with.

@@ -15,7 +15,7 @@ from tests.benchmarks.watching import Watch, parent_of
 NAME = "bench_alliance"
 COURIERS, MERCHANTS = 4, 40
 # Parcels on the road that come with a size at which what grows is measured, and with that of all the others.
-ROAD = {"growing": 110_000, "once": 620_000}
+ROAD = {"growing": 140_000, "once": 620_000}
 
 
 @dataclass(frozen=True, slots=True)

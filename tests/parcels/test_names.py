@@ -1,0 +1,67 @@
+"""What tracking pages call couriers, tiers and cities, and when they hear of a new name."""
+
+import time
+from types import SimpleNamespace
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import translation
+
+from alliance.models import Organisation
+from alliance.tenancy import Scope, scope
+from parcels import names
+from parcels.models import Parcel
+from parcels.names import KNOWN_SECONDS, Names, names_of
+from tests.parcels.looking import some_parcels, text_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def parcel(merchant_organisation: Organisation, courier_organisation: Organisation) -> Parcel:
+    [parcel] = some_parcels(merchant_organisation, courier_organisation)
+    return parcel
+
+
+def named(parcel: Parcel) -> Names:
+    return names_of(
+        courier_id=parcel.courier_id,
+        tier_id=parcel.tier_id,
+        origin_id=parcel.origin_id,
+        destination_id=parcel.destination_id,
+    )
+
+
+def test_all_are_named_as_their_tables_name_them(parcel: Parcel, courier_organisation: Organisation) -> None:
+    found = named(parcel)
+    assert found.courier == courier_organisation.name
+    assert (found.tier.code, found.tier.name_en) == (parcel.tier.code, parcel.tier.name_en)
+    for city, told in ((parcel.origin, found.origin), (parcel.destination, found.destination)):
+        assert (told.code, told.time_zone, told.name_en) == (city.code, city.time_zone, city.name_en)
+        with translation.override("zh-hans"):
+            assert told.name == city.name_zh
+
+
+def test_they_are_read_together_and_once(parcel: Parcel) -> None:
+    with CaptureQueriesContext(connection) as first:
+        found = named(parcel)
+    assert [query["sql"] for query in first if "FROM alliance_city" in query["sql"]] != []
+    with CaptureQueriesContext(connection) as second:
+        assert named(parcel) == found
+    assert len(second) == 0
+
+
+def test_a_new_name_is_told_once_the_old_one_is_not_known_any_more(
+    parcel: Parcel, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, page = f"/api/v1/tracking/{parcel.number}", f"/track/{parcel.number}/"
+    before = client.get(api).json()
+    with scope(Scope.everything()):
+        Organisation.objects.filter(pk=parcel.courier_id).update(name="Another Name Express")
+    assert client.get(api).json() == before
+    later = time.monotonic() + KNOWN_SECONDS + 1
+    monkeypatch.setattr(names, "time", SimpleNamespace(monotonic=lambda: later))
+    assert client.get(api).json() == {**before, "courier": "Another Name Express"}
+    assert "Another Name Express" in text_of(client.get(page))

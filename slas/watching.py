@@ -14,6 +14,11 @@ from slas.landmarks import Journey
 
 # Forecasts are made of what is due so soon.
 HORIZON: Final = timedelta(hours=24)
+# What is due within this, or past due, is looked at in every refresh. What is due later comes in turns, one
+# of TURNS a refresh: chances change slowly there, and looking was most of all that workers did.
+NEAR: Final = timedelta(hours=3)
+REFRESH: Final = timedelta(minutes=5)
+TURNS: Final = 6
 # Past due for longer than this is for claims and cases, not for today's work.
 LOOK_BACK: Final = timedelta(days=30)
 # Nobody came, nobody scanned: not late any more but overlooked.
@@ -88,6 +93,20 @@ class Sighting:
         if self.outcome in (Outcome.LATE, Outcome.OVERDUE) or (self.awaits_attempt and self.due_at < now):
             return 1.0
         return (forecast.chance or 0.0) if forecast and self.awaits_attempt else 0.0
+
+
+def turns_since(last: datetime | None, now: datetime) -> list[int]:
+    """Return the turns that have come since the last refresh: all when it was half an hour ago, or never."""
+    if last is None:
+        return list(range(TURNS))
+    passed, reached = _refreshes(last), _refreshes(now)
+    if not 0 <= reached - passed < TURNS:
+        return list(range(TURNS))
+    return sorted(tick % TURNS for tick in range(passed + 1, reached + 1))
+
+
+def _refreshes(at: datetime) -> int:
+    return int(at.timestamp() // REFRESH.total_seconds())
 
 
 def reasons_for(

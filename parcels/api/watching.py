@@ -87,9 +87,9 @@ class WatchView(APIView):
     @extend_schema(
         operation_id="watch_list",
         summary="Watch list",
-        description="Your parcels that are late or may become so, as worked out every five minutes: what can "
-        "still be saved first, the soonest due first and the likeliest to be late before the others, then "
-        "what is past due.",
+        description="Your parcels that are late or may become so. What is due within three hours is looked "
+        "at every five minutes, what is due later every half hour. What can still be saved comes first, of "
+        "that the soonest due, of those due together the likeliest to be late; then comes what is past due.",
         parameters=[
             WatchParameters,
             OpenApiParameter("cursor", str, description="From `next`."),

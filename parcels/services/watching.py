@@ -24,11 +24,15 @@ HEARTBEAT: Final = "refresh-watch-list"
 _LOCK: Final = 5_264_007
 
 # Held, or tried in vain, perhaps days before the promise: told by the outbox, as no index of parcels by
-# status would pay for itself (every scan changes the status, and would have to change that index).
+# status would pay for itself (every scan changes the status, and would have to change that index). And
+# whatever happened to a parcel on the list: it does not stand there until its turn comes.
 _TROUBLED: Final = (ParcelStatus.EXCEPTION, ParcelStatus.ATTEMPT_FAILED)
 _NEWS: Final = """
-SELECT DISTINCT parcel_id FROM alliance_event
-WHERE id > %s AND topic = 'parcel.status_changed' AND payload->>'status' = ANY(%s)
+SELECT DISTINCT parcel_id FROM alliance_event e
+WHERE id > %s AND (
+    topic = 'parcel.status_changed' AND payload->>'status' = ANY(%s)
+    OR EXISTS (SELECT 1 FROM slas_watchitem w WHERE w.parcel_id = e.parcel_id)
+)
 """
 # Of what is due later than that: seen a day ago for the last time, perhaps. What was sent in late, or by a
 # transaction that was still open, is found by when it came in.
@@ -80,8 +84,9 @@ class Refreshed(NamedTuple):
 
 
 def refresh_watch_list(*, now: datetime, limit: int = SLICE) -> Refreshed:
-    """Work the watch list out anew: what is due within a day, past due, in trouble, unseen, or on it.
+    """Work the watch list out anew: what is due soon, past due, in trouble, unseen, or on it.
 
+    What is due later than `slas.watching.NEAR` is looked at in turns, each parcel every half hour.
     Each slice is one transaction. May run twice, side by side, or be killed anywhere: what a slice
     stored stays true for its parcels, and the next refresh looks at all of them again.
     """
@@ -91,7 +96,9 @@ def refresh_watch_list(*, now: datetime, limit: int = SLICE) -> Refreshed:
         last = Heartbeat.objects.filter(name=HEARTBEAT).first()
         read_up_to, read_before = _outbox(last)
         silent = _perhaps_silent(last.at if last else now - _FIRST_LOOK, now)
-        ids = sorted({*watch_candidates(now=now), *_in_trouble(read_before), *silent})
+        ids = sorted(
+            {*watch_candidates(now=now, last=last.at if last else None), *_with_news(read_before), *silent}
+        )
         tiers = dict(ServiceTier.objects.values_list("pk", "code"))
     curves = Curves(now=now, renewing=True)
     listed = removed = slices = 0
@@ -186,5 +193,5 @@ def _outbox(last: Heartbeat | None) -> tuple[list[int], int]:
     return [*before[-1:], newest], before[0] if len(before) > 1 else 0
 
 
-def _in_trouble(after: int) -> Iterable[int]:
+def _with_news(after: int) -> Iterable[int]:
     return [row[0] for row in raw_rows(_NEWS, [after, [status.value for status in _TROUBLED]])]

@@ -15,20 +15,22 @@ from slas.forecasting import Forecast
 from slas.models import WatchItem
 from slas.querysets import WatchItemQuerySet
 from slas.services.forecasts import Curves
-from slas.watching import HORIZON, LOOK_BACK, Sighting, reasons_for
+from slas.watching import HORIZON, LOOK_BACK, NEAR, TURNS, Sighting, reasons_for, turns_since
 
 # Nobody reads on beyond so many; a count says "so many, or more".
 MOST_COUNTED: Final = 1_000
 
 # By partial indexes of what is open, so the cost follows what is due and what is on the list. The index of
 # what is overdue has the courier in front of the due time: PostgreSQL skips through it.
-_CANDIDATES: Final = """
+_CANDIDATES: Final = f"""
 SELECT parcel_id FROM slas_commitment
 WHERE outcome = 'pending' AND due_at <= %(until)s AND (kind = 'delivery' OR due_at < %(now)s)
+    AND (due_at <= %(near)s OR mod(parcel_id, {TURNS}) = ANY(%(turns)s))
 UNION SELECT parcel_id FROM slas_commitment WHERE outcome = 'overdue' AND due_at > %(since)s
 UNION SELECT parcel_id FROM slas_watchitem
+WHERE reason <> 'at_risk' OR due_at <= %(near)s OR mod(parcel_id, {TURNS}) = ANY(%(turns)s)
 ORDER BY 1
-"""
+"""  # noqa: S608 -- built of constants
 _STORE: Final = """
 INSERT INTO slas_watchitem (parcel_id, reason, merchant_id, courier_id, tier_id, origin_id, destination_id,
     due_at, stage, stage_at, chance, p50_at, p90_at, refreshed_at)
@@ -61,9 +63,19 @@ class WatchCounts:
     reasons: dict[WatchReason, int] = field(default_factory=dict)
 
 
-def watch_candidates(*, now: datetime) -> list[int]:
-    """Return the ids of parcels that may have to be looked at, or are on the list already."""
-    parameters = {"now": now, "until": now + HORIZON, "since": now - LOOK_BACK}
+def watch_candidates(*, now: datetime, last: datetime | None) -> list[int]:
+    """Return the ids of parcels that may have to be looked at, or are on the list already.
+
+    Of those that nothing is wrong with but a chance, and that are not due within NEAR, only whose turn came
+    since the last refresh.
+    """
+    parameters = {
+        "now": now,
+        "until": now + HORIZON,
+        "since": now - LOOK_BACK,
+        "near": now + NEAR,
+        "turns": turns_since(last, now),
+    }
     return [row[0] for row in raw_rows(_CANDIDATES, parameters)]
 
 

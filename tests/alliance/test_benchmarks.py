@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from slas.watching import HORIZON, NEAR, REFRESH, turns_since
 from tests.benchmarks import comparing, documents, profile_table, rows, watching
 from tests.benchmarks.capacity_model import Assumed, Cost, Model, limits
 from tests.benchmarks.clients import Answer, Done, added
@@ -249,6 +251,15 @@ def test_needs_grow_in_step_with_parcels() -> None:
 def test_what_gives_way_first_comes_first() -> None:
     found = [limit.parcels for limit in limits(_model(replace(PLAIN, late=0.05))) if limit.parcels]
     assert found == sorted(found)
+
+
+def test_the_watch_list_looks_as_often_as_its_turns_say() -> None:
+    # The day before a promise: each refresh looks at who is due soon, at whose turn it is, and at trouble.
+    due_at = datetime.fromtimestamp(86_400 * 20_000, UTC)
+    refreshes = [due_at - HORIZON + number * REFRESH for number in range(HORIZON // REFRESH)]
+    looks = sum(due_at <= now + NEAR or turns_since(now - REFRESH, now) == [3] for now in refreshes)
+    assert _model().seen == pytest.approx(looks / len(refreshes))
+    assert _model(replace(PLAIN, late=1)).seen == 1
 
 
 def test_lateness_costs() -> None:

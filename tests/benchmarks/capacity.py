@@ -32,6 +32,8 @@ _SAID = {
     "connections": "connections that PostgreSQL serves well without a pooler",
     "valkey_calls": "calls a second of one Valkey",
     "refresh": "seconds between two refreshes of the watch list",
+    "near": "hours before its promise from which on each of them looks at a parcel",
+    "turns": "refreshes of which one looks at a parcel before that",
     "shares": "shares of couriers, folded side by side",
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from slas.watching import NEAR, REFRESH, TURNS
 from tests.benchmarks.rows import DATABASE, WEB, WORKER, Row
 
 _YEAR, _DAY = 365.25 * 86_400, 86_400.0
@@ -41,8 +42,11 @@ class Assumed:
     connections: float = 400
     # Calls of one Valkey a second; each request of the API takes two.
     valkey_calls: float = 100_000
-    # Seconds between two refreshes of the watch list, which looks at all that is due within a day.
-    refresh: float = 300
+    # Seconds between two refreshes of the watch list. Of what is due within a day, each looks at what is due
+    # within so many hours, at one in so many of the others, and at what is late or in trouble.
+    refresh: float = REFRESH.total_seconds()
+    near: float = NEAR.total_seconds() / 3600
+    turns: float = TURNS
     # Couriers' shares, of which each is folded by one worker at a time: WORK_SHARES as it comes.
     shares: float = 2
 
@@ -125,7 +129,14 @@ class Model:
     @property
     def watching(self) -> Cost:
         """What the refreshes of the watch list cost a parcel: those of the day before its promise."""
-        return self.costs["watch"].times(_DAY / self.assumed.refresh)
+        return self.costs["watch"].times(self.seen * _DAY / self.assumed.refresh)
+
+    @property
+    def seen(self) -> float:
+        """The share of a day's refreshes that look at a parcel; all do at one that is in trouble."""
+        a = self.assumed
+        near = a.near / 24
+        return a.late + (1 - a.late) * (near + (1 - near) / a.turns)
 
     def rows_of(self, table: str) -> float:
         """Rows of a table a parcel."""
@@ -204,7 +215,7 @@ def limits(model: Model) -> list[Limit]:
     threads = one.web_cores * 4
     requests = one.bookings * a.peak * (a.looks + 1 / 1_000 + a.scans / 2_000)
     looking = one.bookings * a.peak * a.looks * model.costs["look"].database / 1e6 / a.busy
-    watching = (model.costs["watch"].database + model.costs["watch"].worker) / 1e6 / 365.25
+    watching = model.seen * (model.costs["watch"].database + model.costs["watch"].worker) / 1e6 / 365.25
     found = [
         (
             "everything on one machine of 2 cores",
@@ -230,7 +241,7 @@ def limits(model: Model) -> list[Limit]:
 
 _MACHINES = "web, workers and database on machines of their own"
 _POOLER = "PgBouncer, pooling by transaction; the code keeps no session state"
-_REFRESHES = "parcels with news and those at a landmark only, a slice of couriers a worker"
+_REFRESHES = "a slice of couriers a worker"
 _FOLDS = "more shares (`WORK_SHARES`), a worker each; then a queue a shard of organisations"
 _WEEKS = "a week, then a day a partition: ids carry their time, so only the ranges change"
 _REPLICAS = "read replicas for tracking: it reads one parcel, and may be a second behind"

@@ -13,6 +13,7 @@ from alliance.tenancy import Scope, raw_rows, scope
 from parcels.services.watching import sightings
 from slas.choices import Outcome
 from slas.models import Commitment
+from slas.watching import NEAR, TURNS
 from tests.parcels.watched import HOUR, due_in, history, refresh
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +60,13 @@ def _rows_read() -> int:
     from slas.services.watching import _CANDIDATES  # noqa: PLC0415, PLC2701 -- the statement itself is tried
 
     now = timezone.now()
-    parameters = {"now": now, "until": now + 24 * HOUR, "since": now - 720 * HOUR}
+    parameters = {
+        "now": now,
+        "until": now + 24 * HOUR,
+        "since": now - 720 * HOUR,
+        "near": now + NEAR,
+        "turns": list(range(TURNS)),
+    }
     # As much as there is when tables are large: with few rows a whole table is the cheapest index.
     raw_rows("SET LOCAL enable_seqscan = off")
     [(plan,)] = raw_rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {_CANDIDATES}", parameters)

@@ -128,7 +128,7 @@ PARCELS = [
     Row("parcels:watch_list", "GET", READ),
     Row("parcels:track_search", "GET", PUBLIC),
     Row("parcels:track", "GET", PUBLIC, path=("parcel",)),
-    Row("parcels:track_revise", "GET", PUBLIC, own=302, path=("parcel",), note="back to the tracking page"),
+    Row("parcels:track_revise", "GET", PUBLIC, path=("parcel",), note="the tracking page with its form"),
     Row(
         "parcels:track_revise", "POST", PUBLIC, own=422, path=("parcel",), note="proved by the phone's digits"
     ),

@@ -21,7 +21,12 @@ from parcels.choices import ParcelStatus
 from parcels.portal.entries import public_entries
 from parcels.portal.revising import RecipientDayForm, revision_view
 from parcels.progress import EXPLANATIONS
-from parcels.services.revising import days_for_recipient, revise_for_recipient, why_no_day
+from parcels.services.revising import (
+    days_for_recipient,
+    may_choose_day,
+    revise_for_recipient,
+    why_no_day,
+)
 from parcels.statuses import TERMINAL
 from parcels.timelines import zone_text
 from parcels.tracking import PublicParcel, look_up, read_number
@@ -60,20 +65,25 @@ def track(request: HttpRequest, number: str) -> HttpResponse:
         found = look_up(parcel_id, now=timezone.now())
     except NotFound as error:
         return _search_page(request, number=number, problem=error.detail, status=error.status)
-    return _page(request, found, _day_form(found))
+    return _page(request, found)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def track_revise(request: HttpRequest, number: str) -> HttpResponse:
-    """Let the recipient, who proves it, choose another day."""
-    if request.method != "POST":
-        # The address of a refused form, opened anew: by the choice of a language, say.
-        return _private(redirect("parcels:track", number))
-    limit_by_address(request, bucket=REVISING_BUCKET, per_minute=REVISIONS_PER_MINUTE)
+    """Let the recipient, who proves it, choose another day: the page with its form, and what that sends.
+
+    Most who look want none: working out the days and the form takes as long as all the rest of the page.
+    """
+    if request.method == "POST":
+        limit_by_address(request, bucket=REVISING_BUCKET, per_minute=REVISIONS_PER_MINUTE)
+    else:
+        limit_by_address(request, bucket=BUCKET, per_minute=settings.TRACKING_RATE_PER_MINUTE)
     try:
         found = look_up(read_number(number), now=timezone.now())
     except NotFound as error:
         return _search_page(request, number=number, problem=error.detail, status=error.status)
+    if request.method != "POST":
+        return _page(request, found, _day_form(found))
     form = _day_form(found, request.POST)
     status, wait = 422, None
     if form.is_valid():
@@ -101,17 +111,12 @@ def track_revise(request: HttpRequest, number: str) -> HttpResponse:
 
 
 def _day_form(found: PublicParcel, data: Any = None) -> RecipientDayForm:
-    parcel, promised, now = found.parcel, found.promised, timezone.now()
-    return RecipientDayForm(
-        data,
-        days=days_for_recipient(parcel=parcel, promised=promised, now=now),
-        zone=found.names.destination.time_zone,
-        refusal=why_no_day(parcel=parcel, promised=promised, parties=[RevisionParty.RECIPIENT], now=now),
-    )
+    days = days_for_recipient(parcel=found.parcel, promised=found.promised, now=timezone.now())
+    return RecipientDayForm(data, days=days, zone=found.names.destination.time_zone)
 
 
 def _page(
-    request: HttpRequest, found: PublicParcel, form: RecipientDayForm, *, status: int = 200
+    request: HttpRequest, found: PublicParcel, form: RecipientDayForm | None = None, *, status: int = 200
 ) -> HttpResponse:
     # Times are read by the clocks of where the parcel goes, wherever the reader is.
     with timezone.override(ZoneInfo(found.names.destination.time_zone)):
@@ -121,7 +126,10 @@ def _page(
 
 def _context(found: PublicParcel) -> dict[str, Any]:
     parcel = found.parcel
+    asks: dict[str, Any] = {"parcel": parcel, "promised": found.promised, "now": timezone.now()}
     return {
+        "may_choose_day": may_choose_day(**asks),
+        "no_day": why_no_day(**asks, parties=[RevisionParty.RECIPIENT]),
         "parcel": parcel,
         "names": found.names,
         "explanation": loss_text(parcel.delivery, parcel.status) or EXPLANATIONS[parcel.status],

@@ -92,8 +92,7 @@ def revise_for_recipient(*, parcel_id: int, digits: str, asked: RevisionRequest,
 
 def days_for_recipient(*, parcel: Deliverable, promised: Promised | None, now: datetime) -> list[DeliveryDay]:
     """Return the days a recipient can choose from on the tracking page; none when it cannot ask."""
-    # Of a parcel from before it joined no phone is known: nobody could prove anything.
-    if promised is None or parcel.status in _OVER or parcel.source == ParcelSource.HISTORY:
+    if promised is None or not may_choose_day(parcel=parcel, promised=promised, now=now):
         return []
     return days_to_choose(
         promised=promised,
@@ -101,6 +100,14 @@ def days_for_recipient(*, parcel: Deliverable, promised: Promised | None, now: d
         now=now,
         most=DAYS_SHOWN,
     )
+
+
+def may_choose_day(*, parcel: Deliverable, promised: Promised | None, now: datetime) -> bool:
+    """Tell whether a recipient may ask for another day at all, which costs no query."""
+    # Of a parcel from before it joined no phone is known: nobody could prove anything.
+    if promised is None or parcel.status in _OVER or parcel.source == ParcelSource.HISTORY:
+        return False
+    return refusal_of(promised=promised, parties=[RevisionParty.RECIPIENT], now=now) is None
 
 
 def days_for_merchant(

@@ -215,7 +215,7 @@ def test_what_limits_is_said_in_numbers() -> None:
 
 # --- the capacity model ----------------------------------------------------------------------
 
-PLAIN = Assumed(scans=8, looks=2, peak=4, busy=0.5, late=0.0, months=3, refresh=86_400)
+PLAIN = Assumed(scans=8, looks=2, calls=1, peak=4, busy=0.5, late=0.0, months=3, refresh=86_400)
 
 
 def _model(assumed: Assumed = PLAIN) -> Model:
@@ -225,19 +225,22 @@ def _model(assumed: Assumed = PLAIN) -> Model:
     costs["scan"] = Cost(web=10, database=30, worker=0, wal=1_000)
     costs["booking"] = Cost(web=100, database=60, worker=0, wal=2_000)
     costs["look"] = Cost(web=1_000, database=500, worker=0, wal=0)
+    costs["call"] = Cost(web=300, database=100, worker=0, wal=0)
     sizes = {"parcels_parcel": (400.0, 100.0), "parcels_scan": (100.0, 50.0)}
     return Model(costs, sizes, assumed)
 
 
 def test_a_parcels_life_is_a_booking_its_scans_and_looks_at_it() -> None:
-    assert _model().parcel == Cost(web=100 + 80 + 2_000, database=60 + 240 + 1_000, worker=0, wal=10_000)
+    assert _model().parcel == Cost(
+        web=100 + 80 + 2_000 + 300, database=60 + 240 + 1_000 + 100, worker=0, wal=10_000
+    )
 
 
 def test_needs_follow_from_rates_at_the_peak() -> None:
     needs = _model().needs(365.25 * 86_400)
     assert (needs.bookings, needs.scans) == (1, 8)
     # One parcel a second, four at the peak, cores half busy.
-    assert needs.database_cores == pytest.approx(4 * 1_300e-6 / 0.5)
+    assert needs.database_cores == pytest.approx(4 * 1_400e-6 / 0.5)
     assert needs.disk == pytest.approx(365.25 * 86_400 / 4 * (500 + 8 * 150))
     assert needs.wal_a_day == pytest.approx(86_400 * 10_000)
 

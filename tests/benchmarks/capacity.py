@@ -16,14 +16,16 @@ STORED = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.json"
 PARCELS = (1e6, 1e9, 1e11)
 _SAID = {
     "scans": "scans a parcel (25,000 beside 3,170 bookings a second)",
-    "looks": "looks at a tracking page a parcel, by people and programs",
+    "looks": "looks of people at a parcel's tracking page",
+    "calls": "calls of programs that track a parcel",
     "peak": "busiest hour of a sales day beside the year's average",
     "busy": "how busy a core may be at that hour",
     "late": "share of parcels that come late",
     "months": "months of parcels kept in the database; older ones are files of Parquet",
     "scan_bytes": "bytes of a scan on the network, in a batch",
     "booking_bytes": "bytes of a booking in a batch, with its answer",
-    "look_bytes": "bytes of a look with its answer",
+    "look_bytes": "bytes of a look with its page; what it is styled by is kept by browsers",
+    "call_bytes": "bytes of a tracking call with its answer",
     "database_cores": "cores of a large database machine",
     "database_bytes": "bytes of its disks",
     "database_wal": "bytes of WAL a second it and its standby keep up with",

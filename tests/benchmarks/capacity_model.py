@@ -20,7 +20,9 @@ class Assumed:
 
     # 25,000 scans a second beside 3,170 bookings.
     scans: float = 8
-    looks: float = 5
+    # Of people at the page of a parcel, and calls of programs.
+    looks: float = 4
+    calls: float = 1
     # The busiest hour of a sales day beside the average of the year.
     peak: float = 5
     # How busy a core may be at the peak, so that calls need not queue.
@@ -28,10 +30,11 @@ class Assumed:
     late: float = 0.05
     # Months of parcels, scans, commitments and breaches kept in the database; older ones are Parquet.
     months: float = 3
-    # Bytes over the network: of a scan sent in a batch, a booking and its answer, a look.
+    # Bytes over the network: of a scan sent in a batch, a booking and its answer, a look, a call.
     scan_bytes: float = 140
     booking_bytes: float = 900
-    look_bytes: float = 3_000
+    look_bytes: float = 9_000
+    call_bytes: float = 2_000
     # One large database machine, and one large web machine.
     database_cores: float = 32
     database_bytes: float = 8e12
@@ -79,7 +82,8 @@ class Cost:
 ROWS = {
     "scan": "scans over HTTP, JSON, 2,000 a batch",
     "booking": "bookings over HTTP, 1,000 a batch",
-    "look": "tracking JSON by number",
+    "look": "tracking page",
+    "call": "tracking JSON by number",
     "fold": "fold of bookings, pickups",
     "delivery fold": "fold of deliveries",
     "progress": "progress of deliveries",
@@ -124,7 +128,8 @@ class Model:
         # Two promises are opened and the pickup is reached: three small tallies at most, and the delivery's.
         folds = c["fold"].times(3) + c["delivery fold"].times(1 - a.late) + c["progress"]
         late = (c["sweep"] + c["fold"] + c["late fold"] + c["credit"].times(2)).times(a.late)
-        return c["booking"] + c["scan"].times(a.scans) + c["look"].times(a.looks) + folds + late
+        looking = c["look"].times(a.looks) + c["call"].times(a.calls)
+        return c["booking"] + c["scan"].times(a.scans) + looking + folds + late
 
     @property
     def watching(self) -> Cost:
@@ -156,7 +161,7 @@ class Model:
         def cores(microseconds: float) -> float:
             return a_second * a.peak * microseconds / 1e6 / a.busy
 
-        traffic = a.scans * a.scan_bytes + a.booking_bytes + a.looks * a.look_bytes
+        traffic = a.scans * a.scan_bytes + a.booking_bytes + a.looks * a.look_bytes + a.calls * a.call_bytes
         return Needs(
             bookings=a_second,
             scans=a_second * a.scans,
@@ -213,8 +218,9 @@ def limits(model: Model) -> list[Limit]:
     fold = model.costs["fold"].times(3) + model.costs["delivery fold"]
     scans_a_month = sum(model.bytes.get("parcels_scan", (0, 0))) * a.scans / 12
     threads = one.web_cores * 4
-    requests = one.bookings * a.peak * (a.looks + 1 / 1_000 + a.scans / 2_000)
-    looking = one.bookings * a.peak * a.looks * model.costs["look"].database / 1e6 / a.busy
+    requests = one.bookings * a.peak * (a.looks + a.calls + 1 / 1_000 + a.scans / 2_000)
+    looked = model.costs["look"].times(a.looks) + model.costs["call"].times(a.calls)
+    looking = one.bookings * a.peak * looked.database / 1e6 / a.busy
     watching = model.seen * (model.costs["watch"].database + model.costs["watch"].worker) / 1e6 / 365.25
     found = [
         (

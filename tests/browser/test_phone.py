@@ -17,7 +17,7 @@ CHINESE = re.compile("[\u4e00-\u9fff]")
 NOWHERE = "/nowhere/"
 ANYBODY = (
     "/", "/accounts/signup/?kind=courier", "/accounts/login/", "/accounts/password/reset/", "/track/",
-    "/track/{silent}/", "/track/{delivered}/", NOWHERE, "/api/docs/",
+    "/track/{silent}/", "/track/{delivered}/", "/track/{silent}/day/", NOWHERE, "/api/docs/",
 )  # fmt: skip
 COURIER = (
     "/dashboard/", "/parcels/", "/parcels/{silent}/", "/offers/", "/offers/new/", "/offers/upload/",

@@ -284,6 +284,11 @@ def track(recipient: Person, number: str) -> None:
     recipient.press("Track")
     page.wait_for_url(f"**/track/{number}/")
     expect(page.get_by_role("heading", level=1)).to_have_text("In transit")
+    # Fetched when it is opened, by a click or by a key.
+    page.locator("#another-day-toggle").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#another-day").get_by_role("radio")).to_have_count(7)
+    expect(page.get_by_label("Last four digits")).to_be_visible()
 
 
 def see_the_rate(person: Person) -> None:

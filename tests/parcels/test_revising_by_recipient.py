@@ -29,11 +29,34 @@ def ask(client: Client, parcel: Parcel, digits: str = DIGITS, ahead: int = 2, **
     return client.post(f"/track/{parcel.number}/day/", data)
 
 
-def test_the_page_offers_the_next_days(parcel: Parcel, client: Client) -> None:
+def days_on(page: Any) -> list[str]:
+    return re.findall(r'type="radio"[^>]*value="([0-9-]+)"', page.content.decode())
+
+
+def test_the_next_days_are_offered_to_whoever_asks_for_them(parcel: Parcel, client: Client) -> None:
     page = client.get(f"/track/{parcel.number}/")
     assert "Another day suits me better" in text_of(page)
-    offered = re.findall(r'type="radio"[^>]*value="([0-9-]+)"', page.content.decode())
-    assert offered == [day(parcel, ahead).isoformat() for ahead in range(1, 8)]
+    # Without a script it is a link, with one what it leads to is fetched when the form is opened.
+    assert page.content.decode().count(f'"/track/{parcel.number}/day/') == 2
+    assert days_on(page) == []
+    asked = client.get(f"/track/{parcel.number}/day/")
+    assert days_on(asked) == [day(parcel, ahead).isoformat() for ahead in range(1, 8)]
+    assert re.search(r"<details[^>]* open", asked.content.decode())
+
+
+def test_days_are_counted_like_looks(parcel: Parcel, client: Client, settings: Any) -> None:
+    settings.TRACKING_RATE_PER_MINUTE = 2
+    door = f"/track/{parcel.number}/"
+    assert [client.get(f"{door}{part}").status_code for part in ("", "day/", "day/")] == [200, 200, 429]
+
+
+def test_where_no_later_day_is_left_that_is_said(
+    parcel: Parcel, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parcels.portal.tracking.days_for_recipient", lambda **_asked: [])
+    page = client.get(f"/track/{parcel.number}/day/")
+    assert "There is no later day to choose from." in text_of(page)
+    assert 'name="digits"' not in page.content.decode()
 
 
 def test_the_recipient_moves_the_delivery(parcel: Parcel, client: Client) -> None:
@@ -181,13 +204,14 @@ def test_an_unknown_number_is_answered_like_on_the_page(client: Client) -> None:
     data = {"day": "2026-12-01", "digits": DIGITS}
     assert client.post(f"/track/{tracking_number(9)}/day/", data).status_code == 404
     assert client.post("/track/CA1/day/", data).status_code == 404
+    assert client.get(f"/track/{tracking_number(9)}/day/").status_code == 404
 
 
-def test_the_address_of_a_refused_form_leads_back_to_the_page(
+def test_the_address_of_a_refused_form_leads_to_a_page(
     client: Client, merchant_client: Client, parcel: Parcel
 ) -> None:
     """Choosing a language, there, opens the address anew."""
-    assert client.get(f"/track/{parcel.number}/day/")["Location"] == f"/track/{parcel.number}/"
+    assert client.get(f"/track/{parcel.number}/day/").status_code == 200
     assert (
         merchant_client.get(f"/parcels/{parcel.number}/revise/")["Location"] == f"/parcels/{parcel.number}/"
     )

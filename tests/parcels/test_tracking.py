@@ -236,9 +236,8 @@ def test_the_page_is_not_for_search_engines(book: Book, client: Client) -> None:
     assert '<meta name="robots" content="noindex, nofollow">' in response.content.decode()
 
 
-# Inside a test's transaction a scope takes three more: savepoint, scope, scope back, release. Then what days
-# a recipient can choose: rules, city, closures.
-TRACKING_QUERIES = 8
+# Inside a test's transaction a scope takes four more: savepoint, scope, scope back, release.
+TRACKING_QUERIES = 5
 
 
 def test_the_page_costs_the_same_for_one_and_three_scans(book: Book, client: Client) -> None:

@@ -25,13 +25,12 @@ from django.utils.translation import gettext as _
 from alliance import storage
 from alliance.errors import Conflict
 from alliance.identifiers import moment_of, parcel_id_at
+from alliance.locks import Lock, wait_for
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MONTHS_AHEAD = 6
-# Two workers that make the same month would both fail on the second CREATE TABLE.
-_LOCK = 5_264_001
 # For a lock, once, and how often: an ANALYZE of a whole table or another change of months holds it.
 # Longer than the second after which an autovacuum in the way is cancelled.
 LOCK_TIMEOUT = "2s"
@@ -203,7 +202,7 @@ def _between(first: Month, last: Month) -> Iterator[Month]:
 
 def _make_month(table: str, month: Month) -> int:
     with _brief_waits(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        wait_for(Lock.MAKE_MONTH)
         # Somebody else may have made it while this one waited.
         if month.suffix in months_of(table):
             return 0

@@ -10,7 +10,8 @@ from typing import Any
 
 from django.conf import settings
 
-from alliance.tenancy import Scope, raw_rows, scope
+from alliance.locks import Lock, try_to_take
+from alliance.tenancy import Scope, scope
 
 
 def in_share(courier: str) -> str:
@@ -23,7 +24,7 @@ def share_parameters(share: int) -> dict[str, Any]:
     return {"share": share, "shares": settings.WORK_SHARES}
 
 
-def work_in_shares(work: Callable[[int], bool], *, lock: int) -> bool:
+def work_in_shares(work: Callable[[int], bool], *, lock: Lock) -> bool:
     """Do one piece of each share after the other, in a transaction each, until none has more to do.
 
     `work` says whether its share has. Shares that somebody else is at are left to them: with `lock` each has
@@ -36,8 +37,7 @@ def work_in_shares(work: Callable[[int], bool], *, lock: int) -> bool:
         # In turns: who did one share to its end would pass by all that waits of the others, at each piece.
         share = waiting.popleft()
         with scope(Scope.everything()):
-            [(mine,)] = raw_rows("SELECT pg_try_advisory_xact_lock(%s, %s)", [lock, share])
-            if mine:
+            if try_to_take(lock, of=share):
                 ours = True
                 if work(share):
                     waiting.append(share)

@@ -18,6 +18,8 @@ from typing import Any
 
 from django.db import connections, transaction
 
+from alliance.locks import Lock
+
 # How a plan that nobody looks at again must be made. Without nested loops, but where nothing else will do:
 # not knowing how long an array is, the planner would take it for short.
 _PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_nestloop": "off", "jit": "off"}
@@ -25,8 +27,6 @@ _PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_nestloop": "off", 
 
 # Versions that stay besides the one installed: nothing says which are still called. They cost nothing.
 _KEPT = 20
-# Two that install at once would fail on each other.
-_LOCK = 5_264_005
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class StoredStatement:
     def install(self, *, using: str = "default") -> None:
         """Make the function, and drop those of long ago. May run twice, side by side, or be killed."""
         with transaction.atomic(using=using), connections[using].cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [Lock.INSTALL_STATEMENT.value])
             # Replaced by the same, it would have to be planned again by everybody.
             if not self.is_installed(using=using):
                 cursor.execute(f"CREATE FUNCTION {self.name} {self._definition}")

@@ -21,9 +21,10 @@ from django.utils.translation import gettext as _
 from alliance import audit
 from alliance.choices import Capability
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.locks import Lock, wait_for
 from alliance.models import Organisation
 from alliance.services import actor_of_organisation
-from alliance.tenancy import Actor, Scope, raw_rows, require, scope
+from alliance.tenancy import Actor, Scope, require, scope
 from parcels import booking_files
 from parcels.booking_files import Record, Records
 from parcels.choices import BookingFileState
@@ -41,9 +42,6 @@ STRETCH: Final = timedelta(seconds=60)
 DROPPED: Final = timedelta(minutes=2)
 MOST_RUNNING: Final = 3
 MOST_FAILURES: Final = 3
-# With the organisation, the names of the locks that uploading and booking a slice take.
-_UPLOAD_LOCK: Final = 5_264_041
-_SLICE_LOCK: Final = 5_264_042
 _UNFINISHED: Final = (BookingFileState.QUEUED, BookingFileState.RUNNING)
 log = structlog.get_logger(__name__)
 
@@ -75,7 +73,7 @@ def start_booking_file(*, actor: Actor, upload: "UploadedFile[Any]", again: bool
     # On disk it has a name of ours: theirs may be longer than a disk allows, in Chinese above all.
     name, upload.name = Path(upload.name or "bookings.csv").name[-200:], "bookings.csv"
     with transaction.atomic():
-        _lock(_UPLOAD_LOCK, actor.tenant_id)
+        wait_for(Lock.UPLOAD_BOOKING_FILE, of=actor.tenant_id)
         _require_room(actor, shape.digest, again=again)
         file = BookingFile.objects.create(
             merchant_id=actor.tenant_id,
@@ -218,7 +216,7 @@ def _take(actor: Actor, file_id: int, rows: Rows, piece: _Slice) -> bool:
         if file.is_finished or file.position != piece.start:
             return False
         # Files of one merchant take turns: what one books, the other must see.
-        _lock(_SLICE_LOCK, file.merchant_id)
+        wait_for(Lock.BOOK_SLICE, of=file.merchant_id)
         now = timezone.now()
         outcomes = book_rows(actor, rows, piece.records, asked_at=file.uploaded_at, at=now)
         for name, count in outcomes.counts().items():
@@ -286,10 +284,6 @@ def _record(actor: Actor, verb: str, file: BookingFile) -> None:
         object_id=file.pk,
         detail={"name": file.name, "lines": file.lines, "booked": file.booked},
     )
-
-
-def _lock(name: int, organisation_id: int) -> None:
-    raw_rows("SELECT pg_advisory_xact_lock(%s, %s)", [name, organisation_id])
 
 
 def _hand_over(file_id: int) -> None:

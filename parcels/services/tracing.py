@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from alliance.identifiers import parcel_id_at
 from alliance.literals import numbers
+from alliance.locks import Lock, try_to_take
 from alliance.tenancy import Scope, raw_rows, scope
 from parcels.choices import ParcelStatus
 from slas.services.commitments import mark_lost
@@ -27,8 +28,6 @@ MOVING: Final = (
 BATCH: Final = 500
 # A parcel that had a scan so long after its booking and then fell silent was traced in its time, or never.
 REACH: Final = timedelta(days=120)
-# One tracing at a time: a second one would only wait for the first one's parcels.
-_LOCK: Final = 5_264_033
 
 
 class Traced(NamedTuple):
@@ -78,8 +77,7 @@ def trace_lost_parcels(*, now: datetime) -> Traced:
     lost = found = 0
     for parcels in _batches(sorted({*gone, *back})):
         with scope(Scope.everything()):
-            [(mine,)] = raw_rows("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
-            if not mine:
+            if not try_to_take(Lock.TRACE_LOST_PARCELS):
                 return Traced(lost, found, busy=True)
             missing, present = _judge(parcels, now)
             lost += mark_lost(lost=missing, now=now)

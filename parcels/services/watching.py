@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from alliance.identifiers import parcel_id_at
 from alliance.literals import numbers
+from alliance.locks import Lock, try_to_take
 from alliance.models import Heartbeat
 from alliance.tenancy import Scope, raw_rows, scope
 from parcels.choices import ParcelStatus
@@ -21,7 +22,6 @@ from slas.watching import SILENT_AFTER_OTHERWISE, Sighting
 SLICE: Final = 5_000
 # The heartbeat that remembers how far the outbox has been read.
 HEARTBEAT: Final = "refresh-watch-list"
-_LOCK: Final = 5_264_007
 
 # Held, or tried in vain, perhaps days before the promise: told by the outbox, as no index of parcels by
 # status would pay for itself (every scan changes the status, and would have to change that index). And
@@ -91,7 +91,7 @@ def refresh_watch_list(*, now: datetime, limit: int = SLICE) -> Refreshed:
     stored stays true for its parcels, and the next refresh looks at all of them again.
     """
     with scope(Scope.everything()):
-        if not _locked():
+        if not try_to_take(Lock.REFRESH_WATCH_LIST):
             return Refreshed(busy=True)
         last = Heartbeat.objects.filter(name=HEARTBEAT).first()
         read_up_to, read_before = _outbox(last)
@@ -105,7 +105,7 @@ def refresh_watch_list(*, now: datetime, limit: int = SLICE) -> Refreshed:
     for start in range(0, len(ids), limit):
         part = ids[start : start + limit]
         with scope(Scope.everything()):
-            if not _locked():
+            if not try_to_take(Lock.REFRESH_WATCH_LIST):
                 return Refreshed(start, listed, removed, slices, busy=True)
             stored = store_watch_items(
                 parcel_ids=part, sightings=sightings(part), curves=curves, tiers=tiers, now=now
@@ -162,11 +162,6 @@ def _sighting(
         is_failed=status == ParcelStatus.ATTEMPT_FAILED,
         is_held=status == ParcelStatus.EXCEPTION,
     )
-
-
-def _locked() -> bool:
-    [(mine,)] = raw_rows("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
-    return bool(mine)
 
 
 def _perhaps_silent(last: datetime, now: datetime) -> Iterable[int]:

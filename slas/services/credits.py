@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from alliance.literals import moments, numbers
+from alliance.locks import Lock, try_to_take, wait_for
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.choices import CreditCause
 from slas.crediting import Credit, Schedule, Schedules, cause_of_change, credit_for
@@ -18,10 +19,6 @@ from slas.services.schedules import all_schedules
 # Checks a transaction, and how long one call may go on before it leaves the rest to the next.
 BATCH: Final = 5_000
 BUDGET_SECONDS: Final = 60.0
-# One writer at a time: between reading what stands in the ledger and adding to it nobody else may.
-_WRITING: Final = 5_264_031
-# Shared by whoever writes entries, exclusive for closing a month: none lands in a month being closed.
-_BOOKS: Final = 5_264_032
 
 
 class Worked(NamedTuple):
@@ -127,8 +124,7 @@ def work_out_credits(*, now: datetime, limit: int = BATCH, budget: float = BUDGE
     checks = entries = 0
     while True:
         with scope(Scope.everything()):
-            [(mine,)] = raw_rows("SELECT pg_try_advisory_xact_lock(%s)", [_WRITING])
-            if not mine:
+            if not try_to_take(Lock.WORK_OUT_CREDITS):
                 return Worked(checks, entries, busy=True)
             taken = raw_rows(_TAKE, {"limit": limit})
             entries += _work_out({parcel_id for parcel_id, kind in taken if kind == "delivery"}, now)
@@ -150,8 +146,7 @@ def check_grown_credits(*, now: datetime) -> int:
 
 def lock_books(*, closing: bool = False) -> None:
     """Keep months from being closed until this transaction is over; closing one keeps writers out."""
-    suffix = "" if closing else "_shared"
-    raw_rows(f"SELECT pg_advisory_xact_lock{suffix}(%s)", [_BOOKS])
+    wait_for(Lock.CLOSE_BOOKS, shared=not closing)
 
 
 def open_month(moment: datetime) -> date:

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from alliance import audit
 from alliance.choices import Capability
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound, NotPermitted
-from alliance.tenancy import Actor, raw_rows, require
+from alliance.locks import Lock, wait_for
+from alliance.tenancy import Actor, require
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.models import Export
 from slas.models.exporting import export_name
@@ -28,8 +29,6 @@ KEPT: Final = timedelta(days=7)
 EARLIEST, LATEST = date(2016, 1, 1), date(2085, 8, 31)
 # Larger ones do not fit the column.
 _MAX_ID: Final = 2**63 - 1
-# With the organisation, the name of the lock that asking takes: two at once count one another.
-_LOCK: Final = 5_264_011
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def request_export(*, actor: Actor, asked: ExportRequest, now: datetime) -> Expo
     if problems := list(_problems(asked)):
         raise InvalidInput(errors=problems)
     with transaction.atomic():
-        raw_rows("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, actor.organisation_id or 0])
+        wait_for(Lock.REQUEST_EXPORT, of=actor.organisation_id or 0)
         running = _own(actor).filter(state__in=[ExportState.QUEUED, ExportState.RUNNING]).count()
         if running >= MOST_RUNNING:
             detail = _("%(most)d files are being written already. Ask again when one of them is ready.")

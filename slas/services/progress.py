@@ -9,10 +9,10 @@ from typing import Final
 
 from django.utils import timezone
 
+from alliance.locks import Lock
 from alliance.tenancy import raw_rows
 from slas.services.tallies import BATCH, BUDGET_SECONDS, BY_INDEX, Folded, fold, oldest
 
-_LOCK: Final = 5_264_004
 # Parcels that come late change days of some weeks ago; then those are nobody's forecast.
 KEPT: Final = timedelta(days=60)
 
@@ -46,7 +46,7 @@ SELECT count(*) FROM taken
 
 def fold_progress(*, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> Folded:
     """Add waiting marks of progress to their histograms until none is left or the time is up."""
-    return fold(_FOLD, planned=BY_INDEX, lock=_LOCK, limit=limit, budget=budget)
+    return fold(_FOLD, planned=BY_INDEX, lock=Lock.FOLD_PROGRESS, limit=limit, budget=budget)
 
 
 def kept_from() -> date:

@@ -15,14 +15,14 @@ from django.utils.translation import gettext as _
 from alliance import audit
 from alliance.choices import Capability
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
+from alliance.locks import Lock, wait_for
 from alliance.models import Organisation
-from alliance.tenancy import Actor, raw_rows, require
+from alliance.tenancy import Actor, require
 from couriers.choices import Grade
 from slas.models import Scorecard, ScoreRules
 from slas.rulebook import problems
 from slas.scoring import Rules, judge_month, month_after, month_of
 
-_LOCK = 5_264_012
 NOTE_LENGTH = 300
 
 
@@ -138,8 +138,7 @@ def add_rules(
     hold for a month that has begun or that comes before another version's.
     """
     require(actor, Capability.OPERATE)
-    # Two versions added at once would get the same number.
-    raw_rows("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    wait_for(Lock.ADD_SCORE_RULES)
     known = ScoreRules.objects.aggregate(number=Max("number"), valid_from=Max("valid_from"))
     errors = [*problems(**asdict(draft)), *_date_problems(valid_from, known["valid_from"], now)]
     if len(note) > NOTE_LENGTH:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from alliance import audit, events
+from alliance.locks import Lock, try_to_take
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from couriers.models import Courier
 from slas.choices import Measure
@@ -26,7 +27,6 @@ from slas.scoring import (
 )
 from slas.services.score_rules import rules_for
 
-_LOCK = 5_264_010
 _WRITTEN = ("rules", "components", "score", "n", "grade", "rank", "ranked", "computed_at", "frozen_at")
 
 # In the order of Counts, which ends with what _VERY_LATE counts.
@@ -73,8 +73,7 @@ def refresh_scorecards(*, now: datetime) -> Refreshed:
     cards = final = 0
     for month in _open_months(today):
         with scope(Scope.everything()):
-            [(mine,)] = raw_rows("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
-            if not mine:
+            if not try_to_take(Lock.WRITE_SCORECARDS):
                 return Refreshed(cards, final, busy=True)
             # Again, under the lock: another run may just have closed the month.
             if Scorecard.objects.filter(month=month, frozen_at__isnull=False).exists():

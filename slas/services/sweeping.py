@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from alliance.locks import Lock
 from alliance.shares import in_share, share_parameters, work_in_shares
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.choices import CommitmentKind, Measure
@@ -11,8 +12,6 @@ from slas.settlement import CONSEQUENCES, DIMENSIONS
 
 # Rows a transaction: few enough that a scan never waits long for a row the sweep holds.
 SLICE = 5_000
-# One sweep of each share at a time: a second one would only wait for the first one's rows.
-_LOCK = 5_264_002
 
 
 class Swept(NamedTuple):
@@ -85,5 +84,5 @@ def sweep_overdue(*, now: datetime, limit: int = SLICE) -> Swept:
             slices.append(changed)
         return bool(found == limit)
 
-    ours = work_in_shares(work, lock=_LOCK)
+    ours = work_in_shares(work, lock=Lock.SWEEP)
     return Swept(sum(slices), len(slices), busy=not ours)

@@ -3,6 +3,7 @@
 import time
 from typing import NamedTuple
 
+from alliance.locks import Lock
 from alliance.shares import in_share, share_parameters, work_in_shares
 from alliance.tenancy import raw_rows
 from slas.counting import COUNTS
@@ -11,7 +12,6 @@ from slas.counting import COUNTS
 # once, the more of them fall into the same cells.
 BATCH = 50_000
 BUDGET_SECONDS = 60.0
-_LOCK = 5_264_003
 
 
 class Folded(NamedTuple):
@@ -89,10 +89,10 @@ SELECT count(*) FROM taken
 
 def fold_tallies(*, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> Folded:
     """Add waiting tallies to the on-time rates until none is left or the time is up."""
-    return fold(_FOLD, planned=_BY_HASH, lock=_LOCK, limit=limit, budget=budget)
+    return fold(_FOLD, planned=_BY_HASH, lock=Lock.FOLD_TALLIES, limit=limit, budget=budget)
 
 
-def fold(statement: str, *, planned: str, lock: int, limit: int, budget: float) -> Folded:
+def fold(statement: str, *, planned: str, lock: Lock, limit: int, budget: float) -> Folded:
     """Run a statement that consumes up to `limit` of a queue's share, and says how many, until none is left.
 
     May run twice, side by side (each at other shares, by `lock`), or be killed anywhere: what is consumed is

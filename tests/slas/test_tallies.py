@@ -3,11 +3,11 @@
 import pytest
 from django.db import connection, transaction
 
+from alliance.locks import Lock
 from alliance.models import Heartbeat
 from alliance.tenancy import Scope, scope
 from slas import tasks
 from slas.models import OnTimeRate, Tally
-from slas.services import tallies
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests import factories
@@ -124,7 +124,7 @@ def test_folds_side_by_side_take_different_couriers(lane: Lane) -> None:
             lane.promise(courier_id=courier.pk)
     with transaction.atomic(), connection.cursor() as cursor:
         # A fold is at this share.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [tallies._LOCK, ours.pk % 2])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [Lock.FOLD_TALLIES.value, ours.pk % 2])
         assert in_threads(lambda _number: fold_tallies(), 1) == [(1, 1, False)]
     with scope(Scope.everything()):
         assert counts(theirs) == {"pending": 1}

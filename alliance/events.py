@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
@@ -16,11 +17,52 @@ from alliance.tenancy import Scope, raw_rows, scope
 SLICE = 10_000
 
 
+class Topic(StrEnum):
+    """What an event is about. Stored, and sent to others: a topic keeps its text."""
+
+    # A courier's application reached a state.
+    APPLICATION_SUBMITTED = "application.submitted"
+    APPLICATION_MORE_NEEDED = "application.more_needed"
+    APPLICATION_APPROVED = "application.approved"
+    APPLICATION_REJECTED = "application.rejected"
+    # A parcel was booked, by whatever door.
+    PARCEL_BOOKED = "parcel.booked"
+    # The merchant cancelled a parcel before its pickup.
+    PARCEL_CANCELLED = "parcel.cancelled"
+    # A scan gave a parcel another status.
+    PARCEL_STATUS_CHANGED = "parcel.status_changed"
+    # A promised time passed, and the milestone was not reached yet.
+    COMMITMENT_OVERDUE = "commitment.overdue"
+    # A milestone was reached after its promised time.
+    COMMITMENT_LATE = "commitment.late"
+    # Another day was agreed on for a delivery.
+    COMMITMENT_REVISED = "commitment.revised"
+    # What was late or overdue is neither any more: a scan came in that had happened in time, say.
+    BREACH_WITHDRAWN = "breach.withdrawn"
+    # A breach no longer counts against the courier.
+    BREACH_EXCUSED = "breach.excused"
+    # A breach that was excused counts again.
+    BREACH_EXCUSE_LIFTED = "breach.excuse_lifted"
+    # An excuse reached a state: claimed or withdrawn by the courier, decided on by ops, or past need.
+    EXCUSE_CLAIMED = "excuse.claimed"
+    EXCUSE_WITHDRAWN = "excuse.withdrawn"
+    EXCUSE_GRANTED = "excuse.granted"
+    EXCUSE_DECLINED = "excuse.declined"
+    EXCUSE_REVOKED = "excuse.revoked"
+    EXCUSE_LAPSED = "excuse.lapsed"
+    # An entry was added to the credit ledger.
+    CREDIT_WRITTEN = "credit.written"
+    # A month's statement of an organisation became final.
+    STATEMENT_CLOSED = "statement.closed"
+    # A courier got another grade from its scorecards.
+    COURIER_GRADED = "courier.graded"
+
+
 @dataclass(frozen=True, slots=True)
 class NewEvent:
     """Something that happened. Merchant and courier named here may learn of it."""
 
-    topic: str
+    topic: Topic
     merchant_id: int | None = None
     courier_id: int | None = None
     parcel_id: int | None = None

@@ -16,6 +16,7 @@ months out before the first row is looked for, and none may be left out row by r
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from alliance.events import Topic
 from alliance.statements import StoredStatement
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.statuses import CONSIGNEE, MOVEMENTS, RANKED, STATUS_OF_CODE, TERMINAL, TRIES
@@ -88,7 +89,7 @@ def _variable(column: str) -> str:
 _REACHED: Final = ", ".join(_variable(name) for name in _MILESTONE_COLUMNS)
 
 # From `folded` on both statements are the same, but for how sure their milestones are.
-_CONSEQUENCES: Final = """
+_CONSEQUENCES: Final = f"""
 moved AS (
     UPDATE parcels_parcel p
     SET status = f.status, status_at = f.status_at, last_scan_at = f.last_scan_at,
@@ -101,11 +102,11 @@ moved AS (
 ),
 announced AS (
     INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
-    SELECT 'parcel.status_changed', %(now)s, merchant_id, courier_id, parcel_id,
+    SELECT '{Topic.PARCEL_STATUS_CHANGED}', %(now)s, merchant_id, courier_id, parcel_id,
         jsonb_build_object('status', status, 'previous', previous, 'occurred_at', status_at)
     FROM folded WHERE status <> previous
 ),
-"""
+"""  # noqa: S608 -- built of constants
 
 # A corrected parcel keeps what it has until its scans are read anew.
 _EARLIEST: Final = ",\n        ".join(

@@ -19,6 +19,7 @@ else a scan being written meanwhile would be forgotten.
 
 from typing import Final
 
+from alliance.events import Topic
 from slas.counting import COUNTS, MARGINS, counted, marked, progressed
 
 # When a delivery got how far; a pickup has none of these.
@@ -37,6 +38,8 @@ DIMENSIONS: Final = (
     "c.merchant_id, c.courier_id, c.tier_id, c.origin_id, c.destination_id, c.due_at, c.due_date"
 )
 _BREACH: Final = "('overdue', 'late')"
+# What the topics of both begin with.
+_COMMITMENT: Final = Topic.COMMITMENT_LATE.removesuffix("late")
 _TALLIED: Final = ("pending", "met", "late", "overdue", "void", "excused", *COUNTS)
 
 
@@ -93,7 +96,7 @@ sla_credits AS (
 ),
 sla_events AS (
     INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
-    SELECT CASE WHEN after IN {_BREACH} THEN 'commitment.' || after ELSE 'breach.withdrawn' END,
+    SELECT CASE WHEN after IN {_BREACH} THEN '{_COMMITMENT}' || after ELSE '{Topic.BREACH_WITHDRAWN}' END,
         %(now)s, merchant_id, courier_id, parcel_id,
         jsonb_build_object('kind', kind, 'due_at', due_at, 'reached_at', reached_at, 'outcome', after)
     FROM sla_changed

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from alliance import audit, events
 from alliance.choices import Capability, OrganisationStatus
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.events import Topic
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, require
 from couriers.applications import EDITABLE, STEP_FIELDS, Missing, check_note, check_step, may_become
@@ -21,6 +22,13 @@ from couriers.models import Application, ApplicationEvent, ServiceCity
 
 # What a new application takes over from the one that was rejected.
 _KEPT = (*STEP_FIELDS[Step.COMPANY], *STEP_FIELDS[Step.CONTACT])
+# No application becomes a draft again.
+_TOPICS: Final[Mapping[ApplicationState, Topic]] = {
+    ApplicationState.SUBMITTED: Topic.APPLICATION_SUBMITTED,
+    ApplicationState.MORE_NEEDED: Topic.APPLICATION_MORE_NEEDED,
+    ApplicationState.APPROVED: Topic.APPLICATION_APPROVED,
+    ApplicationState.REJECTED: Topic.APPLICATION_REJECTED,
+}
 
 
 @transaction.atomic
@@ -189,7 +197,7 @@ def change_state(actor: Actor, application: Application, state: ApplicationState
         detail={"reason": reason} if reason else {},
     )
     payload = {"application_id": application.pk, "state": str(state)}
-    topic = f"application.{state}"
+    topic = _TOPICS[state]
     events.record([events.NewEvent(topic, courier_id=application.organisation_id, payload=payload)])
     _mail_after_commit(event.pk)
 

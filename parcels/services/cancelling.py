@@ -51,7 +51,7 @@ def _cancel(actor: Actor, parcel: Parcel, at: datetime) -> None:
     events.record(
         [
             events.NewEvent(
-                "parcel.cancelled",
+                events.Topic.PARCEL_CANCELLED,
                 merchant_id=parcel.merchant_id,
                 courier_id=parcel.courier_id,
                 parcel_id=parcel.pk,

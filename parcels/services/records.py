@@ -153,7 +153,7 @@ def _drafts(merchant_id: int, booked: Sequence[Booked]) -> list[CommitmentDraft]
 
 def _event(merchant_id: int, item: Booked) -> events.NewEvent:
     return events.NewEvent(
-        "parcel.booked",
+        events.Topic.PARCEL_BOOKED,
         merchant_id=merchant_id,
         courier_id=item.offer.courier_id,
         parcel_id=item.parcel_id,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from alliance.events import Topic
 from alliance.identifiers import parcel_id_at
 from alliance.literals import numbers
 from alliance.locks import Lock, try_to_take
@@ -27,13 +28,13 @@ HEARTBEAT: Final = "refresh-watch-list"
 # status would pay for itself (every scan changes the status, and would have to change that index). And
 # whatever happened to a parcel on the list: it does not stand there until its turn comes.
 _TROUBLED: Final = (ParcelStatus.EXCEPTION, ParcelStatus.ATTEMPT_FAILED)
-_NEWS: Final = """
+_NEWS: Final = f"""
 SELECT DISTINCT parcel_id FROM alliance_event e
 WHERE id > %s AND (
-    topic = 'parcel.status_changed' AND payload->>'status' = ANY(%s)
+    topic = '{Topic.PARCEL_STATUS_CHANGED}' AND payload->>'status' = ANY(%s)
     OR EXISTS (SELECT 1 FROM slas_watchitem w WHERE w.parcel_id = e.parcel_id)
 )
-"""
+"""  # noqa: S608 -- built of constants
 # Of what is due later than that: seen a day ago for the last time, perhaps. What was sent in late, or by a
 # transaction that was still open, is found by when it came in.
 _SEEN: Final = """

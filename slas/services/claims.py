@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from alliance import audit, events
 from alliance.choices import Capability
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.events import Topic
 from alliance.tenancy import Actor, Scope, require, scope
 from couriers.documents import DocumentRefused, Inspected, inspect, private_storage, shown_name
 from slas.choices import ExcuseReason, ExcuseSource, ExcuseState, Outcome
@@ -110,7 +111,7 @@ def claim_excuse(*, actor: Actor, claim: Claim, now: datetime | None = None) -> 
             claimed_at=moment,
         )
         _store(excuse, claim.upload, found)
-        _tell(actor, excuse, "claimed", at=moment)
+        _tell(actor, excuse, Topic.EXCUSE_CLAIMED, at=moment)
     return excuse
 
 
@@ -131,7 +132,7 @@ def take_back_claim(*, actor: Actor, excuse_id: int, now: datetime | None = None
     waiting = Excuse.objects.filter(pk=excuse_id, state=ExcuseState.CLAIMED)
     if waiting.update(state=ExcuseState.WITHDRAWN):
         excuse.state = ExcuseState.WITHDRAWN
-        _tell(actor, excuse, "withdrawn", at=now or timezone.now())
+        _tell(actor, excuse, Topic.EXCUSE_WITHDRAWN, at=now or timezone.now())
         return excuse
     excuse.refresh_from_db()
     if excuse.state != ExcuseState.WITHDRAWN:
@@ -194,16 +195,14 @@ def _store(excuse: Excuse, upload: "File[bytes] | None", found: Inspected | None
         raise
 
 
-def _tell(actor: Actor, excuse: Excuse, what: str, *, at: datetime) -> None:
+def _tell(actor: Actor, excuse: Excuse, topic: Topic, *, at: datetime) -> None:
     parties = {"merchant_id": excuse.merchant_id, "courier_id": excuse.courier_id}
     # Without notes and names of files: what people write is kept in one place, where it can be erased.
     payload = {"kind": excuse.kind, "reason": str(excuse.reason), "excuse": excuse.pk}
-    events.record(
-        [events.NewEvent(f"excuse.{what}", parcel_id=excuse.parcel_id, payload=payload, **parties)], at=at
-    )
+    events.record([events.NewEvent(topic, parcel_id=excuse.parcel_id, payload=payload, **parties)], at=at)
     audit.record(
         actor=actor,
-        verb=f"excuse.{what}",
+        verb=topic.value,
         object_type="excuse",
         object_id=excuse.pk,
         organisation_id=excuse.courier_id,

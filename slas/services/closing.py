@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from alliance import audit
 from alliance.choices import Capability
 from alliance.errors import Conflict, FieldError, InvalidInput
+from alliance.events import Topic
 from alliance.tenancy import Actor, raw_rows, require
 from slas.models import ClosedMonth, CreditEntry
 from slas.months import is_over, month_of, spell
@@ -54,15 +55,15 @@ FROM (
 ) AS line
 GROUP BY organisation_id
 """
-_ANNOUNCE = """
+_ANNOUNCE = f"""
 INSERT INTO alliance_event (topic, at, merchant_id, courier_id, payload)
-SELECT 'statement.closed', %(now)s, CASE WHEN o.kind = 'merchant' THEN o.id END,
+SELECT '{Topic.STATEMENT_CLOSED}', %(now)s, CASE WHEN o.kind = 'merchant' THEN o.id END,
     CASE WHEN o.kind = 'courier' THEN o.id END,
     jsonb_build_object('month', to_char(s.month, 'YYYY-MM'), 'entries', s.entries,
         'total', to_char(s.total_fen / 100.0, 'FM9999999999990.00'), 'currency', 'CNY')
 FROM slas_statement s JOIN alliance_organisation o ON o.id = s.organisation_id
 WHERE s.month = %(month)s
-"""
+"""  # noqa: S608 -- built of constants
 
 
 def books_of(month: date) -> MonthBooks:

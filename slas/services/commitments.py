@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 
 from alliance.errors import Conflict, NotFound
+from alliance.events import Topic
 from alliance.literals import moments, numbers
 from alliance.tenancy import raw_rows
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
@@ -121,7 +122,7 @@ _EXCUSABLE = "c.outcome IN ('late', 'overdue') AND NOT c.excused"
 _EXCUSES = ("excused", "excuse_reason")
 
 
-def _excusing(*, condition: str, excuse: str, topic: str) -> str:
+def _excusing(*, condition: str, excuse: str, topic: Topic) -> str:
     return f"""{_KEYS}
 sla_locked AS MATERIALIZED ({locked("sla_keys", condition=condition, excuse=excuse)}
 ),
@@ -139,12 +140,12 @@ SELECT count(*) FROM sla_changed
 _EXCUSE = _excusing(
     condition=_EXCUSABLE,
     excuse="true AS excused, %(reason)s::varchar AS excuse_reason",
-    topic="breach.excused",
+    topic=Topic.BREACH_EXCUSED,
 )
 _LIFT = _excusing(
     condition="c.excused",
     excuse="false AS excused, ''::varchar AS excuse_reason",
-    topic="breach.excuse_lifted",
+    topic=Topic.BREACH_EXCUSE_LIFTED,
 )
 
 _LOST_TIMES = ", ".join(f"{'l' if name == 'lost_at' else 'c'}.{name}" for name in MILESTONES)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from alliance.events import Topic
 from alliance.literals import moments, numbers
 from alliance.locks import Lock, try_to_take, wait_for
 from alliance.tenancy import Scope, raw_rows, scope
@@ -80,7 +81,7 @@ FROM slas_creditentry
 WHERE parcel_id = ANY(%(parcels)s::bigint[]) AND kind = 'delivery'
 GROUP BY parcel_id
 """
-_WRITE = """
+_WRITE = f"""
 WITH written AS (
     INSERT INTO slas_creditentry (parcel_id, kind, merchant_id, courier_id, tier_id, schedule_id, amount_fen,
         cause, late_by, due_at, reached_at, at, month)
@@ -94,11 +95,11 @@ WITH written AS (
     RETURNING id, parcel_id, merchant_id, courier_id, amount_fen, cause, month
 )
 INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
-SELECT 'credit.written', %(at)s, merchant_id, courier_id, parcel_id, jsonb_build_object(
+SELECT '{Topic.CREDIT_WRITTEN}', %(at)s, merchant_id, courier_id, parcel_id, jsonb_build_object(
     'entry', id, 'amount', to_char(amount_fen / 100.0, 'FM9999999990.00'), 'currency', 'CNY',
     'cause', cause, 'statement', to_char(month, 'YYYY-MM'))
 FROM written
-"""
+"""  # noqa: S608 -- built of constants
 # A parcel overdue for years, or by a clock gone wrong: more does not fit the column.
 _MOST_SECONDS: Final = 2**31 - 1
 _GROWN = f"""

@@ -299,7 +299,7 @@ def _write_claims(
 
 def _claimed(excuse: Excuse) -> events.NewEvent:
     return events.NewEvent(
-        "excuse.claimed",
+        events.Topic.EXCUSE_CLAIMED,
         merchant_id=excuse.merchant_id,
         courier_id=excuse.courier_id,
         parcel_id=excuse.parcel_id,

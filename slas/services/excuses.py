@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from alliance import events
 from alliance.errors import Conflict, InvalidInput, NotFound
+from alliance.events import Topic
 from alliance.tenancy import Actor
 from slas.choices import CommitmentKind, Decision, ExcuseReason, ExcuseSource, ExcuseState
 from slas.models import Excuse
@@ -32,6 +33,12 @@ STEPS: Final[Mapping[Decision, tuple[ExcuseState, ExcuseState]]] = {
     Decision.GRANT: (ExcuseState.CLAIMED, ExcuseState.GRANTED),
     Decision.DECLINE: (ExcuseState.CLAIMED, ExcuseState.DECLINED),
     Decision.REVOKE: (ExcuseState.GRANTED, ExcuseState.REVOKED),
+}
+_TOPICS: Final[Mapping[ExcuseState, Topic]] = {
+    ExcuseState.GRANTED: Topic.EXCUSE_GRANTED,
+    ExcuseState.DECLINED: Topic.EXCUSE_DECLINED,
+    ExcuseState.REVOKED: Topic.EXCUSE_REVOKED,
+    ExcuseState.LAPSED: Topic.EXCUSE_LAPSED,
 }
 # Rows a statement when excuses are written: more parameters than that are slow to send.
 _BATCH: Final = 2_000
@@ -181,7 +188,7 @@ def excuse_breaches(
     excuse_commitments(keys=free, reason=chosen, now=moment)
     write_down(
         actor,
-        "excuse.granted",
+        Topic.EXCUSE_GRANTED.value,
         {row.courier_id for row in excuses},
         at=moment,
         reason=chosen.value,
@@ -221,7 +228,7 @@ def _tell(excuses: Sequence[Excuse], state: ExcuseState, at: datetime) -> None:
     """Tell both parties what became of the excuses; that a breach is excused is told with the commitment."""
     told: list[Any] = [
         events.NewEvent(
-            f"excuse.{state}",
+            _TOPICS[state],
             merchant_id=excuse.merchant_id,
             courier_id=excuse.courier_id,
             parcel_id=excuse.parcel_id,

@@ -269,7 +269,9 @@ def _tell(actor: Actor, revision: Revision) -> None:
         "judged": revision.judged,
     }
     parties = {"merchant_id": revision.merchant_id, "courier_id": revision.courier_id}
-    event = events.NewEvent("commitment.revised", parcel_id=revision.parcel_id, payload=said, **parties)
+    event = events.NewEvent(
+        events.Topic.COMMITMENT_REVISED, parcel_id=revision.parcel_id, payload=said, **parties
+    )
     events.record([event], at=revision.created_at)
     audit.record(
         actor=actor,

@@ -172,7 +172,8 @@ def _grade_couriers(now: datetime) -> int:
 
 
 def _tell(courier_id: int, detail: dict[str, str], now: datetime) -> None:
-    events.record([events.NewEvent("courier.graded", courier_id=courier_id, payload=detail)], at=now)
+    graded = events.NewEvent(events.Topic.COURIER_GRADED, courier_id=courier_id, payload=detail)
+    events.record([graded], at=now)
     audit.record(
         actor=Actor.system("scorecards"),
         verb="courier.graded",

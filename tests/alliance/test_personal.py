@@ -54,7 +54,10 @@ def test_old_events_go_and_young_ones_stay(settings: object) -> None:
     settings.EVENTS_KEPT_DAYS = 30  # type: ignore[attr-defined]
     with scope(Scope.everything()):
         for days in (40, 31, 29, 0):
-            events.record([events.NewEvent("x", payload={"days": days})], at=now - timedelta(days=days))
+            events.record(
+                [events.NewEvent(events.Topic.PARCEL_BOOKED, payload={"days": days})],
+                at=now - timedelta(days=days),
+            )
     assert tasks.forget_old_events() == 2
     assert tasks.forget_old_events() == 0
     with scope(Scope.everything()):
@@ -65,8 +68,10 @@ def test_old_events_go_and_young_ones_stay(settings: object) -> None:
 def test_many_old_events_go_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "SLICE", 2)
     with scope(Scope.everything()):
-        events.record([events.NewEvent("x")] * 5, at=timezone.now() - timedelta(days=400))
-        events.record([events.NewEvent("x")])
+        events.record(
+            [events.NewEvent(events.Topic.PARCEL_BOOKED)] * 5, at=timezone.now() - timedelta(days=400)
+        )
+        events.record([events.NewEvent(events.Topic.PARCEL_BOOKED)])
     assert tasks.forget_old_events() == 5
 
 

@@ -1,0 +1,65 @@
+"""The outbox: what events are about stands in one enum, and all that write events take it from there."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from alliance.events import Topic
+from slas.choices import Outcome
+from slas.outcomes import is_breach
+from tests.sources import PACKAGES, modules
+
+TOPICS = sorted(Topic)
+
+
+def texts(path: Path) -> Iterator[str]:
+    """The strings of a module but verbs of the audit trail, some of which are the same words."""
+    tree = ast.parse(path.read_text())
+    verbs = {
+        id(word.value) for word in ast.walk(tree) if isinstance(word, ast.keyword) and word.arg == "verb"
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in verbs:
+            yield node.value
+
+
+def test_topics_are_written_out_in_the_enum_alone() -> None:
+    written_out = {
+        (path.name, topic)
+        for package in PACKAGES
+        for path in modules(package)
+        for text in texts(path)
+        for topic in TOPICS
+        if topic in text
+    }
+    assert written_out == {("events.py", topic) for topic in TOPICS}
+
+
+def test_sql_that_writes_events_takes_its_topics_from_the_enum() -> None:
+    written = [
+        (path.name, insert)
+        for package in PACKAGES
+        for path in modules(package)
+        for insert in re.findall(r"INSERT INTO alliance_event .*?FROM", path.read_text(), re.DOTALL)
+    ]
+    assert len(written) > 5
+    assert [(name, insert) for name, insert in written if re.search(r"'[a-z_]+\.[a-z_]*'", insert)] == []
+
+
+def test_every_topic_is_used() -> None:
+    code = "".join(path.read_text() for package in PACKAGES for path in modules(package))
+    # The settlement puts the outcome behind what these two begin with.
+    put_together = {Topic.COMMITMENT_OVERDUE}
+    assert [topic for topic in Topic if f"Topic.{topic.name}" not in code and topic not in put_together] == []
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if is_breach(outcome)])
+def test_each_breach_has_a_topic(outcome: Outcome) -> None:
+    assert Topic(f"commitment.{outcome}")
+
+
+def test_topics_fit_their_column() -> None:
+    assert max(len(topic) for topic in Topic) <= 40

@@ -35,12 +35,14 @@ class StoredStatement:
 
     `body` is PL/pgSQL over `%(parameter)s`, as if it were given to the driver. `parameters` and `returns`
     give names and types. Where a column of `returns` and one of a table share a name, the table's is meant.
+    A stable one only reads, all of it as of the moment of the call.
     """
 
     prefix: str
     parameters: Mapping[str, str]
     returns: Mapping[str, str]
     body: str
+    is_stable: bool = False
 
     @cached_property
     def name(self) -> str:
@@ -58,8 +60,9 @@ class StoredStatement:
         body = self.body % {name: f"${place}" for place, name in enumerate(self.parameters, start=1)}
         columns = ", ".join(f"{name} {kind}" for name, kind in self.returns.items())
         settings = " ".join(f"SET {name} = '{value}'" for name, value in _PLANNING.items())
+        stability = " STABLE" if self.is_stable else ""
         return f"""({", ".join(self.parameters.values())}) RETURNS TABLE ({columns})
-            LANGUAGE plpgsql {settings} AS $statement$
+            LANGUAGE plpgsql{stability} {settings} AS $statement$
             #variable_conflict use_column
             {body}
             $statement$"""

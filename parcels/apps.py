@@ -12,6 +12,7 @@ class ParcelsConfig(AppConfig):
         from alliance.statements import stored  # noqa: PLC0415
         from parcels.scan_sql import RECORD_SCANS  # noqa: PLC0415
         from parcels.services.merchants import found_merchant  # noqa: PLC0415
+        from parcels.tracking_sql import TRACKED_PARCEL  # noqa: PLC0415
 
         founders[OrganisationKind.MERCHANT] = found_merchant
-        stored.append(RECORD_SCANS)
+        stored += [RECORD_SCANS, TRACKED_PARCEL]

@@ -17,6 +17,7 @@ from parcels.choices import ParcelStatus
 from parcels.names import Names, names_of
 from parcels.progress import ProgressStep, progress
 from parcels.timelines import TrackedScan, track
+from parcels.tracking_sql import TRACKED_PARCEL
 from parcels.verdicts import Verdict, verdict_of
 from slas.choices import CommitmentKind, Outcome
 from slas.models import Commitment, Revision
@@ -60,7 +61,7 @@ class _Revision(msgspec.Struct):
 
 
 class TrackedParcel(msgspec.Struct):
-    """A parcel as tracked_parcel() in the database tells of it: what is not read cannot be shown."""
+    """A parcel as TRACKED_PARCEL tells of it: what is not read cannot be shown."""
 
     id: int
     courier_id: int
@@ -91,7 +92,6 @@ class TrackedParcel(msgspec.Struct):
         return str(ParcelStatus(self.status).label)
 
 
-_READ: Final = "SELECT tracked_parcel(%s)"
 _DECODER: Final = msgspec.json.Decoder(TrackedParcel)
 
 
@@ -149,7 +149,7 @@ def read_number(text: str) -> int:
 
 def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
     """Read one parcel, in a scope that holds nothing else. Raises NotFound, with UNKNOWN, or Gone."""
-    [(told,)] = rows_in(Scope.parcel(parcel_id), _READ, [parcel_id])
+    [(told,)] = rows_in(Scope.parcel(parcel_id), TRACKED_PARCEL.call, {"parcel_id": parcel_id})
     if told is None and is_retired(parcel_id):
         raise gone(parcel_id)
     if told is None:

@@ -86,11 +86,17 @@ def test_function_is_planned_for_any_number_of_rows() -> None:
     assert set(settings) == {"plan_cache_mode=force_generic_plan", "enable_nestloop=off", "jit=off"}
 
 
+@pytest.mark.parametrize(("is_stable", "kind"), [(True, "s"), (False, "v")])
+def test_stable_statement_only_reads(is_stable: bool, kind: str) -> None:
+    statement = replace(TWICE, is_stable=is_stable)
+    statement.install()
+    assert raw_rows("SELECT provolatile FROM pg_proc WHERE proname = %s", [statement.name]) == [(kind,)]
+
+
 def test_policies_bind_what_a_function_reads() -> None:
-    [(bound,)] = raw_rows(
-        "SELECT NOT bool_or(prosecdef) FROM pg_proc WHERE proname ~ '^parcels_record_scans_'"
-    )
-    assert bound
+    names = [statement.name for statement in statements.stored]
+    bound = raw_rows("SELECT proname FROM pg_proc WHERE proname = ANY(%s) AND NOT prosecdef", [names])
+    assert {name for (name,) in bound} == set(names)
 
 
 def test_migrate_makes_what_is_missing(registered: StoredStatement) -> None:

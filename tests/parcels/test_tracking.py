@@ -22,6 +22,7 @@ from parcels.choices import ParcelStatus
 from parcels.models import Parcel
 from parcels.progress import EXPLANATIONS, progress
 from parcels.services.cancelling import cancel_parcel
+from parcels.tracking_sql import TRACKED_PARCEL
 from tests.parcels.looking import RECIPIENT, client_of, scan, some_parcels, text_of
 
 pytestmark = pytest.mark.django_db
@@ -264,7 +265,8 @@ def test_programs_cost_one_message_to_the_database(book: Book, client: Client) -
             client.get(f"/api/v1/tracking/{number}")
         [query] = queries
         pk = parse_tracking_number(number)
-        assert query["sql"].endswith(f"SET LOCAL alliance.scope = 'parcel:{pk}'; SELECT tracked_parcel({pk})")
+        asked = f"SELECT * FROM {TRACKED_PARCEL.name}({pk})"
+        assert query["sql"].endswith(f"SET LOCAL alliance.scope = 'parcel:{pk}'; {asked}")
     # The scope ended with the message.
     assert raw_rows("SELECT count(*) FROM parcels_parcel") == [(0,)]
 
@@ -280,7 +282,7 @@ def test_the_reading_function_is_bound_by_row_level_security(
         (Scope.merchant(rival_merchant.pk), False),
         (Scope.nothing(), False),
     ):
-        [(told,)] = rows_in(to, "SELECT tracked_parcel(%s)", [parcel.pk])
+        [(told,)] = rows_in(to, TRACKED_PARCEL.call, {"parcel_id": parcel.pk})
         assert (told is not None) == seen
 
 

@@ -33,8 +33,6 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     S.REJECTED: frozenset(),
 }
 EDITABLE = frozenset({S.DRAFT, S.MORE_NEEDED})
-# What only the alliance decides; the database asks for its scope.
-DECISIONS = frozenset({S.MORE_NEEDED, S.APPROVED, S.REJECTED})
 
 STEP_FIELDS: dict[str, tuple[str, ...]] = {
     Step.COMPANY: (

@@ -98,9 +98,6 @@ class ClosureCalendar:
         found = self._all(place, day, side, works_on_holidays)
         return next((rule for rule in found if rule.is_whole_day), None)
 
-    def is_closed(self, place: Place, day: date, side: ClosureSide, works_on_holidays: bool) -> bool:
-        return self.closure(place, day, side, works_on_holidays) is not None
-
     def reopening(
         self, place: Place, deadline: datetime, day: date, side: ClosureSide, works_on_holidays: bool
     ) -> Reopening | None:
@@ -191,6 +188,3 @@ def _find(index: _Index, place: Place, day: date, works_on_holidays: bool) -> li
         for rule in sorted(scopes.get(scope, ()), key=lambda rule: rule.is_public_holiday)
         if not (works_on_holidays and rule.is_public_holiday)
     ]
-
-
-NO_CLOSURES = ClosureCalendar()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from alliance.identifiers import tracking_number
 from slas.choices import ExportContent
@@ -29,16 +29,6 @@ class Kind(StrEnum):
     MOMENT = "moment"  # UTC
     DAY = "day"
     FLAG = "flag"
-
-
-class Dimensions(Protocol):
-    """What every exported row is reported by."""
-
-    kind: str
-    tier_id: int
-    origin_id: int
-    destination_id: int
-    due_date: date
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from slas.choices import CommitmentKind, Outcome
 
 BREACHES = frozenset({Outcome.OVERDUE, Outcome.LATE})
-# Whether a commitment is in the denominator of an on-time rate.
-JUDGED = frozenset({Outcome.MET, *BREACHES})
 
 
 class Transition(NamedTuple):

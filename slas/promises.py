@@ -21,9 +21,8 @@ Hence a later parcel is never promised earlier, and a closure never makes a prom
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from enum import StrEnum
-from types import MappingProxyType
 from typing import NamedTuple
 
 from slas.choices import ClosureSide, NoPromiseReason, TierCode
@@ -132,14 +131,6 @@ class Promise:
         return self.rolled_days > 0
 
 
-class NextCutOff(NamedTuple):
-    """What a countdown counts down to, and the day one gets by making it."""
-
-    at: datetime
-    effective_date: date
-    remaining: timedelta
-
-
 class NoPromise(Exception):
     """Nothing can be promised. Callers word it with `reason.label`."""
 
@@ -181,16 +172,6 @@ def promise(
         version=tier.version,
         steps=tuple(steps),
     )
-
-
-def next_cut_off(tier: TierRule, origin: Place, now: datetime, closures: ClosureCalendar) -> NextCutOff:
-    """The cut-off that a booking made now still keeps. Raises as promise() does."""
-    try:
-        asked = _asked(origin, now, None)
-        handling = _handling(tier, origin, asked, closures, [])
-    except OverflowError:
-        raise NoPromise(NoPromiseReason.OUT_OF_RANGE) from None
-    return NextCutOff(handling.cut_off_at, handling.day, handling.cut_off_at - asked.booked)
 
 
 class _Asked(NamedTuple):
@@ -327,41 +308,3 @@ def _delivery_on(
     if reopening is not None and reopening.at is None:
         return _cut_short(StepCode.DESTINATION_CUT_SHORT, day, reopening)
     return _Landing(deliver_by, reopening)
-
-
-def daily(at: time, *, day_offset: int = 0) -> dict[int, CutOff | None]:
-    """The same cut-off for every day of the week."""
-    return dict.fromkeys(range(7), CutOff(at, day_offset))
-
-
-# Ours, see docs; operators edit their own versions. The two fast tiers run through public
-# holidays, as China's express networks do; standard rests on them.
-DEFAULT_TIER_RULES: Mapping[TierCode, TierRule] = MappingProxyType(
-    {
-        TierCode.SAME_DAY: TierRule(
-            code=TierCode.SAME_DAY,
-            version=1,
-            cut_offs=daily(time(11)),
-            pickup_by=time(13),
-            deliver_by=time(22),
-            days_in_transit=0,
-        ),
-        TierCode.NEXT_DAY: TierRule(
-            code=TierCode.NEXT_DAY,
-            version=1,
-            cut_offs=daily(time(18)),
-            pickup_by=time(20),
-            deliver_by=time(20),
-            days_in_transit=1,
-        ),
-        TierCode.STANDARD: TierRule(
-            code=TierCode.STANDARD,
-            version=1,
-            cut_offs=daily(time(18)),
-            pickup_by=time(20),
-            deliver_by=time(20),
-            days_in_transit=3,
-            works_on_holidays=False,
-        ),
-    }
-)

@@ -100,12 +100,6 @@ def status_badge(status: object, label: str = "") -> SafeString:
 
 
 @register.simple_tag
-def scan_badge(code: object, label: str = "") -> SafeString:
-    """Show a scan's code."""
-    return _badge("scan", code, label)
-
-
-@register.simple_tag
 def outcome_badge(outcome: object, label: str = "") -> SafeString:
     """Show a commitment's outcome."""
     return _badge("outcome", outcome, label)

@@ -4,7 +4,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -112,8 +111,3 @@ def document_view(request: HttpRequest, document_id: int) -> HttpResponse | File
         extension=EXTENSIONS[document.content_type],
         download="download" in request.GET,
     )
-
-
-def document_url(document: Document) -> str:
-    """Return the address of a document, for the admin."""
-    return reverse("couriers:document_view", args=[document.pk])

@@ -134,11 +134,6 @@ def _without_ready(asked: tuple[Step, ...], found: tuple[Step, ...]) -> tuple[St
     return said + tuple(step for step in found if step.code not in opening)
 
 
-def open_market(lanes: Iterable[tuple[City, City]], *, at: datetime) -> Market:
-    """Return what active couriers sell on the lanes, as a merchant's scope sees it."""
-    return Market(lanes, at=at)
-
-
 def _ranked_offers(
     lanes: list[Lane], places: dict[int, Place], at: datetime
 ) -> dict[tuple[Lane, int], list[OnSale]]:

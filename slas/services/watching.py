@@ -4,7 +4,6 @@ What a parcel is and how it stands is for the caller to know; see `slas.watching
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -53,14 +52,6 @@ class Stored(NamedTuple):
 
     listed: int
     removed: int
-
-
-@dataclass(frozen=True, slots=True)
-class WatchCounts:
-    """How many parcels there are to look at, and how many for each reason; a parcel may have several."""
-
-    parcels: int
-    reasons: dict[WatchReason, int] = field(default_factory=dict)
 
 
 def watch_candidates(*, now: datetime, last: datetime | None) -> list[int]:

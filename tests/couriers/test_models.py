@@ -9,7 +9,7 @@ from django.utils import timezone
 from alliance.choices import OrganisationStatus
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, protected_tables, scope
-from couriers.applications import DECISIONS, TRANSITIONS
+from couriers.applications import TRANSITIONS
 from couriers.choices import ApplicationState, DocumentKind
 from couriers.models import Application, ApplicationEvent, Courier, Document, Facility, ServiceCity
 from tests import factories
@@ -79,7 +79,7 @@ def test_an_application_starts_as_draft(filled: Application, state: str) -> None
         )
 
 
-@pytest.mark.parametrize("state", sorted(DECISIONS))
+@pytest.mark.parametrize("state", ["more_needed", "approved", "rejected"])
 def test_an_applicants_session_cannot_decide(filled: Application, applicant: Actor, state: str) -> None:
     move(filled, "submitted")
     with pytest.raises(IntegrityError, match="only the alliance decides"), scope(Scope.of(applicant)):

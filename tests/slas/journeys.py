@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from slas.choices import ClosureSide, TierCode
-from slas.closures import ClosureRule, Place
-from slas.promises import DEFAULT_TIER_RULES, CutOff, TierRule, daily
+from slas.closures import ClosureCalendar, ClosureRule, Place
+from slas.promises import CutOff, TierRule
 
 CITIES = {
     code: Place(number, province, country, zone)
@@ -30,6 +30,14 @@ CITIES = {
 }
 
 
+NO_CLOSURES = ClosureCalendar()
+
+
+def daily(at: time, *, day_offset: int = 0) -> dict[int, CutOff | None]:
+    """The same cut-off for every day of the week."""
+    return dict.fromkeys(range(7), CutOff(at, day_offset))
+
+
 def tier_rule(cut_off: str, pickup_by: str, deliver_by: str, days: int, **fields: object) -> TierRule:
     """A next-day tier in short; a cut-off "22:00-1" lies on the day before."""
     clock, _, day_offset = cut_off.partition("-")
@@ -44,12 +52,40 @@ def tier_rule(cut_off: str, pickup_by: str, deliver_by: str, days: int, **fields
     return TierRule(**{**values, **fields})
 
 
+# What the tiers promise from the start, see docs/promises.md.
+PUBLISHED_RULES = {
+    TierCode.SAME_DAY: TierRule(
+        code=TierCode.SAME_DAY,
+        version=1,
+        cut_offs=daily(time(11)),
+        pickup_by=time(13),
+        deliver_by=time(22),
+        days_in_transit=0,
+    ),
+    TierCode.NEXT_DAY: TierRule(
+        code=TierCode.NEXT_DAY,
+        version=1,
+        cut_offs=daily(time(18)),
+        pickup_by=time(20),
+        deliver_by=time(20),
+        days_in_transit=1,
+    ),
+    TierCode.STANDARD: TierRule(
+        code=TierCode.STANDARD,
+        version=1,
+        cut_offs=daily(time(18)),
+        pickup_by=time(20),
+        deliver_by=time(20),
+        days_in_transit=3,
+        works_on_holidays=False,
+    ),
+}
 SHOP_HOURS = {**dict.fromkeys(range(5), CutOff(time(18))), 5: CutOff(time(12)), 6: None}
 
 TIERS = {
-    "same": DEFAULT_TIER_RULES[TierCode.SAME_DAY],  # cut-off 11:00, pickup by 13:00, by 22:00
-    "next": DEFAULT_TIER_RULES[TierCode.NEXT_DAY],  # cut-off 18:00, pickup by 20:00, by 20:00 the next day
-    "std": DEFAULT_TIER_RULES[TierCode.STANDARD],  # the same, three days on; rests on public holidays
+    "same": PUBLISHED_RULES[TierCode.SAME_DAY],  # cut-off 11:00, pickup by 13:00, by 22:00
+    "next": PUBLISHED_RULES[TierCode.NEXT_DAY],  # cut-off 18:00, pickup by 20:00, by 20:00 the next day
+    "std": PUBLISHED_RULES[TierCode.STANDARD],  # the same, three days on; rests on public holidays
     "two": tier_rule("18:00", "20:00", "20:00", 2),
     "eve": tier_rule("22:00-1", "10:00", "20:00", 0),  # book until 22:00 on the day before
     "shop": tier_rule(  # Saturdays until 12:00, nothing on Sundays

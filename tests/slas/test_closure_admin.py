@@ -64,7 +64,7 @@ def test_a_closure_can_be_announced_later_on(staff_client: Client, hangzhou: Cit
     [closure] = declared()
     assert closure.announced_at == later.replace(second=0, microsecond=0)
     place = place_of(hangzhou)
-    assert not calendar_at(timezone.now()).is_closed(place, TOMORROW, ClosureSide.ORIGIN, True)
+    assert not calendar_at(timezone.now()).closure(place, TOMORROW, ClosureSide.ORIGIN, True)
     assert "Typhoon Bebinca" in staff_client.get(f"{CLOSURES}?state=announced_later").content.decode()
 
 
@@ -72,9 +72,9 @@ def test_promises_go_round_a_closed_province(staff_client: Client, hangzhou: Cit
     staff_client.post(f"{CLOSURES}add/", typhoon(city="", province="Zhejiang", side="destination"))
     calendar = calendar_at(timezone.now())
     here, elsewhere = place_of(hangzhou), place_of(chengdu)
-    assert calendar.is_closed(here, TOMORROW, ClosureSide.DESTINATION, works_on_holidays=True)
-    assert not calendar.is_closed(here, TOMORROW, ClosureSide.ORIGIN, works_on_holidays=True)
-    assert not calendar.is_closed(elsewhere, TOMORROW, ClosureSide.DESTINATION, works_on_holidays=True)
+    assert calendar.closure(here, TOMORROW, ClosureSide.DESTINATION, works_on_holidays=True)
+    assert not calendar.closure(here, TOMORROW, ClosureSide.ORIGIN, works_on_holidays=True)
+    assert not calendar.closure(elsewhere, TOMORROW, ClosureSide.DESTINATION, works_on_holidays=True)
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_closure_taken_back_counts_for_what_was_promised_meanwhile(
     assert promised(hangzhou, chengdu, at=NOON + timedelta(hours=1)).effective_date == TODAY
     # Known at another moment than the promise is asked for.
     later = calendar_at(NOON, known_at=NOON + timedelta(hours=1))
-    assert not later.is_closed(place_of(hangzhou), TODAY, ClosureSide.ORIGIN, True)
+    assert not later.closure(place_of(hangzhou), TODAY, ClosureSide.ORIGIN, True)
 
 
 # --- declaring --------------------------------------------------------------------------------

@@ -8,24 +8,21 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from slas.choices import ClosureSide, NoPromiseReason, TierCode
+from slas.choices import ClosureSide, NoPromiseReason
 from slas.clocks import day_exists, wall_clock
-from slas.closures import NO_CLOSURES, ClosureCalendar, ClosureRule
+from slas.closures import ClosureCalendar, ClosureRule
 from slas.promises import (
-    DEFAULT_TIER_RULES,
     SEARCH_DAYS,
     CutOff,
     NoPromise,
     StepCode,
     TierRule,
-    daily,
-    next_cut_off,
     promise,
 )
-from tests.slas.journeys import CITIES, TIERS, closure_rules, local
+from tests.slas.journeys import CITIES, NO_CLOSURES, TIERS, closure_rules, daily, local
 from tests.slas.strategies import closures, journeys, promised, rules_hitting, walked_deadline
 from tests.slas.test_promise_table import CASES, rows
 
@@ -121,7 +118,7 @@ def plain_promise(tier, origin, destination, ready_at, closures, booked_at=None)
         return walked_deadline(hit, day, at, place.zone)
 
     def works(day, place, side, days):
-        closed = closures.is_closed(place, day, side, tier.works_on_holidays)
+        closed = closures.closure(place, day, side, tier.works_on_holidays)
         return day.weekday() in days and not closed and day_exists(day, place.zone)
 
     handling_days = [
@@ -155,17 +152,6 @@ def test_cut_off_named_is_the_one_that_counts(journey):
     # Booking at the cut-off still gets a day at or before it; a moment later that cut-off is gone.
     assert kept is None or kept.cut_off_at >= at_cut_off["booked_at"]
     assert past is None or past.cut_off_at > at_cut_off["booked_at"]
-
-
-@given(journeys())
-def test_countdown_counts_to_the_cut_off_of_the_promise(journey):
-    now = journey.pop("booked_at", journey["ready_at"])
-    given_promise = promised(**{**journey, "ready_at": now})
-    assume(given_promise is not None)
-    countdown = next_cut_off(journey["tier"], journey["origin"], now, journey["closures"])
-    assert countdown.at == given_promise.cut_off_at
-    assert countdown.effective_date == given_promise.effective_date
-    assert countdown.remaining == given_promise.cut_off_at - now >= timedelta(0)
 
 
 @pytest.fixture
@@ -279,7 +265,7 @@ def test_rolled_promise_names_the_cut_off_missed_and_the_one_kept():
     ],
 )
 def test_no_promise_says_why(change, closed, reason):
-    rule = DEFAULT_TIER_RULES[TierCode.NEXT_DAY]
+    rule = TIERS["next"]
     fields = {name: getattr(rule, name) for name in TierRule.__slots__}
     tier = TierRule(**{**fields, **change})
     with pytest.raises(NoPromise) as refusal:
@@ -300,8 +286,6 @@ def test_promise_refuses_times_without_an_offset():
     naive = datetime(2026, 3, 2, 10)  # noqa: DTZ001 -- what is refused
     with pytest.raises(ValueError, match="UTC offset"):
         promise(TIERS["next"], HGH, CTU, naive, NO_CLOSURES)
-    with pytest.raises(ValueError, match="UTC offset"):
-        next_cut_off(TIERS["next"], HGH, naive, NO_CLOSURES)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +298,7 @@ def test_promise_refuses_times_without_an_offset():
     ],
 )
 def test_tier_rule_refuses_what_makes_no_sense(change):
-    rule = DEFAULT_TIER_RULES[TierCode.NEXT_DAY]
+    rule = TIERS["next"]
     fields = {name: getattr(rule, name) for name in TierRule.__slots__}
     with pytest.raises(ValueError, match=r"negative|Weekdays|cut-off"):
         TierRule(**{**fields, **change})
@@ -324,15 +308,3 @@ def test_tier_rule_refuses_what_makes_no_sense(change):
 def test_cut_off_lies_on_the_day_or_up_to_a_week_before(day_offset):
     with pytest.raises(ValueError, match="before"):
         CutOff(time(18), day_offset)
-
-
-def test_default_tiers_are_the_published_ones():
-    shown = {
-        code.value: (f"{rule.cut_offs[0].time:%H:%M}", f"{rule.deliver_by:%H:%M}", rule.days_in_transit)
-        for code, rule in DEFAULT_TIER_RULES.items()
-    }
-    assert shown == {
-        "same_day": ("11:00", "22:00", 0),
-        "next_day": ("18:00", "20:00", 1),
-        "standard": ("18:00", "20:00", 3),
-    }

@@ -10,12 +10,12 @@ from alliance.tenancy import Actor, Scope, scope
 from couriers.choices import Grade
 from couriers.models import Courier
 from slas.models import Closure, ServiceTier, TierVersion
-from slas.promises import DEFAULT_TIER_RULES
 from slas.ranking import NO_RECORD, Reason, Record
 from slas.services.holidays import load_holidays
 from slas.services.quotes import Quote, QuoteRequest, quote
 from slas.services.tiers import rule_of, tiers_at
 from tests import factories
+from tests.slas.journeys import PUBLISHED_RULES
 from tests.slas.offering import fill, offer, record, today_at
 
 NOON = today_at(12)
@@ -41,10 +41,10 @@ def ask(
 
 
 @pytest.mark.django_db
-def test_seeded_versions_say_what_the_defaults_say() -> None:
+def test_seeded_versions_are_the_published_ones() -> None:
     for version in TierVersion.objects.select_related("tier"):
         code = ServiceTier.objects.get(pk=version.tier_id).code
-        assert rule_of(version, code) == DEFAULT_TIER_RULES[code]
+        assert rule_of(version, code) == PUBLISHED_RULES[code]
 
 
 @pytest.mark.django_db

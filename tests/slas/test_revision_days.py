@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from slas.choices import ClosureSide, TierCode
 from slas.clocks import local_clock
-from slas.closures import NO_CLOSURES, ClosureCalendar, ClosureRule, Place
-from slas.promises import Step, StepCode, TierRule, daily
+from slas.closures import ClosureCalendar, ClosureRule, Place
+from slas.promises import Step, StepCode, TierRule
 from slas.revisions import MOST_DAYS_ON, delivery_on, possible_days, span_after
 from tests.slas import strategies
+from tests.slas.journeys import NO_CLOSURES, daily
 
 CHENGDU = Place(7, "Sichuan", "CN", "Asia/Shanghai")
 NEW_YORK = Place(8, "New York", "US", "America/New_York")

@@ -22,7 +22,7 @@ from django.db import DatabaseError, connection, migrations, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from alliance import storage
+from alliance import table_storage
 from alliance.errors import Conflict
 from alliance.identifiers import moment_of, parcel_id_at
 from alliance.locks import Lock, wait_for
@@ -207,7 +207,7 @@ def _make_month(table: str, month: Month) -> int:
         if month.suffix in months_of(table):
             return 0
         cursor.execute(_create_month(table, month))
-        storage.set_parameters(partition_name(table, month), of=table)
+        table_storage.set_parameters(partition_name(table, month), of=table)
     return 1
 
 
@@ -218,7 +218,7 @@ def _drop(name: str) -> None:
 
 def _store(table: str, of: str) -> None:
     with _brief_waits():
-        storage.set_parameters(table, of=of)
+        table_storage.set_parameters(table, of=of)
 
 
 @contextmanager
@@ -236,7 +236,7 @@ def _brief_waits() -> Iterator[None]:
 def _tables_in_storage() -> Iterator[tuple[str, str]]:
     """Every table that has rows and parameters, and whose parameters those are."""
     partitioned = partitioned_tables()
-    for name in storage.PARAMETERS:
+    for name in table_storage.PARAMETERS:
         if name not in partitioned:
             yield name, name
         else:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from django.apps import apps
 
-from alliance.personal import COLUMNS, Holds
+from alliance.personal_data import COLUMNS, Holds
 from alliance.tenancy import raw_rows
 from slas.export_files import replacing
 

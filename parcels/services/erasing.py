@@ -2,7 +2,7 @@
 
 What goes: name, phone and address of the recipient, what people wrote about the parcel (notes of claims
 and decisions, reasons of revisions) and the files that go with it. What stays says nothing about a person:
-times, places as cities, outcomes, rates, credits. `alliance.personal` lists every column.
+times, places as cities, outcomes, rates, credits. `alliance.personal_data` lists every column.
 """
 
 import time

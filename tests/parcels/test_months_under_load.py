@@ -210,9 +210,9 @@ def test_a_month_has_its_tables_storage_parameters_and_gets_new_ones(
         [(options,)] = raw_rows("SELECT reloptions FROM pg_class WHERE relname = 'parcels_parcel_y2070m06'")
         return sorted(options)
 
-    wanted = partitions.storage.PARAMETERS["parcels_parcel"]
+    wanted = partitions.table_storage.PARAMETERS["parcels_parcel"]
     assert parameters() == sorted(f"{name}={value}" for name, value in wanted.items())
-    monkeypatch.setitem(partitions.storage.PARAMETERS, "parcels_parcel", {"fillfactor": "90"})
+    monkeypatch.setitem(partitions.table_storage.PARAMETERS, "parcels_parcel", {"fillfactor": "90"})
     partitions.ensure_months_ahead(now=datetime(2070, 6, 5, tzinfo=UTC), ahead=0)
     assert parameters() == ["fillfactor=90"]
     monkeypatch.undo()
@@ -221,5 +221,5 @@ def test_a_month_has_its_tables_storage_parameters_and_gets_new_ones(
 
 
 def test_every_table_with_parameters_exists() -> None:
-    for name in partitions.storage.PARAMETERS:
+    for name in partitions.table_storage.PARAMETERS:
         assert raw_rows("SELECT to_regclass(%s) IS NOT NULL", [name]) == [(True,)], name

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from alliance import events, tasks
 from alliance.models import Event
-from alliance.personal import COLUMNS, Holds
+from alliance.personal_data import COLUMNS, Holds
 from alliance.tenancy import Scope, scope
 
 DOCS = Path(__file__).parents[2] / "docs" / "retention.md"
@@ -35,7 +35,7 @@ def columns_of_text() -> Iterator[str]:
                 yield f"{model._meta.label}.{column.name}"
 
 
-def test_every_column_of_text_is_judged_in_alliance_personal() -> None:
+def test_every_column_of_text_is_judged_in_alliance_personal_data() -> None:
     found = list(columns_of_text())
     assert len(found) > 100
     assert sorted(set(found) - set(COLUMNS)) == []

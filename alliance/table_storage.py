@@ -1,23 +1,26 @@
 """How the hot tables are stored and cleaned, and why.
 
-A partitioned table takes no parameters, its months do: they get them when they are made. `make_partitions`
-compares all of them with this table every few hours, so a change here reaches every month and database.
+Each app has a module of this name for its own tables. A partitioned table takes no parameters, its months
+do: they get them when they are made. `make_partitions` compares all of them with PARAMETERS every few hours,
+so a change reaches every month and database.
 """
 
 from typing import Final
 
 from django.db import connection
 
+from alliance.registry import Registry
+
 # Rows of the past are rewritten never or hardly; the first vacuum may freeze them for good, and no later
 # one (against wraparound, of a month that has long been forgotten) has to write them again.
-_WRITTEN_ONCE: Final = {
+WRITTEN_ONCE: Final[dict[str, str]] = {
     "autovacuum_freeze_min_age": "0",
     # Vacuumed after 5 % of new rows: index-only scans and freezing go by it.
     "autovacuum_vacuum_insert_scale_factor": "0.05",
 }
 # A queue is empty most of the time, and its length says nothing about how many dead rows it holds: cleaned
 # after so many of them, at full speed, or its readers walk over them. New rows alone are worth no vacuum.
-_QUEUE: Final = {
+QUEUE: Final[dict[str, str]] = {
     "autovacuum_vacuum_scale_factor": "0",
     "autovacuum_vacuum_threshold": "5000",
     "autovacuum_vacuum_insert_threshold": "-1",
@@ -25,41 +28,17 @@ _QUEUE: Final = {
 }
 # Counted up in place. None of the columns that change is indexed, so with room on its page a row is updated
 # within it (HOT) and no index grows.
-_COUNTERS: Final = {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.05"}
+COUNTERS: Final[dict[str, str]] = {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.05"}
 
-PARAMETERS: Final[dict[str, dict[str, str]]] = {
-    # Five updates in a parcel's life, all of them of columns without an index.
-    "parcels_parcel": {
-        "fillfactor": "85",
-        "autovacuum_vacuum_scale_factor": "0.05",
-        # A young month doubles within hours; plans must not go by an empty one.
-        "autovacuum_analyze_scale_factor": "0.05",
+# Table -> its storage parameters.
+PARAMETERS: Final[Registry[str, dict[str, str]]] = Registry(
+    "table",
+    {
+        "alliance_event": WRITTEN_ONCE,
+        # A day's answers go each hour, large ones out of line (whose table goes by these parameters, too).
+        "alliance_idempotentrequest": {"autovacuum_vacuum_scale_factor": "0.05"},
     },
-    # Never updated: full pages.
-    "parcels_scan": {**_WRITTEN_ONCE, "autovacuum_analyze_scale_factor": "0.05"},
-    # Judged once, which moves it from one partial index to another; room keeps the new version on its page.
-    "slas_commitment": {
-        "fillfactor": "85",
-        "autovacuum_vacuum_scale_factor": "0.05",
-        # What leaves the index of what is pending stays in it until a vacuum, and the sweep reads that index.
-        "autovacuum_vacuum_cost_delay": "0",
-        "autovacuum_analyze_scale_factor": "0.05",
-    },
-    "slas_breach": {"autovacuum_analyze_scale_factor": "0.05"},
-    "slas_tally": _QUEUE,
-    "slas_progresstally": _QUEUE,
-    "slas_creditcheck": _QUEUE,
-    "slas_ontimerate": _COUNTERS,
-    # A row a courier: written by every sweep and every fold.
-    "slas_overduecount": {"fillfactor": "50"},
-    "slas_progress": _COUNTERS,
-    "slas_capacityday": _COUNTERS,
-    # Rewritten every five minutes.
-    "slas_watchitem": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.05"},
-    "alliance_event": _WRITTEN_ONCE,
-    # A day's answers go each hour, large ones out of line (whose table goes by these parameters, too).
-    "alliance_idempotentrequest": {"autovacuum_vacuum_scale_factor": "0.05"},
-}
+)
 
 
 def set_parameters(table: str, *, of: str) -> bool:

@@ -1,7 +1,13 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from alliance.personal_data import register_columns
+from couriers.personal_data import PERSONAL_DATA
+
 
 class CouriersConfig(AppConfig):
     name = "couriers"
     verbose_name = _("Couriers")
+
+    def ready(self) -> None:
+        register_columns(PERSONAL_DATA)

@@ -1,6 +1,11 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from alliance.personal_data import register_columns
+from alliance.table_storage import PARAMETERS
+from parcels.personal_data import PERSONAL_DATA
+from parcels.table_storage import TABLE_STORAGE
+
 
 class ParcelsConfig(AppConfig):
     name = "parcels"
@@ -16,3 +21,5 @@ class ParcelsConfig(AppConfig):
 
         founders[OrganisationKind.MERCHANT] = found_merchant
         stored += [RECORD_SCANS, TRACKED_PARCEL]
+        register_columns(PERSONAL_DATA)
+        PARAMETERS.register(TABLE_STORAGE)

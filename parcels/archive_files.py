@@ -18,8 +18,6 @@ from slas.export_files import replacing
 BATCH: Final = 20_000
 MANIFEST: Final = "manifest.json"
 _CHUNK: Final = 1 << 20
-# No file of the archive names a recipient: what would is left out, erased or not.
-_PERSONAL: Final = {name.rpartition(".")[::2] for name, holds in COLUMNS.items() if holds != Holds.NOTHING}
 
 _COLUMNS = """
 SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
@@ -56,9 +54,14 @@ class Source(NamedTuple):
     def of(cls, name: str, parent: str) -> "Source":
         """Read a month's columns from the catalogue; `parent` is the table it was a month of."""
         [label] = [model._meta.label for model in apps.get_models() if model._meta.db_table == parent]
-        found = [row for row in raw_rows(_COLUMNS, [name]) if (label, row[0]) not in _PERSONAL]
+        # No file of the archive names a recipient: what would is left out, erased or not.
+        found = [row for row in raw_rows(_COLUMNS, [name]) if not _is_personal(f"{label}.{row[0]}")]
         key = [row[0] for row in raw_rows(_KEY, [name])]
         return cls(name, [column for column, _type in found], [kind for _column, kind in found], key)
+
+
+def _is_personal(column: str) -> bool:
+    return COLUMNS.get(column, Holds.NOTHING) != Holds.NOTHING
 
 
 def write(source: Source, path: Path) -> Written:

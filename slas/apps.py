@@ -1,6 +1,11 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from alliance.personal_data import register_columns
+from alliance.table_storage import PARAMETERS
+from slas.personal_data import PERSONAL_DATA
+from slas.table_storage import TABLE_STORAGE
+
 
 class SlasConfig(AppConfig):
     """Tiers, offers, promises, commitments and on-time rates."""
@@ -16,3 +21,5 @@ class SlasConfig(AppConfig):
 
         queues.update(tallies=Tally, progress=ProgressTally, credit_checks=CreditCheck)
         stored.append(READ_CURVES)
+        register_columns(PERSONAL_DATA)
+        PARAMETERS.register(TABLE_STORAGE)

@@ -8,12 +8,13 @@ import pytest
 from axes.models import AccessFailureLog, AccessLog
 from django.apps import apps
 from django.contrib.sessions.models import Session
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.utils import timezone
 
 from alliance import events, tasks
 from alliance.models import Event
-from alliance.personal_data import COLUMNS, Holds
+from alliance.personal_data import COLUMNS, Holds, register_columns
 from alliance.tenancy import Scope, scope
 
 DOCS = Path(__file__).parents[2] / "docs" / "retention.md"
@@ -35,11 +36,16 @@ def columns_of_text() -> Iterator[str]:
                 yield f"{model._meta.label}.{column.name}"
 
 
-def test_every_column_of_text_is_judged_in_alliance_personal_data() -> None:
+def test_every_column_of_text_is_judged_by_its_app() -> None:
     found = list(columns_of_text())
     assert len(found) > 100
     assert sorted(set(found) - set(COLUMNS)) == []
     assert sorted(set(COLUMNS) - set(found)) == []
+
+
+def test_a_column_is_judged_once() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"column of this name already: alliance\.User\.email"):
+        register_columns({Holds.NOTHING: "alliance.User.email"})
 
 
 def test_the_docs_list_what_is_about_somebody() -> None:

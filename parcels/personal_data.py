@@ -1,0 +1,26 @@
+"""What the text columns of parcels hold: see `alliance.personal_data`."""
+
+from typing import Final
+
+from alliance.personal_data import Holds
+
+PERSONAL_DATA: Final[dict[Holds, str]] = {
+    Holds.RECIPIENT: """
+        parcels.Parcel.recipient_name parcels.Parcel.recipient_phone parcels.Parcel.recipient_address
+        parcels.BookingFile.content
+    """,
+    Holds.CONTACT: """
+        parcels.Merchant.contact_name parcels.Merchant.contact_phone
+        parcels.PickupAddress.name parcels.PickupAddress.address
+        parcels.PickupAddress.contact_name parcels.PickupAddress.contact_phone
+    """,
+    # A merchant's reference is its own order's number; scans, events and exports name parcels by number.
+    Holds.NOTHING: """
+        parcels.Parcel.reference
+        parcels.Scan.reason parcels.Scan.facility parcels.Scan.event_id
+        parcels.ScanFile.name parcels.ScanFile.content parcels.ScanFile.encoding parcels.ScanFile.language
+        parcels.ScanFile.problem
+        parcels.BookingFile.name parcels.BookingFile.digest parcels.BookingFile.encoding
+        parcels.BookingFile.language parcels.BookingFile.problem
+    """,
+}

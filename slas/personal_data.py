@@ -1,0 +1,26 @@
+"""What the text columns of service levels hold: see `alliance.personal_data`."""
+
+from typing import Final
+
+from alliance.personal_data import Holds
+
+PERSONAL_DATA: Final[dict[Holds, str]] = {
+    Holds.RECIPIENT: """
+        slas.Excuse.note slas.Excuse.evidence slas.Excuse.evidence_name slas.Excuse.decision_note
+        slas.Revision.reason
+    """,
+    Holds.ACCOUNT: """
+        slas.Export.label slas.Revision.label
+    """,
+    Holds.NOTHING: """
+        slas.BreachListing.key slas.CommitmentListing.key
+        slas.Closure.country slas.Closure.province slas.Closure.name
+        slas.CreditSchedule.bands
+        slas.Disruption.name slas.Disruption.country slas.Disruption.province
+        slas.Export.language slas.Export.position slas.Export.file slas.Export.problem
+        slas.ScoreRules.weights slas.ScoreRules.bands slas.ScoreRules.grades slas.ScoreRules.note
+        slas.Scorecard.components
+        slas.ServiceTier.name_en slas.ServiceTier.name_zh
+        slas.TierVersion.cut_offs slas.TierVersion.delivery_weekdays slas.TierVersion.weight_bands
+    """,
+}

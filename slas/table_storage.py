@@ -1,0 +1,27 @@
+"""How the hot tables of promises, rates and credits are stored and cleaned, and why."""
+
+from typing import Final
+
+from alliance.table_storage import COUNTERS, QUEUE
+
+TABLE_STORAGE: Final[dict[str, dict[str, str]]] = {
+    # Judged once, which moves it from one partial index to another; room keeps the new version on its page.
+    "slas_commitment": {
+        "fillfactor": "85",
+        "autovacuum_vacuum_scale_factor": "0.05",
+        # What leaves the index of what is pending stays in it until a vacuum, and the sweep reads that index.
+        "autovacuum_vacuum_cost_delay": "0",
+        "autovacuum_analyze_scale_factor": "0.05",
+    },
+    "slas_breach": {"autovacuum_analyze_scale_factor": "0.05"},
+    "slas_tally": QUEUE,
+    "slas_progresstally": QUEUE,
+    "slas_creditcheck": QUEUE,
+    "slas_ontimerate": COUNTERS,
+    # A row a courier: written by every sweep and every fold.
+    "slas_overduecount": {"fillfactor": "50"},
+    "slas_progress": COUNTERS,
+    "slas_capacityday": COUNTERS,
+    # Rewritten every five minutes.
+    "slas_watchitem": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.05"},
+}

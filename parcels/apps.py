@@ -1,8 +1,10 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
 from alliance.table_storage import PARAMETERS
+from parcels.periodic_tasks import PERIODIC_TASKS
 from parcels.personal_data import PERSONAL_DATA
 from parcels.table_storage import TABLE_STORAGE
 
@@ -21,5 +23,6 @@ class ParcelsConfig(AppConfig):
 
         founders[OrganisationKind.MERCHANT] = found_merchant
         stored += [RECORD_SCANS, TRACKED_PARCEL]
+        SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         PARAMETERS.register(TABLE_STORAGE)

@@ -1,0 +1,33 @@
+"""What beat runs when. Each app has a module of this name for its own tasks."""
+
+from typing import Final, TypedDict
+
+from celery.schedules import crontab
+
+from alliance.registry import Registry
+
+
+class PeriodicTask(TypedDict):
+    """A task by its name, and when it runs: every so many seconds, or at these times."""
+
+    task: str
+    schedule: float | crontab
+
+
+# Copied to the admin's schedule by the database scheduler when beat starts; ops may change it there.
+SCHEDULE: Final[Registry[str, PeriodicTask]] = Registry(
+    "periodic task",
+    {
+        "heartbeat": {"task": "alliance.tasks.beat", "schedule": 15.0},
+        "partitions": {"task": "alliance.tasks.make_partitions", "schedule": crontab(minute="7", hour="*/6")},
+        "forget-idempotency-keys": {
+            "task": "alliance.tasks.forget_idempotency_keys",
+            "schedule": crontab(minute="23"),
+        },
+        "forget-old-events": {
+            "task": "alliance.tasks.forget_old_events",
+            "schedule": crontab(minute="47", hour="*/4"),
+        },
+        "forget-visits": {"task": "alliance.tasks.forget_visits", "schedule": crontab(minute="13", hour="4")},
+    },
+)

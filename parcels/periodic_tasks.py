@@ -1,0 +1,26 @@
+"""What beat runs for parcels and their files, and when."""
+
+from typing import Final
+
+from celery.schedules import crontab
+
+from alliance.periodic_tasks import PeriodicTask
+
+PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
+    # At night; a run is bounded, and the next one goes on.
+    "erase-recipients": {
+        "task": "parcels.tasks.erase_recipients",
+        "schedule": crontab(minute="37", hour="0-5"),
+    },
+    "refresh-watch-list": {"task": "parcels.tasks.refresh_watch_list", "schedule": 300.0},
+    "resume-booking-files": {"task": "parcels.tasks.resume_booking_files", "schedule": 60.0},
+    "forget-booking-files": {
+        "task": "parcels.tasks.forget_booking_files",
+        "schedule": crontab(minute="47", hour="4"),
+    },
+    "resume-scan-files": {"task": "parcels.tasks.resume_files_of_scans", "schedule": 60.0},
+    "trace-lost-parcels": {
+        "task": "parcels.tasks.trace_lost_parcels",
+        "schedule": crontab(minute="10", hour="2"),
+    },
+}

@@ -1,0 +1,31 @@
+"""What beat runs for promises, rates and credits, and when."""
+
+from typing import Final
+
+from celery.schedules import crontab
+
+from alliance.periodic_tasks import PeriodicTask
+
+PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
+    "forget-orphaned-evidence": {
+        "task": "slas.tasks.forget_orphaned_evidence",
+        "schedule": crontab(minute="43", hour="4"),
+    },
+    "sweep-overdue": {"task": "slas.tasks.sweep_overdue", "schedule": 30.0},
+    "fold-tallies": {"task": "slas.tasks.fold_tallies", "schedule": 5.0},
+    # Forecasts look at the days before today's: the more at once, the fewer cells are touched twice.
+    "fold-progress": {"task": "slas.tasks.fold_progress", "schedule": 600.0},
+    "tend-exports": {"task": "slas.tasks.tend_exports", "schedule": 60.0},
+    "audit-rates": {"task": "slas.tasks.audit_rates", "schedule": crontab(minute="30", hour="3")},
+    "refresh-scorecards": {
+        "task": "slas.tasks.refresh_scorecards",
+        "schedule": crontab(minute="50", hour="1"),
+    },
+    "work-out-credits": {"task": "slas.tasks.work_out_credits", "schedule": 30.0},
+    "check-grown-credits": {"task": "slas.tasks.check_grown_credits", "schedule": crontab(minute="11")},
+    # On the 3rd; the days after are for one that was missed, and find nothing to close otherwise.
+    "close-months": {
+        "task": "slas.tasks.close_months",
+        "schedule": crontab(minute="0", hour="5", day_of_month="3-9"),
+    },
+}

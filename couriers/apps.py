@@ -3,8 +3,10 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
+from alliance.portal.navigation import LINKED_PAGES, register_menu
 from couriers.periodic_tasks import PERIODIC_TASKS
 from couriers.personal_data import PERSONAL_DATA
+from couriers.portal.menu import MENU, PAGES
 
 
 class CouriersConfig(AppConfig):
@@ -14,3 +16,5 @@ class CouriersConfig(AppConfig):
     def ready(self) -> None:
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
+        register_menu(*MENU)
+        LINKED_PAGES.register(PAGES)

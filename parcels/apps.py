@@ -3,6 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
+from alliance.portal.navigation import LINKED_PAGES, register_menu
 from alliance.table_storage import PARAMETERS
 from parcels.periodic_tasks import PERIODIC_TASKS
 from parcels.personal_data import PERSONAL_DATA
@@ -17,6 +18,7 @@ class ParcelsConfig(AppConfig):
         from alliance.choices import OrganisationKind  # noqa: PLC0415 -- models need the app registry
         from alliance.services import founders  # noqa: PLC0415
         from alliance.statements import stored  # noqa: PLC0415
+        from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
         from parcels.scan_sql import RECORD_SCANS  # noqa: PLC0415
         from parcels.services.merchants import found_merchant  # noqa: PLC0415
         from parcels.tracking_sql import TRACKED_PARCEL  # noqa: PLC0415
@@ -26,3 +28,5 @@ class ParcelsConfig(AppConfig):
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         PARAMETERS.register(TABLE_STORAGE)
+        register_menu(*MENU)
+        LINKED_PAGES.register(PAGES)

@@ -3,6 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
+from alliance.portal.navigation import register_menu
 from alliance.table_storage import PARAMETERS
 from slas.periodic_tasks import PERIODIC_TASKS
 from slas.personal_data import PERSONAL_DATA
@@ -19,6 +20,7 @@ class SlasConfig(AppConfig):
         from alliance.health import queues  # noqa: PLC0415 -- models need the app registry
         from alliance.statements import stored  # noqa: PLC0415
         from slas.models import CreditCheck, ProgressTally, Tally  # noqa: PLC0415
+        from slas.portal.menu import MENU  # noqa: PLC0415
         from slas.services.forecasts import READ_CURVES  # noqa: PLC0415
 
         queues.update(tallies=Tally, progress=ProgressTally, credit_checks=CreditCheck)
@@ -26,3 +28,4 @@ class SlasConfig(AppConfig):
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         PARAMETERS.register(TABLE_STORAGE)
+        register_menu(*MENU)

@@ -9,7 +9,7 @@ from django.utils.functional import SimpleLazyObject
 
 from alliance.choices import Role
 from alliance.models import Member, Organisation
-from alliance.portal.navigation import navigation_for
+from alliance.portal.navigation import LINKED_PAGES, LinkedPage, navigation_for
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
 
 
@@ -30,7 +30,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "ui_language_url": _url("set_language"),
         "ui_login_url": _url("account_login"),
         "ui_signup_url": _url("account_signup"),
-        "ui_track_url": _url("parcels:track_search"),
+        "ui_track_url": _url(LINKED_PAGES[LinkedPage.TRACKING]),
         "ui_docs_url": _url("api:docs"),
     }
 

@@ -1,8 +1,13 @@
-"""What the portal's menu holds, for whom, and in which order."""
+"""What the portal's menu holds, for whom, and in which order.
+
+Each app has `portal/menu.py` for its own lines; the kernel's are here.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import groupby
+from typing import Final
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -11,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from alliance.choices import Capability, OrganisationKind
+from alliance.registry import Registry
 from alliance.tenancy import Actor
 
 COURIER = frozenset({OrganisationKind.COURIER})
@@ -19,75 +25,62 @@ MEMBERS = COURIER | MERCHANT
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """Lines of the menu under one heading. Sections stand in the order of their places."""
+
+    label: str | Promise
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
 class NavItem:
-    """One line of the menu. One whose URL name does not resolve is left out."""
+    """One line of the menu. One whose URL name does not resolve is left out.
+
+    Lines stand in the order of their places in a section. `count` tells how many things wait there.
+    """
 
     label: str | Promise
     icon: str
     url_name: str
+    section: Section
+    place: int
     kinds: frozenset[OrganisationKind]
     capability: Capability | None = None
-    section: str | Promise = ""
+    count: Callable[[Actor], int] | None = None
 
 
-# Where members start; every other page can be missing, this one cannot.
-DASHBOARD = "parcels:dashboard_view"
-WORK = pgettext_lazy("menu section", "Parcels")
-PROMISES = pgettext_lazy("menu section", "Service")
-COMPANY = pgettext_lazy("menu section", "Company")
+# Without a heading, on top.
+START = Section("", 0)
+COMPANY = Section(pgettext_lazy("menu section", "Company"), 90)
 
-NAVIGATION: tuple[NavItem, ...] = (
-    NavItem(_("Dashboard"), "layout-dashboard", DASHBOARD, MEMBERS, Capability.VIEW_RATES),
-    NavItem(
-        _("Quote and book"), "package-export", "parcels:quote_create", MERCHANT, Capability.BOOK_PARCELS, WORK
-    ),
-    NavItem(
-        _("Book from a file"),
-        "file-spreadsheet",
-        "parcels:booking_upload",
-        MERCHANT,
-        Capability.BOOK_PARCELS,
-        WORK,
-    ),
-    NavItem(_("Parcels"), "packages", "parcels:parcel_list", MEMBERS, Capability.VIEW_PARCELS, WORK),
-    NavItem(_("Watch list"), "eye-exclamation", "parcels:watch_list", MEMBERS, Capability.VIEW_PARCELS, WORK),
-    NavItem(
-        _("Pickup addresses"), "map-pin", "parcels:address_list", MERCHANT, Capability.BOOK_PARCELS, WORK
-    ),
-    NavItem(_("Upload scans"), "scan", "parcels:scan_upload", COURIER, Capability.SEND_SCANS, WORK),
-    NavItem(_("Offers"), "route", "slas:offer_list", COURIER, Capability.VIEW_OFFERS, PROMISES),
-    NavItem(_("On-time rates"), "chart-line", "slas:rate_list", MEMBERS, Capability.VIEW_RATES, PROMISES),
-    NavItem(_("Breaches"), "clock-exclamation", "slas:breach_list", MEMBERS, Capability.VIEW_RATES, PROMISES),
-    NavItem(_("Excuses"), "shield-check", "slas:excuse_list", MEMBERS, Capability.VIEW_RATES, PROMISES),
-    NavItem(_("Exports"), "file-export", "slas:export_list", MEMBERS, Capability.EXPORT, PROMISES),
-    NavItem(_("Scorecards"), "medal", "slas:scorecard_list", COURIER, Capability.VIEW_RATES, PROMISES),
-    NavItem(
-        _("How couriers are graded"),
-        "medal",
-        "slas:scorecard_rules",
-        MERCHANT,
-        Capability.VIEW_RATES,
-        PROMISES,
-    ),
-    NavItem(_("Services and closures"), "calendar-off", "slas:promise_rules", MEMBERS, None, PROMISES),
-    NavItem(_("Statements"), "receipt", "slas:statement_list", MEMBERS, Capability.VIEW_FINANCE, PROMISES),
-    NavItem(
-        _("Application"), "file-certificate", "couriers:application_edit", COURIER, Capability.APPLY, COMPANY
-    ),
-    NavItem(
-        _("Facilities"),
-        "building-warehouse",
-        "couriers:facility_list",
-        COURIER,
-        Capability.VIEW_OFFERS,
-        COMPANY,
-    ),
-    NavItem(_("Members"), "users", "member_list", MEMBERS, Capability.MANAGE_MEMBERS, COMPANY),
-    NavItem(_("API keys"), "key", "api_key_list", MEMBERS, Capability.MANAGE_KEYS, COMPANY),
+# URL name -> its line of the menu.
+NAVIGATION: Final[Registry[str, NavItem]] = Registry("line of the menu")
+
+
+def register_menu(*items: NavItem) -> None:
+    """Add lines to the menu."""
+    NAVIGATION.register({item.url_name: item for item in items})
+
+
+register_menu(
+    NavItem(_("Members"), "users", "member_list", COMPANY, 80, MEMBERS, Capability.MANAGE_MEMBERS),
+    NavItem(_("API keys"), "key", "api_key_list", COMPANY, 90, MEMBERS, Capability.MANAGE_KEYS),
 )
 
-# URL name -> how many things wait there. Apps add theirs when they are ready.
-counts: dict[str, Callable[[Actor], int]] = {}
+
+class LinkedPage(StrEnum):
+    """Pages that the kernel leads to and an app has."""
+
+    # Where members start.
+    DASHBOARD = "dashboard"
+    # Where a courier that is not a member yet starts.
+    APPLICATION = "application"
+    # Where anybody asks for a parcel by its number.
+    TRACKING = "tracking"
+
+
+# Page -> its URL name.
+LINKED_PAGES: Final[Registry[LinkedPage, str]] = Registry("linked page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +102,10 @@ class NavSection:
 
 def navigation_for(request: HttpRequest, actor: Actor) -> list[NavSection]:
     """Return the menu of whoever asks: only what they may do and what exists."""
-    shown = [(item, url) for item in NAVIGATION if _may_see(actor, item) and (url := _url(item.url_name))]
+    items = sorted(NAVIGATION.values(), key=lambda item: (item.section.place, item.place))
+    shown = [(item, url) for item in items if _may_see(actor, item) and (url := _url(item.url_name))]
     here = _closest(request.path, [url for _item, url in shown])
-    sections = groupby(shown, key=lambda pair: str(pair[0].section))
+    sections = groupby(shown, key=lambda pair: str(pair[0].section.label))
     return [NavSection(label, list(_entries(pairs, here, actor))) for label, pairs in sections]
 
 
@@ -134,5 +128,4 @@ def _closest(path: str, urls: list[str]) -> str:
 
 def _entries(pairs: Iterator[tuple[NavItem, str]], here: str, actor: Actor) -> Iterator[NavEntry]:
     for item, url in pairs:
-        waiting = counts.get(item.url_name)
-        yield NavEntry(item.label, item.icon, url, url == here, waiting(actor) if waiting else 0)
+        yield NavEntry(item.label, item.icon, url, url == here, item.count(actor) if item.count else 0)

@@ -12,7 +12,7 @@ from alliance.choices import OrganisationStatus
 from alliance.errors import NotFound
 from alliance.middleware import SESSION_KEY
 from alliance.models import Member
-from alliance.portal.navigation import DASHBOARD
+from alliance.portal.navigation import LINKED_PAGES, LinkedPage
 from alliance.tenancy import Actor, Scope, scope
 
 
@@ -32,10 +32,10 @@ def start_page(actor: Actor) -> str:
     if actor.organisation_id is None:
         return reverse("onboarding")
     if actor.is_courier and actor.organisation_status == OrganisationStatus.APPLICANT:
-        return reverse("couriers:application_edit")
+        return reverse(LINKED_PAGES[LinkedPage.APPLICATION])
     if actor.organisation_status == OrganisationStatus.SUSPENDED:
         return reverse("suspended")
-    return reverse(DASHBOARD)
+    return reverse(LINKED_PAGES[LinkedPage.DASHBOARD])
 
 
 @require_POST

@@ -20,7 +20,6 @@ from django.views.decorators.http import require_safe
 from alliance.choices import Capability
 from alliance.portal.badges import badge_for
 from alliance.portal.forms import FilterForm
-from alliance.portal.navigation import counts
 from alliance.tenancy import Actor, require
 from parcels.arrivals import rounded
 from parcels.watchlist import Watched, WatchPage, WatchQuery, page_of_watched, reason_counts, refreshed_at
@@ -153,11 +152,3 @@ def _but(asked: dict[str, str], name: str) -> dict[str, str]:
 
 def _url(query: dict[str, Any]) -> str:
     return f"{reverse('parcels:watch_list')}?{urlencode(query)}".rstrip("?")
-
-
-def _waiting(actor: Actor) -> int:
-    return count_watched(actor=actor)
-
-
-# Said beside the menu's entry.
-counts["parcels:watch_list"] = _waiting

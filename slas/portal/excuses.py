@@ -18,7 +18,6 @@ from django.views.decorators.http import require_POST, require_safe
 from alliance.choices import Capability
 from alliance.errors import Conflict, NotFound
 from alliance.portal.forms import FilterForm
-from alliance.portal.navigation import counts
 from alliance.portal.paging import Listing, moment, number
 from alliance.tenancy import Actor, require
 from couriers.documents import serve
@@ -135,17 +134,6 @@ def excuse_withdraw(request: HttpRequest, excuse_id: int) -> HttpResponse:
         return redirect("slas:excuse_list")
     messages.success(request, _("The claim is taken back."))
     return redirect("parcels:breach_detail", excuse.number, excuse.kind)
-
-
-def waiting_count(actor: Actor) -> int:
-    """How many of a courier's claims wait for a decision: the number in its menu."""
-    if not actor.is_courier:
-        return 0
-    waiting: int = Excuse.objects.visible_to(actor).waiting().count()
-    return waiting
-
-
-counts["slas:excuse_list"] = waiting_count
 
 
 def _with_period(query: QueryDict) -> dict[str, str]:

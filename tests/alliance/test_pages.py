@@ -1,11 +1,14 @@
 """The portal's own pages: front page, accounts, menu, organisation and language, policy."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from django.conf import LazySettings
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils.translation import override
 
 from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
 from alliance.models import Member, Organisation, User
@@ -151,9 +154,35 @@ def test_menu_holds_what_the_kind_of_organisation_does(monkeypatch: pytest.Monke
 
 @pytest.mark.django_db
 def test_menu_leaves_out_what_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
-    item = navigation.NavItem("Moon flights", "rocket", "moon:flight_list", navigation.MEMBERS)
-    monkeypatch.setattr(navigation, "NAVIGATION", (*navigation.NAVIGATION, item))
+    line = navigation.NavItem(
+        "Moon flights", "rocket", "moon:flight_list", navigation.START, 50, navigation.MEMBERS
+    )
+    monkeypatch.setitem(navigation.NAVIGATION, line.url_name, line)
     assert "Moon flights" not in _menu(_actor("merchant", *Capability))
+
+
+@pytest.mark.django_db
+def test_lines_of_a_merchants_menu_stand_in_their_order() -> None:
+    sections = navigation.navigation_for(RequestFactory().get("/"), _actor("merchant", *Capability))
+    with override("en"):
+        menu = {section.label: [str(entry.label) for entry in section.entries] for section in sections}
+    assert list(menu) == ["", "Parcels", "Service", "Company"]
+    assert menu[""] == ["Dashboard"]
+    assert menu["Parcels"][:3] == ["Quote and book", "Book from a file", "Parcels"]
+    assert menu["Company"] == ["Members", "API keys"]
+
+
+def test_no_two_lines_and_no_two_sections_of_the_menu_share_a_place() -> None:
+    lines = list(navigation.NAVIGATION.values())
+    assert len({(line.section.place, line.place) for line in lines}) == len(lines)
+    sections = {(str(line.section.label), line.section.place) for line in lines}
+    assert len({label for label, _place in sections}) == len(sections)
+    assert len({place for _label, place in sections}) == len(sections)
+
+
+def test_a_line_of_the_menu_is_added_once() -> None:
+    with pytest.raises(ImproperlyConfigured, match="line of the menu of this name already: member_list"):
+        navigation.register_menu(navigation.NAVIGATION["member_list"])
 
 
 def test_menu_marks_the_list_that_a_page_is_under(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +192,8 @@ def test_menu_marks_the_list_that_a_page_is_under(monkeypatch: pytest.MonkeyPatc
 
 
 def test_menu_shows_how_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(navigation.counts, "api_key_list", lambda actor: 7)
+    line = replace(navigation.NAVIGATION["api_key_list"], count=lambda actor: 7)
+    monkeypatch.setitem(navigation.NAVIGATION, "api_key_list", line)
     assert _menu(_actor("merchant", Capability.MANAGE_KEYS))["API keys"].count == 7
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from alliance.identifiers import tracking_number
 from alliance.models import Organisation
-from alliance.portal.navigation import counts
+from alliance.portal.navigation import NAVIGATION
 from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.models import Excuse
@@ -175,7 +175,7 @@ def test_a_lost_file_is_told(four: list[Excuse], courier_client: Client, tmp_pat
 def test_the_menu_counts_what_waits_for_the_courier(
     four: list[Excuse], lane: Lane, agent: Actor, merchant: Actor, system: Actor
 ) -> None:
-    count = counts["slas:excuse_list"]
+    count = NAVIGATION["slas:excuse_list"].count
     with scope(Scope.everything()):
         rival = actor_of_organisation(lane.courier, kind="user", role="viewer")
         assert (count(agent), count(rival), count(merchant), count(system)) == (1, 1, 0, 0)

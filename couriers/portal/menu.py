@@ -1,0 +1,30 @@
+"""A courier company's lines of the menu."""
+
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+
+from alliance.choices import Capability
+from alliance.portal.navigation import COMPANY, COURIER, LinkedPage, NavItem
+
+MENU: Final = (
+    NavItem(
+        _("Application"),
+        "file-certificate",
+        "couriers:application_edit",
+        COMPANY,
+        10,
+        COURIER,
+        Capability.APPLY,
+    ),
+    NavItem(
+        _("Facilities"),
+        "building-warehouse",
+        "couriers:facility_list",
+        COMPANY,
+        20,
+        COURIER,
+        Capability.VIEW_OFFERS,
+    ),
+)
+PAGES: Final = {LinkedPage.APPLICATION: "couriers:application_edit"}

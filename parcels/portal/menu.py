@@ -1,0 +1,67 @@
+"""The menu's lines of the daily work with parcels."""
+
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from alliance.choices import Capability
+from alliance.portal.navigation import COURIER, MEMBERS, MERCHANT, START, LinkedPage, NavItem, Section
+from alliance.tenancy import Actor
+from slas.services.watching import count_watched
+
+WORK: Final = Section(pgettext_lazy("menu section", "Parcels"), 10)
+
+
+def _waiting_parcels(actor: Actor) -> int:
+    return count_watched(actor=actor)
+
+
+MENU: Final = (
+    NavItem(
+        _("Dashboard"),
+        "layout-dashboard",
+        "parcels:dashboard_view",
+        START,
+        10,
+        MEMBERS,
+        Capability.VIEW_RATES,
+    ),
+    NavItem(
+        _("Quote and book"),
+        "package-export",
+        "parcels:quote_create",
+        WORK,
+        10,
+        MERCHANT,
+        Capability.BOOK_PARCELS,
+    ),
+    NavItem(
+        _("Book from a file"),
+        "file-spreadsheet",
+        "parcels:booking_upload",
+        WORK,
+        20,
+        MERCHANT,
+        Capability.BOOK_PARCELS,
+    ),
+    NavItem(_("Parcels"), "packages", "parcels:parcel_list", WORK, 30, MEMBERS, Capability.VIEW_PARCELS),
+    NavItem(
+        _("Watch list"),
+        "eye-exclamation",
+        "parcels:watch_list",
+        WORK,
+        40,
+        MEMBERS,
+        Capability.VIEW_PARCELS,
+        count=_waiting_parcels,
+    ),
+    NavItem(
+        _("Pickup addresses"), "map-pin", "parcels:address_list", WORK, 50, MERCHANT, Capability.BOOK_PARCELS
+    ),
+    NavItem(_("Upload scans"), "scan", "parcels:scan_upload", WORK, 60, COURIER, Capability.SEND_SCANS),
+)
+PAGES: Final = {
+    LinkedPage.DASHBOARD: "parcels:dashboard_view",
+    LinkedPage.TRACKING: "parcels:track_search",
+}

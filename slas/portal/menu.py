@@ -1,0 +1,53 @@
+"""The menu's lines of what is sold, how punctual it was, and what is owed for that."""
+
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from alliance.choices import Capability
+from alliance.portal.navigation import COURIER, MEMBERS, MERCHANT, NavItem, Section
+from alliance.tenancy import Actor
+from slas.models import Excuse
+
+SERVICE: Final = Section(pgettext_lazy("menu section", "Service"), 20)
+
+
+def _waiting_claims(actor: Actor) -> int:
+    """How many of a courier's claims wait for a decision."""
+    if not actor.is_courier:
+        return 0
+    waiting: int = Excuse.objects.visible_to(actor).waiting().count()
+    return waiting
+
+
+MENU: Final = (
+    NavItem(_("Offers"), "route", "slas:offer_list", SERVICE, 10, COURIER, Capability.VIEW_OFFERS),
+    NavItem(_("On-time rates"), "chart-line", "slas:rate_list", SERVICE, 20, MEMBERS, Capability.VIEW_RATES),
+    NavItem(
+        _("Breaches"), "clock-exclamation", "slas:breach_list", SERVICE, 30, MEMBERS, Capability.VIEW_RATES
+    ),
+    NavItem(
+        _("Excuses"),
+        "shield-check",
+        "slas:excuse_list",
+        SERVICE,
+        40,
+        MEMBERS,
+        Capability.VIEW_RATES,
+        count=_waiting_claims,
+    ),
+    NavItem(_("Exports"), "file-export", "slas:export_list", SERVICE, 50, MEMBERS, Capability.EXPORT),
+    NavItem(_("Scorecards"), "medal", "slas:scorecard_list", SERVICE, 60, COURIER, Capability.VIEW_RATES),
+    NavItem(
+        _("How couriers are graded"),
+        "medal",
+        "slas:scorecard_rules",
+        SERVICE,
+        70,
+        MERCHANT,
+        Capability.VIEW_RATES,
+    ),
+    NavItem(_("Services and closures"), "calendar-off", "slas:promise_rules", SERVICE, 80, MEMBERS),
+    NavItem(_("Statements"), "receipt", "slas:statement_list", SERVICE, 90, MEMBERS, Capability.VIEW_FINANCE),
+)

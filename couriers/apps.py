@@ -3,9 +3,11 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
+from alliance.portal.badges import FAMILIES
 from alliance.portal.navigation import LINKED_PAGES, register_menu
 from couriers.periodic_tasks import PERIODIC_TASKS
 from couriers.personal_data import PERSONAL_DATA
+from couriers.portal.badges import BADGES
 from couriers.portal.menu import MENU, PAGES
 
 
@@ -17,4 +19,5 @@ class CouriersConfig(AppConfig):
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         register_menu(*MENU)
+        FAMILIES.register(BADGES)
         LINKED_PAGES.register(PAGES)

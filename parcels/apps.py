@@ -3,10 +3,12 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
+from alliance.portal.badges import FAMILIES
 from alliance.portal.navigation import LINKED_PAGES, register_menu
 from alliance.table_storage import PARAMETERS
 from parcels.periodic_tasks import PERIODIC_TASKS
 from parcels.personal_data import PERSONAL_DATA
+from parcels.portal.badges import BADGES
 from parcels.table_storage import TABLE_STORAGE
 
 
@@ -29,4 +31,5 @@ class ParcelsConfig(AppConfig):
         register_columns(PERSONAL_DATA)
         PARAMETERS.register(TABLE_STORAGE)
         register_menu(*MENU)
+        FAMILIES.register(BADGES)
         LINKED_PAGES.register(PAGES)

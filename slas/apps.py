@@ -3,10 +3,12 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
+from alliance.portal.badges import FAMILIES
 from alliance.portal.navigation import register_menu
 from alliance.table_storage import PARAMETERS
 from slas.periodic_tasks import PERIODIC_TASKS
 from slas.personal_data import PERSONAL_DATA
+from slas.portal.badges import BADGES
 from slas.table_storage import TABLE_STORAGE
 
 
@@ -29,3 +31,4 @@ class SlasConfig(AppConfig):
         register_columns(PERSONAL_DATA)
         PARAMETERS.register(TABLE_STORAGE)
         register_menu(*MENU)
+        FAMILIES.register(BADGES)

@@ -1,0 +1,45 @@
+"""How a parcel's status and a scan's code look on a page."""
+
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+
+from alliance.portal.badges import Badge
+from parcels.choices import ParcelStatus, ScanCode
+
+_STATUSES: Final[dict[str, Badge]] = {
+    ParcelStatus.BOOKED: Badge(_("Booked"), "slate", "notes"),
+    ParcelStatus.PICKED_UP: Badge(_("Picked up"), "cyan", "package-export"),
+    ParcelStatus.IN_TRANSIT: Badge(_("In transit"), "blue", "truck"),
+    ParcelStatus.OUT_FOR_DELIVERY: Badge(_("Out for delivery"), "indigo", "scooter"),
+    ParcelStatus.ATTEMPT_FAILED: Badge(_("Delivery attempt failed"), "orange", "door-off"),
+    ParcelStatus.AVAILABLE_FOR_PICKUP: Badge(_("Ready for collection"), "teal", "building-store"),
+    ParcelStatus.DELIVERED: Badge(_("Delivered"), "green", "circle-check"),
+    ParcelStatus.EXCEPTION: Badge(_("Exception"), "red", "alert-triangle"),
+    ParcelStatus.RETURNING: Badge(_("Returning to sender"), "amber", "arrow-back-up"),
+    ParcelStatus.RETURNED: Badge(_("Returned to sender"), "brown", "package-import"),
+    ParcelStatus.LOST: Badge(_("Lost"), "red", "help-octagon"),
+    ParcelStatus.CANCELLED: Badge(_("Cancelled"), "grey", "ban"),
+}
+
+_SCAN_CODES: Final[dict[str, Badge]] = {
+    ScanCode.PICKED_UP: Badge(_("Picked up from sender"), "cyan", "package-export"),
+    ScanCode.DEPARTED: Badge(_("Departed"), "blue", "truck-delivery"),
+    ScanCode.ARRIVED: Badge(_("Arrived"), "blue", "building-warehouse"),
+    ScanCode.OUT_FOR_DELIVERY: _STATUSES[ParcelStatus.OUT_FOR_DELIVERY],
+    ScanCode.ATTEMPT_FAILED: _STATUSES[ParcelStatus.ATTEMPT_FAILED],
+    ScanCode.AVAILABLE_FOR_PICKUP: _STATUSES[ParcelStatus.AVAILABLE_FOR_PICKUP],
+    ScanCode.DELIVERED: _STATUSES[ParcelStatus.DELIVERED],
+    ScanCode.HELD: Badge(_("Held"), "amber", "hand-stop"),
+    ScanCode.DAMAGED: Badge(_("Damaged"), "red", "package-off"),
+    ScanCode.LOST: _STATUSES[ParcelStatus.LOST],
+    ScanCode.RETURN_STARTED: Badge(_("Return to sender started"), "amber", "arrow-back-up"),
+    ScanCode.RETURNED: _STATUSES[ParcelStatus.RETURNED],
+    ScanCode.CORRECTION: Badge(_("Correction"), "grey", "eraser"),
+}
+
+# Family -> value -> badge.
+BADGES: Final[dict[str, dict[str, Badge]]] = {
+    "parcel": _STATUSES,
+    "scan": _SCAN_CODES,
+}

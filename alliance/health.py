@@ -1,6 +1,7 @@
 """Is it alive, and can it work? For load balancers, and for people at night."""
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.conf import settings
 from django.db import DatabaseError, connection, models
@@ -12,13 +13,15 @@ from redis import Redis, RedisError
 
 from alliance import partitions, statements
 from alliance.models import Heartbeat
+from alliance.registry import Registry
 from alliance.tenancy import Scope, scope
 
 BEAT_SILENT_AFTER = timedelta(seconds=90)
 # Fewer months ahead than this and bookings will soon have nowhere to go.
 MONTHS_AHEAD_NEEDED = 2
-# Queues in tables, by name; the app that has one says so when it is ready. Longer ones are not counted out.
-queues: dict[str, type[models.Model]] = {}
+# Queues in tables, by name; the app that has one registers it.
+QUEUES: Final[Registry[str, type[models.Model]]] = Registry("queue")
+# Longer ones are not counted out.
 COUNTED_TO = 100_000
 
 
@@ -71,7 +74,7 @@ def _queues() -> dict[str, object]:
     try:
         with scope(Scope.everything()):
             waiting = {
-                name: model._default_manager.order_by()[:COUNTED_TO].count() for name, model in queues.items()
+                name: model._default_manager.order_by()[:COUNTED_TO].count() for name, model in QUEUES.items()
             }
     except DatabaseError:
         return {"ok": False, "detail": "unknown"}

@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import connection
 from django.utils import timezone
@@ -16,6 +17,7 @@ from alliance import audit
 from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.models import ApiKey, Member, Organisation, User
+from alliance.registry import Registry
 from alliance.tenancy import (
     DESK_CAPABILITIES,
     KEY_SCOPES,
@@ -30,9 +32,9 @@ KEY_FORMAT = re.compile(r"^ca_([0-9a-z]{10})_([0-9A-Za-z_-]{43})$")
 # How fresh last_used_at is kept: a write a call would make every key a hot row.
 LAST_USED_EVERY = timedelta(minutes=5)
 
-# Kind of organisation -> what founds its own record. The app that owns the record says so when it is
-# ready: the kernel knows the kind, not the record.
-founders: dict[str, Callable[[Organisation], None]] = {}
+# Kind of organisation -> what creates its own record. The app that owns the record registers it: the kernel
+# knows the kind, not the record.
+RECORD_CREATORS: Final[Registry[str, Callable[[Organisation], None]]] = Registry("creator of records")
 
 
 def create_organisation(
@@ -55,8 +57,8 @@ def create_organisation(
         organisation = Organisation.objects.create(
             kind=kind, status=status or default, name=name, slug=free_slug(name)
         )
-        if found := founders.get(str(kind)):
-            found(organisation)
+        if create_record := RECORD_CREATORS.get(str(kind)):
+            create_record(organisation)
         if actor.user_id:
             Member.objects.create(organisation=organisation, user_id=actor.user_id, role=Role.OWNER)
         audit.record(

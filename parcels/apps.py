@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from alliance.choices import OrganisationKind
 from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
 from alliance.portal.badges import FAMILIES
@@ -17,15 +18,15 @@ class ParcelsConfig(AppConfig):
     verbose_name = _("Parcels")
 
     def ready(self) -> None:
-        from alliance.choices import OrganisationKind  # noqa: PLC0415 -- models need the app registry
-        from alliance.services import founders  # noqa: PLC0415
+        # Models need the app registry.
+        from alliance.services import RECORD_CREATORS  # noqa: PLC0415
         from alliance.statements import stored  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
         from parcels.scan_sql import RECORD_SCANS  # noqa: PLC0415
-        from parcels.services.merchants import found_merchant  # noqa: PLC0415
+        from parcels.services.merchants import create_merchant  # noqa: PLC0415
         from parcels.tracking_sql import TRACKED_PARCEL  # noqa: PLC0415
 
-        founders[OrganisationKind.MERCHANT] = found_merchant
+        RECORD_CREATORS.register({OrganisationKind.MERCHANT: create_merchant})
         stored += [RECORD_SCANS, TRACKED_PARCEL]
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)

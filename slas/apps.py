@@ -19,13 +19,14 @@ class SlasConfig(AppConfig):
     verbose_name = _("Service levels")
 
     def ready(self) -> None:
-        from alliance.health import queues  # noqa: PLC0415 -- models need the app registry
+        # Models need the app registry.
+        from alliance.health import QUEUES  # noqa: PLC0415
         from alliance.statements import stored  # noqa: PLC0415
         from slas.models import CreditCheck, ProgressTally, Tally  # noqa: PLC0415
         from slas.portal.menu import MENU  # noqa: PLC0415
         from slas.services.forecasts import READ_CURVES  # noqa: PLC0415
 
-        queues.update(tallies=Tally, progress=ProgressTally, credit_checks=CreditCheck)
+        QUEUES.register({"tallies": Tally, "progress": ProgressTally, "credit_checks": CreditCheck})
         stored.append(READ_CURVES)
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)

@@ -4,6 +4,6 @@ from alliance.models import Organisation
 from parcels.models import Merchant
 
 
-def found_merchant(organisation: Organisation) -> None:
-    """Make the merchant's record of a new organisation, in the transaction that makes it."""
+def create_merchant(organisation: Organisation) -> None:
+    """Create the merchant's record of a new organisation, in the transaction that creates it."""
     Merchant.objects.create(organisation=organisation)

@@ -76,7 +76,8 @@ class Running:
 
     @property
     def text(self) -> str:
-        return self.log.read_text()
+        # Read while it is written, it may end in the middle of a character.
+        return self.log.read_text("utf-8", errors="replace")
 
     def pid_of(self, program: str) -> int:
         return int(self.text.rsplit(f"{program} started (pid=")[-1].split(")")[0])

@@ -25,7 +25,6 @@ from alliance.models import (
     Heartbeat,
     Member,
     Organisation,
-    RetiredMonth,
     User,
 )
 from alliance.tenancy import Actor
@@ -190,18 +189,6 @@ class EventAdmin(UncountedAdmin):
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ("name", "at", "detail")
-
-
-@admin.register(RetiredMonth)
-class RetiredMonthAdmin(ReadOnlyAdmin):
-    """Months that are in files only: where, and how much of what."""
-
-    list_display = ("__str__", "state", "folder", "parcels", "due_through", "began_at", "gone_at", "label")
-
-    @admin.display(description=_("parcels"))
-    def parcels(self, month: RetiredMonth) -> int | None:
-        kept = month.tables.get("parcels_parcel")
-        return kept["rows"] if kept else None
 
 
 class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):

@@ -1,4 +1,4 @@
-"""Ops' door to what moves: parcels with their scans and promises, merchants, pickup addresses.
+"""Ops' door to what moves: parcels with their scans and promises, merchants, addresses, retired months.
 
 Read-only: parcels change by scans and by their merchant's cancelling; a recipient is erased when somebody
 asks for it. Recipients are masked here, too.
@@ -29,6 +29,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from alliance.admin import OrganisationSearchAdmin, ReadOnlyAdmin, UncountedAdmin
 from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.models import RetiredMonth
 from alliance.wording import amount
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import BookingFile, Merchant, Parcel, PickupAddress, Scan
@@ -262,3 +263,15 @@ class BookingFileAdmin(OrganisationSearchAdmin):
         retried = sum(retry_booking_file(actor=actor, file_id=file.pk) for file in queryset)
         text = ngettext("%(n)d file goes on.", "%(n)d files go on.", retried)
         messages.info(request, text % {"n": retried})
+
+
+@admin.register(RetiredMonth)
+class RetiredMonthAdmin(ReadOnlyAdmin):
+    """Months that are in files only: where, and how much of what."""
+
+    list_display = ("__str__", "state", "folder", "parcels", "due_through", "began_at", "gone_at", "label")
+
+    @admin.display(description=_("parcels"))
+    def parcels(self, month: RetiredMonth) -> int | None:
+        kept = month.tables.get(Parcel._meta.db_table)
+        return kept["rows"] if kept else None

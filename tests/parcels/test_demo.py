@@ -9,11 +9,13 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from alliance.demo_logins import DEMO_LOGINS
-from alliance.models import Heartbeat
+from alliance.management.commands import up
+from alliance.models import Heartbeat, Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.choices import ScanCode
 from parcels.demo.journeys import Itinerary, journey
 from slas.services.audits import run_audit
+from tests.parcels.looking import some_parcels
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 PLAN = Itinerary(
@@ -97,6 +99,16 @@ def test_demo_is_coherent_and_loaded_once(
     assert Heartbeat.objects.get(name="demo").detail == {"whole": True}
     with pytest.raises(CommandError, match="make reset"):
         call_command("demo", days=2)
+
+
+@pytest.mark.django_db
+def test_the_first_start_loads_no_demo_over_parcels_that_are_there(
+    merchant_organisation: Organisation, courier_organisation: Organisation
+) -> None:
+    with scope(Scope.everything()):
+        some_parcels(merchant_organisation, courier_organisation)
+    up.Command()._load_demo()
+    assert not Heartbeat.objects.filter(name="demo").exists()
 
 
 def test_demo_logins_are_of_the_three_doors() -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command, get_commands
@@ -30,7 +29,6 @@ from alliance.demo_logins import DEMO_LOGINS, DemoLogin
 from alliance.embedded.errors import plainly
 from alliance.models import Heartbeat
 from alliance.supervision import Supervisor
-from alliance.tenancy import Scope, scope
 
 DEMO = "demo"
 PAGES = {"Portal": "home", "Admin": "admin:index", "API docs": "api:docs"}
@@ -84,10 +82,8 @@ class Command(BaseCommand):
             self.stdout.write(
                 "The demo alliance is not whole: its loading was stopped. 'make reset' starts over."
             )
-        if loading or _has_parcels() or DEMO not in get_commands():
-            return
-        self.stdout.write("Loading the demo alliance (first start only) ...")
-        call_command(DEMO)
+        if not loading and DEMO in get_commands():
+            call_command(DEMO, if_empty=True)
 
     def _prepare_pages(self) -> None:
         # Does nothing where nothing changed.
@@ -158,11 +154,6 @@ def require_servers() -> None:
 def first_line(error: Exception) -> str:
     """Return the line of a database error that says what is wrong."""
     return str(error).strip().split("\n")[0]
-
-
-def _has_parcels() -> bool:
-    with scope(Scope.everything()):
-        return apps.get_model("parcels", "Parcel").objects.exists()
 
 
 def fingerprint_of_assets() -> str:

@@ -15,6 +15,7 @@ from alliance.health import note_heartbeat
 from alliance.identifiers import drawing_from
 from alliance.models import Heartbeat, User
 from alliance.partitions import Month, ensure_months, ensure_months_ahead
+from alliance.tenancy import Scope, scope
 from parcels.demo.days import ZONE, Stage, play
 from parcels.demo.exporting import write_some
 from parcels.demo.filing import upload_one
@@ -22,6 +23,7 @@ from parcels.demo.promises import announce_what_comes
 from parcels.demo.revisions import move_some
 from parcels.demo.scorecards import keep_scorecards
 from parcels.demo.world import demo_cities, make_couriers, make_merchants, make_offers, make_ops, make_service
+from parcels.models import Parcel
 
 # The heartbeat that says whether the demo was loaded to its end.
 LOADED = "demo"
@@ -33,11 +35,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--seed", type=int, default=2016)
         parser.add_argument("--days", type=int, default=60, help="days of parcels up to now")
+        parser.add_argument("--if-empty", action="store_true", help="do nothing where there are parcels")
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["days"]
         if not 1 <= days <= 365:
             raise CommandError("--days must be from 1 to 365.")
+        if options["if_empty"]:
+            if _has_parcels():
+                return
+            self.stdout.write("Loading the demo alliance (first start only) ...")
         if User.objects.filter(email=DEMO_LOGINS[0].email).exists():
             finished = Heartbeat.objects.filter(name=LOADED, detail__whole=True).exists()
             state = "is loaded already" if finished else "was interrupted while it was loaded"
@@ -90,3 +97,8 @@ class Command(BaseCommand):
     def say(self, text: str) -> None:
         self.stdout.write(f"demo {time.monotonic() - self.started:5.1f} s  {text}")
         self.stdout.flush()
+
+
+def _has_parcels() -> bool:
+    with scope(Scope.everything()):
+        return Parcel.objects.exists()

@@ -1,15 +1,18 @@
-"""Reading what programs send: JSON bodies, and names that mean nothing to us."""
+"""Reading what programs send: JSON bodies, words out of a list, and names that mean nothing to us."""
 
 from collections.abc import Container, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
 from alliance.errors import FieldError, InvalidInput
+
+_SHOWN = 40
 
 
 class BoundedJSONParser(JSONParser):
@@ -20,6 +23,19 @@ class BoundedJSONParser(JSONParser):
             return super().parse(stream, media_type, parser_context)
         except RecursionError:
             raise ParseError("The JSON is nested too deeply.") from None
+
+
+class WordField(serializers.ChoiceField):
+    """A word out of a list, for what programs send. Whoever sends another is told the list."""
+
+    def fail(self, key: str, **options: Any) -> NoReturn:
+        if key != "invalid_choice":
+            super().fail(key, **options)
+        message = _("“%(word)s” is not known. Choose from: %(words)s.") % {
+            "word": str(options["input"])[:_SHOWN],
+            "words": ", ".join(map(str, self.choices)),
+        }
+        raise serializers.ValidationError(message, code=key)
 
 
 def refuse_unknown_parameters(request: Request, *known: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from alliance.api.choosing import WordField
+from alliance.api.parsing import WordField
 from couriers.choices import Grade
 from parcels.bookings import BATCH_LIMIT, IfFull
 from parcels.choices import ParcelStatus

@@ -12,10 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from alliance.api.choosing import WordField
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
-from alliance.api.parsing import BoundedJSONParser, refuse_unknown_fields, refuse_unknown_parameters
+from alliance.api.parsing import (
+    BoundedJSONParser,
+    WordField,
+    refuse_unknown_fields,
+    refuse_unknown_parameters,
+)
 from alliance.choices import Capability
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require

@@ -14,10 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from alliance.api.choosing import WordField
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
-from alliance.api.parsing import refuse_unknown_fields, refuse_unknown_parameters
+from alliance.api.parsing import WordField, refuse_unknown_fields, refuse_unknown_parameters
 from alliance.tenancy import Actor
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.export_answers import file_response

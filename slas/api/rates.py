@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from alliance.api.choosing import WordField
+from alliance.api.parsing import WordField
 from alliance.tenancy import Actor
 from slas.choices import CommitmentKind, ExcuseReason, TierCode
 from slas.rating import FEW, GroupBy, RateRow, keys_of

@@ -11,9 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from alliance.api.choosing import WordField
 from alliance.api.pagination import CursorPagination
-from alliance.api.parsing import refuse_unknown_parameters
+from alliance.api.parsing import WordField, refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.models import Organisation

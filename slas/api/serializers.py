@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from alliance.api.choosing import WordField
+from alliance.api.parsing import WordField
 from alliance.identifiers import tracking_number
 from slas.choices import CommitmentKind, Outcome, TierCode
 from slas.models import Breach

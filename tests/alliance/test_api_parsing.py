@@ -4,7 +4,7 @@ import pytest
 from rest_framework import serializers
 from rest_framework.test import APIClient
 
-from alliance.api.choosing import WordField
+from alliance.api.parsing import WordField
 
 pytestmark = pytest.mark.django_db
 

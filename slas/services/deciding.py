@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.errors import FieldError, InvalidInput, NotPermitted
-from alliance.models import Member, User
+from alliance.models import User
 from alliance.tenancy import Actor, raw_rows
 from slas.choices import ExcuseReason
 from slas.outcomes import BREACHES
@@ -55,17 +55,6 @@ def require_decider(actor: Actor) -> None:
     """Raise NotPermitted unless the actor may decide on excuses."""
     if not may_decide(actor):
         raise NotPermitted(_("Deciding on excuses is for customer service."), code="no_decider")
-
-
-def refuse_own(actor: Actor, courier_ids: Iterable[int]) -> None:
-    """Raise NotPermitted for whoever belongs to one of the couriers: nobody judges their own lateness."""
-    concerned = set(courier_ids)
-    mine = {actor.organisation_id}
-    if actor.user_id is not None:
-        members = Member.objects.filter(user_id=actor.user_id, organisation_id__in=concerned)
-        mine |= set(members.values_list("organisation_id", flat=True))
-    if mine & concerned:
-        raise NotPermitted(_("You belong to this courier: somebody else must decide."), code="own_courier")
 
 
 def lock_commitments(keys: Iterable[Key]) -> dict[Key, Locked]:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from alliance import events
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.events import Topic
+from alliance.membership import refuse_own
 from alliance.tenancy import Actor
 from slas.choices import CommitmentKind, Decision, ExcuseReason, ExcuseSource, ExcuseState
 from slas.models import Excuse
@@ -22,7 +23,6 @@ from slas.services.deciding import (
     lock_commitments,
     read_reason,
     read_text,
-    refuse_own,
     require_decider,
     require_few,
     write_down,

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from alliance import audit, events
 from alliance.choices import Capability
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.membership import refuse_own
 from alliance.models import City
 from alliance.tenancy import Actor, require
 from slas.choices import CommitmentKind, Outcome, RevisionParty, TierCode
@@ -28,7 +29,6 @@ from slas.promises import TierRule
 from slas.querysets import CommitmentQuerySet, JudgedQuerySet
 from slas.revisions import DeliveryDay, delivery_on, possible_days, span_after
 from slas.services.commitments import revise_due
-from slas.services.deciding import refuse_own
 from slas.services.tiers import calendar_at, place_of, rule_of
 
 REASON_LENGTH: Final = 300

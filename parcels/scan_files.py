@@ -32,8 +32,6 @@ MAX_BYTES: Final = 40 * 1024 * 1024
 # UTF-8 goes first: text in another encoding hardly ever is UTF-8 by accident.
 ENCODINGS: Final = ("utf-8-sig", "gb18030")
 _YES: Final = {"yes": "true", "y": "true", "是": "true", "no": "false", "n": "false", "否": "false"}
-# Spreadsheets run what begins so as a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 EXAMPLES: Final = (
     ("CA0AV8Q2M4K7YX3NR5", "picked_up", "2026-11-22T18:05:00+08:00", "", "", "HGH-01", "", ""),
@@ -96,16 +94,6 @@ def batches(rows: Iterator[FileRow], size: int) -> Iterator[list[FileRow]]:
     """Cut rows into lists of at most `size`."""
     while batch := list(islice(rows, size)):
         yield batch
-
-
-def harmless(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def as_written(text: str) -> str:
-    """Return the cell that harmless() was given."""
-    return text[1:] if text[:1] == "'" and text[1:].startswith(_FORMULA) else text
 
 
 def _count(file: IO[bytes], encoding: str) -> int:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
+from alliance.csv_cells import safe_cell
 from slas.choices import ExportFormat
 from slas.exporting import Column, Kind, Value
 
@@ -22,10 +23,8 @@ MEDIA_TYPES = {
     ExportFormat.CSV: "text/csv; charset=utf-8",
     ExportFormat.PARQUET: "application/vnd.apache.parquet",
 }
-# Spreadsheets take a file for UTF-8 by this, and run what begins so as a formula. The last one is
-# what such a text is preceded by: a reader may take the first one away, and has the text.
+# Spreadsheets take a file for UTF-8 by this.
 _BYTE_ORDER_MARK = "\ufeff"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 def part_path(target: Path, number: int) -> Path:
@@ -108,7 +107,7 @@ def _cell(value: Value) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return f"'{value}" if value.startswith(_FORMULA) else value
+            return safe_cell(value)
         case datetime():
             return value.astimezone(UTC).isoformat()
         case date():

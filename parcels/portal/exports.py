@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 
 from alliance import audit
 from alliance.choices import Capability
+from alliance.csv_cells import safe_cell
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import Actor, Scope, in_index_order, require, scope
 from parcels.filters import ParcelFilter
@@ -26,8 +27,6 @@ from slas.models import Commitment
 from slas.pricing import yuan
 
 BATCH = 1_000
-# Spreadsheets run what begins so as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -121,7 +120,7 @@ def _encoded(actor: Actor, query: QueryDict) -> Iterator[bytes]:
     while True:
         with override(language), scope(Scope.of(actor)):
             lines = _lines(actor, query, older_than=last)
-            rows = [[_safe(make(line)) for make in COLUMNS.values()] for line in lines]
+            rows = [[_cell(make(line)) for make in COLUMNS.values()] for line in lines]
         if rows:
             yield "".join(writer.writerow(row) for row in rows).encode()
         if len(rows) < BATCH:
@@ -152,10 +151,8 @@ def _unmasks(actor: Actor) -> bool:
     return actor.can(Capability.UNMASK) and not actor.is_courier
 
 
-def _safe(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def _cell(value: object) -> str:
+    return "" if value is None else safe_cell(str(value))
 
 
 def _here(line: Line, moment: datetime | None) -> str:

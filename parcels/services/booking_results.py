@@ -15,10 +15,10 @@ from typing import IO, Final
 
 from django.utils import translation
 
+from alliance.csv_cells import safe_cell
 from alliance.errors import AllianceError
 from parcels.booking_files import REMARK
 from parcels.models import BookingFile
-from parcels.scan_files import harmless
 from parcels.services.booking_rows import booked_before, explain, retold
 from parcels.services.booking_slices import Known, Outcomes
 from parcels.services.records import Booked
@@ -73,7 +73,7 @@ def append_results(file: BookingFile, outcomes: Outcomes, columns: Sequence[str]
             problems.append(row)
         if isinstance(result, AllianceError):
             cells = dict(enumerate(record.cells))
-            rejected.append((*(harmless(cells.get(place, "")) for place in kept), row[_DETAIL]))
+            rejected.append((*(safe_cell(cells.get(place, "")) for place in kept), row[_DETAIL]))
     file.results_size = _append(results_path(file), file.results_size, COLUMNS, rows)
     file.problems_size = _append(problems_path(file), file.problems_size, COLUMNS, problems)
     names = (*(columns[place] for place in kept), REMARK)
@@ -123,7 +123,7 @@ class _Lines:
 def _row(
     line: str, reference: str, result: Booked | Known | AllianceError, moments: dict[int, tuple[str, str]]
 ) -> _Row:
-    said = harmless(reference.replace("\0", ""))
+    said = safe_cell(reference.replace("\0", ""))
     if isinstance(result, Booked):
         promise = result.promise
         # Rows of a slice share their promises.
@@ -136,7 +136,7 @@ def _row(
     if isinstance(result, Known):
         number, told = result.number, booked_before(result.number)
     name = "duplicate" if number else "rejected"
-    return (line, said, name, number, "", "", "", "", *(harmless(text.replace("\0", "")) for text in told))
+    return (line, said, name, number, "", "", "", "", *(safe_cell(text.replace("\0", "")) for text in told))
 
 
 def _spelled(moment: datetime) -> str:

@@ -9,13 +9,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alliance.cities import CityFinder, UnknownCity
+from alliance.csv_cells import text_of_cell
 from alliance.errors import AllianceError, FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor
 from parcels.booking_files import MAX_ROW_BYTES, Record, RowProblem
 from parcels.bookings import BookingRequest, IfFull, Recipient, one_line
 from parcels.models import PickupAddress
-from parcels.scan_files import as_written
 
 # 1.38123E+10: what a spreadsheet makes of a long number.
 _SHORTENED: Final = ("E+", "e+")
@@ -82,7 +82,7 @@ class Rows:
         """The row's cells by column, white space folded; of a row that cannot be read there are none."""
         # Most cells have no white space to fold, and a look tells.
         return {
-            name: text if text.isalnum() else one_line(as_written(text))
+            name: text if text.isalnum() else one_line(text_of_cell(text))
             for name, text in zip(self.columns, record.cells, strict=False)
         }
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
+from alliance.csv_cells import safe_cell
 from alliance.errors import AllianceError, FieldError, InvalidInput, NotPermitted
 from alliance.models import Organisation
 from alliance.services import actor_of_organisation
@@ -183,7 +184,7 @@ def _append(file: ScanFile, results: Sequence[Sequence[str]]) -> int:
     if not file.results_size:
         text.write("\ufeff")
         writer.writerow(scan_files.RESULT_COLUMNS)
-    writer.writerows([scan_files.harmless(cell) for cell in result] for result in results)
+    writer.writerows([safe_cell(cell) for cell in result] for result in results)
     with _opened(results_path(file)) as target:
         target.truncate(file.results_size)
         target.seek(file.results_size)

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from alliance.csv_cells import safe_cell
 from alliance.templatetags.ui import count, percent
 from slas.charts import duration
 from slas.choices import ExcuseReason
@@ -115,9 +116,4 @@ def _lines(
     for line in rows:
         keys = [text for pair in zip(line.codes, line.names, strict=True) for text in pair]
         flags = ["yes" if flag else "no" for flag in (line.row.provisional, line.row.is_few)]
-        yield [*map(_as_text, keys), *(column.raw(line.row) for column in columns), *flags]
-
-
-def _as_text(name: str) -> str:
-    # A spreadsheet would run a company's name that begins like a formula.
-    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
+        yield [*map(safe_cell, keys), *(column.raw(line.row) for column in columns), *flags]

@@ -9,6 +9,7 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language, override, pgettext
 from django.utils.translation import gettext as _
 
+from alliance.csv_cells import safe_cell
 from alliance.tenancy import Actor, Scope, scope
 from alliance.wording import amount
 from slas.months import ZONE
@@ -18,17 +19,15 @@ from slas.statement_pdf import Column, Paper, Table, render
 BATCH: Final = 1_000
 # About a hundred pages, drawn in a few seconds.
 MOST_ON_PAPER: Final = 5_000
-# Spreadsheets run what begins so as a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
-# Documented in docs/credits.md; a test holds the two together.
+# Documented in docs/credits.md; a test holds the two together. Amounts stay numbers, the negative ones, too.
 COLUMNS: Final[dict[str, Callable[[Line], object]]] = {
     "entry": lambda line: line.entry.pk,
     "written_at": lambda line: _moment(line.entry.at),
     "tracking_number": lambda line: line.entry.number,
     "service": lambda line: line.entry.tier.code,
-    "counterparty": lambda line: _safe(line.counterparty.name),
+    "counterparty": lambda line: safe_cell(line.counterparty.name),
     "promised": lambda line: _moment(line.entry.due_at),
     "reached": lambda line: _moment(line.entry.reached_at),
     "late_by_seconds": lambda line: line.entry.late_by,
@@ -176,8 +175,3 @@ def _short(moment: datetime | None) -> str:
 
 def _moment(moment: datetime | None) -> str:
     return "" if moment is None else moment.astimezone(ZONE).isoformat(timespec="seconds")
-
-
-def _safe(text: str) -> str:
-    """A name that no spreadsheet takes for a formula. Amounts stay numbers, the negative ones, too."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

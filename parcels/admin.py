@@ -27,6 +27,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from alliance.admin import OrganisationSearchAdmin, ReadOnlyAdmin, UncountedAdmin
+from alliance.durations import duration_text
 from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import RetiredMonth
@@ -38,7 +39,6 @@ from parcels.services.erasing import REASON_LENGTH, erase_early
 from parcels.statuses import TERMINAL
 from parcels.timelines import track
 from parcels.verdicts import verdict_of
-from slas.durations import lasting
 from slas.models import Breach, Commitment
 from slas.pricing import yuan
 
@@ -166,7 +166,8 @@ class ParcelAdmin(UncountedAdmin):
         """Every scan, corrections and what they withdrew included, the latest to happen first."""
         told = track(Scan.objects.filter(parcel_id=parcel.pk))
         rows = [
-            {"told": item, "late": lasting(item.received_late) if item.received_late else ""} for item in told
+            {"told": item, "late": duration_text(item.received_late) if item.received_late else ""}
+            for item in told
         ]
         return render_to_string("admin/parcels/scans.html", {"rows": rows})
 

@@ -6,11 +6,11 @@ from typing import Any, Final, Protocol
 
 from django.utils.translation import gettext as _
 
+from alliance.clocks import local_clock
 from parcels.choices import ParcelStatus
 from parcels.statuses import TERMINAL
 from parcels.verdicts import Verdict
 from slas.choices import Outcome
-from slas.clocks import local_clock
 from slas.forecasting import Basis, Forecast, Position
 from slas.landmarks import STAGE_COLUMNS, Journey
 from slas.services.forecasts import forecast_for

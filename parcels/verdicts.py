@@ -7,9 +7,9 @@ from typing import Protocol
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
+from alliance.durations import duration_text
 from parcels.choices import ParcelStatus
 from slas.choices import Outcome
-from slas.durations import lasting
 from slas.outcomes import is_breach, judge
 
 
@@ -50,7 +50,7 @@ class Verdict:
     @property
     def text(self) -> str:
         """By how much, in words."""
-        said = {"time": lasting(self.margin)}
+        said = {"time": duration_text(self.margin)}
         match self.outcome:
             case Outcome.MET:
                 return _("%(time)s early") % said

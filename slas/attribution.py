@@ -19,9 +19,9 @@ from typing import Any, Final, Protocol
 
 from django.utils.translation import gettext as _
 
+from alliance.durations import duration_text
 from alliance.wording import sentences
 from slas.choices import CommitmentKind, ExcuseReason, Ground, Leg, Party
-from slas.durations import lasting
 
 # A party's prefix ends at the underscore; of the excuses' reasons, these name their party otherwise.
 _OTHERWISE: Final = {
@@ -64,7 +64,7 @@ class LegTime:
 
     @property
     def text(self) -> str:
-        said = {"leg": Leg(self.leg).label, "time": lasting(self.time)}
+        said = {"leg": Leg(self.leg).label, "time": duration_text(self.time)}
         return (_("%(leg)s %(time)s so far") if self.open else _("%(leg)s %(time)s")) % said
 
 
@@ -109,7 +109,9 @@ class Attribution:
     def _pickup_text(self) -> str:
         if self.pickup_late is None:
             return ""
-        return _("It was picked up %(time)s after the promised pickup.") % {"time": lasting(self.pickup_late)}
+        return _("It was picked up %(time)s after the promised pickup.") % {
+            "time": duration_text(self.pickup_late)
+        }
 
     def _legs_text(self) -> str:
         if not self.legs:

@@ -9,6 +9,7 @@ from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from alliance.durations import duration_text, nearest_minute
 from alliance.portal.charts import Band, Cell, Chart, Line, Series
 from alliance.portal.pictures import DayMap, Distribution, HeatMap, Intervals, Mark, Spot, Whisker
 from slas.histograms import bounds
@@ -110,9 +111,9 @@ def lateness_chart(row: RateRow, *, id: str, title: str) -> Distribution:
     counts = [0] * (len(LATENESS_EDGES) - 1)
     for number, count in row.lateness.items():
         counts[_bar(bounds(number)[1])] += count
-    edges = [duration(edge) for edge in LATENESS_EDGES]
+    edges = [duration_text(edge) for edge in LATENESS_EDGES]
     marks = [
-        Mark(f"P{percent}", _position(late), duration(late))
+        Mark(f"P{percent}", _position(late), duration_text(nearest_minute(late)))
         for percent in PERCENTILES
         if (late := row.lateness_at(percent)) is not None
     ]
@@ -157,18 +158,6 @@ def ranking_chart(
             for number, courier in enumerate(judged[:MOST_LINES], start=1)
         ],
     )
-
-
-def duration(length: timedelta) -> str:
-    """Write a length of time as people say it: 45 min, 3 h 20 min, 2 d 4 h."""
-    minutes = round(length / timedelta(minutes=1))
-    days, hours = divmod(minutes // 60, 24)
-    texts = {"days": days, "hours": hours, "minutes": minutes % 60}
-    if days:
-        return _("%(days)d d %(hours)d h") % texts if hours else _("%(days)d d") % texts
-    if hours:
-        return _("%(hours)d h %(minutes)d min") % texts if minutes % 60 else _("%(hours)d h") % texts
-    return _("%(minutes)d min") % texts
 
 
 def _series(rows: Sequence[RateRow]) -> list[Series]:

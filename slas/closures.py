@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
+from alliance.clocks import ONE_DAY, local_clock, wall_clock
 from slas.choices import ClosureSide
-from slas.clocks import ONE_DAY, local_clock, wall_clock
 
 MIDNIGHT = time(0)
 

@@ -11,7 +11,7 @@ Pure: no database, no clock. Weekdays are Python's, Monday is 0.
    only days on which the tier delivers, the destination is open and the delivery deadline
    lies after the pickup deadline. None in transit: the first such day from the handling day on.
 3. **Deadlines** are wall clock, pickup at the origin, delivery at the destination. What clock
-   changes do to them: see wall_clock() in slas/clocks.py. One within closed hours moves to after
+   changes do to them: see wall_clock() in alliance/clocks.py. One within closed hours moves to after
    them, see reopening() in slas/closures.py; a day with too little left after them does not count.
    Whether a parcel is ready for a pickup, or a delivery lies after it, is judged by the day's usual
    deadline: closed hours give couriers time, and never somebody an earlier day.
@@ -25,8 +25,8 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import NamedTuple
 
+from alliance.clocks import ONE_DAY, day_exists, local_clock, wall_clock
 from slas.choices import ClosureSide, NoPromiseReason, TierCode
-from slas.clocks import ONE_DAY, day_exists, local_clock, wall_clock
 from slas.closures import ClosureCalendar, Hours, Place, Reopening
 
 # How many days in a row may fail before the answer is "no promise".

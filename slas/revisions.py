@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import NamedTuple
 
+from alliance.clocks import ONE_DAY, day_exists, local_clock, wall_clock
 from slas.choices import ClosureSide
-from slas.clocks import ONE_DAY, day_exists, local_clock, wall_clock
 from slas.closures import ClosureCalendar, Place
 from slas.promises import Step, StepCode, TierRule
 

@@ -4,12 +4,12 @@ from datetime import date, datetime
 from typing import Any
 
 from alliance.api.errors import problem
+from alliance.clocks import local_clock
 from alliance.errors import AllianceError
 from alliance.models import City
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel
 from parcels.services.records import Booked
-from slas.clocks import local_clock
 from slas.explanations import Ends, reason_text, rolled_text, step_text
 from slas.outcomes import raw_rate
 from slas.pricing import yuan

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from alliance.api.idempotency import idempotent
 from alliance.api.parsing import WordField, refuse_unknown_fields, refuse_unknown_parameters
 from alliance.choices import Capability
+from alliance.clocks import local_clock
 from alliance.errors import NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
@@ -21,7 +22,6 @@ from parcels.api.views import IDEMPOTENCY_KEY, actor_of
 from parcels.models import Parcel
 from parcels.services.revising import days_for_merchant, revise_parcel
 from slas.choices import RevisionParty
-from slas.clocks import local_clock
 from slas.models import Revision
 from slas.services.revisions import REASON_LENGTH, RevisionRequest, promised_delivery
 

@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from alliance.api.parsing import refuse_unknown_parameters
+from alliance.clocks import zone as zone_of
 from alliance.http import limit_by_address, scoped_by_itself
 from parcels.api import examples
 from parcels.api.revisions import RevisionAnswer, revision_json
@@ -29,7 +30,6 @@ from parcels.statuses import AFTERSHIP, EASYPOST, KUAIDI100
 from parcels.timelines import TrackedScan
 from parcels.tracking import PublicParcel, look_up, read_number
 from slas.choices import Outcome, TierCode
-from slas.clocks import zone as zone_of
 
 BUCKET = "tracking"
 S = serializers.Serializer[Any]

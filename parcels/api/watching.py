@@ -14,13 +14,13 @@ from rest_framework.views import APIView
 
 from alliance.api.parsing import WordField, refuse_unknown_parameters
 from alliance.choices import Capability
+from alliance.clocks import local_clock
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import require
 from parcels.api.views import actor_of
 from parcels.choices import ParcelStatus
 from parcels.watchlist import Place, Watched, WatchQuery, page_of_watched, refreshed_at
 from slas.choices import Stage, TierCode, WatchReason
-from slas.clocks import local_clock
 
 PAGE_SIZE, MOST_A_PAGE = 50, 500
 CURSORS = ("cursor", "before")

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from alliance.choices import Capability
 from alliance.cities import full_name, search_cities
+from alliance.clocks import local_clock
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
@@ -25,7 +26,6 @@ from parcels.portal.forms import QuoteForm, RecipientForm
 from parcels.portal.offer_views import OfferView, offer_view, tier_views
 from parcels.services.booking import book_parcel
 from parcels.services.cancelling import cancel_parcel
-from slas.clocks import local_clock
 from slas.explanations import moment_text
 from slas.services.quotes import Quote, QuoteRequest, quote
 

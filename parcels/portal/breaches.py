@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from alliance.choices import Capability
+from alliance.durations import duration_text
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.portal.forms import add_service_errors
@@ -28,7 +29,6 @@ from parcels.remarks import remarks_of
 from parcels.timelines import track, zone_text
 from parcels.verdicts import loss_text
 from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState, Leg
-from slas.durations import lasting
 from slas.models import Excuse
 from slas.pricing import yuan
 from slas.services.breaches import BreachReport, breach_report
@@ -136,11 +136,11 @@ def _context(
         "commitment": report.commitment,
         "kind_label": CommitmentKind(report.commitment.kind).label,
         "loss": loss_text(report.commitment, parcel.status),
-        "late_by": lasting(report.late_by) if report.late_by else "",
+        "late_by": duration_text(report.late_by) if report.late_by else "",
         "legs": [
             {
                 "label": Leg(leg.leg).label,
-                "time": lasting(leg.time),
+                "time": duration_text(leg.time),
                 "open": leg.open,
                 "counts": leg.leg == found.leg,
             }

@@ -7,11 +7,11 @@ from typing import Any, Protocol
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
+from alliance.durations import duration_text
 from alliance.portal.badges import Badge, badge_for
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.remarks import reason_text
 from parcels.timelines import ScanRow, TrackedScan
-from slas.durations import lasting
 
 Entry = dict[str, Any]
 
@@ -89,7 +89,7 @@ def _withdrawal(scan: ScanRow | None) -> str:
 
 def _remarks(told: TrackedScan) -> Iterable[str]:
     if told.received_late is not None:
-        yield _("Received %(time)s later") % {"time": lasting(told.received_late)}
+        yield _("Received %(time)s later") % {"time": duration_text(told.received_late)}
     if told.out_of_order:
         yield _("Received out of order")
     if told.withdrawn_at is not None:

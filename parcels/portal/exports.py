@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 
 from alliance import audit
 from alliance.choices import Capability
+from alliance.clocks import local_clock
 from alliance.csv_cells import safe_cell
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import Actor, Scope, in_index_order, require, scope
@@ -22,7 +23,6 @@ from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel
 from parcels.verdicts import verdict_of
 from slas.choices import CommitmentKind, Outcome
-from slas.clocks import local_clock
 from slas.models import Commitment
 from slas.pricing import yuan
 

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alliance.cities import UnknownCity, full_name, resolve_city
+from alliance.clocks import wall_clock
 from alliance.models import City
 from parcels.bookings import ADDRESS_LENGTH, NAME_LENGTH, PHONE_LENGTH, REFERENCE_LENGTH
 from parcels.models import PickupAddress
 from slas.choices import TierCode
-from slas.clocks import wall_clock
 
 # What the list of suggestions writes into the field: "Suzhou, Anhui (CN-SZH)".
 _WITH_CODE = re.compile(r"\(([A-Za-z0-9-]{2,16})\)\s*$")

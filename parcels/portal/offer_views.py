@@ -7,6 +7,7 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from alliance.durations import duration_text
 from couriers.choices import Grade
 from slas.explanations import (
     Ends,
@@ -87,7 +88,7 @@ def offer_view(quote: Quote, offer: QuotedOffer, asked: QueryDict) -> OfferView:
         deliver_by_iso=promise.deliver_by.isoformat(),
         cut_off=moment_text(promise.cut_off_at),
         cut_off_at=promise.cut_off_at,
-        cut_off_left=left_text(offer.to_cut_off),
+        cut_off_left=duration_text(max(offer.to_cut_off, timedelta(0))),
         note=rolled_text(promise, ends, offer.full_on),
         instead=_instead(offer),
         steps=explained(promise, ends),
@@ -99,17 +100,6 @@ def offer_view(quote: Quote, offer: QuotedOffer, asked: QueryDict) -> OfferView:
         reason=reason_text(offer.reason, offer.record, offer.grade),
         book_url=_book_url(offer, asked),
     )
-
-
-def left_text(left: timedelta) -> str:
-    """How long until a cut-off: "2 d 3 h", "3 h 12 min", "12 min"."""
-    minutes = max(int(left.total_seconds()) // 60, 0)
-    days, hours = divmod(minutes // 60, 24)
-    if days:
-        return _("%(days)d d %(hours)d h") % {"days": days, "hours": hours}
-    if hours:
-        return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes % 60}
-    return _("%d min") % minutes
 
 
 def _instead(offer: QuotedOffer) -> str:

@@ -9,10 +9,10 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from alliance.clocks import local_clock
 from alliance.tenancy import Actor
 from parcels.services.revising import DIGITS, RECIPIENT
 from slas.choices import RevisionParty
-from slas.clocks import local_clock
 from slas.explanations import clock_text, day_text
 from slas.models import Revision
 from slas.revisions import DeliveryDay

@@ -13,6 +13,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from alliance.durations import duration_text
 from alliance.errors import AllianceError, Gone, InvalidInput, NotFound
 from alliance.http import limit_by_address, scoped_by_itself
 from alliance.identifiers import tracking_number
@@ -32,7 +33,6 @@ from parcels.timelines import zone_text
 from parcels.tracking import PublicParcel, look_up, read_number
 from parcels.verdicts import Verdict, loss_text
 from slas.choices import Outcome, RevisionParty
-from slas.durations import lasting
 
 BUCKET = "tracking"
 # Wrong digits are counted by parcel, in the database; this stops who tries many parcels.
@@ -149,7 +149,7 @@ def _kept_text(status: str, verdict: Verdict | None) -> str:
     if verdict is None:
         return ""
     delivered = status == ParcelStatus.DELIVERED
-    said = {"time": lasting(verdict.margin)}
+    said = {"time": duration_text(verdict.margin)}
     match verdict.outcome:
         case Outcome.OVERDUE if status in TERMINAL:
             return _("The promise was not kept.")

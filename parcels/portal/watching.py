@@ -18,13 +18,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.durations import duration_text
 from alliance.portal.badges import badge_for
 from alliance.portal.forms import FilterForm
 from alliance.tenancy import Actor, require
 from parcels.arrivals import rounded
 from parcels.watchlist import Watched, WatchPage, WatchQuery, page_of_watched, reason_counts, refreshed_at
 from slas.choices import TierCode, WatchReason
-from slas.durations import lasting
 from slas.services.watching import MOST_COUNTED, count_watched
 
 PAGE_SIZE = 50
@@ -114,7 +114,7 @@ def _query(asked: dict[str, str]) -> WatchQuery:
 
 def _row(watched: Watched, past: timedelta) -> WatchRow:
     is_past = past > timedelta(0)
-    said = {"time": lasting(past)}
+    said = {"time": duration_text(past)}
     text = _("%(time)s ago") % said if is_past else _("in %(time)s") % said
     return WatchRow(watched, text, is_missed=is_past and watched.item.chance > 0)
 

@@ -20,12 +20,12 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from alliance.admin import OrganisationSearchAdmin, ReadOnlyAdmin, operates
+from alliance.durations import duration_text
 from alliance.errors import AllianceError
 from alliance.wording import amount, parted
 from slas.admin.forms import text_input
 from slas.admin.judging import NumberSearchAdmin
 from slas.admin.selling import EnteredAdmin
-from slas.durations import lasting
 from slas.models import ClosedMonth, CreditEntry, CreditSchedule, ServiceTier, Statement
 from slas.months import InvalidMonth, parse_month, spell
 from slas.pricing import InvalidAmount, fen_from_yuan, yuan
@@ -270,7 +270,7 @@ def _band_text(band: dict[str, int]) -> str:
         return _("%(percent)d %% when late at all") % {"percent": band["share_percent"]}
     return _("%(percent)d %% from %(late)s late") % {
         "percent": band["share_percent"],
-        "late": lasting(timedelta(minutes=band["late_by_minutes"])),
+        "late": duration_text(timedelta(minutes=band["late_by_minutes"])),
     }
 
 

@@ -20,10 +20,10 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from alliance.clocks import local_clock, wall_clock
 from alliance.errors import InvalidInput, NotFound
 from slas.admin.closure_forms import CityField
 from slas.admin.forms import add_errors, text_input
-from slas.clocks import local_clock, wall_clock
 from slas.explanations import Ends, explained, moment_text, rolled_text
 from slas.models import ServiceTier, TierVersion
 from slas.services.replays import Answer, Question, range_text, would_promise

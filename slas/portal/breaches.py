@@ -13,11 +13,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.durations import duration_text
 from alliance.portal.forms import FilterForm
 from alliance.portal.paging import Listing, moment, number, word
 from alliance.tenancy import Actor, require
 from slas.choices import CommitmentKind, Outcome, TierCode
-from slas.durations import lasting
 from slas.models import BreachListing
 from slas.outcomes import is_breach
 from slas.querysets import JudgedQuerySet
@@ -111,5 +111,5 @@ def _filtered(breaches: JudgedQuerySet, asked: dict[str, str]) -> JudgedQuerySet
 def _line(breach: BreachListing, now: datetime) -> Line:
     city = breach.origin if breach.kind == CommitmentKind.PICKUP else breach.destination
     stands = is_breach(Outcome(breach.outcome))
-    late = lasting((breach.reached_at or now) - breach.due_at) if stands else ""
+    late = duration_text((breach.reached_at or now) - breach.due_at) if stands else ""
     return Line(breach, city.time_zone, late)

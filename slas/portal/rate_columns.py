@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Literal
 
 from django.http import HttpResponse
@@ -11,8 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from alliance.csv_cells import safe_cell
+from alliance.durations import MINUTE, duration_text, nearest_minute
 from alliance.templatetags.ui import count, percent
-from slas.charts import duration
 from slas.choices import ExcuseReason
 from slas.rating import GroupBy, RateRow
 from slas.services.standings import NamedRow
@@ -35,7 +34,7 @@ class Column:
         if self.unit == "share":
             return percent(value)
         if self.unit == "duration":
-            return "–" if value is None else duration(value)
+            return "–" if value is None else duration_text(nearest_minute(value))
         return count(value)
 
     def raw(self, row: RateRow) -> str | int:
@@ -45,7 +44,7 @@ class Column:
             return ""
         if self.unit == "share":
             return f"{value:.6f}"
-        return round(value / timedelta(minutes=1)) if self.unit == "duration" else int(value)
+        return nearest_minute(value) // MINUTE if self.unit == "duration" else int(value)
 
 
 def _count(name: str, title: str | Promise, read: Callable[[RateRow], int] | None = None) -> Column:

@@ -10,6 +10,7 @@ from django.utils.translation import get_language, override, pgettext
 from django.utils.translation import gettext as _
 
 from alliance.csv_cells import safe_cell
+from alliance.durations import column_text
 from alliance.tenancy import Actor, Scope, scope
 from alliance.wording import amount
 from slas.months import ZONE
@@ -147,15 +148,11 @@ def _cells(line: Line) -> list[str]:
         line.counterparty.name,
         _short(entry.due_at),
         _short(entry.reached_at),
-        _hours(entry.late_by),
+        "" if line.late_by is None else column_text(line.late_by),
         entry.get_cause_display(),
         amount(line.amount),
         amount(line.running),
     ]
-
-
-def _hours(seconds: int | None) -> str:
-    return "" if seconds is None else f"{seconds // 3600}:{seconds // 60 % 60:02d} h"
 
 
 def _notes(account: Account, sums: MonthSums) -> list[str]:

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.durations import duration_text
 from alliance.errors import Conflict
 from alliance.tenancy import Actor, require
-from slas.durations import lasting
 from slas.models import CreditEntry
 from slas.portal.statement_files import MOST_ON_PAPER, as_csv, as_pdf
 from slas.pricing import yuan
@@ -141,7 +141,7 @@ def _pages(account: Account, sums: MonthSums, lines: list[Line], *, after: int, 
 
 
 def _row(line: Line) -> Row:
-    return Row(line, "" if line.late_by is None else lasting(line.late_by))
+    return Row(line, "" if line.late_by is None else duration_text(line.late_by))
 
 
 def _number(text: str) -> int:

@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
+from alliance.clocks import ONE_DAY
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.models import City
 from alliance.tenancy import Actor, require
 from slas.choices import ClosureSide
-from slas.clocks import ONE_DAY
 from slas.closures import MIDNIGHT
 from slas.models import Closure
 

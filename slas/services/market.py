@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
+from alliance.clocks import local_clock, wall_clock
 from alliance.models import City
 from alliance.tenancy import raw_rows
 from couriers.choices import Grade
 from slas.choices import CommitmentKind
-from slas.clocks import local_clock, wall_clock
 from slas.closures import ClosureCalendar, Place
 from slas.promises import NoPromise, Promise, Step, StepCode, promise
 from slas.ranking import NO_RECORD, RECORD_DAYS, Merit, Record, rank_key

@@ -3,9 +3,9 @@
 from datetime import date, timedelta
 from typing import Any
 
+from alliance.clocks import local_clock
 from alliance.tenancy import Scope, scope
 from parcels.models import Parcel
-from slas.clocks import local_clock
 from slas.models import Commitment, Revision
 
 # The end of looking.RECIPIENT's phone number.

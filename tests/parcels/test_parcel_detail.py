@@ -17,7 +17,6 @@ from alliance.models import AuditEntry, City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, PickupAddress
 from parcels.timelines import track, zone_text
-from slas.durations import lasting
 from slas.services.sweeping import sweep_overdue
 from tests.parcels.looking import client_of, scan, some_parcels, text_of
 
@@ -279,17 +278,6 @@ def test_a_correction_may_come_before_what_it_withdraws() -> None:
     both = track([fact(9, "correction", 2, 2, corrects=1), fact(1, "delivered", 1, 3)])
     assert [item.withdrawn_at is not None for item in both] == [False, True]
     assert both[0].withdraws is both[1].scan
-
-
-@pytest.mark.parametrize(
-    ("minutes", "text"),
-    [
-        (0.5, "less than a minute"), (12, "12 min"), (60, "1 h"), (185, "3 h 5 min"),
-        (1440, "1 d"), (3120, "2 d 4 h"), (-185, "3 h 5 min"),
-    ],
-)  # fmt: skip
-def test_lengths_of_time_in_words(minutes: float, text: str) -> None:
-    assert lasting(timedelta(minutes=minutes)) == text
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from alliance.clocks import wall_clock
 from alliance.models import City, Organisation
 from alliance.tenancy import Scope, scope
 from slas.choices import CommitmentKind, Measure
-from slas.clocks import wall_clock
 from slas.histograms import MEASURE_STEP, bin_of
 from slas.models import OnTimeRate, Scorecard, ServiceTier
 from slas.scoring import final_on, month_after, month_of

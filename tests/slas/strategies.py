@@ -6,8 +6,8 @@ from datetime import UTC, datetime, time, timedelta
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from alliance.clocks import ONE_DAY, wall_clock
 from slas.choices import ClosureSide, TierCode
-from slas.clocks import ONE_DAY, wall_clock
 from slas.closures import ClosureCalendar, ClosureRule, Place
 from slas.promises import CutOff, NoPromise, TierRule, promise
 from tests.slas.journeys import CITIES, TIERS

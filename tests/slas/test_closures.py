@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alliance.clocks import wall_clock
 from slas.choices import ClosureSide
-from slas.clocks import wall_clock
 from slas.closures import ClosureCalendar, ClosureRule, Hours, reopening
 from tests.slas.journeys import CITIES
 from tests.slas.strategies import (

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alliance.clocks import day_exists, wall_clock
 from slas.choices import ClosureSide, NoPromiseReason
-from slas.clocks import day_exists, wall_clock
 from slas.closures import ClosureCalendar, ClosureRule
 from slas.promises import (
     SEARCH_DAYS,

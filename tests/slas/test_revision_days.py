@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alliance.clocks import local_clock
 from slas.choices import ClosureSide, TierCode
-from slas.clocks import local_clock
 from slas.closures import ClosureCalendar, ClosureRule, Place
 from slas.promises import Step, StepCode, TierRule
 from slas.revisions import MOST_DAYS_ON, delivery_on, possible_days, span_after

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from slas.clocks import day_exists, local_clock, wall_clock
+from alliance.clocks import day_exists, local_clock, wall_clock
 from tests.slas.journeys import CITIES
 from tests.slas.strategies import TURNING_POINTS, clock_times
 

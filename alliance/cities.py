@@ -1,5 +1,6 @@
 """The city table: filling it from the gazetteer, and finding a city by whatever people call it."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from difflib import get_close_matches
@@ -16,6 +17,10 @@ _SUGGESTIONS: Final = 5
 _CLOSE_ENOUGH: Final = 0.7
 _EXPLAINED: Final = 5
 _REMEMBERED: Final = 10_000
+# Letters that people may use; no name we know has half as many.
+MOST_LETTERS: Final = 120
+# What full_name() ends with.
+_IN_BRACKETS: Final = re.compile(r"\(([A-Za-z0-9-]{2,16})\)\s*$")
 
 
 class UnknownCity(ValueError):
@@ -26,6 +31,11 @@ class UnknownCity(ValueError):
         self.candidates = candidates
         self.is_ambiguous = is_ambiguous
         super().__init__(self._message())
+
+    @property
+    def code(self) -> str:
+        """What programs tell the two apart by."""
+        return "ambiguous_city" if self.is_ambiguous else "unknown_city"
 
     def _message(self) -> str:
         options = "; ".join(full_name(city) for city in self.candidates)
@@ -105,27 +115,40 @@ class CityFinder:
                 self._codes[city.code] = city
                 for term in {*city.search_text.split(TERM)} - {""}:
                     self._named.setdefault(term, []).append(city)
-        key = search_key(text)
-        return self._codes.get(text.strip().upper()) or _the_one(text, key, self._named.get(key, []))
+        readings = _readings(text)
+        for reading in readings:
+            if exact := self._codes.get(reading.upper()):
+                return exact
+        keys = [search_key(reading) for reading in readings]
+        key = next((key for key in keys if key in self._named), keys[0])
+        return _the_one(text, key, self._named.get(key, []))
 
 
 def resolve_city(text: str) -> City:
     """Find the one city that a text names.
 
     Takes our code or the bare letters in any case, GB/T 2260 codes of four or six digits, Chinese names with
-    or without 市 and their province, and English names where they are unambiguous ("Suzhou, Anhui").
-    Raises UnknownCity with the candidates.
+    or without 市 and their province, English names where they are unambiguous ("Suzhou, Anhui"), and a name
+    with the code after it in brackets, as full_name() writes it. Raises UnknownCity with the candidates.
     """
-    key = search_key(text)
-    if not key or "\0" in text:  # PostgreSQL refuses text with a NUL in it.
+    readings = _readings(text)
+    keys = [search_key(reading) for reading in readings]
+    if not keys[0] or "\0" in text:  # PostgreSQL refuses text with a NUL in it.
         raise UnknownCity(text, [])
-    exact = City.objects.filter(code=text.strip().upper()).first()
+    exact = City.objects.filter(code__in=[reading.upper() for reading in readings]).first()
     if exact:
         return exact
-    found = list(City.objects.filter(search_text__contains=f"{TERM}{key}{TERM}"))
-    if not found:
-        raise UnknownCity(text, _similar(key))
-    return _the_one(text, key, found)
+    for key in keys:
+        found = list(City.objects.filter(search_text__contains=f"{TERM}{key}{TERM}"))
+        if found:
+            return _the_one(text, key, found)
+    raise UnknownCity(text, _similar(keys[-1]))
+
+
+def _readings(text: str) -> list[str]:
+    """The text, and what stands in brackets at its end: either may be what names the city."""
+    inside = _IN_BRACKETS.search(text)
+    return [text.strip(), inside[1]] if inside else [text.strip()]
 
 
 def _the_one(text: str, key: str, found: list[City]) -> City:

@@ -6,14 +6,13 @@ from zoneinfo import ZoneInfo
 
 import django_filters
 from django import forms
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alliance.cities import UnknownCity, resolve_city
+from alliance.city_fields import CityField
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import City
 from alliance.tenancy import in_index_order
@@ -36,19 +35,6 @@ class Lateness(models.TextChoices):
     OVERDUE = "overdue", gettext_lazy("Overdue now")
     DELIVERED = "delivered", gettext_lazy("Delivered late")
     NO = "false", gettext_lazy("Not late")
-
-
-class CityField(forms.CharField):
-    """A city by its code or by whatever people call it."""
-
-    def clean(self, value: Any) -> City | None:
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            return resolve_city(text)
-        except UnknownCity as unknown:
-            raise ValidationError(str(unknown), code="unknown_city") from None
 
 
 class CityFilter(django_filters.CharFilter):

@@ -1,4 +1,4 @@
-"""Reading what programs send: JSON bodies, words out of a list, and names that mean nothing to us."""
+"""Reading what programs send: JSON bodies, words out of a list, cities, and names that mean nothing to us."""
 
 from collections.abc import Container, Iterable
 from typing import Any, NoReturn
@@ -7,9 +7,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
+from rest_framework.fields import empty
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
+from alliance.cities import MOST_LETTERS, UnknownCity, resolve_city
 from alliance.errors import FieldError, InvalidInput
 
 _SHOWN = 40
@@ -36,6 +38,20 @@ class WordField(serializers.ChoiceField):
             "words": ", ".join(map(str, self.choices)),
         }
         raise serializers.ValidationError(message, code=key)
+
+
+class CityField(serializers.CharField):
+    """A city by its code or by whatever people call it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_length": MOST_LETTERS, **options})
+
+    def run_validation(self, data: Any = empty) -> Any:
+        text = super().run_validation(data)
+        try:
+            return resolve_city(text) if text else text
+        except UnknownCity as unknown:
+            raise serializers.ValidationError(str(unknown), code=unknown.code) from None
 
 
 def refuse_unknown_parameters(request: Request, *known: str) -> None:

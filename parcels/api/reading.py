@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from alliance.cities import CityFinder, UnknownCity
+from alliance.cities import MOST_LETTERS, CityFinder, UnknownCity
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor
@@ -27,7 +27,6 @@ FIELDS = frozenset(
 )  # fmt: skip
 RECIPIENT_FIELDS = frozenset({"name", "phone", "address"})
 QUOTE_FIELDS = frozenset({"tier", "origin", "destination", "pickup_address", "weight_g", "ready_at"})
-_CITY_LENGTH = 120
 # Names made up by the thousand, or a megabyte long, are not all told back.
 _UNKNOWN_FIELDS, _NAME_LENGTH = 20, 64
 _MAX_ID = 2**63 - 1
@@ -209,14 +208,14 @@ class _Reader:
         text = self.text(name, required=required)
         if not text:
             return None
-        problems = list(text_problems(f"{self._pointer}/{name}", text, _CITY_LENGTH))
+        problems = list(text_problems(f"{self._pointer}/{name}", text, MOST_LETTERS))
         self.errors += problems
         if problems:
             return None
         try:
             return self._places.city(text)
         except UnknownCity as unknown:
-            self._wrong(name, str(unknown), "ambiguous_city" if unknown.is_ambiguous else "unknown_city")
+            self._wrong(name, str(unknown), unknown.code)
             return None
 
     def _wrong(self, name: str, message: str, code: str) -> None:

@@ -1,32 +1,26 @@
 """Forms of quoting and booking. They read what was typed; the rules are the services'."""
 
-import re
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alliance.cities import UnknownCity, full_name, resolve_city
+from alliance.cities import full_name
+from alliance.city_fields import CityField
 from alliance.clocks import wall_clock
 from alliance.models import City
 from parcels.bookings import ADDRESS_LENGTH, NAME_LENGTH, PHONE_LENGTH, REFERENCE_LENGTH
 from parcels.models import PickupAddress
 from slas.choices import TierCode
 
-# What the list of suggestions writes into the field: "Suzhou, Anhui (CN-SZH)".
-_WITH_CODE = re.compile(r"\(([A-Za-z0-9-]{2,16})\)\s*$")
 _GRAMS = 1000
 
 
-class CityField(forms.CharField):
+class SuggestedCityField(CityField):
     """A city by any name, with suggestions while one types; a plain text field without scripts."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=120, **options)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         return {
@@ -44,16 +38,6 @@ class CityField(forms.CharField):
         self.widget.attrs.update({"list": options, "hx-target": f"#{options}"})
         return bound
 
-    def clean(self, value: Any) -> Any:
-        text = str(super().clean(value))
-        code = _WITH_CODE.search(text)
-        if not text:
-            return None
-        try:
-            return resolve_city(code[1] if code else text)
-        except UnknownCity as unknown:
-            raise ValidationError(str(unknown), code="unknown_city") from None
-
 
 class QuoteForm(forms.Form):
     """What is to be carried: from where, whereto, how heavy, when."""
@@ -64,8 +48,8 @@ class QuoteForm(forms.Form):
         required=False,
         empty_label=gettext_lazy("Another place"),
     )
-    origin = CityField(label=gettext_lazy("From"), required=False)
-    destination = CityField(label=gettext_lazy("To"))
+    origin = SuggestedCityField(label=gettext_lazy("From"), required=False)
+    destination = SuggestedCityField(label=gettext_lazy("To"))
     weight = forms.DecimalField(
         label=gettext_lazy("Weight (kg)"),
         min_value=0.001,
@@ -144,7 +128,7 @@ class RecipientForm(forms.Form):
 class PickupAddressForm(forms.ModelForm):  # type: ignore[type-arg]
     """A place the merchant's parcels are picked up at."""
 
-    city = CityField(label=gettext_lazy("City"))
+    city = SuggestedCityField(label=gettext_lazy("City"))
 
     class Meta:
         model = PickupAddress

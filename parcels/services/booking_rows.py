@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alliance.cities import CityFinder, UnknownCity
+from alliance.cities import MOST_LETTERS, CityFinder, UnknownCity
 from alliance.csv_cells import text_of_cell
 from alliance.errors import AllianceError, FieldError, InvalidInput
 from alliance.models import City
@@ -133,10 +133,9 @@ class Rows:
             errors.append(_missing(name))
             return None
         try:
-            return self._cities.find(text[:120])
+            return self._cities.find(text[:MOST_LETTERS])
         except UnknownCity as unknown:
-            code = "ambiguous_city" if unknown.is_ambiguous else "unknown_city"
-            errors.append(_error(name, str(unknown), code))
+            errors.append(_error(name, str(unknown), unknown.code))
             return None
 
 

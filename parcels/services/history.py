@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import OrganisationKind
-from alliance.cities import UnknownCity, resolve_city
+from alliance.cities import CityFinder, UnknownCity
 from alliance.identifiers import history_parcel_id, tracking_number
 from alliance.models import City, Organisation
 from alliance.partitions import Month, ensure_months
@@ -157,13 +157,11 @@ class _Names:
         self.actor, self.create = actor, create
         self.created: list[str] = []
         self.tiers = dict(ServiceTier.objects.values_list("code", "id"))
-        self._cities: dict[str, City] = {}
+        self._cities = CityFinder()
         self._organisations: dict[tuple[str, str], int | None] = {}
 
     def city(self, text: str) -> City:
-        if text not in self._cities:
-            self._cities[text] = resolve_city(text)
-        return self._cities[text]
+        return self._cities.find(text)
 
     def organisation(self, kind: OrganisationKind, name: str) -> int | None:
         """Return the id of an organisation, None for one that is unknown and not to be created."""

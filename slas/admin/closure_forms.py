@@ -1,31 +1,16 @@
 """Forms of the days nobody works: declaring closures, and loading the public holidays of a year."""
 
 from datetime import datetime
-from typing import Any
 
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from alliance.cities import UnknownCity, resolve_city
-from alliance.models import City
+from alliance.city_fields import CityField
 from slas.admin.forms import text_input
 from slas.choices import ClosureSide
 from slas.services.closures import Declaration
-
-
-class CityField(forms.CharField):
-    """A city by name or code, as people write it."""
-
-    widget = text_input()
-
-    def clean(self, value: Any) -> City | None:
-        text = super().clean(value)
-        try:
-            return resolve_city(text) if text else None
-        except UnknownCity as error:
-            raise forms.ValidationError(str(error), code="unknown_city") from None
 
 
 class ClosureForm(forms.Form):
@@ -67,6 +52,7 @@ class ClosureForm(forms.Form):
         label=gettext_lazy("City"),
         required=False,
         help_text=gettext_lazy("Name or code. Left empty, the whole province or country is closed."),
+        widget=text_input(),
     )
     province = forms.CharField(
         label=gettext_lazy("Province"),

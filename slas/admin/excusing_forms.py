@@ -13,8 +13,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from alliance.cities import UnknownCity, resolve_city
-from alliance.models import City
+from alliance.city_fields import CityField
 from couriers.models import Courier
 from slas.admin.forms import text_input
 from slas.choices import (
@@ -161,7 +160,7 @@ class BulkDecisionForm(forms.Form):
 class PlaceForm(forms.Form):
     """Where something is declared: a city, else a province, else a country."""
 
-    city = forms.CharField(
+    city = CityField(
         label=gettext_lazy("City"),
         required=False,
         help_text=gettext_lazy("Name or code. Left empty, the whole province or country is meant."),
@@ -180,13 +179,6 @@ class PlaceForm(forms.Form):
         help_text=gettext_lazy("Two letters."),
         widget=text_input(),
     )
-
-    def clean_city(self) -> City | None:
-        text = self.cleaned_data["city"]
-        try:
-            return resolve_city(text) if text else None
-        except UnknownCity as error:
-            raise forms.ValidationError(str(error), code="unknown_city") from None
 
     def clean_province(self) -> str:
         return str(self.cleaned_data["province"]).strip()

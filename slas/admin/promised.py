@@ -20,9 +20,9 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from alliance.city_fields import CityField
 from alliance.clocks import local_clock, wall_clock
 from alliance.errors import InvalidInput, NotFound
-from slas.admin.closure_forms import CityField
 from slas.admin.forms import add_errors, text_input
 from slas.explanations import Ends, explained, moment_text, rolled_text
 from slas.models import ServiceTier, TierVersion
@@ -32,8 +32,12 @@ from slas.services.replays import Answer, Question, range_text, would_promise
 class PromisedForm(forms.Form):
     """A journey and its moments; times without an offset are the origin's wall clock."""
 
-    origin = CityField(label=gettext_lazy("From"), help_text=gettext_lazy("City, by name or code."))
-    destination = CityField(label=gettext_lazy("To"), help_text=gettext_lazy("City, by name or code."))
+    origin = CityField(
+        label=gettext_lazy("From"), help_text=gettext_lazy("City, by name or code."), widget=text_input()
+    )
+    destination = CityField(
+        label=gettext_lazy("To"), help_text=gettext_lazy("City, by name or code."), widget=text_input()
+    )
     tier = forms.ModelChoiceField(
         ServiceTier.objects.all(),
         label=gettext_lazy("Tier"),

@@ -12,10 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from alliance.api.parsing import WordField, refuse_unknown_parameters
-from alliance.cities import UnknownCity, resolve_city
+from alliance.api.parsing import CityField, WordField, refuse_unknown_parameters
 from alliance.errors import FieldError, InvalidInput
-from alliance.models import City
 from alliance.tenancy import Actor
 from slas.choices import ClosureSide, TierCode
 from slas.closures import Hours
@@ -27,14 +25,6 @@ from slas.services.replays import Answer, Question, find_tier, would_promise
 
 CLOSURE_DAYS_AHEAD = timedelta(days=60)
 MOST_CLOSURE_DAYS = timedelta(days=400)
-
-
-def city_named(text: str) -> City:
-    """The city of that code or name. Raises ValidationError, naming those it may have meant."""
-    try:
-        return resolve_city(text)
-    except UnknownCity as unknown:
-        raise serializers.ValidationError(str(unknown), code="unknown_city") from None
 
 
 @extend_schema_field(OpenApiTypes.DATETIME)
@@ -65,8 +55,8 @@ class MomentField(serializers.Field[datetime, str, str, Any]):
 class PromisesQuery(serializers.Serializer[Any]):
     """A journey and its moments."""
 
-    origin = serializers.CharField(max_length=120, help_text="City, by code or name.")
-    destination = serializers.CharField(max_length=120, help_text="City, by code or name.")
+    origin = CityField(help_text="City, by code or name.")
+    destination = CityField(help_text="City, by code or name.")
     tier = WordField(choices=TierCode.choices)
     booked_at = MomentField(required=False, help_text="Now by default.")
     ready_at = MomentField(required=False, help_text="When it is booked, by default.")
@@ -76,12 +66,6 @@ class PromisesQuery(serializers.Serializer[Any]):
     version = serializers.IntegerField(
         required=False, min_value=1, max_value=100_000, help_text="One version; all by default."
     )
-
-    def validate_origin(self, text: str) -> City:
-        return city_named(text)
-
-    def validate_destination(self, text: str) -> City:
-        return city_named(text)
 
     def question(self, now: datetime) -> Question:
         asked = self.validated_data
@@ -157,17 +141,12 @@ class ClosuresQuery(serializers.Serializer[Any]):
     """Which days to look at."""
 
     to = serializers.DateField(required=False, help_text="Last day; 60 days after `from` by default.")
-    city = serializers.CharField(
-        required=False, max_length=120, help_text="Only what closes this city, by code or name."
-    )
+    city = CityField(required=False, help_text="Only what closes this city, by code or name.")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         # "from" cannot be an attribute's name.
         first = serializers.DateField(required=False, help_text="First day; today by default.")
         return {"from": first, **super().get_fields()}
-
-    def validate_city(self, text: str) -> City:
-        return city_named(text)
 
 
 class ClosureAnswer(serializers.ModelSerializer[Closure]):

@@ -5,29 +5,12 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from alliance.cities import UnknownCity, resolve_city
-from alliance.models import City
+from alliance.city_fields import CityField
 from alliance.portal.forms import FilterForm
 from slas.models import ServiceTier
 from slas.pricing import InvalidAmount, fen_from_yuan
 
 MAX_FILE_BYTES = 2 * 1024 * 1024
-
-
-class CityField(forms.CharField):
-    """A city by name or code, in either language."""
-
-    def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
-        if not text:
-            return None
-        try:
-            return resolve_city(text)
-        except UnknownCity as error:
-            raise forms.ValidationError(str(error), code="unknown_city") from None
-
-    def prepare_value(self, value: Any) -> Any:
-        return value.code if isinstance(value, City) else value
 
 
 class PriceField(forms.CharField):

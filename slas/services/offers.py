@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from alliance import audit
 from alliance.choices import Capability
-from alliance.cities import UnknownCity, resolve_city
+from alliance.cities import CityFinder, UnknownCity
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.models import City
 from alliance.tenancy import Actor, require
@@ -209,7 +209,7 @@ class _RowReader:
 
     def __init__(self) -> None:
         self.tiers = {tier.code: tier for tier in ServiceTier.objects.all()}
-        self.cities: dict[str, City] = {}
+        self.cities = CityFinder()
 
     def terms(self, row: dict[str, str]) -> OfferTerms:
         """Return what a row says, or raise InvalidInput with all that is wrong with it."""
@@ -221,9 +221,9 @@ class _RowReader:
             errors.append(FieldError("/tier", message, "choice"))
         for column in ("origin", "destination"):
             try:
-                values[column] = self._city(row.get(column, ""))
+                values[column] = self.cities.find(row.get(column, ""))
             except UnknownCity as error:
-                errors.append(FieldError(f"/{column}", str(error), "unknown_city"))
+                errors.append(FieldError(f"/{column}", str(error), error.code))
         try:
             values["price_fen"] = fen_from_yuan(row.get("price", ""))
         except InvalidAmount as error:
@@ -243,11 +243,6 @@ class _RowReader:
         terms = OfferTerms(tier=tier, active=on_sale in _TRUE, **values)
         _check(terms)
         return terms
-
-    def _city(self, text: str) -> City:
-        if text not in self.cities:
-            self.cities[text] = resolve_city(text)
-        return self.cities[text]
 
 
 def _check(terms: OfferTerms) -> None:

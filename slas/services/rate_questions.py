@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from alliance.choices import OrganisationKind
-from alliance.cities import UnknownCity, resolve_city
+from alliance.cities import CityFinder, UnknownCity
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City, Organisation
 from slas.choices import CommitmentKind
@@ -115,13 +115,9 @@ def _tiers(codes: Sequence[str]) -> tuple[int, ...]:
 
 def _cities(names: Sequence[str]) -> tuple[int, ...]:
     """Cities by code or by name. A code is looked up with all the others at once."""
-    known = dict(
-        City.objects.filter(code__in=_clean(names, _("There is no city “%(name)s”."))).values_list(
-            "code", "pk"
-        )
-    )
+    cities = CityFinder(City.objects.filter(code__in=_clean(names, _("There is no city “%(name)s”."))))
     try:
-        return tuple(known.get(name) or resolve_city(name).pk for name in names)
+        return tuple(cities.find(name).pk for name in names)
     except UnknownCity as unknown:
         raise _Unknown(str(unknown)) from None
 

@@ -11,9 +11,13 @@ from typing import Any
 from zoneinfo import available_timezones
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
+from rest_framework import serializers
 
+from alliance.api import parsing
 from alliance.cities import CityFinder, UnknownCity, load_cities, resolve_city, search_cities
+from alliance.city_fields import CityField
 from alliance.gazetteer.divisions import read_divisions
 from alliance.gazetteer.keys import search_key
 from alliance.gazetteer.names import in_pinyin, simplified_name
@@ -229,6 +233,9 @@ def test_city_keeps_its_zone(rows, code):
         ("里约热内卢", "BR-RIO"),
         ("New York", "US-NYC"),
         ("London, GB", "GB-LON"),
+        ("Suzhou, Anhui (CN-3413)", "CN-3413"),
+        ("Suzhou (Anhui)", "CN-3413"),
+        ("杭州 (hangzhou) ", "CN-HGH"),
     ],
 )
 def test_city_is_found_by_what_people_call_it(loaded, text, code):
@@ -247,7 +254,7 @@ def test_city_is_found_by_what_people_call_it(loaded, text, code):
 def test_ambiguous_name_is_refused_with_the_candidates(loaded, text, candidates):
     with pytest.raises(UnknownCity, match="several cities") as caught:
         resolve_city(text)
-    assert caught.value.is_ambiguous
+    assert (caught.value.is_ambiguous, caught.value.code) == (True, "ambiguous_city")
     assert {city.code for city in caught.value.candidates} == candidates
     assert all(code in str(caught.value) for code in candidates)
 
@@ -258,11 +265,11 @@ def test_ambiguous_name_is_refused_with_the_candidates(loaded, text, candidates)
 def test_unknown_name_is_refused_with_what_it_may_have_meant(loaded, text, candidate):
     with pytest.raises(UnknownCity, match="Did you mean") as caught:
         resolve_city(text)
-    assert not caught.value.is_ambiguous
+    assert (caught.value.is_ambiguous, caught.value.code) == (False, "unknown_city")
     assert candidate in {city.code for city in caught.value.candidates}
 
 
-@pytest.mark.parametrize("text", ["", "  ", "—", "xqzvwkjq", "CN-000", "%", "|"])
+@pytest.mark.parametrize("text", ["", "  ", "—", "()", "Atlantis (XX-ATL)", "xqzvwkjq", "CN-000", "%", "|"])
 def test_text_that_is_no_city_is_refused(loaded, text):
     with pytest.raises(UnknownCity, match="We know no city"):
         resolve_city(text)
@@ -315,6 +322,7 @@ def test_many_unknown_texts_are_answered_without_a_query_each(
 ) -> None:
     """From memory the answers are those of the database, and the unknown are told without suggestions."""
     texts = ["cn-hgh", "杭州", "Hangzhou", "Suzhou", "Suzhou, Anhui", "3301", "330100", "\0", "", "~", "|"]
+    texts += ["Suzhou, Anhui (CN-3413)", "杭州 (hangzhou)", "Suzhou (Suzhou)", "()", "Atlantis (XX-ATL)"]
     finder = CityFinder()
     with django_assert_max_num_queries(100):
         for number in range(500):
@@ -329,3 +337,41 @@ def outcome(find: Callable[[str], City], text: str) -> tuple[object, ...]:
         return (find(text),)
     except UnknownCity as unknown:
         return unknown.is_ambiguous, {city.code for city in unknown.candidates}
+
+
+# --- fields ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("Suzhou", ["ambiguous_city"]),
+        ("Atlantis", ["unknown_city"]),
+        ("杭" * 121, ["max_length"]),
+        ("a\0", ["null_characters_not_allowed"]),
+        ("", ["required"]),
+    ],
+)
+def test_field_of_a_form_says_why_a_text_is_no_city(loaded, text, codes):
+    with pytest.raises(ValidationError) as caught:
+        CityField().clean(text)
+    assert [error.code for error in caught.value.error_list] == codes
+
+
+def test_field_of_a_form_reads_a_city(loaded):
+    assert CityField().clean(" hangzhou ").code == "CN-HGH"
+    assert CityField(required=False).clean("") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("Suzhou", "ambiguous_city"), ("Atlantis", "unknown_city"), ("杭" * 121, "max_length"), ("", "blank")],
+)
+def test_field_of_the_api_says_why_a_text_is_no_city(loaded, text, code):
+    with pytest.raises(serializers.ValidationError) as caught:
+        parsing.CityField().run_validation(text)
+    assert caught.value.get_codes() == [code]
+
+
+def test_field_of_the_api_reads_a_city(loaded):
+    assert parsing.CityField().run_validation("Suzhou, Anhui (CN-3413)").code == "CN-3413"

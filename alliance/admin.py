@@ -27,12 +27,12 @@ from alliance.models import (
     Organisation,
     User,
 )
-from alliance.tenancy import Actor
+from alliance.requests import actor_of
 
 
 def operates(request: HttpRequest) -> bool:
     """Whether somebody runs the alliance. Ops of a group have what the group's permissions say."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = actor_of(request)
     return actor.can(Capability.OPERATE)
 
 

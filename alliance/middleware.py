@@ -4,7 +4,7 @@ import re
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from django.conf import settings
@@ -17,6 +17,7 @@ from alliance.api.throttling import add_headers
 from alliance.bodies import is_form, length_of, take_in, take_in_large
 from alliance.errors import AllianceError
 from alliance.portal.errors import alliance_error, method_not_allowed
+from alliance.requests import ActorRequest
 from alliance.retirement import explained
 from alliance.services import actor_of_key, actor_of_user
 from alliance.tenancy import ANONYMOUS, Actor, Scope, limited, scope
@@ -38,12 +39,12 @@ class RequestIdMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: ActorRequest) -> HttpResponseBase:
         # Not request.headers: it is built once, and later readers must see the id set here.
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex
         request.META["HTTP_X_REQUEST_ID"] = request_id
-        request.request_id = request_id  # type: ignore[attr-defined]
+        request.request_id = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self.get_response(request)
@@ -82,8 +83,8 @@ class AdmissionMiddleware:
             patience=settings.WEB_PATIENCE_SECONDS,
         )
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request.actor = SimpleLazyObject(lambda: actor_of_request(request))  # type: ignore[attr-defined]
+    def __call__(self, request: ActorRequest) -> HttpResponseBase:
+        request.actor = cast(Actor, SimpleLazyObject(lambda: actor_of_request(request)))
         try:
             if not is_heavy(request):
                 take_in(request)
@@ -92,12 +93,12 @@ class AdmissionMiddleware:
         except AllianceError as error:
             return answer_of(request, error)
 
-    def _admit(self, request: HttpRequest) -> HttpResponseBase:
+    def _admit(self, request: ActorRequest) -> HttpResponseBase:
         credentials = request.META.get("HTTP_AUTHORIZATION") or request.COOKIES.get(
             settings.SESSION_COOKIE_NAME, ""
         )
         # Whoever is new to this process is looked up before anything of theirs is taken in.
-        tenant = self.tenants.of(credentials) or tenant_of(request.actor)  # type: ignore[attr-defined]
+        tenant = self.tenants.of(credentials) or tenant_of(request.actor)
         with self.gate.place(tenant):
             take_in(request)
             if not request.path.startswith("/api/") or is_form(request):
@@ -123,10 +124,10 @@ class TenancyMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: ActorRequest) -> HttpResponseBase:
         if request.path in settings.LARGE_BODY_PATHS:
             try:
-                take_in_large(request, is_known=request.actor.organisation_id is not None)  # type: ignore[attr-defined]
+                take_in_large(request, is_known=request.actor.organisation_id is not None)
             except AllianceError as error:
                 return answer_of(request, error)
         with limited(
@@ -135,7 +136,7 @@ class TenancyMiddleware:
             return self.get_response(request)
 
     def process_view(
-        self, request: HttpRequest, view: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
+        self, request: ActorRequest, view: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
         if request.path.startswith(_WITHOUT_DATABASE):
             return None
@@ -153,12 +154,12 @@ class TenancyMiddleware:
         return response
 
 
-def _scope_of(request: HttpRequest, view: Callable[..., Any]) -> AbstractContextManager[None]:
+def _scope_of(request: ActorRequest, view: Callable[..., Any]) -> AbstractContextManager[None]:
     if getattr(view, "scoped_by_itself", False):
         return nullcontext()
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     # Later calls with these credentials are counted as the organisation's.
-    request.organisation_id = actor.organisation_id  # type: ignore[attr-defined]
+    request.organisation_id = actor.organisation_id
     structlog.contextvars.bind_contextvars(user_id=actor.user_id)
     return scope(Scope.of(actor))
 

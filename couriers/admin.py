@@ -26,6 +26,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from alliance.admin import ReadOnlyAdmin, operates
 from alliance.errors import AllianceError, InvalidInput, NotFound
+from alliance.requests import actor_of
 from couriers.applications import REASON_LENGTH, may_become
 from couriers.choices import ApplicationState
 from couriers.models import Application, Courier, Facility
@@ -246,7 +247,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
     ) -> HttpResponse | None:
         try:
             decide(
-                actor=request.actor,  # type: ignore[attr-defined]
+                actor=actor_of(request),
                 application_id=application.pk,
                 reason=form.cleaned_data["reason"],
                 seen=_moment(form.cleaned_data["seen"]),
@@ -310,7 +311,7 @@ class FacilityAdmin(ReadOnlyAdmin):
 
     def save_model(self, request: HttpRequest, obj: Facility, form: forms.Form, change: bool) -> None:
         saved = facilities.save_facility(
-            actor=request.actor,  # type: ignore[attr-defined]
+            actor=actor_of(request),
             name=obj.name,
             city=obj.city,
             kind=obj.kind,

@@ -31,6 +31,7 @@ from alliance.durations import duration_text
 from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import RetiredMonth
+from alliance.requests import actor_of
 from alliance.wording import amount
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import BookingFile, Merchant, Parcel, PickupAddress, Scan
@@ -193,7 +194,7 @@ class ParcelAdmin(UncountedAdmin):
         if request.method == "POST" and form.is_valid():
             try:
                 erase_early(
-                    actor=request.actor,  # type: ignore[attr-defined]
+                    actor=actor_of(request),
                     parcel_id=parcel.pk,
                     reason=form.cleaned_data["reason"],
                     now=timezone.now(),
@@ -260,7 +261,7 @@ class BookingFileAdmin(OrganisationSearchAdmin):
 
     @admin.action(description=_("Go on with failed files from where they stopped"))
     def go_on(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        actor = request.actor  # type: ignore[attr-defined]
+        actor = actor_of(request)
         retried = sum(retry_booking_file(actor=actor, file_id=file.pk) for file in queryset)
         text = ngettext("%(n)d file goes on.", "%(n)d files go on.", retried)
         messages.info(request, text % {"n": retried})

@@ -24,6 +24,7 @@ from alliance import partitions
 from alliance.choices import Capability
 from alliance.health import BEAT_SILENT_AFTER, MONTHS_AHEAD_NEEDED
 from alliance.models import Heartbeat
+from alliance.requests import actor_of
 from alliance.tenancy import Actor
 from couriers.choices import ApplicationState
 from couriers.models import Application
@@ -74,7 +75,7 @@ class Job:
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the alliance's figures to the admin's front page (UNFOLD["DASHBOARD_CALLBACK"])."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = actor_of(request)
     now, today = timezone.now(), timezone.localdate()
     if not actor.can(Capability.OPERATE):
         return context | {"title": _("Dashboard"), "claims": _claims(now), "looks_up": True}

@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from alliance.api.authentication import actor_of
 from alliance.errors import Conflict, FieldError, InvalidInput
 from alliance.models import IdempotentRequest
-from alliance.tenancy import Actor
 
 KEPT = timedelta(hours=24)
 
@@ -35,7 +35,7 @@ def idempotent(request: Request, route: str, work: Callable[[], tuple[int, Any]]
         raise InvalidInput(
             errors=[FieldError("", _("Idempotency-Key is longer than 255 characters."), "max_length")]
         )
-    actor: Actor = request._request.actor  # type: ignore[attr-defined]  # noqa: SLF001
+    actor = actor_of(request)
     body_hash = _body_hash(request)
     _lock(f"{actor.organisation_id}:{route}:{key}")
     stored = IdempotentRequest.objects.filter(

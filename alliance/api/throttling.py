@@ -14,9 +14,9 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from alliance.api.authentication import actor_of, plain_request
 from alliance.caching import REST_SECONDS
 from alliance.errors import spread
-from alliance.tenancy import Actor
 
 if TYPE_CHECKING:
     # DRF's views read their throttles while they are being imported.
@@ -106,11 +106,11 @@ class KeyRateThrottle(BaseThrottle):
     """One bucket a key or user, a minute wide."""
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
-        actor: Actor = request._request.actor  # type: ignore[attr-defined]  # noqa: SLF001
+        actor = actor_of(request)
         who = f"key{actor.api_key_id}" if actor.api_key_id else f"user{actor.user_id}"
         limit = settings.API_RATE_PER_MINUTE
         self.left, self.reset = take(who, limit)
-        request._request.rate_limit = (limit, max(self.left, 0), self.reset)  # type: ignore[attr-defined]  # noqa: SLF001
+        plain_request(request).rate_limit = (limit, max(self.left, 0), self.reset)
         return self.left >= 0
 
     def wait(self) -> float:

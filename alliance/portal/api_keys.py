@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -13,15 +13,16 @@ from alliance.choices import Capability
 from alliance.errors import InvalidInput
 from alliance.models import ApiKey
 from alliance.portal.forms import ApiKeyForm, add_service_errors
-from alliance.tenancy import Actor, require
+from alliance.requests import ActorRequest
+from alliance.tenancy import require
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def api_key_list(request: HttpRequest) -> HttpResponse:
+def api_key_list(request: ActorRequest) -> HttpResponse:
     """List the keys; make one and show its secret, this once."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.MANAGE_KEYS)
     form = ApiKeyForm(request.POST or None, actor=actor)
     # Made and revoked by hand, one at a time: as many as fit on a page.
@@ -38,8 +39,8 @@ def api_key_list(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @login_required
-def api_key_revoke(request: HttpRequest, api_key_id: int) -> HttpResponse:
+def api_key_revoke(request: ActorRequest, api_key_id: int) -> HttpResponse:
     """Revoke a key for good."""
-    key = services.revoke_api_key(actor=request.actor, api_key_id=api_key_id)  # type: ignore[attr-defined]
+    key = services.revoke_api_key(actor=request.actor, api_key_id=api_key_id)
     messages.success(request, _("The key “%(name)s” no longer works.") % {"name": key.name})
     return redirect("api_key_list")

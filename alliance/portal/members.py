@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -12,14 +12,15 @@ from alliance.choices import Capability
 from alliance.errors import Conflict, InvalidInput
 from alliance.models import Member
 from alliance.portal.forms import MemberForm, add_service_errors
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def member_list(request: HttpRequest) -> HttpResponse:
+def member_list(request: ActorRequest) -> HttpResponse:
     """List the members; give somebody a role."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.MANAGE_MEMBERS)
     form = MemberForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and _added(actor, form):
@@ -33,10 +34,10 @@ def member_list(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @login_required
-def member_remove(request: HttpRequest, member_id: int) -> HttpResponse:
+def member_remove(request: ActorRequest, member_id: int) -> HttpResponse:
     """Take somebody's role away."""
     try:
-        services.remove_member(actor=request.actor, member_id=member_id)  # type: ignore[attr-defined]
+        services.remove_member(actor=request.actor, member_id=member_id)
         messages.success(request, _("The member was removed."))
     except Conflict as error:
         messages.error(request, error.detail)

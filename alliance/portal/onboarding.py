@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,6 +16,7 @@ from alliance.choices import OrganisationKind
 from alliance.errors import AllianceError
 from alliance.middleware import SESSION_KEY
 from alliance.portal.views import start_page
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor
 
 DOORS = (OrganisationKind.MERCHANT, OrganisationKind.COURIER)
@@ -44,7 +45,7 @@ class OrganisationForm(forms.Form):
     )
 
 
-def asked_kind(request: HttpRequest) -> str:
+def asked_kind(request: ActorRequest) -> str:
     """Return the door asked for in the address or at sign-up; merchants are the many."""
     kind = request.GET.get("kind") or request.session.get(KIND_KEY, "")
     return str(kind) if kind in [door.value for door in DOORS] else ""
@@ -52,9 +53,9 @@ def asked_kind(request: HttpRequest) -> str:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def onboarding(request: HttpRequest) -> HttpResponse:
+def onboarding(request: ActorRequest) -> HttpResponse:
     """Ask a user without an organisation which door they come through, and make the organisation."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     if actor.organisation_id is not None or actor.is_ops:
         return redirect(start_page(actor))
     form = OrganisationForm(request.POST or None, initial={"kind": asked_kind(request)})
@@ -63,7 +64,7 @@ def onboarding(request: HttpRequest) -> HttpResponse:
     return render(request, "onboarding.html", {"form": form}, status=422 if form.errors else 200)
 
 
-def _create(request: HttpRequest, actor: Actor, form: OrganisationForm) -> bool:
+def _create(request: ActorRequest, actor: Actor, form: OrganisationForm) -> bool:
     try:
         organisation = services.create_organisation(
             actor=actor, kind=form.cleaned_data["kind"], name=form.cleaned_data["name"]

@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -13,13 +13,14 @@ from alliance.errors import NotFound
 from alliance.middleware import SESSION_KEY
 from alliance.models import Member
 from alliance.portal.navigation import LINKED_PAGES, LinkedPage
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, Scope, scope
 
 
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: ActorRequest) -> HttpResponse:
     """Tell a stranger what the alliance is; send everybody else to their own start page."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     if actor.is_anonymous:
         return render(request, "landing.html")
     return redirect(start_page(actor))
@@ -40,10 +41,10 @@ def start_page(actor: Actor) -> str:
 
 @require_POST
 @login_required
-def switch_organisation(request: HttpRequest) -> HttpResponse:
+def switch_organisation(request: ActorRequest) -> HttpResponse:
     """Work for another organisation the user is a member of."""
     given = request.POST.get("organisation", "")
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     with scope(Scope.user(actor.user_id or 0)):
         members = Member.objects.select_related("organisation").filter(user_id=actor.user_id)
         member = members.filter(organisation_id=int(given)).first() if given.isdecimal() else None
@@ -56,6 +57,6 @@ def switch_organisation(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def suspended(request: HttpRequest) -> HttpResponse:
+def suspended(request: ActorRequest) -> HttpResponse:
     """Say why the portal is closed to a suspended organisation's members."""
     return render(request, "suspended.html")

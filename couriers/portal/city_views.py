@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -15,6 +15,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from alliance.errors import Conflict, InvalidInput
 from alliance.models import City
+from alliance.requests import ActorRequest
 from couriers.choices import Step
 from couriers.models import Application
 from couriers.portal.pages import applicant, next_url, open_application, step_page
@@ -30,14 +31,14 @@ QUERY_LENGTH = 80
 @require_safe
 @login_required
 @vary_on_headers("HX-Request")
-def city_list(request: HttpRequest) -> HttpResponse:
+def city_list(request: ActorRequest) -> HttpResponse:
     """Show the cities served and those that match the search."""
     try:
         application = open_application(applicant(request))
     except Conflict as error:
         messages.warning(request, error.detail)
         return _go(request, reverse("couriers:application_view"))
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx:
         return _fragment(request, application, request.GET.get("q", ""))
     context = {**_picker(application, request.GET.get("q", "")), "next_url": next_url(Step.CITIES)}
     return step_page(request, application, Step.CITIES, context)
@@ -45,19 +46,19 @@ def city_list(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @login_required
-def city_add(request: HttpRequest) -> HttpResponse:
+def city_add(request: ActorRequest) -> HttpResponse:
     """Add one city, or all that match the search."""
     return _change(request, add=True)
 
 
 @require_POST
 @login_required
-def city_remove(request: HttpRequest) -> HttpResponse:
+def city_remove(request: ActorRequest) -> HttpResponse:
     """Take one city, or all, off the list."""
     return _change(request, add=False)
 
 
-def _change(request: HttpRequest, *, add: bool) -> HttpResponse:
+def _change(request: ActorRequest, *, add: bool) -> HttpResponse:
     actor, query = applicant(request), request.POST.get("q", "")
     problem = ""
     try:
@@ -70,26 +71,26 @@ def _change(request: HttpRequest, *, add: bool) -> HttpResponse:
     except Conflict as error:
         messages.warning(request, error.detail)
         return _go(request, reverse("couriers:application_view"))
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx:
         return _fragment(request, application, query, problem)
     if problem:
         messages.error(request, problem)
     return redirect(f"{reverse('couriers:city_list')}?{urlencode({'q': query})}")
 
 
-def _fragment(request: HttpRequest, application: Application, query: str, problem: str = "") -> HttpResponse:
+def _fragment(request: ActorRequest, application: Application, query: str, problem: str = "") -> HttpResponse:
     context = {**_picker(application, query), "problem": problem, "is_fragment": True}
     return render(request, "couriers/city_picker.html", context)
 
 
-def _go(request: HttpRequest, url: str) -> HttpResponse:
-    if not request.htmx:  # type: ignore[attr-defined]
+def _go(request: ActorRequest, url: str) -> HttpResponse:
+    if not request.htmx:
         return redirect(url)
     # A redirect would be followed inside the page's fragment.
     return HttpResponse(headers={"HX-Redirect": url})
 
 
-def _wanted(request: HttpRequest, application: Application, query: str, *, add: bool) -> list[int]:
+def _wanted(request: ActorRequest, application: Application, query: str, *, add: bool) -> list[int]:
     if "all" not in request.POST:
         given = request.POST.getlist("city")
         # Beyond nine digits it is no id of ours, and no integer of the database's either.

@@ -2,13 +2,14 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from alliance.choices import Capability
 from alliance.errors import Conflict, InvalidInput, NotFound
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor
 from couriers.applications import REQUIRED_DOCUMENTS
 from couriers.choices import DocumentKind, Step
@@ -21,7 +22,7 @@ from couriers.services import documents
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def document_list(request: HttpRequest) -> HttpResponse:
+def document_list(request: ActorRequest) -> HttpResponse:
     """Show the documents there are, and take one more."""
     actor = applicant(request)
     try:
@@ -46,7 +47,7 @@ def document_list(request: HttpRequest) -> HttpResponse:
     return step_page(request, application, Step.DOCUMENTS, context, status=422 if form.errors else 200)
 
 
-def _upload(request: HttpRequest, actor: Actor, application: Application, form: DocumentForm) -> bool:
+def _upload(request: ActorRequest, actor: Actor, application: Application, form: DocumentForm) -> bool:
     try:
         document = documents.add_document(
             actor=actor,
@@ -81,7 +82,7 @@ def _shelves(application: Application) -> list[dict[str, object]]:
 
 @require_POST
 @login_required
-def document_remove(request: HttpRequest, document_id: int) -> HttpResponse:
+def document_remove(request: ActorRequest, document_id: int) -> HttpResponse:
     """Remove one document while the application is open."""
     try:
         documents.remove_document(actor=applicant(request), document_id=document_id)
@@ -94,9 +95,9 @@ def document_remove(request: HttpRequest, document_id: int) -> HttpResponse:
 
 @require_safe
 @login_required
-def document_view(request: HttpRequest, document_id: int) -> HttpResponse | FileResponse:
+def document_view(request: ActorRequest, document_id: int) -> HttpResponse | FileResponse:
     """Send a document to its owner or to ops, to be looked at in the browser."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     document = Document.objects.visible_to(actor).filter(pk=document_id).first()
     # Customer service sees everybody's rows; applications are no business of theirs.
     if document is None or not actor.can(Capability.APPLY):

@@ -2,13 +2,14 @@
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
 from alliance.errors import NotPermitted
-from alliance.tenancy import Actor, require
+from alliance.requests import ActorRequest
+from alliance.tenancy import require
 from couriers.models import Facility
 from couriers.portal.forms import FacilityFilterForm
 
@@ -17,9 +18,9 @@ SHOWN = 200
 
 @require_safe
 @login_required
-def facility_list(request: HttpRequest) -> HttpResponse:
+def facility_list(request: ActorRequest) -> HttpResponse:
     """List the alliance's facilities by city; members read, ops write them in the admin."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.VIEW_OFFERS)
     if not (actor.is_courier or actor.is_ops):
         raise NotPermitted

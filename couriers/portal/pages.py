@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.template.defaultfilters import linebreaksbr
 from django.urls import reverse
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from alliance.choices import Capability
 from alliance.errors import AllianceError, Conflict, NotFound, NotPermitted
 from alliance.portal.badges import badge_for
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from couriers.applications import LABELS, STEP_FIELDS
 from couriers.choices import ApplicationState, Step
@@ -28,9 +29,9 @@ STEP_URLS = {
 }
 
 
-def applicant(request: HttpRequest) -> Actor:
+def applicant(request: ActorRequest) -> Actor:
     """Return who asks, if they may work on their courier company's application."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.APPLY)
     if not actor.is_courier:
         raise NotPermitted
@@ -55,7 +56,7 @@ def open_application(actor: Actor) -> Application:
 
 
 def step_page(
-    request: HttpRequest, application: Application, step: str, context: dict[str, Any], *, status: int = 200
+    request: ActorRequest, application: Application, step: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
     """Render the page of one step with its stepper and, where more is needed, what was asked."""
     asked = None

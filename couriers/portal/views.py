@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from alliance.choices import OrganisationKind, OrganisationStatus
 from alliance.errors import Conflict, InvalidInput
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor
 from couriers.applications import STEP_FIELDS
 from couriers.choices import ApplicationState, Step
@@ -36,9 +37,9 @@ from couriers.services import applications
 
 @require_safe
 @login_required
-def application_edit(request: HttpRequest) -> HttpResponse:
+def application_edit(request: ActorRequest) -> HttpResponse:
     """Lead to where the applicant's work goes on: the start, the first gap, or the decision."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     if actor.organisation_id is None and not actor.is_ops:
         return redirect(f"{reverse('onboarding')}?kind={OrganisationKind.COURIER}")
     actor = applicant(request)
@@ -53,7 +54,7 @@ def application_edit(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @login_required
-def application_start(request: HttpRequest) -> HttpResponse:
+def application_start(request: ActorRequest) -> HttpResponse:
     """Make the draft, or find the one there is."""
     applications.start_application(actor=applicant(request), language=translation.get_language())
     return redirect("couriers:application_edit")
@@ -61,19 +62,19 @@ def application_start(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def company_edit(request: HttpRequest) -> HttpResponse:
+def company_edit(request: ActorRequest) -> HttpResponse:
     """Ask for the company's data."""
     return _edit(request, Step.COMPANY, CompanyForm)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def contact_edit(request: HttpRequest) -> HttpResponse:
+def contact_edit(request: ActorRequest) -> HttpResponse:
     """Ask whom to write to and call."""
     return _edit(request, Step.CONTACT, ContactForm)
 
 
-def _edit(request: HttpRequest, step: Step, form_class: type[forms.Form]) -> HttpResponse:
+def _edit(request: ActorRequest, step: Step, form_class: type[forms.Form]) -> HttpResponse:
     actor = applicant(request)
     try:
         application = open_application(actor)
@@ -102,14 +103,14 @@ def _save(actor: Actor, application: Application, step: Step, form: forms.Form) 
     return True
 
 
-def _after_saving(request: HttpRequest, step: Step) -> HttpResponse:
+def _after_saving(request: ActorRequest, step: Step) -> HttpResponse:
     if "later" in request.POST:
         messages.success(request, _("Saved. You can go on here whenever you like."))
         return redirect(STEP_URLS[step.value])
     return redirect(next_url(step.value))
 
 
-def _closed(request: HttpRequest, error: Conflict) -> HttpResponse:
+def _closed(request: ActorRequest, error: Conflict) -> HttpResponse:
     # Another tab, or a colleague, was faster: the status page says what happened.
     messages.warning(request, error.detail)
     return redirect("couriers:application_view")
@@ -117,7 +118,7 @@ def _closed(request: HttpRequest, error: Conflict) -> HttpResponse:
 
 @require_safe
 @login_required
-def application_review(request: HttpRequest) -> HttpResponse:
+def application_review(request: ActorRequest) -> HttpResponse:
     """Show everything as the alliance will see it, and what is missing."""
     try:
         return _review(request, open_application(applicant(request)), SubmitForm())
@@ -127,7 +128,7 @@ def application_review(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @login_required
-def application_submit(request: HttpRequest) -> HttpResponse:
+def application_submit(request: ActorRequest) -> HttpResponse:
     """Hand the application in. A second tab that does the same learns that it is done."""
     actor = applicant(request)
     application = current_application(actor)
@@ -155,7 +156,7 @@ def application_submit(request: HttpRequest) -> HttpResponse:
 
 
 def _review(
-    request: HttpRequest, application: Application, form: forms.Form, *, status: int = 200
+    request: ActorRequest, application: Application, form: forms.Form, *, status: int = 200
 ) -> HttpResponse:
     gaps = [
         {"label": item.label, "url": f"{reverse(STEP_URLS[item.step.value])}#id_{item.field}"}
@@ -167,7 +168,7 @@ def _review(
 
 @require_safe
 @login_required
-def application_view(request: HttpRequest) -> HttpResponse:
+def application_view(request: ActorRequest) -> HttpResponse:
     """Tell where the application stands, why, and what comes next."""
     actor = applicant(request)
     found = list(Application.objects.visible_to(actor).newest_first())

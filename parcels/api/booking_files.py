@@ -14,11 +14,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.tenancy import Actor
-from parcels.api.views import IDEMPOTENCY_KEY, actor_of
+from parcels.api.views import IDEMPOTENCY_KEY
 from parcels.choices import BookingFileState
 from parcels.models import BookingFile
 from parcels.services.booking_files import (

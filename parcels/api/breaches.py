@@ -9,11 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.authentication import actor_of
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.errors import NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
-from alliance.tenancy import Actor, require
+from alliance.tenancy import require
 from parcels.choices import ScanCode
 from parcels.models import Parcel, Scan
 from parcels.remarks import remarks_of
@@ -154,7 +155,7 @@ class BreachDetailView(APIView):
         tags=["rates"],
     )
     def get(self, request: Request, number: str, kind: str) -> Response:
-        actor: Actor = request._request.actor  # type: ignore[attr-defined]  # noqa: SLF001
+        actor = actor_of(request)
         require(actor, Capability.VIEW_RATES)
         refuse_unknown_parameters(request)
         try:

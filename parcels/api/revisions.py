@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.parsing import WordField, refuse_unknown_fields, refuse_unknown_parameters
 from alliance.choices import Capability
@@ -18,7 +19,7 @@ from alliance.clocks import local_clock
 from alliance.errors import NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
-from parcels.api.views import IDEMPOTENCY_KEY, actor_of
+from parcels.api.views import IDEMPOTENCY_KEY
 from parcels.models import Parcel
 from parcels.services.revising import days_for_merchant, revise_parcel
 from slas.choices import RevisionParty

@@ -11,9 +11,10 @@ from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from alliance.api.authentication import actor_of, plain_request
 from alliance.choices import Capability
 from alliance.errors import MalformedInput, TooLarge
-from alliance.tenancy import Actor, require
+from alliance.tenancy import require
 from parcels.api import examples, scan_schema
 from parcels.scan_input import read_json, read_ndjson
 from parcels.services.scans import record_scans
@@ -38,12 +39,13 @@ class ScanBatchView(APIView):
         tags=["scans"],
     )
     def post(self, request: Request) -> HttpResponse:
-        plain: HttpRequest = request._request  # noqa: SLF001 -- DRF would parse the body
-        actor: Actor = plain.actor  # type: ignore[attr-defined]
+        actor = actor_of(request)
         # Before the body is read: who may not send scans learns nothing about theirs.
         require(actor, Capability.SEND_SCANS)
-        body = read_body(plain)
-        lines = read_ndjson(body) if plain.content_type in _NDJSON else read_json(body)
+        # Not from DRF, which would parse the body.
+        sent = plain_request(request)
+        body = read_body(sent)
+        lines = read_ndjson(body) if sent.content_type in _NDJSON else read_json(body)
         report = record_scans(actor=actor, lines=lines)
         answer = {
             "accepted": report.accepted,

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alliance import audit
+from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
@@ -40,11 +41,6 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="Any text of up to 255 characters. Sent again within 24 hours with the same body, the first "
     "answer is repeated and nothing is booked twice.",
 )
-
-
-def actor_of(request: Request) -> Actor:
-    actor: Actor = request._request.actor  # type: ignore[attr-defined]  # noqa: SLF001
-    return actor
 
 
 class QuoteView(APIView):

@@ -12,12 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.authentication import actor_of
 from alliance.api.parsing import WordField, refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.clocks import local_clock
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import require
-from parcels.api.views import actor_of
 from parcels.choices import ParcelStatus
 from parcels.watchlist import Place, Watched, WatchQuery, page_of_watched, refreshed_at
 from slas.choices import Stage, TierCode, WatchReason

@@ -4,13 +4,14 @@ from typing import NamedTuple
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from alliance.choices import Capability
 from alliance.errors import InvalidInput, NotFound
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from parcels.models import PickupAddress
 from parcels.portal.forms import PickupAddressForm
@@ -26,7 +27,7 @@ class Row(NamedTuple):
 
 @require_safe
 @login_required
-def address_list(request: HttpRequest) -> HttpResponse:
+def address_list(request: ActorRequest) -> HttpResponse:
     """List where parcels are picked up."""
     # A merchant's own places, each written by hand: as many as fit on a page.
     addresses = PickupAddress.objects.visible_to(_merchant(request)).select_related("city")
@@ -37,14 +38,14 @@ def address_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def address_add(request: HttpRequest) -> HttpResponse:
+def address_add(request: ActorRequest) -> HttpResponse:
     """Add an address."""
     return _edit(request, PickupAddress())
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def address_edit(request: HttpRequest, address_id: int) -> HttpResponse:
+def address_edit(request: ActorRequest, address_id: int) -> HttpResponse:
     """Change an address."""
     found = PickupAddress.objects.visible_to(_merchant(request)).select_related("city")
     address = found.filter(pk=address_id).first()
@@ -55,14 +56,14 @@ def address_edit(request: HttpRequest, address_id: int) -> HttpResponse:
 
 @require_POST
 @login_required
-def address_delete(request: HttpRequest, address_id: int) -> HttpResponse:
+def address_delete(request: ActorRequest, address_id: int) -> HttpResponse:
     """Remove an address."""
     delete_pickup_address(actor=_merchant(request), address_id=address_id)
     messages.success(request, _("The address is removed."))
     return redirect("parcels:address_list")
 
 
-def _edit(request: HttpRequest, address: PickupAddress) -> HttpResponse:
+def _edit(request: ActorRequest, address: PickupAddress) -> HttpResponse:
     actor, is_new = _merchant(request), address.pk is None
     form = PickupAddressForm(request.POST or None, instance=address)
     if request.method == "POST" and form.is_valid() and _saved(actor, form, None if is_new else address.pk):
@@ -89,8 +90,8 @@ def _saved(actor: Actor, form: PickupAddressForm, address_id: int | None) -> boo
     return True
 
 
-def _merchant(request: HttpRequest) -> Actor:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+def _merchant(request: ActorRequest) -> Actor:
+    actor = request.actor
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant:
         raise NotFound

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +18,7 @@ from alliance.cities import full_name, search_cities
 from alliance.clocks import local_clock
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from parcels.bookings import BookingRequest, Recipient, one_line
 from parcels.choices import ParcelSource
@@ -34,7 +35,7 @@ SUGGESTIONS = 8
 
 @require_safe
 @login_required
-def quote_create(request: HttpRequest) -> HttpResponse:
+def quote_create(request: ActorRequest) -> HttpResponse:
     """Ask for offers, and compare them. The whole question is in the address, so it can be kept."""
     actor = _merchant(request)
     if not request.GET:
@@ -55,7 +56,7 @@ def quote_create(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def parcel_book(request: HttpRequest) -> HttpResponse:
+def parcel_book(request: ActorRequest) -> HttpResponse:
     """Book the offer chosen: the question and the offer are in the address, the recipient in the form."""
     actor = _merchant(request)
     asked = QuoteForm(request.GET, addresses=_addresses(actor))
@@ -94,7 +95,7 @@ def parcel_book(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def parcel_booked(request: HttpRequest, number: str) -> HttpResponse:
+def parcel_booked(request: ActorRequest, number: str) -> HttpResponse:
     """Say that a parcel is booked, under which number and with which promise."""
     actor = _merchant(request)
     try:
@@ -114,7 +115,7 @@ def parcel_booked(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_POST
 @login_required
-def parcel_cancel(request: HttpRequest, number: str) -> HttpResponse:
+def parcel_cancel(request: ActorRequest, number: str) -> HttpResponse:
     """Cancel a parcel that is not picked up yet."""
     actor = _merchant(request)
     try:
@@ -127,7 +128,7 @@ def parcel_cancel(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_safe
 @login_required
-def city_options(request: HttpRequest) -> HttpResponse:
+def city_options(request: ActorRequest) -> HttpResponse:
     """Suggest cities for what has been typed so far, as options of a list."""
     _merchant(request)
     # The field sends its own name; a form may have two of them, but only the one typed into asks.
@@ -136,8 +137,8 @@ def city_options(request: HttpRequest) -> HttpResponse:
     return render(request, "parcels/city_options.html", {"options": [full_name(city) for city in cities]})
 
 
-def _merchant(request: HttpRequest) -> Actor:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+def _merchant(request: ActorRequest) -> Actor:
+    actor = request.actor
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant:
         raise NotFound
@@ -224,7 +225,7 @@ def _show(form: forms.Form, error: InvalidInput) -> None:
         form.add_error(None, error.detail)
 
 
-def _cancel_and_tell(request: HttpRequest, actor: Actor, parcel_id: int) -> None:
+def _cancel_and_tell(request: ActorRequest, actor: Actor, parcel_id: int) -> None:
     try:
         cancel_parcel(actor=actor, parcel_id=parcel_id, at=timezone.now())
     except Conflict as error:

@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _t
@@ -21,6 +21,7 @@ from alliance.choices import Capability
 from alliance.errors import AllianceError, InvalidInput, NotFound
 from alliance.portal.forms import add_service_errors
 from alliance.portal.paging import NEWEST_FIRST
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from parcels import booking_files as rules
 from parcels.models import BookingFile
@@ -54,7 +55,7 @@ class BookingFileForm(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def booking_upload(request: HttpRequest) -> HttpResponse:
+def booking_upload(request: ActorRequest) -> HttpResponse:
     """Take a file of bookings; list the ones before."""
     actor = _booker(request)
     form = BookingFileForm(request.POST or None, request.FILES or None)
@@ -88,7 +89,7 @@ def booking_upload(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def booking_file(request: HttpRequest, file_id: int) -> HttpResponse:
+def booking_file(request: ActorRequest, file_id: int) -> HttpResponse:
     """Show how far a file is and which rows were not booked; the page asks again until it is done."""
     file = _file(request, file_id)
     start = _number(request.GET.get("from", ""))
@@ -110,7 +111,7 @@ def booking_file(request: HttpRequest, file_id: int) -> HttpResponse:
 
 @require_POST
 @login_required
-def booking_cancel(request: HttpRequest, file_id: int) -> HttpResponse:
+def booking_cancel(request: ActorRequest, file_id: int) -> HttpResponse:
     """Stop booking a file."""
     actor = _booker(request)
     try:
@@ -126,7 +127,7 @@ def booking_cancel(request: HttpRequest, file_id: int) -> HttpResponse:
 
 @require_safe
 @login_required
-def booking_results(request: HttpRequest, file_id: int) -> StreamingHttpResponse:
+def booking_results(request: ActorRequest, file_id: int) -> StreamingHttpResponse:
     """Download a line a row: tracking number and promise, or why there is none."""
     file = _file(request, file_id)
     return _download(file, results_path(file), file.results_size, "results")
@@ -134,7 +135,7 @@ def booking_results(request: HttpRequest, file_id: int) -> StreamingHttpResponse
 
 @require_safe
 @login_required
-def booking_problems(request: HttpRequest, file_id: int) -> StreamingHttpResponse:
+def booking_problems(request: ActorRequest, file_id: int) -> StreamingHttpResponse:
     """Download a line for each row that was not booked."""
     file = _file(request, file_id)
     return _download(file, problems_path(file), file.problems_size, "problems")
@@ -142,7 +143,7 @@ def booking_problems(request: HttpRequest, file_id: int) -> StreamingHttpRespons
 
 @require_safe
 @login_required
-def booking_rejected(request: HttpRequest, file_id: int) -> StreamingHttpResponse:
+def booking_rejected(request: ActorRequest, file_id: int) -> StreamingHttpResponse:
     """Download the rejected rows as they were uploaded, to be corrected and uploaded again."""
     file = _file(request, file_id)
     return _download(file, rejected_path(file), file.rejected_size, "rejected")
@@ -150,7 +151,7 @@ def booking_rejected(request: HttpRequest, file_id: int) -> StreamingHttpRespons
 
 @require_safe
 @login_required
-def booking_template(request: HttpRequest) -> HttpResponse:
+def booking_template(request: ActorRequest) -> HttpResponse:
     """Download a file with the right header and a sample row."""
     _booker(request)
     text = io.StringIO(newline="")
@@ -172,8 +173,8 @@ def _download(file: BookingFile, path: Path, size: int, kind: str) -> StreamingH
     return response
 
 
-def _booker(request: HttpRequest) -> Actor:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+def _booker(request: ActorRequest) -> Actor:
+    actor = request.actor
     require(actor, Capability.BOOK_PARCELS)
     # Ops could book, too, but for nobody: for them there is no such page.
     if actor.is_ops:
@@ -182,7 +183,7 @@ def _booker(request: HttpRequest) -> Actor:
     return actor
 
 
-def _file(request: HttpRequest, file_id: int) -> BookingFile:
+def _file(request: ActorRequest, file_id: int) -> BookingFile:
     file = BookingFile.objects.visible_to(_booker(request)).filter(pk=file_id).first()
     if file is None:
         raise NotFound

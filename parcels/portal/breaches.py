@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -21,6 +21,7 @@ from alliance.durations import duration_text
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.portal.forms import add_service_errors
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from couriers.documents import ACCEPT, MAX_BYTES
 from parcels.models import Parcel, Scan
@@ -64,9 +65,9 @@ class ClaimForm(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def breach_detail(request: HttpRequest, number: str, kind: str) -> HttpResponse:
+def breach_detail(request: ActorRequest, number: str, kind: str) -> HttpResponse:
     """Show a breach to its courier, its merchant or ops; take the courier's claim of an excuse."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     claiming = request.method == "POST"
     if claiming:
         require_claimant(actor)
@@ -103,7 +104,7 @@ def _breach(actor: Actor, number: str, kind: str) -> tuple[Parcel, BreachReport,
     return parcel, report, scans
 
 
-def _claim(request: HttpRequest, actor: Actor, report: BreachReport, form: ClaimForm) -> bool:
+def _claim(request: ActorRequest, actor: Actor, report: BreachReport, form: ClaimForm) -> bool:
     upload: UploadedFile[Any] | None = form.cleaned_data["file"] or None
     commitment = report.commitment
     claim = Claim(

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.requests import ActorRequest
 from alliance.templatetags.ui import count
 from alliance.tenancy import Actor, require
 from parcels.models import Parcel
@@ -75,9 +76,9 @@ class RateCard:
 @require_safe
 @login_required
 @never_cache
-def dashboard_view(request: HttpRequest) -> HttpResponse:
+def dashboard_view(request: ActorRequest) -> HttpResponse:
     """Show today's parcels, what is due and overdue, and the on-time rates; htmx gets the figures alone."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     if actor.is_ops:
         return redirect("admin:index")
     require(actor, Capability.VIEW_RATES)
@@ -89,7 +90,7 @@ def dashboard_view(request: HttpRequest) -> HttpResponse:
         "today": today,
         "zone": settings.TIME_ZONE,
     }
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx:
         return render(request, "parcels/dashboard_figures.html", context)
     context["missing"] = _missing(actor, figures)
     context["may_start"] = actor.can(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, QueryDict, StreamingHttpResponse
+from django.http import QueryDict, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language, override
 from django.views.decorators.http import require_GET
@@ -17,6 +17,7 @@ from alliance.choices import Capability
 from alliance.clocks import local_clock
 from alliance.csv_cells import safe_cell
 from alliance.errors import FieldError, InvalidInput
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, Scope, in_index_order, require, scope
 from parcels.filters import ParcelFilter
 from parcels.masking import mask_address, mask_name, mask_phone
@@ -74,9 +75,9 @@ COLUMNS: dict[str, Callable[[Line], object]] = {
 
 @require_GET
 @login_required
-def parcel_export(request: HttpRequest) -> StreamingHttpResponse:
+def parcel_export(request: ActorRequest) -> StreamingHttpResponse:
     """Send the filtered list as a file. Who took it, and whether in full, is recorded."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.VIEW_PARCELS)
     require(actor, Capability.EXPORT)
     found = ParcelFilter(request.GET, queryset=Parcel.objects.all())

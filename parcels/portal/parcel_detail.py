@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +20,7 @@ from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import City
 from alliance.portal.forms import add_service_errors
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, Scope, require, scope
 from parcels.arrivals import arrival_of
 from parcels.choices import ParcelStatus
@@ -65,9 +66,9 @@ class RecipientView:
 
 @require_safe
 @login_required
-def parcel_detail(request: HttpRequest, number: str) -> HttpResponse:
+def parcel_detail(request: ActorRequest, number: str) -> HttpResponse:
     """Show a parcel to its merchant or its courier."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.VIEW_PARCELS)
     parcel = _parcel(actor, number)
     if number != parcel.number:
@@ -77,11 +78,11 @@ def parcel_detail(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def parcel_unmask(request: HttpRequest, number: str) -> HttpResponse:
+def parcel_unmask(request: ActorRequest, number: str) -> HttpResponse:
     """Show the same page with the recipient in full. Who looked is recorded."""
     if request.method != "POST":
         return redirect("parcels:parcel_detail", number)
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.VIEW_PARCELS)
     require(actor, Capability.UNMASK)
     parcel = _parcel(actor, number)
@@ -97,12 +98,12 @@ def parcel_unmask(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def parcel_revise(request: HttpRequest, number: str) -> HttpResponse:
+def parcel_revise(request: ActorRequest, number: str) -> HttpResponse:
     """Write down that the delivery is agreed on for another day."""
     if request.method != "POST":
         # The address of a refused form, opened anew: by the choice of a language, say.
         return redirect("parcels:parcel_detail", number)
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.BOOK_PARCELS)
     parcel, now = _parcel(actor, number), timezone.now()
     form = _revision_form(actor, parcel, promised_delivery(parcel_id=parcel.pk), now, request.POST)
@@ -154,7 +155,7 @@ def _revision_form(
 
 
 def _page(
-    request: HttpRequest,
+    request: ActorRequest,
     actor: Actor,
     parcel: Parcel,
     recipient: RecipientView,
@@ -220,7 +221,7 @@ def _revision(actor: Actor, promised: Promised | None, kind: CommitmentKind) -> 
     return revision_view(promised.revisions, reader=actor)
 
 
-def _actions(request: HttpRequest, actor: Actor, parcel: Parcel) -> dict[str, Any]:
+def _actions(request: ActorRequest, actor: Actor, parcel: Parcel) -> dict[str, Any]:
     """What the reader may do here, and may see beside the parcel itself."""
     may_cancel = actor.is_merchant and actor.can(Capability.BOOK_PARCELS)
     sees_fee = actor.can(Capability.VIEW_FINANCE) or actor.can(Capability.BOOK_PARCELS)

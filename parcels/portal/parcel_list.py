@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
 from alliance.identifiers import moment_of, tracking_number
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from parcels.choices import ParcelStatus
 from parcels.filters import LOOKED_AT, ParcelFilter
@@ -38,9 +39,9 @@ class Row:
 
 @require_safe
 @login_required
-def parcel_list(request: HttpRequest) -> HttpResponse:
+def parcel_list(request: ActorRequest) -> HttpResponse:
     """List the organisation's parcels, newest first."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.VIEW_PARCELS)
     mine = Parcel.objects.visible_to(actor)
     found = ParcelFilter(request.GET, queryset=mine, of_everybody=actor.is_ops)

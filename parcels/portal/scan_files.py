@@ -8,7 +8,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -17,6 +17,7 @@ from alliance.choices import Capability
 from alliance.errors import InvalidInput, NotFound
 from alliance.portal.forms import FilterForm, add_service_errors
 from alliance.portal.paging import NEWEST_FIRST
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from parcels import scan_files
 from parcels.choices import ScanCode, ScanReason
@@ -45,7 +46,7 @@ class RowFilterForm(FilterForm):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def scan_upload(request: HttpRequest) -> HttpResponse:
+def scan_upload(request: ActorRequest) -> HttpResponse:
     """Take a file of scans; list the ones before."""
     actor = _sender(request)
     form = ScanFileForm(request.POST or None, request.FILES or None)
@@ -74,7 +75,7 @@ def scan_upload(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def scan_file(request: HttpRequest, file_id: int) -> HttpResponse:
+def scan_file(request: ActorRequest, file_id: int) -> HttpResponse:
     """Show how far a file is and what became of its rows; the page asks again until it is done."""
     file = _file(request, file_id)
     usual = "rejected" if file.rejected else ""
@@ -98,7 +99,7 @@ def scan_file(request: HttpRequest, file_id: int) -> HttpResponse:
 
 @require_safe
 @login_required
-def scan_file_results(request: HttpRequest, file_id: int) -> FileResponse:
+def scan_file_results(request: ActorRequest, file_id: int) -> FileResponse:
     """Download a line a row with what became of it."""
     file = _file(request, file_id)
     if not file.results_size:
@@ -111,7 +112,7 @@ def scan_file_results(request: HttpRequest, file_id: int) -> FileResponse:
 
 @require_safe
 @login_required
-def scan_file_template(request: HttpRequest) -> HttpResponse:
+def scan_file_template(request: ActorRequest) -> HttpResponse:
     """Download a file with the right header and an example of each kind of row."""
     _sender(request)
     text = io.StringIO(newline="")
@@ -123,8 +124,8 @@ def scan_file_template(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _sender(request: HttpRequest) -> Actor:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+def _sender(request: ActorRequest) -> Actor:
+    actor = request.actor
     require(actor, Capability.SEND_SCANS)
     # Ops could, too, but carry nothing: for them there is no such page.
     if not actor.is_courier:
@@ -132,7 +133,7 @@ def _sender(request: HttpRequest) -> Actor:
     return actor
 
 
-def _file(request: HttpRequest, file_id: int) -> ScanFile:
+def _file(request: ActorRequest, file_id: int) -> ScanFile:
     file = ScanFile.objects.visible_to(_sender(request)).filter(pk=file_id).first()
     if file is None:
         raise NotFound

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -21,6 +21,7 @@ from alliance.choices import Capability
 from alliance.durations import duration_text
 from alliance.portal.badges import badge_for
 from alliance.portal.forms import FilterForm
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from parcels.arrivals import rounded
 from parcels.watchlist import Watched, WatchPage, WatchQuery, page_of_watched, reason_counts, refreshed_at
@@ -74,9 +75,9 @@ class WatchRow:
 @require_safe
 @login_required
 @never_cache
-def watch_list(request: HttpRequest) -> HttpResponse:
+def watch_list(request: ActorRequest) -> HttpResponse:
     """List what should be looked at, the most urgent first; the list asks for itself every minute."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.VIEW_PARCELS)
     form = WatchFilterForm(request.GET)
     asked = form.asked

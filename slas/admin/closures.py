@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
 
 from alliance.admin import operates
+from alliance.requests import actor_of
 from slas.admin.closure_forms import ClosureForm, HolidaysForm
 from slas.admin.proposing import ProposingMixin
 from slas.admin.selling import EnteredAdmin, carried_out
@@ -111,14 +112,14 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
         return operates(request) and (obj is None or obj.withdrawn_at is None)
 
     def enter(self, request: HttpRequest, form: ClosureForm) -> str:
-        closures = declare_closures(actor=request.actor, declaration=form.declaration)  # type: ignore[attr-defined]
+        closures = declare_closures(actor=actor_of(request), declaration=form.declaration)
         done = ngettext("Closed for %(count)d day.", "Closed for %(count)d days.", len(closures))
         return done % {"count": len(closures)}
 
     # --- taking back ---
 
     def withdraw(self, request: HttpRequest, obj: Closure) -> None:
-        withdraw_closure(actor=request.actor, closure_id=obj.pk)  # type: ignore[attr-defined]
+        withdraw_closure(actor=actor_of(request), closure_id=obj.pk)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         # Nothing is deleted: what points at a closure is no obstacle to taking it back.
@@ -207,7 +208,7 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
 
 def _load(request: HttpRequest, form: HolidaysForm) -> str:
     first, last = form.years
-    done = load_holidays(actor=request.actor, first_year=first, last_year=last)  # type: ignore[attr-defined]
+    done = load_holidays(actor=actor_of(request), first_year=first, last_year=last)
     return _("%(added)d days added, %(removed)d taken back, %(kept)d kept.") % {
         "added": done.added,
         "removed": done.removed,

@@ -22,6 +22,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from alliance.admin import OrganisationSearchAdmin, ReadOnlyAdmin, operates
 from alliance.durations import duration_text
 from alliance.errors import AllianceError
+from alliance.requests import actor_of
 from alliance.wording import amount, parted
 from slas.admin.forms import text_input
 from slas.admin.judging import NumberSearchAdmin
@@ -138,7 +139,7 @@ class CreditScheduleAdmin(EnteredAdmin):
 
     def enter(self, request: HttpRequest, form: ScheduleForm) -> str:
         schedule = add_schedule(
-            actor=request.actor,  # type: ignore[attr-defined]
+            actor=actor_of(request),
             tier_id=form.cleaned_data["tier"].pk,
             rules=form.rules,
             now=timezone.now(),
@@ -146,7 +147,7 @@ class CreditScheduleAdmin(EnteredAdmin):
         return _("%(version)s is announced.") % {"version": schedule}
 
     def withdraw(self, request: HttpRequest, obj: CreditSchedule) -> None:
-        withdraw_schedule(actor=request.actor, schedule_id=obj.pk, now=timezone.now())  # type: ignore[attr-defined]
+        withdraw_schedule(actor=actor_of(request), schedule_id=obj.pk, now=timezone.now())
 
     @admin.display(description=gettext_lazy("share of the fee by lateness"))
     def shares(self, schedule: CreditSchedule) -> str:
@@ -257,7 +258,7 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
         return render(request, "admin/slas/close_month.html", context, status=422 if error else 200)
 
     def _close(self, request: HttpRequest, month: date) -> HttpResponse:
-        books = close_month(actor=request.actor, month=month, now=timezone.now())  # type: ignore[attr-defined]
+        books = close_month(actor=actor_of(request), month=month, now=timezone.now())
         said = {"month": spell(month), "count": books.statements, "total": amount(yuan(books.total_fen))}
         messages.success(
             request, _("%(month)s is closed: %(count)d statements, CNY %(total)s in all.") % said

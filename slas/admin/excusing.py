@@ -21,6 +21,7 @@ from unfold.decorators import action, display
 
 from alliance.admin import operates
 from alliance.errors import InvalidInput, NotPermitted
+from alliance.requests import actor_of
 from alliance.tenancy import Actor
 from slas.admin.excusing_forms import BulkDecisionForm, DecisionFilterForm, DisruptionForm, ExcuseForm
 from slas.admin.judging import ListingAdmin, NumberSearchAdmin, key_of
@@ -82,7 +83,7 @@ class BreachAdmin(BreachPageMixin, ListingAdmin):
     actions = ("excuse",)
 
     def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return may_decide(request.actor)  # type: ignore[attr-defined]
+        return may_decide(actor_of(request))
 
     @admin.action(description=_("Excuse: not the courier's fault"), permissions=["decide"])
     def excuse(self, request: HttpRequest, queryset: QuerySet[BreachListing]) -> HttpResponse | None:
@@ -93,7 +94,7 @@ class BreachAdmin(BreachPageMixin, ListingAdmin):
             return self._ask(request, form, chosen)
         keys = [key for key in map(key_of, chosen) if key is not None]
         try:
-            done = excuse_breaches(actor=request.actor, keys=keys, **form.cleaned_data)  # type: ignore[attr-defined]
+            done = excuse_breaches(actor=actor_of(request), keys=keys, **form.cleaned_data)
         except (InvalidInput, NotPermitted) as error:
             said = "; ".join(str(item.message) for item in error.errors) or error.detail
             self.message_user(request, said, messages.ERROR)
@@ -204,7 +205,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         return format_html('<a class="text-primary-600" href="{}">{}</a>', url, excuse.evidence_name)
 
     def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return may_decide(request.actor)  # type: ignore[attr-defined]
+        return may_decide(actor_of(request))
 
     @admin.action(description=_("Decide on these"), permissions=["decide"])
     def decide_on_chosen(self, request: HttpRequest, queryset: QuerySet[Excuse]) -> HttpResponse:
@@ -229,7 +230,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
     @action(description=_("Decide by filter"), url_path="decide", icon="gavel", permissions=["decide"])
     def decide(self, request: HttpRequest) -> HttpResponse:
         """Show what a filter finds; decide on all of it in one go."""
-        actor: Actor = request.actor  # type: ignore[attr-defined]
+        actor = actor_of(request)
         require_decider(actor)
         posted = request.POST if request.method == "POST" else None
         chosen = DecisionFilterForm(_asked(request))
@@ -363,7 +364,7 @@ class DisruptionAdmin(ProposingMixin, EnteredAdmin):
     def enter(self, request: HttpRequest, form: DisruptionForm) -> str:
         given = form.cleaned_data
         disruption = declare_disruption(
-            actor=request.actor,  # type: ignore[attr-defined]
+            actor=actor_of(request),
             name=given["name"],
             reason=given["reason"],
             area=Area(given["country"], given["province"], given["city"]),
@@ -372,7 +373,7 @@ class DisruptionAdmin(ProposingMixin, EnteredAdmin):
         return gettext("%(event)s is declared. Open it to propose excuses.") % {"event": disruption}
 
     def withdraw(self, request: HttpRequest, obj: Disruption) -> None:
-        withdraw_disruption(actor=request.actor, disruption_id=obj.pk)  # type: ignore[attr-defined]
+        withdraw_disruption(actor=actor_of(request), disruption_id=obj.pk)
 
     @admin.display(description=_("place"))
     def place(self, disruption: Disruption) -> str:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from alliance.requests import actor_of
 from slas.admin.selling import EnteredAdmin
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.models import Export
@@ -65,7 +66,7 @@ class ExportAdmin(EnteredAdmin):
     def enter(self, request: HttpRequest, form: Any) -> str:
         given = form.cleaned_data
         asked = exports.ExportRequest(given["content"], given["format"], given["from"], given["to"])
-        exports.request_export(actor=request.actor, asked=asked, now=timezone.now())  # type: ignore[attr-defined]
+        exports.request_export(actor=actor_of(request), asked=asked, now=timezone.now())
         return gettext("The file is being written.")
 
     @admin.display(description=_("file"))

@@ -23,6 +23,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from alliance.city_fields import CityField
 from alliance.clocks import local_clock, wall_clock
 from alliance.errors import InvalidInput, NotFound
+from alliance.requests import actor_of
 from slas.admin.forms import add_errors, text_input
 from slas.explanations import Ends, explained, moment_text, rolled_text
 from slas.models import ServiceTier, TierVersion
@@ -180,7 +181,7 @@ def _first_values() -> dict[str, Any]:
 def _answers(request: HttpRequest, form: PromisedForm) -> Iterator[Told]:
     try:
         answers = would_promise(
-            actor=request.actor,  # type: ignore[attr-defined]
+            actor=actor_of(request),
             question=form.question,
             tier_id=form.cleaned_data["tier"].pk,
             version_id=form.version_id,

@@ -15,7 +15,7 @@ from unfold.decorators import action
 
 from alliance.errors import InvalidInput, NotFound
 from alliance.models import City, Organisation
-from alliance.tenancy import Actor
+from alliance.requests import actor_of
 from slas.admin.excusing_forms import ProposalForm
 from slas.admin.forms import add_errors
 from slas.choices import DisruptionReason
@@ -47,7 +47,7 @@ class ProposingMixin:
     )
     def propose(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show what would be proposed; propose it once that was looked at."""
-        actor: Actor = request.actor  # type: ignore[attr-defined]
+        actor = actor_of(request)
         event = self.model.objects.filter(pk=object_id).first() if object_id.isdecimal() else None  # type: ignore[attr-defined]
         if event is None:
             raise NotFound
@@ -73,7 +73,7 @@ class ProposingMixin:
     def _apply(self, request: HttpRequest, cause: Cause, form: ProposalForm) -> HttpResponse | None:
         try:
             done = propose_excuses(
-                actor=request.actor,  # type: ignore[attr-defined]
+                actor=actor_of(request),
                 cause=cause,
                 note=form.cleaned_data["note"],
                 grant=form.cleaned_data.get("grant", False),
@@ -82,7 +82,7 @@ class ProposingMixin:
             add_errors(form, error)
             return None
         messages.success(request, _said(done))
-        return redirect(_next(cause, done, may_decide=may_decide(request.actor)))  # type: ignore[attr-defined]
+        return redirect(_next(cause, done, may_decide=may_decide(actor_of(request))))
 
     def _preview(
         self, request: HttpRequest, event: Any, form: ProposalForm, touched: list[Touched], *, status: int

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
+from alliance.requests import actor_of
 from slas.admin.judging import NumberSearchAdmin
 from slas.admin.selling import EnteredAdmin
 from slas.choices import RevisionParty
@@ -70,7 +71,7 @@ class RevisionAdmin(NumberSearchAdmin, EnteredAdmin):
     def enter(self, request: HttpRequest, form: Any) -> str:
         given = form.cleaned_data
         revision = revise_delivery(
-            actor=request.actor,  # type: ignore[attr-defined]
+            actor=actor_of(request),
             parcel_id=given["number"],
             asked=RevisionRequest(given["day"], given["requested_by"], given["reason"]),
             now=timezone.now(),

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from alliance.admin import ReadOnlyAdmin, operates
 from alliance.errors import InvalidInput
+from alliance.requests import actor_of
 from alliance.wording import listed, named
 from slas.admin.score_forms import RulesForm
 from slas.choices import ScorecardState
@@ -132,7 +133,7 @@ class ScoreRulesAdmin(ReadOnlyAdmin):
         return operates(request) and obj.valid_from >= first_month_open(timezone.now())  # type: ignore[attr-defined]
 
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
-        withdraw_rules(actor=request.actor, rules_id=obj.pk, now=timezone.now())  # type: ignore[attr-defined]
+        withdraw_rules(actor=actor_of(request), rules_id=obj.pk, now=timezone.now())
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -159,7 +160,7 @@ class ScoreRulesAdmin(ReadOnlyAdmin):
     def _apply(self, request: HttpRequest, form: RulesForm, tried: WhatIf) -> HttpResponse:
         try:
             version = add_rules(
-                actor=request.actor,  # type: ignore[attr-defined]
+                actor=actor_of(request),
                 draft=form.draft,
                 valid_from=form.cleaned_data["valid_from"],
                 note=form.cleaned_data["note"],
@@ -217,7 +218,7 @@ def _listed(texts: Iterable[str]) -> SafeString:
 
 
 def _tried_as_is(request: HttpRequest, newest: ScoreRules) -> WhatIf:
-    return try_rules(actor=request.actor, draft=RulesDraft.of(newest), now=timezone.now())  # type: ignore[attr-defined]
+    return try_rules(actor=actor_of(request), draft=RulesDraft.of(newest), now=timezone.now())
 
 
 def _tried(request: HttpRequest, form: RulesForm) -> WhatIf | None:
@@ -225,7 +226,7 @@ def _tried(request: HttpRequest, form: RulesForm) -> WhatIf | None:
     if not form.is_valid():
         return None
     try:
-        return try_rules(actor=request.actor, draft=form.draft, now=timezone.now())  # type: ignore[attr-defined]
+        return try_rules(actor=actor_of(request), draft=form.draft, now=timezone.now())
     except InvalidInput as error:
         form.show(error)
         return None

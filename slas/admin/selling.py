@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin, operates
 from alliance.errors import AllianceError
+from alliance.requests import actor_of
 from alliance.wording import amount, parted
 from slas import rule_texts
 from slas.admin.forms import VersionForm, add_errors, values_of
@@ -139,7 +140,7 @@ class TierVersionAdmin(PromisedMixin, EnteredAdmin):
 
     def enter(self, request: HttpRequest, form: VersionForm) -> str:
         version = add_version(
-            actor=request.actor,  # type: ignore[attr-defined]
+            actor=actor_of(request),
             tier_id=form.cleaned_data["tier"].pk,
             rules=form.rules,
             now=timezone.now(),
@@ -147,7 +148,7 @@ class TierVersionAdmin(PromisedMixin, EnteredAdmin):
         return _("%(version)s is announced.") % {"version": version}
 
     def withdraw(self, request: HttpRequest, obj: TierVersion) -> None:
-        withdraw_version(actor=request.actor, version_id=obj.pk, now=timezone.now())  # type: ignore[attr-defined]
+        withdraw_version(actor=actor_of(request), version_id=obj.pk, now=timezone.now())
 
     @admin.display(description=gettext_lazy("cut-offs"))
     def cut_off_times(self, version: TierVersion) -> str:

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import (
@@ -148,7 +149,7 @@ class ExcusesView(APIView):
         tags=["rates"],
     )
     def get(self, request: Request) -> Response:
-        actor = _actor(request)
+        actor = actor_of(request)
         require(actor, Capability.VIEW_RATES)
         found = _asked(actor, request)
         pages = ExcusePagination()
@@ -178,7 +179,7 @@ class ExcusesView(APIView):
         tags=["rates"],
     )
     def post(self, request: Request) -> Response:
-        actor = _actor(request)
+        actor = actor_of(request)
         require_claimant(actor)
         response = idempotent(request, "excuses_create", lambda: (201, _claimed(actor, request)))
         response["Location"] = reverse(
@@ -200,14 +201,9 @@ class ExcuseWithdrawView(APIView):
         tags=["rates"],
     )
     def post(self, request: Request, excuse_id: int) -> Response:
-        actor = _actor(request)
+        actor = actor_of(request)
         require_claimant(actor)
         return Response(ExcuseAnswer(take_back_claim(actor=actor, excuse_id=excuse_id)).data)
-
-
-def _actor(request: Request) -> Actor:
-    actor: Actor = request._request.actor  # type: ignore[attr-defined]  # noqa: SLF001
-    return actor
 
 
 def _asked(actor: Actor, request: Request) -> ExcuseQuerySet:

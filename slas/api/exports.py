@@ -14,10 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import WordField, refuse_unknown_fields, refuse_unknown_parameters
-from alliance.tenancy import Actor
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.export_answers import file_response
 from slas.export_files import MEDIA_TYPES
@@ -195,8 +195,3 @@ class ExportFileView(APIView):
             now=timezone.now(),
         )
         return file_response(export)
-
-
-def actor_of(request: Request) -> Actor:
-    actor: Actor = request._request.actor  # type: ignore[attr-defined]
-    return actor

@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.authentication import actor_of
 from alliance.api.parsing import CityField, WordField, refuse_unknown_parameters
 from alliance.errors import FieldError, InvalidInput
-from alliance.tenancy import Actor
 from slas.choices import ClosureSide, TierCode
 from slas.closures import Hours
 from slas.explanations import Ends, closure_text, hours_text, rolled_text, step_text
@@ -128,7 +128,7 @@ class PromisesView(APIView):
         question, asked = query.question(timezone.now()), query.validated_data
         tier = find_tier(asked["tier"])
         answers = would_promise(
-            actor=_actor(request),
+            actor=actor_of(request),
             question=question,
             tier_id=tier.pk,
             version_id=_version_id(tier.pk, asked.get("version")),
@@ -195,11 +195,6 @@ class ClosuresView(APIView):
         last = _last(first, asked.get("to"))
         closures = closures_between(first=first, last=last, city=asked.get("city"), now=timezone.now())
         return Response(ClosureAnswer(closures, many=True).data)
-
-
-def _actor(request: Request) -> Actor:
-    actor: Actor = request._request.actor  # type: ignore[attr-defined]
-    return actor
 
 
 def _version_id(tier_id: int, number: int | None) -> int | None:

@@ -13,8 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.authentication import actor_of
 from alliance.api.parsing import WordField
-from alliance.tenancy import Actor
 from slas.choices import CommitmentKind, ExcuseReason, TierCode
 from slas.rating import FEW, GroupBy, RateRow, keys_of
 from slas.services.rate_questions import EARLIEST, FILTERS, LATEST, RateQuestion, listed, rate_query
@@ -222,7 +222,7 @@ class RatesView(APIView):
         tags=["rates"],
     )
     def get(self, request: Request) -> Response:
-        actor: Actor = request._request.actor  # type: ignore[attr-defined]
+        actor = actor_of(request)
         today = timezone.localdate()
         asked = RatesQuery(data=request.query_params)
         asked.is_valid(raise_exception=True)

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.authentication import actor_of
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import WordField, refuse_unknown_parameters
 from alliance.choices import Capability
@@ -207,7 +208,7 @@ class ScoreRulesView(APIView):
 
 
 def _reader(request: Request) -> Actor:
-    actor: Actor = request._request.actor  # type: ignore[attr-defined]
+    actor = actor_of(request)
     require(actor, Capability.VIEW_RATES)
     if not (actor.is_courier or actor.can(Capability.OPERATE)):
         # Merchants see grades in quotes.

@@ -10,10 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.authentication import actor_of
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
-from alliance.tenancy import Actor, require
+from alliance.tenancy import require
 from slas.choices import CommitmentKind, CreditCause, TierCode
 from slas.models import CreditEntry
 from slas.pricing import yuan
@@ -171,7 +172,7 @@ class StatementEntriesView(generics.ListAPIView[CreditEntry]):
 
 
 def _account(request: Request, *also: str) -> Account:
-    actor: Actor = request._request.actor  # type: ignore[attr-defined]
+    actor = actor_of(request)
     require(actor, Capability.VIEW_FINANCE)
     refuse_unknown_parameters(request, "organisation", *also)
     return account_of(actor, slug=request.query_params.get("organisation", ""))

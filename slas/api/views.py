@@ -9,18 +9,14 @@ from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from alliance.api.authentication import actor_of
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
-from alliance.tenancy import Actor, require
+from alliance.tenancy import require
 from slas.api.serializers import BreachAnswer, BreachesQuery
 from slas.models import Breach, Commitment, ServiceTier
-
-
-def actor_of(request: Request) -> Actor:
-    actor: Actor = request._request.actor  # type: ignore[attr-defined]
-    return actor
 
 
 class BreachPagination(CursorPagination):

@@ -6,7 +6,7 @@ from datetime import datetime
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
@@ -16,7 +16,8 @@ from alliance.choices import Capability
 from alliance.durations import duration_text
 from alliance.portal.forms import FilterForm
 from alliance.portal.paging import Listing, moment, number, word
-from alliance.tenancy import Actor, require
+from alliance.requests import ActorRequest
+from alliance.tenancy import require
 from slas.choices import CommitmentKind, Outcome, TierCode
 from slas.models import BreachListing
 from slas.outcomes import is_breach
@@ -69,9 +70,9 @@ class Line:
 
 @require_safe
 @login_required
-def breach_list(request: HttpRequest) -> HttpResponse:
+def breach_list(request: ActorRequest) -> HttpResponse:
     """List the actor's breaches by cursor: what was promised, what came of it, and how late."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.VIEW_RATES)
     form = BreachFilterForm(request.GET)
     asked = form.asked

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import models
-from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict
+from django.http import FileResponse, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,7 +19,8 @@ from alliance.choices import Capability
 from alliance.errors import Conflict, NotFound
 from alliance.portal.forms import FilterForm
 from alliance.portal.paging import Listing, moment, number
-from alliance.tenancy import Actor, require
+from alliance.requests import ActorRequest
+from alliance.tenancy import require
 from couriers.documents import serve
 from slas.choices import ExcuseReason, ExcuseState
 from slas.models import Excuse
@@ -77,9 +78,9 @@ class ReasonRow:
 
 @require_safe
 @login_required
-def excuse_list(request: HttpRequest) -> HttpResponse:
+def excuse_list(request: ActorRequest) -> HttpResponse:
     """List the excuses of the actor's breaches, with counts by reason and decision."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.VIEW_RATES)
     form = ExcuseFilterForm(_with_period(request.GET))
     asked = form.asked
@@ -107,9 +108,9 @@ def excuse_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def excuse_evidence(request: HttpRequest, excuse_id: int) -> FileResponse:
+def excuse_evidence(request: ActorRequest, excuse_id: int) -> FileResponse:
     """Send the file of a claim to the two parties, or to ops."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.VIEW_RATES)
     excuse = Excuse.objects.visible_to(actor).filter(pk=excuse_id).exclude(evidence="").first()
     if excuse is None:
@@ -124,9 +125,9 @@ def excuse_evidence(request: HttpRequest, excuse_id: int) -> FileResponse:
 
 @require_POST
 @login_required
-def excuse_withdraw(request: HttpRequest, excuse_id: int) -> HttpResponse:
+def excuse_withdraw(request: ActorRequest, excuse_id: int) -> HttpResponse:
     """Take a claim back, and return to where it was shown."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     try:
         excuse = take_back_claim(actor=actor, excuse_id=excuse_id)
     except Conflict as error:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from alliance.errors import Conflict, InvalidInput
 from alliance.portal.forms import add_service_errors
 from alliance.portal.paging import Listing, number
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.export_answers import file_response
@@ -67,9 +68,9 @@ class Row:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def export_list(request: HttpRequest) -> HttpResponse:
+def export_list(request: ActorRequest) -> HttpResponse:
     """Take a wish for a file; list the ones before, which refresh themselves while one is written."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     files = exports.exports_of(actor)
     form = _form(request)
     problem = None
@@ -101,9 +102,9 @@ def export_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def export_file(request: HttpRequest, export_id: int) -> FileResponse:
+def export_file(request: ActorRequest, export_id: int) -> FileResponse:
     """Send a file to whoever may have it, by a link that is still good."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     export = exports.take_export(
         actor=actor,
         export_id=export_id,
@@ -114,7 +115,7 @@ def export_file(request: HttpRequest, export_id: int) -> FileResponse:
     return file_response(export)
 
 
-def _form(request: HttpRequest) -> ExportForm:
+def _form(request: ActorRequest) -> ExportForm:
     """The form as it was sent; else with what a link from another page asks for, and the last 30 days."""
     if request.method == "POST":
         return ExportForm(request.POST)

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,6 +18,7 @@ from alliance.choices import Capability
 from alliance.cities import search_cities
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.portal.forms import add_service_errors
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from slas.models import CapacityDay, Offer
 from slas.portal.forms import OfferFileForm, OfferFilterForm, OfferForm, OfferTermsForm
@@ -30,9 +31,9 @@ PAGE = 50
 
 @require_safe
 @login_required
-def offer_list(request: HttpRequest) -> HttpResponse:
+def offer_list(request: ActorRequest) -> HttpResponse:
     """List the courier's offers with what is reserved today."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.VIEW_OFFERS)
     form = OfferFilterForm(request.GET)
     mine = Offer.objects.visible_to(actor)
@@ -56,9 +57,9 @@ def offer_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def offer_create(request: HttpRequest) -> HttpResponse:
+def offer_create(request: ActorRequest) -> HttpResponse:
     """Put a lane on sale."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.MANAGE_OFFERS)
     form = OfferForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and _created(actor, form):
@@ -71,9 +72,9 @@ def offer_create(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def offer_edit(request: HttpRequest, offer_id: int) -> HttpResponse:
+def offer_edit(request: ActorRequest, offer_id: int) -> HttpResponse:
     """Change price, capacity, or whether it is on sale."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.MANAGE_OFFERS)
     mine = Offer.objects.visible_to(actor).select_related("tier", "origin", "destination")
     offer = mine.filter(pk=offer_id).first()
@@ -90,9 +91,9 @@ def offer_edit(request: HttpRequest, offer_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def offer_upload(request: HttpRequest) -> HttpResponse:
+def offer_upload(request: ActorRequest) -> HttpResponse:
     """Create and change many offers from a CSV; every row gets its answer."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.MANAGE_OFFERS)
     form = OfferFileForm(request.POST, request.FILES) if request.method == "POST" else OfferFileForm()
     context: dict[str, object] = {"form": form, "columns": offers.COLUMNS}
@@ -113,9 +114,9 @@ def offer_upload(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def offer_download(request: HttpRequest) -> HttpResponse:
+def offer_download(request: ActorRequest) -> HttpResponse:
     """The courier's offers in the form the upload reads: to change in a spreadsheet and bring back."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.VIEW_OFFERS)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="offers.csv"'

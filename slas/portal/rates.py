@@ -6,7 +6,7 @@ from datetime import date
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
 from alliance.portal.forms import add_service_errors
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from slas.portal.rate_columns import FIGURES, Column, as_file
 from slas.portal.rate_form import GROUPS, PICTURES, RateQueryForm, presets
@@ -90,13 +91,13 @@ class PictureLink:
 
 @require_safe
 @login_required
-def rate_list(request: HttpRequest) -> HttpResponse:
+def rate_list(request: ActorRequest) -> HttpResponse:
     """Show the rates of a period: couriers their own, merchants their couriers', ops everybody's."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.VIEW_RATES)
     today = timezone.localdate()
     # htmx takes the figures out of the page and leaves the form, with its lists, as it is.
-    choices = NO_CHOICES if request.htmx else choices_for(actor=actor, today=today)  # type: ignore[attr-defined]
+    choices = NO_CHOICES if request.htmx else choices_for(actor=actor, today=today)
     form = RateQueryForm(request.GET, actor=actor, choices=choices, today=today)
     page = _page(actor, form, today)
     chosen = form.cleaned_data["picture"] if page else ""
@@ -115,9 +116,9 @@ def rate_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def rate_download(request: HttpRequest) -> HttpResponse:
+def rate_download(request: ActorRequest) -> HttpResponse:
     """Give the table as a CSV, every row of it. Shares are between 0 and 1, durations in minutes."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.VIEW_RATES)
     require(actor, Capability.EXPORT)
     today = timezone.localdate()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from alliance.choices import Capability
 from alliance.errors import NotFound, NotPermitted
 from alliance.portal.charts import Chart, Series
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from couriers.choices import Grade
 from couriers.models import Courier
@@ -71,7 +72,7 @@ class CardView:
 
 @require_safe
 @login_required
-def scorecard_list(request: HttpRequest) -> HttpResponse:
+def scorecard_list(request: ActorRequest) -> HttpResponse:
     """Show the running month, the grade and how it came about, and every month so far."""
     actor = _courier(request)
     cards = _cards(actor)
@@ -91,7 +92,7 @@ def scorecard_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def scorecard_detail(request: HttpRequest, month: str) -> HttpResponse:
+def scorecard_detail(request: ActorRequest, month: str) -> HttpResponse:
     """Show one month: every component's value, band and points, and what the next band needs."""
     actor = _courier(request)
     asked = asked_month(month)
@@ -113,7 +114,7 @@ def scorecard_detail(request: HttpRequest, month: str) -> HttpResponse:
 
 @require_safe
 @login_required
-def scorecard_rules(request: HttpRequest) -> HttpResponse:
+def scorecard_rules(request: ActorRequest) -> HttpResponse:
     """Show the rules in force, those announced, and any earlier version asked for."""
     this_month = month_of(timezone.localdate())
     versions = list(ScoreRules.objects.order_by("-valid_from"))
@@ -176,8 +177,8 @@ def _number(card: Scorecard | None) -> float | None:
     return None if card is None or card.score is None else float(card.score)
 
 
-def _courier(request: HttpRequest) -> Actor:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+def _courier(request: ActorRequest) -> Actor:
+    actor = request.actor
     require(actor, Capability.VIEW_RATES)
     if not actor.is_courier:
         # Ops have all of them in the admin; merchants see grades in quotes.

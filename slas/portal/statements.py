@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from alliance.choices import Capability
 from alliance.durations import duration_text
 from alliance.errors import Conflict
+from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from slas.models import CreditEntry
 from slas.portal.statement_files import MOST_ON_PAPER, as_csv, as_pdf
@@ -48,9 +49,9 @@ class Row:
 
 @require_safe
 @login_required
-def statement_list(request: HttpRequest) -> HttpResponse:
+def statement_list(request: ActorRequest) -> HttpResponse:
     """List the months with something in them, the one that is going on included."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     require(actor, Capability.VIEW_FINANCE)
     if actor.is_ops and "organisation" not in request.GET:
         return redirect("admin:slas_statement_changelist")
@@ -68,9 +69,9 @@ def statement_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def statement_detail(request: HttpRequest, month: str) -> HttpResponse:
+def statement_detail(request: ActorRequest, month: str) -> HttpResponse:
     """Show a month: what it is made of, and its entries in the order they were written."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     account, sums = _month(request, month)
     after = _number(request.GET.get("after", ""))
     lines = lines_of(account, sums.month, after=after, limit=PAGE + 1)
@@ -93,9 +94,9 @@ def statement_detail(request: HttpRequest, month: str) -> HttpResponse:
 
 @require_safe
 @login_required
-def statement_csv(request: HttpRequest, month: str) -> StreamingHttpResponse:
+def statement_csv(request: ActorRequest, month: str) -> StreamingHttpResponse:
     """Send every entry of a month as a file."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     account, sums = _month(request, month)
     return StreamingHttpResponse(
         as_csv(actor, account, sums.month),
@@ -106,7 +107,7 @@ def statement_csv(request: HttpRequest, month: str) -> StreamingHttpResponse:
 
 @require_safe
 @login_required
-def statement_pdf(request: HttpRequest, month: str) -> HttpResponse:
+def statement_pdf(request: ActorRequest, month: str) -> HttpResponse:
     """Send a month on paper. Raises Conflict for one with more entries than anybody reads on paper."""
     account, sums = _month(request, month)
     if sums.entries > MOST_ON_PAPER:
@@ -116,12 +117,12 @@ def statement_pdf(request: HttpRequest, month: str) -> HttpResponse:
     return HttpResponse(content, content_type="application/pdf", headers=_named(account, sums, "pdf"))
 
 
-def _account(request: HttpRequest) -> Account:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+def _account(request: ActorRequest) -> Account:
+    actor = request.actor
     return account_of(actor, slug=request.GET.get("organisation", ""))
 
 
-def _month(request: HttpRequest, text: str) -> tuple[Account, MonthSums]:
+def _month(request: ActorRequest, text: str) -> tuple[Account, MonthSums]:
     account = _account(request)
     return account, month_for(account, text, now=timezone.now())
 

@@ -14,7 +14,7 @@ from django.db import connection
 from django.test import Client, TransactionTestCase
 from rest_framework.test import APIClient
 
-from alliance import embedded, partitions
+from alliance import embedded, jobs, partitions
 from alliance.api import throttling
 from alliance.celery import app as celery_app
 from alliance.choices import Role
@@ -85,6 +85,14 @@ def _settings_of_tests(settings: object) -> None:
     forget_near()
     forget_names()
     throttling.forget()
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | int, ...]]:
+    """Tasks sent to workers, instead of a worker: of each its name, and what it is given."""
+    tasks: list[tuple[str | int, ...]] = []
+    monkeypatch.setattr(jobs, "send", lambda *task: tasks.append(task))
+    return tasks
 
 
 @pytest.fixture

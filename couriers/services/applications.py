@@ -13,6 +13,7 @@ from alliance import audit, events
 from alliance.choices import Capability, OrganisationStatus
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.events import Topic
+from alliance.jobs import after_commit
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, require
 from couriers.applications import EDITABLE, STEP_FIELDS, Missing, check_note, check_step, may_become
@@ -199,14 +200,7 @@ def change_state(actor: Actor, application: Application, state: ApplicationState
     payload = {"application_id": application.pk, "state": str(state)}
     topic = _TOPICS[state]
     events.record([events.NewEvent(topic, courier_id=application.organisation_id, payload=payload)])
-    _mail_after_commit(event.pk)
-
-
-def _mail_after_commit(event_id: int) -> None:
-    from couriers.tasks import mail_application_event  # noqa: PLC0415 -- tasks are leaves
-
-    # Robust: with the broker away the deed stands, and the sweeper finds the mail.
-    transaction.on_commit(lambda: mail_application_event.delay(event_id), robust=True)
+    after_commit("couriers.tasks.mail_application_event", event.pk)
 
 
 def _record_edit(actor: Actor, application: Application, detail: dict[str, Any]) -> None:

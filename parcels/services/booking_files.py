@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from alliance import audit
 from alliance.choices import Capability
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.jobs import after_commit
 from alliance.locks import Lock, wait_for
 from alliance.models import Organisation
 from alliance.services import actor_of_organisation
@@ -287,7 +288,4 @@ def _record(actor: Actor, verb: str, file: BookingFile) -> None:
 
 
 def _hand_over(file_id: int) -> None:
-    from parcels.tasks import book_file as task  # noqa: PLC0415 -- tasks are leaves
-
-    # Robust: when the broker is away the upload stands, and beat finds the file later.
-    transaction.on_commit(lambda: task.delay(file_id), robust=True)
+    after_commit("parcels.tasks.book_file", file_id)

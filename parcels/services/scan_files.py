@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import structlog
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -21,6 +20,7 @@ from alliance import audit
 from alliance.choices import Capability
 from alliance.csv_cells import safe_cell
 from alliance.errors import AllianceError, FieldError, InvalidInput, NotPermitted
+from alliance.jobs import after_commit
 from alliance.models import Organisation
 from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, require, scope
@@ -125,10 +125,7 @@ def results_path(file: ScanFile) -> Path:
 
 
 def _hand_over(file_id: int) -> None:
-    from parcels.tasks import process_file_of_scans  # noqa: PLC0415 -- tasks are leaves
-
-    # Robust: when the broker is away the upload stands, and beat finds the file later.
-    transaction.on_commit(lambda: process_file_of_scans.delay(file_id), robust=True)
+    after_commit("parcels.tasks.process_file_of_scans", file_id)
 
 
 def _take(actor: Actor, file_id: int, position: int, rows: Sequence[FileRow]) -> bool:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from alliance import audit
 from alliance.choices import Capability
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.jobs import after_commit
 from alliance.locks import Lock, wait_for
 from alliance.tenancy import Actor, require
 from slas.choices import ExportContent, ExportFormat, ExportState
@@ -177,10 +178,7 @@ def _noted(actor: Actor, asked: ExportRequest, now: datetime) -> Export:
 
 def hand_over(export_id: int) -> None:
     """Have a worker write a file, or go on with it, once the transaction stands."""
-    from slas.tasks import write_export  # noqa: PLC0415 -- tasks are leaves
-
-    # Robust: when the broker is away the request stands, and beat finds it later.
-    transaction.on_commit(lambda: write_export.delay(export_id), robust=True)
+    after_commit("slas.tasks.write_export", export_id)
 
 
 def _described(export: Export) -> dict[str, object]:

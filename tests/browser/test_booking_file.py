@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from alliance.models import City, Organisation, User
 from alliance.tenancy import Actor
-from parcels import tasks
 from parcels.services import booking_files
 from parcels.services.booking_files import book_file
 from tests.browser.story import OVERFLOW, PHONE, Person
@@ -28,12 +28,9 @@ ROWS = [row(reference=f"R{n}") for n in range(12)]
 
 
 @pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Files given to workers: the test is the worker, and takes five rows at a time."""
-    files: list[int] = []
-    monkeypatch.setattr(tasks.book_file, "delay", files.append)
+def _five_rows_at_a_time(monkeypatch: pytest.MonkeyPatch, sent: list[Any]) -> None:
+    """The test is the worker."""
     monkeypatch.setattr(booking_files, "SLICE", 5)
-    return files
 
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -68,8 +65,9 @@ def see_counts(person: Person, **counts: int) -> None:
         expect(card).to_contain_text(str(count))
 
 
+@pytest.mark.usefixtures("_five_rows_at_a_time")
 def test_file_is_booked_corrected_and_not_doubled(
-    mei: Person, given: list[int], merchant: Actor, tmp_path: Path
+    mei: Person, sent: list[Any], merchant: Actor, tmp_path: Path
 ) -> None:
     page, orders = mei.page, tmp_path / "订单.csv"
     orders.write_text(text_of(*({**good, **WRONG.get(good["reference"], {})} for good in ROWS)))
@@ -79,11 +77,11 @@ def test_file_is_booked_corrected_and_not_doubled(
     mei.sees("订单.csv", "Waiting for its turn.")
     fits(mei)
     # The page looks again by itself.
-    assert not book_file(file_id=given[0], stretch=timedelta(0))
+    assert not book_file(file_id=sent[0][1], stretch=timedelta(0))
     mei.sees("rows a second")
     expect(page.get_by_role("progressbar")).to_have_attribute("value", "6")
     fits(mei)
-    assert book_file(file_id=given[0])
+    assert book_file(file_id=sent[0][1])
     mei.sees("Done", "whole grams", "Atlantis", "A spreadsheet has shortened this number.")
     see_counts(mei, booked=9, booked_before=0, rejected=3)
     fits(mei)
@@ -100,7 +98,7 @@ def test_file_is_booked_corrected_and_not_doubled(
     correct(told.value.path(), tmp_path / "corrected.csv")
     upload(mei, tmp_path / "corrected.csv")
     page.wait_for_url("**/bookings/files/*/")
-    assert book_file(file_id=given[1])
+    assert book_file(file_id=sent[1][1])
     mei.sees("Every row was booked")
     see_counts(mei, booked=3, rejected=0)
 
@@ -112,7 +110,7 @@ def test_file_is_booked_corrected_and_not_doubled(
     page.locator("#id_file").set_input_files(orders)
     mei.press("Upload and book")
     page.wait_for_url("**/bookings/files/*/")
-    assert book_file(file_id=given[2])
+    assert book_file(file_id=sent[2][1])
     mei.sees("Download results")
     see_counts(mei, booked=0, booked_before=9, rejected=3)
     assert sorted(parcel.reference for parcel in parcels_of(merchant)) == sorted(

@@ -9,6 +9,7 @@ from celery.exceptions import Retry
 from django.core import mail as outbox
 from django.utils import timezone
 
+from alliance import jobs
 from alliance.tenancy import Actor, Scope, scope
 from couriers import tasks
 from couriers.models import Application, ApplicationEvent
@@ -43,16 +44,14 @@ def fail(*args: Any, **kwargs: Any) -> None:
 def test_the_mail_is_asked_for_after_the_commit(
     applicant: Actor,
     complete: Application,
-    monkeypatch: pytest.MonkeyPatch,
+    sent: list[Any],
     django_capture_on_commit_callbacks: Callable[..., Any],
 ) -> None:
-    sent: list[int] = []
-    monkeypatch.setattr(tasks.mail_application_event, "delay", sent.append)
     with django_capture_on_commit_callbacks(execute=True), scope(Scope.of(applicant)):
         applications.submit_application(actor=applicant, application_id=complete.pk)
         assert sent == []
     with scope(Scope.everything()):
-        assert sent == [ApplicationEvent.objects.get().pk]
+        assert sent == [("couriers.tasks.mail_application_event", ApplicationEvent.objects.get().pk)]
 
 
 def test_a_broker_that_is_away_stops_nothing(
@@ -61,7 +60,7 @@ def test_a_broker_that_is_away_stops_nothing(
     monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: Callable[..., Any],
 ) -> None:
-    monkeypatch.setattr(tasks.mail_application_event, "delay", fail)
+    monkeypatch.setattr(jobs, "send", fail)
     with django_capture_on_commit_callbacks(execute=True) as callbacks, scope(Scope.of(applicant)):
         applications.submit_application(actor=applicant, application_id=complete.pk)
     assert len(callbacks) == 1

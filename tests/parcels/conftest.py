@@ -8,7 +8,6 @@ import pytest
 
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor
-from parcels import tasks
 from parcels.models import Parcel
 from slas.models import Offer
 from tests.parcels.looking import some_parcels
@@ -40,20 +39,12 @@ def parcel(merchant_organisation: Organisation, courier_organisation: Organisati
 
 
 @pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Files given to workers, instead of a worker."""
-    files: list[int] = []
-    monkeypatch.setattr(tasks.book_file, "delay", files.append)
-    return files
-
-
-@pytest.fixture
 def lane_on_sale(courier_organisation: Organisation, hangzhou: City, chengdu: City) -> Offer:
     return offering.offer(courier_organisation, hangzhou, chengdu, daily_capacity=1_000)
 
 
 @pytest.fixture
-def filing(settings: Any, tmp_path: Path, given: list[int], lane_on_sale: Offer) -> None:
+def filing(settings: Any, tmp_path: Path, sent: list[Any], lane_on_sale: Offer) -> None:
     """What tests of booking files begin with: a folder for uploads, no worker, and something to book."""
     settings.MEDIA_ROOT = tmp_path
 

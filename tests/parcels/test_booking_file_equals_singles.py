@@ -18,7 +18,6 @@ from alliance.errors import AllianceError, InvalidInput
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels import booking_files as rules
-from parcels import tasks
 from parcels.booking_files import Record, Records
 from parcels.bookings import BookingRequest, IfFull, Recipient
 from parcels.models import Parcel
@@ -44,9 +43,8 @@ ROWS = st.lists(
 
 
 @pytest.fixture(autouse=True)
-def _alone(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _alone(settings: Any, tmp_path: Path, sent: list[Any]) -> None:
     settings.MEDIA_ROOT = tmp_path
-    monkeypatch.setattr(tasks.book_file, "delay", lambda _file_id: None)
 
 
 @pytest.fixture

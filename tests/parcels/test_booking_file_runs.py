@@ -127,17 +127,17 @@ def test_long_file_queues_up_again_after_its_stretch(merchant: Actor) -> None:
 
 @pytest.mark.usefixtures("small_slices")
 def test_dropped_file_is_found_again(
-    merchant: Actor, given: list[int], django_capture_on_commit_callbacks: Any
+    merchant: Actor, sent: list[Any], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         file = started(merchant, many(44))
-    assert given == [file.pk]
+    assert sent == [("parcels.tasks.book_file", file.pk)]
     assert tasks.resume_booking_files() == 0
     with scope(Scope.everything()):
         BookingFile.objects.update(touched_at=timezone.now() - timedelta(minutes=3))
     with django_capture_on_commit_callbacks(execute=True):
         assert tasks.resume_booking_files() == 1
-    assert given == [file.pk, file.pk]
+    assert sent == 2 * [("parcels.tasks.book_file", file.pk)]
 
 
 @pytest.mark.usefixtures("small_slices")
@@ -181,7 +181,7 @@ def test_merchant_suspended_meanwhile_fails_the_file(
 
 
 def test_slice_that_keeps_failing_fails_the_file_and_ops_may_go_on(
-    merchant: Actor, monkeypatch: pytest.MonkeyPatch, ops_user: Any, given: list[int]
+    merchant: Actor, monkeypatch: pytest.MonkeyPatch, ops_user: Any
 ) -> None:
     from alliance.services import actor_of_user  # noqa: PLC0415 -- one test's
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,14 +35,6 @@ def _private_folder(settings: Any, tmp_path: Path) -> None:
 @pytest.fixture
 def parcels(merchant_organisation: Organisation, courier_organisation: Organisation) -> list[Parcel]:
     return booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED, count=3)
-
-
-@pytest.fixture
-def queued(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Files given to workers, instead of a worker."""
-    given: list[int] = []
-    monkeypatch.setattr(tasks.process_file_of_scans, "delay", given.append)
-    return given
 
 
 def row(parcel: Parcel, code: str = "picked_up", hours: float = 1, *more: str) -> str:
@@ -167,11 +158,11 @@ def big_file(parcels: list[Parcel], rows: int) -> SimpleUploadedFile:
 
 
 def test_big_file_is_left_to_a_worker(
-    courier: Actor, parcels: list[Parcel], queued: list[int], django_capture_on_commit_callbacks: Any
+    courier: Actor, parcels: list[Parcel], sent: list[Any], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         file = receive(courier, big_file(parcels, 4_500))
-    assert (file.state, queued) == ("queued", [file.pk])
+    assert (file.state, sent) == ("queued", [("parcels.tasks.process_file_of_scans", file.pk)])
     for _twice in range(2):
         tasks.process_file_of_scans(file.pk)
     with scope(Scope.everything()):
@@ -181,7 +172,7 @@ def test_big_file_is_left_to_a_worker(
 
 
 def test_work_that_was_cut_off_goes_on_where_it_stopped(
-    courier: Actor, parcels: list[Parcel], queued: list[int], monkeypatch: pytest.MonkeyPatch
+    courier: Actor, parcels: list[Parcel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = receive(courier, big_file(parcels, 4_500))
     append, calls = scan_files._append, []  # noqa: SLF001 -- where the plug is pulled
@@ -210,7 +201,7 @@ def test_work_that_was_cut_off_goes_on_where_it_stopped(
 
 
 def test_courier_suspended_meanwhile_fails_the_file(
-    courier: Actor, courier_organisation: Organisation, parcels: list[Parcel], queued: list[int]
+    courier: Actor, courier_organisation: Organisation, parcels: list[Parcel]
 ) -> None:
     file = receive(courier, big_file(parcels, 2_001))
     with scope(Scope.everything()):
@@ -240,9 +231,7 @@ def test_upload_leads_to_a_page_of_results(courier_client: Client, parcels: list
     assert "scans.csv" in courier_client.get(UPLOAD).content.decode()
 
 
-def test_running_file_asks_again(
-    courier: Actor, courier_client: Client, parcels: list[Parcel], queued: list[int]
-) -> None:
+def test_running_file_asks_again(courier: Actor, courier_client: Client, parcels: list[Parcel]) -> None:
     file = receive(courier, big_file(parcels, 2_500))
     page = courier_client.get(f"/scans/files/{file.pk}/").content.decode()
     assert 'hx-trigger="every 2s"' in page

@@ -124,16 +124,14 @@ def test_a_finished_file_is_not_written_again(promised: list[int], merchant: Act
 
 
 def test_a_dropped_file_is_handed_over_again(
-    merchant: Actor, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+    merchant: Actor, sent: list[Any], django_capture_on_commit_callbacks: Any
 ) -> None:
-    sent: list[int] = []
-    monkeypatch.setattr("slas.tasks.write_export.delay", sent.append)
     with django_capture_on_commit_callbacks(execute=True):
         export = ask(merchant)
     with django_capture_on_commit_callbacks(execute=True):
         assert tend_exports(now=NOON + timedelta(minutes=1)) == (0, 0)
         assert tend_exports(now=NOON + timedelta(minutes=3)) == (1, 0)
-    assert sent == [export.pk, export.pk]
+    assert sent == 2 * [("slas.tasks.write_export", export.pk)]
 
 
 def test_a_file_that_fails_again_and_again_is_given_up(

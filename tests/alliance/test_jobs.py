@@ -1,0 +1,100 @@
+"""Tasks sent by name: after the commit, whatever the broker does, and only names that a worker knows."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from alliance import jobs
+from alliance.celery import app
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("alliance", "couriers", "slas", "parcels")
+
+
+def names_in(source: str) -> Iterator[str]:
+    """The names of tasks that a module sends; fails for one that is not to be read there."""
+    tree = ast.parse(source)
+    constants: dict[str, Any] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            constants |= {target.id: node.value.value for target in targets if isinstance(target, ast.Name)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if called != "after_commit":
+            continue
+        match node.args:
+            case [ast.Constant(value=str(name)), *_]:
+                yield name
+            case [ast.Name(id=constant), *_] if isinstance(constants.get(constant), str):
+                yield constants[constant]
+            case _:
+                pytest.fail(f"Name the task by a literal or a constant of the module: {ast.unparse(node)}")
+
+
+def names_sent() -> set[str]:
+    sources = [path.read_text() for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    return {name for source in sources for name in names_in(source)}
+
+
+def test_every_task_that_is_sent_is_registered() -> None:
+    app.loader.import_default_modules()
+    sent = names_sent()
+    assert sent
+    assert sorted(sent - set(app.tasks)) == []
+
+
+def test_beat_runs_every_task_that_nothing_else_sends() -> None:
+    app.loader.import_default_modules()
+    ours = {name for name in app.tasks if not name.startswith("celery.")}
+    scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
+    assert scheduled == ours - names_sent()
+
+
+def test_names_are_read_from_literals_and_constants() -> None:
+    source = 'TASK: Final = "a.tasks.b"\njobs.after_commit(TASK, 1)\ndef f(): after_commit("a.tasks.c", 2)'
+    assert set(names_in(source)) == {"a.tasks.b", "a.tasks.c"}
+
+
+@pytest.mark.parametrize("call", ["after_commit(name, 1)", 'jobs.after_commit(f"{app}.tasks.b", 1)'])
+def test_name_that_cannot_be_read_is_refused(call: str) -> None:
+    with pytest.raises(pytest.fail.Exception, match="Name the task"):
+        set(names_in(f"name = other\n{call}"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_task_is_sent_after_the_commit_and_not_after_a_rollback(sent: list[Any]) -> None:
+    with transaction.atomic():
+        jobs.after_commit("a.tasks.b", 1)
+        assert sent == []
+    assert sent == [("a.tasks.b", 1)]
+    with transaction.atomic():
+        jobs.after_commit("a.tasks.b", 2)
+        transaction.set_rollback(True)
+    assert sent == [("a.tasks.b", 1)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_broker_that_is_away_undoes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_task: Any, **_options: Any) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(app, "send_task", away)
+    committed: list[str] = []
+    with transaction.atomic():
+        jobs.after_commit("a.tasks.b", 1)
+        transaction.on_commit(lambda: committed.append("what came after"))
+    assert committed == ["what came after"]
+
+
+def test_task_is_sent_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(app, "send_task", lambda *task: told.append(task))
+    jobs.send("a.tasks.b", 1)
+    assert told == [("a.tasks.b", (1,))]

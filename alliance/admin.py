@@ -3,13 +3,15 @@
 Read-only but for users' flags: the work itself is done by services.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django_celery_beat import admin as beat_admin
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from unfold.admin import ModelAdmin, TabularInline
@@ -98,6 +100,21 @@ class OrganisationSearchAdmin(UncountedAdmin):
             return queryset, False
         meant = organisations_meant(term)
         return queryset.filter(**{f"{self.organisation_field}__in": meant}), False
+
+
+class FileJobMixin:
+    """Files that workers read or write: ops resume those that failed."""
+
+    # A service of the app's: keyword arguments `actor` and `file_id`.
+    resume: ClassVar[Callable[..., bool]]
+    actions = ("go_on",)
+
+    @admin.action(description=_("Go on with failed files from where they stopped"), permissions=["operate"])
+    def go_on(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        actor = actor_of(request)
+        resumed = sum(self.resume(actor=actor, file_id=file.pk) for file in queryset)
+        text = ngettext("%(n)d file goes on.", "%(n)d files go on.", resumed)
+        messages.info(request, text % {"n": resumed})
 
 
 class MemberInline(TabularInline):

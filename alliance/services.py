@@ -247,6 +247,13 @@ def actor_of_organisation(organisation: Organisation, **given: object) -> Actor:
     )
 
 
+def worker_of_organisation(organisation_id: int, *, label: str) -> Actor:
+    """Return the actor of a task that works for an organisation: with what it may do now, and no more."""
+    with scope(Scope.everything()):
+        organisation = Organisation.objects.get(pk=organisation_id)
+    return actor_of_organisation(organisation, kind="system", label=label)
+
+
 def _note_use(key: ApiKey, now: datetime) -> None:
     if key.last_used_at and now - key.last_used_at < LAST_USED_EVERY:
         return

@@ -20,13 +20,13 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from alliance.admin import OrganisationSearchAdmin, ReadOnlyAdmin, UncountedAdmin
+from alliance.admin import FileJobMixin, OrganisationSearchAdmin, ReadOnlyAdmin, UncountedAdmin
 from alliance.durations import duration_text
 from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
@@ -34,9 +34,10 @@ from alliance.models import RetiredMonth
 from alliance.requests import actor_of
 from alliance.wording import amount
 from parcels.masking import mask_address, mask_name, mask_phone
-from parcels.models import BookingFile, Merchant, Parcel, PickupAddress, Scan
+from parcels.models import BookingFile, Merchant, Parcel, PickupAddress, Scan, ScanFile
 from parcels.services.booking_files import retry_booking_file
 from parcels.services.erasing import REASON_LENGTH, erase_early
+from parcels.services.scan_files import retry_scan_file
 from parcels.statuses import TERMINAL
 from parcels.timelines import track
 from parcels.verdicts import verdict_of
@@ -233,7 +234,7 @@ class PickupAddressAdmin(ReadOnlyAdmin):
 
 
 @admin.register(BookingFile)
-class BookingFileAdmin(OrganisationSearchAdmin):
+class BookingFileAdmin(FileJobMixin, OrganisationSearchAdmin):
     """Merchants' files of bookings: how far each is, and what went wrong. What they hold is not shown."""
 
     list_display = (
@@ -245,11 +246,11 @@ class BookingFileAdmin(OrganisationSearchAdmin):
     organisation_field = "merchant_id"
     fields = (
         "name", "merchant", "uploaded_by", "uploaded_at", "size", "encoding", "lines", "line", "state",
-        "problem", "failures", "booked", "duplicate", "rejected", "speed", "touched_at", "finished_at",
+        "problem", "attempts", "booked", "duplicate", "rejected", "speed", "due_at", "finished_at",
         "deleted_at",
     )  # fmt: skip
     readonly_fields = ("speed",)
-    actions = ("go_on",)
+    resume = staticmethod(retry_booking_file)
 
     @admin.display(description=_("rows done"), ordering="done")
     def rows(self, file: BookingFile) -> str:
@@ -259,12 +260,23 @@ class BookingFileAdmin(OrganisationSearchAdmin):
     def speed(self, file: BookingFile) -> str:
         return "–" if file.rate is None else f"{file.rate:,.0f}"
 
-    @admin.action(description=_("Go on with failed files from where they stopped"))
-    def go_on(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        actor = actor_of(request)
-        retried = sum(retry_booking_file(actor=actor, file_id=file.pk) for file in queryset)
-        text = ngettext("%(n)d file goes on.", "%(n)d files go on.", retried)
-        messages.info(request, text % {"n": retried})
+
+@admin.register(ScanFile)
+class ScanFileAdmin(FileJobMixin, OrganisationSearchAdmin):
+    """Couriers' files of scans: how far each is, and what went wrong."""
+
+    list_display = (
+        "name", "courier", "state", "uploaded_at", "rows", "done", "accepted", "duplicate", "rejected",
+        "problem",
+    )  # fmt: skip
+    list_filter = ("state",)
+    list_select_related = ("courier__organisation",)
+    organisation_field = "courier_id"
+    fields = (
+        "name", "courier", "uploaded_by", "uploaded_at", "encoding", "rows", "done", "state", "problem",
+        "attempts", "accepted", "duplicate", "rejected", "due_at", "finished_at",
+    )  # fmt: skip
+    resume = staticmethod(retry_scan_file)
 
 
 @admin.register(RetiredMonth)

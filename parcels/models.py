@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from alliance.file_jobs import FileJob
 from alliance.identifiers import tracking_number
 from alliance.models import City, Organisation, User
 from alliance.tenancy import TenantQuerySet
@@ -222,7 +223,7 @@ class RecipientProof(models.Model):
         return f"{self.parcel_id}: {self.failed}"
 
 
-class ScanFile(models.Model):
+class ScanFile(FileJob):
     """A CSV of scans that a courier uploaded, how far it is, and what became of its rows.
 
     The counters and `results_size` change in the transaction that writes the scans, so work that
@@ -237,8 +238,6 @@ class ScanFile(models.Model):
     name = models.CharField(_("name"), max_length=200)
     content = models.FileField(_("file"), upload_to="scan_files/%Y/%m")
     encoding = models.CharField(_("encoding"), max_length=12)
-    # The results' words are in the language of whoever uploaded.
-    language = models.CharField(_("language"), max_length=12)
     state = models.CharField(_("state"), max_length=8, choices=FileState, default=FileState.QUEUED)
     rows = models.PositiveIntegerField(_("rows"))
     done = models.PositiveIntegerField(_("rows done"), default=0)
@@ -247,8 +246,6 @@ class ScanFile(models.Model):
     rejected = models.PositiveIntegerField(_("rejected"), default=0)
     # How much of the results file is for good; what lies behind it was never committed.
     results_size = models.PositiveBigIntegerField(default=0)
-    touched_at = models.DateTimeField(_("last worked on"), default=timezone.now)
-    problem = models.CharField(_("problem"), max_length=300, blank=True)
 
     objects = models.Manager.from_queryset(CourierOwnedQuerySet)()
 
@@ -268,11 +265,11 @@ class ScanFile(models.Model):
         return self.name
 
     @property
-    def is_finished(self) -> bool:
-        return self.state in (FileState.DONE, FileState.FAILED)
+    def place(self) -> int:
+        return self.done
 
 
-class BookingFile(models.Model):
+class BookingFile(FileJob):
     """A CSV of bookings that a merchant uploaded, how far it is, and what became of its rows.
 
     `position`, the counters and the sizes change in the transaction that books, so work that was cut
@@ -295,8 +292,6 @@ class BookingFile(models.Model):
     size = models.PositiveBigIntegerField(_("size"))
     lines = models.PositiveIntegerField(_("lines"))
     encoding = models.CharField(_("encoding"), max_length=12)
-    # The results' words are in the language of whoever uploaded.
-    language = models.CharField(_("language"), max_length=12)
     state = models.CharField(
         _("state"), max_length=9, choices=BookingFileState, default=BookingFileState.QUEUED
     )
@@ -313,12 +308,7 @@ class BookingFile(models.Model):
     rejected_size = models.PositiveBigIntegerField(default=0)
     # Time worked, waits left out: what the rate and the time left are made of.
     seconds = models.FloatField(_("seconds worked"), default=0)
-    # Failures in a row without a step ahead.
-    failures = models.PositiveSmallIntegerField(_("failures"), default=0)
-    touched_at = models.DateTimeField(_("last worked on"), default=timezone.now)
-    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     deleted_at = models.DateTimeField(_("files deleted"), null=True, blank=True)
-    problem = models.CharField(_("problem"), max_length=300, blank=True)
 
     objects = models.Manager.from_queryset(MerchantOwnedQuerySet)()
 
@@ -346,8 +336,8 @@ class BookingFile(models.Model):
         return self.name
 
     @property
-    def is_finished(self) -> bool:
-        return self.state not in (BookingFileState.QUEUED, BookingFileState.RUNNING)
+    def place(self) -> int:
+        return self.position
 
     @property
     def rate(self) -> float | None:

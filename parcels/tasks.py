@@ -3,35 +3,33 @@
 from celery import shared_task
 from django.utils import timezone
 
+from alliance.file_jobs import STRETCH
 from alliance.health import note_heartbeat
 from parcels.services import booking_files, booking_retention, erasing, scan_files, tracing, watching
 
 
 @shared_task(acks_late=True)
 def process_file_of_scans(file_id: int) -> None:
-    """Work through an uploaded file. May run twice, side by side, or be killed: see the service."""
-    scan_files.process_scan_file(file_id=file_id)
+    """Work through an uploaded file for a minute. May run twice, side by side, or be killed."""
+    scan_files.process_scan_file(file_id=file_id, stretch=STRETCH)
 
 
 @shared_task(acks_late=True)
 def resume_files_of_scans() -> int:
-    """Give dropped files to a worker again. May run twice: a file worked on by two is worked on by one."""
-    return scan_files.resume_scan_files()
+    """Give files that are due to a worker again. May run twice: each is handed out once."""
+    return scan_files.resume_scan_files(now=timezone.now())
 
 
 @shared_task(acks_late=True)
 def book_file(file_id: int) -> None:
-    """Book an uploaded file for a minute, then queue up for the rest. May run twice, side by side, or be
-    killed: see the service.
-    """
-    if not booking_files.book_file(file_id=file_id, stretch=booking_files.STRETCH):
-        book_file.apply_async((file_id,), countdown=1)
+    """Book an uploaded file for a minute. May run twice, side by side, or be killed."""
+    booking_files.book_file(file_id=file_id, stretch=STRETCH)
 
 
 @shared_task(acks_late=True)
 def resume_booking_files() -> int:
-    """Give dropped files to a worker again. May run twice: a file worked on by two is worked on by one."""
-    return booking_files.resume_booking_files()
+    """Give files that are due to a worker again. May run twice: each is handed out once."""
+    return booking_files.resume_booking_files(now=timezone.now())
 
 
 @shared_task(acks_late=True)

@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from alliance.file_jobs import STRETCH
 from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, Scope, scope
 from slas.services import (
@@ -59,13 +60,13 @@ def audit_rates() -> int:
 
 @shared_task(acks_late=True)
 def write_export(export_id: int) -> None:
-    """Write an export, or go on with it. May run twice, side by side, or be killed: see the service."""
-    export_writing.write_export(export_id=export_id)
+    """Write an export, or go on with it, for a minute. May run twice, side by side, or be killed."""
+    export_writing.write_export(export_id=export_id, stretch=STRETCH)
 
 
 @shared_task(acks_late=True)
 def tend_exports() -> int:
-    """Go on with dropped exports, take expired ones away. May run twice: see the service."""
+    """Go on with exports that are due, take expired ones away. May run twice: see the service."""
     return sum(export_writing.tend_exports(now=timezone.now()))
 
 

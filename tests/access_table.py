@@ -314,6 +314,7 @@ ADMIN = [
     *pages_of_model("parcels_merchant", "merchant"),
     *pages_of_model("parcels_pickupaddress", "address"),
     *pages_of_model("parcels_bookingfile", "booking_file"),
+    *pages_of_model("parcels_scanfile", "scan_file"),
     *pages_of_model("django_celery_beat_periodictask", "periodic_task", SUPERUSER, **OPEN),  # type: ignore[arg-type]
     *pages_of_model("django_celery_beat_intervalschedule", "interval", SUPERUSER, **OPEN),  # type: ignore[arg-type]
     *pages_of_model("django_celery_beat_crontabschedule", "crontab", SUPERUSER, **OPEN),  # type: ignore[arg-type]

@@ -60,7 +60,9 @@ class BookingFileAnswer(serializers.Serializer[Any]):
     rejected = serializers.IntegerField(help_text="Not booked: the results say why.")
     rows_per_second = serializers.FloatField(source="rate", allow_null=True)
     seconds_left = serializers.IntegerField(allow_null=True)
-    problem = serializers.CharField(help_text="Why the file failed, if it did.")
+    problem = serializers.CharField(
+        help_text="Why the file failed; while it is unfinished, why the last attempt did."
+    )
     results = serializers.SerializerMethodField(help_text="Where the results are, once there are some.")
 
     def get_results(self, file: BookingFile) -> str | None:

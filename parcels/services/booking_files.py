@@ -7,24 +7,23 @@ anywhere, or runs twice, neither doubles a row nor forgets one.
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
 from django.core.files.uploadedfile import UploadedFile
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
-from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.file_jobs import UNFINISHED, FileJobs, turn
 from alliance.jobs import after_commit
 from alliance.locks import Lock, wait_for
-from alliance.models import Organisation
-from alliance.services import actor_of_organisation
+from alliance.services import worker_of_organisation
 from alliance.tenancy import Actor, Scope, require, scope
 from parcels import booking_files
 from parcels.booking_files import Record, Records
@@ -37,14 +36,8 @@ from parcels.services.booking_slices import book_rows
 SLICE: Final = 2_000
 # A row of a file of blank lines costs little, and yet the page must move.
 SLICE_LINES: Final = 100_000
-# After so long a worker takes the next task, and this file queues up again: others' wait, too.
-STRETCH: Final = timedelta(seconds=60)
-# A file nobody has worked on for so long was dropped by whoever did.
-DROPPED: Final = timedelta(minutes=2)
 MOST_RUNNING: Final = 3
-MOST_FAILURES: Final = 3
-_UNFINISHED: Final = (BookingFileState.QUEUED, BookingFileState.RUNNING)
-log = structlog.get_logger(__name__)
+JOBS: Final = FileJobs(BookingFile, lambda file_id: after_commit("parcels.tasks.book_file", file_id))
 
 
 class FileKnown(Conflict):
@@ -88,7 +81,7 @@ def start_booking_file(*, actor: Actor, upload: "UploadedFile[Any]", again: bool
             language=translation.get_language() or "en",
         )
         _record(actor, "booking_file.received", file)
-        _hand_over(file.pk)
+        JOBS.hand_over(file.pk)
     return file
 
 
@@ -100,31 +93,11 @@ def require_booker(actor: Actor) -> None:
 
 
 def book_file(*, file_id: int, stretch: timedelta | None = None) -> bool:
-    """Book a file from where it stands, for as long as told; return whether it is finished.
+    """Book a file from where it stands, for as long as told; return whether nothing is left to do.
 
-    May be stopped anywhere, and run twice side by side: each slice locks the file's row, and whoever
-    finds that another has gone on leaves it to them. A slice that keeps failing fails the file.
+    May be stopped anywhere, and run twice side by side. A slice that keeps failing fails the file.
     """
-    with scope(Scope.everything()):
-        file = BookingFile.objects.filter(pk=file_id).first()
-        if file is None or file.is_finished:
-            return True
-        organisation = Organisation.objects.get(pk=file.merchant_id)
-    actor = actor_of_organisation(organisation, kind="system", label=f"booking file {file_id}")
-    try:
-        # The file belongs to whoever uploaded it, not to the worker's language.
-        with translation.override(file.language):
-            return _work(actor, file, stretch)
-    except (OperationalError, InterfaceError):
-        # The database is away, not the file wrong: beat hands it out again.
-        raise
-    except AllianceError as error:
-        if error.retry_after is not None:
-            return False
-        _give_up(file_id, error.detail)
-        return True
-    except Exception:
-        return _note_failure(file_id)
+    return JOBS.run(file_id, _slices, stretch)
 
 
 def cancel_booking_file(*, actor: Actor, file_id: int) -> BookingFile:
@@ -142,32 +115,19 @@ def cancel_booking_file(*, actor: Actor, file_id: int) -> BookingFile:
     if file.is_finished:
         raise Conflict(_("This file is done: there is nothing left to cancel."), code="finished")
     _finish(file, BookingFileState.CANCELLED)
+    file.save()
     _record(actor, "booking_file.cancelled", file)
     return file
 
 
 def retry_booking_file(*, actor: Actor, file_id: int) -> bool:
     """Have a failed file gone on with from where it stopped; return whether it was one. For ops."""
-    require(actor, Capability.OPERATE)
-    retried = BookingFile.objects.filter(
-        pk=file_id, state=BookingFileState.FAILED, deleted_at__isnull=True
-    ).update(
-        state=BookingFileState.QUEUED, failures=0, problem="", finished_at=None, touched_at=timezone.now()
-    )
-    if retried:
-        _hand_over(file_id)
-    return bool(retried)
+    return JOBS.resume(actor=actor, file_id=file_id, deleted_at__isnull=True)
 
 
-def resume_booking_files() -> int:
-    """Give files that were dropped to a worker again; return how many."""
-    with scope(Scope.everything()):
-        dropped = BookingFile.objects.filter(
-            state__in=_UNFINISHED, touched_at__lt=timezone.now() - DROPPED
-        ).values_list("pk", flat=True)
-        for file_id in dropped:
-            _hand_over(file_id)
-        return len(dropped)
+def resume_booking_files(*, now: datetime) -> int:
+    """Give files that were dropped, or failed a while ago, to a worker again; return how many."""
+    return JOBS.hand_out(now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,23 +141,21 @@ class _Slice:
     is_last: bool
 
 
-def _work(actor: Actor, file: BookingFile, stretch: timedelta | None) -> bool:
-    began = time.monotonic()
+def _slices(file: BookingFile) -> Iterator[None]:
+    actor = worker_of_organisation(file.merchant_id, label=f"booking file {file.pk}")
     with file.content.open("rb") as content:
         columns, records = booking_files.read_header(content, file.encoding)
         with scope(Scope.of(actor)):
             rows = Rows(actor, columns)
         if file.position:
             records = Records(content, file.encoding, offset=file.position, line=file.line)
-        for piece in _slices(records, start=file.position):
-            if not _take(actor, file.pk, rows, piece):
-                return True
-            if stretch is not None and time.monotonic() - began > stretch.total_seconds():
-                return piece.is_last
-    return True
+        for piece in _pieces(records, start=file.position):
+            _book(actor, file, rows, piece)
+            if not piece.is_last:
+                yield
 
 
-def _slices(records: Records, *, start: int) -> Iterator[_Slice]:
+def _pieces(records: Records, *, start: int) -> Iterator[_Slice]:
     taken: list[Record] = []
     line = records.line
     for record in records:
@@ -209,61 +167,28 @@ def _slices(records: Records, *, start: int) -> Iterator[_Slice]:
     yield _Slice(taken, start, records.offset, records.line, is_last=True)
 
 
-def _take(actor: Actor, file_id: int, rows: Rows, piece: _Slice) -> bool:
-    """Book one slice and write its results; return whether to go on."""
+def _book(actor: Actor, file: BookingFile, rows: Rows, piece: _Slice) -> None:
+    """Book one slice and write its results."""
     began = time.monotonic()
-    with scope(Scope.of(actor)):
-        file = BookingFile.objects.select_for_update().get(pk=file_id)
-        if file.is_finished or file.position != piece.start:
-            return False
+    with turn(actor, file, piece.start) as row:
         # Files of one merchant take turns: what one books, the other must see.
-        wait_for(Lock.BOOK_SLICE, of=file.merchant_id)
-        now = timezone.now()
-        outcomes = book_rows(actor, rows, piece.records, asked_at=file.uploaded_at, at=now)
+        wait_for(Lock.BOOK_SLICE, of=row.merchant_id)
+        outcomes = book_rows(actor, rows, piece.records, asked_at=row.uploaded_at, at=timezone.now())
         for name, count in outcomes.counts().items():
-            setattr(file, name, getattr(file, name) + count)
-        file.done += len(piece.records)
-        file.position, file.line = piece.end, piece.line
-        file.state, file.failures, file.touched_at = BookingFileState.RUNNING, 0, now
-        append_results(file, outcomes, rows.columns)
-        file.seconds += time.monotonic() - began
+            setattr(row, name, getattr(row, name) + count)
+        row.done += len(piece.records)
+        row.position, row.line = piece.end, piece.line
+        append_results(row, outcomes, rows.columns)
+        row.seconds += time.monotonic() - began
         if piece.is_last:
-            _finish(file, BookingFileState.DONE)
-            _record(actor, "booking_file.done", file)
-        else:
-            file.save()
-    return True
+            _finish(row, BookingFileState.DONE)
+            _record(actor, "booking_file.done", row)
 
 
 def _finish(file: BookingFile, state: BookingFileState) -> None:
-    file.state, file.finished_at = state, timezone.now()
-    file.save()
+    file.finish(state)
     # Its rows are parcels now, or among those to correct. One that failed is kept: ops may let it go on.
     transaction.on_commit(partial(Path(file.content.path).unlink, missing_ok=True), robust=True)
-
-
-def _give_up(file_id: int, problem: str) -> None:
-    with scope(Scope.everything()):
-        BookingFile.objects.filter(pk=file_id, state__in=_UNFINISHED).update(
-            state=BookingFileState.FAILED, problem=problem[:300], finished_at=timezone.now()
-        )
-
-
-def _note_failure(file_id: int) -> bool:
-    """Count a failure that is not the file's to explain; return whether it was one too many."""
-    with scope(Scope.everything()):
-        file = BookingFile.objects.select_for_update().get(pk=file_id)
-        # Somebody else has ended it meanwhile, and taken the upload away.
-        if file.is_finished:
-            return True
-        log.exception("booking_file_failed", file=file_id)
-        file.failures += 1
-        file.save(update_fields=["failures"])
-    if file.failures < MOST_FAILURES:
-        return False
-    with translation.override(file.language):
-        _give_up(file_id, _("Something went wrong on our side after line %(line)d.") % {"line": file.line})
-    return True
 
 
 def _require_room(actor: Actor, digest: str, *, again: bool) -> None:
@@ -272,7 +197,7 @@ def _require_room(actor: Actor, digest: str, *, again: bool) -> None:
     known = files.filter(digest=digest).exclude(state__in=stopped).first()
     if known is not None and not again:
         raise FileKnown(known)
-    if files.filter(state__in=_UNFINISHED).count() >= MOST_RUNNING:
+    if files.filter(state__in=UNFINISHED).count() >= MOST_RUNNING:
         detail = _("%(most)d files are being booked already. Upload this one when one of them is done.")
         raise Conflict(detail % {"most": MOST_RUNNING}, code="files_running", retry_after=60)
 
@@ -285,7 +210,3 @@ def _record(actor: Actor, verb: str, file: BookingFile) -> None:
         object_id=file.pk,
         detail={"name": file.name, "lines": file.lines, "booked": file.booked},
     )
-
-
-def _hand_over(file_id: int) -> None:
-    after_commit("parcels.tasks.book_file", file_id)

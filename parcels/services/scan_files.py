@@ -7,23 +7,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
 from django.core.files.uploadedfile import UploadedFile
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
 from alliance.csv_cells import safe_cell
-from alliance.errors import AllianceError, FieldError, InvalidInput, NotPermitted
+from alliance.errors import FieldError, InvalidInput, NotPermitted
+from alliance.file_jobs import FileJobs, turn
 from alliance.jobs import after_commit
-from alliance.models import Organisation
-from alliance.services import actor_of_organisation
-from alliance.tenancy import Actor, Scope, require, scope
+from alliance.services import worker_of_organisation
+from alliance.tenancy import Actor, require
 from parcels import scan_files
 from parcels.choices import FileState
 from parcels.models import ScanFile
@@ -32,9 +31,7 @@ from parcels.scan_input import Rejection, ScanLine
 from parcels.services.scans import ScanReport, record_scans
 
 BATCH: Final = 2_000
-# A file nobody has worked on for so long was dropped by whoever did.
-DROPPED: Final = timedelta(minutes=2)
-log = structlog.get_logger(__name__)
+JOBS: Final = FileJobs(ScanFile, lambda file_id: after_commit("parcels.tasks.process_file_of_scans", file_id))
 
 
 def receive_scan_file(*, actor: Actor, upload: "UploadedFile[Any]") -> ScanFile:
@@ -71,40 +68,26 @@ def receive_scan_file(*, actor: Actor, upload: "UploadedFile[Any]") -> ScanFile:
         process_scan_file(file_id=file.pk)
         file.refresh_from_db()
     else:
-        _hand_over(file.pk)
+        JOBS.hand_over(file.pk)
     return file
 
 
-def process_scan_file(*, file_id: int) -> None:
-    """Work through a file from where it stands. Does nothing for a finished one.
+def process_scan_file(*, file_id: int, stretch: timedelta | None = None) -> bool:
+    """Work through a file from where it stands, for as long as told; return whether nothing is left to do.
 
-    May be stopped anywhere, and run twice side by side: each batch locks the file's row, and whoever
-    finds that another has gone on leaves it to them.
+    May be stopped anywhere, and run twice side by side. A batch that keeps failing fails the file.
     """
-    with scope(Scope.everything()):
-        file = ScanFile.objects.filter(pk=file_id).first()
-        if file is None or file.is_finished:
-            return
-        organisation = Organisation.objects.get(pk=file.courier_id)
-    actor = actor_of_organisation(organisation, kind="system", label=f"scan file {file_id}")
-    # The file belongs to whoever uploaded it, not to the worker's language.
-    with translation.override(file.language), file.content.open("rb") as content:
-        position = file.done
-        for rows in scan_files.batches(scan_files.read_rows(content, file.encoding, skip=position), BATCH):
-            if not _take(actor, file_id, position, rows):
-                return
-            position += len(rows)
+    return JOBS.run(file_id, _batches, stretch)
 
 
-def resume_scan_files() -> int:
-    """Give files that were dropped to a worker again; return how many."""
-    with scope(Scope.everything()):
-        dropped = ScanFile.objects.filter(
-            state__in=[FileState.QUEUED, FileState.RUNNING], touched_at__lt=timezone.now() - DROPPED
-        )
-        for file_id in dropped.values_list("pk", flat=True):
-            _hand_over(file_id)
-        return len(dropped)
+def retry_scan_file(*, actor: Actor, file_id: int) -> bool:
+    """Have a failed file gone on with from where it stopped; return whether it was one. For ops."""
+    return JOBS.resume(actor=actor, file_id=file_id)
+
+
+def resume_scan_files(*, now: datetime) -> int:
+    """Give files that were dropped, or failed a while ago, to a worker again; return how many."""
+    return JOBS.hand_out(now=now)
 
 
 def read_results(file: ScanFile, *, only: str = "") -> Iterator[dict[str, str]]:
@@ -124,33 +107,31 @@ def results_path(file: ScanFile) -> Path:
     return Path(f"{file.content.path}.results.csv")
 
 
-def _hand_over(file_id: int) -> None:
-    after_commit("parcels.tasks.process_file_of_scans", file_id)
+def _batches(file: ScanFile) -> Iterator[None]:
+    actor = worker_of_organisation(file.courier_id, label=f"scan file {file.pk}")
+    position = file.done
+    with file.content.open("rb") as content:
+        rows_left = scan_files.read_rows(content, file.encoding, skip=position)
+        for rows in scan_files.batches(rows_left, BATCH):
+            with turn(actor, file, position) as row:
+                _record_batch(actor, row, rows)
+            position = row.done
+            if not row.is_finished:
+                yield
 
 
-def _take(actor: Actor, file_id: int, position: int, rows: Sequence[FileRow]) -> bool:
-    """Write one batch and its results; return whether to go on."""
-    with scope(Scope.of(actor)):
-        file = ScanFile.objects.select_for_update().get(pk=file_id)
-        if file.is_finished or file.done != position:
-            return False
-        try:
-            report = record_scans(actor=actor, lines=[_at(row, n) for n, row in enumerate(rows)])
-        except AllianceError as error:
-            file.state, file.problem = FileState.FAILED, error.detail[:300]
-            file.save(update_fields=["state", "problem"])
-            return False
-        results = _results(rows, report)
-        counts = Counter(result[4] for result in results)
-        file.done += len(rows)
-        for name in ("accepted", "duplicate", "rejected"):
-            setattr(file, name, getattr(file, name) + counts[name])
-        file.state = FileState.DONE if file.done >= file.rows else FileState.RUNNING
-        file.touched_at = timezone.now()
-        # Written before the commit: cut off in between, the file is too long, and is cut next time.
-        file.results_size = _append(file, results)
-        file.save()
-    return True
+def _record_batch(actor: Actor, file: ScanFile, rows: Sequence[FileRow]) -> None:
+    """Write one batch and its results."""
+    report = record_scans(actor=actor, lines=[_at(row, n) for n, row in enumerate(rows)])
+    results = _results(rows, report)
+    counts = Counter(result[4] for result in results)
+    file.done += len(rows)
+    for name in ("accepted", "duplicate", "rejected"):
+        setattr(file, name, getattr(file, name) + counts[name])
+    # Written before the commit: cut off in between, the file is too long, and is cut next time.
+    file.results_size = _append(file, results)
+    if file.done >= file.rows:
+        file.finish(FileState.DONE)
 
 
 def _at(row: FileRow, index: int) -> ScanLine | Rejection:

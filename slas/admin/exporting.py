@@ -14,11 +14,13 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from alliance.admin import FileJobMixin
 from alliance.requests import actor_of
 from slas.admin.selling import EnteredAdmin
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.models import Export
 from slas.services import exports
+from slas.services.export_writing import retry_export
 
 
 class ExportEntryForm(forms.Form):
@@ -41,7 +43,7 @@ class ExportEntryForm(forms.Form):
 
 
 @admin.register(Export)
-class ExportAdmin(EnteredAdmin):
+class ExportAdmin(FileJobMixin, EnteredAdmin):
     """Everybody's files, the newest first. Each is kept for a week."""
 
     list_display = (
@@ -53,8 +55,9 @@ class ExportAdmin(EnteredAdmin):
     ordering = ("-pk",)
     fields = (
         "content", "format", "first", "last", "organisation", "label", "with_fees", "state", "problem",
-        "done", "size", "created_at", "expires_at", "link",
+        "attempts", "done", "size", "created_at", "due_at", "finished_at", "expires_at", "link",
     )  # fmt: skip
+    resume = staticmethod(retry_export)
     readonly_fields = ("link",)
     entry_form = ExportEntryForm
     entry_text = _("A file of everybody's commitments or cells that fell due on these days, for ops.")

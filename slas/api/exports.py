@@ -60,7 +60,9 @@ class ExportAnswer(serializers.ModelSerializer[Export]):
         source="rows", allow_null=True, help_text="About how many there will be; exact once done."
     )
     size = serializers.IntegerField(help_text="Bytes; 0 until done.")
-    problem = serializers.CharField(help_text="Why it failed; empty otherwise.")
+    problem = serializers.CharField(
+        help_text="Why it failed; while it is unfinished, why the last attempt did."
+    )
     expires_at = serializers.DateTimeField(help_text="Taken away then.")
     file_url = serializers.SerializerMethodField(
         help_text="Good until `expires_at`, for callers who may see it; null unless the file is there."

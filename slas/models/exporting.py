@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from alliance.file_jobs import FileJob
 from alliance.models import Organisation, User
 from couriers.documents import private_storage
 from slas.choices import ExportContent, ExportFormat, ExportState
@@ -21,7 +22,7 @@ def export_name(instance: "Export", filename: str) -> str:
     return f"exports/{name[:2]}/{name}/{filename}"
 
 
-class Export(models.Model):
+class Export(FileJob):
     """What somebody asked to take away: commitments or cells, as CSV or Parquet, for some days.
 
     Written in slices. `position`, `parts` and `done` change in one transaction after each, so work that
@@ -43,7 +44,6 @@ class Export(models.Model):
     last = models.DateField(pgettext_lazy("end", "to"))
     # Whoever asked may see fees, so the file has them.
     with_fees = models.BooleanField(_("with fees"), default=False)
-    language = models.CharField(max_length=12)
     state = models.CharField(_("state"), max_length=8, choices=ExportState, default=ExportState.QUEUED)
     # While it is being written: about how many there will be, for the progress bar.
     rows = models.PositiveBigIntegerField(_("rows"), null=True)
@@ -51,16 +51,12 @@ class Export(models.Model):
     # The key of the last row written, and how many parts stand beside the file to be.
     position = models.CharField(max_length=64, blank=True)
     parts = models.PositiveIntegerField(default=0)
-    # How often it was begun since the last part; a file that fails again and again is given up.
-    attempts = models.PositiveSmallIntegerField(default=0)
     # Named when asked for, there when done; empty when it was taken away.
     file = models.FileField(
         _("file"), storage=private_storage, upload_to=export_name, max_length=160, blank=True
     )
     size = models.PositiveBigIntegerField(_("bytes"), default=0)
-    problem = models.CharField(_("problem"), max_length=300, blank=True)
     created_at = models.DateTimeField(_("asked for"), default=timezone.now)
-    touched_at = models.DateTimeField(_("last worked on"), default=timezone.now)
     expires_at = models.DateTimeField(_("kept until"))
 
     objects = models.Manager.from_queryset(ExportQuerySet)()
@@ -78,7 +74,7 @@ class Export(models.Model):
             models.Index(fields=["organisation", "-id"], name="export_by_organisation"),
             # What beat looks after: files being written, and files whose time is over.
             models.Index(
-                fields=["state", "touched_at"],
+                fields=["state", "due_at"],
                 name="export_unfinished",
                 condition=~Q(file=""),
             ),
@@ -88,5 +84,5 @@ class Export(models.Model):
         return f"{self.content} {self.first}–{self.last}"
 
     @property
-    def is_running(self) -> bool:
-        return self.state in (ExportState.QUEUED, ExportState.RUNNING)
+    def place(self) -> tuple[str, int]:
+        return self.position, self.parts

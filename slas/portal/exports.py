@@ -90,7 +90,7 @@ def export_list(request: ActorRequest) -> HttpResponse:
     context = {
         "form": form,
         "rows": [Row(export, _url(actor, export)) for export in page.rows],
-        "is_running": any(export.is_running for export in page.rows),
+        "is_running": any(not export.is_finished for export in page.rows),
         "kept_days": exports.KEPT.days,
         "most_days": exports.MOST_DAYS,
         "list_url": request.get_full_path(),

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from alliance import audit
 from alliance.choices import Capability
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.file_jobs import FIRST_WAIT, UNFINISHED, FileJobs
 from alliance.jobs import after_commit
 from alliance.locks import Lock, wait_for
 from alliance.tenancy import Actor, require
@@ -30,6 +31,7 @@ KEPT: Final = timedelta(days=7)
 EARLIEST, LATEST = date(2016, 1, 1), date(2085, 8, 31)
 # Larger ones do not fit the column.
 _MAX_ID: Final = 2**63 - 1
+JOBS: Final = FileJobs(Export, lambda export_id: after_commit("slas.tasks.write_export", export_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def request_export(*, actor: Actor, asked: ExportRequest, now: datetime) -> Expo
         raise InvalidInput(errors=problems)
     with transaction.atomic():
         wait_for(Lock.REQUEST_EXPORT, of=actor.organisation_id or 0)
-        running = _own(actor).filter(state__in=[ExportState.QUEUED, ExportState.RUNNING]).count()
+        running = _own(actor).filter(state__in=UNFINISHED).count()
         if running >= MOST_RUNNING:
             detail = _("%(most)d files are being written already. Ask again when one of them is ready.")
             raise Conflict(detail % {"most": MOST_RUNNING}, code="exports_running", retry_after=30)
@@ -160,7 +162,7 @@ def _noted(actor: Actor, asked: ExportRequest, now: datetime) -> Export:
         with_fees=sees_fees(actor),
         language=translation.get_language() or "en",
         created_at=now,
-        touched_at=now,
+        due_at=now + FIRST_WAIT,
         expires_at=now + KEPT,
     )
     export.file.name = export_name(export, f"{asked.content}-{asked.first}-{asked.last}.{asked.format}")
@@ -172,13 +174,8 @@ def _noted(actor: Actor, asked: ExportRequest, now: datetime) -> Export:
         object_id=export.pk,
         detail=_described(export),
     )
-    hand_over(export.pk)
+    JOBS.hand_over(export.pk)
     return export
-
-
-def hand_over(export_id: int) -> None:
-    """Have a worker write a file, or go on with it, once the transaction stands."""
-    after_commit("slas.tasks.write_export", export_id)
 
 
 def _described(export: Export) -> dict[str, object]:

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import BookingFile
+from parcels.services import booking_files
 from parcels.services.booking_files import book_file
 from tests.parcels.filing import finished, reread, row, started, text_of, upload_of
 from tests.parcels.orders import parcels_of
@@ -104,6 +105,23 @@ def test_stopping_is_a_click(merchant: Actor, merchant_client: Client) -> None:
     assert "nothing left to cancel" in page
 
 
+def test_failed_slice_is_told_and_when_it_is_tried_again(
+    merchant: Actor, merchant_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: Any, **_given: Any) -> None:
+        raise RuntimeError("a bug of ours")
+
+    file = started(merchant, text_of(row()))
+    with monkeypatch.context() as patched:
+        patched.setattr(booking_files, "book_rows", broken)
+        assert not book_file(file_id=file.pk)
+    page = merchant_client.get(f"/bookings/files/{file.pk}/").content.decode()
+    assert "Something went wrong on our side. Rows done before: 0. It will be tried again after" in page
+    assert book_file(file_id=file.pk)
+    page = merchant_client.get(f"/bookings/files/{file.pk}/").content.decode()
+    assert "went wrong" not in page
+
+
 def test_problems_are_paged(merchant: Actor, merchant_client: Client) -> None:
     file = finished(merchant, text_of(*(row(weight_g="x", reference=f"R{n}") for n in range(130))))
     url = f"/bookings/files/{file.pk}/"
@@ -156,11 +174,11 @@ def test_page_costs_the_same_whatever_it_shows(
 def test_ops_see_files_and_let_failed_ones_go_on(merchant: Actor, ops_client: Client) -> None:
     file = started(merchant, text_of(row()))
     with scope(Scope.everything()):
-        BookingFile.objects.update(state="failed", problem="a bug of ours", failures=3)
+        BookingFile.objects.update(state="failed", problem="a bug of ours", attempts=5)
     url = "/admin/parcels/bookingfile/"
     assert "a bug of ours" in ops_client.get(url).content.decode()
     ops_client.post(url, {"action": "go_on", "_selected_action": [file.pk]})
-    assert (reread(file).state, reread(file).failures) == ("queued", 0)
+    assert (reread(file).state, reread(file).attempts) == ("queued", 0)
 
 
 # --- API -------------------------------------------------------------------------------------

@@ -70,17 +70,17 @@ def test_worker_that_comes_too_late_finds_the_upload_gone_and_nothing_wrong(
     merchant: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = started(merchant, text_of(row(reference="A")))
-    genuine = booking_files._work
+    genuine = booking_files._slices
 
-    def overtaken(*arguments: Any) -> bool:
-        monkeypatch.setattr(booking_files, "_work", genuine)
+    def overtaken(*arguments: Any) -> Any:
+        monkeypatch.setattr(booking_files, "_slices", genuine)
         assert book_file(file_id=file.pk)
         Path(file.content.path).unlink()
         return genuine(*arguments)
 
-    monkeypatch.setattr(booking_files, "_work", overtaken)
+    monkeypatch.setattr(booking_files, "_slices", overtaken)
     assert book_file(file_id=file.pk)
-    assert (reread(file).state, reread(file).failures, reread(file).booked) == ("done", 0, 1)
+    assert (reread(file).state, reread(file).attempts, reread(file).booked) == ("done", 0, 1)
 
 
 def test_what_came_in_of_an_upload_before_a_kill_is_deleted(tmp_path: Path, settings: Any) -> None:

@@ -18,6 +18,7 @@ from parcels.models import BookingFile, Parcel
 from parcels.services import booking_files
 from parcels.services.booking_files import book_file, cancel_booking_file
 from parcels.services.booking_results import read_problems
+from tests.failing import fail_at_every_attempt
 from tests.parcels.filing import (
     GOOD,
     HEADER,
@@ -65,7 +66,7 @@ def lines_of(file: BookingFile) -> list[str]:
 
 
 @pytest.mark.usefixtures("small_slices")
-@pytest.mark.parametrize("step", ["append_results", "book_rows", "_finish", "_lock"])
+@pytest.mark.parametrize("step", ["append_results", "book_rows", "_finish", "wait_for"])
 @pytest.mark.parametrize("fatal", [KeyboardInterrupt, RuntimeError])
 def test_work_cut_off_anywhere_goes_on_without_doubling(
     merchant: Actor, monkeypatch: pytest.MonkeyPatch, step: str, fatal: type[BaseException]
@@ -134,7 +135,7 @@ def test_dropped_file_is_found_again(
     assert sent == [("parcels.tasks.book_file", file.pk)]
     assert tasks.resume_booking_files() == 0
     with scope(Scope.everything()):
-        BookingFile.objects.update(touched_at=timezone.now() - timedelta(minutes=3))
+        BookingFile.objects.update(due_at=timezone.now())
     with django_capture_on_commit_callbacks(execute=True):
         assert tasks.resume_booking_files() == 1
     assert sent == 2 * [("parcels.tasks.book_file", file.pk)]
@@ -180,28 +181,32 @@ def test_merchant_suspended_meanwhile_fails_the_file(
     assert reread(file).problem
 
 
+@pytest.mark.usefixtures("small_slices")
 def test_slice_that_keeps_failing_fails_the_file_and_ops_may_go_on(
-    merchant: Actor, monkeypatch: pytest.MonkeyPatch, ops_user: Any
+    merchant: Actor, system: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from alliance.services import actor_of_user  # noqa: PLC0415 -- one test's
+    file = started(merchant, many(14))
+    genuine = booking_files.book_rows
 
-    file = started(merchant, text_of(row()))
-
-    def broken(*_arguments: Any, **_given: Any) -> None:
-        raise RuntimeError("a bug of ours")
+    def broken(actor: Actor, rows: Any, records: Any, **given: Any) -> Any:
+        if len(records) < 10:
+            raise RuntimeError("a bug of ours")
+        return genuine(actor, rows, records, **given)
 
     with monkeypatch.context() as patched:
         patched.setattr(booking_files, "book_rows", broken)
-        turns = 1
-        while not book_file(file_id=file.pk):
-            turns += 1
-    assert (turns, reread(file).state) == (booking_files.MOST_FAILURES, "failed")
+        failed = fail_at_every_attempt(
+            file,
+            lambda: book_file(file_id=file.pk),
+            lambda now: booking_files.resume_booking_files(now=now),
+        )
+    assert failed.problem == "Something went wrong on our side. Rows done before: 10."
     with scope(Scope.everything()):
-        ops = actor_of_user(ops_user)
-        assert booking_files.retry_booking_file(actor=ops, file_id=file.pk)
-        assert not booking_files.retry_booking_file(actor=ops, file_id=file.pk)
+        assert booking_files.retry_booking_file(actor=system, file_id=file.pk)
+        assert not booking_files.retry_booking_file(actor=system, file_id=file.pk)
     assert book_file(file_id=file.pk)
-    assert counts(reread(file)) == ("done", 1, 1, 0, 0)
+    assert counts(reread(file)) == ("done", 14, 12, 0, 2)
+    assert reread(file).problem == ""
 
 
 # --- results  -------------------------------------------------------------------

@@ -19,6 +19,7 @@ from parcels import scan_files as rules
 from parcels import tasks
 from parcels.models import Parcel, Scan, ScanFile
 from parcels.services import scan_files
+from tests.failing import fail_at_every_attempt
 from tests.parcels.moving import booked_parcels
 
 # Partitions begin with last month.
@@ -190,9 +191,8 @@ def test_work_that_was_cut_off_goes_on_where_it_stopped(
     with scope(Scope.everything()):
         file.refresh_from_db()
         assert (file.state, file.done, Scan.objects.count()) == ("running", 2_000, 2_000)
-        ScanFile.objects.update(touched_at=timezone.now() - timedelta(minutes=3))
     assert len(results(file)) == 2_000
-    assert scan_files.resume_scan_files() == 1
+    assert scan_files.resume_scan_files(now=timezone.now() + timedelta(minutes=3)) == 1
     scan_files.process_scan_file(file_id=file.pk)
     with scope(Scope.everything()):
         file.refresh_from_db()
@@ -211,6 +211,66 @@ def test_courier_suspended_meanwhile_fails_the_file(
         file.refresh_from_db()
         assert (file.state, file.accepted) == ("failed", 0)
     assert file.problem
+
+
+def test_batch_that_keeps_failing_fails_the_file_and_ops_may_go_on(
+    courier: Actor, parcels: list[Parcel], system: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = receive(courier, big_file(parcels, 2_500))
+    genuine = scan_files.record_scans
+
+    def broken(*, actor: Actor, lines: list[Any]) -> Any:
+        if len(lines) == 500:
+            raise RuntimeError("a bug of ours")
+        return genuine(actor=actor, lines=lines)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scan_files, "record_scans", broken)
+        failed = fail_at_every_attempt(
+            file,
+            lambda: scan_files.process_scan_file(file_id=file.pk),
+            lambda now: scan_files.resume_scan_files(now=now),
+        )
+    assert failed.problem == "Something went wrong on our side. Rows done before: 2000."
+    with scope(Scope.everything()):
+        assert scan_files.retry_scan_file(actor=system, file_id=file.pk)
+        assert not scan_files.retry_scan_file(actor=system, file_id=file.pk)
+    assert scan_files.process_scan_file(file_id=file.pk)
+    with scope(Scope.everything()):
+        file.refresh_from_db()
+    assert (file.state, file.accepted, file.duplicate, file.problem) == ("done", 2_500, 0, "")
+    assert len(results(file)) == 2_500
+
+
+def test_small_file_whose_batch_fails_is_kept_and_tried_again(
+    courier: Actor, courier_client: Client, parcels: list[Parcel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_given: Any) -> Any:
+        raise RuntimeError("a bug of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scan_files, "record_scans", broken)
+        file = receive(courier, csv_file(row(parcels[0])))
+    page = courier_client.get(f"/scans/files/{file.pk}/").content.decode()
+    assert "Something went wrong on our side. Rows done before: 0. It will be tried again after" in page
+    assert scan_files.process_scan_file(file_id=file.pk)
+    with scope(Scope.everything()):
+        file.refresh_from_db()
+    assert (file.state, file.accepted) == ("done", 1)
+
+
+def test_ops_see_files_and_resume_failed_ones(
+    courier: Actor, parcels: list[Parcel], ops_client: Client
+) -> None:
+    file = receive(courier, big_file(parcels, 2_001))
+    with scope(Scope.everything()):
+        ScanFile.objects.update(state="failed", problem="a bug of ours", attempts=5)
+    url = "/admin/parcels/scanfile/"
+    assert "a bug of ours" in ops_client.get(url).content.decode()
+    ops_client.post(url, {"action": "go_on", "_selected_action": [file.pk]})
+    with scope(Scope.everything()):
+        file.refresh_from_db()
+    assert (file.state, file.attempts, file.problem) == ("queued", 0, "")
 
 
 # --- pages -----------------------------------------------------------------------------------

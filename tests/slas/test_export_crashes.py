@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportState
+from slas.models import Export
 from slas.services import export_writing
 from slas.services.export_writing import tend_exports, write_export
+from tests.failing import fail_at_every_attempt
 from tests.slas.exporting import (
     COMMITMENTS,
     CSV,
@@ -27,7 +30,7 @@ from tests.slas.judging import NOON
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """A worker that dies there and then."""
 
 
@@ -89,26 +92,22 @@ def test_a_second_worker_leaves_a_file_to_the_first(
     promised: list[int], merchant: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export = ask(merchant)
-    genuine, inner = export_writing.read_page, []
+    actor_of = export_writing._actor_of
 
-    def overtaken(*args: Any, **given: Any) -> Any:
-        page = genuine(*args, **given)
-        if not inner:
-            inner.append(True)
-        return page
+    def overtaken(*args: Any) -> Actor:
+        monkeypatch.setattr(export_writing, "_actor_of", actor_of)
+        assert write_export(export_id=export.pk, rows_a_slice=6, stretch=timedelta(0)) is False
+        return actor_of(*args)
 
-    # The first has written a slice when the second, which saw the file before, comes to its own.
-    seen = reread(export)
-    monkeypatch.setattr(export_writing, "read_page", overtaken)
-    assert write_export(export_id=export.pk, rows_a_slice=6, budget=0) is False
-    with scope(Scope.everything()):
-        assert export_writing._slice(merchant, seen, 6) is False
+    # The first writes a slice when the second, which saw the file before, has yet to come to its own.
+    monkeypatch.setattr(export_writing, "_actor_of", overtaken)
+    assert write_export(export_id=export.pk, rows_a_slice=6)
     assert reread(export).done == 6
 
 
 def test_work_beyond_the_budget_is_handed_on(promised: list[int], merchant: Actor) -> None:
     export, rounds = ask(merchant), 1
-    while not write_export(export_id=export.pk, rows_a_slice=6, budget=0):
+    while not write_export(export_id=export.pk, rows_a_slice=6, stretch=timedelta(0)):
         rounds += 1
         running = reread(export)
         assert (running.state, running.rows) == (ExportState.RUNNING, 20)
@@ -134,21 +133,49 @@ def test_a_dropped_file_is_handed_over_again(
     assert sent == 2 * [("slas.tasks.write_export", export.pk)]
 
 
-def test_a_file_that_fails_again_and_again_is_given_up(
-    promised: list[int], merchant: Actor, monkeypatch: pytest.MonkeyPatch, media: Path
+def test_a_file_that_fails_again_and_again_is_given_up_and_ops_resume_it(
+    promised: list[int], merchant: Actor, system: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = numbers(written(merchant))
+    export = ask(merchant)
+    with monkeypatch.context() as broken:
+        broken.setattr(export_writing, "read_page", fails_from_call(2))
+        failed = fail_at_every_attempt(
+            export,
+            lambda: write_export(export_id=export.pk, rows_a_slice=6),
+            lambda now: tend_exports(now=now)[0],
+        )
+    assert failed.problem == "Something went wrong on our side. Rows done before: 6."
+    # Its parts are kept to go on with, as long as a file that is done.
+    with scope(Scope.everything()):
+        assert export_writing.retry_export(actor=system, file_id=export.pk)
+    assert write_export(export_id=export.pk, rows_a_slice=6)
+    assert numbers(reread(export)) == expected
+
+
+def fails_from_call(number: int) -> Callable[..., Any]:
+    genuine, calls = export_writing.read_page, []
+
+    def broken(*args: Any, **given: Any) -> Any:
+        calls.append(args)
+        if len(calls) >= number:
+            raise RuntimeError("a bug of ours")
+        return genuine(*args, **given)
+
+    return broken
+
+
+def test_a_failed_file_is_kept_for_a_week_and_not_resumed_after(
+    promised: list[int], merchant: Actor, system: Actor, media: Path
 ) -> None:
     export = ask(merchant)
-    killed_at(monkeypatch, "read_page", 0)
-    monkeypatch.setattr(export_writing, "read_page", _broken)
-    for _attempt in range(export_writing.MOST_ATTEMPTS):
-        with pytest.raises(Killed):
-            write_export(export_id=export.pk)
-    assert write_export(export_id=export.pk)
-    failed = reread(export)
-    assert (failed.state, failed.problem) == (ExportState.FAILED, "It was begun 5 times and never finished.")
-    assert tend_exports(now=NOON) == (0, 1)
+    assert not write_export(export_id=export.pk, rows_a_slice=6, stretch=timedelta(0))
+    with scope(Scope.everything()):
+        Export.objects.update(state=ExportState.FAILED)
+    assert tend_exports(now=export.expires_at - timedelta(seconds=1)) == (0, 0)
+    assert list(media.glob("exports/*/*"))
+    assert tend_exports(now=export.expires_at) == (0, 1)
     assert not list(media.glob("exports/*/*"))
-
-
-def _broken(*args: Any, **given: Any) -> Any:
-    raise Killed
+    with scope(Scope.everything()):
+        Export.objects.update(expires_at=timezone.now())
+        assert not export_writing.retry_export(actor=system, file_id=export.pk)

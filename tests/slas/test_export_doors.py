@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from alliance.choices import Role
@@ -60,7 +61,7 @@ def test_a_file_is_asked_for_watched_and_taken(promised: list[int], merchant_cli
     # It asks again by itself while anything is being written.
     assert 'hx-trigger="every 2s"' in waiting.content.decode()
     export = only_export()
-    assert write_export(export_id=export.pk, rows_a_slice=4, budget=0) is False
+    assert write_export(export_id=export.pk, rows_a_slice=4, stretch=timedelta(0)) is False
     running = merchant_client.get("/exports/").content.decode()
     assert f'id="export-{export.pk}"' in running
     assert 'value="4" max="6"' in running
@@ -143,6 +144,16 @@ def test_what_failed_and_what_expired_is_told(merchant: Actor, merchant_client: 
     text = text_of(merchant_client.get("/exports/"))
     assert "The disk is full." in text
     assert "Expired" in text
+    assert "tried again" not in text
+
+
+def test_a_part_that_failed_is_told_and_when_it_is_tried_again(
+    merchant: Actor, merchant_client: Client
+) -> None:
+    export = ask(merchant)
+    with scope(Scope.everything()):
+        Export.objects.filter(pk=export.pk).update(problem="The disk is full.")
+    assert "The disk is full. It will be tried again after" in text_of(merchant_client.get("/exports/"))
 
 
 def test_an_expired_link_gets_a_page_that_says_so(merchant: Actor, merchant_client: Client) -> None:
@@ -298,3 +309,12 @@ def test_nobody_deletes_a_file_by_hand(ops_client: Client, merchant: Actor) -> N
     export = ask(merchant)
     assert ops_client.post(f"{ADMIN}/{export.pk}/delete/", {"post": "yes"}).status_code == 403
     assert only_export().pk == export.pk
+
+
+def test_ops_resume_a_file_that_failed(ops_client: Client, merchant: Actor) -> None:
+    export = ask(merchant, now=timezone.now())
+    with scope(Scope.everything()):
+        Export.objects.update(state=ExportState.FAILED, problem="The disk is full.", attempts=5)
+    ops_client.post(f"{ADMIN}/", {"action": "go_on", "_selected_action": [export.pk]})
+    resumed = reread(export)
+    assert (resumed.state, resumed.attempts, resumed.problem) == (ExportState.QUEUED, 0, "")

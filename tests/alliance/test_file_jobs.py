@@ -1,0 +1,215 @@
+"""Files worked on in slices: claims, failures and their waits, outages, workers killed or side by side."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from threading import Thread
+
+import pytest
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone, translation
+
+from alliance.errors import Conflict, NotPermitted
+from alliance.file_jobs import MOST_ATTEMPTS, FileJobs, turn
+from alliance.models import Organisation
+from alliance.tenancy import Actor, Scope, scope
+from parcels.models import ScanFile
+
+SYSTEM = Actor.system("test")
+ROWS = 3
+LATER = timedelta(days=1)
+Slices = Callable[[ScanFile], Iterator[None]]
+
+
+@pytest.fixture
+def handed() -> list[int]:
+    """Files handed to workers, instead of a worker."""
+    return []
+
+
+@pytest.fixture
+def jobs(handed: list[int]) -> FileJobs[ScanFile]:
+    return FileJobs(ScanFile, handed.append)
+
+
+@pytest.fixture
+def file(courier_organisation: Organisation) -> ScanFile:
+    with scope(Scope.everything()):
+        return ScanFile.objects.create(
+            courier_id=courier_organisation.pk, name="x.csv", language="zh-hans", rows=ROWS
+        )
+
+
+def reread(file: ScanFile) -> ScanFile:
+    with scope(Scope.everything()):
+        return ScanFile.objects.get(pk=file.pk)
+
+
+def slices(file: ScanFile, before: Callable[[ScanFile], None] = lambda row: None) -> Iterator[None]:
+    """A row a slice; `before` is called in each one's transaction."""
+    place = file.done
+    while True:
+        with turn(SYSTEM, file, place) as row:
+            before(row)
+            row.done += 1
+            if row.done == ROWS:
+                row.finish("done")
+        if row.is_finished:
+            return
+        place = row.done
+        yield
+
+
+def failing(error: BaseException, *, at: int = 0) -> Slices:
+    """Slices of which one fails, after the others before it."""
+
+    def before(row: ScanFile) -> None:
+        if row.done == at:
+            raise error
+
+    return lambda file: slices(file, before)
+
+
+def test_file_is_worked_on_to_its_end_in_its_own_language(
+    jobs: FileJobs[ScanFile], file: ScanFile, handed: list[int]
+) -> None:
+    spoken: list[str | None] = []
+
+    assert jobs.run(
+        file.pk, lambda file: slices(file, lambda _row: spoken.append(translation.get_language()))
+    )
+
+    done = reread(file)
+    assert (done.state, done.done, done.attempts, handed) == ("done", ROWS, 0, [])
+    assert done.finished_at is not None
+    assert spoken == ["zh-hans"] * ROWS
+    # Given out twice: nothing is left to do.
+    assert jobs.run(file.pk, slices)
+    assert jobs.run(file.pk + 1, slices)
+
+
+def test_file_queues_up_again_when_its_time_is_over(
+    jobs: FileJobs[ScanFile], file: ScanFile, handed: list[int]
+) -> None:
+    while not jobs.run(file.pk, slices, timedelta(0)):
+        assert (reread(file).state, reread(file).attempts) == ("running", 0)
+    assert handed == [file.pk] * (ROWS - 1)
+    assert reread(file).state == "done"
+
+
+def test_slice_that_succeeds_resets_the_count(jobs: FileJobs[ScanFile], file: ScanFile) -> None:
+    for _attempt in range(MOST_ATTEMPTS - 1):
+        assert not jobs.run(file.pk, failing(RuntimeError()))
+    assert reread(file).attempts == MOST_ATTEMPTS - 1
+    # Its first slice succeeds, its second fails: that is the first attempt at it.
+    assert not jobs.run(file.pk, failing(RuntimeError(), at=1))
+    stopped = reread(file)
+    assert (stopped.state, stopped.done, stopped.attempts) == ("running", 1, 1)
+    assert jobs.run(file.pk, slices)
+    assert (reread(file).state, reread(file).problem) == ("done", "")
+
+
+@pytest.mark.parametrize("outage", [OperationalError, InterfaceError])
+def test_outage_is_raised_and_not_counted(
+    jobs: FileJobs[ScanFile], file: ScanFile, outage: type[Exception]
+) -> None:
+    for _attempt in range(MOST_ATTEMPTS + 1):
+        with pytest.raises(outage):
+            jobs.run(file.pk, failing(outage("the server is away")))
+    waiting = reread(file)
+    assert (waiting.state, waiting.attempts, waiting.problem) == ("queued", 0, "")
+    assert waiting.due_at > timezone.now()
+    assert jobs.run(file.pk, slices)
+
+
+def test_refusal_that_asks_to_come_again_is_not_counted(
+    jobs: FileJobs[ScanFile], file: ScanFile, handed: list[int]
+) -> None:
+    assert not jobs.run(file.pk, failing(Conflict(code="busy", retry_after=1)))
+    assert (reread(file).attempts, handed) == (0, [file.pk])
+
+
+def test_refusal_fails_the_file_at_once_in_its_words(jobs: FileJobs[ScanFile], file: ScanFile) -> None:
+    assert jobs.run(file.pk, failing(NotPermitted("You are 100% suspended."), at=1))
+    failed = reread(file)
+    assert (failed.state, failed.problem, failed.done) == ("failed", "You are 100% suspended.", 1)
+    assert failed.finished_at is not None
+
+
+def test_worker_killed_at_each_attempt_fails_the_file(
+    jobs: FileJobs[ScanFile], file: ScanFile, handed: list[int]
+) -> None:
+    for _attempt in range(MOST_ATTEMPTS):
+        with pytest.raises(KeyboardInterrupt):
+            jobs.run(file.pk, failing(KeyboardInterrupt()))
+    # The last of them may still be at work: another leaves the file to it, until it is due again.
+    assert jobs.run(file.pk, slices)
+    assert jobs.hand_out(now=timezone.now()) == 0
+    assert (reread(file).state, reread(file).done) == ("queued", 0)
+    assert jobs.hand_out(now=timezone.now() + LATER) == 0
+    failed = reread(file)
+    assert (failed.state, handed) == ("failed", [])
+    assert str(MOST_ATTEMPTS) in failed.problem
+
+
+def test_worker_that_is_overtaken_leaves_the_file(jobs: FileJobs[ScanFile], file: ScanFile) -> None:
+    def overtaken(seen: ScanFile) -> Iterator[None]:
+        assert not jobs.run(file.pk, slices, timedelta(0))
+        return slices(seen)
+
+    assert jobs.run(file.pk, overtaken)
+    left = reread(file)
+    assert (left.state, left.done, left.problem) == ("running", 1, "")
+
+
+def test_failure_after_another_worker_has_finished_changes_nothing(
+    jobs: FileJobs[ScanFile], file: ScanFile
+) -> None:
+    def late(_seen: ScanFile) -> Iterator[None]:
+        assert jobs.run(file.pk, slices)
+        raise FileNotFoundError
+        yield
+
+    assert jobs.run(file.pk, late)
+    assert (reread(file).state, reread(file).problem) == ("done", "")
+
+
+def test_due_file_is_handed_out_once(jobs: FileJobs[ScanFile], file: ScanFile, handed: list[int]) -> None:
+    assert jobs.hand_out(now=file.due_at - timedelta(seconds=1)) == 0
+    assert jobs.hand_out(now=file.due_at) == 1
+    # It is on its way to a worker; when that is lost, it is due again.
+    assert jobs.hand_out(now=file.due_at) == 0
+    assert jobs.hand_out(now=file.due_at + timedelta(minutes=2)) == 1
+    assert handed == [file.pk, file.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_file_in_the_middle_of_a_slice_is_not_handed_out(jobs: FileJobs[ScanFile], file: ScanFile) -> None:
+    counted: list[int] = []
+
+    def sweep() -> None:
+        counted.append(jobs.hand_out(now=timezone.now() + LATER))
+        connection.close()
+
+    with transaction.atomic(), turn(SYSTEM, file, 0):
+        sweeper = Thread(target=sweep)
+        sweeper.start()
+        sweeper.join()
+    assert counted == [0]
+
+
+def test_failed_file_is_resumed_by_ops_only(
+    jobs: FileJobs[ScanFile], file: ScanFile, courier: Actor, handed: list[int]
+) -> None:
+    with scope(Scope.everything()):
+        assert not jobs.resume(actor=SYSTEM, file_id=file.pk)
+    assert jobs.run(file.pk, failing(NotPermitted(), at=1))
+    with scope(Scope.everything()):
+        with pytest.raises(NotPermitted):
+            jobs.resume(actor=courier, file_id=file.pk)
+        assert not jobs.resume(actor=SYSTEM, file_id=file.pk, done=0)
+        assert jobs.resume(actor=SYSTEM, file_id=file.pk)
+    resumed = reread(file)
+    assert (resumed.state, resumed.done, resumed.problem, resumed.finished_at) == ("queued", 1, "", None)
+    assert handed == [file.pk]
+    assert jobs.run(file.pk, slices)
+    assert reread(file).state == "done"

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Count, Max, Q
-from django.utils.dateparse import parse_datetime
 
+from alliance.cursors import moment
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.tenancy import Actor
 from parcels.models import Parcel
@@ -17,8 +17,6 @@ from slas.querysets import WatchItemQuerySet
 from slas.watching import URGENCY
 
 _RANK: Final = {reason: rank for rank, reason in enumerate(URGENCY)}
-# Beyond these, a zone's offset can lead out of the calendar.
-_YEARS: Final = range(1900, 3000)
 _FIELDS: Final = ("is_past", "distance", "due_at", "chance", "parcel_id")
 
 
@@ -59,13 +57,11 @@ class Place:
         if len(parts) != 4:
             return None
         try:
-            at, due_at = parse_datetime(parts[0]), parse_datetime(parts[1])
+            at, due_at = moment(parts[0]), moment(parts[1])
             chance, parcel_id = float(parts[2]), parse_tracking_number(parts[3])
         except (ValueError, InvalidTrackingNumber):
             return None
-        if at is None or due_at is None or at.tzinfo is None or due_at.tzinfo is None or not 0 <= chance <= 1:
-            return None
-        if not all(moment.year in _YEARS for moment in (at, due_at)):
+        if at is None or due_at is None or not 0 <= chance <= 1:
             return None
         return cls(at, due_at, chance, parcel_id)
 

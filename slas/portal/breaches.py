@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.cursors import moment, number, word
 from alliance.durations import duration_text
 from alliance.portal.forms import FilterForm
-from alliance.portal.paging import Listing, moment, number, word
+from alliance.portal.paging import Listing
 from alliance.requests import ActorRequest
 from alliance.tenancy import require
 from slas.choices import CommitmentKind, Outcome, TierCode

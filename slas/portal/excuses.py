@@ -16,9 +16,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from alliance.choices import Capability
+from alliance.cursors import moment, number
 from alliance.errors import Conflict, NotFound
 from alliance.portal.forms import FilterForm
-from alliance.portal.paging import Listing, moment, number
+from alliance.portal.paging import Listing
 from alliance.requests import ActorRequest
 from alliance.tenancy import require
 from couriers.documents import serve

@@ -16,9 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
+from alliance.cursors import number
 from alliance.errors import Conflict, InvalidInput
 from alliance.portal.forms import add_service_errors
-from alliance.portal.paging import Listing, number
+from alliance.portal.paging import Listing
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor
 from slas.choices import ExportContent, ExportFormat, ExportState

@@ -2,7 +2,7 @@
 
 Expressions over the columns of a commitment. The same columns with `was_` in front are the commitment
 before a change; what the rates are changed by is the difference. The audit counts with the same
-expressions, and `tests/slas/recount.py` is the same rule in Python.
+expressions, and `tests/slas/helpers/recount.py` is the same rule in Python.
 """
 
 from collections.abc import Mapping

@@ -29,7 +29,7 @@ from slas.services.revisions import RevisionRequest, revise_delivery
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests.parcels import moving, orders
-from tests.slas import offering
+from tests.slas.helpers import offers as offering
 
 IMAGE = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"

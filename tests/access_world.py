@@ -66,7 +66,7 @@ from slas.services.score_rules import RulesDraft, add_rules, first_month_open
 from slas.services.scorecards import refresh_scorecards
 from tests import factories
 from tests.access_trade import IMAGE, owner, trade
-from tests.slas.excusing import service_user
+from tests.slas.helpers.excuses import service_user
 
 COMPANY: dict[str, Any] = {
     "legal_name": "杭州飞燕速递有限公司",

@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alliance.clocks import day_exists, local_clock, wall_clock
-from tests.slas.journeys import CITIES
-from tests.slas.strategies import TURNING_POINTS, clock_times
+from tests.slas.helpers.journeys import CITIES
+from tests.slas.helpers.strategies import TURNING_POINTS, clock_times
 
 
 @settings(max_examples=60)

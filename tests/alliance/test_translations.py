@@ -16,7 +16,7 @@ from django.urls import reverse
 from alliance.models import City, Organisation
 from tests.parcels.looking import scan, some_parcels
 from tests.parcels.orders import tomorrow
-from tests.slas.offering import offer
+from tests.slas.helpers.offers import offer
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"

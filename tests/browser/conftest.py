@@ -19,7 +19,7 @@ from parcels.scan_input import ScanLine
 from parcels.services.scans import record_scans
 from tests.browser.story import PATIENCE, Alliance, Clock, Person
 from tests.parcels.orders import booked
-from tests.slas import offering
+from tests.slas.helpers import offers as offering
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 ARGUMENTS = [

@@ -15,7 +15,7 @@ from parcels.services.booking_files import book_file
 from tests.browser.story import OVERFLOW, PHONE, Person
 from tests.parcels.filing import row, text_of
 from tests.parcels.orders import parcels_of
-from tests.slas import offering
+from tests.slas.helpers import offers as offering
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 DESKTOP = {"width": 1280, "height": 800}

@@ -11,8 +11,8 @@ from alliance.models import City, Organisation, User
 from alliance.tenancy import Scope, scope
 from slas.choices import ExcuseReason, Outcome
 from tests.browser.story import Person
-from tests.slas import judging
-from tests.slas.facts import Fact, write_cells
+from tests.slas.helpers import commitments as judging
+from tests.slas.helpers.facts import Fact, write_cells
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PICTURES = ("trend", "lanes", "calendar", "lateness", "couriers", "groups")

@@ -16,7 +16,7 @@ from alliance.embedded.folders import binaries
 from alliance.models import City
 from tests import factories
 from tests.chaos.programs import die_with_us, free_port
-from tests.slas.offering import offer
+from tests.slas.helpers.offers import offer
 
 CITIES = ("CN-HGH", "CN-CTU")
 PATIENCE = 30.0

@@ -18,7 +18,7 @@ from slas.models import Breach, CapacityDay, Commitment, CreditCheck, Excuse, On
 from slas.outcomes import is_breach, judge
 from slas.services.audits import audit_rates
 from slas.services.ledger_audit import audit_credits
-from tests.slas import recount
+from tests.slas.helpers import recount
 
 
 @dataclass

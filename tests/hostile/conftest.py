@@ -22,7 +22,7 @@ from tests import factories
 from tests.chaos import programs, stage
 from tests.hostile.target import PATIENCE, Target
 from tests.parcels.moving import booked_parcels
-from tests.slas.offering import offer
+from tests.slas.helpers.offers import offer
 
 LIMITS = {
     # Hostile clients are many, and one here.

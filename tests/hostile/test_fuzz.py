@@ -15,7 +15,7 @@ from alliance.models import City, Organisation
 from parcels.choices import ScanCode, ScanReason
 from tests.parcels.moving import booked_parcels
 from tests.parcels.orders import body_for
-from tests.slas.offering import offer
+from tests.slas.helpers.offers import offer
 
 pytestmark = pytest.mark.django_db
 fuzzed = settings(

@@ -13,7 +13,7 @@ from slas.models import Offer
 from tests.parcels.looking import some_parcels
 from tests.parcels.orders import tomorrow
 from tests.parcels.retired import old_parcels, settle_all, take_back
-from tests.slas import offering
+from tests.slas.helpers import offers as offering
 
 
 @pytest.fixture

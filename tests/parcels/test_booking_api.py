@@ -13,7 +13,7 @@ from parcels.models import Parcel, PickupAddress
 from slas.models import Offer
 from tests import factories
 from tests.parcels.orders import BATCH, PARCELS, body_for, book, pointers, tomorrow
-from tests.slas.offering import fill, reserved
+from tests.slas.helpers.offers import fill, reserved
 
 pytestmark = pytest.mark.django_db
 

@@ -25,7 +25,7 @@ from parcels.services import booking_files
 from parcels.services.booking import book_parcel
 from slas.models import CapacityDay, Commitment, Offer
 from tests.parcels.filing import finished, results, row, text_of, upload_of
-from tests.slas import offering
+from tests.slas.helpers import offers as offering
 
 ROWS = st.lists(
     st.builds(

@@ -13,7 +13,7 @@ from parcels.services.records import Booked
 from slas.models import CapacityDay, Commitment
 from tests import factories
 from tests.parcels.orders import booked, request_for
-from tests.slas.offering import fill, in_threads, offer, reserved, today_at
+from tests.slas.helpers.offers import fill, in_threads, offer, reserved, today_at
 
 NOON = today_at(12)
 TODAY = NOON.date()

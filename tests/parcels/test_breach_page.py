@@ -20,7 +20,7 @@ from slas.models import Breach, Commitment, CreditEntry, CreditSchedule, Excuse,
 from slas.services.excuses import decide_excuses
 from slas.services.sweeping import sweep_overdue
 from tests.parcels.looking import client_of, scan, some_parcels, text_of
-from tests.slas.excusing import PNG
+from tests.slas.helpers.excuses import PNG
 
 pytestmark = pytest.mark.django_db
 Break = Callable[..., Parcel]

@@ -16,7 +16,7 @@ from parcels.services.cancelling import cancel_parcel
 from parcels.services.records import Booked
 from slas.models import Commitment, Offer
 from tests.parcels.orders import booked, request_for
-from tests.slas.offering import offer, reserved, today_at
+from tests.slas.helpers.offers import offer, reserved, today_at
 
 NOON = today_at(12)
 TODAY = NOON.date()

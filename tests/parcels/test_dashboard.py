@@ -12,8 +12,8 @@ from parcels.portal import dashboard
 from slas.models import Offer, OnTimeRate
 from tests import factories
 from tests.parcels.moving import booked_parcels
-from tests.slas.judging import DAY, HOUR, Lane, lane
-from tests.slas.record import YESTERDAY, catch_up, judge_yesterday, promise, put_on_sale
+from tests.slas.helpers.commitments import DAY, HOUR, Lane, lane
+from tests.slas.helpers.records import YESTERDAY, catch_up, judge_yesterday, promise, put_on_sale
 
 pytestmark = pytest.mark.django_db
 URL = "/dashboard/"

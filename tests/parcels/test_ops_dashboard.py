@@ -12,8 +12,8 @@ from alliance.tenancy import Scope, scope
 from couriers.models import Application
 from tests import factories
 from tests.couriers.conftest import COMPANY, CONTACT
-from tests.slas.judging import DAY, HOUR, Lane, lane
-from tests.slas.record import YESTERDAY, catch_up, judge_yesterday, promise
+from tests.slas.helpers.commitments import DAY, HOUR, Lane, lane
+from tests.slas.helpers.records import YESTERDAY, catch_up, judge_yesterday, promise
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/"

@@ -9,7 +9,7 @@ from alliance.models import AuditEntry, City, Organisation
 from alliance.tenancy import Scope, scope
 from slas.models import Offer
 from tests.parcels.orders import BATCH, PARCELS, body_for, book
-from tests.slas.offering import offer
+from tests.slas.helpers.offers import offer
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from slas.months import month_of, spell
 from slas.services.commitments import excuse_commitments
 from tests.parcels.looking import client_of, text_of
 from tests.parcels.moving import booked_parcels
-from tests.slas.crediting_cases import work
+from tests.slas.helpers.credit_cases import work
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()

@@ -19,7 +19,7 @@ from slas.services.closures import Declaration, declare_closures, withdraw_closu
 from slas.services.tiers import calendar_at, place_of, tiers_at
 from slas.services.versions import VersionRules, add_version
 from tests.parcels.orders import body_for, booked, tomorrow
-from tests.slas.offering import fill, offer, today_at
+from tests.slas.helpers.offers import fill, offer, today_at
 
 pytestmark = pytest.mark.django_db
 QUOTES, PARCELS = "/api/v1/quotes", "/api/v1/parcels"

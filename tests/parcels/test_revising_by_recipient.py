@@ -19,7 +19,7 @@ from slas.services.revisions import RevisionRequest
 from slas.services.sweeping import sweep_overdue
 from tests.parcels.looking import scan, some_parcels, text_of
 from tests.parcels.revising import DIGITS, day, due_at, revisions_of
-from tests.slas.offering import in_threads
+from tests.slas.helpers.offers import in_threads
 
 pytestmark = pytest.mark.django_db
 

@@ -23,7 +23,7 @@ from slas.models import Commitment, CreditCheck
 from slas.services.credits import work_out_credits
 from slas.services.sweeping import sweep_overdue
 from tests.parcels.moving import booked_parcels
-from tests.slas.crediting_cases import ledger
+from tests.slas.helpers.credit_cases import ledger
 
 pytestmark = pytest.mark.django_db
 # Partitions begin with last month.

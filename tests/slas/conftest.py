@@ -12,9 +12,10 @@ from slas.scoring import month_after
 from slas.services.scorecards import refresh_scorecards
 from slas.services.tallies import fold_tallies
 from tests import factories
-from tests.slas import exporting, judging
-from tests.slas.revising import EVENING
-from tests.slas.scoring import GOLD, OLD, SILVER, THIS, count, final_night, on
+from tests.slas.helpers import commitments as judging
+from tests.slas.helpers import exports as exporting
+from tests.slas.helpers.revisions import EVENING
+from tests.slas.helpers.scorecards import GOLD, OLD, SILVER, THIS, count, final_night, on
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from slas.services.audits import audit_rates
 from slas.services.progress import fold_progress
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
-from tests.slas.judging import DAY, HOUR, NOON, Lane, reach
+from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane, reach
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
 

@@ -17,8 +17,8 @@ from alliance.tenancy import Actor, Scope, raw_rows, scope
 from slas.models import BreachListing
 from slas.portal import breaches
 from tests import factories
-from tests.slas.judging import DAY, HOUR, PICKUP, Lane, reach
-from tests.slas.record import YESTERDAY, catch_up, judge_yesterday, promise
+from tests.slas.helpers.commitments import DAY, HOUR, PICKUP, Lane, reach
+from tests.slas.helpers.records import YESTERDAY, catch_up, judge_yesterday, promise
 
 pytestmark = pytest.mark.django_db
 URL = "/breaches/"

@@ -12,7 +12,7 @@ from slas.models import CapacityDay
 from slas.services.allocation import Group, Placement, Want, allocate
 from slas.services.capacity import Slot, Taken, follow_offers, places_left, release, reserve
 from slas.services.market import Lane, Market
-from tests.slas.offering import fill, in_threads, offer, reserved, today_at
+from tests.slas.helpers.offers import fill, in_threads, offer, reserved, today_at
 
 NOON = today_at(12)
 TODAY = NOON.date()

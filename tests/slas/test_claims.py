@@ -21,8 +21,8 @@ from slas.services import claims
 from slas.services.claims import CLAIMED_WITHIN, forget_orphaned_evidence, take_back_claim
 from slas.services.commitments import void_commitments
 from slas.services.excuses import excuse_breach
-from tests.slas.excusing import agent_of, claimed, decided, late_parcel, picture, service, states
-from tests.slas.judging import DAY, DELIVERY, NOON, PICKUP, Lane, reach
+from tests.slas.helpers.commitments import DAY, DELIVERY, NOON, PICKUP, Lane, reach
+from tests.slas.helpers.excuses import agent_of, claimed, decided, late_parcel, picture, service, states
 
 pytestmark = pytest.mark.django_db
 

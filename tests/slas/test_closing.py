@@ -17,8 +17,8 @@ from slas.services.closing import books_of, close_month, close_months_over, open
 from slas.services.credits import work_out_credits
 from slas.services.ledger_audit import audit_credits
 from slas.tasks import close_months
-from tests.slas.crediting_cases import assert_ledger_agrees, check, deliver, ledger, send, work
-from tests.slas.judging import HOUR, NOON, Lane, lane
+from tests.slas.helpers.commitments import HOUR, NOON, Lane, lane
+from tests.slas.helpers.credit_cases import assert_ledger_agrees, check, deliver, ledger, send, work
 
 MONTH = month_of(NOON)
 AFTER = start_of(next_month(MONTH)) + HOUR

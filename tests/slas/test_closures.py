@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from alliance.clocks import wall_clock
 from slas.choices import ClosureSide
 from slas.closures import ClosureCalendar, ClosureRule, Hours, reopening
-from tests.slas.journeys import CITIES
-from tests.slas.strategies import (
+from tests.slas.helpers.journeys import CITIES
+from tests.slas.helpers.strategies import (
     TURNING_POINTS,
     clock_times,
     closed_hours,

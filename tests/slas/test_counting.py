@@ -15,8 +15,8 @@ from slas.services.commitments import Milestone, excuse_commitments, mark_lost, 
 from slas.services.progress import fold_progress, forget_progress, kept_from
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
-from tests.slas import recount
-from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane, outcome, reach
+from tests.slas.helpers import recount
+from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane, outcome, reach
 
 pytestmark = pytest.mark.usefixtures("everything")
 NOW = NOON + 9 * DAY

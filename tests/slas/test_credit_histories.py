@@ -26,9 +26,9 @@ from slas.services.commitments import Milestone, excuse_commitments, mark_lost, 
 from slas.services.credits import check_grown_credits, work_out_credits
 from slas.services.ledger_audit import audit_credits
 from slas.services.sweeping import sweep_overdue
-from tests.slas.crediting_cases import empty_books
-from tests.slas.fates import FATES, Fate, Killed, killer
-from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, Lane, lane
+from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane, lane
+from tests.slas.helpers.credit_cases import empty_books
+from tests.slas.helpers.fates import FATES, Fate, Killed, killer
 
 PICKS = st.integers(0, 99)
 FEES = st.sampled_from([None, 0, 1, 3, 799, 1_250, 7_999, 60_000])

@@ -16,8 +16,8 @@ from slas.months import month_of, next_month, spell, start_of
 from slas.services.closing import close_month
 from slas.services.schedules import ScheduleRules, add_schedule, all_schedules, withdraw_schedule
 from tests import factories
-from tests.slas.crediting_cases import send, work
-from tests.slas.judging import DAY, NOON, Lane
+from tests.slas.helpers.commitments import DAY, NOON, Lane
+from tests.slas.helpers.credit_cases import send, work
 
 pytestmark = pytest.mark.django_db
 SCHEDULES, MONTHS = "/admin/slas/creditschedule/", "/admin/slas/closedmonth/"

@@ -12,7 +12,8 @@ from slas.months import month_of, next_month
 from slas.services.commitments import excuse_commitments, mark_lost, revise_due, void_commitments
 from slas.services.credits import check_grown_credits, open_month, work_out_credits
 from slas.services.ledger_audit import audit_credits
-from tests.slas.crediting_cases import (
+from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane
+from tests.slas.helpers.credit_cases import (
     FEE,
     assert_ledger_agrees,
     check,
@@ -23,7 +24,6 @@ from tests.slas.crediting_cases import (
     take_back,
     work,
 )
-from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)

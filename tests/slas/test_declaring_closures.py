@@ -16,7 +16,7 @@ from slas.promises import Promise, promise
 from slas.services.closures import Declaration, declare_closures, withdraw_closure
 from slas.services.holidays import load_holidays
 from slas.services.tiers import calendar_at, place_of, tiers_at
-from tests.slas.offering import today_at
+from tests.slas.helpers.offers import today_at
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
 NOON = today_at(12)

@@ -14,8 +14,8 @@ from slas.models import Closure, Commitment, Disruption, Excuse
 from slas.services.disruptions import Area, Period, declare_disruption
 from tests import factories
 from tests.parcels.looking import text_of
-from tests.slas.excusing import at_browser, late_parcel, service_user, states
-from tests.slas.judging import DAY, HOUR, NOON, Lane
+from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane
+from tests.slas.helpers.excuses import at_browser, late_parcel, service_user, states
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
 DISRUPTIONS = "/admin/slas/disruption/"

@@ -28,8 +28,18 @@ from slas.services.disruptions import (
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests import factories
-from tests.slas.excusing import agent_of, claimed, decided, service, states
-from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane, assert_books_agree, counts, reach
+from tests.slas.helpers.commitments import (
+    DAY,
+    DELIVERY,
+    HOUR,
+    NOON,
+    PICKUP,
+    Lane,
+    assert_books_agree,
+    counts,
+    reach,
+)
+from tests.slas.helpers.excuses import agent_of, claimed, decided, service, states
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
 LENGTH, RECOVERY = 24, 12

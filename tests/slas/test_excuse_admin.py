@@ -19,8 +19,8 @@ from slas.services.excuses import excuse_breach
 from slas.services.tallies import fold_tallies
 from tests import factories
 from tests.parcels.looking import text_of
-from tests.slas.excusing import agent_of, at_browser, claimed, late_parcel, service_user, states
-from tests.slas.judging import DELIVERY, NOON, Lane, assert_books_agree, reach
+from tests.slas.helpers.commitments import DELIVERY, NOON, Lane, assert_books_agree, reach
+from tests.slas.helpers.excuses import agent_of, at_browser, claimed, late_parcel, service_user, states
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
 BREACHES = "/admin/slas/breachlisting/"

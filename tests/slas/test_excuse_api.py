@@ -15,8 +15,8 @@ from alliance.tenancy import Actor, Scope, scope
 from slas.models import Excuse
 from slas.services.disruptions import Area, Cause, Period, declare_disruption, propose_excuses
 from slas.services.excuses import excuse_breach
-from tests.slas.excusing import decided, late_parcel, picture
-from tests.slas.judging import DAY, DELIVERY, NOON, Lane
+from tests.slas.helpers.commitments import DAY, DELIVERY, NOON, Lane
+from tests.slas.helpers.excuses import decided, late_parcel, picture
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/excuses"

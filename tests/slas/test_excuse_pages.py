@@ -15,8 +15,8 @@ from alliance.tenancy import Actor, Scope, scope
 from slas.models import Excuse
 from slas.portal import excuses
 from tests.parcels.looking import client_of, text_of
-from tests.slas.excusing import PNG, agent_of, claimed, decided, late_parcel, picture
-from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, Lane
+from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane
+from tests.slas.helpers.excuses import PNG, agent_of, claimed, decided, late_parcel, picture
 
 pytestmark = pytest.mark.django_db
 URL = "/excuses/"

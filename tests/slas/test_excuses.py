@@ -18,8 +18,7 @@ from slas.services.excuses import STEPS, Decided, Excused, decide_excuses, excus
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests import factories
-from tests.slas.excusing import agent_of, claimed, decided, late_parcel, service, service_user, states
-from tests.slas.judging import (
+from tests.slas.helpers.commitments import (
     DAY,
     DELIVERY,
     HOUR,
@@ -30,6 +29,7 @@ from tests.slas.judging import (
     counts,
     reach,
 )
+from tests.slas.helpers.excuses import agent_of, claimed, decided, late_parcel, service, service_user, states
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from slas.closures import ClosureCalendar, ClosureRule, Hours
 from slas.explanations import Ends, closure_text, explained, hours_text, rolled_text, step_text
 from slas.holidays import HOLIDAY_NAMES, holidays_between
 from slas.promises import Promise, Step, StepCode, promise
-from tests.slas.journeys import CITIES, TIERS, closure_rules, local
+from tests.slas.helpers.journeys import CITIES, TIERS, closure_rules, local
 
 ENDS = Ends("Hangzhou", "Chengdu")
 HGH, CTU = CITIES["HGH"], CITIES["CTU"]

@@ -14,7 +14,8 @@ from slas.models import Export
 from slas.services import export_writing
 from slas.services.export_writing import tend_exports, write_export
 from tests.failing import fail_at_every_attempt
-from tests.slas.exporting import (
+from tests.slas.helpers.commitments import NOON
+from tests.slas.helpers.exports import (
     COMMITMENTS,
     CSV,
     PARQUET,
@@ -25,7 +26,6 @@ from tests.slas.exporting import (
     reread,
     written,
 )
-from tests.slas.judging import NOON
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 

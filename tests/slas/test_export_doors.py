@@ -20,8 +20,8 @@ from slas.services.export_writing import write_export
 from slas.services.exports import link_of
 from slas.services.tallies import fold_tallies
 from tests.parcels.looking import client_of, text_of
-from tests.slas.exporting import FIRST, LAST, ask, owner, read_csv, reread, some_promises, written
-from tests.slas.judging import Lane
+from tests.slas.helpers.commitments import Lane
+from tests.slas.helpers.exports import FIRST, LAST, ask, owner, read_csv, reread, some_promises, written
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 FORM = {"content": "commitments", "format": "csv", "from": FIRST.isoformat(), "to": LAST.isoformat()}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from slas.choices import ExportContent
 from slas.export_files import arrow_schema, csv_bytes, join_parts, part_path, remove_file, write_part
 from slas.exporting import COLUMNS, Column, Kind, Line, Names, values_of
-from tests.slas.exporting import understood
+from tests.slas.helpers.exports import understood
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "exports.md"
 # Texts a CSV must survive: quotes, line ends, formulas, other scripts.

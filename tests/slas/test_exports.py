@@ -17,8 +17,9 @@ from slas.services import exports
 from slas.services.commitments import revise_due
 from slas.services.export_writing import tend_exports, write_export
 from slas.services.tallies import fold_tallies
-from tests.slas import judging
-from tests.slas.exporting import (
+from tests.slas.helpers import commitments as judging
+from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane
+from tests.slas.helpers.exports import (
     COMMITMENTS,
     CSV,
     FIRST,
@@ -35,7 +36,6 @@ from tests.slas.exporting import (
     understood,
     written,
 )
-from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 

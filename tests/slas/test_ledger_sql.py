@@ -14,8 +14,8 @@ from slas.crediting import credit_for
 from slas.ledger import parameters, targets
 from slas.models import Commitment, CreditSchedule
 from slas.services.schedules import all_schedules
-from tests.slas.crediting_cases import send
-from tests.slas.judging import DAY, HOUR, NOON, Lane, tier
+from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane, tier
+from tests.slas.helpers.credit_cases import send
 
 pytestmark = pytest.mark.django_db
 NOW = NOON + 5 * DAY

@@ -12,7 +12,7 @@ import pytest
 
 from slas.closures import ClosureCalendar
 from slas.promises import promise
-from tests.slas.journeys import CITIES, TIERS, closure_rules, full_date, local
+from tests.slas.helpers.journeys import CITIES, TIERS, closure_rules, full_date, local
 
 CASES = """
 # tier |from to| booked         | ready             | closures      |handled|roll|pickup|delivery    | why

@@ -22,8 +22,8 @@ from slas.promises import (
     TierRule,
     promise,
 )
-from tests.slas.journeys import CITIES, NO_CLOSURES, TIERS, closure_rules, daily, local
-from tests.slas.strategies import closures, journeys, promised, rules_hitting, walked_deadline
+from tests.slas.helpers.journeys import CITIES, NO_CLOSURES, TIERS, closure_rules, daily, local
+from tests.slas.helpers.strategies import closures, journeys, promised, rules_hitting, walked_deadline
 from tests.slas.test_promise_table import CASES, rows
 
 HGH, CTU = CITIES["HGH"], CITIES["CTU"]

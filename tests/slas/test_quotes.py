@@ -15,8 +15,8 @@ from slas.services.holidays import load_holidays
 from slas.services.quotes import Quote, QuoteRequest, quote
 from slas.services.tiers import rule_of, tiers_at
 from tests import factories
-from tests.slas.journeys import PUBLISHED_RULES
-from tests.slas.offering import fill, offer, record, today_at
+from tests.slas.helpers.journeys import PUBLISHED_RULES
+from tests.slas.helpers.offers import fill, offer, record, today_at
 
 NOON = today_at(12)
 TODAY = NOON.date()

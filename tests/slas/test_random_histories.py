@@ -45,9 +45,8 @@ from slas.services.commitments import (
 from slas.services.progress import fold_progress
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
-from tests.slas import recount
-from tests.slas.fates import FATES, Fate, Killed, killer
-from tests.slas.judging import (
+from tests.slas.helpers import recount
+from tests.slas.helpers.commitments import (
     DAY,
     DELIVERY,
     HOUR,
@@ -58,6 +57,7 @@ from tests.slas.judging import (
     lane,
     standing_breaches,
 )
+from tests.slas.helpers.fates import FATES, Fate, Killed, killer
 
 EMPTIED = (
     "slas_commitment", "slas_breach", "slas_excuse", "slas_tally", "slas_ontimerate", "slas_overduecount",

@@ -15,8 +15,8 @@ from alliance.tenancy import Scope, scope
 from slas.choices import TierCode
 from slas.portal import rates
 from tests import factories
-from tests.slas.judging import DAY, HOUR, Lane, city, tier
-from tests.slas.record import YESTERDAY, catch_up, judge_yesterday, promise
+from tests.slas.helpers.commitments import DAY, HOUR, Lane, city, tier
+from tests.slas.helpers.records import YESTERDAY, catch_up, judge_yesterday, promise
 
 pytestmark = pytest.mark.django_db
 URL, FILE = "/rates/", "/rates/download/"

@@ -17,8 +17,8 @@ from slas.choices import Outcome
 from slas.histograms import EDGES, bin_of
 from slas.rating import RateRow
 from slas.services.standings import Standing
-from tests.slas.facts import Fact, write_cells
-from tests.slas.judging import DAY, HOUR, NOON, Lane
+from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane
+from tests.slas.helpers.facts import Fact, write_cells
 
 YESTERDAY = NOON.date() - DAY
 

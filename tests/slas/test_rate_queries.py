@@ -21,9 +21,9 @@ from slas.rating import IN_ORDER, GroupBy, RateQuery, RateRow, is_provisional, k
 from slas.services import rates
 from slas.services.rates import answer_rates, count_rates, rank_couriers
 from tests import factories
-from tests.slas import facts as by_hand
-from tests.slas.facts import Fact, write_cells
-from tests.slas.judging import Lane, tier
+from tests.slas.helpers import facts as by_hand
+from tests.slas.helpers.commitments import Lane, tier
+from tests.slas.helpers.facts import Fact, write_cells
 
 pytestmark = pytest.mark.django_db
 # Over the end of a year, of a month and of some weeks.

@@ -16,7 +16,7 @@ from slas.services.commitments import excuse_commitments
 from slas.services.rates import answer_rates, rates_for, summary_for
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
-from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane, city, reach, tier
+from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane, city, reach, tier
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()

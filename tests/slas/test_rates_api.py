@@ -11,8 +11,8 @@ from slas.api import rates as door
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
 from slas.rating import GroupBy
 from slas.services import rates
-from tests.slas.facts import Fact, write_cells
-from tests.slas.judging import DELIVERY, NOON, PICKUP, Lane, city
+from tests.slas.helpers.commitments import DELIVERY, NOON, PICKUP, Lane, city
+from tests.slas.helpers.facts import Fact, write_cells
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/rates"

@@ -10,8 +10,8 @@ from slas.services.audits import audit_rates
 from slas.services.progress import fold_progress
 from slas.services.rebuilding import rebuild_histograms
 from slas.services.tallies import fold_tallies
-from tests.slas.judging import HOUR, NOON, Lane, reach
-from tests.slas.recount import expected, folded
+from tests.slas.helpers.commitments import HOUR, NOON, Lane, reach
+from tests.slas.helpers.recount import expected, folded
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
 OTHER_DAY = NOON.date() - timedelta(days=3)

@@ -12,8 +12,8 @@ from slas.choices import ClosureSide, TierCode
 from slas.closures import ClosureCalendar, ClosureRule, Place
 from slas.promises import Step, StepCode, TierRule
 from slas.revisions import MOST_DAYS_ON, delivery_on, possible_days, span_after
-from tests.slas import strategies
-from tests.slas.journeys import NO_CLOSURES, daily
+from tests.slas.helpers import strategies
+from tests.slas.helpers.journeys import NO_CLOSURES, daily
 
 CHENGDU = Place(7, "Sichuan", "CN", "Asia/Shanghai")
 NEW_YORK = Place(8, "New York", "US", "America/New_York")

@@ -11,9 +11,9 @@ from slas.models import Breach, Closure
 from slas.services.commitments import Milestone as Reached
 from slas.services.commitments import mark_lost, settle, void_commitments
 from slas.services.sweeping import sweep_overdue
-from tests.slas import judging
-from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, Lane
-from tests.slas.revising import EVENING, MERCHANT, RECIPIENT, commitment, day, offered, revise, why
+from tests.slas.helpers import commitments as judging
+from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane
+from tests.slas.helpers.revisions import EVENING, MERCHANT, RECIPIENT, commitment, day, offered, revise, why
 
 pytestmark = pytest.mark.django_db
 

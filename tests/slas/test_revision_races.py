@@ -13,10 +13,10 @@ from slas.models import Breach, Commitment, Revision
 from slas.services.commitments import Milestone as Reached
 from slas.services.commitments import settle
 from slas.services.sweeping import sweep_overdue
-from tests.slas import judging
-from tests.slas.judging import DAY, DELIVERY, HOUR, Lane
-from tests.slas.offering import in_threads
-from tests.slas.revising import EVENING, commitment, revise
+from tests.slas.helpers import commitments as judging
+from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, Lane
+from tests.slas.helpers.offers import in_threads
+from tests.slas.helpers.revisions import EVENING, commitment, revise
 
 
 def at_once(*works: Callable[[], Any]) -> list[Any]:

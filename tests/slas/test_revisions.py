@@ -17,9 +17,9 @@ from slas.services.revisions import promised_delivery
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests import factories
-from tests.slas import judging
-from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, Lane
-from tests.slas.revising import EVENING, MERCHANT, RECIPIENT, commitment, revise, standing, why
+from tests.slas.helpers import commitments as judging
+from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane
+from tests.slas.helpers.revisions import EVENING, MERCHANT, RECIPIENT, commitment, revise, standing, why
 
 pytestmark = pytest.mark.django_db
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from slas.rulebook import problems
-from tests.slas.scoring_cases import SEED, stored
+from tests.slas.helpers.scorecard_cases import SEED, stored
 
 
 def found(**changes: Any) -> list[tuple[str, str]]:

@@ -26,8 +26,8 @@ from slas.services.score_rules import (
 )
 from slas.services.scorecards import refresh_scorecards
 from tests import factories
-from tests.slas.scoring import GOLD, LAST, SILVER, THIS, card, cards, count, final_night, on
-from tests.slas.scoring_cases import SEED, stored
+from tests.slas.helpers.scorecard_cases import SEED, stored
+from tests.slas.helpers.scorecards import GOLD, LAST, SILVER, THIS, card, cards, count, final_night, on
 
 pytestmark = pytest.mark.django_db
 RULES, CARDS = "/admin/slas/scorerules/", "/admin/slas/scorecard/"

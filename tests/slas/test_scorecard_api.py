@@ -11,8 +11,8 @@ from alliance.tenancy import Actor, Scope, scope
 from slas.scoring import final_on, month_after
 from slas.services.score_rules import RulesDraft, add_rules
 from slas.services.scorecards import refresh_scorecards
-from tests.slas.scoring import LAST, OLD, SILVER, THIS, count, on
-from tests.slas.scoring_cases import stored
+from tests.slas.helpers.scorecard_cases import stored
+from tests.slas.helpers.scorecards import LAST, OLD, SILVER, THIS, count, on
 
 pytestmark = pytest.mark.django_db
 API, API_RULES = "/api/v1/scorecards", "/api/v1/scorecard-rules"

@@ -15,8 +15,19 @@ from slas.portal.scorecards import latest_change
 from slas.scoring import final_on, month_after
 from slas.services.score_rules import RulesDraft, add_rules
 from slas.services.scorecards import refresh_scorecards
-from tests.slas.scoring import GOLD, OLD, PROBATION, SILVER, THIS, card, cards, count, final_night, on
-from tests.slas.scoring_cases import stored
+from tests.slas.helpers.scorecard_cases import stored
+from tests.slas.helpers.scorecards import (
+    GOLD,
+    OLD,
+    PROBATION,
+    SILVER,
+    THIS,
+    card,
+    cards,
+    count,
+    final_night,
+    on,
+)
 
 pytestmark = pytest.mark.django_db
 LIST, RULES = "/scorecards/", "/scorecards/rules/"

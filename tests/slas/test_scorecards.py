@@ -16,7 +16,19 @@ from slas.services.score_rules import RulesDraft, add_rules, rules_for
 from slas.services.scorecards import Refreshed, refresh_scorecards
 from slas.tasks import refresh_scorecards as task
 from tests import factories
-from tests.slas.scoring import GOLD, LAST, OLD, PROBATION, SILVER, THIS, card, cards, count, final_night, on
+from tests.slas.helpers.scorecards import (
+    GOLD,
+    LAST,
+    OLD,
+    PROBATION,
+    SILVER,
+    THIS,
+    card,
+    cards,
+    count,
+    final_night,
+    on,
+)
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)

@@ -28,7 +28,7 @@ from slas.scoring import (
     points_of,
     score_of,
 )
-from tests.slas.scoring_cases import RULES, month
+from tests.slas.helpers.scorecard_cases import RULES, month
 
 C = ScoreComponent
 

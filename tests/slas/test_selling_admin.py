@@ -13,8 +13,8 @@ from slas.admin.forms import cut_off_text, read_cut_off, values_of
 from slas.models import ServiceTier, TierVersion
 from slas.services.tiers import tiers_at
 from slas.services.versions import VersionRules, add_version, withdraw_version
-from tests.slas.judging import DAY, Lane
-from tests.slas.record import put_on_sale
+from tests.slas.helpers.commitments import DAY, Lane
+from tests.slas.helpers.records import put_on_sale
 
 pytestmark = pytest.mark.django_db
 VERSIONS = "/admin/slas/tierversion/"

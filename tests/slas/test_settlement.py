@@ -13,7 +13,7 @@ from slas.models import Breach, Commitment, Tally
 from slas.outcomes import judge
 from slas.services.commitments import Milestone, open_commitments, settle, void_commitments
 from slas.services.sweeping import sweep_overdue
-from tests.slas.judging import (
+from tests.slas.helpers.commitments import (
     DAY,
     DELIVERY,
     HOUR,

@@ -11,8 +11,8 @@ from alliance.services import actor_of_organisation, create_api_key
 from alliance.tenancy import Actor, Scope, scope
 from slas.months import month_of, next_month, spell, start_of
 from slas.services.closing import close_month
-from tests.slas.crediting_cases import deliver, send, work
-from tests.slas.judging import HOUR, NOON, Lane
+from tests.slas.helpers.commitments import HOUR, NOON, Lane
+from tests.slas.helpers.credit_cases import deliver, send, work
 
 pytestmark = pytest.mark.django_db
 MONTH = month_of(NOON)

@@ -21,8 +21,8 @@ from slas.services.closing import close_month
 from slas.services.commitments import mark_lost
 from slas.services.statements import PAGE
 from tests import factories
-from tests.slas.crediting_cases import deliver, ledger, send, work
-from tests.slas.judging import DAY, HOUR, NOON, Lane
+from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane
+from tests.slas.helpers.credit_cases import deliver, ledger, send, work
 
 pytestmark = pytest.mark.django_db
 MONTH = month_of(NOON)

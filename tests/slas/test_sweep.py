@@ -16,7 +16,7 @@ from slas.services.commitments import Milestone, excuse_commitments, settle
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests.plans import plans_of
-from tests.slas.judging import (
+from tests.slas.helpers.commitments import (
     DAY,
     DELIVERY,
     HOUR,

@@ -12,8 +12,8 @@ from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests import factories
 from tests.plans import plans_of
-from tests.slas.judging import DAY, HOUR, NOON, PICKUP, Lane, assert_books_agree, counts, reach
-from tests.slas.offering import in_threads
+from tests.slas.helpers.commitments import DAY, HOUR, NOON, PICKUP, Lane, assert_books_agree, counts, reach
+from tests.slas.helpers.offers import in_threads
 
 
 @pytest.mark.django_db

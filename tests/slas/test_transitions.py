@@ -8,8 +8,8 @@ from django.db import IntegrityError, transaction
 from slas.choices import Outcome
 from slas.models import Commitment
 from slas.outcomes import can_become
-from tests.slas import transitions_page
-from tests.slas.judging import HOUR, NOON, Lane
+from tests.slas.helpers import transitions_page
+from tests.slas.helpers.commitments import HOUR, NOON, Lane
 
 # Times that suit each outcome, so that only the trigger can object.
 REACHED = {Outcome.MET: NOON - HOUR, Outcome.LATE: NOON + HOUR}
@@ -36,5 +36,5 @@ def test_database_allows_what_the_table_has_and_nothing_else(
 
 def test_page_is_drawn_from_the_table() -> None:
     assert transitions_page.PAGE.read_text(encoding="utf-8") == transitions_page.page(), (
-        "Draw it anew: python -m tests.slas.transitions_page > docs/outcomes.md"
+        "Draw it anew: python -m tests.slas.helpers.transitions_page > docs/outcomes.md"
     )

@@ -9,7 +9,7 @@ from slas.services.commitments import Milestone, settle
 from slas.services.credits import Worked, check_grown_credits, work_out_credits
 from slas.services.ledger_audit import audit_credits
 from slas.services.sweeping import sweep_overdue
-from tests.slas.judging import DELIVERY, HOUR, NOON, Lane
+from tests.slas.helpers.commitments import DELIVERY, HOUR, NOON, Lane
 
 # Ten yuan: 20 % of it at once, half after a day, all after three (next day, version 1).
 FEE = 1_000

@@ -16,7 +16,7 @@ from slas.services.claims import Claim, claim_excuse
 from slas.services.deciding import CUSTOMER_SERVICE
 from slas.services.excuses import Decided, decide_excuses
 from tests import factories
-from tests.slas.judging import DELIVERY, HOUR, NOON, Lane, reach
+from tests.slas.helpers.commitments import DELIVERY, HOUR, NOON, Lane, reach
 
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"

@@ -15,7 +15,7 @@ from slas.services.revisions import (
     promised_delivery,
     revise_delivery,
 )
-from tests.slas.judging import DELIVERY, HOUR, NOON
+from tests.slas.helpers.commitments import DELIVERY, HOUR, NOON
 
 RECIPIENT, MERCHANT = RevisionParty.RECIPIENT, RevisionParty.MERCHANT
 # 20:00 in China on the day of the tests, and the days after it.

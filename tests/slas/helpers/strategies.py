@@ -10,7 +10,7 @@ from alliance.clocks import ONE_DAY, wall_clock
 from slas.choices import ClosureSide, TierCode
 from slas.closures import ClosureCalendar, ClosureRule, Place
 from slas.promises import CutOff, NoPromise, TierRule, promise
-from tests.slas.journeys import CITIES, TIERS
+from tests.slas.helpers.journeys import CITIES, TIERS
 
 ONE_MINUTE = timedelta(minutes=1)
 # Around these, clocks change, the calendar skips a day, or a month or a year ends.

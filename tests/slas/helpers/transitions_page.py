@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.utils.translation import override
 
-PAGE = Path(__file__).parents[2] / "docs" / "outcomes.md"
+PAGE = Path(__file__).parents[3] / "docs" / "outcomes.md"
 HEAD = """# Outcomes of a promise
 
 Every promised milestone, a pickup or a delivery, has one outcome. It changes only as drawn here: the

@@ -17,7 +17,7 @@ from slas.models import Export
 from slas.services.commitments import Milestone, settle
 from slas.services.export_writing import write_export
 from slas.services.exports import ExportRequest, request_export
-from tests.slas.judging import DAY, DELIVERY, HOUR, NOON, Lane
+from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane
 
 FIRST, LAST = (NOON - 40 * DAY).date(), (NOON + 10 * DAY).date()
 COMMITMENTS, RATES = ExportContent.COMMITMENTS, ExportContent.RATES

@@ -11,7 +11,7 @@ from slas.models import Offer
 from slas.services.excuses import excuse_breach
 from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
-from tests.slas.judging import DAY, DELIVERY, PICKUP, Lane, reach
+from tests.slas.helpers.commitments import DAY, DELIVERY, PICKUP, Lane, reach
 
 # Noon of yesterday where the product's days are: past, whatever the hour tests run at.
 YESTERDAY = datetime.combine(timezone.localdate() - DAY, time(12), timezone.get_default_timezone())

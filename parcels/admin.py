@@ -42,7 +42,7 @@ from parcels.statuses import TERMINAL
 from parcels.timelines import track
 from parcels.verdicts import verdict_of
 from slas.models import Breach, Commitment
-from slas.pricing import yuan
+from slas.promises.prices import yuan
 
 # Parcels a search by reference finds, at most.
 MOST_FOUND = 1_000

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from alliance.errors import FieldError
 from alliance.models import City
-from slas.enquiries import ready_problems, weight_problems
+from slas.promises.checks import ready_problems, weight_problems
 
 BATCH_LIMIT = 1_000
 # The columns' widths.

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from alliance.clocks import ONE_DAY, day_exists, local_clock, wall_clock
 from slas.choices import ClosureSide
-from slas.closures import ClosureCalendar, Place
-from slas.promises import Step, StepCode, TierRule
+from slas.promises.closures import ClosureCalendar, Place
+from slas.promises.rules import Step, StepCode, TierRule
 
 # How far a delivery can be moved at once, counted from the day agreed on so far (from today when
 # that has passed).

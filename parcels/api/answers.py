@@ -10,10 +10,11 @@ from alliance.models import City
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel
 from parcels.services.records import Booked
-from slas.explanations import Ends, reason_text, rolled_text, step_text
+from slas.offers.texts import reason_text
 from slas.outcomes import raw_rate
-from slas.pricing import yuan
-from slas.promises import Promise, Step
+from slas.promises.prices import yuan
+from slas.promises.rules import Promise, Step
+from slas.promises.texts import Ends, rolled_text, step_text
 from slas.ranking import RECORD_DAYS, Record
 from slas.services.quotes import Quote, QuotedOffer
 

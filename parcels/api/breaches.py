@@ -33,7 +33,7 @@ from slas.choices import (
     TierCode,
 )
 from slas.models import Excuse
-from slas.pricing import yuan
+from slas.promises.prices import yuan
 from slas.services.breaches import BreachReport, breach_report
 
 S = serializers.Serializer[Any]

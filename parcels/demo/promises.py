@@ -7,8 +7,8 @@ from alliance.models import City
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import TierCode
 from slas.models import ServiceTier, TierVersion
-from slas.services.closures import Declaration, declare_closures
-from slas.services.versions import VersionRules, add_version
+from slas.promises.services.closures import Declaration, declare_closures
+from slas.promises.services.versions import VersionRules, add_version
 
 # Deadlines of 20:00 lie within these hours, and keep their two hours after them.
 CLOSED = (time(18), time(21))

@@ -31,7 +31,7 @@ from parcels.timelines import track, zone_text
 from parcels.verdicts import loss_text
 from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState, Leg
 from slas.models import Excuse
-from slas.pricing import yuan
+from slas.promises.prices import yuan
 from slas.services.breaches import BreachReport, breach_report
 from slas.services.claims import Claim, claim_excuse, may_claim, require_claimant
 from slas.services.deciding import MOST_TEXT

@@ -25,7 +25,7 @@ from parcels.models import Parcel
 from parcels.verdicts import verdict_of
 from slas.choices import CommitmentKind, Outcome
 from slas.models import Commitment
-from slas.pricing import yuan
+from slas.promises.prices import yuan
 
 BATCH = 1_000
 _BYTE_ORDER_MARK = "\ufeff"

@@ -6,7 +6,7 @@ from alliance.choices import Capability
 from alliance.tenancy import Actor
 from slas.models import CreditEntry
 from slas.months import spell
-from slas.pricing import yuan
+from slas.promises.prices import yuan
 from slas.services.statements import entries_of_parcel
 
 

@@ -37,7 +37,7 @@ from parcels.timelines import track, zone_text
 from parcels.verdicts import Verdict, loss_text, verdict_of
 from slas.choices import CommitmentKind, ExcuseState, RevisionParty
 from slas.models import Breach, Commitment, Excuse
-from slas.pricing import yuan
+from slas.promises.prices import yuan
 from slas.services.revisions import Promised, promised_delivery
 
 

@@ -13,8 +13,8 @@ from alliance.clocks import local_clock
 from alliance.tenancy import Actor
 from parcels.services.revising import DIGITS, RECIPIENT
 from slas.choices import RevisionParty
-from slas.explanations import clock_text, day_text
 from slas.models import Revision
+from slas.promises.texts import clock_text, day_text
 from slas.revisions import DeliveryDay
 from slas.services.revisions import REASON_LENGTH, RevisionRequest
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from alliance.tenancy import Actor
 from parcels.models import Parcel
 from slas.choices import CommitmentKind
-from slas.explanations import Ends, explained, rolled_text
 from slas.models import Commitment, TierVersion
-from slas.services.replays import Question, replay_booking
+from slas.promises.replays import Question, replay_booking
+from slas.promises.texts import Ends, explained, rolled_text
 
 
 @dataclass(frozen=True, slots=True)

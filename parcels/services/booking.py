@@ -16,9 +16,10 @@ from parcels.bookings import BookingRequest, problems_of
 from parcels.choices import ParcelSource
 from parcels.models import PickupAddress
 from parcels.services.records import Booked, distinct_ids, write_parcels
+from slas.promises.rules import LATER_DAYS
 from slas.services.allocation import Group, Placement, Want, allocate
 from slas.services.capacity import places_left
-from slas.services.market import LATER_DAYS, Lane, Market
+from slas.services.market import Lane, Market
 from slas.services.quotes import NotAvailable, days_for, offers_for, surcharged
 
 

@@ -22,7 +22,7 @@ from parcels.models import BookingFile
 from parcels.services.booking_rows import booked_before, explain, retold
 from parcels.services.booking_slices import Known, Outcomes
 from parcels.services.records import Booked
-from slas.pricing import yuan
+from slas.promises.prices import yuan
 
 COLUMNS: Final = (
     "line",

@@ -12,10 +12,10 @@ from alliance.tenancy import raw_rows
 from parcels.bookings import BookingRequest
 from parcels.choices import ParcelSource
 from slas.choices import CommitmentKind
-from slas.promises import Promise
+from slas.promises.rules import Promise
+from slas.promises.tiers_in_force import TierInForce
 from slas.services.commitments import CommitmentDraft, open_commitments
 from slas.services.market import OnSale
-from slas.services.tiers import TierInForce
 
 # Two ids of one millisecond clash once in four million pairs: a second time is a bug.
 _ATTEMPTS = 5

@@ -10,7 +10,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from alliance.city_fields import CityField
 from slas.admin.forms import text_input
 from slas.choices import ClosureSide
-from slas.services.closures import Declaration
+from slas.promises.services.closures import Declaration
 
 
 class ClosureForm(forms.Form):

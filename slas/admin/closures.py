@@ -21,12 +21,12 @@ from alliance.requests import actor_of
 from slas.admin.closure_forms import ClosureForm, HolidaysForm
 from slas.admin.proposing import ProposingMixin
 from slas.admin.selling import EnteredAdmin, carried_out
-from slas.closures import MIDNIGHT, Hours
-from slas.explanations import closure_text, hours_text
-from slas.holidays import last_published_year
 from slas.models import Closure
-from slas.services.closures import declare_closures, withdraw_closure
-from slas.services.holidays import load_holidays
+from slas.promises.closures import MIDNIGHT, Hours
+from slas.promises.holidays import last_published_year
+from slas.promises.services.closures import declare_closures, withdraw_closure
+from slas.promises.services.holidays import load_holidays
+from slas.promises.texts import closure_text, hours_text
 
 
 class StateFilter(admin.SimpleListFilter):

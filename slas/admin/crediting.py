@@ -29,7 +29,7 @@ from slas.admin.judging import NumberSearchAdmin
 from slas.admin.selling import EnteredAdmin
 from slas.models import ClosedMonth, CreditEntry, CreditSchedule, ServiceTier, Statement
 from slas.months import InvalidMonth, parse_month, spell
-from slas.pricing import InvalidAmount, fen_from_yuan, yuan
+from slas.promises.prices import InvalidAmount, fen_from_yuan, yuan
 from slas.services.closing import MonthBooks, books_of, close_month, open_months
 from slas.services.schedules import ScheduleRules, add_schedule, withdraw_schedule
 

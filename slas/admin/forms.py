@@ -16,9 +16,9 @@ from unfold.widgets import (
 
 from alliance.errors import AllianceError
 from slas.models import ServiceTier, TierVersion
-from slas.pricing import InvalidAmount, fen_from_yuan, yuan
-from slas.rule_texts import WEEKDAYS
-from slas.services.versions import VersionRules
+from slas.promises.prices import InvalidAmount, fen_from_yuan, yuan
+from slas.promises.rule_texts import WEEKDAYS
+from slas.promises.services.versions import VersionRules
 
 
 def text_input(kind: str = "text", **attrs: Any) -> UnfoldAdminTextInputWidget:

@@ -21,12 +21,12 @@ from alliance.admin import ReadOnlyAdmin, UncountedAdmin, operates
 from alliance.errors import AllianceError
 from alliance.requests import actor_of
 from alliance.wording import amount, parted
-from slas import rule_texts
 from slas.admin.forms import VersionForm, add_errors, values_of
 from slas.admin.promised import PromisedMixin
 from slas.models import CapacityDay, Offer, ServiceTier, TierVersion
-from slas.pricing import yuan
-from slas.services.versions import add_version, withdraw_version
+from slas.promises import rule_texts
+from slas.promises.prices import yuan
+from slas.promises.services.versions import add_version, withdraw_version
 
 
 class EnteredAdmin(ReadOnlyAdmin):

@@ -16,12 +16,12 @@ from alliance.api.authentication import actor_of
 from alliance.api.parsing import CityField, WordField, refuse_unknown_parameters
 from alliance.errors import FieldError, InvalidInput
 from slas.choices import ClosureSide, TierCode
-from slas.closures import Hours
-from slas.explanations import Ends, closure_text, hours_text, rolled_text, step_text
 from slas.models import Closure, TierVersion
-from slas.promises import Promise, Step
-from slas.services.closures import closures_between
-from slas.services.replays import Answer, Question, find_tier, would_promise
+from slas.promises.closures import Hours
+from slas.promises.replays import Answer, Question, find_tier, would_promise
+from slas.promises.rules import Promise, Step
+from slas.promises.services.closures import closures_between
+from slas.promises.texts import Ends, closure_text, hours_text, rolled_text, step_text
 
 CLOSURE_DAYS_AHEAD = timedelta(days=60)
 MOST_CLOSURE_DAYS = timedelta(days=400)

@@ -17,7 +17,7 @@ from alliance.choices import Capability
 from alliance.tenancy import require
 from slas.choices import CommitmentKind, CreditCause, TierCode
 from slas.models import CreditEntry
-from slas.pricing import yuan
+from slas.promises.prices import yuan
 from slas.services.statements import (
     Account,
     MonthSums,

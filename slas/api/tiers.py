@@ -11,9 +11,9 @@ from rest_framework.views import APIView
 
 from alliance.api.parsing import refuse_unknown_parameters
 from slas.choices import TierCode
-from slas.pricing import yuan
-from slas.promises import CutOff
-from slas.services.tiers import TierInForce, tiers_at
+from slas.promises.prices import yuan
+from slas.promises.rules import CutOff
+from slas.promises.tiers_in_force import TierInForce, tiers_at
 
 # To the minute: RFC 3339's "time" has seconds and an offset, and a wall clock has neither.
 CLOCK = r"^[0-2][0-9]:[0-5][0-9]$"

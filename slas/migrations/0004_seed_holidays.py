@@ -2,7 +2,7 @@ from typing import Any
 
 from django.db import migrations
 
-from slas.holidays import COUNTRY, FIRST_YEAR, holidays_between, last_published_year
+from slas.promises.holidays import COUNTRY, FIRST_YEAR, holidays_between, last_published_year
 
 
 def seed(apps: Any, schema_editor: Any) -> None:

@@ -11,7 +11,7 @@ from alliance.models import City, Organisation
 from couriers.models import Courier
 from slas.choices import CommitmentKind, Measure
 from slas.columns import TallyColumns, dimension
-from slas.models.tiers import ServiceTier
+from slas.promises.models import ServiceTier
 from slas.querysets import JudgedQuerySet, OnTimeRateQuerySet
 
 

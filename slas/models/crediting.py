@@ -12,7 +12,8 @@ from alliance.models import Organisation, User
 from couriers.models import Courier
 from slas.choices import CommitmentKind, CreditCause
 from slas.columns import dimension
-from slas.models.tiers import CreditSchedule, ServiceTier
+from slas.credits.models import CreditSchedule
+from slas.promises.models import ServiceTier
 from slas.querysets import JudgedQuerySet, StatementQuerySet
 
 

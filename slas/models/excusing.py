@@ -14,7 +14,7 @@ from couriers.documents import private_storage, random_file_name
 from couriers.models import Courier
 from slas.choices import CommitmentKind, DisruptionReason, ExcuseReason, ExcuseSource, ExcuseState
 from slas.columns import dimension
-from slas.models.tiers import Closure
+from slas.promises.models import Closure
 from slas.querysets import ExcuseQuerySet
 
 

@@ -12,7 +12,7 @@ from alliance.models import City, Organisation, User
 from couriers.models import Courier
 from slas.choices import CommitmentKind, ExcuseReason, Outcome, RevisionParty
 from slas.columns import dimension
-from slas.models.tiers import ServiceTier, TierVersion
+from slas.promises.models import ServiceTier, TierVersion
 from slas.querysets import BreachQuerySet, CommitmentQuerySet, JudgedQuerySet
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from alliance.models import City
 from couriers.models import Courier
 from slas.columns import dimension
-from slas.models.tiers import ServiceTier
+from slas.promises.models import ServiceTier
 from slas.querysets import OfferQuerySet
 
 

@@ -10,7 +10,7 @@ from alliance.models import City, Organisation
 from couriers.models import Courier
 from slas.choices import Stage, WatchReason
 from slas.columns import dimension
-from slas.models.tiers import ServiceTier
+from slas.promises.models import ServiceTier
 from slas.querysets import WatchItemQuerySet
 
 

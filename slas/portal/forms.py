@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from alliance.city_fields import CityField
 from alliance.portal.forms import FilterForm
 from slas.models import ServiceTier
-from slas.pricing import InvalidAmount, fen_from_yuan
+from slas.promises.prices import InvalidAmount, fen_from_yuan
 
 MAX_FILE_BYTES = 2 * 1024 * 1024
 

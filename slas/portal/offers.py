@@ -22,7 +22,7 @@ from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from slas.models import CapacityDay, Offer
 from slas.portal.forms import OfferFileForm, OfferFilterForm, OfferForm, OfferTermsForm
-from slas.pricing import yuan
+from slas.promises.prices import yuan
 from slas.querysets import OfferQuerySet
 from slas.services import offers
 

@@ -14,11 +14,11 @@ from django.views.decorators.http import require_safe
 
 from alliance.cities import UnknownCity, resolve_city
 from alliance.models import City
-from slas.closures import Hours
-from slas.explanations import closure_text, hours_text
 from slas.models import Closure, ServiceTier, TierVersion
-from slas.rule_texts import cut_off_times, delivered_by, delivered_on, price_bands
-from slas.services.closures import closures_between
+from slas.promises.closures import Hours
+from slas.promises.rule_texts import cut_off_times, delivered_by, delivered_on, price_bands
+from slas.promises.services.closures import closures_between
+from slas.promises.texts import closure_text, hours_text
 
 AHEAD: Final = timedelta(days=90)
 

@@ -19,7 +19,7 @@ from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from slas.models import CreditEntry
 from slas.portal.statement_files import MOST_ON_PAPER, as_csv, as_pdf
-from slas.pricing import yuan
+from slas.promises.prices import yuan
 from slas.services.statements import (
     PAGE,
     Account,

@@ -8,7 +8,7 @@ from alliance.partitions import retired_before
 from alliance.tenancy import raw_rows
 from slas.ledger import parameters, targets
 from slas.months import spell
-from slas.pricing import yuan
+from slas.promises.prices import yuan
 from slas.services.schedules import all_schedules
 
 # A sick table must not fill the report, or the memory of whoever makes it.

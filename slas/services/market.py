@@ -3,25 +3,22 @@
 Read at once for any number of lanes, so that a batch of bookings costs the statements of one quote.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
-from alliance.clocks import local_clock, wall_clock
+from alliance.clocks import local_clock
 from alliance.models import City
 from alliance.tenancy import raw_rows
 from couriers.choices import Grade
 from slas.choices import CommitmentKind
-from slas.closures import ClosureCalendar, Place
-from slas.promises import NoPromise, Promise, Step, StepCode, promise
+from slas.promises.closures import ClosureCalendar, Place
+from slas.promises.rules import LATER_DAYS, NoPromise, Promise, day_after, promise
+from slas.promises.tiers_in_force import TierInForce, calendar_at, place_of, tiers_at
 from slas.ranking import NO_RECORD, RECORD_DAYS, Merit, Record, rank_key
-from slas.services.tiers import TierInForce, calendar_at, place_of, tiers_at
-
-# When everybody is full: how many later pickup days are looked at.
-LATER_DAYS = 7
 
 
 class Lane(NamedTuple):
@@ -109,29 +106,6 @@ class Market:
     def _after(self, lane: Lane, tier: TierInForce, full: Promise) -> Promise:
         zone = self._places[lane.origin_id].zone
         return day_after(full, lambda ready_at: self._first(lane, tier, ready_at), zone)
-
-
-def day_after(full: Promise, promised: Callable[[datetime], Promise], zone: str) -> Promise:
-    """The promise of the next pickup day: as if the parcel were ready when that day begins.
-
-    `promised` gives the promise of a parcel ready at a moment, `zone` is the origin's.
-    """
-    midnight = wall_clock(full.effective_date + timedelta(days=1), time(0), zone)
-    found = promised(midnight)
-    return replace(
-        found,
-        ready_at=full.ready_at,
-        requested_date=full.requested_date,
-        rolled_days=(found.effective_date - full.requested_date).days,
-        steps=_without_ready(full.steps, found.steps),
-    )
-
-
-def _without_ready(asked: tuple[Step, ...], found: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The steps of the later day, beginning with when the parcel really is ready."""
-    opening = (StepCode.BOOKED, StepCode.READY)
-    said = tuple(step for step in asked if step.code in opening)
-    return said + tuple(step for step in found if step.code not in opening)
 
 
 def _ranked_offers(

@@ -18,7 +18,7 @@ from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.models import City
 from alliance.tenancy import Actor, require
 from slas.models import Offer, ServiceTier
-from slas.pricing import InvalidAmount, fen_from_yuan
+from slas.promises.prices import InvalidAmount, fen_from_yuan
 from slas.services.capacity import follow_offers
 
 COLUMNS = ("tier", "origin", "destination", "price", "daily_capacity", "on_sale")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -15,10 +15,8 @@ from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.tenancy import Actor, require
 from slas.crediting import Schedule, Schedules, bands_from, check_bands
 from slas.models import CreditSchedule, ServiceTier
-from slas.pricing import MAX_FEN
-
-# Further ahead a typing error is likelier than a plan.
-MOST_AHEAD = timedelta(days=3 * 366)
+from slas.promises.prices import MAX_FEN
+from slas.promises.rules import MOST_AHEAD
 
 
 @dataclass(frozen=True, slots=True)

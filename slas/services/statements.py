@@ -15,7 +15,7 @@ from alliance.tenancy import Actor, require
 from slas.choices import CreditCause
 from slas.models import ClosedMonth, CreditEntry, ServiceTier, Statement
 from slas.months import asked_month, month_of, spell
-from slas.pricing import yuan
+from slas.promises.prices import yuan
 from slas.querysets import JudgedQuerySet
 from slas.services.closing import last_closed
 

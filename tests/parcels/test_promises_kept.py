@@ -14,10 +14,10 @@ from alliance.tenancy import Actor, Scope, scope
 from parcels.demo.promises import announce_what_comes
 from parcels.models import Parcel
 from slas.models import Closure, Commitment, ServiceTier, TierVersion
-from slas.promises import Promise, promise
-from slas.services.closures import Declaration, declare_closures, withdraw_closure
-from slas.services.tiers import calendar_at, place_of, tiers_at
-from slas.services.versions import VersionRules, add_version
+from slas.promises.rules import Promise, promise
+from slas.promises.services.closures import Declaration, declare_closures, withdraw_closure
+from slas.promises.services.versions import VersionRules, add_version
+from slas.promises.tiers_in_force import calendar_at, place_of, tiers_at
 from tests.parcels.orders import body_for, booked, tomorrow
 from tests.slas.helpers.offers import fill, offer, today_at
 

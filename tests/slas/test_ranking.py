@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from couriers.choices import Grade
-from slas.explanations import grade_text, reason_text
+from slas.offers.texts import grade_text, reason_text
 from slas.ranking import NO_RECORD, Merit, Reason, Record, rank_key, reason_for
 
 GOOD, FAIR, POOR = Record(met=1_000), Record(met=950, late=50), Record(met=500, late=500)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from alliance.errors import AllianceError
 from alliance.tenancy import Actor, Scope, scope
 from slas.months import InvalidMonth, parse_month, spell
-from slas.pricing import yuan
+from slas.promises.prices import yuan
 from slas.services.closing import MonthBooks, books_of, close_month, open_months
 
 

@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from alliance.errors import InvalidInput
 from alliance.tenancy import Actor, Scope, scope
-from slas.holidays import FIRST_YEAR
-from slas.services.holidays import load_holidays
+from slas.promises.holidays import FIRST_YEAR
+from slas.promises.services.holidays import load_holidays
 
 
 class Command(BaseCommand):

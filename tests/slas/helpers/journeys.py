@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from slas.choices import ClosureSide, TierCode
-from slas.closures import ClosureCalendar, ClosureRule, Place
-from slas.promises import CutOff, TierRule
+from slas.promises.closures import ClosureCalendar, ClosureRule, Place
+from slas.promises.rules import CutOff, TierRule
 
 CITIES = {
     code: Place(number, province, country, zone)

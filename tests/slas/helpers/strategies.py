@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from alliance.clocks import ONE_DAY, wall_clock
 from slas.choices import ClosureSide, TierCode
-from slas.closures import ClosureCalendar, ClosureRule, Place
-from slas.promises import CutOff, NoPromise, TierRule, promise
+from slas.promises.closures import ClosureCalendar, ClosureRule, Place
+from slas.promises.rules import CutOff, NoPromise, TierRule, promise
 from tests.slas.helpers.journeys import CITIES, TIERS
 
 ONE_MINUTE = timedelta(minutes=1)

@@ -10,7 +10,7 @@ from alliance.models import AuditEntry, City
 from alliance.tenancy import Scope, scope
 from slas.choices import ClosureSide
 from slas.models import Closure
-from slas.services.tiers import calendar_at, place_of
+from slas.promises.tiers_in_force import calendar_at, place_of
 
 pytestmark = pytest.mark.django_db
 CLOSURES = "/admin/slas/closure/"

@@ -11,8 +11,8 @@ from alliance.models import AuditEntry
 from alliance.tenancy import Actor, Scope, scope
 from slas.admin.forms import cut_off_text, read_cut_off, values_of
 from slas.models import ServiceTier, TierVersion
-from slas.services.tiers import tiers_at
-from slas.services.versions import VersionRules, add_version, withdraw_version
+from slas.promises.services.versions import VersionRules, add_version, withdraw_version
+from slas.promises.tiers_in_force import tiers_at
 from tests.slas.helpers.commitments import DAY, Lane
 from tests.slas.helpers.records import put_on_sale
 

@@ -12,7 +12,7 @@ from alliance.models import City
 from alliance.tenancy import Scope, scope
 from slas.choices import ClosureSide, TierCode
 from slas.models import Closure, ServiceTier, TierVersion
-from slas.rule_texts import cut_off_times, delivered_by, delivered_on, price_bands
+from slas.promises.rule_texts import cut_off_times, delivered_by, delivered_on, price_bands
 
 pytestmark = pytest.mark.django_db
 PAGE = "/promises/"

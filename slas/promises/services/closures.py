@@ -17,8 +17,8 @@ from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.models import City
 from alliance.tenancy import Actor, require
 from slas.choices import ClosureSide
-from slas.closures import MIDNIGHT
-from slas.models import Closure
+from slas.promises.closures import MIDNIGHT
+from slas.promises.models import Closure
 
 # More days at once, or days further off, are likelier a typing error than a plan.
 MOST_DAYS = 31

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slas.pricing import (
+from slas.promises.prices import (
     DEFAULT_WEIGHT_BANDS,
     MAX_FEN,
     InvalidAmount,

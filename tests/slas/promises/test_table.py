@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from slas.closures import ClosureCalendar
-from slas.promises import promise
+from slas.promises.closures import ClosureCalendar
+from slas.promises.rules import promise
 from tests.slas.helpers.journeys import CITIES, TIERS, closure_rules, full_date, local
 
 CASES = """

@@ -13,8 +13,8 @@ from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import Actor, require
 from slas.choices import ClosureSide
-from slas.holidays import COUNTRY, FIRST_YEAR, Holiday, holidays_between, last_published_year
-from slas.models import Closure
+from slas.promises.holidays import COUNTRY, FIRST_YEAR, Holiday, holidays_between, last_published_year
+from slas.promises.models import Closure
 
 # What the packages know, and as long as tracking numbers last.
 FIRST_KNOWN_YEAR, LAST_YEAR = 2004, 2085

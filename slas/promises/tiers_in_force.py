@@ -15,10 +15,10 @@ from django.utils.translation import get_language
 from alliance.models import City
 from alliance.tenancy import raw_rows
 from slas.choices import ClosureSide, TierCode
-from slas.closures import ClosureCalendar, ClosureRule, Place
-from slas.models import ServiceTier, TierVersion
-from slas.pricing import DEFAULT_WEIGHT_BANDS, WeightBand
-from slas.promises import EVERY_DAY, SEARCH_DAYS, CutOff, TierRule
+from slas.promises.closures import ClosureCalendar, ClosureRule, Place
+from slas.promises.models import ServiceTier, TierVersion
+from slas.promises.prices import DEFAULT_WEIGHT_BANDS, WeightBand
+from slas.promises.rules import EVERY_DAY, SEARCH_DAYS, CutOff, TierRule
 
 # A promise looks at two searches in a row from the last day one may ask for, transit besides.
 _DAYS_BACK = 10

@@ -9,11 +9,9 @@ from django.utils.translation import get_language, gettext, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from alliance.wording import listed, sentences
-from couriers.choices import Grade
-from slas.closures import Hours
-from slas.holidays import HOLIDAY_NAMES
-from slas.promises import Promise, Step, StepCode
-from slas.ranking import PRIOR_N, Reason, Record
+from slas.promises.closures import Hours
+from slas.promises.holidays import HOLIDAY_NAMES
+from slas.promises.rules import Promise, Step, StepCode
 
 
 def day_text(day: date | None) -> str:
@@ -163,41 +161,3 @@ def rolled_text(promise: Promise, ends: Ends, full_on: tuple[date, ...] = ()) ->
     }
     why = next((step_text(step, ends) for step in promise.steps if step.code in causes), "")
     return sentences(why, _("Pickup is on %s.") % day_text(promise.effective_date))
-
-
-def reason_text(reason: Reason | None, record: Record, grade: Grade) -> str:
-    """Why an offer is recommended, and how its courier is graded; empty when it is not."""
-    if reason is None:
-        return ""
-    return sentences(_why(reason, record), grade_text(grade))
-
-
-def grade_text(grade: Grade) -> str:
-    """A courier's grade as a sentence."""
-    if grade == Grade.PROBATION:
-        return _("The courier is on probation.")
-    return _("The courier's grade is %(grade)s.") % {"grade": grade.label}
-
-
-def _why(reason: Reason, record: Record) -> str:
-    match reason:
-        case Reason.ONLY_OFFER:
-            return _("The only courier that offers this service here.")
-        case Reason.ONLY_ROOM:
-            return _("The only courier with room on the earliest day.")
-        case Reason.NOT_ON_PROBATION:
-            return _("The best on-time record on this lane of the couriers that are not on probation.")
-        case Reason.GRADE:
-            return _("The best grade of the couriers with the best on-time record on this lane.")
-        case Reason.PRICE:
-            return _("The cheapest of the couriers with the best on-time record on this lane.")
-        case Reason.ON_TIME if record.uses_prior:
-            return (
-                _("The best on-time record on this lane, counted with the average while under %d parcels.")
-                % PRIOR_N
-            )
-        case Reason.ON_TIME:
-            return _("The best on-time record on this lane: at least %s %% with 95 %% confidence.") % (
-                # Rounded first: number_format cuts digits off, and the page beside it rounds.
-                formats.number_format(round((record.lower_bound or 0) * 100, 1), 1)
-            )

@@ -10,12 +10,12 @@ from alliance.errors import InvalidInput, NotFound, NotPermitted
 from alliance.models import AuditEntry, City
 from alliance.tenancy import Actor
 from slas.choices import ClosureSide, TierCode
-from slas.holidays import holidays_between, last_published_year
 from slas.models import Closure
-from slas.promises import Promise, promise
-from slas.services.closures import Declaration, declare_closures, withdraw_closure
-from slas.services.holidays import load_holidays
-from slas.services.tiers import calendar_at, place_of, tiers_at
+from slas.promises.holidays import holidays_between, last_published_year
+from slas.promises.rules import Promise, promise
+from slas.promises.services.closures import Declaration, declare_closures, withdraw_closure
+from slas.promises.services.holidays import load_holidays
+from slas.promises.tiers_in_force import calendar_at, place_of, tiers_at
 from tests.slas.helpers.offers import today_at
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]

@@ -13,18 +13,11 @@ from hypothesis import strategies as st
 
 from alliance.clocks import day_exists, wall_clock
 from slas.choices import ClosureSide, NoPromiseReason
-from slas.closures import ClosureCalendar, ClosureRule
-from slas.promises import (
-    SEARCH_DAYS,
-    CutOff,
-    NoPromise,
-    StepCode,
-    TierRule,
-    promise,
-)
+from slas.promises.closures import ClosureCalendar, ClosureRule
+from slas.promises.rules import SEARCH_DAYS, CutOff, NoPromise, StepCode, TierRule, promise
 from tests.slas.helpers.journeys import CITIES, NO_CLOSURES, TIERS, closure_rules, daily, local
 from tests.slas.helpers.strategies import closures, journeys, promised, rules_hitting, walked_deadline
-from tests.slas.test_promise_table import CASES, rows
+from tests.slas.promises.test_table import CASES, rows
 
 HGH, CTU = CITIES["HGH"], CITIES["CTU"]
 ONE_DAY = timedelta(days=1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from alliance.clocks import wall_clock
 from slas.choices import ClosureSide
-from slas.closures import ClosureCalendar, ClosureRule, Hours, reopening
+from slas.promises.closures import ClosureCalendar, ClosureRule, Hours, reopening
 from tests.slas.helpers.journeys import CITIES
 from tests.slas.helpers.strategies import (
     TURNING_POINTS,

@@ -10,7 +10,7 @@ from alliance.errors import InvalidInput, NotFound, NotPermitted
 from alliance.models import City
 from alliance.tenancy import ANONYMOUS, Actor
 from slas.models import Closure, ServiceTier, TierVersion
-from slas.services.replays import Answer, Question, find_tier, replay_booking, would_promise
+from slas.promises.replays import Answer, Question, find_tier, replay_booking, would_promise
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
 PAGE = "/admin/slas/tierversion/promised/"

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from alliance.wording import amount, listed
-from slas.pricing import yuan
+from slas.promises.prices import yuan
 
 WEEKDAYS: Final = (
     gettext_lazy("Monday"),

@@ -12,22 +12,30 @@ Pure: no database, no clock. Weekdays are Python's, Monday is 0.
    lies after the pickup deadline. None in transit: the first such day from the handling day on.
 3. **Deadlines** are wall clock, pickup at the origin, delivery at the destination. What clock
    changes do to them: see wall_clock() in alliance/clocks.py. One within closed hours moves to after
-   them, see reopening() in slas/closures.py; a day with too little left after them does not count.
+   them, see reopening() in slas/promises/closures.py; a day with too little left after them does not count.
    Whether a parcel is ready for a pickup, or a delivery lies after it, is judged by the day's usual
    deadline: closed hours give couriers time, and never somebody an earlier day.
 
 Hence a later parcel is never promised earlier, and a closure never makes a promise earlier.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from alliance.clocks import ONE_DAY, day_exists, local_clock, wall_clock
 from slas.choices import ClosureSide, NoPromiseReason, TierCode
-from slas.closures import ClosureCalendar, Hours, Place, Reopening
+from slas.promises.closures import ClosureCalendar, Hours, Place, Reopening
+
+# Further ahead a typing error is likelier than a plan.
+MOST_AHEAD = timedelta(days=3 * 366)
+
+
+# When everybody is full: how many later pickup days are looked at.
+LATER_DAYS = 7
+
 
 # How many days in a row may fail before the answer is "no promise".
 SEARCH_DAYS = 60
@@ -308,3 +316,26 @@ def _delivery_on(
     if reopening is not None and reopening.at is None:
         return _cut_short(StepCode.DESTINATION_CUT_SHORT, day, reopening)
     return _Landing(deliver_by, reopening)
+
+
+def day_after(full: Promise, promised: Callable[[datetime], Promise], zone: str) -> Promise:
+    """The promise of the next pickup day: as if the parcel were ready when that day begins.
+
+    `promised` gives the promise of a parcel ready at a moment, `zone` is the origin's.
+    """
+    midnight = wall_clock(full.effective_date + timedelta(days=1), time(0), zone)
+    found = promised(midnight)
+    return replace(
+        found,
+        ready_at=full.ready_at,
+        requested_date=full.requested_date,
+        rolled_days=(found.effective_date - full.requested_date).days,
+        steps=_without_ready(full.steps, found.steps),
+    )
+
+
+def _without_ready(asked: tuple[Step, ...], found: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps of the later day, beginning with when the parcel really is ready."""
+    opening = (StepCode.BOOKED, StepCode.READY)
+    said = tuple(step for step in asked if step.code in opening)
+    return said + tuple(step for step in found if step.code not in opening)

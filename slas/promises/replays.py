@@ -13,12 +13,11 @@ from alliance.errors import FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.models import City
 from alliance.tenancy import Actor
 from slas.choices import TierCode
-from slas.closures import ClosureCalendar
-from slas.enquiries import READY_AHEAD
-from slas.models import ServiceTier, TierVersion
-from slas.promises import NoPromise, Promise, TierRule, promise
-from slas.services.market import LATER_DAYS, day_after
-from slas.services.tiers import calendar_at, place_of, rule_of
+from slas.promises.checks import READY_AHEAD
+from slas.promises.closures import ClosureCalendar
+from slas.promises.models import ServiceTier, TierVersion
+from slas.promises.rules import LATER_DAYS, NoPromise, Promise, TierRule, day_after, promise
+from slas.promises.tiers_in_force import calendar_at, place_of, rule_of
 
 # From the first day anything could be promised to the last that tracking numbers reach.
 FIRST_YEAR, LAST_YEAR = 2016, 2084

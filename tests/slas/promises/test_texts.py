@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
-from slas.closures import ClosureCalendar, ClosureRule, Hours
-from slas.explanations import Ends, closure_text, explained, hours_text, rolled_text, step_text
-from slas.holidays import HOLIDAY_NAMES, holidays_between
-from slas.promises import Promise, Step, StepCode, promise
+from slas.promises.closures import ClosureCalendar, ClosureRule, Hours
+from slas.promises.holidays import HOLIDAY_NAMES, holidays_between
+from slas.promises.rules import Promise, Step, StepCode, promise
+from slas.promises.texts import Ends, closure_text, explained, hours_text, rolled_text, step_text
 from tests.slas.helpers.journeys import CITIES, TIERS, closure_rules, local
 
 ENDS = Ends("Hangzhou", "Chengdu")

@@ -14,10 +14,10 @@ from alliance.choices import Capability
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.tenancy import Actor, require
 from slas.choices import TierCode
-from slas.models import ServiceTier, TierVersion
-from slas.pricing import check_bands
-from slas.services.schedules import MOST_AHEAD
-from slas.services.tiers import bands_of, rule_of
+from slas.promises.models import ServiceTier, TierVersion
+from slas.promises.prices import check_bands
+from slas.promises.rules import MOST_AHEAD
+from slas.promises.tiers_in_force import bands_of, rule_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,46 @@
+"""Reasons and grades in words, for people."""
+
+from django.utils import formats
+from django.utils.translation import gettext as _
+
+from alliance.wording import sentences
+from couriers.choices import Grade
+from slas.ranking import PRIOR_N, Reason, Record
+
+
+def reason_text(reason: Reason | None, record: Record, grade: Grade) -> str:
+    """Why an offer is recommended, and how its courier is graded; empty when it is not."""
+    if reason is None:
+        return ""
+    return sentences(_why(reason, record), grade_text(grade))
+
+
+def grade_text(grade: Grade) -> str:
+    """A courier's grade as a sentence."""
+    if grade == Grade.PROBATION:
+        return _("The courier is on probation.")
+    return _("The courier's grade is %(grade)s.") % {"grade": grade.label}
+
+
+def _why(reason: Reason, record: Record) -> str:
+    match reason:
+        case Reason.ONLY_OFFER:
+            return _("The only courier that offers this service here.")
+        case Reason.ONLY_ROOM:
+            return _("The only courier with room on the earliest day.")
+        case Reason.NOT_ON_PROBATION:
+            return _("The best on-time record on this lane of the couriers that are not on probation.")
+        case Reason.GRADE:
+            return _("The best grade of the couriers with the best on-time record on this lane.")
+        case Reason.PRICE:
+            return _("The cheapest of the couriers with the best on-time record on this lane.")
+        case Reason.ON_TIME if record.uses_prior:
+            return (
+                _("The best on-time record on this lane, counted with the average while under %d parcels.")
+                % PRIOR_N
+            )
+        case Reason.ON_TIME:
+            return _("The best on-time record on this lane: at least %s %% with 95 %% confidence.") % (
+                # Rounded first: number_format cuts digits off, and the page beside it rounds.
+                formats.number_format(round((record.lower_bound or 0) * 100, 1), 1)
+            )

@@ -7,7 +7,7 @@ where a statement prepared by a session would not be found again.
 Such a function is made from its text in Python and named after it, so `migrate` need only make what is
 missing, and while new versions are rolled out, or back, the processes of older ones find theirs. Plans are
 generic: whatever is given, months are left out when a plan is started and not row by row (see
-`slas.settlement.locked`), joins are by hash, and nothing is compiled.
+`slas.commitments.sql.locked`), joins are by hash, and nothing is compiled.
 """
 
 import hashlib

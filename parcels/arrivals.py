@@ -11,8 +11,8 @@ from parcels.choices import ParcelStatus
 from parcels.statuses import TERMINAL
 from parcels.verdicts import Verdict
 from slas.choices import Outcome
+from slas.commitments.landmarks import STAGE_COLUMNS, Journey
 from slas.forecasting import Basis, Forecast, Position
-from slas.landmarks import STAGE_COLUMNS, Journey
 from slas.services.forecasts import forecast_for
 
 # Of these nobody knows when somebody will be at the door, if at all.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from parcels.choices import ScanReason
 from parcels.statuses import NEEDS_REASON, ScanFact, standing
-from slas.attribution import Remark
+from slas.commitments.attribution import Remark
 
 
 def remarks_of(scans: Iterable[ScanFact]) -> Iterator[Remark]:

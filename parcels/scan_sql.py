@@ -10,7 +10,7 @@ In there promises are a step of their own, as most scans concern none.
 
 Parcels are found by an array of ids within bounds, never by joining on their id alone: the bounds leave
 months out before the first row is looked for, and none may be left out row by row, see
-`slas.settlement.locked` for why.
+`slas.commitments.sql.locked` for why.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ from alliance.statements import StoredStatement
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.statuses import CONSIGNEE, MOVEMENTS, RANKED, STATUS_OF_CODE, TERMINAL, TRIES
 from slas.choices import CommitmentKind
-from slas.settlement import MILESTONES, locked, settlement
+from slas.commitments.sql import MILESTONES, locked, settlement
 
 
 def _list(values: Iterable[str]) -> str:
@@ -71,7 +71,7 @@ _TRIED: Final = _list(
         ParcelStatus.EXCEPTION, ParcelStatus.RETURNING, ParcelStatus.RETURNED, ParcelStatus.LOST,
     }
 )  # fmt: skip
-# In the order of slas.settlement.MILESTONES, over `folded`.
+# In the order of slas.commitments.sql.MILESTONES, over `folded`.
 _JOURNEY: Final = (
     "picked_up_at, departed_at, arrived_at, out_for_delivery_at, attempted_at, first_delivered_at, lost_at"
 )

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from alliance.durations import duration_text
 from parcels.choices import ParcelStatus
 from slas.choices import Outcome
-from slas.outcomes import is_breach, judge
+from slas.commitments.rules import is_breach, judge
 
 
 class Losable(Protocol):

@@ -14,6 +14,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from slas.choices import Stage
+from slas.commitments.histograms import MEASURE_STEP, bin_of
+from slas.commitments.landmarks import STAGES, Journey, progress_marks
 from slas.forecasting import (
     EMPTY,
     LOOK_BACK,
@@ -26,8 +28,6 @@ from slas.forecasting import (
     Position,
     forecast,
 )
-from slas.histograms import MEASURE_STEP, bin_of
-from slas.landmarks import STAGES, Journey, progress_marks
 
 DAY: Final = timedelta(days=1)
 BANDS: Final = 10

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from alliance.durations import duration_text, nearest_minute
 from alliance.portal.charts import Band, Cell, Chart, Line, Series
 from alliance.portal.pictures import DayMap, Distribution, HeatMap, Intervals, Mark, Spot, Whisker
-from slas.histograms import bounds
+from slas.commitments.histograms import bounds
 from slas.rating import FEW, RateRow
 from slas.services.standings import Standing
 

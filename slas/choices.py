@@ -21,7 +21,7 @@ class CommitmentKind(models.TextChoices):
 
 
 class Outcome(models.TextChoices):
-    """What became of one promised milestone, see slas/outcomes.py for the rules."""
+    """What became of one promised milestone, see slas/commitments/rules.py for the rules."""
 
     PENDING = "pending", _("Pending")
     MET = "met", _("On time")
@@ -125,7 +125,7 @@ class Measure(models.IntegerChoices):
 
     LATENESS = 1, _("Lateness")
     EXCUSED = 2, _("Excused breaches by reason")
-    # From here on by landmark and stage, see slas/landmarks.py; kept of couriers alone.
+    # From here on by landmark and stage, see slas/commitments/landmarks.py; kept of couriers alone.
     PROGRESS = 100, _("How early or late, by how far it had come before the promise")
 
 
@@ -187,7 +187,7 @@ class Party(models.TextChoices):
 
 
 class Ground(models.TextChoices):
-    """What an attribution rests on, see slas/attribution.py for the rules."""
+    """What an attribution rests on, see slas/commitments/attribution.py for the rules."""
 
     EXCUSE = "excuse", _("A granted excuse")
     SCAN = "scan", _("The reason a scan gave")

@@ -13,7 +13,7 @@ from typing import Any
 
 from alliance.identifiers import tracking_number
 from slas.choices import ExportContent
-from slas.outcomes import accountable_rate, raw_rate
+from slas.commitments.rules import accountable_rate, raw_rate
 
 Value = str | int | float | bool | Decimal | date | datetime | None
 

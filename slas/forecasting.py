@@ -1,7 +1,8 @@
 """When a parcel will probably be attempted, and how likely that is too late. Pure.
 
 The chance is P(margin > 0 | margin > now - due), margin being attempt minus promise, over the parcels of the
-last 28 days of due dates that had come as far as this one as long before their promise (slas/landmarks.py).
+last 28 days of due dates that had come as far as this one as long before their promise
+(slas/commitments/landmarks.py).
 Between two landmarks their histograms are mixed in proportion; within a bin parcels lie evenly. P50 and P90
 are of the same conditional distribution.
 
@@ -18,8 +19,8 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from slas.choices import Stage
-from slas.histograms import LAST_BIN
-from slas.landmarks import EARLY, LANDMARKS, margin_bounds, measure_of
+from slas.commitments.histograms import LAST_BIN
+from slas.commitments.landmarks import EARLY, LANDMARKS, margin_bounds, measure_of
 
 # Due dates a forecast looks back on; today's are not over, so its early parcels would count alone.
 LOOK_BACK: Final = timedelta(days=28)

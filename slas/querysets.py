@@ -22,7 +22,8 @@ from django.db.models.functions import Coalesce, ExtractIsoWeekDay, TruncMonth, 
 from django.utils import timezone
 
 from alliance.tenancy import Actor, TenantQuerySet, raw_rows
-from slas.choices import CommitmentKind, ExcuseState, Outcome, WatchReason
+from slas.choices import CommitmentKind, ExcuseState, WatchReason
+from slas.commitments.querysets import JudgedQuerySet
 from slas.forecasting import AT_RISK
 from slas.rating import GroupBy, RateQuery
 
@@ -35,28 +36,6 @@ class OfferQuerySet(TenantQuerySet):
 
     def on_sale(self) -> Self:
         return self.filter(active=True, tier__active=True)
-
-
-class JudgedQuerySet(TenantQuerySet):
-    """Rows that concern one merchant and one courier."""
-
-    def visible_to_member(self, actor: Actor) -> Self:
-        side = "courier_id" if actor.is_courier else "merchant_id"
-        return self.filter(Q((side, actor.organisation_id)))
-
-
-class CommitmentQuerySet(JudgedQuerySet):
-    def pending(self) -> Self:
-        return self.filter(outcome=Outcome.PENDING)
-
-    def overdue(self) -> Self:
-        return self.filter(outcome=Outcome.OVERDUE)
-
-
-class BreachQuerySet(JudgedQuerySet):
-    def standing(self) -> Self:
-        """Breaches that no punctual scan has withdrawn."""
-        return self.filter(withdrawn_at=None)
 
 
 class ExcuseQuerySet(JudgedQuerySet):

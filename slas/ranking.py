@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from couriers.choices import Grade
+from slas.commitments.rules import accountable_rate
 from slas.intervals import wilson_lower_bound
-from slas.outcomes import accountable_rate
 
 # The days of due dates a record covers, today's included.
 RECORD_DAYS = 30

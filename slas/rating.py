@@ -14,9 +14,9 @@ from math import ceil
 from typing import Any, Final, NamedTuple
 
 from slas.choices import CommitmentKind, ExcuseReason
-from slas.histograms import EDGES, bounds
+from slas.commitments.histograms import EDGES, bounds
+from slas.commitments.rules import accountable_rate, raw_rate
 from slas.intervals import wilson_lower_bound, wilson_upper_bound
-from slas.outcomes import accountable_rate, raw_rate
 
 # How long after its day a cohort's figures are still expected to move.
 MATURE_AFTER: Final = timedelta(days=7)
@@ -113,7 +113,8 @@ class RateRow:
     provisional: bool = False
     # Some figures are of deliveries only.
     kind: CommitmentKind | str = CommitmentKind.DELIVERY
-    # Bins of slas/histograms.py with how many were late by so much; places in REASONS with how many
+    # Bins of slas/commitments/histograms.py with how many were late by so much; places in REASONS with how
+    # many
     # were excused for it.
     lateness: Mapping[int, int] = field(default_factory=dict)
     reasons: Mapping[int, int] = field(default_factory=dict)

@@ -6,17 +6,8 @@ from django.utils import timezone
 from alliance.file_jobs import STRETCH
 from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, Scope, scope
-from slas.services import (
-    audits,
-    claims,
-    closing,
-    credits,
-    export_writing,
-    progress,
-    scorecards,
-    sweeping,
-    tallies,
-)
+from slas.commitments.services import sweeping
+from slas.services import audits, claims, closing, credits, export_writing, progress, scorecards, tallies
 
 
 @shared_task(acks_late=True)

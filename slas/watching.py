@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from slas.choices import Outcome, Stage, TierCode, WatchReason
+from slas.commitments.landmarks import Journey
 from slas.forecasting import WORTH_A_LOOK, Forecast, Position
-from slas.landmarks import Journey
 
 # Forecasts are made of what is due so soon.
 HORIZON: Final = timedelta(hours=24)

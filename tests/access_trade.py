@@ -19,6 +19,7 @@ from parcels.services.scan_files import receive_scan_file
 from parcels.services.scans import record_scans
 from parcels.services.watching import refresh_watch_list
 from slas.choices import CommitmentKind, ExcuseReason, RevisionParty
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import ClosedMonth, CreditCheck, CreditEntry, CreditSchedule, Statement
 from slas.months import month_of
 from slas.services.claims import Claim, claim_excuse
@@ -26,7 +27,6 @@ from slas.services.excuses import excuse_breach
 from slas.services.exports import ExportRequest, request_export
 from slas.services.progress import fold_progress
 from slas.services.revisions import RevisionRequest, revise_delivery
-from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests.parcels import moving, orders
 from tests.slas.helpers import offers as offering

@@ -10,8 +10,8 @@ from alliance.models import City
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel
 from parcels.services.records import Booked
+from slas.commitments.rules import raw_rate
 from slas.offers.texts import reason_text
-from slas.outcomes import raw_rate
 from slas.promises.prices import yuan
 from slas.promises.rules import Promise, Step
 from slas.promises.texts import Ends, rolled_text, step_text

@@ -23,9 +23,9 @@ from parcels.services.cancelling import cancel_parcel
 from parcels.services.records import Booked
 from parcels.services.scans import record_scans
 from parcels.services.watching import refresh_watch_list
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.promises.services.closures import Declaration, declare_closures
 from slas.services.progress import fold_progress
-from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 
 ZONE = ZoneInfo("Asia/Shanghai")

@@ -11,8 +11,8 @@ from alliance.errors import Conflict, NotFound, NotPermitted
 from alliance.tenancy import Actor, require
 from parcels.choices import ParcelStatus
 from parcels.models import Parcel
+from slas.commitments.services.settling import void_commitments
 from slas.services.capacity import Slot, release
-from slas.services.commitments import void_commitments
 
 
 def cancel_parcel(*, actor: Actor, parcel_id: int, at: datetime) -> Parcel:

@@ -23,8 +23,8 @@ from parcels.models import Parcel
 from parcels.scan_input import ScanLine
 from parcels.services.scans import record_scans
 from slas.choices import CommitmentKind
+from slas.commitments.services.settling import CommitmentDraft, open_commitments, void_commitments
 from slas.models import ServiceTier
-from slas.services.commitments import CommitmentDraft, open_commitments, void_commitments
 
 CHUNK = 1_000
 

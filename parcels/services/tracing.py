@@ -10,7 +10,7 @@ from alliance.literals import numbers
 from alliance.locks import Lock, try_to_take
 from alliance.tenancy import Scope, raw_rows, scope
 from parcels.choices import ParcelStatus
-from slas.services.commitments import mark_lost
+from slas.commitments.services.settling import mark_lost
 
 # [metrics.md 4; GB/T 27917: local express counts as lost after 3 days, to another city after 7]
 LOCAL: Final = timedelta(days=3)

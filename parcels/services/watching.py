@@ -13,7 +13,7 @@ from alliance.tenancy import Scope, raw_rows, scope
 from parcels.choices import ParcelStatus
 from parcels.statuses import STATUS_OF_CODE, TERMINAL
 from slas.choices import Outcome
-from slas.landmarks import STAGE_COLUMNS, Journey
+from slas.commitments.landmarks import STAGE_COLUMNS, Journey
 from slas.models import ServiceTier
 from slas.services.forecasts import Curves
 from slas.services.watching import store_watch_items, watch_candidates

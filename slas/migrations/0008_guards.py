@@ -53,7 +53,7 @@ VIEWS = """
         FROM slas_breach b JOIN slas_commitment c ON c.parcel_id = b.parcel_id AND c.kind = b.kind;
 """
 
-# slas/outcomes.py has the table; a test holds the two equal. The condition is part of the trigger,
+# slas/commitments/rules.py has the table; a test holds the two equal. The condition is part of the trigger,
 # so a change that is allowed calls no function.
 CHANGES = (
     "pending>met", "pending>late", "pending>overdue", "pending>void", "overdue>late", "overdue>met",

@@ -1,16 +1,17 @@
 """What is promised and whether it was kept. Knows no parcel: only parcel ids."""
 
+from slas.commitments.listings import BreachListing, CommitmentListing
+from slas.commitments.models import Breach, Commitment
 from slas.credits.models import CreditSchedule
-from slas.listings import BreachListing, CommitmentListing
 from slas.models.counting import HistogramBin, OnTimeRate, OverdueCount, Progress, ProgressTally, Tally
 from slas.models.crediting import ClosedMonth, CreditCheck, CreditEntry, Statement
 from slas.models.excusing import Disruption, Excuse
 from slas.models.exporting import Export
-from slas.models.judging import Breach, Commitment, Revision
 from slas.models.scoring import Scorecard, ScoreRules
 from slas.models.selling import CapacityDay, Offer
 from slas.models.watching import WatchItem
 from slas.promises.models import Closure, ServiceTier, TierVersion
+from slas.revisions.models import Revision
 
 # Django looks for models here; each has its own room.
 __all__ = [

@@ -11,8 +11,9 @@ from alliance.models import City, Organisation
 from couriers.models import Courier
 from slas.choices import CommitmentKind, Measure
 from slas.columns import TallyColumns, dimension
+from slas.commitments.querysets import JudgedQuerySet
 from slas.promises.models import ServiceTier
-from slas.querysets import JudgedQuerySet, OnTimeRateQuerySet
+from slas.querysets import OnTimeRateQuerySet
 
 
 class Tally(TallyColumns):
@@ -25,7 +26,7 @@ class Tally(TallyColumns):
     destination = dimension(City, _("to"))
     kind = models.CharField(max_length=10, choices=CommitmentKind)
     due_date = models.DateField()
-    # Bins of lateness and of reasons to count up, or down where negative: see slas/histograms.py.
+    # Bins of lateness and of reasons to count up, or down where negative: see slas/commitments/histograms.py.
     marks = ArrayField(models.IntegerField(), null=True)
 
     objects = models.Manager.from_queryset(JudgedQuerySet)()
@@ -155,7 +156,8 @@ class ProgressColumns(models.Model):
 
 
 class ProgressTally(ProgressColumns):
-    """Marks of how far deliveries had come (slas/landmarks.py) waiting to be folded, then consumed."""
+    """Marks of how far deliveries had come (slas/commitments/landmarks.py) waiting to be folded, then
+    consumed."""
 
     marks = ArrayField(models.IntegerField())
 

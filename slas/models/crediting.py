@@ -12,9 +12,10 @@ from alliance.models import Organisation, User
 from couriers.models import Courier
 from slas.choices import CommitmentKind, CreditCause
 from slas.columns import dimension
+from slas.commitments.querysets import JudgedQuerySet
 from slas.credits.models import CreditSchedule
 from slas.promises.models import ServiceTier
-from slas.querysets import JudgedQuerySet, StatementQuerySet
+from slas.querysets import StatementQuerySet
 
 
 class CreditCheck(models.Model):

@@ -20,9 +20,9 @@ from alliance.portal.paging import Listing
 from alliance.requests import ActorRequest
 from alliance.tenancy import require
 from slas.choices import CommitmentKind, Outcome, TierCode
+from slas.commitments.querysets import JudgedQuerySet
+from slas.commitments.rules import is_breach
 from slas.models import BreachListing
-from slas.outcomes import is_breach
-from slas.querysets import JudgedQuerySet
 
 PAGE = 50
 NEWEST_FIRST = Listing((("opened_at", moment), ("parcel_id", number), ("kind", word)))

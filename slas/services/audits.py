@@ -14,9 +14,9 @@ from alliance.partitions import retired_before
 from alliance.retirement import is_detaching, retired_through
 from alliance.tenancy import Actor, raw_rows
 from slas.choices import Measure, Outcome
-from slas.counting import COUNTS, counted, marks
-from slas.histograms import MEASURE_STEP
-from slas.landmarks import spell, sql_progress_marks
+from slas.commitments.histograms import MEASURE_STEP
+from slas.commitments.landmarks import spell, sql_progress_marks
+from slas.commitments.sql_counts import COUNTS, counted, marks
 from slas.services.ledger_audit import CreditDifference, audit_credits
 from slas.services.progress import kept_from
 

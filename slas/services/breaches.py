@@ -9,8 +9,8 @@ from alliance.choices import Capability
 from alliance.errors import Conflict, NotFound
 from alliance.models import City
 from alliance.tenancy import Actor, require
-from slas.attribution import Attribution, Remark, attribute
 from slas.choices import CommitmentKind
+from slas.commitments.attribution import Attribution, Remark, attribute
 from slas.models import Breach, Commitment, CreditEntry, Excuse, Revision
 from slas.services.claims import claim_until, obstacle
 

@@ -18,8 +18,8 @@ from alliance.events import Topic
 from alliance.tenancy import Actor, Scope, require, scope
 from couriers.documents import DocumentRefused, Inspected, inspect, private_storage, shown_name
 from slas.choices import ExcuseReason, ExcuseSource, ExcuseState, Outcome
+from slas.commitments.rules import is_breach
 from slas.models import Breach, Commitment, Excuse
-from slas.outcomes import is_breach
 from slas.services.deciding import read_reason, read_text
 
 CLAIMED_WITHIN: Final = timedelta(days=14)

@@ -11,8 +11,8 @@ from alliance.errors import FieldError, InvalidInput, NotPermitted
 from alliance.models import User
 from alliance.tenancy import Actor, raw_rows
 from slas.choices import ExcuseReason
-from slas.outcomes import BREACHES
-from slas.settlement import locked
+from slas.commitments.rules import BREACHES
+from slas.commitments.sql import locked
 
 PERMISSION: Final = "slas.decide_excuse"
 # The role that has the permission besides superusers: a group, made by migration.

@@ -15,8 +15,8 @@ from alliance.events import Topic
 from alliance.membership import refuse_own
 from alliance.tenancy import Actor
 from slas.choices import CommitmentKind, Decision, ExcuseReason, ExcuseSource, ExcuseState
+from slas.commitments.services.settling import excuse_commitments
 from slas.models import Excuse
-from slas.services.commitments import excuse_commitments
 from slas.services.deciding import (
     Key,
     Locked,

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from alliance.literals import numbers
 from alliance.statements import StoredStatement
 from alliance.tenancy import Scope, rows_in
+from slas.commitments.histograms import MEASURE_STEP
 from slas.forecasting import (
     EMPTY,
     LOOK_BACK,
@@ -23,7 +24,6 @@ from slas.forecasting import (
     later_measures,
     measures_for,
 )
-from slas.histograms import MEASURE_STEP
 
 Want = tuple[Group, int]
 

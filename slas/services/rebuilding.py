@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from alliance.retirement import retired_through
 from alliance.tenancy import Scope, raw_rows, scope
-from slas.counting import COUNTS, marks
-from slas.landmarks import sql_progress_marks
+from slas.commitments.landmarks import sql_progress_marks
+from slas.commitments.sql_counts import COUNTS, marks
 from slas.services.progress import kept_from
 
 # Keeps folds out; readers and what adds to the queues go on.

@@ -13,7 +13,7 @@ from alliance.locks import Lock, try_to_take
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from couriers.models import Courier
 from slas.choices import Measure
-from slas.histograms import bin_of
+from slas.commitments.histograms import bin_of
 from slas.models import Scorecard, ScoreRules
 from slas.scoring import (
     Card,

@@ -13,10 +13,10 @@ from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.models import Organisation
 from alliance.tenancy import Actor, require
 from slas.choices import CreditCause
+from slas.commitments.querysets import JudgedQuerySet
 from slas.models import ClosedMonth, CreditEntry, ServiceTier, Statement
 from slas.months import asked_month, month_of, spell
 from slas.promises.prices import yuan
-from slas.querysets import JudgedQuerySet
 from slas.services.closing import last_closed
 
 PAGE = 50

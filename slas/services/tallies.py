@@ -6,7 +6,7 @@ from typing import NamedTuple
 from alliance.locks import Lock
 from alliance.shares import in_share, share_parameters, work_in_shares
 from alliance.tenancy import raw_rows
-from slas.counting import COUNTS
+from slas.commitments.sql_counts import COUNTS
 
 # Tallies a transaction, and how long one call may go on before it leaves the rest to the next. The more at
 # once, the more of them fall into the same cells.

@@ -9,7 +9,7 @@ import pytest
 
 from alliance.events import Topic
 from slas.choices import Outcome
-from slas.outcomes import is_breach
+from slas.commitments.rules import is_breach
 from tests.sources import PACKAGES, modules
 
 TOPICS = sorted(Topic)

@@ -32,7 +32,9 @@ def test_names_of_apps_are_found() -> None:
     assert list(names_of_apps('x = f"slas.Excuse.{column}"')) == ["slas.Excuse."]
     assert list(names_of_apps('get_model("parcels", "Parcel")')) == ["parcels"]
     assert list(names_of_apps('reverse("couriers:facility_list")')) == ["couriers:facility_list"]
-    assert list(names_of_apps('"""See `slas.settlement`."""\nx = ("parcels:read", "cancel parcels")')) == []
+    assert (
+        list(names_of_apps('"""See `slas.commitments.sql`."""\nx = ("parcels:read", "cancel parcels")')) == []
+    )
 
 
 def test_no_module_of_the_kernel_names_an_app() -> None:

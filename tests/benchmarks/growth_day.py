@@ -14,7 +14,7 @@ from alliance.identifiers import parcel_id_at
 from alliance.literals import numbers
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.choices import CommitmentKind
-from slas.services.commitments import CommitmentDraft, Milestone, open_commitments, settle
+from slas.commitments.services.settling import CommitmentDraft, Milestone, open_commitments, settle
 from tests.benchmarks.growth_world import GrowthWorld, Lane
 
 BOOKED_AT_ONCE, SCANNED_AT_ONCE = 1_000, 2_000

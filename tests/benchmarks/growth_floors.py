@@ -11,7 +11,7 @@ from datetime import date, datetime
 from django.db import transaction
 
 from alliance.tenancy import Actor, Scope, raw_rows, scope
-from slas.counting import COUNTS
+from slas.commitments.sql_counts import COUNTS
 from slas.models import OnTimeRate
 
 _BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0"

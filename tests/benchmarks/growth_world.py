@@ -16,8 +16,8 @@ from alliance import partitions
 from alliance.identifiers import EPOCH
 from alliance.models import City
 from alliance.tenancy import Scope, raw_rows, scope
-from slas.counting import COUNTS, counted, marks
-from slas.landmarks import sql_progress_marks
+from slas.commitments.landmarks import sql_progress_marks
+from slas.commitments.sql_counts import COUNTS, counted, marks
 from slas.models import ServiceTier
 from slas.services.progress import fold_progress
 from tests import factories

@@ -181,9 +181,9 @@ def _keep(until: float) -> None:
     from django.utils import timezone  # noqa: PLC0415 -- after django.setup()
 
     from parcels.services.watching import refresh_watch_list  # noqa: PLC0415
+    from slas.commitments.services.sweeping import sweep_overdue  # noqa: PLC0415
     from slas.services.credits import work_out_credits  # noqa: PLC0415
     from slas.services.progress import fold_progress  # noqa: PLC0415
-    from slas.services.sweeping import sweep_overdue  # noqa: PLC0415
     from slas.services.tallies import fold_tallies  # noqa: PLC0415
 
     jobs: list[tuple[float, Callable[[], Any]]] = [

@@ -11,7 +11,7 @@ def main() -> None:
     django.setup()
     from django.utils import timezone  # noqa: PLC0415 -- after django.setup()
 
-    from slas.services.sweeping import sweep_overdue  # noqa: PLC0415
+    from slas.commitments.services.sweeping import sweep_overdue  # noqa: PLC0415
 
     source = random.Random(sys.argv[1])
     sys.stdout.write("ready\n")

@@ -14,8 +14,8 @@ from alliance.models import Event
 from parcels import statuses
 from parcels.models import Parcel, Scan
 from slas.choices import Outcome
+from slas.commitments.rules import is_breach, judge
 from slas.models import Breach, CapacityDay, Commitment, CreditCheck, Excuse, OnTimeRate, Tally
-from slas.outcomes import is_breach, judge
 from slas.services.audits import audit_rates
 from slas.services.ledger_audit import audit_credits
 from tests.slas.helpers import recount

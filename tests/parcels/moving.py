@@ -9,8 +9,8 @@ from alliance.tenancy import Scope, scope
 from parcels.models import Parcel
 from parcels.services.records import distinct_ids
 from slas.choices import CommitmentKind
+from slas.commitments.services.settling import CommitmentDraft, open_commitments
 from slas.models import ServiceTier
-from slas.services.commitments import CommitmentDraft, open_commitments
 
 PICKUP_HOURS, DELIVERY_HOURS = 6, 30
 

@@ -15,11 +15,11 @@ from parcels.services.erasing import erase_due
 from parcels.services.retiring import retire_month
 from parcels.services.scans import record_scans
 from slas.choices import CommitmentKind
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Commitment, CreditEntry, OnTimeRate
 from slas.services.audits import audit_rates
 from slas.services.closing import close_months_over
 from slas.services.credits import work_out_credits
-from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests.parcels.moving import booked_parcels
 

@@ -12,8 +12,8 @@ from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel
 from slas.choices import Stage
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.forecasting import Position
-from slas.services.sweeping import sweep_overdue
 from tests.parcels.looking import scan, text_of
 from tests.parcels.watched import due_in, history
 

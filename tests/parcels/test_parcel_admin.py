@@ -12,7 +12,7 @@ from django.utils import timezone
 from alliance.models import City, Organisation
 from alliance.tenancy import Scope, scope
 from parcels.models import Parcel, PickupAddress
-from slas.services.sweeping import sweep_overdue
+from slas.commitments.services.sweeping import sweep_overdue
 from tests.parcels.looking import scan, some_parcels, text_of
 
 pytestmark = pytest.mark.django_db

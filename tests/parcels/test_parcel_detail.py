@@ -17,7 +17,7 @@ from alliance.models import AuditEntry, City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, PickupAddress
 from parcels.timelines import track, zone_text
-from slas.services.sweeping import sweep_overdue
+from slas.commitments.services.sweeping import sweep_overdue
 from tests.parcels.looking import client_of, scan, some_parcels, text_of
 
 pytestmark = pytest.mark.django_db

@@ -20,9 +20,9 @@ from parcels.models import Parcel, Scan
 from parcels.scan_input import NamedScan, ScanLine
 from parcels.services.scans import record_scans
 from slas.choices import Outcome
+from slas.commitments.rules import is_breach, judge
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, Tally
-from slas.outcomes import is_breach, judge
-from slas.services.sweeping import sweep_overdue
 from tests import factories
 from tests.parcels.moving import booked_parcels
 

@@ -19,8 +19,8 @@ from parcels.services.cancelling import cancel_parcel
 from parcels.services.watching import refresh_watch_list
 from parcels.verdicts import verdict_of
 from slas.choices import CommitmentKind, WatchReason
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Commitment, WatchItem
-from slas.services.sweeping import sweep_overdue
 from tests.parcels.looking import scan
 from tests.parcels.watched import HOUR, due_in, history, refresh, watched
 

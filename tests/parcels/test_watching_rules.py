@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from slas.choices import Outcome, WatchReason
-from slas.landmarks import Journey
+from slas.commitments.landmarks import Journey
 from slas.watching import Sighting, reasons_for
 from tests.parcels.watched import HOUR
 

@@ -11,8 +11,8 @@ from alliance.tenancy import Scope, scope
 from parcels.models import Parcel
 from parcels.services.watching import Refreshed, refresh_watch_list
 from slas.choices import Stage, WatchReason
-from slas.histograms import MEASURE_STEP
-from slas.landmarks import LANDMARKS, margin_bin, measure_of
+from slas.commitments.histograms import MEASURE_STEP
+from slas.commitments.landmarks import LANDMARKS, margin_bin, measure_of
 from slas.models import Progress, WatchItem
 from tests.parcels.moving import booked_parcels
 

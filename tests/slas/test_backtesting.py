@@ -8,8 +8,8 @@ import pytest
 
 from slas.backtesting import Method, Past, Report, Score, replay
 from slas.choices import Stage
+from slas.commitments.landmarks import Journey
 from slas.forecasting import Basis, Forecast
-from slas.landmarks import Journey
 
 ZONE = ZoneInfo("Asia/Shanghai")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -19,13 +19,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from alliance.errors import Conflict
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
+from slas.commitments.services.settling import (
+    Milestone,
+    excuse_commitments,
+    mark_lost,
+    settle,
+    void_commitments,
+)
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import ClosedMonth, Commitment, CreditEntry, CreditSchedule, Statement
 from slas.months import month_of, next_month, start_of
 from slas.services.closing import close_month, open_months
-from slas.services.commitments import Milestone, excuse_commitments, mark_lost, settle, void_commitments
 from slas.services.credits import check_grown_credits, work_out_credits
 from slas.services.ledger_audit import audit_credits
-from slas.services.sweeping import sweep_overdue
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane, lane
 from tests.slas.helpers.credit_cases import empty_books
 from tests.slas.helpers.fates import FATES, Fate, Killed, killer

@@ -12,8 +12,9 @@ from alliance.identifiers import new_parcel_id
 from alliance.models import AuditEntry, City, Event, Member, User
 from alliance.services import actor_of_user
 from alliance.tenancy import Actor
+from slas.commitments.services.settling import Milestone, settle
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Closure, Commitment, Disruption, Excuse
-from slas.services.commitments import Milestone, settle
 from slas.services.disruptions import (
     Area,
     Cause,
@@ -25,7 +26,6 @@ from slas.services.disruptions import (
     touched_by,
     withdraw_disruption,
 )
-from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests import factories
 from tests.slas.helpers.commitments import (

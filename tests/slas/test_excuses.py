@@ -12,10 +12,10 @@ from alliance.models import AuditEntry, Event, Member
 from alliance.services import actor_of_user
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
 from slas.choices import Decision, ExcuseReason, ExcuseState
+from slas.commitments.services.settling import Milestone, open_commitments, settle, void_commitments
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Commitment, CreditCheck, Excuse, Tally
-from slas.services.commitments import Milestone, open_commitments, settle, void_commitments
 from slas.services.excuses import STEPS, Decided, Excused, decide_excuses, excuse_breach, excuse_breaches
-from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests import factories
 from tests.slas.helpers.commitments import (

@@ -12,9 +12,9 @@ from alliance.models import AuditEntry, Organisation
 from alliance.partitions import Month, ensure_months
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportState, Outcome, RevisionParty
+from slas.commitments.services.settling import revise_due
 from slas.models import Commitment, Export, OnTimeRate, Revision
 from slas.services import exports
-from slas.services.commitments import revise_due
 from slas.services.export_writing import tend_exports, write_export
 from slas.services.tallies import fold_tallies
 from tests.slas.helpers import commitments as judging

@@ -14,7 +14,7 @@ from alliance.tenancy import Scope, scope
 from slas import charts
 from slas.charts import calendar_map, lane_map, lateness_chart, ranking_chart
 from slas.choices import Outcome
-from slas.histograms import EDGES, bin_of
+from slas.commitments.histograms import EDGES, bin_of
 from slas.rating import RateRow
 from slas.services.standings import Standing
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane

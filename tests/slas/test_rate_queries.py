@@ -14,7 +14,7 @@ from alliance.errors import InvalidInput
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import CommitmentKind, ExcuseReason, Outcome, TierCode
-from slas.histograms import bin_of, bounds
+from slas.commitments.histograms import bin_of, bounds
 from slas.intervals import wilson_lower_bound, wilson_upper_bound
 from slas.models import OnTimeRate
 from slas.rating import IN_ORDER, GroupBy, RateQuery, RateRow, is_provisional, keys_of, percentile

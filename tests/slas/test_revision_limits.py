@@ -7,10 +7,10 @@ import pytest
 from alliance.errors import Conflict, InvalidInput
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import Outcome, RevisionParty
+from slas.commitments.services.settling import Milestone as Reached
+from slas.commitments.services.settling import mark_lost, settle, void_commitments
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Closure
-from slas.services.commitments import Milestone as Reached
-from slas.services.commitments import mark_lost, settle, void_commitments
-from slas.services.sweeping import sweep_overdue
 from tests.slas.helpers import commitments as judging
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane
 from tests.slas.helpers.revisions import EVENING, MERCHANT, RECIPIENT, commitment, day, offered, revise, why

@@ -9,10 +9,10 @@ import pytest
 from alliance.errors import AllianceError, Conflict
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from slas.choices import Outcome
+from slas.commitments.services.settling import Milestone as Reached
+from slas.commitments.services.settling import settle
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, Revision
-from slas.services.commitments import Milestone as Reached
-from slas.services.commitments import settle
-from slas.services.sweeping import sweep_overdue
 from tests.slas.helpers import commitments as judging
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, Lane
 from tests.slas.helpers.offers import in_threads

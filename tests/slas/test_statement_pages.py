@@ -14,11 +14,11 @@ from pypdf import PdfReader
 from alliance.choices import Role
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
+from slas.commitments.services.settling import mark_lost
 from slas.models import CreditEntry
 from slas.months import month_of, next_month, spell, start_of
 from slas.portal.statement_files import COLUMNS
 from slas.services.closing import close_month
-from slas.services.commitments import mark_lost
 from slas.services.statements import PAGE
 from tests import factories
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane

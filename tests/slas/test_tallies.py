@@ -7,8 +7,8 @@ from alliance.locks import Lock
 from alliance.models import Heartbeat
 from alliance.tenancy import Scope, scope
 from slas import tasks
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import OnTimeRate, Tally
-from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests import factories
 from tests.plans import plans_of

@@ -12,9 +12,9 @@ from alliance.models import Organisation
 from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportContent, ExportFormat
+from slas.commitments.services.settling import Milestone, settle
 from slas.exporting import COLUMNS, Kind
 from slas.models import Export
-from slas.services.commitments import Milestone, settle
 from slas.services.export_writing import write_export
 from slas.services.exports import ExportRequest, request_export
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane

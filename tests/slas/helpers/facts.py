@@ -13,7 +13,7 @@ from typing import Any
 
 from alliance.models import City
 from slas.choices import CommitmentKind, ExcuseReason, Measure, Outcome
-from slas.histograms import MEASURE_STEP, bin_of
+from slas.commitments.histograms import MEASURE_STEP, bin_of
 from slas.models import OnTimeRate
 
 DAY = timedelta(days=1)

@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import CommitmentKind
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Offer
 from slas.services.excuses import excuse_breach
-from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests.slas.helpers.commitments import DAY, DELIVERY, PICKUP, Lane, reach
 

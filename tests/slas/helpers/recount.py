@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from slas.choices import ExcuseReason, Measure
-from slas.histograms import MEASURE_STEP, bin_of
-from slas.landmarks import STAGE_COLUMNS, Journey, progress_marks
+from slas.commitments.histograms import MEASURE_STEP, bin_of
+from slas.commitments.landmarks import STAGE_COLUMNS, Journey, progress_marks
+from slas.commitments.rules import is_breach
 from slas.models import Commitment, HistogramBin, OnTimeRate, Progress
-from slas.outcomes import is_breach
 
 Cell = tuple[Any, ...]
 COUNTS = (

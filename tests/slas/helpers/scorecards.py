@@ -7,7 +7,7 @@ from alliance.clocks import wall_clock
 from alliance.models import City, Organisation
 from alliance.tenancy import Scope, scope
 from slas.choices import CommitmentKind, Measure
-from slas.histograms import MEASURE_STEP, bin_of
+from slas.commitments.histograms import MEASURE_STEP, bin_of
 from slas.models import OnTimeRate, Scorecard, ServiceTier
 from slas.scoring import final_on, month_after, month_of
 

@@ -12,7 +12,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "outcomes.md"
 HEAD = """# Outcomes of a promise
 
 Every promised milestone, a pickup or a delivery, has one outcome. It changes only as drawn here: the
-picture and the table are made from `TRANSITIONS` in `slas/outcomes.py`, and a trigger on the commitments
+picture and the table are made from `TRANSITIONS` in `slas/commitments/rules.py`, and a trigger on the
+commitments
 refuses every other change, whoever asks (`commitment_transition`).
 
 Overdue and late are breaches. A promise that is past due counts against the courier at once, also while
@@ -23,7 +24,7 @@ notice and its credit.
 
 def page() -> str:
     """The page as it should be; Django must be set up."""
-    from slas.outcomes import TRANSITIONS  # noqa: PLC0415 -- needs Django
+    from slas.commitments.rules import TRANSITIONS  # noqa: PLC0415 -- needs Django
 
     with override("en"):
         rows = [(row.before.value, row.after.value, str(row.cause)) for row in TRANSITIONS]

@@ -3,7 +3,8 @@
 At each of nine moments before a promise, the landmarks, a parcel that had not been attempted yet had come
 as far as some stage. A histogram of each landmark and stage holds by how much such parcels were early or late
 in the end; forecasts are made from these. Its measure is PROGRESS + 10 * landmark + place of the stage; its
-bins are those of `slas.histograms`, of how early with EARLY added, so that the promise itself is an edge.
+bins are those of `slas.commitments.histograms`, of how early with EARLY added, so that the promise itself is
+an edge.
 
 Counted before the promise and not since a stage, because couriers drive by the clock: a parcel picked up in
 the evening is no later at the door than one picked up that morning. docs/forecasts.md has the figures.
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from slas.choices import CommitmentKind, Measure, Stage
-from slas.histograms import MEASURE_STEP, bin_of, bounds, sql_bin
+from slas.commitments.histograms import MEASURE_STEP, bin_of, bounds, sql_bin
 
 # Hours before the promise, the farthest first.
 HOURS: Final = (72, 48, 24, 20, 16, 12, 6, 3, 1)

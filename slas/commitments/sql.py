@@ -8,7 +8,8 @@ Each text is a list of CTEs without the word WITH, to be appended to a statement
 `milestones(parcel_id bigint, kind text, exact boolean, <the columns of MILESTONES>)` says when a milestone
 was reached, and of a delivery also when each stage of the journey was. Where exact, the times (NULL: not
 reached after all) replace what is stored; otherwise the earlier of the two stands. Duplicates are merged,
-unknown keys ignored. The statement is given `now`, the moment of judging. `slas.outcomes.judge` is the same
+unknown keys ignored. The statement is given `now`, the moment of judging. `slas.commitments.rules.judge` is
+the same
 rule in Python, and a test holds the two equal.
 
 Races. Commitments are locked in (parcel_id, kind) order by everybody who changes them, and what
@@ -20,7 +21,7 @@ else a scan being written meanwhile would be forgotten.
 from typing import Final
 
 from alliance.events import Topic
-from slas.counting import COUNTS, MARGINS, counted, marked, progressed
+from slas.commitments.sql_counts import COUNTS, MARGINS, counted, marked, progressed
 
 # When a delivery got how far; a pickup has none of these.
 JOURNEY: Final = (

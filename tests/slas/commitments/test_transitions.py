@@ -6,8 +6,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from slas.choices import Outcome
+from slas.commitments.rules import can_become
 from slas.models import Commitment
-from slas.outcomes import can_become
 from tests.slas.helpers import transitions_page
 from tests.slas.helpers.commitments import HOUR, NOON, Lane
 

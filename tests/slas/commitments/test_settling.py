@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from alliance.models import Event
 from alliance.tenancy import Scope, scope
+from slas.commitments.rules import judge
+from slas.commitments.services.settling import Milestone, open_commitments, settle, void_commitments
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, Tally
-from slas.outcomes import judge
-from slas.services.commitments import Milestone, open_commitments, settle, void_commitments
-from slas.services.sweeping import sweep_overdue
 from tests.slas.helpers.commitments import (
     DAY,
     DELIVERY,

@@ -4,16 +4,14 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from alliance.identifiers import tracking_number
-from alliance.models import City, Organisation, User
+from alliance.models import City, Organisation
 from couriers.models import Courier
-from slas.choices import CommitmentKind, ExcuseReason, Outcome, RevisionParty
+from slas.choices import CommitmentKind, ExcuseReason, Outcome
 from slas.columns import dimension
+from slas.commitments.querysets import BreachQuerySet, CommitmentQuerySet
 from slas.promises.models import ServiceTier, TierVersion
-from slas.querysets import BreachQuerySet, CommitmentQuerySet, JudgedQuerySet
 
 
 class Commitment(models.Model):
@@ -125,46 +123,3 @@ class Breach(models.Model):
 
     def __str__(self) -> str:
         return f"{self.parcel_id} {self.kind}"
-
-
-class Revision(models.Model):
-    """A later day agreed on for a delivery: kept beside the original promise, never over it."""
-
-    parcel_id = models.BigIntegerField(_("parcel"))
-    kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)
-    merchant = dimension(Organisation, _("merchant"))
-    courier = dimension(Courier, _("courier"))
-    requested_by = models.CharField(_("asked for by"), max_length=10, choices=RevisionParty)
-    previous_due_at = models.DateTimeField(_("before"))
-    due_at = models.DateTimeField(_("revised to"))
-    # Whether on-time is judged by the new day from here on: only where the recipient asked.
-    judged = models.BooleanField(_("judged by it"))
-    reason = models.CharField(_("reason"), max_length=300, blank=True)
-    # Who wrote it down: a member of the merchant, ops, or nobody when the recipient did so.
-    agreed_by = models.ForeignKey(
-        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("agreed by")
-    )
-    label = models.CharField(_("by"), max_length=160)
-    created_at = models.DateTimeField(_("written down"), default=timezone.now)
-
-    objects = models.Manager.from_queryset(JudgedQuerySet)()
-
-    class Meta:
-        verbose_name = _("revision")
-        verbose_name_plural = _("revisions")
-        ordering: ClassVar[list[str]] = ["created_at", "pk"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.CheckConstraint(
-                name="revision_is_later", condition=Q(due_at__gt=models.F("previous_due_at"))
-            ),
-            models.CheckConstraint(
-                name="revision_judged_for_recipient",
-                condition=Q(judged=False) | Q(requested_by=RevisionParty.RECIPIENT),
-            ),
-        ]
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["parcel_id", "kind"], name="revision_by_parcel"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{tracking_number(self.parcel_id)} {self.get_kind_display()}"

@@ -7,8 +7,8 @@ from alliance.locks import Lock
 from alliance.shares import in_share, share_parameters, work_in_shares
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.choices import CommitmentKind, Measure
-from slas.counting import COUNTS, marks
-from slas.settlement import CONSEQUENCES, DIMENSIONS
+from slas.commitments.sql import CONSEQUENCES, DIMENSIONS
+from slas.commitments.sql_counts import COUNTS, marks
 
 # Rows a transaction: few enough that a scan never waits long for a row the sweep holds.
 SLICE = 5_000
@@ -35,7 +35,8 @@ _COUNTS: Final = ", ".join(f"0 AS {name}, 0 AS was_{name}" for name in COUNTS)
 # The slice is read without locks, in order of due_at, from the partial index of what is pending: the cost
 # follows what fell due, not the table. The upsert, which always finds its row, locks one after the other
 # in the order everybody locks in, and asks the newest version again: what a scan settled meanwhile is left
-# alone. For what follows see slas.settlement. Nothing of the journey moves here, so of all counts and marks
+# alone. For what follows see slas.commitments.sql. Nothing of the journey moves here, so of all counts and
+# marks
 # only those of an excuse can, which a breach withdrawn once may have kept.
 _SWEEP: Final = f"""
 WITH sla_slice AS MATERIALIZED (

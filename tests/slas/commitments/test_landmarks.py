@@ -7,8 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slas.choices import Measure, Stage
-from slas.histograms import MEASURE_STEP
-from slas.landmarks import EARLY, HOURS, STAGE_COLUMNS, STAGES, Journey, measure_of, progress_marks
+from slas.commitments.histograms import MEASURE_STEP
+from slas.commitments.landmarks import (
+    EARLY,
+    HOURS,
+    STAGE_COLUMNS,
+    STAGES,
+    Journey,
+    measure_of,
+    progress_marks,
+)
 
 DUE = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -29,10 +29,8 @@ from hypothesis.stateful import (
 from alliance.errors import Conflict
 from alliance.models import Organisation
 from alliance.tenancy import Scope, raw_rows, scope
-from slas.models import Commitment, OnTimeRate, ProgressTally, Tally
-from slas.outcomes import can_become, is_breach, judge, voided_by_cancellation
-from slas.services.audits import audit_rates
-from slas.services.commitments import (
+from slas.commitments.rules import can_become, is_breach, judge, voided_by_cancellation
+from slas.commitments.services.settling import (
     CommitmentDraft,
     Milestone,
     excuse_commitments,
@@ -42,8 +40,10 @@ from slas.services.commitments import (
     settle,
     void_commitments,
 )
+from slas.commitments.services.sweeping import sweep_overdue
+from slas.models import Commitment, OnTimeRate, ProgressTally, Tally
+from slas.services.audits import audit_rates
 from slas.services.progress import fold_progress
-from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests.slas.helpers import recount
 from tests.slas.helpers.commitments import (

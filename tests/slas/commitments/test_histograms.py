@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alliance.tenancy import raw_rows
-from slas import histograms
+from slas.commitments import histograms
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 INSTANT = timedelta(microseconds=1)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from slas.choices import ExcuseReason, Measure
-from slas.histograms import MEASURE_STEP, sql_bin
-from slas.landmarks import sql_margin, sql_progress_marks
+from slas.commitments.histograms import MEASURE_STEP, sql_bin
+from slas.commitments.landmarks import sql_margin, sql_progress_marks
 
 _BREACH: Final = "('overdue', 'late')"
 # Of deliveries, whatever came of the promise; nothing of what was cancelled.

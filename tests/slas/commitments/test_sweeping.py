@@ -11,9 +11,9 @@ from alliance.models import Event, Heartbeat
 from alliance.tenancy import Scope, scope
 from slas import tasks
 from slas.choices import Measure
+from slas.commitments.services.settling import Milestone, excuse_commitments, settle
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, HistogramBin, Tally
-from slas.services.commitments import Milestone, excuse_commitments, settle
-from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests.plans import plans_of
 from tests.slas.helpers.commitments import (

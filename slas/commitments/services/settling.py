@@ -13,9 +13,9 @@ from alliance.events import Topic
 from alliance.literals import moments, numbers
 from alliance.tenancy import raw_rows
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
-from slas.counting import COUNTS
-from slas.models import Commitment
-from slas.settlement import CONSEQUENCES, DIMENSIONS, MILESTONES, SETTLEMENT, changed, locked
+from slas.commitments.models import Commitment
+from slas.commitments.sql import CONSEQUENCES, DIMENSIONS, MILESTONES, SETTLEMENT, changed, locked
+from slas.commitments.sql_counts import COUNTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class CommitmentDraft:
 
 
 class Milestone(NamedTuple):
-    """When a milestone was reached, and a delivery's stages; see slas/settlement.py for `exact`."""
+    """When a milestone was reached, and a delivery's stages; see slas/commitments/sql.py for `exact`."""
 
     parcel_id: int
     kind: CommitmentKind

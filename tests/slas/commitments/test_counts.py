@@ -7,13 +7,13 @@ import pytest
 
 from slas import tasks
 from slas.choices import Measure
-from slas.histograms import MEASURE_STEP
-from slas.landmarks import EARLY, HOURS, STAGES
+from slas.commitments.histograms import MEASURE_STEP
+from slas.commitments.landmarks import EARLY, HOURS, STAGES
+from slas.commitments.services.settling import Milestone, excuse_commitments, mark_lost, settle
+from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Commitment, CreditCheck, HistogramBin, OnTimeRate, Progress, ProgressTally
 from slas.services.audits import audit_rates
-from slas.services.commitments import Milestone, excuse_commitments, mark_lost, settle
 from slas.services.progress import fold_progress, forget_progress, kept_from
-from slas.services.sweeping import sweep_overdue
 from slas.services.tallies import fold_tallies
 from tests.slas.helpers import recount
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane, outcome, reach

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slas.choices import CommitmentKind, Outcome
-from slas.outcomes import (
+from slas.commitments.rules import (
     TRANSITIONS,
     accountable_rate,
     can_become,

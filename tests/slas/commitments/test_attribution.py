@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slas.attribution import Attribution, Remark, attribute, party_of
 from slas.choices import ExcuseReason, Ground, Leg, Party
+from slas.commitments.attribution import Attribution, Remark, attribute, party_of
 
 READY = datetime(2026, 11, 2, 1, tzinfo=UTC)
 PICKUP_DUE, DUE, REACHED, NOW = 6, 30, 40, 60

@@ -10,7 +10,7 @@ from alliance.models import City, Organisation
 from couriers.models import Courier
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
 from slas.columns import dimension
-from slas.querysets import JudgedQuerySet
+from slas.commitments.querysets import JudgedQuerySet
 
 
 class JudgedListing(models.Model):

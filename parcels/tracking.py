@@ -21,7 +21,7 @@ from parcels.tracking_sql import TRACKED_PARCEL
 from parcels.verdicts import Verdict, verdict_of
 from slas.choices import CommitmentKind, Outcome
 from slas.models import Commitment, Revision
-from slas.services.revisions import Promised
+from slas.revisions.services import Promised
 
 UNKNOWN = "unknown_tracking_number"
 BAD = "bad_tracking_number"

@@ -24,7 +24,7 @@ from parcels.models import Parcel
 from parcels.services.revising import days_for_merchant, revise_parcel
 from slas.choices import RevisionParty
 from slas.models import Revision
-from slas.services.revisions import REASON_LENGTH, RevisionRequest, promised_delivery
+from slas.revisions.services import REASON_LENGTH, RevisionRequest, promised_delivery
 
 S = serializers.Serializer[Any]
 

@@ -10,7 +10,7 @@ from parcels.models import Parcel
 from parcels.services.revising import DIGITS, days_for_recipient, revise_for_recipient, revise_parcel
 from slas.choices import CommitmentKind, Outcome, RevisionParty
 from slas.models import Commitment
-from slas.services.revisions import RevisionRequest, promised_delivery
+from slas.revisions.services import RevisionRequest, promised_delivery
 
 # Of the parcels under way at the end of the demo.
 ASKED, AGREED = 12, 5

@@ -38,7 +38,7 @@ from parcels.verdicts import Verdict, loss_text, verdict_of
 from slas.choices import CommitmentKind, ExcuseState, RevisionParty
 from slas.models import Breach, Commitment, Excuse
 from slas.promises.prices import yuan
-from slas.services.revisions import Promised, promised_delivery
+from slas.revisions.services import Promised, promised_delivery
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from parcels.services.revising import DIGITS, RECIPIENT
 from slas.choices import RevisionParty
 from slas.models import Revision
 from slas.promises.texts import clock_text, day_text
-from slas.revisions import DeliveryDay
-from slas.services.revisions import REASON_LENGTH, RevisionRequest
+from slas.revisions.rules import DeliveryDay
+from slas.revisions.services import REASON_LENGTH, RevisionRequest
 
 
 @dataclass(frozen=True, slots=True)

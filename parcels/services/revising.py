@@ -23,14 +23,8 @@ from parcels.models import Parcel, RecipientProof
 from parcels.statuses import TERMINAL
 from slas.choices import RevisionParty
 from slas.models import Revision
-from slas.revisions import DeliveryDay
-from slas.services.revisions import (
-    Promised,
-    RevisionRequest,
-    days_to_choose,
-    refusal_of,
-    revise_delivery,
-)
+from slas.revisions.rules import DeliveryDay
+from slas.revisions.services import Promised, RevisionRequest, days_to_choose, refusal_of, revise_delivery
 
 # Who wrote a revision down when nobody but the recipient did.
 RECIPIENT: Final = "recipient, tracking page"

@@ -16,7 +16,7 @@ from slas.admin.judging import NumberSearchAdmin
 from slas.admin.selling import EnteredAdmin
 from slas.choices import RevisionParty
 from slas.models import Revision
-from slas.services.revisions import REASON_LENGTH, RevisionRequest, revise_delivery
+from slas.revisions.services import REASON_LENGTH, RevisionRequest, revise_delivery
 
 
 class RevisionEntryForm(forms.Form):

@@ -16,7 +16,7 @@ from parcels.models import Parcel, RecipientProof
 from parcels.services.revising import MOST_WRONG, revise_for_recipient, revise_parcel
 from slas.choices import RevisionParty
 from slas.commitments.services.sweeping import sweep_overdue
-from slas.services.revisions import RevisionRequest
+from slas.revisions.services import RevisionRequest
 from tests.parcels.looking import scan, some_parcels, text_of
 from tests.parcels.revising import DIGITS, day, due_at, revisions_of
 from tests.slas.helpers.offers import in_threads

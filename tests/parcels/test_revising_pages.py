@@ -12,7 +12,7 @@ from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel
 from parcels.services.revising import revise_parcel
 from slas.choices import RevisionParty
-from slas.services.revisions import RevisionRequest
+from slas.revisions.services import RevisionRequest
 from tests.parcels.looking import client_of, some_parcels, text_of
 from tests.parcels.revising import day, due_at, revisions_of
 

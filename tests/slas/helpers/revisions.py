@@ -8,7 +8,7 @@ from alliance.errors import AllianceError
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import RevisionParty
 from slas.models import Commitment, Revision
-from slas.services.revisions import (
+from slas.revisions.services import (
     Promised,
     RevisionRequest,
     days_to_choose,

@@ -21,15 +21,17 @@ from alliance.membership import refuse_own
 from alliance.models import City
 from alliance.tenancy import Actor, require
 from slas.choices import CommitmentKind, Outcome, RevisionParty, TierCode
+from slas.commitments.models import Commitment
 from slas.commitments.querysets import CommitmentQuerySet, JudgedQuerySet
 from slas.commitments.rules import judge
 from slas.commitments.services.settling import revise_due
-from slas.models import Commitment, Revision, TierVersion
 from slas.promises.closures import ClosureCalendar, Place
+from slas.promises.models import TierVersion
 from slas.promises.rules import TierRule
 from slas.promises.texts import Ends, day_text, step_text
 from slas.promises.tiers_in_force import calendar_at, place_of, rule_of
-from slas.revisions import DeliveryDay, delivery_on, possible_days, span_after
+from slas.revisions.models import Revision
+from slas.revisions.rules import DeliveryDay, delivery_on, possible_days, span_after
 
 REASON_LENGTH: Final = 300
 # How often each may ask for another day of one parcel.

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from couriers.choices import Grade
 from slas.commitments.rules import accountable_rate
-from slas.intervals import wilson_lower_bound
+from slas.rates.intervals import wilson_lower_bound
 
 # The days of due dates a record covers, today's included.
 RECORD_DAYS = 30

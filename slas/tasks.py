@@ -7,7 +7,8 @@ from alliance.file_jobs import STRETCH
 from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, Scope, scope
 from slas.commitments.services import sweeping
-from slas.services import audits, claims, closing, credits, export_writing, progress, scorecards, tallies
+from slas.rates.services import folding as tallies
+from slas.services import audits, claims, closing, credits, export_writing, progress, scorecards
 
 
 @shared_task(acks_late=True)

@@ -23,12 +23,12 @@ from alliance.requests import ActorRequest
 from alliance.templatetags.ui import count
 from alliance.tenancy import Actor, require
 from parcels.models import Parcel
-from slas.charts import trend_chart
 from slas.choices import CommitmentKind
 from slas.models import Offer
-from slas.rating import GroupBy, RateRow
-from slas.services.rates import MONTH, WEEK, RateSummary, rates_for, summary_for
-from slas.services.standings import ends_of
+from slas.rates.charts import trend_chart
+from slas.rates.names import ends_of
+from slas.rates.queries import MONTH, WEEK, RateSummary, rates_for, summary_for
+from slas.rates.rules import GroupBy, RateRow
 
 # Nobody reads the last digits of more; counting on would cost more than all the rest of the page.
 MOST_COUNTED = 10_000

@@ -31,7 +31,7 @@ from parcels import archive_files
 from parcels.models import Parcel
 from slas.choices import ExcuseState, ExportContent, ExportState, Outcome
 from slas.models import ClosedMonth, Commitment, CreditCheck, CreditEntry, Excuse, Export, Tally
-from slas.services.overdue import no_longer_overdue
+from slas.rates.services.folding import no_longer_overdue
 
 log = structlog.get_logger(__name__)
 

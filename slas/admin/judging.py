@@ -11,7 +11,7 @@ from alliance.admin import OrganisationSearchAdmin, UncountedAdmin
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from slas.choices import CommitmentKind
 from slas.models import CommitmentListing, OnTimeRate
-from slas.rating import RateRow
+from slas.rates.rules import RateRow
 
 # What the column holds.
 LARGEST_ID = 2**63 - 1

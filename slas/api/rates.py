@@ -16,10 +16,10 @@ from rest_framework.views import APIView
 from alliance.api.authentication import actor_of
 from alliance.api.parsing import WordField
 from slas.choices import CommitmentKind, ExcuseReason, TierCode
-from slas.rating import FEW, GroupBy, RateRow, keys_of
-from slas.services.rate_questions import EARLIEST, FILTERS, LATEST, RateQuestion, listed, rate_query
-from slas.services.rates import MONTH, MOST_ROWS, RateAnswer, answer_rates
-from slas.services.standings import namer
+from slas.rates.names import namer
+from slas.rates.queries import MONTH, MOST_ROWS, RateAnswer, answer_rates
+from slas.rates.questions import EARLIEST, FILTERS, LATEST, RateQuestion, listed, rate_query
+from slas.rates.rules import FEW, GroupBy, RateRow, keys_of
 
 GROUPS = [item.value for item in GroupBy]
 DATES = [MinValueValidator(EARLIEST), MaxValueValidator(LATEST)]

@@ -3,7 +3,7 @@
 from slas.commitments.listings import BreachListing, CommitmentListing
 from slas.commitments.models import Breach, Commitment
 from slas.credits.models import CreditSchedule
-from slas.models.counting import HistogramBin, OnTimeRate, OverdueCount, Progress, ProgressTally, Tally
+from slas.forecasts.models import Progress, ProgressTally
 from slas.models.crediting import ClosedMonth, CreditCheck, CreditEntry, Statement
 from slas.models.excusing import Disruption, Excuse
 from slas.models.exporting import Export
@@ -11,6 +11,7 @@ from slas.models.scoring import Scorecard, ScoreRules
 from slas.models.selling import CapacityDay, Offer
 from slas.models.watching import WatchItem
 from slas.promises.models import Closure, ServiceTier, TierVersion
+from slas.rates.models import HistogramBin, OnTimeRate, OverdueCount, Tally
 from slas.revisions.models import Revision
 
 # Django looks for models here; each has its own room.

@@ -13,8 +13,8 @@ from alliance.csv_cells import safe_cell
 from alliance.durations import MINUTE, duration_text, nearest_minute
 from alliance.templatetags.ui import count, percent
 from slas.choices import ExcuseReason
-from slas.rating import GroupBy, RateRow
-from slas.services.standings import NamedRow
+from slas.rates.names import NamedRow
+from slas.rates.rules import GroupBy, RateRow
 
 Unit = Literal["count", "share", "duration"]
 

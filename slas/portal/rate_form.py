@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy, pgettext
 from alliance.tenancy import Actor
 from slas.choices import CommitmentKind
 from slas.portal.rate_columns import FIGURES
-from slas.rating import MOST_DIMENSIONS, GroupBy
-from slas.services.rate_choices import RateChoices
-from slas.services.rate_questions import EARLIEST, FILTERS, LATEST, RateQuestion, listed
+from slas.rates.choices_to_ask import RateChoices
+from slas.rates.questions import EARLIEST, FILTERS, LATEST, RateQuestion, listed
+from slas.rates.rules import MOST_DIMENSIONS, GroupBy
 
 CUSTOM = "custom"
 PERIODS = {"7": 7, "30": 30, "90": 90, "365": 365}

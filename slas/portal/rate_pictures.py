@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from alliance.models import City
 from alliance.portal.charts import Picture
 from alliance.tenancy import Actor
-from slas.charts import (
+from slas.portal.rate_form import GROUPS, PICTURES
+from slas.rates.charts import (
     MOST_BARS,
     calendar_map,
     groups_chart,
@@ -19,10 +20,9 @@ from slas.charts import (
     ranking_chart,
     trend_chart,
 )
-from slas.portal.rate_form import GROUPS, PICTURES
-from slas.rating import FEW, GroupBy, RateQuery
-from slas.services.rates import LEAST_RANKED, RateAnswer, count_rates, every_day, rank_couriers
-from slas.services.standings import NamedRow, Standing, standings
+from slas.rates.names import NamedRow, Standing, standings
+from slas.rates.queries import LEAST_RANKED, RateAnswer, count_rates, every_day, rank_couriers
+from slas.rates.rules import FEW, GroupBy, RateQuery
 
 # A trend of more points is drawn by week, and of many more by month.
 MOST_DAYS, MOST_WEEKS_OF_DAYS = 92, 731

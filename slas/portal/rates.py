@@ -21,11 +21,11 @@ from alliance.tenancy import Actor, require
 from slas.portal.rate_columns import FIGURES, Column, as_file
 from slas.portal.rate_form import GROUPS, PICTURES, RateQueryForm, presets
 from slas.portal.rate_pictures import Shown, draw, picture_names
-from slas.rating import IN_ORDER, GroupBy, RateRow
-from slas.services.rate_choices import NO_CHOICES, choices_for
-from slas.services.rate_questions import rate_query
-from slas.services.rates import RateAnswer, answer_rates
-from slas.services.standings import NamedRow, named_rows
+from slas.rates.choices_to_ask import NO_CHOICES, choices_for
+from slas.rates.names import NamedRow, named_rows
+from slas.rates.queries import RateAnswer, answer_rates
+from slas.rates.questions import rate_query
+from slas.rates.rules import IN_ORDER, GroupBy, RateRow
 
 # More rows are not read on a page; the file has them all.
 MOST_ROWS = 200

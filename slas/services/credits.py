@@ -58,7 +58,8 @@ class _Entry(NamedTuple):
     late_by: timedelta | None
 
 
-# Oldest first, by the index: see slas.services.tallies.oldest(). What is committed later with a lower id is
+# Oldest first, by the index: see slas.rates.services.folding.oldest(). What is committed later with a lower
+# id is
 # taken by the next batch.
 _TAKE = f"""
 DELETE FROM slas_creditcheck

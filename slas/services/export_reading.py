@@ -17,7 +17,7 @@ from alliance.tenancy import Actor
 from slas.choices import ExportContent
 from slas.exporting import Line, Names
 from slas.models import Commitment, Export, OnTimeRate, Revision, ServiceTier, TierVersion
-from slas.querysets import OnTimeRateQuerySet
+from slas.rates.querysets import OnTimeRateQuerySet
 
 # A page of commitments is looked for a month of parcels at a time: a merchant of few parcels
 # costs a reading of the table, and one query must not be all of it.

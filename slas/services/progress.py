@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from alliance.locks import Lock
 from alliance.tenancy import raw_rows
-from slas.services.tallies import BATCH, BUDGET_SECONDS, BY_INDEX, Folded, fold, oldest
+from slas.rates.services.folding import BATCH, BUDGET_SECONDS, BY_INDEX, Folded, fold, oldest
 
 # Parcels that come late change days of some weeks ago; then those are nobody's forecast.
 KEPT: Final = timedelta(days=60)

@@ -9,9 +9,9 @@ from alliance.models import AuditEntry, Heartbeat
 from slas import tasks
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, OnTimeRate, OverdueCount, Progress, ProgressTally, Tally
+from slas.rates.services.folding import fold_tallies
 from slas.services.audits import audit_rates
 from slas.services.progress import fold_progress
-from slas.services.tallies import fold_tallies
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane, reach
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]

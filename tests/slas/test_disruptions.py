@@ -15,6 +15,7 @@ from alliance.tenancy import Actor
 from slas.commitments.services.settling import Milestone, settle
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Closure, Commitment, Disruption, Excuse
+from slas.rates.services.folding import fold_tallies
 from slas.services.disruptions import (
     Area,
     Cause,
@@ -26,7 +27,6 @@ from slas.services.disruptions import (
     touched_by,
     withdraw_disruption,
 )
-from slas.services.tallies import fold_tallies
 from tests import factories
 from tests.slas.helpers.commitments import (
     DAY,

@@ -14,9 +14,9 @@ from alliance.identifiers import tracking_number
 from alliance.models import Member, Organisation, User
 from alliance.tenancy import Actor
 from slas.models import Commitment, Excuse
+from slas.rates.services.folding import fold_tallies
 from slas.services.deciding import CUSTOMER_SERVICE, PERMISSION
 from slas.services.excuses import excuse_breach
-from slas.services.tallies import fold_tallies
 from tests import factories
 from tests.parcels.looking import text_of
 from tests.slas.helpers.commitments import DELIVERY, NOON, Lane, assert_books_agree, reach

@@ -14,9 +14,9 @@ from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportState, Outcome, RevisionParty
 from slas.commitments.services.settling import revise_due
 from slas.models import Commitment, Export, OnTimeRate, Revision
+from slas.rates.services.folding import fold_tallies
 from slas.services import exports
 from slas.services.export_writing import tend_exports, write_export
-from slas.services.tallies import fold_tallies
 from tests.slas.helpers import commitments as judging
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane
 from tests.slas.helpers.exports import (

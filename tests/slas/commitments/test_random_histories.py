@@ -42,9 +42,9 @@ from slas.commitments.services.settling import (
 )
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Commitment, OnTimeRate, ProgressTally, Tally
+from slas.rates.services.folding import fold_tallies
 from slas.services.audits import audit_rates
 from slas.services.progress import fold_progress
-from slas.services.tallies import fold_tallies
 from tests.slas.helpers import recount
 from tests.slas.helpers.commitments import (
     DAY,

@@ -14,7 +14,7 @@ from slas.choices import Measure
 from slas.commitments.services.settling import Milestone, excuse_commitments, settle
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, HistogramBin, Tally
-from slas.services.tallies import fold_tallies
+from slas.rates.services.folding import fold_tallies
 from tests.plans import plans_of
 from tests.slas.helpers.commitments import (
     DAY,

@@ -14,8 +14,8 @@ from alliance.tenancy import Actor, Scope, scope
 from slas.choices import Outcome, RevisionParty
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Revision, TierVersion
+from slas.rates.services.folding import fold_tallies
 from slas.revisions.services import promised_delivery
-from slas.services.tallies import fold_tallies
 from tests import factories
 from tests.slas.helpers import commitments as judging
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane

@@ -11,11 +11,11 @@ from alliance.tenancy import Actor, Scope, scope
 from slas.choices import TierCode
 from slas.commitments.services.settling import excuse_commitments
 from slas.commitments.services.sweeping import sweep_overdue
-from slas.intervals import wilson_lower_bound
 from slas.models import OnTimeRate
-from slas.rating import GroupBy, RateQuery, RateRow
-from slas.services.rates import answer_rates, rates_for, summary_for
-from slas.services.tallies import fold_tallies
+from slas.rates.intervals import wilson_lower_bound
+from slas.rates.queries import answer_rates, rates_for, summary_for
+from slas.rates.rules import GroupBy, RateQuery, RateRow
+from slas.rates.services.folding import fold_tallies
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane, city, reach, tier
 
 pytestmark = pytest.mark.django_db

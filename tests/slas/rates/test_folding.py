@@ -9,7 +9,7 @@ from alliance.tenancy import Scope, scope
 from slas import tasks
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import OnTimeRate, Tally
-from slas.services.tallies import fold_tallies
+from slas.rates.services.folding import fold_tallies
 from tests import factories
 from tests.plans import plans_of
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, PICKUP, Lane, assert_books_agree, counts, reach

@@ -15,11 +15,11 @@ from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import CommitmentKind, ExcuseReason, Outcome, TierCode
 from slas.commitments.histograms import bin_of, bounds
-from slas.intervals import wilson_lower_bound, wilson_upper_bound
 from slas.models import OnTimeRate
-from slas.rating import IN_ORDER, GroupBy, RateQuery, RateRow, is_provisional, keys_of, percentile
-from slas.services import rates
-from slas.services.rates import answer_rates, count_rates, rank_couriers
+from slas.rates import queries as rates
+from slas.rates.intervals import wilson_lower_bound, wilson_upper_bound
+from slas.rates.queries import answer_rates, count_rates, rank_couriers
+from slas.rates.rules import IN_ORDER, GroupBy, RateQuery, RateRow, is_provisional, keys_of, percentile
 from tests import factories
 from tests.slas.helpers import facts as by_hand
 from tests.slas.helpers.commitments import Lane, tier

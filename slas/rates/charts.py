@@ -13,8 +13,8 @@ from alliance.durations import duration_text, nearest_minute
 from alliance.portal.charts import Band, Cell, Chart, Line, Series
 from alliance.portal.pictures import DayMap, Distribution, HeatMap, Intervals, Mark, Spot, Whisker
 from slas.commitments.histograms import bounds
-from slas.rating import FEW, RateRow
-from slas.services.standings import Standing
+from slas.rates.names import Standing
+from slas.rates.rules import FEW, RateRow
 
 RAW_COLOUR, ACCOUNTABLE_COLOUR = "orange", "petrol"
 # Cities along each side of a heat map, bars in a picture, rows in a picture's table.

@@ -10,8 +10,8 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 
 from alliance.models import City, Organisation
-from slas.models import ServiceTier
-from slas.rating import GroupBy, RateRow, keys_of
+from slas.promises.models import ServiceTier
+from slas.rates.rules import GroupBy, RateRow, keys_of
 
 # Gives a key's name for people, and what programs call it.
 Namer = Callable[[Any], tuple[str, str]]

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from slas.choices import CommitmentKind, ExcuseReason
 from slas.commitments.histograms import EDGES, bounds
 from slas.commitments.rules import accountable_rate, raw_rate
-from slas.intervals import wilson_lower_bound, wilson_upper_bound
+from slas.rates.intervals import wilson_lower_bound, wilson_upper_bound
 
 # How long after its day a cohort's figures are still expected to move.
 MATURE_AFTER: Final = timedelta(days=7)

@@ -1,7 +1,7 @@
 """On-time rates, read from the folded cells: a page costs the same at a thousand parcels and at a billion.
 
 Cells come in two grains that each hold every commitment: by courier and lane, and by merchant, courier
-and lane. A question is answered from one of them. What the figures mean is in slas/rating.py.
+and lane. A question is answered from one of them. What the figures mean is in slas/rates/rules.py.
 """
 
 from collections import defaultdict
@@ -16,9 +16,9 @@ from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import Actor, Scope, require, scope
 from slas.choices import CommitmentKind, Measure
-from slas.models import HistogramBin, OnTimeRate, OverdueCount
-from slas.querysets import OnTimeRateQuerySet
-from slas.rating import (
+from slas.rates.models import HistogramBin, OnTimeRate, OverdueCount
+from slas.rates.querysets import OnTimeRateQuerySet
+from slas.rates.rules import (
     MOST_DIMENSIONS,
     PAIRS,
     GroupBy,

@@ -7,9 +7,10 @@ from datetime import date, timedelta
 from alliance.choices import Capability
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, require
-from slas.models import OnTimeRate, ServiceTier
-from slas.querysets import OnTimeRateQuerySet
-from slas.services.standings import province_code
+from slas.promises.models import ServiceTier
+from slas.rates.models import OnTimeRate
+from slas.rates.names import province_code
+from slas.rates.querysets import OnTimeRateQuerySet
 
 # What nothing was promised of for longer is not offered; it can still be asked for by name.
 LOOKS_BACK = timedelta(days=90)

@@ -13,8 +13,8 @@ from alliance.cities import CityFinder, UnknownCity
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City, Organisation
 from slas.choices import CommitmentKind
-from slas.models import ServiceTier
-from slas.rating import GroupBy, RateQuery
+from slas.promises.models import ServiceTier
+from slas.rates.rules import GroupBy, RateQuery
 
 FILTERS: Final = (
     "courier", "merchant", "tier", "origin", "destination", "origin_province", "destination_province",

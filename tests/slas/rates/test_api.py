@@ -9,8 +9,8 @@ from rest_framework.test import APIClient
 from alliance.tenancy import Actor, Scope, scope
 from slas.api import rates as door
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
-from slas.rating import GroupBy
-from slas.services import rates
+from slas.rates import queries as rates
+from slas.rates.rules import GroupBy
 from tests.slas.helpers.commitments import DELIVERY, NOON, PICKUP, Lane, city
 from tests.slas.helpers.facts import Fact, write_cells
 

@@ -11,12 +11,12 @@ from alliance.models import Organisation
 from alliance.portal.charts import Chart, Picture
 from alliance.portal.pictures import DayMap, Distribution, HeatMap, Intervals
 from alliance.tenancy import Scope, scope
-from slas import charts
-from slas.charts import calendar_map, lane_map, lateness_chart, ranking_chart
 from slas.choices import Outcome
 from slas.commitments.histograms import EDGES, bin_of
-from slas.rating import RateRow
-from slas.services.standings import Standing
+from slas.rates import charts
+from slas.rates.charts import calendar_map, lane_map, lateness_chart, ranking_chart
+from slas.rates.names import Standing
+from slas.rates.rules import RateRow
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane
 from tests.slas.helpers.facts import Fact, write_cells
 
@@ -234,7 +234,7 @@ def test_too_many_lanes_for_one_picture_leave_the_table(
                 )
             ]
         )  # fmt: skip
-    monkeypatch.setattr("slas.services.rates.MOST_ROWS", 1)
+    monkeypatch.setattr("slas.rates.queries.MOST_ROWS", 1)
     response = courier_client.get("/rates/", {"picture": "lanes", "group_by": "tier"})
     assert "Too much for one picture" in response.content.decode()
     assert [line.row.n for line in response.context["page"].rows] == [4]

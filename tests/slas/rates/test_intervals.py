@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slas.intervals import wilson_lower_bound, wilson_upper_bound
+from slas.rates.intervals import wilson_lower_bound, wilson_upper_bound
 
 
 # Newcombe (1998), Two-sided confidence intervals for the single proportion, table I, method 3.

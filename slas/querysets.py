@@ -79,12 +79,5 @@ class StatementQuerySet(TenantQuerySet):
     """Closed months, each of its own organisation."""
 
 
-class ScorecardQuerySet(TenantQuerySet):
-    """A courier's own; merchants see grades in quotes, not scorecards."""
-
-    def visible_to_member(self, actor: Actor) -> Self:
-        return self.filter(courier_id=actor.organisation_id)
-
-
 class ExportQuerySet(TenantQuerySet):
     """Files of one's own organisation."""

@@ -8,7 +8,8 @@ from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, Scope, scope
 from slas.commitments.services import sweeping
 from slas.rates.services import folding as tallies
-from slas.services import audits, claims, closing, credits, export_writing, progress, scorecards
+from slas.scorecards.services import scorecards
+from slas.services import audits, claims, closing, credits, export_writing, progress
 
 
 @shared_task(acks_late=True)

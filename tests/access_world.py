@@ -62,8 +62,8 @@ from slas.models import (
     WatchItem,
 )
 from slas.months import month_of, spell
-from slas.services.score_rules import RulesDraft, add_rules, first_month_open
-from slas.services.scorecards import refresh_scorecards
+from slas.scorecards.services.scorecards import refresh_scorecards
+from slas.scorecards.services.versions import RulesDraft, add_rules, first_month_open
 from tests import factories
 from tests.access_trade import IMAGE, owner, trade
 from tests.slas.helpers.excuses import service_user

@@ -3,8 +3,8 @@
 from datetime import date, datetime, time
 
 from parcels.demo.days import ZONE
-from slas.scoring import FINAL_DAY
-from slas.services.scorecards import refresh_scorecards
+from slas.scorecards.rules import FINAL_DAY
+from slas.scorecards.services.scorecards import refresh_scorecards
 
 
 def keep_scorecards(day: date, *, until: datetime) -> int:

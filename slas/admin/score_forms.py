@@ -18,8 +18,8 @@ from alliance.errors import InvalidInput
 from slas.admin.forms import text_input
 from slas.choices import ScoreComponent
 from slas.models import ScoreRules
-from slas.scoring import EARNED, month_after
-from slas.services.score_rules import NOTE_LENGTH, RulesDraft, first_month_open
+from slas.scorecards.rules import EARNED, month_after
+from slas.scorecards.services.versions import NOTE_LENGTH, RulesDraft, first_month_open
 
 # How far ahead rules can be announced.
 MONTHS_AHEAD = 12

@@ -21,8 +21,8 @@ from alliance.wording import listed, named
 from slas.admin.score_forms import RulesForm
 from slas.choices import ScorecardState
 from slas.models import Scorecard, ScoreRules
-from slas.scoring import lines
-from slas.services.score_rules import (
+from slas.scorecards.rules import lines
+from slas.scorecards.services.versions import (
     RulesDraft,
     WhatIf,
     add_rules,

@@ -22,8 +22,8 @@ from couriers.choices import Grade
 from slas.choices import ScorecardState, ScoreComponent
 from slas.models import Scorecard, ScoreRules
 from slas.months import asked_month
-from slas.scoring import CLAIM_DAYS, FINAL_DAY, Band, Line, Rules, final_on, lines, month_of
-from slas.services.score_rules import rules_for
+from slas.scorecards.rules import CLAIM_DAYS, FINAL_DAY, Band, Line, Rules, final_on, lines, month_of
+from slas.scorecards.services.versions import rules_for
 
 MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 

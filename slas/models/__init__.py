@@ -7,12 +7,12 @@ from slas.forecasts.models import Progress, ProgressTally
 from slas.models.crediting import ClosedMonth, CreditCheck, CreditEntry, Statement
 from slas.models.excusing import Disruption, Excuse
 from slas.models.exporting import Export
-from slas.models.scoring import Scorecard, ScoreRules
 from slas.models.selling import CapacityDay, Offer
 from slas.models.watching import WatchItem
 from slas.promises.models import Closure, ServiceTier, TierVersion
 from slas.rates.models import HistogramBin, OnTimeRate, OverdueCount, Tally
 from slas.revisions.models import Revision
+from slas.scorecards.models import Scorecard, ScoreRules
 
 # Django looks for models here; each has its own room.
 __all__ = [

@@ -19,7 +19,7 @@ from couriers.choices import Grade
 from couriers.models import Courier
 from slas.models import Scorecard, ScoreRules
 from slas.months import asked_month
-from slas.scoring import (
+from slas.scorecards.rules import (
     CLAIM_DAYS,
     EARNED,
     FINAL_DAY,
@@ -30,7 +30,7 @@ from slas.scoring import (
     month_after,
     month_of,
 )
-from slas.services.score_rules import rules_for
+from slas.scorecards.services.versions import rules_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from django.test import Client
 from alliance.models import Organisation
 from alliance.tenancy import Scope, scope
 from slas.rates.services.folding import fold_tallies
-from slas.scoring import month_after
-from slas.services.scorecards import refresh_scorecards
+from slas.scorecards.rules import month_after
+from slas.scorecards.services.scorecards import refresh_scorecards
 from tests import factories
 from tests.slas.helpers import commitments as judging
 from tests.slas.helpers import exports as exporting

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from slas.services.scorecards import refresh_scorecards
+from slas.scorecards.services.scorecards import refresh_scorecards
 
 
 class Command(BaseCommand):

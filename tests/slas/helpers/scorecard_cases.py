@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from slas.choices import ScoreComponent
-from slas.scoring import Measured, Month, Rules
+from slas.scorecards.rules import Measured, Month, Rules
 
 SEED = import_module("slas.migrations.0010_scorecards")
 RULES = Rules.from_stored(SEED.WEIGHTS, SEED.BANDS, SEED.GRADES, SEED.MINIMUM_VOLUME)

@@ -9,7 +9,7 @@ from alliance.tenancy import Scope, scope
 from slas.choices import CommitmentKind, Measure
 from slas.commitments.histograms import MEASURE_STEP, bin_of
 from slas.models import OnTimeRate, Scorecard, ServiceTier
-from slas.scoring import final_on, month_after, month_of
+from slas.scorecards.rules import final_on, month_after, month_of
 
 ZONE = "Asia/Shanghai"
 # Months around the day a test runs on. The running one, the last one, and one that is final whenever it runs.

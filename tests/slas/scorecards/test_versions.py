@@ -13,8 +13,9 @@ from alliance.models import AuditEntry, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from couriers.choices import Grade
 from slas.models import ScoreRules
-from slas.scoring import month_after, month_of
-from slas.services.score_rules import (
+from slas.scorecards.rules import month_after, month_of
+from slas.scorecards.services.scorecards import refresh_scorecards
+from slas.scorecards.services.versions import (
     RulesDraft,
     Verdict,
     WhatIf,
@@ -24,7 +25,6 @@ from slas.services.score_rules import (
     try_rules,
     withdraw_rules,
 )
-from slas.services.scorecards import refresh_scorecards
 from tests import factories
 from tests.slas.helpers.scorecard_cases import SEED, stored
 from tests.slas.helpers.scorecards import GOLD, LAST, SILVER, THIS, card, cards, count, final_night, on

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from slas.rulebook import problems
+from slas.scorecards.checks import problems
 from tests.slas.helpers.scorecard_cases import SEED, stored
 
 

@@ -12,8 +12,8 @@ from couriers.choices import Grade
 from couriers.models import Courier
 from slas.choices import ScorecardState, ScoreComponent
 from slas.columns import dimension
-from slas.querysets import ScorecardQuerySet
-from slas.scoring import Measured, Month, Rules
+from slas.scorecards.querysets import ScorecardQuerySet
+from slas.scorecards.rules import Measured, Month, Rules
 
 
 class ScoreRules(models.Model):

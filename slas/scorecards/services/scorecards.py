@@ -14,18 +14,9 @@ from alliance.tenancy import Actor, Scope, raw_rows, scope
 from couriers.models import Courier
 from slas.choices import Measure
 from slas.commitments.histograms import bin_of
-from slas.models import Scorecard, ScoreRules
-from slas.scoring import (
-    Card,
-    Counts,
-    Month,
-    final_on,
-    judge_month,
-    measure,
-    month_after,
-    month_of,
-)
-from slas.services.score_rules import rules_for
+from slas.scorecards.models import Scorecard, ScoreRules
+from slas.scorecards.rules import Card, Counts, Month, final_on, judge_month, measure, month_after, month_of
+from slas.scorecards.services.versions import rules_for
 
 _WRITTEN = ("rules", "components", "score", "n", "grade", "rank", "ranked", "computed_at", "frozen_at")
 

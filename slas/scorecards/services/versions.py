@@ -19,9 +19,9 @@ from alliance.locks import Lock, wait_for
 from alliance.models import Organisation
 from alliance.tenancy import Actor, require
 from couriers.choices import Grade
-from slas.models import Scorecard, ScoreRules
-from slas.rulebook import problems
-from slas.scoring import Rules, judge_month, month_after, month_of
+from slas.scorecards.checks import problems
+from slas.scorecards.models import Scorecard, ScoreRules
+from slas.scorecards.rules import Rules, judge_month, month_after, month_of
 
 NOTE_LENGTH = 300
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from couriers.choices import Grade
 from slas.choices import ScoreComponent
-from slas.scoring import (
+from slas.scorecards.rules import (
     Band,
     Counts,
     Measured,

@@ -12,9 +12,9 @@ from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.models import Scorecard
 from slas.portal.scorecards import latest_change
-from slas.scoring import final_on, month_after
-from slas.services.score_rules import RulesDraft, add_rules
-from slas.services.scorecards import refresh_scorecards
+from slas.scorecards.rules import final_on, month_after
+from slas.scorecards.services.scorecards import refresh_scorecards
+from slas.scorecards.services.versions import RulesDraft, add_rules
 from tests.slas.helpers.scorecard_cases import stored
 from tests.slas.helpers.scorecards import (
     GOLD,

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from alliance.errors import FieldError
 from slas.choices import ScoreComponent
-from slas.scoring import EARNED
+from slas.scorecards.rules import EARNED
 
 MOST_BANDS: Final = 12
 MOST_VOLUME: Final = 1_000_000

@@ -11,9 +11,9 @@ from alliance.models import AuditEntry, Event, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from couriers.models import Courier
 from slas.models import OnTimeRate, Scorecard, ScoreRules
-from slas.scoring import month_after
-from slas.services.score_rules import RulesDraft, add_rules, rules_for
-from slas.services.scorecards import Refreshed, refresh_scorecards
+from slas.scorecards.rules import month_after
+from slas.scorecards.services.scorecards import Refreshed, refresh_scorecards
+from slas.scorecards.services.versions import RulesDraft, add_rules, rules_for
 from slas.tasks import refresh_scorecards as task
 from tests import factories
 from tests.slas.helpers.scorecards import (

@@ -75,9 +75,5 @@ class WatchItemQuerySet(JudgedQuerySet):
         ).order_by("is_past", "distance", "-chance", "parcel_id")
 
 
-class StatementQuerySet(TenantQuerySet):
-    """Closed months, each of its own organisation."""
-
-
 class ExportQuerySet(TenantQuerySet):
     """Files of one's own organisation."""

@@ -7,9 +7,11 @@ from alliance.file_jobs import STRETCH
 from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, Scope, scope
 from slas.commitments.services import sweeping
+from slas.credits.services import closing
+from slas.credits.services import entries as credits
 from slas.rates.services import folding as tallies
 from slas.scorecards.services import scorecards
-from slas.services import audits, claims, closing, credits, export_writing, progress
+from slas.services import audits, claims, export_writing, progress
 
 
 @shared_task(acks_late=True)

@@ -20,8 +20,8 @@ from parcels.services.scans import record_scans
 from parcels.services.watching import refresh_watch_list
 from slas.choices import CommitmentKind, ExcuseReason, RevisionParty
 from slas.commitments.services.sweeping import sweep_overdue
+from slas.credits.months import month_of
 from slas.models import ClosedMonth, CreditCheck, CreditEntry, CreditSchedule, Statement
-from slas.months import month_of
 from slas.rates.services.folding import fold_tallies
 from slas.revisions.services import RevisionRequest, revise_delivery
 from slas.services.claims import Claim, claim_excuse

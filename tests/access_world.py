@@ -40,6 +40,7 @@ from couriers.choices import DocumentKind, FacilityKind, Step
 from couriers.models import Application, Facility
 from couriers.services import applications, documents, reviews
 from parcels.models import BookingFile, PickupAddress, ScanFile
+from slas.credits.months import month_of, spell
 from slas.models import (
     BreachListing,
     CapacityDay,
@@ -61,7 +62,6 @@ from slas.models import (
     TierVersion,
     WatchItem,
 )
-from slas.months import month_of, spell
 from slas.scorecards.services.scorecards import refresh_scorecards
 from slas.scorecards.services.versions import RulesDraft, add_rules, first_month_open
 from tests import factories

@@ -4,8 +4,8 @@ from datetime import date, datetime
 
 from alliance.tenancy import Actor, Scope, scope
 from parcels.services.tracing import trace_lost_parcels
-from slas.services.closing import close_months_over
-from slas.services.credits import check_grown_credits, work_out_credits
+from slas.credits.services.closing import close_months_over
+from slas.credits.services.entries import check_grown_credits, work_out_credits
 
 # As beat does it.
 CLOSING_DAY = 3

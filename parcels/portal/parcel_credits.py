@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from alliance.choices import Capability
 from alliance.tenancy import Actor
+from slas.credits.months import spell
+from slas.credits.statements import entries_of_parcel
 from slas.models import CreditEntry
-from slas.months import spell
 from slas.promises.prices import yuan
-from slas.services.statements import entries_of_parcel
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,11 @@ from alliance.wording import amount, parted
 from slas.admin.forms import text_input
 from slas.admin.judging import NumberSearchAdmin
 from slas.admin.selling import EnteredAdmin
+from slas.credits.months import InvalidMonth, parse_month, spell
+from slas.credits.services.closing import MonthBooks, books_of, close_month, open_months
+from slas.credits.services.schedules import ScheduleRules, add_schedule, withdraw_schedule
 from slas.models import ClosedMonth, CreditEntry, CreditSchedule, ServiceTier, Statement
-from slas.months import InvalidMonth, parse_month, spell
 from slas.promises.prices import InvalidAmount, fen_from_yuan, yuan
-from slas.services.closing import MonthBooks, books_of, close_month, open_months
-from slas.services.schedules import ScheduleRules, add_schedule, withdraw_schedule
 
 
 def read_bands(text: str) -> list[dict[str, int]]:

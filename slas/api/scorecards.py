@@ -20,8 +20,8 @@ from alliance.models import Organisation
 from alliance.tenancy import Actor, require
 from couriers.choices import Grade
 from slas.choices import ScorecardState, ScoreComponent
+from slas.credits.months import asked_month
 from slas.models import Scorecard, ScoreRules
-from slas.months import asked_month
 from slas.scorecards.rules import CLAIM_DAYS, FINAL_DAY, Band, Line, Rules, final_on, lines, month_of
 from slas.scorecards.services.versions import rules_for
 

@@ -16,9 +16,7 @@ from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.tenancy import require
 from slas.choices import CommitmentKind, CreditCause, TierCode
-from slas.models import CreditEntry
-from slas.promises.prices import yuan
-from slas.services.statements import (
+from slas.credits.statements import (
     Account,
     MonthSums,
     MonthTotal,
@@ -30,6 +28,8 @@ from slas.services.statements import (
     months_of,
     summary_of,
 )
+from slas.models import CreditEntry
+from slas.promises.prices import yuan
 
 OF_WHOM = OpenApiParameter(
     "organisation",

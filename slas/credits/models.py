@@ -3,8 +3,17 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from alliance.identifiers import tracking_number
+from alliance.models import Organisation, User
+from couriers.models import Courier
+from slas.choices import CommitmentKind, CreditCause
+from slas.columns import dimension
+from slas.commitments.querysets import JudgedQuerySet
+from slas.credits.querysets import StatementQuerySet
 from slas.promises.models import ServiceTier
 
 
@@ -31,3 +40,114 @@ class CreditSchedule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tier} v{self.number}"
+
+
+class CreditCheck(models.Model):
+    """A commitment whose credit must be worked out again; consumed by the task that does so."""
+
+    parcel_id = models.BigIntegerField()
+    kind = models.CharField(max_length=10, choices=CommitmentKind)
+    merchant = dimension(Organisation, _("merchant"))
+    courier = dimension(Courier, _("courier"))
+
+    objects = models.Manager.from_queryset(JudgedQuerySet)()
+
+    class Meta:
+        verbose_name = _("credit to work out")
+        verbose_name_plural = _("credits to work out")
+
+    def __str__(self) -> str:
+        return f"{self.parcel_id} {self.kind}"
+
+
+class CreditEntry(models.Model):
+    """One line of the ledger. The sum over a commitment is what it is credited with now.
+
+    Append-only, in the database too: what was wrong is put right by another entry.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    parcel_id = models.BigIntegerField(_("parcel"))
+    kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)
+    merchant = dimension(Organisation, _("merchant"))
+    courier = dimension(Courier, _("courier"))
+    tier = dimension(ServiceTier, _("tier"))
+    schedule = dimension(CreditSchedule, _("schedule"))
+    # Positive: from courier to merchant. Negative: taken back.
+    amount_fen = models.IntegerField(_("amount (fen)"))
+    cause = models.CharField(_("cause"), max_length=12, choices=CreditCause)
+    # How late it was held to be when the amount was worked out, in seconds.
+    late_by = models.IntegerField(_("late by (s)"), null=True)
+    # The delivery as it stood then: a final statement says the same for ever.
+    due_at = models.DateTimeField(_("promised"))
+    reached_at = models.DateTimeField(_("reached"), null=True)
+    at = models.DateTimeField(_("written"), default=timezone.now)
+    # The first day of the statement's month: that of `at`, or the first open one after it.
+    month = models.DateField(_("statement"))
+
+    objects = models.Manager.from_queryset(JudgedQuerySet)()
+
+    class Meta:
+        verbose_name = _("credit entry")
+        verbose_name_plural = _("credit entries")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(name="credit_entry_moves_something", condition=~Q(amount_fen=0)),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["merchant", "month", "id"], name="credit_entry_by_merchant"),
+            models.Index(fields=["courier", "month", "id"], name="credit_entry_by_courier"),
+            models.Index(fields=["parcel_id", "kind"], name="credit_entry_by_parcel"),
+            models.Index(fields=["month"], name="credit_entry_by_month"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.parcel_id} {self.kind}: {self.amount_fen}"
+
+    @property
+    def number(self) -> str:
+        """The parcel's tracking number."""
+        return tracking_number(self.parcel_id)
+
+
+class Statement(models.Model):
+    """A closed month of one organisation: what its entries of the month added up to."""
+
+    organisation = models.ForeignKey(
+        Organisation, models.PROTECT, related_name="+", verbose_name=_("organisation")
+    )
+    month = models.DateField(_("month"))
+    entries = models.PositiveIntegerField(_("entries"))
+    # Credited less taken back; a merchant receives it, a courier owes it.
+    total_fen = models.BigIntegerField(_("total (fen)"))
+    closed_at = models.DateTimeField(_("closed"), default=timezone.now)
+
+    objects = models.Manager.from_queryset(StatementQuerySet)()
+
+    class Meta:
+        verbose_name = _("statement")
+        verbose_name_plural = _("statements")
+        ordering: ClassVar[list[str]] = ["-month", "organisation"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["organisation", "month"], name="statement_once_a_month"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation} {self.month:%Y-%m}"
+
+
+class ClosedMonth(models.Model):
+    """A month whose statements are final: later entries go into the next open one."""
+
+    month = models.DateField(_("month"), primary_key=True)
+    closed_at = models.DateTimeField(_("closed"), default=timezone.now)
+    closed_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("closed by")
+    )
+
+    class Meta:
+        verbose_name = _("closed month")
+        verbose_name_plural = _("closed months")
+        ordering: ClassVar[list[str]] = ["-month"]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"

@@ -2,9 +2,8 @@
 
 from slas.commitments.listings import BreachListing, CommitmentListing
 from slas.commitments.models import Breach, Commitment
-from slas.credits.models import CreditSchedule
+from slas.credits.models import ClosedMonth, CreditCheck, CreditEntry, CreditSchedule, Statement
 from slas.forecasts.models import Progress, ProgressTally
-from slas.models.crediting import ClosedMonth, CreditCheck, CreditEntry, Statement
 from slas.models.excusing import Disruption, Excuse
 from slas.models.exporting import Export
 from slas.models.selling import CapacityDay, Offer

@@ -17,8 +17,8 @@ from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from couriers.choices import Grade
 from couriers.models import Courier
+from slas.credits.months import asked_month
 from slas.models import Scorecard, ScoreRules
-from slas.months import asked_month
 from slas.scorecards.rules import (
     CLAIM_DAYS,
     EARNED,

@@ -13,9 +13,9 @@ from alliance.csv_cells import safe_cell
 from alliance.durations import column_text
 from alliance.tenancy import Actor, Scope, scope
 from alliance.wording import amount
-from slas.months import ZONE
-from slas.services.statements import Account, Line, MonthSums, Part, Sums, lines_of, summary_of
-from slas.statement_pdf import Column, Paper, Table, render
+from slas.credits.months import ZONE
+from slas.credits.statement_pdf import Column, Paper, Table, render
+from slas.credits.statements import Account, Line, MonthSums, Part, Sums, lines_of, summary_of
 
 BATCH: Final = 1_000
 # About a hundred pages, drawn in a few seconds.

@@ -17,10 +17,7 @@ from alliance.durations import duration_text
 from alliance.errors import Conflict
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
-from slas.models import CreditEntry
-from slas.portal.statement_files import MOST_ON_PAPER, as_csv, as_pdf
-from slas.promises.prices import yuan
-from slas.services.statements import (
+from slas.credits.statements import (
     PAGE,
     Account,
     Line,
@@ -32,6 +29,9 @@ from slas.services.statements import (
     page_before,
     summary_of,
 )
+from slas.models import CreditEntry
+from slas.portal.statement_files import MOST_ON_PAPER, as_csv, as_pdf
+from slas.promises.prices import yuan
 
 
 @dataclass(frozen=True, slots=True)

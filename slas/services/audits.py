@@ -17,7 +17,7 @@ from slas.choices import Measure, Outcome
 from slas.commitments.histograms import MEASURE_STEP
 from slas.commitments.landmarks import spell, sql_progress_marks
 from slas.commitments.sql_counts import COUNTS, counted, marks
-from slas.services.ledger_audit import CreditDifference, audit_credits
+from slas.credits.audit import CreditDifference, audit_credits
 from slas.services.progress import kept_from
 
 log = structlog.get_logger(__name__)

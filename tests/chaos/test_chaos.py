@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from alliance.tenancy import Scope, scope
 from slas.commitments.services.sweeping import sweep_overdue
+from slas.credits.services.entries import work_out_credits
 from slas.models import Commitment, CreditCheck, Tally
 from slas.rates.services.folding import fold_tallies
-from slas.services.credits import work_out_credits
 from slas.services.progress import fold_progress
 from tests.chaos import programs, stage, verdict
 

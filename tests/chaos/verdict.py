@@ -15,9 +15,9 @@ from parcels import statuses
 from parcels.models import Parcel, Scan
 from slas.choices import Outcome
 from slas.commitments.rules import is_breach, judge
+from slas.credits.audit import audit_credits
 from slas.models import Breach, CapacityDay, Commitment, CreditCheck, Excuse, OnTimeRate, Tally
 from slas.services.audits import audit_rates
-from slas.services.ledger_audit import audit_credits
 from tests.slas.helpers import recount
 
 

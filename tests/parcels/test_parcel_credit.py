@@ -11,8 +11,8 @@ from alliance.models import Organisation
 from alliance.tenancy import Scope, scope
 from parcels.models import Parcel
 from slas.commitments.services.settling import excuse_commitments
+from slas.credits.months import month_of, spell
 from slas.models import Commitment
-from slas.months import month_of, spell
 from tests.parcels.looking import client_of, text_of
 from tests.parcels.moving import booked_parcels
 from tests.slas.helpers.credit_cases import work

@@ -20,8 +20,8 @@ from parcels.services.scans import record_scans
 from parcels.services.tracing import trace_lost_parcels
 from parcels.tasks import trace_lost_parcels as trace_task
 from slas.commitments.services.sweeping import sweep_overdue
+from slas.credits.services.entries import work_out_credits
 from slas.models import Commitment, CreditCheck
-from slas.services.credits import work_out_credits
 from tests.parcels.moving import booked_parcels
 from tests.slas.helpers.credit_cases import ledger
 

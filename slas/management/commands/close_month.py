@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from alliance.errors import AllianceError
 from alliance.tenancy import Actor, Scope, scope
-from slas.months import InvalidMonth, parse_month, spell
+from slas.credits.months import InvalidMonth, parse_month, spell
+from slas.credits.services.closing import MonthBooks, books_of, close_month, open_months
 from slas.promises.prices import yuan
-from slas.services.closing import MonthBooks, books_of, close_month, open_months
 
 
 class Command(BaseCommand):

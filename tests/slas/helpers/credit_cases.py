@@ -6,9 +6,9 @@ from alliance.models import Organisation
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.commitments.services.settling import Milestone, settle
 from slas.commitments.services.sweeping import sweep_overdue
+from slas.credits.audit import audit_credits
+from slas.credits.services.entries import Worked, check_grown_credits, work_out_credits
 from slas.models import CreditCheck, CreditEntry
-from slas.services.credits import Worked, check_grown_credits, work_out_credits
-from slas.services.ledger_audit import audit_credits
 from tests.slas.helpers.commitments import DELIVERY, HOUR, NOON, Lane
 
 # Ten yuan: 20 % of it at once, half after a day, all after three (next day, version 1).

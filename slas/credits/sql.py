@@ -1,6 +1,7 @@
 """The credit ledger in SQL: what every delivery should be credited with, worked out from scratch.
 
-`slas.crediting.credit_for` is the rule, and what the ledger is written by. This is the same rule set-based,
+`slas.credits.rules.credit_for` is the rule, and what the ledger is written by. This is the same rule
+set-based,
 for those who ask about all deliveries at once: the audit, and the task that looks for overdue parcels whose
 credit has grown. A test holds the two equal.
 """
@@ -9,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from alliance.literals import numbers
-from slas.crediting import EXCUSES_LOSS, Schedules
+from slas.credits.rules import EXCUSES_LOSS, Schedules
 
 # Nothing that a parcel id can reach.
 _NO_END: Final = 2**63 - 1

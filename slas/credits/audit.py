@@ -6,10 +6,10 @@ from typing import Final
 
 from alliance.partitions import retired_before
 from alliance.tenancy import raw_rows
-from slas.ledger import parameters, targets
-from slas.months import spell
+from slas.credits.months import spell
+from slas.credits.services.schedules import all_schedules
+from slas.credits.sql import parameters, targets
 from slas.promises.prices import yuan
-from slas.services.schedules import all_schedules
 
 # A sick table must not fill the report, or the memory of whoever makes it.
 MOST_ROWS: Final = 1_000

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alliance.identifiers import EPOCH, new_parcel_id
 from slas.choices import CreditCause, ExcuseReason, Outcome
-from slas.crediting import (
+from slas.credits.rules import (
     EXCUSES_LOSS,
     Band,
     Credit,

@@ -27,11 +27,11 @@ from slas.commitments.services.settling import (
     void_commitments,
 )
 from slas.commitments.services.sweeping import sweep_overdue
+from slas.credits.audit import audit_credits
+from slas.credits.months import month_of, next_month, start_of
+from slas.credits.services.closing import close_month, open_months
+from slas.credits.services.entries import check_grown_credits, work_out_credits
 from slas.models import ClosedMonth, Commitment, CreditEntry, CreditSchedule, Statement
-from slas.months import month_of, next_month, start_of
-from slas.services.closing import close_month, open_months
-from slas.services.credits import check_grown_credits, work_out_credits
-from slas.services.ledger_audit import audit_credits
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane, lane
 from tests.slas.helpers.credit_cases import empty_books
 from tests.slas.helpers.fates import FATES, Fate, Killed, killer

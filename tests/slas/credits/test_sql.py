@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.choices import ExcuseReason, TierCode
-from slas.crediting import credit_for
-from slas.ledger import parameters, targets
+from slas.credits.rules import credit_for
+from slas.credits.services.schedules import all_schedules
+from slas.credits.sql import parameters, targets
 from slas.models import Commitment, CreditSchedule
-from slas.services.schedules import all_schedules
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane, tier
 from tests.slas.helpers.credit_cases import send
 

@@ -11,10 +11,10 @@ from alliance.identifiers import new_parcel_id
 from alliance.models import AuditEntry
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from slas.admin.crediting import bands_text, read_bands
+from slas.credits.months import month_of, next_month, spell, start_of
+from slas.credits.services.closing import close_month
+from slas.credits.services.schedules import ScheduleRules, add_schedule, all_schedules, withdraw_schedule
 from slas.models import ClosedMonth, CreditEntry, CreditSchedule, ServiceTier, Statement
-from slas.months import month_of, next_month, spell, start_of
-from slas.services.closing import close_month
-from slas.services.schedules import ScheduleRules, add_schedule, all_schedules, withdraw_schedule
 from tests import factories
 from tests.slas.helpers.commitments import DAY, NOON, Lane
 from tests.slas.helpers.credit_cases import send, work

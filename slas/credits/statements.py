@@ -14,10 +14,11 @@ from alliance.models import Organisation
 from alliance.tenancy import Actor, require
 from slas.choices import CreditCause
 from slas.commitments.querysets import JudgedQuerySet
-from slas.models import ClosedMonth, CreditEntry, ServiceTier, Statement
-from slas.months import asked_month, month_of, spell
+from slas.credits.models import ClosedMonth, CreditEntry, Statement
+from slas.credits.months import asked_month, month_of, spell
+from slas.credits.services.closing import last_closed
+from slas.promises.models import ServiceTier
 from slas.promises.prices import yuan
-from slas.services.closing import last_closed
 
 PAGE = 50
 

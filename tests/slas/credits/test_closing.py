@@ -11,11 +11,11 @@ from django.db import connection, connections
 from alliance.errors import Conflict, InvalidInput, NotPermitted
 from alliance.models import AuditEntry, Event, Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
+from slas.credits.audit import audit_credits
+from slas.credits.months import month_of, next_month, spell, start_of
+from slas.credits.services.closing import books_of, close_month, close_months_over, open_months
+from slas.credits.services.entries import work_out_credits
 from slas.models import ClosedMonth, Commitment, CreditEntry, Statement
-from slas.months import month_of, next_month, spell, start_of
-from slas.services.closing import books_of, close_month, close_months_over, open_months
-from slas.services.credits import work_out_credits
-from slas.services.ledger_audit import audit_credits
 from slas.tasks import close_months
 from tests.slas.helpers.commitments import HOUR, NOON, Lane, lane
 from tests.slas.helpers.credit_cases import assert_ledger_agrees, check, deliver, ledger, send, work

@@ -8,10 +8,10 @@ from django.db import DatabaseError, IntegrityError, transaction
 from alliance.models import Event
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.commitments.services.settling import excuse_commitments, mark_lost, revise_due, void_commitments
+from slas.credits.audit import audit_credits
+from slas.credits.months import month_of, next_month
+from slas.credits.services.entries import check_grown_credits, open_month, work_out_credits
 from slas.models import ClosedMonth, Commitment, CreditCheck, CreditEntry, CreditSchedule
-from slas.months import month_of, next_month
-from slas.services.credits import check_grown_credits, open_month, work_out_credits
-from slas.services.ledger_audit import audit_credits
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane
 from tests.slas.helpers.credit_cases import (
     FEE,

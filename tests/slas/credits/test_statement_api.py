@@ -9,8 +9,8 @@ from alliance.choices import Capability, Role
 from alliance.models import Organisation
 from alliance.services import actor_of_organisation, create_api_key
 from alliance.tenancy import Actor, Scope, scope
-from slas.months import month_of, next_month, spell, start_of
-from slas.services.closing import close_month
+from slas.credits.months import month_of, next_month, spell, start_of
+from slas.credits.services.closing import close_month
 from tests.slas.helpers.commitments import HOUR, NOON, Lane
 from tests.slas.helpers.credit_cases import deliver, send, work
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from slas.months import InvalidMonth, is_over, month_of, next_month, parse_month, spell, start_of
+from slas.credits.months import InvalidMonth, is_over, month_of, next_month, parse_month, spell, start_of
 
 OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
 

@@ -12,9 +12,9 @@ from alliance.choices import Capability
 from alliance.errors import Conflict, FieldError, InvalidInput
 from alliance.events import Topic
 from alliance.tenancy import Actor, raw_rows, require
-from slas.models import ClosedMonth, CreditEntry
-from slas.months import is_over, month_of, spell
-from slas.services.credits import lock_books
+from slas.credits.models import ClosedMonth, CreditEntry
+from slas.credits.months import is_over, month_of, spell
+from slas.credits.services.entries import lock_books
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from alliance.literals import moments, numbers
 from alliance.locks import Lock, try_to_take, wait_for
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.choices import CreditCause
-from slas.crediting import Credit, Schedule, Schedules, cause_of_change, credit_for
-from slas.ledger import parameters, targets
-from slas.models import ClosedMonth
-from slas.months import month_of, next_month
-from slas.services.schedules import all_schedules
+from slas.credits.models import ClosedMonth
+from slas.credits.months import month_of, next_month
+from slas.credits.rules import Credit, Schedule, Schedules, cause_of_change, credit_for
+from slas.credits.services.schedules import all_schedules
+from slas.credits.sql import parameters, targets
 
 # Checks a transaction, and how long one call may go on before it leaves the rest to the next.
 BATCH: Final = 5_000
@@ -32,7 +32,7 @@ class Worked(NamedTuple):
 
 @dataclass(slots=True)
 class _Facts:
-    """A delivery as the ledger sees it: see slas.crediting.Delivery."""
+    """A delivery as the ledger sees it: see slas.credits.rules.Delivery."""
 
     parcel_id: int
     merchant_id: int

@@ -6,7 +6,7 @@ import pytest
 from pypdf import PdfReader
 from reportlab.pdfbase import pdfmetrics
 
-from slas.statement_pdf import Column, Paper, Table, render
+from slas.credits.statement_pdf import Column, Paper, Table, render
 
 COLUMNS = [Column("Name", 40), Column("Amount", 30, number=True)]
 

@@ -13,8 +13,9 @@ from alliance import audit
 from alliance.choices import Capability
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.tenancy import Actor, require
-from slas.crediting import Schedule, Schedules, bands_from, check_bands
-from slas.models import CreditSchedule, ServiceTier
+from slas.credits.models import CreditSchedule
+from slas.credits.rules import Schedule, Schedules, bands_from, check_bands
+from slas.promises.models import ServiceTier
 from slas.promises.prices import MAX_FEN
 from slas.promises.rules import MOST_AHEAD
 

@@ -15,11 +15,11 @@ from alliance.choices import Role
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.commitments.services.settling import mark_lost
+from slas.credits.months import month_of, next_month, spell, start_of
+from slas.credits.services.closing import close_month
+from slas.credits.statements import PAGE
 from slas.models import CreditEntry
-from slas.months import month_of, next_month, spell, start_of
 from slas.portal.statement_files import COLUMNS
-from slas.services.closing import close_month
-from slas.services.statements import PAGE
 from tests import factories
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane
 from tests.slas.helpers.credit_cases import deliver, ledger, send, work

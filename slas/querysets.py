@@ -14,20 +14,10 @@ from django.db.models import (
 )
 from django.utils import timezone
 
-from alliance.tenancy import Actor, TenantQuerySet
+from alliance.tenancy import TenantQuerySet
 from slas.choices import ExcuseState, WatchReason
 from slas.commitments.querysets import JudgedQuerySet
 from slas.forecasting import AT_RISK
-
-
-class OfferQuerySet(TenantQuerySet):
-    """A courier's own offers; merchants see what is on sale through quotes."""
-
-    def visible_to_member(self, actor: Actor) -> Self:
-        return self.filter(courier_id=actor.organisation_id)
-
-    def on_sale(self) -> Self:
-        return self.filter(active=True, tier__active=True)
 
 
 class ExcuseQuerySet(JudgedQuerySet):

@@ -11,12 +11,12 @@ from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel
 from parcels.services.records import Booked
 from slas.commitments.rules import raw_rate
+from slas.offers.quotes import Quote, QuotedOffer
+from slas.offers.ranking import RECORD_DAYS, Record
 from slas.offers.texts import reason_text
 from slas.promises.prices import yuan
 from slas.promises.rules import Promise, Step
 from slas.promises.texts import Ends, rolled_text, step_text
-from slas.ranking import RECORD_DAYS, Record
-from slas.services.quotes import Quote, QuotedOffer
 
 CURRENCY = "CNY"
 JSON = dict[str, Any]

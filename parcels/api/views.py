@@ -32,7 +32,7 @@ from parcels.services.records import Booked
 from parcels.verdicts import verdict_of
 from slas.choices import CommitmentKind
 from slas.models import Commitment
-from slas.services.quotes import quote
+from slas.offers.quotes import quote
 
 CITIES_SHOWN = 20
 IDEMPOTENCY_KEY = OpenApiParameter(

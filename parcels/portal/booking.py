@@ -27,8 +27,8 @@ from parcels.portal.forms import QuoteForm, RecipientForm
 from parcels.portal.offer_views import OfferView, offer_view, tier_views
 from parcels.services.booking import book_parcel
 from parcels.services.cancelling import cancel_parcel
+from slas.offers.quotes import Quote, QuoteRequest, quote
 from slas.promises.texts import moment_text
-from slas.services.quotes import Quote, QuoteRequest, quote
 
 SUGGESTIONS = 8
 

@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 
 from alliance.durations import duration_text
 from couriers.choices import Grade
+from slas.offers.quotes import Quote, QuotedOffer
+from slas.offers.ranking import RECORD_DAYS, Record
 from slas.offers.texts import reason_text
 from slas.promises.prices import yuan
 from slas.promises.texts import Ends, clock_text, day_text, explained, moment_text, rolled_text
-from slas.ranking import RECORD_DAYS, Record
-from slas.services.quotes import Quote, QuotedOffer
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from parcels.bookings import BookingRequest, problems_of
 from parcels.choices import ParcelSource
 from parcels.models import PickupAddress
 from parcels.services.records import Booked, distinct_ids, write_parcels
+from slas.offers.market import Lane, Market
+from slas.offers.quotes import NotAvailable, days_for, offers_for, surcharged
+from slas.offers.services.allocation import Group, Placement, Want, allocate
+from slas.offers.services.capacity import places_left
 from slas.promises.rules import LATER_DAYS
-from slas.services.allocation import Group, Placement, Want, allocate
-from slas.services.capacity import places_left
-from slas.services.market import Lane, Market
-from slas.services.quotes import NotAvailable, days_for, offers_for, surcharged
 
 
 def book_parcel(

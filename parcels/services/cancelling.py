@@ -12,7 +12,7 @@ from alliance.tenancy import Actor, require
 from parcels.choices import ParcelStatus
 from parcels.models import Parcel
 from slas.commitments.services.settling import void_commitments
-from slas.services.capacity import Slot, release
+from slas.offers.services.capacity import Slot, release
 
 
 def cancel_parcel(*, actor: Actor, parcel_id: int, at: datetime) -> Parcel:

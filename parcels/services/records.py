@@ -13,9 +13,9 @@ from parcels.bookings import BookingRequest
 from parcels.choices import ParcelSource
 from slas.choices import CommitmentKind
 from slas.commitments.services.settling import CommitmentDraft, open_commitments
+from slas.offers.market import OnSale
 from slas.promises.rules import Promise
 from slas.promises.tiers_in_force import TierInForce
-from slas.services.market import OnSale
 
 # Two ids of one millisecond clash once in four million pairs: a second time is a bug.
 _ATTEMPTS = 5

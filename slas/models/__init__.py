@@ -6,8 +6,8 @@ from slas.credits.models import ClosedMonth, CreditCheck, CreditEntry, CreditSch
 from slas.forecasts.models import Progress, ProgressTally
 from slas.models.excusing import Disruption, Excuse
 from slas.models.exporting import Export
-from slas.models.selling import CapacityDay, Offer
 from slas.models.watching import WatchItem
+from slas.offers.models import CapacityDay, Offer
 from slas.promises.models import Closure, ServiceTier, TierVersion
 from slas.rates.models import HistogramBin, OnTimeRate, OverdueCount, Tally
 from slas.revisions.models import Revision

@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 
 from alliance.wording import sentences
 from couriers.choices import Grade
-from slas.ranking import PRIOR_N, Reason, Record
+from slas.offers.ranking import PRIOR_N, Reason, Record
 
 
 def reason_text(reason: Reason | None, record: Record, grade: Grade) -> str:

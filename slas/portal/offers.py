@@ -21,10 +21,10 @@ from alliance.portal.forms import add_service_errors
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from slas.models import CapacityDay, Offer
+from slas.offers.querysets import OfferQuerySet
+from slas.offers.services import offers
 from slas.portal.forms import OfferFileForm, OfferFilterForm, OfferForm, OfferTermsForm
 from slas.promises.prices import yuan
-from slas.querysets import OfferQuerySet
-from slas.services import offers
 
 PAGE = 50
 

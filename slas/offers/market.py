@@ -15,10 +15,10 @@ from alliance.models import City
 from alliance.tenancy import raw_rows
 from couriers.choices import Grade
 from slas.choices import CommitmentKind
+from slas.offers.ranking import NO_RECORD, RECORD_DAYS, Merit, Record, rank_key
 from slas.promises.closures import ClosureCalendar, Place
 from slas.promises.rules import LATER_DAYS, NoPromise, Promise, day_after, promise
 from slas.promises.tiers_in_force import TierInForce, calendar_at, place_of, tiers_at
-from slas.ranking import NO_RECORD, RECORD_DAYS, Merit, Record, rank_key
 
 
 class Lane(NamedTuple):

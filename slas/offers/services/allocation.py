@@ -15,10 +15,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from alliance.errors import Conflict
+from slas.offers.market import Lane, Market, OnSale
+from slas.offers.services.capacity import Slot, Taken, lock, places_left, reserve
 from slas.promises.rules import LATER_DAYS, NoPromise, Promise
 from slas.promises.tiers_in_force import TierInForce
-from slas.services.capacity import Slot, Taken, lock, places_left, reserve
-from slas.services.market import Lane, Market, OnSale
 
 # From the second on, an attempt holds all that those before it looked at: it fails only by needing more.
 ATTEMPTS = LATER_DAYS + 3

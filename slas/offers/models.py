@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from alliance.models import City
 from couriers.models import Courier
 from slas.columns import dimension
+from slas.offers.querysets import OfferQuerySet
 from slas.promises.models import ServiceTier
-from slas.querysets import OfferQuerySet
 
 
 class Offer(models.Model):

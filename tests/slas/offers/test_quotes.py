@@ -10,10 +10,10 @@ from alliance.tenancy import Actor, Scope, scope
 from couriers.choices import Grade
 from couriers.models import Courier
 from slas.models import Closure, ServiceTier, TierVersion
+from slas.offers.quotes import Quote, QuoteRequest, quote
+from slas.offers.ranking import NO_RECORD, Reason, Record
 from slas.promises.services.holidays import load_holidays
 from slas.promises.tiers_in_force import rule_of, tiers_at
-from slas.ranking import NO_RECORD, Reason, Record
-from slas.services.quotes import Quote, QuoteRequest, quote
 from tests import factories
 from tests.slas.helpers.journeys import PUBLISHED_RULES
 from tests.slas.helpers.offers import fill, offer, record, today_at

@@ -11,13 +11,13 @@ from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor, require
 from couriers.choices import Grade
+from slas.offers.market import Lane, Market, OnSale
+from slas.offers.ranking import Reason, Record, reason_for
+from slas.offers.services.capacity import Slot, places_left
 from slas.promises.checks import ready_problems, weight_problems
 from slas.promises.prices import TooHeavy, fee_fen
 from slas.promises.rules import LATER_DAYS, NoPromise, Promise
 from slas.promises.tiers_in_force import TierInForce
-from slas.ranking import Reason, Record, reason_for
-from slas.services.capacity import Slot, places_left
-from slas.services.market import Lane, Market, OnSale
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ from alliance.cities import CityFinder, UnknownCity
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.models import City
 from alliance.tenancy import Actor, require
-from slas.models import Offer, ServiceTier
+from slas.offers.models import Offer
+from slas.offers.services.capacity import follow_offers
+from slas.promises.models import ServiceTier
 from slas.promises.prices import InvalidAmount, fen_from_yuan
-from slas.services.capacity import follow_offers
 
 COLUMNS = ("tier", "origin", "destination", "price", "daily_capacity", "on_sale")
 MAX_ROWS = 20_000

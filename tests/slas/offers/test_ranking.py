@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from couriers.choices import Grade
+from slas.offers.ranking import NO_RECORD, Merit, Reason, Record, rank_key, reason_for
 from slas.offers.texts import grade_text, reason_text
-from slas.ranking import NO_RECORD, Merit, Reason, Record, rank_key, reason_for
 
 GOOD, FAIR, POOR = Record(met=1_000), Record(met=950, late=50), Record(met=500, late=500)
 GOLD, SILVER, MEMBER, PROBATION = Grade.GOLD, Grade.SILVER, Grade.MEMBER, Grade.PROBATION

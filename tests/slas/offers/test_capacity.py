@@ -9,9 +9,9 @@ import pytest
 from alliance.models import City, Organisation
 from alliance.tenancy import Scope, scope
 from slas.models import CapacityDay
-from slas.services.allocation import Group, Placement, Want, allocate
-from slas.services.capacity import Slot, Taken, follow_offers, places_left, release, reserve
-from slas.services.market import Lane, Market
+from slas.offers.market import Lane, Market
+from slas.offers.services.allocation import Group, Placement, Want, allocate
+from slas.offers.services.capacity import Slot, Taken, follow_offers, places_left, release, reserve
 from tests.slas.helpers.offers import fill, in_threads, offer, reserved, today_at
 
 NOON = today_at(12)

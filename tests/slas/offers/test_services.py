@@ -8,7 +8,7 @@ from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.models import City
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from slas.models import CapacityDay, Offer, ServiceTier
-from slas.services.offers import (
+from slas.offers.services.offers import (
     OfferTerms,
     change_offer,
     create_offer,

@@ -12,8 +12,8 @@ from parcels.statuses import TERMINAL
 from parcels.verdicts import Verdict
 from slas.choices import Outcome
 from slas.commitments.landmarks import STAGE_COLUMNS, Journey
-from slas.forecasting import Basis, Forecast, Position
-from slas.services.forecasts import forecast_for
+from slas.forecasts.curves import forecast_for
+from slas.forecasts.rules import Basis, Forecast, Position
 
 # Of these nobody knows when somebody will be at the door, if at all.
 _NOT_COMING: Final = TERMINAL | {ParcelStatus.AVAILABLE_FOR_PICKUP, ParcelStatus.RETURNING}

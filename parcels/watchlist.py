@@ -12,9 +12,9 @@ from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, t
 from alliance.tenancy import Actor
 from parcels.models import Parcel
 from slas.choices import Stage, WatchReason
+from slas.forecasts.querysets import WatchItemQuerySet
+from slas.forecasts.watch_rules import URGENCY
 from slas.models import WatchItem
-from slas.querysets import WatchItemQuerySet
-from slas.watching import URGENCY
 
 _RANK: Final = {reason: rank for rank, reason in enumerate(URGENCY)}
 _FIELDS: Final = ("is_past", "distance", "due_at", "chance", "parcel_id")

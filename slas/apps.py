@@ -22,9 +22,9 @@ class SlasConfig(AppConfig):
         # Models need the app registry.
         from alliance.health import QUEUES  # noqa: PLC0415
         from alliance.statements import stored  # noqa: PLC0415
+        from slas.forecasts.curves import READ_CURVES  # noqa: PLC0415
         from slas.models import CreditCheck, ProgressTally, Tally  # noqa: PLC0415
         from slas.portal.menu import MENU  # noqa: PLC0415
-        from slas.services.forecasts import READ_CURVES  # noqa: PLC0415
 
         QUEUES.register({"tallies": Tally, "progress": ProgressTally, "credit_checks": CreditCheck})
         stored.append(READ_CURVES)

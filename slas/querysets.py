@@ -4,20 +4,13 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Self
 
 from django.db.models import (
-    Case,
     Count,
-    DurationField,
-    ExpressionWrapper,
-    F,
-    Value,
-    When,
 )
 from django.utils import timezone
 
 from alliance.tenancy import TenantQuerySet
-from slas.choices import ExcuseState, WatchReason
+from slas.choices import ExcuseState
 from slas.commitments.querysets import JudgedQuerySet
-from slas.forecasting import AT_RISK
 
 
 class ExcuseQuerySet(JudgedQuerySet):
@@ -43,26 +36,6 @@ class ExcuseQuerySet(JudgedQuerySet):
         """How many there are by some columns, the most first."""
         grouped = self.order_by().values_list(*columns).annotate(total=Count("pk"))
         return list(grouped.order_by("-total", *columns))
-
-
-class WatchItemQuerySet(JudgedQuerySet):
-    """Reasons to look at parcels: several a parcel, alike but for the reason."""
-
-    def needing_a_look(self) -> Self:
-        """All but parcels that are more likely on time than not and have nothing else against them."""
-        return self.exclude(reason=WatchReason.AT_RISK, chance__lt=AT_RISK)
-
-    def by_urgency(self, at: datetime) -> Self:
-        """What can still be saved first, the soonest due first, then what is past due, the latest first.
-
-        Where several fall due together the likeliest to be late come first.
-        """
-        is_past = Case(When(due_at__lt=at, then=Value(1)), default=Value(0))
-        ahead = ExpressionWrapper(F("due_at") - Value(at), DurationField())
-        since = ExpressionWrapper(Value(at) - F("due_at"), DurationField())
-        return self.annotate(
-            is_past=is_past, distance=Case(When(due_at__lt=at, then=since), default=ahead)
-        ).order_by("is_past", "distance", "-chance", "parcel_id")
 
 
 class ExportQuerySet(TenantQuerySet):

@@ -9,9 +9,10 @@ from alliance.tenancy import Actor, Scope, scope
 from slas.commitments.services import sweeping
 from slas.credits.services import closing
 from slas.credits.services import entries as credits
+from slas.forecasts.services import folding as progress
 from slas.rates.services import folding as tallies
 from slas.scorecards.services import scorecards
-from slas.services import audits, claims, export_writing, progress
+from slas.services import audits, claims, export_writing
 
 
 @shared_task(acks_late=True)

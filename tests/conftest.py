@@ -22,7 +22,7 @@ from alliance.models import City, Organisation, User
 from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.names import forget_names
-from slas.services.forecasts import forget_near
+from slas.forecasts.curves import forget_near
 from tests import factories
 
 # The same servers as `make run`, other database; nothing is started where the environment names servers.

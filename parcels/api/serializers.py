@@ -10,7 +10,7 @@ from parcels.bookings import BATCH_LIMIT, IfFull
 from parcels.choices import ParcelStatus
 from parcels.filters import Lateness
 from slas.choices import TierCode
-from slas.forecasting import Basis
+from slas.forecasts.rules import Basis
 
 S = serializers.Serializer[Any]
 CITY_HELP = "City code, or its name where that is unambiguous: CN-HGH, Hangzhou, 杭州."

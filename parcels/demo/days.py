@@ -24,9 +24,9 @@ from parcels.services.records import Booked
 from parcels.services.scans import record_scans
 from parcels.services.watching import refresh_watch_list
 from slas.commitments.services.sweeping import sweep_overdue
+from slas.forecasts.services.folding import fold_progress
 from slas.promises.services.closures import Declaration, declare_closures
 from slas.rates.services.folding import fold_tallies
-from slas.services.progress import fold_progress
 
 ZONE = ZoneInfo("Asia/Shanghai")
 # When couriers' programs have sent all they have, and the sweep looks.

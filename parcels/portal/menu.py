@@ -8,7 +8,7 @@ from django.utils.translation import pgettext_lazy
 from alliance.choices import Capability
 from alliance.portal.navigation import COURIER, MEMBERS, MERCHANT, START, LinkedPage, NavItem, Section
 from alliance.tenancy import Actor
-from slas.services.watching import count_watched
+from slas.forecasts.services.watch_list import count_watched
 
 WORK: Final = Section(pgettext_lazy("menu section", "Parcels"), 10)
 

@@ -26,7 +26,7 @@ from alliance.tenancy import Actor, require
 from parcels.arrivals import rounded
 from parcels.watchlist import Watched, WatchPage, WatchQuery, page_of_watched, reason_counts, refreshed_at
 from slas.choices import TierCode, WatchReason
-from slas.services.watching import MOST_COUNTED, count_watched
+from slas.forecasts.services.watch_list import MOST_COUNTED, count_watched
 
 PAGE_SIZE = 50
 CHANCES: Final = ("5", "20", "50", "80")

@@ -14,10 +14,10 @@ from parcels.choices import ParcelStatus
 from parcels.statuses import STATUS_OF_CODE, TERMINAL
 from slas.choices import Outcome
 from slas.commitments.landmarks import STAGE_COLUMNS, Journey
+from slas.forecasts.curves import Curves
+from slas.forecasts.services.watch_list import store_watch_items, watch_candidates
+from slas.forecasts.watch_rules import SILENT_AFTER_OTHERWISE, Sighting
 from slas.models import ServiceTier
-from slas.services.forecasts import Curves
-from slas.services.watching import store_watch_items, watch_candidates
-from slas.watching import SILENT_AFTER_OTHERWISE, Sighting
 
 # Parcels a transaction.
 SLICE: Final = 5_000
@@ -87,7 +87,8 @@ class Refreshed(NamedTuple):
 def refresh_watch_list(*, now: datetime, limit: int = SLICE) -> Refreshed:
     """Work the watch list out anew: what is due soon, past due, in trouble, unseen, or on it.
 
-    What is due later than `slas.watching.NEAR` is looked at in turns, each parcel every half hour.
+    What is due later than `slas.forecasts.watch_rules.NEAR` is looked at in turns, each parcel every half
+    hour.
     Each slice is one transaction. May run twice, side by side, or be killed anywhere: what a slice
     stored stays true for its parcels, and the next refresh looks at all of them again.
     """

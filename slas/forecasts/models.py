@@ -6,9 +6,12 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from alliance.models import City
+from alliance.identifiers import tracking_number
+from alliance.models import City, Organisation
 from couriers.models import Courier
+from slas.choices import Stage, WatchReason
 from slas.columns import dimension
+from slas.forecasts.querysets import WatchItemQuerySet
 from slas.promises.models import ServiceTier
 
 
@@ -59,3 +62,45 @@ class Progress(ProgressColumns):
 
     def __str__(self) -> str:
         return f"{self.courier_id} {self.due_date}"
+
+
+class WatchItem(models.Model):
+    """One reason to look at one parcel. All are worked out anew every few minutes."""
+
+    parcel_id = models.BigIntegerField(_("parcel"))
+    reason = models.CharField(_("reason"), max_length=20, choices=WatchReason)
+    merchant = dimension(Organisation, _("merchant"))
+    courier = dimension(Courier, _("courier"))
+    tier = dimension(ServiceTier, _("tier"))
+    origin = dimension(City, _("from"))
+    destination = dimension(City, _("to"))
+    due_at = models.DateTimeField(_("due"))
+    stage = models.CharField(_("last seen"), max_length=20, choices=Stage)
+    stage_at = models.DateTimeField(_("since"))
+    # The chance of missing the promise, 0 to 1; 1 once it is missed.
+    chance = models.FloatField(_("chance of being late"))
+    p50_at = models.DateTimeField(_("expected"), null=True)
+    p90_at = models.DateTimeField(_("at the latest, nine times in ten"), null=True)
+    refreshed_at = models.DateTimeField(_("worked out"))
+
+    objects = models.Manager.from_queryset(WatchItemQuerySet)()
+
+    class Meta:
+        verbose_name = _("parcel to watch")
+        verbose_name_plural = _("parcels to watch")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["parcel_id", "reason"], name="watch_item_once_a_reason"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["courier", "due_at"], name="watch_item_by_courier"),
+            models.Index(fields=["merchant", "due_at"], name="watch_item_by_merchant"),
+            models.Index(fields=["due_at"], name="watch_item_by_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.parcel_id}: {self.reason}"
+
+    @property
+    def number(self) -> str:
+        """The tracking number."""
+        return tracking_number(self.parcel_id)

@@ -18,7 +18,7 @@ from slas.commitments.histograms import MEASURE_STEP
 from slas.commitments.landmarks import spell, sql_progress_marks
 from slas.commitments.sql_counts import COUNTS, counted, marks
 from slas.credits.audit import CreditDifference, audit_credits
-from slas.services.progress import kept_from
+from slas.forecasts.services.folding import kept_from
 
 log = structlog.get_logger(__name__)
 HEARTBEAT = "audit-rates"
@@ -100,7 +100,8 @@ _PROGRESSED = ", ".join(sql_progress_marks("outcome").values())
 _SPELLED = (
     f"abs(mark) / {MEASURE_STEP} AS measure, abs(mark) %% {MEASURE_STEP} AS bin, sign(mark)::int AS step"
 )
-# Progress is of couriers alone, and forgotten after a while, see slas.services.progress; what is left must
+# Progress is of couriers alone, and forgotten after a while, see slas.forecasts.services.folding; what is
+# left must
 # be right.
 _BINS = f"""
 WITH marked AS (

@@ -11,7 +11,7 @@ from alliance.retirement import retired_through
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.commitments.landmarks import sql_progress_marks
 from slas.commitments.sql_counts import COUNTS, marks
-from slas.services.progress import kept_from
+from slas.forecasts.services.folding import kept_from
 
 # Keeps folds out; readers and what adds to the queues go on.
 _LOCK: Final = "LOCK TABLE slas_ontimerate, slas_progress IN SHARE ROW EXCLUSIVE MODE"

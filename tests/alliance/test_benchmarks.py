@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slas.watching import HORIZON, NEAR, REFRESH, turns_since
+from slas.forecasts.watch_rules import HORIZON, NEAR, REFRESH, turns_since
 from tests.benchmarks import comparing, documents, profile_table, rows, watching
 from tests.benchmarks.capacity_model import Assumed, Cost, Model, limits
 from tests.benchmarks.clients import Answer, Done, added

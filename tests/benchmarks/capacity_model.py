@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from slas.watching import NEAR, REFRESH, TURNS
+from slas.forecasts.watch_rules import NEAR, REFRESH, TURNS
 from tests.benchmarks.rows import DATABASE, WEB, WORKER, Row
 
 _YEAR, _DAY = 365.25 * 86_400, 86_400.0

@@ -18,8 +18,8 @@ from alliance.models import City
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.commitments.landmarks import sql_progress_marks
 from slas.commitments.sql_counts import COUNTS, counted, marks
+from slas.forecasts.services.folding import fold_progress
 from slas.models import ServiceTier
-from slas.services.progress import fold_progress
 from tests import factories
 
 COURIERS, MERCHANTS, CITIES = 8, 200, 10

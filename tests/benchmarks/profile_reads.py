@@ -13,8 +13,8 @@ PARTS: dict[str, str] = {
     "parcels.api.tracking.limit_by_address": "calls a minute of one address",
     "parcels.tracking.rows_in": "the statement: sent, waited for, read",
     "parcels.tracking.track": "scans in their order, and a word on each",
-    "slas.services.forecasts.Curves.need": "curves of lane, courier and tier",
-    "slas.services.forecasts.Curves.forecast": "the forecast, of what is on its way",
+    "slas.forecasts.curves.Curves.need": "curves of lane, courier and tier",
+    "slas.forecasts.curves.Curves.forecast": "the forecast, of what is on its way",
     "parcels.api.tracking.tracking_json": "what is answered",
     "parcels.api.tracking._answer": "the rest of the view",
 }

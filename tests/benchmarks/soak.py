@@ -183,8 +183,8 @@ def _keep(until: float) -> None:
     from parcels.services.watching import refresh_watch_list  # noqa: PLC0415
     from slas.commitments.services.sweeping import sweep_overdue  # noqa: PLC0415
     from slas.credits.services.entries import work_out_credits  # noqa: PLC0415
+    from slas.forecasts.services.folding import fold_progress  # noqa: PLC0415
     from slas.rates.services.folding import fold_tallies  # noqa: PLC0415
-    from slas.services.progress import fold_progress  # noqa: PLC0415
 
     jobs: list[tuple[float, Callable[[], Any]]] = [
         (5, fold_tallies),

@@ -23,8 +23,8 @@ from alliance.tenancy import KEY_SCOPES, Scope, scope
 from parcels.models import Parcel, Scan
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.services.entries import work_out_credits
+from slas.forecasts.services.folding import fold_progress
 from slas.rates.services.folding import fold_tallies
-from slas.services.progress import fold_progress
 from tests.chaos import stage, verdict
 from tests.chaos.shoppers import WORLD
 

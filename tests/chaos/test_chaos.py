@@ -16,9 +16,9 @@ from django.utils import timezone
 from alliance.tenancy import Scope, scope
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.services.entries import work_out_credits
+from slas.forecasts.services.folding import fold_progress
 from slas.models import Commitment, CreditCheck, Tally
 from slas.rates.services.folding import fold_tallies
-from slas.services.progress import fold_progress
 from tests.chaos import programs, stage, verdict
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "12"))

@@ -13,7 +13,7 @@ from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel
 from slas.choices import Stage
 from slas.commitments.services.sweeping import sweep_overdue
-from slas.forecasting import Position
+from slas.forecasts.rules import Position
 from tests.parcels.looking import scan, text_of
 from tests.parcels.watched import due_in, history
 
@@ -101,7 +101,7 @@ def test_a_page_asks_one_query_more_and_then_none(
     merchant: Actor, merchant_organisation: Company, courier_organisation: Company,
     django_assert_num_queries: Any,
 ) -> None:  # fmt: skip
-    from slas.services.forecasts import forecast_for  # noqa: PLC0415 -- counted alone
+    from slas.forecasts.curves import forecast_for  # noqa: PLC0415 -- counted alone
 
     [parcel] = due_in(merchant_organisation, courier_organisation, 2)
     history(courier_organisation, [60] * 90, like=parcel)

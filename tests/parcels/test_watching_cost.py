@@ -12,8 +12,8 @@ from alliance.models import Organisation
 from alliance.tenancy import Scope, raw_rows, scope
 from parcels.services.watching import sightings
 from slas.choices import Outcome
+from slas.forecasts.watch_rules import NEAR, TURNS
 from slas.models import Commitment
-from slas.watching import NEAR, TURNS
 from tests.parcels.watched import HOUR, due_in, history, refresh
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +57,7 @@ def test_work_is_in_proportion_to_what_is_due(
 
 def _rows_read() -> int:
     """Rows of commitments that choosing what to look at reads, those it throws away included."""
-    from slas.services.watching import _CANDIDATES  # noqa: PLC0415, PLC2701 -- the statement itself is tried
+    from slas.forecasts.services.watch_list import _CANDIDATES  # noqa: PLC0415, PLC2701 -- the statement itself is tried
 
     now = timezone.now()
     parameters = {

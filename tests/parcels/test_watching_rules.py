@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from slas.choices import Outcome, WatchReason
 from slas.commitments.landmarks import Journey
-from slas.watching import Sighting, reasons_for
+from slas.forecasts.watch_rules import Sighting, reasons_for
 from tests.parcels.watched import HOUR
 
 R = WatchReason

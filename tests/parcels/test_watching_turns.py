@@ -10,8 +10,8 @@ from alliance.models import Organisation
 from alliance.tenancy import Scope, scope
 from parcels.models import Parcel
 from slas.choices import WatchReason
+from slas.forecasts.watch_rules import NEAR, REFRESH, TURNS, turns_since
 from slas.models import WatchItem
-from slas.watching import NEAR, REFRESH, TURNS, turns_since
 from tests.parcels.looking import scan
 from tests.parcels.watched import HOUR, due_in, history, refresh, watched
 

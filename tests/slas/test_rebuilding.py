@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 
+from slas.forecasts.services.folding import fold_progress
 from slas.models import HistogramBin, OnTimeRate, Progress, ProgressTally, Tally
 from slas.rates.services.folding import fold_tallies
 from slas.services.audits import audit_rates
-from slas.services.progress import fold_progress
 from slas.services.rebuilding import rebuild_histograms
 from tests.slas.helpers.commitments import HOUR, NOON, Lane, reach
 from tests.slas.helpers.recount import expected, folded

@@ -12,9 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from alliance.tenancy import Scope, raw_rows, scope
-from slas.backtesting import MOMENTS, Method, Past, Report, Score, replay
 from slas.commitments.landmarks import STAGE_COLUMNS, Journey
-from slas.forecasting import LOOK_BACK, Basis
+from slas.forecasts.backtesting import MOMENTS, Method, Past, Report, Score, replay
+from slas.forecasts.rules import LOOK_BACK, Basis
 
 _PASTS = f"""
 SELECT c.tier_id, c.courier_id, c.origin_id, c.destination_id, c.due_at, c.due_date, c.reached_at,

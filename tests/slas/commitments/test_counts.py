@@ -11,10 +11,10 @@ from slas.commitments.histograms import MEASURE_STEP
 from slas.commitments.landmarks import EARLY, HOURS, STAGES
 from slas.commitments.services.settling import Milestone, excuse_commitments, mark_lost, settle
 from slas.commitments.services.sweeping import sweep_overdue
+from slas.forecasts.services.folding import fold_progress, forget_progress, kept_from
 from slas.models import Commitment, CreditCheck, HistogramBin, OnTimeRate, Progress, ProgressTally
 from slas.rates.services.folding import fold_tallies
 from slas.services.audits import audit_rates
-from slas.services.progress import fold_progress, forget_progress, kept_from
 from tests.slas.helpers import recount
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane, outcome, reach
 

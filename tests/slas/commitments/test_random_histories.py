@@ -41,10 +41,10 @@ from slas.commitments.services.settling import (
     void_commitments,
 )
 from slas.commitments.services.sweeping import sweep_overdue
+from slas.forecasts.services.folding import fold_progress
 from slas.models import Commitment, OnTimeRate, ProgressTally, Tally
 from slas.rates.services.folding import fold_tallies
 from slas.services.audits import audit_rates
-from slas.services.progress import fold_progress
 from tests.slas.helpers import recount
 from tests.slas.helpers.commitments import (
     DAY,

@@ -10,7 +10,7 @@ from typing import Final
 
 from slas.choices import Outcome, Stage, TierCode, WatchReason
 from slas.commitments.landmarks import Journey
-from slas.forecasting import WORTH_A_LOOK, Forecast, Position
+from slas.forecasts.rules import WORTH_A_LOOK, Forecast, Position
 
 # Forecasts are made of what is due so soon.
 HORIZON: Final = timedelta(hours=24)

@@ -1,7 +1,8 @@
 """Forecasts of the past, made again with what was known then, and held against what came of them. Pure.
 
 Day by day: a forecast sees the parcels that were due on the 28 days before its own, and attempted before its
-own began. Two methods are replayed side by side: `time_left` is `slas.forecasting`; `durations` goes by how
+own began. Two methods are replayed side by side: `time_left` is `slas.forecasts.rules`; `durations` goes by
+how
 long parcels took from the stage they were last seen at, which is what one would try first.
 """
 
@@ -16,7 +17,7 @@ from zoneinfo import ZoneInfo
 from slas.choices import Stage
 from slas.commitments.histograms import MEASURE_STEP, bin_of
 from slas.commitments.landmarks import STAGES, Journey, progress_marks
-from slas.forecasting import (
+from slas.forecasts.rules import (
     EMPTY,
     LOOK_BACK,
     MANY,

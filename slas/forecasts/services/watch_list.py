@@ -1,6 +1,6 @@
 """The watch list: worked out from sightings of parcels, stored a reason a row, and counted.
 
-What a parcel is and how it stands is for the caller to know; see `slas.watching` for the rules.
+What a parcel is and how it stands is for the caller to know; see `slas.forecasts.watch_rules` for the rules.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple
 from alliance.literals import moments, numbers
 from alliance.tenancy import Actor, raw_rows
 from slas.choices import WatchReason
-from slas.forecasting import Forecast
-from slas.models import WatchItem
-from slas.querysets import WatchItemQuerySet
-from slas.services.forecasts import Curves
-from slas.watching import HORIZON, LOOK_BACK, NEAR, TURNS, Sighting, reasons_for, turns_since
+from slas.forecasts.curves import Curves
+from slas.forecasts.models import WatchItem
+from slas.forecasts.querysets import WatchItemQuerySet
+from slas.forecasts.rules import Forecast
+from slas.forecasts.watch_rules import HORIZON, LOOK_BACK, NEAR, TURNS, Sighting, reasons_for, turns_since
 
 # Nobody reads on beyond so many; a count says "so many, or more".
 MOST_COUNTED: Final = 1_000

@@ -13,7 +13,7 @@ from alliance.literals import numbers
 from alliance.statements import StoredStatement
 from alliance.tenancy import Scope, rows_in
 from slas.commitments.histograms import MEASURE_STEP
-from slas.forecasting import (
+from slas.forecasts.rules import (
     EMPTY,
     LOOK_BACK,
     Curve,

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from slas.backtesting import Method, Past, Report, Score, replay
 from slas.choices import Stage
 from slas.commitments.landmarks import Journey
-from slas.forecasting import Basis, Forecast
+from slas.forecasts.backtesting import Method, Past, Report, Score, replay
+from slas.forecasts.rules import Basis, Forecast
 
 ZONE = ZoneInfo("Asia/Shanghai")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

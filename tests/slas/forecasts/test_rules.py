@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from slas.choices import Stage
 from slas.commitments.landmarks import EARLY, LANDMARKS, margin_bin, margin_bounds, measure_of
-from slas.forecasting import MANY, Basis, Curve, Forecast, Group, Mixture, Position, forecast, weights
+from slas.forecasts.rules import MANY, Basis, Curve, Forecast, Group, Mixture, Position, forecast, weights
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 DUE = datetime(2026, 3, 2, 12, tzinfo=UTC)

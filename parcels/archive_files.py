@@ -13,7 +13,7 @@ from django.apps import apps
 
 from alliance.personal_data import COLUMNS, Holds
 from alliance.tenancy import raw_rows
-from slas.export_files import replacing
+from slas.exports.files import replacing
 
 BATCH: Final = 20_000
 MANIFEST: Final = "manifest.json"

@@ -8,7 +8,6 @@ from django.db.models import (
 )
 from django.utils import timezone
 
-from alliance.tenancy import TenantQuerySet
 from slas.choices import ExcuseState
 from slas.commitments.querysets import JudgedQuerySet
 
@@ -36,7 +35,3 @@ class ExcuseQuerySet(JudgedQuerySet):
         """How many there are by some columns, the most first."""
         grouped = self.order_by().values_list(*columns).annotate(total=Count("pk"))
         return list(grouped.order_by("-total", *columns))
-
-
-class ExportQuerySet(TenantQuerySet):
-    """Files of one's own organisation."""

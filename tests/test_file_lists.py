@@ -14,9 +14,9 @@ from alliance.models import Organisation
 from alliance.portal.paging import NEWEST_FIRST, Listing
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.models import BookingFile, ScanFile
+from slas.exports.services.requests import exports_of
 from slas.models import Export
 from slas.portal import exports as export_pages
-from slas.services.exports import exports_of
 
 pytestmark = pytest.mark.django_db
 SIZE = 20

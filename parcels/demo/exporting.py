@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportContent, ExportFormat
-from slas.services.export_writing import write_export
-from slas.services.exports import ExportRequest, request_export
+from slas.exports.services.requests import ExportRequest, request_export
+from slas.exports.services.writing import write_export
 
 WANTED = ((ExportContent.COMMITMENTS, ExportFormat.CSV), (ExportContent.RATES, ExportFormat.PARQUET))
 

@@ -18,9 +18,9 @@ from alliance.admin import FileJobMixin
 from alliance.requests import actor_of
 from slas.admin.selling import EnteredAdmin
 from slas.choices import ExportContent, ExportFormat, ExportState
+from slas.exports.services import requests as exports
+from slas.exports.services.writing import retry_export
 from slas.models import Export
-from slas.services import exports
-from slas.services.export_writing import retry_export
 
 
 class ExportEntryForm(forms.Form):

@@ -19,10 +19,10 @@ from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import WordField, refuse_unknown_fields, refuse_unknown_parameters
 from slas.choices import ExportContent, ExportFormat, ExportState
-from slas.export_answers import file_response
-from slas.export_files import MEDIA_TYPES
+from slas.exports.files import MEDIA_TYPES
+from slas.exports.responses import file_response
+from slas.exports.services import requests as exports
 from slas.models import Export
-from slas.services import exports
 
 _PERIOD = f"Due dates, both included; at most {exports.MOST_DAYS} days."
 IDEMPOTENCY_KEY = OpenApiParameter(

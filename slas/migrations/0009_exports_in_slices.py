@@ -3,7 +3,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import couriers.documents
-import slas.models.exporting
+import slas.exports.models
 
 
 class Migration(migrations.Migration):
@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 max_length=160,
                 storage=couriers.documents.private_storage,
-                upload_to=slas.models.exporting.export_name,
+                upload_to=slas.exports.models.export_name,
                 verbose_name="file",
             ),
         ),

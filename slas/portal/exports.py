@@ -23,9 +23,9 @@ from alliance.portal.paging import Listing
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor
 from slas.choices import ExportContent, ExportFormat, ExportState
-from slas.export_answers import file_response
+from slas.exports.responses import file_response
+from slas.exports.services import requests as exports
 from slas.models import Export
-from slas.services import exports
 
 FILES_A_PAGE = 20
 DAYS = 30

@@ -13,10 +13,10 @@ from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportContent, ExportFormat
 from slas.commitments.services.settling import Milestone, settle
-from slas.exporting import COLUMNS, Kind
+from slas.exports.columns import COLUMNS, Kind
+from slas.exports.services.requests import ExportRequest, request_export
+from slas.exports.services.writing import write_export
 from slas.models import Export
-from slas.services.export_writing import write_export
-from slas.services.exports import ExportRequest, request_export
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane
 
 FIRST, LAST = (NOON - 40 * DAY).date(), (NOON + 10 * DAY).date()

@@ -5,8 +5,8 @@ from pathlib import Path
 from django.http import FileResponse
 
 from slas.choices import ExportFormat
-from slas.export_files import MEDIA_TYPES
-from slas.models import Export
+from slas.exports.files import MEDIA_TYPES
+from slas.exports.models import Export
 
 
 def file_response(export: Export) -> FileResponse:

@@ -15,9 +15,13 @@ from alliance.identifiers import EPOCH, parcel_id_at
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor
 from slas.choices import ExportContent
-from slas.exporting import Line, Names
-from slas.models import Commitment, Export, OnTimeRate, Revision, ServiceTier, TierVersion
+from slas.commitments.models import Commitment
+from slas.exports.columns import Line, Names
+from slas.exports.models import Export
+from slas.promises.models import ServiceTier, TierVersion
+from slas.rates.models import OnTimeRate
 from slas.rates.querysets import OnTimeRateQuerySet
+from slas.revisions.models import Revision
 
 # A page of commitments is looked for a month of parcels at a time: a merchant of few parcels
 # costs a reading of the table, and one query must not be all of it.

@@ -13,10 +13,10 @@ from alliance.partitions import Month, ensure_months
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportState, Outcome, RevisionParty
 from slas.commitments.services.settling import revise_due
+from slas.exports.services import requests as exports
+from slas.exports.services.writing import tend_exports, write_export
 from slas.models import Commitment, Export, OnTimeRate, Revision
 from slas.rates.services.folding import fold_tallies
-from slas.services import exports
-from slas.services.export_writing import tend_exports, write_export
 from tests.slas.helpers import commitments as judging
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane
 from tests.slas.helpers.exports import (
@@ -107,7 +107,7 @@ def test_the_original_promise_stands_beside_the_revised_one(
 def test_parcels_booked_months_apart_are_all_found(
     lane: Lane, merchant: Actor, everything: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("slas.services.export_reading.WINDOW", 10 * DAY)
+    monkeypatch.setattr("slas.exports.reading.WINDOW", 10 * DAY)
     booked = [NOON - days * DAY for days in (95, 65, 64, 30, 1, 0)]
     ensure_months(Month.of(booked[0].date()), Month.of(booked[-1].date()))
     parcels = [lane.promise(NOON, parcel_id=new_parcel_id(at)) for at in booked]

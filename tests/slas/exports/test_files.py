@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slas.choices import ExportContent
-from slas.export_files import arrow_schema, csv_bytes, join_parts, part_path, remove_file, write_part
-from slas.exporting import COLUMNS, Column, Kind, Line, Names, values_of
+from slas.exports.columns import COLUMNS, Column, Kind, Line, Names, values_of
+from slas.exports.files import arrow_schema, csv_bytes, join_parts, part_path, remove_file, write_part
 from tests.slas.helpers.exports import understood
 
-DOCUMENTED = Path(__file__).parents[2] / "docs" / "exports.md"
+DOCUMENTED = Path(__file__).parents[3] / "docs" / "exports.md"
 # Texts a CSV must survive: quotes, line ends, formulas, other scripts.
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=12)
 VALUES: dict[Kind, st.SearchStrategy[Any]] = {

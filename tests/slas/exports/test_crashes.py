@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportState
+from slas.exports.services import writing as export_writing
+from slas.exports.services.writing import tend_exports, write_export
 from slas.models import Export
-from slas.services import export_writing
-from slas.services.export_writing import tend_exports, write_export
 from tests.failing import fail_at_every_attempt
 from tests.slas.helpers.commitments import NOON
 from tests.slas.helpers.exports import (

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from alliance.csv_cells import safe_cell
 from slas.choices import ExportFormat
-from slas.exporting import Column, Kind, Value
+from slas.exports.columns import Column, Kind, Value
 
 MEDIA_TYPES = {
     ExportFormat.CSV: "text/csv; charset=utf-8",

@@ -19,9 +19,8 @@ from alliance.jobs import after_commit
 from alliance.locks import Lock, wait_for
 from alliance.tenancy import Actor, require
 from slas.choices import ExportContent, ExportFormat, ExportState
-from slas.models import Export
-from slas.models.exporting import export_name
-from slas.querysets import ExportQuerySet
+from slas.exports.models import Export, export_name
+from slas.exports.querysets import ExportQuerySet
 
 # A year and its leap day.
 MOST_DAYS: Final = 366

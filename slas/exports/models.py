@@ -13,7 +13,7 @@ from alliance.file_jobs import FileJob
 from alliance.models import Organisation, User
 from couriers.documents import private_storage
 from slas.choices import ExportContent, ExportFormat, ExportState
-from slas.querysets import ExportQuerySet
+from slas.exports.querysets import ExportQuerySet
 
 
 def export_name(instance: "Export", filename: str) -> str:

@@ -18,11 +18,11 @@ from alliance.file_jobs import turn
 from alliance.services import worker_of_organisation
 from alliance.tenancy import Actor, Scope, require, scope
 from slas.choices import ExportState
-from slas.export_files import join_parts, part_path, remove_file, remove_parts, write_part
-from slas.exporting import COLUMNS, values_of
-from slas.models import Export
-from slas.services.export_reading import expected_rows, read_page
-from slas.services.exports import JOBS, KEPT
+from slas.exports.columns import COLUMNS, values_of
+from slas.exports.files import join_parts, part_path, remove_file, remove_parts, write_part
+from slas.exports.models import Export
+from slas.exports.reading import expected_rows, read_page
+from slas.exports.services.requests import JOBS, KEPT
 
 ROWS_A_SLICE: Final = 20_000
 log = structlog.get_logger(__name__)

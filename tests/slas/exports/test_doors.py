@@ -15,10 +15,10 @@ from alliance.choices import Role
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportState
+from slas.exports.services.requests import link_of
+from slas.exports.services.writing import write_export
 from slas.models import Export
 from slas.rates.services.folding import fold_tallies
-from slas.services.export_writing import write_export
-from slas.services.exports import link_of
 from tests.parcels.looking import client_of, text_of
 from tests.slas.helpers.commitments import Lane
 from tests.slas.helpers.exports import FIRST, LAST, ask, owner, read_csv, reread, some_promises, written

@@ -9,11 +9,12 @@ from alliance.tenancy import Actor, Scope, scope
 from slas.commitments.services import sweeping
 from slas.credits.services import closing
 from slas.credits.services import entries as credits
+from slas.excuses.services import claims
 from slas.exports.services import writing as export_writing
 from slas.forecasts.services import folding as progress
 from slas.rates.services import folding as tallies
 from slas.scorecards.services import scorecards
-from slas.services import audits, claims
+from slas.services import audits
 
 
 @shared_task(acks_late=True)

@@ -21,13 +21,13 @@ from parcels.services.watching import refresh_watch_list
 from slas.choices import CommitmentKind, ExcuseReason, RevisionParty
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.months import month_of
+from slas.excuses.services.claims import Claim, claim_excuse
+from slas.excuses.services.decisions import excuse_breach
 from slas.exports.services.requests import ExportRequest, request_export
 from slas.forecasts.services.folding import fold_progress
 from slas.models import ClosedMonth, CreditCheck, CreditEntry, CreditSchedule, Statement
 from slas.rates.services.folding import fold_tallies
 from slas.revisions.services import RevisionRequest, revise_delivery
-from slas.services.claims import Claim, claim_excuse
-from slas.services.excuses import excuse_breach
 from tests.parcels import moving, orders
 from tests.slas.helpers import offers as offering
 

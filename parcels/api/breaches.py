@@ -32,9 +32,9 @@ from slas.choices import (
     RevisionParty,
     TierCode,
 )
+from slas.excuses.breach_report import BreachReport, breach_report
 from slas.models import Excuse
 from slas.promises.prices import yuan
-from slas.services.breaches import BreachReport, breach_report
 
 S = serializers.Serializer[Any]
 

@@ -12,10 +12,10 @@ from PIL import Image, ImageDraw
 from alliance.tenancy import Actor, Scope, scope
 from parcels.demo.world import Seller
 from slas.choices import CommitmentKind, Decision, DisruptionReason, ExcuseReason, ExcuseSource, ExcuseState
+from slas.excuses.services.claims import Claim, claim_excuse, take_back_claim
+from slas.excuses.services.decisions import decide_excuses
+from slas.excuses.services.disruptions import Area, Cause, Period, declare_disruption, propose_excuses
 from slas.models import Breach, Excuse
-from slas.services.claims import Claim, claim_excuse, take_back_claim
-from slas.services.disruptions import Area, Cause, Period, declare_disruption, propose_excuses
-from slas.services.excuses import decide_excuses
 
 ZONE = ZoneInfo("Asia/Shanghai")
 # How many of a day's breaches are claimed for, and for how long a claim waits.

@@ -28,8 +28,8 @@ from couriers.services.documents import add_document
 from couriers.services.reviews import approve_application
 from parcels.demo.cast import APPLICANTS, COURIERS, TRADES, DemoCourier
 from parcels.models import PickupAddress
+from slas.excuses.services.permissions import CUSTOMER_SERVICE
 from slas.offers.services.offers import save_offer_rows
-from slas.services.deciding import CUSTOMER_SERVICE
 
 CITIES = 30
 # Yuan for the first weight band: what merchants know from the market, before a courier's own factor.

@@ -2,7 +2,7 @@ from django.apps.registry import Apps
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-# As in slas/services/deciding.py.
+# As in slas/excuses/services/permissions.py.
 GROUP = "Customer service"
 PERMISSION = ("view_parcel", "Can view parcel")
 

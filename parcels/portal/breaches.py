@@ -30,11 +30,11 @@ from parcels.remarks import remarks_of
 from parcels.timelines import track, zone_text
 from parcels.verdicts import loss_text
 from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState, Leg
+from slas.excuses.breach_report import BreachReport, breach_report
+from slas.excuses.services.claims import Claim, claim_excuse, may_claim, require_claimant
+from slas.excuses.services.permissions import MOST_TEXT
 from slas.models import Excuse
 from slas.promises.prices import yuan
-from slas.services.breaches import BreachReport, breach_report
-from slas.services.claims import Claim, claim_excuse, may_claim, require_claimant
-from slas.services.deciding import MOST_TEXT
 
 
 class ClaimForm(forms.Form):

@@ -28,11 +28,11 @@ from slas.admin.judging import ListingAdmin, NumberSearchAdmin, key_of
 from slas.admin.proposing import ProposingMixin
 from slas.admin.selling import EnteredAdmin
 from slas.choices import ExcuseState
+from slas.excuses.querysets import ExcuseQuerySet
+from slas.excuses.services.decisions import Decided, Excused, decide_excuses, excuse_breaches
+from slas.excuses.services.disruptions import Area, Period, declare_disruption, withdraw_disruption
+from slas.excuses.services.permissions import MOST_AT_ONCE, may_decide, require_decider
 from slas.models import BreachListing, Disruption, Excuse
-from slas.querysets import ExcuseQuerySet
-from slas.services.deciding import MOST_AT_ONCE, may_decide, require_decider
-from slas.services.disruptions import Area, Period, declare_disruption, withdraw_disruption
-from slas.services.excuses import Decided, Excused, decide_excuses, excuse_breaches
 
 ROWS_SHOWN = 50
 # What the page of decisions carries along from the list.

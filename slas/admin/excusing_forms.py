@@ -24,11 +24,11 @@ from slas.choices import (
     ExcuseSource,
     ExcuseState,
 )
+from slas.excuses.querysets import ExcuseQuerySet
+from slas.excuses.services.decisions import STEPS
+from slas.excuses.services.disruptions import MOST_RECOVERY_HOURS, RECOVERY_HOURS
+from slas.excuses.services.permissions import MOST_TEXT
 from slas.models import Closure, Disruption, Excuse
-from slas.querysets import ExcuseQuerySet
-from slas.services.deciding import MOST_TEXT
-from slas.services.disruptions import MOST_RECOVERY_HOURS, RECOVERY_HOURS
-from slas.services.excuses import STEPS
 
 NOTE_ROWS = {"rows": 3, "maxlength": MOST_TEXT}
 

@@ -19,9 +19,7 @@ from alliance.requests import actor_of
 from slas.admin.excusing_forms import ProposalForm
 from slas.admin.forms import add_errors
 from slas.choices import DisruptionReason
-from slas.models import Closure, Disruption
-from slas.services.deciding import may_decide
-from slas.services.disruptions import (
+from slas.excuses.services.disruptions import (
     RECOVERY_HOURS,
     Cause,
     Proposed,
@@ -30,6 +28,8 @@ from slas.services.disruptions import (
     propose_excuses,
     touched_by,
 )
+from slas.excuses.services.permissions import may_decide
+from slas.models import Closure, Disruption
 
 ROWS_SHOWN = 50
 

@@ -25,10 +25,10 @@ from alliance.choices import Capability
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
 from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState
+from slas.excuses.querysets import ExcuseQuerySet
+from slas.excuses.services.claims import Claim, claim_excuse, require_claimant, take_back_claim
+from slas.excuses.services.permissions import MOST_TEXT
 from slas.models import Excuse
-from slas.querysets import ExcuseQuerySet
-from slas.services.claims import Claim, claim_excuse, require_claimant, take_back_claim
-from slas.services.deciding import MOST_TEXT
 
 S = serializers.Serializer[Any]
 IDEMPOTENCY_KEY = OpenApiParameter(

@@ -2,7 +2,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import couriers.documents
-import slas.models.excusing
+import slas.excuses.models
 
 
 class Migration(migrations.Migration):
@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 max_length=120,
                 storage=couriers.documents.private_storage,
-                upload_to=slas.models.excusing.evidence_name,
+                upload_to=slas.excuses.models.evidence_name,
                 verbose_name="evidence",
             ),
         ),

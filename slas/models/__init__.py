@@ -3,9 +3,9 @@
 from slas.commitments.listings import BreachListing, CommitmentListing
 from slas.commitments.models import Breach, Commitment
 from slas.credits.models import ClosedMonth, CreditCheck, CreditEntry, CreditSchedule, Statement
+from slas.excuses.models import Disruption, Excuse
 from slas.exports.models import Export
 from slas.forecasts.models import Progress, ProgressTally, WatchItem
-from slas.models.excusing import Disruption, Excuse
 from slas.offers.models import CapacityDay, Offer
 from slas.promises.models import Closure, ServiceTier, TierVersion
 from slas.rates.models import HistogramBin, OnTimeRate, OverdueCount, Tally

@@ -24,9 +24,9 @@ from alliance.requests import ActorRequest
 from alliance.tenancy import require
 from couriers.documents import serve
 from slas.choices import ExcuseReason, ExcuseState
+from slas.excuses.querysets import ExcuseQuerySet
+from slas.excuses.services.claims import may_claim, take_back_claim
 from slas.models import Excuse
-from slas.querysets import ExcuseQuerySet
-from slas.services.claims import may_claim, take_back_claim
 
 PAGE = 50
 NEWEST_FIRST = Listing((("claimed_at", moment), ("pk", number)))

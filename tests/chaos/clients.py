@@ -32,9 +32,9 @@ from parcels.services.cancelling import cancel_parcel
 from parcels.services.records import Booked
 from parcels.services.scans import record_scans
 from slas.choices import Decision, ExcuseReason, ExcuseState
+from slas.excuses.services.claims import Claim, claim_excuse
+from slas.excuses.services.decisions import decide_excuses, excuse_breaches
 from slas.models import Breach, Excuse
-from slas.services.claims import Claim, claim_excuse
-from slas.services.excuses import decide_excuses, excuse_breaches
 from tests.chaos.stage import CITIES
 
 HOUR = timedelta(hours=1)

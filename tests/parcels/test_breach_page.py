@@ -17,8 +17,8 @@ from parcels.models import Parcel
 from parcels.remarks import remarks_of
 from parcels.statuses import ScanFact
 from slas.commitments.services.sweeping import sweep_overdue
+from slas.excuses.services.decisions import decide_excuses
 from slas.models import Breach, Commitment, CreditEntry, CreditSchedule, Excuse, Revision
-from slas.services.excuses import decide_excuses
 from tests.parcels.looking import client_of, scan, some_parcels, text_of
 from tests.slas.helpers.excuses import PNG
 

@@ -11,10 +11,10 @@ from parcels.models import Parcel
 from parcels.scan_input import ScanLine
 from parcels.services.scans import record_scans
 from slas.commitments.services.sweeping import sweep_overdue
+from slas.excuses.services.decisions import excuse_breach
 from slas.models import Scorecard
 from slas.rates.services.folding import fold_tallies
 from slas.scorecards.services.scorecards import refresh_scorecards
-from slas.services.excuses import excuse_breach
 from tests.parcels.moving import booked_parcels
 
 pytestmark = pytest.mark.django_db

@@ -11,10 +11,10 @@ from alliance.choices import Role
 from alliance.models import Organisation, User
 from alliance.services import actor_of_organisation, actor_of_user
 from alliance.tenancy import Actor, Scope, scope
+from slas.excuses.services.claims import Claim, claim_excuse
+from slas.excuses.services.decisions import Decided, decide_excuses
+from slas.excuses.services.permissions import CUSTOMER_SERVICE
 from slas.models import Excuse
-from slas.services.claims import Claim, claim_excuse
-from slas.services.deciding import CUSTOMER_SERVICE
-from slas.services.excuses import Decided, decide_excuses
 from tests import factories
 from tests.slas.helpers.commitments import DELIVERY, HOUR, NOON, Lane, reach
 

@@ -8,9 +8,9 @@ from django.utils import timezone
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import CommitmentKind
 from slas.commitments.services.sweeping import sweep_overdue
+from slas.excuses.services.decisions import excuse_breach
 from slas.models import Offer
 from slas.rates.services.folding import fold_tallies
-from slas.services.excuses import excuse_breach
 from tests.slas.helpers.commitments import DAY, DELIVERY, PICKUP, Lane, reach
 
 # Noon of yesterday where the product's days are: past, whatever the hour tests run at.

@@ -14,8 +14,8 @@ from couriers.documents import private_storage, random_file_name
 from couriers.models import Courier
 from slas.choices import CommitmentKind, DisruptionReason, ExcuseReason, ExcuseSource, ExcuseState
 from slas.columns import dimension
+from slas.excuses.querysets import ExcuseQuerySet
 from slas.promises.models import Closure
-from slas.querysets import ExcuseQuerySet
 
 
 def evidence_name(instance: "Excuse", filename: str) -> str:

@@ -17,10 +17,10 @@ from alliance.models import AuditEntry, Event, Organisation
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
 from slas.choices import ExcuseReason
 from slas.commitments.services.settling import void_commitments
+from slas.excuses.services import claims
+from slas.excuses.services.claims import CLAIMED_WITHIN, forget_orphaned_evidence, take_back_claim
+from slas.excuses.services.decisions import excuse_breach
 from slas.models import Breach, Commitment, Excuse
-from slas.services import claims
-from slas.services.claims import CLAIMED_WITHIN, forget_orphaned_evidence, take_back_claim
-from slas.services.excuses import excuse_breach
 from tests.slas.helpers.commitments import DAY, DELIVERY, NOON, PICKUP, Lane, reach
 from tests.slas.helpers.excuses import agent_of, claimed, decided, late_parcel, picture, service, states
 

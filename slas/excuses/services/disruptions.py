@@ -29,9 +29,10 @@ from alliance.literals import moments, numbers
 from alliance.models import City
 from alliance.tenancy import Actor, raw_rows, require
 from slas.choices import ClosureSide, Decision, DisruptionReason, ExcuseSource, ExcuseState
-from slas.models import Closure, Disruption, Excuse
-from slas.services.deciding import lock_commitments, read_text, require_decider, require_few
-from slas.services.excuses import decide_excuses
+from slas.excuses.models import Disruption, Excuse
+from slas.excuses.services.decisions import decide_excuses
+from slas.excuses.services.permissions import lock_commitments, read_text, require_decider, require_few
+from slas.promises.models import Closure
 
 RECOVERY_HOURS: Final = 24
 MOST_RECOVERY_HOURS: Final = 14 * 24

@@ -13,10 +13,10 @@ from django.utils import timezone
 from alliance.identifiers import tracking_number
 from alliance.models import Member, Organisation, User
 from alliance.tenancy import Actor
+from slas.excuses.services.decisions import excuse_breach
+from slas.excuses.services.permissions import CUSTOMER_SERVICE, PERMISSION
 from slas.models import Commitment, Excuse
 from slas.rates.services.folding import fold_tallies
-from slas.services.deciding import CUSTOMER_SERVICE, PERMISSION
-from slas.services.excuses import excuse_breach
 from tests import factories
 from tests.parcels.looking import text_of
 from tests.slas.helpers.commitments import DELIVERY, NOON, Lane, assert_books_agree, reach

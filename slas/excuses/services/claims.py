@@ -18,9 +18,10 @@ from alliance.events import Topic
 from alliance.tenancy import Actor, Scope, require, scope
 from couriers.documents import DocumentRefused, Inspected, inspect, private_storage, shown_name
 from slas.choices import ExcuseReason, ExcuseSource, ExcuseState, Outcome
+from slas.commitments.models import Breach, Commitment
 from slas.commitments.rules import is_breach
-from slas.models import Breach, Commitment, Excuse
-from slas.services.deciding import read_reason, read_text
+from slas.excuses.models import Excuse
+from slas.excuses.services.permissions import read_reason, read_text
 
 CLAIMED_WITHIN: Final = timedelta(days=14)
 # A file without a row may belong to an upload that is not committed yet.

@@ -14,9 +14,7 @@ from alliance.services import actor_of_user
 from alliance.tenancy import Actor
 from slas.commitments.services.settling import Milestone, settle
 from slas.commitments.services.sweeping import sweep_overdue
-from slas.models import Closure, Commitment, Disruption, Excuse
-from slas.rates.services.folding import fold_tallies
-from slas.services.disruptions import (
+from slas.excuses.services.disruptions import (
     Area,
     Cause,
     Period,
@@ -27,6 +25,8 @@ from slas.services.disruptions import (
     touched_by,
     withdraw_disruption,
 )
+from slas.models import Closure, Commitment, Disruption, Excuse
+from slas.rates.services.folding import fold_tallies
 from tests import factories
 from tests.slas.helpers.commitments import (
     DAY,

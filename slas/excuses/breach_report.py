@@ -11,8 +11,11 @@ from alliance.models import City
 from alliance.tenancy import Actor, require
 from slas.choices import CommitmentKind
 from slas.commitments.attribution import Attribution, Remark, attribute
-from slas.models import Breach, Commitment, CreditEntry, Excuse, Revision
-from slas.services.claims import claim_until, obstacle
+from slas.commitments.models import Breach, Commitment
+from slas.credits.models import CreditEntry
+from slas.excuses.models import Excuse
+from slas.excuses.services.claims import claim_until, obstacle
+from slas.revisions.models import Revision
 
 
 class Journey(Protocol):

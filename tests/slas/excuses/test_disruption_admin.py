@@ -10,8 +10,8 @@ from django.utils import timezone
 from alliance.identifiers import tracking_number
 from alliance.models import User
 from alliance.tenancy import Actor
+from slas.excuses.services.disruptions import Area, Period, declare_disruption
 from slas.models import Closure, Commitment, Disruption, Excuse
-from slas.services.disruptions import Area, Period, declare_disruption
 from tests import factories
 from tests.parcels.looking import text_of
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane

@@ -16,8 +16,8 @@ from alliance.membership import refuse_own
 from alliance.tenancy import Actor
 from slas.choices import CommitmentKind, Decision, ExcuseReason, ExcuseSource, ExcuseState
 from slas.commitments.services.settling import excuse_commitments
-from slas.models import Excuse
-from slas.services.deciding import (
+from slas.excuses.models import Excuse
+from slas.excuses.services.permissions import (
     Key,
     Locked,
     lock_commitments,

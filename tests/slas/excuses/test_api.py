@@ -12,9 +12,9 @@ from alliance.identifiers import tracking_number
 from alliance.models import Organisation
 from alliance.services import actor_of_organisation, create_api_key
 from alliance.tenancy import Actor, Scope, scope
+from slas.excuses.services.decisions import excuse_breach
+from slas.excuses.services.disruptions import Area, Cause, Period, declare_disruption, propose_excuses
 from slas.models import Excuse
-from slas.services.disruptions import Area, Cause, Period, declare_disruption, propose_excuses
-from slas.services.excuses import excuse_breach
 from tests.slas.helpers.commitments import DAY, DELIVERY, NOON, Lane
 from tests.slas.helpers.excuses import decided, late_parcel, picture
 

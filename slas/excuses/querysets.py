@@ -1,4 +1,4 @@
-"""Reads of what was promised and whether it was kept."""
+"""Reads of excuses."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Any, Self

@@ -14,9 +14,16 @@ from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
 from slas.choices import Decision, ExcuseReason, ExcuseState
 from slas.commitments.services.settling import Milestone, open_commitments, settle, void_commitments
 from slas.commitments.services.sweeping import sweep_overdue
+from slas.excuses.services.decisions import (
+    STEPS,
+    Decided,
+    Excused,
+    decide_excuses,
+    excuse_breach,
+    excuse_breaches,
+)
 from slas.models import Commitment, CreditCheck, Excuse, Tally
 from slas.rates.services.folding import fold_tallies
-from slas.services.excuses import STEPS, Decided, Excused, decide_excuses, excuse_breach, excuse_breaches
 from tests import factories
 from tests.slas.helpers.commitments import (
     DAY,

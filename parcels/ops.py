@@ -28,13 +28,13 @@ from alliance.requests import actor_of
 from alliance.tenancy import Actor
 from couriers.choices import ApplicationState
 from couriers.models import Application
+from slas.audits.rates import HEARTBEAT as AUDIT
 from slas.choices import CommitmentKind
 from slas.models import Excuse
 from slas.rates.charts import trend_chart
 from slas.rates.names import Standing, standings
 from slas.rates.queries import MONTH, overdue_by_courier, rates_for, summary_for
 from slas.rates.rules import GroupBy, RateRow
-from slas.services.audits import HEARTBEAT as AUDIT
 
 # After how long each job of beat's is late, with room for one run that was missed.
 SILENT_AFTER: dict[str, timedelta] = {

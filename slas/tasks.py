@@ -6,6 +6,7 @@ from django.utils import timezone
 from alliance.file_jobs import STRETCH
 from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, Scope, scope
+from slas.audits import rates as audits
 from slas.commitments.services import sweeping
 from slas.credits.services import closing
 from slas.credits.services import entries as credits
@@ -14,7 +15,6 @@ from slas.exports.services import writing as export_writing
 from slas.forecasts.services import folding as progress
 from slas.rates.services import folding as tallies
 from slas.scorecards.services import scorecards
-from slas.services import audits
 
 
 @shared_task(acks_late=True)

@@ -20,13 +20,13 @@ from alliance.models import Organisation
 from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.services.watching import refresh_watch_list
+from slas.audits.rates import audit_rates
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.services.entries import work_out_credits
 from slas.forecasts.services.folding import fold_progress
 from slas.forecasts.watch_rules import REFRESH, TURNS
 from slas.rates.queries import MONTH, summary_for
 from slas.rates.services.folding import fold_tallies
-from slas.services.audits import audit_rates
 from tests.benchmarks import growth_floors
 from tests.benchmarks.database import say
 from tests.benchmarks.growth_day import HOUR, Carried, Day

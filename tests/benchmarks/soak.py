@@ -249,7 +249,7 @@ def _waits(waits: Any) -> dict[str, float]:
 def _conclude(minutes: list[Minute], failed: list[int]) -> None:
     """Print the table and the verdict, and whether the rates still are what the commitments say."""
     from alliance.tenancy import Scope, scope  # noqa: PLC0415 -- after django.setup()
-    from slas.services.audits import audit_rates  # noqa: PLC0415
+    from slas.audits.rates import audit_rates  # noqa: PLC0415
 
     _say("\n" + table_of(minutes[len(minutes) // 4], minutes[-1]))
     with scope(Scope.everything()):

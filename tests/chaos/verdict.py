@@ -13,11 +13,11 @@ from django.db.models import Count
 from alliance.models import Event
 from parcels import statuses
 from parcels.models import Parcel, Scan
+from slas.audits.rates import audit_rates
 from slas.choices import Outcome
 from slas.commitments.rules import is_breach, judge
 from slas.credits.audit import audit_credits
 from slas.models import Breach, CapacityDay, Commitment, CreditCheck, Excuse, OnTimeRate, Tally
-from slas.services.audits import audit_rates
 from tests.slas.helpers import recount
 
 

@@ -14,13 +14,13 @@ from parcels.scan_input import ScanLine
 from parcels.services.erasing import erase_due
 from parcels.services.retiring import retire_month
 from parcels.services.scans import record_scans
+from slas.audits.rates import audit_rates
 from slas.choices import CommitmentKind
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.services.closing import close_months_over
 from slas.credits.services.entries import work_out_credits
 from slas.models import Commitment, CreditEntry, OnTimeRate
 from slas.rates.services.folding import fold_tallies
-from slas.services.audits import audit_rates
 from tests.parcels.moving import booked_parcels
 
 OLD = Month.of(timezone.now().date()).plus(-14)

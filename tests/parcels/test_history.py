@@ -14,7 +14,7 @@ from parcels.history import COLUMNS, BadHeader, HistoryRow, Problem, read_histor
 from parcels.models import Parcel
 from parcels.services import history
 from parcels.services.history import ImportReport, import_history
-from slas.services.audits import run_audit
+from slas.audits.rates import run_audit
 from slas.tasks import fold_tallies, sweep_overdue
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from alliance.tenancy import Actor, Scope, scope
-from slas.services.audits import MOST_ROWS, run_audit
+from slas.audits.rates import MOST_ROWS, run_audit
 
 
 class Command(BaseCommand):

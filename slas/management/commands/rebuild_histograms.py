@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from slas.services.rebuilding import rebuild_histograms
+from slas.audits.rebuilding import rebuild_histograms
 
 
 class Command(BaseCommand):

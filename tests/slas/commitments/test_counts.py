@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from slas import tasks
+from slas.audits.rates import audit_rates
 from slas.choices import Measure
 from slas.commitments.histograms import MEASURE_STEP
 from slas.commitments.landmarks import EARLY, HOURS, STAGES
@@ -14,7 +15,6 @@ from slas.commitments.services.sweeping import sweep_overdue
 from slas.forecasts.services.folding import fold_progress, forget_progress, kept_from
 from slas.models import Commitment, CreditCheck, HistogramBin, OnTimeRate, Progress, ProgressTally
 from slas.rates.services.folding import fold_tallies
-from slas.services.audits import audit_rates
 from tests.slas.helpers import recount
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane, outcome, reach
 

@@ -29,6 +29,7 @@ from hypothesis.stateful import (
 from alliance.errors import Conflict
 from alliance.models import Organisation
 from alliance.tenancy import Scope, raw_rows, scope
+from slas.audits.rates import audit_rates
 from slas.commitments.rules import can_become, is_breach, judge, voided_by_cancellation
 from slas.commitments.services.settling import (
     CommitmentDraft,
@@ -44,7 +45,6 @@ from slas.commitments.services.sweeping import sweep_overdue
 from slas.forecasts.services.folding import fold_progress
 from slas.models import Commitment, OnTimeRate, ProgressTally, Tally
 from slas.rates.services.folding import fold_tallies
-from slas.services.audits import audit_rates
 from tests.slas.helpers import recount
 from tests.slas.helpers.commitments import (
     DAY,

@@ -6,10 +6,10 @@ from itertools import count
 
 from alliance.identifiers import new_parcel_id
 from alliance.models import City, Organisation
+from slas.audits.rates import audit_rates
 from slas.choices import CommitmentKind, Outcome, TierCode
 from slas.commitments.services.settling import CommitmentDraft, Milestone, open_commitments, settle
 from slas.models import Breach, Commitment, OnTimeRate, ServiceTier
-from slas.services.audits import audit_rates
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -7,11 +7,11 @@ from django.utils import timezone
 
 from alliance.models import AuditEntry, Heartbeat
 from slas import tasks
+from slas.audits.rates import audit_rates
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.forecasts.services.folding import fold_progress
 from slas.models import Breach, Commitment, OnTimeRate, OverdueCount, Progress, ProgressTally, Tally
 from slas.rates.services.folding import fold_tallies
-from slas.services.audits import audit_rates
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane, reach
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 
+from slas.audits.rates import audit_rates
+from slas.audits.rebuilding import rebuild_histograms
 from slas.forecasts.services.folding import fold_progress
 from slas.models import HistogramBin, OnTimeRate, Progress, ProgressTally, Tally
 from slas.rates.services.folding import fold_tallies
-from slas.services.audits import audit_rates
-from slas.services.rebuilding import rebuild_histograms
 from tests.slas.helpers.commitments import HOUR, NOON, Lane, reach
 from tests.slas.helpers.recount import expected, folded
 
@@ -75,7 +75,7 @@ def test_cells_that_are_not_there_yet_get_their_counts_by_the_fold(lane: Lane) -
 
 
 def test_days_of_retired_parcels_stay_as_they_are(judged: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slas.services.rebuilding.retired_through", lambda: NOON.date())
+    monkeypatch.setattr("slas.audits.rebuilding.retired_through", lambda: NOON.date())
     OnTimeRate.objects.update(marks=[OLD])
     Progress.objects.update(marks=[OLD], counts=[3])
     rebuild_histograms()

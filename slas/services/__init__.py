@@ -1,1 +1,0 @@
-"""Writes of the SLA engine: one file a subject."""

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from alliance.city_fields import CityField
-from slas.admin.forms import text_input
+from slas.admin.tier_forms import text_input
 from slas.choices import ClosureSide
 from slas.promises.services.closures import Declaration
 

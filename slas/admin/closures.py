@@ -19,8 +19,8 @@ from unfold.decorators import action
 from alliance.admin import operates
 from alliance.requests import actor_of
 from slas.admin.closure_forms import ClosureForm, HolidaysForm
-from slas.admin.proposing import ProposingMixin
-from slas.admin.selling import EnteredAdmin, carried_out
+from slas.admin.excuse_proposals import ProposingMixin
+from slas.admin.offers import EnteredAdmin, carried_out
 from slas.models import Closure
 from slas.promises.closures import MIDNIGHT, Hours
 from slas.promises.holidays import last_published_year

@@ -2,7 +2,8 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from slas.api import excuses, exports, promises, scorecards, statements, views
+from slas.api import breaches as views
+from slas.api import excuses, exports, promises, scorecards, statements
 from slas.api.rates import RatesView
 from slas.api.tiers import TierListView
 

@@ -23,7 +23,7 @@ from alliance.tenancy import Actor, require
 from slas.models import CapacityDay, Offer
 from slas.offers.querysets import OfferQuerySet
 from slas.offers.services import offers
-from slas.portal.forms import OfferFileForm, OfferFilterForm, OfferForm, OfferTermsForm
+from slas.portal.offer_forms import OfferFileForm, OfferFilterForm, OfferForm, OfferTermsForm
 from slas.promises.prices import yuan
 
 PAGE = 50

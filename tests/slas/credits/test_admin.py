@@ -10,7 +10,7 @@ from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.identifiers import new_parcel_id
 from alliance.models import AuditEntry
 from alliance.tenancy import Actor, Scope, raw_rows, scope
-from slas.admin.crediting import bands_text, read_bands
+from slas.admin.credits import bands_text, read_bands
 from slas.credits.months import month_of, next_month, spell, start_of
 from slas.credits.services.closing import close_month
 from slas.credits.services.schedules import ScheduleRules, add_schedule, all_schedules, withdraw_schedule

@@ -9,7 +9,7 @@ from django.utils import timezone
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.models import AuditEntry
 from alliance.tenancy import Actor, Scope, scope
-from slas.admin.forms import cut_off_text, read_cut_off, values_of
+from slas.admin.tier_forms import cut_off_text, read_cut_off, values_of
 from slas.models import ServiceTier, TierVersion
 from slas.promises.services.versions import VersionRules, add_version, withdraw_version
 from slas.promises.tiers_in_force import tiers_at

@@ -12,8 +12,8 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.requests import actor_of
-from slas.admin.judging import NumberSearchAdmin
-from slas.admin.selling import EnteredAdmin
+from slas.admin.commitments import NumberSearchAdmin
+from slas.admin.offers import EnteredAdmin
 from slas.choices import RevisionParty
 from slas.models import Revision
 from slas.revisions.services import REASON_LENGTH, RevisionRequest, revise_delivery

@@ -15,7 +15,7 @@ from unfold.widgets import (
 
 from alliance.city_fields import CityField
 from couriers.models import Courier
-from slas.admin.forms import text_input
+from slas.admin.tier_forms import text_input
 from slas.choices import (
     CommitmentKind,
     Decision,

@@ -21,8 +21,8 @@ from alliance.admin import ReadOnlyAdmin, UncountedAdmin, operates
 from alliance.errors import AllianceError
 from alliance.requests import actor_of
 from alliance.wording import amount, parted
-from slas.admin.forms import VersionForm, add_errors, values_of
-from slas.admin.promised import PromisedMixin
+from slas.admin.promises import PromisedMixin
+from slas.admin.tier_forms import VersionForm, add_errors, values_of
 from slas.models import CapacityDay, Offer, ServiceTier, TierVersion
 from slas.promises import rule_texts
 from slas.promises.prices import yuan

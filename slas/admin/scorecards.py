@@ -18,7 +18,7 @@ from alliance.admin import ReadOnlyAdmin, operates
 from alliance.errors import InvalidInput
 from alliance.requests import actor_of
 from alliance.wording import listed, named
-from slas.admin.score_forms import RulesForm
+from slas.admin.scorecard_forms import RulesForm
 from slas.choices import ScorecardState
 from slas.models import Scorecard, ScoreRules
 from slas.scorecards.rules import lines

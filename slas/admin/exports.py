@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from alliance.admin import FileJobMixin
 from alliance.requests import actor_of
-from slas.admin.selling import EnteredAdmin
+from slas.admin.offers import EnteredAdmin
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.exports.services import requests as exports
 from slas.exports.services.writing import retry_export

@@ -24,7 +24,7 @@ from alliance.city_fields import CityField
 from alliance.clocks import local_clock, wall_clock
 from alliance.errors import InvalidInput, NotFound
 from alliance.requests import actor_of
-from slas.admin.forms import add_errors, text_input
+from slas.admin.tier_forms import add_errors, text_input
 from slas.models import ServiceTier, TierVersion
 from slas.promises.replays import Answer, Question, range_text, would_promise
 from slas.promises.texts import Ends, explained, moment_text, rolled_text

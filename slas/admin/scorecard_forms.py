@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from alliance.errors import InvalidInput
-from slas.admin.forms import text_input
+from slas.admin.tier_forms import text_input
 from slas.choices import ScoreComponent
 from slas.models import ScoreRules
 from slas.scorecards.rules import EARNED, month_after

@@ -16,8 +16,8 @@ from unfold.decorators import action
 from alliance.errors import InvalidInput, NotFound
 from alliance.models import City, Organisation
 from alliance.requests import actor_of
-from slas.admin.excusing_forms import ProposalForm
-from slas.admin.forms import add_errors
+from slas.admin.excuse_forms import ProposalForm
+from slas.admin.tier_forms import add_errors
 from slas.choices import DisruptionReason
 from slas.excuses.services.disruptions import (
     RECOVERY_HOURS,

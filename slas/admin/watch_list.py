@@ -15,7 +15,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from alliance.templatetags.ui import percent
-from slas.admin.judging import NumberSearchAdmin
+from slas.admin.commitments import NumberSearchAdmin
 from slas.models import WatchItem
 
 CHANCES = ("5", "20", "50", "80")

@@ -23,10 +23,10 @@ from alliance.admin import operates
 from alliance.errors import InvalidInput, NotPermitted
 from alliance.requests import actor_of
 from alliance.tenancy import Actor
-from slas.admin.excusing_forms import BulkDecisionForm, DecisionFilterForm, DisruptionForm, ExcuseForm
-from slas.admin.judging import ListingAdmin, NumberSearchAdmin, key_of
-from slas.admin.proposing import ProposingMixin
-from slas.admin.selling import EnteredAdmin
+from slas.admin.commitments import ListingAdmin, NumberSearchAdmin, key_of
+from slas.admin.excuse_forms import BulkDecisionForm, DecisionFilterForm, DisruptionForm, ExcuseForm
+from slas.admin.excuse_proposals import ProposingMixin
+from slas.admin.offers import EnteredAdmin
 from slas.choices import ExcuseState
 from slas.excuses.querysets import ExcuseQuerySet
 from slas.excuses.services.decisions import Decided, Excused, decide_excuses, excuse_breaches

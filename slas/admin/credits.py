@@ -24,9 +24,9 @@ from alliance.durations import duration_text
 from alliance.errors import AllianceError
 from alliance.requests import actor_of
 from alliance.wording import amount, parted
-from slas.admin.forms import text_input
-from slas.admin.judging import NumberSearchAdmin
-from slas.admin.selling import EnteredAdmin
+from slas.admin.commitments import NumberSearchAdmin
+from slas.admin.offers import EnteredAdmin
+from slas.admin.tier_forms import text_input
 from slas.credits.months import InvalidMonth, parse_month, spell
 from slas.credits.services.closing import MonthBooks, books_of, close_month, open_months
 from slas.credits.services.schedules import ScheduleRules, add_schedule, withdraw_schedule

@@ -28,7 +28,8 @@ from slas.forecasts.services.folding import fold_progress
 from slas.models import ClosedMonth, CreditCheck, CreditEntry, CreditSchedule, Statement
 from slas.rates.services.folding import fold_tallies
 from slas.revisions.services import RevisionRequest, revise_delivery
-from tests.parcels import moving, orders
+from tests.parcels.helpers import bookings as orders
+from tests.parcels.helpers import parcels as moving
 from tests.slas.helpers import offers as offering
 
 IMAGE = (

@@ -14,8 +14,8 @@ from django.test import Client
 from django.urls import reverse
 
 from alliance.models import City, Organisation
-from tests.parcels.looking import scan, some_parcels
-from tests.parcels.orders import tomorrow
+from tests.parcels.helpers.bookings import tomorrow
+from tests.parcels.helpers.parcel_views import scan, some_parcels
 from tests.slas.helpers.offers import offer
 
 ROOT = Path(__file__).parents[2]

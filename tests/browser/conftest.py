@@ -18,7 +18,7 @@ from alliance.tenancy import Actor, Scope, scope
 from parcels.scan_input import ScanLine
 from parcels.services.scans import record_scans
 from tests.browser.story import PATIENCE, Alliance, Clock, Person
-from tests.parcels.orders import booked
+from tests.parcels.helpers.bookings import booked
 from tests.slas.helpers import offers as offering
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")

@@ -13,8 +13,8 @@ from alliance.tenancy import Actor
 from parcels.services import booking_files
 from parcels.services.booking_files import book_file
 from tests.browser.story import OVERFLOW, PHONE, Person
-from tests.parcels.filing import row, text_of
-from tests.parcels.orders import parcels_of
+from tests.parcels.helpers.booking_files import row, text_of
+from tests.parcels.helpers.bookings import parcels_of
 from tests.slas.helpers import offers as offering
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

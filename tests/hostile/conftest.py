@@ -21,7 +21,7 @@ from alliance.tenancy import KEY_SCOPES, Scope, scope
 from tests import factories
 from tests.chaos import programs, stage
 from tests.hostile.target import PATIENCE, Target
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 from tests.slas.helpers.offers import offer
 
 LIMITS = {

@@ -15,7 +15,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from tests.hostile.target import FILES, MULTIPART, PATIENCE, Answer, Target, form, part
-from tests.parcels.filing import HEADER, row, text_of
+from tests.parcels.helpers.booking_files import HEADER, row, text_of
 
 pytestmark = pytest.mark.django_db
 MEGABYTE = 2**20

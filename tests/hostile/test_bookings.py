@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.hostile.target import Target
-from tests.parcels.orders import body_for
+from tests.parcels.helpers.bookings import body_for
 
 pytestmark = pytest.mark.django_db
 HUGE = 1_000_000

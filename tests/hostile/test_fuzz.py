@@ -13,8 +13,8 @@ from rest_framework.test import APIClient
 
 from alliance.models import City, Organisation
 from parcels.choices import ScanCode, ScanReason
-from tests.parcels.moving import booked_parcels
-from tests.parcels.orders import body_for
+from tests.parcels.helpers.bookings import body_for
+from tests.parcels.helpers.parcels import booked_parcels
 from tests.slas.helpers.offers import offer
 
 pytestmark = pytest.mark.django_db

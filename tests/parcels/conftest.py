@@ -10,9 +10,9 @@ from alliance.models import City, Organisation
 from alliance.tenancy import Actor
 from parcels.models import Parcel
 from slas.models import Offer
-from tests.parcels.looking import some_parcels
-from tests.parcels.orders import tomorrow
-from tests.parcels.retired import old_parcels, settle_all, take_back
+from tests.parcels.helpers.bookings import tomorrow
+from tests.parcels.helpers.parcel_views import some_parcels
+from tests.parcels.helpers.retired_months import old_parcels, settle_all, take_back
 from tests.slas.helpers import offers as offering
 
 

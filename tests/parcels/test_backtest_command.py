@@ -13,7 +13,7 @@ from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.scan_input import ScanLine
 from parcels.services.scans import record_scans
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 
 pytestmark = pytest.mark.django_db
 

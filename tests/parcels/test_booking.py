@@ -16,7 +16,7 @@ from parcels.services import records
 from parcels.services.booking import book_parcels
 from parcels.services.records import Booked
 from slas.models import Commitment, Offer, Tally
-from tests.parcels.orders import RECIPIENT, booked, parcels_of, request_for
+from tests.parcels.helpers.bookings import RECIPIENT, booked, parcels_of, request_for
 from tests.slas.helpers.offers import fill, offer, reserved, today_at
 
 NOON = today_at(12)

@@ -12,7 +12,7 @@ from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, PickupAddress
 from slas.models import Offer
 from tests import factories
-from tests.parcels.orders import BATCH, PARCELS, body_for, book, pointers, tomorrow
+from tests.parcels.helpers.bookings import BATCH, PARCELS, body_for, book, pointers, tomorrow
 from tests.slas.helpers.offers import fill, reserved
 
 pytestmark = pytest.mark.django_db

@@ -14,8 +14,8 @@ from alliance.tenancy import Actor, Scope, scope
 from parcels.models import BookingFile
 from parcels.services import booking_files
 from parcels.services.booking_files import book_file
-from tests.parcels.filing import finished, reread, row, started, text_of, upload_of
-from tests.parcels.orders import parcels_of
+from tests.parcels.helpers.booking_files import finished, reread, row, started, text_of, upload_of
+from tests.parcels.helpers.bookings import parcels_of
 
 UPLOAD = "/bookings/upload/"
 API = "/api/v1/booking-files"

@@ -24,7 +24,7 @@ from parcels.models import Parcel
 from parcels.services import booking_files
 from parcels.services.booking import book_parcel
 from slas.models import CapacityDay, Commitment, Offer
-from tests.parcels.filing import finished, results, row, text_of, upload_of
+from tests.parcels.helpers.booking_files import finished, results, row, text_of, upload_of
 from tests.slas.helpers import offers as offering
 
 ROWS = st.lists(

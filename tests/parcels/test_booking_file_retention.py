@@ -16,8 +16,17 @@ from parcels.services.booking_files import book_file, cancel_booking_file, retry
 from parcels.services.booking_results import read_problems, rejected_path, results_path
 from parcels.services.booking_retention import forget_booking_files
 from parcels.services.erasing import erase_early
-from tests.parcels.filing import counts, finished, reread, results, row, started, text_of, to_correct
-from tests.parcels.orders import parcels_of
+from tests.parcels.helpers.booking_files import (
+    counts,
+    finished,
+    reread,
+    results,
+    row,
+    started,
+    text_of,
+    to_correct,
+)
+from tests.parcels.helpers.bookings import parcels_of
 
 pytestmark = pytest.mark.usefixtures("filing")
 

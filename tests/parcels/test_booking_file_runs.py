@@ -19,7 +19,7 @@ from parcels.services import booking_files
 from parcels.services.booking_files import book_file, cancel_booking_file
 from parcels.services.booking_results import read_problems
 from tests.failing import fail_at_every_attempt
-from tests.parcels.filing import (
+from tests.parcels.helpers.booking_files import (
     GOOD,
     HEADER,
     counts,
@@ -31,7 +31,7 @@ from tests.parcels.filing import (
     text_of,
     to_correct,
 )
-from tests.parcels.orders import parcels_of
+from tests.parcels.helpers.bookings import parcels_of
 
 NAMES = ",".join(HEADER)
 

@@ -15,7 +15,7 @@ from parcels.services import booking_files
 from parcels.services.booking_files import FileKnown, book_file, cancel_booking_file
 from parcels.services.cancelling import cancel_parcel
 from slas.models import Commitment, Offer
-from tests.parcels.filing import (
+from tests.parcels.helpers.booking_files import (
     HEADER,
     counts,
     finished,
@@ -28,7 +28,7 @@ from tests.parcels.filing import (
     told,
     upload_of,
 )
-from tests.parcels.orders import parcels_of
+from tests.parcels.helpers.bookings import parcels_of
 
 pytestmark = pytest.mark.usefixtures("filing")
 

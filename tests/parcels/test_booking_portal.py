@@ -11,7 +11,7 @@ from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, PickupAddress
 from slas.models import Offer
-from tests.parcels.orders import tomorrow
+from tests.parcels.helpers.bookings import tomorrow
 from tests.slas.helpers.offers import fill, offer, record, reserved
 
 RECIPIENT = {"name": "王小明", "phone": "138 1234 5678", "address": "人民南路四段12号", "reference": "SO-7"}

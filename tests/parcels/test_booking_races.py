@@ -12,7 +12,7 @@ from parcels.services.cancelling import cancel_parcel
 from parcels.services.records import Booked
 from slas.models import CapacityDay, Commitment
 from tests import factories
-from tests.parcels.orders import booked, request_for
+from tests.parcels.helpers.bookings import booked, request_for
 from tests.slas.helpers.offers import fill, in_threads, offer, reserved, today_at
 
 NOON = today_at(12)

@@ -19,7 +19,7 @@ from parcels.statuses import ScanFact
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.excuses.services.decisions import decide_excuses
 from slas.models import Breach, Commitment, CreditEntry, CreditSchedule, Excuse, Revision
-from tests.parcels.looking import client_of, scan, some_parcels, text_of
+from tests.parcels.helpers.parcel_views import client_of, scan, some_parcels, text_of
 from tests.slas.helpers.excuses import PNG
 
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,7 @@ from parcels.models import Parcel
 from parcels.services.cancelling import cancel_parcel
 from parcels.services.records import Booked
 from slas.models import Commitment, Offer
-from tests.parcels.orders import booked, request_for
+from tests.parcels.helpers.bookings import booked, request_for
 from tests.slas.helpers.offers import offer, reserved, today_at
 
 NOON = today_at(12)

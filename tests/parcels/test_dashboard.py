@@ -11,7 +11,7 @@ from alliance.tenancy import Scope, scope
 from parcels.portal import dashboard
 from slas.models import Offer, OnTimeRate
 from tests import factories
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 from tests.slas.helpers.commitments import DAY, HOUR, Lane, lane
 from tests.slas.helpers.records import YESTERDAY, catch_up, judge_yesterday, promise, put_on_sale
 

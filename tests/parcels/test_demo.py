@@ -15,7 +15,7 @@ from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.choices import ScanCode
 from parcels.demo.journeys import Itinerary, journey
 from slas.audits.rates import run_audit
-from tests.parcels.looking import some_parcels
+from tests.parcels.helpers.parcel_views import some_parcels
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 PLAN = Itinerary(

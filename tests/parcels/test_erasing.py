@@ -23,7 +23,7 @@ from parcels import tasks
 from parcels.models import Parcel
 from parcels.services.erasing import erase_due, erase_early
 from slas.models import Excuse, Revision
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()

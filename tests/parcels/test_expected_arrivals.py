@@ -14,8 +14,8 @@ from parcels.models import Parcel
 from slas.choices import Stage
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.forecasts.rules import Position
-from tests.parcels.looking import scan, text_of
-from tests.parcels.watched import due_in, history
+from tests.parcels.helpers.parcel_views import scan, text_of
+from tests.parcels.helpers.watch_list import due_in, history
 
 pytestmark = pytest.mark.django_db
 Company = Organisation

@@ -19,7 +19,7 @@ from alliance.models import AuditEntry, Organisation
 from alliance.tenancy import Scope, scope
 from parcels.models import Parcel
 from parcels.portal.exports import COLUMNS
-from tests.parcels.looking import client_of, scan, some_parcels
+from tests.parcels.helpers.parcel_views import client_of, scan, some_parcels
 
 pytestmark = pytest.mark.django_db
 EXPORT = "/parcels/export/"

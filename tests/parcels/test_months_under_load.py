@@ -19,7 +19,7 @@ from parcels.models import Parcel, Scan
 from parcels.scan_input import ScanLine
 from parcels.services.scans import record_scans
 from slas.models import Commitment
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,7 +12,7 @@ from parcels.choices import ParcelStatus
 from parcels.models import Parcel, Scan
 from slas.choices import Outcome
 from slas.models import Commitment, Offer, ServiceTier, Tally
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 
 pytestmark = pytest.mark.django_db
 

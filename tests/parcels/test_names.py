@@ -14,7 +14,7 @@ from alliance.tenancy import Scope, scope
 from parcels import names
 from parcels.models import Parcel
 from parcels.names import KNOWN_SECONDS, Names, names_of
-from tests.parcels.looking import some_parcels, text_of
+from tests.parcels.helpers.parcel_views import some_parcels, text_of
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from alliance.models import City, Organisation
 from alliance.tenancy import Scope, scope
 from parcels.models import Parcel, PickupAddress
 from slas.commitments.services.sweeping import sweep_overdue
-from tests.parcels.looking import scan, some_parcels, text_of
+from tests.parcels.helpers.parcel_views import scan, some_parcels, text_of
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/parcels/parcel/"

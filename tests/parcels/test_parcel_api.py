@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from alliance.models import AuditEntry, City, Organisation
 from alliance.tenancy import Scope, scope
 from slas.models import Offer
-from tests.parcels.orders import BATCH, PARCELS, body_for, book
+from tests.parcels.helpers.bookings import BATCH, PARCELS, body_for, book
 from tests.slas.helpers.offers import offer
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,8 @@ from parcels.models import Parcel
 from slas.commitments.services.settling import excuse_commitments
 from slas.credits.months import month_of, spell
 from slas.models import Commitment
-from tests.parcels.looking import client_of, text_of
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcel_views import client_of, text_of
+from tests.parcels.helpers.parcels import booked_parcels
 from tests.slas.helpers.credit_cases import work
 
 pytestmark = pytest.mark.django_db

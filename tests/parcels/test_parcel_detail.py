@@ -18,7 +18,7 @@ from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, PickupAddress
 from parcels.timelines import track, zone_text
 from slas.commitments.services.sweeping import sweep_overdue
-from tests.parcels.looking import client_of, scan, some_parcels, text_of
+from tests.parcels.helpers.parcel_views import client_of, scan, some_parcels, text_of
 
 pytestmark = pytest.mark.django_db
 Book = Callable[..., Parcel]

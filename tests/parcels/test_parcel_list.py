@@ -19,7 +19,7 @@ from alliance.models import Organisation
 from alliance.tenancy import Scope, scope
 from parcels.models import Parcel
 from slas.models import ServiceTier
-from tests.parcels.looking import client_of, scan, some_parcels, text_of
+from tests.parcels.helpers.parcel_views import client_of, scan, some_parcels, text_of
 
 pytestmark = pytest.mark.django_db
 LIST = "/parcels/"

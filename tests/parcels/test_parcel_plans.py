@@ -23,7 +23,7 @@ from parcels.filters import ParcelFilter
 from parcels.keyset import page_of
 from parcels.models import Parcel
 from tests import factories
-from tests.parcels.looking import some_parcels
+from tests.parcels.helpers.parcel_views import some_parcels
 
 pytestmark = pytest.mark.django_db
 SIZE, LOOKED_AT = 20, 500

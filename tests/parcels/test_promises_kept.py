@@ -18,7 +18,7 @@ from slas.promises.rules import Promise, promise
 from slas.promises.services.closures import Declaration, declare_closures, withdraw_closure
 from slas.promises.services.versions import VersionRules, add_version
 from slas.promises.tiers_in_force import calendar_at, place_of, tiers_at
-from tests.parcels.orders import body_for, booked, tomorrow
+from tests.parcels.helpers.bookings import body_for, booked, tomorrow
 from tests.slas.helpers.offers import fill, offer, today_at
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from alliance.models import City, Organisation
 from alliance.tenancy import Scope, scope
 from couriers.models import Courier
 from slas.models import Offer
-from tests.parcels.orders import BATCH, PARCELS, QUOTES, body_for, pointers, tomorrow
+from tests.parcels.helpers.bookings import BATCH, PARCELS, QUOTES, body_for, pointers, tomorrow
 from tests.slas.helpers.offers import fill, offer, record
 
 pytestmark = pytest.mark.django_db

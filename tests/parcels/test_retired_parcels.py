@@ -13,7 +13,7 @@ from parcels.models import Parcel
 from parcels.scan_input import ScanLine
 from parcels.services.scans import record_scans
 from slas.models import CreditEntry
-from tests.parcels.retired import OLD, retire
+from tests.parcels.helpers.retired_months import OLD, retire
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("archive")]
 

@@ -18,7 +18,15 @@ from parcels import archive_files
 from parcels.models import Parcel, Scan
 from parcels.services import retiring
 from slas.models import Breach, CreditEntry, OnTimeRate
-from tests.parcels.retired import OLD, TABLES, counts, differences, leftovers, old_parcels, retire
+from tests.parcels.helpers.retired_months import (
+    OLD,
+    TABLES,
+    counts,
+    differences,
+    leftovers,
+    old_parcels,
+    retire,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("archive")]
 

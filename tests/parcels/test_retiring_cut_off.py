@@ -20,7 +20,7 @@ from parcels import archive_files
 from parcels.models import Parcel
 from parcels.services import retiring
 from tests.chaos import stage
-from tests.parcels.retired import OLD, TABLES, differences, leftovers, retire
+from tests.parcels.helpers.retired_months import OLD, TABLES, differences, leftovers, retire
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("archive")]
 

@@ -9,8 +9,8 @@ from rest_framework.test import APIClient
 from alliance.identifiers import tracking_number
 from alliance.models import Organisation
 from parcels.models import Parcel
-from tests.parcels.looking import scan, some_parcels
-from tests.parcels.revising import day, revisions_of
+from tests.parcels.helpers.parcel_views import scan, some_parcels
+from tests.parcels.helpers.revisions import day, revisions_of
 
 pytestmark = pytest.mark.django_db
 

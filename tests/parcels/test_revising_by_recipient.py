@@ -17,8 +17,8 @@ from parcels.services.revising import MOST_WRONG, revise_for_recipient, revise_p
 from slas.choices import RevisionParty
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.revisions.services import RevisionRequest
-from tests.parcels.looking import scan, some_parcels, text_of
-from tests.parcels.revising import DIGITS, day, due_at, revisions_of
+from tests.parcels.helpers.parcel_views import scan, some_parcels, text_of
+from tests.parcels.helpers.revisions import DIGITS, day, due_at, revisions_of
 from tests.slas.helpers.offers import in_threads
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,8 @@ from parcels.models import Parcel
 from parcels.services.revising import revise_parcel
 from slas.choices import RevisionParty
 from slas.revisions.services import RevisionRequest
-from tests.parcels.looking import client_of, some_parcels, text_of
-from tests.parcels.revising import day, due_at, revisions_of
+from tests.parcels.helpers.parcel_views import client_of, some_parcels, text_of
+from tests.parcels.helpers.revisions import day, due_at, revisions_of
 
 pytestmark = pytest.mark.django_db
 

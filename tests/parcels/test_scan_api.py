@@ -17,7 +17,7 @@ from alliance.api import throttling
 from alliance.models import Organisation
 from alliance.tenancy import Scope, scope
 from parcels.models import Parcel, Scan
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 
 URL = "/api/v1/scans"
 # Partitions begin with last month.

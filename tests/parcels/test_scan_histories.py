@@ -24,7 +24,7 @@ from slas.commitments.rules import is_breach, judge
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, Tally
 from tests import factories
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 
 # Partitions begin with last month.
 BOOKED = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=2)

@@ -20,7 +20,7 @@ from parcels import tasks
 from parcels.models import Parcel, Scan, ScanFile
 from parcels.services import scan_files
 from tests.failing import fail_at_every_attempt
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 
 # Partitions begin with last month.
 BOOKED = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=2)

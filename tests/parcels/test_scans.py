@@ -18,7 +18,7 @@ from parcels.scan_batch import event_key, microseconds_of
 from parcels.scan_input import NamedScan, Rejection, ScanLine
 from parcels.services.scans import ScanReport, record_scans
 from slas.models import Breach, Commitment
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 
 # Partitions begin with last month.
 BOOKED = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=2)

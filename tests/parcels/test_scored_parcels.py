@@ -15,7 +15,7 @@ from slas.excuses.services.decisions import excuse_breach
 from slas.models import Scorecard
 from slas.rates.services.folding import fold_tallies
 from slas.scorecards.services.scorecards import refresh_scorecards
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 
 pytestmark = pytest.mark.django_db
 # Pickup is due after 6 hours, delivery after 30.

@@ -22,7 +22,7 @@ from parcels.tasks import trace_lost_parcels as trace_task
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.services.entries import work_out_credits
 from slas.models import Commitment, CreditCheck
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 from tests.slas.helpers.credit_cases import ledger
 
 pytestmark = pytest.mark.django_db

@@ -23,7 +23,7 @@ from parcels.models import Parcel
 from parcels.progress import EXPLANATIONS, progress
 from parcels.services.cancelling import cancel_parcel
 from parcels.tracking_sql import TRACKED_PARCEL
-from tests.parcels.looking import RECIPIENT, client_of, scan, some_parcels, text_of
+from tests.parcels.helpers.parcel_views import RECIPIENT, client_of, scan, some_parcels, text_of
 
 pytestmark = pytest.mark.django_db
 Book = Callable[..., Parcel]

@@ -17,8 +17,8 @@ from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel
 from parcels.watchlist import Place, WatchQuery, page_of_watched
 from slas.models import WatchItem
-from tests.parcels.looking import client_of, scan, text_of
-from tests.parcels.watched import due_in, history, refresh
+from tests.parcels.helpers.parcel_views import client_of, scan, text_of
+from tests.parcels.helpers.watch_list import due_in, history, refresh
 
 pytestmark = pytest.mark.django_db
 Company = Organisation

@@ -21,8 +21,8 @@ from parcels.verdicts import verdict_of
 from slas.choices import CommitmentKind, WatchReason
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Commitment, WatchItem
-from tests.parcels.looking import scan
-from tests.parcels.watched import HOUR, due_in, history, refresh, watched
+from tests.parcels.helpers.parcel_views import scan
+from tests.parcels.helpers.watch_list import HOUR, due_in, history, refresh, watched
 
 R = WatchReason
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,7 @@ from parcels.services.watching import sightings
 from slas.choices import Outcome
 from slas.forecasts.watch_rules import NEAR, TURNS
 from slas.models import Commitment
-from tests.parcels.watched import HOUR, due_in, history, refresh
+from tests.parcels.helpers.watch_list import HOUR, due_in, history, refresh
 
 pytestmark = pytest.mark.django_db
 Company = Organisation

@@ -8,7 +8,7 @@ from django.utils import timezone
 from slas.choices import Outcome, WatchReason
 from slas.commitments.landmarks import Journey
 from slas.forecasts.watch_rules import Sighting, reasons_for
-from tests.parcels.watched import HOUR
+from tests.parcels.helpers.watch_list import HOUR
 
 R = WatchReason
 NOW = timezone.now()

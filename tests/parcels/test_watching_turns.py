@@ -12,8 +12,8 @@ from parcels.models import Parcel
 from slas.choices import WatchReason
 from slas.forecasts.watch_rules import NEAR, REFRESH, TURNS, turns_since
 from slas.models import WatchItem
-from tests.parcels.looking import scan
-from tests.parcels.watched import HOUR, due_in, history, refresh, watched
+from tests.parcels.helpers.parcel_views import scan
+from tests.parcels.helpers.watch_list import HOUR, due_in, history, refresh, watched
 
 Company = Organisation
 ALL = list(range(TURNS))

@@ -18,7 +18,7 @@ from slas.excuses.services.permissions import CUSTOMER_SERVICE, PERMISSION
 from slas.models import Commitment, Excuse
 from slas.rates.services.folding import fold_tallies
 from tests import factories
-from tests.parcels.looking import text_of
+from tests.parcels.helpers.parcel_views import text_of
 from tests.slas.helpers.commitments import DELIVERY, NOON, Lane, assert_books_agree, reach
 from tests.slas.helpers.excuses import agent_of, at_browser, claimed, late_parcel, service_user, states
 

@@ -13,7 +13,7 @@ from alliance.tenancy import Actor
 from slas.excuses.services.disruptions import Area, Period, declare_disruption
 from slas.models import Closure, Commitment, Disruption, Excuse
 from tests import factories
-from tests.parcels.looking import text_of
+from tests.parcels.helpers.parcel_views import text_of
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane
 from tests.slas.helpers.excuses import at_browser, late_parcel, service_user, states
 

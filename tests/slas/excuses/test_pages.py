@@ -14,7 +14,7 @@ from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.models import Excuse
 from slas.portal import excuses
-from tests.parcels.looking import client_of, text_of
+from tests.parcels.helpers.parcel_views import client_of, text_of
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane
 from tests.slas.helpers.excuses import PNG, agent_of, claimed, decided, late_parcel, picture
 

@@ -19,7 +19,7 @@ from slas.exports.services.requests import link_of
 from slas.exports.services.writing import write_export
 from slas.models import Export
 from slas.rates.services.folding import fold_tallies
-from tests.parcels.looking import client_of, text_of
+from tests.parcels.helpers.parcel_views import client_of, text_of
 from tests.slas.helpers.commitments import Lane
 from tests.slas.helpers.exports import FIRST, LAST, ask, owner, read_csv, reread, some_promises, written
 

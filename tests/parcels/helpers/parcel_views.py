@@ -15,7 +15,7 @@ from parcels.models import Parcel
 from parcels.scan_input import ScanLine
 from parcels.services.scans import record_scans
 from tests import factories
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 
 RECIPIENT = {
     "recipient_name": "欧阳娜娜",

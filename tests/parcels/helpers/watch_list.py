@@ -14,7 +14,7 @@ from slas.choices import Stage, WatchReason
 from slas.commitments.histograms import MEASURE_STEP
 from slas.commitments.landmarks import LANDMARKS, margin_bin, measure_of
 from slas.models import Progress, WatchItem
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 
 HOUR = timedelta(hours=1)
 

@@ -21,7 +21,7 @@ from slas.credits.services.closing import close_months_over
 from slas.credits.services.entries import work_out_credits
 from slas.models import Commitment, CreditEntry, OnTimeRate
 from slas.rates.services.folding import fold_tallies
-from tests.parcels.moving import booked_parcels
+from tests.parcels.helpers.parcels import booked_parcels
 
 OLD = Month.of(timezone.now().date()).plus(-14)
 # The last day of the month: what is booked then falls due in the next one.

@@ -9,8 +9,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from alliance.tenancy import Scope, scope
 from parcels.booking_files import COLUMNS
+from parcels.booking_files.models import BookingFile
 from parcels.demo.days import Stage, recipient
-from parcels.models import BookingFile
 from parcels.services.booking_files import book_file, start_booking_file
 
 ROWS: Final = 24

@@ -5,8 +5,8 @@ from random import Random
 
 from alliance.errors import AllianceError
 from alliance.tenancy import Scope, scope
+from parcels.bookings.models import Parcel
 from parcels.demo.days import Stage
-from parcels.models import Parcel
 from parcels.services.revising import DIGITS, days_for_recipient, revise_for_recipient, revise_parcel
 from slas.choices import CommitmentKind, Outcome, RevisionParty
 from slas.models import Commitment

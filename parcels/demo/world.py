@@ -26,8 +26,8 @@ from couriers.services.applications import (
 )
 from couriers.services.documents import add_document
 from couriers.services.reviews import approve_application
+from parcels.bookings.models import PickupAddress
 from parcels.demo.cast import APPLICANTS, COURIERS, TRADES, DemoCourier
-from parcels.models import PickupAddress
 from slas.excuses.services.permissions import CUSTOMER_SERVICE
 from slas.offers.services.offers import save_offer_rows
 

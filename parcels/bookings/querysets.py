@@ -1,4 +1,4 @@
-"""Reads of parcels, scans and what belongs to them."""
+"""Reads of parcels and of what merchants own."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
@@ -119,8 +119,3 @@ def _first_id(day: date, zone: ZoneInfo) -> int:
     """The lowest parcel id of a local day, or of the first or last day that ids reach."""
     start = datetime.combine(min(max(day, EPOCH.date()), END_OF_IDS.date()), time.min, zone)
     return parcel_id_at(min(max(start, EPOCH), END_OF_IDS - timedelta(milliseconds=1)))
-
-
-class CourierOwnedQuerySet(TenantQuerySet):
-    def visible_to_member(self, actor: Actor) -> Self:
-        return self.filter(courier_id=actor.organisation_id)

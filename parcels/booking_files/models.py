@@ -1,0 +1,98 @@
+"""Files of bookings."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from alliance.file_jobs import FileJob
+from alliance.models import User
+from parcels.bookings.models import Merchant
+from parcels.bookings.querysets import MerchantOwnedQuerySet
+from parcels.choices import BookingFileState
+
+
+class BookingFile(FileJob):
+    """A CSV of bookings that a merchant uploaded, how far it is, and what became of its rows.
+
+    `position`, the counters and the sizes change in the transaction that books, so work that was cut
+    off goes on where it stopped. `content` is deleted once all is booked, the results and the rows to
+    correct after a while; this row stays.
+    """
+
+    merchant = models.ForeignKey(
+        Merchant, models.PROTECT, db_index=False, related_name="booking_files", verbose_name=_("merchant")
+    )
+    # None: by API key.
+    uploaded_by = models.ForeignKey(
+        User, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("uploaded by")
+    )
+    uploaded_at = models.DateTimeField(_("uploaded"), default=timezone.now)
+    name = models.CharField(_("name"), max_length=200)
+    content = models.FileField(_("file"), upload_to="booking_files/%Y/%m", max_length=300)
+    # SHA-256, in hexadecimal: the same file again is noticed.
+    digest = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField(_("size"))
+    lines = models.PositiveIntegerField(_("lines"))
+    encoding = models.CharField(_("encoding"), max_length=12)
+    state = models.CharField(
+        _("state"), max_length=9, choices=BookingFileState, default=BookingFileState.QUEUED
+    )
+    # Bytes and lines of the file that are done with.
+    position = models.PositiveBigIntegerField(default=0)
+    line = models.PositiveIntegerField(_("lines done"), default=0)
+    done = models.PositiveIntegerField(_("rows done"), default=0)
+    booked = models.PositiveIntegerField(pgettext_lazy("how many", "booked"), default=0)
+    duplicate = models.PositiveIntegerField(_("booked before"), default=0)
+    rejected = models.PositiveIntegerField(_("rejected"), default=0)
+    # How much of the results files is for good; what lies behind was never committed.
+    results_size = models.PositiveBigIntegerField(default=0)
+    problems_size = models.PositiveBigIntegerField(default=0)
+    rejected_size = models.PositiveBigIntegerField(default=0)
+    # Time worked, waits left out: what the rate and the time left are made of.
+    seconds = models.FloatField(_("seconds worked"), default=0)
+    deleted_at = models.DateTimeField(_("files deleted"), null=True, blank=True)
+
+    objects = models.Manager.from_queryset(MerchantOwnedQuerySet)()
+
+    class Meta:
+        verbose_name = _("booking file")
+        verbose_name_plural = _("booking files")
+        ordering: ClassVar[list[str]] = ["-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                name="booking_file_state_known", condition=Q(state__in=BookingFileState.values)
+            ),
+            models.CheckConstraint(
+                name="booking_file_counts_add_up",
+                condition=Q(done=models.F("booked") + models.F("duplicate") + models.F("rejected")),
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # A merchant's uploads, newest first.
+            models.Index(fields=["merchant", "-id"], name="booking_file_by_merchant"),
+            # Was this file uploaded before?
+            models.Index(fields=["merchant", "digest"], name="booking_file_by_digest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def place(self) -> int:
+        return self.position
+
+    @property
+    def rate(self) -> float | None:
+        """Rows a second while it was worked on."""
+        return self.done / self.seconds if self.done and self.seconds else None
+
+    @property
+    def seconds_left(self) -> int | None:
+        """How long the rest takes at the rate so far."""
+        if self.is_finished or not self.line or not self.seconds:
+            return None
+        return round(self.seconds / self.line * max(self.lines - self.line, 0))

@@ -1,0 +1,152 @@
+"""Merchants, their pickup addresses, and what they book."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from alliance.identifiers import tracking_number
+from alliance.models import City, Organisation
+from alliance.tenancy import TenantQuerySet
+from couriers.models import Courier
+from parcels.bookings.querysets import MerchantOwnedQuerySet, ParcelQuerySet
+from parcels.choices import ParcelSource, ParcelStatus
+from slas.columns import dimension
+from slas.models import Offer, ServiceTier, TierVersion
+
+
+class Merchant(models.Model):
+    """A company that sends parcels."""
+
+    organisation = models.OneToOneField(
+        Organisation,
+        models.PROTECT,
+        primary_key=True,
+        related_name="merchant",
+        verbose_name=_("organisation"),
+    )
+    contact_name = models.CharField(_("contact"), max_length=120, blank=True)
+    contact_phone = models.CharField(_("phone"), max_length=40, blank=True)
+
+    objects = models.Manager.from_queryset(TenantQuerySet)()
+
+    class Meta:
+        verbose_name = _("merchant")
+        verbose_name_plural = _("merchants")
+
+    def __str__(self) -> str:
+        return self.organisation.name
+
+
+class PickupAddress(models.Model):
+    """Where a merchant's parcels are picked up."""
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="pickup_addresses")
+    name = models.CharField(_("name"), max_length=80)
+    city = models.ForeignKey(City, models.PROTECT, related_name="+", verbose_name=_("city"))
+    address = models.CharField(_("address"), max_length=300)
+    contact_name = models.CharField(_("contact"), max_length=120)
+    contact_phone = models.CharField(_("phone"), max_length=40)
+    is_default = models.BooleanField(_("default"), default=False)
+
+    objects = models.Manager.from_queryset(MerchantOwnedQuerySet)()
+
+    class Meta:
+        verbose_name = _("pickup address")
+        verbose_name_plural = _("pickup addresses")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["merchant"], condition=Q(is_default=True), name="pickup_address_one_default"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Parcel(models.Model):
+    """One parcel from booking to its end. Its id is its tracking number.
+
+    The promise is frozen at booking; status is a fold over the scans' own times, whatever
+    order they arrived in.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    merchant = dimension(Merchant, _("merchant"))
+    courier = dimension(Courier, _("courier"))
+    tier = dimension(ServiceTier, _("tier"))
+    origin = dimension(City, _("from"))
+    destination = dimension(City, _("to"))
+    offer = dimension(Offer, _("offer"), null=True)
+    version = dimension(TierVersion, _("rules"), null=True)
+    pickup_address = dimension(PickupAddress, _("pickup address"), null=True)
+    source = models.CharField(_("source"), max_length=8, choices=ParcelSource)
+    # Compared bytewise, so that a prefix is a range of the index (and leakproof under policies).
+    reference = models.CharField(_("reference"), max_length=64, blank=True, db_collation="C")
+    recipient_name = models.CharField(_("recipient"), max_length=120, blank=True)
+    recipient_phone = models.CharField(_("recipient's phone"), max_length=40, blank=True)
+    recipient_address = models.CharField(_("recipient's address"), max_length=300, blank=True)
+    weight_g = models.PositiveIntegerField(_("weight (g)"), null=True)
+    fee_fen = models.PositiveIntegerField(_("fee (fen)"), null=True)
+
+    booked_at = models.DateTimeField(_("booked"))
+    ready_at = models.DateTimeField(_("ready"))
+    # The day of the reserved capacity: the pickup day at the origin.
+    pickup_date = models.DateField(_("pickup day"), null=True)
+    pickup_by = models.DateTimeField(_("pickup by"), null=True)
+    deliver_by = models.DateTimeField(_("deliver by"))
+
+    status = models.CharField(_("status"), max_length=20, choices=ParcelStatus, default=ParcelStatus.BOOKED)
+    # When the scan that decides the status happened; booked_at before the first one.
+    status_at = models.DateTimeField(_("status since"))
+    last_scan_at = models.DateTimeField(_("last scan"), null=True)
+    # The first movement. With it a batch need not ask the pickup commitments of parcels on the road.
+    picked_up_at = models.DateTimeField(_("picked up"), null=True)
+    # When each further stage was first seen: what a forecast starts from.
+    departed_at = models.DateTimeField(_("departed"), null=True)
+    arrived_at = models.DateTimeField(_("arrived"), null=True)
+    out_for_delivery_at = models.DateTimeField(_("out for delivery"), null=True)
+    delivered_at = models.DateTimeField(_("delivered"), null=True)
+    cancelled_at = models.DateTimeField(_("cancelled"), null=True)
+    # A scan of this parcel was withdrawn: the next fold must read all of them again.
+    corrected = models.BooleanField(default=False)
+    # When its recipient's data were erased; see parcels.services.erasing.
+    erased_at = models.DateTimeField(_("recipient erased"), null=True)
+
+    objects = models.Manager.from_queryset(ParcelQuerySet)()
+
+    class Meta:
+        verbose_name = _("parcel")
+        verbose_name_plural = _("parcels")
+        ordering: ClassVar[list[str]] = ["-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(name="parcel_status_known", condition=Q(status__in=ParcelStatus.values)),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # The parcel lists: newest first, of one merchant or one courier.
+            models.Index(fields=["merchant", "-id"], name="parcel_by_merchant"),
+            models.Index(fields=["courier", "-id"], name="parcel_by_courier"),
+            # A merchant's search by its own reference, whole or its beginning; others begin theirs alike.
+            models.Index(
+                fields=["merchant", "reference"],
+                name="parcel_by_own_reference",
+                condition=~Q(reference=""),
+            ),
+            # A courier's search, the same; and ops', who look under every courier in turn.
+            models.Index(
+                fields=["courier", "reference"],
+                name="parcel_by_courier_reference",
+                condition=~Q(reference=""),
+            ),
+            # Whose recipients are to be erased, the oldest first. Ids grow: a booking adds to its last page.
+            models.Index(fields=["id"], name="parcel_unerased", condition=Q(erased_at__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def number(self) -> str:
+        """The tracking number."""
+        return tracking_number(self.id)

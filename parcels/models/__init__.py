@@ -1,0 +1,18 @@
+"""What moves: merchants, parcels, scans, and the files they come in."""
+
+from parcels.booking_files.models import BookingFile
+from parcels.bookings.models import Merchant, Parcel, PickupAddress
+from parcels.revisions.models import RecipientProof
+from parcels.scan_files.models import ScanFile
+from parcels.scans.models import Scan
+
+# Django looks for models here; each is in the file of its subject.
+__all__ = [
+    "BookingFile",
+    "Merchant",
+    "Parcel",
+    "PickupAddress",
+    "RecipientProof",
+    "Scan",
+    "ScanFile",
+]

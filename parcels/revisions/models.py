@@ -1,0 +1,31 @@
+"""How recipients prove who they are."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from alliance.models import Organisation
+from parcels.bookings.querysets import MerchantOwnedQuerySet
+from slas.columns import dimension
+
+
+class RecipientProof(models.Model):
+    """How often somebody failed, lately, to prove being a parcel's recipient.
+
+    In the database and not in the cache: who guesses must not win by waiting for it to be emptied.
+    """
+
+    parcel_id = models.BigIntegerField(primary_key=True)
+    merchant = dimension(Organisation, _("merchant"))
+    failed = models.PositiveSmallIntegerField(_("failed attempts"), default=0)
+    # The first of them; a day later they are forgotten.
+    since = models.DateTimeField(_("since"), default=timezone.now)
+
+    objects = models.Manager.from_queryset(MerchantOwnedQuerySet)()
+
+    class Meta:
+        verbose_name = _("recipient's proof")
+        verbose_name_plural = _("recipients' proofs")
+
+    def __str__(self) -> str:
+        return f"{self.parcel_id}: {self.failed}"

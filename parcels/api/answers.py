@@ -7,9 +7,9 @@ from alliance.api.errors import problem
 from alliance.clocks import local_clock
 from alliance.errors import AllianceError
 from alliance.models import City
+from parcels.bookings.services.writing import Booked
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel
-from parcels.services.records import Booked
 from slas.commitments.rules import raw_rate
 from slas.offers.quotes import Quote, QuotedOffer
 from slas.offers.ranking import RECORD_DAYS, Record

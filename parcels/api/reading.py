@@ -15,7 +15,7 @@ from alliance.cities import MOST_LETTERS, CityFinder, UnknownCity
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor
-from parcels.bookings import BookingRequest, IfFull, Recipient, one_line, text_problems
+from parcels.bookings.rules import BookingRequest, IfFull, Recipient, one_line, text_problems
 from parcels.models import PickupAddress
 from slas.offers.quotes import QuoteRequest
 

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from alliance.api.parsing import WordField
 from couriers.choices import Grade
-from parcels.bookings import BATCH_LIMIT, IfFull
+from parcels.bookings.rules import BATCH_LIMIT, IfFull
 from parcels.choices import ParcelStatus
 from parcels.filters import Lateness
 from slas.choices import TierCode

@@ -11,16 +11,16 @@ from zoneinfo import ZoneInfo
 from alliance.errors import AllianceError, Conflict
 from alliance.models import City
 from alliance.tenancy import Actor, Scope, scope
-from parcels.bookings import BookingRequest, IfFull, Recipient
+from parcels.bookings.rules import BookingRequest, IfFull, Recipient
+from parcels.bookings.services.booking import book_parcels
+from parcels.bookings.services.cancelling import cancel_parcel
+from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelSource
 from parcels.demo import cast
 from parcels.demo.credits import end_day, keep_books
 from parcels.demo.excuses import argue, declare_storm, excuse_storm, propose_for_rain
 from parcels.demo.journeys import Itinerary, Sent, journey
 from parcels.demo.world import Buyer, Seller
-from parcels.services.booking import book_parcels
-from parcels.services.cancelling import cancel_parcel
-from parcels.services.records import Booked
 from parcels.services.scans import record_scans
 from parcels.services.watching import refresh_watch_list
 from slas.commitments.services.sweeping import sweep_overdue

@@ -13,9 +13,9 @@ from alliance.choices import Capability
 from alliance.errors import InvalidInput, NotFound
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
+from parcels.bookings.services.addresses import delete_pickup_address, save_pickup_address
 from parcels.models import PickupAddress
 from parcels.portal.forms import PickupAddressForm
-from parcels.services.addresses import delete_pickup_address, save_pickup_address
 
 
 class Row(NamedTuple):

@@ -20,13 +20,13 @@ from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
-from parcels.bookings import BookingRequest, Recipient, one_line
+from parcels.bookings.rules import BookingRequest, Recipient, one_line
+from parcels.bookings.services.booking import book_parcel
+from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.choices import ParcelSource
 from parcels.models import Parcel, PickupAddress
 from parcels.portal.forms import QuoteForm, RecipientForm
 from parcels.portal.offer_views import OfferView, offer_view, tier_views
-from parcels.services.booking import book_parcel
-from parcels.services.cancelling import cancel_parcel
 from slas.offers.quotes import Quote, QuoteRequest, quote
 from slas.promises.texts import moment_text
 

@@ -12,7 +12,7 @@ from alliance.cities import full_name
 from alliance.city_fields import CityField
 from alliance.clocks import wall_clock
 from alliance.models import City
-from parcels.bookings import ADDRESS_LENGTH, NAME_LENGTH, PHONE_LENGTH, REFERENCE_LENGTH
+from parcels.bookings.rules import ADDRESS_LENGTH, NAME_LENGTH, PHONE_LENGTH, REFERENCE_LENGTH
 from parcels.models import PickupAddress
 from slas.choices import TierCode
 

@@ -18,10 +18,10 @@ from django.utils import translation
 from alliance.csv_cells import safe_cell
 from alliance.errors import AllianceError
 from parcels.booking_files import REMARK
+from parcels.bookings.services.writing import Booked
 from parcels.models import BookingFile
 from parcels.services.booking_rows import booked_before, explain, retold
 from parcels.services.booking_slices import Known, Outcomes
-from parcels.services.records import Booked
 from slas.promises.prices import yuan
 
 COLUMNS: Final = (

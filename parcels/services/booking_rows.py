@@ -14,7 +14,7 @@ from alliance.errors import AllianceError, FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor
 from parcels.booking_files import MAX_ROW_BYTES, Record, RowProblem
-from parcels.bookings import BookingRequest, IfFull, Recipient, one_line
+from parcels.bookings.rules import BookingRequest, IfFull, Recipient, one_line
 from parcels.models import PickupAddress
 
 # 1.38123E+10: what a spreadsheet makes of a long number.

@@ -10,11 +10,11 @@ from alliance.errors import AllianceError
 from alliance.identifiers import parcel_id_at, tracking_number
 from alliance.tenancy import Actor, raw_rows
 from parcels.booking_files import Record
-from parcels.bookings import BookingRequest
+from parcels.bookings.rules import BookingRequest
+from parcels.bookings.services.booking import book_parcels
+from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelSource
-from parcels.services.booking import book_parcels
 from parcels.services.booking_rows import Rows
-from parcels.services.records import Booked
 
 # A reference is booked once in so long; later it may be another parcel's.
 REMEMBERED: Final = timedelta(days=30)

@@ -118,9 +118,9 @@ def _write(until: float, seed: int, rate: int, cities: list[str], counts: Any, w
 
 def _book(merchant: Any, places: list[Any], count: int, source: random.Random) -> tuple[list[Any], float]:
     from alliance.tenancy import Scope, scope  # noqa: PLC0415 -- after django.setup()
-    from parcels.bookings import BookingRequest, Recipient  # noqa: PLC0415
-    from parcels.services.booking import book_parcels  # noqa: PLC0415
-    from parcels.services.records import Booked  # noqa: PLC0415
+    from parcels.bookings.rules import BookingRequest, Recipient  # noqa: PLC0415
+    from parcels.bookings.services.booking import book_parcels  # noqa: PLC0415
+    from parcels.bookings.services.writing import Booked  # noqa: PLC0415
 
     # What was booked a day ago is due within a day; the rest is overdue, and scanned too late.
     overdue = source.randrange(100) < TOO_LATE

@@ -25,11 +25,11 @@ from alliance.identifiers import parse_tracking_number, tracking_number
 from alliance.models import City, Organisation
 from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels.bookings import BookingRequest, Recipient
+from parcels.bookings.rules import BookingRequest, Recipient
+from parcels.bookings.services.booking import book_parcels
+from parcels.bookings.services.cancelling import cancel_parcel
+from parcels.bookings.services.writing import Booked
 from parcels.scan_input import ScanLine
-from parcels.services.booking import book_parcels
-from parcels.services.cancelling import cancel_parcel
-from parcels.services.records import Booked
 from parcels.services.scans import record_scans
 from slas.choices import Decision, ExcuseReason, ExcuseState
 from slas.excuses.services.claims import Claim, claim_excuse

@@ -19,10 +19,10 @@ from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels import booking_files as rules
 from parcels.booking_files import Record, Records
-from parcels.bookings import BookingRequest, IfFull, Recipient
+from parcels.bookings.rules import BookingRequest, IfFull, Recipient
+from parcels.bookings.services.booking import book_parcel
 from parcels.models import Parcel
 from parcels.services import booking_files
-from parcels.services.booking import book_parcel
 from slas.models import CapacityDay, Commitment, Offer
 from tests.parcels.helpers.booking_files import finished, results, row, text_of, upload_of
 from tests.slas.helpers import offers as offering

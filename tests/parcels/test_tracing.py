@@ -13,9 +13,9 @@ from django.utils.formats import date_format
 
 from alliance.models import Heartbeat, Organisation
 from alliance.tenancy import Actor, Scope, scope
+from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.models import Parcel
 from parcels.scan_input import ScanLine
-from parcels.services.cancelling import cancel_parcel
 from parcels.services.scans import record_scans
 from parcels.services.tracing import trace_lost_parcels
 from parcels.tasks import trace_lost_parcels as trace_task

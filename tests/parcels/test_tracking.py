@@ -18,10 +18,10 @@ from alliance.http import client_address
 from alliance.identifiers import parse_tracking_number
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, rows_in, scope
+from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.choices import ParcelStatus
 from parcels.models import Parcel
 from parcels.progress import EXPLANATIONS, progress
-from parcels.services.cancelling import cancel_parcel
 from parcels.tracking_sql import TRACKED_PARCEL
 from tests.parcels.helpers.parcel_views import RECIPIENT, client_of, scan, some_parcels, text_of
 

@@ -14,8 +14,8 @@ from alliance.identifiers import moment_of, parcel_id_at
 from alliance.models import Heartbeat, Organisation
 from alliance.tenancy import Scope, raw_rows, scope
 from parcels.arrivals import arrival_of
+from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.models import Parcel
-from parcels.services.cancelling import cancel_parcel
 from parcels.services.watching import refresh_watch_list
 from parcels.verdicts import verdict_of
 from slas.choices import CommitmentKind, WatchReason

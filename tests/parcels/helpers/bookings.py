@@ -8,10 +8,10 @@ from rest_framework.test import APIClient
 
 from alliance.models import City
 from alliance.tenancy import Actor, Scope, scope
-from parcels.bookings import BookingRequest, Recipient
+from parcels.bookings.rules import BookingRequest, Recipient
+from parcels.bookings.services.booking import book_parcel
+from parcels.bookings.services.writing import Booked
 from parcels.models import Parcel
-from parcels.services.booking import book_parcel
-from parcels.services.records import Booked
 
 QUOTES, PARCELS, BATCH = "/api/v1/quotes", "/api/v1/parcels", "/api/v1/parcels/batch"
 RECIPIENT = Recipient("王小明", "13812345678", "人民南路四段12号3单元1203室")

@@ -6,8 +6,8 @@ from typing import Any
 
 from alliance.models import City, Organisation
 from alliance.tenancy import Scope, scope
+from parcels.bookings.services.writing import distinct_ids
 from parcels.models import Parcel
-from parcels.services.records import distinct_ids
 from slas.choices import CommitmentKind
 from slas.commitments.services.settling import CommitmentDraft, open_commitments
 from slas.models import ServiceTier

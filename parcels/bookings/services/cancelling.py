@@ -9,8 +9,8 @@ from alliance import audit, events
 from alliance.choices import Capability
 from alliance.errors import Conflict, NotFound, NotPermitted
 from alliance.tenancy import Actor, require
+from parcels.bookings.models import Parcel
 from parcels.choices import ParcelStatus
-from parcels.models import Parcel
 from slas.commitments.services.settling import void_commitments
 from slas.offers.services.capacity import Slot, release
 

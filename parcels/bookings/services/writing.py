@@ -9,7 +9,7 @@ from alliance.errors import Conflict
 from alliance.identifiers import new_parcel_id, tracking_number
 from alliance.literals import moments, numbers, texts
 from alliance.tenancy import raw_rows
-from parcels.bookings import BookingRequest
+from parcels.bookings.rules import BookingRequest
 from parcels.choices import ParcelSource
 from slas.choices import CommitmentKind
 from slas.commitments.services.settling import CommitmentDraft, open_commitments

@@ -12,10 +12,10 @@ from alliance.choices import Capability
 from alliance.errors import AllianceError, CapacityFull, Conflict, FieldError, InvalidInput, NotPermitted
 from alliance.models import City
 from alliance.tenancy import Actor, require
-from parcels.bookings import BookingRequest, problems_of
+from parcels.bookings.models import PickupAddress
+from parcels.bookings.rules import BookingRequest, problems_of
+from parcels.bookings.services.writing import Booked, distinct_ids, write_parcels
 from parcels.choices import ParcelSource
-from parcels.models import PickupAddress
-from parcels.services.records import Booked, distinct_ids, write_parcels
 from slas.offers.market import Lane, Market
 from slas.offers.quotes import NotAvailable, days_for, offers_for, surcharged
 from slas.offers.services.allocation import Group, Placement, Want, allocate

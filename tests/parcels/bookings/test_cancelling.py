@@ -9,11 +9,11 @@ from alliance.errors import Conflict, NotFound, NotPermitted
 from alliance.models import AuditEntry, City, Event, Organisation
 from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels.bookings import IfFull
+from parcels.bookings.rules import IfFull
+from parcels.bookings.services.cancelling import cancel_parcel
+from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelStatus
 from parcels.models import Parcel
-from parcels.services.cancelling import cancel_parcel
-from parcels.services.records import Booked
 from slas.models import Commitment, Offer
 from tests.parcels.helpers.bookings import booked, request_for
 from tests.slas.helpers.offers import offer, reserved, today_at

@@ -10,11 +10,11 @@ from alliance.errors import AllianceError, CapacityFull, Conflict, InvalidInput,
 from alliance.identifiers import new_parcel_id, parse_tracking_number
 from alliance.models import AuditEntry, City, Event, Organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels.bookings import BookingRequest, IfFull
+from parcels.bookings.rules import BookingRequest, IfFull
+from parcels.bookings.services import writing as records
+from parcels.bookings.services.booking import book_parcels
+from parcels.bookings.services.writing import Booked
 from parcels.models import Parcel, PickupAddress
-from parcels.services import records
-from parcels.services.booking import book_parcels
-from parcels.services.records import Booked
 from slas.models import Commitment, Offer, Tally
 from tests.parcels.helpers.bookings import RECIPIENT, booked, parcels_of, request_for
 from tests.slas.helpers.offers import fill, offer, reserved, today_at

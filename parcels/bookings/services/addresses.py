@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from alliance import audit
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput, NotFound, NotPermitted
-from alliance.models import City
+from alliance.models import City, Organisation
 from alliance.tenancy import Actor, require
-from parcels.bookings import one_line, text_problems
-from parcels.models import PickupAddress
+from parcels.bookings.models import Merchant, PickupAddress
+from parcels.bookings.rules import one_line, text_problems
 
 _LIMITS = {"name": 80, "address": 300, "contact_name": 120, "contact_phone": 40}
 
@@ -70,3 +70,8 @@ def _merchant(actor: Actor) -> int:
 
 def _locked(actor: Actor) -> list[PickupAddress]:
     return list(PickupAddress.objects.visible_to(actor).select_for_update().order_by("pk"))
+
+
+def create_merchant(organisation: Organisation) -> None:
+    """Create the merchant's record of a new organisation, in the transaction that creates it."""
+    Merchant.objects.create(organisation=organisation)

@@ -5,11 +5,11 @@ import pytest
 from alliance.errors import CapacityFull, Conflict
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels.bookings import BookingRequest, IfFull
+from parcels.bookings.rules import BookingRequest, IfFull
+from parcels.bookings.services.booking import book_parcel, book_parcels
+from parcels.bookings.services.cancelling import cancel_parcel
+from parcels.bookings.services.writing import Booked
 from parcels.models import Parcel
-from parcels.services.booking import book_parcel, book_parcels
-from parcels.services.cancelling import cancel_parcel
-from parcels.services.records import Booked
 from slas.models import CapacityDay, Commitment
 from tests import factories
 from tests.parcels.helpers.bookings import booked, request_for

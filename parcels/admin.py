@@ -33,9 +33,9 @@ from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import RetiredMonth
 from alliance.requests import actor_of
 from alliance.wording import amount
+from parcels.booking_files.services.files import retry_booking_file
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import BookingFile, Merchant, Parcel, PickupAddress, Scan, ScanFile
-from parcels.services.booking_files import retry_booking_file
 from parcels.services.erasing import REASON_LENGTH, erase_early
 from parcels.services.scan_files import retry_scan_file
 from parcels.statuses import TERMINAL

@@ -5,7 +5,9 @@ from django.utils import timezone
 
 from alliance.file_jobs import STRETCH
 from alliance.health import note_heartbeat
-from parcels.services import booking_files, booking_retention, erasing, scan_files, tracing, watching
+from parcels.booking_files.services import files as booking_files
+from parcels.booking_files.services import retention as booking_retention
+from parcels.services import erasing, scan_files, tracing, watching
 
 
 @shared_task(acks_late=True)

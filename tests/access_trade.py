@@ -10,11 +10,11 @@ from alliance.choices import Role
 from alliance.models import City, IdempotentRequest, Organisation
 from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
+from parcels.booking_files.services.files import book_file, start_booking_file
 from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.writing import Booked
 from parcels.models import PickupAddress, RecipientProof
 from parcels.scan_input import ScanLine
-from parcels.services.booking_files import book_file, start_booking_file
 from parcels.services.scan_files import receive_scan_file
 from parcels.services.scans import record_scans
 from parcels.services.watching import refresh_watch_list

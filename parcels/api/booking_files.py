@@ -20,15 +20,15 @@ from alliance.api.parsing import refuse_unknown_parameters
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.tenancy import Actor
 from parcels.api.views import IDEMPOTENCY_KEY
-from parcels.choices import BookingFileState
-from parcels.models import BookingFile
-from parcels.services.booking_files import (
+from parcels.booking_files.services.files import (
     FileKnown,
     cancel_booking_file,
     require_booker,
     start_booking_file,
 )
-from parcels.services.booking_results import results_path, stream
+from parcels.booking_files.services.results import results_path, stream
+from parcels.choices import BookingFileState
+from parcels.models import BookingFile
 
 JSON = dict[str, Any]
 

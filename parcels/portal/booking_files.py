@@ -23,21 +23,21 @@ from alliance.portal.forms import add_service_errors
 from alliance.portal.paging import NEWEST_FIRST
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
-from parcels import booking_files as rules
-from parcels.models import BookingFile
-from parcels.services.booking_files import (
+from parcels.booking_files import records as rules
+from parcels.booking_files.services.files import (
     FileKnown,
     cancel_booking_file,
     require_booker,
     start_booking_file,
 )
-from parcels.services.booking_results import (
+from parcels.booking_files.services.results import (
     problems_path,
     read_problems,
     rejected_path,
     results_path,
     stream,
 )
+from parcels.models import BookingFile
 from slas.choices import TierCode
 
 ROWS_A_PAGE: Final = 100

@@ -20,8 +20,8 @@ from alliance.identifiers import EPOCH, parcel_id_at
 from alliance.models import IdempotentRequest
 from alliance.tenancy import Actor, Scope, raw_rows, require, scope
 from couriers.documents import private_storage
+from parcels.booking_files.services.retention import forget_recipient
 from parcels.models import Parcel
-from parcels.services.booking_retention import forget_recipient
 from parcels.statuses import TERMINAL
 from slas.choices import ExcuseState
 from slas.models import Excuse, Revision

@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 
 from alliance.models import City, Organisation, User
 from alliance.tenancy import Actor
-from parcels.services import booking_files
-from parcels.services.booking_files import book_file
+from parcels.booking_files.services import files as booking_files
+from parcels.booking_files.services.files import book_file
 from tests.browser.story import OVERFLOW, PHONE, Person
 from tests.parcels.helpers.booking_files import row, text_of
 from tests.parcels.helpers.bookings import parcels_of

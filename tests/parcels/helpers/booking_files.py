@@ -7,9 +7,9 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from alliance.tenancy import Actor, Scope, scope
+from parcels.booking_files.services.files import book_file, start_booking_file
+from parcels.booking_files.services.results import rejected_path, results_path, stream
 from parcels.models import BookingFile
-from parcels.services.booking_files import book_file, start_booking_file
-from parcels.services.booking_results import rejected_path, results_path, stream
 
 HEADER = (
     "reference",

@@ -13,9 +13,9 @@ from alliance.csv_cells import text_of_cell
 from alliance.errors import AllianceError, FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor
-from parcels.booking_files import MAX_ROW_BYTES, Record, RowProblem
+from parcels.booking_files.records import MAX_ROW_BYTES, Record, RowProblem
+from parcels.bookings.models import PickupAddress
 from parcels.bookings.rules import BookingRequest, IfFull, Recipient, one_line
-from parcels.models import PickupAddress
 
 # 1.38123E+10: what a spreadsheet makes of a long number.
 _SHORTENED: Final = ("E+", "e+")

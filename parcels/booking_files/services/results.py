@@ -17,11 +17,11 @@ from django.utils import translation
 
 from alliance.csv_cells import safe_cell
 from alliance.errors import AllianceError
-from parcels.booking_files import REMARK
+from parcels.booking_files.models import BookingFile
+from parcels.booking_files.records import REMARK
+from parcels.booking_files.services.rows import booked_before, explain, retold
+from parcels.booking_files.services.slices import Known, Outcomes
 from parcels.bookings.services.writing import Booked
-from parcels.models import BookingFile
-from parcels.services.booking_rows import booked_before, explain, retold
-from parcels.services.booking_slices import Known, Outcomes
 from slas.promises.prices import yuan
 
 COLUMNS: Final = (

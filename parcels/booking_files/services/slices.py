@@ -9,12 +9,12 @@ from typing import Final
 from alliance.errors import AllianceError
 from alliance.identifiers import parcel_id_at, tracking_number
 from alliance.tenancy import Actor, raw_rows
-from parcels.booking_files import Record
+from parcels.booking_files.records import Record
+from parcels.booking_files.services.rows import Rows
 from parcels.bookings.rules import BookingRequest
 from parcels.bookings.services.booking import book_parcels
 from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelSource
-from parcels.services.booking_rows import Rows
 
 # A reference is booked once in so long; later it may be another parcel's.
 REMEMBERED: Final = timedelta(days=30)

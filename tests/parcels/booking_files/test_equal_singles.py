@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from alliance.errors import AllianceError, InvalidInput
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels import booking_files as rules
-from parcels.booking_files import Record, Records
+from parcels.booking_files import records as rules
+from parcels.booking_files.records import Record, Records
+from parcels.booking_files.services import files as booking_files
 from parcels.bookings.rules import BookingRequest, IfFull, Recipient
 from parcels.bookings.services.booking import book_parcel
 from parcels.models import Parcel
-from parcels.services import booking_files
 from slas.models import CapacityDay, Commitment, Offer
 from tests.parcels.helpers.booking_files import finished, results, row, text_of, upload_of
 from tests.slas.helpers import offers as offering

@@ -7,9 +7,9 @@ from typing import Final
 from django.conf import settings
 
 from alliance.tenancy import Scope, scope
+from parcels.booking_files.models import BookingFile
+from parcels.booking_files.services.results import problems_path, rejected_path, results_path
 from parcels.choices import BookingFileState
-from parcels.models import BookingFile
-from parcels.services.booking_results import problems_path, rejected_path, results_path
 
 KEPT: Final = timedelta(days=30)
 # Uploads that nobody finished, and files of transactions that were rolled back.

@@ -11,9 +11,9 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from alliance.tenancy import Actor, Scope, scope
+from parcels.booking_files.services import files as booking_files
+from parcels.booking_files.services.files import book_file
 from parcels.models import BookingFile
-from parcels.services import booking_files
-from parcels.services.booking_files import book_file
 from tests.parcels.helpers.booking_files import finished, reread, row, started, text_of, upload_of
 from tests.parcels.helpers.bookings import parcels_of
 
@@ -228,7 +228,7 @@ def test_api_notices_the_same_file_and_replays_the_same_call(merchant_api: APICl
 
 def test_upload_is_kept_by_renaming_and_not_by_reading_it_again(merchant: Actor, settings: Any) -> None:
     settings.FILE_UPLOAD_TEMP_DIR = settings.MEDIA_ROOT
-    from parcels.services.booking_files import start_booking_file  # noqa: PLC0415 -- one test's
+    from parcels.booking_files.services.files import start_booking_file  # noqa: PLC0415 -- one test's
 
     upload = TemporaryUploadedFile("big.csv", "text/csv", 0, None)
     upload.write(text_of(row()).encode())

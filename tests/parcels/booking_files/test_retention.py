@@ -10,11 +10,11 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.utils import timezone
 
 from alliance.tenancy import Actor, Scope, scope
+from parcels.booking_files.services import files as booking_files
+from parcels.booking_files.services.files import book_file, cancel_booking_file, retry_booking_file
+from parcels.booking_files.services.results import read_problems, rejected_path, results_path
+from parcels.booking_files.services.retention import forget_booking_files
 from parcels.models import BookingFile, Parcel
-from parcels.services import booking_files
-from parcels.services.booking_files import book_file, cancel_booking_file, retry_booking_file
-from parcels.services.booking_results import read_problems, rejected_path, results_path
-from parcels.services.booking_retention import forget_booking_files
 from parcels.services.erasing import erase_early
 from tests.parcels.helpers.booking_files import (
     counts,

@@ -12,12 +12,12 @@ from alliance.choices import OrganisationStatus
 from alliance.errors import Conflict, NotFound
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels import booking_files as rules
 from parcels import tasks
+from parcels.booking_files import records as rules
+from parcels.booking_files.services import files as booking_files
+from parcels.booking_files.services.files import book_file, cancel_booking_file
+from parcels.booking_files.services.results import read_problems
 from parcels.models import BookingFile, Parcel
-from parcels.services import booking_files
-from parcels.services.booking_files import book_file, cancel_booking_file
-from parcels.services.booking_results import read_problems
 from tests.failing import fail_at_every_attempt
 from tests.parcels.helpers.booking_files import (
     GOOD,

@@ -9,11 +9,11 @@ from django.utils import timezone
 from alliance.errors import Conflict, InvalidInput, NotPermitted
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels import booking_files as rules
+from parcels.booking_files import records as rules
+from parcels.booking_files.services import files as booking_files
+from parcels.booking_files.services.files import FileKnown, book_file, cancel_booking_file
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.models import BookingFile, PickupAddress
-from parcels.services import booking_files
-from parcels.services.booking_files import FileKnown, book_file, cancel_booking_file
 from slas.models import Commitment, Offer
 from tests.parcels.helpers.booking_files import (
     HEADER,

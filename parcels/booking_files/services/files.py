@@ -25,13 +25,13 @@ from alliance.jobs import after_commit
 from alliance.locks import Lock, wait_for
 from alliance.services import worker_of_organisation
 from alliance.tenancy import Actor, Scope, require, scope
-from parcels import booking_files
-from parcels.booking_files import Record, Records
+from parcels.booking_files import records as booking_files
+from parcels.booking_files.models import BookingFile
+from parcels.booking_files.records import Record, Records
+from parcels.booking_files.services.results import append_results
+from parcels.booking_files.services.rows import Rows
+from parcels.booking_files.services.slices import book_rows
 from parcels.choices import BookingFileState
-from parcels.models import BookingFile
-from parcels.services.booking_results import append_results
-from parcels.services.booking_rows import Rows
-from parcels.services.booking_slices import book_rows
 
 SLICE: Final = 2_000
 # A row of a file of blank lines costs little, and yet the page must move.

@@ -7,7 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from parcels.choices import ParcelStatus
-from parcels.statuses import ScanFact, standing, status_of
+from parcels.scans.rules import ScanFact, standing, status_of
 
 S = ParcelStatus
 

@@ -13,7 +13,7 @@ from typing import IO, Final
 from django.utils.translation import gettext as _
 
 from alliance.errors import FieldError, InvalidInput
-from parcels.scan_input import Rejection, ScanLine, read_row
+from parcels.scans.lines import Rejection, ScanLine, read_row
 
 REQUIRED: Final = ("tracking_number", "code", "occurred_at")
 COLUMNS: Final = (*REQUIRED, "event_id", "reason", "facility", "consent", "corrects")

@@ -7,7 +7,8 @@ from alliance.file_jobs import STRETCH
 from alliance.health import note_heartbeat
 from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services import retention as booking_retention
-from parcels.services import erasing, scan_files, tracing, watching
+from parcels.scans import lost_parcels as tracing
+from parcels.services import erasing, scan_files, watching
 
 
 @shared_task(acks_late=True)

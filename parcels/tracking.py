@@ -16,7 +16,7 @@ from parcels.arrivals import Arrival, arrival_of
 from parcels.choices import ParcelStatus
 from parcels.names import Names, names_of
 from parcels.progress import ProgressStep, progress
-from parcels.timelines import TrackedScan, track
+from parcels.scans.timelines import TrackedScan, track
 from parcels.tracking_sql import TRACKED_PARCEL
 from parcels.verdicts import Verdict, verdict_of
 from slas.choices import CommitmentKind, Outcome

@@ -17,8 +17,7 @@ from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, t
 from alliance.tenancy import require
 from parcels.choices import ScanCode
 from parcels.models import Parcel, Scan
-from parcels.remarks import remarks_of
-from parcels.timelines import TrackedScan, track
+from parcels.scans.timelines import TrackedScan, remarks_of, track
 from slas.choices import (
     CommitmentKind,
     CreditCause,

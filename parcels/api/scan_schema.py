@@ -1,4 +1,4 @@
-"""How the schema describes the scans endpoint. Its bodies are read by `parcels.scan_input`, not by these."""
+"""How the schema describes the scans endpoint. Its bodies are read by `parcels.scans.lines`, not by these."""
 
 from typing import Any
 

@@ -16,8 +16,8 @@ from alliance.choices import Capability
 from alliance.errors import MalformedInput, TooLarge
 from alliance.tenancy import require
 from parcels.api import examples, scan_schema
-from parcels.scan_input import read_json, read_ndjson
-from parcels.services.scans import record_scans
+from parcels.scans.lines import read_json, read_ndjson
+from parcels.scans.services import record_scans
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 # Said by programs that say nothing: it is JSON all the same.

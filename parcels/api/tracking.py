@@ -26,8 +26,8 @@ from parcels.api.serializers import ExpectedArrival
 from parcels.arrivals import arrival_json
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.progress import EXPLANATIONS
-from parcels.statuses import AFTERSHIP, EASYPOST, KUAIDI100
-from parcels.timelines import TrackedScan
+from parcels.scans.rules import AFTERSHIP, EASYPOST, KUAIDI100
+from parcels.scans.timelines import TrackedScan
 from parcels.tracking import PublicParcel, look_up, read_number
 from slas.choices import Outcome, TierCode
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from alliance.tenancy import Actor, Scope, scope
-from parcels.services.tracing import trace_lost_parcels
+from parcels.scans.lost_parcels import trace_lost_parcels
 from slas.credits.services.closing import close_months_over
 from slas.credits.services.entries import check_grown_credits, work_out_credits
 

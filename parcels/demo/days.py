@@ -21,7 +21,7 @@ from parcels.demo.credits import end_day, keep_books
 from parcels.demo.excuses import argue, declare_storm, excuse_storm, propose_for_rain
 from parcels.demo.journeys import Itinerary, Sent, journey
 from parcels.demo.world import Buyer, Seller
-from parcels.services.scans import record_scans
+from parcels.scans.services import record_scans
 from parcels.services.watching import refresh_watch_list
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.forecasts.services.folding import fold_progress

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from parcels.choices import ScanCode, ScanReason
-from parcels.scan_input import ScanLine
+from parcels.scans.lines import ScanLine
 
 DUPLICATED, SENT_LATE, ATTEMPTS_FAILED, LOST, RETURNED, MISTAKEN = 0.03, 0.04, 0.05, 0.004, 0.006, 0.003
 FORGOTTEN, HELD = 0.001, 0.03

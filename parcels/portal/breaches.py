@@ -26,8 +26,7 @@ from alliance.tenancy import Actor, require
 from couriers.documents import ACCEPT, MAX_BYTES
 from parcels.models import Parcel, Scan
 from parcels.portal.entries import full_entries
-from parcels.remarks import remarks_of
-from parcels.timelines import track, zone_text
+from parcels.scans.timelines import remarks_of, track, zone_text
 from parcels.verdicts import loss_text
 from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState, Leg
 from slas.excuses.breach_report import BreachReport, breach_report

@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 from alliance.durations import duration_text
 from alliance.portal.badges import Badge, badge_for
 from parcels.choices import ParcelStatus, ScanCode
-from parcels.remarks import reason_text
-from parcels.timelines import ScanRow, TrackedScan
+from parcels.scans.timelines import ScanRow, TrackedScan, reason_text
 
 Entry = dict[str, Any]
 

@@ -32,8 +32,8 @@ from parcels.portal.parcel_credits import credit_of
 from parcels.portal.revising import RevisionForm, RevisionView, revision_view
 from parcels.portal.stories import story_of
 from parcels.progress import progress
+from parcels.scans.timelines import track, zone_text
 from parcels.services.revising import days_for_merchant, revise_parcel, why_no_day
-from parcels.timelines import track, zone_text
 from parcels.verdicts import Verdict, loss_text, verdict_of
 from slas.choices import CommitmentKind, ExcuseState, RevisionParty
 from slas.models import Breach, Commitment, Excuse

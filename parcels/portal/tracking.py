@@ -22,14 +22,14 @@ from parcels.choices import ParcelStatus
 from parcels.portal.entries import public_entries
 from parcels.portal.revising import RecipientDayForm, revision_view
 from parcels.progress import EXPLANATIONS
+from parcels.scans.rules import TERMINAL
+from parcels.scans.timelines import zone_text
 from parcels.services.revising import (
     days_for_recipient,
     may_choose_day,
     revise_for_recipient,
     why_no_day,
 )
-from parcels.statuses import TERMINAL
-from parcels.timelines import zone_text
 from parcels.tracking import PublicParcel, look_up, read_number
 from parcels.verdicts import Verdict, loss_text
 from slas.choices import Outcome, RevisionParty

@@ -20,8 +20,8 @@ from couriers.models import Courier
 from parcels.choices import ParcelStatus, ScanCode, ScanReason
 from parcels.history import HistoryRow, Problem
 from parcels.models import Parcel
-from parcels.scan_input import ScanLine
-from parcels.services.scans import record_scans
+from parcels.scans.lines import ScanLine
+from parcels.scans.services import record_scans
 from slas.choices import CommitmentKind
 from slas.commitments.services.settling import CommitmentDraft, open_commitments, void_commitments
 from slas.models import ServiceTier

@@ -20,7 +20,7 @@ from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, N
 from alliance.tenancy import Actor, Scope, require, scope
 from parcels.choices import ParcelSource, ParcelStatus
 from parcels.models import Parcel, RecipientProof
-from parcels.statuses import TERMINAL
+from parcels.scans.rules import TERMINAL
 from slas.choices import RevisionParty
 from slas.models import Revision
 from slas.revisions.rules import DeliveryDay

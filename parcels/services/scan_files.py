@@ -27,8 +27,8 @@ from parcels import scan_files
 from parcels.choices import FileState
 from parcels.models import ScanFile
 from parcels.scan_files import FileRow
-from parcels.scan_input import Rejection, ScanLine
-from parcels.services.scans import ScanReport, record_scans
+from parcels.scans.lines import Rejection, ScanLine
+from parcels.scans.services import ScanReport, record_scans
 
 BATCH: Final = 2_000
 JOBS: Final = FileJobs(ScanFile, lambda file_id: after_commit("parcels.tasks.process_file_of_scans", file_id))

@@ -11,7 +11,7 @@ from alliance.locks import Lock, try_to_take
 from alliance.models import Heartbeat
 from alliance.tenancy import Scope, raw_rows, scope
 from parcels.choices import ParcelStatus
-from parcels.statuses import STATUS_OF_CODE, TERMINAL
+from parcels.scans.rules import STATUS_OF_CODE, TERMINAL
 from slas.choices import Outcome
 from slas.commitments.landmarks import STAGE_COLUMNS, Journey
 from slas.forecasts.curves import Curves

@@ -9,9 +9,9 @@ from typing import Any
 
 import psycopg2
 
-from parcels import scan_sql
-from parcels.scan_batch import ScanBatch
-from parcels.scan_input import read_json
+from parcels.scans import sql as scan_sql
+from parcels.scans.batch import ScanBatch
+from parcels.scans.lines import read_json
 from tests.benchmarks import scan_bodies
 from tests.benchmarks.clients import Caller, Done, added, post, timed, together
 from tests.benchmarks.rows import Goal, Row, number

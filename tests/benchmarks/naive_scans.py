@@ -18,7 +18,7 @@ from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import Event
 from parcels.choices import ScanCode
 from parcels.models import Parcel, Scan
-from parcels.statuses import STATUS_OF_CODE
+from parcels.scans.rules import STATUS_OF_CODE
 from slas.choices import CommitmentKind, Outcome
 from slas.models import Breach, Commitment, Tally
 

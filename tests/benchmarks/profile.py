@@ -13,7 +13,7 @@ from typing import Any
 import psycopg2
 
 from alliance.embedded.postgres import ROLE, SUPERUSER
-from parcels import scan_sql
+from parcels.scans import sql as scan_sql
 from tests.benchmarks import inside, scan_bodies
 from tests.benchmarks.bench_scans import JSON, PATH, over_http
 from tests.benchmarks.clients import together
@@ -29,9 +29,9 @@ PARTS: dict[str, str] = {
     "alliance.api.throttling.take": "calls a minute, counted in Valkey",
     "parcels.api.scans.read_body": "reading the body",
     "parcels.api.scans.read_json": "JSON to lines (msgspec)",
-    "parcels.scan_batch.ScanBatch.__init__": "judging each line, naming its event",
-    "parcels.scan_batch.ScanBatch.parameters": "laying lines out in columns",
-    "parcels.services.scans._write": "sending columns, reading the answer",
+    "parcels.scans.batch.ScanBatch.__init__": "judging each line, naming its event",
+    "parcels.scans.batch.ScanBatch.parameters": "laying lines out in columns",
+    "parcels.scans.services._write": "sending columns, reading the answer",
     "django.db.backends.base.base.BaseDatabaseWrapper.commit": "commit, to the disk",
 }
 _MIDDLEWARE = "middleware, DRF, scope"
@@ -50,7 +50,7 @@ def measured(world: World) -> dict[str, Any]:
     parts = {name: 1e6 * seconds / scans for name, seconds in inside.items()}
     whole = sum(parts.values())
     parts[_PLANNING], parts[_STATEMENT] = planning, execution
-    sent = PARTS["parcels.services.scans._write"]
+    sent = PARTS["parcels.scans.services._write"]
     parts[sent] = max(0.0, parts[sent] - planning - execution)
     order = [
         _HTTP,
@@ -81,8 +81,8 @@ def _inside(courier: Member, parcels: list[int]) -> dict[str, float]:
 
 def _plan(world: World, courier: Member, parcels: list[int]) -> tuple[Sequence[dict[str, Any]], float, float]:
     """Return the statement's parts, and the microseconds a scan of planning and of running it."""
-    from parcels.scan_batch import ScanBatch  # noqa: PLC0415 -- after django.setup()
-    from parcels.scan_input import read_json  # noqa: PLC0415
+    from parcels.scans.batch import ScanBatch  # noqa: PLC0415 -- after django.setup()
+    from parcels.scans.lines import read_json  # noqa: PLC0415
 
     now = datetime.now(UTC)
     [*first, last] = [

@@ -148,8 +148,8 @@ def _book(merchant: Any, places: list[Any], count: int, source: random.Random) -
 def _scan(booked: deque[Any], actors: dict[int, Any], source: random.Random) -> tuple[int, float]:
     """Send, courier by courier, every scan whose time has come."""
     from alliance.tenancy import Scope, scope  # noqa: PLC0415 -- after django.setup()
-    from parcels.scan_input import ScanLine  # noqa: PLC0415
-    from parcels.services.scans import record_scans  # noqa: PLC0415
+    from parcels.scans.lines import ScanLine  # noqa: PLC0415
+    from parcels.scans.services import record_scans  # noqa: PLC0415
 
     now, lines, waiting = time.time(), {}, []
     while booked:

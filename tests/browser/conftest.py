@@ -15,8 +15,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from alliance.models import City, Organisation, User
 from alliance.tenancy import Actor, Scope, scope
-from parcels.scan_input import ScanLine
-from parcels.services.scans import record_scans
+from parcels.scans.lines import ScanLine
+from parcels.scans.services import record_scans
 from tests.browser.story import PATIENCE, Alliance, Clock, Person
 from tests.parcels.helpers.bookings import booked
 from tests.slas.helpers import offers as offering

@@ -29,8 +29,8 @@ from parcels.bookings.rules import BookingRequest, Recipient
 from parcels.bookings.services.booking import book_parcels
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
-from parcels.scan_input import ScanLine
-from parcels.services.scans import record_scans
+from parcels.scans.lines import ScanLine
+from parcels.scans.services import record_scans
 from slas.choices import Decision, ExcuseReason, ExcuseState
 from slas.excuses.services.claims import Claim, claim_excuse
 from slas.excuses.services.decisions import decide_excuses, excuse_breaches

@@ -11,8 +11,8 @@ from typing import Any
 from django.db.models import Count
 
 from alliance.models import Event
-from parcels import statuses
 from parcels.models import Parcel, Scan
+from parcels.scans import rules as statuses
 from slas.audits.rates import audit_rates
 from slas.choices import Outcome
 from slas.commitments.rules import is_breach, judge

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels.scan_input import ScanLine
-from parcels.services.scans import record_scans
+from parcels.scans.lines import ScanLine
+from parcels.scans.services import record_scans
 from tests.parcels.helpers.parcels import booked_parcels
 
 pytestmark = pytest.mark.django_db

@@ -14,8 +14,8 @@ from rest_framework.test import APIClient
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel
-from parcels.remarks import remarks_of
-from parcels.statuses import ScanFact
+from parcels.scans.rules import ScanFact
+from parcels.scans.timelines import remarks_of
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.excuses.services.decisions import decide_excuses
 from slas.models import Breach, Commitment, CreditEntry, CreditSchedule, Excuse, Revision

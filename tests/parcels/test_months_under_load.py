@@ -16,8 +16,8 @@ from alliance.models import Organisation
 from alliance.partitions import Month
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.models import Parcel, Scan
-from parcels.scan_input import ScanLine
-from parcels.services.scans import record_scans
+from parcels.scans.lines import ScanLine
+from parcels.scans.services import record_scans
 from slas.models import Commitment
 from tests.parcels.helpers.parcels import booked_parcels
 

@@ -16,7 +16,7 @@ from alliance.choices import Role
 from alliance.models import AuditEntry, City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, PickupAddress
-from parcels.timelines import track, zone_text
+from parcels.scans.timelines import track, zone_text
 from slas.commitments.services.sweeping import sweep_overdue
 from tests.parcels.helpers.parcel_views import client_of, scan, some_parcels, text_of
 

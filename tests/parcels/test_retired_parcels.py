@@ -10,8 +10,8 @@ from alliance import partitions
 from alliance.errors import Conflict
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel
-from parcels.scan_input import ScanLine
-from parcels.services.scans import record_scans
+from parcels.scans.lines import ScanLine
+from parcels.scans.services import record_scans
 from slas.models import CreditEntry
 from tests.parcels.helpers.retired_months import OLD, retire
 

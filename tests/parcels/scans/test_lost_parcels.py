@@ -15,9 +15,9 @@ from alliance.models import Heartbeat, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.models import Parcel
-from parcels.scan_input import ScanLine
-from parcels.services.scans import record_scans
-from parcels.services.tracing import trace_lost_parcels
+from parcels.scans.lines import ScanLine
+from parcels.scans.lost_parcels import trace_lost_parcels
+from parcels.scans.services import record_scans
 from parcels.tasks import trace_lost_parcels as trace_task
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.services.entries import work_out_credits
@@ -201,7 +201,7 @@ def test_many_are_traced_in_batches(
     courier: Actor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("parcels.services.tracing.BATCH", 2)
+    monkeypatch.setattr("parcels.scans.lost_parcels.BATCH", 2)
     parcels = booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED, count=5)
     with scope(Scope.of(courier)):
         record_scans(
@@ -236,7 +236,7 @@ def test_a_scan_that_comes_in_between_is_seen(
         finally:
             connections.close_all()
 
-    from parcels.services import tracing  # noqa: PLC0415 -- to be watched
+    from parcels.scans import lost_parcels as tracing  # noqa: PLC0415 -- to be watched
 
     judge = tracing._judge
 

@@ -1,7 +1,7 @@
 """A batch of scans on its way to the database: each line judged by itself, good ones laid out in columns.
 
 Pure. What needs the parcel to be known (is it ours, was it booked by then, do we have this scan) is asked
-by the statement of `parcels/scan_sql.py`, for all lines at once.
+by the statement of `parcels/scans/sql.py`, for all lines at once.
 """
 
 import hashlib
@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 
 from alliance.identifiers import EPOCH as FIRST_BOOKING
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
-from parcels import statuses
 from parcels.choices import ScanCode
-from parcels.scan_input import NamedScan, Rejection, ScanLine
+from parcels.scans import rules as statuses
+from parcels.scans.lines import NamedScan, Rejection, ScanLine
 
 # Couriers' clocks run ahead of ours, a little.
 AHEAD: Final = timedelta(minutes=5)

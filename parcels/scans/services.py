@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from alliance.choices import Capability
 from alliance.errors import NotPermitted
 from alliance.tenancy import Actor, require
-from parcels import scan_sql
-from parcels.scan_batch import ScanBatch
-from parcels.scan_input import Rejection, ScanLine
+from parcels.scans import sql as scan_sql
+from parcels.scans.batch import ScanBatch
+from parcels.scans.lines import Rejection, ScanLine
 
 
 @dataclass(frozen=True, slots=True)

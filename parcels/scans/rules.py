@@ -1,6 +1,6 @@
 """What a parcel's scans add up to: its status, its milestones, and whose fault a failure is.
 
-Pure, and the reference for the SQL of `parcels/scan_sql.py`, which is generated from the tables here.
+Pure, and the reference for the SQL of `parcels/scans/sql.py`, which is generated from the tables here.
 The fold picks one scan out of all that stand, by a total order over (time, status), so neither the order
 of arrival, nor duplicates, nor how the scans were cut into batches can change what comes out.
 """

@@ -1,6 +1,6 @@
 """The two statements that write scans: one takes a batch in, one reads corrected parcels anew.
 
-Text only; `parcels/services/scans.py` runs it. Both fold by the tables of `parcels/statuses.py`, which
+Text only; `parcels/scans/services.py` runs it. Both fold by the tables of `parcels/scans/rules.py`, which
 their CASEs are generated from: the winner among a parcel's candidates is the first in PRECEDENCE, and as
 that is a total order, the parcel's own status is but one more candidate. Both hand their milestones to the
 SLA engine's CTEs.
@@ -19,7 +19,7 @@ from typing import Final
 from alliance.events import Topic
 from alliance.statements import StoredStatement
 from parcels.choices import ParcelStatus, ScanCode
-from parcels.statuses import CONSIGNEE, MOVEMENTS, RANKED, STATUS_OF_CODE, TERMINAL, TRIES
+from parcels.scans.rules import CONSIGNEE, MOVEMENTS, RANKED, STATUS_OF_CODE, TERMINAL, TRIES
 from slas.choices import CommitmentKind
 from slas.commitments.sql import MILESTONES, locked, settlement
 

@@ -8,8 +8,8 @@ from django.utils import timezone
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel
-from parcels.scan_input import ScanLine
-from parcels.services.scans import record_scans
+from parcels.scans.lines import ScanLine
+from parcels.scans.services import record_scans
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.excuses.services.decisions import excuse_breach
 from slas.models import Scorecard

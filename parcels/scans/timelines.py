@@ -2,7 +2,7 @@
 that came late, out of order or was withdrawn. Pure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext_lazy
 
-from parcels.choices import ScanCode
-from parcels.statuses import RANK, ScanFact, party_at_fault, status_of
+from parcels.choices import ScanCode, ScanReason
+from parcels.scans.rules import NEEDS_REASON, RANK, ScanFact, party_at_fault, standing, status_of
+from slas.commitments.attribution import Remark
 
 # Couriers send in batches: up to an hour between a scan and our hearing of it is nothing to speak of.
 LATE_RECEIPT: Final = timedelta(hours=1)
@@ -114,3 +115,15 @@ def _precedence(told: TrackedScan) -> tuple[datetime, int, int]:
     scan = told.scan
     rank = -1 if told.is_correction else RANK[status_of(scan.code, consent=scan.consent)]
     return scan.occurred_at, rank, scan.event_key
+
+
+def remarks_of(scans: Iterable[ScanFact]) -> Iterator[Remark]:
+    """The reasons that failed and held scans gave, without those a correction withdrew."""
+    for scan in standing(scans):
+        if scan.reason and scan.code in NEEDS_REASON:
+            yield Remark(scan.occurred_at, scan.reason, reason_text(scan.reason))
+
+
+def reason_text(reason: str) -> str:
+    """A scan's reason in words; one nobody described as it was sent."""
+    return str(ScanReason(reason).label) if reason in ScanReason.values else reason

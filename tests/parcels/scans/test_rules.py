@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parcels import statuses
 from parcels.choices import ParcelStatus, ScanCode, ScanReason
+from parcels.scans import rules as statuses
 
 BOOKED = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 

@@ -14,11 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from alliance.choices import Role
 from alliance.services import actor_of_organisation
 from alliance.tenancy import Scope, scope
-from parcels import statuses
 from parcels.choices import ScanCode
 from parcels.models import Parcel, Scan
-from parcels.scan_input import NamedScan, ScanLine
-from parcels.services.scans import record_scans
+from parcels.scans import rules as statuses
+from parcels.scans.lines import NamedScan, ScanLine
+from parcels.scans.services import record_scans
 from slas.choices import Outcome
 from slas.commitments.rules import is_breach, judge
 from slas.commitments.services.sweeping import sweep_overdue

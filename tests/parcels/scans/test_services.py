@@ -14,9 +14,9 @@ from alliance.identifiers import new_parcel_id, tracking_number
 from alliance.models import Event, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, Scan
-from parcels.scan_batch import event_key, microseconds_of
-from parcels.scan_input import NamedScan, Rejection, ScanLine
-from parcels.services.scans import ScanReport, record_scans
+from parcels.scans.batch import event_key, microseconds_of
+from parcels.scans.lines import NamedScan, Rejection, ScanLine
+from parcels.scans.services import ScanReport, record_scans
 from slas.models import Breach, Commitment
 from tests.parcels.helpers.parcels import booked_parcels
 

@@ -7,8 +7,9 @@ from alliance.file_jobs import STRETCH
 from alliance.health import note_heartbeat
 from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services import retention as booking_retention
+from parcels.scan_files import services as scan_files
 from parcels.scans import lost_parcels as tracing
-from parcels.services import erasing, scan_files, watching
+from parcels.services import erasing, watching
 
 
 @shared_task(acks_late=True)

@@ -14,9 +14,9 @@ from parcels.booking_files.services.files import book_file, start_booking_file
 from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.writing import Booked
 from parcels.models import PickupAddress, RecipientProof
+from parcels.scan_files.services import receive_scan_file
 from parcels.scans.lines import ScanLine
 from parcels.scans.services import record_scans
-from parcels.services.scan_files import receive_scan_file
 from parcels.services.watching import refresh_watch_list
 from slas.choices import CommitmentKind, ExcuseReason, RevisionParty
 from slas.commitments.services.sweeping import sweep_overdue

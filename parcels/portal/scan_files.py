@@ -19,10 +19,10 @@ from alliance.portal.forms import FilterForm, add_service_errors
 from alliance.portal.paging import NEWEST_FIRST
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
-from parcels import scan_files
 from parcels.choices import ScanCode, ScanReason
 from parcels.models import ScanFile
-from parcels.services.scan_files import read_results, receive_scan_file, results_path
+from parcels.scan_files import rows as scan_files
+from parcels.scan_files.services import read_results, receive_scan_file, results_path
 
 ROWS_A_PAGE: Final = 100
 FILES_A_PAGE: Final = 20

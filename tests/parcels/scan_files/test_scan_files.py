@@ -15,10 +15,10 @@ from alliance.choices import OrganisationStatus
 from alliance.errors import InvalidInput
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels import scan_files as rules
 from parcels import tasks
 from parcels.models import Parcel, Scan, ScanFile
-from parcels.services import scan_files
+from parcels.scan_files import rows as rules
+from parcels.scan_files import services as scan_files
 from tests.failing import fail_at_every_attempt
 from tests.parcels.helpers.parcels import booked_parcels
 

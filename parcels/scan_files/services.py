@@ -23,10 +23,10 @@ from alliance.file_jobs import FileJobs, turn
 from alliance.jobs import after_commit
 from alliance.services import worker_of_organisation
 from alliance.tenancy import Actor, require
-from parcels import scan_files
 from parcels.choices import FileState
-from parcels.models import ScanFile
-from parcels.scan_files import FileRow
+from parcels.scan_files import rows as scan_files
+from parcels.scan_files.models import ScanFile
+from parcels.scan_files.rows import FileRow
 from parcels.scans.lines import Rejection, ScanLine
 from parcels.scans.services import ScanReport, record_scans
 

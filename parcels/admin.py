@@ -40,7 +40,7 @@ from parcels.scan_files.services import retry_scan_file
 from parcels.scans.rules import TERMINAL
 from parcels.scans.timelines import track
 from parcels.services.erasing import REASON_LENGTH, erase_early
-from parcels.verdicts import verdict_of
+from parcels.tracking.verdicts import verdict_of
 from slas.models import Breach, Commitment
 from slas.promises.prices import yuan
 

@@ -24,7 +24,7 @@ class ParcelsConfig(AppConfig):
         from parcels.bookings.services.addresses import create_merchant  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
         from parcels.scans.sql import RECORD_SCANS  # noqa: PLC0415
-        from parcels.tracking_sql import TRACKED_PARCEL  # noqa: PLC0415
+        from parcels.tracking.sql import TRACKED_PARCEL  # noqa: PLC0415
 
         RECORD_CREATORS.register({OrganisationKind.MERCHANT: create_merchant})
         stored += [RECORD_SCANS, TRACKED_PARCEL]

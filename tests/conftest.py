@@ -21,7 +21,7 @@ from alliance.choices import Role
 from alliance.models import City, Organisation, User
 from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels.names import forget_names
+from parcels.tracking.names import forget_names
 from slas.forecasts.curves import forget_near
 from tests import factories
 

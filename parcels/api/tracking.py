@@ -23,12 +23,12 @@ from alliance.http import limit_by_address, scoped_by_itself
 from parcels.api import examples
 from parcels.api.revisions import RevisionAnswer, revision_json
 from parcels.api.serializers import ExpectedArrival
-from parcels.arrivals import arrival_json
 from parcels.choices import ParcelStatus, ScanCode
-from parcels.progress import EXPLANATIONS
 from parcels.scans.rules import AFTERSHIP, EASYPOST, KUAIDI100
 from parcels.scans.timelines import TrackedScan
-from parcels.tracking import PublicParcel, look_up, read_number
+from parcels.tracking.arrivals import arrival_json
+from parcels.tracking.queries import PublicParcel, look_up, read_number
+from parcels.tracking.steps import EXPLANATIONS
 from slas.choices import Outcome, TierCode
 
 BUCKET = "tracking"

@@ -22,14 +22,14 @@ from parcels.api import answers, examples
 from parcels.api import serializers as schema
 from parcels.api.paging import ParcelPagination
 from parcels.api.reading import Places, read_booking, read_quote, under
-from parcels.arrivals import arrival_json, arrival_of
 from parcels.bookings.rules import BATCH_LIMIT, BookingRequest, text_problems
 from parcels.bookings.services.booking import book_parcel, book_parcels
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
 from parcels.filters import LOOKED_AT, ParcelFilter
 from parcels.models import Parcel
-from parcels.verdicts import verdict_of
+from parcels.tracking.arrivals import arrival_json, arrival_of
+from parcels.tracking.verdicts import verdict_of
 from slas.choices import CommitmentKind
 from slas.models import Commitment
 from slas.offers.quotes import quote

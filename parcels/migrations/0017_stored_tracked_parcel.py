@@ -1,4 +1,4 @@
-"""The tracking page's read is a stored statement now: see parcels/tracking_sql.py."""
+"""The tracking page's read is a stored statement now: see parcels/tracking/sql.py."""
 
 from importlib import import_module
 

@@ -27,7 +27,7 @@ from couriers.documents import ACCEPT, MAX_BYTES
 from parcels.models import Parcel, Scan
 from parcels.portal.entries import full_entries
 from parcels.scans.timelines import remarks_of, track, zone_text
-from parcels.verdicts import loss_text
+from parcels.tracking.verdicts import loss_text
 from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState, Leg
 from slas.excuses.breach_report import BreachReport, breach_report
 from slas.excuses.services.claims import Claim, claim_excuse, may_claim, require_claimant

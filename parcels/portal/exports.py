@@ -22,7 +22,7 @@ from alliance.tenancy import Actor, Scope, in_index_order, require, scope
 from parcels.filters import ParcelFilter
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel
-from parcels.verdicts import verdict_of
+from parcels.tracking.verdicts import verdict_of
 from slas.choices import CommitmentKind, Outcome
 from slas.models import Commitment
 from slas.promises.prices import yuan

@@ -22,7 +22,6 @@ from alliance.models import City
 from alliance.portal.forms import add_service_errors
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, Scope, require, scope
-from parcels.arrivals import arrival_of
 from parcels.choices import ParcelStatus
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel, PickupAddress, Scan
@@ -31,10 +30,11 @@ from parcels.portal.links import link_to
 from parcels.portal.parcel_credits import credit_of
 from parcels.portal.revising import RevisionForm, RevisionView, revision_view
 from parcels.portal.stories import story_of
-from parcels.progress import progress
 from parcels.scans.timelines import track, zone_text
 from parcels.services.revising import days_for_merchant, revise_parcel, why_no_day
-from parcels.verdicts import Verdict, loss_text, verdict_of
+from parcels.tracking.arrivals import arrival_of
+from parcels.tracking.steps import progress
+from parcels.tracking.verdicts import Verdict, loss_text, verdict_of
 from slas.choices import CommitmentKind, ExcuseState, RevisionParty
 from slas.models import Breach, Commitment, Excuse
 from slas.promises.prices import yuan

@@ -21,7 +21,7 @@ from parcels.filters import LOOKED_AT, ParcelFilter
 from parcels.keyset import Page, page_of, read_place
 from parcels.models import Parcel
 from parcels.portal.links import link_to
-from parcels.verdicts import Verdict, verdict_of
+from parcels.tracking.verdicts import Verdict, verdict_of
 from slas.choices import CommitmentKind
 from slas.models import Commitment
 

@@ -21,7 +21,6 @@ from alliance.portal.forms import add_service_errors
 from parcels.choices import ParcelStatus
 from parcels.portal.entries import public_entries
 from parcels.portal.revising import RecipientDayForm, revision_view
-from parcels.progress import EXPLANATIONS
 from parcels.scans.rules import TERMINAL
 from parcels.scans.timelines import zone_text
 from parcels.services.revising import (
@@ -30,8 +29,9 @@ from parcels.services.revising import (
     revise_for_recipient,
     why_no_day,
 )
-from parcels.tracking import PublicParcel, look_up, read_number
-from parcels.verdicts import Verdict, loss_text
+from parcels.tracking.queries import PublicParcel, look_up, read_number
+from parcels.tracking.steps import EXPLANATIONS
+from parcels.tracking.verdicts import Verdict, loss_text
 from slas.choices import Outcome, RevisionParty
 
 BUCKET = "tracking"

@@ -23,7 +23,7 @@ from alliance.portal.badges import badge_for
 from alliance.portal.forms import FilterForm
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
-from parcels.arrivals import rounded
+from parcels.tracking.arrivals import rounded
 from parcels.watchlist import Watched, WatchPage, WatchQuery, page_of_watched, reason_counts, refreshed_at
 from slas.choices import TierCode, WatchReason
 from slas.forecasts.services.watch_list import MOST_COUNTED, count_watched

@@ -11,8 +11,8 @@ CALLS, WARM = 3_000, 500
 # What is looked at, from the outside in. Each is counted without what it calls of the others.
 PARTS: dict[str, str] = {
     "parcels.api.tracking.limit_by_address": "calls a minute of one address",
-    "parcels.tracking.rows_in": "the statement: sent, waited for, read",
-    "parcels.tracking.track": "scans in their order, and a word on each",
+    "parcels.tracking.queries.rows_in": "the statement: sent, waited for, read",
+    "parcels.tracking.queries.track": "scans in their order, and a word on each",
     "slas.forecasts.curves.Curves.need": "curves of lane, courier and tier",
     "slas.forecasts.curves.Curves.forecast": "the forecast, of what is on its way",
     "parcels.api.tracking.tracking_json": "what is answered",

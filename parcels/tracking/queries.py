@@ -12,13 +12,13 @@ from alliance.errors import NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.retirement import gone, is_retired
 from alliance.tenancy import Scope, rows_in
-from parcels.arrivals import Arrival, arrival_of
 from parcels.choices import ParcelStatus
-from parcels.names import Names, names_of
-from parcels.progress import ProgressStep, progress
 from parcels.scans.timelines import TrackedScan, track
-from parcels.tracking_sql import TRACKED_PARCEL
-from parcels.verdicts import Verdict, verdict_of
+from parcels.tracking.arrivals import Arrival, arrival_of
+from parcels.tracking.names import Names, names_of
+from parcels.tracking.sql import TRACKED_PARCEL
+from parcels.tracking.steps import ProgressStep, progress
+from parcels.tracking.verdicts import Verdict, verdict_of
 from slas.choices import CommitmentKind, Outcome
 from slas.models import Commitment, Revision
 from slas.revisions.services import Promised

@@ -21,8 +21,8 @@ from alliance.tenancy import Actor, Scope, raw_rows, rows_in, scope
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.choices import ParcelStatus
 from parcels.models import Parcel
-from parcels.progress import EXPLANATIONS, progress
-from parcels.tracking_sql import TRACKED_PARCEL
+from parcels.tracking.sql import TRACKED_PARCEL
+from parcels.tracking.steps import EXPLANATIONS, progress
 from tests.parcels.helpers.parcel_views import RECIPIENT, client_of, scan, some_parcels, text_of
 
 pytestmark = pytest.mark.django_db

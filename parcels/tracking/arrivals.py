@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from alliance.clocks import local_clock
 from parcels.choices import ParcelStatus
 from parcels.scans.rules import TERMINAL
-from parcels.verdicts import Verdict
+from parcels.tracking.verdicts import Verdict
 from slas.choices import Outcome
 from slas.commitments.landmarks import STAGE_COLUMNS, Journey
 from slas.forecasts.curves import forecast_for

@@ -11,9 +11,9 @@ from django.utils import translation
 
 from alliance.models import Organisation
 from alliance.tenancy import Scope, scope
-from parcels import names
 from parcels.models import Parcel
-from parcels.names import KNOWN_SECONDS, Names, names_of
+from parcels.tracking import names
+from parcels.tracking.names import KNOWN_SECONDS, Names, names_of
 from tests.parcels.helpers.parcel_views import some_parcels, text_of
 
 pytestmark = pytest.mark.django_db

@@ -6,8 +6,8 @@ from rest_framework.pagination import Cursor
 from rest_framework.request import Request
 
 from alliance.api.pagination import CursorPagination
-from parcels.filters import ParcelFilter
-from parcels.keyset import Page, page_of
+from parcels.lists.filters import ParcelFilter
+from parcels.lists.pages import Page, page_of
 from parcels.models import Parcel
 
 

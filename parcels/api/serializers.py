@@ -8,7 +8,7 @@ from alliance.api.parsing import WordField
 from couriers.choices import Grade
 from parcels.bookings.rules import BATCH_LIMIT, IfFull
 from parcels.choices import ParcelStatus
-from parcels.filters import Lateness
+from parcels.lists.filters import Lateness
 from slas.choices import TierCode
 from slas.forecasts.rules import Basis
 
@@ -269,7 +269,7 @@ class UnmaskQuery(S):
 
 
 class ParcelsQuery(UnmaskQuery):
-    """Which parcels to list; read by `parcels.filters.ParcelFilter`."""
+    """Which parcels to list; read by `parcels.lists.filters.ParcelFilter`."""
 
     status = serializers.MultipleChoiceField(choices=ParcelStatus.choices, required=False)
     tier = WordField(choices=TierCode.choices, required=False)

@@ -26,7 +26,7 @@ from parcels.bookings.rules import BATCH_LIMIT, BookingRequest, text_problems
 from parcels.bookings.services.booking import book_parcel, book_parcels
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
-from parcels.filters import LOOKED_AT, ParcelFilter
+from parcels.lists.filters import LOOKED_AT, ParcelFilter
 from parcels.models import Parcel
 from parcels.tracking.arrivals import arrival_json, arrival_of
 from parcels.tracking.verdicts import verdict_of

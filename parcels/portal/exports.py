@@ -19,7 +19,7 @@ from alliance.csv_cells import safe_cell
 from alliance.errors import FieldError, InvalidInput
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, Scope, in_index_order, require, scope
-from parcels.filters import ParcelFilter
+from parcels.lists.filters import ParcelFilter
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel
 from parcels.tracking.verdicts import verdict_of

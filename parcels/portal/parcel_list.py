@@ -17,8 +17,8 @@ from alliance.identifiers import moment_of, tracking_number
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from parcels.choices import ParcelStatus
-from parcels.filters import LOOKED_AT, ParcelFilter
-from parcels.keyset import Page, page_of, read_place
+from parcels.lists.filters import LOOKED_AT, ParcelFilter
+from parcels.lists.pages import Page, page_of, read_place
 from parcels.models import Parcel
 from parcels.portal.links import link_to
 from parcels.tracking.verdicts import Verdict, verdict_of

@@ -19,8 +19,8 @@ from django.utils import timezone
 from alliance.identifiers import is_allowed, moment_of
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
-from parcels.filters import ParcelFilter
-from parcels.keyset import page_of
+from parcels.lists.filters import ParcelFilter
+from parcels.lists.pages import page_of
 from parcels.models import Parcel
 from tests import factories
 from tests.parcels.helpers.parcel_views import some_parcels

@@ -293,7 +293,7 @@ def test_a_page_looks_at_so_many_and_says_where_it_stopped(
 def test_programs_ask_on_until_next_is_null(
     five: list[str], merchant_api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("parcels.keyset.LOOKED_AT", 2)
+    monkeypatch.setattr("parcels.lists.pages.LOOKED_AT", 2)
     with scope(Scope.everything()):
         Parcel.objects.filter(pk=parse_tracking_number(five[4])).update(status="lost")
     address, pages = "/api/v1/parcels?status=lost", []

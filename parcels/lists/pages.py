@@ -8,9 +8,9 @@ from typing import Final
 from alliance.cursors import Order, Place, Stretch, number, page_at
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import in_index_order
+from parcels.bookings.models import Parcel
 from parcels.bookings.querysets import ParcelQuerySet
-from parcels.filters import LOOKED_AT, ParcelFilter
-from parcels.models import Parcel
+from parcels.lists.filters import LOOKED_AT, ParcelFilter
 
 _BY_ID: Final = Order((("pk", number),))
 # Less than any id: what is newer than that is the whole list, its oldest page first.

@@ -16,9 +16,9 @@ from alliance.city_fields import CityField
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import City
 from alliance.tenancy import in_index_order
+from parcels.bookings.models import Parcel
 from parcels.bookings.querysets import ParcelQuerySet
 from parcels.choices import ParcelStatus
-from parcels.models import Parcel
 from slas.choices import TierCode
 
 _NUMBER_LENGTH = 16

@@ -9,7 +9,8 @@ from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services import retention as booking_retention
 from parcels.scan_files import services as scan_files
 from parcels.scans import lost_parcels as tracing
-from parcels.services import erasing, watching
+from parcels.services import erasing
+from parcels.watch_list import services as watching
 
 
 @shared_task(acks_late=True)

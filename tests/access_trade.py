@@ -17,7 +17,7 @@ from parcels.models import PickupAddress, RecipientProof
 from parcels.scan_files.services import receive_scan_file
 from parcels.scans.lines import ScanLine
 from parcels.scans.services import record_scans
-from parcels.services.watching import refresh_watch_list
+from parcels.watch_list.services import refresh_watch_list
 from slas.choices import CommitmentKind, ExcuseReason, RevisionParty
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.months import month_of

@@ -19,7 +19,7 @@ from alliance.clocks import local_clock
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import require
 from parcels.choices import ParcelStatus
-from parcels.watchlist import Place, Watched, WatchQuery, page_of_watched, refreshed_at
+from parcels.watch_list.queries import Place, Watched, WatchQuery, page_of_watched, refreshed_at
 from slas.choices import Stage, TierCode, WatchReason
 
 PAGE_SIZE, MOST_A_PAGE = 50, 500

@@ -22,7 +22,7 @@ from parcels.demo.excuses import argue, declare_storm, excuse_storm, propose_for
 from parcels.demo.journeys import Itinerary, Sent, journey
 from parcels.demo.world import Buyer, Seller
 from parcels.scans.services import record_scans
-from parcels.services.watching import refresh_watch_list
+from parcels.watch_list.services import refresh_watch_list
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.forecasts.services.folding import fold_progress
 from slas.promises.services.closures import Declaration, declare_closures

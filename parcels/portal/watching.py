@@ -24,7 +24,14 @@ from alliance.portal.forms import FilterForm
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
 from parcels.tracking.arrivals import rounded
-from parcels.watchlist import Watched, WatchPage, WatchQuery, page_of_watched, reason_counts, refreshed_at
+from parcels.watch_list.queries import (
+    Watched,
+    WatchPage,
+    WatchQuery,
+    page_of_watched,
+    reason_counts,
+    refreshed_at,
+)
 from slas.choices import TierCode, WatchReason
 from slas.forecasts.services.watch_list import MOST_COUNTED, count_watched
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from alliance.models import Organisation
 from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
-from parcels.services.watching import refresh_watch_list
+from parcels.watch_list.services import refresh_watch_list
 from slas.audits.rates import audit_rates
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.services.entries import work_out_credits

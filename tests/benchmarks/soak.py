@@ -180,7 +180,7 @@ def _keep(until: float) -> None:
     """Run what beat runs, at its pace."""
     from django.utils import timezone  # noqa: PLC0415 -- after django.setup()
 
-    from parcels.services.watching import refresh_watch_list  # noqa: PLC0415
+    from parcels.watch_list.services import refresh_watch_list  # noqa: PLC0415
     from slas.commitments.services.sweeping import sweep_overdue  # noqa: PLC0415
     from slas.credits.services.entries import work_out_credits  # noqa: PLC0415
     from slas.forecasts.services.folding import fold_progress  # noqa: PLC0415

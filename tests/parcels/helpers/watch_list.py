@@ -9,7 +9,7 @@ from django.utils import timezone
 from alliance.models import Organisation
 from alliance.tenancy import Scope, scope
 from parcels.models import Parcel
-from parcels.services.watching import Refreshed, refresh_watch_list
+from parcels.watch_list.services import Refreshed, refresh_watch_list
 from slas.choices import Stage, WatchReason
 from slas.commitments.histograms import MEASURE_STEP
 from slas.commitments.landmarks import LANDMARKS, margin_bin, measure_of

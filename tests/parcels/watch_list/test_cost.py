@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from alliance.models import Organisation
 from alliance.tenancy import Scope, raw_rows, scope
-from parcels.services.watching import sightings
+from parcels.watch_list.services import sightings
 from slas.choices import Outcome
 from slas.forecasts.watch_rules import NEAR, TURNS
 from slas.models import Commitment

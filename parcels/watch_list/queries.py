@@ -10,7 +10,7 @@ from django.db.models import Count, Max, Q
 from alliance.cursors import moment
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.tenancy import Actor
-from parcels.models import Parcel
+from parcels.bookings.models import Parcel
 from slas.choices import Stage, WatchReason
 from slas.forecasts.querysets import WatchItemQuerySet
 from slas.forecasts.watch_rules import URGENCY

@@ -15,7 +15,7 @@ from alliance.portal.navigation import NAVIGATION
 from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel
-from parcels.watchlist import Place, WatchQuery, page_of_watched
+from parcels.watch_list.queries import Place, WatchQuery, page_of_watched
 from slas.models import WatchItem
 from tests.parcels.helpers.parcel_views import client_of, scan, text_of
 from tests.parcels.helpers.watch_list import due_in, history, refresh

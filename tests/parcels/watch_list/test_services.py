@@ -15,9 +15,9 @@ from alliance.models import Heartbeat, Organisation
 from alliance.tenancy import Scope, raw_rows, scope
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.models import Parcel
-from parcels.services.watching import refresh_watch_list
 from parcels.tracking.arrivals import arrival_of
 from parcels.tracking.verdicts import verdict_of
+from parcels.watch_list.services import refresh_watch_list
 from slas.choices import CommitmentKind, WatchReason
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Commitment, WatchItem

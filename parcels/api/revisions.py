@@ -21,7 +21,7 @@ from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
 from parcels.api.views import IDEMPOTENCY_KEY
 from parcels.models import Parcel
-from parcels.services.revising import days_for_merchant, revise_parcel
+from parcels.revisions.services import days_for_merchant, revise_parcel
 from slas.choices import RevisionParty
 from slas.models import Revision
 from slas.revisions.services import REASON_LENGTH, RevisionRequest, promised_delivery

@@ -7,7 +7,7 @@ from alliance.errors import AllianceError
 from alliance.tenancy import Scope, scope
 from parcels.bookings.models import Parcel
 from parcels.demo.days import Stage
-from parcels.services.revising import DIGITS, days_for_recipient, revise_for_recipient, revise_parcel
+from parcels.revisions.services import DIGITS, days_for_recipient, revise_for_recipient, revise_parcel
 from slas.choices import CommitmentKind, Outcome, RevisionParty
 from slas.models import Commitment
 from slas.revisions.services import RevisionRequest, promised_delivery

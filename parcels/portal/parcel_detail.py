@@ -30,8 +30,8 @@ from parcels.portal.links import link_to
 from parcels.portal.parcel_credits import credit_of
 from parcels.portal.revising import RevisionForm, RevisionView, revision_view
 from parcels.portal.stories import story_of
+from parcels.revisions.services import days_for_merchant, revise_parcel, why_no_day
 from parcels.scans.timelines import track, zone_text
-from parcels.services.revising import days_for_merchant, revise_parcel, why_no_day
 from parcels.tracking.arrivals import arrival_of
 from parcels.tracking.steps import progress
 from parcels.tracking.verdicts import Verdict, loss_text, verdict_of

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from alliance.clocks import local_clock
 from alliance.tenancy import Actor
-from parcels.services.revising import DIGITS, RECIPIENT
+from parcels.revisions.services import DIGITS, RECIPIENT
 from slas.choices import RevisionParty
 from slas.models import Revision
 from slas.promises.texts import clock_text, day_text

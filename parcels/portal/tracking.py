@@ -21,14 +21,9 @@ from alliance.portal.forms import add_service_errors
 from parcels.choices import ParcelStatus
 from parcels.portal.entries import public_entries
 from parcels.portal.revising import RecipientDayForm, revision_view
+from parcels.revisions.services import days_for_recipient, may_choose_day, revise_for_recipient, why_no_day
 from parcels.scans.rules import TERMINAL
 from parcels.scans.timelines import zone_text
-from parcels.services.revising import (
-    days_for_recipient,
-    may_choose_day,
-    revise_for_recipient,
-    why_no_day,
-)
 from parcels.tracking.queries import PublicParcel, look_up, read_number
 from parcels.tracking.steps import EXPLANATIONS
 from parcels.tracking.verdicts import Verdict, loss_text

@@ -18,8 +18,9 @@ from django.utils.translation import ngettext
 from alliance.choices import Capability
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound, TooMany
 from alliance.tenancy import Actor, Scope, require, scope
+from parcels.bookings.models import Parcel
 from parcels.choices import ParcelSource, ParcelStatus
-from parcels.models import Parcel, RecipientProof
+from parcels.revisions.models import RecipientProof
 from parcels.scans.rules import TERMINAL
 from slas.choices import RevisionParty
 from slas.models import Revision

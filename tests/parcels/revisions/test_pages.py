@@ -10,7 +10,7 @@ from alliance.choices import Role
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel
-from parcels.services.revising import revise_parcel
+from parcels.revisions.services import revise_parcel
 from slas.choices import RevisionParty
 from slas.revisions.services import RevisionRequest
 from tests.parcels.helpers.parcel_views import client_of, some_parcels, text_of

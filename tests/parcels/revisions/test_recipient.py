@@ -13,7 +13,7 @@ from alliance.identifiers import tracking_number
 from alliance.models import AuditEntry, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, RecipientProof
-from parcels.services.revising import MOST_WRONG, revise_for_recipient, revise_parcel
+from parcels.revisions.services import MOST_WRONG, revise_for_recipient, revise_parcel
 from slas.choices import RevisionParty
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.revisions.services import RevisionRequest

@@ -36,10 +36,10 @@ from alliance.wording import amount
 from parcels.booking_files.services.files import retry_booking_file
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import BookingFile, Merchant, Parcel, PickupAddress, Scan, ScanFile
+from parcels.retention.erasing import REASON_LENGTH, erase_early
 from parcels.scan_files.services import retry_scan_file
 from parcels.scans.rules import TERMINAL
 from parcels.scans.timelines import track
-from parcels.services.erasing import REASON_LENGTH, erase_early
 from parcels.tracking.verdicts import verdict_of
 from slas.models import Breach, Commitment
 from slas.promises.prices import yuan

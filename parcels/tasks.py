@@ -7,9 +7,9 @@ from alliance.file_jobs import STRETCH
 from alliance.health import note_heartbeat
 from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services import retention as booking_retention
+from parcels.retention import erasing
 from parcels.scan_files import services as scan_files
 from parcels.scans import lost_parcels as tracing
-from parcels.services import erasing
 from parcels.watch_list import services as watching
 
 

@@ -111,7 +111,7 @@ class Parcel(models.Model):
     cancelled_at = models.DateTimeField(_("cancelled"), null=True)
     # A scan of this parcel was withdrawn: the next fold must read all of them again.
     corrected = models.BooleanField(default=False)
-    # When its recipient's data were erased; see parcels.services.erasing.
+    # When its recipient's data were erased; see parcels.retention.erasing.
     erased_at = models.DateTimeField(_("recipient erased"), null=True)
 
     objects = models.Manager.from_queryset(ParcelQuerySet)()

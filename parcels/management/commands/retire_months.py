@@ -11,8 +11,8 @@ from django.utils import timezone
 from alliance.errors import Conflict
 from alliance.partitions import Month
 from alliance.tenancy import Actor, Scope, scope
-from parcels.archive_files import Damaged
-from parcels.services import retiring
+from parcels.retention import retiring
+from parcels.retention.archive_files import Damaged
 
 
 class Command(BaseCommand):

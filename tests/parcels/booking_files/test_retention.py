@@ -15,7 +15,7 @@ from parcels.booking_files.services.files import book_file, cancel_booking_file,
 from parcels.booking_files.services.results import read_problems, rejected_path, results_path
 from parcels.booking_files.services.retention import forget_booking_files
 from parcels.models import BookingFile, Parcel
-from parcels.services.erasing import erase_early
+from parcels.retention.erasing import erase_early
 from tests.parcels.helpers.booking_files import (
     counts,
     finished,

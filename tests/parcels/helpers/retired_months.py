@@ -10,10 +10,10 @@ from alliance.models import Organisation, RetiredMonth
 from alliance.partitions import Month
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.models import Parcel
+from parcels.retention.erasing import erase_due
+from parcels.retention.retiring import retire_month
 from parcels.scans.lines import ScanLine
 from parcels.scans.services import record_scans
-from parcels.services.erasing import erase_due
-from parcels.services.retiring import retire_month
 from slas.audits.rates import audit_rates
 from slas.choices import CommitmentKind
 from slas.commitments.services.sweeping import sweep_overdue

@@ -21,7 +21,7 @@ from alliance.models import IdempotentRequest
 from alliance.tenancy import Actor, Scope, raw_rows, require, scope
 from couriers.documents import private_storage
 from parcels.booking_files.services.retention import forget_recipient
-from parcels.models import Parcel
+from parcels.bookings.models import Parcel
 from parcels.scans.rules import TERMINAL
 from slas.choices import ExcuseState
 from slas.models import Excuse, Revision

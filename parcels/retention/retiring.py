@@ -27,8 +27,8 @@ from alliance.models import RetiredMonth
 from alliance.partitions import Month
 from alliance.retirement import LEAST_MONTHS
 from alliance.tenancy import Actor, Scope, raw_rows, require, scope
-from parcels import archive_files
-from parcels.models import Parcel
+from parcels.bookings.models import Parcel
+from parcels.retention import archive_files
 from slas.choices import ExcuseState, ExportContent, ExportState, Outcome
 from slas.models import ClosedMonth, Commitment, CreditCheck, CreditEntry, Excuse, Export, Tally
 from slas.rates.services.folding import no_longer_overdue

@@ -21,7 +21,7 @@ from alliance.tenancy import Actor, Scope, scope
 from couriers.documents import private_storage
 from parcels import tasks
 from parcels.models import Parcel
-from parcels.services.erasing import erase_due, erase_early
+from parcels.retention.erasing import erase_due, erase_early
 from slas.models import Excuse, Revision
 from tests.parcels.helpers.parcels import booked_parcels
 

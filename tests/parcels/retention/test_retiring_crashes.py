@@ -16,9 +16,8 @@ from django.utils import timezone
 from alliance import partitions
 from alliance.models import AuditEntry, RetiredMonth
 from alliance.tenancy import Actor, Scope, scope
-from parcels import archive_files
 from parcels.models import Parcel
-from parcels.services import retiring
+from parcels.retention import archive_files, retiring
 from tests.chaos import stage
 from tests.parcels.helpers.retired_months import OLD, TABLES, differences, leftovers, retire
 

@@ -14,9 +14,8 @@ from django.utils import timezone
 from alliance.errors import Conflict, NotPermitted
 from alliance.models import AuditEntry, Organisation, RetiredMonth
 from alliance.tenancy import Actor, Scope, scope
-from parcels import archive_files
 from parcels.models import Parcel, Scan
-from parcels.services import retiring
+from parcels.retention import archive_files, retiring
 from slas.models import Breach, CreditEntry, OnTimeRate
 from tests.parcels.helpers.retired_months import (
     OLD,

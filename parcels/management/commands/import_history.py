@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from alliance.tenancy import Actor
-from parcels.history import COLUMNS, BadHeader, Problem, open_history, read_history
-from parcels.services.history import ImportReport, import_history
+from parcels.history.rows import COLUMNS, BadHeader, Problem, open_history, read_history
+from parcels.history.services import ImportReport, import_history
 
 SHOWN = 20
 

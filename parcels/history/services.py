@@ -17,9 +17,9 @@ from alliance.partitions import Month, ensure_months
 from alliance.services import create_organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from couriers.models import Courier
+from parcels.bookings.models import Parcel
 from parcels.choices import ParcelStatus, ScanCode, ScanReason
-from parcels.history import HistoryRow, Problem
-from parcels.models import Parcel
+from parcels.history.rows import HistoryRow, Problem
 from parcels.scans.lines import ScanLine
 from parcels.scans.services import record_scans
 from slas.choices import CommitmentKind

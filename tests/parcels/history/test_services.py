@@ -10,10 +10,10 @@ from django.core.management import CommandError, call_command
 from alliance.choices import OrganisationStatus
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
-from parcels.history import COLUMNS, BadHeader, HistoryRow, Problem, read_history
+from parcels.history import services as history
+from parcels.history.rows import COLUMNS, BadHeader, HistoryRow, Problem, read_history
+from parcels.history.services import ImportReport, import_history
 from parcels.models import Parcel
-from parcels.services import history
-from parcels.services.history import ImportReport, import_history
 from slas.audits.rates import run_audit
 from slas.tasks import fold_tallies, sweep_overdue
 

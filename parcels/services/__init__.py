@@ -1,1 +1,0 @@
-"""Writes of what moves: one file a subject."""

@@ -362,11 +362,11 @@ UNFOLD = {
     "STYLES": [lambda request: static("css/admin.css")],
     "SCRIPTS": [lambda request: static("js/admin.js")],
     "SHOW_LANGUAGES": True,
-    "DASHBOARD_CALLBACK": "parcels.ops.dashboard",
+    "DASHBOARD_CALLBACK": "parcels.admin_dashboard.dashboard",
     "SIDEBAR": {
         "show_search": True,
         "show_all_applications": True,
-        "navigation": "parcels.ops.navigation",
+        "navigation": "parcels.admin_dashboard.navigation",
     },
     "BORDER_RADIUS": "6px",
     "COLORS": {

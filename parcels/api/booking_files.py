@@ -19,7 +19,7 @@ from alliance.api.idempotency import idempotent
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.tenancy import Actor
-from parcels.api.views import IDEMPOTENCY_KEY
+from parcels.api.parcels import IDEMPOTENCY_KEY
 from parcels.booking_files.services.files import (
     FileKnown,
     cancel_booking_file,

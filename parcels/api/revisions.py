@@ -19,7 +19,7 @@ from alliance.clocks import local_clock
 from alliance.errors import NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
-from parcels.api.views import IDEMPOTENCY_KEY
+from parcels.api.parcels import IDEMPOTENCY_KEY
 from parcels.models import Parcel
 from parcels.revisions.services import days_for_merchant, revise_parcel
 from slas.choices import RevisionParty

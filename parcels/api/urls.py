@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from parcels.api import views
+from parcels.api import parcels as views
 from parcels.api.booking_files import (
     BookingFileCancelView,
     BookingFileResultsView,
@@ -13,7 +13,7 @@ from parcels.api.breaches import BreachDetailView
 from parcels.api.revisions import RevisionsView
 from parcels.api.scans import ScanBatchView
 from parcels.api.tracking import tracking
-from parcels.api.watching import WatchView
+from parcels.api.watch_list import WatchView
 
 app_name = "parcels"
 

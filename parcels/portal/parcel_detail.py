@@ -28,7 +28,7 @@ from parcels.models import Parcel, PickupAddress, Scan
 from parcels.portal.entries import full_entries
 from parcels.portal.links import link_to
 from parcels.portal.parcel_credits import credit_of
-from parcels.portal.revising import RevisionForm, RevisionView, revision_view
+from parcels.portal.revisions import RevisionForm, RevisionView, revision_view
 from parcels.portal.stories import story_of
 from parcels.revisions.services import days_for_merchant, revise_parcel, why_no_day
 from parcels.scans.timelines import track, zone_text

@@ -13,8 +13,8 @@ from parcels.portal import (
     parcel_list,
     scan_files,
     tracking,
-    watching,
 )
+from parcels.portal import watch_list as watching
 
 app_name = "parcels"
 

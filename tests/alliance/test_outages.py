@@ -39,7 +39,7 @@ def test_page_whose_servers_are_away_is_503_with_a_time(
 def test_call_whose_database_is_away_is_a_problem_503_with_a_time(
     merchant_api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("parcels.api.views.book_parcels", raising(OperationalError("gone")))
+    monkeypatch.setattr("parcels.api.parcels.book_parcels", raising(OperationalError("gone")))
     merchant_api.raise_request_exception = False
     answer = merchant_api.post("/api/v1/parcels/batch", [{}])
     assert (answer.status_code, answer["Content-Type"]) == (503, "application/problem+json")

@@ -20,8 +20,8 @@ from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
 from parcels.api import answers, examples
 from parcels.api import serializers as schema
+from parcels.api.booking_bodies import Places, read_booking, read_quote, under
 from parcels.api.paging import ParcelPagination
-from parcels.api.reading import Places, read_booking, read_quote, under
 from parcels.bookings.rules import BATCH_LIMIT, BookingRequest, text_problems
 from parcels.bookings.services.booking import book_parcel, book_parcels
 from parcels.bookings.services.cancelling import cancel_parcel

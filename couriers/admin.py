@@ -27,11 +27,12 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from alliance.admin import ReadOnlyAdmin, operates
 from alliance.errors import AllianceError, InvalidInput, NotFound
 from alliance.requests import actor_of
-from couriers.applications import REASON_LENGTH, may_become
+from couriers.applications.querysets import QUEUE_ORDER
+from couriers.applications.rules import REASON_LENGTH, may_become
+from couriers.applications.services import reviews
 from couriers.choices import ApplicationState
+from couriers.facilities import services as facilities
 from couriers.models import Application, Courier, Facility
-from couriers.querysets import QUEUE_ORDER
-from couriers.services import facilities, reviews
 
 Decide = Callable[..., object]
 

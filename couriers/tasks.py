@@ -4,7 +4,8 @@ from typing import Any
 
 from celery import shared_task
 
-from couriers.services import documents, mail
+from couriers.applications.services import mail
+from couriers.documents import services as documents
 
 
 @shared_task(bind=True, acks_late=True, max_retries=5)

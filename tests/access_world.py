@@ -36,9 +36,10 @@ from alliance.models import (
 from alliance.services import actor_of_user, create_api_key, create_organisation
 from alliance.services import revoke_api_key as revoke
 from alliance.tenancy import KEY_SCOPES, Actor, Scope, scope
+from couriers.applications.services import applications, reviews
 from couriers.choices import DocumentKind, FacilityKind, Step
+from couriers.documents import services as documents
 from couriers.models import Application, Facility
-from couriers.services import applications, documents, reviews
 from parcels.models import BookingFile, PickupAddress, ScanFile
 from slas.credits.months import month_of, spell
 from slas.models import (

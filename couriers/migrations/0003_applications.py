@@ -5,7 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import couriers.documents
+import couriers.documents.files
 
 
 class Migration(migrations.Migration):
@@ -136,8 +136,8 @@ class Migration(migrations.Migration):
                     "file",
                     models.FileField(
                         max_length=120,
-                        storage=couriers.documents.private_storage,
-                        upload_to=couriers.documents.random_name,
+                        storage=couriers.documents.files.private_storage,
+                        upload_to=couriers.documents.files.random_name,
                         verbose_name="file",
                     ),
                 ),

@@ -2,7 +2,7 @@ from django.db import migrations
 
 from alliance.tenancy import row_policy
 
-# Applications move along the table of couriers/applications.py and no other way, whatever program
+# Applications move along the table of couriers/applications/rules.py and no other way, whatever program
 # writes them. What the alliance decides takes the alliance's scope: an applicant's session cannot
 # approve itself, even by SQL. What was submitted stays as it was until more is asked for.
 GUARD_APPLICATION = """

@@ -16,11 +16,11 @@ from django.views.decorators.vary import vary_on_headers
 from alliance.errors import Conflict, InvalidInput
 from alliance.models import City
 from alliance.requests import ActorRequest
+from couriers.applications.querysets import cities_matching
+from couriers.applications.services import applications
 from couriers.choices import Step
 from couriers.models import Application
 from couriers.portal.pages import applicant, next_url, open_application, step_page
-from couriers.querysets import cities_matching
-from couriers.services import applications
 
 SHOWN = 24
 # A province, or a small country; "a" matches half of the world and is nobody's wish.

@@ -11,13 +11,13 @@ from alliance.choices import Capability
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor
-from couriers.applications import REQUIRED_DOCUMENTS
+from couriers.applications.rules import REQUIRED_DOCUMENTS
 from couriers.choices import DocumentKind, Step
-from couriers.documents import ACCEPT, EXTENSIONS, MAX_BYTES, serve
+from couriers.documents import services as documents
+from couriers.documents.files import ACCEPT, EXTENSIONS, MAX_BYTES, serve
 from couriers.models import Application, Document
 from couriers.portal.forms import DocumentForm
 from couriers.portal.pages import applicant, next_url, open_application, put_errors, step_page
-from couriers.services import documents
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

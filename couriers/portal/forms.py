@@ -1,4 +1,4 @@
-"""Forms of the application. They read what was typed; the rules are couriers.applications'."""
+"""Forms of the application. They read what was typed; the rules are couriers.applications.rules'."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from alliance.portal.forms import FilterForm
-from couriers.applications import LABELS, check_step
+from couriers.applications.rules import LABELS, check_step
 from couriers.choices import DocumentKind, FacilityKind, Step
-from couriers.documents import ACCEPT
+from couriers.documents.files import ACCEPT
 
 # Every field may stay empty until the application is submitted.
 _OPTIONAL: dict[str, Any] = {"required": False}

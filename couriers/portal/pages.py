@@ -14,10 +14,10 @@ from alliance.errors import AllianceError, Conflict, NotFound, NotPermitted
 from alliance.portal.badges import badge_for
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
-from couriers.applications import LABELS, STEP_FIELDS
+from couriers.applications.rules import LABELS, STEP_FIELDS
+from couriers.applications.services.applications import missing_from
 from couriers.choices import ApplicationState, Step
 from couriers.models import Application
-from couriers.services.applications import missing_from
 
 REVIEW = "review"
 STEP_URLS = {

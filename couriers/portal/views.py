@@ -16,7 +16,8 @@ from alliance.choices import OrganisationKind, OrganisationStatus
 from alliance.errors import Conflict, InvalidInput
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor
-from couriers.applications import STEP_FIELDS
+from couriers.applications.rules import STEP_FIELDS
+from couriers.applications.services import applications
 from couriers.choices import ApplicationState, Step
 from couriers.models import Application
 from couriers.portal.forms import CompanyForm, ContactForm, SubmitForm
@@ -32,7 +33,6 @@ from couriers.portal.pages import (
     put_errors,
     step_page,
 )
-from couriers.services import applications
 
 
 @require_safe

@@ -17,15 +17,15 @@ from alliance.demo_logins import DEMO_LOGINS, PASSWORD
 from alliance.models import City, User
 from alliance.services import actor_of_user, create_organisation
 from alliance.tenancy import Actor, Scope, scope
-from couriers.choices import DocumentKind, Step
-from couriers.services.applications import (
+from couriers.applications.services.applications import (
     add_service_cities,
     save_application_step,
     start_application,
     submit_application,
 )
-from couriers.services.documents import add_document
-from couriers.services.reviews import approve_application
+from couriers.applications.services.reviews import approve_application
+from couriers.choices import DocumentKind, Step
+from couriers.documents.services import add_document
 from parcels.bookings.models import PickupAddress
 from parcels.demo.cast import APPLICANTS, COURIERS, TRADES, DemoCourier
 from slas.excuses.services.permissions import CUSTOMER_SERVICE

@@ -23,7 +23,7 @@ from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.portal.forms import add_service_errors
 from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
-from couriers.documents import ACCEPT, MAX_BYTES
+from couriers.documents.files import ACCEPT, MAX_BYTES
 from parcels.models import Parcel, Scan
 from parcels.portal.entries import full_entries
 from parcels.scans.timelines import remarks_of, track, zone_text

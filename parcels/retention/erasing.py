@@ -19,7 +19,7 @@ from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.identifiers import EPOCH, parcel_id_at
 from alliance.models import IdempotentRequest
 from alliance.tenancy import Actor, Scope, raw_rows, require, scope
-from couriers.documents import private_storage
+from couriers.documents.files import private_storage
 from parcels.booking_files.services.retention import forget_recipient
 from parcels.bookings.models import Parcel
 from parcels.scans.rules import TERMINAL

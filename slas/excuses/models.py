@@ -10,7 +10,7 @@ from django.utils.translation import pgettext_lazy
 
 from alliance.identifiers import tracking_number
 from alliance.models import City, Organisation, User
-from couriers.documents import private_storage, random_file_name
+from couriers.documents.files import private_storage, random_file_name
 from couriers.models import Courier
 from slas.choices import CommitmentKind, DisruptionReason, ExcuseReason, ExcuseSource, ExcuseState
 from slas.columns import dimension

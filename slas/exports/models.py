@@ -11,7 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 from alliance.file_jobs import FileJob
 from alliance.models import Organisation, User
-from couriers.documents import private_storage
+from couriers.documents.files import private_storage
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.exports.querysets import ExportQuerySet
 

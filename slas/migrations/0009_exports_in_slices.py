@@ -2,7 +2,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import couriers.documents
+import couriers.documents.files
 import slas.exports.models
 
 
@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
             field=models.FileField(
                 blank=True,
                 max_length=160,
-                storage=couriers.documents.private_storage,
+                storage=couriers.documents.files.private_storage,
                 upload_to=slas.exports.models.export_name,
                 verbose_name="file",
             ),

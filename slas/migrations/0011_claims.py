@@ -1,7 +1,7 @@
 from django.conf import settings
 from django.db import migrations, models
 
-import couriers.documents
+import couriers.documents.files
 import slas.excuses.models
 
 
@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
             field=models.FileField(
                 blank=True,
                 max_length=120,
-                storage=couriers.documents.private_storage,
+                storage=couriers.documents.files.private_storage,
                 upload_to=slas.excuses.models.evidence_name,
                 verbose_name="evidence",
             ),

@@ -22,7 +22,7 @@ from alliance.portal.forms import FilterForm
 from alliance.portal.paging import Listing
 from alliance.requests import ActorRequest
 from alliance.tenancy import require
-from couriers.documents import serve
+from couriers.documents.files import serve
 from slas.choices import ExcuseReason, ExcuseState
 from slas.excuses.querysets import ExcuseQuerySet
 from slas.excuses.services.claims import may_claim, take_back_claim

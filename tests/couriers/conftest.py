@@ -13,9 +13,10 @@ from alliance.choices import OrganisationKind, OrganisationStatus, Role
 from alliance.models import City, Organisation, User
 from alliance.services import actor_of_user, free_slug
 from alliance.tenancy import Actor, Scope, scope
+from couriers.applications.services import applications
 from couriers.choices import DocumentKind, Step
+from couriers.documents import services as documents
 from couriers.models import Application
-from couriers.services import applications, documents
 from tests import factories
 from tests.couriers import files
 

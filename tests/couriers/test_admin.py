@@ -12,8 +12,8 @@ from django.utils import timezone
 from alliance.models import City, Organisation
 from alliance.services import actor_of_user
 from alliance.tenancy import Actor, Scope, scope
+from couriers.applications.services import applications, reviews
 from couriers.models import Application, Courier, Facility
-from couriers.services import applications, reviews
 from tests import factories
 from tests.couriers.conftest import COMPANY, make_applicant, reread
 

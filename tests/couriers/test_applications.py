@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from couriers.applications import (
+from couriers.applications.rules import (
     EDITABLE,
     TRANSITIONS,
     check_note,

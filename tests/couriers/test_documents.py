@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from couriers.documents import MAX_BYTES, DocumentRefused, inspect, random_name, shown_name
+from couriers.documents.files import MAX_BYTES, DocumentRefused, inspect, random_name, shown_name
 from tests.couriers import files
 
 

@@ -12,8 +12,8 @@ from django.utils import timezone
 from alliance import jobs
 from alliance.tenancy import Actor, Scope, scope
 from couriers import tasks
+from couriers.applications.services import applications, mail, reviews
 from couriers.models import Application, ApplicationEvent
-from couriers.services import applications, mail, reviews
 
 pytestmark = pytest.mark.django_db
 

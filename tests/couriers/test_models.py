@@ -9,7 +9,7 @@ from django.utils import timezone
 from alliance.choices import OrganisationStatus
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, protected_tables, scope
-from couriers.applications import TRANSITIONS
+from couriers.applications.rules import TRANSITIONS
 from couriers.choices import ApplicationState, DocumentKind
 from couriers.models import Application, ApplicationEvent, Courier, Document, Facility, ServiceCity
 from tests import factories

@@ -9,9 +9,9 @@ from django.urls import reverse
 
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
+from couriers.applications.services import applications, reviews
 from couriers.choices import Step
 from couriers.models import Application
-from couriers.services import applications, reviews
 from tests import factories
 from tests.couriers.conftest import COMPANY, CONTACT, at, reread
 

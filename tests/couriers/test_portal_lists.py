@@ -8,9 +8,9 @@ from django.test import Client
 
 from alliance.models import City
 from alliance.tenancy import Actor, Scope, scope
+from couriers.documents import services as documents
 from couriers.models import Application, Document, Facility
 from couriers.portal import facility_views
-from couriers.services import documents
 from tests.couriers import files
 from tests.couriers.conftest import at
 

@@ -12,9 +12,10 @@ from alliance.errors import AllianceError, Conflict, InvalidInput, NotPermitted
 from alliance.models import City, Event, Member, Organisation
 from alliance.services import actor_of_user
 from alliance.tenancy import Actor, Scope, scope
+from couriers.applications.services import applications, reviews
 from couriers.choices import Step
+from couriers.facilities import services as facilities
 from couriers.models import Application, Courier, Facility
-from couriers.services import applications, facilities, reviews
 from tests import factories
 from tests.couriers.conftest import COMPANY, CONTACT, make_applicant, states
 

@@ -12,9 +12,10 @@ from alliance.errors import Conflict, InvalidInput, NotAuthenticated, NotFound, 
 from alliance.models import AuditEntry, City, Event
 from alliance.services import actor_of_user
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
+from couriers.applications.services import applications, reviews
 from couriers.choices import Step
+from couriers.documents import services as documents
 from couriers.models import Application, ApplicationEvent, Document
-from couriers.services import applications, documents, reviews
 from tests import factories
 from tests.couriers import files
 from tests.couriers.conftest import COMPANY, CONTACT, make_applicant, states

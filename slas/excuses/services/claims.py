@@ -16,7 +16,7 @@ from alliance.choices import Capability
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.events import Topic
 from alliance.tenancy import Actor, Scope, require, scope
-from couriers.documents import DocumentRefused, Inspected, inspect, private_storage, shown_name
+from couriers.documents.files import DocumentRefused, Inspected, inspect, private_storage, shown_name
 from slas.choices import ExcuseReason, ExcuseSource, ExcuseState, Outcome
 from slas.commitments.models import Breach, Commitment
 from slas.commitments.rules import is_breach

@@ -18,7 +18,7 @@ from rest_framework.test import APIClient
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.models import AuditEntry, Heartbeat, IdempotentRequest, Organisation
 from alliance.tenancy import Actor, Scope, scope
-from couriers.documents import private_storage
+from couriers.documents.files import private_storage
 from parcels import tasks
 from parcels.models import Parcel
 from parcels.retention.erasing import erase_due, erase_early

@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from alliance import audit
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.tenancy import Actor, Scope, scope
+from couriers.applications.services.applications import lock_application
 from couriers.choices import DocumentKind
-from couriers.documents import DocumentRefused, inspect, private_storage, shown_name
-from couriers.models import Document
-from couriers.services.applications import lock_application
+from couriers.documents.files import DocumentRefused, inspect, private_storage, shown_name
+from couriers.documents.models import Document
 
 log = structlog.get_logger(__name__)
 

@@ -1,10 +1,10 @@
-"""Reads of courier companies, their applications and the alliance's facilities."""
+"""Reads of applications and their parts."""
 
 from typing import Self
 
 from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
 
-from alliance.choices import Capability, OrganisationStatus
+from alliance.choices import Capability
 from alliance.models import City
 from alliance.tenancy import Actor, TenantQuerySet
 from couriers.choices import ApplicationState
@@ -21,14 +21,6 @@ QUEUE_ORDER = (
     F("updated_at").desc(),
     F("pk").desc(),
 )
-
-
-class CourierQuerySet(TenantQuerySet):
-    def visible_to_member(self, actor: Actor) -> Self:
-        return self.filter(organisation_id=actor.organisation_id)
-
-    def active(self) -> Self:
-        return self.filter(organisation__status=OrganisationStatus.ACTIVE)
 
 
 class ApplicationQuerySet(TenantQuerySet):
@@ -56,13 +48,6 @@ class ApplicationQuerySet(TenantQuerySet):
 
 class ApplicationPartQuerySet(ApplicationQuerySet):
     """Documents, cities and history of applications."""
-
-
-class FacilityQuerySet(TenantQuerySet):
-    def visible_to_member(self, actor: Actor) -> Self:
-        # Shared by all couriers; merchants have no business there.
-        joined = actor.is_courier and actor.organisation_status == OrganisationStatus.ACTIVE
-        return self if joined else self.none()
 
 
 def cities_matching(query: str) -> QuerySet[City]:

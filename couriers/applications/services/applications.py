@@ -16,10 +16,10 @@ from alliance.events import Topic
 from alliance.jobs import after_commit
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, require
-from couriers.applications import EDITABLE, STEP_FIELDS, Missing, check_note, check_step, may_become
-from couriers.applications import missing as missing_parts
+from couriers.applications.models import Application, ApplicationEvent, ServiceCity
+from couriers.applications.rules import EDITABLE, STEP_FIELDS, Missing, check_note, check_step, may_become
+from couriers.applications.rules import missing as missing_parts
 from couriers.choices import ApplicationState, Step
-from couriers.models import Application, ApplicationEvent, ServiceCity
 
 # What a new application takes over from the one that was rejected.
 _KEPT = (*STEP_FIELDS[Step.COMPANY], *STEP_FIELDS[Step.CONTACT])

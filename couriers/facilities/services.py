@@ -10,9 +10,9 @@ from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor, require
-from couriers.applications import NAME_LENGTH, tidy
+from couriers.applications.rules import NAME_LENGTH, tidy
 from couriers.choices import FacilityKind
-from couriers.models import Facility
+from couriers.facilities.models import Facility
 
 
 @transaction.atomic

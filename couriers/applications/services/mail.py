@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from alliance.tenancy import Scope, scope
-from couriers.models import ApplicationEvent
+from couriers.applications.models import ApplicationEvent
 
 log = structlog.get_logger(__name__)
 

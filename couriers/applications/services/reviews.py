@@ -11,10 +11,11 @@ from alliance.choices import Capability, OrganisationStatus
 from alliance.errors import Conflict, InvalidInput, NotPermitted
 from alliance.models import Member, Organisation
 from alliance.tenancy import Actor, require
-from couriers.applications import check_note, check_reason
+from couriers.applications.models import Application
+from couriers.applications.rules import check_note, check_reason
+from couriers.applications.services.applications import change_state, lock_application
 from couriers.choices import ApplicationState
-from couriers.models import Application, Courier
-from couriers.services.applications import change_state, lock_application
+from couriers.standing.models import Courier
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""Courier companies: how they become members of the alliance, and what members share."""
+"""Applications of couriers: what they say, where they deliver, what became of them."""
 
 from typing import ClassVar
 
@@ -10,49 +10,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from alliance.models import City, Organisation
-from couriers.applications import CONTACT_LENGTH, EDITABLE, MOST_PARCELS, MOST_VEHICLES, NAME_LENGTH
-from couriers.choices import ApplicationState, DocumentKind, FacilityKind, Grade
-from couriers.documents import EXTENSIONS, MAX_BYTES, private_storage, random_name
-from couriers.querysets import (
-    ApplicationPartQuerySet,
-    ApplicationQuerySet,
-    CourierQuerySet,
-    FacilityQuerySet,
-)
+from couriers.applications.querysets import ApplicationPartQuerySet, ApplicationQuerySet
+from couriers.applications.rules import CONTACT_LENGTH, EDITABLE, MOST_PARCELS, MOST_VEHICLES, NAME_LENGTH
+from couriers.choices import ApplicationState
 
 FINAL = [ApplicationState.APPROVED, ApplicationState.REJECTED]
-
-
-class Courier(models.Model):
-    """A courier company that has joined: the record its approved application became."""
-
-    organisation = models.OneToOneField(
-        Organisation, models.PROTECT, primary_key=True, related_name="courier", verbose_name=_("organisation")
-    )
-    legal_name = models.CharField(_("legal name"), max_length=200)
-    credit_code = models.CharField(_("unified social credit code"), max_length=18, blank=True, default="")
-    permit_number = models.CharField(_("express permit number"), max_length=40, blank=True)
-    contact_name = models.CharField(_("contact"), max_length=120, blank=True)
-    contact_phone = models.CharField(_("phone"), max_length=40, blank=True)
-    contact_email = models.EmailField(_("e-mail"), blank=True)
-    joined_at = models.DateTimeField(_("joined"), null=True, blank=True)
-    # Of its newest final scorecard; who has none is a member.
-    grade = models.CharField(_("grade"), max_length=10, choices=Grade, default=Grade.MEMBER)
-
-    objects = models.Manager.from_queryset(CourierQuerySet)()
-
-    class Meta:
-        verbose_name = _("courier")
-        verbose_name_plural = _("couriers")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            # Couriers known from history only have no code.
-            models.UniqueConstraint(
-                fields=["credit_code"], condition=~Q(credit_code=""), name="courier_credit_code_once"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.legal_name
 
 
 class Application(models.Model):
@@ -174,43 +136,6 @@ class ServiceCity(models.Model):
         return str(self.city)
 
 
-class Document(models.Model):
-    """A paper that proves what an application says. Private: served only after asking who looks."""
-
-    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
-    application = models.ForeignKey(Application, models.PROTECT, related_name="documents")
-    kind = models.CharField(_("kind"), max_length=20, choices=DocumentKind)
-    file = models.FileField(_("file"), storage=private_storage, upload_to=random_name, max_length=120)
-    name = models.CharField(_("file name"), max_length=160)
-    content_type = models.CharField(_("type"), max_length=40)
-    size = models.IntegerField(_("bytes"))
-    sha256 = models.CharField(max_length=64)
-    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    uploaded_at = models.DateTimeField(_("uploaded"), default=timezone.now)
-
-    objects = models.Manager.from_queryset(ApplicationPartQuerySet)()
-
-    class Meta:
-        verbose_name = _("document")
-        verbose_name_plural = _("documents")
-        ordering: ClassVar[list[str]] = ["kind", "uploaded_at", "pk"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["application", "kind", "sha256"], name="document_once_an_application"
-            ),
-            models.CheckConstraint(name="document_kind_known", condition=Q(kind__in=DocumentKind.values)),
-            models.CheckConstraint(
-                name="document_type_known", condition=Q(content_type__in=list(EXTENSIONS))
-            ),
-            models.CheckConstraint(
-                name="document_size_allowed", condition=Q(size__gte=1, size__lte=MAX_BYTES)
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
 class ApplicationEvent(models.Model):
     """One change of an application's state: the history the applicant reads, and the mail about it."""
 
@@ -247,25 +172,3 @@ class ApplicationEvent(models.Model):
 
     def __str__(self) -> str:
         return self.get_state_display()
-
-
-class Facility(models.Model):
-    """A warehouse, distribution centre or collection point that the alliance's couriers share."""
-
-    name = models.CharField(_("name"), max_length=200)
-    city = models.ForeignKey(City, models.PROTECT, related_name="+", verbose_name=_("city"))
-    kind = models.CharField(_("kind"), max_length=20, choices=FacilityKind)
-
-    objects = models.Manager.from_queryset(FacilityQuerySet)()
-
-    class Meta:
-        verbose_name = _("facility")
-        verbose_name_plural = _("facilities")
-        ordering: ClassVar[list[str]] = ["name"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["city", "name"], name="facility_name_once_a_city"),
-            models.CheckConstraint(name="facility_kind_known", condition=Q(kind__in=FacilityKind.values)),
-        ]
-
-    def __str__(self) -> str:
-        return self.name

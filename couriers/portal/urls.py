@@ -2,7 +2,10 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from couriers.portal import city_views, document_views, facility_views, views
+from couriers.portal import applications as views
+from couriers.portal import documents as document_views
+from couriers.portal import facilities as facility_views
+from couriers.portal import service_cities as city_views
 
 app_name = "couriers"
 

@@ -10,7 +10,7 @@ from alliance.models import City
 from alliance.tenancy import Actor, Scope, scope
 from couriers.documents import services as documents
 from couriers.models import Application, Document, Facility
-from couriers.portal import facility_views
+from couriers.portal import facilities as facility_views
 from tests.couriers import files
 from tests.couriers.conftest import at
 

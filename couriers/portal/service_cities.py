@@ -20,7 +20,7 @@ from couriers.applications.querysets import cities_matching
 from couriers.applications.services import applications
 from couriers.choices import Step
 from couriers.models import Application
-from couriers.portal.pages import applicant, next_url, open_application, step_page
+from couriers.portal.application_pages import applicant, next_url, open_application, step_page
 
 SHOWN = 24
 # A province, or a small country; "a" matches half of the world and is nobody's wish.

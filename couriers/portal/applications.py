@@ -20,8 +20,8 @@ from couriers.applications.rules import STEP_FIELDS
 from couriers.applications.services import applications
 from couriers.choices import ApplicationState, Step
 from couriers.models import Application
-from couriers.portal.forms import CompanyForm, ContactForm, SubmitForm
-from couriers.portal.pages import (
+from couriers.portal.application_forms import CompanyForm, ContactForm, SubmitForm
+from couriers.portal.application_pages import (
     REVIEW,
     STEP_URLS,
     applicant,

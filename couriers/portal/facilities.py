@@ -11,7 +11,7 @@ from alliance.errors import NotPermitted
 from alliance.requests import ActorRequest
 from alliance.tenancy import require
 from couriers.models import Facility
-from couriers.portal.forms import FacilityFilterForm
+from couriers.portal.application_forms import FacilityFilterForm
 
 SHOWN = 200
 

@@ -16,8 +16,8 @@ from couriers.choices import DocumentKind, Step
 from couriers.documents import services as documents
 from couriers.documents.files import ACCEPT, EXTENSIONS, MAX_BYTES, serve
 from couriers.models import Application, Document
-from couriers.portal.forms import DocumentForm
-from couriers.portal.pages import applicant, next_url, open_application, put_errors, step_page
+from couriers.portal.application_forms import DocumentForm
+from couriers.portal.application_pages import applicant, next_url, open_application, put_errors, step_page
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -7,24 +7,6 @@ from django.db.models import Q
 from alliance.tenancy import Actor, TenantQuerySet
 
 
-class OrganisationQuerySet(TenantQuerySet):
-    def visible_to_member(self, actor: Actor) -> Self:
-        return self.filter(pk=actor.organisation_id)
-
-
-class MemberQuerySet(TenantQuerySet):
-    def visible_to_member(self, actor: Actor) -> Self:
-        return self.filter(organisation_id=actor.organisation_id)
-
-    def active(self) -> Self:
-        return self.filter(user__is_active=True)
-
-
-class ApiKeyQuerySet(TenantQuerySet):
-    def live(self) -> Self:
-        return self.filter(revoked_at=None)
-
-
 class EventQuerySet(TenantQuerySet):
     def visible_to_member(self, actor: Actor) -> Self:
         return self.filter(Q(merchant_id=actor.organisation_id) | Q(courier_id=actor.organisation_id))

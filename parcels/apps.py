@@ -19,7 +19,7 @@ class ParcelsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models need the app registry.
-        from alliance.services import RECORD_CREATORS  # noqa: PLC0415
+        from alliance.members.services.organisations import RECORD_CREATORS  # noqa: PLC0415
         from alliance.statements import stored  # noqa: PLC0415
         from parcels.bookings.services.addresses import create_merchant  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from alliance import audit
 from alliance.choices import Role
+from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, IdempotentRequest, Organisation
-from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.booking_files.services.files import book_file, start_booking_file
 from parcels.bookings.services.booking import book_parcel

@@ -22,6 +22,10 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from alliance.api.throttling import forget as forget_calls
 from alliance.choices import Capability, OrganisationStatus, Role
 from alliance.health import note_heartbeat
+from alliance.members.services.actors import actor_of_user
+from alliance.members.services.api_keys import create_api_key
+from alliance.members.services.api_keys import revoke_api_key as revoke
+from alliance.members.services.organisations import create_organisation
 from alliance.models import (
     ApiKey,
     AuditEntry,
@@ -33,8 +37,6 @@ from alliance.models import (
     RetiredMonth,
     User,
 )
-from alliance.services import actor_of_user, create_api_key, create_organisation
-from alliance.services import revoke_api_key as revoke
 from alliance.tenancy import KEY_SCOPES, Actor, Scope, scope
 from couriers.applications.services import applications, reviews
 from couriers.choices import DocumentKind, FacilityKind, Step

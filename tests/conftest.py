@@ -18,8 +18,8 @@ from alliance import embedded, jobs, partitions
 from alliance.api import throttling
 from alliance.celery import app as celery_app
 from alliance.choices import Role
+from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, Organisation, User
-from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.tracking.names import forget_names
 from slas.forecasts.curves import forget_near

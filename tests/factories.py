@@ -6,8 +6,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from alliance.choices import OrganisationKind, OrganisationStatus, Role
+from alliance.members.services.api_keys import create_api_key
+from alliance.members.services.organisations import free_slug
 from alliance.models import Member, Organisation, User
-from alliance.services import create_api_key, free_slug
 from alliance.tenancy import Actor, Scope, scope
 from couriers.models import Courier
 from parcels.models import Merchant

@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from alliance import services
 from alliance.choices import Capability
 from alliance.errors import InvalidInput
+from alliance.members.services import api_keys
 from alliance.models import ApiKey
 from alliance.portal.forms import ApiKeyForm, add_service_errors
 from alliance.requests import ActorRequest
@@ -29,7 +29,7 @@ def api_key_list(request: ActorRequest) -> HttpResponse:
     context = {"form": form, "keys": ApiKey.objects.visible_to(actor).order_by("revoked_at", "-created_at")}
     if request.method == "POST" and form.is_valid():
         try:
-            context["made"], context["token"] = services.create_api_key(actor=actor, **form.cleaned_data)
+            context["made"], context["token"] = api_keys.create_api_key(actor=actor, **form.cleaned_data)
             context["form"] = ApiKeyForm(actor=actor)
         except InvalidInput as error:
             add_service_errors(form, error)
@@ -41,6 +41,6 @@ def api_key_list(request: ActorRequest) -> HttpResponse:
 @login_required
 def api_key_revoke(request: ActorRequest, api_key_id: int) -> HttpResponse:
     """Revoke a key for good."""
-    key = services.revoke_api_key(actor=request.actor, api_key_id=api_key_id)
+    key = api_keys.revoke_api_key(actor=request.actor, api_key_id=api_key_id)
     messages.success(request, _("The key “%(name)s” no longer works.") % {"name": key.name})
     return redirect("api_key_list")

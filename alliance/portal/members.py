@@ -7,9 +7,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from alliance import services
 from alliance.choices import Capability
 from alliance.errors import Conflict, InvalidInput
+from alliance.members.services import members
 from alliance.models import Member
 from alliance.portal.forms import MemberForm, add_service_errors
 from alliance.requests import ActorRequest
@@ -37,7 +37,7 @@ def member_list(request: ActorRequest) -> HttpResponse:
 def member_remove(request: ActorRequest, member_id: int) -> HttpResponse:
     """Take somebody's role away."""
     try:
-        services.remove_member(actor=request.actor, member_id=member_id)
+        members.remove_member(actor=request.actor, member_id=member_id)
         messages.success(request, _("The member was removed."))
     except Conflict as error:
         messages.error(request, error.detail)
@@ -46,7 +46,7 @@ def member_remove(request: ActorRequest, member_id: int) -> HttpResponse:
 
 def _added(actor: Actor, form: MemberForm) -> bool:
     try:
-        services.add_member(actor=actor, organisation_id=actor.organisation_id or 0, **form.cleaned_data)
+        members.add_member(actor=actor, organisation_id=actor.organisation_id or 0, **form.cleaned_data)
     except InvalidInput as error:
         add_service_errors(form, error)
     except Conflict as error:

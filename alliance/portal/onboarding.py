@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from alliance import services
 from alliance.choices import OrganisationKind
 from alliance.errors import AllianceError
+from alliance.members.services import organisations as services
 from alliance.middleware import SESSION_KEY
 from alliance.portal.views import start_page
 from alliance.requests import ActorRequest

@@ -14,8 +14,9 @@ from stdnum.cn import uscc
 
 from alliance.choices import OrganisationKind
 from alliance.demo_logins import DEMO_LOGINS, PASSWORD
+from alliance.members.services.actors import actor_of_user
+from alliance.members.services.organisations import create_organisation
 from alliance.models import City, User
-from alliance.services import actor_of_user, create_organisation
 from alliance.tenancy import Actor, Scope, scope
 from couriers.applications.services.applications import (
     add_service_cities,

@@ -21,7 +21,7 @@ from alliance.csv_cells import safe_cell
 from alliance.errors import FieldError, InvalidInput, NotPermitted
 from alliance.file_jobs import FileJobs, turn
 from alliance.jobs import after_commit
-from alliance.services import worker_of_organisation
+from alliance.members.services.organisations import worker_of_organisation
 from alliance.tenancy import Actor, require
 from parcels.choices import FileState
 from parcels.scan_files import rows as scan_files

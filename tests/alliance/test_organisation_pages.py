@@ -5,8 +5,8 @@ from django.test import Client
 from django.urls import reverse
 
 from alliance.choices import Role
+from alliance.members.services.api_keys import actor_of_key
 from alliance.models import ApiKey, Member, Organisation, User
-from alliance.services import actor_of_key
 from alliance.tenancy import Scope, scope
 from tests import factories
 

@@ -16,8 +16,8 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from alliance.members.services.actors import actor_of_organisation
 from alliance.models import Organisation
-from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.watch_list.services import refresh_watch_list
 from slas.audits.rates import audit_rates

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from alliance import partitions
+from alliance.members.services.actors import actor_of_organisation
+from alliance.members.services.api_keys import create_api_key
 from alliance.models import City, Organisation
-from alliance.services import actor_of_organisation, create_api_key
 from alliance.tenancy import KEY_SCOPES, Scope, raw_rows, scope
 from tests import factories
 from tests.benchmarks.filling import DAYS

@@ -92,8 +92,8 @@ def _run(job: Callable[..., None], until: float, *given: Any) -> None:
 
 def _write(until: float, seed: int, rate: int, cities: list[str], counts: Any, waits: Any) -> None:
     """Book so many a second and scan what was booked some seconds ago, until the time is up."""
+    from alliance.members.services.actors import actor_of_organisation  # noqa: PLC0415
     from alliance.models import City, Organisation  # noqa: PLC0415
-    from alliance.services import actor_of_organisation  # noqa: PLC0415
     from alliance.tenancy import Scope, scope  # noqa: PLC0415
 
     source = random.Random(seed)

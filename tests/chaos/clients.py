@@ -22,8 +22,8 @@ from django.utils import timezone
 
 from alliance.errors import Conflict
 from alliance.identifiers import parse_tracking_number, tracking_number
+from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, Organisation
-from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.bookings.rules import BookingRequest, Recipient
 from parcels.bookings.services.booking import book_parcels

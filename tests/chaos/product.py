@@ -17,8 +17,9 @@ from django.utils import timezone
 
 from alliance import embedded
 from alliance.identifiers import parse_tracking_number
+from alliance.members.services.actors import actor_of_organisation
+from alliance.members.services.api_keys import create_api_key
 from alliance.models import Organisation
-from alliance.services import actor_of_organisation, create_api_key
 from alliance.tenancy import KEY_SCOPES, Scope, scope
 from parcels.models import Parcel, Scan
 from slas.commitments.services.sweeping import sweep_overdue

@@ -10,8 +10,9 @@ from django.test import Client
 from django.urls import reverse
 
 from alliance.choices import OrganisationKind, OrganisationStatus, Role
+from alliance.members.services.actors import actor_of_user
+from alliance.members.services.organisations import free_slug
 from alliance.models import City, Organisation, User
-from alliance.services import actor_of_user, free_slug
 from alliance.tenancy import Actor, Scope, scope
 from couriers.applications.services import applications
 from couriers.choices import DocumentKind, Step

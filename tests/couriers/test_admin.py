@@ -9,8 +9,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from alliance.members.services.actors import actor_of_user
 from alliance.models import City, Organisation
-from alliance.services import actor_of_user
 from alliance.tenancy import Actor, Scope, scope
 from couriers.applications.services import applications, reviews
 from couriers.models import Application, Courier, Facility

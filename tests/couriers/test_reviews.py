@@ -9,8 +9,8 @@ from django.db import connection
 
 from alliance.choices import OrganisationStatus
 from alliance.errors import AllianceError, Conflict, InvalidInput, NotPermitted
+from alliance.members.services.actors import actor_of_user
 from alliance.models import City, Event, Member, Organisation
-from alliance.services import actor_of_user
 from alliance.tenancy import Actor, Scope, scope
 from couriers.applications.services import applications, reviews
 from couriers.choices import Step

@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from alliance.errors import Conflict, InvalidInput, NotAuthenticated, NotFound, NotPermitted
+from alliance.members.services.actors import actor_of_user
 from alliance.models import AuditEntry, City, Event
-from alliance.services import actor_of_user
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
 from couriers.applications.services import applications, reviews
 from couriers.choices import Step

@@ -23,7 +23,7 @@ from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPer
 from alliance.file_jobs import UNFINISHED, FileJobs, turn
 from alliance.jobs import after_commit
 from alliance.locks import Lock, wait_for
-from alliance.services import worker_of_organisation
+from alliance.members.services.organisations import worker_of_organisation
 from alliance.tenancy import Actor, Scope, require, scope
 from parcels.booking_files import records as booking_files
 from parcels.booking_files.models import BookingFile

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from alliance.choices import Capability
 from alliance.file_jobs import turn
-from alliance.services import worker_of_organisation
+from alliance.members.services.organisations import worker_of_organisation
 from alliance.tenancy import Actor, Scope, require, scope
 from slas.choices import ExportState
 from slas.exports.columns import COLUMNS, values_of

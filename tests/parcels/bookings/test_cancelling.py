@@ -6,8 +6,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from alliance.errors import Conflict, NotFound, NotPermitted
+from alliance.members.services.actors import actor_of_organisation
 from alliance.models import AuditEntry, City, Event, Organisation
-from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.bookings.rules import IfFull
 from parcels.bookings.services.cancelling import cancel_parcel

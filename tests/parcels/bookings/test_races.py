@@ -74,7 +74,7 @@ def test_racing_batches_of_several_merchants_and_lanes_book_each_place_once(
     back = request_for(chengdu, hangzhou, NOON, if_full=IfFull.NEXT)
 
     def batch(number: int) -> list[object]:
-        from alliance.services import actor_of_organisation  # noqa: PLC0415
+        from alliance.members.services.actors import actor_of_organisation  # noqa: PLC0415
 
         actor = actor_of_organisation(merchants[number], kind="user")
         # Each begins with another lane: locks taken in order of the items would wait in a circle.

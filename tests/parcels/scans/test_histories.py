@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from alliance.choices import Role
-from alliance.services import actor_of_organisation
+from alliance.members.services.actors import actor_of_organisation
 from alliance.tenancy import Scope, scope
 from parcels.choices import ScanCode
 from parcels.models import Parcel, Scan

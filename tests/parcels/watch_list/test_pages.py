@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from alliance.members.services.actors import actor_of_organisation
 from alliance.models import Organisation
 from alliance.portal.navigation import NAVIGATION
-from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel
 from parcels.watch_list.queries import Place, WatchQuery, page_of_watched

@@ -6,8 +6,9 @@ import pytest
 from rest_framework.test import APIClient
 
 from alliance.choices import Capability, Role
+from alliance.members.services.actors import actor_of_organisation
+from alliance.members.services.api_keys import create_api_key
 from alliance.models import Organisation
-from alliance.services import actor_of_organisation, create_api_key
 from alliance.tenancy import Actor, Scope, scope
 from slas.credits.months import month_of, next_month, spell, start_of
 from slas.credits.services.closing import close_month

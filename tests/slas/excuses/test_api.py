@@ -9,8 +9,9 @@ from django.test.client import encode_multipart
 from rest_framework.test import APIClient
 
 from alliance.identifiers import tracking_number
+from alliance.members.services.actors import actor_of_organisation
+from alliance.members.services.api_keys import create_api_key
 from alliance.models import Organisation
-from alliance.services import actor_of_organisation, create_api_key
 from alliance.tenancy import Actor, Scope, scope
 from slas.excuses.services.decisions import excuse_breach
 from slas.excuses.services.disruptions import Area, Cause, Period, declare_disruption, propose_excuses

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from alliance.members.services.actors import actor_of_user
 from alliance.models import AuditEntry, Event, Member
-from alliance.services import actor_of_user
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
 from slas.choices import Decision, ExcuseReason, ExcuseState
 from slas.commitments.services.settling import Milestone, open_commitments, settle, void_commitments

@@ -9,8 +9,8 @@ import pytest
 
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.identifiers import new_parcel_id
+from alliance.members.services.actors import actor_of_user
 from alliance.models import AuditEntry, City, Event, Member, User
-from alliance.services import actor_of_user
 from alliance.tenancy import Actor
 from slas.commitments.services.settling import Milestone, settle
 from slas.commitments.services.sweeping import sweep_overdue

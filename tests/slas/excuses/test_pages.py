@@ -8,9 +8,9 @@ from django.test import Client
 from django.utils import timezone
 
 from alliance.identifiers import tracking_number
+from alliance.members.services.actors import actor_of_organisation
 from alliance.models import Organisation
 from alliance.portal.navigation import NAVIGATION
-from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.models import Excuse
 from slas.portal import excuses

@@ -8,8 +8,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from alliance.choices import Role
+from alliance.members.services.actors import actor_of_organisation, actor_of_user
 from alliance.models import Organisation, User
-from alliance.services import actor_of_organisation, actor_of_user
 from alliance.tenancy import Actor, Scope, scope
 from slas.excuses.services.claims import Claim, claim_excuse
 from slas.excuses.services.decisions import Decided, decide_excuses

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow.parquet
 
+from alliance.members.services.actors import actor_of_organisation
 from alliance.models import Organisation
-from alliance.services import actor_of_organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportContent, ExportFormat
 from slas.commitments.services.settling import Milestone, settle

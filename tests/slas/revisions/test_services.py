@@ -8,8 +8,8 @@ from django.db import DatabaseError, IntegrityError, transaction
 
 from alliance.choices import Role
 from alliance.errors import NotFound, NotPermitted
+from alliance.members.services.actors import actor_of_organisation, actor_of_user
 from alliance.models import AuditEntry, Event, Organisation
-from alliance.services import actor_of_organisation, actor_of_user
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import Outcome, RevisionParty
 from slas.commitments.services.sweeping import sweep_overdue

@@ -1,127 +1,15 @@
-"""Tables of the kernel: organisations, people, keys, cities, and what was done."""
+"""Cities, and what the kernel writes down: audit entries, events, answers, heartbeats, retired months."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
-from alliance.choices import Capability, OrganisationKind, OrganisationStatus, RetirementState, Role
-from alliance.querysets import ApiKeyQuerySet, EventQuerySet, MemberQuerySet, OrganisationQuerySet
+from alliance.choices import RetirementState
+from alliance.members.models import Organisation
+from alliance.querysets import EventQuerySet
 from alliance.tenancy import TenantQuerySet
-
-
-class UserManager(BaseUserManager["User"]):
-    def create_user(self, email: str, password: str | None = None, **extra: Any) -> "User":
-        user = self.model(email=self.normalize_email(email).lower(), **extra)
-        user.set_password(password)
-        user.save(using=self._db)
-        return user
-
-    def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> "User":
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **extra)
-
-    def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email__iexact=username)
-
-
-class User(AbstractBaseUser, PermissionsMixin):
-    """A person who logs in with an e-mail address. Staff are the alliance's ops."""
-
-    email = models.EmailField(_("e-mail address"), unique=True)
-    name = models.CharField(_("name"), max_length=120, blank=True)
-    is_staff = models.BooleanField(_("ops staff"), default=False)
-    is_active = models.BooleanField(_("active"), default=True)
-    date_joined = models.DateTimeField(_("joined"), default=timezone.now)
-
-    objects = UserManager()
-
-    USERNAME_FIELD = "email"
-    EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: ClassVar[list[str]] = []
-
-    class Meta:
-        verbose_name = _("user")
-        verbose_name_plural = _("users")
-
-    def __str__(self) -> str:
-        return self.name or self.email
-
-
-class Organisation(models.Model):
-    """A tenant: a courier company, a merchant, or the alliance's operator."""
-
-    kind = models.CharField(_("kind"), max_length=10, choices=OrganisationKind)
-    status = models.CharField(
-        _("status"), max_length=10, choices=OrganisationStatus, default=OrganisationStatus.ACTIVE
-    )
-    name = models.CharField(_("name"), max_length=200)
-    slug = models.SlugField(_("short name"), max_length=80, unique=True)
-    created_at = models.DateTimeField(_("created"), default=timezone.now)
-
-    objects = models.Manager.from_queryset(OrganisationQuerySet)()
-
-    class Meta:
-        verbose_name = _("organisation")
-        verbose_name_plural = _("organisations")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.CheckConstraint(
-                name="organisation_kind_known", condition=models.Q(kind__in=OrganisationKind.values)
-            ),
-            models.CheckConstraint(
-                name="organisation_status_known", condition=models.Q(status__in=OrganisationStatus.values)
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Member(models.Model):
-    """A user's role in an organisation."""
-
-    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="members")
-    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
-    role = models.CharField(_("role"), max_length=10, choices=Role)
-    created_at = models.DateTimeField(_("since"), default=timezone.now)
-
-    objects = models.Manager.from_queryset(MemberQuerySet)()
-
-    class Meta:
-        verbose_name = _("member")
-        verbose_name_plural = _("members")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["organisation", "user"], name="member_once_an_organisation"),
-            models.CheckConstraint(name="member_role_known", condition=models.Q(role__in=Role.values)),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user} ({self.get_role_display()})"
-
-
-class ApiKey(models.Model):
-    """A secret that lets a program act for an organisation. Only its hash is kept."""
-
-    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="api_keys")
-    name = models.CharField(_("name"), max_length=80)
-    prefix = models.CharField(_("prefix"), max_length=12, unique=True)
-    secret_hash = models.CharField(max_length=64)
-    scopes = ArrayField(models.CharField(max_length=24, choices=Capability), verbose_name=_("scopes"))
-    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(_("created"), default=timezone.now)
-    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
-    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
-
-    objects = models.Manager.from_queryset(ApiKeyQuerySet)()
-
-    class Meta:
-        verbose_name = _("API key")
-        verbose_name_plural = _("API keys")
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.prefix}…)"
 
 
 class City(models.Model):

@@ -1,0 +1,23 @@
+"""Reads of organisations, members and API keys."""
+
+from typing import Self
+
+from alliance.tenancy import Actor, TenantQuerySet
+
+
+class OrganisationQuerySet(TenantQuerySet):
+    def visible_to_member(self, actor: Actor) -> Self:
+        return self.filter(pk=actor.organisation_id)
+
+
+class MemberQuerySet(TenantQuerySet):
+    def visible_to_member(self, actor: Actor) -> Self:
+        return self.filter(organisation_id=actor.organisation_id)
+
+    def active(self) -> Self:
+        return self.filter(user__is_active=True)
+
+
+class ApiKeyQuerySet(TenantQuerySet):
+    def live(self) -> Self:
+        return self.filter(revoked_at=None)

@@ -1,0 +1,114 @@
+"""API keys: made, revoked, and looked up."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from alliance import audit
+from alliance.choices import Capability
+from alliance.errors import FieldError, InvalidInput, NotFound
+from alliance.members.models import ApiKey
+from alliance.members.services.actors import actor_of_organisation
+from alliance.tenancy import (
+    KEY_SCOPES,
+    Actor,
+    Scope,
+    require,
+    scope,
+)
+
+KEY_FORMAT = re.compile(r"^ca_([0-9a-z]{10})_([0-9A-Za-z_-]{43})$")
+
+
+# How fresh last_used_at is kept: a write a call would make every key a hot row.
+LAST_USED_EVERY = timedelta(minutes=5)
+
+
+def create_api_key(*, actor: Actor, name: str, scopes: Iterable[str]) -> tuple[ApiKey, str]:
+    """Create a key for the actor's organisation; return it with the secret, shown this once."""
+    require(actor, Capability.MANAGE_KEYS)
+    wanted = sorted(set(scopes))
+    allowed = KEY_SCOPES & actor.capabilities
+    errors = []
+    if not name.strip():
+        errors.append(FieldError("/name", _("Name the program that will use the key."), "required"))
+    if not wanted or not set(wanted) <= {str(item) for item in allowed}:
+        errors.append(FieldError("/scopes", _("Choose what the key may do, within your own role."), "choice"))
+    if errors:
+        raise InvalidInput(errors=errors)
+    prefix = "".join(secrets.choice("0123456789abcdefghijklmnopqrstuvwxyz") for _i in range(10))
+    secret = secrets.token_urlsafe(32)
+    key = ApiKey.objects.create(
+        organisation_id=actor.tenant_id,
+        name=name.strip()[:80],
+        prefix=prefix,
+        secret_hash=hash_secret(secret),
+        scopes=wanted,
+        created_by_id=actor.user_id,
+    )
+    audit.record(
+        actor=actor,
+        verb="api_key.created",
+        object_type="api_key",
+        object_id=key.pk,
+        detail={"scopes": wanted},
+    )
+    return key, f"ca_{prefix}_{secret}"
+
+
+def revoke_api_key(*, actor: Actor, api_key_id: int, now: datetime | None = None) -> ApiKey:
+    """Revoke a key for good. Revoking again changes nothing."""
+    require(actor, Capability.MANAGE_KEYS)
+    key = ApiKey.objects.visible_to(actor).select_for_update().filter(pk=api_key_id).first()
+    if key is None:
+        raise NotFound
+    if key.revoked_at is None:
+        key.revoked_at = now or timezone.now()
+        key.save(update_fields=["revoked_at"])
+        audit.record(actor=actor, verb="api_key.revoked", object_type="api_key", object_id=key.pk)
+    return key
+
+
+def hash_secret(secret: str) -> str:
+    # 256 random bits need no slow hash: there is nothing to guess.
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def actor_of_key(token: str, *, now: datetime | None = None) -> Actor | None:
+    """Return the actor of an API key, or None when there is no such live key."""
+    match = KEY_FORMAT.match(token)
+    if match is None:
+        return None
+    prefix, secret = match.groups()
+    with scope(Scope.key(prefix)):
+        # One query, as every call pays for it; and each call does, as a key revoked is revoked at once.
+        key = next(iter(ApiKey.objects.live().filter(prefix=prefix).select_related("organisation")), None)
+        if key is None or not hmac.compare_digest(key.secret_hash, hash_secret(secret)):
+            return None
+        _note_use(key, now or timezone.now())
+    return actor_of_organisation(
+        key.organisation,
+        kind="api_key",
+        api_key_id=key.pk,
+        label=f"key {key.name} ({key.prefix})",
+        capabilities=frozenset(Capability(item) for item in key.scopes),
+    )
+
+
+def _note_use(key: ApiKey, now: datetime) -> None:
+    if key.last_used_at and now - key.last_used_at < LAST_USED_EVERY:
+        return
+    with connection.cursor() as cursor:
+        # Skip rather than wait: of many calls at once, one that notes the time is enough.
+        cursor.execute(
+            "UPDATE alliance_apikey SET last_used_at = %s WHERE id ="
+            " (SELECT id FROM alliance_apikey WHERE id = %s FOR UPDATE SKIP LOCKED)",
+            [now, key.pk],
+        )

@@ -1,0 +1,75 @@
+"""Organisations: made with their first owner and their own record."""
+
+from collections.abc import Callable
+from typing import Final
+
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from alliance import audit
+from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
+from alliance.errors import FieldError, InvalidInput, NotPermitted
+from alliance.members.models import Member, Organisation
+from alliance.members.services.actors import actor_of_organisation
+from alliance.registry import Registry
+from alliance.tenancy import (
+    Actor,
+    Scope,
+    scope,
+)
+
+# Kind of organisation -> what creates its own record. The app that owns the record registers it: the kernel
+# knows the kind, not the record.
+RECORD_CREATORS: Final[Registry[str, Callable[[Organisation], None]]] = Registry("creator of records")
+
+
+def create_organisation(
+    *, actor: Actor, kind: OrganisationKind | str, name: str, status: OrganisationStatus | str | None = None
+) -> Organisation:
+    """Create an organisation owned by the acting user.
+
+    A merchant is active at once; a courier is an applicant until ops approve it.
+    Raises InvalidInput for an empty name, NotPermitted for anonymous actors and for operators
+    created by anybody but ops.
+    """
+    if actor.is_anonymous or (kind == OrganisationKind.OPERATOR and not actor.can(Capability.OPERATE)):
+        raise NotPermitted
+    name = " ".join(name.split())
+    if not name:
+        raise InvalidInput(errors=[FieldError("/name", _("Give the company's name."), "required")])
+    default = OrganisationStatus.APPLICANT if kind == OrganisationKind.COURIER else OrganisationStatus.ACTIVE
+    # Nobody is a member yet, so no tenant's scope could write this.
+    with scope(Scope.everything()):
+        organisation = Organisation.objects.create(
+            kind=kind, status=status or default, name=name, slug=free_slug(name)
+        )
+        if create_record := RECORD_CREATORS.get(str(kind)):
+            create_record(organisation)
+        if actor.user_id:
+            Member.objects.create(organisation=organisation, user_id=actor.user_id, role=Role.OWNER)
+        audit.record(
+            actor=actor,
+            verb="organisation.created",
+            object_type="organisation",
+            object_id=organisation.pk,
+            organisation_id=organisation.pk,
+            detail={"kind": str(kind), "name": name},
+        )
+    return organisation
+
+
+def free_slug(name: str) -> str:
+    """Return a short name for an organisation that no other has."""
+    base = slugify(name, allow_unicode=True)[:70] or "organisation"
+    slug, number = base, 1
+    while Organisation.objects.filter(slug=slug).exists():
+        number += 1
+        slug = f"{base}-{number}"
+    return slug
+
+
+def worker_of_organisation(organisation_id: int, *, label: str) -> Actor:
+    """Return the actor of a task that works for an organisation: with what it may do now, and no more."""
+    with scope(Scope.everything()):
+        organisation = Organisation.objects.get(pk=organisation_id)
+    return actor_of_organisation(organisation, kind="system", label=label)

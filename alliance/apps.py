@@ -13,9 +13,10 @@ class AllianceConfig(AppConfig):
 
     def ready(self) -> None:
         # Importing registers the system checks, and makes ours the Celery application that tasks are sent by.
-        from alliance import celery, checks, statements  # noqa: F401, PLC0415 -- they need the app registry
+        from alliance import celery, checks  # noqa: F401, PLC0415 -- they need the app registry
+        from alliance.database import stored_functions  # noqa: PLC0415
 
-        post_migrate.connect(statements.install_all, sender=self, dispatch_uid="install_statements")
+        post_migrate.connect(stored_functions.install_all, sender=self, dispatch_uid="install_statements")
 
         Path(settings.FILE_UPLOAD_TEMP_DIR).mkdir(parents=True, exist_ok=True)
 

@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from redis import Redis, RedisError
 
-from alliance import partitions, statements
+from alliance.database import partitions
+from alliance.database import stored_functions as statements
 from alliance.models import Heartbeat
 from alliance.registry import Registry
 from alliance.tenancy import Scope, scope

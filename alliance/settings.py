@@ -112,7 +112,7 @@ if DATABASE_URL and not DATABASE_URL.startswith(("postgres://", "postgresql://")
     raise ImproperlyConfigured("DATABASE_URL must look like postgres://role:password@host:5432/database.")
 DATABASES = {
     "default": {
-        "ENGINE": "alliance.postgresql",
+        "ENGINE": "alliance.database.postgresql",
         **(env.db("DATABASE_URL") if DATABASE_URL else embedded.database_settings()),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
@@ -120,7 +120,7 @@ DATABASES = {
         "DISABLE_SERVER_SIDE_CURSORS": True,
     },
 }
-DATABASES["default"]["ENGINE"] = "alliance.postgresql"
+DATABASES["default"]["ENGINE"] = "alliance.database.postgresql"
 if env("DIRECT_DATABASE_URL", default="") and env.bool("MIGRATING", default=False):
     DATABASES["default"].update(env.db("DIRECT_DATABASE_URL"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from alliance import events, partitions
+from alliance import events
 from alliance.api import idempotency
+from alliance.database import partitions
 from alliance.health import note_heartbeat
 from alliance.tenancy import Scope, scope
 

@@ -20,8 +20,8 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from alliance import partitions
 from alliance.choices import Capability
+from alliance.database import partitions
 from alliance.health import BEAT_SILENT_AFTER, MONTHS_AHEAD_NEEDED
 from alliance.models import Heartbeat
 from alliance.requests import actor_of

@@ -2,11 +2,11 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from alliance.choices import OrganisationKind
+from alliance.database.table_storage import PARAMETERS
 from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
 from alliance.portal.badges import FAMILIES
 from alliance.portal.navigation import LINKED_PAGES, register_menu
-from alliance.table_storage import PARAMETERS
 from parcels.periodic_tasks import PERIODIC_TASKS
 from parcels.personal_data import PERSONAL_DATA
 from parcels.portal.badges import BADGES
@@ -19,8 +19,8 @@ class ParcelsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models need the app registry.
+        from alliance.database.stored_functions import stored  # noqa: PLC0415
         from alliance.members.services.organisations import RECORD_CREATORS  # noqa: PLC0415
-        from alliance.statements import stored  # noqa: PLC0415
         from parcels.bookings.services.addresses import create_merchant  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
         from parcels.scans.sql import RECORD_SCANS  # noqa: PLC0415

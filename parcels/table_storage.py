@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alliance.table_storage import WRITTEN_ONCE
+from alliance.database.table_storage import WRITTEN_ONCE
 
 TABLE_STORAGE: Final[dict[str, dict[str, str]]] = {
     # Five updates in a parcel's life, all of them of columns without an index.

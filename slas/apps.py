@@ -1,11 +1,11 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from alliance.database.table_storage import PARAMETERS
 from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
 from alliance.portal.badges import FAMILIES
 from alliance.portal.navigation import register_menu
-from alliance.table_storage import PARAMETERS
 from slas.periodic_tasks import PERIODIC_TASKS
 from slas.personal_data import PERSONAL_DATA
 from slas.portal.badges import BADGES
@@ -20,8 +20,8 @@ class SlasConfig(AppConfig):
 
     def ready(self) -> None:
         # Models need the app registry.
+        from alliance.database.stored_functions import stored  # noqa: PLC0415
         from alliance.health import QUEUES  # noqa: PLC0415
-        from alliance.statements import stored  # noqa: PLC0415
         from slas.forecasts.curves import READ_CURVES  # noqa: PLC0415
         from slas.models import CreditCheck, ProgressTally, Tally  # noqa: PLC0415
         from slas.portal.menu import MENU  # noqa: PLC0415

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alliance.table_storage import COUNTERS, QUEUE
+from alliance.database.table_storage import COUNTERS, QUEUE
 
 TABLE_STORAGE: Final[dict[str, dict[str, str]]] = {
     # Judged once, which moves it from one partial index to another; room keeps the new version on its page.

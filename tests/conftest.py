@@ -14,10 +14,11 @@ from django.db import connection
 from django.test import Client, TransactionTestCase
 from rest_framework.test import APIClient
 
-from alliance import embedded, jobs, partitions
+from alliance import embedded, jobs
 from alliance.api import throttling
 from alliance.celery import app as celery_app
 from alliance.choices import Role
+from alliance.database import partitions
 from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, Organisation, User
 from alliance.tenancy import Actor, Scope, scope

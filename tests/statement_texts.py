@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from alliance.statements import StoredStatement, stored
+from alliance.database.stored_functions import StoredStatement, stored
 
 FOLDER = Path(__file__).parent / "stored_statements"
 LONGEST = 110

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from alliance.database.retirement import explained
 from alliance.errors import (
     AllianceError,
     FieldError,
@@ -20,7 +21,6 @@ from alliance.errors import (
     NotPermitted,
     TooMany,
 )
-from alliance.retirement import explained
 
 PROBLEM_JSON = "application/problem+json"
 

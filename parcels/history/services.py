@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from alliance import audit
 from alliance.choices import OrganisationKind
 from alliance.cities import CityFinder, UnknownCity
+from alliance.database.partitions import Month, ensure_months
 from alliance.identifiers import history_parcel_id, tracking_number
 from alliance.members.services.organisations import create_organisation
 from alliance.models import City, Organisation
-from alliance.partitions import Month, ensure_months
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from couriers.models import Courier
 from parcels.bookings.models import Parcel

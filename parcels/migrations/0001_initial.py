@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from alliance.partitions import CreateModelPartitionedById, CreatePartitionedModel
+from alliance.database.partitions import CreateModelPartitionedById, CreatePartitionedModel
 
 
 class Migration(migrations.Migration):

@@ -20,12 +20,13 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Max
 
-from alliance import audit, partitions
+from alliance import audit
 from alliance.choices import Capability, RetirementState
+from alliance.database import partitions
+from alliance.database.partitions import Month
+from alliance.database.retirement import LEAST_MONTHS
 from alliance.errors import Conflict
 from alliance.models import RetiredMonth
-from alliance.partitions import Month
-from alliance.retirement import LEAST_MONTHS
 from alliance.tenancy import Actor, Scope, raw_rows, require, scope
 from parcels.bookings.models import Parcel
 from parcels.retention import archive_files

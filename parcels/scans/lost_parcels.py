@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final, NamedTuple
 
+from alliance.database.literals import numbers
 from alliance.identifiers import parcel_id_at
-from alliance.literals import numbers
 from alliance.locks import Lock, try_to_take
 from alliance.tenancy import Scope, raw_rows, scope
 from parcels.choices import ParcelStatus

@@ -16,8 +16,8 @@ months out before the first row is looked for, and none may be left out row by r
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from alliance.database.stored_functions import StoredStatement
 from alliance.events import Topic
-from alliance.statements import StoredStatement
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.scans.rules import CONSIGNEE, MOVEMENTS, RANKED, STATUS_OF_CODE, TERMINAL, TRIES
 from slas.choices import CommitmentKind

@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 from django.utils.translation import gettext as _
 
+from alliance.database.retirement import gone, is_retired
 from alliance.errors import NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
-from alliance.retirement import gone, is_retired
 from alliance.tenancy import Scope, rows_in
 from parcels.choices import ParcelStatus
 from parcels.scans.timelines import TrackedScan, track

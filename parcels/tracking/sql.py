@@ -7,7 +7,7 @@ of them is written on its commitment, too. Promise and scans are lists, not obje
 
 from typing import Final
 
-from alliance.statements import StoredStatement
+from alliance.database.stored_functions import StoredStatement
 
 # One row, whose text is NULL for a parcel that is not there or not in scope.
 TRACKED_PARCEL: Final = StoredStatement(

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from alliance.database.literals import numbers
 from alliance.events import Topic
 from alliance.identifiers import parcel_id_at
-from alliance.literals import numbers
 from alliance.locks import Lock, try_to_take
 from alliance.models import Heartbeat
 from alliance.tenancy import Scope, raw_rows, scope

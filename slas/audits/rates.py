@@ -9,9 +9,9 @@ import structlog
 from django.utils import timezone
 
 from alliance import audit
+from alliance.database.partitions import retired_before
+from alliance.database.retirement import is_detaching, retired_through
 from alliance.health import note_heartbeat
-from alliance.partitions import retired_before
-from alliance.retirement import is_detaching, retired_through
 from alliance.tenancy import Actor, raw_rows
 from slas.choices import Measure, Outcome
 from slas.commitments.histograms import MEASURE_STEP
@@ -312,7 +312,7 @@ def audit_rates() -> AuditReport:
     """Recompute cells, bins and credits from the commitments and report what differs; change nothing.
 
     Needs the scope of everything. Cells in which parcels have a share that were moved out of the database
-    (see `alliance.retirement`) are taken as they are. Each list is cut at MOST_ROWS.
+    (see `alliance.database.retirement`) are taken as they are. Each list is cut at MOST_ROWS.
     """
     known = {"kept_from": kept_from(), "retired": retired_through(), "first": retired_before()}
     # A month that is just being detached is overdue no more, and taken off what is in a moment.

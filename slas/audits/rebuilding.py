@@ -7,7 +7,7 @@ snapshot: what waits to be folded by then is in the commitments, what comes late
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from alliance.retirement import retired_through
+from alliance.database.retirement import retired_through
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.commitments.landmarks import sql_progress_marks
 from slas.commitments.sql_counts import COUNTS, marks

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from alliance.partitions import retired_before
+from alliance.database.partitions import retired_before
 from alliance.tenancy import raw_rows
 from slas.credits.months import spell
 from slas.credits.services.schedules import all_schedules

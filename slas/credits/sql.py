@@ -9,7 +9,7 @@ credit has grown. A test holds the two equal.
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alliance.literals import numbers
+from alliance.database.literals import numbers
 from slas.credits.rules import EXCUSES_LOSS, Schedules
 
 # Nothing that a parcel id can reach.

@@ -9,8 +9,8 @@ from django.core.cache import cache
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from alliance.literals import numbers
-from alliance.statements import StoredStatement
+from alliance.database.literals import numbers
+from alliance.database.stored_functions import StoredStatement
 from alliance.tenancy import Scope, rows_in
 from slas.commitments.histograms import MEASURE_STEP
 from slas.forecasts.rules import (

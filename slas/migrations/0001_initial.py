@@ -5,7 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-from alliance.partitions import CreatePartitionedModel
+from alliance.database.partitions import CreatePartitionedModel
 
 
 class Migration(migrations.Migration):

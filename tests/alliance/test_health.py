@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from alliance import partitions
+from alliance.database import partitions
 from alliance.health import note_heartbeat
 from alliance.models import Heartbeat, User
 

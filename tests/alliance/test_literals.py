@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alliance.literals import moments, numbers, texts
+from alliance.database.literals import moments, numbers, texts
 from alliance.tenancy import raw_rows
 
 # What a column can hold: no NUL, no half of a surrogate pair.

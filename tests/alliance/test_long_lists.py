@@ -19,9 +19,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alliance import long_lists
+from alliance.database.table_storage import PARAMETERS
 from alliance.identifiers import new_parcel_id, tracking_number
 from alliance.long_lists import MOST_PAGES, LongListMixin
-from alliance.table_storage import PARAMETERS
 from alliance.tenancy import Scope, raw_rows, scope
 
 pytestmark = pytest.mark.django_db

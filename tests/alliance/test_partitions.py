@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from alliance import partitions
+from alliance.database import partitions
+from alliance.database.partitions import Month
 from alliance.identifiers import moment_of
-from alliance.partitions import Month
 
 pytestmark = pytest.mark.django_db
 

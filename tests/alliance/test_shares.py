@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 
 from alliance.checks import work_has_a_share
+from alliance.database.work_shares import in_share, share_parameters, work_in_shares
 from alliance.locks import Lock
-from alliance.shares import in_share, share_parameters, work_in_shares
 from alliance.tenancy import raw_rows
 
 LOCK = Lock.FOLD_TALLIES

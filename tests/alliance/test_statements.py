@@ -10,9 +10,9 @@ from django.db import connection, transaction
 from django.db.utils import ProgrammingError
 from django.test import Client
 
-from alliance import statements
+from alliance.database import stored_functions as statements
+from alliance.database.stored_functions import StoredStatement
 from alliance.management.commands import up
-from alliance.statements import StoredStatement
 from alliance.tenancy import raw_rows
 
 pytestmark = pytest.mark.django_db

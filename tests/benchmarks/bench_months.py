@@ -45,7 +45,7 @@ def _change_months(ready: Callable[[], Any], turn: int) -> Done:
     """Make a month, take it out and drop it, again and again."""
     from django.db import connections  # noqa: PLC0415 -- after django.setup()
 
-    from alliance import partitions  # noqa: PLC0415
+    from alliance.database import partitions  # noqa: PLC0415
 
     # The parent's connection came along with the fork, and is the parent's.
     connections["default"].connection = None

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from alliance.database.literals import numbers
 from alliance.identifiers import parcel_id_at
-from alliance.literals import numbers
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.choices import CommitmentKind
 from slas.commitments.services.settling import CommitmentDraft, Milestone, open_commitments, settle

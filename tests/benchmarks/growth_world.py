@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from alliance import partitions
+from alliance.database import partitions
 from alliance.identifiers import EPOCH
 from alliance.models import City
 from alliance.tenancy import Scope, raw_rows, scope

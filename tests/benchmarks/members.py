@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from alliance import partitions
+from alliance.database import partitions
 from alliance.members.services.actors import actor_of_organisation
 from alliance.members.services.api_keys import create_api_key
 from alliance.models import City, Organisation

@@ -67,7 +67,7 @@ def main() -> None:
 
 def _world() -> list[str]:
     """Make couriers that offer next day between ten cities, and merchants."""
-    from alliance import partitions  # noqa: PLC0415 -- after django.setup()
+    from alliance.database import partitions  # noqa: PLC0415 -- after django.setup()
     from tests import factories  # noqa: PLC0415
     from tests.benchmarks import members  # noqa: PLC0415
 

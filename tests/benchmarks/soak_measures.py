@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alliance.table_storage import PARAMETERS
+from alliance.database.table_storage import PARAMETERS
 
 QUEUES = ("slas_tally", "slas_creditcheck")
 _TABLES = """

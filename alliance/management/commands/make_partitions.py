@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from alliance import partitions
+from alliance.database import partitions
 
 
 class Command(BaseCommand):

@@ -24,7 +24,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.urls import NoReverseMatch, reverse
 from redis import Redis, RedisError
 
-from alliance import embedded, partitions, statements
+from alliance import embedded
+from alliance.database import partitions
+from alliance.database import stored_functions as statements
 from alliance.demo_logins import DEMO_LOGINS, DemoLogin
 from alliance.embedded.errors import plainly
 from alliance.models import Heartbeat

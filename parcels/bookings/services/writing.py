@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from alliance import events
+from alliance.database.literals import moments, numbers, texts
 from alliance.errors import Conflict
 from alliance.identifiers import new_parcel_id, tracking_number
-from alliance.literals import moments, numbers, texts
 from alliance.tenancy import raw_rows
 from parcels.bookings.rules import BookingRequest
 from parcels.choices import ParcelSource

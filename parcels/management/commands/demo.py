@@ -10,11 +10,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
 
+from alliance.database.partitions import Month, ensure_months, ensure_months_ahead
 from alliance.demo_logins import DEMO_LOGINS
 from alliance.health import note_heartbeat
 from alliance.identifiers import drawing_from
 from alliance.models import Heartbeat, User
-from alliance.partitions import Month, ensure_months, ensure_months_ahead
 from alliance.tenancy import Scope, scope
 from parcels.demo.days import ZONE, Stage, play
 from parcels.demo.exporting import write_some

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
+from alliance.database.partitions import Month
 from alliance.errors import Conflict
-from alliance.partitions import Month
 from alliance.tenancy import Actor, Scope, scope
 from parcels.retention import retiring
 from parcels.retention.archive_files import Damaged

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
+from alliance.database.literals import moments, numbers
 from alliance.errors import Conflict, NotFound
 from alliance.events import Topic
-from alliance.literals import moments, numbers
 from alliance.tenancy import raw_rows
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
 from slas.commitments.models import Commitment

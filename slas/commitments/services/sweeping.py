@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from alliance.database.work_shares import in_share, share_parameters, work_in_shares
 from alliance.locks import Lock
-from alliance.shares import in_share, share_parameters, work_in_shares
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.choices import CommitmentKind, Measure
 from slas.commitments.sql import CONSEQUENCES, DIMENSIONS

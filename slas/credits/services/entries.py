@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from alliance.database.literals import moments, numbers
 from alliance.events import Topic
-from alliance.literals import moments, numbers
 from alliance.locks import Lock, try_to_take, wait_for
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.choices import CreditCause

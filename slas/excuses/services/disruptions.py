@@ -23,9 +23,9 @@ from django.utils.translation import gettext as _
 from alliance import audit, events
 from alliance.choices import Capability
 from alliance.clocks import ONE_DAY, wall_clock
+from alliance.database.literals import moments, numbers
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.identifiers import EPOCH, parcel_id_at, tracking_number
-from alliance.literals import moments, numbers
 from alliance.models import City
 from alliance.tenancy import Actor, raw_rows, require
 from slas.choices import ClosureSide, Decision, DisruptionReason, ExcuseSource, ExcuseState

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from alliance.literals import moments, numbers
+from alliance.database.literals import moments, numbers
 from alliance.tenancy import Actor, raw_rows
 from slas.choices import WatchReason
 from slas.forecasts.curves import Curves

@@ -3,8 +3,8 @@
 import time
 from typing import NamedTuple
 
+from alliance.database.work_shares import in_share, share_parameters, work_in_shares
 from alliance.locks import Lock
-from alliance.shares import in_share, share_parameters, work_in_shares
 from alliance.tenancy import raw_rows
 from slas.commitments.sql_counts import COUNTS
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from alliance import partitions
+from alliance.database import partitions
+from alliance.database.partitions import Month
 from alliance.models import Organisation, RetiredMonth
-from alliance.partitions import Month
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.models import Parcel
 from parcels.retention.erasing import erase_due

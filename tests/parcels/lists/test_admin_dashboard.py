@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from alliance import partitions
+from alliance.database import partitions
 from alliance.models import Heartbeat, Organisation
 from alliance.tenancy import Scope, scope
 from couriers.models import Application

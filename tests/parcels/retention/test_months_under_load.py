@@ -11,9 +11,9 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from alliance import partitions
+from alliance.database import partitions
+from alliance.database.partitions import Month
 from alliance.models import Organisation
-from alliance.partitions import Month
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.models import Parcel, Scan
 from parcels.scans.lines import ScanLine

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from alliance import partitions
+from alliance.database import partitions
 from alliance.errors import Conflict
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel

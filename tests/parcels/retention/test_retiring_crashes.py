@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 from django.utils import timezone
 
-from alliance import partitions
+from alliance.database import partitions
 from alliance.models import AuditEntry, RetiredMonth
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel

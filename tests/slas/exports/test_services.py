@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from alliance.database.partitions import Month, ensure_months
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.identifiers import new_parcel_id, tracking_number
 from alliance.models import AuditEntry, Organisation
-from alliance.partitions import Month, ensure_months
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportState, Outcome, RevisionParty
 from slas.commitments.services.settling import revise_due

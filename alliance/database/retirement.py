@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance.choices import RetirementState
+from alliance.database.partitions import Month, retired_before
 from alliance.errors import AllianceError, Gone, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import RetiredMonth
-from alliance.partitions import Month, retired_before
 
 CODE = "retired"
 # So many whole months before this one stay, whatever is asked for: whether one of theirs was retired is known

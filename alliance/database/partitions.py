@@ -22,7 +22,7 @@ from django.db import DatabaseError, connection, migrations, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from alliance import table_storage
+from alliance.database import table_storage
 from alliance.errors import Conflict
 from alliance.identifiers import moment_of, parcel_id_at
 from alliance.locks import Lock, wait_for

@@ -6,7 +6,7 @@ from typing import Any
 
 wsgi_app = "alliance.wsgi:application"
 # Threads, and an end to waiting for slow clients.
-worker_class = "alliance.patience.PatientWorker"
+worker_class = "alliance.web.gunicorn_worker.PatientWorker"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
 # More than heavy calls may take, see docs/limits.md: some are always left for light ones.
 threads = int(os.environ.get("WEB_THREADS", "12"))

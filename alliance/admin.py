@@ -29,7 +29,7 @@ from alliance.models import (
     Organisation,
     User,
 )
-from alliance.requests import actor_of
+from alliance.web.requests import actor_of
 
 
 def operates(request: HttpRequest) -> bool:

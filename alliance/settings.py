@@ -65,8 +65,8 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "alliance.middleware.RequestIdMiddleware",
-    "alliance.middleware.RetryAfterMiddleware",
+    "alliance.web.middleware.RequestIdMiddleware",
+    "alliance.web.middleware.RetryAfterMiddleware",
     "alliance.portal.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -77,13 +77,13 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     # Whoever is not known yet is asked for by key or session: after that of sessions.
-    "alliance.middleware.AdmissionMiddleware",
+    "alliance.web.middleware.AdmissionMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
     # Last: it calls the view itself, inside the tenant's scope.
-    "alliance.middleware.TenancyMiddleware",
+    "alliance.web.middleware.TenancyMiddleware",
 ]
 
 ROOT_URLCONF = "alliance.urls"
@@ -130,7 +130,7 @@ REDIS_URL = env("REDIS_URL", default="") or embedded.redis_url()
 REDIS_OPTIONS = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0, "retry": Retry(NoBackoff(), 0)}
 CACHES = {
     "default": {
-        "BACKEND": "alliance.caching.ForgivingCache",
+        "BACKEND": "alliance.web.caching.ForgivingCache",
         "LOCATION": REDIS_URL,
         "OPTIONS": REDIS_OPTIONS,
     }

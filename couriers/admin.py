@@ -26,7 +26,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from alliance.admin import ReadOnlyAdmin, operates
 from alliance.errors import AllianceError, InvalidInput, NotFound
-from alliance.requests import actor_of
+from alliance.web.requests import actor_of
 from couriers.applications.querysets import QUEUE_ORDER
 from couriers.applications.rules import REASON_LENGTH, may_become
 from couriers.applications.services import reviews

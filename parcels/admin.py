@@ -31,7 +31,7 @@ from alliance.durations import duration_text
 from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import RetiredMonth
-from alliance.requests import actor_of
+from alliance.web.requests import actor_of
 from alliance.wording import amount
 from parcels.booking_files.services.files import retry_booking_file
 from parcels.masking import mask_address, mask_name, mask_phone

@@ -24,8 +24,8 @@ from alliance.choices import Capability
 from alliance.database import partitions
 from alliance.health import BEAT_SILENT_AFTER, MONTHS_AHEAD_NEEDED
 from alliance.models import Heartbeat
-from alliance.requests import actor_of
 from alliance.tenancy import Actor
+from alliance.web.requests import actor_of
 from couriers.choices import ApplicationState
 from couriers.models import Application
 from slas.audits.rates import HEARTBEAT as AUDIT

@@ -8,8 +8,8 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from alliance.errors import NotAuthenticated, NotPermitted
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor
+from alliance.web.requests import ActorRequest
 
 
 def actor_of(request: Request) -> Actor:

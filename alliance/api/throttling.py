@@ -15,8 +15,8 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from alliance.api.authentication import actor_of, plain_request
-from alliance.caching import REST_SECONDS
 from alliance.errors import spread
+from alliance.web.caching import REST_SECONDS
 
 if TYPE_CHECKING:
     # DRF's views read their throttles while they are being imported.

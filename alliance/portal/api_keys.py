@@ -13,8 +13,8 @@ from alliance.errors import InvalidInput
 from alliance.members.services import api_keys
 from alliance.models import ApiKey
 from alliance.portal.forms import ApiKeyForm, add_service_errors
-from alliance.requests import ActorRequest
 from alliance.tenancy import require
+from alliance.web.requests import ActorRequest
 
 
 @never_cache

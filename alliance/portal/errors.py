@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alliance.errors import AllianceError, FieldError, NotAuthenticated
-from alliance.outages import outage_of
+from alliance.web.outages import outage_of
 
 log = logging.getLogger(__name__)
 # Shown when even the error page cannot be drawn (its assets were never built, say).

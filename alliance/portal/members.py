@@ -12,8 +12,8 @@ from alliance.errors import Conflict, InvalidInput
 from alliance.members.services import members
 from alliance.models import Member
 from alliance.portal.forms import MemberForm, add_service_errors
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
+from alliance.web.requests import ActorRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_http_methods
 from alliance.choices import OrganisationKind
 from alliance.errors import AllianceError
 from alliance.members.services import organisations as services
-from alliance.middleware import SESSION_KEY
 from alliance.portal.views import start_page
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor
+from alliance.web.middleware import SESSION_KEY
+from alliance.web.requests import ActorRequest
 
 DOORS = (OrganisationKind.MERCHANT, OrganisationKind.COURIER)
 KIND_KEY = "signup_kind"

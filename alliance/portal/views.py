@@ -10,11 +10,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from alliance.choices import OrganisationStatus
 from alliance.errors import NotFound
-from alliance.middleware import SESSION_KEY
 from alliance.models import Member
 from alliance.portal.navigation import LINKED_PAGES, LinkedPage
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, Scope, scope
+from alliance.web.middleware import SESSION_KEY
+from alliance.web.requests import ActorRequest
 
 
 @require_safe

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from alliance.choices import Capability
 from alliance.errors import AllianceError, Conflict, NotFound, NotPermitted
 from alliance.portal.badges import badge_for
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
+from alliance.web.requests import ActorRequest
 from couriers.applications.rules import LABELS, STEP_FIELDS
 from couriers.applications.services.applications import missing_from
 from couriers.choices import ApplicationState, Step

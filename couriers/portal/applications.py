@@ -14,8 +14,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from alliance.choices import OrganisationKind, OrganisationStatus
 from alliance.errors import Conflict, InvalidInput
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor
+from alliance.web.requests import ActorRequest
 from couriers.applications.rules import STEP_FIELDS
 from couriers.applications.services import applications
 from couriers.choices import ApplicationState, Step

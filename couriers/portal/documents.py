@@ -9,8 +9,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from alliance.choices import Capability
 from alliance.errors import Conflict, InvalidInput, NotFound
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor
+from alliance.web.requests import ActorRequest
 from couriers.applications.rules import REQUIRED_DOCUMENTS
 from couriers.choices import DocumentKind, Step
 from couriers.documents import services as documents

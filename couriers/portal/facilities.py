@@ -8,8 +8,8 @@ from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
 from alliance.errors import NotPermitted
-from alliance.requests import ActorRequest
 from alliance.tenancy import require
+from alliance.web.requests import ActorRequest
 from couriers.models import Facility
 from couriers.portal.application_forms import FacilityFilterForm
 

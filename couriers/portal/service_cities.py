@@ -15,7 +15,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from alliance.errors import Conflict, InvalidInput
 from alliance.models import City
-from alliance.requests import ActorRequest
+from alliance.web.requests import ActorRequest
 from couriers.applications.querysets import cities_matching
 from couriers.applications.services import applications
 from couriers.choices import Step

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.clocks import zone as zone_of
-from alliance.http import limit_by_address, scoped_by_itself
+from alliance.web.http import limit_by_address, scoped_by_itself
 from parcels.api import examples
 from parcels.api.revisions import RevisionAnswer, revision_json
 from parcels.api.serializers import ExpectedArrival

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from alliance.choices import Capability
 from alliance.errors import InvalidInput, NotFound
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
+from alliance.web.requests import ActorRequest
 from parcels.bookings.services.addresses import delete_pickup_address, save_pickup_address
 from parcels.models import PickupAddress
 from parcels.portal.forms import PickupAddressForm

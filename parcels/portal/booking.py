@@ -18,8 +18,8 @@ from alliance.cities import full_name, search_cities
 from alliance.clocks import local_clock
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
+from alliance.web.requests import ActorRequest
 from parcels.bookings.rules import BookingRequest, Recipient, one_line
 from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.cancelling import cancel_parcel

@@ -21,8 +21,8 @@ from alliance.choices import Capability
 from alliance.errors import AllianceError, InvalidInput, NotFound
 from alliance.portal.forms import add_service_errors
 from alliance.portal.paging import NEWEST_FIRST
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
+from alliance.web.requests import ActorRequest
 from parcels.booking_files import records as rules
 from parcels.booking_files.services.files import (
     FileKnown,

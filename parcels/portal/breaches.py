@@ -21,8 +21,8 @@ from alliance.durations import duration_text
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.portal.forms import add_service_errors
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
+from alliance.web.requests import ActorRequest
 from couriers.documents.files import ACCEPT, MAX_BYTES
 from parcels.models import Parcel, Scan
 from parcels.portal.entries import full_entries

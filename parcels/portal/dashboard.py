@@ -19,9 +19,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
-from alliance.requests import ActorRequest
 from alliance.templatetags.ui import count
 from alliance.tenancy import Actor, require
+from alliance.web.requests import ActorRequest
 from parcels.models import Parcel
 from slas.choices import CommitmentKind
 from slas.models import Offer

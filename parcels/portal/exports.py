@@ -17,8 +17,8 @@ from alliance.choices import Capability
 from alliance.clocks import local_clock
 from alliance.csv_cells import safe_cell
 from alliance.errors import FieldError, InvalidInput
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, Scope, in_index_order, require, scope
+from alliance.web.requests import ActorRequest
 from parcels.lists.filters import ParcelFilter
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel

@@ -20,8 +20,8 @@ from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import City
 from alliance.portal.forms import add_service_errors
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, Scope, require, scope
+from alliance.web.requests import ActorRequest
 from parcels.choices import ParcelStatus
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel, PickupAddress, Scan

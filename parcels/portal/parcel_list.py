@@ -14,8 +14,8 @@ from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
 from alliance.identifiers import moment_of, tracking_number
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
+from alliance.web.requests import ActorRequest
 from parcels.choices import ParcelStatus
 from parcels.lists.filters import LOOKED_AT, ParcelFilter
 from parcels.lists.pages import Page, page_of, read_place

@@ -17,8 +17,8 @@ from alliance.choices import Capability
 from alliance.errors import InvalidInput, NotFound
 from alliance.portal.forms import FilterForm, add_service_errors
 from alliance.portal.paging import NEWEST_FIRST
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
+from alliance.web.requests import ActorRequest
 from parcels.choices import ScanCode, ScanReason
 from parcels.models import ScanFile
 from parcels.scan_files import rows as scan_files

@@ -15,9 +15,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from alliance.durations import duration_text
 from alliance.errors import AllianceError, Gone, InvalidInput, NotFound
-from alliance.http import limit_by_address, scoped_by_itself
 from alliance.identifiers import tracking_number
 from alliance.portal.forms import add_service_errors
+from alliance.web.http import limit_by_address, scoped_by_itself
 from parcels.choices import ParcelStatus
 from parcels.portal.entries import public_entries
 from parcels.portal.revisions import RecipientDayForm, revision_view

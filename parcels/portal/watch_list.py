@@ -21,8 +21,8 @@ from alliance.choices import Capability
 from alliance.durations import duration_text
 from alliance.portal.badges import badge_for
 from alliance.portal.forms import FilterForm
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
+from alliance.web.requests import ActorRequest
 from parcels.tracking.arrivals import rounded
 from parcels.watch_list.queries import (
     Watched,

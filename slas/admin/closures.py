@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
 
 from alliance.admin import operates
-from alliance.requests import actor_of
+from alliance.web.requests import actor_of
 from slas.admin.closure_forms import ClosureForm, HolidaysForm
 from slas.admin.excuse_proposals import ProposingMixin
 from slas.admin.offers import EnteredAdmin, carried_out

@@ -22,7 +22,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from alliance.admin import OrganisationSearchAdmin, ReadOnlyAdmin, operates
 from alliance.durations import duration_text
 from alliance.errors import AllianceError
-from alliance.requests import actor_of
+from alliance.web.requests import actor_of
 from alliance.wording import amount, parted
 from slas.admin.commitments import NumberSearchAdmin
 from slas.admin.offers import EnteredAdmin

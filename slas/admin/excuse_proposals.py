@@ -15,7 +15,7 @@ from unfold.decorators import action
 
 from alliance.errors import InvalidInput, NotFound
 from alliance.models import City, Organisation
-from alliance.requests import actor_of
+from alliance.web.requests import actor_of
 from slas.admin.excuse_forms import ProposalForm
 from slas.admin.tier_forms import add_errors
 from slas.choices import DisruptionReason

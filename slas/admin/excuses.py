@@ -21,8 +21,8 @@ from unfold.decorators import action, display
 
 from alliance.admin import operates
 from alliance.errors import InvalidInput, NotPermitted
-from alliance.requests import actor_of
 from alliance.tenancy import Actor
+from alliance.web.requests import actor_of
 from slas.admin.commitments import ListingAdmin, NumberSearchAdmin, key_of
 from slas.admin.excuse_forms import BulkDecisionForm, DecisionFilterForm, DisruptionForm, ExcuseForm
 from slas.admin.excuse_proposals import ProposingMixin

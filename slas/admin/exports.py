@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from alliance.admin import FileJobMixin
-from alliance.requests import actor_of
+from alliance.web.requests import actor_of
 from slas.admin.offers import EnteredAdmin
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.exports.services import requests as exports

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin, operates
 from alliance.errors import AllianceError
-from alliance.requests import actor_of
+from alliance.web.requests import actor_of
 from alliance.wording import amount, parted
 from slas.admin.promises import PromisedMixin
 from slas.admin.tier_forms import VersionForm, add_errors, values_of

@@ -23,7 +23,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from alliance.city_fields import CityField
 from alliance.clocks import local_clock, wall_clock
 from alliance.errors import InvalidInput, NotFound
-from alliance.requests import actor_of
+from alliance.web.requests import actor_of
 from slas.admin.tier_forms import add_errors, text_input
 from slas.models import ServiceTier, TierVersion
 from slas.promises.replays import Answer, Question, range_text, would_promise

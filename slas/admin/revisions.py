@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
-from alliance.requests import actor_of
+from alliance.web.requests import actor_of
 from slas.admin.commitments import NumberSearchAdmin
 from slas.admin.offers import EnteredAdmin
 from slas.choices import RevisionParty

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from alliance.admin import ReadOnlyAdmin, operates
 from alliance.errors import InvalidInput
-from alliance.requests import actor_of
+from alliance.web.requests import actor_of
 from alliance.wording import listed, named
 from slas.admin.scorecard_forms import RulesForm
 from slas.choices import ScorecardState

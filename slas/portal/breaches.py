@@ -17,8 +17,8 @@ from alliance.cursors import moment, number, word
 from alliance.durations import duration_text
 from alliance.portal.forms import FilterForm
 from alliance.portal.paging import Listing
-from alliance.requests import ActorRequest
 from alliance.tenancy import require
+from alliance.web.requests import ActorRequest
 from slas.choices import CommitmentKind, Outcome, TierCode
 from slas.commitments.querysets import JudgedQuerySet
 from slas.commitments.rules import is_breach

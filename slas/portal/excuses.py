@@ -20,8 +20,8 @@ from alliance.cursors import moment, number
 from alliance.errors import Conflict, NotFound
 from alliance.portal.forms import FilterForm
 from alliance.portal.paging import Listing
-from alliance.requests import ActorRequest
 from alliance.tenancy import require
+from alliance.web.requests import ActorRequest
 from couriers.documents.files import serve
 from slas.choices import ExcuseReason, ExcuseState
 from slas.excuses.querysets import ExcuseQuerySet

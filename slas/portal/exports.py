@@ -20,8 +20,8 @@ from alliance.cursors import number
 from alliance.errors import Conflict, InvalidInput
 from alliance.portal.forms import add_service_errors
 from alliance.portal.paging import Listing
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor
+from alliance.web.requests import ActorRequest
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.exports.responses import file_response
 from slas.exports.services import requests as exports

@@ -18,8 +18,8 @@ from alliance.choices import Capability
 from alliance.cities import search_cities
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.portal.forms import add_service_errors
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
+from alliance.web.requests import ActorRequest
 from slas.models import CapacityDay, Offer
 from slas.offers.querysets import OfferQuerySet
 from slas.offers.services import offers

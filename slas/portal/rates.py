@@ -16,8 +16,8 @@ from django.views.decorators.http import require_safe
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
 from alliance.portal.forms import add_service_errors
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
+from alliance.web.requests import ActorRequest
 from slas.portal.rate_columns import FIGURES, Column, as_file
 from slas.portal.rate_form import GROUPS, PICTURES, RateQueryForm, presets
 from slas.portal.rate_pictures import Shown, draw, picture_names

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_safe
 from alliance.choices import Capability
 from alliance.errors import NotFound, NotPermitted
 from alliance.portal.charts import Chart, Series
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
+from alliance.web.requests import ActorRequest
 from couriers.choices import Grade
 from couriers.models import Courier
 from slas.credits.months import asked_month

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_safe
 from alliance.choices import Capability
 from alliance.durations import duration_text
 from alliance.errors import Conflict
-from alliance.requests import ActorRequest
 from alliance.tenancy import Actor, require
+from alliance.web.requests import ActorRequest
 from slas.credits.statements import (
     PAGE,
     Account,

@@ -10,9 +10,9 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from alliance.admission import STRANGERS, Gate, Tenants, tenant_of
 from alliance.errors import TooMany, Unavailable
 from alliance.tenancy import ANONYMOUS, Actor
+from alliance.web.admission import STRANGERS, Gate, Tenants, tenant_of
 
 
 def gate(**given: Any) -> Gate:

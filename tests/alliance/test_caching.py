@@ -10,8 +10,8 @@ from django.test import Client
 from redis.exceptions import RedisError
 from rest_framework.test import APIClient
 
-from alliance import caching
 from alliance.api import throttling
+from alliance.web import caching
 from tests.factories import PASSWORD
 
 

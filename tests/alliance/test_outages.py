@@ -9,8 +9,8 @@ from django.test import Client
 from redis.exceptions import ConnectionError as RedisConnectionError
 from rest_framework.test import APIClient
 
-from alliance.outages import outage_of
 from alliance.tenancy import Scope, limited, raw_rows, scope
+from alliance.web.outages import outage_of
 
 
 def raising(error: Exception) -> Any:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from gunicorn.config import Config
 
-from alliance import patience
-from alliance.patience import PatientWorker
+from alliance.web import gunicorn_worker as patience
+from alliance.web.gunicorn_worker import PatientWorker
 
 
 @pytest.fixture

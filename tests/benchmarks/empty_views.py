@@ -4,9 +4,9 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from alliance.http import scoped_by_itself
 from alliance.identifiers import parse_tracking_number
 from alliance.tenancy import Scope, rows_in
+from alliance.web.http import scoped_by_itself
 
 
 @scoped_by_itself

@@ -25,7 +25,7 @@ from tests.benchmarks.world import Member, World
 BATCHES = 20
 # What is looked at, from the outside in. Each is counted without what it calls of the others.
 PARTS: dict[str, str] = {
-    "alliance.middleware.actor_of_key": "API key: who asks",
+    "alliance.web.middleware.actor_of_key": "API key: who asks",
     "alliance.api.throttling.take": "calls a minute, counted in Valkey",
     "parcels.api.scans.read_body": "reading the body",
     "parcels.api.scans.read_json": "JSON to lines (msgspec)",

@@ -14,10 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from alliance.api import throttling
-from alliance.http import client_address
 from alliance.identifiers import parse_tracking_number
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, rows_in, scope
+from alliance.web.http import client_address
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.choices import ParcelStatus
 from parcels.models import Parcel

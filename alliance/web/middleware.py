@@ -11,17 +11,17 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
 
-from alliance.admission import Gate, Tenants, tenant_of
 from alliance.api.errors import problem_page
 from alliance.api.throttling import add_headers
-from alliance.bodies import is_form, length_of, take_in, take_in_large
 from alliance.database.retirement import explained
 from alliance.errors import AllianceError
 from alliance.members.services.actors import actor_of_user
 from alliance.members.services.api_keys import actor_of_key
 from alliance.portal.errors import alliance_error, method_not_allowed
-from alliance.requests import ActorRequest
 from alliance.tenancy import ANONYMOUS, Actor, Scope, limited, scope
+from alliance.web.admission import Gate, Tenants, tenant_of
+from alliance.web.bodies import is_form, length_of, take_in, take_in_large
+from alliance.web.requests import ActorRequest
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 SESSION_KEY = "organisation_id"

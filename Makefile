@@ -46,7 +46,7 @@ fmt: $(VENV)/.dev ## Format the code and sort its imports
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev build/.assets ## Measure everything beside its floors, under 15 minutes (ARGS='scans tracking --compare docs/benchmarks.json')
-	@$(BIN)/python -m tests.benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 screenshots: $(VENV)/.dev build/.assets ## Take the pictures in docs/images from the running product
 	@if [ -z "$(CHROMIUM)" ]; then echo "Screenshots need Chromium: apt-get install chromium fonts-noto-cjk" >&2; exit 1; fi

@@ -1,1 +1,0 @@
-"""What the product does on this machine, beside what the machine could do: `python -m tests.benchmarks`."""

@@ -1,0 +1,156 @@
+"""What hardware so many parcels a year need: `python -m benchmarks.capacity [FILE]`.
+
+Prints the tables of docs/scale.md, worked out from a stored run.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.capacity_model import TABLES as GROWING
+from benchmarks.capacity_model import Model, limits
+from benchmarks.rows import DATABASE, WEB, WORKER, markdown, number
+
+STORED = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.json"
+PARCELS = (1e6, 1e9, 1e11)
+_SAID = {
+    "scans": "scans a parcel (25,000 beside 3,170 bookings a second)",
+    "looks": "looks of people at a parcel's tracking page",
+    "calls": "calls of programs that track a parcel",
+    "peak": "busiest hour of a sales day beside the year's average",
+    "busy": "how busy a core may be at that hour",
+    "late": "share of parcels that come late",
+    "months": "months of parcels kept in the database; older ones are files of Parquet",
+    "scan_bytes": "bytes of a scan on the network, in a batch",
+    "booking_bytes": "bytes of a booking in a batch, with its answer",
+    "look_bytes": "bytes of a look with its page; what it is styled by is kept by browsers",
+    "call_bytes": "bytes of a tracking call with its answer",
+    "database_cores": "cores of a large database machine",
+    "database_bytes": "bytes of its disks",
+    "database_wal": "bytes of WAL a second it and its standby keep up with",
+    "web_cores": "cores of a large web machine",
+    "partition_bytes": "bytes of the largest partition that is still easy to vacuum and copy",
+    "connections": "connections that PostgreSQL serves well without a pooler",
+    "valkey_calls": "calls a second of one Valkey",
+    "refresh": "seconds between two refreshes of the watch list",
+    "near": "hours before its promise from which on each of them looks at a parcel",
+    "turns": "refreshes of which one looks at a parcel before that",
+    "shares": "shares of couriers, folded side by side",
+}  # fmt: skip
+
+
+def assumptions_table(model: Model) -> str:
+    given = {name: getattr(model.assumed, name) for name in _SAID}
+    body = [
+        (_SAID[name], bytes_text(value) if "bytes" in _SAID[name] else f"{value:,g}")
+        for name, value in given.items()
+    ]
+    return markdown(("assumed", "value"), body)
+
+
+def costs_table(model: Model) -> str:
+    """What is measured, an item."""
+    body = [
+        (name, *(_figure(getattr(cost, part)) for part in (WEB, DATABASE, WORKER, "wal")))
+        for name, cost in {
+            **model.costs,
+            "a parcel's life": model.parcel,
+            "its refreshes of the watch list": model.watching,
+        }.items()
+    ]
+    return markdown(("each", "web us", "database us", "worker us", "WAL bytes"), body)
+
+
+def tables_table(model: Model) -> str:
+    """Which table grows how."""
+    body = []
+    for table, (_rows, how) in GROWING.items():
+        if table in model.bytes:
+            heap, indexes = model.bytes[table]
+            rows = model.rows_of(table)
+            yearly = [bytes_text((heap + indexes) * rows * parcels) for parcels in PARCELS]
+            body.append((f"`{table}`", f"{heap:,.0f}", f"{indexes:,.0f}", f"{rows:g}", how, *yearly))
+    heads = (
+        "table",
+        "bytes a row",
+        "of indexes",
+        "rows a parcel",
+        "grows",
+        *(f"{_parcels(p)} a year" for p in PARCELS),
+    )
+    return markdown(heads, body)
+
+
+def needs_table(model: Model) -> str:
+    """What hardware the sizes need."""
+    a = model.assumed
+    needs = [model.needs(parcels) for parcels in PARCELS]
+    lines: Sequence[tuple[str, Sequence[str]]] = (
+        ("bookings a second, average", [number(n.bookings) for n in needs]),
+        ("scans a second, average", [number(n.scans) for n in needs]),
+        ("at the peak", [f"{number(n.scans * a.peak)} scans/s" for n in needs]),
+        ("web cores", [number(n.web_cores) for n in needs]),
+        ("worker cores", [number(n.worker_cores) for n in needs]),
+        ("database cores", [number(n.database_cores) for n in needs]),
+        (f"disk, {a.months:g} months", [bytes_text(n.disk) for n in needs]),
+        ("WAL a day", [bytes_text(n.wal_a_day) for n in needs]),
+        ("WAL at the peak", [f"{bytes_text(n.wal_at_peak)}/s" for n in needs]),
+        ("network at the peak", [f"{bytes_text(n.network)}/s" for n in needs]),
+        ("database machines, and as many standbys", [f"{n.database_nodes(a):,}" for n in needs]),
+        ("web and worker machines", [f"{n.web_nodes(a):,}" for n in needs]),
+    )
+    return markdown(
+        ("", *(f"{_parcels(p)} a year" for p in PARCELS)), [(name, *cells) for name, cells in lines]
+    )
+
+
+def limits_table(model: Model) -> str:
+    """At which size which part is split, and onto what."""
+    body = [
+        (f"{_parcels(_rounded(limit.parcels))} a year", limit.what, limit.onto) for limit in limits(model)
+    ]
+    return markdown(("from about", "what gives way", "split onto"), body)
+
+
+TABLES = {
+    "assumptions": assumptions_table,
+    "costs": costs_table,
+    "tables": tables_table,
+    "needs": needs_table,
+    "limits": limits_table,
+}
+
+
+def bytes_text(count: float) -> str:
+    for unit in ("B", "KB", "MB", "GB", "TB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.3g} PB"
+
+
+def _figure(value: float) -> str:
+    return number(value) if value else ""
+
+
+def _rounded(value: float) -> float:
+    """Two digits: the third would be a lie."""
+    return float(f"{value:.2g}")
+
+
+def _parcels(count: float) -> str:
+    for unit, size in (("billion", 1e9), ("million", 1e6)):
+        if count >= size:
+            return f"{count / size:,.4g} {unit}"
+    return f"{count:,.0f}"
+
+
+def main() -> None:
+    stored = Path(sys.argv[1]) if len(sys.argv) > 1 else STORED
+    model = Model.of(json.loads(stored.read_text()))
+    sys.stdout.write("\n\n".join(table(model) for table in TABLES.values()) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,266 @@
+"""A parcel's life, and a year of parcels, in processor seconds, bytes and machines. Pure.
+
+What is measured comes from a stored run; what is assumed stands in Assumed.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from benchmarks.rows import DATABASE, WEB, WORKER, Row
+from slas.forecasts.watch_rules import NEAR, REFRESH, TURNS
+
+_YEAR, _DAY = 365.25 * 86_400, 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What no benchmark tells. Every figure is in the table of assumptions (`capacity.py`)."""
+
+    # 25,000 scans a second beside 3,170 bookings.
+    scans: float = 8
+    # Of people at the page of a parcel, and calls of programs.
+    looks: float = 4
+    calls: float = 1
+    # The busiest hour of a sales day beside the average of the year.
+    peak: float = 5
+    # How busy a core may be at the peak, so that calls need not queue.
+    busy: float = 0.6
+    late: float = 0.05
+    # Months of parcels, scans, commitments and breaches kept in the database; older ones are Parquet.
+    months: float = 3
+    # Bytes over the network: of a scan sent in a batch, a booking and its answer, a look, a call.
+    scan_bytes: float = 140
+    booking_bytes: float = 900
+    look_bytes: float = 9_000
+    call_bytes: float = 2_000
+    # One large database machine, and one large web machine.
+    database_cores: float = 32
+    database_bytes: float = 8e12
+    database_wal: float = 300e6
+    web_cores: float = 32
+    # Of one month of scans with its index, before vacuum and copies of it take too long.
+    partition_bytes: float = 250e9
+    connections: float = 400
+    # Calls of one Valkey a second; each request of the API takes two.
+    valkey_calls: float = 100_000
+    # Seconds between two refreshes of the watch list. Of what is due within a day, each looks at what is due
+    # within so many hours, at one in so many of the others, and at what is late or in trouble.
+    refresh: float = REFRESH.total_seconds()
+    near: float = NEAR.total_seconds() / 3600
+    turns: float = TURNS
+    # Couriers' shares, of which each is folded by one worker at a time: WORK_SHARES as it comes.
+    shares: float = 2
+
+
+ASSUMED = Assumed()
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Microseconds of processor by program, and bytes of WAL, of one item."""
+
+    web: float = 0.0
+    database: float = 0.0
+    worker: float = 0.0
+    wal: float = 0.0
+
+    def __add__(self, other: Self) -> "Cost":
+        return Cost(
+            self.web + other.web,
+            self.database + other.database,
+            self.worker + other.worker,
+            self.wal + other.wal,
+        )
+
+    def times(self, factor: float) -> "Cost":
+        return Cost(self.web * factor, self.database * factor, self.worker * factor, self.wal * factor)
+
+
+# What is measured, by the beginning of its row's name.
+ROWS = {
+    "scan": "scans over HTTP, JSON, 2,000 a batch",
+    "booking": "bookings over HTTP, 1,000 a batch",
+    "look": "tracking page",
+    "call": "tracking JSON by number",
+    "fold": "fold of bookings, pickups",
+    "delivery fold": "fold of deliveries",
+    "progress": "progress of deliveries",
+    "late fold": "fold of late deliveries",
+    "sweep": "sweep, newly overdue",
+    "credit": "credits worked out",
+    "watch": "watch list, due within a day",
+}
+# Of each table: rows a parcel, and how it grows.
+TABLES: Mapping[str, tuple[str, str]] = {
+    "parcels_parcel": ("1", "with parcels, by month"),
+    "parcels_scan": ("scans", "with scans, by month"),
+    "slas_commitment": ("2", "with parcels, by month"),
+    "slas_breach": ("late", "with lateness, by month"),
+    "alliance_event": ("1 + scans", "with bookings and changes of status; read once"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Measured costs of one parcel's life, and the assumptions they are multiplied with."""
+
+    costs: Mapping[str, Cost]
+    # Bytes of a row with its share of the indexes.
+    bytes: Mapping[str, tuple[float, float]]
+    assumed: Assumed = ASSUMED
+
+    @classmethod
+    def of(cls, run: Mapping[str, Any], assumed: Assumed = ASSUMED) -> Self:
+        rows = [Row.from_json(row) for row in run["rows"]]
+        tables = run.get("tables", {})
+        return cls(
+            {name: _cost(rows, beginning) for name, beginning in ROWS.items()},
+            {name: (t["heap"] / t["rows"], t["indexes"] / t["rows"]) for name, t in tables.items()},
+            assumed,
+        )
+
+    @property
+    def parcel(self) -> Cost:
+        """All that one parcel costs in its life, the watch list left out."""
+        a, c = self.assumed, self.costs
+        # Two promises are opened and the pickup is reached: three small tallies at most, and the delivery's.
+        folds = c["fold"].times(3) + c["delivery fold"].times(1 - a.late) + c["progress"]
+        late = (c["sweep"] + c["fold"] + c["late fold"] + c["credit"].times(2)).times(a.late)
+        looking = c["look"].times(a.looks) + c["call"].times(a.calls)
+        return c["booking"] + c["scan"].times(a.scans) + looking + folds + late
+
+    @property
+    def watching(self) -> Cost:
+        """What the refreshes of the watch list cost a parcel: those of the day before its promise."""
+        return self.costs["watch"].times(self.seen * _DAY / self.assumed.refresh)
+
+    @property
+    def seen(self) -> float:
+        """The share of a day's refreshes that look at a parcel; all do at one that is in trouble."""
+        a = self.assumed
+        near = a.near / 24
+        return a.late + (1 - a.late) * (near + (1 - near) / a.turns)
+
+    def rows_of(self, table: str) -> float:
+        """Rows of a table a parcel."""
+        a = self.assumed
+        return {"scans": a.scans, "late": a.late, "1 + scans": 1 + a.scans}.get(TABLES[table][0]) or float(
+            TABLES[table][0]
+        )
+
+    def bytes_a_parcel(self) -> float:
+        return sum(sum(self.bytes[table]) * self.rows_of(table) for table in TABLES if table in self.bytes)
+
+    def needs(self, parcels: float) -> "Needs":
+        """Return what so many parcels a year need."""
+        a, life = self.assumed, self.parcel + self.watching
+        a_second = parcels / _YEAR
+
+        def cores(microseconds: float) -> float:
+            return a_second * a.peak * microseconds / 1e6 / a.busy
+
+        traffic = a.scans * a.scan_bytes + a.booking_bytes + a.looks * a.look_bytes + a.calls * a.call_bytes
+        return Needs(
+            bookings=a_second,
+            scans=a_second * a.scans,
+            web_cores=cores(life.web),
+            database_cores=cores(life.database),
+            worker_cores=cores(life.worker),
+            disk=parcels * a.months / 12 * self.bytes_a_parcel(),
+            wal_a_day=parcels / 365.25 * life.wal,
+            wal_at_peak=a_second * a.peak * life.wal,
+            network=a_second * a.peak * traffic,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Rates are of the year's average, cores and bytes a second of the peak."""
+
+    bookings: float
+    scans: float
+    web_cores: float
+    database_cores: float
+    worker_cores: float
+    disk: float
+    wal_a_day: float
+    wal_at_peak: float
+    network: float
+
+    def web_nodes(self, a: Assumed) -> int:
+        """Return how many large machines the web servers and workers are spread over."""
+        return max(1, math.ceil((self.web_cores + self.worker_cores) / a.web_cores))
+
+    def database_nodes(self, a: Assumed) -> int:
+        """Return how many large machines the database is spread over, standbys not counted."""
+        shares = (
+            self.database_cores / a.database_cores,
+            self.disk / a.database_bytes,
+            self.wal_at_peak / a.database_wal,
+        )
+        return max(1, math.ceil(max(shares)))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What gives way at which size, and what it is split onto then."""
+
+    what: str
+    parcels: float
+    onto: str
+
+
+def limits(model: Model) -> list[Limit]:
+    """Return what must be split, what gives way first, first. All needs grow in step with parcels."""
+    a, one = model.assumed, model.needs(1.0)
+    fold = model.costs["fold"].times(3) + model.costs["delivery fold"]
+    scans_a_month = sum(model.bytes.get("parcels_scan", (0, 0))) * a.scans / 12
+    threads = one.web_cores * 4
+    requests = one.bookings * a.peak * (a.looks + a.calls + 1 / 1_000 + a.scans / 2_000)
+    looked = model.costs["look"].times(a.looks) + model.costs["call"].times(a.calls)
+    looking = one.bookings * a.peak * looked.database / 1e6 / a.busy
+    watching = model.seen * (model.costs["watch"].database + model.costs["watch"].worker) / 1e6 / 365.25
+    found = [
+        (
+            "everything on one machine of 2 cores",
+            2,
+            one.web_cores + one.database_cores + one.worker_cores,
+            _MACHINES,
+        ),
+        ("connections: a web thread has one", a.connections, threads, _POOLER),
+        ("one refresh of the watch list within its interval", a.refresh, watching, _REFRESHES),
+        (f"folds of {a.shares:g} shares of couriers", a.busy * a.shares, fold.database / 1e6 / _YEAR, _FOLDS),
+        ("one month of scans in one partition", a.partition_bytes, scans_a_month, _WEEKS),
+        ("processors of one database", a.database_cores, one.database_cores, _CITUS),
+        ("disks of one database", a.database_bytes, one.disk, _CITUS),
+        ("WAL of one database", a.database_wal, one.wal_at_peak, _CITUS),
+        ("looks beside writes on the primary", a.database_cores / 4, looking, _REPLICAS),
+        ("one Valkey for limits and caches", a.valkey_calls, 2 * requests, _VALKEYS),
+    ]
+    return sorted(
+        (Limit(what, has / needs, onto) for what, has, needs, onto in found if needs),
+        key=lambda limit: limit.parcels,
+    )
+
+
+_MACHINES = "web, workers and database on machines of their own"
+_POOLER = "PgBouncer, pooling by transaction; the code keeps no session state"
+_REFRESHES = "a slice of couriers a worker"
+_FOLDS = "more shares (`WORK_SHARES`), a worker each; then a queue a shard of organisations"
+_WEEKS = "a week, then a day a partition: ids carry their time, so only the ranges change"
+_REPLICAS = "read replicas for tracking: it reads one parcel, and may be a second behind"
+_VALKEYS = "a Valkey cluster: keys are by API key and address, none are read together"
+_CITUS = "Citus: the four monthly tables by parcel id, rates and queues by organisation"
+
+
+def _cost(rows: Sequence[Row], beginning: str) -> Cost:
+    """The cost that the run has of something, at the largest size it was measured at."""
+    found = [row for row in rows if row.what.startswith(beginning) and row.cost]
+    if not found:
+        raise ValueError(f"the run has no costs of: {beginning}")
+    cost = max(found, key=lambda row: row.size or 0).cost
+    return Cost(
+        *(cost.get(f"{name} us", 0.0) for name in (WEB, DATABASE, WORKER)), cost.get("WAL bytes", 0.0)
+    )

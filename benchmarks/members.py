@@ -1,0 +1,65 @@
+"""Couriers and merchants with API keys and log-ins. To be imported after django.setup()."""
+
+from datetime import UTC, datetime, timedelta
+
+from alliance.database import partitions
+from alliance.members.services.actors import actor_of_organisation
+from alliance.members.services.api_keys import create_api_key
+from alliance.models import City, Organisation
+from alliance.tenancy import KEY_SCOPES, Scope, raw_rows, scope
+from benchmarks.filling import DAYS
+from benchmarks.world import Member
+from tests import factories
+
+
+def make(couriers: int, merchants: int) -> tuple[list[Member], list[Member]]:
+    """Make months, couriers and merchants in an empty database."""
+    now = datetime.now(UTC)
+    oldest = partitions.Month.of(now - timedelta(days=DAYS + 1))
+    partitions.ensure_months(oldest, partitions.Month.of(now).plus(partitions.MONTHS_AHEAD))
+    return (
+        [_member(factories.courier_organisation(f"Courier {number}")) for number in range(couriers)],
+        [_member(factories.merchant_organisation(f"Merchant {number}")) for number in range(merchants)],
+    )
+
+
+_OFFERS = """
+INSERT INTO slas_offer (courier_id, tier_id, origin_id, destination_id, price_fen, daily_capacity, active,
+    updated_at)
+SELECT o.id, t.id, a.id, b.id, 1200 + o.id %% 7 * 100, 2000000, true, now()
+FROM alliance_organisation o, slas_servicetier t, alliance_city a, alliance_city b
+WHERE o.kind = 'courier' AND t.code = 'next_day' AND a.code = ANY(%(cities)s) AND b.code = ANY(%(cities)s)
+ON CONFLICT DO NOTHING
+"""
+
+
+def offer_everywhere(count: int) -> list[str]:
+    """Let every courier offer next day between so many cities, with more room than a run needs."""
+    cities = City.objects.filter(country="CN").order_by("-population", "code")
+    codes = list(cities.values_list("code", flat=True)[:count])
+    with scope(Scope.everything()):
+        raw_rows(_OFFERS, {"cities": codes})
+    return codes
+
+
+def session_of(merchant: Member) -> str:
+    """Log somebody of a merchant in; return the cookie."""
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: PLC0415
+    from django.contrib.sessions.backends.cached_db import SessionStore  # noqa: PLC0415
+
+    with scope(Scope.everything()):
+        organisation = Organisation.objects.get(pk=merchant.organisation_id)
+    user = factories.member_user(f"bench-{merchant.organisation_id}@example.com", organisation)
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+    return f"sessionid={session.session_key}"
+
+
+def _member(organisation: Organisation) -> Member:
+    actor = actor_of_organisation(organisation, kind="user", label="bench")
+    with scope(Scope.of(actor)):
+        token = create_api_key(actor=actor, name="bench", scopes=KEY_SCOPES & actor.capabilities)[1]
+    return Member(organisation.pk, token)

@@ -1,0 +1,61 @@
+"""Bodies of scans: parcels go through their day, a stage a batch, many at once.
+
+The first batches only get the day going: from then on each batch has as many of every stage.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from alliance.identifiers import moment_of, tracking_number
+from benchmarks.filling import STORY
+
+BATCH = 2_000
+# Batches before the first that has every stage; they are sent, and not counted.
+RAMP = len(STORY) - 1
+
+
+def parcels_needed(batches: int, batch: int = BATCH) -> int:
+    """Return how many parcels so many counted batches take."""
+    return (batches + RAMP) * (batch // len(STORY))
+
+
+def batches(parcels: Sequence[int], count: int) -> list[list[dict[str, str]]]:
+    """Lay parcels out in RAMP + count batches of scans, an equal share of each stage in the counted ones."""
+    groups = count + RAMP
+    waves = [parcels[place::groups] for place in range(groups)]
+    return [
+        [
+            scan(parcel_id, code, hours)
+            for stage, (code, hours) in enumerate(STORY)
+            if number >= stage
+            for parcel_id in waves[number - stage]
+        ]
+        for number in range(groups)
+    ]
+
+
+def singly(parcels: Sequence[int]) -> Iterator[dict[str, str]]:
+    """Give the scans one by one, each parcel's in their order, parcels in turns of a hundred."""
+    for first in range(0, len(parcels), 100):
+        for code, hours in STORY:
+            for parcel_id in parcels[first : first + 100]:
+                yield scan(parcel_id, code, hours)
+
+
+def scan(parcel_id: int, code: str, hours: int) -> dict[str, str]:
+    at = moment_of(parcel_id) + timedelta(hours=hours)
+    return {
+        "tracking_number": tracking_number(parcel_id),
+        "code": code,
+        "occurred_at": at.isoformat(),
+        "facility": "HGH-01",
+    }
+
+
+def as_json(lines: Sequence[dict[str, str]]) -> bytes:
+    return json.dumps(lines).encode()
+
+
+def as_ndjson(lines: Sequence[dict[str, str]]) -> bytes:
+    return "\n".join(map(json.dumps, lines)).encode()

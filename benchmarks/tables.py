@@ -1,0 +1,31 @@
+"""What a row of each big table takes on disk, indexes and all, and how many there are."""
+
+from typing import Any
+
+from benchmarks.world import World
+
+# Partitions are added up under their table's name.
+_SIZES = """
+SELECT coalesce(p.relname, c.relname) AS name, sum(pg_relation_size(c.oid)), sum(pg_indexes_size(c.oid)),
+    sum(c.reltuples)
+FROM pg_class c
+LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
+LEFT JOIN pg_class p ON p.oid = i.inhparent
+WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace
+GROUP BY 1 HAVING sum(c.reltuples) >= 1000 ORDER BY 2 DESC
+"""
+
+
+def measured(world: World) -> dict[str, dict[str, Any]]:
+    """Return rows, and bytes of heap and indexes, of each table that has some thousands of rows."""
+    connection = world.connect()
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM (ANALYZE)")
+        cursor.execute(_SIZES)
+        found = cursor.fetchall()
+    connection.close()
+    return {
+        name: {"rows": int(count), "heap": int(heap), "indexes": int(indexes)}
+        for name, heap, indexes, count in found
+    }

@@ -1,0 +1,313 @@
+"""The benchmarks' own arithmetic: goals, tables, comparisons, plans, the capacity model, and the docs."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from benchmarks import comparing, documents, profile_table, rows, watching
+from benchmarks.capacity_model import Assumed, Cost, Model, limits
+from benchmarks.clients import Answer, Done, added
+from benchmarks.inside import Clock
+from benchmarks.plans import parts_of_plan
+from benchmarks.rows import Goal, Row
+from benchmarks.scan_bodies import RAMP, batches, parcels_needed, singly
+from slas.forecasts.watch_rules import HORIZON, NEAR, REFRESH, turns_since
+
+SCANS = Row("scans", 26_000, 32_500, "bare", Goal(rate=25_000, ratio=0.7), memory={"web": 240.4})
+
+
+# --- rows and goals --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "is_missed"),
+    [
+        (SCANS, False),
+        (replace(SCANS, ours=24_999), True),
+        (replace(SCANS, floor=40_000), True),
+        (Row("list", 12, 10, "page 1", Goal(ratio_most=1.5), unit="ms"), False),
+        (Row("list", 16, 10, "page 1", Goal(ratio_most=1.5), unit="ms"), True),
+        (Row("sweep", 4, goal=Goal(most=5), unit="ms"), False),
+        (Row("sweep", 6, goal=Goal(most=5), unit="ms"), True),
+        (Row("file", 5_000, goal=Goal(worker_mb=300), memory={"worker": 301}), True),
+        (Row("of no goal", 1), False),
+    ],
+)
+def test_a_row_says_whether_its_goal_is_met(row: Row, is_missed: bool) -> None:
+    assert row.missed is is_missed
+
+
+@pytest.mark.parametrize(
+    ("unit", "first", "last", "has_fallen"),
+    [("/s", 100, 86, False), ("/s", 100, 84, True), ("ms", 10, 11, False), ("ms", 10, 13, True)],
+)
+def test_growth_is_judged_from_the_smallest_size_to_the_largest(
+    unit: str, first: float, last: float, has_fallen: bool
+) -> None:
+    goal = Goal(kept=0.85)
+    sized = [Row("it", ours, unit=unit, size=size, goal=goal) for size, ours in ((10, first), (160, last))]
+    sized.insert(1, Row("it", 1, unit=unit, size=40, goal=goal))
+    assert rows.has_fallen(sized) is has_fallen
+    assert rows.missed(sized) == (["it, growing"] if has_fallen else [])
+
+
+def test_a_table_leaves_out_what_nobody_has() -> None:
+    assert rows.table([SCANS, Row("sized", 3, size=10)]) == (
+        "| what | ours | floor | floor is | ratio | goal | met | web MB |\n"
+        "|---|---|---|---|---|---|---|---|\n"
+        "| scans | 26,000 /s | 32,500 /s | bare | 0.80 | 25,000 /s; ratio 0.7 | yes | 240 |"
+    )
+
+
+def test_growth_has_a_column_a_size() -> None:
+    sized = [Row("scans", ours, size=size, goal=Goal(kept=0.85)) for size, ours in ((250, 200), (4_000, 150))]
+    assert rows.growth_table(sized) == (
+        "| what | 250 | 4,000 | last / first | goal | met |\n"
+        "|---|---|---|---|---|---|\n"
+        "| scans | 200 /s | 150 /s | 0.75 | within 15 % of the smallest size's | no |"
+    )
+
+
+def test_rows_are_stored_and_read_again() -> None:
+    assert Row.from_json(json.loads(json.dumps(SCANS.as_json()))) == SCANS
+
+
+# --- comparing -------------------------------------------------------------------------------
+
+
+def test_a_ratio_that_fell_is_told_and_fails() -> None:
+    report, is_worse = comparing.report([SCANS], [replace(SCANS, ours=20_000)], tolerance=0.15)
+    assert is_worse
+    assert "| scans, beside bare | 0.80 | 0.62 | -23% | ratio | worse |" in report
+    assert report.endswith("WORSE by more than 15%: scans, beside bare.")
+
+
+def test_a_slower_machine_is_no_worse_ratio() -> None:
+    report, is_worse = comparing.report([SCANS], [replace(SCANS, ours=13_000, floor=16_250)])
+    assert not is_worse
+    assert report.endswith("No ratio fell by more than 15%.")
+
+
+def test_of_times_less_is_better() -> None:
+    before, after = (Row("list", ours, 10, "page 1", unit="ms") for ours in (12, 15))
+    assert comparing.report([before], [after])[1]
+    assert not comparing.report([after], [before])[1]
+
+
+def test_rows_without_a_floor_are_shown_and_judge_nothing() -> None:
+    report, is_worse = comparing.report([Row("page", 100)], [Row("page", 10), Row("new", 1)])
+    assert not is_worse
+    assert "| page | 100 /s | 10 /s | -90% | figure | worse |" in report
+    assert "New: new" in report
+
+
+def test_nothing_in_common_is_said() -> None:
+    report, is_worse = comparing.report([SCANS], [Row("other", 1)])
+    assert not is_worse
+    assert "Nothing in common to compare." in report
+
+
+# --- load and what it takes ------------------------------------------------------------------
+
+
+def test_each_counted_batch_has_as_many_of_every_stage() -> None:
+    parcels = [1000 << 22 | 8 * n for n in range(parcels_needed(3, 10))]
+    laid_out = batches([pk for pk in parcels if _is_issued(pk)], 3)
+    assert len(laid_out) == RAMP + 3
+    for batch in laid_out[RAMP:]:
+        assert {line["code"] for line in batch} == {
+            "picked_up", "departed", "arrived", "out_for_delivery", "delivered"
+        }  # fmt: skip
+
+
+def test_scans_of_a_parcel_come_in_their_order() -> None:
+    parcels = [pk for pk in (1000 << 22 | 8 * n for n in range(250)) if _is_issued(pk)]
+    of_one: dict[str, list[str]] = {}
+    for line in singly(parcels):
+        of_one.setdefault(line["tracking_number"], []).append(line["occurred_at"])
+    assert len(of_one) == len(parcels)
+    assert all(times == sorted(times) for times in of_one.values())
+
+
+def test_rounds_add_up_to_one_rate() -> None:
+    done = added([Done(100, 1.0, [0.1] * 99 + [0.9]), Done(200, 3.0, [0.1] * 100)])
+    assert done.rate == 75
+    assert done.latencies == {"p50": "100.0 ms", "p99": "100.0 ms"}
+    assert done.milliseconds(1) == 900
+
+
+@pytest.mark.parametrize(
+    ("status", "head", "seconds"),
+    [
+        (503, b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\n", 2),
+        (429, b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\n", 1),
+        (500, b"HTTP/1.1 500 Oops\r\nRetry-After: 2\r\n", 0),
+        (503, b"HTTP/1.1 503 Service Unavailable\r\n", 0),
+    ],
+)
+def test_clients_come_back_when_they_are_told_to(status: int, head: bytes, seconds: float) -> None:
+    assert Answer(status, b"", head).retry_after == seconds
+
+
+def test_a_tree_is_a_process_and_all_below_it() -> None:
+    parents = {1: 0, 10: 1, 11: 10, 12: 11, 20: 1}
+    assert sorted(watching.tree(10, parents)) == [10, 11, 12]
+
+
+def test_this_process_takes_memory_and_time() -> None:
+    import os  # noqa: PLC0415
+
+    # What CI runs on has it: there, that it cannot be read is a fault.
+    if not Path("/proc/self/smaps_rollup").exists() and os.environ.get("CI") != "true":
+        pytest.skip("no /proc here")
+    watch = watching.Watch({"web": os.getpid()}, iter((1_000, 5_000)).__next__)
+    with watch.taken() as taken:
+        sum(range(1_000_000))
+    assert taken.memory["web"] > 10
+    assert taken.wal == 4_000
+    assert taken.cost(1_000)["WAL bytes"] == 4
+
+
+# --- profile ---------------------------------------------------------------------------------
+
+
+def test_a_part_is_counted_without_what_it_calls() -> None:
+    clock = Clock()
+    with clock.part("outer"), clock.part("inner"):
+        sum(range(200_000))
+    assert 0 <= clock.seconds["outer"] < clock.seconds["inner"]
+
+
+def test_the_time_of_a_cte_is_its_own_and_not_its_readers() -> None:
+    lookup = _node("Index Scan", 30, 8) | {"Subplan Name": "CTE locked"}
+    first = _node("CTE Scan", 32, 8) | {"CTE Name": "locked"}
+    again = _node("CTE Scan", 3, 0) | {"CTE Name": "locked"}
+    insert = _node("ModifyTable", 50, 20, [first]) | {"Subplan Name": "CTE written"}
+    plan = {"Plan": _node("Result", 55, 20, [lookup, insert, again])}
+    found = {part["cte"]: (round(part["us"]), part["buffers"]) for part in parts_of_plan(plan, scans=1_000)}
+    # Answered: 55 less the second reading; locked, written and both readings add up to all there is.
+    assert found == {"locked": (30, 0.008), "written": (20, 0.012), "SELECT": (55, 0.02)}
+
+
+def test_a_profile_adds_up() -> None:
+    table = profile_table.table([{"where": "a", "us": 30.0}, {"where": "b", "us": 10.0}])
+    assert table.splitlines()[2:] == ["| a | 30.00 | 75% |", "| b | 10.00 | 25% |", "| all | 40.00 |  |"]
+
+
+def test_what_limits_is_said_in_numbers() -> None:
+    row = {"what": "scans over HTTP, JSON, 2,000 a batch, 4 clients", "ours": 30_000.0}
+    plan = [
+        {"does": "update of the parcels", "us": 15.0, "buffers": 9.0, "wal_bytes": 300.0},
+        {"does": "insert of the scans", "us": 5.0, "buffers": 3.0, "wal_bytes": 200.0},
+    ]
+    cost = {"web us": 10.0, "database us": 30.0}
+    run = {"rows": [{**row, "cost": {}}, {**row, "cost": cost}], "machine": {"cores": 2}, "plan": plan}
+    text = profile_table.limit_text(run)
+    assert "2 cores do\n50,000 a second of that at most" in text
+    assert (
+        "update of the parcels 75%, insert of the scans 25%. A scan touches 12 pages and leaves 500 bytes"
+        in text
+    )
+
+
+# --- the capacity model ----------------------------------------------------------------------
+
+PLAIN = Assumed(scans=8, looks=2, calls=1, peak=4, busy=0.5, late=0.0, months=3, refresh=86_400)
+
+
+def _model(assumed: Assumed = PLAIN) -> Model:
+    costs = dict.fromkeys(
+        ("fold", "delivery fold", "progress", "late fold", "sweep", "credit", "watch"), Cost(0, 0, 0, 0)
+    )
+    costs["scan"] = Cost(web=10, database=30, worker=0, wal=1_000)
+    costs["booking"] = Cost(web=100, database=60, worker=0, wal=2_000)
+    costs["look"] = Cost(web=1_000, database=500, worker=0, wal=0)
+    costs["call"] = Cost(web=300, database=100, worker=0, wal=0)
+    sizes = {"parcels_parcel": (400.0, 100.0), "parcels_scan": (100.0, 50.0)}
+    return Model(costs, sizes, assumed)
+
+
+def test_a_parcels_life_is_a_booking_its_scans_and_looks_at_it() -> None:
+    assert _model().parcel == Cost(
+        web=100 + 80 + 2_000 + 300, database=60 + 240 + 1_000 + 100, worker=0, wal=10_000
+    )
+
+
+def test_needs_follow_from_rates_at_the_peak() -> None:
+    needs = _model().needs(365.25 * 86_400)
+    assert (needs.bookings, needs.scans) == (1, 8)
+    # One parcel a second, four at the peak, cores half busy.
+    assert needs.database_cores == pytest.approx(4 * 1_400e-6 / 0.5)
+    assert needs.disk == pytest.approx(365.25 * 86_400 / 4 * (500 + 8 * 150))
+    assert needs.wal_a_day == pytest.approx(86_400 * 10_000)
+
+
+def test_needs_grow_in_step_with_parcels() -> None:
+    small, large = (_model().needs(parcels) for parcels in (1e6, 1e9))
+    assert large.web_cores == pytest.approx(1_000 * small.web_cores)
+    assert large.disk == pytest.approx(1_000 * small.disk)
+
+
+def test_what_gives_way_first_comes_first() -> None:
+    found = [limit.parcels for limit in limits(_model(replace(PLAIN, late=0.05))) if limit.parcels]
+    assert found == sorted(found)
+
+
+def test_the_watch_list_looks_as_often_as_its_turns_say() -> None:
+    # The day before a promise: each refresh looks at who is due soon, at whose turn it is, and at trouble.
+    due_at = datetime.fromtimestamp(86_400 * 20_000, UTC)
+    refreshes = [due_at - HORIZON + number * REFRESH for number in range(HORIZON // REFRESH)]
+    looks = sum(due_at <= now + NEAR or turns_since(now - REFRESH, now) == [3] for now in refreshes)
+    assert _model().seen == pytest.approx(looks / len(refreshes))
+    assert _model(replace(PLAIN, late=1)).seen == 1
+
+
+def test_lateness_costs() -> None:
+    model = _model()
+    costs = {**model.costs, "sweep": Cost(0, 1_000, 0, 0)}
+    late = Model(costs, model.bytes, replace(PLAIN, late=0.1))
+    assert late.parcel.database == pytest.approx(model.parcel.database + 100)
+
+
+# --- docs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", sorted(documents.PARTS))
+def test_docs_say_what_the_stored_run_says(page: str) -> None:
+    text = (documents.DOCS / page).read_text()
+    assert text == documents.written(text, documents.stored_run(), documents.PARTS[page])
+
+
+@pytest.mark.parametrize("page", sorted(documents.PARTS))
+def test_every_table_of_the_stored_run_has_its_place(page: str) -> None:
+    text = (documents.DOCS / page).read_text()
+    assert [name for name in documents.PARTS[page] if f"<!-- {name}: " not in text] == []
+
+
+def test_rows_measured_again_take_the_place_of_the_stored() -> None:
+    stored = {"date": "then", "commit": "a", "rows": [SCANS.as_json(), Row("kept", 1).as_json()]}
+    run = {"date": "now", "commit": "b", "rows": [replace(SCANS, ours=1).as_json()]}
+    found = documents.merged(stored, run, ["scans"])
+    assert found["date"] == "then"
+    assert found["measured again"] == {"date": "now", "commit": "b", "names": ["scans"]}
+    assert {row["what"]: row["ours"] for row in found["rows"]} == {"kept": 1, "scans": 1}
+    assert documents.merged(stored, run, []) == run
+
+
+def _is_issued(parcel_id: int) -> bool:
+    from alliance.identifiers import is_allowed  # noqa: PLC0415
+
+    return is_allowed(parcel_id)
+
+
+def _node(kind: str, milliseconds: float, pages: int, plans: list[dict[str, object]] | None = None) -> dict:
+    return {
+        "Node Type": kind,
+        "Actual Total Time": milliseconds,
+        "Actual Loops": 1,
+        "Shared Hit Blocks": pages,
+        "Plans": plans or [],
+    }

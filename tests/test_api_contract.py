@@ -27,8 +27,8 @@ from schemathesis.specs.openapi.checks import (
 
 from alliance.identifiers import parse_tracking_number, tracking_number
 from parcels.api import examples
-from tests import access_world
-from tests.access_world import World, savepoint
+from tests.access import world as access_world
+from tests.access.world import World, savepoint
 
 pytestmark = pytest.mark.django_db
 CHECKS = [

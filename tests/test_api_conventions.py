@@ -10,10 +10,10 @@ from django.db import transaction
 from django.test import override_settings
 from django.urls import reverse
 
-from tests import access_world
-from tests.access_rows import Row
-from tests.access_table import API
-from tests.access_world import World, savepoint
+from tests.access import world as access_world
+from tests.access.rows import Row
+from tests.access.table import API
+from tests.access.world import World, savepoint
 
 pytestmark = pytest.mark.django_db
 DESCRIBED = {"api:schema", "api:docs"}

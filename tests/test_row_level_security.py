@@ -16,7 +16,7 @@ from alliance import checks
 from alliance.models import ApiKey, Organisation, User
 from alliance.tenancy import Scope, protected_tables, raw_rows, scope
 from parcels.models import Parcel
-from tests import access_world
+from tests.access import world as access_world
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.apps import apps
 from django.conf import settings
 
-from tests.sources import modules
+from tests.helpers.sources import modules
 
 # Each imports from those after it.
 ORDER = ("parcels", "slas", "couriers", "alliance")

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from alliance.api.errors import field_errors
 from alliance.api.errors import problem as problem_body
 from alliance.errors import FieldError, InvalidInput
-from tests.alliance.problems import problem
+from tests.alliance.helpers.problems import problem
 
 pytestmark = pytest.mark.django_db
 JSON = {"content_type": "application/json"}

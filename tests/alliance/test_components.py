@@ -14,8 +14,8 @@ from alliance.portal.charts import Band, Chart, Series
 from couriers.choices import ApplicationState
 from parcels.choices import ParcelStatus, ScanCode
 from slas.choices import Outcome
-from tests.alliance import gallery
-from tests.alliance.pages import refused_by_policy
+from tests.alliance.helpers import gallery
+from tests.alliance.helpers.pages import refused_by_policy
 
 TEMPLATES = [
     file
@@ -31,7 +31,7 @@ def draw(source: str, **context: object) -> str:
 
 @pytest.fixture
 def gallery_page(merchant_client: Client, settings: LazySettings) -> str:
-    settings.ROOT_URLCONF = "tests.alliance.gallery"
+    settings.ROOT_URLCONF = "tests.alliance.helpers.gallery"
     settings.TEMPLATES[0]["DIRS"] = [*settings.TEMPLATES[0]["DIRS"], Path(__file__).parent / "templates"]
     settings.TEMPLATES = [*settings.TEMPLATES]
     return merchant_client.get("/gallery/").content.decode()

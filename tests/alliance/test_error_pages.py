@@ -19,7 +19,7 @@ from alliance.errors import (
     Unavailable,
 )
 from alliance.portal import errors
-from tests.alliance.pages import html_of, refused_by_policy
+from tests.alliance.helpers.pages import html_of, refused_by_policy
 
 
 def _request(path: str = "/somewhere/") -> HttpRequest:
@@ -128,7 +128,7 @@ def test_form_without_its_token_is_explained() -> None:
 
 @pytest.mark.django_db
 def test_crash_of_a_view_is_a_page(client: Client, settings: LazySettings) -> None:
-    settings.ROOT_URLCONF = "tests.alliance.gallery"
+    settings.ROOT_URLCONF = "tests.alliance.helpers.gallery"
     client.raise_request_exception = False
     response = client.get("/gallery/broken/")
     assert response.status_code == 500

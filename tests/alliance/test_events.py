@@ -10,7 +10,7 @@ import pytest
 from alliance.events import Topic
 from slas.choices import Outcome
 from slas.commitments.rules import is_breach
-from tests.sources import PACKAGES, modules
+from tests.helpers.sources import PACKAGES, modules
 
 TOPICS = sorted(Topic)
 

@@ -9,7 +9,7 @@ from django.db import OperationalError, connection, transaction
 
 from alliance.locks import Lock, try_to_take, wait_for
 from alliance.tenancy import raw_rows
-from tests.sources import PACKAGES, modules
+from tests.helpers.sources import PACKAGES, modules
 
 NUMBER = re.compile(r"5_?264_?\d{3}\b")
 LOCK = Lock.SWEEP

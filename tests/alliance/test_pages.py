@@ -16,7 +16,7 @@ from alliance.portal import navigation
 from alliance.portal.views import start_page
 from alliance.tenancy import Actor, Scope, scope
 from tests import factories
-from tests.alliance.pages import html_of, refused_by_policy
+from tests.alliance.helpers.pages import html_of, refused_by_policy
 
 ACCOUNT_PAGES = [
     "account_login",

@@ -5,7 +5,7 @@ from base64 import b64encode
 import pytest
 from rest_framework.test import APIClient
 
-from tests.alliance.problems import problem
+from tests.alliance.helpers.problems import problem
 
 pytestmark = pytest.mark.django_db
 LISTS = ["parcels", "breaches", "excuses", "scorecards"]

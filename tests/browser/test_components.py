@@ -33,7 +33,7 @@ def complaints(page: Page) -> list[str]:
 @pytest.fixture
 def member(live_server: LiveServer, page: Page, settings: LazySettings) -> Iterator[Page]:
     """A member with a long name, logged in through the page; the gallery is there."""
-    settings.ROOT_URLCONF = "tests.alliance.gallery"
+    settings.ROOT_URLCONF = "tests.alliance.helpers.gallery"
     settings.TEMPLATES[0]["DIRS"] = [*settings.TEMPLATES[0]["DIRS"], GALLERY]
     settings.TEMPLATES = [*settings.TEMPLATES]
     organisation: Organisation = factories.merchant_organisation("杭州西湖区远通国际供应链管理有限责任公司")

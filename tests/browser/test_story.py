@@ -12,7 +12,7 @@ from alliance.models import User
 from couriers.tasks import send_waiting_mails
 from tests import factories
 from tests.browser.story import Clock, Person, expect_rate, run_the_tasks
-from tests.couriers import files
+from tests.couriers.helpers import files
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -19,7 +19,7 @@ from couriers.choices import DocumentKind, Step
 from couriers.documents import services as documents
 from couriers.models import Application
 from tests import factories
-from tests.couriers import files
+from tests.couriers.helpers import files
 
 COMPANY: dict[str, Any] = {
     "legal_name": "杭州飞燕速递有限公司",

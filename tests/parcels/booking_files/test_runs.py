@@ -18,7 +18,7 @@ from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services.files import book_file, cancel_booking_file
 from parcels.booking_files.services.results import read_problems
 from parcels.models import BookingFile, Parcel
-from tests.failing import fail_at_every_attempt
+from tests.helpers.failing import fail_at_every_attempt
 from tests.parcels.helpers.booking_files import (
     GOOD,
     HEADER,

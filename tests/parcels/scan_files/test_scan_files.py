@@ -19,7 +19,7 @@ from parcels import tasks
 from parcels.models import Parcel, Scan, ScanFile
 from parcels.scan_files import rows as rules
 from parcels.scan_files import services as scan_files
-from tests.failing import fail_at_every_attempt
+from tests.helpers.failing import fail_at_every_attempt
 from tests.parcels.helpers.parcels import booked_parcels
 
 # Partitions begin with last month.

@@ -15,7 +15,7 @@ from slas.commitments.services.settling import Milestone, excuse_commitments, se
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, HistogramBin, Tally
 from slas.rates.services.folding import fold_tallies
-from tests.plans import plans_of
+from tests.helpers.plans import plans_of
 from tests.slas.helpers.commitments import (
     DAY,
     DELIVERY,

@@ -13,7 +13,7 @@ from slas.choices import ExportState
 from slas.exports.services import writing as export_writing
 from slas.exports.services.writing import tend_exports, write_export
 from slas.models import Export
-from tests.failing import fail_at_every_attempt
+from tests.helpers.failing import fail_at_every_attempt
 from tests.slas.helpers.commitments import NOON
 from tests.slas.helpers.exports import (
     COMMITMENTS,

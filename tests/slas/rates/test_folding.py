@@ -11,7 +11,7 @@ from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import OnTimeRate, Tally
 from slas.rates.services.folding import fold_tallies
 from tests import factories
-from tests.plans import plans_of
+from tests.helpers.plans import plans_of
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, PICKUP, Lane, assert_books_agree, counts, reach
 from tests.slas.helpers.offers import in_threads
 

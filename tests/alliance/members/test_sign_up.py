@@ -11,7 +11,7 @@ from alliance.choices import OrganisationStatus, Role
 from alliance.models import Member, Organisation, User
 from alliance.tenancy import Scope, scope
 from tests import factories
-from tests.alliance.pages import html_of
+from tests.alliance.helpers.pages import html_of
 
 
 def _sign_up(client: Client, kind: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tests.access_rules import ACTORS, DESK, LOOK_UP, Answer, Rule
+from tests.access.rules import ACTORS, DESK, LOOK_UP, Answer, Rule
 
 
 @dataclass(frozen=True)

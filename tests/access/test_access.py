@@ -12,12 +12,12 @@ from django.http import HttpResponseBase
 from django.test import Client, override_settings
 from django.urls import URLResolver, get_resolver, reverse
 
-from tests import access_world
-from tests.access_page import as_markdown
-from tests.access_rows import Row
-from tests.access_rules import LOGIN, Answer
-from tests.access_table import TABLE
-from tests.access_world import World, savepoint
+from tests.access import world as access_world
+from tests.access.page import as_markdown
+from tests.access.rows import Row
+from tests.access.rules import LOGIN, Answer
+from tests.access.table import TABLE
+from tests.access.world import World, savepoint
 
 pytestmark = pytest.mark.django_db
 LOGIN_PAGES = ("/accounts/login/", "/admin/login/")
@@ -155,7 +155,7 @@ def test_the_table_names_each_door_once() -> None:
 
 
 def test_the_page_about_access_is_current() -> None:
-    page = Path(__file__).parent.parent / "docs" / "access.md"
+    page = Path(__file__).parents[2] / "docs" / "access.md"
     assert page.read_text() == "\n".join(as_markdown()) + "\n", (
-        "python -m tests.access_table > docs/access.md"
+        "python -m tests.access.table > docs/access.md"
     )

@@ -1,6 +1,6 @@
 """The stored statements written out whole, in tests/stored_statements: a diff there shows what a change does.
 
-`python -m tests.statement_texts` writes them anew.
+`python -m tests.helpers.statement_texts` writes them anew.
 """
 
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alliance.database.stored_functions import StoredStatement, stored
 
-FOLDER = Path(__file__).parent / "stored_statements"
+FOLDER = Path(__file__).parents[1] / "stored_statements"
 LONGEST = 110
 PARTS = re.compile(r"(?<=[,;]) | (?=(?:AND|OR|WHEN|ELSE|FROM)\b)")
 

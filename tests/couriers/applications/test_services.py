@@ -17,8 +17,8 @@ from couriers.choices import Step
 from couriers.documents import services as documents
 from couriers.models import Application, ApplicationEvent, Document
 from tests import factories
-from tests.couriers import files
 from tests.couriers.conftest import COMPANY, CONTACT, make_applicant, states
+from tests.couriers.helpers import files
 
 pytestmark = [pytest.mark.django_db]
 

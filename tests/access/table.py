@@ -1,14 +1,14 @@
 """Who may come through which door: every route, method and kind of actor, with the answer they get.
 
-Read `docs/access.md` for the same as tables; `python -m tests.access_table > docs/access.md` writes it.
+Read `docs/access.md` for the same as tables; `python -m tests.access.table > docs/access.md` writes it.
 `test_access.py` knocks at every door as everybody, and fails for a door that is not in the table.
 """
 
 import sys
 from typing import Final
 
-from tests.access_rows import Row, get_and_post, looked_at, pages_of_model
-from tests.access_rules import (
+from tests.access.rows import Row, get_and_post, looked_at, pages_of_model
+from tests.access.rules import (
     API_BOOK,
     API_CLAIM,
     API_EXPORT,
@@ -335,6 +335,6 @@ TABLE: Final = [row for rows in SECTIONS.values() for row in rows]
 
 if __name__ == "__main__":
     # Here, because it reads the table.
-    from tests.access_page import as_markdown  # noqa: PLC0415
+    from tests.access.page import as_markdown  # noqa: PLC0415
 
     sys.stdout.write("\n".join(as_markdown()) + "\n")

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 
-from tests.access_rows import Row
-from tests.access_rules import ACTORS, BROWSERS, COURIERS, KEYS, LOGIN, MERCHANTS, OPS, Answer, Rule
-from tests.access_table import SECTIONS, TABLE
+from tests.access.rows import Row
+from tests.access.rules import ACTORS, BROWSERS, COURIERS, KEYS, LOGIN, MERCHANTS, OPS, Answer, Rule
+from tests.access.table import SECTIONS, TABLE
 
 INTRODUCTION = """# Access
 
-Written by `python -m tests.access_table > docs/access.md`; a test fails when it is out of date.
+Written by `python -m tests.access.table > docs/access.md`; a test fails when it is out of date.
 
 Every route of the product, every method it takes, and what each kind of actor is answered. The test
-`tests/test_access.py` tries all of it, and fails for a route or a method that is missing here. Methods not
-listed are answered with 405.
+`tests/access/test_access.py` tries all of it, and fails for a route or a method that is missing here.
+Methods not listed are answered with 405.
 
 A rule sorts the actors: **own** are allowed, and what they ask for is theirs; **rival** are allowed such
 things as well, but this one is somebody else's; **ops** see everything. All others get what stands under

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from couriers.documents.files import MAX_BYTES, DocumentRefused, inspect, random_name, shown_name
-from tests.couriers import files
+from tests.couriers.helpers import files
 
 
 def look(content: bytes) -> str:

@@ -11,8 +11,8 @@ from alliance.tenancy import Actor, Scope, scope
 from couriers.documents import services as documents
 from couriers.models import Application, Document, Facility
 from couriers.portal import facilities as facility_views
-from tests.couriers import files
 from tests.couriers.conftest import at
+from tests.couriers.helpers import files
 
 pytestmark = pytest.mark.django_db
 

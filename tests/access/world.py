@@ -68,7 +68,7 @@ from slas.models import (
 from slas.scorecards.services.scorecards import refresh_scorecards
 from slas.scorecards.services.versions import RulesDraft, add_rules, first_month_open
 from tests import factories
-from tests.access_trade import IMAGE, owner, trade
+from tests.access.trade import IMAGE, owner, trade
 from tests.slas.helpers.excuses import service_user
 
 COMPANY: dict[str, Any] = {

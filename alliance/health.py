@@ -11,8 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from redis import Redis, RedisError
 
-from alliance.database import partitions
-from alliance.database import stored_functions as statements
+from alliance.database import partitions, stored_functions
 from alliance.models import Heartbeat
 from alliance.registry import Registry
 from alliance.tenancy import Scope, scope
@@ -86,7 +85,7 @@ def _migrations() -> dict[str, object]:
     try:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        unknown = [statement.name for statement in statements.missing()]
+        unknown = [statement.name for statement in stored_functions.missing()]
     except DatabaseError:
         return {"ok": False, "detail": "unknown"}
     return {"ok": not waiting and not unknown, "waiting": len(waiting), "statements_missing": unknown}

@@ -15,7 +15,7 @@ from benchmarks.rows import Goal, Row, number
 from benchmarks.scan_bodies import BATCH, RAMP, as_json, as_ndjson
 from benchmarks.watching import Taken
 from benchmarks.world import Member, World
-from parcels.scans import sql as scan_sql
+from parcels.scans import sql
 from parcels.scans.batch import ScanBatch
 from parcels.scans.lines import read_json
 
@@ -174,7 +174,7 @@ def _directly(
             ready()
         with connection, connection.cursor() as cursor:
             cursor.execute("SET LOCAL alliance.scope = %s", [f"courier:{courier.organisation_id}"])
-            cursor.execute(scan_sql.RECORD, given)
+            cursor.execute(sql.RECORD, given)
             accepted = cursor.fetchone()[0]
         if place >= RAMP:
             done.items += accepted

@@ -20,7 +20,7 @@ from benchmarks.database import say
 from benchmarks.plans import parts_of_plan
 from benchmarks.scan_bodies import BATCH, RAMP, as_json
 from benchmarks.world import Member, World
-from parcels.scans import sql as scan_sql
+from parcels.scans import sql
 
 BATCHES = 20
 # What is looked at, from the outside in. Each is counted without what it calls of the others.
@@ -94,18 +94,18 @@ def _plan(world: World, courier: Member, parcels: list[int]) -> tuple[Sequence[d
     for given in first:
         with connection, connection.cursor() as cursor:
             cursor.execute(scoped)
-            cursor.execute(scan_sql.RECORD, given)
+            cursor.execute(sql.RECORD, given)
     with connection, connection.cursor() as cursor:
         cursor.execute(scoped)
         # Once without clocks in every node, and taken back; then with them.
         cursor.execute("SAVEPOINT before")
-        cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {scan_sql.RECORD}", last)
+        cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql.RECORD}", last)
         [plain] = cursor.fetchone()[0]
         cursor.execute("ROLLBACK TO before")
         if may_look:
             cursor.execute("RESET ROLE; SET auto_explain.log_min_duration = '1ms'")
             cursor.execute(f"SET ROLE {ROLE}")
-        cursor.execute(scan_sql.RECORD, last)
+        cursor.execute(sql.RECORD, last)
     plans = [json.loads(notice[notice.index("{") :]) for notice in connection.notices if "plan:" in notice]
     connection.close()
     parts = [part for plan in plans if "CTE" in str(plan) for part in parts_of_plan(plan, scans=BATCH)]

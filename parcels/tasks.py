@@ -6,11 +6,11 @@ from django.utils import timezone
 from alliance.file_jobs import STRETCH
 from alliance.health import note_heartbeat
 from parcels.booking_files.services import files as booking_files
-from parcels.booking_files.services import retention as booking_retention
+from parcels.booking_files.services import retention
 from parcels.retention import erasing
 from parcels.scan_files import services as scan_files
-from parcels.scans import lost_parcels as tracing
-from parcels.watch_list import services as watching
+from parcels.scans import lost_parcels
+from parcels.watch_list import services as watch_list
 
 
 @shared_task(acks_late=True)
@@ -40,19 +40,19 @@ def resume_booking_files() -> int:
 @shared_task(acks_late=True)
 def forget_booking_files() -> int:
     """Delete old booking files and what uploads left behind. May run twice: it deletes what is left."""
-    return booking_retention.forget_booking_files(now=timezone.now())
+    return retention.forget_booking_files(now=timezone.now())
 
 
 @shared_task(acks_late=True)
 def refresh_watch_list() -> int:
     """Work out what should be looked at. May run twice, side by side, or be killed, too."""
-    return watching.refresh_watch_list(now=timezone.now()).listed
+    return watch_list.refresh_watch_list(now=timezone.now()).listed
 
 
 @shared_task(acks_late=True)
 def trace_lost_parcels() -> int:
     """Have silent parcels count as lost, and found ones not. May run twice: see the service."""
-    traced = tracing.trace_lost_parcels(now=timezone.now())
+    traced = lost_parcels.trace_lost_parcels(now=timezone.now())
     if not traced.busy:
         note_heartbeat("trace-lost-parcels", lost=traced.lost, found=traced.found)
     return traced.lost

@@ -6,14 +6,13 @@ from django.utils import timezone
 from alliance.file_jobs import STRETCH
 from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, Scope, scope
-from slas.audits import rates as audits
+from slas.audits import rates
 from slas.commitments.services import sweeping
-from slas.credits.services import closing
-from slas.credits.services import entries as credits
+from slas.credits.services import closing, entries
 from slas.excuses.services import claims
-from slas.exports.services import writing as export_writing
+from slas.exports.services import writing
 from slas.forecasts.services import folding as progress
-from slas.rates.services import folding as tallies
+from slas.rates.services import folding
 from slas.scorecards.services import scorecards
 
 
@@ -29,7 +28,7 @@ def sweep_overdue() -> int:
 @shared_task(acks_late=True)
 def fold_tallies() -> int:
     """Add waiting tallies to the on-time rates. May run twice, side by side, or be killed, too."""
-    folded = tallies.fold_tallies()
+    folded = folding.fold_tallies()
     if not folded.busy:
         note_heartbeat("fold-tallies", tallies=folded.tallies)
     return folded.tallies
@@ -51,7 +50,7 @@ def audit_rates() -> int:
     May run twice.
     """
     with scope(Scope.everything()):
-        report = audits.run_audit(actor=Actor.system("nightly audit"))
+        report = rates.run_audit(actor=Actor.system("nightly audit"))
         progress.forget_progress()
     return len(report.differences)
 
@@ -59,13 +58,13 @@ def audit_rates() -> int:
 @shared_task(acks_late=True)
 def write_export(export_id: int) -> None:
     """Write an export, or go on with it, for a minute. May run twice, side by side, or be killed."""
-    export_writing.write_export(export_id=export_id, stretch=STRETCH)
+    writing.write_export(export_id=export_id, stretch=STRETCH)
 
 
 @shared_task(acks_late=True)
 def tend_exports() -> int:
     """Go on with exports that are due, take expired ones away. May run twice: see the service."""
-    return sum(export_writing.tend_exports(now=timezone.now()))
+    return sum(writing.tend_exports(now=timezone.now()))
 
 
 @shared_task(acks_late=True)
@@ -80,7 +79,7 @@ def refresh_scorecards() -> int:
 @shared_task(acks_late=True)
 def work_out_credits() -> int:
     """Turn what changed about deliveries into entries of the ledger. May run twice: see the service."""
-    worked = credits.work_out_credits(now=timezone.now())
+    worked = entries.work_out_credits(now=timezone.now())
     if not worked.busy:
         note_heartbeat("work-out-credits", checks=worked.checks, entries=worked.entries)
     return worked.entries
@@ -89,7 +88,7 @@ def work_out_credits() -> int:
 @shared_task(acks_late=True)
 def check_grown_credits() -> int:
     """Ask for the credits of overdue parcels that are later by a band. May run twice: see the service."""
-    return credits.check_grown_credits(now=timezone.now())
+    return entries.check_grown_credits(now=timezone.now())
 
 
 @shared_task(acks_late=True)

@@ -16,7 +16,7 @@ from alliance import checks
 from alliance.models import ApiKey, Organisation, User
 from alliance.tenancy import Scope, protected_tables, raw_rows, scope
 from parcels.models import Parcel
-from tests.access import world as access_world
+from tests.access import world
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +50,7 @@ class Sides:
     """Two couriers and two merchants, and the ids the policies compare."""
 
     def __init__(self) -> None:
-        self.world = access_world.build()
+        self.world = world.build()
         with scope(Scope.everything()):
             ids = dict(Organisation.objects.values_list("name", "pk"))
             self.parcel = Parcel.objects.get(pk=self.world.things["parcel_id"])
@@ -74,7 +74,7 @@ def sides(
 ) -> Iterator[Sides]:
     with (
         django_db_blocker.unblock(),
-        override_settings(**access_world.settings(tmp_path_factory.mktemp("media"))),
+        override_settings(**world.settings(tmp_path_factory.mktemp("media"))),
         transaction.atomic(),
     ):
         yield Sides()

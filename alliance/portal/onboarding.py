@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from alliance.choices import OrganisationKind
 from alliance.errors import AllianceError
-from alliance.members.services import organisations as services
+from alliance.members.services import organisations
 from alliance.portal.views import start_page
 from alliance.tenancy import Actor
 from alliance.web.middleware import SESSION_KEY
@@ -66,7 +66,7 @@ def onboarding(request: ActorRequest) -> HttpResponse:
 
 def _create(request: ActorRequest, actor: Actor, form: OrganisationForm) -> bool:
     try:
-        organisation = services.create_organisation(
+        organisation = organisations.create_organisation(
             actor=actor, kind=form.cleaned_data["kind"], name=form.cleaned_data["name"]
         )
     except AllianceError as error:

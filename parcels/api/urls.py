@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from parcels.api import parcels as views
+from parcels.api import parcels
 from parcels.api.booking_files import (
     BookingFileCancelView,
     BookingFileResultsView,
@@ -18,21 +18,21 @@ from parcels.api.watch_list import WatchView
 app_name = "parcels"
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("quotes", views.QuoteView.as_view(), name="quote_create"),
-    path("parcels", views.ParcelListView.as_view(), name="parcel_list"),
-    path("parcels/batch", views.ParcelBatchView.as_view(), name="parcel_batch"),
+    path("quotes", parcels.QuoteView.as_view(), name="quote_create"),
+    path("parcels", parcels.ParcelListView.as_view(), name="parcel_list"),
+    path("parcels/batch", parcels.ParcelBatchView.as_view(), name="parcel_batch"),
     path("booking-files", BookingFilesView.as_view(), name="booking_files"),
     path("booking-files/<int:file_id>", BookingFileView.as_view(), name="booking_file"),
     path("booking-files/<int:file_id>/cancel", BookingFileCancelView.as_view(), name="booking_file_cancel"),
     path(
         "booking-files/<int:file_id>/results", BookingFileResultsView.as_view(), name="booking_file_results"
     ),
-    path("parcels/<str:number>", views.ParcelDetailView.as_view(), name="parcel_detail"),
-    path("parcels/<str:number>/cancel", views.ParcelCancelView.as_view(), name="parcel_cancel"),
+    path("parcels/<str:number>", parcels.ParcelDetailView.as_view(), name="parcel_detail"),
+    path("parcels/<str:number>/cancel", parcels.ParcelCancelView.as_view(), name="parcel_cancel"),
     path("parcels/<str:number>/revisions", RevisionsView.as_view(), name="parcel_revisions"),
     path("watch", WatchView.as_view(), name="watch_list"),
     path("breaches/<str:number>/<str:kind>", BreachDetailView.as_view(), name="breach_detail"),
-    path("cities", views.CityListView.as_view(), name="city_list"),
+    path("cities", parcels.CityListView.as_view(), name="city_list"),
     path("scans", ScanBatchView.as_view(), name="scan_batch"),
     path("tracking/<str:number>", tracking, name="tracking"),
 ]

@@ -23,7 +23,7 @@ from alliance.portal.forms import add_service_errors
 from alliance.portal.paging import NEWEST_FIRST
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
-from parcels.booking_files import records as rules
+from parcels.booking_files import records
 from parcels.booking_files.services.files import (
     FileKnown,
     cancel_booking_file,
@@ -81,7 +81,7 @@ def booking_upload(request: ActorRequest) -> HttpResponse:
         "known": known,
         "files": page.rows,
         "tiers": TierCode.choices,
-        "max_bytes": rules.MAX_BYTES,
+        "max_bytes": records.MAX_BYTES,
         **page.links(),
     }
     return render(request, "parcels/booking_upload.html", context, status=422 if form.errors else 200)
@@ -157,7 +157,7 @@ def booking_template(request: ActorRequest) -> HttpResponse:
     text = io.StringIO(newline="")
     # With a mark, or spreadsheets take it for another encoding.
     text.write("\ufeff")
-    csv.writer(text).writerows([rules.COLUMNS, rules.SAMPLE])
+    csv.writer(text).writerows([records.COLUMNS, records.SAMPLE])
     response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="bookings.csv"'
     return response

@@ -13,8 +13,8 @@ from parcels.portal import (
     parcel_list,
     scan_files,
     tracking,
+    watch_list,
 )
-from parcels.portal import watch_list as watching
 
 app_name = "parcels"
 
@@ -40,7 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("addresses/<int:address_id>/delete/", addresses.address_delete, name="address_delete"),
     path("parcels/", parcel_list.parcel_list, name="parcel_list"),
     path("parcels/export/", exports.parcel_export, name="parcel_export"),
-    path("watch/", watching.watch_list, name="watch_list"),
+    path("watch/", watch_list.watch_list, name="watch_list"),
     path("track/", tracking.track_search, name="track_search"),
     path("track/<str:number>/", tracking.track, name="track"),
     path("track/<str:number>/day/", tracking.track_revise, name="track_revise"),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from alliance.identifiers import EPOCH as FIRST_BOOKING
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from parcels.choices import ScanCode
-from parcels.scans import rules as statuses
+from parcels.scans import rules
 from parcels.scans.lines import NamedScan, Rejection, ScanLine
 
 # Couriers' clocks run ahead of ours, a little.
@@ -126,9 +126,9 @@ def _problem(line: ScanLine, moment: int, latest: int) -> tuple[str, str, str] |
         return "occurred_at", "in_future", _("This time is in the future.")
     if moment < _FIRST:
         return "occurred_at", "before_booking", _("This time is before the parcel was booked.")
-    if reason and not statuses.is_known_reason(reason):
+    if reason and not rules.is_known_reason(reason):
         return "reason", "unknown_reason", _("There is no such reason code.")
-    if not reason and code in statuses.NEEDS_REASON:
+    if not reason and code in rules.NEEDS_REASON:
         return "reason", "reason_required", _("A failed attempt, or a hold, needs a reason.")
     if code == ScanCode.CORRECTION and not line.corrects:
         return "corrects", "corrects_missing", _("A correction names the scan it withdraws.")

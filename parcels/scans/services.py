@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from alliance.choices import Capability
 from alliance.errors import NotPermitted
 from alliance.tenancy import Actor, require
-from parcels.scans import sql as scan_sql
+from parcels.scans import sql
 from parcels.scans.batch import ScanBatch
 from parcels.scans.lines import Rejection, ScanLine
 
@@ -51,10 +51,10 @@ def _write(batch: ScanBatch, actor: Actor) -> int:
     parameters = batch.parameters(courier_id=actor.organisation_id)
     # A savepoint would be one more thing for the server to do: the scope's transaction is enough.
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-        cursor.execute(scan_sql.RECORD, parameters)
+        cursor.execute(sql.RECORD, parameters)
         accepted, unknown, early, known, corrected = cursor.fetchone()
         if corrected:
-            cursor.execute(scan_sql.REFOLD, {**parameters, "parcels": corrected})
+            cursor.execute(sql.REFOLD, {**parameters, "parcels": corrected})
     batch.duplicates += known
     for index in unknown:
         detail = _("You carry no parcel with this number.")

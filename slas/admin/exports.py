@@ -18,7 +18,7 @@ from alliance.admin import FileJobMixin
 from alliance.web.requests import actor_of
 from slas.admin.offers import EnteredAdmin
 from slas.choices import ExportContent, ExportFormat, ExportState
-from slas.exports.services import requests as exports
+from slas.exports.services import requests
 from slas.exports.services.writing import retry_export
 from slas.models import Export
 
@@ -68,13 +68,13 @@ class ExportAdmin(FileJobMixin, EnteredAdmin):
 
     def enter(self, request: HttpRequest, form: Any) -> str:
         given = form.cleaned_data
-        asked = exports.ExportRequest(given["content"], given["format"], given["from"], given["to"])
-        exports.request_export(actor=actor_of(request), asked=asked, now=timezone.now())
+        asked = requests.ExportRequest(given["content"], given["format"], given["from"], given["to"])
+        requests.request_export(actor=actor_of(request), asked=asked, now=timezone.now())
         return gettext("The file is being written.")
 
     @admin.display(description=_("file"))
     def link(self, export: Export) -> SafeString | str:
         if export.state != ExportState.DONE:
             return "–"
-        url = f"{reverse('slas:export_file', args=[export.pk])}?{urlencode(exports.link_of(export))}"
+        url = f"{reverse('slas:export_file', args=[export.pk])}?{urlencode(requests.link_of(export))}"
         return format_html('<a class="text-primary-600" href="{}">{}</a>', url, gettext("Download"))

@@ -21,10 +21,10 @@ from alliance.api.parsing import WordField, refuse_unknown_fields, refuse_unknow
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.exports.files import MEDIA_TYPES
 from slas.exports.responses import file_response
-from slas.exports.services import requests as exports
+from slas.exports.services import requests
 from slas.models import Export
 
-_PERIOD = f"Due dates, both included; at most {exports.MOST_DAYS} days."
+_PERIOD = f"Due dates, both included; at most {requests.MOST_DAYS} days."
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     location=OpenApiParameter.HEADER,
@@ -83,7 +83,7 @@ class ExportAnswer(serializers.ModelSerializer[Export]):
             return None
         address = reverse("api:slas:export_file", args=[export.pk])
         url: str = self.context["request"].build_absolute_uri(address)
-        return f"{url}?{urlencode(exports.link_of(export))}"
+        return f"{url}?{urlencode(requests.link_of(export))}"
 
 
 class ExportPage(serializers.Serializer[Any]):
@@ -109,15 +109,15 @@ class ExportListView(APIView):
     def get(self, request: Request) -> Response:
         refuse_unknown_parameters(request, "cursor", "page_size")
         pages = CursorPagination()
-        page = pages.paginate_queryset(exports.exports_of(actor_of(request)), request, view=self)
+        page = pages.paginate_queryset(requests.exports_of(actor_of(request)), request, view=self)
         return pages.get_paginated_response(ExportAnswer(page, many=True, context={"request": request}).data)
 
     @extend_schema(
         operation_id="exports_create",
         summary="Ask for an export",
         description="Your own commitments or on-time cells that fell due in a period, written in the "
-        f"background and kept for {exports.KEPT.days} days. 409 `exports_running` while "
-        f"{exports.MOST_RUNNING} files of your organisation are being written. Ask for the export until "
+        f"background and kept for {requests.KEPT.days} days. 409 `exports_running` while "
+        f"{requests.MOST_RUNNING} files of your organisation are being written. Ask for the export until "
         "`state` is `done`, then take the file at `file_url`.",
         parameters=[IDEMPOTENCY_KEY],
         request=ExportBody,
@@ -126,14 +126,14 @@ class ExportListView(APIView):
     )
     def post(self, request: Request) -> Response:
         actor = actor_of(request)
-        exports.require_export(actor)
+        requests.require_export(actor)
 
         def work() -> tuple[int, dict[str, Any]]:
             body = ExportBody(data=request.data)
             body.is_valid(raise_exception=True)
             given = body.validated_data
-            asked = exports.ExportRequest(given["content"], given["format"], given["from"], given["to"])
-            export = exports.request_export(actor=actor, asked=asked, now=timezone.now())
+            asked = requests.ExportRequest(given["content"], given["format"], given["from"], given["to"])
+            export = requests.request_export(actor=actor, asked=asked, now=timezone.now())
             return 201, dict(ExportAnswer(export, context={"request": request}).data)
 
         response = idempotent(request, "exports_create", work)
@@ -154,7 +154,7 @@ class ExportDetailView(APIView):
     )
     def get(self, request: Request, export_id: int) -> Response:
         refuse_unknown_parameters(request)
-        export = exports.export_for(actor=actor_of(request), export_id=export_id)
+        export = requests.export_for(actor=actor_of(request), export_id=export_id)
         return Response(ExportAnswer(export, context={"request": request}).data)
 
 
@@ -189,7 +189,7 @@ class ExportFileView(APIView):
     def get(self, request: Request, export_id: int) -> FileResponse:
         given = request.query_params
         refuse_unknown_parameters(request, "expires", "signature")
-        export = exports.take_export(
+        export = requests.take_export(
             actor=actor_of(request),
             export_id=export_id,
             expires=given.get("expires", ""),

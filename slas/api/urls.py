@@ -2,8 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from slas.api import breaches as views
-from slas.api import excuses, exports, promises, scorecards, statements
+from slas.api import breaches, excuses, exports, promises, scorecards, statements
 from slas.api.rates import RatesView
 from slas.api.tiers import TierListView
 
@@ -27,7 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         statements.StatementEntriesView.as_view(),
         name="statement_entries",
     ),
-    path("breaches", views.BreachesView.as_view(), name="breaches"),
+    path("breaches", breaches.BreachesView.as_view(), name="breaches"),
     path("excuses", excuses.ExcusesView.as_view(), name="excuses"),
     path("excuses/<int:excuse_id>/withdraw", excuses.ExcuseWithdrawView.as_view(), name="excuse_withdraw"),
 ]

@@ -24,7 +24,7 @@ from alliance.tenancy import Actor
 from alliance.web.requests import ActorRequest
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.exports.responses import file_response
-from slas.exports.services import requests as exports
+from slas.exports.services import requests
 from slas.models import Export
 
 FILES_A_PAGE = 20
@@ -50,9 +50,9 @@ class ExportForm(forms.Form):
             self.fields[name] = forms.DateField(label=label, widget=picker)
 
     @property
-    def asked(self) -> exports.ExportRequest:
+    def asked(self) -> requests.ExportRequest:
         given = self.cleaned_data
-        return exports.ExportRequest(given["content"], given["format"], given["from"], given["to"])
+        return requests.ExportRequest(given["content"], given["format"], given["from"], given["to"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,12 @@ class Row:
 def export_list(request: ActorRequest) -> HttpResponse:
     """Take a wish for a file; list the ones before, which refresh themselves while one is written."""
     actor = request.actor
-    files = exports.exports_of(actor)
+    files = requests.exports_of(actor)
     form = _form(request)
     problem = None
     if request.method == "POST" and form.is_valid():
         try:
-            exports.request_export(actor=actor, asked=form.asked, now=timezone.now())
+            requests.request_export(actor=actor, asked=form.asked, now=timezone.now())
         except InvalidInput as error:
             add_service_errors(form, error)
         except Conflict as error:
@@ -92,8 +92,8 @@ def export_list(request: ActorRequest) -> HttpResponse:
         "form": form,
         "rows": [Row(export, _url(actor, export)) for export in page.rows],
         "is_running": any(not export.is_finished for export in page.rows),
-        "kept_days": exports.KEPT.days,
-        "most_days": exports.MOST_DAYS,
+        "kept_days": requests.KEPT.days,
+        "most_days": requests.MOST_DAYS,
         "list_url": request.get_full_path(),
         **page.links(),
     }
@@ -106,7 +106,7 @@ def export_list(request: ActorRequest) -> HttpResponse:
 def export_file(request: ActorRequest, export_id: int) -> FileResponse:
     """Send a file to whoever may have it, by a link that is still good."""
     actor = request.actor
-    export = exports.take_export(
+    export = requests.take_export(
         actor=actor,
         export_id=export_id,
         expires=request.GET.get("expires", ""),
@@ -131,6 +131,6 @@ def _form(request: ActorRequest) -> ExportForm:
 
 
 def _url(actor: Actor, export: Export) -> str:
-    if export.state != ExportState.DONE or (export.with_fees and not exports.sees_fees(actor)):
+    if export.state != ExportState.DONE or (export.with_fees and not requests.sees_fees(actor)):
         return ""
-    return f"{reverse('slas:export_file', args=[export.pk])}?{urlencode(exports.link_of(export))}"
+    return f"{reverse('slas:export_file', args=[export.pk])}?{urlencode(requests.link_of(export))}"

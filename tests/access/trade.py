@@ -28,9 +28,8 @@ from slas.forecasts.services.folding import fold_progress
 from slas.models import ClosedMonth, CreditCheck, CreditEntry, CreditSchedule, Statement
 from slas.rates.services.folding import fold_tallies
 from slas.revisions.services import RevisionRequest, revise_delivery
-from tests.parcels.helpers import bookings as orders
-from tests.parcels.helpers import parcels as moving
-from tests.slas.helpers import offers as offering
+from tests.parcels.helpers import bookings, parcels
+from tests.slas.helpers import offers
 
 IMAGE = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
@@ -56,9 +55,9 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     """
     now = timezone.now()
     hangzhou, chengdu = City.objects.get(code="CN-HGH"), City.objects.get(code="CN-CTU")
-    offer = offering.offer(courier, hangzhou, chengdu, daily_capacity=1_000)
+    offer = offers.offer(courier, hangzhou, chengdu, daily_capacity=1_000)
     booked_at = now - timedelta(hours=40)
-    [lost, moved, kept, last] = moving.booked_parcels(merchant, courier, booked_at=booked_at, count=4)
+    [lost, moved, kept, last] = parcels.booked_parcels(merchant, courier, booked_at=booked_at, count=4)
     sweep_overdue(now=now)
     excuse_breach(actor=ops, parcel_id=lost.pk, kind=CommitmentKind.PICKUP, reason=ExcuseReason.values[0])
     evidence = SimpleUploadedFile("proof.png", IMAGE, "image/png")
@@ -72,7 +71,7 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     delivered = ScanLine(last.number, "delivered", booked_at + timedelta(hours=28))
     record_scans(actor=owner(courier), lines=[delivered], now=now)
     refresh_watch_list(now=now)
-    request = orders.request_for(hangzhou, chengdu, now, courier=offer.courier.organisation.slug)
+    request = bookings.request_for(hangzhou, chengdu, now, courier=offer.courier.organisation.slug)
     booked = book_parcel(actor=owner(merchant), request=request, at=now)
     PickupAddress.objects.create(merchant_id=merchant.pk, name="Depot", city=hangzhou, address="文三路 1 号")
     IdempotentRequest.objects.create(

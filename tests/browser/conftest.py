@@ -19,7 +19,7 @@ from parcels.scans.lines import ScanLine
 from parcels.scans.services import record_scans
 from tests.browser.story import PATIENCE, Alliance, Clock, Person
 from tests.parcels.helpers.bookings import booked
-from tests.slas.helpers import offers as offering
+from tests.slas.helpers import offers
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -87,7 +87,7 @@ def alliance(
 ) -> Alliance:
     """Two parcels booked next-day and picked up; the next day at 13:00 one of them is delivered."""
     now = clock.put(0, "09:30")
-    offering.offer(courier_organisation, hangzhou, chengdu)
+    offers.offer(courier_organisation, hangzhou, chengdu)
     delivered, silent = (booked(merchant, hangzhou, chengdu, at=now).number for _parcel in range(2))
     clock.put(1, "13:00")
     for number in (delivered, silent):

@@ -15,7 +15,7 @@ from parcels.booking_files.services.files import book_file
 from tests.browser.story import OVERFLOW, PHONE, Person
 from tests.parcels.helpers.booking_files import row, text_of
 from tests.parcels.helpers.bookings import parcels_of
-from tests.slas.helpers import offers as offering
+from tests.slas.helpers import offers
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 DESKTOP = {"width": 1280, "height": 800}
@@ -42,7 +42,7 @@ def mei(
     chengdu: City,
     merchant_user: User,
 ) -> Person:
-    offering.offer(courier_organisation, hangzhou, chengdu, daily_capacity=1_000)
+    offers.offer(courier_organisation, hangzhou, chengdu, daily_capacity=1_000)
     person = newcomer(viewport=request.param)
     person.log_in(merchant_user.email)
     return person

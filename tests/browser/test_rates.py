@@ -11,7 +11,7 @@ from alliance.models import City, Organisation, User
 from alliance.tenancy import Scope, scope
 from slas.choices import ExcuseReason, Outcome
 from tests.browser.story import Person
-from tests.slas.helpers import commitments as judging
+from tests.slas.helpers import commitments
 from tests.slas.helpers.facts import Fact, write_cells
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -22,7 +22,7 @@ PHONE = {"width": 360, "height": 740}
 @pytest.fixture
 def record(courier_organisation: Organisation, merchant_organisation: Organisation) -> None:
     """Ten days on three lanes; one lane with few parcels, some late by hours, one by days."""
-    lane = judging.lane(merchant_organisation, courier_organisation)
+    lane = commitments.lane(merchant_organisation, courier_organisation)
     cities = [City.objects.get(code=code) for code in ("CN-CTU", "CN-SHA", "CN-BJS")]
     today = timezone.localdate()
     facts = []

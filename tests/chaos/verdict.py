@@ -12,7 +12,7 @@ from django.db.models import Count
 
 from alliance.models import Event
 from parcels.models import Parcel, Scan
-from parcels.scans import rules as statuses
+from parcels.scans import rules
 from slas.audits.rates import audit_rates
 from slas.choices import Outcome
 from slas.commitments.rules import is_breach, judge
@@ -113,7 +113,7 @@ def _parcels(now: datetime) -> Iterator[str]:
     overdue = Event.objects.filter(topic="commitment.overdue")
     announced = set(overdue.values_list("parcel_id", "payload__kind"))
     for parcel in Parcel.objects.all():
-        folded = statuses.fold(scans[parcel.pk], booked_at=parcel.booked_at, cancelled_at=parcel.cancelled_at)
+        folded = rules.fold(scans[parcel.pk], booked_at=parcel.booked_at, cancelled_at=parcel.cancelled_at)
         if parcel.status != folded.status:
             yield f"parcel {parcel.pk} is {parcel.status} and should be {folded.status}"
         reached = {"pickup": folded.picked_up_at, "delivery": folded.reached_at}

@@ -13,13 +13,13 @@ from slas.models import Offer
 from tests.parcels.helpers.bookings import tomorrow
 from tests.parcels.helpers.parcel_views import some_parcels
 from tests.parcels.helpers.retired_months import old_parcels, settle_all, take_back
-from tests.slas.helpers import offers as offering
+from tests.slas.helpers import offers
 
 
 @pytest.fixture
 def sold(courier_organisation: Organisation, hangzhou: City, chengdu: City) -> Offer:
     """Next day from Hangzhou to Chengdu, 12.50 yuan, 20 a day."""
-    return offering.offer(courier_organisation, hangzhou, chengdu, price_fen=1250)
+    return offers.offer(courier_organisation, hangzhou, chengdu, price_fen=1250)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def parcel(merchant_organisation: Organisation, courier_organisation: Organisati
 
 @pytest.fixture
 def lane_on_sale(courier_organisation: Organisation, hangzhou: City, chengdu: City) -> Offer:
-    return offering.offer(courier_organisation, hangzhou, chengdu, daily_capacity=1_000)
+    return offers.offer(courier_organisation, hangzhou, chengdu, daily_capacity=1_000)
 
 
 @pytest.fixture

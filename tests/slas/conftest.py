@@ -12,15 +12,14 @@ from slas.rates.services.folding import fold_tallies
 from slas.scorecards.rules import month_after
 from slas.scorecards.services.scorecards import refresh_scorecards
 from tests import factories
-from tests.slas.helpers import commitments as judging
-from tests.slas.helpers import exports as exporting
+from tests.slas.helpers import commitments, exports
 from tests.slas.helpers.revisions import EVENING
 from tests.slas.helpers.scorecards import GOLD, OLD, SILVER, THIS, count, final_night, on
 
 
 @pytest.fixture
-def lane(merchant_organisation: Organisation, courier_organisation: Organisation) -> judging.Lane:
-    return judging.lane(merchant_organisation, courier_organisation)
+def lane(merchant_organisation: Organisation, courier_organisation: Organisation) -> commitments.Lane:
+    return commitments.lane(merchant_organisation, courier_organisation)
 
 
 @pytest.fixture
@@ -42,15 +41,15 @@ def media(settings: Any, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def promised(lane: judging.Lane, everything: None) -> list[int]:
+def promised(lane: commitments.Lane, everything: None) -> list[int]:
     """Twenty deliveries: on time, late, and open."""
-    parcels = exporting.some_promises(lane)
+    parcels = exports.some_promises(lane)
     fold_tallies()
     return parcels
 
 
 @pytest.fixture
-def parcel_id(lane: judging.Lane) -> int:
+def parcel_id(lane: commitments.Lane) -> int:
     """A delivery promised for 20:00 tonight."""
     with scope(Scope.everything()):
         return lane.promise(EVENING)

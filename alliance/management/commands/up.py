@@ -25,8 +25,7 @@ from django.urls import NoReverseMatch, reverse
 from redis import Redis, RedisError
 
 from alliance import embedded
-from alliance.database import partitions
-from alliance.database import stored_functions as statements
+from alliance.database import partitions, stored_functions
 from alliance.demo_logins import DEMO_LOGINS, DemoLogin
 from alliance.embedded.errors import plainly
 from alliance.models import Heartbeat
@@ -72,7 +71,7 @@ class Command(BaseCommand):
             self.stdout.write("Migrating the database ...")
             call_command("migrate", interactive=False, verbosity=0)
         # Their texts change without a migration.
-        for statement in statements.missing():
+        for statement in stored_functions.missing():
             statement.install()
         # Beat makes them too, but a machine that was off for long, or never on, cannot wait for it.
         partitions.ensure_months_ahead()

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.utils import ProgrammingError
 from django.test import Client
 
-from alliance.database import stored_functions as statements
+from alliance.database import stored_functions
 from alliance.database.stored_functions import StoredStatement
 from alliance.management.commands import up
 from alliance.tenancy import raw_rows
@@ -40,9 +40,9 @@ def functions() -> set[str]:
 
 @pytest.fixture
 def registered() -> Iterator[StoredStatement]:
-    statements.stored.append(TWICE)
+    stored_functions.stored.append(TWICE)
     yield TWICE
-    statements.stored.remove(TWICE)
+    stored_functions.stored.remove(TWICE)
 
 
 def test_statement_is_called_like_any_other() -> None:
@@ -94,7 +94,7 @@ def test_stable_statement_only_reads(is_stable: bool, kind: str) -> None:
 
 
 def test_policies_bind_what_a_function_reads() -> None:
-    names = [statement.name for statement in statements.stored]
+    names = [statement.name for statement in stored_functions.stored]
     bound = raw_rows("SELECT proname FROM pg_proc WHERE proname = ANY(%s) AND NOT prosecdef", [names])
     assert {name for (name,) in bound} == set(names)
 
@@ -103,13 +103,13 @@ def test_migrate_makes_what_is_missing(registered: StoredStatement) -> None:
     assert not registered.is_installed()
     call_command("migrate", "alliance", verbosity=0)
     assert registered.is_installed()
-    assert all(statement.is_installed() for statement in statements.stored)
+    assert all(statement.is_installed() for statement in stored_functions.stored)
 
 
 def test_next_start_makes_what_is_missing_without_a_migration(registered: StoredStatement) -> None:
-    assert statements.missing() == [registered]
+    assert stored_functions.missing() == [registered]
     up.Command()._prepare_database()
-    assert statements.missing() == []
+    assert stored_functions.missing() == []
 
 
 def test_site_is_not_ready_without_its_statements(client: Client, registered: StoredStatement) -> None:

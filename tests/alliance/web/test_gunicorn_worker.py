@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from gunicorn.config import Config
 
-from alliance.web import gunicorn_worker as patience
+from alliance.web import gunicorn_worker
 from alliance.web.gunicorn_worker import PatientWorker
 
 
@@ -14,7 +14,7 @@ from alliance.web.gunicorn_worker import PatientWorker
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that new connections were left to others."""
     found: list[float] = []
-    monkeypatch.setattr(patience.time, "sleep", found.append)
+    monkeypatch.setattr(gunicorn_worker.time, "sleep", found.append)
     return found
 
 
@@ -47,7 +47,7 @@ def test_worker_with_more_leaves_a_new_connection_to_the_other(
     pair[1].accept(listener)
     assert waits == []
     pair[0].accept(listener)
-    assert waits == [patience.YIELD_SECONDS]
+    assert waits == [gunicorn_worker.YIELD_SECONDS]
 
 
 def test_equals_do_not_wait_for_each_other(

@@ -10,7 +10,7 @@ from alliance.models import City
 from alliance.tenancy import Actor, Scope, scope
 from couriers.documents import services as documents
 from couriers.models import Application, Document, Facility
-from couriers.portal import facilities as facility_views
+from couriers.portal import facilities
 from tests.couriers.conftest import at
 from tests.couriers.helpers import files
 
@@ -185,7 +185,7 @@ def test_facilities_are_read_by_couriers(courier_client: Client, hangzhou: City,
 def test_more_facilities_than_are_shown_are_said_to_be_there(
     courier_client: Client, hangzhou: City, everything: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(facility_views, "SHOWN", 2)
+    monkeypatch.setattr(facilities, "SHOWN", 2)
     for number in range(2):
         Facility.objects.create(name=f"Hub {number}", city=hangzhou, kind="warehouse")
     assert "are listed: give a name" not in courier_client.get(at("facility_list")).text

@@ -9,7 +9,7 @@ from django.utils import timezone
 from alliance.errors import Conflict, InvalidInput, NotPermitted
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels.booking_files import records as rules
+from parcels.booking_files import records
 from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services.files import FileKnown, book_file, cancel_booking_file
 from parcels.bookings.services.cancelling import cancel_parcel
@@ -292,7 +292,7 @@ NAMES = ",".join(HEADER)
         (f"{NAMES.replace('weight_g,', '')}\n{LINE}\n".encode(), "missing: weight_g"),
         (b'"' + b"x" * 100_000 + b"\n" + LINE.encode(), "name the columns"),
         (b"\x00" * 5_000, "no column|name the columns"),
-        (NAMES.encode() + b"\n" * (rules.MAX_LINES + 1), "2,000,001"),
+        (NAMES.encode() + b"\n" * (records.MAX_LINES + 1), "2,000,001"),
     ],
 )  # fmt: skip
 def test_useless_file_is_refused_with_a_reason(merchant: Actor, content: bytes, said: str) -> None:
@@ -306,7 +306,7 @@ def test_useless_file_is_refused_with_a_reason(merchant: Actor, content: bytes, 
 
 def test_file_too_large_is_refused_unread(merchant: Actor) -> None:
     upload = upload_of(text_of(row()))
-    upload.size = rules.MAX_BYTES + 1
+    upload.size = records.MAX_BYTES + 1
     with pytest.raises(InvalidInput) as caught, scope(Scope.of(merchant)):
         booking_files.start_booking_file(actor=merchant, upload=upload)
     assert "500 MB" in caught.value.errors[0].message

@@ -11,7 +11,7 @@ from alliance.identifiers import new_parcel_id, parse_tracking_number
 from alliance.models import AuditEntry, City, Event, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.bookings.rules import BookingRequest, IfFull
-from parcels.bookings.services import writing as records
+from parcels.bookings.services import writing
 from parcels.bookings.services.booking import book_parcels
 from parcels.bookings.services.writing import Booked
 from parcels.models import Parcel, PickupAddress
@@ -86,7 +86,7 @@ def test_booking_draws_a_new_id_when_one_is_taken(
 ) -> None:
     first = booked(merchant, hangzhou, chengdu, at=NOON)
     bits = iter([first.parcel_id & (2**22 - 1), 7, 99])
-    monkeypatch.setattr(records, "new_parcel_id", lambda at: new_parcel_id(at, random_bits=next(bits)))
+    monkeypatch.setattr(writing, "new_parcel_id", lambda at: new_parcel_id(at, random_bits=next(bits)))
     results = book_all(merchant, [request_for(hangzhou, chengdu, NOON, reference=name) for name in "ab"])
     numbers = {first.number, *(item.number for item in results)}
     assert len(numbers) == 3

@@ -16,7 +16,7 @@ from alliance.members.services.actors import actor_of_organisation
 from alliance.tenancy import Scope, scope
 from parcels.choices import ScanCode
 from parcels.models import Parcel, Scan
-from parcels.scans import rules as statuses
+from parcels.scans import rules
 from parcels.scans.lines import NamedScan, ScanLine
 from parcels.scans.services import record_scans
 from slas.choices import Outcome
@@ -44,7 +44,7 @@ def scan_lines(draw: Any) -> tuple[int, dict[str, Any]]:
     fields: dict[str, Any] = {"code": code, "occurred_at": BOOKED + timedelta(hours=draw(hours))}
     fields["event_id"] = draw(event_ids)
     fields["consent"] = draw(st.booleans())
-    if code in statuses.NEEDS_REASON:
+    if code in rules.NEEDS_REASON:
         fields["reason"] = draw(st.sampled_from(REASONS))
     if code == ScanCode.CORRECTION:
         named = NamedScan(draw(st.sampled_from(ScanCode.values)), BOOKED + timedelta(hours=draw(hours)))
@@ -94,7 +94,7 @@ class Histories(RuleBasedStateMachine):
     def statuses_are_the_fold(self) -> None:
         with scope(Scope.everything()):
             for parcel in Parcel.objects.all():
-                folded = statuses.fold(
+                folded = rules.fold(
                     Scan.objects.filter(parcel_id=parcel.pk),
                     booked_at=BOOKED,
                     cancelled_at=parcel.cancelled_at,
@@ -115,7 +115,7 @@ class Histories(RuleBasedStateMachine):
                 )
                 self._commitments_are_judged(parcel, folded)
 
-    def _commitments_are_judged(self, parcel: Parcel, folded: statuses.Folded) -> None:
+    def _commitments_are_judged(self, parcel: Parcel, folded: rules.Folded) -> None:
         reached = {"pickup": folded.picked_up_at, "delivery": folded.reached_at}
         for commitment in Commitment.objects.filter(parcel_id=parcel.pk):
             at = reached[commitment.kind]
@@ -131,7 +131,7 @@ class Histories(RuleBasedStateMachine):
             assert standing == is_breach(Outcome(commitment.outcome))
 
     @staticmethod
-    def _journey_is_kept(parcel: Parcel, commitment: Commitment, folded: statuses.Folded) -> None:
+    def _journey_is_kept(parcel: Parcel, commitment: Commitment, folded: rules.Folded) -> None:
         """Once a delivery was tried or lost, its commitment knows the journey; before, the parcel does."""
         stages = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at")
         seen = tuple(getattr(folded, name) for name in stages)

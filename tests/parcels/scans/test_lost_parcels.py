@@ -236,9 +236,9 @@ def test_a_scan_that_comes_in_between_is_seen(
         finally:
             connections.close_all()
 
-    from parcels.scans import lost_parcels as tracing  # noqa: PLC0415 -- to be watched
+    from parcels.scans import lost_parcels  # noqa: PLC0415 -- to be watched
 
-    judge = tracing._judge
+    judge = lost_parcels._judge
 
     def judge_later(parcels: Any, at: datetime) -> Any:
         other = threading.Thread(target=scan_now)
@@ -246,7 +246,7 @@ def test_a_scan_that_comes_in_between_is_seen(
         other.join(20)
         return judge(parcels, at)
 
-    monkeypatch.setattr(tracing, "_judge", judge_later)
+    monkeypatch.setattr(lost_parcels, "_judge", judge_later)
     assert trace(now) == (0, 0)
     assert errors == []
     assert lost_at(parcel) is None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parcels.choices import ParcelStatus, ScanCode, ScanReason
-from parcels.scans import rules as statuses
+from parcels.scans import rules
 
 BOOKED = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 
@@ -31,20 +31,20 @@ def fact(code: str, hours: float, key: int = 0, **extra: object) -> Fact:
 
 
 def test_every_code_but_a_correction_gives_a_status() -> None:
-    assert set(statuses.STATUS_OF_CODE) == set(ScanCode) - {ScanCode.CORRECTION}
+    assert set(rules.STATUS_OF_CODE) == set(ScanCode) - {ScanCode.CORRECTION}
 
 
 def test_every_status_is_ranked_once() -> None:
-    assert sorted(statuses.RANKED) == sorted(ParcelStatus)
+    assert sorted(rules.RANKED) == sorted(ParcelStatus)
 
 
-@pytest.mark.parametrize("mapping", [statuses.AFTERSHIP, statuses.EASYPOST, statuses.KUAIDI100])
+@pytest.mark.parametrize("mapping", [rules.AFTERSHIP, rules.EASYPOST, rules.KUAIDI100])
 def test_every_status_is_exported(mapping: dict[str, str]) -> None:
     assert set(mapping) == set(ParcelStatus)
 
 
 def test_exports_use_the_words_of_their_users() -> None:
-    assert set(statuses.AFTERSHIP.values()) == {
+    assert set(rules.AFTERSHIP.values()) == {
         "InfoReceived",
         "InTransit",
         "OutForDelivery",
@@ -53,7 +53,7 @@ def test_exports_use_the_words_of_their_users() -> None:
         "Delivered",
         "Exception",
     }
-    assert set(statuses.EASYPOST.values()) == {
+    assert set(rules.EASYPOST.values()) == {
         "pre_transit",
         "in_transit",
         "out_for_delivery",
@@ -63,18 +63,18 @@ def test_exports_use_the_words_of_their_users() -> None:
         "failure",
         "cancelled",
     }
-    assert set(statuses.KUAIDI100.values()) <= {"", "0", "1", "2", "3", "4", "5", "6"}
+    assert set(rules.KUAIDI100.values()) <= {"", "0", "1", "2", "3", "4", "5", "6"}
 
 
 @pytest.mark.parametrize("reason", ScanReason.values)
 def test_every_reason_names_a_party(reason: str) -> None:
-    party = statuses.party_at_fault(reason)
-    assert party in statuses.PARTIES
+    party = rules.party_at_fault(reason)
+    assert party in rules.PARTIES
     assert reason.startswith(party)
 
 
 def test_nobody_is_at_fault_without_a_reason() -> None:
-    assert statuses.party_at_fault("") == statuses.party_at_fault("couriers_of_doom") == ""
+    assert rules.party_at_fault("") == rules.party_at_fault("couriers_of_doom") == ""
 
 
 # --- rules -----------------------------------------------------------------------------------
@@ -95,24 +95,24 @@ def test_nobody_is_at_fault_without_a_reason() -> None:
     ],
 )
 def test_valid_attempt(code: str, reason: str, consent: bool, valid: bool) -> None:
-    assert statuses.is_valid_attempt(code, reason=reason, consent=consent) is valid
+    assert rules.is_valid_attempt(code, reason=reason, consent=consent) is valid
 
 
 def test_nothing_scanned_is_booked() -> None:
-    folded = statuses.fold([], booked_at=BOOKED)
+    folded = rules.fold([], booked_at=BOOKED)
     assert (folded.status, folded.status_at, folded.last_scan_at) == ("booked", BOOKED, None)
 
 
 def test_of_two_scans_at_once_the_one_that_tells_more_stands() -> None:
-    assert statuses.fold([fact("arrived", 1), fact("held", 1)], booked_at=BOOKED).status == "exception"
-    assert statuses.fold([fact("lost", 1), fact("delivered", 1)], booked_at=BOOKED).status == "delivered"
+    assert rules.fold([fact("arrived", 1), fact("held", 1)], booked_at=BOOKED).status == "exception"
+    assert rules.fold([fact("lost", 1), fact("delivered", 1)], booked_at=BOOKED).status == "delivered"
 
 
 def test_terminal_scan_outlasts_later_ones_until_corrected() -> None:
     scans = [fact("delivered", 5, 1), fact("departed", 6, 2)]
-    assert statuses.fold(scans, booked_at=BOOKED).status == "delivered"
+    assert rules.fold(scans, booked_at=BOOKED).status == "delivered"
     corrected = [*scans, fact("correction", 7, 3, corrects=1)]
-    assert statuses.fold(corrected, booked_at=BOOKED).status == "in_transit"
+    assert rules.fold(corrected, booked_at=BOOKED).status == "in_transit"
 
 
 def test_corrections_are_not_taken_back() -> None:
@@ -121,12 +121,12 @@ def test_corrections_are_not_taken_back() -> None:
         fact("correction", 6, 2, corrects=1),
         fact("correction", 7, 3, corrects=2),
     ]
-    folded = statuses.fold(scans, booked_at=BOOKED)
+    folded = rules.fold(scans, booked_at=BOOKED)
     assert (folded.status, folded.last_scan_at) == ("booked", None)
 
 
 def test_cancelled_stays() -> None:
-    folded = statuses.fold([fact("delivered", 5)], booked_at=BOOKED, cancelled_at=BOOKED)
+    folded = rules.fold([fact("delivered", 5)], booked_at=BOOKED, cancelled_at=BOOKED)
     assert (folded.status, folded.status_at, folded.delivered_at) == ("cancelled", BOOKED, None)
 
 
@@ -148,12 +148,12 @@ facts = st.lists(
 def test_fold_does_not_care_about_order_or_duplicates(scans: list[Fact], random: object) -> None:
     again = [*scans, *scans[:3]]
     random.shuffle(again)  # type: ignore[attr-defined]
-    assert statuses.fold(again, booked_at=BOOKED) == statuses.fold(scans, booked_at=BOOKED)
+    assert rules.fold(again, booked_at=BOOKED) == rules.fold(scans, booked_at=BOOKED)
 
 
 @given(facts)
 def test_fold_milestones_are_no_later_than_the_last_scan(scans: list[Fact]) -> None:
-    folded = statuses.fold(scans, booked_at=BOOKED)
+    folded = rules.fold(scans, booked_at=BOOKED)
     for milestone in (folded.picked_up_at, folded.reached_at, folded.delivered_at):
         assert milestone is None or (folded.last_scan_at and milestone <= folded.last_scan_at)
     if folded.reached_at:

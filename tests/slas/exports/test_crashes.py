@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportState
-from slas.exports.services import writing as export_writing
+from slas.exports.services import writing
 from slas.exports.services.writing import tend_exports, write_export
 from slas.models import Export
 from tests.helpers.failing import fail_at_every_attempt
@@ -36,7 +36,7 @@ class Killed(BaseException):
 
 def killed_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int, *, after: bool = False) -> None:
     """Have a worker die in its nth call of a function of the writer, before or after the work."""
-    genuine: Callable[..., Any] = getattr(export_writing, name)
+    genuine: Callable[..., Any] = getattr(writing, name)
     calls = 0
 
     def dying(*args: Any, **given: Any) -> Any:
@@ -49,7 +49,7 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int, *, after: b
             raise Killed
         return answer
 
-    monkeypatch.setattr(export_writing, name, dying)
+    monkeypatch.setattr(writing, name, dying)
 
 
 @pytest.mark.parametrize("format", [CSV, PARQUET])
@@ -92,15 +92,15 @@ def test_a_second_worker_leaves_a_file_to_the_first(
     promised: list[int], merchant: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export = ask(merchant)
-    actor_of = export_writing._actor_of
+    actor_of = writing._actor_of
 
     def overtaken(*args: Any) -> Actor:
-        monkeypatch.setattr(export_writing, "_actor_of", actor_of)
+        monkeypatch.setattr(writing, "_actor_of", actor_of)
         assert write_export(export_id=export.pk, rows_a_slice=6, stretch=timedelta(0)) is False
         return actor_of(*args)
 
     # The first writes a slice when the second, which saw the file before, has yet to come to its own.
-    monkeypatch.setattr(export_writing, "_actor_of", overtaken)
+    monkeypatch.setattr(writing, "_actor_of", overtaken)
     assert write_export(export_id=export.pk, rows_a_slice=6)
     assert reread(export).done == 6
 
@@ -139,7 +139,7 @@ def test_a_file_that_fails_again_and_again_is_given_up_and_ops_resume_it(
     expected = numbers(written(merchant))
     export = ask(merchant)
     with monkeypatch.context() as broken:
-        broken.setattr(export_writing, "read_page", fails_from_call(2))
+        broken.setattr(writing, "read_page", fails_from_call(2))
         failed = fail_at_every_attempt(
             export,
             lambda: write_export(export_id=export.pk, rows_a_slice=6),
@@ -148,13 +148,13 @@ def test_a_file_that_fails_again_and_again_is_given_up_and_ops_resume_it(
     assert failed.problem == "Something went wrong on our side. Rows done before: 6."
     # Its parts are kept to go on with, as long as a file that is done.
     with scope(Scope.everything()):
-        assert export_writing.retry_export(actor=system, file_id=export.pk)
+        assert writing.retry_export(actor=system, file_id=export.pk)
     assert write_export(export_id=export.pk, rows_a_slice=6)
     assert numbers(reread(export)) == expected
 
 
 def fails_from_call(number: int) -> Callable[..., Any]:
-    genuine, calls = export_writing.read_page, []
+    genuine, calls = writing.read_page, []
 
     def broken(*args: Any, **given: Any) -> Any:
         calls.append(args)
@@ -178,4 +178,4 @@ def test_a_failed_file_is_kept_for_a_week_and_not_resumed_after(
     assert not list(media.glob("exports/*/*"))
     with scope(Scope.everything()):
         Export.objects.update(expires_at=timezone.now())
-        assert not export_writing.retry_export(actor=system, file_id=export.pk)
+        assert not writing.retry_export(actor=system, file_id=export.pk)

@@ -13,7 +13,7 @@ from alliance.models import AuditEntry, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportState, Outcome, RevisionParty
 from slas.commitments.services.settling import revise_due
-from slas.exports.services import requests as exports
+from slas.exports.services import requests
 from slas.exports.services.writing import tend_exports, write_export
 from slas.models import Commitment, Export, OnTimeRate, Revision
 from slas.rates.services.folding import fold_tallies
@@ -170,14 +170,14 @@ def test_another_organisations_file_is_not_there(
     promised: list[int], merchant: Actor, rival_merchant: Organisation, courier: Actor
 ) -> None:
     export = written(merchant)
-    link = exports.link_of(export)
+    link = requests.link_of(export)
     for stranger in (owner(rival_merchant), courier):
         with scope(Scope.of(stranger)):
-            assert list(exports.exports_of(stranger)) == []
+            assert list(requests.exports_of(stranger)) == []
             with pytest.raises(NotFound):
-                exports.export_for(actor=stranger, export_id=export.pk)
+                requests.export_for(actor=stranger, export_id=export.pk)
             with pytest.raises(NotFound):
-                exports.take_export(actor=stranger, export_id=export.pk, now=NOON, **link)
+                requests.take_export(actor=stranger, export_id=export.pk, now=NOON, **link)
             # Not even by the database, whatever the code asks.
             assert not Export.objects.filter(pk=export.pk).exists()
 
@@ -187,7 +187,7 @@ def test_who_may_not_export_asks_for_nothing(merchant_organisation: Organisation
     with pytest.raises(NotPermitted):
         ask(viewer)
     with pytest.raises(NotPermitted):
-        exports.exports_of(viewer)
+        requests.exports_of(viewer)
 
 
 def test_fees_are_in_a_file_only_for_who_may_see_them(
@@ -199,9 +199,9 @@ def test_fees_are_in_a_file_only_for_who_may_see_them(
     assert min(row["fee_cny"] for row in read_csv(full)) == "10.00"
     later = full.expires_at - HOUR
     with pytest.raises(NotPermitted) as refused:
-        exports.take_export(actor=agent, export_id=full.pk, now=later, **exports.link_of(full))
+        requests.take_export(actor=agent, export_id=full.pk, now=later, **requests.link_of(full))
     assert refused.value.reason == "has_fees"
-    taken = exports.take_export(actor=finance, export_id=plain.pk, now=later, **exports.link_of(plain))
+    taken = requests.take_export(actor=finance, export_id=plain.pk, now=later, **requests.link_of(plain))
     assert taken == plain
 
 
@@ -243,7 +243,7 @@ def test_a_year_and_its_leap_day_is_the_longest_period(merchant: Actor) -> None:
 def test_three_files_are_written_at_once_and_a_fourth_waits(
     merchant: Actor, courier: Actor, system: Actor
 ) -> None:
-    running = [ask(merchant) for _number in range(exports.MOST_RUNNING)]
+    running = [ask(merchant) for _number in range(requests.MOST_RUNNING)]
     with pytest.raises(Conflict) as refused:
         ask(merchant)
     assert (refused.value.reason, refused.value.status) == ("exports_running", 409)
@@ -257,7 +257,7 @@ def test_three_files_are_written_at_once_and_a_fourth_waits(
 def test_asking_and_taking_are_recorded(merchant: Actor) -> None:
     export = written(merchant)
     with scope(Scope.of(merchant)):
-        exports.take_export(actor=merchant, export_id=export.pk, now=NOON, **exports.link_of(export))
+        requests.take_export(actor=merchant, export_id=export.pk, now=NOON, **requests.link_of(export))
     with scope(Scope.everything()):
         verbs = AuditEntry.objects.filter(object_type="export", object_id=str(export.pk)).order_by("pk")
         assert [entry.verb for entry in verbs] == ["export.requested", "export.downloaded"]
@@ -268,8 +268,8 @@ def test_asking_and_taking_are_recorded(merchant: Actor) -> None:
 
 def take(actor: Actor, export: Export, *, now: Any = NOON, **given: str) -> Export:
     with scope(Scope.of(actor)):
-        return exports.take_export(
-            actor=actor, export_id=export.pk, now=now, **{**exports.link_of(export), **given}
+        return requests.take_export(
+            actor=actor, export_id=export.pk, now=now, **{**requests.link_of(export), **given}
         )
 
 
@@ -306,7 +306,7 @@ def test_a_link_that_is_not_ours_is_refused(merchant: Actor, given: dict[str, st
 def test_a_link_of_another_file_is_refused(merchant: Actor) -> None:
     one, other = written(merchant), written(merchant)
     with pytest.raises(NotPermitted):
-        take(merchant, one, signature=exports.link_of(other)["signature"])
+        take(merchant, one, signature=requests.link_of(other)["signature"])
 
 
 def test_a_file_that_is_not_written_yet_or_never_will_be_says_so(merchant: Actor) -> None:

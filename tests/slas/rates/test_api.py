@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 from alliance.tenancy import Actor, Scope, scope
 from slas.api import rates as door
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
-from slas.rates import queries as rates
+from slas.rates import queries
 from slas.rates.rules import GroupBy
 from tests.slas.helpers.commitments import DELIVERY, NOON, PICKUP, Lane, city
 from tests.slas.helpers.facts import Fact, write_cells
@@ -176,7 +176,7 @@ def test_everything_wrong_is_said_at_once(courier_api: APIClient) -> None:
 def test_too_long_an_answer_is_refused_with_what_to_do(
     facts: Lane, courier_api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rates, "MOST_ROWS", 0)
+    monkeypatch.setattr(queries, "MOST_ROWS", 0)
     response = courier_api.get(URL, {"from": MONDAY, "group_by": "lane"})
     [error] = response.json()["errors"]
     assert (response.status_code, error["code"]) == (422, "too_many_rows")

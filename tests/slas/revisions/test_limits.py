@@ -11,7 +11,7 @@ from slas.commitments.services.settling import Milestone as Reached
 from slas.commitments.services.settling import mark_lost, settle, void_commitments
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Closure
-from tests.slas.helpers import commitments as judging
+from tests.slas.helpers import commitments
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane
 from tests.slas.helpers.revisions import EVENING, MERCHANT, RECIPIENT, commitment, day, offered, revise, why
 
@@ -59,7 +59,7 @@ def test_a_merchant_may_agree_when_it_is_overdue_and_the_breach_stands(
     assert overdue.revised_due_at == EVENING + 3 * DAY
     with scope(Scope.everything()):
         assert Breach.objects.standing().filter(parcel_id=parcel_id).exists()
-        judging.assert_books_agree()
+        commitments.assert_books_agree()
 
 
 @pytest.mark.parametrize("by", RevisionParty.values)
@@ -68,7 +68,7 @@ def test_what_is_settled_is_not_moved(parcel_id: int, merchant: Actor, by: str, 
     with scope(Scope.everything()):
         match end:
             case "met":
-                judging.reach(parcel_id, NOON - HOUR)
+                commitments.reach(parcel_id, NOON - HOUR)
             case "late":
                 settle([Reached(parcel_id, DELIVERY, EVENING + HOUR)], now=EVENING + 2 * HOUR)
             case "void":

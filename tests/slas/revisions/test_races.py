@@ -13,7 +13,7 @@ from slas.commitments.services.settling import Milestone as Reached
 from slas.commitments.services.settling import settle
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, Revision
-from tests.slas.helpers import commitments as judging
+from tests.slas.helpers import commitments
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, Lane
 from tests.slas.helpers.offers import in_threads
 from tests.slas.helpers.revisions import EVENING, commitment, revise
@@ -57,7 +57,7 @@ def test_revision_sweep_and_scan_at_once_leave_one_of_their_orders(
                 assert isinstance(result, Conflict), result
                 assert (found.due_at, found.outcome, breached) == (EVENING, Outcome.LATE, True)
                 assert found.revised_due_at is None
-        judging.assert_books_agree()
+        commitments.assert_books_agree()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -17,7 +17,7 @@ from slas.models import Revision, TierVersion
 from slas.rates.services.folding import fold_tallies
 from slas.revisions.services import promised_delivery
 from tests import factories
-from tests.slas.helpers import commitments as judging
+from tests.slas.helpers import commitments
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane
 from tests.slas.helpers.revisions import EVENING, MERCHANT, RECIPIENT, commitment, revise, standing, why
 
@@ -34,9 +34,9 @@ def test_the_recipients_day_is_what_on_time_is_judged_by(parcel_id: int, merchan
     assert (revision.previous_due_at, revision.judged) == (EVENING, True)
     with scope(Scope.everything()):
         assert sweep_overdue(now=EVENING + DAY).overdue == 0
-        judging.reach(parcel_id, EVENING + DAY, now=EVENING + DAY)
-        assert judging.outcome(parcel_id) == Outcome.MET
-        judging.assert_books_agree()
+        commitments.reach(parcel_id, EVENING + DAY, now=EVENING + DAY)
+        assert commitments.outcome(parcel_id) == Outcome.MET
+        commitments.assert_books_agree()
 
 
 def test_what_the_merchant_agreed_to_is_recorded_and_judged_by_the_promise(
@@ -46,9 +46,9 @@ def test_what_the_merchant_agreed_to_is_recorded_and_judged_by_the_promise(
     kept = commitment(parcel_id)
     assert (kept.due_at, kept.revised_due_at, revision.judged) == (EVENING, EVENING + 2 * DAY, False)
     with scope(Scope.everything()):
-        judging.reach(parcel_id, EVENING + DAY, now=EVENING + DAY)
-        assert judging.outcome(parcel_id) == Outcome.LATE
-        judging.assert_books_agree()
+        commitments.reach(parcel_id, EVENING + DAY, now=EVENING + DAY)
+        assert commitments.outcome(parcel_id) == Outcome.LATE
+        commitments.assert_books_agree()
 
 
 def test_the_cohort_stays_that_of_the_original_promise(parcel_id: int, merchant: Actor, lane: Lane) -> None:
@@ -56,10 +56,10 @@ def test_the_cohort_stays_that_of_the_original_promise(parcel_id: int, merchant:
     revise(merchant, parcel_id, 20)
     assert commitment(parcel_id).due_date == before
     with scope(Scope.everything()):
-        judging.reach(parcel_id, EVENING + 20 * DAY, now=EVENING + 20 * DAY)
+        commitments.reach(parcel_id, EVENING + 20 * DAY, now=EVENING + 20 * DAY)
         fold_tallies()
-        assert judging.counts(lane.courier) == {"met": 1}
-        judging.assert_books_agree()
+        assert commitments.counts(lane.courier) == {"met": 1}
+        commitments.assert_books_agree()
 
 
 def test_each_revision_stands_beside_the_one_before(parcel_id: int, merchant: Actor) -> None:

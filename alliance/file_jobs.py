@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy
 from alliance.choices import Capability
 from alliance.errors import AllianceError
 from alliance.tenancy import Actor, Scope, require, scope
+from alliance.web.outages import is_busy
 
 MOST_ATTEMPTS: Final = 5
 # After the first attempt; twice as long after each further one. A slice takes less.
@@ -126,7 +127,10 @@ class FileJobs(Generic[J]):
                         break
             except Overtaken:
                 return True
-            except (OperationalError, InterfaceError):
+            except (OperationalError, InterfaceError) as error:
+                # A slice may be what the database cannot do in time: that counts.
+                if is_busy(error):
+                    return self._note_exception(file_id)
                 # Not the file's failure. While the database is still away, the attempt stays counted.
                 with suppress(Error):
                     self._uncount(file_id)
@@ -138,8 +142,7 @@ class FileJobs(Generic[J]):
                 self.hand_over(file_id)
                 return False
             except Exception:
-                log.exception("slice_failed", model=self.model.__name__, file=file_id)
-                return self._note(file_id)
+                return self._note_exception(file_id)
         return True
 
     def hand_out(self, *, now: datetime) -> int:
@@ -186,6 +189,10 @@ class FileJobs(Generic[J]):
         with scope(Scope.everything()):
             begun = self.model._default_manager.filter(pk=file_id, attempts__gt=0)
             begun.update(attempts=F("attempts") - 1)
+
+    def _note_exception(self, file_id: int) -> bool:
+        log.exception("slice_failed", model=self.model.__name__, file=file_id)
+        return self._note(file_id)
 
     def _note(self, file_id: int, problem: str = "") -> bool:
         """Write down that an attempt failed; a `problem` of the file's own fails it at once."""

@@ -13,6 +13,11 @@ from alliance.errors import AllianceError, MalformedInput, Unavailable
 _BUSY = {"57014", "55P03", "40P01", "40001"}
 
 
+def is_busy(error: BaseException) -> bool:
+    """Tell whether a statement was cut off by a limit or a deadlock, while the database itself is there."""
+    return getattr(error.__cause__, "pgcode", None) in _BUSY
+
+
 def outage_of(raised: BaseException | None) -> AllianceError | None:
     """Return what to answer where something we need is away, or None for a fault of ours.
 
@@ -20,7 +25,7 @@ def outage_of(raised: BaseException | None) -> AllianceError | None:
     have been done, which is what idempotency keys and event ids are for.
     """
     match raised:
-        case OperationalError() if getattr(raised.__cause__, "pgcode", None) in _BUSY:
+        case OperationalError() if is_busy(raised):
             return Unavailable(_("There is too much to do at this moment. Send it again."), code="busy")
         case OperationalError() | InterfaceError() | RedisError() | BrokerError():
             return Unavailable(_("We are interrupted for a moment. Try again soon."))

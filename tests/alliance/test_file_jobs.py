@@ -121,6 +121,18 @@ def test_outage_is_raised_and_not_counted(
     assert jobs.run(file.pk, slices)
 
 
+def test_slice_that_the_database_cannot_do_in_time_is_counted(
+    jobs: FileJobs[ScanFile], file: ScanFile
+) -> None:
+    def sleep_too_long(_row: ScanFile) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 20")
+            cursor.execute("SELECT pg_sleep(5)")
+
+    assert not jobs.run(file.pk, lambda file: slices(file, sleep_too_long))
+    assert reread(file).attempts == 1
+
+
 def test_refusal_that_asks_to_come_again_is_not_counted(
     jobs: FileJobs[ScanFile], file: ScanFile, handed: list[int]
 ) -> None:

@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 HOST := 127.0.0.1
 PORT := 8000
 ARGS :=
+WORKERS := 2
 SECONDS := 60
 SEED := 20261122
 
@@ -26,10 +27,10 @@ help: ## Show this list
 run: $(VENV)/.run build/.assets ## Start everything: servers, web, worker, beat, demo (HOST=, PORT=, ARGS=--no-demo)
 	@exec $(BIN)/python manage.py up --host $(HOST) --port $(PORT) $(ARGS)
 
-test: $(VENV)/.dev build/.assets ## Run every test, browser tests included (ARGS='tests/slas -q')
+test: $(VENV)/.dev build/.assets ## Run every test, browser tests included (ARGS='tests/slas -q', WORKERS=)
 	@$(call say_chromium)
 	@if [ -z "$(CHROMIUM)" ] && [ "$$CI" = true ]; then echo "CI=true requires Chromium." >&2; exit 1; fi
-	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest $(ARGS); status=$$?; $(call say_chromium); exit $$status
+	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -n $(WORKERS) $(ARGS); status=$$?; $(call say_chromium); exit $$status
 
 chaos: $(VENV)/.dev ## Kill web, workers, PostgreSQL, Valkey and clients at random, then audit (SECONDS=, SEED=)
 	@CHAOS_SECONDS="$(SECONDS)" CHAOS_SEED="$(SEED)" $(BIN)/python -m pytest tests/chaos -m chaos -q -s $(ARGS)

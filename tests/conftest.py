@@ -7,11 +7,13 @@ import os
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client, TransactionTestCase
+from pytest_django.plugin import blocking_manager_key
 from rest_framework.test import APIClient
 
 from alliance import embedded, jobs
@@ -24,13 +26,14 @@ from alliance.models import City, Organisation, User
 from alliance.tenancy import Actor, Scope, scope
 from parcels.tracking.names import forget_names
 from slas.forecasts.curves import forget_near
-from tests import factories
+from tests import factories, workers
 
 # The same servers as `make run`, other database; nothing is started where the environment names servers.
 try:
     embedded.ensure_running()
 except embedded.EmbeddedServerError as error:
     pytest.exit(str(error), 3)
+workers.use_own_valkey_database()
 
 # Playwright's synchronous API runs an event loop in the thread the live server is driven from.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -65,14 +68,50 @@ def _truncate(self: TransactionTestCase) -> None:
             cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if workers.NAME:
+        workers.in_order(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.ByFile:
+    # Files in the order they are in, not the one with most tests first.
+    config.option.loadscopereorder = False
+    return workers.ByFile(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if (config.getoption("numprocesses") or 0) > workers.MOST:
+        raise pytest.UsageError(f"At most {workers.MOST} workers: each needs a database of Valkey's 16.")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # Only who handed out tests lives longer than all who copied the database.
+    hands_out = session.config.getoption("tx") and not workers.NAME
+    if hands_out and not session.config.getoption("reuse_db"):
+        with session.config.stash[blocking_manager_key].unblock():
+            workers.drop_migrated()
+
+
 TransactionTestCase._fixture_teardown = _truncate  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
-    """Make the months that tests write into, once."""
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
-        partitions.ensure_months_ahead()
+def django_db_setup(
+    django_test_environment: None,
+    django_db_blocker: Any,
+    django_db_keepdb: bool,
+    django_db_createdb: bool,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        # Workers have folders of their own in one of their run.
+        shared = tmp_path_factory.getbasetemp().parent
+        workers.make_database(shared, keep=django_db_keepdb and not django_db_createdb)
+    yield
+    # What is kept is what was migrated; copies are made anew.
+    if workers.NAME or not django_db_keepdb:
+        with django_db_blocker.unblock():
+            workers.drop_database()
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 # make and Python 3.11 or 3.12 are all it takes. The rest comes from lock files with hashes.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test chaos lint fmt bench screenshots messages reset lock clean python
+.PHONY: help run test test-long chaos lint fmt bench screenshots messages reset lock clean python
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +22,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3 python; do \
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(VENV)/.run build/.assets ## Start everything: servers, web, worker, beat, demo (HOST=, PORT=, ARGS=--no-demo)
 	@exec $(BIN)/python manage.py up --host $(HOST) --port $(PORT) $(ARGS)
@@ -31,6 +31,10 @@ test: $(VENV)/.dev build/.assets ## Run every test, browser tests included (ARGS
 	@$(call say_chromium)
 	@if [ -z "$(CHROMIUM)" ] && [ "$$CI" = true ]; then echo "CI=true requires Chromium." >&2; exit 1; fi
 	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -n $(WORKERS) $(ARGS); status=$$?; $(call say_chromium); exit $$status
+
+test-long: override ARGS += --hypothesis-profile=long
+test-long: export CHAOS_SECONDS = $(SECONDS)
+test-long: test ## Run every test, with twenty times the random examples and longer chaos (ARGS=, WORKERS=, SECONDS=)
 
 chaos: $(VENV)/.dev ## Kill web, workers, PostgreSQL, Valkey and clients at random, then audit (SECONDS=, SEED=)
 	@CHAOS_SECONDS="$(SECONDS)" CHAOS_SEED="$(SEED)" $(BIN)/python -m pytest tests/chaos -m chaos -q -s $(ARGS)

@@ -20,13 +20,13 @@ from alliance import embedded, jobs
 from alliance.api import throttling
 from alliance.celery import app as celery_app
 from alliance.choices import Role
-from alliance.database import partitions
 from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, Organisation, User
 from alliance.tenancy import Actor, Scope, scope
 from parcels.tracking.names import forget_names
 from slas.forecasts.curves import forget_near
 from tests import factories, workers
+from tests.profiles import register_profiles
 
 # The same servers as `make run`, other database; nothing is started where the environment names servers.
 try:
@@ -34,6 +34,8 @@ try:
 except embedded.EmbeddedServerError as error:
     pytest.exit(str(error), 3)
 workers.use_own_valkey_database()
+
+register_profiles()
 
 # Playwright's synchronous API runs an event loop in the thread the live server is driven from.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")

@@ -29,6 +29,7 @@ from alliance.identifiers import parse_tracking_number, tracking_number
 from parcels.api import examples
 from tests.access import world as access_world
 from tests.access.world import World, savepoint
+from tests.profiles import scaled
 
 pytestmark = pytest.mark.django_db
 CHECKS = [
@@ -44,7 +45,7 @@ OPERATIONS = {
     for path, methods in SCHEMA["paths"].items()
     for method, operation in methods.items()
 }
-EXAMPLES = 12
+EXAMPLES = scaled(12)
 # No query, no body, and no part of the address that is not text.
 NOTHING_TO_GET_WRONG = {"tiers_list", "tracking_retrieve"}
 SENDING = {"quotes_create", "parcels_create", "parcels_batch_create", "scans_create"}

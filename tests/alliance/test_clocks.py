@@ -8,11 +8,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alliance.clocks import day_exists, local_clock, wall_clock
+from tests.profiles import scaled
 from tests.slas.helpers.journeys import CITIES
 from tests.slas.helpers.strategies import TURNING_POINTS, clock_times
 
 
-@settings(max_examples=60)
+@settings(max_examples=scaled(60))
 @given(
     point=st.sampled_from(TURNING_POINTS),
     days=st.integers(-1, 1),

@@ -15,11 +15,12 @@ from alliance.models import City, Organisation
 from parcels.choices import ScanCode, ScanReason
 from tests.parcels.helpers.bookings import body_for
 from tests.parcels.helpers.parcels import booked_parcels
+from tests.profiles import scaled
 from tests.slas.helpers.offers import offer
 
 pytestmark = pytest.mark.django_db
 fuzzed = settings(
-    max_examples=60,
+    max_examples=scaled(60),
     deadline=None,
     # The fixtures are the people; what each example wrote is rolled back after it.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

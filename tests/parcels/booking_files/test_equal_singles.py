@@ -25,6 +25,7 @@ from parcels.bookings.services.booking import book_parcel
 from parcels.models import Parcel
 from slas.models import CapacityDay, Commitment, Offer
 from tests.parcels.helpers.booking_files import finished, results, row, text_of, upload_of
+from tests.profiles import scaled
 from tests.slas.helpers import offers as offering
 
 ROWS = st.lists(
@@ -114,7 +115,7 @@ def state() -> tuple[Any, ...]:
         )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS, size=st.integers(1, 6))
 def test_file_equals_singles(
     merchant: Actor,

@@ -25,6 +25,7 @@ from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, Tally
 from tests import factories
 from tests.parcels.helpers.parcels import booked_parcels
+from tests.profiles import scaled
 
 # Partitions begin with last month.
 BOOKED = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
@@ -169,7 +170,7 @@ def test_random_histories_end_as_the_reference_says() -> None:
     run_state_machine_as_test(
         RolledBack,
         settings=settings(
-            max_examples=25,
+            max_examples=scaled(25),
             stateful_step_count=12,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -45,6 +45,7 @@ from slas.commitments.services.sweeping import sweep_overdue
 from slas.forecasts.services.folding import fold_progress
 from slas.models import Commitment, OnTimeRate, ProgressTally, Tally
 from slas.rates.services.folding import fold_tallies
+from tests.profiles import scaled
 from tests.slas.helpers import recount
 from tests.slas.helpers.commitments import (
     DAY,
@@ -313,7 +314,7 @@ def test_books_agree_after_random_histories(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=30,
+            max_examples=scaled(30),
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -13,6 +13,7 @@ from slas.commitments.rules import judge
 from slas.commitments.services.settling import Milestone, open_commitments, settle, void_commitments
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, Tally
+from tests.profiles import scaled
 from tests.slas.helpers.commitments import (
     DAY,
     DELIVERY,
@@ -218,7 +219,7 @@ MOMENTS = st.integers(-3, 3).map(lambda steps: NOON + steps * MOMENT)
 
 
 @settings(
-    max_examples=50,
+    max_examples=scaled(50),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -32,6 +32,7 @@ from slas.credits.months import month_of, next_month, start_of
 from slas.credits.services.closing import close_month, open_months
 from slas.credits.services.entries import check_grown_credits, work_out_credits
 from slas.models import ClosedMonth, Commitment, CreditEntry, CreditSchedule, Statement
+from tests.profiles import scaled
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane, lane
 from tests.slas.helpers.credit_cases import empty_books
 from tests.slas.helpers.fates import FATES, Fate, Killed, killer
@@ -230,7 +231,7 @@ def test_ledger_and_statements_agree_after_random_histories(
     run_state_machine_as_test(
         type("CreditHistoriesHere", (CreditHistories,), {"lanes": lanes}),
         settings=settings(
-            max_examples=40,
+            max_examples=scaled(40),
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -14,6 +14,7 @@ from slas.credits.rules import credit_for
 from slas.credits.services.schedules import all_schedules
 from slas.credits.sql import parameters, targets
 from slas.models import Commitment, CreditSchedule
+from tests.profiles import scaled
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane, tier
 from tests.slas.helpers.credit_cases import send
 
@@ -64,7 +65,7 @@ def test_both_say_the_same(lane: Lane) -> None:
         )  # fmt: skip
 
         @given(st.lists(facts(), min_size=8, max_size=8))
-        @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=scaled(60), deadline=None, suppress_health_check=list(HealthCheck))
         def compare(given_facts: list[dict[str, Any]]) -> None:
             with transaction.atomic():
                 for parcel, values in zip(parcels, given_facts, strict=True):

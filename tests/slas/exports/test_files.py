@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from slas.choices import ExportContent
 from slas.exports.columns import COLUMNS, Column, Kind, Line, Names, values_of
 from slas.exports.files import arrow_schema, csv_bytes, join_parts, part_path, remove_file, write_part
+from tests.profiles import scaled
 from tests.slas.helpers.exports import understood
 
 DOCUMENTED = Path(__file__).parents[3] / "docs" / "exports.md"
@@ -57,7 +58,7 @@ def cells_of(path: Path) -> list[list[str]]:
 # --- whatever is written is read back ----------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled(60), deadline=None)
 @given(parts=st.lists(rows_of(ONE_OF_EACH), max_size=4))
 def test_parquet_gives_back_what_was_written(
     parts: list[list[list[Any]]], tmp_path_factory: pytest.TempPathFactory
@@ -68,7 +69,7 @@ def test_parquet_gives_back_what_was_written(
     assert [list(row.values()) for row in table.to_pylist()] == [row for rows in parts for row in rows]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled(60), deadline=None)
 @given(parts=st.lists(rows_of(ONE_OF_EACH), max_size=4))
 def test_csv_gives_back_what_was_written(
     parts: list[list[list[Any]]], tmp_path_factory: pytest.TempPathFactory

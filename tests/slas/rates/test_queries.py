@@ -21,6 +21,7 @@ from slas.rates.intervals import wilson_lower_bound, wilson_upper_bound
 from slas.rates.queries import answer_rates, count_rates, rank_couriers
 from slas.rates.rules import IN_ORDER, GroupBy, RateQuery, RateRow, is_provisional, keys_of, percentile
 from tests import factories
+from tests.profiles import scaled
 from tests.slas.helpers import facts as by_hand
 from tests.slas.helpers.commitments import Lane, tier
 from tests.slas.helpers.facts import Fact, write_cells
@@ -31,7 +32,7 @@ FIRST, LAST = date(2025, 12, 20), date(2026, 1, 12)
 TODAY = date(2026, 1, 13)
 DELIVERY, PICKUP = CommitmentKind.DELIVERY, CommitmentKind.PICKUP
 RANDOM = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=scaled(120), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -12,6 +12,7 @@ from slas.choices import ClosureSide, TierCode
 from slas.promises.closures import ClosureCalendar, ClosureRule, Place
 from slas.promises.rules import Step, StepCode, TierRule
 from slas.revisions.rules import MOST_DAYS_ON, delivery_on, possible_days, span_after
+from tests.profiles import scaled
 from tests.slas.helpers import strategies
 from tests.slas.helpers.journeys import NO_CLOSURES, daily
 
@@ -174,7 +175,7 @@ def test_a_day_the_calendar_skips_cannot_be() -> None:
 ahead = st.timedeltas(timedelta(days=-10), timedelta(days=40))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scaled(150), deadline=None)
 @given(rule=strategies.tiers(), place=strategies.places, now=strategies.moments, wait=ahead)
 def test_every_day_offered_is_later_than_agreed_in_order_and_within_reach(
     rule: TierRule, place: Place, now: datetime, wait: timedelta
@@ -192,7 +193,7 @@ def test_every_day_offered_is_later_than_agreed_in_order_and_within_reach(
         assert delivery_on(rule, place, item.day, NO_CLOSURES) == item.due_at
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scaled(150), deadline=None)
 @given(
     place=strategies.places,
     now=strategies.moments,

@@ -1,0 +1,19 @@
+"""How many examples the tests of properties try: some in `make test`, many in `make test-long`."""
+
+from hypothesis import settings
+
+# With fewer, bugs planted to try a test were not found every time.
+FEWEST = 25
+USUAL = 100
+
+
+def register_profiles() -> None:
+    # A machine with other work misses deadlines of 200 ms.
+    settings.register_profile("short", settings.default, max_examples=USUAL // 2, deadline=None)
+    settings.register_profile("long", settings.default, max_examples=USUAL * 10, deadline=None)
+    settings.load_profile("short")
+
+
+def scaled(number: int) -> int:
+    """Return so many, as much fewer or more as the profile says."""
+    return max(number * settings.default.max_examples // USUAL, min(number, FEWEST))

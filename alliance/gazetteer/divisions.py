@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import distribution
@@ -103,12 +104,13 @@ class Division:
 def read_divisions() -> list[Division]:
     """Read the list, in the order of its codes."""
     rows = _read_rows()
+    county_cities = _county_cities(rows)
     provinces = {code[:2]: row["name"] for code, row in rows.items() if code.endswith("0000")}
     found: dict[tuple[str, str], Division] = {}
     for code, row in sorted(rows.items()):
         if _is_wanted(code, row["name"]):
             # The first of a name counts: Chongqing's counties are listed as a second city of its name.
-            found.setdefault((code[:2], row["name"]), _division(code, row, provinces, rows))
+            found.setdefault((code[:2], row["name"]), _division(code, row, provinces, county_cities))
     return list(found.values())
 
 
@@ -125,22 +127,26 @@ def _is_wanted(code: str, name: str) -> bool:
 
 
 def _division(
-    code: str, row: dict[str, str], provinces: dict[str, str], rows: dict[str, dict[str, str]]
+    code: str, row: dict[str, str], provinces: dict[str, str], county_cities: dict[str, list[str]]
 ) -> Division:
     has_position = bool(row["latitude"])
-    county_cities = tuple(
-        other["name"]
-        for county, other in rows.items()
-        if county[:4] == code[:4] and _COUNTY_LEVEL_CITY.fullmatch(county) and county[2:4] != "90"
-    )
     return Division(
         gb=code,
         official_name=row["name"],
         province_zh=provinces[code[:2]],
         latitude=float(row["latitude"]) if has_position else None,
         longitude=float(row["longitude"]) if has_position else None,
-        county_cities=county_cities,
+        county_cities=tuple(county_cities[code[:4]]),
     )
+
+
+def _county_cities(rows: dict[str, dict[str, str]]) -> dict[str, list[str]]:
+    """Return the names of county-level cities by the first four digits of their codes."""
+    names = defaultdict(list)
+    for code, row in rows.items():
+        if _COUNTY_LEVEL_CITY.fullmatch(code) and code[2:4] != "90":
+            names[code[:4]].append(row["name"])
+    return names
 
 
 def _read_rows() -> dict[str, dict[str, str]]:

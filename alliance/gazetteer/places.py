@@ -93,13 +93,13 @@ class Places:
 
     def _find_capitals(self) -> set[int]:
         wanted = {country: search_key(capital) for country, capital in self._capitals.items() if capital}
-        found: dict[str, Place] = {}
-        for place in self._places:
-            named = place.country in wanted and wanted[place.country] in place.keys
-            best = found.get(place.country)
-            if named and (best is None or best.population < place.population):
-                found[place.country] = place
-        return {place.geoname_id for place in found.values()}
+        found: dict[str, int] = {}
+        # The largest first: capitals are among them, and the names of the others need not be read.
+        for place in sorted(self._places, key=lambda place: -place.population):
+            country = place.country
+            if country in wanted and country not in found and wanted[country] in place.keys:
+                found[country] = place.geoname_id
+        return set(found.values())
 
 
 def distance_km(here: tuple[float, float], there: tuple[float, float]) -> float:

@@ -1,8 +1,17 @@
 """Structured logs: one event a line, with the request id on every one."""
 
+import logging
 from typing import Any
 
 import structlog
+
+
+class WithoutPolls(logging.Filter):
+    """Leaves out that a page asked how far the demo is: each does every other second."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        # A dict: as structlog hands its events over.
+        return not (isinstance(record.msg, dict) and record.msg.get("request") == "GET /demo-progress/")
 
 
 def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
@@ -39,7 +48,14 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
                 "foreign_pre_chain": shared,
             },
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+        "filters": {"without_polls": {"()": WithoutPolls}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "structured",
+                "filters": ["without_polls"],
+            }
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # axes and celery announce every start and every beat; their warnings are enough.

@@ -254,6 +254,8 @@ WHITENOISE_USE_FINDERS = DEBUG
 # takes a third of the time; it is part of the first start.
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
+# `manage.py up` sets it while it loads the demo alliance: pages say how far that is.
+DEMO_LOADING = env.bool("DEMO_LOADING", default=False)
 CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 

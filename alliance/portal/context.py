@@ -8,6 +8,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
 from alliance.choices import Role
+from alliance.demo_progress import demo_progress
 from alliance.models import Member, Organisation
 from alliance.portal.navigation import LINKED_PAGES, LinkedPage, navigation_for
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
@@ -25,6 +26,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "ui_memberships": memberships,
         "ui_organisation": SimpleLazyObject(lambda: _organisation(actor, memberships)),
         "ui_role": SimpleLazyObject(lambda: _role(actor)),
+        "ui_demo": SimpleLazyObject(demo_progress),
         "ui_next": request.get_full_path(),
         "ui_home_url": _url("home"),
         "ui_language_url": _url("set_language"),

@@ -3,10 +3,11 @@
 from django.urls import path
 from django.views.i18n import set_language
 
-from alliance.portal import api_keys, members, onboarding, views
+from alliance.portal import api_keys, demo, members, onboarding, views
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("demo-progress/", demo.demo_progress_show, name="demo_progress"),
     path("language/", set_language, name="set_language"),
     path("organisation/switch/", views.switch_organisation, name="organisation_switch"),
     path("organisation/suspended/", views.suspended, name="suspended"),

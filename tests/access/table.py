@@ -56,6 +56,7 @@ WATCHING = [
 
 KERNEL = [
     Row("home", "GET", PUBLIC, own=302, but=dict.fromkeys(STRANGERS, 200), note="leads on to one's work"),
+    Row("demo_progress", "GET", PUBLIC),
     Row("set_language", "GET", PUBLIC, own=302),
     Row("set_language", "POST", PUBLIC, own=302),
     Row("organisation_switch", "POST", SIGNED_IN, own=404, note="another organisation than courier A",

@@ -183,8 +183,12 @@
   });
 
   document.addEventListener("htmx:load", (event) => setUp(event.detail.elt));
-  document.addEventListener("htmx:sendError", () => showToast(texts.networkError));
-  document.addEventListener("htmx:responseError", () => showToast(texts.serverError));
+  // The bar of the demo asks again by itself, and again.
+  function complain(event, text) {
+    if (event.detail.elt.id !== "demo-progress") showToast(text);
+  }
+  document.addEventListener("htmx:sendError", (event) => complain(event, texts.networkError));
+  document.addEventListener("htmx:responseError", (event) => complain(event, texts.serverError));
 
   setUp(document);
   const wanted = document.querySelector("[data-focus]");

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 from xdist.scheduler import LoadScopeScheduling
 
-from alliance import partitions
+from alliance.database import partitions
 
 # "gw0" and so on; nothing in a run of one process, and in the process that only hands out tests.
 NAME = os.environ.get("PYTEST_XDIST_WORKER", "")

@@ -12,8 +12,11 @@ import mmap
 import os
 import socket
 import time
+from importlib import import_module
+from pathlib import Path
 from typing import Any, Self
 
+import django
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 # What a request may make a thread wait before anything has come, and how much more each byte buys.
@@ -23,6 +26,8 @@ LEAST_BYTES_A_SECOND = 16 * 1024
 FETCH_SECONDS = 60.0
 # How long a worker leaves a new connection to one that has fewer: that one may be too busy to take it.
 YIELD_SECONDS = 0.001
+# Between two looks at whether we may begin.
+GATE_SECONDS = 0.02
 # Connections of each worker, in memory that all of them share: this is imported before they are forked.
 _COUNTS = memoryview(mmap.mmap(-1, 4 * 256)).cast("i")
 _NOBODY = -1
@@ -66,6 +71,17 @@ class ImpatientSocket(socket.socket):
 
 class PatientWorker(ThreadWorker):
     """Gunicorn's threaded worker on impatient sockets, and as many of them as the others have."""
+
+    def load_wsgi(self) -> None:
+        # `manage.py up` starts us while it migrates: what takes longest here needs neither a database nor
+        # collected assets. Whoever connects meanwhile waits.
+        if gate := os.environ.get("WEB_WAITS_FOR"):
+            django.setup()
+            import_module("alliance.urls")
+            while self.alive and self.is_parent_alive() and not Path(gate).exists():
+                self.notify()
+                time.sleep(GATE_SECONDS)
+        super().load_wsgi()
 
     def handle(self, conn: TConn) -> Any:
         if not isinstance(conn.sock, ImpatientSocket):

@@ -45,7 +45,10 @@ DEAF = "import os, signal, time; signal.signal(15, signal.SIG_IGN); print('pid',
 
 
 def supervise(**programs: str) -> subprocess.Popen[str]:
-    code = f"PROGRAMS = {programs!r}\n{textwrap.dedent(SUPERVISE)}"
+    return start(f"PROGRAMS = {programs!r}\n{textwrap.dedent(SUPERVISE)}")
+
+
+def start(code: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-uc", code],
         stdout=subprocess.PIPE,
@@ -115,6 +118,55 @@ def test_program_that_ends_again_and_again_is_given_up() -> None:
     assert output.count("two ended by itself (code 3) and is started again.") == 3
     assert "failure: two ended by itself (code 3) and everything was stopped" in output
     assert_gone(pids(output.splitlines()))
+
+
+ONE_AFTER_ANOTHER = """
+    import os, sys
+    from alliance.supervision import READY, Supervisor
+    supervisor = Supervisor(is_ready=lambda: True, when_ready="*** ready ***", output=sys.stdout)
+    run = lambda code: [sys.executable, "-uc", code]
+    supervisor.add("one", run(WAIT), os.environ)
+    said = lambda code: f"*** two said {code} ***"
+    supervisor.add("two", run(WORK), os.environ, after=READY, when_done=said)
+    supervisor.add("three", run(WAIT), os.environ, after="two")
+    supervisor.loop()
+    print("failure:", supervisor.failure)
+"""
+
+
+@pytest.mark.parametrize("work", ["raise SystemExit(0)", "raise SystemExit(5)"])
+def test_program_that_does_its_work_ends_alone_and_the_next_one_starts(work: str) -> None:
+    process = start(f"WAIT, WORK = {WAIT!r}, {work!r}\n{textwrap.dedent(ONE_AFTER_ANOTHER)}")
+    lines = read_until(process, "three  | pid")
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    assert rest.endswith("failure: \n")
+    said = [line.strip() for line in lines if "***" in line or "started" in line]
+    order = ["one started", "*** ready", "two started", f"*** two said {work[-2]}", "three started"]
+    assert [next(word for word in order if word in line) for line in said] == order
+    assert_gone(pids(lines))
+
+
+def test_program_that_works_is_stopped_with_the_others() -> None:
+    process = start(f"WAIT, WORK = {WAIT!r}, {WAIT!r}\n{textwrap.dedent(ONE_AFTER_ANOTHER)}")
+    lines = read_until(process, "one    | pid", "two    | pid")
+    process.send_signal(signal.SIGTERM)
+    rest, _ = process.communicate(timeout=30)
+    assert rest.endswith("failure: \n")
+    assert "*** two said" not in rest
+    assert "three started" not in rest
+    assert_gone(pids(lines))
+
+
+def test_programs_that_began_early_are_stopped_when_it_comes_to_nothing() -> None:
+    early = textwrap.dedent(SUPERVISE).replace(
+        "supervisor.loop()", "supervisor.begin()\nsupervisor.abandon()"
+    )
+    output, _ = start(f"PROGRAMS = {dict(one=WAIT, two=WAIT)!r}\n{early}").communicate(timeout=30)
+    assert "*** ready ***" not in output
+    assert output.endswith("failure: \n")
+    assert "one stopped" in output
+    assert "two stopped" in output
 
 
 def test_program_that_will_not_stop_is_killed() -> None:

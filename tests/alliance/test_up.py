@@ -12,16 +12,20 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 from alliance.health import note_heartbeat
 from alliance.management.commands import up
 
 ROOT = Path(__file__).resolve().parents[2]
+BAR = 'id="demo-progress"'
 TABLE_ENDS = "Ctrl-C stops everything and keeps the data."
 
 
@@ -54,24 +58,29 @@ def manage(folder: Path, *arguments: str, **extra: str) -> subprocess.CompletedP
 
 
 class Running:
-    """`manage.py up --no-demo` in the background, with everything it has printed."""
+    """`manage.py up` in the background, with everything it has printed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder, self.port = folder, free_port()
         self.log = folder.with_name(f"up-{self.port}.log")
         self.begun = time.monotonic()
         with self.log.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up", "--no-demo", "--port", str(self.port)],
+                [sys.executable, "manage.py", "up", "--port", str(self.port), *arguments],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
                 env=environment_of(folder),
             )
-        while TABLE_ENDS not in self.text:
+        self.wait_for(TABLE_ENDS)
+
+    def wait_for(self, words: str) -> None:
+        """Wait until it has said something."""
+        # Generous: other tests may have the machine.
+        until = time.monotonic() + 300
+        while words not in self.text:
             assert self.process.poll() is None, self.text
-            # Generous: other tests may have the machine.
-            assert time.monotonic() - self.begun < 300, self.text
+            assert time.monotonic() < until, self.text
             time.sleep(0.1)
 
     @property
@@ -80,6 +89,7 @@ class Running:
         return self.log.read_text("utf-8", errors="replace")
 
     def pid_of(self, program: str) -> int:
+        self.wait_for(f"{program} started (pid=")
         return int(self.text.rsplit(f"{program} started (pid=")[-1].split(")")[0])
 
     def get(self, path: str) -> str:
@@ -96,7 +106,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def first_start(folder: Path) -> Iterator[Running]:
-    yield from started(folder)
+    yield from started(folder, "--demo-days", "2")
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +114,8 @@ def next_start(folder: Path) -> Iterator[Running]:
     yield from started(folder)
 
 
-def started(folder: Path) -> Iterator[Running]:
-    running = Running(folder)
+def started(folder: Path, *arguments: str) -> Iterator[Running]:
+    running = Running(folder, *arguments)
     yield running
     if running.process.poll() is None:
         running.stop(signal.SIGTERM)
@@ -128,6 +138,17 @@ def processes_of(folder: Path) -> list[str]:
         if os.fsencode(folder) in traces:
             found.append(command.replace(b"\0", b" ").decode())
     return found
+
+
+def test_first_page_answers_while_the_demo_fills_in(folder: Path, first_start: Running) -> None:
+    assert "merchant@alliance.example" in first_start.text
+    assert BAR in first_start.get("/accounts/login/")
+    first_start.wait_for("The demo alliance is loaded.")
+    assert BAR not in first_start.get("/accounts/login/")
+    # What goes by the clock came after what was played.
+    first_start.wait_for("beat started")
+    assert first_start.text.index("demo stopped (rc=0)") < first_start.text.index("beat started")
+    assert manage(folder, "audit_rates").returncode == 0
 
 
 def test_first_start_says_where_to_go_and_ctrl_c_leaves_nothing_behind(
@@ -156,6 +177,9 @@ def test_first_start_says_where_to_go_and_ctrl_c_leaves_nothing_behind(
 def test_next_start_skips_what_is_done_and_gets_ready_to_work(folder: Path, next_start: Running) -> None:
     assert "Migrating" not in next_start.text
     assert "Collecting" not in next_start.text
+    assert up.NOT_WHOLE not in next_start.text
+    assert "merchant@alliance.example" in next_start.text
+    assert BAR not in next_start.get("/")
     deadline = time.monotonic() + 60
     while not (state := json.loads(next_start.get("/readyz")))["ready"]:
         assert time.monotonic() < deadline, state
@@ -239,20 +263,77 @@ def test_commands_without_a_database_start_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "users.lock").exists()
 
 
-def test_summary_names_the_people_of_the_demo(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(up, "_demo_logins", lambda: [("Operations", "ops@alliance.example", "open-sesame")])
-    lines = up.summary("http://127.0.0.1:8000").splitlines()
-    assert "  Operations ops@alliance.example               open-sesame" in lines
+def test_demo_that_is_killed_is_said_to_be_not_whole(folder: Path) -> None:
+    other = folder.with_name("killed")
+    running = Running(other)
+    try:
+        pid = running.pid_of("demo")
+        while "day 1 of 60" not in running.get("/"):
+            assert running.process.poll() is None, running.text
+            time.sleep(0.1)
+        os.kill(pid, signal.SIGKILL)
+        running.wait_for(up.NOT_WHOLE)
+        assert "was not loaded to its end" in running.get("/")
+        # The product goes on with what there is.
+        running.wait_for("beat started")
+        assert running.stop(signal.SIGTERM) == 0
+        running = Running(other)
+        assert up.NOT_WHOLE in running.text
+        assert "demo started" not in running.text
+        assert BAR not in running.get("/")
+    finally:
+        with suppress(ProcessLookupError):
+            running.stop(signal.SIGTERM)
+        manage(other, "reset", "--yes")
+
+
+@pytest.mark.parametrize(("has_demo", "loads_demo"), [(True, False), (False, True)])
+def test_summary_names_the_people_of_the_demo(db: None, has_demo: bool, loads_demo: bool) -> None:
+    text = up.summary("http://127.0.0.1:8000", has_demo=has_demo, loads_demo=loads_demo)
+    assert "  ops        ops@alliance.example               same-day-next-day" in text.splitlines()
+    assert ("fills in behind" in text) is loads_demo
 
 
 def test_no_log_ins_are_promised_where_no_demo_was_loaded(db: None) -> None:
-    assert up._demo_logins() == []
+    assert "alliance.example" not in up.summary("http://127.0.0.1:8000", has_demo=False, loads_demo=False)
 
 
-def test_demo_cut_short_is_not_loaded_over_and_said_so(db: None, capsys: pytest.CaptureFixture[str]) -> None:
-    note_heartbeat("demo", whole=False)
-    up.Command()._load_demo()
-    assert "not whole" in capsys.readouterr().out
+@pytest.mark.parametrize("detail", [{"whole": False}, {"whole": True}])
+def test_demo_is_loaded_once_and_one_cut_short_is_said_so(
+    db: None, capsys: pytest.CaptureFixture[str], detail: dict[str, bool]
+) -> None:
+    command = up.Command()
+    assert up.demo_so_far() is None
+    assert command._demo_is_due(None)
+    note_heartbeat("demo", **detail)
+    assert not command._demo_is_due(up.demo_so_far())
+    assert (up.NOT_WHOLE in capsys.readouterr().out) is not detail["whole"]
+
+
+def test_demo_that_failed_is_noted_for_the_pages(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "close", lambda: None)
+    assert up.demo_is_over(0) == "The demo alliance is loaded."
+    assert up.demo_so_far() is None
+    assert up.demo_is_over(-9) == up.NOT_WHOLE
+    demo = up.demo_so_far()
+    assert demo
+    assert demo.detail == {"whole": False, "stopped": True}
+
+
+def test_data_of_another_version_is_told_to_reset(db: None) -> None:
+    up.require_known_migrations(MigrationLoader(connection))
+    recorder = MigrationRecorder(connection)
+    # Other packages may drop old migrations of theirs.
+    recorder.record_applied("auth", "0000_of_long_ago")
+    up.require_known_migrations(MigrationLoader(connection))
+    recorder.record_applied("slas", "0099_squashed")
+    with pytest.raises(CommandError, match=r"slas\.0099_squashed.*'make reset' drops it and starts over"):
+        up.require_known_migrations(MigrationLoader(connection))
+
+
+def test_ctrl_c_is_heard_where_python_drops_exceptions() -> None:
+    with pytest.raises(SystemExit, match="143"), up.stoppable(), suppress(SystemExit):
+        signal.raise_signal(signal.SIGTERM)
 
 
 @pytest.mark.parametrize(

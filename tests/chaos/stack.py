@@ -124,6 +124,10 @@ class Stack:
         return self._program(name) != killed or not self.up.lives
 
     def _program(self, name: str) -> int:
+        # Those that the first answer does not need are started after it.
+        deadline = time.monotonic() + PATIENCE
+        while f"{name} started (pid=" not in self.up.said and time.monotonic() < deadline:
+            time.sleep(0.05)
         return int(self.up.said.rsplit(f"{name} started (pid=")[-1].split(")")[0])
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -180,6 +181,7 @@ def product(url: str) -> Iterator[str]:
     if url:
         if not answers(url):
             raise CommandError(f"Nothing answers at {url}; start it with: make run")
+        wait_until_demo_is_loaded(url)
         yield url
         return
     port = free_port()
@@ -190,6 +192,7 @@ def product(url: str) -> Iterator[str]:
     program = subprocess.Popen(command, env=quiet, start_new_session=True)  # noqa: S603 -- ourselves
     try:
         wait_until_it_answers(program, address)
+        wait_until_demo_is_loaded(address)
         yield address
     finally:
         program.send_signal(signal.SIGINT)
@@ -210,6 +213,17 @@ def wait_until_it_answers(program: subprocess.Popen[bytes], address: str) -> Non
         if time.monotonic() > until:
             raise CommandError(f"The product did not answer within {PATIENCE_SECONDS} s.")
         time.sleep(0.5)
+
+
+def wait_until_demo_is_loaded(address: str) -> None:
+    """Wait until pages show no more that the demo alliance fills in."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        with urllib.request.urlopen(f"{address}/demo-progress/", timeout=30) as response:  # noqa: S310 -- our own http
+            if 'id="demo-progress"' not in response.read().decode():
+                return
+        time.sleep(2)
+    raise CommandError(f"The demo alliance was not loaded within {PATIENCE_SECONDS} s.")
 
 
 def log_in(page: Page, role: str) -> None:

@@ -2,8 +2,11 @@
 
 import errno
 import fcntl
+import gc
 import hashlib
+import multiprocessing
 import os
+import signal
 import socket
 import sys
 import time
@@ -13,25 +16,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from django.urls import NoReverseMatch, reverse
 from redis import Redis, RedisError
 
 from alliance import embedded
 from alliance.database import partitions, stored_functions
-from alliance.demo_logins import DEMO_LOGINS, DemoLogin
+from alliance.demo_logins import DEMO_LOGINS
+from alliance.demo_progress import DEMO
 from alliance.embedded.errors import plainly
-from alliance.models import Heartbeat
-from alliance.supervision import Supervisor
+from alliance.health import note_heartbeat
+from alliance.models import Heartbeat, Organisation
+from alliance.supervision import READY, Supervisor
+from alliance.tenancy import Scope, scope
 
-DEMO = "demo"
+NOT_WHOLE = "The demo alliance is not whole: its loading was stopped. 'make reset' starts over."
 PAGES = {"Portal": "home", "Admin": "admin:index", "API docs": "api:docs"}
 
 
@@ -44,72 +52,202 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="Address to listen on.")
         parser.add_argument("--port", type=int, default=8000, help="Port to listen on.")
         parser.add_argument("--no-demo", action="store_true", help="Start with an empty alliance.")
+        parser.add_argument("--demo-days", type=int, default=60, help="Days of parcels in the demo.")
 
-    def handle(self, *args: Any, host: str, port: int, no_demo: bool, **options: Any) -> None:
+    def handle(self, *args: Any, host: str, port: int, no_demo: bool, demo_days: int, **options: Any) -> None:
         """Make everything ready, then run until Ctrl-C or until a program ends."""
         require_free_port(host, port)
         begun = time.monotonic()
         with plainly("Preparing the pages' assets"):
-            self._prepare_pages()
+            # Does nothing where nothing changed.
+            call_command("build_assets", verbosity=0)
+            assets = self._collect_assets()
         with embedded.running(), the_only_one(embedded.home()):
             require_servers()
-            try:
-                self._prepare_database()
-            except OperationalError as error:
-                raise CommandError(f"The database could not be prepared: {first_line(error)}.") from error
-            if not no_demo:
-                self._load_demo()
-            self.stdout.write(f"Ready to start after {time.monotonic() - begun:.1f} s.")
-            self._run_programs(host, port)
+            with preparing_database():
+                self.check(databases=["default"])
+                executor = MigrationExecutor(connection)
+                require_known_migrations(executor.loader)
+                demo = demo_so_far()
+                loads_demo = demo_days > 0 and not no_demo and self._demo_is_due(demo)
+            address = f"http://{visible_host(host)}:{port}"
+            supervisor = Supervisor(
+                is_ready=lambda: answers(address),
+                when_ready=summary(address, has_demo=bool(demo), loads_demo=loads_demo),
+                output=sys.stdout,
+                tend=tend,
+            )
+            with TemporaryDirectory(prefix="courier-alliance-run-") as folder:
+                gate = Path(folder) / "go"
+                # Counters of an earlier run would be added to this one's: a new folder each time.
+                environment = program_environment(address, metrics=folder)
+                environment |= {"WEB_WAITS_FOR": str(gate), "DEMO_LOADING": str(loads_demo)}
+                add_programs(supervisor, host, port, environment, demo_days=demo_days if loads_demo else 0)
+                # The web server imports what it serves while we migrate, and answers when the gate is open.
+                supervisor.begin()
+                try:
+                    with stoppable():
+                        self._prepare_database(executor)
+                        assets.finish()
+                except BaseException:
+                    supervisor.abandon()
+                    raise
+                gate.touch()
+                self.stdout.write(f"Ready to start after {time.monotonic() - begun:.1f} s.")
+                supervisor.loop()
+            if supervisor.failure:
+                raise CommandError(supervisor.failure)
         self.stdout.write("Everything was stopped; the data is kept.")
 
-    def _prepare_database(self) -> None:
-        self.check(databases=["default"])
-        executor = MigrationExecutor(connection)
-        # Comparing takes a moment; running `migrate` with nothing to do takes seconds.
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            self.stdout.write("Migrating the database ...")
-            call_command("migrate", interactive=False, verbosity=0)
-        # Their texts change without a migration.
-        for statement in stored_functions.missing():
-            statement.install()
-        # Beat makes them too, but a machine that was off for long, or never on, cannot wait for it.
-        partitions.ensure_months_ahead()
-
-    def _load_demo(self) -> None:
-        """Load the demo alliance at the first start, and say so if that was cut short."""
-        loading = Heartbeat.objects.filter(name=DEMO).first()
-        if loading and not loading.detail.get("whole"):
-            self.stdout.write(
-                "The demo alliance is not whole: its loading was stopped. 'make reset' starts over."
-            )
-        if not loading and DEMO in get_commands():
-            call_command(DEMO, if_empty=True)
-
-    def _prepare_pages(self) -> None:
-        # Does nothing where nothing changed.
-        call_command("build_assets", verbosity=0)
-        mark = Path(settings.STATIC_ROOT) / ".collected"
-        found = fingerprint_of_assets()
-        if not mark.is_file() or mark.read_text() != found:
+    def _collect_assets(self) -> "Collecting":
+        """Begin to collect the pages' assets if any was added, removed or changed."""
+        assets = Collecting()
+        if assets.has_changed:
             self.stdout.write("Collecting the pages' assets ...")
-            call_command("collectstatic", interactive=False, verbosity=0)
-            mark.write_text(found)
+            self.stdout.flush()
+            assets.begin()
+        return assets
 
-    def _run_programs(self, host: str, port: int) -> None:
-        address = f"http://{visible_host(host)}:{port}"
-        supervisor = Supervisor(
-            is_ready=lambda: answers(address), when_ready=summary(address), output=sys.stdout, tend=tend
+    def _prepare_database(self, executor: MigrationExecutor) -> None:
+        with preparing_database():
+            # Comparing takes a moment; running `migrate` with nothing to do takes seconds.
+            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                self.stdout.write("Migrating the database ...")
+                # Models are made by the thousand: looking for garbage in between takes a third of the time.
+                gc.disable()
+                call_command("migrate", interactive=False, verbosity=0)
+                gc.enable()
+            # Their texts change without a migration.
+            for statement in stored_functions.missing():
+                statement.install()
+            # Beat makes them too, but a machine that was off for long, or never on, cannot wait for it.
+            partitions.ensure_months_ahead()
+
+    def _demo_is_due(self, demo: Heartbeat | None) -> bool:
+        """Tell whether the demo alliance is to be loaded; say so if an earlier start was cut short."""
+        if demo and not demo.detail.get("whole"):
+            self.stdout.write(NOT_WHOLE)
+        return not demo and DEMO in get_commands() and not _has_organisations()
+
+
+class Collecting:
+    """Collects the pages' assets in a process beside this one: it takes seconds at the first start."""
+
+    def __init__(self) -> None:
+        self._mark = Path(settings.STATIC_ROOT) / ".collected"
+        self._found = fingerprint_of_assets()
+        self.has_changed = not self._mark.is_file() or self._mark.read_text() != self._found
+        context = multiprocessing.get_context("fork")
+        self._problems = context.SimpleQueue()
+        self._process = context.Process(target=self._collect, daemon=True)
+
+    def begin(self) -> None:
+        self._process.start()
+
+    def finish(self) -> None:
+        """Wait for the end. Raises CommandError with what went wrong."""
+        if not self.has_changed:
+            return
+        self._process.join()
+        if self._process.exitcode:
+            reason = "" if self._problems.empty() else self._problems.get()
+            raise CommandError(reason or "The pages' assets could not be collected.")
+
+    def _collect(self) -> None:
+        # It ends as a program of the shell does, without a word.
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, signal.SIG_DFL)
+        try:
+            with plainly("Preparing the pages' assets"):
+                call_command("collectstatic", interactive=False, verbosity=0)
+                self._mark.write_text(self._found)
+        except embedded.EmbeddedServerError as error:
+            self._problems.put(str(error))
+            sys.exit(1)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Have no Ctrl-C go unheard: Python drops an exception in a finalizer, and migrations run thousands."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    heard: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        heard.append(number)
+        sys.exit(128 + number)
+
+    for number in numbers:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if heard:
+        sys.exit(128 + heard[0])
+
+
+@contextmanager
+def preparing_database() -> Iterator[None]:
+    """Leave no connection behind: the supervisor forks, and its children must not share one.
+
+    Raises CommandError when the database fails.
+    """
+    try:
+        yield
+    except OperationalError as error:
+        raise CommandError(f"The database could not be prepared: {first_line(error)}.") from error
+    finally:
+        connection.close()
+
+
+def demo_so_far() -> Heartbeat | None:
+    """Return what is known of the demo: nothing where it was never loaded, or nothing can be known yet."""
+    if Heartbeat._meta.db_table not in connection.introspection.table_names():
+        return None
+    return Heartbeat.objects.filter(name=DEMO).first()
+
+
+def require_known_migrations(loader: MigrationLoader) -> None:
+    """Raise CommandError if this database went through migrations of ours that are not ours any more."""
+    ours = {app.label for app in apps.get_app_configs() if Path(app.path).parent == settings.BASE_DIR}
+    unknown = {key for key in loader.applied_migrations if key[0] in ours} - set(loader.disk_migrations)
+    if unknown:
+        example = ".".join(min(unknown))
+        raise CommandError(
+            f"The data was made by another version, with migrations that this one does not have ({example}):"
+            " 'make reset' drops it and starts over."
         )
-        # Counters of an earlier run would be added to this one's: a new folder each time.
-        with TemporaryDirectory(prefix="courier-alliance-metrics-") as metrics:
-            for name, command in programs(host, port).items():
-                supervisor.add(name, command, program_environment(address, metrics))
-            # The supervisor forks: its children must not share our connection.
-            connection.close()
-            supervisor.loop()
-        if supervisor.failure:
-            raise CommandError(supervisor.failure)
+
+
+def add_programs(
+    supervisor: Supervisor, host: str, port: int, environment: dict[str, str], *, demo_days: int
+) -> None:
+    """Add all programs, so that the web server answers first; without days no demo is loaded."""
+    commands = programs(host, port)
+    supervisor.add("web", commands["web"], environment)
+    supervisor.add("worker", commands["worker"], environment, after=READY)
+    if demo_days:
+        demo = [sys.executable, str(settings.BASE_DIR / "manage.py"), DEMO, "--days", str(demo_days)]
+        supervisor.add("demo", demo, environment, after=READY, when_done=demo_is_over)
+    # The demo plays its days in order, each job at its own hour: beat's jobs, which go by the clock, would
+    # close and sweep what has not been played yet.
+    supervisor.add("beat", commands["beat"], environment, after="demo" if demo_days else READY)
+
+
+def demo_is_over(code: int) -> str:
+    """Return what to say when the demo's program has ended, and have the pages say it."""
+    if code == 0:
+        return "The demo alliance is loaded."
+    try:
+        note_heartbeat(DEMO, whole=False, stopped=True)
+    except DatabaseError:
+        # It is away for a moment: the pages go on showing how far the demo came.
+        pass
+    finally:
+        connection.close()
+    return NOT_WHOLE
 
 
 def tend() -> str:
@@ -155,6 +293,13 @@ def require_servers() -> None:
 def first_line(error: Exception) -> str:
     """Return the line of a database error that says what is wrong."""
     return str(error).strip().split("\n")[0]
+
+
+def _has_organisations() -> bool:
+    if Organisation._meta.db_table not in connection.introspection.table_names():
+        return False
+    with scope(Scope.everything()):
+        return Organisation.objects.exists()
 
 
 def fingerprint_of_assets() -> str:
@@ -240,18 +385,21 @@ def the_only_one(home: Path) -> Iterator[None]:
         yield
 
 
-def summary(address: str) -> str:
+def summary(address: str, *, has_demo: bool, loads_demo: bool) -> str:
     """Return the short table of a start: where to go, and who to be."""
     rows = [(name, address + path) for name, path in _pages().items()]
     if "EMAIL_URL" not in os.environ:
         rows.append(("Test mail", settings.EMAIL_FILE_PATH))
     if "DATABASE_URL" not in os.environ:
         rows.append(("Data", str(embedded.server_root())))
-    logins = _demo_logins()
+    logins = list(DEMO_LOGINS) if has_demo or loads_demo else []
     lines = ["", *(f"  {name:<10} {where}" for name, where in rows)]
     if logins:
         lines += ["", f"  {'Log-in':<10} {'E-mail':<34} Password"]
         lines += [f"  {role:<10} {email:<34} {password}" for role, email, password in logins]
+    if loads_demo:
+        lines += ["", "  The demo fills in behind: its log-ins work in a few seconds, and a bar on every"]
+        lines += ["  page shows how far it is."]
     return "\n".join([*lines, "", "  Ctrl-C stops everything and keeps the data.", ""])
 
 
@@ -263,7 +411,3 @@ def _pages() -> dict[str, str]:
         except NoReverseMatch:
             continue
     return pages
-
-
-def _demo_logins() -> list[DemoLogin]:
-    return list(DEMO_LOGINS) if Heartbeat.objects.filter(name=DEMO).exists() else []

@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from alliance.database.partitions import Month, ensure_months, ensure_months_ahead
 from alliance.demo_logins import DEMO_LOGINS
+from alliance.demo_progress import DEMO
 from alliance.health import note_heartbeat
 from alliance.identifiers import drawing_from
 from alliance.models import Heartbeat, User
-from alliance.tenancy import Scope, scope
 from parcels.demo.days import ZONE, Stage, play
 from parcels.demo.exporting import write_some
 from parcels.demo.filing import upload_one
@@ -23,10 +23,6 @@ from parcels.demo.promises import announce_what_comes
 from parcels.demo.revisions import move_some
 from parcels.demo.scorecards import keep_scorecards
 from parcels.demo.world import demo_cities, make_couriers, make_merchants, make_offers, make_ops, make_service
-from parcels.models import Parcel
-
-# The heartbeat that says whether the demo was loaded to its end.
-LOADED = "demo"
 
 
 class Command(BaseCommand):
@@ -35,21 +31,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--seed", type=int, default=2016)
         parser.add_argument("--days", type=int, default=60, help="days of parcels up to now")
-        parser.add_argument("--if-empty", action="store_true", help="do nothing where there are parcels")
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["days"]
         if not 1 <= days <= 365:
             raise CommandError("--days must be from 1 to 365.")
-        if options["if_empty"]:
-            if _has_parcels():
-                return
-            self.stdout.write("Loading the demo alliance (first start only) ...")
         if User.objects.filter(email=DEMO_LOGINS[0].email).exists():
-            finished = Heartbeat.objects.filter(name=LOADED, detail__whole=True).exists()
+            finished = Heartbeat.objects.filter(name=DEMO, detail__whole=True).exists()
             state = "is loaded already" if finished else "was interrupted while it was loaded"
             raise CommandError(f"The demo {state}. Start afresh with: make reset")
-        note_heartbeat(LOADED, whole=False)
+        note_heartbeat(DEMO, whole=False, day=0, days=days)
         until = timezone.now()
         first = (until - timedelta(days=days + 2)).date()
         ensure_months(Month.of(first), Month.of(until.date()))
@@ -70,12 +61,14 @@ class Command(BaseCommand):
             self.stage = Stage(
                 ops=ops, service=make_service(), sellers=sellers, buyers=buyers, random=random, until=until
             )
+            # From here on its users can log in.
+            self.note(0)
             counts = play(self.stage, days=days, on_day=self.on_day)
         moved = move_some(self.stage)
         announce_what_comes(ops, now=until, zone=ZONE)
         files = write_some([buyers[0].actor, sellers[0].actor], today=timezone.localdate(until))
         uploaded = upload_one(self.stage)
-        note_heartbeat(LOADED, whole=True)
+        note_heartbeat(DEMO, whole=True)
         self.say(
             f"{counts.parcels:,} parcels ({counts.cancelled:,} cancelled, {counts.refused:,} found no place),"
             f" {counts.scans:,} scans ({counts.duplicates:,} came twice), {counts.overdue:,} times overdue,"
@@ -90,15 +83,15 @@ class Command(BaseCommand):
                 cursor.execute("ANALYZE")
         if graded := keep_scorecards(day, until=self.stage.until):
             self.say(f"day {number} of {self.days} ({day}): scorecards final, {graded} grades change")
-        if number % 5 == 0 or number == self.days:
+        self.note(number)
+        if number % 10 == 0 or number == self.days:
             done = self.stage.counts
             self.say(f"day {number} of {self.days} ({day}): {done.parcels:,} parcels, {done.scans:,} scans")
+
+    def note(self, day: int) -> None:
+        """Write down how far we are: every page shows it."""
+        note_heartbeat(DEMO, whole=False, people=True, day=day, days=self.days)
 
     def say(self, text: str) -> None:
         self.stdout.write(f"demo {time.monotonic() - self.started:5.1f} s  {text}")
         self.stdout.flush()
-
-
-def _has_parcels() -> bool:
-    with scope(Scope.everything()):
-        return Parcel.objects.exists()

@@ -11,14 +11,17 @@ import json
 import pkgutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from benchmarks import benchmarks, comparing, documents, machine, profile_table, rows, tables
+import benchmarks
+from benchmarks import comparing, documents, machine, profile_table, rows, tables
 from benchmarks.database import django_ready, say
 from benchmarks.rows import Row
+from benchmarks.stopping import cleanly
 
 # Sizes of what grows: from the first to the last, sixteenfold.
 # Not a row, but where the time of a scan goes.
@@ -35,7 +38,7 @@ def main() -> int:
             f"There is no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(names)}.\n"
         )
         return 2
-    with django_ready():
+    with cleanly(), django_ready():
         return _measure(names, options)
 
 
@@ -46,10 +49,12 @@ def _measure(names: Sequence[str], options: argparse.Namespace) -> int:
     options.profile = PROFILE in options.names or not options.names
     chosen = [name for name in options.names if name != PROFILE] if options.names else names
     modules = [importlib.import_module(f"benchmarks.bench_{name}") for name in chosen]
-    for row in _rows(modules, options, run):
-        sys.stdout.write(f"{row.text()}\n")
-        sys.stdout.flush()
-        found.append(row)
+    # Closed by us: left to Python's own time, what it holds open would outlive the servers.
+    with closing(_rows(modules, options, run)) as measured:
+        for row in measured:
+            sys.stdout.write(f"{row.text()}\n")
+            sys.stdout.flush()
+            found.append(row)
     say(f"{time.perf_counter() - begun:.0f} s in all")
     run["rows"] = [row.as_json() for row in found]
     return _tell(found, run, options)
@@ -91,7 +96,9 @@ def _counts(text: str) -> list[int]:
     return sorted(int(size.replace("_", "")) for size in text.split(","))
 
 
-def _rows(modules: Sequence[ModuleType], options: argparse.Namespace, run: dict[str, Any]) -> Iterator[Row]:
+def _rows(
+    modules: Sequence[ModuleType], options: argparse.Namespace, run: dict[str, Any]
+) -> Generator[Row, None, None]:
     """Run those that share a world in one, the others in their own databases."""
     sharing = [module for module in modules if not hasattr(module, "OWN_SIZES")]
     if sharing or options.profile:

@@ -3,11 +3,13 @@
 To be imported after django.setup().
 """
 
+import os
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +18,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from alliance.management.commands.up import program_environment, programs
+from alliance.supervision import end_with_parent
 
 _START_SECONDS = 60
 
@@ -60,16 +63,19 @@ def _program(name: str, port: int = 0) -> Iterator["subprocess.Popen[bytes]"]:
             stdout=output,
             stderr=output,
             cwd=settings.BASE_DIR,
+            # A group of its own: it is we who stop it, and all of it, when Ctrl-C is pressed.
+            start_new_session=True,
+            preexec_fn=end_with_parent,
         )
         try:
             yield program
         finally:
             program.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 program.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                program.kill()
-                program.wait()
+            with suppress(ProcessLookupError):
+                os.killpg(program.pid, signal.SIGKILL)
+            program.wait()
 
 
 def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:

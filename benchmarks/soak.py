@@ -21,6 +21,7 @@ import psycopg2
 
 from benchmarks.database import own_database
 from benchmarks.soak_measures import Minute, judge, line, look, table_of
+from benchmarks.stopping import cleanly
 
 NAME = "soak_alliance"
 COURIERS, MERCHANTS, CITIES, WRITERS = 4, 20, 10, 2
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=60)
     parser.add_argument("--bookings", type=int, default=200, help="parcels a second; each gets five scans")
     options = parser.parse_args()
-    with own_database(NAME) as parameters:
+    with cleanly(), own_database(NAME) as parameters:
         cities = _world()
         counts = SHARED.Array("q", 2)
         waits: Any = SHARED.SimpleQueue()

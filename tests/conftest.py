@@ -25,8 +25,9 @@ from alliance.models import City, Organisation, User
 from alliance.tenancy import Actor, Scope, scope
 from parcels.tracking.names import forget_names
 from slas.forecasts.curves import forget_near
-from tests import factories, workers
-from tests.profiles import register_profiles
+from tests import factories
+from tests.helpers import workers
+from tests.helpers.profiles import register_profiles
 
 # The same servers as `make run`, other database; nothing is started where the environment names servers.
 try:

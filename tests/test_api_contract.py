@@ -29,7 +29,7 @@ from alliance.identifiers import parse_tracking_number, tracking_number
 from parcels.api import examples
 from tests.access import world as access_world
 from tests.access.world import World, savepoint
-from tests.profiles import scaled
+from tests.helpers.profiles import scaled
 
 pytestmark = pytest.mark.django_db
 CHECKS = [

@@ -16,11 +16,6 @@ TABLES = {
     for model in apps.get_models(include_auto_created=True)
     if model._meta.app_label in ORDER
 }
-# Files that name tables of packages which they do not import, and why.
-EXCEPTIONS = {
-    "alliance/admin.py": "shows how many parcels a retired month had, of the tables its record lists",
-    "alliance/storage.py": "gives all hot tables their storage parameters, whoever owns them",
-}
 
 
 def tables_named_in(path: Path) -> set[str]:
@@ -40,7 +35,7 @@ def test_sql_names_tables_of_its_own_package_and_those_it_imports() -> None:
         for path in modules(package)
         if (tables := {table for table in tables_named_in(path) if is_left_of(TABLES[table], package)})
     }
-    assert others.keys() == EXCEPTIONS.keys(), others
+    assert others == {}
 
 
 def is_left_of(one: str, other: str) -> bool:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from tests import workers
 from tests.conftest import REFERENCE_TABLES
+from tests.helpers import workers
 
 
 def test_files_named_for_workers_are_there() -> None:
@@ -19,8 +19,8 @@ def test_files_named_for_workers_are_there() -> None:
     [
         ("tests/browser/test_story.py::test_it[chromium]", "alone"),
         ("tests/alliance/test_up.py::test_it", "alone"),
-        ("tests/slas/test_rates.py::TestIt::test_it[a::b]", "slas/test_rates.py"),
-        ("tests/test_access.py::test_it[GET home]", "tests/test_access.py::test_it[GET home]"),
+        ("tests/slas/rates/test_rates.py::TestIt::test_it[a::b]", "slas/rates/test_rates.py"),
+        ("tests/access/test_access.py::test_it[GET home]", "tests/access/test_access.py::test_it[GET home]"),
     ],
 )
 def test_a_file_is_one_workers(test: str, unit: str) -> None:

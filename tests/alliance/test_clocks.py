@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alliance.clocks import day_exists, local_clock, wall_clock
-from tests.profiles import scaled
+from tests.helpers.profiles import scaled
 from tests.slas.helpers.journeys import CITIES
 from tests.slas.helpers.strategies import TURNING_POINTS, clock_times
 

@@ -13,7 +13,7 @@ from alliance.demo_progress import DEMO, DemoProgress
 from alliance.health import note_heartbeat
 from alliance.logs import WithoutPolls
 from alliance.models import Heartbeat, User
-from tests.alliance.pages import html_of, refused_by_policy
+from tests.alliance.helpers.pages import html_of, refused_by_policy
 
 pytestmark = pytest.mark.django_db
 BAR = 'id="demo-progress"'

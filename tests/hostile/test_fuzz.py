@@ -13,9 +13,9 @@ from rest_framework.test import APIClient
 
 from alliance.models import City, Organisation
 from parcels.choices import ScanCode, ScanReason
+from tests.helpers.profiles import scaled
 from tests.parcels.helpers.bookings import body_for
 from tests.parcels.helpers.parcels import booked_parcels
-from tests.profiles import scaled
 from tests.slas.helpers.offers import offer
 
 pytestmark = pytest.mark.django_db

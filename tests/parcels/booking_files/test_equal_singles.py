@@ -24,8 +24,8 @@ from parcels.bookings.rules import BookingRequest, IfFull, Recipient
 from parcels.bookings.services.booking import book_parcel
 from parcels.models import Parcel
 from slas.models import CapacityDay, Commitment, Offer
+from tests.helpers.profiles import scaled
 from tests.parcels.helpers.booking_files import finished, results, row, text_of, upload_of
-from tests.profiles import scaled
 from tests.slas.helpers import offers as offering
 
 ROWS = st.lists(

@@ -24,8 +24,8 @@ from slas.commitments.rules import is_breach, judge
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, Tally
 from tests import factories
+from tests.helpers.profiles import scaled
 from tests.parcels.helpers.parcels import booked_parcels
-from tests.profiles import scaled
 
 # Partitions begin with last month.
 BOOKED = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=2)

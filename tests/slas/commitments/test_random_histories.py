@@ -45,7 +45,7 @@ from slas.commitments.services.sweeping import sweep_overdue
 from slas.forecasts.services.folding import fold_progress
 from slas.models import Commitment, OnTimeRate, ProgressTally, Tally
 from slas.rates.services.folding import fold_tallies
-from tests.profiles import scaled
+from tests.helpers.profiles import scaled
 from tests.slas.helpers import recount
 from tests.slas.helpers.commitments import (
     DAY,

@@ -13,7 +13,7 @@ from slas.commitments.rules import judge
 from slas.commitments.services.settling import Milestone, open_commitments, settle, void_commitments
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, Tally
-from tests.profiles import scaled
+from tests.helpers.profiles import scaled
 from tests.slas.helpers.commitments import (
     DAY,
     DELIVERY,

@@ -32,7 +32,7 @@ from slas.credits.months import month_of, next_month, start_of
 from slas.credits.services.closing import close_month, open_months
 from slas.credits.services.entries import check_grown_credits, work_out_credits
 from slas.models import ClosedMonth, Commitment, CreditEntry, CreditSchedule, Statement
-from tests.profiles import scaled
+from tests.helpers.profiles import scaled
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane, lane
 from tests.slas.helpers.credit_cases import empty_books
 from tests.slas.helpers.fates import FATES, Fate, Killed, killer

@@ -14,7 +14,7 @@ from slas.credits.rules import credit_for
 from slas.credits.services.schedules import all_schedules
 from slas.credits.sql import parameters, targets
 from slas.models import Commitment, CreditSchedule
-from tests.profiles import scaled
+from tests.helpers.profiles import scaled
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane, tier
 from tests.slas.helpers.credit_cases import send
 

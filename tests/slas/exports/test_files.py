@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from slas.choices import ExportContent
 from slas.exports.columns import COLUMNS, Column, Kind, Line, Names, values_of
 from slas.exports.files import arrow_schema, csv_bytes, join_parts, part_path, remove_file, write_part
-from tests.profiles import scaled
+from tests.helpers.profiles import scaled
 from tests.slas.helpers.exports import understood
 
 DOCUMENTED = Path(__file__).parents[3] / "docs" / "exports.md"

@@ -21,7 +21,7 @@ from slas.rates.intervals import wilson_lower_bound, wilson_upper_bound
 from slas.rates.queries import answer_rates, count_rates, rank_couriers
 from slas.rates.rules import IN_ORDER, GroupBy, RateQuery, RateRow, is_provisional, keys_of, percentile
 from tests import factories
-from tests.profiles import scaled
+from tests.helpers.profiles import scaled
 from tests.slas.helpers import facts as by_hand
 from tests.slas.helpers.commitments import Lane, tier
 from tests.slas.helpers.facts import Fact, write_cells

@@ -12,7 +12,7 @@ from slas.choices import ClosureSide, TierCode
 from slas.promises.closures import ClosureCalendar, ClosureRule, Place
 from slas.promises.rules import Step, StepCode, TierRule
 from slas.revisions.rules import MOST_DAYS_ON, delivery_on, possible_days, span_after
-from tests.profiles import scaled
+from tests.helpers.profiles import scaled
 from tests.slas.helpers import strategies
 from tests.slas.helpers.journeys import NO_CLOSURES, daily
 

@@ -25,15 +25,16 @@ ALONE = (
     "browser",
     "chaos",
     "hostile",
-    "alliance/test_admission.py",
+    "alliance/web/test_admission.py",
     "alliance/test_embedded.py",
     "alliance/test_supervision.py",
     "alliance/test_up.py",
-    "parcels/test_months_under_load.py",
-    "parcels/test_retiring_cut_off.py",
+    "benchmarks/test_stopping.py",
+    "parcels/retention/test_months_under_load.py",
+    "parcels/retention/test_retiring_crashes.py",
 )
 # Many short tests that share what is cheap to have twice: they fill the gaps at the end.
-APART = ("test_access.py",)
+APART = ("access/test_access.py",)
 
 
 def use_own_valkey_database() -> None:

@@ -11,7 +11,7 @@ from parcels.bookings.services.writing import Booked
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel
 from slas.commitments.rules import raw_rate
-from slas.offers.quotes import Quote, QuotedOffer
+from slas.offers.market import Quote, QuotedOffer
 from slas.offers.ranking import RECORD_DAYS, Record
 from slas.offers.texts import reason_text
 from slas.promises.prices import yuan

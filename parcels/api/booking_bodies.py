@@ -17,7 +17,7 @@ from alliance.models import City
 from alliance.tenancy import Actor
 from parcels.bookings.rules import BookingRequest, IfFull, Recipient, one_line, text_problems
 from parcels.models import PickupAddress
-from slas.offers.quotes import QuoteRequest
+from slas.offers.market import QuoteRequest
 
 FIELDS = frozenset(
     {

@@ -32,7 +32,7 @@ from parcels.tracking.arrivals import arrival_json, arrival_of
 from parcels.tracking.verdicts import verdict_of
 from slas.choices import CommitmentKind
 from slas.models import Commitment
-from slas.offers.quotes import quote
+from slas.offers.market import quote
 
 CITIES_SHOWN = 20
 IDEMPOTENCY_KEY = OpenApiParameter(

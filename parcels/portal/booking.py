@@ -27,7 +27,7 @@ from parcels.choices import ParcelSource
 from parcels.models import Parcel, PickupAddress
 from parcels.portal.forms import QuoteForm, RecipientForm
 from parcels.portal.quotes import OfferView, offer_view, tier_views
-from slas.offers.quotes import Quote, QuoteRequest, quote
+from slas.offers.market import Quote, QuoteRequest, quote
 from slas.promises.texts import moment_text
 
 SUGGESTIONS = 8

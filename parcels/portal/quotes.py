@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from alliance.durations import duration_text
 from couriers.choices import Grade
-from slas.offers.quotes import Quote, QuotedOffer
+from slas.offers.market import Quote, QuotedOffer
 from slas.offers.ranking import RECORD_DAYS, Record
 from slas.offers.texts import reason_text
 from slas.promises.prices import yuan

@@ -1,22 +1,29 @@
-"""What is on sale on some lanes at one moment: offers in order of rank, and the days they promise.
+"""What is on sale on some lanes at one moment, and what a parcel would get there.
 
-Read at once for any number of lanes, so that a batch of bookings costs the statements of one quote.
+A market is read at once for any number of lanes, so that a batch of bookings costs the statements of
+one quote. Its questions raise NotAvailable where the answer is that a parcel cannot be carried.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
+from alliance.choices import Capability
 from alliance.clocks import local_clock
+from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
-from alliance.tenancy import raw_rows
+from alliance.tenancy import Actor, raw_rows, require
 from couriers.choices import Grade
 from slas.choices import CommitmentKind
-from slas.offers.ranking import NO_RECORD, RECORD_DAYS, Merit, Record, rank_key
-from slas.promises.closures import ClosureCalendar, Place
+from slas.offers.ranking import NO_RECORD, RECORD_DAYS, Merit, Reason, Record, rank_key, reason_for
+from slas.offers.services.capacity import Slot, places_left
+from slas.promises.checks import ready_problems, weight_problems
+from slas.promises.closures import Place
+from slas.promises.prices import TooHeavy, fee_fen
 from slas.promises.rules import LATER_DAYS, NoPromise, Promise, day_after, promise
 from slas.promises.tiers_in_force import TierInForce, calendar_at, place_of, tiers_at
 
@@ -45,53 +52,82 @@ class OnSale:
         return Merit(self.record, self.grade)
 
 
+class NotAvailable(InvalidInput):
+    """A tier cannot carry this parcel on this lane; the error names the input to change."""
+
+    def __init__(self, field: str, message: str, code: str) -> None:
+        self.error = FieldError(f"/{field}", message, code)
+        super().__init__(errors=[self.error])
+
+
 class Market:
-    """Offers, tiers and closures as they stood when it was opened, for the lanes asked for."""
+    """Offers, tiers and closures as they stood when it was opened, for the lanes given."""
 
     def __init__(self, lanes: Iterable[tuple[City, City]], *, at: datetime) -> None:
         self.at = at
         self.tiers = tiers_at(at)
-        self._closures: ClosureCalendar = calendar_at(at)
+        self._closures = calendar_at(at)
         pairs = list(lanes)
         self._places: dict[int, Place] = {city.pk: place_of(city) for pair in pairs for city in pair}
-        wanted = sorted({Lane(origin.pk, destination.pk) for origin, destination in pairs})
-        self._offers = _ranked_offers(wanted, self._places, at)
+        lanes_by_id = sorted({Lane(origin.pk, destination.pk) for origin, destination in pairs})
+        self._offers = _ranked_offers(lanes_by_id, self._places, at)
+        # Bookings alike ask for the same days, by the hundred.
         self._days: dict[tuple[Lane, str, datetime], list[Promise]] = {}
 
-    def no_such_tier(self) -> str:
-        """Say that a tier is none of those on sale, and which are."""
-        return _("There is no such service on sale. Give one of: %(tiers)s.") % {
-            "tiers": ", ".join(self.tiers)
-        }
+    def tier(self, code: str) -> TierInForce:
+        """Return the tier on sale under a code. Raises NotAvailable when there is none."""
+        if code not in self.tiers:
+            message = _("There is no such service on sale. Give one of: %(tiers)s.")
+            raise NotAvailable("tier", message % {"tiers": ", ".join(self.tiers)}, "unknown")
+        return self.tiers[code]
 
-    def offers(self, lane: Lane, tier: TierInForce) -> Sequence[OnSale]:
-        """Return who sells the tier on the lane, the best first."""
-        return self._offers.get((lane, tier.id), ())
+    def offers(self, lane: Lane, tier: TierInForce, *, courier: str = "") -> Sequence[OnSale]:
+        """Return a tier's offers on a lane, the best first; only the courier's when one is named.
 
-    def zone(self, city_id: int) -> str:
-        return self._places[city_id].zone
+        Raises NotAvailable when there are none.
+        """
+        offers = self._offers.get((lane, tier.id), [])
+        if not offers:
+            message = _("No courier offers %(tier)s between these cities.") % {"tier": tier.name}
+            raise NotAvailable("destination", message, "not_offered")
+        if courier:
+            offers = [offer for offer in offers if offer.courier == courier]
+            if not offers:
+                message = _("This courier does not offer this service between these cities.")
+                raise NotAvailable("courier", message, "not_offered")
+        return offers
 
-    def day(self, lane: Lane, tier: TierInForce, ready_at: datetime, later: int) -> Promise:
+    def surcharge_fen(self, tier: TierInForce, weight_g: int) -> int:
+        """Return what a weight adds to an offer's price. Raises NotAvailable over the last weight band."""
+        try:
+            return fee_fen(0, tier.bands, weight_g)
+        except TooHeavy as refusal:
+            message = _("%(tier)s carries parcels up to %(limit)s kg.") % {
+                "tier": tier.name,
+                "limit": f"{refusal.limit_g / 1000:g}",
+            }
+            raise NotAvailable("weight_g", message, "too_heavy") from None
+
+    def day(self, lane: Lane, tier: TierInForce, ready_at: datetime, later: int = 0) -> Promise:
         """Return the promise when `later` pickup days before it are full; 0 is the first.
 
-        Raises NoPromise where there is no such day.
+        Raises NotAvailable where there is no such day.
         """
         days = self._days.setdefault((lane, tier.code, ready_at), [])
         while len(days) <= later:
-            days.append(self._after(lane, tier, days[-1]) if days else self._first(lane, tier, ready_at))
+            try:
+                days.append(self._after(lane, tier, days[-1]) if days else self._first(lane, tier, ready_at))
+            except NoPromise as refusal:
+                raise NotAvailable("tier", str(refusal.reason.label), refusal.reason.value) from None
         return days[later]
 
     def days(self, lane: Lane, tier: TierInForce, ready_at: datetime) -> list[Promise]:
-        """Return the promises of all the days that are looked at, the first one first."""
-        found: list[Promise] = []
-        for later in range(LATER_DAYS + 1):
-            try:
-                found.append(self.day(lane, tier, ready_at, later))
-            except NoPromise:
-                if not found:
-                    raise
-                break
-        return found
+        """Return the promises of all the days that are looked at. Raises NotAvailable when there is none."""
+        days = [self.day(lane, tier, ready_at)]
+        with suppress(NotAvailable):
+            for later in range(1, LATER_DAYS + 1):
+                days.append(self.day(lane, tier, ready_at, later))
+        return days
 
     def _first(self, lane: Lane, tier: TierInForce, ready_at: datetime) -> Promise:
         return promise(
@@ -108,11 +144,147 @@ class Market:
         return day_after(full, lambda ready_at: self._first(lane, tier, ready_at), zone)
 
 
+@dataclass(frozen=True, slots=True)
+class QuoteRequest:
+    """What is to be carried. Without a tier, all of them are quoted."""
+
+    origin: City
+    destination: City
+    weight_g: int
+    ready_at: datetime
+    tier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedOffer:
+    """One courier's offer: on the first day it has room, or on the first day if it has none at all."""
+
+    offer: OnSale
+    tier: TierInForce
+    fee_fen: int
+    promise: Promise
+    places_left: int
+    # Pickup days before the promise's that are full.
+    full_on: tuple[date, ...]
+    # When full: the courier, and its name, that comes next on the first of those days.
+    next_courier: str
+    next_courier_name: str
+    # Why it is recommended; None when another is.
+    reason: Reason | None
+    to_cut_off: timedelta
+
+    @property
+    def recommended(self) -> bool:
+        return self.reason is not None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no day that was looked at has room."""
+        return self.places_left == 0
+
+    @property
+    def record(self) -> Record:
+        return self.offer.record
+
+    @property
+    def grade(self) -> Grade:
+        return self.offer.grade
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A tier that cannot be had for this parcel, and why."""
+
+    tier: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The answer. Offers by tier, the best of each tier first."""
+
+    request: QuoteRequest
+    at: datetime
+    offers: tuple[QuotedOffer, ...]
+    unavailable: tuple[Unavailable, ...]
+
+
+def quote(*, actor: Actor, request: QuoteRequest, at: datetime) -> Quote:
+    """Say what booking this parcel now would get, without reserving anything.
+
+    Raises InvalidInput for an unknown tier, an impossible weight or ready time.
+    """
+    require(actor, Capability.BOOK_PARCELS)
+    problems = weight_problems("/weight_g", request.weight_g)
+    if errors := [*problems, *ready_problems("/ready_at", request.ready_at, at=at)]:
+        raise InvalidInput(errors=errors)
+    market = Market([(request.origin, request.destination)], at=at)
+    tiers = [market.tier(request.tier)] if request.tier else list(market.tiers.values())
+    offers: list[QuotedOffer] = []
+    unavailable: list[Unavailable] = []
+    for tier in tiers:
+        try:
+            offers += _quote_tier(market, tier, request)
+        except NotAvailable as refusal:
+            unavailable.append(Unavailable(tier.code.value, refusal.error.code, refusal.error.message))
+    return Quote(request, at, tuple(offers), tuple(unavailable))
+
+
+def _quote_tier(market: Market, tier: TierInForce, request: QuoteRequest) -> list[QuotedOffer]:
+    """Quote each offer of a tier, those with room on an earlier day first."""
+    lane = Lane(request.origin.pk, request.destination.pk)
+    offers = market.offers(lane, tier)
+    surcharge_fen = market.surcharge_fen(tier, request.weight_g)
+    days = market.days(lane, tier, request.ready_at)
+    left = places_left(Slot(offer.offer_id, day.effective_date) for offer in offers for day in days)
+    full = {offer.offer_id: _full_days(offer, days, left) for offer in offers}
+    by_day = sorted(offers, key=lambda offer: full[offer.offer_id])
+    # The first is what booking would take; it comes instead of who is full on the first day.
+    best = by_day[0]
+    next_courier = best if full[best.offer_id] == 0 else None
+    reason = _reason(by_day, full) if full[best.offer_id] < len(days) else None
+    quoted: list[QuotedOffer] = []
+    for offer in by_day:
+        full_on = days[: full[offer.offer_id]]
+        # Where every day is full, the first is shown.
+        promised = days[len(full_on)] if len(full_on) < len(days) else days[0]
+        instead = next_courier if full_on else None
+        quoted.append(
+            QuotedOffer(
+                offer=offer,
+                tier=tier,
+                fee_fen=offer.price_fen + surcharge_fen,
+                promise=promised,
+                places_left=left.get(Slot(offer.offer_id, promised.effective_date), 0),
+                full_on=tuple(day.effective_date for day in full_on),
+                next_courier=instead.courier if instead else "",
+                next_courier_name=instead.courier_name if instead else "",
+                reason=reason if offer is best else None,
+                to_cut_off=promised.cut_off_at - market.at,
+            )
+        )
+    return quoted
+
+
+def _full_days(offer: OnSale, days: Sequence[Promise], left: dict[Slot, int]) -> int:
+    """Count the days before the first with room; all of them when none has any."""
+    rooms = (left.get(Slot(offer.offer_id, day.effective_date), 0) for day in days)
+    return next((index for index, room in enumerate(rooms) if room > 0), len(days))
+
+
+def _reason(by_day: Sequence[OnSale], full: dict[int, int]) -> Reason:
+    """Why the first is recommended rather than the others with room on its day."""
+    best, *others = by_day
+    rivals = [other.merit for other in others if full[other.offer_id] == full[best.offer_id]]
+    return reason_for(best.merit, rivals, others_on_sale=len(others))
+
+
 def _ranked_offers(
     lanes: list[Lane], places: dict[int, Place], at: datetime
 ) -> dict[tuple[Lane, int], list[OnSale]]:
     records = _records(lanes, places, at)
-    found: dict[tuple[Lane, int], list[OnSale]] = {}
+    ranked: dict[tuple[Lane, int], list[OnSale]] = {}
     for offer_id, courier_id, slug, name, grade, tier_id, origin_id, destination_id, price_fen in raw_rows(
         """
         SELECT o.id, o.courier_id, g.slug, g.name, k.grade, o.tier_id, o.origin_id, o.destination_id,
@@ -127,10 +299,10 @@ def _ranked_offers(
         lane = Lane(origin_id, destination_id)
         record = records.get((courier_id, tier_id, lane), NO_RECORD)
         offer = OnSale(offer_id, courier_id, slug, name, price_fen, record, Grade(grade))
-        found.setdefault((lane, tier_id), []).append(offer)
-    for offers in found.values():
+        ranked.setdefault((lane, tier_id), []).append(offer)
+    for offers in ranked.values():
         offers.sort(key=lambda offer: rank_key(offer.merit, offer.price_fen, offer.offer_id))
-    return found
+    return ranked
 
 
 def _records(

@@ -17,9 +17,8 @@ from parcels.bookings.rules import BookingRequest, problems_of
 from parcels.bookings.services.writing import Booked, distinct_ids, write_parcels
 from parcels.choices import ParcelSource
 from slas.offers.market import Lane, Market
-from slas.offers.quotes import NotAvailable, days_for, offers_for, surcharged
 from slas.offers.services.allocation import Group, Placement, Want, allocate
-from slas.offers.services.capacity import places_left
+from slas.offers.services.capacity import Slot, places_left
 from slas.promises.rules import LATER_DAYS
 
 
@@ -126,7 +125,7 @@ class _Batch:
                 tier=tier,
                 offer=placement.offer,
                 promise=placement.promise,
-                fee_fen=surcharged(placement.offer.price_fen, tier, request.weight_g),
+                fee_fen=placement.offer.price_fen + self.market.surcharge_fen(tier, request.weight_g),
                 full_on=placement.full_on,
             )
 
@@ -148,11 +147,9 @@ class _Batch:
         request = self.requests[index]
         try:
             group = self._group(request)
-            surcharged(0, group.tier, request.weight_g)
-            self.wants[index] = Want(group, self._levels(request, group))
-        except NotAvailable as refusal:
-            pointer = f"/{refusal.field}"
-            self.refused[index] = InvalidInput(errors=[FieldError(pointer, refusal.detail, refusal.code)])
+            # Raises for what is too heavy, before a place is taken.
+            self.market.surcharge_fen(group.tier, request.weight_g)
+            self.wants[index] = Want(group, _days(request, group))
         except AllianceError as refusal:
             self.refused[index] = refusal
 
@@ -165,33 +162,15 @@ class _Batch:
         return group
 
     def _new_group(self, request: BookingRequest, lane: Lane) -> Group:
-        tier = self.market.tiers.get(request.tier)
-        if tier is None:
-            raise NotAvailable("unknown", self.market.no_such_tier(), "tier")
-        offers = offers_for(self.market, lane, tier)
-        if request.courier:
-            offers = [offer for offer in offers if offer.courier == request.courier]
-            if not offers:
-                detail = _("This courier does not offer this service between these cities.")
-                raise NotAvailable("not_offered", detail, "courier")
-        group = Group(self.market, lane, tier, request.ready_at, offers)
-        if group.level(0) is None:
-            # Asked again for the sentence that says why there is no day.
-            days_for(self.market, lane, tier, request.ready_at)
-        return group
-
-    def _levels(self, request: BookingRequest, group: Group) -> range:
-        """The days the request would take: all, or the one it is pinned to."""
-        if request.expected_deliver_by is not None:
-            levels = group.levels_delivering(request.expected_deliver_by)
-            if not levels:
-                raise _promise_changed(group)
-            return levels
-        return range(1 if request.is_pinned else LATER_DAYS + 1)
+        tier = self.market.tier(request.tier)
+        offers = self.market.offers(lane, tier, courier=request.courier)
+        # Raises where there is no day at all, and says why.
+        self.market.day(lane, tier, request.ready_at)
+        return Group(self.market, lane, tier, request.ready_at, offers)
 
     def _full(self, request: BookingRequest, want: Want) -> CapacityFull:
-        # Asked once for all bookings alike: a full sales day refuses them by the hundred.
-        key = (id(want.group), want.levels.start)
+        # Explained once for all bookings alike: a full sales day refuses them by the hundred.
+        key = (id(want.group), want.days.start)
         if key not in self._explained:
             self._explained[key] = self._why_full(request, want)
         detail = self._explained[key]
@@ -200,24 +179,23 @@ class _Batch:
 
     def _why_full(self, request: BookingRequest, want: Want) -> str:
         """Say which day is full and what comes instead: the next courier, then the next day."""
-        group = want.group
-        level = group.level(want.levels.start)
-        day = level.promise.effective_date.isoformat() if level else ""
-        who = group.offers[0].courier_name if request.courier else _("Every courier")
-        said = _("%(who)s is full for pickup on %(day)s.") % {"who": who, "day": day}
-        return f"{said} {self._what_instead(group, want.levels.start)}".strip()
+        promise = want.group.day(want.days.start)
+        day = promise.effective_date.isoformat() if promise else ""
+        who = want.group.offers[0].courier_name if request.courier else _("Every courier")
+        full = _("%(who)s is full for pickup on %(day)s.") % {"who": who, "day": day}
+        return f"{full} {self._what_instead(want.group, want.days.start)}"
 
     def _what_instead(self, group: Group, first: int) -> str:
-        everybody = replace(group, offers=self.market.offers(group.lane, group.tier), _levels=[])
-        levels = [level for later in range(first, LATER_DAYS + 1) if (level := everybody.level(later))]
-        left = places_left(slot for level in levels for _offer, slot in level.slots)
-        for level in levels:
-            for offer, slot in level.slots:
-                if left.get(slot, 0) > 0:
+        everybody = replace(group, offers=self.market.offers(group.lane, group.tier))
+        days = range(first, LATER_DAYS + 1)
+        left = places_left(slot for later in days for slot in everybody.slots(later))
+        for promise in filter(None, map(everybody.day, days)):
+            for offer in everybody.offers:
+                if left.get(Slot(offer.offer_id, promise.effective_date), 0) > 0:
                     return _("Next: %(courier)s on %(day)s, delivered by %(deliver_by)s.") % {
                         "courier": offer.courier_name,
-                        "day": slot.date.isoformat(),
-                        "deliver_by": level.promise.deliver_by.isoformat(),
+                        "day": promise.effective_date.isoformat(),
+                        "deliver_by": promise.deliver_by.isoformat(),
                     }
         return _("The days after it are full as well.")
 
@@ -226,9 +204,18 @@ def _cities(request: BookingRequest) -> tuple[City, City]:
     return request.origin, request.destination
 
 
+def _days(request: BookingRequest, group: Group) -> range:
+    """Return which days the request would take: all, or the one it is pinned to."""
+    if request.expected_deliver_by is None:
+        return range(1 if request.is_pinned else LATER_DAYS + 1)
+    if days := group.days_delivering(request.expected_deliver_by):
+        return days
+    raise _promise_changed(group)
+
+
 def _promise_changed(group: Group) -> Conflict:
-    level = group.level(0)
-    now = level.promise.deliver_by.isoformat() if level else ""
+    promise = group.day(0)
+    now = promise.deliver_by.isoformat() if promise else ""
     detail = _("The promise you expect does not hold any more. It is now: delivered by %s.") % now
     return Conflict(
         detail,

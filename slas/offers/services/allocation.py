@@ -7,7 +7,7 @@ update, and when somebody else was quicker everything is decided anew.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -15,23 +15,16 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from alliance.errors import Conflict
-from slas.offers.market import Lane, Market, OnSale
+from slas.offers.market import Lane, Market, NotAvailable, OnSale
 from slas.offers.services.capacity import Slot, Taken, lock, places_left, reserve
-from slas.promises.rules import LATER_DAYS, NoPromise, Promise
+from slas.promises.rules import LATER_DAYS, Promise
 from slas.promises.tiers_in_force import TierInForce
 
 # From the second on, an attempt holds all that those before it looked at: it fails only by needing more.
 ATTEMPTS = LATER_DAYS + 3
 
 
-class Level(NamedTuple):
-    """One pickup day of some bookings: what it promises, and the offers' places on it."""
-
-    promise: Promise
-    slots: list[tuple[OnSale, Slot]]
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Group:
     """Bookings alike: same lane, tier and ready time, open to the same offers (best first)."""
 
@@ -40,36 +33,36 @@ class Group:
     tier: TierInForce
     ready_at: datetime
     offers: Sequence[OnSale]
-    _levels: list[Level] = field(default_factory=list)
 
-    def level(self, later: int) -> Level | None:
-        """Return the day that comes when `later` days before it are full, or None."""
-        while len(self._levels) <= later <= LATER_DAYS:
-            try:
-                promise = self.market.day(self.lane, self.tier, self.ready_at, len(self._levels))
-            except NoPromise:
-                return None
-            day = promise.effective_date
-            self._levels.append(Level(promise, [(o, Slot(o.offer_id, day)) for o in self.offers]))
-        return self._levels[later] if later <= LATER_DAYS else None
+    def day(self, later: int) -> Promise | None:
+        """Return the promise when `later` days before it are full; None where there is no such day."""
+        try:
+            return self.market.day(self.lane, self.tier, self.ready_at, later)
+        except NotAvailable:
+            return None
 
-    def levels_delivering(self, deliver_by: datetime) -> range:
+    def slots(self, later: int) -> list[Slot]:
+        """Return the offers' places on that day."""
+        promise = self.day(later)
+        return [Slot(offer.offer_id, promise.effective_date) for offer in self.offers] if promise else []
+
+    def days_delivering(self, deliver_by: datetime) -> range:
         """Return which days promise that very moment; empty when none does."""
-        found: list[int] = []
+        days: list[int] = []
         for later in range(LATER_DAYS + 1):
-            level = self.level(later)
-            if level is None or level.promise.deliver_by > deliver_by:
+            promise = self.day(later)
+            if promise is None or promise.deliver_by > deliver_by:
                 break
-            if level.promise.deliver_by == deliver_by:
-                found.append(later)
-        return range(found[0], found[-1] + 1) if found else range(0)
+            if promise.deliver_by == deliver_by:
+                days.append(later)
+        return range(days[0], days[-1] + 1) if days else range(0)
 
 
 class Want(NamedTuple):
-    """One booking's place in the queue, and the days (as levels of its group) it would take."""
+    """One booking's place in the queue, and which days of its group it would take."""
 
     group: Group
-    levels: range
+    days: range
 
 
 class Placement(NamedTuple):
@@ -125,31 +118,29 @@ class _Plan:
             self._look(later, waiting)
             waiting = [index for index in waiting if not self._place(index, later)]
             later += 1
-            waiting = [index for index in waiting if later < self.wants[index].levels.stop]
+            waiting = [index for index in waiting if later < self.wants[index].days.stop]
 
     def _look(self, later: int, waiting: list[int]) -> None:
         groups = {id(want.group): want.group for want in map(self.wants.__getitem__, waiting)}
-        levels = [level for group in groups.values() if (level := group.level(later))]
-        slots = {slot for level in levels for _offer, slot in level.slots}
+        slots = {slot for group in groups.values() for slot in group.slots(later)}
         self.left |= places_left(slots - self.left.keys())
 
     def _place(self, index: int, later: int) -> bool:
         """Give the booking a place on that day; say whether it got one."""
         want = self.wants[index]
-        level = want.group.level(later) if later >= want.levels.start else None
-        if level is None:
+        promise = want.group.day(later) if later >= want.days.start else None
+        if promise is None:
             return False
-        for offer, slot in level.slots:
+        for offer in want.group.offers:
+            slot = Slot(offer.offer_id, promise.effective_date)
             if self.left.get(slot, 0) > 0:
                 self.left[slot] -= 1
                 self.takes[slot] += 1
-                self.placed[index] = Placement(offer, level.promise, _days_before(want, later))
+                self.placed[index] = Placement(offer, promise, _days_before(want, later))
                 return True
         return False
 
 
 def _days_before(want: Want, later: int) -> tuple[date, ...]:
-    if later == want.levels.start:
-        return ()
-    levels = (want.group.level(earlier) for earlier in range(want.levels.start, later))
-    return tuple(level.promise.effective_date for level in levels if level)
+    promises = map(want.group.day, range(want.days.start, later))
+    return tuple(promise.effective_date for promise in promises if promise)

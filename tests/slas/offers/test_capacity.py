@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,7 +18,7 @@ from tests.slas.helpers.offers import fill, in_threads, offer, reserved, today_a
 NOON = today_at(12)
 TODAY = NOON.date()
 TOMORROW = TODAY + timedelta(days=1)
-LEVELS = range(8)
+DAYS = range(8)
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def group_of(hangzhou: City, chengdu: City, merchant_organisation: Organisation)
 
     def made() -> Group:
         market = Market([(hangzhou, chengdu)], at=NOON)
-        lane, tier = Lane(hangzhou.pk, chengdu.pk), market.tiers["next_day"]
+        lane, tier = Lane(hangzhou.pk, chengdu.pk), market.tier("next_day")
         return Group(market, lane, tier, NOON, market.offers(lane, tier))
 
     return made
@@ -98,7 +99,7 @@ def test_allocation_fills_the_best_then_the_next_courier_then_the_next_day(
     best = offer(courier_organisation, hangzhou, chengdu, price_fen=900, daily_capacity=3)
     other = offer(rival_courier, hangzhou, chengdu, price_fen=950, daily_capacity=2)
     group = group_of()
-    placed = allocate([Want(group, LEVELS)] * 7)
+    placed = allocate([Want(group, DAYS)] * 7)
     got = [(p.offer.offer_id, p.promise.effective_date) for p in placed if p]
     assert got == [(best.pk, TODAY)] * 3 + [(other.pk, TODAY)] * 2 + [(best.pk, TOMORROW)] * 2
     assert placed[-1] is not None
@@ -136,8 +137,8 @@ def test_racing_batches_oversell_nothing_and_lose_nothing(
     def batch(number: int) -> list[Placement | None]:
         with scope(Scope.merchant(merchant_organisation.pk)):
             group = group_of()
-            group.offers = random.Random(number).sample(list(group.offers), 3)
-            return allocate([Want(group, LEVELS)] * 10)
+            shuffled = replace(group, offers=random.Random(number).sample(group.offers, 3))
+            return allocate([Want(shuffled, DAYS)] * 10)
 
     results = in_threads(batch, 12)
     assert [result for result in results if isinstance(result, Exception)] == []

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
 from alliance.errors import FieldError
-from alliance.models import City
 from slas.promises.checks import ready_problems, weight_problems
+
+if TYPE_CHECKING:
+    from alliance.models import City
 
 BATCH_LIMIT = 1_000
 # The columns' widths.
@@ -48,8 +51,8 @@ class BookingRequest:
     """
 
     tier: str
-    origin: City
-    destination: City
+    origin: "City"
+    destination: "City"
     weight_g: int
     ready_at: datetime
     recipient: Recipient

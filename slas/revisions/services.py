@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from alliance import audit, events
 from alliance.choices import Capability
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
-from alliance.members.rules import refuse_own
+from alliance.members.queries import refuse_own
 from alliance.models import City
 from alliance.tenancy import Actor, require
 from slas.choices import CommitmentKind, Outcome, RevisionParty, TierCode

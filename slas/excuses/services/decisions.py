@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from alliance import events
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.events import Topic
-from alliance.members.rules import refuse_own
+from alliance.members.queries import refuse_own
 from alliance.tenancy import Actor
 from slas.choices import CommitmentKind, Decision, ExcuseReason, ExcuseSource, ExcuseState
 from slas.commitments.services.settling import excuse_commitments

@@ -1,4 +1,4 @@
-"""Ops' door to membership: the queue of applications, the couriers, the shared facilities."""
+"""The queue of applications, and deciding on them."""
 
 # unfold's decorators carry no types.
 # mypy: disable-error-code="untyped-decorator"
@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -24,15 +24,14 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from alliance.admin import ReadOnlyAdmin, operates
+from alliance.admin import ReadOnlyAdmin
 from alliance.errors import AllianceError, InvalidInput, NotFound
 from alliance.web.requests import actor_of
 from couriers.applications.querysets import QUEUE_ORDER
 from couriers.applications.rules import REASON_LENGTH, may_become
 from couriers.applications.services import reviews
 from couriers.choices import ApplicationState
-from couriers.facilities import services as facilities
-from couriers.models import Application, Courier, Facility
+from couriers.models import Application
 
 Decide = Callable[..., object]
 
@@ -271,51 +270,3 @@ def _moment(text: str) -> Any:
         return parse_datetime(text)
     except ValueError:
         return None
-
-
-@admin.register(Courier)
-class CourierAdmin(ReadOnlyAdmin):
-    """The members of the alliance."""
-
-    list_display = ("legal_name", "status", "grade", "permit_number", "contact_email", "joined_at")
-    list_filter = ("organisation__status", "grade")
-    list_select_related = ("organisation",)
-    search_fields = ("legal_name", "credit_code", "permit_number", "contact_email")
-    ordering = ("legal_name",)
-
-    @display(
-        description=gettext_lazy("Status"),
-        label={"active": "success", "suspended": "danger", "applicant": "info"},
-    )
-    def status(self, courier: Courier) -> tuple[str, str]:
-        return courier.organisation.status, courier.organisation.get_status_display()
-
-
-@admin.register(Facility)
-class FacilityAdmin(ReadOnlyAdmin):
-    """Shared facilities; saved through their service."""
-
-    list_display = ("name", "city", "kind")
-    list_filter = ("kind",)
-    list_select_related = ("city",)
-    search_fields = ("name", "city__name_en", "city__name_zh")
-    raw_id_fields = ("city",)
-
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return operates(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return operates(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Facility, form: forms.Form, change: bool) -> None:
-        saved = facilities.save_facility(
-            actor=actor_of(request),
-            name=obj.name,
-            city=obj.city,
-            kind=obj.kind,
-            facility_id=obj.pk,
-        )
-        obj.pk = saved.pk

@@ -1,4 +1,4 @@
-"""Ops' door to what moves: parcels with their scans and promises, merchants, addresses, retired months.
+"""Parcels with their scans and promises, merchants and their pickup addresses.
 
 Read-only: parcels change by scans and by their merchant's cancelling; a recipient is erased when somebody
 asks for it. Recipients are masked here, too.
@@ -26,18 +26,15 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from alliance.admin import FileJobMixin, OrganisationSearchAdmin, ReadOnlyAdmin, UncountedAdmin
+from alliance.admin import ReadOnlyAdmin, UncountedAdmin
 from alliance.durations import duration_text
 from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
-from alliance.models import RetiredMonth
 from alliance.web.requests import actor_of
 from alliance.wording import amount
-from parcels.booking_files.services.files import retry_booking_file
 from parcels.masking import mask_address, mask_name, mask_phone
-from parcels.models import BookingFile, Merchant, Parcel, PickupAddress, Scan, ScanFile
+from parcels.models import Merchant, Parcel, PickupAddress, Scan
 from parcels.retention.erasing import REASON_LENGTH, erase_early
-from parcels.scan_files.services import retry_scan_file
 from parcels.scans.rules import TERMINAL
 from parcels.scans.timelines import track
 from parcels.tracking.verdicts import verdict_of
@@ -231,61 +228,3 @@ class PickupAddressAdmin(ReadOnlyAdmin):
     list_display = ("name", "merchant", "city", "address", "contact_name", "contact_phone", "is_default")
     list_select_related = ("merchant__organisation", "city")
     search_fields = ("name", "merchant__organisation__name", "city__name_en", "city__name_zh")
-
-
-@admin.register(BookingFile)
-class BookingFileAdmin(FileJobMixin, OrganisationSearchAdmin):
-    """Merchants' files of bookings: how far each is, and what went wrong. What they hold is not shown."""
-
-    list_display = (
-        "name", "merchant", "state", "uploaded_at", "rows", "booked", "duplicate", "rejected", "speed",
-        "problem",
-    )  # fmt: skip
-    list_filter = ("state",)
-    list_select_related = ("merchant__organisation",)
-    organisation_field = "merchant_id"
-    fields = (
-        "name", "merchant", "uploaded_by", "uploaded_at", "size", "encoding", "lines", "line", "state",
-        "problem", "attempts", "booked", "duplicate", "rejected", "speed", "due_at", "finished_at",
-        "deleted_at",
-    )  # fmt: skip
-    readonly_fields = ("speed",)
-    resume = staticmethod(retry_booking_file)
-
-    @admin.display(description=_("rows done"), ordering="done")
-    def rows(self, file: BookingFile) -> str:
-        return f"{file.done:,}"
-
-    @admin.display(description=_("rows a second"))
-    def speed(self, file: BookingFile) -> str:
-        return "–" if file.rate is None else f"{file.rate:,.0f}"
-
-
-@admin.register(ScanFile)
-class ScanFileAdmin(FileJobMixin, OrganisationSearchAdmin):
-    """Couriers' files of scans: how far each is, and what went wrong."""
-
-    list_display = (
-        "name", "courier", "state", "uploaded_at", "rows", "done", "accepted", "duplicate", "rejected",
-        "problem",
-    )  # fmt: skip
-    list_filter = ("state",)
-    list_select_related = ("courier__organisation",)
-    organisation_field = "courier_id"
-    fields = (
-        "name", "courier", "uploaded_by", "uploaded_at", "encoding", "rows", "done", "state", "problem",
-        "attempts", "accepted", "duplicate", "rejected", "due_at", "finished_at",
-    )  # fmt: skip
-    resume = staticmethod(retry_scan_file)
-
-
-@admin.register(RetiredMonth)
-class RetiredMonthAdmin(ReadOnlyAdmin):
-    """Months that are in files only: where, and how much of what."""
-
-    list_display = ("__str__", "state", "folder", "parcels", "due_through", "began_at", "gone_at", "label")
-
-    @admin.display(description=_("parcels"))
-    def parcels(self, month: RetiredMonth) -> int | None:
-        kept = month.tables.get(Parcel._meta.db_table)
-        return kept["rows"] if kept else None

@@ -1,0 +1,43 @@
+"""Facilities that couriers share."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from alliance.admin import ReadOnlyAdmin, operates
+from alliance.web.requests import actor_of
+from couriers.facilities import services as facilities
+from couriers.models import Facility
+
+
+@admin.register(Facility)
+class FacilityAdmin(ReadOnlyAdmin):
+    """Shared facilities; saved through their service."""
+
+    list_display = ("name", "city", "kind")
+    list_filter = ("kind",)
+    list_select_related = ("city",)
+    search_fields = ("name", "city__name_en", "city__name_zh")
+    raw_id_fields = ("city",)
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return operates(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return operates(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Facility, form: forms.Form, change: bool) -> None:
+        saved = facilities.save_facility(
+            actor=actor_of(request),
+            name=obj.name,
+            city=obj.city,
+            kind=obj.kind,
+            facility_id=obj.pk,
+        )
+        obj.pk = saved.pk

@@ -1,4 +1,4 @@
-"""What can be said of a parcel that is to be carried before looking at any offer. Pure."""
+"""Checks of a parcel's weight and ready time, before any offer is looked at. Pure."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -7,15 +7,15 @@ from django.utils.translation import gettext as _
 
 from alliance.errors import FieldError
 
-# A clock a little slow is no reason to refuse a parcel that is ready "now".
+# A client's clock may be slow: a parcel that is ready "now" is not refused.
 READY_GRACE = timedelta(minutes=5)
 READY_AHEAD = timedelta(days=30)
-# More than any tier carries; over it, the number is a mistake (and would not fit the column).
+# More than any tier carries: a higher number is a mistake (and does not fit the column).
 WEIGHT_LIMIT_G = 1_000_000
 
 
 def weight_problems(pointer: str, weight_g: int) -> Iterator[FieldError]:
-    """Yield why a parcel cannot have that weight."""
+    """Yield the problems of a parcel's weight."""
     if weight_g < 1:
         yield FieldError(pointer, _("A parcel weighs at least 1 g."), "min_value")
     elif weight_g > WEIGHT_LIMIT_G:
@@ -23,7 +23,7 @@ def weight_problems(pointer: str, weight_g: int) -> Iterator[FieldError]:
 
 
 def ready_problems(pointer: str, ready_at: datetime, *, at: datetime) -> Iterator[FieldError]:
-    """Yield why a parcel asked for at one moment cannot be ready at another."""
+    """Yield the problems of a parcel's ready time, for a request made at `at`."""
     if ready_at.utcoffset() is None:
         yield FieldError(pointer, _("Give the time with its UTC offset."), "naive")
     elif ready_at < at - READY_GRACE:

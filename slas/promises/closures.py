@@ -1,7 +1,7 @@
-"""Days, or hours of one, in which a city, a province or a country does not work, at one end or both.
+"""Closures: days, or hours of a day, in which a city, province or country does not work, at one end or both.
 
-Hours matter to deadlines only. A deadline within closed hours keeps the working time that was left
-before it: closed 14:00-18:00, "by 16:00" becomes "by 20:00". A deadline outside them stays.
+Hours affect deadlines only. A deadline within closed hours keeps the working time that was left before it:
+closed 14:00-18:00, "by 16:00" becomes "by 20:00". A deadline outside them stays.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ MIDNIGHT = time(0)
 
 
 class Place(NamedTuple):
-    """One end of a journey, as far as a promise depends on it."""
+    """One end of a journey, with the data a promise depends on."""
 
     city_id: int
     province: str
@@ -26,10 +26,10 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClosureRule:
-    """A local day, or hours of it, in which a city, a province or a country is closed at one side or both.
+    """A local day, or hours of it, in which a city, province or country is closed at one side or both.
 
-    Hours are wall clock, the end not included. Without either it is the whole day; without an end
-    it is until midnight, without a start from midnight on.
+    Hours are wall clock, the end excluded. Without start and end it is the whole day; without an end it lasts
+    until midnight, without a start it begins at midnight.
     """
 
     date: date
@@ -60,14 +60,14 @@ class ClosureRule:
 
 
 class Hours(NamedTuple):
-    """Closed hours as clocks there show them; an end of None is midnight."""
+    """Closed hours in local wall clock; an end of None is midnight."""
 
     starts: time
     ends: time | None
 
 
 class Reopening(NamedTuple):
-    """What closed hours make of a deadline: a later one, or none when too little of the day is left."""
+    """The effect of closed hours on a deadline: a later one, or None if too little of the day is left."""
 
     at: datetime | None
     hours: tuple[Hours, ...]
@@ -78,7 +78,7 @@ _Index = dict[date, dict[tuple[int | str, ...], list[ClosureRule]]]
 
 
 class ClosureCalendar:
-    """Closures, indexed once so that asking about a day costs the same however many there are."""
+    """Closures, indexed once so that a lookup of a day costs the same however many there are."""
 
     __slots__ = ("_at_destination", "_at_origin")
 
@@ -94,53 +94,56 @@ class ClosureCalendar:
     def closure(
         self, place: Place, day: date, side: ClosureSide, works_on_holidays: bool
     ) -> ClosureRule | None:
-        """What closes the place all day for that side, the narrowest first. Side BOTH asks for either."""
-        found = self._all(place, day, side, works_on_holidays)
-        return next((rule for rule in found if rule.is_whole_day), None)
+        """The whole-day closure of the place at that side, the narrowest first. Side BOTH means either
+        side."""
+        rules = self._rules(place, day, side, works_on_holidays)
+        return next((rule for rule in rules if rule.is_whole_day), None)
 
     def reopening(
         self, place: Place, deadline: datetime, day: date, side: ClosureSide, works_on_holidays: bool
     ) -> Reopening | None:
-        """What the closed hours of that day make of its deadline there; None when they leave it alone."""
-        found = self._all(place, day, side, works_on_holidays)
-        rules = [rule for rule in found if not rule.is_whole_day]
+        """The effect of that day's closed hours on the deadline; None if they do not affect it."""
+        closures = self._rules(place, day, side, works_on_holidays)
+        rules = [rule for rule in closures if not rule.is_whole_day]
         return reopening(rules, deadline, day, place.zone) if rules else None
 
-    def _all(self, place: Place, day: date, side: ClosureSide, works_on_holidays: bool) -> list[ClosureRule]:
-        found: list[ClosureRule] = []
+    def _rules(
+        self, place: Place, day: date, side: ClosureSide, works_on_holidays: bool
+    ) -> list[ClosureRule]:
+        rules: list[ClosureRule] = []
         if side != ClosureSide.DESTINATION:
-            found += _find(self._at_origin, place, day, works_on_holidays)
+            rules += _find(self._at_origin, place, day, works_on_holidays)
         if side != ClosureSide.ORIGIN:
-            found += _find(self._at_destination, place, day, works_on_holidays)
-        return found
+            rules += _find(self._at_destination, place, day, works_on_holidays)
+        return rules
 
 
 def reopening(rules: Sequence[ClosureRule], deadline: datetime, day: date, zone: str) -> Reopening | None:
     """The deadline after closed hours, counting open time only; None when it lies outside them.
 
-    What is left when the place closes is left when it opens again, over further closed hours, too.
-    Overlapping hours are one closure: so one more closure never makes a deadline earlier. A day
-    that has not that much time left before midnight has no deadline at all.
+    The time left when the place closes is what it has left after reopening, also across further closed hours.
+    Overlapping hours are one closure, so a further closure never makes a deadline earlier. A day with less
+    time than that before midnight has no deadline at all.
     """
-    spans = _merged(_Span(*_moments(rule, day, zone), rule.name) for rule in rules)
-    hit = next((index for index, span in enumerate(spans) if span.starts <= deadline < span.ends), None)
-    if hit is None:
+    spans = _merge(_Span(*_moments(rule, day, zone), rule.name) for rule in rules)
+    first = next((index for index, span in enumerate(spans) if span.starts <= deadline < span.ends), None)
+    if first is None:
         return None
-    left, at, last = deadline - spans[hit].starts, spans[hit].ends, hit
-    while last + 1 < len(spans) and left >= spans[last + 1].starts - at:
-        left -= spans[last + 1].starts - at
+    time_left, reopened_at, last = deadline - spans[first].starts, spans[first].ends, first
+    while last + 1 < len(spans) and time_left >= spans[last + 1].starts - reopened_at:
+        time_left -= spans[last + 1].starts - reopened_at
         last += 1
-        at = spans[last].ends
-    # Clocks may change on the way: the offset is the one in force by then.
-    at = local_clock(at + left, zone)
+        reopened_at = spans[last].ends
+    # Clocks may change in between: the offset is the one in force at the new time.
+    reopened_at = local_clock(reopened_at + time_left, zone)
     midnight = wall_clock(day + ONE_DAY, MIDNIGHT, zone)
-    counted = spans[hit : last + 1]
+    closed = spans[first : last + 1]
     return Reopening(
-        at if at < midnight else None,
+        reopened_at if reopened_at < midnight else None,
         tuple(
-            Hours(span.starts.time(), span.ends.time() if span.ends < midnight else None) for span in counted
+            Hours(span.starts.time(), span.ends.time() if span.ends < midnight else None) for span in closed
         ),
-        ", ".join(dict.fromkeys(span.name for span in counted if span.name)),
+        ", ".join(dict.fromkeys(span.name for span in closed if span.name)),
     )
 
 
@@ -156,20 +159,20 @@ def _moments(rule: ClosureRule, day: date, zone: str) -> tuple[datetime, datetim
     return starts, ends if rule.ends is None else wall_clock(day, rule.ends, zone)
 
 
-def _merged(spans: Iterable[_Span]) -> list[_Span]:
-    """The same hours as spans that neither touch nor overlap, in order."""
-    found: list[_Span] = []
+def _merge(spans: Iterable[_Span]) -> list[_Span]:
+    """The hours as spans that neither touch nor overlap, in order."""
+    merged: list[_Span] = []
     for span in sorted(spans):
-        # Hours that a clock change skips are none.
+        # Skip hours that a clock change leaves out.
         if span.ends - span.starts <= timedelta(0):
             continue
-        if found and span.starts <= found[-1].ends:
-            last = found[-1]
+        if merged and span.starts <= merged[-1].ends:
+            last = merged[-1]
             names = last.name if span.name in last.name else f"{last.name}, {span.name}"
-            found[-1] = _Span(last.starts, max(last.ends, span.ends), names)
+            merged[-1] = _Span(last.starts, max(last.ends, span.ends), names)
         else:
-            found.append(span)
-    return found
+            merged.append(span)
+    return merged
 
 
 def _add(index: _Index, rule: ClosureRule) -> None:
@@ -177,14 +180,15 @@ def _add(index: _Index, rule: ClosureRule) -> None:
 
 
 def _find(index: _Index, place: Place, day: date, works_on_holidays: bool) -> list[ClosureRule]:
-    """What hits the place that day, the narrowest first; a tier that works on holidays leaves them out."""
+    """The closures of the place on that day, the narrowest first, without holidays if the tier works on
+    them."""
     scopes = index.get(day)
     if scopes is None:
         return []
     return [
         rule
         for scope in ((place.city_id,), (place.country, place.province), (place.country,))
-        # A typhoon on a holiday is the better reason of the two.
+        # A typhoon on a holiday is the better reason to show.
         for rule in sorted(scopes.get(scope, ()), key=lambda rule: rule.is_public_holiday)
         if not (works_on_holidays and rule.is_public_holiday)
     ]

@@ -1,8 +1,8 @@
 """China's public holidays, from packages: the published schedule where there is one.
 
-`chinese_calendar` holds what the State Council announces each November for the next year: every
-day off, weekends between included. For the year after the last announcement `holidays` gives the
-days the law itself names, so that promises made in December already know of the new year.
+`chinese_calendar` holds the schedule that the State Council announces each November for the next year: every
+day off, including weekends in between. For the year after the last announcement `holidays` gives the days
+named by law, so that promises made in December take the new year into account.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop
 
 FIRST_YEAR = 2016
 COUNTRY = "CN"
-# What the days are stored as, from whichever package; translated where they are shown.
+# Names as stored, from either package; translated where they are shown.
 HOLIDAY_NAMES = frozenset(
     {
         gettext_noop("New Year's Day"),
@@ -40,7 +40,7 @@ _SAME_DAY = {
 
 
 class Holiday(NamedTuple):
-    """One day off. Not published: by law, before the schedule for its year is out."""
+    """One day off. Not published means set by law, before the schedule of its year is out."""
 
     date: date
     name: str
@@ -48,12 +48,12 @@ class Holiday(NamedTuple):
 
     @property
     def announced_at(self) -> datetime:
-        """The schedule comes out in November; the law has long been known by then."""
+        """The schedule comes out in November; days set by law are known earlier."""
         return datetime(self.date.year - 1, 11, 1, tzinfo=UTC)
 
 
 def last_published_year() -> int:
-    """Return the last year whose schedule the installed package knows."""
+    """Return the last year whose schedule is in the installed package."""
     return max(day.year for day in constants.holidays)
 
 

@@ -1,4 +1,4 @@
-"""Tiers, their versioned rules, and the days nobody works."""
+"""Tiers, their versioned rules, and closures."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from slas.choices import ClosureSide, TierCode
 
 
 class ServiceTier(models.Model):
-    """What a merchant buys: same-day, next-day or standard delivery."""
+    """The service a merchant buys: same-day, next-day or standard delivery."""
 
     id = models.SmallAutoField(primary_key=True)
     code = models.CharField(_("code"), max_length=20, unique=True, choices=TierCode)
@@ -66,7 +66,7 @@ class Closure(models.Model):
     """A day, or hours of one, in which a country, a province or a city does not work."""
 
     date = models.DateField(_("date"))
-    # Local wall clock; both empty for the whole day. An end at midnight is empty, too.
+    # Local wall clock; both empty for the whole day. An end at midnight is stored as empty.
     starts = models.TimeField(pgettext_lazy("beginning", "from"), null=True, blank=True)
     ends = models.TimeField(pgettext_lazy("end", "to"), null=True, blank=True)
     side = models.CharField(_("side"), max_length=12, choices=ClosureSide, default=ClosureSide.BOTH)
@@ -78,7 +78,7 @@ class Closure(models.Model):
     name = models.CharField(_("name"), max_length=120)
     is_public_holiday = models.BooleanField(_("public holiday"), default=False)
     announced_at = models.DateTimeField(_("announced"), default=timezone.now)
-    # Kept when taken back: what was promised meanwhile was promised by it.
+    # Kept when withdrawn: promises made in between depended on it.
     withdrawn_at = models.DateTimeField(_("taken back"), null=True, blank=True)
 
     class Meta:
@@ -98,7 +98,7 @@ class Closure(models.Model):
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            # The calendar around a promise.
+            # Reads the calendar around a promise.
             models.Index(fields=["date", "country"], name="closure_by_date"),
         ]
 

@@ -1,4 +1,4 @@
-"""What a parcel costs, and money as text. Amounts are whole fen, a hundredth of a yuan."""
+"""Prices of parcels, and money as text. Amounts are whole fen, a hundredth of a yuan."""
 
 import re
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ _TOO_FINE = re.compile(r"[0-9]+\.[0-9]{3,}")
 
 
 class WeightBand(NamedTuple):
-    """What parcels up to that weight, itself included, cost on top of the offer's price."""
+    """The surcharge of parcels up to a weight, itself included, on top of the offer's price."""
 
     up_to_g: int
     surcharge_fen: int
 
 
-# Ours; each tier version has its own.
+# Default; each tier version has its own.
 DEFAULT_WEIGHT_BANDS: tuple[WeightBand, ...] = (
     WeightBand(1_000, 0),
     WeightBand(3_000, 300),
@@ -41,7 +41,7 @@ class TooHeavy(Exception):
 
 
 class InvalidAmount(ValueError):
-    """A text that is not an amount of money, with a sentence for whoever wrote it."""
+    """A text that is not an amount of money; carries a message for the person who wrote it."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -50,10 +50,10 @@ class InvalidAmount(ValueError):
 
 
 def fee_fen(base_fen: int, bands: Sequence[WeightBand], weight_g: int) -> int:
-    """The price of a parcel: the base plus the surcharge of the first band that holds it.
+    """The price of a parcel: the base plus the surcharge of the first band that fits it.
 
-    Bands ascend, see check_bands(); without any the price is flat. Raises TooHeavy
-    over the last one, and ValueError for a weight that is none.
+    Bands ascend, see check_bands(); without bands the price is flat. Raises TooHeavy above the last band, and
+    ValueError for a weight below 1 g.
     """
     if weight_g <= 0:
         raise ValueError("A parcel weighs something")
@@ -67,26 +67,26 @@ def fee_fen(base_fen: int, bands: Sequence[WeightBand], weight_g: int) -> int:
 
 def check_bands(bands: Sequence[WeightBand]) -> None:
     """Raise ValueError unless weights ascend and a heavier parcel is never cheaper."""
-    previous = WeightBand(0, 0)
+    previous_band = WeightBand(0, 0)
     for band in bands:
-        if band.up_to_g <= previous.up_to_g:
-            raise ValueError(f"The band up to {band.up_to_g} g must come after {previous.up_to_g} g")
-        if band.surcharge_fen < previous.surcharge_fen:
+        if band.up_to_g <= previous_band.up_to_g:
+            raise ValueError(f"The band up to {band.up_to_g} g must come after {previous_band.up_to_g} g")
+        if band.surcharge_fen < previous_band.surcharge_fen:
             raise ValueError(f"The band up to {band.up_to_g} g must not cost less than a lighter one")
-        previous = band
+        previous_band = band
 
 
 def yuan(fen: int) -> str:
-    """An amount as it is sent and shown: 1250 is "12.50"."""
+    """An amount as sent and shown: 1250 is "12.50"."""
     sign = "-" if fen < 0 else ""
     whole, hundredths = divmod(abs(fen), 100)
     return f"{sign}{whole}.{hundredths:02d}"
 
 
 def fen_from_yuan(text: str) -> int:
-    """The amount a person or a file wrote: "12.5" is 1250. Raises InvalidAmount.
+    """Parse an amount written by a person or in a file: "12.5" is 1250. Raises InvalidAmount.
 
-    ASCII digits and a point only: a comma may be a thousand or a decimal, so it is refused.
+    ASCII digits and a point only: a comma may separate thousands or decimals, so it is refused.
     """
     stripped = text.strip()
     match = _AMOUNT.fullmatch(stripped)

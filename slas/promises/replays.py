@@ -1,6 +1,6 @@
-"""What was, or would have been, promised: one question put to any version of a tier's rules.
+"""Replays of promises: what any version of a tier's rules promises, or would have promised.
 
-Nothing is stored for it: rules and closures are kept for ever, with when each was announced.
+Nothing is stored for it: rules and closures are kept for ever, with the time each was announced.
 """
 
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ from slas.promises.models import ServiceTier, TierVersion
 from slas.promises.rules import LATER_DAYS, NoPromise, Promise, TierRule, day_after, promise
 from slas.promises.tiers_in_force import calendar_at, place_of, rule_of
 
-# From the first day anything could be promised to the last that tracking numbers reach.
+# From the first year with a calendar to the last that tracking numbers reach.
 FIRST_YEAR, LAST_YEAR = 2016, 2084
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A journey and its moments. Closures count that were announced by `known_at`."""
+    """A journey and its times. Only closures announced by `known_at` count."""
 
     origin: City
     destination: City
@@ -41,7 +41,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one version makes of a question: a promise, or why there is none."""
+    """The answer of one version: a promise, or why there is none."""
 
     version: TierVersion
     is_in_force: bool
@@ -52,10 +52,10 @@ class Answer:
 def would_promise(
     *, actor: Actor, question: Question, tier_id: int, version_id: int | None = None
 ) -> list[Answer]:
-    """Put the question to a version of a tier, or to all of them, the newest first.
+    """Return what a version of a tier, or all of them, would promise, the newest first.
 
-    Rules and closures are no secret of anybody's: whoever has a log-in or a key may ask. Raises
-    NotPermitted for strangers, InvalidInput for moments that cannot be, NotFound for what is not there.
+    Rules and closures are not confidential: everyone with a log-in or a key may ask. Raises NotPermitted for
+    anonymous actors, InvalidInput for impossible times, NotFound for an unknown tier or version.
     """
     if actor.is_anonymous:
         raise NotPermitted
@@ -65,40 +65,40 @@ def would_promise(
         TierVersion.objects.filter(tier_id=tier_id).select_related("tier").order_by("-valid_from")
     )
     in_force = next((item.pk for item in versions if item.valid_from <= question.booked_at), None)
-    asked = [item for item in versions if version_id in (None, item.pk)]
-    if not asked:
+    selected = [item for item in versions if version_id in (None, item.pk)]
+    if not selected:
         raise NotFound
     closures = calendar_at(question.booked_at, known_at=question.known_at)
-    return [_answer(version, question, closures, version.pk == in_force) for version in asked]
+    return [_answer(version, question, closures, version.pk == in_force) for version in selected]
 
 
 def replay_booking(
     *, version: TierVersion, question: Question, pickup_by: datetime, deliver_by: datetime
 ) -> Promise | None:
-    """Work out again the promise a booking was frozen with; None when it does not come out the same.
+    """Recompute the promise a booking was frozen with; None if the result differs.
 
-    A booking takes a later day when those before it are full: so many days are tried.
+    A booking takes a later day when earlier days are full, so as many days are tried.
     """
     closures = calendar_at(question.booked_at, known_at=question.known_at)
     try:
         rule = rule_of(version, TierCode(version.tier.code))
-        found = _promise(rule, question, closures, question.ready_at)
+        candidate = _promise(rule, question, closures, question.ready_at)
         for _later in range(LATER_DAYS):
-            if found.pickup_by >= pickup_by:
+            if candidate.pickup_by >= pickup_by:
                 break
-            found = day_after(
-                found,
+            candidate = day_after(
+                candidate,
                 lambda ready_at: _promise(rule, question, closures, ready_at),
                 question.origin.time_zone,
             )
     except (NoPromise, ValueError):
-        # A version entered by hand long ago may be one that today's rules refuse.
+        # An old version, entered by hand, may be refused by today's rules.
         return None
-    return found if (found.pickup_by, found.deliver_by) == (pickup_by, deliver_by) else None
+    return candidate if (candidate.pickup_by, candidate.deliver_by) == (pickup_by, deliver_by) else None
 
 
 def find_tier(code: str) -> ServiceTier:
-    """The tier of that code, on sale or not. Raises InvalidInput."""
+    """Return the tier of that code, on sale or not. Raises InvalidInput."""
     tier = ServiceTier.objects.filter(code=code).first()
     if tier is None:
         raise InvalidInput(errors=[FieldError("/tier", _("There is no such service."), "unknown")])
@@ -106,7 +106,7 @@ def find_tier(code: str) -> ServiceTier:
 
 
 def range_text() -> str:
-    """Which days a question can be about."""
+    """The range of days that a question may be about, as text."""
     return _("Choose a day from %(first)d to %(last)d.") % {"first": FIRST_YEAR, "last": LAST_YEAR}
 
 
@@ -124,12 +124,12 @@ def _promise(rule: TierRule, question: Question, closures: ClosureCalendar, read
 def _answer(version: TierVersion, question: Question, closures: ClosureCalendar, is_in_force: bool) -> Answer:
     try:
         rule = rule_of(version, TierCode(version.tier.code))
-        found = _promise(rule, question, closures, question.ready_at)
+        answer = _promise(rule, question, closures, question.ready_at)
     except NoPromise as refusal:
         return Answer(version, is_in_force, None, str(refusal.reason.label))
     except ValueError:
         return Answer(version, is_in_force, None, _("This version's rules make no sense."))
-    return Answer(version, is_in_force, found)
+    return Answer(version, is_in_force, answer)
 
 
 def _problems(question: Question) -> Iterator[FieldError]:

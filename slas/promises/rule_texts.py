@@ -1,4 +1,4 @@
-"""A tier's rules in a few words each, as pages show them."""
+"""A tier's rules as short texts for pages."""
 
 from typing import Any, Final, Protocol
 
@@ -20,7 +20,7 @@ WEEKDAYS: Final = (
 
 
 class Rules(Protocol):
-    """What is read of a version."""
+    """The fields of a version that the texts read."""
 
     cut_offs: Any
     deliver_by: Any
@@ -30,38 +30,38 @@ class Rules(Protocol):
 
 
 def cut_off_times(version: Rules) -> str:
-    """Until when to book, by weekday of the pickup; weekdays without pickup are left out."""
-    times = {int(day): _cut_off(given) for day, given in version.cut_offs.items() if given}
+    """The booking cut-offs by weekday of the pickup, without weekdays that have no pickup."""
+    times = {int(day): _cut_off(cut_off) for day, cut_off in version.cut_offs.items() if cut_off}
     if len(times) == 7 and len(set(times.values())) == 1:
         return _("%(time)s every day") % {"time": times[0]}
     return listed(f"{WEEKDAYS[day]} {text}" for day, text in sorted(times.items()))
 
 
 def delivered_on(version: Rules) -> str:
-    """The weekdays it is delivered on."""
+    """The weekdays of delivery."""
     if len(version.delivery_weekdays) in (0, 7):
         return _("every day")
     return listed(str(WEEKDAYS[day]) for day in sorted(version.delivery_weekdays))
 
 
 def delivered_by(version: Rules) -> str:
-    """By which time of which day after pickup."""
-    said = {"time": f"{version.deliver_by:%H:%M}", "days": version.days_in_transit}
+    """The delivery deadline, relative to the day of pickup."""
+    params = {"time": f"{version.deliver_by:%H:%M}", "days": version.days_in_transit}
     if not version.days_in_transit:
-        return _("%(time)s on the day of pickup") % said
+        return _("%(time)s on the day of pickup") % params
     text = ngettext(
         "%(time)s, %(days)d day after pickup", "%(time)s, %(days)d days after pickup", version.days_in_transit
     )
-    return text % said
+    return text % params
 
 
 def price_bands(version: Rules) -> list[str]:
-    """What a parcel costs on top of the offer's price, by weight."""
+    """The surcharges on top of the offer's price, by weight."""
     bands = version.weight_bands
     return [f"≤ {band['up_to_g']:,} g: +¥{amount(yuan(band['surcharge_fen']))}" for band in bands]
 
 
-def _cut_off(given: dict[str, Any]) -> str:
-    if int(given.get("day_offset", 0)):
-        return _("%(time)s the day before") % {"time": given["time"]}
-    return str(given["time"])
+def _cut_off(cut_off: dict[str, Any]) -> str:
+    if int(cut_off.get("day_offset", 0)):
+        return _("%(time)s the day before") % {"time": cut_off["time"]}
+    return str(cut_off["time"])

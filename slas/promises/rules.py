@@ -1,20 +1,20 @@
-"""When a parcel will be picked up and delivered: the one rule behind every door.
+"""When a parcel will be picked up and delivered: the one rule that all interfaces use.
 
 Pure: no database, no clock. Weekdays are Python's, Monday is 0.
 
 1. **Handling day.** The first day, from the origin's local date of the later of ready and
    booked, on which the tier works and the origin is open, whose cut-off has not passed
-   when the parcel is booked, and whose pickup deadline is not before it is ready. A cut-off
-   is wall clock at the origin, may lie on an earlier day than the day it is for,
-   and is kept by a booking made at that very moment.
+   when the parcel is booked, and whose pickup deadline is not before the parcel is ready.
+   A cut-off is wall clock at the origin, may lie on an earlier day than the handling day,
+   and is kept by a booking made at exactly that time.
 2. **Landing day.** `days_in_transit` days after it, in the destination's calendar, counting
    only days on which the tier delivers, the destination is open and the delivery deadline
-   lies after the pickup deadline. None in transit: the first such day from the handling day on.
-3. **Deadlines** are wall clock, pickup at the origin, delivery at the destination. What clock
-   changes do to them: see wall_clock() in alliance/clocks.py. One within closed hours moves to after
-   them, see reopening() in slas/promises/closures.py; a day with too little left after them does not count.
-   Whether a parcel is ready for a pickup, or a delivery lies after it, is judged by the day's usual
-   deadline: closed hours give couriers time, and never somebody an earlier day.
+   lies after the pickup deadline. With no days in transit: the first such day from the handling day on.
+3. **Deadlines** are wall clock, pickup at the origin, delivery at the destination. For changes of
+   clocks see wall_clock() in alliance/clocks.py. A deadline within closed hours moves to after them,
+   see reopening() in slas/promises/closures.py; a day with too little left after them does not count.
+   Whether a parcel is ready for a pickup, or a delivery lies after it, is decided by the day's usual
+   deadline: closed hours give couriers time, and never give a parcel an earlier day.
 
 Hence a later parcel is never promised earlier, and a closure never makes a promise earlier.
 """
@@ -29,11 +29,11 @@ from alliance.clocks import ONE_DAY, day_exists, local_clock, wall_clock
 from slas.choices import ClosureSide, NoPromiseReason, TierCode
 from slas.promises.closures import ClosureCalendar, Hours, Place, Reopening
 
-# Further ahead a typing error is likelier than a plan.
+# Dates further ahead are more likely typing errors than plans.
 MOST_AHEAD = timedelta(days=3 * 366)
 
 
-# When everybody is full: how many later pickup days are looked at.
+# How many later pickup days are tried when all couriers are full.
 LATER_DAYS = 7
 
 
@@ -44,7 +44,7 @@ EVERY_DAY = frozenset(range(7))
 
 @dataclass(frozen=True, slots=True)
 class CutOff:
-    """Until when to book for one day's pickup; offset -1 is the day before."""
+    """The booking cut-off for one day's pickup; offset -1 is the day before."""
 
     time: time
     day_offset: int = 0
@@ -56,7 +56,7 @@ class CutOff:
 
 @dataclass(frozen=True, slots=True)
 class TierRule:
-    """One version of what a tier promises."""
+    """One version of a tier's rules."""
 
     code: TierCode
     version: int
@@ -78,12 +78,12 @@ class TierRule:
 
     @property
     def picks_up(self) -> bool:
-        """Whether there is any weekday one can book for."""
+        """Whether any weekday can be booked."""
         return any(self.cut_offs.get(weekday) for weekday in self.pickup_weekdays)
 
 
 class StepCode(StrEnum):
-    """What a step of a promise says. Stored and sent: never rename."""
+    """The meaning of a step of a promise. Stored and sent: never rename."""
 
     BOOKED = "booked"  # at, day: at the origin
     READY = "ready"  # same; left out when it is the moment of booking
@@ -106,7 +106,7 @@ class StepCode(StrEnum):
 
 
 class Step(NamedTuple):
-    """One sentence of the explanation, to be worded in any language."""
+    """One sentence of the explanation, worded later in the reader's language."""
 
     code: StepCode
     day: date | None = None
@@ -118,10 +118,10 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """The frozen answer. Moments carry the local UTC offset of the end they belong to.
+    """A promise as it is frozen in a booking. Times carry the UTC offset of the end they belong to.
 
-    `rolled_days` counts from the local day asked for to the day that is handled;
-    `cut_off_at` is the cut-off of the handled day.
+    `rolled_days` counts from the requested local day to the handling day; `cut_off_at` is the cut-off of the
+    handling day.
     """
 
     ready_at: datetime
@@ -140,7 +140,7 @@ class Promise:
 
 
 class NoPromise(Exception):
-    """Nothing can be promised. Callers word it with `reason.label`."""
+    """No promise is possible. Callers show `reason.label`."""
 
     def __init__(self, reason: NoPromiseReason) -> None:
         super().__init__(reason.value)
@@ -156,24 +156,23 @@ def promise(
     *,
     booked_at: datetime | None = None,
 ) -> Promise:
-    """When a parcel ready at that moment is picked up and delivered, and why.
+    """Promise when a parcel ready at `ready_at` is picked up and delivered, with the steps that explain it.
 
-    The booking must keep the cut-off, the parcel the pickup deadline. Without
-    `booked_at` it counts as booked when it is ready. Raises NoPromise, and
-    ValueError for a time without an offset.
+    The booking must keep the cut-off, the parcel the pickup deadline. Without `booked_at` it counts as booked
+    when it is ready. Raises NoPromise, and ValueError for a time without an offset.
     """
     steps: list[Step] = []
     try:
-        asked = _asked(origin, ready_at, booked_at)
-        handling = _handling(tier, origin, asked, closures, steps)
-        deliver_by = _landing(tier, destination, handling, closures, steps)
+        request = _request(origin, ready_at, booked_at)
+        handling = _find_handling(tier, origin, request, closures, steps)
+        deliver_by = _find_landing(tier, destination, handling, closures, steps)
     except OverflowError:
         raise NoPromise(NoPromiseReason.OUT_OF_RANGE) from None
     return Promise(
         ready_at=ready_at,
-        requested_date=asked.day,
+        requested_date=request.day,
         effective_date=handling.day,
-        rolled_days=(handling.day - asked.day).days,
+        rolled_days=(handling.day - request.day).days,
         cut_off_at=handling.cut_off_at,
         pickup_by=handling.pickup_by,
         deliver_by=deliver_by,
@@ -182,7 +181,7 @@ def promise(
     )
 
 
-class _Asked(NamedTuple):
+class _Request(NamedTuple):
     booked: datetime
     ready: datetime
 
@@ -194,50 +193,50 @@ class _Asked(NamedTuple):
 class _Handling(NamedTuple):
     day: date
     cut_off_at: datetime
-    usual: datetime
+    usual_deadline: datetime
     reopening: Reopening | None = None
 
     @property
     def pickup_by(self) -> datetime:
-        return _moved(self.usual, self.reopening)
+        return _effective_deadline(self.usual_deadline, self.reopening)
 
 
 class _Landing(NamedTuple):
-    usual: datetime
+    usual_deadline: datetime
     reopening: Reopening | None = None
 
     @property
     def deliver_by(self) -> datetime:
-        return _moved(self.usual, self.reopening)
+        return _effective_deadline(self.usual_deadline, self.reopening)
 
 
-def _asked(origin: Place, ready_at: datetime, booked_at: datetime | None) -> _Asked:
-    """Both moments in the origin's time. A parcel is not to be had before it is booked."""
+def _request(origin: Place, ready_at: datetime, booked_at: datetime | None) -> _Request:
+    """Both times in the origin's zone. A parcel is not ready before it is booked."""
     booked = local_clock(ready_at if booked_at is None else booked_at, origin.zone)
-    return _Asked(booked, max(local_clock(ready_at, origin.zone), booked))
+    return _Request(booked, max(local_clock(ready_at, origin.zone), booked))
 
 
-def _handling(
-    tier: TierRule, origin: Place, asked: _Asked, closures: ClosureCalendar, steps: list[Step]
+def _find_handling(
+    tier: TierRule, origin: Place, request: _Request, closures: ClosureCalendar, steps: list[Step]
 ) -> _Handling:
-    steps.append(Step(StepCode.BOOKED, asked.booked.date(), asked.booked))
-    if asked.ready != asked.booked:
-        steps.append(Step(StepCode.READY, asked.day, asked.ready))
+    steps.append(Step(StepCode.BOOKED, request.booked.date(), request.booked))
+    if request.ready != request.booked:
+        steps.append(Step(StepCode.READY, request.day, request.ready))
     for ahead in range(SEARCH_DAYS):
-        found = _pickup_on(tier, origin, asked.day + ahead * ONE_DAY, asked, closures)
-        if isinstance(found, _Handling):
-            steps.append(Step(StepCode.CUT_OFF_KEPT, found.day, found.cut_off_at))
-            steps += _told(StepCode.ORIGIN_REOPENS, found.day, found.reopening)
-            steps.append(Step(StepCode.PICKUP_BY, found.day, found.pickup_by))
-            return found
-        steps.append(found)
+        result = _pickup_on(tier, origin, request.day + ahead * ONE_DAY, request, closures)
+        if isinstance(result, _Handling):
+            steps.append(Step(StepCode.CUT_OFF_KEPT, result.day, result.cut_off_at))
+            steps += _reopening_steps(StepCode.ORIGIN_REOPENS, result.day, result.reopening)
+            steps.append(Step(StepCode.PICKUP_BY, result.day, result.pickup_by))
+            return result
+        steps.append(result)
     raise NoPromise(NoPromiseReason.ORIGIN_CLOSED if tier.picks_up else NoPromiseReason.TIER_NEVER_RUNS)
 
 
 def _pickup_on(
-    tier: TierRule, origin: Place, day: date, asked: _Asked, closures: ClosureCalendar
+    tier: TierRule, origin: Place, day: date, request: _Request, closures: ClosureCalendar
 ) -> _Handling | Step:
-    """The handling of the parcel on that day, or the step that says why not."""
+    """The handling on that day, or the step that says why it is not possible."""
     cut_off = tier.cut_offs.get(day.weekday())
     if cut_off is None or day.weekday() not in tier.pickup_weekdays:
         return Step(StepCode.NO_PICKUP_DAY, day)
@@ -247,10 +246,10 @@ def _pickup_on(
     if closure is not None:
         return Step(StepCode.ORIGIN_CLOSED, day, closure=closure.name)
     cut_off_at = wall_clock(day + cut_off.day_offset * ONE_DAY, cut_off.time, origin.zone)
-    if asked.booked > cut_off_at:
+    if request.booked > cut_off_at:
         return Step(StepCode.CUT_OFF_MISSED, day, cut_off_at)
     pickup_by = wall_clock(day, tier.pickup_by, origin.zone)
-    if asked.ready > pickup_by:
+    if request.ready > pickup_by:
         return Step(StepCode.READY_TOO_LATE, day, pickup_by)
     reopening = closures.reopening(origin, pickup_by, day, ClosureSide.ORIGIN, tier.works_on_holidays)
     if reopening is not None and reopening.at is None:
@@ -258,38 +257,38 @@ def _pickup_on(
     return _Handling(day, cut_off_at, pickup_by, reopening)
 
 
-def _moved(usual: datetime, reopening: Reopening | None) -> datetime:
-    return usual if reopening is None or reopening.at is None else reopening.at
+def _effective_deadline(usual_deadline: datetime, reopening: Reopening | None) -> datetime:
+    return usual_deadline if reopening is None or reopening.at is None else reopening.at
 
 
 def _cut_short(code: StepCode, day: date, reopening: Reopening) -> Step:
     return Step(code, day, closure=reopening.name, hours=reopening.hours)
 
 
-def _told(code: StepCode, day: date, reopening: Reopening | None) -> list[Step]:
-    """That closed hours moved a deadline, if any did."""
+def _reopening_steps(code: StepCode, day: date, reopening: Reopening | None) -> list[Step]:
+    """The step that says closed hours moved a deadline, if they did."""
     if reopening is None:
         return []
     return [Step(code, day, reopening.at, closure=reopening.name, hours=reopening.hours)]
 
 
-def _landing(
+def _find_landing(
     tier: TierRule, destination: Place, handling: _Handling, closures: ClosureCalendar, steps: list[Step]
 ) -> datetime:
-    """The delivery deadline, counting days as the module's second rule says."""
+    """The delivery deadline, counting days as rule 2 of the module says."""
     steps.append(Step(StepCode.DAYS_IN_TRANSIT, days=tier.days_in_transit))
-    to_go = max(tier.days_in_transit, 1)
+    days_left = max(tier.days_in_transit, 1)
     day = handling.day + min(tier.days_in_transit, 1) * ONE_DAY
     for _ in range(SEARCH_DAYS + tier.days_in_transit):
-        found = _delivery_on(tier, destination, day, handling, closures)
-        if isinstance(found, Step):
-            steps.append(found)
-        elif to_go == 1:
-            steps += _told(StepCode.DESTINATION_REOPENS, day, found.reopening)
-            steps.append(Step(StepCode.DELIVER_BY, day, found.deliver_by))
-            return found.deliver_by
+        result = _delivery_on(tier, destination, day, handling, closures)
+        if isinstance(result, Step):
+            steps.append(result)
+        elif days_left == 1:
+            steps += _reopening_steps(StepCode.DESTINATION_REOPENS, day, result.reopening)
+            steps.append(Step(StepCode.DELIVER_BY, day, result.deliver_by))
+            return result.deliver_by
         else:
-            to_go -= 1
+            days_left -= 1
         day += ONE_DAY
     raise NoPromise(
         NoPromiseReason.DESTINATION_CLOSED if tier.delivery_weekdays else NoPromiseReason.TIER_NEVER_RUNS
@@ -299,7 +298,7 @@ def _landing(
 def _delivery_on(
     tier: TierRule, destination: Place, day: date, handling: _Handling, closures: ClosureCalendar
 ) -> _Landing | Step:
-    """The delivery deadline of that day, or the step that says why it does not count."""
+    """The delivery deadline of that day, or the step that says why the day does not count."""
     if day.weekday() not in tier.delivery_weekdays:
         return Step(StepCode.NO_DELIVERY_DAY, day)
     if not day_exists(day, destination.zone):
@@ -318,24 +317,24 @@ def _delivery_on(
     return _Landing(deliver_by, reopening)
 
 
-def day_after(full: Promise, promised: Callable[[datetime], Promise], zone: str) -> Promise:
+def day_after(full: Promise, promise_at: Callable[[datetime], Promise], zone: str) -> Promise:
     """The promise of the next pickup day: as if the parcel were ready when that day begins.
 
-    `promised` gives the promise of a parcel ready at a moment, `zone` is the origin's.
+    `promise_at` gives the promise of a parcel ready at a moment, `zone` is the origin's.
     """
     midnight = wall_clock(full.effective_date + timedelta(days=1), time(0), zone)
-    found = promised(midnight)
+    later = promise_at(midnight)
     return replace(
-        found,
+        later,
         ready_at=full.ready_at,
         requested_date=full.requested_date,
-        rolled_days=(found.effective_date - full.requested_date).days,
-        steps=_without_ready(full.steps, found.steps),
+        rolled_days=(later.effective_date - full.requested_date).days,
+        steps=_without_ready(full.steps, later.steps),
     )
 
 
-def _without_ready(asked: tuple[Step, ...], found: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The steps of the later day, beginning with when the parcel really is ready."""
+def _without_ready(earlier: tuple[Step, ...], later: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps of the later day, beginning with the real ready time."""
     opening = (StepCode.BOOKED, StepCode.READY)
-    said = tuple(step for step in asked if step.code in opening)
-    return said + tuple(step for step in found if step.code not in opening)
+    opening_steps = tuple(step for step in earlier if step.code in opening)
+    return opening_steps + tuple(step for step in later if step.code not in opening)

@@ -1,4 +1,4 @@
-"""Promises and recommendations in words, for people."""
+"""Promises and recommendations as text for people."""
 
 from datetime import date, datetime
 from functools import lru_cache
@@ -21,36 +21,36 @@ def day_text(day: date | None) -> str:
 
 @lru_cache(maxsize=512)
 def _day_text(day: date, language: str) -> str:
-    # A batch words some hundred promises, of the same few days.
-    said = {"weekday": formats.date_format(day, "D"), "date": formats.date_format(day, "DATE_FORMAT")}
-    return pgettext("day", "%(weekday)s %(date)s") % said
+    # Cached: a batch shows hundreds of promises of the same few days.
+    params = {"weekday": formats.date_format(day, "D"), "date": formats.date_format(day, "DATE_FORMAT")}
+    return pgettext("day", "%(weekday)s %(date)s") % params
 
 
 def clock_text(moment: datetime | None) -> str:
-    """A moment on the clock of the place it belongs to: its own offset is kept."""
+    """The local time of a moment, by its own offset."""
     return "" if moment is None else moment.strftime("%H:%M")
 
 
 def moment_text(moment: datetime) -> str:
-    said = {"day": day_text(moment.date()), "clock": clock_text(moment)}
-    return pgettext("moment", "%(day)s %(clock)s") % said
+    params = {"day": day_text(moment.date()), "clock": clock_text(moment)}
+    return pgettext("moment", "%(day)s %(clock)s") % params
 
 
 class Ends(NamedTuple):
-    """The cities of a journey, by the names its reader knows them by."""
+    """The cities of a journey, by their names in the reader's language."""
 
     origin: str
     destination: str
 
 
 def explained(promise: Promise, ends: Ends) -> list[str]:
-    """How a promise was worked out, step by step: the same sentences at every door."""
+    """The steps of a promise as sentences, the same at every interface."""
     return [step_text(step, ends) for step in promise.steps]
 
 
 def step_text(step: Step, ends: Ends) -> str:
     """One step of a promise as a sentence."""
-    said = {
+    params = {
         "origin": ends.origin,
         "destination": ends.destination,
         "day": day_text(step.day),
@@ -61,24 +61,24 @@ def step_text(step: Step, ends: Ends) -> str:
         "closure": closure_text(step.closure),
         "hours": listed(map(hours_text, step.hours)),
     }
-    return (_pickup_sentence(step.code) or _delivery_sentence(step)) % said
+    return (_pickup_sentence(step.code) or _delivery_sentence(step)) % params
 
 
 def _cut_off_text(step: Step) -> str:
-    """A cut-off's moment; its day is left out when it is the day of pickup."""
+    """The time of a cut-off, without the day if it is the day of pickup."""
     if step.at is None or step.at.date() == step.day:
         return clock_text(step.at)
     return moment_text(step.at)
 
 
 def hours_text(hours: Hours) -> str:
-    """Closed hours as clocks show them; midnight at their end is 24:00."""
+    """Closed hours as text; midnight at the end is 24:00."""
     ends = f"{hours.ends:%H:%M}" if hours.ends else "24:00"
     return f"{hours.starts:%H:%M}–{ends}"
 
 
 def closure_text(name: str) -> str:
-    """A closure's name: public holidays in the reader's language, others as they were declared."""
+    """A closure's name: public holidays in the reader's language, others as declared."""
     return gettext(name) if name in HOLIDAY_NAMES else name
 
 
@@ -143,7 +143,7 @@ def _transit_sentence(days: int) -> str:
 
 
 def rolled_text(promise: Promise, ends: Ends, full_on: tuple[date, ...] = ()) -> str:
-    """Why pickup is not on the day asked for; empty when it is."""
+    """Why pickup is not on the requested day; empty when it is."""
     if full_on:
         days = listed(day_text(day) for day in full_on)
         return _("Full on %(days)s; pickup is on %(day)s.") % {
@@ -159,5 +159,5 @@ def rolled_text(promise: Promise, ends: Ends, full_on: tuple[date, ...] = ()) ->
         StepCode.ORIGIN_CLOSED,
         StepCode.ORIGIN_CUT_SHORT,
     }
-    why = next((step_text(step, ends) for step in promise.steps if step.code in causes), "")
-    return sentences(why, _("Pickup is on %s.") % day_text(promise.effective_date))
+    cause = next((step_text(step, ends) for step in promise.steps if step.code in causes), "")
+    return sentences(cause, _("Pickup is on %s.") % day_text(promise.effective_date))

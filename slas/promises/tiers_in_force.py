@@ -1,8 +1,8 @@
-"""The tiers and closures in force, as the pure rules read them.
+"""The tiers and closures in force, in the form the pure rules read.
 
-What is built from rows is kept in the process under the rows' own content, which each read asks
-the database for (some dozen short rows). So a change made anywhere is seen by the next quote, and
-nothing has to be told to forget.
+Objects built from rows are cached in the process by the rows' own content, which each read fetches from the
+database (a few dozen short rows). A change made anywhere is therefore seen by the next quote, and no cache
+needs to be cleared.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from slas.promises.models import ServiceTier, TierVersion
 from slas.promises.prices import DEFAULT_WEIGHT_BANDS, WeightBand
 from slas.promises.rules import EVERY_DAY, SEARCH_DAYS, CutOff, TierRule
 
-# A promise looks at two searches in a row from the last day one may ask for, transit besides.
+# A promise may search twice in a row from the last day that can be requested, plus transit.
 _DAYS_BACK = 10
 _DAYS_AHEAD = 2 * SEARCH_DAYS + 80
 
 
 @dataclass(frozen=True, slots=True)
 class TierInForce:
-    """A tier on sale with the rules and prices that hold at one moment."""
+    """A tier on sale, with the rules and prices in force at one moment."""
 
     id: int
     code: TierCode
@@ -43,19 +43,19 @@ class TierInForce:
 
 
 def tiers_at(moment: datetime) -> dict[str, TierInForce]:
-    """Return the tiers on sale by code, in their order, with the version in force then."""
-    found: dict[str, TierInForce] = {}
+    """Return the tiers on sale by code, in their order, with the version in force at a moment."""
+    tiers: dict[str, TierInForce] = {}
     for valid_from, tier in _versions(_stamp_of_tiers()):
-        # Oldest first, so the newest version in force stands at the end.
+        # Oldest first, so the newest version in force wins.
         if valid_from <= moment:
-            found[tier.code] = tier
-    return found
+            tiers[tier.code] = tier
+    return tiers
 
 
 def calendar_at(moment: datetime, *, known_at: datetime | None = None) -> ClosureCalendar:
-    """Return the closures that a promise asked for then can meet, as they were announced by `known_at`.
+    """Return the closures that affect a promise made at a moment, as announced by `known_at`.
 
-    That is the same moment unless told otherwise.
+    `known_at` is the same moment by default.
     """
     first = moment.date() - timedelta(days=_DAYS_BACK)
     known = known_at or moment
@@ -63,36 +63,36 @@ def calendar_at(moment: datetime, *, known_at: datetime | None = None) -> Closur
 
 
 def place_of(city: City) -> Place:
-    """Return a city as far as promises depend on it. Provinces are compared by English name."""
+    """Return the data of a city that promises depend on. Provinces are compared by English name."""
     return Place(city.pk, city.province_en, city.country, city.time_zone)
 
 
 def rule_of(version: TierVersion, code: TierCode) -> TierRule:
-    """Return the rule that a version's row says. Raises ValueError for one that makes no sense."""
+    """Return the rule of a version. Raises ValueError if it is inconsistent."""
     return TierRule(
         code=code,
         version=version.number,
-        cut_offs={int(day): _cut_off(given) for day, given in version.cut_offs.items()},
+        cut_offs={int(day): _cut_off(cut_off) for day, cut_off in version.cut_offs.items()},
         pickup_by=version.pickup_by,
         deliver_by=version.deliver_by,
         days_in_transit=version.days_in_transit,
-        pickup_weekdays=frozenset(int(day) for day, given in version.cut_offs.items() if given),
-        # None listed is the default: every day.
+        pickup_weekdays=frozenset(int(day) for day, cut_off in version.cut_offs.items() if cut_off),
+        # An empty list is the default: every day.
         delivery_weekdays=frozenset(map(int, version.delivery_weekdays)) or EVERY_DAY,
         works_on_holidays=version.works_on_holidays,
     )
 
 
 def bands_of(version: TierVersion) -> tuple[WeightBand, ...]:
-    """Return a version's price bands; none given is the default table."""
-    given = tuple(WeightBand(int(b["up_to_g"]), int(b["surcharge_fen"])) for b in version.weight_bands)
-    return given or DEFAULT_WEIGHT_BANDS
+    """Return a version's price bands; without any, the default table."""
+    bands = tuple(WeightBand(int(b["up_to_g"]), int(b["surcharge_fen"])) for b in version.weight_bands)
+    return bands or DEFAULT_WEIGHT_BANDS
 
 
-def _cut_off(given: Any) -> CutOff | None:
-    if not given:
+def _cut_off(value: Any) -> CutOff | None:
+    if not value:
         return None
-    return CutOff(time.fromisoformat(given["time"]), int(given.get("day_offset", 0)))
+    return CutOff(time.fromisoformat(value["time"]), int(value.get("day_offset", 0)))
 
 
 _TIERS_STAMP = """

@@ -1,4 +1,4 @@
-"""Public holidays into the closures that promises count with."""
+"""Load public holidays as closures."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,7 +16,7 @@ from slas.choices import ClosureSide
 from slas.promises.holidays import COUNTRY, FIRST_YEAR, Holiday, holidays_between, last_published_year
 from slas.promises.models import Closure
 
-# What the packages know, and as long as tracking numbers last.
+# From the first year in the packages to the last that tracking numbers reach.
 FIRST_KNOWN_YEAR, LAST_YEAR = 2004, 2085
 
 
@@ -32,33 +32,33 @@ class HolidaysLoaded:
 def load_holidays(
     *, actor: Actor, first_year: int = FIRST_YEAR, last_year: int | None = None, now: datetime | None = None
 ) -> HolidaysLoaded:
-    """Make the country's public holidays of those years what the packages say.
+    """Make the stored public holidays of those years match the packages.
 
-    Runs again without doubling anything. Days that a schedule published since no longer names are
-    taken back; closures that ops entered themselves are no public holidays and stay. Raises
-    NotPermitted for everybody but ops, InvalidInput for years that cannot be.
+    Safe to run again. Days that a newer schedule no longer contains are withdrawn; closures entered by ops
+    are not public holidays and stay. Raises NotPermitted for everyone but ops, InvalidInput for impossible
+    years.
     """
     require(actor, Capability.OPERATE)
     at = now or timezone.now()
     last = last_year or max(last_published_year() + 1, first_year)
     _check_years(first_year, last)
-    wanted = {item.date: item for item in holidays_between(first_year, last)}
-    standing = _standing(first_year, last)
-    present = set(standing.values_list("date", flat=True))
-    removed = standing.exclude(date__in=wanted).update(withdrawn_at=at)
-    _rename(standing, wanted)
-    loaded = {day.year for day in present}
-    added = [_closure(item, at, loaded) for day, item in wanted.items() if day not in present]
+    holidays = {item.date: item for item in holidays_between(first_year, last)}
+    stored = _stored(first_year, last)
+    stored_days = set(stored.values_list("date", flat=True))
+    removed = stored.exclude(date__in=holidays).update(withdrawn_at=at)
+    _rename(stored, holidays)
+    loaded_years = {day.year for day in stored_days}
+    added = [_closure(item, at, loaded_years) for day, item in holidays.items() if day not in stored_days]
     Closure.objects.bulk_create(added)
-    done = HolidaysLoaded(len(added), removed, len(present) - removed, last_published_year())
+    result = HolidaysLoaded(len(added), removed, len(stored_days) - removed, last_published_year())
     audit.record(
         actor=actor,
         verb="holidays.loaded",
         object_type="closure",
         object_id=first_year,
-        detail={"first": first_year, "last": last, "added": done.added, "removed": done.removed},
+        detail={"first": first_year, "last": last, "added": result.added, "removed": result.removed},
     )
-    return done
+    return result
 
 
 def _check_years(first: int, last: int) -> None:
@@ -70,7 +70,7 @@ def _check_years(first: int, last: int) -> None:
         raise InvalidInput(errors=[FieldError("/last_year", message, "range")])
 
 
-def _standing(first: int, last: int) -> QuerySet[Closure]:
+def _stored(first: int, last: int) -> QuerySet[Closure]:
     return Closure.objects.filter(
         country=COUNTRY,
         province="",
@@ -81,23 +81,23 @@ def _standing(first: int, last: int) -> QuerySet[Closure]:
     )
 
 
-def _rename(standing: QuerySet[Closure], wanted: dict[date, Holiday]) -> None:
-    """A day off may get another name: moved nobody's promise, so it is the same closure."""
-    renamed = [row for row in standing if row.name != wanted[row.date].name]
+def _rename(closures: QuerySet[Closure], holidays: dict[date, Holiday]) -> None:
+    """A renamed day off stays the same closure: no promise changes by it."""
+    renamed = [row for row in closures if row.name != holidays[row.date].name]
     for row in renamed:
-        row.name = wanted[row.date].name
+        row.name = holidays[row.date].name
     Closure.objects.bulk_update(renamed, ["name"])
 
 
-def _closure(item: Holiday, at: datetime, loaded: set[int]) -> Closure:
-    # A year loaded for the first time was known since its schedule came out. What a later schedule
-    # adds to it was not known to the promises made meanwhile, and is announced now.
-    announced = max(item.announced_at, at) if item.date.year in loaded else item.announced_at
+def _closure(item: Holiday, at: datetime, loaded_years: set[int]) -> Closure:
+    # In a year loaded for the first time, days were known since the schedule came out. Days that a later
+    # schedule adds were not known to promises made in the meantime, so they are announced now.
+    announced_at = max(item.announced_at, at) if item.date.year in loaded_years else item.announced_at
     return Closure(
         date=item.date,
         side=ClosureSide.BOTH,
         country=COUNTRY,
         name=item.name,
         is_public_holiday=True,
-        announced_at=announced,
+        announced_at=announced_at,
     )

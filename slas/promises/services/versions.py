@@ -1,4 +1,4 @@
-"""Versions of a tier's rules: announcing one, and taking it back before it is in force."""
+"""Add versions of a tier's rules, and withdraw them before they are in force."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from slas.promises.tiers_in_force import bands_of, rule_of
 
 @dataclass(frozen=True, slots=True)
 class VersionRules:
-    """What a version says, in the form it is stored in."""
+    """The rules of a version, in the form they are stored."""
 
     valid_from: datetime
     cut_offs: dict[str, dict[str, Any]]
@@ -36,19 +36,19 @@ class VersionRules:
 
 @transaction.atomic
 def add_version(*, actor: Actor, tier_id: int, rules: VersionRules, now: datetime) -> TierVersion:
-    """Announce the rules of a tier from a later moment on; what is promised until then keeps its own.
+    """Add rules of a tier that are valid from a later moment; promises made until then keep theirs.
 
-    Raises NotFound for an unknown tier, InvalidInput for rules that make no sense or do not lie
-    after now and after every version there is.
+    Raises NotFound for an unknown tier, InvalidInput for inconsistent rules or a start that is not after now
+    and after every existing version.
     """
     require(actor, Capability.OPERATE)
     # Lock the tier: two versions added at once would get the same number.
     tier = ServiceTier.objects.select_for_update().filter(pk=tier_id).first()
     if tier is None:
         raise NotFound
-    known = tier.versions.aggregate(number=Max("number"), valid_from=Max("valid_from"))
-    version = TierVersion(tier=tier, number=(known["number"] or 0) + 1, **_columns(rules))
-    errors = list(_problems(version, now, known["valid_from"]))
+    latest = tier.versions.aggregate(number=Max("number"), valid_from=Max("valid_from"))
+    version = TierVersion(tier=tier, number=(latest["number"] or 0) + 1, **_columns(rules))
+    errors = list(_problems(version, now, latest["valid_from"]))
     if errors:
         raise InvalidInput(errors=errors)
     version.save()
@@ -58,7 +58,7 @@ def add_version(*, actor: Actor, tier_id: int, rules: VersionRules, now: datetim
 
 @transaction.atomic
 def withdraw_version(*, actor: Actor, version_id: int, now: datetime) -> None:
-    """Take back a version that is not in force yet. Raises Conflict once it is: promises name it."""
+    """Withdraw a version not in force yet. Raises Conflict once it is: promises refer to it."""
     require(actor, Capability.OPERATE)
     version = TierVersion.objects.select_for_update().select_related(None).filter(pk=version_id).first()
     if version is None:
@@ -79,7 +79,7 @@ def _problems(version: TierVersion, now: datetime, newest: datetime | None) -> I
     if version.valid_from <= now:
         yield FieldError("/valid_from", _("Rules change from a moment that is still to come."), "past")
     elif version.valid_from > now + MOST_AHEAD:
-        # A year mistyped would stand in the way of every version before it.
+        # A mistyped year would block every version before it.
         yield FieldError("/valid_from", _("Rules are announced at most three years ahead."), "far")
     elif newest is not None and version.valid_from <= newest:
         yield FieldError("/valid_from", _("There is a version from that moment on or later."), "order")

@@ -1,4 +1,4 @@
-"""Later days agreed on for a delivery."""
+"""Later delivery days agreed on."""
 
 from typing import ClassVar
 
@@ -16,7 +16,7 @@ from slas.commitments.querysets import JudgedQuerySet
 
 
 class Revision(models.Model):
-    """A later day agreed on for a delivery: kept beside the original promise, never over it."""
+    """A later delivery day agreed on: kept beside the original promise, which is never overwritten."""
 
     parcel_id = models.BigIntegerField(_("parcel"))
     kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)
@@ -25,10 +25,10 @@ class Revision(models.Model):
     requested_by = models.CharField(_("asked for by"), max_length=10, choices=RevisionParty)
     previous_due_at = models.DateTimeField(_("before"))
     due_at = models.DateTimeField(_("revised to"))
-    # Whether on-time is judged by the new day from here on: only where the recipient asked.
+    # Whether on-time is judged by the new day: only when the recipient asked for it.
     judged = models.BooleanField(_("judged by it"))
     reason = models.CharField(_("reason"), max_length=300, blank=True)
-    # Who wrote it down: a member of the merchant, ops, or nobody when the recipient did so.
+    # Who recorded it: a member of the merchant, ops, or NULL for the recipient.
     agreed_by = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("agreed by")
     )

@@ -1,7 +1,7 @@
-"""Which later days a delivery can be moved to. Pure: no database, no clock.
+"""The later days a delivery can be moved to. Pure: no database, no clock.
 
-A day counts when the tier delivers on it, the destination is open, and its delivery deadline, wall
-clock there, lies after the one agreed on so far and is still to come.
+A day counts when the tier delivers on it, the destination is open, and its delivery deadline, wall clock
+there, lies after the current one and in the future.
 """
 
 from collections.abc import Iterator
@@ -13,13 +13,12 @@ from slas.choices import ClosureSide
 from slas.promises.closures import ClosureCalendar, Place
 from slas.promises.rules import Step, StepCode, TierRule
 
-# How far a delivery can be moved at once, counted from the day agreed on so far (from today when
-# that has passed).
+# How far a delivery can be moved at once, counted from the current due day (from today if that has passed).
 MOST_DAYS_ON = 30
 
 
 class DeliveryDay(NamedTuple):
-    """A local day at the destination, and by when a parcel is delivered on it."""
+    """A local day at the destination, with its delivery deadline."""
 
     day: date
     due_at: datetime
@@ -33,7 +32,7 @@ class Span(NamedTuple):
 
 
 def delivery_on(tier: TierRule, destination: Place, day: date, closures: ClosureCalendar) -> datetime | Step:
-    """The delivery deadline of that day there, or the step that says why there is none."""
+    """The delivery deadline of that day, or the step that says why there is none."""
     if day.weekday() not in tier.delivery_weekdays:
         return Step(StepCode.NO_DELIVERY_DAY, day)
     if not day_exists(day, destination.zone):
@@ -51,20 +50,20 @@ def delivery_on(tier: TierRule, destination: Place, day: date, closures: Closure
     return hours.at
 
 
-def span_after(agreed: datetime, now: datetime, zone: str) -> Span:
-    """The days that come into question after the one agreed on so far."""
-    today, so_far = local_clock(now, zone).date(), local_clock(agreed, zone).date()
-    first = max(so_far + ONE_DAY, today)
-    return Span(first, max(so_far, today) + MOST_DAYS_ON * ONE_DAY)
+def span_after(current_due_at: datetime, now: datetime, zone: str) -> Span:
+    """The days to consider after the current due day."""
+    today, current_day = local_clock(now, zone).date(), local_clock(current_due_at, zone).date()
+    first = max(current_day + ONE_DAY, today)
+    return Span(first, max(current_day, today) + MOST_DAYS_ON * ONE_DAY)
 
 
 def possible_days(
-    tier: TierRule, destination: Place, closures: ClosureCalendar, *, agreed: datetime, now: datetime
+    tier: TierRule, destination: Place, closures: ClosureCalendar, *, current_due_at: datetime, now: datetime
 ) -> Iterator[DeliveryDay]:
     """Yield the days a delivery can be moved to, the earliest first."""
-    span = span_after(agreed, now, destination.zone)
+    span = span_after(current_due_at, now, destination.zone)
     for ahead in range((span.last - span.first).days + 1):
         day = span.first + ahead * ONE_DAY
         due_at = delivery_on(tier, destination, day, closures)
-        if isinstance(due_at, datetime) and due_at > max(agreed, now):
+        if isinstance(due_at, datetime) and due_at > max(current_due_at, now):
             yield DeliveryDay(day, due_at)

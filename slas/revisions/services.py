@@ -1,7 +1,7 @@
-"""Later days agreed on for a delivery: kept beside the original promise, never over it.
+"""Move deliveries to a later day; the original promise is kept beside it.
 
-Only what the recipient asked for moves the time that on-time is judged by. The cohort stays that
-of the original promise, so nobody improves a rate by moving parcels out of a month.
+Only a request of the recipient moves the due time that on-time is judged by. The cohort stays that of the
+original promise, so that moving parcels out of a month improves no rate.
 """
 
 import re
@@ -34,15 +34,15 @@ from slas.revisions.models import Revision
 from slas.revisions.rules import DeliveryDay, delivery_on, possible_days, span_after
 
 REASON_LENGTH: Final = 300
-# How often each may ask for another day of one parcel.
+# How many changes of day each party has per parcel.
 MOST_BY_PARTY: Final = {RevisionParty.RECIPIENT: 2, RevisionParty.MERCHANT: 5}
-# Anybody who has the number reads the reason on the tracking page.
+# Phone numbers in the reason: the tracking page shows it to everyone who has the tracking number.
 _PHONE: Final = re.compile(r"\d(?:[\s\-.()]*\d){6,}")
 
 
 @dataclass(frozen=True, slots=True)
 class RevisionRequest:
-    """Which day, who asked for it, and why."""
+    """The new day, the party that requested it, and the reason."""
 
     day: date
     requested_by: str
@@ -51,22 +51,22 @@ class RevisionRequest:
 
 @dataclass(frozen=True, slots=True)
 class Promised:
-    """A delivery's promise, and the later days agreed on since, the oldest first."""
+    """A delivery promise with its revisions, the oldest first."""
 
     commitment: Commitment
     revisions: Sequence[Revision]
 
     @property
     def first_due_at(self) -> datetime:
-        """What was promised before anybody asked for another day."""
+        """The due time before the first revision."""
         return self.revisions[0].previous_due_at if self.revisions else self.commitment.due_at
 
 
 @dataclass(frozen=True, slots=True)
 class _Delivery:
-    """The latest day agreed on for a delivery, and by which rules another one is found."""
+    """The current due time of a delivery, and the rules that give another one."""
 
-    agreed: datetime
+    current_due_at: datetime
     rule: TierRule
     city: City
     place: Place
@@ -74,11 +74,11 @@ class _Delivery:
 
 
 def revise_delivery(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now: datetime) -> Revision:
-    """Write down that a parcel is to come on another day.
+    """Record that a parcel is to be delivered on another day.
 
-    For its merchant and for ops; a recipient's own wish comes through parcels, which asks for proof.
-    Raises NotPermitted for couriers, NotFound for somebody else's parcel, InvalidInput for a day
-    that cannot be, and Conflict once the promise is settled or, for the recipient, has passed.
+    For its merchant and for ops; a recipient's request comes through parcels, which asks for proof. Raises
+    NotPermitted for couriers, NotFound for another organisation's parcel, InvalidInput for an impossible day,
+    and Conflict once the promise is settled or, for the recipient, has passed.
     """
     require(actor, Capability.BOOK_PARCELS)
     if actor.is_courier:
@@ -87,7 +87,7 @@ def revise_delivery(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now
         raise InvalidInput(errors=problems)
     party = RevisionParty(asked.requested_by)
     with transaction.atomic():
-        commitment = _locked(actor, parcel_id)
+        commitment = _lock_commitment(actor, parcel_id)
         refuse_own(actor, [commitment.courier_id])
         _refuse_late(commitment, party, now)
         _refuse_many(list(_revisions(parcel_id)), party)
@@ -99,13 +99,13 @@ def revise_delivery(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now
             judged=party == RevisionParty.RECIPIENT,
             now=now,
         )
-        revision = _written(actor, commitment, asked, due_at, now)
-        _tell(actor, revision)
+        revision = _create_revision(actor, commitment, asked, due_at, now)
+        _record(actor, revision)
     return revision
 
 
 def promised_delivery(*, parcel_id: int) -> Promised | None:
-    """Return a parcel's delivery promise with its revisions, as the caller's scope shows them."""
+    """Return a parcel's delivery promise with its revisions, as visible in the caller's scope."""
     commitment = _commitments(parcel_id).first()
     if commitment is None:
         return None
@@ -119,16 +119,18 @@ def days_to_choose(
     now: datetime,
     most: int | None = None,
 ) -> list[DeliveryDay]:
-    """Return the next days a delivery can be moved to by any of the parties; none when by none."""
+    """Return the next days that any of the parties can move a delivery to; empty if none may."""
     if refusal_of(promised=promised, parties=parties, now=now) is not None:
         return []
     delivery = _delivery(promised.commitment, now)
-    found = possible_days(delivery.rule, delivery.place, delivery.closures, agreed=delivery.agreed, now=now)
-    return list(islice(found, most))
+    days = possible_days(
+        delivery.rule, delivery.place, delivery.closures, current_due_at=delivery.current_due_at, now=now
+    )
+    return list(islice(days, most))
 
 
 def refusal_of(*, promised: Promised, parties: Iterable[RevisionParty], now: datetime) -> Conflict | None:
-    """Return why none of the parties may ask for another day; None when one of them may."""
+    """Return why none of the parties may move the delivery; None when one of them may."""
     refusals = [_refusal(promised, party, now) for party in parties]
     return None if None in refusals else refusals[-1]
 
@@ -143,21 +145,23 @@ def _refusal(promised: Promised, party: RevisionParty, now: datetime) -> Conflic
 
 
 def _commitments(parcel_id: int) -> CommitmentQuerySet:
-    found: CommitmentQuerySet = Commitment.objects.filter(parcel_id=parcel_id, kind=CommitmentKind.DELIVERY)
-    return found
+    commitments: CommitmentQuerySet = Commitment.objects.filter(
+        parcel_id=parcel_id, kind=CommitmentKind.DELIVERY
+    )
+    return commitments
 
 
 def _revisions(parcel_id: int) -> JudgedQuerySet:
-    found: JudgedQuerySet = Revision.objects.filter(parcel_id=parcel_id, kind=CommitmentKind.DELIVERY)
-    return found
+    revisions: JudgedQuerySet = Revision.objects.filter(parcel_id=parcel_id, kind=CommitmentKind.DELIVERY)
+    return revisions
 
 
-def _locked(actor: Actor, parcel_id: int) -> Commitment:
-    # A sweep and a scan decide under the same lock: one of us sees what the other did.
-    found = _commitments(parcel_id).visible_to(actor).select_for_update(no_key=True).first()
-    if found is None:
+def _lock_commitment(actor: Actor, parcel_id: int) -> Commitment:
+    # A sweep and a scan decide under the same lock: one sees the changes of the other.
+    row = _commitments(parcel_id).visible_to(actor).select_for_update(no_key=True).first()
+    if row is None:
         raise NotFound
-    commitment: Commitment = found
+    commitment: Commitment = row
     return commitment
 
 
@@ -165,7 +169,7 @@ def _delivery(commitment: Commitment, now: datetime) -> _Delivery:
     version = _version(commitment, now)
     city = City.objects.get(pk=commitment.destination_id)
     return _Delivery(
-        agreed=max(commitment.due_at, commitment.revised_due_at or commitment.due_at),
+        current_due_at=max(commitment.due_at, commitment.revised_due_at or commitment.due_at),
         rule=rule_of(version, TierCode(version.tier.code)),
         city=city,
         place=place_of(city),
@@ -174,22 +178,22 @@ def _delivery(commitment: Commitment, now: datetime) -> _Delivery:
 
 
 def _version(commitment: Commitment, now: datetime) -> TierVersion:
-    """The rules that made the promise; for one of before we made any, those in force now."""
+    """The rules that made the promise; for commitments without a version, those in force now."""
     versions = TierVersion.objects.select_related("tier")
     if commitment.version_id is not None:
         return versions.get(pk=commitment.version_id)
-    found = versions.filter(tier_id=commitment.tier_id, valid_from__lte=now).order_by("-valid_from").first()
-    if found is None:
+    version = versions.filter(tier_id=commitment.tier_id, valid_from__lte=now).order_by("-valid_from").first()
+    if version is None:
         raise Conflict(_("This service has no rules to find another day by."), code="no_rules")
-    return found
+    return version
 
 
-def _problems(asked: RevisionRequest) -> Iterator[FieldError]:
-    if asked.requested_by not in RevisionParty.values:
+def _problems(request: RevisionRequest) -> Iterator[FieldError]:
+    if request.requested_by not in RevisionParty.values:
         message = _("Say who asked for it: the recipient or the merchant.")
         yield FieldError("/requested_by", message, "choice")
-    reason = asked.reason.strip()
-    if not reason and asked.requested_by == RevisionParty.MERCHANT:
+    reason = request.reason.strip()
+    if not reason and request.requested_by == RevisionParty.MERCHANT:
         yield FieldError("/reason", _("Say why: courier and recipient read it."), "required")
     if len(reason) > REASON_LENGTH:
         message = _("At most %(most)d characters.") % {"most": REASON_LENGTH}
@@ -202,7 +206,7 @@ def _problems(asked: RevisionRequest) -> Iterator[FieldError]:
 
 
 def _refuse_late(commitment: Commitment, party: RevisionParty, now: datetime) -> None:
-    """Raise Conflict when it is too late for a party to ask."""
+    """Raise Conflict when it is too late for the party to ask."""
     match judge(commitment.due_at, commitment.reached_at, now, commitment.outcome == Outcome.VOID):
         case Outcome.MET | Outcome.LATE:
             detail = _("The delivery was made or attempted already: there is nothing left to move.")
@@ -224,46 +228,46 @@ def _refuse_many(revisions: Iterable[Revision], party: RevisionParty) -> None:
 
 
 def _deadline(delivery: _Delivery, day: date, now: datetime) -> datetime:
-    """By when a parcel comes on that day. Raises InvalidInput, saying why, when it does not."""
-    span = span_after(delivery.agreed, now, delivery.place.zone)
+    """The delivery deadline of that day. Raises InvalidInput, with the reason, if there is none."""
+    span = span_after(delivery.current_due_at, now, delivery.place.zone)
     if day < span.first:
-        raise _bad_day(_("Choose a day after the one agreed on, from %s on.") % day_text(span.first))
+        raise _day_error(_("Choose a day after the one agreed on, from %s on.") % day_text(span.first))
     if day > span.last:
-        raise _bad_day(_("Choose a day until %s.") % day_text(span.last))
+        raise _day_error(_("Choose a day until %s.") % day_text(span.last))
     due_at = delivery_on(delivery.rule, delivery.place, day, delivery.closures)
     if not isinstance(due_at, datetime):
-        raise _bad_day(step_text(due_at, Ends("", delivery.city.name)))
-    if due_at <= max(delivery.agreed, now):
-        raise _bad_day(_("The last delivery of that day has passed."))
+        raise _day_error(step_text(due_at, Ends("", delivery.city.name)))
+    if due_at <= max(delivery.current_due_at, now):
+        raise _day_error(_("The last delivery of that day has passed."))
     return due_at
 
 
-def _bad_day(message: str) -> InvalidInput:
+def _day_error(message: str) -> InvalidInput:
     return InvalidInput(errors=[FieldError("/day", message, "day")])
 
 
-def _written(
-    actor: Actor, commitment: Commitment, asked: RevisionRequest, due_at: datetime, now: datetime
+def _create_revision(
+    actor: Actor, commitment: Commitment, request: RevisionRequest, due_at: datetime, now: datetime
 ) -> Revision:
     return Revision.objects.create(
         parcel_id=commitment.parcel_id,
         kind=commitment.kind,
         merchant_id=commitment.merchant_id,
         courier_id=commitment.courier_id,
-        requested_by=asked.requested_by,
+        requested_by=request.requested_by,
         previous_due_at=max(commitment.due_at, commitment.revised_due_at or commitment.due_at),
         due_at=due_at,
-        judged=asked.requested_by == RevisionParty.RECIPIENT,
-        reason=asked.reason.strip(),
+        judged=request.requested_by == RevisionParty.RECIPIENT,
+        reason=request.reason.strip(),
         agreed_by_id=actor.user_id,
         label=actor.label[:160],
         created_at=now,
     )
 
 
-def _tell(actor: Actor, revision: Revision) -> None:
-    # Without the reason: what people write is kept in one place, where it can be erased.
-    said = {
+def _record(actor: Actor, revision: Revision) -> None:
+    # Without the reason: free text is kept in one place, where it can be erased.
+    detail = {
         "kind": revision.kind,
         "previous_due_at": revision.previous_due_at,
         "due_at": revision.due_at,
@@ -272,7 +276,7 @@ def _tell(actor: Actor, revision: Revision) -> None:
     }
     parties = {"merchant_id": revision.merchant_id, "courier_id": revision.courier_id}
     event = events.NewEvent(
-        events.Topic.COMMITMENT_REVISED, parcel_id=revision.parcel_id, payload=said, **parties
+        events.Topic.COMMITMENT_REVISED, parcel_id=revision.parcel_id, payload=detail, **parties
     )
     events.record([event], at=revision.created_at)
     audit.record(
@@ -281,5 +285,5 @@ def _tell(actor: Actor, revision: Revision) -> None:
         object_type="commitment",
         object_id=f"{revision.parcel_id}:{revision.kind}",
         organisation_id=revision.merchant_id,
-        detail=said,
+        detail=detail,
     )

@@ -38,13 +38,15 @@ def closed(day: str, **given: Any) -> ClosureRule:
 def days(
     rule: TierRule = tier(),  # noqa: B008 -- frozen
     *closures: ClosureRule,
-    agreed: datetime = TONIGHT,
+    current_due_at: datetime = TONIGHT,
     now: datetime = NOW,
     place: Place = CHENGDU,
     most: int = 3,
 ) -> list[str]:
-    found = possible_days(rule, place, ClosureCalendar(closures), agreed=agreed, now=now)
-    return [local_clock(item.due_at, place.zone).isoformat()[:16] for item in found][:most]
+    days_offered = possible_days(
+        rule, place, ClosureCalendar(closures), current_due_at=current_due_at, now=now
+    )
+    return [local_clock(item.due_at, place.zone).isoformat()[:16] for item in days_offered][:most]
 
 
 WEEKDAYS = frozenset(range(5))
@@ -95,36 +97,36 @@ CASES = [
     ),
     (
         "after a day agreed on further ahead",
-        {"agreed": TONIGHT + timedelta(days=5)},
+        {"current_due_at": TONIGHT + timedelta(days=5)},
         ["2026-11-30T20:00", "2026-12-01T20:00"],
     ),
-    ("over the end of the year", {"agreed": TONIGHT + timedelta(days=37)}, ["2027-01-01T20:00"]),
+    ("over the end of the year", {"current_due_at": TONIGHT + timedelta(days=37)}, ["2027-01-01T20:00"]),
     (
         "overdue since yesterday: today can still be",
-        {"agreed": TONIGHT - timedelta(days=1)},
+        {"current_due_at": TONIGHT - timedelta(days=1)},
         ["2026-11-24T20:00", "2026-11-25T20:00"],
     ),
     (
         "overdue, and today's deadline has passed as well",
-        {"agreed": TONIGHT - timedelta(days=1), "now": TONIGHT + timedelta(hours=1)},
+        {"current_due_at": TONIGHT - timedelta(days=1), "now": TONIGHT + timedelta(hours=1)},
         ["2026-11-25T20:00"],
     ),
     (
         "the day is the destination's",
-        {"place": NEW_YORK, "agreed": datetime.fromisoformat("2026-11-24T20:00:00-05:00")},
+        {"place": NEW_YORK, "current_due_at": datetime.fromisoformat("2026-11-24T20:00:00-05:00")},
         ["2026-11-25T20:00"],
     ),
     (
         "over a change of clocks",
         {
             "place": NEW_YORK,
-            "agreed": datetime.fromisoformat("2026-10-31T20:00:00-04:00"),
+            "current_due_at": datetime.fromisoformat("2026-10-31T20:00:00-04:00"),
             "now": datetime.fromisoformat("2026-10-31T10:00:00-04:00"),
         },
         ["2026-11-01T20:00"],
     ),
     ("on 29 February", {
-        "agreed": datetime.fromisoformat("2028-02-28T20:00:00+08:00"),
+        "current_due_at": datetime.fromisoformat("2028-02-28T20:00:00+08:00"),
         "now": datetime.fromisoformat("2028-02-28T09:00:00+08:00"),
     }, ["2028-02-29T20:00", "2028-03-01T20:00"]),
 ]  # fmt: skip
@@ -156,18 +158,18 @@ def test_a_month_of_closures_leaves_none() -> None:
         ("2026-11-25", [closed("2026-11-25", starts=time(18))], StepCode.DESTINATION_CUT_SHORT),
     ],
 )
-def test_a_day_that_cannot_be_is_told_why(day: str, closures: list[ClosureRule], code: StepCode) -> None:
+def test_impossible_day_has_a_reason(day: str, closures: list[ClosureRule], code: StepCode) -> None:
     rule = tier(delivery_weekdays=WEEKDAYS)
-    found = delivery_on(rule, CHENGDU, date.fromisoformat(day), ClosureCalendar(closures))
-    assert isinstance(found, Step)
-    assert (found.code, found.closure) == (code, "Typhoon" if closures else "")
+    delivery = delivery_on(rule, CHENGDU, date.fromisoformat(day), ClosureCalendar(closures))
+    assert isinstance(delivery, Step)
+    assert (delivery.code, delivery.closure) == (code, "Typhoon" if closures else "")
 
 
 def test_a_day_the_calendar_skips_cannot_be() -> None:
     apia = Place(9, "", "WS", "Pacific/Apia")
-    found = delivery_on(tier(), apia, date(2011, 12, 30), NO_CLOSURES)
-    assert isinstance(found, Step)
-    assert found.code == StepCode.NO_SUCH_DAY
+    delivery = delivery_on(tier(), apia, date(2011, 12, 30), NO_CLOSURES)
+    assert isinstance(delivery, Step)
+    assert delivery.code == StepCode.NO_SUCH_DAY
 
 
 # --- what always holds -------------------------------------------------------------------------
@@ -177,17 +179,17 @@ ahead = st.timedeltas(timedelta(days=-10), timedelta(days=40))
 
 @settings(max_examples=scaled(150), deadline=None)
 @given(rule=strategies.tiers(), place=strategies.places, now=strategies.moments, wait=ahead)
-def test_every_day_offered_is_later_than_agreed_in_order_and_within_reach(
+def test_offered_days_are_later_ordered_and_within_range(
     rule: TierRule, place: Place, now: datetime, wait: timedelta
 ) -> None:
-    agreed = now + wait
-    span = span_after(agreed, now, place.zone)
-    found = list(possible_days(rule, place, NO_CLOSURES, agreed=agreed, now=now))
-    assert all(item.due_at > max(agreed, now) for item in found)
-    assert all(span.first <= item.day <= span.last for item in found)
-    assert [item.due_at for item in found] == sorted({item.due_at for item in found})
-    assert all(item.day.weekday() in rule.delivery_weekdays for item in found)
-    for item in found:
+    current_due_at = now + wait
+    span = span_after(current_due_at, now, place.zone)
+    days_offered = list(possible_days(rule, place, NO_CLOSURES, current_due_at=current_due_at, now=now))
+    assert all(item.due_at > max(current_due_at, now) for item in days_offered)
+    assert all(span.first <= item.day <= span.last for item in days_offered)
+    assert [item.due_at for item in days_offered] == sorted({item.due_at for item in days_offered})
+    assert all(item.day.weekday() in rule.delivery_weekdays for item in days_offered)
+    for item in days_offered:
         clock = local_clock(item.due_at, place.zone)
         assert clock.date() == item.day
         assert delivery_on(rule, place, item.day, NO_CLOSURES) == item.due_at
@@ -209,7 +211,7 @@ def test_a_closure_never_adds_a_day_nor_makes_one_earlier(
         ClosureRule(date=today + timedelta(days=ahead), city_id=place.city_id, **given_hours)
         for ahead in shut
     )
-    asked: dict[str, Any] = {"agreed": now, "now": now}
+    asked: dict[str, Any] = {"current_due_at": now, "now": now}
     without = {item.day: item.due_at for item in possible_days(tier(), place, NO_CLOSURES, **asked)}
     for item in possible_days(tier(), place, closures, **asked):
         assert item.due_at >= without[item.day]
@@ -217,4 +219,6 @@ def test_a_closure_never_adds_a_day_nor_makes_one_earlier(
 
 def test_the_answer_is_the_same_wherever_the_process_is() -> None:
     moments = [NOW, NOW.astimezone(UTC)]
-    assert days(now=moments[0], agreed=TONIGHT) == days(now=moments[1], agreed=TONIGHT.astimezone(UTC))
+    assert days(now=moments[0], current_due_at=TONIGHT) == days(
+        now=moments[1], current_due_at=TONIGHT.astimezone(UTC)
+    )

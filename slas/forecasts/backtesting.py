@@ -1,9 +1,9 @@
-"""Forecasts of the past, made again with what was known then, and held against what came of them. Pure.
+"""Backtesting: repeat past forecasts with the data known at the time and compare them with the
+outcomes. Pure.
 
-Day by day: a forecast sees the parcels that were due on the 28 days before its own, and attempted before its
-own began. Two methods are replayed side by side: `time_left` is `slas.forecasts.rules`; `durations` goes by
-how
-long parcels took from the stage they were last seen at, which is what one would try first.
+A forecast of a day sees the parcels due in the 28 days before that day and attempted before it began. Two
+methods are replayed side by side: `time_left` is `slas.forecasts.rules`; `durations` uses the time parcels
+took from the last stage they reached, the obvious first method to try.
 """
 
 from collections import Counter, defaultdict
@@ -41,7 +41,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One delivery that fell due, and what came of it."""
+    """A delivery that fell due, with its outcome."""
 
     tier_id: int
     courier_id: int
@@ -64,25 +64,25 @@ class Past:
 
 @dataclass(slots=True)
 class Score:
-    """How well some forecasts did."""
+    """The accuracy of a set of forecasts."""
 
     n: int = 0
     late: int = 0
     squares: float = 0.0
     by_p50: int = 0
     by_p90: int = 0
-    # Of each tenth of the chance said: parcels, their chances added up, how many were late.
+    # By tenth of the forecast chance: number of parcels, sum of their chances, number late.
     bands: list[list[float]] = field(default_factory=lambda: [[0, 0.0, 0] for _band in range(BANDS)])
 
-    def add(self, past: Past, said: Forecast) -> None:
-        assert said.chance is not None  # noqa: S101 -- only what says a chance is scored
+    def add(self, past: Past, prediction: Forecast) -> None:
+        assert prediction.chance is not None  # noqa: S101 -- only forecasts with a chance are scored
         self.n += 1
         self.late += past.is_late
-        self.squares += (said.chance - past.is_late) ** 2
-        self.by_p50 += _is_by(past.reached_at, said.p50_at)
-        self.by_p90 += _is_by(past.reached_at, said.p90_at)
-        band = self.bands[min(int(said.chance * BANDS), BANDS - 1)]
-        band[0], band[1], band[2] = band[0] + 1, band[1] + said.chance, band[2] + past.is_late
+        self.squares += (prediction.chance - past.is_late) ** 2
+        self.by_p50 += _is_by(past.reached_at, prediction.p50_at)
+        self.by_p90 += _is_by(past.reached_at, prediction.p90_at)
+        band = self.bands[min(int(prediction.chance * BANDS), BANDS - 1)]
+        band[0], band[1], band[2] = band[0] + 1, band[1] + prediction.chance, band[2] + past.is_late
 
     @property
     def base_rate(self) -> float:
@@ -90,39 +90,44 @@ class Score:
 
     @property
     def brier(self) -> float:
-        """The mean square of what was said minus what came: 0 is perfect."""
+        """The mean squared difference of forecast and outcome: 0 is perfect."""
         return self.squares / self.n
 
     @property
     def base_brier(self) -> float:
-        """The same for saying the base rate of all of them each time, which nobody knew then."""
+        """The Brier score of always forecasting the overall base rate, which was not known at the time."""
         return self.base_rate * (1 - self.base_rate)
 
     @property
     def skill(self) -> float | None:
-        """The share of the base rate's error that is gone; negative is worse than saying the base rate."""
+        """The share of the base rate's error that the forecasts remove; negative is worse than the base
+        rate."""
         return 1 - self.brier / self.base_brier if self.base_brier else None
 
 
 @dataclass(slots=True)
 class Report:
-    """Scores by method and moment, and by method and what a forecast rested on."""
+    """Scores by method and moment, and by method and basis."""
 
     moments: dict[tuple[Method, str], Score] = field(default_factory=lambda: defaultdict(Score))
     bases: dict[tuple[Method, Basis], Score] = field(default_factory=lambda: defaultdict(Score))
     overall: dict[Method, Score] = field(default_factory=lambda: defaultdict(Score))
-    # Forecasts that were but the promise.
+    # Forecasts for which only the promise was known.
     unknown: Counter[Method] = field(default_factory=Counter)
 
-    def add(self, method: Method, moment: str, past: Past, said: Forecast) -> None:
-        if said.chance is None:
+    def add(self, method: Method, moment: str, past: Past, prediction: Forecast) -> None:
+        if prediction.chance is None:
             self.unknown[method] += 1
             return
-        for score in (self.overall[method], self.moments[method, moment], self.bases[method, said.basis]):
-            score.add(past, said)
+        for score in (
+            self.overall[method],
+            self.moments[method, moment],
+            self.bases[method, prediction.basis],
+        ):
+            score.add(past, prediction)
 
 
-# When forecasts are made; None where there is no such moment.
+# When forecasts are made; None if the parcel has no such moment.
 MOMENTS: Final[Mapping[str, Callable[[Past], datetime | None]]] = {
     "pickup": lambda past: past.journey.picked_up_at,
     "24 h before": lambda past: past.due_at - timedelta(hours=24),
@@ -136,30 +141,30 @@ MOMENTS: Final[Mapping[str, Callable[[Past], datetime | None]]] = {
 
 
 def replay(pasts: Iterable[Past], *, first: date, last: date, zone: ZoneInfo) -> Report:
-    """Forecast at the MOMENTS of the days from first to last, and score against what came.
+    """Forecast at the MOMENTS of the days from first to last, and score against the outcomes.
 
-    `pasts` should begin 28 days before. Only what was not attempted at a moment, and is due by the end of the
-    last day, is forecast.
+    `pasts` should begin 28 days before. Only parcels not attempted at a moment, and due by the end of the
+    last day, are forecast.
     """
-    known = list(pasts)
+    deliveries = list(pasts)
     report = Report()
-    asked = _asked(known, first, last, zone)
-    bins = {method: _History(method, known, zone) for method in Method}
-    for day in sorted(asked):
+    moments_by_day = _moments_by_day(deliveries, first, last, zone)
+    bins = {method: _History(method, deliveries, zone) for method in Method}
+    for day in sorted(moments_by_day):
         for history in bins.values():
             history.move_to(day)
-        for moment, now, past, stage in asked[day]:
+        for moment, now, past, stage in moments_by_day[day]:
             for method, history in bins.items():
                 report.add(method, moment, past, history.forecast(past, stage, now))
     return report
 
 
-def _asked(
+def _moments_by_day(
     pasts: Iterable[Past], first: date, last: date, zone: ZoneInfo
 ) -> dict[date, list[tuple[str, datetime, Past, Stage]]]:
-    """What there is to forecast, by the day it is forecast on."""
+    """The forecasts to make, by the day they are made on."""
     end = datetime.combine(last + DAY, time(0), zone)
-    asked: dict[date, list[tuple[str, datetime, Past, Stage]]] = defaultdict(list)
+    moments_by_day: dict[date, list[tuple[str, datetime, Past, Stage]]] = defaultdict(list)
     for past in pasts:
         if past.due_at >= end:
             continue
@@ -170,12 +175,12 @@ def _asked(
             stage = past.journey.stage_at(now)
             day = now.astimezone(zone).date()
             if stage is not None and first <= day <= last:
-                asked[day].append((moment, now, past, stage))
-    return asked
+                moments_by_day[day].append((moment, now, past, stage))
+    return moments_by_day
 
 
 class _History:
-    """The histograms of one method as they were known on one day, moved on day by day."""
+    """The histograms of one method as known on one day; move_to() moves them on to a later day."""
 
     def __init__(self, method: Method, pasts: Iterable[Past], zone: ZoneInfo) -> None:
         self._method = method
@@ -193,8 +198,8 @@ class _History:
                     self._changes[known_until].append((-1, past))
 
     def move_to(self, day: date) -> None:
-        for changed in sorted(known for known in self._changes if self._day < known <= day):
-            for step, past in self._changes.pop(changed):
+        for changed_on in sorted(known_from for known_from in self._changes if self._day < known_from <= day):
+            for step, past in self._changes.pop(changed_on):
                 for measure, number in self._marks(past):
                     for _basis, group in past.position(Stage.BOOKED).groups:
                         self._counts[group, measure][number] += step
@@ -207,14 +212,14 @@ class _History:
         return self._by_duration(past, stage, now)
 
     def _marks(self, past: Past) -> Iterator[tuple[int, int]]:
-        assert past.reached_at is not None  # noqa: S101 -- others are not in the changes
+        assert past.reached_at is not None  # noqa: S101 -- parcels not attempted are not in the changes
         if self._method == Method.TIME_LEFT:
             marks = progress_marks(past.journey, due_at=past.due_at, reached_at=past.reached_at)
             yield from (divmod(mark, MEASURE_STEP) for mark in marks)
             return
-        for place, since in enumerate(past.journey):
+        for stage_index, since in enumerate(past.journey):
             if since is not None and since <= past.reached_at:
-                yield place, bin_of(past.reached_at - since)
+                yield stage_index, bin_of(past.reached_at - since)
 
     def _curve(self, group: Group, measure: int) -> Curve:
         key = group, measure
@@ -225,22 +230,23 @@ class _History:
     def _by_duration(self, past: Past, stage: Stage, now: datetime) -> Forecast:
         since = past.journey[STAGES.index(stage)]
         assert since is not None  # noqa: S101 -- a stage has a time
-        gone, left = (now - since).total_seconds(), (past.due_at - since).total_seconds()
-        found = Basis.PROMISE, Mixture(())
+        elapsed, time_left = (now - since).total_seconds(), (past.due_at - since).total_seconds()
+        best = Basis.PROMISE, Mixture(())
         for basis, group in past.position(stage).groups:
             mixture = Mixture([(self._curve(group, STAGES.index(stage)), 1.0)])
-            if mixture.beyond(gone) >= 1:
-                found = basis, mixture
-            if mixture.beyond(gone) >= MANY:
+            if mixture.beyond(elapsed) >= 1:
+                best = basis, mixture
+            if mixture.beyond(elapsed) >= MANY:
                 break
-        basis, mixture = found
+        basis, mixture = best
         if basis == Basis.PROMISE:
             return Forecast(past.due_at, past.due_at, None, basis)
-        rest = mixture.beyond(gone)
+        remaining = mixture.beyond(elapsed)
         p50, p90 = (
-            since + timedelta(seconds=max(mixture.second_with(share * rest), gone)) for share in (0.5, 0.1)
+            since + timedelta(seconds=max(mixture.second_with(share * remaining), elapsed))
+            for share in (0.5, 0.1)
         )
-        return Forecast(p50, p90, mixture.beyond(left) / rest, basis, round(rest))
+        return Forecast(p50, p90, mixture.beyond(time_left) / remaining, basis, round(remaining))
 
 
 def _is_by(reached_at: datetime | None, moment: datetime | None) -> bool:

@@ -1,4 +1,4 @@
-"""The histograms forecasts are made from: read by groups, and remembered for a while."""
+"""The histograms that forecasts are made from: read by group and cached."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -20,34 +20,34 @@ from slas.forecasts.rules import (
     Forecast,
     Group,
     Position,
+    fallback_measures,
     forecast,
-    later_measures,
     measures_for,
 )
 
 Want = tuple[Group, int]
 
-# Seconds the histograms of whole couriers and tiers are remembered in the cache: sums over many lanes, dear
-# to make and slow to change, unless there are few parcels in them.
-_REMEMBERED: Final = 300
-_REMEMBERED_SETTLED: Final = 3 * 3600
-_SETTLED: Final = 300
-# The refresh makes them anew before they are forgotten, so that no page has to.
-_RENEWED: Final = 3600
-# Seconds a process goes on with what it knows, and how many histograms it keeps at hand.
+# Seconds to cache the histograms of whole couriers and tiers. They sum over many lanes: slow to compute and
+# slow to change, unless they hold few parcels.
+_CACHE_SECONDS: Final = 300
+_CACHE_SECONDS_SETTLED: Final = 3 * 3600
+_SETTLED_PARCELS: Final = 300
+# The refresh recomputes them before they expire, so that no page has to.
+_RENEW_AFTER_SECONDS: Final = 3600
+# Seconds a process uses its own copies, and how many histograms it holds.
 _NEAR_SECONDS: Final = 300
 _NEAR_MOST: Final = 8192
 _near: dict[tuple[date, Want], tuple[float, Curve]] = {}
 
-# One look into an index a group: by lane, by courier, by tier. The planner keeps to it because of LATERAL.
-_FOUND: Final = f"""
+# One index lookup per group: by lane, by courier, by tier. LATERAL keeps the planner to it.
+_GROUP_TOTALS: Final = f"""
 SELECT w.n, h.mark / {MEASURE_STEP}, h.mark %% {MEASURE_STEP}, h.total FROM wanted w CROSS JOIN LATERAL (
     SELECT mark, sum(count)::bigint AS total
     FROM slas_progress, unnest(marks, counts) AS m (mark, count)
     WHERE {{within}} AND tier_id = w.tier AND due_date BETWEEN %(first)s AND %(last)s
         AND mark / {MEASURE_STEP} = ANY(w.measures)
     GROUP BY mark
-) h WHERE {{asked}}"""  # noqa: S608 -- built of constants
+) h WHERE {{condition}}"""  # noqa: S608 -- built of constants
 _LANE: Final = (
     "origin_id = w.origin AND destination_id = w.destination"
     " AND (w.courier IS NULL OR courier_id = w.courier)"
@@ -57,7 +57,7 @@ _BY: Final = {
     "w.origin IS NULL AND w.courier IS NOT NULL": "courier_id = w.courier",
     "w.origin IS NULL AND w.courier IS NULL": "true",
 }
-# Stored, as a tracking page of a lane that nobody asked for lately waits for it.
+# Stored in the database: a tracking page waits for it when its lane is not cached.
 READ_CURVES: Final = StoredStatement(
     "slas_read_curves",
     parameters={
@@ -77,7 +77,7 @@ WITH wanted AS (
     FROM unnest(%(tier)s, %(courier)s, %(origin)s, %(destination)s, %(measures)s)
         WITH ORDINALITY AS w (tier, courier, origin, destination, measures, n)
 )
-{" UNION ALL ".join(_FOUND.format(within=within, asked=asked) for asked, within in _BY.items())};
+{" UNION ALL ".join(_GROUP_TOTALS.format(condition=groups, within=within) for groups, within in _BY.items())};
 END""",  # noqa: S608 -- built of constants
 )
 
@@ -93,7 +93,7 @@ class Curves:
         self._forecast: dict[tuple[Position, datetime], Forecast] = {}
 
     def forecast(self, position: Position, *, now: datetime) -> Forecast:
-        """Forecast a parcel from what has been read; parcels alike are forecast once."""
+        """Forecast a parcel from the curves read so far; equal parcels are forecast once."""
         key = position, now
         if key not in self._forecast:
             self._forecast[key] = forecast(position, now=now, curve_of=self._of)
@@ -103,45 +103,45 @@ class Curves:
         return self._known.get((group, measure), EMPTY)
 
     def need(self, positions: Iterable[Position], *, now: datetime) -> None:
-        """Read what forecasts of these parcels may ask for, all at once, in a scope of its own.
+        """Read all curves that forecasts of these parcels need, at once, in a scope of its own.
 
-        Whoever asks, whole histograms are read, and leave only as forecasts: a courier learns when its
-        parcel will come, not how others did.
+        Whole histograms are read whoever the reader is, and leave only as forecasts: a courier learns when
+        its parcel will arrive, not how other couriers perform.
         """
         wanted = {want for position in positions for want in _wants(position, now)} - self._known.keys()
         if not wanted:
             return
         if self._renewing:
-            # The refresh reads lanes anew: there are many, and each is asked for once.
-            self._known.update(self._fetched(wanted))
+            # The refresh reads lanes from the database: there are many, and each is needed once.
+            self._known.update(self._fetch(wanted))
         else:
-            self._known.update(self._at_hand(wanted))
+            self._known.update(self._near_curves(wanted))
 
-    def _at_hand(self, wanted: Set[Want]) -> dict[Want, Curve]:
-        """What this process knows; else what it can find out, which takes longer than using it."""
-        found: dict[Want, Curve] = {}
+    def _near_curves(self, wanted: Set[Want]) -> dict[Want, Curve]:
+        """Return curves from this process's copies; fetch the missing ones."""
+        curves: dict[Want, Curve] = {}
         for want in wanted:
-            at, curve = _near.get((self._today, want), (0.0, EMPTY))
-            if 0 <= self._now - at < _NEAR_SECONDS:
-                found[want] = curve
-        missing = wanted - found.keys()
+            stored_at, curve = _near.get((self._today, want), (0.0, EMPTY))
+            if 0 <= self._now - stored_at < _NEAR_SECONDS:
+                curves[want] = curve
+        missing = wanted - curves.keys()
         if missing:
-            fetched = self._fetched(missing)
+            fetched = self._fetch(missing)
             if len(_near) + len(fetched) > _NEAR_MOST:
                 _near.clear()
             _near.update({(self._today, want): (self._now, curve) for want, curve in fetched.items()})
-            found |= fetched
-        return found
+            curves |= fetched
+        return curves
 
-    def _fetched(self, wanted: Set[Want]) -> dict[Want, Curve]:
-        """Those of whole couriers and tiers from the cache, lanes from the database: that is as quick."""
-        found = self._in_cache([want for want in wanted if _is_coarse(want[0])])
-        missing = wanted - found.keys()
+    def _fetch(self, wanted: Set[Want]) -> dict[Want, Curve]:
+        """Return coarse groups from the cache and lanes from the database, which is as fast."""
+        curves = self._cached([want for want in wanted if _is_coarse(want[0])])
+        missing = wanted - curves.keys()
         if missing:
-            read = self._read(missing)
-            self._remember({want: curve for want, curve in read.items() if _is_coarse(want[0])})
-            found |= read
-        return found
+            fresh = self._read(missing)
+            self._cache_curves({want: curve for want, curve in fresh.items() if _is_coarse(want[0])})
+            curves |= fresh
+        return curves
 
     def _read(self, wanted: Iterable[Want]) -> dict[Want, Curve]:
         measures: dict[Group, list[int]] = defaultdict(list)
@@ -158,31 +158,31 @@ class Curves:
             "last": self._today - timedelta(days=1),
         }
         bins: dict[Want, dict[int, float]] = {want: {} for want in wanted}
-        # What a tracking page may read: how long couriers take, and nothing else of anybody.
-        for place, measure, number, count in rows_in(Scope.parcel(0), READ_CURVES.call, parameters):
-            bins[groups[place - 1], measure][number] = count
-        return {want: Curve(found) for want, found in bins.items()}
+        # The scope of a tracking page: it shows how long couriers take, and no other data.
+        for position, measure, number, count in rows_in(Scope.parcel(0), READ_CURVES.call, parameters):
+            bins[groups[position - 1], measure][number] = count
+        return {want: Curve(counts) for want, counts in bins.items()}
 
-    def _in_cache(self, wanted: Sequence[Want]) -> dict[Want, Curve]:
+    def _cached(self, wanted: Sequence[Want]) -> dict[Want, Curve]:
         if not wanted:
             return {}
         keys = {self._key(want): want for want in wanted}
         try:
-            found = cache.get_many(keys)
+            entries = cache.get_many(keys)
         except (RedisError, ConnectionError):
             return {}
-        oldest = self._now - _RENEWED if self._renewing else 0.0
-        return {keys[key]: Curve(bins) for key, (at, bins) in found.items() if at >= oldest}
+        oldest = self._now - _RENEW_AFTER_SECONDS if self._renewing else 0.0
+        return {keys[key]: Curve(bins) for key, (stored_at, bins) in entries.items() if stored_at >= oldest}
 
-    def _remember(self, curves: Mapping[Want, Curve]) -> None:
+    def _cache_curves(self, curves: Mapping[Want, Curve]) -> None:
         for settled in (False, True):
-            kept = {
+            entries = {
                 self._key(want): (self._now, dict(curve.bins))
                 for want, curve in curves.items()
-                if (curve.total >= _SETTLED) == settled
+                if (curve.total >= _SETTLED_PARCELS) == settled
             }
             try:
-                cache.set_many(kept, _REMEMBERED_SETTLED if settled else _REMEMBERED)
+                cache.set_many(entries, _CACHE_SECONDS_SETTLED if settled else _CACHE_SECONDS)
             except (RedisError, ConnectionError):
                 return
 
@@ -192,7 +192,7 @@ class Curves:
 
 
 def forget_near() -> None:
-    """Forget what this process has at hand; the cache keeps what it has."""
+    """Clear the copies of this process; the cache keeps its own."""
     _near.clear()
 
 
@@ -208,7 +208,7 @@ def _wants(position: Position, now: datetime) -> Iterable[Want]:
     for _basis, group in position.groups:
         for measure in measures_for(position.stage, left):
             yield group, measure
-    for measure in later_measures(position.stage, left):
+    for measure in fallback_measures(position.stage, left):
         yield Group(position.tier_id), measure
 
 

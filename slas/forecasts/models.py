@@ -1,4 +1,4 @@
-"""How far parcels had come, which forecasts are made from, and the parcels to look at."""
+"""Progress of past deliveries, which forecasts are made from, and the watch list."""
 
 from typing import ClassVar
 
@@ -16,7 +16,7 @@ from slas.promises.models import ServiceTier
 
 
 class ProgressColumns(models.Model):
-    """A courier's deliveries of a lane and tier that fell due on a day."""
+    """The courier, lane, tier and due day that deliveries are counted by."""
 
     courier = dimension(Courier, _("courier"))
     tier = dimension(ServiceTier, _("tier"))
@@ -29,8 +29,8 @@ class ProgressColumns(models.Model):
 
 
 class ProgressTally(ProgressColumns):
-    """Marks of how far deliveries had come (slas/commitments/landmarks.py) waiting to be folded, then
-    consumed."""
+    """Progress marks of deliveries (slas/commitments/landmarks.py) waiting to be folded; deleted when
+    folded."""
 
     marks = ArrayField(models.IntegerField())
 
@@ -43,9 +43,9 @@ class ProgressTally(ProgressColumns):
 
 
 class Progress(ProgressColumns):
-    """How early or late deliveries were, by how far they had come before: what forecasts are made from.
+    """A histogram of how early or late deliveries were, by how far they had come before.
 
-    A histogram as two arrays, each mark and how many have it: a hundredth of what a row a bin takes.
+    Stored as two arrays, the marks and their counts: a hundredth of the space of a row per bin.
     """
 
     pk = models.CompositePrimaryKey("courier_id", "due_date", "tier_id", "origin_id", "destination_id")
@@ -56,7 +56,7 @@ class Progress(ProgressColumns):
         verbose_name = _("progress")
         verbose_name_plural = _("progress")
         indexes: ClassVar[list[models.Index]] = [
-            # A forecast: how did parcels of a lane do?
+            # Forecasts read the parcels of a lane.
             models.Index(fields=["origin", "destination", "tier", "due_date"], name="progress_by_lane"),
         ]
 
@@ -65,7 +65,7 @@ class Progress(ProgressColumns):
 
 
 class WatchItem(models.Model):
-    """One reason to look at one parcel. All are worked out anew every few minutes."""
+    """One reason to watch one parcel. All rows are recomputed every few minutes."""
 
     parcel_id = models.BigIntegerField(_("parcel"))
     reason = models.CharField(_("reason"), max_length=20, choices=WatchReason)

@@ -18,16 +18,16 @@ from slas.forecasts.rules import AT_RISK
 
 
 class WatchItemQuerySet(JudgedQuerySet):
-    """Reasons to look at parcels: several a parcel, alike but for the reason."""
+    """Reasons to watch parcels: a parcel may have several rows, which differ only in the reason."""
 
     def needing_a_look(self) -> Self:
-        """All but parcels that are more likely on time than not and have nothing else against them."""
+        """Leave out parcels whose only reason is a chance of lateness below one half."""
         return self.exclude(reason=WatchReason.AT_RISK, chance__lt=AT_RISK)
 
     def by_urgency(self, at: datetime) -> Self:
-        """What can still be saved first, the soonest due first, then what is past due, the latest first.
+        """Order parcels not yet due first, soonest due first; then parcels past due, latest due first.
 
-        Where several fall due together the likeliest to be late come first.
+        Parcels due at the same time are ordered by chance of lateness, highest first.
         """
         is_past = Case(When(due_at__lt=at, then=Value(1)), default=Value(0))
         ahead = ExpressionWrapper(F("due_at") - Value(at), DurationField())

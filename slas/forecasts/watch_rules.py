@@ -1,6 +1,6 @@
-"""Which parcels should be looked at, and why. Pure: what parcels tell of themselves in, reasons out.
+"""Which parcels should be watched, and why. Pure: sightings in, reasons out.
 
-Reasons as in metrics.md, section 3 [parcelLab]; how long is too long is ours.
+Reasons as in metrics.md, section 3 [parcelLab]; the time limits are ours.
 """
 
 from collections.abc import Iterator
@@ -12,22 +12,22 @@ from slas.choices import Outcome, Stage, TierCode, WatchReason
 from slas.commitments.landmarks import Journey
 from slas.forecasts.rules import WORTH_A_LOOK, Forecast, Position
 
-# Forecasts are made of what is due so soon.
+# Only parcels due within this time are forecast.
 HORIZON: Final = timedelta(hours=24)
-# What is due within this, or past due, is looked at in every refresh. What is due later comes in turns, one
-# of TURNS a refresh: chances change slowly there, and looking was most of all that workers did.
+# Parcels due within this time, or past due, are checked in every refresh. Parcels due later are checked in
+# turns, one of TURNS a refresh: their chances change slowly, and checking them was most of the workers' load.
 NEAR: Final = timedelta(hours=3)
 REFRESH: Final = timedelta(minutes=5)
 TURNS: Final = 6
-# Past due for longer than this is for claims and cases, not for today's work.
+# Parcels past due for longer are left to claims and cases.
 LOOK_BACK: Final = timedelta(days=30)
-# Nobody came, nobody scanned: not late any more but overlooked.
+# No pickup and no scan for this long: the parcel was overlooked.
 FORGOTTEN_AFTER: Final = timedelta(hours=24)
-# A parcel of a day may not be out of sight for half of it.
+# A same-day parcel may go at most half a day without a scan.
 SILENT_AFTER: Final = {TierCode.SAME_DAY.value: timedelta(hours=6)}
 SILENT_AFTER_OTHERWISE: Final = timedelta(hours=24)
 
-# What is seen to first, where a parcel has several reasons.
+# Order of reasons of one parcel, the most urgent first.
 URGENCY: Final = (
     WatchReason.EXCEPTION,
     WatchReason.FAILED_ATTEMPT,
@@ -41,7 +41,7 @@ URGENCY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One parcel as its scans show it, with what was promised of its delivery."""
+    """A parcel as its scans show it, with its delivery promise."""
 
     parcel_id: int
     merchant_id: int
@@ -55,16 +55,16 @@ class Sighting:
     last_scan_at: datetime | None
     due_at: datetime
     outcome: Outcome
-    # A later day agreed on, if any.
+    # The due time of a later day agreed on, if any.
     agreed_at: datetime | None = None
-    # Nothing more is expected of the courier: handed over, given back, lost, or waiting to be collected.
+    # The courier has nothing left to do: delivered, returned, lost, or waiting to be collected.
     is_over: bool = False
     is_failed: bool = False
     is_held: bool = False
 
     @property
     def stage(self) -> tuple[Stage, datetime]:
-        """How far it has come, and since when."""
+        """The furthest stage reached, and when."""
         stage, since = self.journey.furthest
         return stage, since or self.booked_at
 
@@ -85,24 +85,24 @@ class Sighting:
         )
 
     def is_due_soon(self, now: datetime) -> bool:
-        """Whether it can still be on time, and not for long."""
+        """Whether it is not late yet and due within HORIZON."""
         return self.awaits_attempt and now <= self.due_at <= now + HORIZON
 
     def chance(self, forecast: Forecast | None, now: datetime) -> float:
-        """How likely it is late: certain either way once it was attempted, or is past due."""
+        """The chance that it is late: 0 or 1 once it was attempted or is past due."""
         if self.outcome in (Outcome.LATE, Outcome.OVERDUE) or (self.awaits_attempt and self.due_at < now):
             return 1.0
         return (forecast.chance or 0.0) if forecast and self.awaits_attempt else 0.0
 
 
 def turns_since(last: datetime | None, now: datetime) -> list[int]:
-    """Return the turns that have come since the last refresh: all when it was half an hour ago, or never."""
+    """Return the turns since the last refresh: all if it was half an hour ago, or there was none."""
     if last is None:
         return list(range(TURNS))
-    passed, reached = _refreshes(last), _refreshes(now)
-    if not 0 <= reached - passed < TURNS:
+    last_tick, tick_now = _refreshes(last), _refreshes(now)
+    if not 0 <= tick_now - last_tick < TURNS:
         return list(range(TURNS))
-    return sorted(tick % TURNS for tick in range(passed + 1, reached + 1))
+    return sorted(tick % TURNS for tick in range(last_tick + 1, tick_now + 1))
 
 
 def _refreshes(at: datetime) -> int:
@@ -110,29 +110,29 @@ def _refreshes(at: datetime) -> int:
 
 
 def reasons_for(
-    seen: Sighting, forecast: Forecast | None, *, tier: str, now: datetime
+    sighting: Sighting, forecast: Forecast | None, *, tier: str, now: datetime
 ) -> Iterator[WatchReason]:
-    """Say why a parcel should be looked at; nothing when it need not be."""
-    if seen.is_over or seen.outcome == Outcome.VOID or seen.due_at < now - LOOK_BACK:
+    """Yield the reasons to watch a parcel; none if it need not be watched."""
+    if sighting.is_over or sighting.outcome == Outcome.VOID or sighting.due_at < now - LOOK_BACK:
         return
-    if seen.journey.picked_up_at is None:
-        yield from _not_picked_up(seen, now)
-    elif now - (seen.last_scan_at or seen.journey.picked_up_at) > SILENT_AFTER.get(
+    if sighting.journey.picked_up_at is None:
+        yield from _not_picked_up(sighting, now)
+    elif now - (sighting.last_scan_at or sighting.journey.picked_up_at) > SILENT_AFTER.get(
         tier, SILENT_AFTER_OTHERWISE
     ):
         yield WatchReason.SILENT
-    if seen.is_failed:
+    if sighting.is_failed:
         yield WatchReason.FAILED_ATTEMPT
-    if seen.is_held:
+    if sighting.is_held:
         yield WatchReason.EXCEPTION
-    if seen.awaits_attempt and seen.due_at < now:
+    if sighting.awaits_attempt and sighting.due_at < now:
         yield WatchReason.DELAYED
-    elif seen.is_due_soon(now) and seen.chance(forecast, now) >= WORTH_A_LOOK:
+    elif sighting.is_due_soon(now) and sighting.chance(forecast, now) >= WORTH_A_LOOK:
         yield WatchReason.AT_RISK
 
 
-def _not_picked_up(seen: Sighting, now: datetime) -> Iterator[WatchReason]:
-    if seen.pickup_by is None or now <= seen.pickup_by:
+def _not_picked_up(sighting: Sighting, now: datetime) -> Iterator[WatchReason]:
+    if sighting.pickup_by is None or now <= sighting.pickup_by:
         return
-    overlooked = seen.last_scan_at is None and now - seen.pickup_by > FORGOTTEN_AFTER
+    overlooked = sighting.last_scan_at is None and now - sighting.pickup_by > FORGOTTEN_AFTER
     yield WatchReason.FORGOTTEN if overlooked else WatchReason.DELAYED_DISPATCH

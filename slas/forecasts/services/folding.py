@@ -1,7 +1,7 @@
-"""How far parcels had come before their promise: folded at leisure into what forecasts are made from.
+"""Fold progress tallies into the histograms that forecasts are made from.
 
-Apart from the on-time rates, because each delivery adds up to nine marks and nobody asks for them before its
-day is over: forecasts look at the days before today's.
+Separate from folding the on-time rates: each delivery adds up to nine marks, and they are not needed before
+the day is over, as forecasts read only the days before today.
 """
 
 from datetime import date, timedelta
@@ -13,11 +13,11 @@ from alliance.locks import Lock
 from alliance.tenancy import raw_rows
 from slas.rates.services.folding import BATCH, BUDGET_SECONDS, BY_INDEX, Folded, fold, oldest
 
-# Parcels that come late change days of some weeks ago; then those are nobody's forecast.
+# Late parcels change days of some weeks ago; after that no forecast reads the day.
 KEPT: Final = timedelta(days=60)
 
 _CELL: Final = "courier_id, due_date, tier_id, origin_id, destination_id"
-# Marks that went up and down again in one batch, or that take back what a cell has, leave nothing behind.
+# Marks that cancel out, within a batch or with what a cell holds, leave no row behind.
 _FOLD: Final = f"""
 WITH taken AS (
     DELETE FROM slas_progresstally WHERE {oldest("slas_progresstally")} RETURNING *
@@ -45,8 +45,8 @@ SELECT count(*) FROM taken
 
 
 def fold_progress(*, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> Folded:
-    """Add waiting marks of progress to their histograms until none is left or the time is up."""
-    return fold(_FOLD, planned=BY_INDEX, lock=Lock.FOLD_PROGRESS, limit=limit, budget=budget)
+    """Fold waiting progress tallies until none is left or the time is up."""
+    return fold(_FOLD, planner_settings=BY_INDEX, lock=Lock.FOLD_PROGRESS, limit=limit, budget=budget)
 
 
 def kept_from() -> date:
@@ -55,5 +55,5 @@ def kept_from() -> date:
 
 
 def forget_progress() -> int:
-    """Drop what no forecast looks at any more; return how many cells."""
+    """Delete progress older than any forecast reads; return the number of cells."""
     return len(raw_rows("DELETE FROM slas_progress WHERE due_date < %s RETURNING 1", [kept_from()]))

@@ -1,6 +1,6 @@
-"""The watch list: worked out from sightings of parcels, stored a reason a row, and counted.
+"""The watch list: computed from sightings of parcels, stored one row per reason, and counted.
 
-What a parcel is and how it stands is for the caller to know; see `slas.forecasts.watch_rules` for the rules.
+The caller supplies the state of the parcels; see `slas.forecasts.watch_rules` for the rules.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ from slas.forecasts.querysets import WatchItemQuerySet
 from slas.forecasts.rules import Forecast
 from slas.forecasts.watch_rules import HORIZON, LOOK_BACK, NEAR, TURNS, Sighting, reasons_for, turns_since
 
-# Nobody reads on beyond so many; a count says "so many, or more".
+# The limit of a count, shown as "so many, or more": longer lists are not read to the end.
 MOST_COUNTED: Final = 1_000
 
-# By partial indexes of what is open, so the cost follows what is due and what is on the list. The index of
-# what is overdue has the courier in front of the due time: PostgreSQL skips through it.
+# Uses partial indexes of open rows, so the cost follows what is due and what is on the list. The index of
+# overdue rows has the courier before the due time: PostgreSQL skips through it.
 _CANDIDATES: Final = f"""
 SELECT parcel_id FROM slas_commitment
 WHERE outcome = 'pending' AND due_at <= %(until)s AND (kind = 'delivery' OR due_at < %(now)s)
@@ -41,24 +41,24 @@ ON CONFLICT (parcel_id, reason) DO UPDATE SET due_at = excluded.due_at, stage = 
     stage_at = excluded.stage_at, chance = excluded.chance, p50_at = excluded.p50_at,
     p90_at = excluded.p90_at, refreshed_at = excluded.refreshed_at
 """
-# What was true and is not any more: whatever of these parcels was not stored just now.
+# Rows of these parcels that were not stored just now no longer hold.
 _CLEAR: Final = """
 DELETE FROM slas_watchitem WHERE parcel_id = ANY(%(ids)s::bigint[]) AND refreshed_at <> %(now)s
 """
 
 
 class Stored(NamedTuple):
-    """How many reasons are on the list now, and how many fell off it."""
+    """How many reasons are listed now, and how many were removed."""
 
     listed: int
     removed: int
 
 
 def watch_candidates(*, now: datetime, last: datetime | None) -> list[int]:
-    """Return the ids of parcels that may have to be looked at, or are on the list already.
+    """Return the ids of parcels that may have to be watched or are on the list already.
 
-    Of those that nothing is wrong with but a chance, and that are not due within NEAR, only whose turn came
-    since the last refresh.
+    Parcels that only have a chance of lateness and are not due within NEAR are checked in turns: those whose
+    turn came since the last refresh are included.
     """
     parameters = {
         "now": now,
@@ -78,31 +78,36 @@ def store_watch_items(
     tiers: Mapping[int, str],
     now: datetime,
 ) -> Stored:
-    """Put on the list what of these parcels should be looked at, and take off it what need not be.
+    """Store the reasons to watch these parcels, and remove reasons that no longer hold.
 
     `sightings` are those of the parcels that still exist. A replay at the same moment changes nothing.
     """
-    expected = [
-        seen
-        for seen in sightings
-        if seen.awaits_attempt
-        and (seen.due_at <= now + HORIZON or any(reasons_for(seen, None, tier=tiers[seen.tier_id], now=now)))
+    awaiting = [
+        sighting
+        for sighting in sightings
+        if sighting.awaits_attempt
+        and (
+            sighting.due_at <= now + HORIZON
+            or any(reasons_for(sighting, None, tier=tiers[sighting.tier_id], now=now))
+        )
     ]
-    curves.need((seen.position for seen in expected), now=now)
-    forecasts = {seen.parcel_id: curves.forecast(seen.position, now=now) for seen in expected}
+    curves.need((sighting.position for sighting in awaiting), now=now)
+    forecasts = {sighting.parcel_id: curves.forecast(sighting.position, now=now) for sighting in awaiting}
     rows = [
-        (seen, reason, forecasts.get(seen.parcel_id))
-        for seen in sightings
-        for reason in reasons_for(seen, forecasts.get(seen.parcel_id), tier=tiers[seen.tier_id], now=now)
+        (sighting, reason, forecasts.get(sighting.parcel_id))
+        for sighting in sightings
+        for reason in reasons_for(
+            sighting, forecasts.get(sighting.parcel_id), tier=tiers[sighting.tier_id], now=now
+        )
     ]
     if rows:
         raw_rows(_STORE, {"now": now, **_columns(rows, now)})
-    cleared = raw_rows(_CLEAR + "RETURNING 1", {"ids": numbers(parcel_ids), "now": now})
-    return Stored(len(rows), len(cleared))
+    removed = raw_rows(_CLEAR + "RETURNING 1", {"ids": numbers(parcel_ids), "now": now})
+    return Stored(len(rows), len(removed))
 
 
 def count_watched(*, actor: Actor, found: WatchItemQuerySet | None = None) -> int:
-    """Count the parcels an actor has to look at, up to MOST_COUNTED."""
+    """Count the parcels on an actor's watch list, up to MOST_COUNTED."""
     items = WatchItem.objects.visible_to(actor).needing_a_look() if found is None else found
     parcels = items.order_by().values("parcel_id").distinct()[:MOST_COUNTED]
     count: int = parcels.count()
@@ -110,20 +115,20 @@ def count_watched(*, actor: Actor, found: WatchItemQuerySet | None = None) -> in
 
 
 def _columns(rows: Sequence[tuple[Sighting, WatchReason, Forecast | None]], now: datetime) -> dict[str, Any]:
-    seen = [row[0] for row in rows]
-    expected = [row[2] for row in rows]
+    sightings = [row[0] for row in rows]
+    forecasts = [row[2] for row in rows]
     return {
-        "parcel_id": numbers(item.parcel_id for item in seen),
-        "reason": [reason.value for _seen, reason, _forecast in rows],
-        "merchant_id": numbers(item.merchant_id for item in seen),
-        "courier_id": numbers(item.courier_id for item in seen),
-        "tier_id": numbers(item.tier_id for item in seen),
-        "origin_id": numbers(item.origin_id for item in seen),
-        "destination_id": numbers(item.destination_id for item in seen),
-        "due_at": moments(item.due_at for item in seen),
-        "stage": [item.stage[0].value for item in seen],
-        "stage_at": moments(item.stage[1] for item in seen),
+        "parcel_id": numbers(item.parcel_id for item in sightings),
+        "reason": [reason.value for _sighting, reason, _forecast in rows],
+        "merchant_id": numbers(item.merchant_id for item in sightings),
+        "courier_id": numbers(item.courier_id for item in sightings),
+        "tier_id": numbers(item.tier_id for item in sightings),
+        "origin_id": numbers(item.origin_id for item in sightings),
+        "destination_id": numbers(item.destination_id for item in sightings),
+        "due_at": moments(item.due_at for item in sightings),
+        "stage": [item.stage[0].value for item in sightings],
+        "stage_at": moments(item.stage[1] for item in sightings),
         "chance": [item.chance(forecast, now) for item, _reason, forecast in rows],
-        "p50_at": moments(item.p50_at if item else None for item in expected),
-        "p90_at": moments(item.p90_at if item else None for item in expected),
+        "p50_at": moments(item.p50_at if item else None for item in forecasts),
+        "p90_at": moments(item.p90_at if item else None for item in forecasts),
     }

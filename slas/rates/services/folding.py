@@ -1,4 +1,4 @@
-"""The fold: waiting tallies are consumed and added to the on-time rates."""
+"""The fold: waiting tallies are deleted and added to the on-time rates."""
 
 import time
 from typing import NamedTuple
@@ -8,14 +8,14 @@ from alliance.locks import Lock
 from alliance.tenancy import raw_rows
 from slas.commitments.sql_counts import COUNTS
 
-# Tallies a transaction, and how long one call may go on before it leaves the rest to the next. The more at
-# once, the more of them fall into the same cells.
+# Tallies per transaction, and how long one call may run before it leaves the rest to the next. Larger batches
+# have more tallies of the same cells.
 BATCH = 50_000
 BUDGET_SECONDS = 60.0
 
 
 class Folded(NamedTuple):
-    """How many tallies were consumed, in how many transactions, and whether other folds were at all of it."""
+    """How many tallies were folded, in how many transactions, and whether other folds held all shares."""
 
     tallies: int = 0
     batches: int = 0
@@ -29,19 +29,19 @@ _ADDED = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in _SUMMED)
 _MARKS = "slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)"
 _MARKED = "marks = CASE WHEN excluded.marks IS NULL THEN r.marks ELSE array_cat(r.marks, excluded.marks) END"
 _LANE = "kind, tier_id, origin_id, destination_id, due_date"
-# The queue by its key. It is mostly empty, and full of what was consumed: its statistics say nothing.
+# Read the queue by its key: it is mostly empty and full of dead rows, so its statistics are useless.
 BY_INDEX = """
 SET LOCAL max_parallel_workers_per_gather = 0;
 SET LOCAL enable_seqscan = off;
 SET LOCAL enable_bitmapscan = off
 """
-# And groups by hash, which are sorted then: to sort all tallies by seven columns first takes longer.
+# Group by hash and sort the groups: sorting all tallies by seven columns first takes longer.
 _BY_HASH = f"{BY_INDEX}; SET LOCAL enable_sort = off"
 
 
 def _cells(organisation: str, counterpart: str, by: str) -> str:
-    # In the order of the key: neighbours are found, and laid down, on the same pages. OFFSET keeps the
-    # planner from sorting before it groups.
+    # In the order of the key: neighbours are read and written on the same pages. OFFSET keeps the planner
+    # from sorting before it groups.
     return f"""
     INSERT INTO slas_ontimerate AS r (organisation_id, counterpart_id, {_LANE}, {", ".join(_SUMMED)}, marks)
     SELECT * FROM (
@@ -65,16 +65,16 @@ def _overdue(organisation: str, counterpart: str, by: str) -> str:
 
 
 def oldest(queue: str) -> str:
-    """Return the condition that a tally is one of the oldest `limit` of its share of a queue."""
+    """Return the condition that selects the oldest `limit` tallies of a share of a queue."""
     share = in_share("courier_id")
     last = f"SELECT id FROM {queue} WHERE {share} ORDER BY id OFFSET %(limit)s - 1 LIMIT 1"  # noqa: S608
-    # The outer SELECT keeps coalesce() out of the condition: under row-level security no index would be used
-    # for it, as coalesce() might tell of rows that nobody may see.
+    # The outer SELECT keeps coalesce() out of the condition: under row-level security the index would not be
+    # used for it, as coalesce() might leak rows hidden by the policies.
     return f"{share} AND id <= (SELECT coalesce(({last}), {2**63 - 1}))"
 
 
-# Oldest first, so that a count never falls below zero on the way: a change's tally has a higher
-# id than the one it builds on.
+# Oldest first, so that a count never falls below zero in between: a change's tally has a higher id than the
+# tally it builds on.
 _FOLD = f"""
 WITH taken AS (
     DELETE FROM slas_tally WHERE {oldest("slas_tally")} RETURNING *
@@ -88,36 +88,37 @@ SELECT count(*) FROM taken
 
 
 def fold_tallies(*, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> Folded:
-    """Add waiting tallies to the on-time rates until none is left or the time is up."""
-    return fold(_FOLD, planned=_BY_HASH, lock=Lock.FOLD_TALLIES, limit=limit, budget=budget)
+    """Fold waiting tallies into the on-time rates until none is left or the time is up."""
+    return fold(_FOLD, planner_settings=_BY_HASH, lock=Lock.FOLD_TALLIES, limit=limit, budget=budget)
 
 
-def fold(statement: str, *, planned: str, lock: Lock, limit: int, budget: float) -> Folded:
-    """Run a statement that consumes up to `limit` of a queue's share, and says how many, until none is left.
+def fold(statement: str, *, planner_settings: str, lock: Lock, limit: int, budget: float) -> Folded:
+    """Repeat a statement that deletes up to `limit` rows of a queue's share and returns their number, until
+    none is left.
 
-    May run twice, side by side (each at other shares, by `lock`), or be killed anywhere: what is consumed is
-    counted in the same statement, so it counts exactly once.
+    May run twice, side by side (each at other shares, by `lock`), or be killed anywhere: rows are deleted and
+    counted in the same statement, so each counts exactly once.
     """
     until = time.monotonic() + budget
     batches: list[int] = []
 
     def work(share: int) -> bool:
-        raw_rows(planned)
-        [(taken,)] = raw_rows(statement, {"limit": limit, **share_parameters(share)})
-        if taken:
-            batches.append(taken)
-        return bool(taken == limit and time.monotonic() <= until)
+        raw_rows(planner_settings)
+        [(folded,)] = raw_rows(statement, {"limit": limit, **share_parameters(share)})
+        if folded:
+            batches.append(folded)
+        return bool(folded == limit and time.monotonic() <= until)
 
-    ours = work_in_shares(work, lock=lock)
-    return Folded(sum(batches), len(batches), busy=not ours)
+    got_a_share = work_in_shares(work, lock=lock)
+    return Folded(sum(batches), len(batches), busy=not got_a_share)
 
 
 def no_longer_overdue(commitments: str) -> None:
-    """Take what is overdue in a detached month of commitments off the counts of what is overdue now.
+    """Subtract the overdue promises of a detached month of commitments from the overdue counts.
 
-    Once, in the transaction that notes it was done; needs the scope of everything.
+    Must run once, in the transaction that records that it was done; needs the scope of everything.
     """
-    # Waits for a fold that is adding, and lets the next one wait: each writes rows in an order of its own.
+    # Waits for a running fold and blocks the next: each writes rows in an order of its own.
     raw_rows("LOCK TABLE slas_overduecount IN SHARE ROW EXCLUSIVE MODE")
     raw_rows(f"""
         WITH counted AS (

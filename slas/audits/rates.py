@@ -1,4 +1,4 @@
-"""Is what the rates say what the commitments say? Counted again from scratch, in the database."""
+"""Audit: recount the rates from the commitments, in the database, and compare."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, raw_rows
 from slas.choices import Measure, Outcome
 from slas.commitments.histograms import MEASURE_STEP
-from slas.commitments.landmarks import spell, sql_progress_marks
+from slas.commitments.landmarks import measure_name, sql_progress_marks
 from slas.commitments.sql_counts import COUNTS, counted, marks
 from slas.credits.audit import CreditDifference, audit_credits
 from slas.forecasts.services.folding import kept_from
 
 log = structlog.get_logger(__name__)
 HEARTBEAT = "audit-rates"
-# A sick table must not fill the report, or the memory of whoever makes it.
+# A limit, so that a broken table fills neither the report nor memory.
 MOST_ROWS = 1000
 
 _COUNTS = ("pending", "met", "late", "overdue", "void", "excused", *COUNTS)
@@ -32,7 +32,7 @@ _FACTS = ", ".join(f"sum({counted(name, 'outcome')})::bigint AS {name}" for name
 _LISTED = ", ".join(_COUNTS)
 _DIFFERENT = " OR ".join(f"coalesce(e.{name}, 0) <> coalesce(f.{name}, 0)" for name in _COUNTS)
 _BOTH = ", ".join(f"coalesce({side}.{name}, 0)" for side in "ef" for name in _COUNTS)
-# Where parcels were moved out, there is nothing to count from; what is due later is all here.
+# Days with parcels moved out of the database cannot be recounted; later days are complete.
 _HERE = "due_date > %(retired)s"
 _CELL = ("organisation_id", "counterpart_id", "kind", "tier_id", "origin_id", "destination_id", "due_date")
 _BIN = (*_CELL, "measure", "bin")
@@ -47,7 +47,7 @@ def _same(columns: tuple[str, ...]) -> str:
 
 
 def _both_grains(source: str, listed: str) -> str:
-    """Give each row of a source by courier, merchant and lane to the courier's cell and the merchant's."""
+    """Map each row of a source, by courier, merchant and lane, to the courier's cell and the merchant's."""
     return f"""
     SELECT courier_id AS organisation_id, 0 AS counterpart_id, kind, tier_id, origin_id, destination_id,
         due_date, {listed} FROM {source}
@@ -68,8 +68,8 @@ def _both_owners(source: str) -> str:
     UNION ALL SELECT merchant_id, courier_id, kind, overdue FROM {source}"""  # noqa: S608
 
 
-# One statement, so one snapshot: scans and folds may go on meanwhile. No cell has id 0 in it, so
-# zero stands for "none" here and the full join can compare with "=", that is hash.
+# One statement, so one snapshot: scans and folds may run meanwhile. No cell has id 0, so zero stands for
+# "none" here and the full join can compare with "=", by hash.
 _CELLS = f"""
 WITH counted AS (
     SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date, {_OUTCOMES},
@@ -100,9 +100,8 @@ _PROGRESSED = ", ".join(sql_progress_marks("outcome").values())
 _SPELLED = (
     f"abs(mark) / {MEASURE_STEP} AS measure, abs(mark) %% {MEASURE_STEP} AS bin, sign(mark)::int AS step"
 )
-# Progress is of couriers alone, and forgotten after a while, see slas.forecasts.services.folding; what is
-# left must
-# be right.
+# Progress is counted for couriers only, and deleted after a while, see slas.forecasts.services.folding; the
+# remaining days must be right.
 _BINS = f"""
 WITH marked AS (
     SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date, {_SPELLED}
@@ -188,7 +187,7 @@ LIMIT {MOST_ROWS}
 
 @dataclass(frozen=True, slots=True)
 class CellDifference:
-    """A cell whose counts, waiting tallies added, are not those of the commitments."""
+    """A cell whose counts, waiting tallies included, differ from those of the commitments."""
 
     organisation_id: int
     counterpart_id: int | None
@@ -217,7 +216,7 @@ class CellDifference:
 
 @dataclass(frozen=True, slots=True)
 class BinDifference:
-    """A bin of a histogram whose count, waiting tallies added, is not that of the commitments."""
+    """A histogram bin whose count, waiting tallies included, differs from that of the commitments."""
 
     organisation_id: int
     counterpart_id: int
@@ -234,14 +233,18 @@ class BinDifference:
     def __str__(self) -> str:
         lane = f"lane {self.origin_id}-{self.destination_id}"
         where = f"{self.due_date} organisation {self.organisation_id}, {lane}, {self.kind}"
-        name = spell(self.measure) if self.measure >= Measure.PROGRESS else Measure(self.measure).name.lower()
+        name = (
+            measure_name(self.measure)
+            if self.measure >= Measure.PROGRESS
+            else Measure(self.measure).name.lower()
+        )
         what = f"{name}, bin {self.bin}"
         return f"{where}: {what}: {self.found} instead of {self.expected}"
 
 
 @dataclass(frozen=True, slots=True)
 class OverdueDifference:
-    """A count of what is overdue now that is not, waiting tallies added, that of the commitments."""
+    """A count of overdue promises that, waiting tallies included, differs from that of the commitments."""
 
     organisation_id: int
     counterpart_id: int
@@ -250,14 +253,14 @@ class OverdueDifference:
     found: int
 
     def __str__(self) -> str:
-        whose = f"organisation {self.organisation_id}"
-        whose += f" with courier {self.counterpart_id}" if self.counterpart_id else ""
-        return f"{whose}, {self.kind}: {self.found} overdue instead of {self.expected}"
+        owner = f"organisation {self.organisation_id}"
+        owner += f" with courier {self.counterpart_id}" if self.counterpart_id else ""
+        return f"{owner}, {self.kind}: {self.found} overdue instead of {self.expected}"
 
 
 @dataclass(frozen=True, slots=True)
 class BreachDifference:
-    """A broken promise without a standing breach, or a standing breach without a broken promise."""
+    """A broken promise without an open breach, or an open breach without a broken promise."""
 
     parcel_id: int
     kind: str
@@ -278,7 +281,7 @@ Difference = CellDifference | OverdueDifference | BreachDifference | BinDifferen
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What an audit found; nothing is as it must be."""
+    """The differences an audit found; empty when the rates are right."""
 
     cells: list[CellDifference]
     overdue: list[OverdueDifference]
@@ -295,7 +298,7 @@ class AuditReport:
         return not self.differences
 
     def as_detail(self) -> dict[str, Any]:
-        """Return the finding for an audit entry or a heartbeat: counts, and the first few rows."""
+        """Return counts and the first few rows, for an audit entry or a heartbeat."""
         parts: dict[str, Sequence[object]] = {
             "cells": self.cells,
             "overdue": self.overdue,
@@ -309,25 +312,26 @@ class AuditReport:
 
 
 def audit_rates() -> AuditReport:
-    """Recompute cells, bins and credits from the commitments and report what differs; change nothing.
+    """Recompute cells, bins and credits from the commitments and report differences; change nothing.
 
-    Needs the scope of everything. Cells in which parcels have a share that were moved out of the database
-    (see `alliance.database.retirement`) are taken as they are. Each list is cut at MOST_ROWS.
+    Needs the scope of everything. Cells that include parcels moved out of the database (see
+    `alliance.database.retirement`) are not compared. Each list is cut at MOST_ROWS.
     """
-    known = {"kept_from": kept_from(), "retired": retired_through(), "first": retired_before()}
-    # A month that is just being detached is overdue no more, and taken off what is in a moment.
-    overdue = [] if is_detaching() else raw_rows(_OVERDUE, known)
+    parameters = {"kept_from": kept_from(), "retired": retired_through(), "first": retired_before()}
+    # The overdue promises of a month being detached no longer count, and are subtracted from the counts in a
+    # moment.
+    overdue = [] if is_detaching() else raw_rows(_OVERDUE, parameters)
     return AuditReport(
-        cells=[_cell_difference(row) for row in raw_rows(_CELLS, known)],
+        cells=[_cell_difference(row) for row in raw_rows(_CELLS, parameters)],
         overdue=[OverdueDifference(*row) for row in overdue],
-        breaches=[BreachDifference(*row) for row in raw_rows(_BREACHES, known)],
-        bins=[BinDifference(*row) for row in raw_rows(_BINS, known)],
+        breaches=[BreachDifference(*row) for row in raw_rows(_BREACHES, parameters)],
+        bins=[BinDifference(*row) for row in raw_rows(_BINS, parameters)],
         credits=audit_credits(now=timezone.now()),
     )
 
 
 def run_audit(*, actor: Actor) -> AuditReport:
-    """Audit, and write down what was found: a heartbeat for health, an entry when something is wrong."""
+    """Audit, and record the result: a heartbeat for health, and an audit entry if there are differences."""
     report = audit_rates()
     detail = report.as_detail()
     note_heartbeat(HEARTBEAT, **detail)

@@ -1,7 +1,8 @@
-"""Histograms made anew from the commitments: after a release that counts them by another rule.
+"""Rebuild the histograms from the commitments, after a release that changes how they are counted.
 
-Counts of outcomes are not touched: their rule does not change. Each histogram is one statement, so one
-snapshot: what waits to be folded by then is in the commitments, what comes later brings its own marks.
+Counts of outcomes are not changed: their rule stays the same. Each histogram is rebuilt by one statement, so
+from one snapshot: changes waiting to be folded are in the commitments already, later ones bring their own
+marks.
 """
 
 from datetime import timedelta
@@ -13,12 +14,12 @@ from slas.commitments.landmarks import sql_progress_marks
 from slas.commitments.sql_counts import COUNTS, marks
 from slas.forecasts.services.folding import kept_from
 
-# Keeps folds out; readers and what adds to the queues go on.
+# Blocks folds; readers and inserts into the queues continue.
 _LOCK: Final = "LOCK TABLE slas_ontimerate, slas_progress IN SHARE ROW EXCLUSIVE MODE"
 _LANE: Final = "kind, tier_id, origin_id, destination_id, due_date"
 _KEY: Final = f"organisation_id, counterpart_id, {_LANE}"
 _COUNTS: Final = ("pending", "met", "late", "overdue", "void", "excused", *COUNTS)
-# A cell that is not there has changes that wait to be folded: its counts come with them.
+# A missing cell has changes waiting to be folded: its counts come with them.
 _CELLS: Final = f"""
 WITH waiting AS (UPDATE slas_tally SET marks = NULL WHERE marks IS NOT NULL AND due_date > %(after)s),
 marked AS MATERIALIZED (
@@ -79,9 +80,9 @@ class Rebuilt(NamedTuple):
 
 
 def rebuild_histograms() -> Rebuilt:
-    """Count lateness, excuses and progress again from the commitments that are here.
+    """Rebuild lateness, excuses and progress from the commitments in the database.
 
-    May run at any time, and again. Days in which retired parcels have a share stay as they are.
+    May run at any time, and again. Days that include retired parcels stay as they are.
     """
     with scope(Scope.everything()):
         raw_rows(_LOCK)

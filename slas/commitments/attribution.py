@@ -1,15 +1,15 @@
-"""Who a broken promise is attributed to, and why. Pure.
+"""The party a broken promise is attributed to, and why. Pure.
 
-The first of these that holds decides:
+The first rule that applies decides:
 
 1. an excuse was granted: its reason names the party;
-2. a failed or held scan of before the milestone fell due gave a reason: the last such scan names the
-   party, by the prefix of its reason (metrics of the field, section 3). A reason of later on can't
-   have broken the promise: it was broken already;
-3. of a delivery, the parcel was handed over late, and rule 1 or 2 says of that pickup who was to blame;
-4. nobody else is named: the courier.
+2. a failed or held scan before the milestone fell due gave a reason: the last such scan names the
+   party, by the prefix of its reason (metrics of the field, section 3). A later reason cannot have
+   broken the promise: it was broken already;
+3. for a delivery, the parcel was handed over late, and rule 1 or 2 names a party for that pickup;
+4. otherwise: the courier.
 
-Who is blamed says nothing about the rates: only a granted excuse changes those.
+The attribution does not affect the rates: only a granted excuse changes those.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,8 +23,8 @@ from alliance.durations import duration_text
 from alliance.wording import sentences
 from slas.choices import CommitmentKind, ExcuseReason, Ground, Leg, Party
 
-# A party's prefix ends at the underscore; of the excuses' reasons, these name their party otherwise.
-_OTHERWISE: Final = {
+# Reasons that do not begin with their party's prefix, which ends at the underscore.
+_PARTIES_WITHOUT_PREFIX: Final = {
     ExcuseReason.WEATHER: Party.WEATHER,
     ExcuseReason.DISASTER: Party.FORCE_MAJEURE,
     ExcuseReason.FORCE_MAJEURE: Party.FORCE_MAJEURE,
@@ -32,7 +32,7 @@ _OTHERWISE: Final = {
 
 
 class Promised(Protocol):
-    """What is read of a commitment."""
+    """The fields read from a commitment."""
 
     kind: str
     due_at: datetime
@@ -47,7 +47,7 @@ class Promised(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """The reason a failed or held scan gave, when it happened, and the reason in words."""
+    """The reason given by a failed or held scan, its time, and the reason as text."""
 
     at: datetime
     reason: str
@@ -56,7 +56,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class LegTime:
-    """How long one leg of the journey took; or has taken so far, when it is not over."""
+    """The time one leg of the journey took, or has taken so far while `open`."""
 
     leg: Leg
     time: timedelta
@@ -64,27 +64,27 @@ class LegTime:
 
     @property
     def text(self) -> str:
-        said = {"leg": Leg(self.leg).label, "time": duration_text(self.time)}
-        return (_("%(leg)s %(time)s so far") if self.open else _("%(leg)s %(time)s")) % said
+        params = {"leg": Leg(self.leg).label, "time": duration_text(self.time)}
+        return (_("%(leg)s %(time)s so far") if self.open else _("%(leg)s %(time)s")) % params
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Who a breach is attributed to, on what ground, and where the time went."""
+    """The party a breach is attributed to, the ground, and the time each leg took."""
 
     party: Party
     ground: Ground
-    # What the ground is in words: the reason of an excuse or of a scan.
+    # The ground as text: the reason of an excuse or of a scan.
     reason: str = ""
     legs: tuple[LegTime, ...] = ()
-    # By how much the pickup was late, of a delivery that was picked up late.
+    # How late the pickup was, if the delivery was picked up late.
     pickup_late: timedelta | None = None
-    # By how much the milestone was late, or is by now.
+    # How late the milestone was, or is by now.
     late: timedelta = timedelta()
 
     @property
     def leg(self) -> Leg | None:
-        """The leg that counts: the wait when a punctual pickup would have saved it, else the longest."""
+        """The leg to blame: the wait if a punctual pickup would have saved the promise, else the longest."""
         if self.pickup_late is not None and self.pickup_late >= self.late:
             return Leg.WAITING
         longest = max(self.legs, key=lambda leg: leg.time, default=None)
@@ -92,18 +92,18 @@ class Attribution:
 
     @property
     def why(self) -> str:
-        """Why that party, in a sentence or two, and which leg took how long."""
+        """The reason for the party in a sentence or two, and the time of each leg."""
         return sentences(self._ground_text(), self._pickup_text(), self._legs_text())
 
     def _ground_text(self) -> str:
-        said = {"reason": self.reason}
+        params = {"reason": self.reason}
         match self.ground:
             case Ground.EXCUSE:
-                return _("An excuse was granted: %(reason)s.") % said
+                return _("An excuse was granted: %(reason)s.") % params
             case Ground.SCAN:
-                return _("The last scan with a reason before it fell due said: %(reason)s.") % said
+                return _("The last scan with a reason before it fell due said: %(reason)s.") % params
             case Ground.HANDED_OVER_LATE:
-                return _("It was handed over late, and of the pickup it is said: %(reason)s.") % said
+                return _("It was handed over late, and of the pickup it is said: %(reason)s.") % params
         return _("No excuse was granted, and no scan of before it fell due names anybody else.")
 
     def _pickup_text(self) -> str:
@@ -116,70 +116,80 @@ class Attribution:
     def _legs_text(self) -> str:
         if not self.legs:
             return ""
-        told = _("; ").join(leg.text for leg in self.legs)
-        return _("Where the time went: %(legs)s.") % {"legs": told}
+        texts = _("; ").join(leg.text for leg in self.legs)
+        return _("Where the time went: %(legs)s.") % {"legs": texts}
 
 
 def attribute(
     commitment: Promised, *, pickup: Promised | None, remarks: Iterable[Remark], now: datetime
 ) -> Attribution:
-    """Say who a broken promise is attributed to, by the rules above.
+    """Return the party a broken promise is attributed to, by the rules above.
 
-    `pickup` is the pickup commitment of the same parcel; None when that is what is judged, or none is.
-    Remarks come in any order; those whose reason names nobody are left out.
+    `pickup` is the pickup commitment of the same parcel; None if it is the one judged, or there is none.
+    Remarks may come in any order; those whose reason names no party are ignored.
     """
-    known = sorted((remark for remark in remarks if party_of(remark.reason)), key=lambda remark: remark.at)
+    sorted_remarks = sorted(
+        (remark for remark in remarks if party_of(remark.reason)), key=lambda remark: remark.at
+    )
     legs = tuple(_legs(commitment, pickup, now))
-    late = (
+    pickup_late = (
         _lateness(pickup, now) if pickup is not None and commitment.kind == CommitmentKind.DELIVERY else None
     )
     times: dict[str, Any] = {
         "legs": legs,
-        "pickup_late": late,
+        "pickup_late": pickup_late,
         "late": (commitment.reached_at or now) - commitment.due_at,
     }
-    if (found := _blamed(commitment, known)) is not None:
-        return Attribution(*found, **times)
-    if late is not None and pickup is not None and (found := _blamed(pickup, known)) is not None:
-        party, _ground, reason = found
+    if (blame := _blame(commitment, sorted_remarks)) is not None:
+        return Attribution(*blame, **times)
+    if (
+        pickup_late is not None
+        and pickup is not None
+        and (blame := _blame(pickup, sorted_remarks)) is not None
+    ):
+        party, _ground, reason = blame
         return Attribution(party, Ground.HANDED_OVER_LATE, reason, **times)
     return Attribution(Party.COURIER, Ground.NOBODY_ELSE, **times)
 
 
 def party_of(reason: str) -> Party | None:
-    """The party a reason names: by its prefix, or as one of the excuses' own reasons. None: nobody."""
-    if reason in _OTHERWISE:
-        return _OTHERWISE[ExcuseReason(reason)]
+    """The party a reason names, by its prefix or as an excuse reason; None if it names none."""
+    if reason in _PARTIES_WITHOUT_PREFIX:
+        return _PARTIES_WITHOUT_PREFIX[ExcuseReason(reason)]
     return next((party for party in Party if reason.startswith(f"{party.value}_")), None)
 
 
-def _blamed(commitment: Promised, remarks: Sequence[Remark]) -> tuple[Party, Ground, str] | None:
-    """Rules 1 and 2, of one milestone."""
+def _blame(commitment: Promised, remarks: Sequence[Remark]) -> tuple[Party, Ground, str] | None:
+    """Apply rules 1 and 2 to one milestone."""
     if commitment.excused and (party := party_of(commitment.excuse_reason)) is not None:
         return party, Ground.EXCUSE, str(ExcuseReason(commitment.excuse_reason).label)
-    before = [remark for remark in remarks if remark.at <= commitment.due_at]
-    if not before:
+    earlier_remarks = [remark for remark in remarks if remark.at <= commitment.due_at]
+    if not earlier_remarks:
         return None
-    party = party_of(before[-1].reason)
-    return (party, Ground.SCAN, before[-1].text or before[-1].reason) if party is not None else None
+    party = party_of(earlier_remarks[-1].reason)
+    return (
+        (party, Ground.SCAN, earlier_remarks[-1].text or earlier_remarks[-1].reason)
+        if party is not None
+        else None
+    )
 
 
 def _lateness(pickup: Promised, now: datetime) -> timedelta | None:
-    late = (pickup.reached_at or now) - pickup.due_at
-    return late if late > timedelta() else None
+    lateness = (pickup.reached_at or now) - pickup.due_at
+    return lateness if lateness > timedelta() else None
 
 
 def _legs(commitment: Promised, pickup: Promised | None, now: datetime) -> Iterable[LegTime]:
-    """The legs there were, up to when the milestone was reached or to now.
+    """The legs of the journey, until the milestone was reached or until now.
 
-    The last mile begins when the parcel goes out. Where no scan says so it begins on arrival, once it is
-    over; until then a parcel that arrived somewhere is still between depots.
+    The last mile begins when the parcel goes out for delivery. Without such a scan it begins on arrival once
+    the milestone is reached; until then an arrived parcel counts as between depots.
     """
     ready, reached = commitment.ready_at, commitment.reached_at
     if ready is None:
         return
     end = reached or max(now, ready)
-    # The delivery is told when it was picked up once it is tried; the pickup knows before.
+    # A delivery stores its pickup time only once it is attempted; the pickup has it earlier.
     picked_up = commitment.picked_up_at or (pickup.reached_at if pickup else None)
     if commitment.kind == CommitmentKind.PICKUP:
         picked_up = reached
@@ -193,5 +203,5 @@ def _legs(commitment: Promised, pickup: Promised | None, now: datetime) -> Itera
 
 
 def _leg(leg: Leg, start: datetime, stop: datetime | None, end: datetime) -> LegTime:
-    # Couriers' clocks disagree: a leg never takes less than no time.
+    # Couriers' clocks differ: a leg never takes negative time.
     return LegTime(leg, max((stop or end) - start, timedelta()), open=stop is None)

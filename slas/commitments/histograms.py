@@ -1,19 +1,19 @@
-"""Bins of durations, and the marks by which a change moves them.
+"""Bins of durations, and the marks that changes move histograms by.
 
-A histogram is rows of (cell, measure, bin, count): adding rows up merges days, lanes and couriers. Bins are
-a quarter of an hour wide up to half a day, half an hour up to two days, two hours up to ten days and a day
-up to sixty; the last one holds all that is longer. A bin holds its upper edge and not its lower: late by
-exactly a day is late by up to a day. Bin 0 holds nothing and less, too.
+A histogram is rows of (cell, measure, bin, count): adding rows up merges days, lanes and couriers. Bins are a
+quarter of an hour wide up to half a day, half an hour up to two days, two hours up to ten days and a day up
+to sixty; the last bin holds all longer durations. A bin includes its upper edge and excludes its lower: late
+by exactly a day is late by up to a day. Bin 0 also holds zero and negative durations.
 
-A mark is measure * 1000 + bin; a negative one counts down. The same rule is given in Python and as SQL, and
-a test holds the two equal.
+A mark is measure * 1000 + bin; a negative mark counts down. The rule exists in Python and in SQL, and a test
+checks that the two agree.
 """
 
 from bisect import bisect_left
 from datetime import timedelta
 from typing import Final
 
-# Width of the bins, and up to where.
+# Width of the bins, and the duration it applies up to.
 BANDS: Final = (
     (timedelta(minutes=15), timedelta(hours=12)),
     (timedelta(minutes=30), timedelta(days=2)),
@@ -44,7 +44,7 @@ def bin_of(duration: timedelta) -> int:
 
 
 def bounds(number: int) -> tuple[timedelta, timedelta]:
-    """Return a bin's edges: above the first, up to the second. The last bin is as wide as the one before."""
+    """Return a bin's edges, lower excluded, upper included. The last bin is as wide as the one before."""
     if not 0 <= number <= LAST_BIN:
         raise ValueError(f"There is no bin {number}")
     low = EDGES[number - 1] if number else timedelta(0)

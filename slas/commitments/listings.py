@@ -1,4 +1,4 @@
-"""Commitments and breaches as ops list them: read-only models over views, with a key of one column."""
+"""Commitments and breaches in the admin: read-only models over views that have a key of one column."""
 
 from typing import ClassVar
 
@@ -53,13 +53,13 @@ class CommitmentListing(JudgedListing):
         verbose_name = _("commitment")
         verbose_name_plural = _("commitments")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            # Not made in the database, but lets the admin order by the primary key's columns alone.
+            # Not in the database, but lets the admin order by the primary key's columns alone.
             models.UniqueConstraint(fields=["parcel_id", "kind"], name="commitment_listing_key"),
         ]
 
 
 class BreachListing(JudgedListing):
-    """Breaches as ops list them, with what became of the promise since."""
+    """Breaches as ops list them, with the current state of the promise."""
 
     opened_at = models.DateTimeField(_("opened"))
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True)

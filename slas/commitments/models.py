@@ -1,4 +1,4 @@
-"""What was promised, and whether it was kept."""
+"""Commitments, and breaches of them."""
 
 from typing import ClassVar
 
@@ -17,8 +17,7 @@ from slas.promises.models import ServiceTier, TierVersion
 class Commitment(models.Model):
     """One promised milestone of one parcel, and whether it was kept.
 
-    Carries every dimension a rate is reported by, so that judging couriers
-    never needs a join, or a parcel.
+    Carries every dimension that rates are grouped by, so that judging couriers needs no join and no parcel.
     """
 
     pk = models.CompositePrimaryKey("parcel_id", "kind")
@@ -31,19 +30,19 @@ class Commitment(models.Model):
     destination = dimension(City, _("to"))
     version = dimension(TierVersion, _("rules"), null=True)
     due_at = models.DateTimeField(_("due"))
-    # The local date of due_at where it falls due: the cohort of the on-time rate.
+    # The date of due_at at the place where it falls due: the cohort of the on-time rate.
     due_date = models.DateField(_("due date"))
-    # The latest later day agreed on, whoever asked; only the recipient's asking moves due_at.
+    # The latest revision, whoever requested it; only the recipient's requests move due_at.
     revised_due_at = models.DateTimeField(_("revised to"), null=True)
     reached_at = models.DateTimeField(_("reached"), null=True)
     outcome = models.CharField(_("outcome"), max_length=8, choices=Outcome, default=Outcome.PENDING)
     excused = models.BooleanField(_("excused"), default=False)
     excuse_reason = models.CharField(_("excused for"), max_length=32, choices=ExcuseReason, blank=True)
-    # What a credit is a share of; a delivery's only.
+    # Credits are a share of it; deliveries only.
     fee_fen = models.IntegerField(_("fee (fen)"), null=True)
     ready_at = models.DateTimeField(_("ready"), null=True)
-    # A delivery's journey: when each stage was first reached, the first attempt of any kind, the
-    # end. What first-attempt success, 48- and 72-hour rate and the histograms are counted from.
+    # A delivery's journey: the first time of each stage, the first attempt of any kind, the end.
+    # First-attempt success, 48- and 72-hour rate and the histograms are counted from these.
     picked_up_at = models.DateTimeField(_("picked up"), null=True)
     departed_at = models.DateTimeField(_("departed"), null=True)
     arrived_at = models.DateTimeField(_("arrived"), null=True)
@@ -70,7 +69,7 @@ class Commitment(models.Model):
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            # The sweep: what is pending and past due.
+            # The sweep reads pending commitments past due.
             models.Index(fields=["due_at"], name="commitment_pending", condition=Q(outcome=Outcome.PENDING)),
             # A courier's overdue list.
             models.Index(
@@ -78,7 +77,7 @@ class Commitment(models.Model):
                 name="commitment_overdue_courier",
                 condition=Q(outcome=Outcome.OVERDUE),
             ),
-            # Tracing: what was attempted and has not arrived, and what is held to be lost.
+            # Tracing reads deliveries attempted but not arrived, and those presumed lost.
             models.Index(
                 fields=["parcel_id"],
                 name="commitment_attempted",
@@ -96,7 +95,8 @@ class Commitment(models.Model):
 
 
 class Breach(models.Model):
-    """A commitment that was not kept. Withdrawn, not deleted, when a late scan proves punctuality."""
+    """A commitment that was not kept. Withdrawn, not deleted, when a scan that arrives later proves it
+    punctual."""
 
     pk = models.CompositePrimaryKey("parcel_id", "kind")
     parcel_id = models.BigIntegerField()

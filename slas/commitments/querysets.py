@@ -1,4 +1,4 @@
-"""Reads of what is judged: commitments and breaches."""
+"""Reads of commitments and breaches."""
 
 from typing import Self
 
@@ -28,5 +28,5 @@ class CommitmentQuerySet(JudgedQuerySet):
 
 class BreachQuerySet(JudgedQuerySet):
     def standing(self) -> Self:
-        """Breaches that no punctual scan has withdrawn."""
+        """Breaches not withdrawn."""
         return self.filter(withdrawn_at=None)

@@ -1,8 +1,8 @@
-"""Whether a promise was kept: outcomes, the changes between them, and what they add to the rates.
+"""Outcomes of promises, the transitions between them, and the rates.
 
-Pure. An outcome is a function of facts (when it was due, the earliest standing scan that reached
-the milestone, now, cancelled or not), so judging again after any scan, sweep or correction gives
-what judging from scratch would. A milestone reached at the very moment it was due is on time.
+Pure. An outcome is a function of facts (the due time, the earliest valid scan that reached the milestone,
+now, cancelled or not), so judging again after any scan, sweep or correction gives the same as judging from
+scratch. A milestone reached exactly at its due time is on time.
 """
 
 from datetime import datetime
@@ -17,16 +17,16 @@ BREACHES = frozenset({Outcome.OVERDUE, Outcome.LATE})
 
 
 class Transition(NamedTuple):
-    """A change that can happen to an outcome, and what makes it happen."""
+    """A possible change of an outcome, and its cause."""
 
     before: Outcome
     after: Outcome
     cause: LazyText | str
 
 
-# Every change there is. Nothing leaves void: a cancelled parcel moves no more. Nothing leaves
-# overdue for pending: what fell due stays due. And what was reached, on time or late, can't be
-# void without being un-reached by a correction first, as only what was not picked up is cancelled.
+# Every possible change. Nothing leaves void: a cancelled parcel no longer moves. Nothing goes from overdue to
+# pending: a due time that has passed has passed. A reached milestone cannot become void before a correction
+# removes its scan, as only parcels not picked up are cancelled.
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(Outcome.PENDING, Outcome.MET, _("reached by the due time")),
     Transition(
@@ -49,15 +49,15 @@ _CHANGES = frozenset((transition.before, transition.after) for transition in TRA
 
 
 def can_become(before: Outcome, after: Outcome) -> bool:
-    """Whether the table has that change, or there is none."""
+    """Whether the table contains the change, or the outcome stays the same."""
     return before == after or (before, after) in _CHANGES
 
 
 def judge(due_at: datetime, reached_at: datetime | None, now: datetime, voided: bool) -> Outcome:
-    """What became of a milestone by now.
+    """Return the outcome of a milestone as of now.
 
-    `reached_at` is when the earliest standing scan that reaches it occurred, not when we
-    heard of it. Overdue begins after the due time, not at it. `voided` outweighs all.
+    `reached_at` is when the earliest valid scan that reaches it occurred, not when we received it. Overdue
+    begins after the due time, not at it. `voided` outweighs everything else.
     """
     if voided:
         return Outcome.VOID
@@ -67,16 +67,16 @@ def judge(due_at: datetime, reached_at: datetime | None, now: datetime, voided: 
 
 
 def voided_by_cancellation(kind: CommitmentKind, due_at: datetime, cancelled_at: datetime) -> bool:
-    """Whether cancelling an unpicked parcel lifts the commitment.
+    """Whether cancelling a parcel before pickup voids the commitment.
 
-    Delivery always. Pickup unless it had fallen due: cancelling because nobody came does not
-    clear whoever did not come. Judged by the due time, not by whether a sweep had run.
+    Deliveries always. Pickups unless they had fallen due: a courier that did not come is not cleared by the
+    cancellation that follows. Decided by the due time, not by whether a sweep had run.
     """
     return kind == CommitmentKind.DELIVERY or cancelled_at <= due_at
 
 
 def is_breach(outcome: Outcome) -> bool:
-    """Whether the promise is broken, be it reached since or not."""
+    """Whether the promise is broken, reached since or not."""
     return outcome in BREACHES
 
 
@@ -86,6 +86,6 @@ def raw_rate(met: int, late: int, overdue: int) -> float | None:
 
 
 def accountable_rate(met: int, late: int, overdue: int, excused: int) -> float | None:
-    """met / (met + late + overdue - excused): what was not the courier's fault is left out."""
+    """met / (met + late + overdue - excused): breaches that were not the courier's fault are left out."""
     due = met + late + overdue - excused
     return met / due if due > 0 else None

@@ -1,21 +1,19 @@
-"""Judging commitments in SQL: the text that bookings, scans, sweeps and cancellations share.
+"""SQL that judges commitments, shared by bookings, scans, sweeps and cancellations.
 
 Each text is a list of CTEs without the word WITH, to be appended to a statement's own:
 
     WITH milestones AS (SELECT parcel_id, kind, reached_at, exact, ... FROM ...), {SETTLEMENT}
     SELECT count(*) FROM sla_changed
 
-`milestones(parcel_id bigint, kind text, exact boolean, <the columns of MILESTONES>)` says when a milestone
-was reached, and of a delivery also when each stage of the journey was. Where exact, the times (NULL: not
-reached after all) replace what is stored; otherwise the earlier of the two stands. Duplicates are merged,
-unknown keys ignored. The statement is given `now`, the moment of judging. `slas.commitments.rules.judge` is
-the same
-rule in Python, and a test holds the two equal.
+`milestones(parcel_id bigint, kind text, exact boolean, <the columns of MILESTONES>)` has the time a
+milestone was reached, and for a delivery also the time of each stage. If exact, the times (NULL: not
+reached after all) replace the stored ones; otherwise the earlier of the two is kept. Duplicates are merged,
+unknown keys ignored. The parameter `now` is the moment of judging. `slas.commitments.rules.judge` is the
+same rule in Python, and a test checks that the two agree.
 
-Races. Commitments are locked in (parcel_id, kind) order by everybody who changes them, and what
-is decided is decided on the locked row. Whoever sends an exact milestone worked it out from all
-scans of a parcel, and must have locked that parcel in a statement of its own before reading them:
-else a scan being written meanwhile would be forgotten.
+Races. All writers lock commitments in (parcel_id, kind) order and decide on the locked row. A caller that
+sends an exact milestone computed it from all scans of a parcel, and must have locked that parcel in a
+statement of its own before reading them: otherwise a scan written in the meantime would be lost.
 """
 
 from typing import Final
@@ -23,7 +21,7 @@ from typing import Final
 from alliance.events import Topic
 from slas.commitments.sql_counts import COUNTS, MARGINS, counted, marked, progressed
 
-# When a delivery got how far; a pickup has none of these.
+# The times of a delivery's stages; a pickup has none of these.
 JOURNEY: Final = (
     "picked_up_at",
     "departed_at",
@@ -34,12 +32,12 @@ JOURNEY: Final = (
     "lost_at",
 )
 MILESTONES: Final = ("reached_at", *JOURNEY)
-# What breaches and tallies take from a commitment `c`, besides its key.
+# The columns that breaches and tallies take from a commitment `c`, besides its key.
 DIMENSIONS: Final = (
     "c.merchant_id, c.courier_id, c.tier_id, c.origin_id, c.destination_id, c.due_at, c.due_date"
 )
 _BREACH: Final = "('overdue', 'late')"
-# What the topics of both begin with.
+# The common prefix of both topics.
 _COMMITMENT: Final = Topic.COMMITMENT_LATE.removesuffix("late")
 _TALLIED: Final = ("pending", "met", "late", "overdue", "void", "excused", *COUNTS)
 
@@ -59,10 +57,10 @@ _DELTAS: Final = ", ".join(
     ]
 )
 
-# What follows from `sla_changed(parcel_id, kind, <dimensions>, fee_fen, was_excused, excused, before, after,
-# reached_at, moved, <counts> and was_<counts>, marks, pays)`, see changed().
-# An excuse is counted only while there is a breach to excuse. A breach that opens again is a new
-# one: opened_at says since when it has stood.
+# The consequences of `sla_changed(parcel_id, kind, <dimensions>, fee_fen, was_excused, excused, before,
+# after, reached_at, moved, <counts> and was_<counts>, marks, pays)`, see changed(). An excuse counts only
+# while there is a breach to excuse. A breach that opens again is a new one: opened_at is the time it opened
+# last.
 CONSEQUENCES: Final = f"""
 sla_breaches AS (
     -- One upsert opens and withdraws. A plain UPDATE would not see the breach that a sweep opened
@@ -105,7 +103,7 @@ sla_events AS (
     RETURNING 1
 )"""  # noqa: S608 -- built of constants
 
-# What became of `sla_locked` where only the outcome changes, or an excuse: the journey stays as it is.
+# The columns of `sla_locked` when only the outcome or an excuse changes: the journey stays as it is.
 _OLD: Final = ", ".join(f"c.{name}" for name in MILESTONES)
 _WAS: Final = ", ".join(f"c.{name} AS was_{name}" for name in MILESTONES)
 
@@ -113,16 +111,16 @@ _WAS: Final = ", ".join(f"c.{name} AS was_{name}" for name in MILESTONES)
 def locked(
     keys: str, *, condition: str, within: str = "", times: str = _OLD, excuse: str = "", more: str = ""
 ) -> str:
-    """Return the query that locks the commitments `c` of the keys `l`, in the order everybody locks in.
+    """Return the query that locks the commitments `c` of the keys `l`, in the order that all writers lock in.
 
-    `times` gives the columns of MILESTONES as they are to be, `excuse` those of the excuse, over `c` and
-    `l`; `condition` says what is to be changed at all. `within`, a condition on c.parcel_id with literals,
-    leaves months out when planning; without it each month's index is asked.
+    `times` gives the new columns of MILESTONES, `excuse` those of the excuse, over `c` and `l`; `condition`
+    selects the rows to change. `within`, a condition on c.parcel_id with literals, prunes months when
+    planning; without it each month's index is searched.
     """
-    # By way of LATERAL each key is one look into the index, whatever the planner expects: policies
-    # mislead it about how many rows there are. The nested array is for PostgreSQL 18 (18.6:
-    # perform_pruning_base_step), which crashes when a plan that prunes months row by row has waited for
-    # a lock and looks at its row again. It finds its way into the index, but not into pruning.
+    # With LATERAL each key is one index lookup, whatever the planner expects: policies mislead it about the
+    # number of rows. The nested array is for PostgreSQL 18 (18.6: perform_pruning_base_step), which crashes
+    # when a plan that prunes months row by row has waited for a lock and rechecks its row. It is usable by
+    # the index, but not for pruning.
     bounds = f"AND c.parcel_id {within}" if within else ""
     return f"""
     SELECT c.* FROM (SELECT * FROM {keys} ORDER BY parcel_id, kind) l
@@ -137,11 +135,11 @@ def locked(
 
 
 def changed(source: str, *, after: str, changes: tuple[str, ...] = ()) -> str:
-    """Return the CTEs from the rows of locked() to everything that follows from their change.
+    """Return the CTEs from the rows of locked() to all consequences of their change.
 
-    `after` is the outcome to be; `changes` names the columns that `source` may have changed besides.
+    `after` is the new outcome; `changes` names the other columns that `source` may have changed.
     """
-    # Most of what changes has no marks, before or after: then nothing is worked out.
+    # Most changes have no marks before or after; then none are computed.
     has_marks = f"""(after = 'late' OR before = 'late'
             OR (excused OR was_excused) AND (after IN {_BREACH} OR before IN {_BREACH}))"""
     was_reached = "kind = 'delivery' AND (reached_at IS NOT NULL OR was_reached_at IS NOT NULL)"
@@ -172,9 +170,9 @@ sla_progress AS (
 
 
 def _store(changes: tuple[str, ...]) -> str:
-    # As an upsert, because that goes by the key and to the newest version of a row, which an
-    # UPDATE ... FROM does only if it is planned well; the rows are there and locked.
-    # What is inserted, and never is, must be sound: hence the columns besides those that change.
+    # An upsert, because it uses the key and the newest version of a row, which UPDATE ... FROM does only if
+    # it is planned well; the rows exist and are locked. The row for the insert, which never happens, must
+    # still be valid: hence the columns besides those that change.
     columns = tuple(dict.fromkeys(("excused", "excuse_reason", "reached_at", *changes)))
     stored = ", ".join(f"{name} = excluded.{name}" for name in changes)
     return f"""
@@ -191,7 +189,7 @@ sla_stored AS (
 def settlement(*, within: str = "") -> str:
     """Return the CTEs that settle commitments from `milestones`; `within` as in locked().
 
-    They give sla_changed (before, after) and sla_breaches (standing).
+    They provide sla_changed (before, after) and sla_breaches (standing).
     """
     merged = ", ".join(
         f"CASE WHEN bool_or(exact) THEN min({name}) FILTER (WHERE exact) ELSE min({name}) END AS {name}"

@@ -1,4 +1,4 @@
-"""Promises made, reached and called off: everything that changes a commitment except the sweep."""
+"""Open, settle, void, excuse and revise commitments: every change except the sweep."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from slas.commitments.sql_counts import COUNTS
 
 @dataclass(frozen=True, slots=True)
 class CommitmentDraft:
-    """One milestone about to be promised."""
+    """A milestone about to be promised."""
 
     parcel_id: int
     kind: CommitmentKind
@@ -31,10 +31,10 @@ class CommitmentDraft:
     destination_id: int
     version_id: int | None
     due_at: datetime
-    # IANA zone of where it falls due: the origin of a pickup, the destination of a delivery.
+    # IANA zone of the place where it falls due: the origin of a pickup, the destination of a delivery.
     zone: str
     ready_at: datetime | None = None
-    # What a credit is a share of; a delivery's only.
+    # Credits are a share of it; deliveries only.
     fee_fen: int | None = None
 
     @property
@@ -44,7 +44,7 @@ class CommitmentDraft:
 
 
 class Milestone(NamedTuple):
-    """When a milestone was reached, and a delivery's stages; see slas/commitments/sql.py for `exact`."""
+    """The time a milestone was reached, and a delivery's stages; see slas/commitments/sql.py for `exact`."""
 
     parcel_id: int
     kind: CommitmentKind
@@ -60,7 +60,7 @@ class Milestone(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """How many commitments changed, and how many breaches that opened and withdrew."""
+    """How many commitments changed, and how many breaches were opened and withdrawn by that."""
 
     changed: int
     opened: int
@@ -101,14 +101,14 @@ WITH milestones AS (
 {_COUNTS}
 """  # noqa: S608 -- built of constants
 
-# What was reached has moved, and is not called off. For pickups see voided_by_cancellation().
-_CALLED_OFF = "c.outcome IN ('pending', 'overdue') AND (c.kind = 'delivery' OR c.due_at >= %(now)s)"
+# A reached milestone is not voided: the parcel has moved. For pickups see voided_by_cancellation().
+_VOIDABLE = "c.outcome IN ('pending', 'overdue') AND (c.kind = 'delivery' OR c.due_at >= %(now)s)"
 _VOID = f"""
 WITH sla_keys AS (
     SELECT parcel_id, kind FROM unnest(%(parcel_ids)s::bigint[]) AS x (parcel_id),
         (VALUES ('pickup'), ('delivery')) AS k (kind)
 ),
-sla_locked AS MATERIALIZED ({locked("sla_keys", condition=_CALLED_OFF)}
+sla_locked AS MATERIALIZED ({locked("sla_keys", condition=_VOIDABLE)}
 ),
 {changed("sla_locked", after="'void'")}
 {_COUNTS}
@@ -168,10 +168,10 @@ SELECT count(*) FROM sla_changed
 
 
 def open_commitments(drafts: Sequence[CommitmentDraft], *, at: datetime) -> int:
-    """Promise the milestones, all in one statement; return how many are new.
+    """Open commitments in one statement; return how many are new.
 
-    A milestone that is promised already is left as it is, so a replay changes nothing. One
-    that fell due in the past begins as pending, too: scans and the next sweep judge it.
+    An existing commitment is left as it is, so a replay changes nothing. One that fell due in the past begins
+    as pending, too: scans and the next sweep judge it.
     """
     if not drafts:
         return 0
@@ -196,7 +196,7 @@ def open_commitments(drafts: Sequence[CommitmentDraft], *, at: datetime) -> int:
 def settle(milestones: Iterable[Milestone], *, now: datetime) -> Settled:
     """Judge commitments by milestones reached, as the scan statement does for a batch.
 
-    Any order, any number of times: the earliest standing one counts. Void stays void.
+    May be called in any order and any number of times: the earliest valid time counts. Void stays void.
     """
     rows = list(milestones)
     if not rows:
@@ -214,10 +214,10 @@ def settle(milestones: Iterable[Milestone], *, now: datetime) -> Settled:
 
 
 def void_commitments(*, parcel_ids: Sequence[int], at: datetime) -> Settled:
-    """Call off what was promised for parcels cancelled before pickup, at the moment of cancelling.
+    """Void the commitments of parcels cancelled before pickup, as of the cancellation.
 
-    Delivery always; pickup unless it had fallen due. Breaches are withdrawn. Replays change
-    nothing. That the parcels have not moved is for the caller, who holds their locks, to know.
+    Deliveries always; pickups unless they had fallen due. Breaches are withdrawn. Replays change nothing. The
+    caller, who holds the parcels' locks, ensures that they have not moved.
     """
     if not parcel_ids:
         return Settled(0, 0, 0)
@@ -230,16 +230,16 @@ def excuse_commitments(
 ) -> int:
     """Excuse commitments for a reason, or with None lift their excuses; return how many changed.
 
-    Only a standing breach that is not excused is excused, only what is excused is lifted: what
-    changed meanwhile is left alone, and a replay changes nothing. Who may is for the caller to know.
+    Only open breaches not excused are excused, and only excused ones are lifted: commitments changed in the
+    meantime are left alone, and a replay changes nothing. The caller checks permissions.
     """
-    # A key given twice would be changed twice.
-    wanted = {(parcel_id, str(kind)) for parcel_id, kind in keys}
-    if not wanted:
+    # A duplicate key would be changed twice.
+    unique_keys = {(parcel_id, str(kind)) for parcel_id, kind in keys}
+    if not unique_keys:
         return 0
     parameters = {
-        "parcel_id": [parcel_id for parcel_id, _kind in wanted],
-        "kind": [kind for _parcel_id, kind in wanted],
+        "parcel_id": [parcel_id for parcel_id, _kind in unique_keys],
+        "kind": [kind for _parcel_id, kind in unique_keys],
         "now": now,
         "reason": None if reason is None else ExcuseReason(reason).value,
     }
@@ -248,9 +248,9 @@ def excuse_commitments(
 
 
 def mark_lost(*, lost: Mapping[int, datetime | None], now: datetime) -> int:
-    """Write down since when deliveries count as lost, or with None that they do not; return how many changed.
+    """Record since when deliveries count as lost, None for not lost; return how many changed.
 
-    Whether a promise was kept does not depend on it; what the merchant is credited with does.
+    This does not affect whether a promise was kept, but it affects the merchant's credit.
     """
     if not lost:
         return 0
@@ -261,11 +261,11 @@ def mark_lost(*, lost: Mapping[int, datetime | None], now: datetime) -> int:
 def revise_due(
     *, parcel_id: int, kind: CommitmentKind | str, due_at: datetime, judged: bool, now: datetime
 ) -> Commitment:
-    """Write a later day beside a promise; where `judged`, on-time is judged by it from here on.
+    """Record a later due time beside a promise; if `judged`, on-time is judged by it from now on.
 
-    The cohort stays that of the original promise, so no rate changes. Returns the commitment as it
-    was before. Raises NotFound, and Conflict for a promise that is kept, called off or (judged)
-    past due, and for a day that is not later than the one agreed on so far.
+    The cohort stays that of the original promise, so no rate changes. Returns the commitment as it was
+    before. Raises NotFound, and Conflict for a promise that is kept, void or (judged) past due, and for a due
+    time that is not later than the current one.
     """
     commitment = (
         Commitment.objects.select_for_update(no_key=True).filter(parcel_id=parcel_id, kind=kind).first()

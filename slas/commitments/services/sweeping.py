@@ -1,4 +1,4 @@
-"""The sweep: what is pending and past due becomes overdue, and a breach opens."""
+"""The sweep: pending commitments past due become overdue, and breaches open."""
 
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -10,20 +10,20 @@ from slas.choices import CommitmentKind, Measure
 from slas.commitments.sql import CONSEQUENCES, DIMENSIONS
 from slas.commitments.sql_counts import COUNTS, marks
 
-# Rows a transaction: few enough that a scan never waits long for a row the sweep holds.
+# Rows per transaction: few enough that a scan never waits long for a row locked by the sweep.
 SLICE = 5_000
 
 
 class Swept(NamedTuple):
-    """How many commitments fell due, in how many transactions, and whether other sweeps were at all of it."""
+    """How many commitments fell due, in how many transactions, and whether other sweeps held all shares."""
 
     overdue: int = 0
     slices: int = 0
     busy: bool = False
 
 
-# By the index of what is pending and nothing else. What the planner knows of how much that is was true some
-# time ago, and starting parallel workers alone takes longer than an idle sweep.
+# Use only the index of pending commitments: the planner's statistics of them are out of date, and starting
+# parallel workers takes longer than an idle sweep.
 _BY_INDEX: Final = """
 SET LOCAL max_parallel_workers_per_gather = 0;
 SET LOCAL enable_seqscan = off;
@@ -32,12 +32,11 @@ SET LOCAL enable_bitmapscan = off
 _DUE: Final = "c.outcome = 'pending' AND c.due_at < %(now)s"
 _ANY: Final = f"SELECT EXISTS (SELECT FROM slas_commitment c WHERE {_DUE})"  # noqa: S608 -- of constants
 _COUNTS: Final = ", ".join(f"0 AS {name}, 0 AS was_{name}" for name in COUNTS)
-# The slice is read without locks, in order of due_at, from the partial index of what is pending: the cost
-# follows what fell due, not the table. The upsert, which always finds its row, locks one after the other
-# in the order everybody locks in, and asks the newest version again: what a scan settled meanwhile is left
-# alone. For what follows see slas.commitments.sql. Nothing of the journey moves here, so of all counts and
-# marks
-# only those of an excuse can, which a breach withdrawn once may have kept.
+# The slice is read without locks, in order of due_at, from the partial index of pending commitments: the cost
+# follows what fell due, not the table. The upsert, which always finds its row, locks one row after the other
+# in the order that all writers lock in, and checks the newest version again: a commitment settled by a scan
+# in the meantime is left alone. For the consequences see slas.commitments.sql. The journey does not change
+# here, so of all counts and marks only those of an excuse can, which a breach withdrawn before may have kept.
 _SWEEP: Final = f"""
 WITH sla_slice AS MATERIALIZED (
     SELECT c.parcel_id, c.kind, {DIMENSIONS} FROM slas_commitment c
@@ -65,25 +64,25 @@ SELECT (SELECT count(*) FROM sla_slice), (SELECT count(*) FROM sla_changed)
 
 
 def sweep_overdue(*, now: datetime, limit: int = SLICE) -> Swept:
-    """Mark all that is pending and past due as overdue, `limit` commitments a transaction.
+    """Mark all pending commitments past due as overdue, `limit` commitments per transaction.
 
-    May run twice, side by side, or be killed anywhere: each slice is one transaction with its
-    breaches, tallies and events, and the next sweep goes on with what is left.
+    May run twice, side by side, or be killed anywhere: each slice is one transaction with its breaches,
+    tallies and events, and the next sweep continues with the rest.
     """
     slices: list[int] = []
-    # Mostly nothing is due, and one look tells.
+    # Most sweeps find nothing due: one cheap query tells.
     with scope(Scope.everything()):
         raw_rows(_BY_INDEX)
-        [(due,)] = raw_rows(_ANY, {"now": now})
-    if not due:
+        [(is_due,)] = raw_rows(_ANY, {"now": now})
+    if not is_due:
         return Swept()
 
     def work(share: int) -> bool:
         raw_rows(_BY_INDEX)
-        [(found, changed)] = raw_rows(_SWEEP, {"now": now, "limit": limit, **share_parameters(share)})
-        if found:
+        [(rows, changed)] = raw_rows(_SWEEP, {"now": now, "limit": limit, **share_parameters(share)})
+        if rows:
             slices.append(changed)
-        return bool(found == limit)
+        return bool(rows == limit)
 
-    ours = work_in_shares(work, lock=Lock.SWEEP)
-    return Swept(sum(slices), len(slices), busy=not ours)
+    got_a_share = work_in_shares(work, lock=Lock.SWEEP)
+    return Swept(sum(slices), len(slices), busy=not got_a_share)

@@ -1,4 +1,4 @@
-"""All there is to say about one breach: promise, lateness, who it is attributed to, excuses, credits."""
+"""The report on one breach: promise, lateness, attribution, excuses, credits."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from slas.revisions.models import Revision
 
 
 class Journey(Protocol):
-    """When a parcel first got how far. A commitment is told so only once it is tried."""
+    """The times a parcel reached its last stages. A commitment stores them only once it is attempted."""
 
     arrived_at: datetime | None
     out_for_delivery_at: datetime | None
@@ -27,7 +27,7 @@ class Journey(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BreachReport:
-    """A breach as courier, merchant and ops read it."""
+    """A breach as shown to courier, merchant and ops."""
 
     commitment: Commitment
     breach: Breach
@@ -35,10 +35,10 @@ class BreachReport:
     revisions: list[Revision]
     # The newest first.
     excuses: list[Excuse]
-    # Empty for whoever may not see money.
+    # Empty for actors who may not see money.
     credits: list[CreditEntry]
     now: datetime
-    # What stands in the way of claiming an excuse; None is nothing.
+    # Why an excuse cannot be claimed; None if it can.
     obstacle: Conflict | None
 
     @property
@@ -47,7 +47,7 @@ class BreachReport:
 
     @property
     def city(self) -> City:
-        """Where it fell due."""
+        """The city where it fell due."""
         place: City = (
             self.commitment.origin
             if self.commitment.kind == CommitmentKind.PICKUP
@@ -57,15 +57,15 @@ class BreachReport:
 
     @property
     def promised_at(self) -> datetime:
-        """What was promised first, before anybody asked for a later day."""
-        promised: datetime = self.revisions[0].previous_due_at if self.revisions else self.commitment.due_at
-        return promised
+        """The due time before the first revision."""
+        due_at: datetime = self.revisions[0].previous_due_at if self.revisions else self.commitment.due_at
+        return due_at
 
     @property
     def late_by(self) -> timedelta | None:
-        """By how much it is late, or was, or is by now; None when it was not late after all."""
-        late = (self.commitment.reached_at or self.now) - self.commitment.due_at
-        return late if self.stands and late > timedelta() else None
+        """How late it is or was; None if it was not late after all."""
+        lateness = (self.commitment.reached_at or self.now) - self.commitment.due_at
+        return lateness if self.stands and lateness > timedelta() else None
 
     @property
     def claim_until(self) -> datetime:
@@ -85,15 +85,15 @@ def breach_report(
     remarks: Iterable[Remark],
     now: datetime,
 ) -> BreachReport:
-    """Gather all there is to say about a breach. `remarks` are reasons that scans gave.
+    """Return the report on a breach. `remarks` are reasons given by scans.
 
-    Raises NotPermitted for who may not see breaches, NotFound where the actor sees no such breach.
+    Raises NotPermitted for actors who may not see breaches, NotFound if the actor sees no such breach.
     """
     require(actor, Capability.VIEW_RATES)
     breach = Breach.objects.visible_to(actor).filter(parcel_id=parcel_id, kind=kind).first()
     commitments = {
-        found.kind: found
-        for found in Commitment.objects.visible_to(actor)
+        commitment_row.kind: commitment_row
+        for commitment_row in Commitment.objects.visible_to(actor)
         .filter(parcel_id=parcel_id)
         .select_related("courier__organisation", "merchant", "tier", "origin", "destination", "version")
     }
@@ -119,7 +119,7 @@ def breach_report(
 
 
 def _credits(actor: Actor, of_breach: dict[str, object]) -> list[CreditEntry]:
-    # As with fees: who books parcels, or keeps the books.
+    # As with fees: for those who book parcels or keep the books.
     if not (actor.can(Capability.VIEW_FINANCE) or actor.can(Capability.BOOK_PARCELS)):
         return []
     return list(CreditEntry.objects.visible_to(actor).filter(**of_breach).order_by("pk"))

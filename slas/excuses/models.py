@@ -1,4 +1,4 @@
-"""Why a breach was not the courier's fault: events that are declared, claims, decisions."""
+"""Excuses of breaches: declared events, claims and decisions."""
 
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ from slas.promises.models import Closure
 
 
 def evidence_name(instance: "Excuse", filename: str) -> str:
-    """Return where a claim's file is kept, named by what its content turned out to be."""
+    """Return the path a claim's file is stored at, by the type of its content."""
     return random_file_name("evidence", instance.content_type)
 
 
@@ -35,7 +35,7 @@ class Disruption(models.Model):
     )
     starts_at = models.DateTimeField(pgettext_lazy("beginning", "from"))
     ends_at = models.DateTimeField(pgettext_lazy("end", "to"))
-    # What fell due so long after the end is still held to be touched.
+    # Promises that fell due this long after the end still count as affected.
     recovery_hours = models.PositiveSmallIntegerField(_("hours to recover"), default=24)
     declared_at = models.DateTimeField(_("declared"), default=timezone.now)
     declared_by = models.ForeignKey(
@@ -57,9 +57,9 @@ class Disruption(models.Model):
 
 
 class Excuse(models.Model):
-    """A claim, and the decision, that a breach was not the courier's fault.
+    """A claim that a breach was not the courier's fault, and the decision on it.
 
-    Only a granted one leaves the breach out of the accountable rate. Both parties see all of it.
+    Only a granted excuse removes the breach from the accountable rate. Both parties see all of it.
     """
 
     parcel_id = models.BigIntegerField(_("parcel"))
@@ -74,7 +74,7 @@ class Excuse(models.Model):
     evidence_name = models.CharField(_("file name"), max_length=160, blank=True)
     source = models.CharField(_("claimed by"), max_length=12, choices=ExcuseSource)
     state = models.CharField(_("state"), max_length=10, choices=ExcuseState)
-    # What proposed it, where an event did.
+    # The event that proposed it, if any.
     disruption = models.ForeignKey(
         Disruption,
         models.PROTECT,
@@ -103,7 +103,7 @@ class Excuse(models.Model):
 
     objects = models.Manager.from_queryset(ExcuseQuerySet)()
 
-    # Of a file about to be stored; afterwards its name says it.
+    # The type of a file about to be stored; afterwards its name contains it.
     content_type = ""
 
     class Meta:
@@ -132,7 +132,7 @@ class Excuse(models.Model):
             models.Index(fields=["parcel_id", "kind"], name="excuse_by_parcel"),
             models.Index(fields=["courier", "-claimed_at"], name="excuse_by_courier"),
             models.Index(fields=["merchant", "-claimed_at"], name="excuse_by_merchant"),
-            # What waits for a decision, the oldest first.
+            # Reads claims waiting for a decision, the oldest first.
             models.Index(
                 fields=["claimed_at"], name="excuse_waiting", condition=Q(state=ExcuseState.CLAIMED)
             ),

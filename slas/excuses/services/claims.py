@@ -1,4 +1,5 @@
-"""Claims: a courier says why a breach was not its fault, and may take that back until it is decided."""
+"""Claims: a courier claims that a breach was not its fault, and may withdraw the claim until it is
+decided."""
 
 import os
 from collections.abc import Iterable
@@ -30,7 +31,7 @@ ORPHAN_AFTER: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a courier brings forward for one breach."""
+    """A courier's claim for one breach."""
 
     parcel_id: int
     kind: str
@@ -40,28 +41,28 @@ class Claim:
 
 
 def may_claim(actor: Actor) -> bool:
-    """Whether somebody claims excuses at all: a courier's owners, managers and agents, and its programs."""
+    """Whether an actor may claim excuses: a courier's owners, managers and agents, and its API keys."""
     return actor.is_courier and actor.can(Capability.CLAIM_EXCUSES)
 
 
 def require_claimant(actor: Actor) -> None:
-    """Raise NotAuthenticated or NotPermitted unless the actor claims excuses."""
+    """Raise NotAuthenticated or NotPermitted unless the actor may claim excuses."""
     require(actor, Capability.CLAIM_EXCUSES)
     if not actor.is_courier:
         raise NotPermitted(_("Claiming excuses is for couriers."), code="not_the_courier")
 
 
 def claim_until(breach: Breach) -> datetime:
-    """The last moment at which an excuse of a breach can be claimed."""
+    """The deadline for claiming an excuse of a breach."""
     return breach.opened_at + CLAIMED_WITHIN
 
 
 def obstacle(
     commitment: Commitment, breach: Breach | None, excuses: Iterable[Excuse], *, now: datetime
 ) -> Conflict | None:
-    """What stands in the way of claiming an excuse: no breach, another excuse, the time; None is nothing.
+    """Why an excuse cannot be claimed: no breach, another excuse, or too late; None if it can.
 
-    One claim a breach: what was taken back or lapsed may be claimed again, what was decided on may not.
+    One claim per breach: a withdrawn or lapsed one may be claimed again, a decided one may not.
     """
     if breach is None or breach.withdrawn_at is not None or not is_breach(Outcome(commitment.outcome)):
         return Conflict(_("There is no standing breach to excuse."), code="no_breach")
@@ -73,29 +74,29 @@ def obstacle(
                 return Conflict(_("An excuse is granted already."), code="granted")
             case ExcuseState.REVOKED:
                 return Conflict(_("The excuse of this breach was revoked."), code="decided")
-            # What an event proposed for the courier is not the courier's own say.
+            # An excuse proposed by an event is not the courier's own claim.
             case ExcuseState.DECLINED if excuse.source == ExcuseSource.COURIER:
                 message = _("Your claim was declined; only the alliance can change that.")
                 return Conflict(message, code="decided")
     if now > (until := claim_until(breach)):
         message = _("Excuses are claimed within %(days)d days: this one could be claimed until %(until)s.")
-        said = formats.date_format(timezone.localtime(until), "DATETIME_FORMAT")
-        return Conflict(message % {"days": CLAIMED_WITHIN.days, "until": said}, code="too_late")
+        until_text = formats.date_format(timezone.localtime(until), "DATETIME_FORMAT")
+        return Conflict(message % {"days": CLAIMED_WITHIN.days, "until": until_text}, code="too_late")
     return None
 
 
 def claim_excuse(*, actor: Actor, claim: Claim, now: datetime | None = None) -> Excuse:
     """Claim that a breach of the actor's own courier was not its fault.
 
-    Raises NotPermitted for everybody else, NotFound for what is not the courier's, InvalidInput for an
-    unknown reason, a text too long or a file refused, and Conflict when no breach stands, when it is too
-    late, and when the breach was claimed or decided already: a decision is final for the courier.
+    Raises NotPermitted for everyone else, NotFound for a breach that is not the courier's, InvalidInput for
+    an unknown reason, a text too long or a file refused, and Conflict if no breach is open, if it is too
+    late, or if the breach was claimed or decided already: a decision is final for the courier.
     """
     require_claimant(actor)
     moment = now or timezone.now()
     reason, note = read_reason(claim.reason), read_text(claim.note)
-    # Before the lock: a large PDF takes a moment to read.
-    found = _inspected(claim.upload)
+    # Before the lock: inspecting a large PDF takes time.
+    inspected = _inspect(claim.upload)
     with transaction.atomic():
         commitment = _lock(actor, claim)
         _refuse(commitment, moment)
@@ -111,17 +112,17 @@ def claim_excuse(*, actor: Actor, claim: Claim, now: datetime | None = None) -> 
             claimed_by_id=actor.user_id,
             claimed_at=moment,
         )
-        _store(excuse, claim.upload, found)
-        _tell(actor, excuse, Topic.EXCUSE_CLAIMED, at=moment)
+        _store(excuse, claim.upload, inspected)
+        _record(actor, excuse, Topic.EXCUSE_CLAIMED, at=moment)
     return excuse
 
 
 @transaction.atomic
 def take_back_claim(*, actor: Actor, excuse_id: int, now: datetime | None = None) -> Excuse:
-    """Take back a claim nobody has decided on yet. Again changes nothing.
+    """Withdraw a claim not decided on yet. A replay changes nothing.
 
-    Raises NotFound for a claim that is not the courier's own, Conflict for one that is decided, or that
-    a declared event brought forward.
+    Raises NotFound for a claim that is not the courier's own, Conflict for one that is decided, or that was
+    proposed by a declared event.
     """
     require_claimant(actor)
     excuse = Excuse.objects.visible_to(actor).filter(pk=excuse_id).first()
@@ -129,11 +130,11 @@ def take_back_claim(*, actor: Actor, excuse_id: int, now: datetime | None = None
         raise NotFound
     if excuse.source != ExcuseSource.COURIER:
         raise Conflict(_("This was not claimed by the courier."), code="not_claimed_by_courier")
-    # Guarded: a decision made meanwhile stands.
-    waiting = Excuse.objects.filter(pk=excuse_id, state=ExcuseState.CLAIMED)
-    if waiting.update(state=ExcuseState.WITHDRAWN):
+    # Guarded update: a decision made in the meantime stands.
+    open_claims = Excuse.objects.filter(pk=excuse_id, state=ExcuseState.CLAIMED)
+    if open_claims.update(state=ExcuseState.WITHDRAWN):
         excuse.state = ExcuseState.WITHDRAWN
-        _tell(actor, excuse, Topic.EXCUSE_WITHDRAWN, at=now or timezone.now())
+        _record(actor, excuse, Topic.EXCUSE_WITHDRAWN, at=now or timezone.now())
         return excuse
     excuse.refresh_from_db()
     if excuse.state != ExcuseState.WITHDRAWN:
@@ -142,21 +143,21 @@ def take_back_claim(*, actor: Actor, excuse_id: int, now: datetime | None = None
 
 
 def forget_orphaned_evidence(*, now: datetime | None = None) -> int:
-    """Delete stored files that no claim names: an upload's transaction may have been rolled back."""
+    """Delete stored files without a claim: an upload's transaction may have been rolled back."""
     storage, moment, removed = private_storage(), now or timezone.now(), 0
     with scope(Scope.everything()):
-        named = set(Excuse.objects.exclude(evidence="").values_list("evidence", flat=True))
+        claimed_files = set(Excuse.objects.exclude(evidence="").values_list("evidence", flat=True))
     folders = storage.listdir("evidence")[0] if storage.exists("evidence") else []
     for folder in folders:
         for file in storage.listdir(os.path.join("evidence", folder))[1]:
             name = f"evidence/{folder}/{file}"
-            if name not in named and moment - storage.get_modified_time(name) > ORPHAN_AFTER:
+            if name not in claimed_files and moment - storage.get_modified_time(name) > ORPHAN_AFTER:
                 storage.delete(name)
                 removed += 1
     return removed
 
 
-def _inspected(upload: "File[bytes] | None") -> Inspected | None:
+def _inspect(upload: "File[bytes] | None") -> Inspected | None:
     if upload is None:
         return None
     try:
@@ -180,14 +181,14 @@ def _refuse(commitment: Commitment, now: datetime) -> None:
         raise refusal
 
 
-def _store(excuse: Excuse, upload: "File[bytes] | None", found: Inspected | None) -> None:
-    if upload is not None and found is not None:
+def _store(excuse: Excuse, upload: "File[bytes] | None", inspected: Inspected | None) -> None:
+    if upload is not None and inspected is not None:
         upload.seek(0)
-        excuse.content_type = found.content_type
+        excuse.content_type = inspected.content_type
         excuse.evidence_name = shown_name(upload.name or "")
         excuse.evidence.save(upload.name or "", File(upload.file or upload), save=False)
     try:
-        # A savepoint of its own, so that the file goes when the row is refused.
+        # A savepoint, so that the file is deleted when the row is refused.
         with transaction.atomic():
             excuse.save(force_insert=True)
     except Exception:
@@ -196,9 +197,9 @@ def _store(excuse: Excuse, upload: "File[bytes] | None", found: Inspected | None
         raise
 
 
-def _tell(actor: Actor, excuse: Excuse, topic: Topic, *, at: datetime) -> None:
+def _record(actor: Actor, excuse: Excuse, topic: Topic, *, at: datetime) -> None:
     parties = {"merchant_id": excuse.merchant_id, "courier_id": excuse.courier_id}
-    # Without notes and names of files: what people write is kept in one place, where it can be erased.
+    # Without notes and file names: free text is kept in one place, where it can be erased.
     payload = {"kind": excuse.kind, "reason": str(excuse.reason), "excuse": excuse.pk}
     events.record([events.NewEvent(topic, parcel_id=excuse.parcel_id, payload=payload, **parties)], at=at)
     audit.record(

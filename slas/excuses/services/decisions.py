@@ -1,4 +1,4 @@
-"""Decisions on excuses: customer service and ops grant, decline and revoke, one or thousands at once."""
+"""Decisions on excuses: customer service and ops grant, decline and revoke one or thousands at once."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,12 +23,12 @@ from slas.excuses.services.permissions import (
     lock_commitments,
     read_reason,
     read_text,
+    record_decision,
     require_decider,
     require_few,
-    write_down,
 )
 
-# The state an excuse must be in for each decision, and the one it is in after it.
+# The state an excuse must be in for each decision, and its state after it.
 STEPS: Final[Mapping[Decision, tuple[ExcuseState, ExcuseState]]] = {
     Decision.GRANT: (ExcuseState.CLAIMED, ExcuseState.GRANTED),
     Decision.DECLINE: (ExcuseState.CLAIMED, ExcuseState.DECLINED),
@@ -40,27 +40,27 @@ _TOPICS: Final[Mapping[ExcuseState, Topic]] = {
     ExcuseState.REVOKED: Topic.EXCUSE_REVOKED,
     ExcuseState.LAPSED: Topic.EXCUSE_LAPSED,
 }
-# Rows a statement when excuses are written: more parameters than that are slow to send.
+# Rows per statement when excuses are inserted: statements with more parameters are slow.
 _BATCH: Final = 2_000
 
 
 class Decided(NamedTuple):
-    """What became of the excuses a decision was made on."""
+    """The result of a decision on excuses."""
 
     decided: int = 0
-    # Of claims: the breach stands no more, so there was nothing left to decide.
+    # Claims whose breach is no longer open, so nothing was left to decide.
     lapsed: int = 0
-    # Somebody else decided, or took the claim back, meanwhile.
+    # Decided by another person, or withdrawn, in the meantime.
     untouched: int = 0
 
 
 class Excused(NamedTuple):
-    """What became of the breaches that were to be excused directly."""
+    """The result of excusing breaches without a claim."""
 
     excused: int = 0
     # No breach (any more).
     gone: int = 0
-    # The courier has claimed an excuse: that is to be decided on.
+    # Claimed by the courier: the claim has to be decided on.
     waiting: int = 0
     # Excused before.
     already: int = 0
@@ -75,44 +75,44 @@ def decide_excuses(
     note: str = "",
     now: datetime | None = None,
 ) -> Decided:
-    """Grant, decline or revoke excuses, all in one go; a replay finds nothing left to decide.
+    """Grant, decline or revoke excuses in one transaction; a replay finds nothing left to decide.
 
-    Claims whose breach stands no more lapse, whatever the decision. Raises NotPermitted for everybody but
+    Claims whose breach is no longer open lapse, whatever the decision. Raises NotPermitted for everyone but
     customer service and superusers, and for members of a courier concerned; InvalidInput for an unknown
-    decision, for declining or revoking without saying why, and for more than MOST_AT_ONCE.
+    decision, for declining or revoking without a note, and for more than MOST_AT_ONCE.
     """
     require_decider(actor)
     if decision not in Decision.values:
         raise InvalidInput(_("Choose to grant, to decline or to revoke."))
     step, moment = Decision(decision), now or timezone.now()
-    why = read_text(note, required=step != Decision.GRANT)
-    wanted = sorted(set(excuse_ids))
-    require_few(wanted)
-    rows = Excuse.objects.filter(pk__in=wanted).values_list("parcel_id", "kind", "courier_id")
+    decision_note = read_text(note, required=step != Decision.GRANT)
+    ids = sorted(set(excuse_ids))
+    require_few(ids)
+    rows = Excuse.objects.filter(pk__in=ids).values_list("parcel_id", "kind", "courier_id")
     keys = [(parcel_id, kind) for parcel_id, kind, _courier in rows]
     refuse_own(actor, {courier_id for _parcel, _kind, courier_id in rows})
     commitments = lock_commitments(keys)
     before, after = STEPS[step]
-    # Read again, under the lock: somebody else may have decided meanwhile.
-    standing = list(Excuse.objects.select_for_update().filter(pk__in=wanted, state=before).order_by("pk"))
-    lapsed = [row for row in standing if before == ExcuseState.CLAIMED and not _stands(row, commitments)]
-    gone = {row.pk for row in lapsed}
-    decided = [row for row in standing if row.pk not in gone]
-    _carry_out(step, decided, moment)
-    changes = {"decision_note": why, "decided_by_id": actor.user_id, "decided_at": moment}
+    # Read again under the lock: another person may have decided in the meantime.
+    decidable = list(Excuse.objects.select_for_update().filter(pk__in=ids, state=before).order_by("pk"))
+    lapsed = [row for row in decidable if before == ExcuseState.CLAIMED and not _stands(row, commitments)]
+    lapsed_ids = {row.pk for row in lapsed}
+    decided = [row for row in decidable if row.pk not in lapsed_ids]
+    _apply(step, decided, moment)
+    changes = {"decision_note": decision_note, "decided_by_id": actor.user_id, "decided_at": moment}
     Excuse.objects.filter(pk__in=[row.pk for row in decided]).update(state=after, **changes)
-    Excuse.objects.filter(pk__in=gone).update(state=ExcuseState.LAPSED)
-    _tell(decided, after, moment)
-    _tell(lapsed, ExcuseState.LAPSED, moment)
-    write_down(
+    Excuse.objects.filter(pk__in=lapsed_ids).update(state=ExcuseState.LAPSED)
+    _record_events(decided, after, moment)
+    _record_events(lapsed, ExcuseState.LAPSED, moment)
+    record_decision(
         actor,
         f"excuse.{after}",
         {row.courier_id for row in decided},
         at=moment,
-        note=why,
+        note=decision_note,
         excuses=[row.pk for row in decided],
     )
-    return Decided(len(decided), len(lapsed), len(wanted) - len(standing))
+    return Decided(len(decided), len(lapsed), len(ids) - len(decidable))
 
 
 def excuse_breach(
@@ -124,21 +124,21 @@ def excuse_breach(
     note: str = "",
     now: datetime | None = None,
 ) -> Excuse:
-    """Excuse one breach without a claim; again returns the first excuse.
+    """Excuse one breach without a claim; a replay returns the first excuse.
 
-    Raises what `excuse_breaches` raises, NotFound for an unknown commitment, and Conflict when no breach
-    stands or the courier's claim is waiting.
+    Raises what `excuse_breaches` raises, NotFound for an unknown commitment, and Conflict if no breach is
+    open or the courier's claim is waiting.
     """
     key = (parcel_id, str(kind))
     with transaction.atomic():
         if not lock_commitments([key]):
-            # Who may not decide is told so first.
+            # Actors who may not decide get NotPermitted rather than NotFound.
             require_decider(actor)
             raise NotFound
-        done = excuse_breaches(actor=actor, keys=[key], reason=reason, note=note, now=now)
-        if done.gone:
+        result = excuse_breaches(actor=actor, keys=[key], reason=reason, note=note, now=now)
+        if result.gone:
             raise Conflict(_("There is no standing breach to excuse."), code="no_breach")
-        if done.waiting:
+        if result.waiting:
             raise Conflict(_("The courier has claimed an excuse: decide on that."), code="claim_waiting")
         excuse: Excuse = Excuse.objects.standing().get(parcel_id=parcel_id, kind=kind)
     return excuse
@@ -153,20 +153,20 @@ def excuse_breaches(
     note: str = "",
     now: datetime | None = None,
 ) -> Excused:
-    """Excuse many breaches for one reason without a claim, all in one go.
+    """Excuse many breaches for one reason without a claim, in one transaction.
 
-    Raises NotPermitted for everybody but customer service and superusers, and for members of a courier
+    Raises NotPermitted for everyone but customer service and superusers, and for members of a courier
     concerned; InvalidInput for an unknown reason and for more than MOST_AT_ONCE.
     """
     require_decider(actor)
-    chosen, why, moment = read_reason(reason), read_text(note), now or timezone.now()
-    wanted = sorted({(parcel_id, str(kind)) for parcel_id, kind in keys})
-    require_few(wanted)
-    commitments = lock_commitments(wanted)
-    refuse_own(actor, {found.courier_id for found in commitments.values()})
-    standing = [key for key in wanted if key in commitments and commitments[key].stands]
-    states = _states(standing)
-    free = [key for key in standing if key not in states]
+    chosen, decision_note, moment = read_reason(reason), read_text(note), now or timezone.now()
+    unique_keys = sorted({(parcel_id, str(kind)) for parcel_id, kind in keys})
+    require_few(unique_keys)
+    commitments = lock_commitments(unique_keys)
+    refuse_own(actor, {commitment.courier_id for commitment in commitments.values()})
+    open_keys = [key for key in unique_keys if key in commitments and commitments[key].stands]
+    states = _states(open_keys)
+    unclaimed = [key for key in open_keys if key not in states]
     excuses = [
         Excuse(
             parcel_id=parcel_id,
@@ -174,7 +174,7 @@ def excuse_breaches(
             merchant_id=commitments[parcel_id, kind].merchant_id,
             courier_id=commitments[parcel_id, kind].courier_id,
             reason=chosen,
-            note=why,
+            note=decision_note,
             source=ExcuseSource.OPS,
             state=ExcuseState.GRANTED,
             claimed_by_id=actor.user_id,
@@ -182,38 +182,38 @@ def excuse_breaches(
             decided_by_id=actor.user_id,
             decided_at=moment,
         )
-        for parcel_id, kind in free
+        for parcel_id, kind in unclaimed
     ]
     Excuse.objects.bulk_create(excuses, batch_size=_BATCH)
-    excuse_commitments(keys=free, reason=chosen, now=moment)
-    write_down(
+    excuse_commitments(keys=unclaimed, reason=chosen, now=moment)
+    record_decision(
         actor,
         Topic.EXCUSE_GRANTED.value,
         {row.courier_id for row in excuses},
         at=moment,
         reason=chosen.value,
-        note=why,
+        note=decision_note,
         excuses=[row.pk for row in excuses],
     )
     waiting = sum(state == ExcuseState.CLAIMED for state in states.values())
-    return Excused(len(free), len(wanted) - len(standing), waiting, len(states) - waiting)
+    return Excused(len(unclaimed), len(unique_keys) - len(open_keys), waiting, len(states) - waiting)
 
 
 def _states(keys: Sequence[Key]) -> dict[Key, str]:
-    """The state of the excuse that waits or is granted, by the breaches that have one."""
-    wanted = set(keys)
-    numbers = {parcel_id for parcel_id, _kind in wanted}
+    """The state of the claimed or granted excuse, by breach."""
+    key_set = set(keys)
+    numbers = {parcel_id for parcel_id, _kind in key_set}
     rows = Excuse.objects.standing().filter(parcel_id__in=numbers).values_list("parcel_id", "kind", "state")
-    return {(parcel_id, kind): state for parcel_id, kind, state in rows if (parcel_id, kind) in wanted}
+    return {(parcel_id, kind): state for parcel_id, kind, state in rows if (parcel_id, kind) in key_set}
 
 
 def _stands(excuse: Excuse, commitments: Mapping[Key, Locked]) -> bool:
-    found = commitments.get((excuse.parcel_id, excuse.kind))
-    return found is not None and found.stands
+    commitment = commitments.get((excuse.parcel_id, excuse.kind))
+    return commitment is not None and commitment.stands
 
 
-def _carry_out(decision: Decision, excuses: Sequence[Excuse], now: datetime) -> None:
-    """Have the commitments follow: rates, histograms, credits and notices with them."""
+def _apply(decision: Decision, excuses: Sequence[Excuse], now: datetime) -> None:
+    """Update the commitments, and with them rates, histograms, credits and events."""
     if decision == Decision.DECLINE:
         return
     by_reason: defaultdict[str | None, list[Key]] = defaultdict(list)
@@ -224,9 +224,9 @@ def _carry_out(decision: Decision, excuses: Sequence[Excuse], now: datetime) -> 
         excuse_commitments(keys=keys, reason=reason, now=now)
 
 
-def _tell(excuses: Sequence[Excuse], state: ExcuseState, at: datetime) -> None:
-    """Tell both parties what became of the excuses; that a breach is excused is told with the commitment."""
-    told: list[Any] = [
+def _record_events(excuses: Sequence[Excuse], state: ExcuseState, at: datetime) -> None:
+    """Send both parties an event; that a breach is excused is sent with the commitment."""
+    new_events: list[Any] = [
         events.NewEvent(
             _TOPICS[state],
             merchant_id=excuse.merchant_id,
@@ -236,4 +236,4 @@ def _tell(excuses: Sequence[Excuse], state: ExcuseState, at: datetime) -> None:
         )
         for excuse in excuses
     ]
-    events.record(told, at=at)
+    events.record(new_events, at=at)

@@ -1,13 +1,13 @@
-"""Declared events: force majeure and late closures, and the excuses they propose for what they touched.
+"""Declared events (force majeure and late closures), and the excuses they propose for affected breaches.
 
-A standing breach is touched by an event when all of this holds:
+An open breach is affected by an event when all of this holds:
 
-- it was promised before the event was declared (of a closure: announced);
-- it fell due between the event's start and its end, hours to recover added;
-- it fell due in the area: a pickup at its origin, a delivery at its destination. A delivery is touched at
-  its origin as well, when the parcel had not been picked up before the event began. A closure of one side
-  touches that side only;
-- no excuse of it waits or is granted, and this event has proposed none for it before.
+- it was promised before the event was declared (for a closure: announced);
+- it fell due between the event's start and its end plus the hours to recover;
+- it fell due in the area: a pickup at its origin, a delivery at its destination. A delivery is affected at
+  its origin as well, if the parcel had not been picked up before the event began. A closure of one side
+  affects that side only;
+- no excuse of it is claimed or granted, and this event has proposed none for it before.
 """
 
 from collections import Counter
@@ -36,17 +36,17 @@ from slas.promises.models import Closure
 
 RECOVERY_HOURS: Final = 24
 MOST_RECOVERY_HOURS: Final = 14 * 24
-# A longer one is likelier a mistyped date.
+# A longer event is more likely a mistyped date.
 LONGEST: Final = timedelta(days=62)
-# Nothing was promised before or will be after.
+# No promises exist before or after these years.
 YEARS: Final = range(2016, 2086)
-# Nothing is promised further ahead: older parcels' months need not be looked into.
+# No promise is made further ahead, so months of older parcels need not be searched.
 _PROMISED_AHEAD: Final = timedelta(days=180)
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A city; without one a province, by its English name; without either a country."""
+    """A city; without a city a province, by its English name; without either a country."""
 
     country: str = ""
     province: str = ""
@@ -55,7 +55,7 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """When an event was, and how long after it what fell due is still held to be touched."""
+    """The start and end of an event, and how long after it promises still count as affected."""
 
     starts_at: datetime
     ends_at: datetime
@@ -63,7 +63,7 @@ class Period:
 
 
 class Touched(NamedTuple):
-    """A standing breach that an event touched."""
+    """An open breach affected by an event."""
 
     parcel_id: int
     kind: str
@@ -88,12 +88,12 @@ class Proposed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A disruption or a closure, as far as excuses are proposed for it."""
+    """A disruption or a closure, with the data needed to propose excuses."""
 
     name: str
     reason: DisruptionReason
     declared_at: datetime
-    # Where and when: (city, from, to), hours to recover included.
+    # Places and times: (city, from, to), hours to recover included.
     hits: tuple[tuple[int, datetime, datetime], ...]
     at_origin: bool = True
     at_destination: bool = True
@@ -116,7 +116,7 @@ class Cause:
     def of_closure(
         cls, closure: Closure, *, reason: DisruptionReason | str, recovery_hours: int = RECOVERY_HOURS
     ) -> "Cause":
-        """A closure lasts by the clocks of each city it closes. One that was withdrawn touches nothing."""
+        """Closed hours are in the local time of each city. A withdrawn closure affects nothing."""
         hits = []
         withdrawn = closure.withdrawn_at is not None
         cities = [] if withdrawn else _cities(closure.country, closure.province, closure.city_id)
@@ -172,15 +172,15 @@ def declare_disruption(
     period: Period,
     declared_at: datetime | None = None,
 ) -> Disruption:
-    """Declare a force-majeure event: a place and a time. Excuses nothing by itself.
+    """Declare a force-majeure event: a place and a time. It excuses nothing by itself.
 
-    Raises NotPermitted for everybody but ops, InvalidInput for what makes no sense.
+    Raises NotPermitted for everyone but ops, InvalidInput for inconsistent values.
     """
     require(actor, Capability.OPERATE)
     country, province = area.country, area.province
     if area.city is not None:
         country, province = area.city.country, area.city.province_en
-    errors = [*_problems(name, reason, country, province, period), *_elsewhere(area)]
+    errors = [*_problems(name, reason, country, province, period), *_province_problems(area)]
     if errors:
         raise InvalidInput(errors=errors)
     disruption = Disruption.objects.create(
@@ -199,13 +199,13 @@ def declare_disruption(
         "name": disruption.name, "reason": reason, "country": country, "province": province,
         "city": area.city.code if area.city else "", "from": period.starts_at, "to": period.ends_at,
     }  # fmt: skip
-    _write_down(actor, "disruption.declared", disruption.pk, detail)
+    _record(actor, "disruption.declared", disruption.pk, detail)
     return disruption
 
 
 @transaction.atomic
 def withdraw_disruption(*, actor: Actor, disruption_id: int) -> None:
-    """Take back an event that has proposed nothing. Raises NotFound, and Conflict when it has."""
+    """Withdraw an event that has proposed nothing. Raises NotFound, and Conflict if it has."""
     require(actor, Capability.OPERATE)
     disruption = Disruption.objects.select_for_update().filter(pk=disruption_id).first()
     if disruption is None:
@@ -213,15 +213,15 @@ def withdraw_disruption(*, actor: Actor, disruption_id: int) -> None:
     if disruption.excuses.exists():
         raise Conflict(_("Excuses were proposed for it: it stays on record."), code="in_use")
     disruption.delete()
-    _write_down(actor, "disruption.withdrawn", disruption_id, {"name": disruption.name})
+    _record(actor, "disruption.withdrawn", disruption_id, {"name": disruption.name})
 
 
 def touched_by(cause: Cause) -> list[Touched]:
-    """The standing breaches an event touched that are to be excused yet, oldest parcels first."""
+    """The open breaches an event affected that have no excuse yet, oldest parcels first."""
     if not cause.hits:
         return []
     first = max(min(starts for _city, starts, _ends in cause.hits) - _PROMISED_AHEAD, EPOCH)
-    # Literals: months are left out when planning. Both are whole numbers of ours.
+    # Literals, so that months are pruned when planning. Both are integers computed here.
     sql = _TOUCHED.format(first=parcel_id_at(first), before=parcel_id_at(cause.declared_at))
     city_ids, starts, ends = zip(*cause.hits, strict=True)
     parameters: dict[str, Any] = {
@@ -233,7 +233,7 @@ def touched_by(cause: Cause) -> list[Touched]:
 
 
 def counted(touched: Iterable[Touched], column: str) -> list[tuple[Any, int]]:
-    """How many of them there are by one of their columns, the most first."""
+    """Counts by one column, the largest first."""
     return Counter(getattr(row, column) for row in touched).most_common()
 
 
@@ -241,33 +241,35 @@ def counted(touched: Iterable[Touched], column: str) -> list[tuple[Any, int]]:
 def propose_excuses(
     *, actor: Actor, cause: Cause, note: str = "", grant: bool = False, now: datetime | None = None
 ) -> Proposed:
-    """Claim an excuse for every breach an event touched, in one go; with `grant` decide on them as well.
+    """Claim an excuse for every breach an event affected; with `grant` decide on them as well.
 
-    Again adds nothing: each breach is proposed once an event. Raises NotPermitted for everybody but ops,
-    with `grant` for who may not decide, and InvalidInput for more than can be decided at once.
+    A replay adds nothing: an event proposes one excuse per breach. Raises NotPermitted for everyone but ops,
+    with `grant` for actors who may not decide, and InvalidInput for more than can be decided at once.
     """
     require(actor, Capability.OPERATE)
     if grant:
         require_decider(actor)
-    why, moment = read_text(note), now or timezone.now()
+    note_text, moment = read_text(note), now or timezone.now()
     touched = touched_by(cause)
     require_few(touched)
     commitments = lock_commitments((row.parcel_id, row.kind) for row in touched)
-    # A scan may have withdrawn some, or somebody claimed some, before they were locked.
-    again = {(row.parcel_id, row.kind) for row in touched_by(cause)}
-    standing = [row for row in touched if (row.parcel_id, row.kind) in again & commitments.keys()]
-    excuses = _write_claims(actor, cause, standing, why or cause.name, moment)
-    events.record([_claimed(excuse) for excuse in excuses], at=moment)
+    # A scan may have withdrawn some, or a courier claimed some, before they were locked.
+    still_touched = {(row.parcel_id, row.kind) for row in touched_by(cause)}
+    open_breaches = [
+        row for row in touched if (row.parcel_id, row.kind) in still_touched & commitments.keys()
+    ]
+    excuses = _write_claims(actor, cause, open_breaches, note_text or cause.name, moment)
+    events.record([_claim_event(excuse) for excuse in excuses], at=moment)
     verb = "closure.proposed" if cause.closure_id else "disruption.proposed"
     subject = cause.closure_id or cause.disruption_id or 0
-    _write_down(actor, verb, subject, {"name": cause.name, "excuses": len(excuses), "granted": grant})
+    _record(actor, verb, subject, {"name": cause.name, "excuses": len(excuses), "granted": grant})
     if not (grant and excuses):
         return Proposed(len(excuses))
     granted = decide_excuses(
         actor=actor,
         excuse_ids=[excuse.pk for excuse in excuses],
         decision=Decision.GRANT,
-        note=why,
+        note=note_text,
         now=moment,
     )
     return Proposed(len(excuses), granted.decided)
@@ -298,7 +300,7 @@ def _write_claims(
     )
 
 
-def _claimed(excuse: Excuse) -> events.NewEvent:
+def _claim_event(excuse: Excuse) -> events.NewEvent:
     return events.NewEvent(
         events.Topic.EXCUSE_CLAIMED,
         merchant_id=excuse.merchant_id,
@@ -309,7 +311,7 @@ def _claimed(excuse: Excuse) -> events.NewEvent:
 
 
 def _cities(country: str, province: str, city_id: int | None) -> list[tuple[int, str]]:
-    """The cities of an area, and their zones."""
+    """The cities of an area with their zones."""
     cities = City.objects.filter(country=country)
     if city_id is not None:
         cities = cities.filter(pk=city_id)
@@ -342,13 +344,13 @@ def _problems(name: str, reason: str, country: str, province: str, period: Perio
         yield FieldError("/recovery_hours", message, "range")
 
 
-def _elsewhere(area: Area) -> Iterable[FieldError]:
-    """A city and a province that it does not lie in: one of the two is a mistake."""
+def _province_problems(area: Area) -> Iterable[FieldError]:
+    """The error for a city that does not lie in the given province: one of the two is a mistake."""
     city, province = area.city, area.province.strip().casefold()
     if city is not None and province not in ("", city.province_en.casefold(), city.province_zh):
         message = _("%(city)s lies in %(province)s.") % {"city": city.name, "province": city.province}
         yield FieldError("/province", message, "other_province")
 
 
-def _write_down(actor: Actor, verb: str, subject: int, detail: dict[str, Any]) -> None:
+def _record(actor: Actor, verb: str, subject: int, detail: dict[str, Any]) -> None:
     audit.record(actor=actor, verb=verb, object_type=verb.partition(".")[0], object_id=subject, detail=detail)

@@ -1,4 +1,4 @@
-"""Who may decide on excuses, and the lock that every decision is made under."""
+"""The permission to decide on excuses, and the lock that every decision is made under."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,16 +15,16 @@ from slas.commitments.rules import BREACHES
 from slas.commitments.sql import locked
 
 PERMISSION: Final = "slas.decide_excuse"
-# The role that has the permission besides superusers: a group, made by migration.
+# The group that has the permission, besides superusers; created by a migration.
 CUSTOMER_SERVICE: Final = "Customer service"
-# A typhoon over the largest province touches fewer; keys and ids of a decision are held in memory.
+# A typhoon over the largest province affects fewer; keys and ids of a decision are held in memory.
 MOST_AT_ONCE: Final = 100_000
 MOST_TEXT: Final = 2_000
 Key = tuple[int, str]
 
 
 class Locked(NamedTuple):
-    """What a decision reads of a commitment whose lock it holds."""
+    """The fields a decision reads from a commitment it has locked."""
 
     merchant_id: int
     courier_id: int
@@ -42,7 +42,7 @@ SELECT parcel_id, kind, merchant_id, courier_id, before FROM held
 
 
 def may_decide(actor: Actor) -> bool:
-    """Whether somebody may decide on excuses: superusers, customer service, and the system itself."""
+    """Whether an actor may decide on excuses: superusers, customer service, and the system itself."""
     if not actor.is_ops:
         return False
     if actor.user_id is None:
@@ -58,19 +58,19 @@ def require_decider(actor: Actor) -> None:
 
 
 def lock_commitments(keys: Iterable[Key]) -> dict[Key, Locked]:
-    """Lock commitments in the order everybody locks them in, and read them; unknown keys are left out.
+    """Lock commitments in the order that all writers lock in, and read them; unknown keys are left out.
 
-    Commitments, not breaches or excuses: a late-arriving scan withdraws breaches under the same lock, and
-    one of the two must see the other.
+    Commitments, not breaches or excuses: a late-arriving scan withdraws breaches under the same lock, and one
+    of the two must see the other.
     """
-    wanted = sorted(set(keys))
-    if not wanted:
+    unique_keys = sorted(set(keys))
+    if not unique_keys:
         return {}
-    numbers = [parcel_id for parcel_id, _kind in wanted]
-    # Literals, so that the months without any of them are left out when planning.
+    numbers = [parcel_id for parcel_id, _kind in unique_keys]
+    # Literals, so that months without any of the keys are pruned when planning.
     within = f"BETWEEN {int(numbers[0])} AND {int(numbers[-1])}"
     sql = _LOCK.format(held=locked("wanted", condition="true", within=within))
-    rows = raw_rows(sql, {"parcel_id": numbers, "kind": [kind for _parcel_id, kind in wanted]})
+    rows = raw_rows(sql, {"parcel_id": numbers, "kind": [kind for _parcel_id, kind in unique_keys]})
     return {
         (parcel_id, kind): Locked(merchant_id, courier_id, outcome in BREACHES)
         for parcel_id, kind, merchant_id, courier_id, outcome in rows
@@ -78,14 +78,14 @@ def lock_commitments(keys: Iterable[Key]) -> dict[Key, Locked]:
 
 
 def read_reason(reason: ExcuseReason | str) -> ExcuseReason:
-    """Return a reason there is. Raises InvalidInput for any other."""
+    """Return the reason. Raises InvalidInput for an unknown one."""
     if reason not in ExcuseReason.values:
         raise InvalidInput(errors=[FieldError("/reason", _("Choose one of the reasons."), "choice")])
     return ExcuseReason(reason)
 
 
 def read_text(text: str, *, field: str = "note", required: bool = False) -> str:
-    """Return what somebody wrote, trimmed. Raises InvalidInput for too much, and for nothing if required."""
+    """Return a text, trimmed. Raises InvalidInput if it is too long, or empty though required."""
     message, code, trimmed = "", "", text.strip()
     if required and not trimmed:
         message, code = _("Say why: both parties read it."), "required"
@@ -99,14 +99,16 @@ def read_text(text: str, *, field: str = "note", required: bool = False) -> str:
 
 
 def require_few(keys: Sequence[Any]) -> None:
-    """Raise InvalidInput for more than can be decided in one go."""
+    """Raise InvalidInput for more than can be decided at once."""
     if len(keys) > MOST_AT_ONCE:
         message = _("Decide on at most %(most)d at once.") % {"most": MOST_AT_ONCE}
         raise InvalidInput(message, errors=[FieldError("/keys", message, "max_length")])
 
 
-def write_down(actor: Actor, verb: str, courier_ids: Iterable[int], *, at: datetime, **detail: Any) -> None:
-    """Write one audit entry a courier concerned: the excuses themselves say who decided on each."""
+def record_decision(
+    actor: Actor, verb: str, courier_ids: Iterable[int], *, at: datetime, **detail: Any
+) -> None:
+    """Write one audit entry per courier concerned; each excuse itself names who decided on it."""
     for courier_id in sorted(set(courier_ids)):
         audit.record(
             actor=actor,

@@ -1,4 +1,4 @@
-"""On-time rates as pictures, each with the table behind it."""
+"""On-time rates as charts, each with its table."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from slas.rates.names import Standing
 from slas.rates.rules import FEW, RateRow
 
 RAW_COLOUR, ACCOUNTABLE_COLOUR = "orange", "petrol"
-# Cities along each side of a heat map, bars in a picture, rows in a picture's table.
+# Cities along each side of a heat map, bars in a chart, rows in a chart's table.
 MOST_CITIES, MOST_BARS, MOST_WHISKERS, MOST_LINES = 15, 10, 20, 200
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # The ranges lateness is drawn in; each is an edge of the bins it is counted in.
@@ -31,7 +31,8 @@ PERCENTILES = (50, 90, 95)
 def trend_chart(
     days: Sequence[RateRow], *, id: str, title: str, name: Callable[[date], str] | None = None
 ) -> Chart:
-    """Draw rates by day (or week, or month: `name` writes them), oldest first; one without any is a gap."""
+    """Draw rates by day (or week, or month: `name` formats it), oldest first; a day without a rate is a
+    gap."""
     interval = _("Interval of 95 %")
     write = name or (lambda day: formats.date_format(day, "MONTH_DAY_FORMAT"))
     return Chart(
@@ -43,12 +44,12 @@ def trend_chart(
         series=_series(days),
         counts=[day.n for day in days],
         band=Band(interval, [day.lower_bound for day in days], [day.upper_bound for day in days]),
-        provisional_from=next((place for place, day in enumerate(days) if day.provisional), None),
+        provisional_from=next((index for index, day in enumerate(days) if day.provisional), None),
     )
 
 
 def groups_chart(groups: Sequence[Standing], *, id: str, title: str, category_name: str | Promise) -> Chart:
-    """Draw the rates of lanes, tiers, weekdays or the like beside each other."""
+    """Draw the rates of lanes, tiers, weekdays and other groups beside each other."""
     rows = [group.row for group in groups]
     return Chart(
         id=id,
@@ -56,7 +57,7 @@ def groups_chart(groups: Sequence[Standing], *, id: str, title: str, category_na
         kind="bar",
         unit="percent",
         category_name=category_name,
-        # A lane on two lines, or only every third would find room for its name.
+        # A lane takes two lines; on one, only every third name would fit.
         categories=[group.name.replace(" → ", "\n→ ") for group in groups],
         series=_series(rows),
         counts=[row.n for row in rows],
@@ -64,12 +65,12 @@ def groups_chart(groups: Sequence[Standing], *, id: str, title: str, category_na
 
 
 def lane_map(lanes: Sequence[RateRow], names: dict[int, str], *, id: str, title: str) -> HeatMap:
-    """Draw lanes as a map of cities by cities; `group` of a row is (origin id, destination id).
+    """Draw lanes as a heat map of cities; `group` of a row is (origin id, destination id).
 
-    Of many cities those with the most parcels are drawn; the table has more lanes than the picture.
+    The cities with the most parcels are drawn; the table has more lanes than the chart.
     """
-    judged = sorted((row for row in lanes if row.n), key=lambda row: -row.n)
-    origins, destinations = _busiest(judged, 0), _busiest(judged, 1)
+    lanes_judged = sorted((row for row in lanes if row.n), key=lambda row: -row.n)
+    origins, destinations = _busiest(lanes_judged, 0), _busiest(lanes_judged, 1)
     return HeatMap(
         id=id,
         title=title,
@@ -77,7 +78,7 @@ def lane_map(lanes: Sequence[RateRow], names: dict[int, str], *, id: str, title:
         down=[names[city] for city in origins],
         spots=[
             Spot(destinations[row.group[1]], origins[row.group[0]], row.accountable, row.n)
-            for row in judged
+            for row in lanes_judged
             if row.group[0] in origins and row.group[1] in destinations
         ],
         across_name=_("To"),
@@ -86,13 +87,14 @@ def lane_map(lanes: Sequence[RateRow], names: dict[int, str], *, id: str, title:
         few=FEW,
         columns=_rate_columns(_("Lane")),
         lines=[
-            _rate_line(f"{names[row.group[0]]} → {names[row.group[1]]}", row) for row in judged[:MOST_LINES]
+            _rate_line(f"{names[row.group[0]]} → {names[row.group[1]]}", row)
+            for row in lanes_judged[:MOST_LINES]
         ],
     )
 
 
 def calendar_map(days: Sequence[RateRow], *, id: str, title: str) -> DayMap:
-    """Draw every day of a year; `days` has them all, oldest first."""
+    """Draw every day of a year; `days` has all of them, oldest first."""
     return DayMap(
         id=id,
         title=title,
@@ -107,7 +109,7 @@ def calendar_map(days: Sequence[RateRow], *, id: str, title: str) -> DayMap:
 
 
 def lateness_chart(row: RateRow, *, id: str, title: str) -> Distribution:
-    """Draw how late those were that came late, with the percentiles."""
+    """Draw how late the late deliveries were, with the percentiles."""
     counts = [0] * (len(LATENESS_EDGES) - 1)
     for number, count in row.lateness.items():
         counts[_bar(bounds(number)[1])] += count
@@ -120,7 +122,7 @@ def lateness_chart(row: RateRow, *, id: str, title: str) -> Distribution:
     return Distribution(
         id=id,
         title=title,
-        # What is late by more than sixty days is in the last bar, too.
+        # The last bar includes lateness of more than sixty days.
         edges=[*edges[:-1], "…"],
         counts=counts,
         marks=marks,
@@ -133,7 +135,7 @@ def lateness_chart(row: RateRow, *, id: str, title: str) -> Distribution:
 def ranking_chart(
     couriers: Sequence[Standing], *, id: str, title: str, own: int | None = None, place: int | None = None
 ) -> Intervals:
-    """Draw couriers by lower bound with their intervals; `own` is the reader's id, `place` its place."""
+    """Draw couriers by lower bound with their intervals; `own` is the reader's id, `place` its rank."""
     judged = [courier for courier in couriers if courier.row.accountable_n > 0]
     return Intervals(
         id=id,
@@ -183,24 +185,24 @@ def _rate_line(heading: str, row: RateRow) -> Line:
 
 
 def _busiest(lanes: Sequence[RateRow], end: int) -> dict[int, int]:
-    """The cities at one end of lanes with the most parcels: each with its place among them."""
+    """The cities at one end of lanes with the most parcels, each with its rank."""
     parcels: Counter[int] = Counter()
     for row in lanes:
         parcels[row.group[end]] += row.n
-    return {city: place for place, (city, _n) in enumerate(parcels.most_common(MOST_CITIES))}
+    return {city: index for index, (city, _n) in enumerate(parcels.most_common(MOST_CITIES))}
 
 
-def _bar(late: timedelta) -> int:
-    """The bar that holds a lateness; the last one has no end."""
+def _bar(lateness: timedelta) -> int:
+    """The bar that contains a lateness; the last bar is open-ended."""
     bars = len(LATENESS_EDGES) - 1
-    return next((bar for bar in range(bars) if late <= LATENESS_EDGES[bar + 1]), bars - 1)
+    return next((bar for bar in range(bars) if lateness <= LATENESS_EDGES[bar + 1]), bars - 1)
 
 
-def _position(late: timedelta) -> float:
-    """Where a lateness lies across the bars, each 1 wide."""
-    bar = _bar(late)
+def _position(lateness: timedelta) -> float:
+    """The position of a lateness across the bars, each 1 wide."""
+    bar = _bar(lateness)
     low, high = LATENESS_EDGES[bar], LATENESS_EDGES[bar + 1]
-    return min(bar + (late - low) / (high - low), bar + 1.0)
+    return min(bar + (lateness - low) / (high - low), bar + 1.0)
 
 
 def _marks(marks: Sequence[Mark]) -> list[Line]:

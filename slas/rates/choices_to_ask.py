@@ -1,4 +1,4 @@
-"""What there is to narrow on-time rates to: who and where an actor's cells of the last months are about."""
+"""Choices for the filters of on-time rates: the organisations and places in an actor's recent cells."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from slas.rates.models import OnTimeRate
 from slas.rates.names import province_code
 from slas.rates.querysets import OnTimeRateQuerySet
 
-# What nothing was promised of for longer is not offered; it can still be asked for by name.
+# Values without promises for longer are not offered; they can still be asked for by name.
 LOOKS_BACK = timedelta(days=90)
-# A list of more is not read by anybody.
+# A longer list is of no use to readers.
 MOST_MERCHANTS = 500
 
-# What programs call it, and what people do.
+# Code and name.
 Choice = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class RateChoices:
-    """Values of filters, by name. Cities come by province."""
+    """Values of filters. Cities are grouped by province."""
 
     couriers: list[Choice]
     merchants: list[Choice]
@@ -34,23 +34,23 @@ class RateChoices:
     destination_provinces: list[Choice]
 
 
-# For those who ask by address and see no lists.
+# For requests that show no lists.
 NO_CHOICES = RateChoices([], [], [], [], [], [], [])
 
 
 def choices_for(*, actor: Actor, today: date) -> RateChoices:
-    """Return what the actor's rates can be narrowed to. Six queries at most, however many cells."""
+    """Return the filter choices of an actor's rates. At most six queries, however many cells."""
     require(actor, Capability.VIEW_RATES)
     rates: OnTimeRateQuerySet = OnTimeRate.objects.all()
-    own = rates.in_grain(actor, by_merchant=actor.is_merchant)
-    recent = own.due_between(today - LOOKS_BACK, today + LOOKS_BACK).order_by()
+    cells = rates.in_grain(actor, by_merchant=actor.is_merchant)
+    recent = cells.due_between(today - LOOKS_BACK, today + LOOKS_BACK).order_by()
     courier = "counterpart_id" if actor.is_merchant else "organisation_id"
-    seen = list(recent.values_list(courier, "origin_id", "destination_id").distinct())
-    cities = City.objects.in_bulk({city for _courier, *ends in seen for city in ends})
-    origins = [cities[pk] for pk in {origin for _courier, origin, _destination in seen}]
-    destinations = [cities[pk] for pk in {destination for _courier, _origin, destination in seen}]
+    lanes = list(recent.values_list(courier, "origin_id", "destination_id").distinct())
+    cities = City.objects.in_bulk({city for _courier, *ends in lanes for city in ends})
+    origins = [cities[pk] for pk in {origin for _courier, origin, _destination in lanes}]
+    destinations = [cities[pk] for pk in {destination for _courier, _origin, destination in lanes}]
     return RateChoices(
-        couriers=[] if actor.is_courier else _organisations({row[0] for row in seen}),
+        couriers=[] if actor.is_courier else _organisations({row[0] for row in lanes}),
         merchants=[] if actor.is_merchant else _organisations(_merchants(actor, today)),
         tiers=[(tier.code, tier.name) for tier in ServiceTier.objects.all()],
         origins=_by_province(origins),
@@ -67,8 +67,8 @@ def _merchants(actor: Actor, today: date) -> set[int]:
 
 
 def _organisations(ids: Iterable[int]) -> list[Choice]:
-    found = Organisation.objects.filter(pk__in=list(ids)).order_by("name")
-    return list(found.values_list("slug", "name"))
+    organisations = Organisation.objects.filter(pk__in=list(ids)).order_by("name")
+    return list(organisations.values_list("slug", "name"))
 
 
 def _by_province(cities: Iterable[City]) -> list[tuple[str, list[Choice]]]:
@@ -79,5 +79,7 @@ def _by_province(cities: Iterable[City]) -> list[tuple[str, list[Choice]]]:
 
 
 def _provinces(cities: Iterable[City]) -> list[Choice]:
-    found = {province_code(city.country, city.province_en): city.province for city in cities if city.province}
-    return sorted(found.items(), key=lambda choice: choice[1])
+    provinces = {
+        province_code(city.country, city.province_en): city.province for city in cities if city.province
+    }
+    return sorted(provinces.items(), key=lambda choice: choice[1])

@@ -1,7 +1,7 @@
-"""Wilson score interval: how sure a share is, given how many it rests on.
+"""Wilson score interval: the uncertainty of a share, given the number of observations.
 
-Wilson, Probable inference, the law of succession, and statistical inference (1927).
-Ranking by the lower bound keeps three good parcels from beating three million.
+Wilson, Probable inference, the law of succession, and statistical inference (1927). Ranking by the lower
+bound keeps three good parcels from beating three million.
 """
 
 from math import sqrt
@@ -11,13 +11,13 @@ Z_95 = 1.959964
 
 
 def wilson_lower_bound(met: int, n: int, z: float = Z_95) -> float | None:
-    """The least share that met of n supports; None for no observations, exactly 0 for none met."""
+    """The least share supported by met of n; None for no observations, exactly 0 for none met."""
     bounds = _bounds(met, n, z)
     return None if bounds is None else bounds[0]
 
 
 def wilson_upper_bound(met: int, n: int, z: float = Z_95) -> float | None:
-    """The greatest share that met of n supports; None for no observations, exactly 1 for all met."""
+    """The greatest share supported by met of n; None for no observations, exactly 1 for all met."""
     bounds = _bounds(met, n, z)
     return None if bounds is None else bounds[1]
 

@@ -1,4 +1,4 @@
-"""Counts of outcomes: tallies on their way, and the cells they end up in."""
+"""Counts of outcomes: tallies waiting to be folded, and the cells they are folded into."""
 
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ from slas.rates.querysets import OnTimeRateQuerySet
 
 
 class Tally(TallyColumns):
-    """A change of outcomes waiting to be folded into the on-time rates, then consumed."""
+    """A change of counts waiting to be folded into the on-time rates; deleted when folded."""
 
     merchant = dimension(Organisation, _("merchant"))
     courier = dimension(Courier, _("courier"))
@@ -26,7 +26,7 @@ class Tally(TallyColumns):
     destination = dimension(City, _("to"))
     kind = models.CharField(max_length=10, choices=CommitmentKind)
     due_date = models.DateField()
-    # Bins of lateness and of reasons to count up, or down where negative: see slas/commitments/histograms.py.
+    # Bins of lateness and of reasons to count up, or down if negative: see slas/commitments/histograms.py.
     marks = ArrayField(models.IntegerField(), null=True)
 
     objects = models.Manager.from_queryset(JudgedQuerySet)()
@@ -40,10 +40,9 @@ class Tally(TallyColumns):
 
 
 class OnTimeRate(TallyColumns):
-    """Counts of outcomes in a cell: on a due date, a courier's lane, or a merchant's with one courier.
+    """Counts of outcomes in a cell: on a due date, a courier's lane, or a merchant's lane with one courier.
 
-    A courier's cell has no counterpart; a merchant's names the courier. A lane's on-time rate is
-    what quotes show.
+    A courier's cell has no counterpart; a merchant's names the courier. Quotes show a lane's on-time rate.
     """
 
     organisation = dimension(Organisation, _("organisation"))
@@ -53,7 +52,7 @@ class OnTimeRate(TallyColumns):
     origin = dimension(City, _("from"))
     destination = dimension(City, _("to"))
     due_date = models.DateField(_("due date"))
-    # The marks of its tallies, one after the other: few, as few are late. HistogramBin reads them.
+    # The marks of its tallies, concatenated: few, as few are late. HistogramBin reads them.
     marks = ArrayField(models.IntegerField(), null=True)
 
     objects = models.Manager.from_queryset(OnTimeRateQuerySet)()
@@ -69,13 +68,13 @@ class OnTimeRate(TallyColumns):
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            # A quote: how has each courier done on this lane?
+            # Quotes read each courier's rate on a lane.
             models.Index(
                 fields=["origin", "destination", "tier", "due_date"],
                 name="on_time_rate_by_lane",
                 condition=Q(counterpart__isnull=True),
             ),
-            # Ops' dashboard: all couriers, the last 30 days.
+            # Ops' dashboard reads all couriers, the last 30 days.
             models.Index(fields=["due_date", "kind"], name="on_time_rate_by_date"),
             # A courier's parcels of one merchant.
             models.Index(
@@ -90,7 +89,7 @@ class OnTimeRate(TallyColumns):
 
 
 class HistogramBin(models.Model):
-    """Marks of cells, read one by one: so many in a bin of a measure, lateness or excuses. A view.
+    """Marks of cells as rows: a count in a bin of a measure, lateness or excuses. A view.
 
     Bins add up over cells and days, so histograms merge; a count may be negative.
     """
@@ -118,7 +117,8 @@ class HistogramBin(models.Model):
 
 
 class OverdueCount(models.Model):
-    """How many are overdue now, of all due dates: of a courier, or of a merchant with one courier."""
+    """The number of promises overdue now, of all due dates: of a courier, or of a merchant with one
+    courier."""
 
     organisation = dimension(Organisation, _("organisation"))
     counterpart = dimension(Courier, _("courier"), null=True)

@@ -1,4 +1,4 @@
-"""On-time rates with names: who, or which lane, keeps its promises, the surest first."""
+"""On-time rates with the names of their groups."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from alliance.models import City, Organisation
 from slas.promises.models import ServiceTier
 from slas.rates.rules import GroupBy, RateRow, keys_of
 
-# Gives a key's name for people, and what programs call it.
+# Returns a key's name for people, and its code for programs.
 Namer = Callable[[Any], tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A group's rates under the name people know it by; `code` is what programs call it."""
+    """A group's rates with its name for people and its code for programs."""
 
     name: str
     code: str
@@ -28,7 +28,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class NamedRow:
-    """A row by several things: a name and a code for each."""
+    """A row grouped by several dimensions: a name and a code for each."""
 
     names: tuple[str, ...]
     codes: tuple[str, ...]
@@ -37,48 +37,48 @@ class NamedRow:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Both ends of a ranking. Where all fit into one list, `weakest` is empty."""
+    """Both ends of a ranking. If all groups fit into one list, `weakest` is empty."""
 
     best: list[Standing]
     weakest: list[Standing]
-    # Of how many groups these are the ends.
+    # The number of groups in the whole ranking.
     total: int
 
 
 def standings(rows: Sequence[RateRow], group_by: GroupBy) -> list[Standing]:
-    """Name the groups of an answer by one thing, in its order. One query, two for none of them."""
-    named = namer(group_by, [row.group for row in rows])
-    return [Standing(*named(row.group), row) for row in rows]
+    """Name the groups of an answer by one dimension, in its order. At most two queries."""
+    name_of = namer(group_by, [row.group for row in rows])
+    return [Standing(*name_of(row.group), row) for row in rows]
 
 
 def named_rows(rows: Sequence[RateRow], group_by: Sequence[GroupBy]) -> list[NamedRow]:
-    """Name the groups of an answer by several things. A query at most for each of them."""
+    """Name the groups of an answer by several dimensions. At most one query for each."""
     keys = [keys_of(row, group_by) for row in rows]
-    columns = [namer(item, {key[place] for key in keys}) for place, item in enumerate(group_by)]
-    found = []
+    columns = [namer(item, {key[index] for key in keys}) for index, item in enumerate(group_by)]
+    named = []
     for row, key in zip(rows, keys, strict=True):
-        pairs = [named(part) for named, part in zip(columns, key, strict=True)]
-        found.append(NamedRow(tuple(name for name, _c in pairs), tuple(code for _n, code in pairs), row))
-    return found
+        pairs = [name_of(part) for name_of, part in zip(columns, key, strict=True)]
+        named.append(NamedRow(tuple(name for name, _c in pairs), tuple(code for _n, code in pairs), row))
+    return named
 
 
 def ends_of(rows: Sequence[RateRow], group_by: GroupBy, *, most: int = 5) -> Ends:
     """Return the best and the weakest groups by lower bound, named.
 
-    A handful of parcels has a low bound because little is known, not because it went badly: where
-    there are groups with 30 parcels or more, those are called weakest first.
+    A few parcels have a low bound because little is known, not because they were late: groups with 30 parcels
+    or more are listed as weakest first.
     """
-    judged = sorted((row for row in rows if row.n), key=lambda row: -(row.lower_bound or 0.0))
-    if len(judged) <= 2 * most:
-        return Ends(standings(judged, group_by), [], len(judged))
-    best, others = judged[:most], judged[most:]
-    weakest = sorted(others, key=lambda row: (row.is_few, row.lower_bound or 0.0))[:most]
-    named = standings([*best, *weakest], group_by)
-    return Ends(named[:most], named[most:], len(judged))
+    ranked = sorted((row for row in rows if row.n), key=lambda row: -(row.lower_bound or 0.0))
+    if len(ranked) <= 2 * most:
+        return Ends(standings(ranked, group_by), [], len(ranked))
+    best, remaining = ranked[:most], ranked[most:]
+    weakest = sorted(remaining, key=lambda row: (row.is_few, row.lower_bound or 0.0))[:most]
+    groups = standings([*best, *weakest], group_by)
+    return Ends(groups[:most], groups[most:], len(ranked))
 
 
 def namer(group_by: GroupBy, keys: Iterable[Any]) -> Namer:
-    """Return what names the keys of one thing that rows are by."""
+    """Return the function that names the keys of a dimension."""
     match group_by:
         case GroupBy.COURIER | GroupBy.MERCHANT:
             parties = Organisation.objects.in_bulk(list(keys))
@@ -98,15 +98,15 @@ def namer(group_by: GroupBy, keys: Iterable[Any]) -> Namer:
 
 
 def province_code(country: str, province: str) -> str:
-    """Return what programs call a province; two countries may have one of the same name."""
+    """Return the code of a province: two countries may have provinces of the same name."""
     return f"{country}-{province}"
 
 
 def _provinces(keys: set[tuple[str, str]]) -> Namer:
     if translation.get_language() != "zh-hans":
         return lambda key: (key[1] or key[0], province_code(*key))
-    known = City.objects.filter(province_en__in={province for _country, province in keys}).order_by()
-    columns = known.values_list("country", "province_en", "province_zh").distinct()
+    cities = City.objects.filter(province_en__in={province for _country, province in keys}).order_by()
+    columns = cities.values_list("country", "province_en", "province_zh").distinct()
     chinese = {(country, english): chinese for country, english, chinese in columns}
     return lambda key: (chinese.get(key) or key[1] or key[0], province_code(*key))
 

@@ -21,7 +21,7 @@ from slas.rates.rules import GroupBy, RateQuery
 
 
 class OnTimeRateQuerySet(TenantQuerySet):
-    """Cells come in two grains that each hold every commitment: add up one of them."""
+    """Cells come in two grains that each hold every commitment: only cells of one grain may be added up."""
 
     COUNTS = (
         "met", "late", "overdue", "excused", "pending", "void",
@@ -36,23 +36,24 @@ class OnTimeRateQuerySet(TenantQuerySet):
         return self.filter(counterpart=None)
 
     def of_merchants(self) -> Self:
-        """Cells by merchant, the courier it used, and lane."""
+        """Cells by merchant, courier and lane."""
         return self.exclude(counterpart=None)
 
     def in_grain(self, actor: Actor, *, by_merchant: bool) -> Self:
-        """What an actor's figures add up, of one grain: a courier's by merchant are merchants' cells."""
+        """The cells of one grain that an actor's figures add up; by merchant, a courier's are in merchants'
+        cells."""
         if not by_merchant:
             return self.visible_to(actor).of_couriers()
         if actor.is_courier and not actor.is_ops:
             return self.filter(counterpart_id=actor.tenant_id)
         return self.visible_to(actor).of_merchants()
 
-    def asked_for(self, actor: Actor, query: RateQuery) -> Self:
-        """The cells, or bins, that a question is about; of every milestone."""
+    def for_query(self, actor: Actor, query: RateQuery) -> Self:
+        """The cells or bins that a query covers, of every milestone."""
         cells = self.in_grain(actor, by_merchant=query.by_merchant).due_between(query.first, query.last)
         filters = (
             (_courier(query), query.couriers),
-            # Only merchants' cells are asked for by merchant.
+            # Only merchants' cells are filtered by merchant.
             ("organisation_id", query.merchants),
             ("tier_id", query.tiers),
             ("origin_id", query.origins),
@@ -67,49 +68,49 @@ class OnTimeRateQuerySet(TenantQuerySet):
     def counted(
         self, query: RateQuery, *, with_pickups: bool, most: int
     ) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
-        """Add the cells up by what a question asks: each group, its counts and its newest due date.
+        """Add up the cells by the query's groups: each group, its counts and its newest due date.
 
-        Pickups are counted beside whatever milestone was asked for; a group of nothing but them has
-        no newest due date. Stops after `most` groups.
+        Pickups are counted beside the requested milestone; a group of pickups only has no newest due date.
+        Stops after `most` groups.
         """
         kinds = {query.kind, CommitmentKind.PICKUP} if with_pickups else {query.kind}
-        asked, pickups = Q(kind=query.kind), Q(kind=CommitmentKind.PICKUP)
-        nothing = Value(0)
-        sums: dict[str, Any] = {"newest": Max("due_date", filter=asked)}
-        sums |= {f"all_{name}": Coalesce(Sum(name, filter=asked), nothing) for name in self.COUNTS}
+        is_requested, is_pickup = Q(kind=query.kind), Q(kind=CommitmentKind.PICKUP)
+        zero = Value(0)
+        sums: dict[str, Any] = {"newest": Max("due_date", filter=is_requested)}
+        sums |= {f"all_{name}": Coalesce(Sum(name, filter=is_requested), zero) for name in self.COUNTS}
         if with_pickups:
             judged = F("met") + F("late") + F("overdue")
-            sums["pickup_met"] = Coalesce(Sum("met", filter=pickups), nothing)
-            sums["pickup_n"] = Coalesce(Sum(judged, filter=pickups), nothing)
+            sums["pickup_met"] = Coalesce(Sum("met", filter=is_pickup), zero)
+            sums["pickup_n"] = Coalesce(Sum(judged, filter=is_pickup), zero)
         cells = self.filter(kind__in=kinds).order_by()
         names = [name.removeprefix("all_") for name in sums]
         columns = _columns(query)
         if not columns:
             yield (), dict(zip(names, cells.aggregate(**sums).values(), strict=True))
             return
-        grouped = cells.annotate(**columns).values(*columns).annotate(**sums)
-        added = {name: "max" if name == "newest" else "sum" for name in sums}
-        for row in _rows(grouped, query, columns, added, most):
+        groups = cells.annotate(**columns).values(*columns).annotate(**sums)
+        aggregates = {name: "max" if name == "newest" else "sum" for name in sums}
+        for row in _rows(groups, query, columns, aggregates, most):
             keys = len(row) - len(sums)
             yield row[:keys], dict(zip(names, row[keys:], strict=True))
 
     def binned(self, query: RateQuery, measures: Sequence[int]) -> Iterator[tuple[Any, ...]]:
-        """Add bins up by what a question asks: columns of the group, measure, bin, count."""
+        """Add up bins by the query's groups: columns of the group, measure, bin, count."""
         columns = _columns(query)
         bins = self.filter(kind=query.kind, measure__in=measures).order_by()
         columns |= {"of_measure": F("measure"), "of_bin": F("bin")}
-        grouped = bins.annotate(**columns).values(*columns).annotate(total=Sum("count"))
-        return (row for row in _rows(grouped, query, columns, {"total": "sum"}) if row[-1] > 0)
+        groups = bins.annotate(**columns).values(*columns).annotate(total=Sum("count"))
+        return (row for row in _rows(groups, query, columns, {"total": "sum"}) if row[-1] > 0)
 
     def overdue_now(self, kind: str) -> int:
-        """How many are overdue; of overdue counts, as is the other."""
-        found: int | None = self.filter(kind=kind).aggregate(total=Sum("overdue"))["total"]
-        return found or 0
+        """The number of overdue promises; for overdue counts, like overdue_by()."""
+        total: int | None = self.filter(kind=kind).aggregate(total=Sum("overdue"))["total"]
+        return total or 0
 
     def overdue_by(self, column: str, kind: str) -> dict[Any, int]:
-        """The same by a column; what has none overdue is left out."""
-        found = self.order_by().filter(kind=kind, overdue__gt=0).values_list(column)
-        return dict(found.annotate(total=Sum("overdue")))
+        """The number of overdue promises by a column, zeros left out."""
+        counts = self.order_by().filter(kind=kind, overdue__gt=0).values_list(column)
+        return dict(counts.annotate(total=Sum("overdue")))
 
 
 _GROUPS: dict[GroupBy, tuple[Any, ...]] = {
@@ -122,7 +123,7 @@ _GROUPS: dict[GroupBy, tuple[Any, ...]] = {
     GroupBy.ORIGIN: (F("origin_id"),),
     GroupBy.DESTINATION: (F("destination_id"),),
     GroupBy.LANE: (F("origin_id"), F("destination_id")),
-    # By city first: what is left is added up by province, see _rows.
+    # By city first; the cities are then added up by province, see _rows.
     GroupBy.ORIGIN_PROVINCE: (F("origin_id"),),
     GroupBy.DESTINATION_PROVINCE: (F("destination_id"),),
 }
@@ -136,12 +137,12 @@ def _courier(query: RateQuery) -> str:
 
 
 def _columns(query: RateQuery) -> dict[str, Any]:
-    """What a question's groups are columns of, in order, each under a name of its own."""
+    """The columns of the query's groups, in order, each under its own name."""
     columns: dict[str, Any] = {}
-    for place, item in enumerate(query.group_by):
+    for index, item in enumerate(query.group_by):
         expressions = (F(_courier(query)),) if item == GroupBy.COURIER else _GROUPS[item]
         for part, expression in enumerate(expressions):
-            columns[f"group_{place}_{part}"] = expression
+            columns[f"group_{index}_{part}"] = expression
     return columns
 
 
@@ -152,14 +153,14 @@ def _rows(
     sums: Mapping[str, str],
     most: int | None = None,
 ) -> Iterable[tuple[Any, ...]]:
-    """The groups of a question, each its columns and then its sums; a province is country and name.
+    """The groups of a query, each its columns and then its sums; a province is country and name.
 
-    Names are joined to what is left of the cells once they are added up by city: joined to every cell,
-    and grouped by as text, they made a year of all couriers take twice as long.
+    Names are joined after the cells are added up by city: joined to every cell, and grouped by as text, they
+    made a year of all couriers take twice as long.
     """
     if _PROVINCES.isdisjoint(query.group_by):
         return grouped.values_list(*columns, *sums)[:most]
-    cities = {f"group_{place}_0" for place, item in enumerate(query.group_by) if item in _PROVINCES}
+    cities = {f"group_{index}_0" for index, item in enumerate(query.group_by) if item in _PROVINCES}
     joins = [f"JOIN alliance_city AS {name}_city ON {name}_city.id = {name}" for name in sorted(cities)]
     keys = [
         key
@@ -169,14 +170,14 @@ def _rows(
     try:
         inner, parameters = grouped.query.sql_with_params()
     except EmptyResultSet:
-        # Of no courier, say: Django knows without asking.
+        # An empty filter, such as no courier: Django raises without a query.
         return []
-    # Sums of sums would be numbers of any size.
-    added = ", ".join(
+    # Sums of sums would be numeric.
+    aggregates = ", ".join(
         f"sum({name})::bigint" if how == "sum" else f"{how}({name})" for name, how in sums.items()
     )
     statement = f"""
-        SELECT {", ".join(keys)}, {added} FROM ({inner}) AS cities {" ".join(joins)}
+        SELECT {", ".join(keys)}, {aggregates} FROM ({inner}) AS cities {" ".join(joins)}
         GROUP BY {", ".join(keys)} LIMIT %s
     """  # noqa: S608 -- built of names of ours
     return raw_rows(statement, [*parameters, most])

@@ -1,4 +1,4 @@
-"""Questions as people and programs ask them, by name, made into questions the cells can answer."""
+"""Questions in names and codes, resolved to queries by id."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,17 +20,17 @@ FILTERS: Final = (
     "courier", "merchant", "tier", "origin", "destination", "origin_province", "destination_province",
     "weekday",
 )  # fmt: skip
-# Of one filter. More is asked for with a wider filter, or by group.
+# Values per filter. For more, use a wider filter or group the rows.
 MOST_VALUES: Final = 100
-# Nothing was promised before or will be after; dates beyond cannot be counted from.
+# No promises exist before or after; later dates would overflow.
 EARLIEST, LATEST = date(2000, 1, 1), date(2099, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
 class RateQuestion:
-    """What is asked, in the words of the outside: short names, codes, names of cities and provinces.
+    """A question with names from outside: short names, codes, names of cities and provinces.
 
-    `names` has the values of each of FILTERS that is asked for; several are "any of these".
+    `names` has the values of each filter in FILTERS that is used; several values mean "any of these".
     """
 
     first: date
@@ -41,23 +41,23 @@ class RateQuestion:
 
 
 def listed(values: Sequence[str]) -> list[str]:
-    """Read a list given as `a,b`, as two parameters, or both; what is empty is left out, as are repeats."""
+    """Read a list written as `a,b`, as two parameters, or both, without empty values and duplicates."""
     parts = (part.strip() for value in values for part in value.split(","))
     return list(dict.fromkeys(part for part in parts if part))
 
 
 def rate_query(question: RateQuestion) -> RateQuery:
-    """Look the names up. Raises InvalidInput with an error for each filter that names nothing we know."""
+    """Resolve the names. Raises InvalidInput with an error for each filter that names something unknown."""
     errors: list[FieldError] = []
     group_by = _groups(question.group_by, errors)
-    found: dict[str, tuple[int, ...] | None] = {name: None for name in FILTERS}
+    ids: dict[str, tuple[int, ...] | None] = {name: None for name in FILTERS}
     for name, values in question.names.items():
         if len(values) > MOST_VALUES:
             message = _("Give at most %(most)d values at once.") % {"most": MOST_VALUES}
             errors.append(FieldError(f"/{name}", message, "too_many"))
         elif values:
             try:
-                found[name] = _READERS[name](values)
+                ids[name] = _READERS[name](values)
             except _Unknown as unknown:
                 errors.append(FieldError(f"/{name}", str(unknown), "unknown"))
     if errors:
@@ -67,54 +67,54 @@ def rate_query(question: RateQuestion) -> RateQuery:
         last=question.last,
         kind=question.kind,
         group_by=group_by,
-        couriers=found["courier"],
-        merchants=found["merchant"],
-        tiers=found["tier"],
-        origins=_both(found["origin"], found["origin_province"]),
-        destinations=_both(found["destination"], found["destination_province"]),
-        weekdays=found["weekday"],
+        couriers=ids["courier"],
+        merchants=ids["merchant"],
+        tiers=ids["tier"],
+        origins=_both(ids["origin"], ids["origin_province"]),
+        destinations=_both(ids["destination"], ids["destination_province"]),
+        weekdays=ids["weekday"],
     )
 
 
 class _Unknown(Exception):
-    """A filter names something that is not there; the text is for people."""
+    """A filter names something unknown; the text is for people."""
 
 
 def _groups(names: Sequence[str], errors: list[FieldError]) -> tuple[GroupBy, ...]:
-    known = [name for name in names if name in set(GroupBy)]
+    valid = [name for name in names if name in set(GroupBy)]
     for name in names:
-        if name not in known:
+        if name not in valid:
             message = _("Rows cannot be by “%(name)s”. Choose from: %(known)s.")
-            known_names = ", ".join(item.value for item in GroupBy)
-            errors.append(FieldError("/group_by", message % {"name": name, "known": known_names}, "choice"))
-    return tuple(GroupBy(name) for name in known)
+            choices = ", ".join(item.value for item in GroupBy)
+            errors.append(FieldError("/group_by", message % {"name": name, "known": choices}, "choice"))
+    return tuple(GroupBy(name) for name in valid)
 
 
 def _couriers(slugs: Sequence[str]) -> tuple[int, ...]:
-    # In the asker's scope: a courier finds itself, merchants and ops find every courier.
+    # In the actor's scope: a courier finds itself, merchants and ops find every courier.
     return _organisations(slugs, OrganisationKind.COURIER, _("There is no courier “%(name)s”."))
 
 
 def _merchants(slugs: Sequence[str]) -> tuple[int, ...]:
-    # A courier finds every merchant by name, and in its cells only those it carried for.
+    # A courier finds every merchant by name, but in its cells only those it carried for.
     return _organisations(slugs, OrganisationKind.MERCHANT, _("There is no merchant “%(name)s”."))
 
 
 def _organisations(slugs: Sequence[str], kind: str, message: str) -> tuple[int, ...]:
-    found = dict(
+    ids_by_slug = dict(
         Organisation.objects.filter(slug__in=_clean(slugs, message), kind=kind).values_list("slug", "pk")
     )
-    return _all_of(slugs, found, message)
+    return _ids_of(slugs, ids_by_slug, message)
 
 
 def _tiers(codes: Sequence[str]) -> tuple[int, ...]:
     message = _("There is no service “%(name)s”.")
-    known = dict(ServiceTier.objects.filter(code__in=_clean(codes, message)).values_list("code", "pk"))
-    return _all_of(codes, known, message)
+    ids_by_code = dict(ServiceTier.objects.filter(code__in=_clean(codes, message)).values_list("code", "pk"))
+    return _ids_of(codes, ids_by_code, message)
 
 
 def _cities(names: Sequence[str]) -> tuple[int, ...]:
-    """Cities by code or by name. A code is looked up with all the others at once."""
+    """Cities by code or by name. All codes are looked up at once."""
     cities = CityFinder(City.objects.filter(code__in=_clean(names, _("There is no city “%(name)s”."))))
     try:
         return tuple(cities.find(name).pk for name in names)
@@ -123,20 +123,22 @@ def _cities(names: Sequence[str]) -> tuple[int, ...]:
 
 
 def _provinces(names: Sequence[str]) -> tuple[int, ...]:
-    """The cities of provinces named in either language, or as country and province: CN-Zhejiang."""
+    """The cities of provinces, named in either language or as country and province: CN-Zhejiang."""
     message = _("There is no province “%(name)s”.")
     cities: list[int] = []
     for name in _clean(names, message):
         country, _dash, province = name.partition("-")
-        asked = Q(province_en__iexact=name)
+        matches = Q(province_en__iexact=name)
         if len(name) > 1:
             # 浙江 is 浙江省, 广西 is 广西壮族自治区.
-            asked |= Q(province_zh__startswith=name)
-        asked |= Q(country=country.upper(), province_en__iexact=province)
-        found = City.objects.filter(asked).exclude(province_en="").order_by().values_list("pk", flat=True)
-        if not found:
+            matches |= Q(province_zh__startswith=name)
+        matches |= Q(country=country.upper(), province_en__iexact=province)
+        province_cities = (
+            City.objects.filter(matches).exclude(province_en="").order_by().values_list("pk", flat=True)
+        )
+        if not province_cities:
             raise _Unknown(message % {"name": name})
-        cities += found
+        cities += province_cities
     return tuple(cities)
 
 
@@ -148,22 +150,22 @@ def _weekdays(numbers: Sequence[str]) -> tuple[int, ...]:
 
 
 def _clean(names: Sequence[str], message: str) -> Sequence[str]:
-    """PostgreSQL refuses a NUL; nothing is called so."""
+    """Refuse NUL characters, which PostgreSQL cannot store."""
     for name in names:
         if "\0" in name:
             raise _Unknown(message % {"name": name.replace("\0", "")})
     return names
 
 
-def _all_of(names: Sequence[str], known: Mapping[str, int], message: str) -> tuple[int, ...]:
+def _ids_of(names: Sequence[str], ids: Mapping[str, int], message: str) -> tuple[int, ...]:
     for name in names:
-        if name not in known:
+        if name not in ids:
             raise _Unknown(message % {"name": name})
-    return tuple(known[name] for name in names)
+    return tuple(ids[name] for name in names)
 
 
 def _both(cities: tuple[int, ...] | None, of_provinces: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    """Cities that are asked for by name and lie in the provinces asked for."""
+    """The cities that match both filters, by name and by province."""
     if cities is None or of_provinces is None:
         return cities if of_provinces is None else of_provinces
     return tuple(sorted(set(cities) & set(of_provinces)))

@@ -1,9 +1,9 @@
-"""What can be asked of the on-time rates, and every figure that follows from a group's counts. Pure.
+"""Queries of on-time rates, and the figures that follow from a group's counts. Pure.
 
-Definitions. A period counts what fell due in it, by the local date where it fell due, and not what
-was delivered in it. raw = met / (met + late + overdue); accountable leaves excused breaches out of
-the denominator. A figure is provisional until its last cohort closed seven days ago [Amazon]. How
-late is counted in days after the promise [39 CFR 3055.60]; percentiles are of those that came late.
+Definitions. A period counts what fell due in it, by the local date where it fell due, and not what was
+delivered in it. raw = met / (met + late + overdue); accountable leaves excused breaches out of the
+denominator. A figure is provisional until its last cohort closed seven days ago [Amazon]. How late is counted
+in days after the promise [39 CFR 3055.60]; percentiles are of late deliveries only.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,17 +18,17 @@ from slas.commitments.histograms import EDGES, bounds
 from slas.commitments.rules import accountable_rate, raw_rate
 from slas.rates.intervals import wilson_lower_bound, wilson_upper_bound
 
-# How long after its day a cohort's figures are still expected to move.
+# How long after its day a cohort's figures may still change.
 MATURE_AFTER: Final = timedelta(days=7)
 # Below this n a rate is flagged (ours).
 FEW: Final = 30
-# An answer has rows by at most so many things at once.
+# The most dimensions rows can be grouped by at once.
 MOST_DIMENSIONS: Final = 3
 REASONS: Final = tuple(ExcuseReason)
 
 
 class GroupBy(StrEnum):
-    """What the rows of an answer are by. Weeks begin on Monday; weekday 1 is Monday (ISO 8601)."""
+    """The dimensions that rows can be grouped by. Weeks begin on Monday; weekday 1 is Monday (ISO 8601)."""
 
     DAY = "day"
     WEEK = "week"
@@ -44,17 +44,17 @@ class GroupBy(StrEnum):
     DESTINATION_PROVINCE = "destination_province"
 
 
-# A key of these is a pair: two cities, or country and province.
+# Keys of these are pairs: two cities, or country and province.
 PAIRS: Final = frozenset({GroupBy.LANE, GroupBy.ORIGIN_PROVINCE, GroupBy.DESTINATION_PROVINCE})
-# These are read in their own order; everything else is read the surest first.
+# These are shown in their own order; all others by lower bound, highest first.
 IN_ORDER: Final = frozenset({GroupBy.DAY, GroupBy.WEEK, GroupBy.MONTH, GroupBy.WEEKDAY})
 
 
 @dataclass(frozen=True, slots=True)
 class RateQuery:
-    """A question: a period of due dates, what it is narrowed to, and what the rows are by.
+    """A query: a period of due dates, filters, and what the rows are grouped by.
 
-    A filter holds ids (weekdays: 1 to 7); None lets everything through, an empty one nothing.
+    A filter holds ids (weekdays: 1 to 7); None matches everything, an empty one nothing.
     """
 
     first: date
@@ -67,7 +67,7 @@ class RateQuery:
     origins: tuple[int, ...] | None = None
     destinations: tuple[int, ...] | None = None
     weekdays: tuple[int, ...] | None = None
-    # Whether merchants' cells answer it. Those that need them get them, whatever this says.
+    # Whether to use merchants' cells. Queries that need them use them in any case.
     by_merchant: bool = False
 
     @property
@@ -81,7 +81,7 @@ class RateQuery:
 
 
 class LateBy(NamedTuple):
-    """Breaches by how late they were reached, and those that have not been reached yet."""
+    """Breaches by how late they were reached, and those not reached yet."""
 
     one_day: int
     two_days: int
@@ -94,8 +94,8 @@ class LateBy(NamedTuple):
 class RateRow:
     """Counts of outcomes of one group in one period, and the rates that follow."""
 
-    # A date, a courier's id, (origin id, destination id), a tier's id, ...; a tuple of such where rows
-    # are by several things; () for the whole.
+    # A date, a courier's id, (origin id, destination id), a tier's id, ...; a tuple of such for rows by
+    # several dimensions; () for the total.
     group: Any
     met: int = 0
     late: int = 0
@@ -107,31 +107,30 @@ class RateRow:
     first_attempt: int = 0
     within_48h: int = 0
     within_72h: int = 0
-    # Pickups of the same group and period, whatever milestone was asked for.
+    # Pickups of the same group and period, whatever milestone was requested.
     pickup_met: int = 0
     pickup_n: int = 0
     provisional: bool = False
     # Some figures are of deliveries only.
     kind: CommitmentKind | str = CommitmentKind.DELIVERY
-    # Bins of slas/commitments/histograms.py with how many were late by so much; places in REASONS with how
-    # many
-    # were excused for it.
+    # Bins of slas/commitments/histograms.py with how many were late by so much; indexes in REASONS with how
+    # many were excused for it.
     lateness: Mapping[int, int] = field(default_factory=dict)
     reasons: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
-        """What the raw rate rests on: all that fell due and is judged."""
+        """The denominator of the raw rate: all that fell due and is judged."""
         return self.met + self.late + self.overdue
 
     @property
     def accountable_n(self) -> int:
-        """What the accountable rate rests on."""
+        """The denominator of the accountable rate."""
         return self.n - self.excused
 
     @property
     def promised(self) -> int:
-        """All that falls due in the period and is not void, judged yet or not."""
+        """All that falls due in the period and is not void, judged or not."""
         return self.n + self.pending
 
     @property
@@ -144,7 +143,7 @@ class RateRow:
 
     @property
     def lower_bound(self) -> float | None:
-        """Wilson lower bound (95 %) of the accountable rate: what ranking goes by."""
+        """Wilson lower bound (95 %) of the accountable rate, which rankings use."""
         return wilson_lower_bound(self.met, self.accountable_n)
 
     @property
@@ -153,17 +152,17 @@ class RateRow:
 
     @property
     def is_few(self) -> bool:
-        """Whether too few were judged to say much."""
+        """Whether too few were judged for a reliable rate."""
         return self.n < FEW
 
     @property
     def first_attempt_rate(self) -> float | None:
-        """Delivered on the first attempt, of those with an attempt."""
+        """Share delivered on the first attempt, of those with an attempt."""
         return share(self.first_attempt, self.attempted)
 
     @property
     def within_48h_rate(self) -> float | None:
-        """Delivered within 48 hours of pickup, of all deliveries judged."""
+        """Share delivered within 48 hours of pickup, of all deliveries judged."""
         return share(self.within_48h, self.n) if self.kind == CommitmentKind.DELIVERY else None
 
     @property
@@ -176,16 +175,16 @@ class RateRow:
 
     @property
     def late_by(self) -> LateBy:
-        """How late, in days of 24 hours after the promise."""
-        found = [0, 0, 0, 0]
+        """Counts by lateness, in days of 24 hours after the promise."""
+        counts = [0, 0, 0, 0]
         for number, count in self.lateness.items():
-            found[_days_late(number) - 1] += count
-        return LateBy(found[0], found[1], found[2], found[3], missing=self.overdue)
+            counts[_days_late(number) - 1] += count
+        return LateBy(counts[0], counts[1], counts[2], counts[3], missing=self.overdue)
 
     @property
     def excused_by(self) -> dict[ExcuseReason, int]:
-        """What was left out of the accountable rate, by reason; reasons without any are left out."""
-        return {REASONS[place]: count for place, count in sorted(self.reasons.items()) if count}
+        """Counts left out of the accountable rate, by reason; reasons without any are left out."""
+        return {REASONS[index]: count for index, count in sorted(self.reasons.items()) if count}
 
     def lateness_at(self, percent: int) -> timedelta | None:
         return percentile(self.lateness, percent)
@@ -203,7 +202,7 @@ class RateRow:
         return self.lateness_at(95)
 
 
-# What adds up over groups.
+# The counts that add up over groups.
 SUMMED: Final = (
     "met", "late", "overdue", "excused", "pending", "void", "attempted", "first_attempt", "within_48h",
     "within_72h", "pickup_met", "pickup_n",
@@ -211,30 +210,30 @@ SUMMED: Final = (
 
 
 def total_of(rows: Sequence[RateRow], *, kind: CommitmentKind | str = CommitmentKind.DELIVERY) -> RateRow:
-    """Return the whole that groups are parts of."""
+    """Return the total of groups."""
     return RateRow(
         group=(),
         provisional=any(row.provisional for row in rows),
         kind=kind,
-        lateness=merged(row.lateness for row in rows),
-        reasons=merged(row.reasons for row in rows),
+        lateness=merge_histograms(row.lateness for row in rows),
+        reasons=merge_histograms(row.reasons for row in rows),
         **{name: sum(getattr(row, name) for row in rows) for name in SUMMED},
     )
 
 
-def merged(histograms: Iterable[Mapping[int, int]]) -> dict[int, int]:
-    """Add histograms up, bin by bin."""
-    found: dict[int, int] = {}
+def merge_histograms(histograms: Iterable[Mapping[int, int]]) -> dict[int, int]:
+    """Add up histograms, bin by bin."""
+    merged_bins: dict[int, int] = {}
     for histogram in histograms:
         for number, count in histogram.items():
-            found[number] = found.get(number, 0) + count
-    return found
+            merged_bins[number] = merged_bins.get(number, 0) + count
+    return merged_bins
 
 
 def percentile(histogram: Mapping[int, int], percent: int) -> timedelta | None:
-    """Return the duration that so many percent are not above, by nearest rank; None of nothing.
+    """Return the duration that `percent` percent do not exceed, by nearest rank; None if empty.
 
-    Right to within the bin it falls into, in which durations are taken to be spread evenly.
+    Accurate to within its bin, in which durations are taken to be spread evenly.
     """
     total = sum(histogram.values())
     rank = ceil(total * percent / 100)
@@ -252,29 +251,29 @@ def is_provisional(newest: date, today: date) -> bool:
 
 
 def keys_of(row: RateRow, group_by: Sequence[GroupBy]) -> tuple[Any, ...]:
-    """Return one key for each thing the rows are by."""
+    """Return one key for each dimension the rows are grouped by."""
     return (row.group,) if len(group_by) == 1 else tuple(row.group)
 
 
 def in_order(rows: Iterable[RateRow], group_by: Sequence[GroupBy]) -> list[RateRow]:
-    """Sort an answer: days, weeks, months and weekdays as they come, within them the surest first."""
-    times = [place for place, item in enumerate(group_by) if item in IN_ORDER]
+    """Sort an answer: days, weeks, months and weekdays in their order, then by lower bound, highest first."""
+    time_indexes = [index for index, item in enumerate(group_by) if item in IN_ORDER]
 
     def key(row: RateRow) -> tuple[Any, ...]:
         keys = keys_of(row, group_by)
         bound = row.lower_bound
-        return *(keys[place] for place in times), bound is None, -(bound or 0.0), -row.n, str(keys)
+        return *(keys[index] for index in time_indexes), bound is None, -(bound or 0.0), -row.n, str(keys)
 
     return sorted(rows, key=key)
 
 
 def share(part: int, whole: int) -> float | None:
-    """Part of a whole, between 0 and 1; None of nothing."""
+    """Part of a whole, between 0 and 1; None if the whole is 0."""
     return part / whole if whole > 0 else None
 
 
 def _days_late(number: int) -> int:
-    """Which of four: late by up to one, two or three days, or by more. Days are edges of bins."""
+    """The column of LateBy: late by up to one, two or three days, or by more. Days are edges of bins."""
     if number >= len(EDGES):
         return 4
     return min(4, ceil(EDGES[number] / timedelta(days=1)))

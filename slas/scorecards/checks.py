@@ -1,4 +1,4 @@
-"""What a version of the scorecards' rules may say. Pure: takes it as stored, and names what is wrong."""
+"""Checks of scorecard rules. Pure: takes rules as stored and yields their problems."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -20,9 +20,9 @@ def problems(
     grades: Mapping[str, Any],
     minimum_volume: int,
 ) -> Iterator[FieldError]:
-    """Yield what is wrong, each with a pointer into the stored form."""
+    """Yield the problems, each with a pointer into the stored form."""
     yield from _weight_problems(weights)
-    yield from _strangers("bands", bands, ScoreComponent.values)
+    yield from _unknown_names("bands", bands, ScoreComponent.values)
     for name in ScoreComponent.values:
         yield from _band_problems(name, bands.get(name, ()))
     yield from _grade_problems(grades)
@@ -31,21 +31,23 @@ def problems(
         yield FieldError("/minimum_volume", message, "range")
 
 
-def _strangers(part: str, given: Mapping[str, Any], known: Sequence[str]) -> Iterator[FieldError]:
-    for name in given:
-        if name not in known:
+def _unknown_names(
+    section: str, values: Mapping[str, Any], known_names: Sequence[str]
+) -> Iterator[FieldError]:
+    for name in values:
+        if name not in known_names:
             message = _("There is no component “%(name)s”.") % {"name": name}
-            yield FieldError(f"/{part}/{name}", message, "unknown")
+            yield FieldError(f"/{section}/{name}", message, "unknown")
 
 
 def _weight_problems(weights: Mapping[str, Any]) -> Iterator[FieldError]:
-    yield from _strangers("weights", weights, ScoreComponent.values)
-    fine = True
+    yield from _unknown_names("weights", weights, ScoreComponent.values)
+    is_valid = True
     for name in ScoreComponent.values:
         if not _is_share(weights.get(name)):
-            fine = False
+            is_valid = False
             yield FieldError(f"/weights/{name}", _("A whole number from 0 to 100."), "range")
-    total = sum(weights[name] for name in ScoreComponent.values) if fine else 100
+    total = sum(weights[name] for name in ScoreComponent.values) if is_valid else 100
     if total != 100:
         message = _("The weights add up to %(total)d, not to 100.") % {"total": total}
         yield FieldError("/weights", message, "sum")
@@ -64,24 +66,24 @@ def _band_problems(name: str, rows: Sequence[Any]) -> Iterator[FieldError]:
         return
     thresholds = [row[0] for row in rows]
     lower = ScoreComponent(name).lower_is_better
-    if lower and not _falls(thresholds[::-1]):
+    if lower and not _is_descending(thresholds[::-1]):
         yield FieldError(pointer, _("Lower is better here: each line's share is above the last."), "order")
-    if not lower and not _falls(thresholds):
+    if not lower and not _is_descending(thresholds):
         yield FieldError(pointer, _("Best first: each line's share is below the last."), "order")
-    if not _falls([points for _threshold, points in rows]):
+    if not _is_descending([points for _threshold, points in rows]):
         yield FieldError(pointer, _("Best first: each line gives fewer points than the last."), "order")
 
 
 def _grade_problems(grades: Mapping[str, Any]) -> Iterator[FieldError]:
-    known = [grade.value for grade in EARNED]
+    names = [grade.value for grade in EARNED]
     for name in grades:
-        if name not in known:
+        if name not in names:
             message = _("There is no grade “%(name)s” to be earned.") % {"name": name}
             yield FieldError(f"/grades/{name}", message, "unknown")
-    wrong = [name for name in known if not _is_share(grades.get(name))]
-    for name in wrong:
+    invalid = [name for name in names if not _is_share(grades.get(name))]
+    for name in invalid:
         yield FieldError(f"/grades/{name}", _("A whole number from 0 to 100."), "range")
-    if wrong:
+    if invalid:
         return
     for better, worse in zip(EARNED, EARNED[1:], strict=False):
         if grades[better] <= grades[worse]:
@@ -92,9 +94,9 @@ def _grade_problems(grades: Mapping[str, Any]) -> Iterator[FieldError]:
 
 
 def _is_share(value: Any) -> bool:
-    """Whether it is a whole number from 0 to 100; true and false are none."""
+    """Whether it is a whole number from 0 to 100; booleans are not."""
     return type(value) is int and 0 <= value <= 100
 
 
-def _falls(numbers: Sequence[float]) -> bool:
+def _is_descending(numbers: Sequence[float]) -> bool:
     return all(before > after for before, after in zip(numbers, numbers[1:], strict=False))

@@ -1,4 +1,4 @@
-"""Scorecards: how a courier did in a month, by rules that are published."""
+"""Scorecards of couriers by month, and the published rules they are scored by."""
 
 from typing import ClassVar
 
@@ -17,10 +17,10 @@ from slas.scorecards.rules import Measured, Month, Rules
 
 
 class ScoreRules(models.Model):
-    """Weights, bands and thresholds from a month on. A change is a new version; scorecards keep theirs."""
+    """Weights, bands and thresholds valid from a month. A change is a new version; scorecards keep theirs."""
 
     number = models.PositiveIntegerField(_("version"), unique=True)
-    # The first day of the first month they hold for.
+    # The first day of the first month they are valid for.
     valid_from = models.DateField(_("from month"), unique=True)
     # {"delivery_on_time": 50, ...}: percent, adding up to 100.
     weights = models.JSONField(_("weights"))
@@ -46,14 +46,14 @@ class ScoreRules(models.Model):
 
     @property
     def rules(self) -> Rules:
-        """As the scoring reads them."""
+        """The rules in the form used by the scoring."""
         return Rules.from_stored(self.weights, self.bands, self.grades, self.minimum_volume)
 
 
 class Scorecard(models.Model):
-    """A courier's month. Worked out anew until the dispute window ends, then frozen.
+    """A courier's month. Recomputed until the dispute window ends, then frozen.
 
-    A trigger refuses to change or delete one that is frozen, and to change rules at all.
+    A trigger refuses to change or delete a frozen scorecard, and to change rules at all.
     """
 
     courier = dimension(Courier, _("courier"))
@@ -83,7 +83,7 @@ class Scorecard(models.Model):
             models.CheckConstraint(
                 name="scorecard_score_in_range", condition=Q(score=None) | Q(score__range=(0, 100))
             ),
-            # Who is graded is ranked, and nobody else.
+            # A scorecard has a rank if and only if it has a grade.
             models.CheckConstraint(
                 name="scorecard_graded_is_ranked",
                 condition=Q(grade="", rank=None)
@@ -94,7 +94,7 @@ class Scorecard(models.Model):
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            # A night's work: which months are final? And a month's peers, in the admin and in a what-if.
+            # The nightly run looks for final months; the admin and a what-if list the couriers of a month.
             models.Index(fields=["month", "courier"], name="scorecard_by_month"),
         ]
 
@@ -111,6 +111,8 @@ class Scorecard(models.Model):
 
     @property
     def measured(self) -> Month:
-        """What it was worked out from."""
-        found = {ScoreComponent(name): kept for name, kept in self.components.items()}
-        return Month({name: Measured(kept["value"], kept["n"]) for name, kept in found.items()}, self.n)
+        """The components it was computed from."""
+        components = {ScoreComponent(name): stored for name, stored in self.components.items()}
+        return Month(
+            {name: Measured(stored["value"], stored["n"]) for name, stored in components.items()}, self.n
+        )

@@ -6,7 +6,7 @@ from alliance.tenancy import Actor, TenantQuerySet
 
 
 class ScorecardQuerySet(TenantQuerySet):
-    """A courier's own; merchants see grades in quotes, not scorecards."""
+    """Visible to its own courier only; merchants see grades in quotes, not scorecards."""
 
     def visible_to_member(self, actor: Actor) -> Self:
         return self.filter(courier_id=actor.organisation_id)

@@ -1,9 +1,8 @@
-"""Scorecards: what a courier's month comes to, in points, a grade and a rank. Pure.
+"""Scorecards: the points, the grade and the rank of a courier's month. Pure.
 
-Each component's value reaches a band, the band gives points, and the points, weighted, are a score
-from 0 to 100. A component nothing was counted for leaves the weighting, so the others weigh more.
-Values are rounded to a hundredth of a percent before they are compared with a band: what a page shows
-is what was judged.
+Each component's value reaches a band, the band gives points, and the weighted points are a score from 0 to
+100. A component without data is left out of the weighting, so the others weigh more. Values are rounded to a
+hundredth of a percent before they are compared with a band, so that pages show the values that were scored.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,27 +14,27 @@ from typing import Any, Final, NamedTuple, Self
 from couriers.choices import Grade
 from slas.choices import ScoreComponent
 
-# A month is final on this day of the next one: claims can be brought for 14 days after its end, and a
-# week is left to decide the last of them.
+# A month is final on this day of the next one: excuses can be claimed for 14 days after its end, and a week
+# is left to decide the last claims.
 CLAIM_DAYS: Final = 14
 FINAL_DAY: Final = 21
 # Months a trend shows.
 TREND_MONTHS: Final = 12
 VALUE_PLACES: Final = 4
-# The grades that ask for a least score, the best first; who has less is on probation.
+# The grades with a least score, the best first; a lower score is on probation.
 EARNED: Final = (Grade.GOLD, Grade.SILVER, Grade.MEMBER)
 _CENT: Final = Decimal("0.01")
 
 
 class Band(NamedTuple):
-    """Points for a value that reaches the threshold: at least it, or at most where lower is better."""
+    """Points for a value that reaches the threshold: at least it, or at most if lower is better."""
 
     threshold: float
     points: int
 
 
 class Measured(NamedTuple):
-    """A component's value, and what it rests on; there is no value where that is nothing."""
+    """A component's value, and its number of observations; the value is None if there are none."""
 
     value: float | None
     n: int
@@ -43,7 +42,7 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a courier's month of cells adds up to."""
+    """The sums of a courier's cells in a month."""
 
     met: int = 0
     late: int = 0
@@ -55,7 +54,7 @@ class Counts:
     pickups_met: int = 0
     pickups_missed: int = 0
     pickups_excused: int = 0
-    # Of late: by more than a day.
+    # The part of `late` that was late by more than a day.
     over_a_day: int = 0
 
     @property
@@ -81,7 +80,7 @@ class Rules:
         grades: Mapping[str, int],
         minimum_volume: int,
     ) -> Self:
-        # In the order of the vocabularies: the database keeps none.
+        # In the order of the enums: the database keeps no order.
         return cls(
             {name: int(weights[name]) for name in ScoreComponent if name in weights},
             {
@@ -96,7 +95,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One component of a scorecard: how it did, and what it adds to the score."""
+    """One component of a scorecard: its value and its part of the score."""
 
     component: ScoreComponent
     value: float | None
@@ -106,14 +105,14 @@ class Line:
     band: Band | None
     next_band: Band | None
     weight: int
-    # Its part of the score once components without a value have left.
+    # Its weight in the score after components without a value are left out.
     share: float
     adds: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A courier's month before any rules: the components, and how many deliveries were judged."""
+    """A courier's month before any rules: the components, and the number of deliveries judged."""
 
     components: Mapping[ScoreComponent, Measured]
     volume: int
@@ -121,24 +120,24 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A courier's month by some rules. Without a grade it is too small to be ranked, too."""
+    """A courier's month scored by rules. Without a grade it is too small to be ranked."""
 
     month: Month
     score: Decimal | None
     grade: Grade | None
     rank: int | None = None
-    # Among how many.
+    # The number of ranked couriers.
     ranked: int = 0
 
 
 def measure(counts: Counts) -> Month:
     """Return the components of a month.
 
-    On time is the accountable rate: what was excused is not held against the courier. Lateness
-    rests on all deliveries judged, and counts no more of them than stand against the courier.
+    On time is the accountable rate: excused breaches do not count against the courier. Lateness is a share of
+    all deliveries judged, and counts at most those that count against the courier.
     """
-    held = counts.late + counts.overdue - counts.excused
-    very_late = min(counts.over_a_day + counts.overdue, held)
+    accountable_breaches = counts.late + counts.overdue - counts.excused
+    very_late = min(counts.over_a_day + counts.overdue, accountable_breaches)
     values = {
         ScoreComponent.DELIVERY_ON_TIME: (counts.met, counts.judged - counts.excused),
         ScoreComponent.PICKUP_ON_TIME: (
@@ -161,7 +160,7 @@ def reaches(component: ScoreComponent, value: float, threshold: float) -> bool:
 
 
 def band_of(component: ScoreComponent, value: float, bands: Iterable[Band]) -> Band | None:
-    """Return the best band a value reaches; None below all of them, which is no points."""
+    """Return the best band a value reaches; None below all of them, which gives no points."""
     return next((band for band in bands if reaches(component, value, band.threshold)), None)
 
 
@@ -177,29 +176,29 @@ def points_of(component: ScoreComponent, value: float, bands: Iterable[Band]) ->
 
 
 def lines(month: Month, rules: Rules) -> list[Line]:
-    """Return a month component by component; what the lines add makes the score."""
-    counted = {name for name in rules.weights if _value(month, name) is not None}
-    total = sum(rules.weights[name] for name in counted)
-    return [_line(name, month, rules, total if name in counted else 0) for name in rules.weights]
+    """Return the components of a month as lines; what they add is the score."""
+    components = {name for name in rules.weights if _value(month, name) is not None}
+    total = sum(rules.weights[name] for name in components)
+    return [_line(name, month, rules, total if name in components else 0) for name in rules.weights]
 
 
 def _line(name: ScoreComponent, month: Month, rules: Rules, total: int) -> Line:
-    measured = month.components.get(name, Measured(None, 0))
+    component = month.components.get(name, Measured(None, 0))
     weight, bands = rules.weights[name], rules.bands[name]
-    if measured.value is None:
-        return Line(name, None, measured.n, None, None, None, weight, 0.0, Decimal(0))
-    points = points_of(name, measured.value, bands)
+    if component.value is None:
+        return Line(name, None, component.n, None, None, None, weight, 0.0, Decimal(0))
+    points = points_of(name, component.value, bands)
     return Line(
-        name, measured.value, measured.n, points,
-        band_of(name, measured.value, bands), next_band(name, measured.value, bands),
+        name, component.value, component.n, points,
+        band_of(name, component.value, bands), next_band(name, component.value, bands),
         weight,
         weight / total if total else 0.0,
-        _rounded(Decimal(points * weight) / total) if total else Decimal(0),
+        _round(Decimal(points * weight) / total) if total else Decimal(0),
     )  # fmt: skip
 
 
 def score_of(month: Month, rules: Rules) -> Decimal | None:
-    """Return the weighted points, to a hundredth; None where no component that weighs has a value."""
+    """Return the weighted points, to a hundredth; None if no weighted component has a value."""
     values = {name: _value(month, name) for name in rules.weights}
     total = sum(rules.weights[name] for name, value in values.items() if value is not None)
     if not total:
@@ -209,18 +208,18 @@ def score_of(month: Month, rules: Rules) -> Decimal | None:
         for name, value in values.items()
         if value is not None
     )
-    return _rounded(Decimal(points) / total)
+    return _round(Decimal(points) / total)
 
 
 def grade_of(score: Decimal | None, volume: int, rules: Rules) -> Grade | None:
-    """Return the grade of a score; None below the minimum volume, where no grade changes."""
+    """Return the grade of a score; None below the minimum volume, where the grade does not change."""
     if score is None or volume < rules.minimum_volume:
         return None
     return next((grade for grade in EARNED if score >= rules.grades[grade]), Grade.PROBATION)
 
 
 def judge_month(months: Mapping[int, Month], rules: Rules) -> dict[int, Card]:
-    """Score every courier's month and rank those that are graded; equal scores share a rank."""
+    """Score every courier's month and rank the graded ones; equal scores share a rank."""
     cards = {courier: _card(month, rules) for courier, month in months.items()}
     scores = [card.score for card in cards.values() if card.grade is not None and card.score is not None]
     return {
@@ -243,18 +242,18 @@ def _card(month: Month, rules: Rules) -> Card:
 
 
 def month_of(day: date) -> date:
-    """Return the first day of a day's month: what months are called."""
+    """Return the month of a day, as its first day."""
     return day.replace(day=1)
 
 
 def month_after(month: date, months: int = 1) -> date:
-    """Return the month that many months on, or back."""
+    """Return the month `months` later, or earlier if negative."""
     count = month.year * 12 + month.month - 1 + months
     return date(count // 12, count % 12 + 1, 1)
 
 
 def final_on(month: date) -> date:
-    """Return the day from which a month's scorecards don't change any more."""
+    """Return the day from which a month's scorecards are final."""
     return month_after(month).replace(day=FINAL_DAY)
 
 
@@ -262,5 +261,5 @@ def _value(month: Month, name: ScoreComponent) -> float | None:
     return month.components.get(name, Measured(None, 0)).value
 
 
-def _rounded(number: Decimal) -> Decimal:
+def _round(number: Decimal) -> Decimal:
     return number.quantize(_CENT, ROUND_HALF_UP)

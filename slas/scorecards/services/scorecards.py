@@ -1,6 +1,6 @@
-"""Scorecards: worked out every night from the folded cells, final after the dispute window, and graded by.
+"""Compute scorecards every night from the folded cells, freeze them after the dispute window, grade couriers.
 
-Reads cells, never parcels: a month costs the same at a thousand parcels and at a billion.
+Reads cells, never parcels: the cost of a month does not depend on the number of parcels.
 """
 
 from datetime import date, datetime, timedelta
@@ -18,9 +18,9 @@ from slas.scorecards.models import Scorecard, ScoreRules
 from slas.scorecards.rules import Card, Counts, Month, final_on, judge_month, measure, month_after, month_of
 from slas.scorecards.services.versions import rules_for
 
-_WRITTEN = ("rules", "components", "score", "n", "grade", "rank", "ranked", "computed_at", "frozen_at")
+_UPDATED_FIELDS = ("rules", "components", "score", "n", "grade", "rank", "ranked", "computed_at", "frozen_at")
 
-# In the order of Counts, which ends with what _VERY_LATE counts.
+# In the order of Counts, whose last field is counted by _VERY_LATE.
 _COUNTS = """
     SELECT organisation_id,
         coalesce(sum(met) FILTER (WHERE kind = 'delivery'), 0),
@@ -46,7 +46,7 @@ _VERY_LATE = f"""
 
 
 class Refreshed(NamedTuple):
-    """How many scorecards were worked out, of them final ones, and how many couriers changed grade."""
+    """How many scorecards were computed, how many of them are final, and how many couriers changed grade."""
 
     cards: int = 0
     final: int = 0
@@ -55,10 +55,10 @@ class Refreshed(NamedTuple):
 
 
 def refresh_scorecards(*, now: datetime) -> Refreshed:
-    """Work out the scorecards of every month that is not final, and grade couriers by the newest final one.
+    """Compute the scorecards of every month that is not final, and grade couriers by the newest final one.
 
-    May run twice, side by side, or be killed: a month is written whole or not at all, a final one is
-    never written again, and a grade changes once for it.
+    May run twice, side by side, or be killed: a month is written completely or not at all, a final one is
+    never written again, and changes a grade once.
     """
     today = timezone.localdate(now)
     cards = final = 0
@@ -66,20 +66,20 @@ def refresh_scorecards(*, now: datetime) -> Refreshed:
         with scope(Scope.everything()):
             if not try_to_take(Lock.WRITE_SCORECARDS):
                 return Refreshed(cards, final, busy=True)
-            # Again, under the lock: another run may just have closed the month.
+            # Checked again under the lock: another run may just have finished the month.
             if Scorecard.objects.filter(month=month, frozen_at__isnull=False).exists():
                 continue
             is_final = today >= final_on(month)
-            written = _write(month, now=now, frozen_at=now if is_final else None)
-        cards += written
-        final += written if is_final else 0
+            count = _write(month, now=now, frozen_at=now if is_final else None)
+        cards += count
+        final += count if is_final else 0
     with scope(Scope.everything()):
         grades = _grade_couriers(now)
     return Refreshed(cards, final, grades)
 
 
 def months_measured(month: date) -> dict[int, Month]:
-    """Return what each courier's month comes to before any rules, by courier."""
+    """Return each courier's components of a month, by courier."""
     days = {"first": month, "next": month_after(month)}
     very_late = dict(raw_rows(_VERY_LATE, days))
     return {
@@ -89,7 +89,7 @@ def months_measured(month: date) -> dict[int, Month]:
 
 
 def _open_months(today: date) -> list[date]:
-    """The months that anything fell due in and that are not final, the oldest first."""
+    """The months with due promises that are not final, the oldest first."""
     with scope(Scope.everything()):
         rows = raw_rows(
             """
@@ -107,12 +107,12 @@ def _open_months(today: date) -> list[date]:
 
 
 def _write(month: date, *, now: datetime, frozen_at: datetime | None) -> int:
-    """Write a month's scorecards over what there is of it."""
+    """Write a month's scorecards, replacing existing ones."""
     version = rules_for(month)
     cards = judge_month(months_measured(month), version.rules)
     rows = [_row(courier_id, month, card, version, now, frozen_at) for courier_id, card in cards.items()]
     Scorecard.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["courier", "month"], update_fields=_WRITTEN
+        rows, update_conflicts=True, unique_fields=["courier", "month"], update_fields=_UPDATED_FIELDS
     )
     return len(rows)
 
@@ -130,7 +130,8 @@ def _row(
         month=month,
         rules=version,
         components={
-            name.value: {"value": found.value, "n": found.n} for name, found in card.month.components.items()
+            name.value: {"value": component.value, "n": component.n}
+            for name, component in card.month.components.items()
         },
         score=card.score,
         n=card.month.volume,
@@ -144,8 +145,8 @@ def _row(
 
 def _grade_couriers(now: datetime) -> int:
     """Give each courier the grade of its newest final scorecard that has one; return how many changed."""
-    changed = 0
-    for courier_id, month, score, grade, old in raw_rows(
+    changes = 0
+    for courier_id, month, score, grade, old_grade in raw_rows(
         """
         SELECT * FROM (
             SELECT DISTINCT ON (s.courier_id) s.courier_id, s.month, s.score, s.grade, k.grade AS old
@@ -155,16 +156,20 @@ def _grade_couriers(now: datetime) -> int:
         ) AS newest WHERE grade <> old
         """
     ):
-        # Of two runs side by side, one changes the row; the other finds the old grade gone.
-        if Courier.objects.filter(pk=courier_id, grade=old).update(grade=grade):
-            changed += 1
-            _tell(courier_id, {"from": old, "to": grade, "month": f"{month:%Y-%m}", "score": str(score)}, now)
-    return changed
+        # Of two concurrent runs one changes the row; the other no longer finds the old grade.
+        if Courier.objects.filter(pk=courier_id, grade=old_grade).update(grade=grade):
+            changes += 1
+            _record_grade(
+                courier_id,
+                {"from": old_grade, "to": grade, "month": f"{month:%Y-%m}", "score": str(score)},
+                now,
+            )
+    return changes
 
 
-def _tell(courier_id: int, detail: dict[str, str], now: datetime) -> None:
-    graded = events.NewEvent(events.Topic.COURIER_GRADED, courier_id=courier_id, payload=detail)
-    events.record([graded], at=now)
+def _record_grade(courier_id: int, detail: dict[str, str], now: datetime) -> None:
+    event = events.NewEvent(events.Topic.COURIER_GRADED, courier_id=courier_id, payload=detail)
+    events.record([event], at=now)
     audit.record(
         actor=Actor.system("scorecards"),
         verb="courier.graded",

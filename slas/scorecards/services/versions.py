@@ -1,4 +1,4 @@
-"""Versions of the scorecards' rules: which one a month goes by, what another would change, adding one."""
+"""Versions of the scorecard rules: find the one of a month, preview another, add and withdraw one."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ NOTE_LENGTH = 300
 
 @dataclass(frozen=True, slots=True)
 class RulesDraft:
-    """Rules as they would be stored, not checked yet."""
+    """Rules as they would be stored, not validated yet."""
 
     weights: Mapping[str, Any]
     bands: Mapping[str, Sequence[Any]]
@@ -46,7 +46,7 @@ class RulesDraft:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a scorecard says in the end. No grade and no rank below the minimum volume."""
+    """The result of a scorecard. No grade and no rank below the minimum volume."""
 
     score: Decimal | None
     rank: int | None
@@ -55,7 +55,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One courier's month by the rules it was scored by, and by others."""
+    """One courier's month by the rules it was scored by, and by other rules."""
 
     courier: str
     n: int
@@ -73,7 +73,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """Every courier's month by two sets of rules, the best by the new ones first."""
+    """Every courier's month by two sets of rules, ordered by the new rank."""
 
     month: date
     is_final: bool
@@ -81,7 +81,7 @@ class WhatIf:
 
     @property
     def totals(self) -> list[tuple[Grade | None, int, int]]:
-        """How many couriers have each grade, before and after; None is no grade."""
+        """The number of couriers with each grade, before and after; None is no grade."""
         before = Counter(change.before.grade for change in self.changes)
         after = Counter(change.after.grade for change in self.changes)
         return [(grade, before[grade], after[grade]) for grade in (*Grade, None)]
@@ -92,37 +92,37 @@ class WhatIf:
 
 
 def rules_for(month: date) -> ScoreRules:
-    """Return the version a month is scored by; months before the first version go by it, too."""
+    """Return the version a month is scored by; months before the first version use the first."""
     versions = ScoreRules.objects.order_by("-valid_from")
     return versions.filter(valid_from__lte=month).first() or versions.reverse()[0]
 
 
 def first_month_open(now: datetime) -> date:
-    """Return the first month that new rules can hold for: the next one."""
+    """Return the first month that new rules can be valid for: the next one."""
     return month_after(month_of(timezone.localdate(now)))
 
 
 def try_rules(*, actor: Actor, draft: RulesDraft, now: datetime) -> WhatIf:
-    """Show what rules would make of last month's scorecards, without changing any.
+    """Return how rules would change last month's scorecards, without changing any.
 
-    Raises NotPermitted for everybody but ops, InvalidInput for rules that make no sense.
+    Raises NotPermitted for everyone but ops, InvalidInput for inconsistent rules.
     """
     require(actor, Capability.OPERATE)
     if errors := list(problems(**asdict(draft))):
         raise InvalidInput(errors=errors)
     month = month_after(month_of(timezone.localdate(now)), -1)
     cards = list(Scorecard.objects.filter(month=month).order_by("rank", "-score", "pk"))
-    after = judge_month({card.courier_id: card.measured for card in cards}, draft.rules)
-    names = dict(Organisation.objects.filter(pk__in=after).values_list("pk", "name"))
+    cards_after = judge_month({card.courier_id: card.measured for card in cards}, draft.rules)
+    names = dict(Organisation.objects.filter(pk__in=cards_after).values_list("pk", "name"))
     changes = [
         Change(
             names.get(card.courier_id, "?"),
             card.n,
             Verdict(card.score, card.rank, Grade(card.grade) if card.grade else None),
-            Verdict(tried.score, tried.rank, tried.grade),
+            Verdict(card_after.score, card_after.rank, card_after.grade),
         )
         for card in cards
-        for tried in [after[card.courier_id]]
+        for card_after in [cards_after[card.courier_id]]
     ]
     changes.sort(key=lambda change: (change.after.rank is None, change.after.rank or 0))
     return WhatIf(month, bool(cards) and cards[0].frozen_at is not None, changes)
@@ -132,15 +132,15 @@ def try_rules(*, actor: Actor, draft: RulesDraft, now: datetime) -> WhatIf:
 def add_rules(
     *, actor: Actor, draft: RulesDraft, valid_from: date, note: str = "", now: datetime
 ) -> ScoreRules:
-    """Make a new version hold from a later month on; months until then, and final ones, keep theirs.
+    """Add a version valid from a later month; earlier months, and final ones, keep theirs.
 
-    Raises NotPermitted for everybody but ops, InvalidInput for rules that make no sense, or that would
-    hold for a month that has begun or that comes before another version's.
+    Raises NotPermitted for everyone but ops, InvalidInput for inconsistent rules, or for a month that has
+    begun or is not after the newest version's.
     """
     require(actor, Capability.OPERATE)
     wait_for(Lock.ADD_SCORE_RULES)
-    known = ScoreRules.objects.aggregate(number=Max("number"), valid_from=Max("valid_from"))
-    errors = [*problems(**asdict(draft)), *_date_problems(valid_from, known["valid_from"], now)]
+    latest = ScoreRules.objects.aggregate(number=Max("number"), valid_from=Max("valid_from"))
+    errors = [*problems(**asdict(draft)), *_date_problems(valid_from, latest["valid_from"], now)]
     if len(note) > NOTE_LENGTH:
         errors.append(
             FieldError("/note", _("At most %(most)d characters.") % {"most": NOTE_LENGTH}, "length")
@@ -148,7 +148,7 @@ def add_rules(
     if errors:
         raise InvalidInput(errors=errors)
     version = ScoreRules.objects.create(
-        number=known["number"] + 1,
+        number=latest["number"] + 1,
         valid_from=valid_from,
         **asdict(draft),
         note=note.strip(),
@@ -161,7 +161,7 @@ def add_rules(
 
 @transaction.atomic
 def withdraw_rules(*, actor: Actor, rules_id: int, now: datetime) -> None:
-    """Take back a version whose first month has not begun. Raises Conflict once it has."""
+    """Withdraw a version whose first month has not begun. Raises Conflict once it has."""
     require(actor, Capability.OPERATE)
     version = ScoreRules.objects.select_for_update().filter(pk=rules_id).first()
     if version is None:

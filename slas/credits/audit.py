@@ -1,4 +1,4 @@
-"""Is the ledger what the deliveries say, and are the statements what the ledger says?"""
+"""Audit of credits: compare the ledger with the deliveries, and the statements with the ledger."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -11,12 +11,12 @@ from slas.credits.services.schedules import all_schedules
 from slas.credits.sql import parameters, targets
 from slas.promises.prices import yuan
 
-# A sick table must not fill the report, or the memory of whoever makes it.
+# A limit, so that a broken table fills neither the report nor memory.
 MOST_ROWS: Final = 1_000
-# How long after an overdue parcel reached a band its entry may be missing: two rounds of the hourly task.
+# How long the entry of an overdue parcel that reached a band may be missing: two rounds of the hourly task.
 GRACE: Final = timedelta(hours=2)
 
-# One statement, so one snapshot: what still waits to be worked out waits in it, too, and is left out.
+# One statement, so one snapshot: deliveries waiting to be credited in it are left out.
 _ENTRIES = f"""
 WITH {targets("(c.outcome IN ('late', 'overdue') OR c.lost_at IS NOT NULL) AND c.parcel_id >= %(first)s")},
 written AS (
@@ -54,7 +54,7 @@ LIMIT {MOST_ROWS}
 
 @dataclass(frozen=True, slots=True)
 class EntryDifference:
-    """A parcel whose entries do not add up to what it is to be credited with."""
+    """A parcel whose entries do not add up to its credit."""
 
     parcel_id: int
     expected_fen: int
@@ -69,7 +69,7 @@ class EntryDifference:
 
 @dataclass(frozen=True, slots=True)
 class StatementDifference:
-    """A statement that is not the sum of its entries, has none, or is missing."""
+    """A statement that differs from the sum of its entries, has none, or is missing."""
 
     organisation_id: int
     month: date
@@ -77,10 +77,10 @@ class StatementDifference:
     found: tuple[int, int]
 
     def __str__(self) -> str:
-        (entries, fen), (stated, total) = self.expected, self.found
+        (entries, fen), (stated_entries, total) = self.expected, self.found
         return (
-            f"statement of organisation {self.organisation_id}, {spell(self.month)}: {stated} entries over"
-            f" {yuan(total)} instead of {entries} over {yuan(fen)}"
+            f"statement of organisation {self.organisation_id}, {spell(self.month)}: {stated_entries} entries"
+            f" over {yuan(total)} instead of {entries} over {yuan(fen)}"
         )
 
 
@@ -88,14 +88,14 @@ CreditDifference = EntryDifference | StatementDifference
 
 
 def audit_credits(*, now: datetime) -> list[CreditDifference]:
-    """Work every credit out from scratch, add every statement up again, report what differs.
+    """Recompute every credit and every statement, and report the differences.
 
     Needs the scope of everything, changes nothing. Each list is cut at MOST_ROWS.
     """
-    known = parameters(all_schedules(), now=now, grace=GRACE)
-    # Entries of parcels that were moved out of the database are taken as they are.
-    here = {**known, "first": retired_before()}
-    entries = [EntryDifference(*row) for row in raw_rows(_ENTRIES, here)]
+    credit_parameters = parameters(all_schedules(), now=now, grace=GRACE)
+    # Entries of parcels moved out of the database are not checked.
+    entry_parameters = {**credit_parameters, "first": retired_before()}
+    entries = [EntryDifference(*row) for row in raw_rows(_ENTRIES, entry_parameters)]
     statements = [
         StatementDifference(organisation_id, month, (entries_, fen), (stated, total))
         for organisation_id, month, entries_, fen, stated, total in raw_rows(_STATEMENTS)

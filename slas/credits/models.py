@@ -1,4 +1,4 @@
-"""What lateness costs, and what was credited for it: schedules, entries, statements, closed months."""
+"""Credits for lateness and loss: schedules, entries, statements, closed months."""
 
 from typing import ClassVar
 
@@ -18,14 +18,14 @@ from slas.promises.models import ServiceTier
 
 
 class CreditSchedule(models.Model):
-    """What a late or lost parcel of a tier is credited with, from a date on. A change is a new version."""
+    """The credits for late and lost parcels of a tier, from a date on. A change is a new version."""
 
     tier = models.ForeignKey(
         ServiceTier, models.PROTECT, related_name="credit_schedules", verbose_name=_("tier")
     )
     number = models.PositiveIntegerField(_("version"))
     valid_from = models.DateTimeField(_("valid from"))
-    # [{"late_by_minutes": 0, "share_percent": 20}, ...]: the last band passed counts.
+    # [{"late_by_minutes": 0, "share_percent": 20}, ...]: the last band reached counts.
     bands = models.JSONField(_("share of the fee by lateness"))
     cap_fen = models.PositiveIntegerField(_("at most (fen)"))
     lost_fen = models.PositiveIntegerField(_("for a lost parcel (fen)"))
@@ -43,7 +43,7 @@ class CreditSchedule(models.Model):
 
 
 class CreditCheck(models.Model):
-    """A commitment whose credit must be worked out again; consumed by the task that does so."""
+    """A commitment whose credit must be computed again; deleted by the task that does so."""
 
     parcel_id = models.BigIntegerField()
     kind = models.CharField(max_length=10, choices=CommitmentKind)
@@ -61,9 +61,9 @@ class CreditCheck(models.Model):
 
 
 class CreditEntry(models.Model):
-    """One line of the ledger. The sum over a commitment is what it is credited with now.
+    """One line of the ledger. The sum over a commitment is its current credit.
 
-    Append-only, in the database too: what was wrong is put right by another entry.
+    Append-only, enforced by the database: errors are corrected by another entry.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -76,9 +76,9 @@ class CreditEntry(models.Model):
     # Positive: from courier to merchant. Negative: taken back.
     amount_fen = models.IntegerField(_("amount (fen)"))
     cause = models.CharField(_("cause"), max_length=12, choices=CreditCause)
-    # How late it was held to be when the amount was worked out, in seconds.
+    # The lateness the amount was computed from, in seconds.
     late_by = models.IntegerField(_("late by (s)"), null=True)
-    # The delivery as it stood then: a final statement says the same for ever.
+    # The delivery at that time, so that a final statement never changes.
     due_at = models.DateTimeField(_("promised"))
     reached_at = models.DateTimeField(_("reached"), null=True)
     at = models.DateTimeField(_("written"), default=timezone.now)
@@ -110,14 +110,14 @@ class CreditEntry(models.Model):
 
 
 class Statement(models.Model):
-    """A closed month of one organisation: what its entries of the month added up to."""
+    """A closed month of one organisation, with the sum of its entries."""
 
     organisation = models.ForeignKey(
         Organisation, models.PROTECT, related_name="+", verbose_name=_("organisation")
     )
     month = models.DateField(_("month"))
     entries = models.PositiveIntegerField(_("entries"))
-    # Credited less taken back; a merchant receives it, a courier owes it.
+    # Credited minus taken back; a merchant receives it, a courier owes it.
     total_fen = models.BigIntegerField(_("total (fen)"))
     closed_at = models.DateTimeField(_("closed"), default=timezone.now)
 
@@ -136,7 +136,7 @@ class Statement(models.Model):
 
 
 class ClosedMonth(models.Model):
-    """A month whose statements are final: later entries go into the next open one."""
+    """A month whose statements are final: later entries go into the next open month."""
 
     month = models.DateField(_("month"), primary_key=True)
     closed_at = models.DateTimeField(_("closed"), default=timezone.now)

@@ -1,4 +1,4 @@
-"""Months of the books: calendar months by the alliance's own clock, each named by its first day. Pure."""
+"""Accounting months: calendar months in the alliance's time zone, each given by its first day. Pure."""
 
 import re
 from datetime import date, datetime, time, timedelta
@@ -8,44 +8,44 @@ from django.utils.translation import gettext as _
 
 from alliance.errors import FieldError, InvalidInput
 
-# One clock for everybody's books, wherever a parcel went.
+# One time zone for all books, wherever a parcel went.
 ZONE = ZoneInfo("Asia/Shanghai")
 _WRITTEN = re.compile(r"(?P<year>20[0-9]{2})-(?P<month>0[1-9]|1[0-2])")
 
 
 class InvalidMonth(ValueError):
-    """A text that is no month."""
+    """A text that is not a month."""
 
 
 def month_of(moment: datetime) -> date:
-    """The month a moment belongs to. Raises ValueError for a moment without a zone."""
+    """The month of a moment. Raises ValueError for a moment without a zone."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no time zone, so it is no moment")
     return moment.astimezone(ZONE).date().replace(day=1)
 
 
 def next_month(month: date) -> date:
-    """The first day of the month after."""
+    """The first day of the next month."""
     return (month.replace(day=1) + timedelta(days=31)).replace(day=1)
 
 
 def start_of(month: date) -> datetime:
-    """The moment a month begins."""
+    """The start of a month."""
     return datetime.combine(month.replace(day=1), time.min, ZONE)
 
 
 def is_over(month: date, now: datetime) -> bool:
-    """Whether nothing more can happen in a month."""
+    """Whether the month has ended."""
     return start_of(next_month(month)) <= now
 
 
 def spell(month: date) -> str:
-    """A month as it stands in addresses and answers: 2026-11."""
+    """A month as written in URLs and API responses: 2026-11."""
     return f"{month:%Y-%m}"
 
 
 def parse_month(text: str) -> date:
-    """Read what `spell` writes. Raises InvalidMonth for anything else."""
+    """Parse the format of `spell`. Raises InvalidMonth for anything else."""
     match = _WRITTEN.fullmatch(text)
     if match is None:
         raise InvalidMonth(text)
@@ -53,7 +53,7 @@ def parse_month(text: str) -> date:
 
 
 def asked_month(text: str) -> date:
-    """Read the month of an address. Raises InvalidInput, which says how one is written."""
+    """Parse the month of a URL. Raises InvalidInput, with the expected format."""
     try:
         return parse_month(text)
     except InvalidMonth:

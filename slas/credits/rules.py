@@ -1,12 +1,12 @@
-"""What a late or lost parcel is credited with. Pure; whole fen; half a fen rounds up.
+"""The credit of a late or lost parcel. Pure; whole fen; half a fen rounds up.
 
-A delivery alone earns credit. Late, it is a share of the fee by how late, the last band reached
-counting, and at most the cap; what has not come yet is as late as it is by now, so its credit grows
-band by band. Lost and not delivered, it is a fixed amount instead, on time or not: a refused parcel
-that vanishes on its way back was attempted in time, and is gone all the same.
+Only deliveries earn credit. A late one earns a share of the fee by its lateness, the last band reached
+counting, and at most the cap; an overdue one is as late as it is by now, so its credit grows band by band. A
+parcel lost and not delivered earns a fixed amount instead, on time or not: a refused parcel that is lost on
+its way back was attempted in time, but is lost all the same.
 
-An excuse takes the credit for lateness away. A loss is excused only by what excuses losing things:
-disaster and force majeure. A recipient who was out, or rain, explains a late parcel, not a lost one.
+An excuse removes the credit for lateness. A loss is excused only by reasons that excuse losses: disaster and
+force majeure. An absent recipient, or rain, explains a late parcel, not a lost one.
 """
 
 from bisect import bisect_right
@@ -22,13 +22,13 @@ from slas.choices import CreditCause, ExcuseReason, Outcome
 
 # [Civil Code of China, art. 832: a carrier answers for loss, force majeure excepted]
 EXCUSES_LOSS: Final = frozenset({ExcuseReason.DISASTER, ExcuseReason.FORCE_MAJEURE})
-# Ten years: a band beyond is a typing error, and would not fit the column of lateness.
+# Ten years: a longer band is a typing error, and does not fit the column of lateness.
 MOST_MINUTES: Final = 10 * 366 * 24 * 60
 MOST_BANDS: Final = 20
 
 
 class Band(NamedTuple):
-    """What share of the fee is credited from that much lateness on."""
+    """The share of the fee credited from a lateness on."""
 
     late_by_minutes: int
     share_percent: int
@@ -40,7 +40,7 @@ class Band(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What a version of a tier's credit schedule says."""
+    """A version of a tier's credit schedule."""
 
     id: int
     bands: tuple[Band, ...]
@@ -48,17 +48,17 @@ class Schedule:
     lost_fen: int
 
     def share_at(self, late_by: timedelta) -> int:
-        """The percentage of the fee that so much lateness is credited with."""
+        """The percentage of the fee credited for a lateness."""
         reached = [band for band in self.bands if band.late_by <= late_by]
         return reached[-1].share_percent if reached else 0
 
     def late_fen(self, late_by: timedelta, fee_fen: int) -> int:
-        """The credit for so much lateness: half a fen counts as a whole one, and the cap as the most."""
+        """The credit for a lateness: half a fen rounds up, and the cap is the limit."""
         return min((fee_fen * self.share_at(late_by) + 50) // 100, self.cap_fen)
 
 
 class Credit(NamedTuple):
-    """What a delivery is to be credited with by now, for what, and how late it is held to be."""
+    """The credit of a delivery as of now, its cause, and the lateness it is computed from."""
 
     fen: int = 0
     cause: CreditCause | None = None
@@ -66,7 +66,7 @@ class Credit(NamedTuple):
 
 
 class Delivery(Protocol):
-    """What a credit is worked out from: a commitment of the kind delivery."""
+    """The fields a credit is computed from: a commitment of the kind delivery."""
 
     outcome: str
     due_at: datetime
@@ -79,17 +79,19 @@ class Delivery(Protocol):
 
 
 def credit_for(schedule: Schedule | None, delivery: Delivery, *, now: datetime) -> Credit:
-    """Work out the credit of a delivery as it stands.
+    """Compute the credit of a delivery in its current state.
 
-    Nothing without a schedule in force at booking, or without a fee: what was carried before its
-    courier joined was not sold here.
+    Zero without a schedule in force at booking, or without a fee: parcels carried before their courier joined
+    were not sold here.
     """
     late_by = lateness(delivery, now)
     if schedule is None or delivery.fee_fen is None or delivery.outcome == Outcome.VOID:
         return Credit(late_by=late_by)
     if is_lost(delivery):
-        excused = delivery.excused and delivery.excuse_reason in EXCUSES_LOSS
-        return Credit(late_by=late_by) if excused else Credit(schedule.lost_fen, CreditCause.LOST, late_by)
+        loss_excused = delivery.excused and delivery.excuse_reason in EXCUSES_LOSS
+        return (
+            Credit(late_by=late_by) if loss_excused else Credit(schedule.lost_fen, CreditCause.LOST, late_by)
+        )
     if late_by is None or delivery.excused:
         return Credit(late_by=late_by)
     fen = schedule.late_fen(late_by, delivery.fee_fen)
@@ -98,7 +100,7 @@ def credit_for(schedule: Schedule | None, delivery: Delivery, *, now: datetime) 
 
 
 def lateness(delivery: Delivery, now: datetime) -> timedelta | None:
-    """How late a broken promise is by now; None for one that is not broken."""
+    """The lateness of a broken promise as of now; None if it is not broken."""
     match delivery.outcome:
         case Outcome.LATE if delivery.reached_at is not None:
             return delivery.reached_at - delivery.due_at
@@ -108,17 +110,17 @@ def lateness(delivery: Delivery, now: datetime) -> timedelta | None:
 
 
 def is_lost(delivery: Delivery) -> bool:
-    """Whether a parcel is held to be lost. One that was delivered after all is not."""
+    """Whether a parcel counts as lost. A parcel delivered after all does not."""
     return delivery.lost_at is not None and delivery.delivered_at is None
 
 
 def cause_of_change(
     change_fen: int, credit: Credit, delivery: Delivery, before: CreditCause | str | None
 ) -> CreditCause:
-    """Why the ledger gets an entry over `change_fen`; `before` is the cause of the one before it.
+    """The cause of an entry over `change_fen`; `before` is the cause of the previous entry.
 
-    More is owed for what the credit is for. Less is owed because a lost parcel turned up, because it
-    was excused, because it came less late than was feared, or because it was on time after all.
+    An increase has the cause of the credit. A decrease means that a lost parcel was found, that it was
+    excused, that it came less late than assumed, or that it was on time after all.
     """
     if change_fen > 0 and credit.cause is not None:
         return credit.cause
@@ -130,10 +132,10 @@ def cause_of_change(
 
 
 class Schedules:
-    """Every tier's schedules, found by the parcel: the one in force when it was booked applies."""
+    """The schedules of all tiers: a parcel's is the one in force when it was booked."""
 
     def __init__(self, rows: Iterable[tuple[int, datetime, Schedule]]) -> None:
-        """Take (tier, valid from, schedule) in any order."""
+        """`rows` are (tier, valid from, schedule), in any order."""
         self._starts: dict[int, list[int]] = {}
         self._schedules: dict[int, list[Schedule]] = {}
         for tier_id, valid_from, schedule in sorted(rows, key=lambda row: (row[0], row[1])):
@@ -141,12 +143,12 @@ class Schedules:
             self._schedules.setdefault(tier_id, []).append(schedule)
 
     def for_parcel(self, tier_id: int, parcel_id: int) -> Schedule | None:
-        """The schedule of a parcel's booking; None before the first of its tier."""
-        place = bisect_right(self._starts.get(tier_id, []), parcel_id)
-        return self._schedules[tier_id][place - 1] if place else None
+        """The schedule in force when a parcel was booked; None before the first of its tier."""
+        index = bisect_right(self._starts.get(tier_id, []), parcel_id)
+        return self._schedules[tier_id][index - 1] if index else None
 
     def spans(self) -> Iterator[tuple[int, int, int | None, Schedule]]:
-        """Give (tier, first parcel id, first parcel id of the next or None, schedule)."""
+        """Yield (tier, first parcel id, first parcel id of the next or None, schedule)."""
         for tier_id, starts in self._starts.items():
             ends: Sequence[int | None] = [*starts[1:], None]
             for start, end, schedule in zip(starts, ends, self._schedules[tier_id], strict=True):
@@ -154,12 +156,12 @@ class Schedules:
 
 
 def first_id(valid_from: datetime) -> int:
-    """The lowest parcel id that a schedule holds for."""
+    """The lowest parcel id that a schedule applies to."""
     return parcel_id_at(max(valid_from, EPOCH))
 
 
 def bands_from(stored: Iterable[Mapping[str, Any]]) -> tuple[Band, ...]:
-    """Read bands as they are stored. Raises ValueError for what is no band."""
+    """Parse stored bands. Raises ValueError for an invalid one."""
     try:
         return tuple(Band(int(row["late_by_minutes"]), int(row["share_percent"])) for row in stored)
     except (KeyError, TypeError) as error:
@@ -167,21 +169,23 @@ def bands_from(stored: Iterable[Mapping[str, Any]]) -> tuple[Band, ...]:
 
 
 def check_bands(bands: Sequence[Band]) -> None:
-    """Raise ValueError, with a sentence for whoever wrote them, unless the bands make sense.
+    """Raise ValueError, with a message for the author, unless the bands are consistent.
 
-    They begin at lateness 0, come later and later, and never share less than the one before.
+    They begin at lateness 0, ascend, and never share less than the one before.
     """
     if not bands or bands[0].late_by_minutes != 0:
         raise ValueError(_("The first band begins at 0 minutes."))
     if len(bands) > MOST_BANDS:
         raise ValueError(_("There can be at most %(most)d bands.") % {"most": MOST_BANDS})
-    previous = Band(-1, 0)
+    previous_band = Band(-1, 0)
     for band in bands:
-        said = {"minutes": band.late_by_minutes, "percent": band.share_percent}
+        params = {"minutes": band.late_by_minutes, "percent": band.share_percent}
         if not 0 <= band.share_percent <= 100:
-            raise ValueError(_("A share is from 0 to 100 percent, not %(percent)d.") % said)
-        if not previous.late_by_minutes < band.late_by_minutes <= MOST_MINUTES:
-            raise ValueError(_("The band from %(minutes)d minutes must come after the one before it.") % said)
-        if band.share_percent < previous.share_percent:
-            raise ValueError(_("The band from %(minutes)d minutes must not share less than before.") % said)
-        previous = band
+            raise ValueError(_("A share is from 0 to 100 percent, not %(percent)d.") % params)
+        if not previous_band.late_by_minutes < band.late_by_minutes <= MOST_MINUTES:
+            raise ValueError(
+                _("The band from %(minutes)d minutes must come after the one before it.") % params
+            )
+        if band.share_percent < previous_band.share_percent:
+            raise ValueError(_("The band from %(minutes)d minutes must not share less than before.") % params)
+        previous_band = band

@@ -1,9 +1,8 @@
-"""The credit ledger in SQL: what every delivery should be credited with, worked out from scratch.
+"""The credits of all deliveries in SQL, computed from scratch.
 
-`slas.credits.rules.credit_for` is the rule, and what the ledger is written by. This is the same rule
-set-based,
-for those who ask about all deliveries at once: the audit, and the task that looks for overdue parcels whose
-credit has grown. A test holds the two equal.
+`slas.credits.rules.credit_for` is the rule, and the ledger is written by it. This is the same rule on sets,
+for the audit and for the task that looks for overdue parcels whose credit has grown. A test checks that the
+two agree.
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from typing import Any, Final
 from alliance.database.literals import numbers
 from slas.credits.rules import EXCUSES_LOSS, Schedules
 
-# Nothing that a parcel id can reach.
+# Above every parcel id.
 _NO_END: Final = 2**63 - 1
 _LOSS_EXCUSED: Final = ", ".join(sorted(f"'{reason.value}'" for reason in EXCUSES_LOSS))
 _CREDITED: Final = """CASE
@@ -28,9 +27,9 @@ _CREDITED: Final = """CASE
 def targets(condition: str) -> str:
     """Return the CTEs up to credit_target, over deliveries `c` that meet a condition.
 
-    credit_target(parcel_id, merchant_id, courier_id, fen, fen_before): the credit at `now`, and what
-    it was at `before`: the two differ where an overdue parcel reached a band in between. Those not
-    in it are to be credited with nothing. Parameters: see parameters().
+    credit_target(parcel_id, merchant_id, courier_id, fen, fen_before): the credit at `now`, and the credit at
+    `before`: the two differ if an overdue parcel reached a band in between. Deliveries not in it have no
+    credit. Parameters: see parameters().
     """
     facts = f"""
         SELECT c.parcel_id, c.merchant_id, c.courier_id, c.fee_fen, c.excused,
@@ -66,7 +65,7 @@ def targets(condition: str) -> str:
 
 
 def parameters(schedules: Schedules, *, now: datetime, grace: timedelta) -> dict[str, Any]:
-    """What targets() is given: the moments, and the schedules as columns."""
+    """The parameters of targets(): the times, and the schedules as columns."""
     spans = list(schedules.spans())
     bands = [(tier_id, start, band) for tier_id, start, _end, rule in spans for band in rule.bands]
 

@@ -1,7 +1,8 @@
-"""A statement on paper: A4 across, a summary on top, a line an entry, page numbers. Pure: data in, bytes out.
+"""A statement as PDF: A4 landscape, a summary on top, one line per entry, page numbers. Pure: data in, bytes
+out.
 
-Chinese is set in STSong-Light, the typeface every PDF viewer brings along for Simplified Chinese: it is
-named in the file, not embedded, which keeps 30 MB of fonts out of the product.
+Chinese is set in STSong-Light, the typeface that PDF viewers include for Simplified Chinese: it is named in
+the file, not embedded, which keeps 30 MB of fonts out of the product.
 """
 
 import io
@@ -38,7 +39,7 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A heading, columns and rows; a row too long for its column is cut."""
+    """A heading, columns and rows; a value too long for its column is cut."""
 
     title: str
     columns: Sequence[Column]
@@ -48,7 +49,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What stands on a statement, in the reader's language."""
+    """The contents of a statement, in the reader's language."""
 
     title: str
     subtitle: str
@@ -64,7 +65,7 @@ def render(paper: Paper) -> bytes:
     if CHINESE not in pdfmetrics.getRegisteredFontNames():
         pdfmetrics.registerFont(UnicodeCIDFont(CHINESE))
     out = io.BytesIO()
-    # Without the time it was made: the same statement is the same file.
+    # Without the creation time: the same statement gives the same file.
     canvas = _NumberedCanvas(out, pagesize=SIZE, invariant=1)
     canvas.setTitle(f"{paper.title} {paper.subtitle}")
     canvas.setAuthor("Courier Alliance")
@@ -75,7 +76,7 @@ def render(paper: Paper) -> bytes:
 
 
 class _NumberedCanvas(Canvas):
-    """Holds pages back until there are all of them: each says how many there are."""
+    """Holds pages back until the end: each page shows the number of pages."""
 
     label = ""
 
@@ -90,16 +91,16 @@ class _NumberedCanvas(Canvas):
     def save(self) -> None:
         for number, page in enumerate(self._held, 1):
             self.__dict__.update(page)
-            said = {"number": number, "total": len(self._held)}
+            params = {"number": number, "total": len(self._held)}
             _text(self, MARGIN, 9 * mm, self.label, size=7.5, colour=_GREY)
-            _text(self, WIDTH - MARGIN, 9 * mm, _("Page %(number)d of %(total)d") % said, size=7.5,
+            _text(self, WIDTH - MARGIN, 9 * mm, _("Page %(number)d of %(total)d") % params, size=7.5,
                   colour=_GREY, right=True)  # fmt: skip
             super().showPage()
         super().save()
 
 
 class _Drawing:
-    """A pen that moves down the page, and on to the next."""
+    """Draws downwards on the page, and continues on the next."""
 
     def __init__(self, canvas: _NumberedCanvas) -> None:
         self.canvas = canvas
@@ -124,16 +125,16 @@ class _Drawing:
 
     def _facts(self, facts: Sequence[tuple[str, str]]) -> None:
         half = (WIDTH - 2 * MARGIN) / 2
-        for place, (label, value) in enumerate(facts):
-            x = MARGIN + half * (place % 2)
+        for index, (label, value) in enumerate(facts):
+            x = MARGIN + half * (index % 2)
             _text(self.canvas, x, self.y, label, size=7.5, colour=_GREY)
             _text(self.canvas, x, self.y - 4.6 * mm, _fitting(value, half - 4 * mm, 10), size=10)
-            if place % 2 or place == len(facts) - 1:
+            if index % 2 or index == len(facts) - 1:
                 self.y -= 11 * mm
         self.y -= 1 * mm
 
     def _table(self, table: Table) -> None:
-        # A heading alone at the foot of a page belongs to nothing.
+        # Avoid a heading alone at the foot of a page.
         self._room(4 * ROW)
         self.y -= 7 * mm
         _text(self.canvas, MARGIN, self.y, table.title, size=11, bold=True)
@@ -164,15 +165,15 @@ class _Drawing:
         self.y -= ROW
         for (x, column), value in zip(_places(columns), row, strict=True):
             text = _fitting(value, column.width * mm - 2.5 * mm, 8, bold=bold)
-            at = x + column.width * mm - 2 * mm if column.number else x + 1 * mm
-            _text(self.canvas, at, self.y + 1.6 * mm, text, size=8, bold=bold, colour=colour,
+            text_x = x + column.width * mm - 2 * mm if column.number else x + 1 * mm
+            _text(self.canvas, text_x, self.y + 1.6 * mm, text, size=8, bold=bold, colour=colour,
                   right=column.number)  # fmt: skip
         self.canvas.setStrokeColor(_LINE)
         self.canvas.setLineWidth(0.3)
         self.canvas.line(MARGIN, self.y, WIDTH - MARGIN, self.y)
 
     def _room(self, height: float) -> bool:
-        """Go on to the next page if there is no room; whether it did."""
+        """Start the next page if there is no room; return whether it did."""
         if self.y - height >= FOOT:
             return False
         self.canvas.showPage()
@@ -188,7 +189,7 @@ def _places(columns: Sequence[Column]) -> Iterator[tuple[float, Column]]:
 
 
 def _runs(text: str, bold: bool) -> Iterator[tuple[str, str]]:
-    """The text in pieces, each with its typeface: Latin letters look better in a Latin one."""
+    """The text in runs of one typeface: Latin letters look better in a Latin one."""
     for latin, piece in groupby(text, key=_is_latin):
         yield (LATIN_BOLD if bold else LATIN) if latin else CHINESE, "".join(piece)
 

@@ -1,4 +1,4 @@
-"""Statements as their owners read them: months, what is in them, and every line of the ledger."""
+"""Statements as shown to their owners: months, their sums, and every line of the ledger."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose books are read: a merchant is credited, a courier owes."""
+    """The organisation whose books are read: a merchant is credited, a courier owes."""
 
     organisation: Organisation
 
@@ -47,7 +47,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Entries added up: what was credited, what was taken back, and both together."""
+    """Sums of entries: credited, taken back, and both together."""
 
     entries: int = 0
     credited_fen: int = 0
@@ -110,7 +110,7 @@ class Part(Sums):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A month, and what it is made of."""
+    """A month with its parts."""
 
     sums: MonthSums
     tiers: list[Part]
@@ -120,7 +120,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One entry with the sum up to it."""
+    """One entry with the running total."""
 
     entry: CreditEntry
     counterparty: Organisation
@@ -136,7 +136,7 @@ class Line:
 
     @property
     def late_by(self) -> timedelta | None:
-        """How late the delivery was held to be when the entry was written."""
+        """The lateness of the delivery when the entry was written."""
         seconds = self.entry.late_by
         return None if seconds is None else timedelta(seconds=seconds)
 
@@ -149,7 +149,7 @@ _TOTALS: dict[str, Any] = {
 
 
 def account_of(actor: Actor, *, slug: str = "") -> Account:
-    """The books an actor reads: its own, or for ops those of the organisation they name.
+    """The account an actor reads: its own, or for ops that of the named organisation.
 
     Raises NotPermitted without the capability, InvalidInput when ops name none, or members another.
     """
@@ -163,37 +163,37 @@ def account_of(actor: Actor, *, slug: str = "") -> Account:
         message = _("Name the merchant or the courier whose statements you want.")
         raise InvalidInput(errors=[FieldError("/organisation", message, "required")])
     kinds = [OrganisationKind.MERCHANT, OrganisationKind.COURIER]
-    # PostgreSQL refuses a NUL; nobody is called so.
-    found = None if "\0" in slug else Organisation.objects.filter(slug=slug, kind__in=kinds).first()
-    if found is None:
+    # PostgreSQL refuses NUL characters, and no slug contains one.
+    organisation = None if "\0" in slug else Organisation.objects.filter(slug=slug, kind__in=kinds).first()
+    if organisation is None:
         message = _("There is no merchant or courier of that name.")
         raise InvalidInput(errors=[FieldError("/organisation", message, "unknown")])
-    return Account(found)
+    return Account(organisation)
 
 
 def months_of(account: Account, *, now: datetime) -> list[MonthTotal]:
-    """Every month with entries, the newest first, and the one that is going on.
+    """Every month with entries, the newest first, and the current one.
 
     Final ones are read from their statements: only open months are added up.
     """
-    stated = Statement.objects.filter(organisation_id=account.organisation.pk)
-    found = {
+    statements = Statement.objects.filter(organisation_id=account.organisation.pk)
+    totals = {
         statement.month: MonthTotal(
             statement.month, statement.entries, statement.total_fen, statement.closed_at
         )
-        for statement in stated
+        for statement in statements
     }
     still_open = account.entries().filter(month__gt=last_closed())
     rows = still_open.order_by().values_list("month").annotate(Count("id"), Sum("amount_fen"))
-    found |= {month: MonthTotal(month, entries, fen) for month, entries, fen in rows}
-    found.setdefault(month_of(now), MonthTotal(month_of(now)))
-    return [found[month] for month in sorted(found, reverse=True)]
+    totals |= {month: MonthTotal(month, entries, fen) for month, entries, fen in rows}
+    totals.setdefault(month_of(now), MonthTotal(month_of(now)))
+    return [totals[month] for month in sorted(totals, reverse=True)]
 
 
 def month_for(account: Account, text: str, *, now: datetime) -> MonthSums:
-    """The month of an address. Raises InvalidInput for what is none, NotFound for one without entries.
+    """The month of a URL. Raises InvalidInput for an invalid one, NotFound for one without entries.
 
-    The one that is going on is there before its first entry.
+    The current month exists before its first entry.
     """
     month = asked_month(text)
     sums = account.entries().filter(month=month).aggregate(**_TOTALS)
@@ -205,28 +205,28 @@ def month_for(account: Account, text: str, *, now: datetime) -> MonthSums:
 
 
 def summary_of(account: Account, sums: MonthSums) -> Summary:
-    """What a month is made of: by tier, by merchant or courier, by cause."""
+    """The parts of a month: by tier, by merchant or courier, by cause."""
     tiers = ServiceTier.objects.in_bulk()
-    names = Organisation.objects.in_bulk(list(_grouped(account, sums.month, account.other_column)))
+    names = Organisation.objects.in_bulk(list(_sums_by(account, sums.month, account.other_column)))
     return Summary(
         sums,
         tiers=[
             Part(*counts, name=tiers[key].name, code=tiers[key].code)
             for key, counts in sorted(
-                _grouped(account, sums.month, "tier_id").items(), key=lambda item: tiers[item[0]].position
+                _sums_by(account, sums.month, "tier_id").items(), key=lambda item: tiers[item[0]].position
             )
         ],
         counterparties=[
             Part(*counts, name=names[key].name, code=names[key].slug)
             for key, counts in sorted(
-                _grouped(account, sums.month, account.other_column).items(),
+                _sums_by(account, sums.month, account.other_column).items(),
                 key=lambda item: (-sum(item[1][1:]), names[item[0]].name),
             )
         ],
         causes=[
             Part(*counts, name=str(CreditCause(key).label), code=key)
             for key, counts in sorted(
-                _grouped(account, sums.month, "cause").items(),
+                _sums_by(account, sums.month, "cause").items(),
                 key=lambda item: CreditCause.values.index(item[0]),
             )
         ],
@@ -236,38 +236,38 @@ def summary_of(account: Account, sums: MonthSums) -> Summary:
 def lines_of(
     account: Account, month: date, *, after: int = 0, limit: int = PAGE, running_fen: int | None = None
 ) -> list[Line]:
-    """The entries of a month in the order they were written, from the one after `after` on.
+    """The entries of a month in the order they were written, after the entry `after`.
 
-    `running_fen` is the sum up to there, for who knows it; otherwise it is added up.
+    `running_fen` is the sum up to there, if known; otherwise it is added up.
     """
     entries = account.entries().filter(month=month)
     if running_fen is None:
         running_fen = entries.filter(pk__lte=after).aggregate(fen=Sum("amount_fen", default=0))["fen"]
-    found = list(entries.filter(pk__gt=after).order_by("pk")[:limit])
-    return list(_named(found, account, running_fen or 0))
+    page = list(entries.filter(pk__gt=after).order_by("pk")[:limit])
+    return list(_lines(page, account, running_fen or 0))
 
 
 def page_before(account: Account, month: date, *, before: int) -> int:
-    """The entry after which the page ends that lies before an entry: 0 for the first page."""
+    """The entry after which the previous page begins: 0 for the first page."""
     earlier = account.entries().filter(month=month, pk__lt=before).order_by("-pk")
     keys = list(earlier.values_list("pk", flat=True)[: PAGE + 1])
     return keys[PAGE] if len(keys) > PAGE else 0
 
 
 def entries_of_parcel(actor: Actor, parcel_id: int) -> list[CreditEntry]:
-    """What was credited for one parcel, in the order it was written."""
+    """The entries of one parcel, in the order they were written."""
     require(actor, Capability.VIEW_FINANCE)
-    found = CreditEntry.objects.visible_to(actor).filter(parcel_id=parcel_id)
-    return list(found.order_by("pk"))
+    entries = CreditEntry.objects.visible_to(actor).filter(parcel_id=parcel_id)
+    return list(entries.order_by("pk"))
 
 
-def _grouped(account: Account, month: date, column: str) -> dict[Any, tuple[int, int, int]]:
+def _sums_by(account: Account, month: date, column: str) -> dict[Any, tuple[int, int, int]]:
     rows = account.entries().filter(month=month).order_by().values_list(column).annotate(**_TOTALS)
     return {key: (entries, credited, taken_back) for key, entries, credited, taken_back in rows}
 
 
-def _named(entries: Sequence[CreditEntry], account: Account, running_fen: int) -> Iterator[Line]:
-    # Names of the page's rows alone: joined, they would be read for the whole month.
+def _lines(entries: Sequence[CreditEntry], account: Account, running_fen: int) -> Iterator[Line]:
+    # Names of the page's rows only: a join would read them for the whole month.
     tiers = ServiceTier.objects.in_bulk()
     others = {getattr(entry, account.other_column) for entry in entries}
     names = Organisation.objects.in_bulk(list(others))

@@ -1,4 +1,4 @@
-"""Closing a month: its statements become final, and what is corrected later goes into the next."""
+"""Close a month: its statements become final, and later corrections go into the next month."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,7 +19,7 @@ from slas.credits.services.entries import lock_books
 
 @dataclass(frozen=True, slots=True)
 class MonthBooks:
-    """What the ledger holds of a month, before or after it is closed."""
+    """The sums of a month in the ledger, before or after it is closed."""
 
     month: date
     entries: int
@@ -35,7 +35,7 @@ class MonthBooks:
 
     @property
     def statements(self) -> int:
-        """One for each organisation with an entry; nobody is merchant and courier at once."""
+        """One for each organisation with an entry; no organisation is both merchant and courier."""
         return self.merchants + self.couriers
 
 
@@ -67,45 +67,45 @@ WHERE s.month = %(month)s
 
 
 def books_of(month: date) -> MonthBooks:
-    """Add up a month over everybody. Needs the scope of everything."""
+    """Add up a month over all organisations. Needs the scope of everything."""
     [(entries, credited, taken_back, merchants, couriers)] = raw_rows(_BOOKS, {"month": month})
     closed = ClosedMonth.objects.filter(pk=month).exists()
     return MonthBooks(month, entries, credited, taken_back, merchants, couriers, closed)
 
 
 def last_closed() -> date:
-    """The newest closed month; months close in order, so what is open lies behind it."""
+    """The newest closed month; months close in order, so all later ones are open."""
     newest = ClosedMonth.objects.order_by("-month").values_list("month", flat=True).first()
     return newest or date.min
 
 
 def open_months(*, now: datetime) -> list[date]:
-    """Months that are over and not closed, the oldest first: those with entries, and the last one."""
+    """Months that are over and not closed, the oldest first: those with entries, and last month."""
     entries = CreditEntry.objects.filter(month__gt=last_closed()).order_by()
-    found = set(entries.values_list("month", flat=True).distinct())
+    months = set(entries.values_list("month", flat=True).distinct())
     last = _month_before(month_of(now))
     if not ClosedMonth.objects.filter(pk=last).exists():
-        found.add(last)
-    return sorted(month for month in found if is_over(month, now))
+        months.add(last)
+    return sorted(month for month in months if is_over(month, now))
 
 
 @transaction.atomic
 def close_month(*, actor: Actor, month: date, now: datetime) -> MonthBooks:
     """Make the statements of a month final: one for each merchant and courier with an entry in it.
 
-    Closing again changes nothing and answers the same. Raises NotPermitted for everybody but ops,
-    InvalidInput for a month that is not over, Conflict while an earlier one is open.
+    A replay changes nothing and returns the same. Raises NotPermitted for everyone but ops, InvalidInput for
+    a month that is not over, Conflict while an earlier one is open.
     """
     require(actor, Capability.OPERATE)
     if month.day != 1 or not is_over(month, now):
         message = _("%(month)s is not over yet.") % {"month": spell(month)}
         raise InvalidInput(message, errors=[FieldError("/month", message, "not_over")])
-    # Waits for entries being written, and they for this: each statement after it sees all of them.
+    # Waits for entries being written, and blocks new ones: each statement after it sees all of them.
     lock_books(closing=True)
     books = books_of(month)
     if books.closed:
         return books
-    _refuse_before(month, now)
+    _refuse_if_earlier_open(month, now)
     raw_rows(_STATE, {"month": month, "now": now})
     ClosedMonth.objects.create(month=month, closed_at=now, closed_by_id=actor.user_id)
     raw_rows(_ANNOUNCE, {"month": month, "now": now})
@@ -114,12 +114,12 @@ def close_month(*, actor: Actor, month: date, now: datetime) -> MonthBooks:
 
 
 def close_months_over(*, actor: Actor, now: datetime) -> list[MonthBooks]:
-    """Close every month that is over, the oldest first; months closed already are none of them."""
+    """Close every month that is over, the oldest first; months closed already are left out."""
     return [close_month(actor=actor, month=month, now=now) for month in open_months(now=now)]
 
 
-def _refuse_before(month: date, now: datetime) -> None:
-    earlier = next((found for found in open_months(now=now) if found < month), None)
+def _refuse_if_earlier_open(month: date, now: datetime) -> None:
+    earlier = next((open_month for open_month in open_months(now=now) if open_month < month), None)
     if earlier is not None:
         message = _("Close %(month)s first.") % {"month": spell(earlier)}
         raise Conflict(message, code="earlier_month_open")

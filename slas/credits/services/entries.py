@@ -1,4 +1,4 @@
-"""The credit ledger: what changed about deliveries becomes entries, each difference once."""
+"""The credit ledger: changes of deliveries become entries, each difference once."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,13 +17,13 @@ from slas.credits.rules import Credit, Schedule, Schedules, cause_of_change, cre
 from slas.credits.services.schedules import all_schedules
 from slas.credits.sql import parameters, targets
 
-# Checks a transaction, and how long one call may go on before it leaves the rest to the next.
+# Checks per transaction, and how long one call may run before it leaves the rest to the next.
 BATCH: Final = 5_000
 BUDGET_SECONDS: Final = 60.0
 
 
 class Worked(NamedTuple):
-    """How many checks were consumed, how many entries written, and whether somebody else was at it."""
+    """How many checks were processed, how many entries written, and whether another process held the lock."""
 
     checks: int = 0
     entries: int = 0
@@ -32,7 +32,7 @@ class Worked(NamedTuple):
 
 @dataclass(slots=True)
 class _Facts:
-    """A delivery as the ledger sees it: see slas.credits.rules.Delivery."""
+    """The fields of a delivery that the ledger needs: see slas.credits.rules.Delivery."""
 
     parcel_id: int
     merchant_id: int
@@ -49,7 +49,7 @@ class _Facts:
 
 
 class _Entry(NamedTuple):
-    """A line about to be written."""
+    """An entry to be written."""
 
     facts: _Facts
     schedule: Schedule
@@ -58,9 +58,8 @@ class _Entry(NamedTuple):
     late_by: timedelta | None
 
 
-# Oldest first, by the index: see slas.rates.services.folding.oldest(). What is committed later with a lower
-# id is
-# taken by the next batch.
+# Oldest first, by the index: see slas.rates.services.folding.oldest(). A check committed later with a lower
+# id is taken by the next batch.
 _TAKE = f"""
 DELETE FROM slas_creditcheck
 WHERE id <= (
@@ -68,7 +67,7 @@ WHERE id <= (
 )
 RETURNING parcel_id, kind
 """  # noqa: S608 -- built of constants
-# Read without locks: a change that commits meanwhile has left a check of its own behind it.
+# Read without locks: a change that commits in the meantime leaves a check of its own.
 _FACTS = """
 SELECT parcel_id, merchant_id, courier_id, tier_id, due_at, reached_at, outcome, excused, excuse_reason,
     fee_fen, lost_at, delivered_at
@@ -101,7 +100,7 @@ SELECT '{Topic.CREDIT_WRITTEN}', %(at)s, merchant_id, courier_id, parcel_id, jso
     'cause', cause, 'statement', to_char(month, 'YYYY-MM'))
 FROM written
 """  # noqa: S608 -- built of constants
-# A parcel overdue for years, or by a clock gone wrong: more does not fit the column.
+# The limit of the column, reached by a parcel overdue for years or by a wrong clock.
 _MOST_SECONDS: Final = 2**31 - 1
 _GROWN = f"""
 WITH {targets("c.outcome = 'overdue' AND NOT c.excused AND c.lost_at IS NULL")}
@@ -119,8 +118,8 @@ RETURNING 1
 def work_out_credits(*, now: datetime, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> Worked:
     """Turn waiting checks into entries until none is left or the time is up.
 
-    May run twice, side by side, or be killed anywhere: a batch takes its checks and writes the
-    difference to what stands in the ledger in one transaction, one batch at a time.
+    May run twice, side by side, or be killed anywhere: a batch deletes its checks and writes the difference
+    to the ledger's sum in one transaction, one batch at a time.
     """
     until = time.monotonic() + budget
     checks = entries = 0
@@ -128,31 +127,31 @@ def work_out_credits(*, now: datetime, limit: int = BATCH, budget: float = BUDGE
         with scope(Scope.everything()):
             if not try_to_take(Lock.WORK_OUT_CREDITS):
                 return Worked(checks, entries, busy=True)
-            taken = raw_rows(_TAKE, {"limit": limit})
-            entries += _work_out({parcel_id for parcel_id, kind in taken if kind == "delivery"}, now)
-        checks += len(taken)
-        if len(taken) < limit or time.monotonic() > until:
+            checks_taken = raw_rows(_TAKE, {"limit": limit})
+            entries += _work_out({parcel_id for parcel_id, kind in checks_taken if kind == "delivery"}, now)
+        checks += len(checks_taken)
+        if len(checks_taken) < limit or time.monotonic() > until:
             return Worked(checks, entries)
 
 
 def check_grown_credits(*, now: datetime) -> int:
-    """Have the credit of overdue deliveries worked out again that are later by a band; return how many.
+    """Queue checks of overdue deliveries whose credit grew by a band; return how many.
 
-    Costs what is overdue, however much was delivered. Again before the credits are worked
-    out, it finds none that does not wait already.
+    The cost depends on overdue deliveries only. A second run before the credits are computed queues none
+    twice.
     """
     with scope(Scope.everything()):
-        known = parameters(all_schedules(), now=now, grace=timedelta())
-        return len(raw_rows(_GROWN, known))
+        credit_parameters = parameters(all_schedules(), now=now, grace=timedelta())
+        return len(raw_rows(_GROWN, credit_parameters))
 
 
 def lock_books(*, closing: bool = False) -> None:
-    """Keep months from being closed until this transaction is over; closing one keeps writers out."""
+    """Prevent the closing of months until this transaction ends; with `closing`, block writers of entries."""
     wait_for(Lock.CLOSE_BOOKS, shared=not closing)
 
 
 def open_month(moment: datetime) -> date:
-    """The first month at or after a moment's whose statements are not final. Call lock_books() before."""
+    """The first month at or after a moment whose statements are not final. Requires lock_books()."""
     month = month_of(moment)
     closed = set(ClosedMonth.objects.filter(month__gte=month).values_list("month", flat=True))
     while month in closed:
@@ -163,12 +162,12 @@ def open_month(moment: datetime) -> date:
 def _work_out(parcels: set[int], now: datetime) -> int:
     if not parcels:
         return 0
-    asked = {"parcels": numbers(sorted(parcels))}
-    deliveries = [_Facts(*row) for row in raw_rows(_FACTS, asked)]
-    standing = {parcel_id: (int(fen), cause) for parcel_id, fen, cause in raw_rows(_STANDING, asked)}
-    entries = list(_entries(deliveries, standing, all_schedules(), now))
+    query = {"parcels": numbers(sorted(parcels))}
+    deliveries = [_Facts(*row) for row in raw_rows(_FACTS, query)]
+    sums = {parcel_id: (int(fen), cause) for parcel_id, fen, cause in raw_rows(_STANDING, query)}
+    entries = list(_entries(deliveries, sums, all_schedules(), now))
     if entries:
-        # Late, and after all that takes time: closing a month waits for this.
+        # As late as possible: closing a month waits for this.
         lock_books()
         raw_rows(_WRITE, {**_columns(entries), "at": now, "month": open_month(now)})
     return len(entries)
@@ -176,17 +175,17 @@ def _work_out(parcels: set[int], now: datetime) -> int:
 
 def _entries(
     deliveries: Iterable[_Facts],
-    standing: Mapping[int, tuple[int, str]],
+    sums: Mapping[int, tuple[int, str]],
     schedules: Schedules,
     now: datetime,
 ) -> Iterable[_Entry]:
     for facts in deliveries:
         schedule = schedules.for_parcel(facts.tier_id, facts.parcel_id)
         credit: Credit = credit_for(schedule, facts, now=now)
-        stands, before = standing.get(facts.parcel_id, (0, None))
-        change = credit.fen - stands
+        credited_fen, last_cause = sums.get(facts.parcel_id, (0, None))
+        change = credit.fen - credited_fen
         if change and schedule is not None:
-            cause = cause_of_change(change, credit, facts, before)
+            cause = cause_of_change(change, credit, facts, last_cause)
             yield _Entry(facts, schedule, change, cause, credit.late_by)
 
 

@@ -1,4 +1,4 @@
-"""Credit schedules: announcing a version, taking it back before it is in force, reading them all."""
+"""Add credit schedules, withdraw them before they are in force, read all of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from slas.promises.rules import MOST_AHEAD
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRules:
-    """What a version of a schedule says, in the form it is stored in."""
+    """The rules of a version of a schedule, in the form they are stored."""
 
     valid_from: datetime
     bands: list[dict[str, int]]
@@ -32,23 +32,23 @@ class ScheduleRules:
 
 @transaction.atomic
 def add_schedule(*, actor: Actor, tier_id: int, rules: ScheduleRules, now: datetime) -> CreditSchedule:
-    """Announce what lateness of a tier is credited with, for parcels booked from a later moment on.
+    """Add a schedule of a tier for parcels booked from a later moment on.
 
-    Raises NotFound for an unknown tier, InvalidInput for rules that make no sense or do not lie
-    after now and after every version there is.
+    Raises NotFound for an unknown tier, InvalidInput for inconsistent rules or a start that is not after now
+    and after every existing version.
     """
     require(actor, Capability.OPERATE)
     # Lock the tier: two versions added at once would get the same number.
     tier = ServiceTier.objects.select_for_update().filter(pk=tier_id).first()
     if tier is None:
         raise NotFound
-    known = tier.credit_schedules.aggregate(number=Max("number"), valid_from=Max("valid_from"))
-    errors = list(_problems(rules, now, known["valid_from"]))
+    latest = tier.credit_schedules.aggregate(number=Max("number"), valid_from=Max("valid_from"))
+    errors = list(_problems(rules, now, latest["valid_from"]))
     if errors:
         raise InvalidInput(errors=errors)
     schedule = CreditSchedule.objects.create(
         tier=tier,
-        number=(known["number"] or 0) + 1,
+        number=(latest["number"] or 0) + 1,
         valid_from=rules.valid_from,
         bands=rules.bands,
         cap_fen=rules.cap_fen,
@@ -60,7 +60,7 @@ def add_schedule(*, actor: Actor, tier_id: int, rules: ScheduleRules, now: datet
 
 @transaction.atomic
 def withdraw_schedule(*, actor: Actor, schedule_id: int, now: datetime) -> None:
-    """Take back a version that is not in force yet. Raises Conflict once it is: parcels were booked by it."""
+    """Withdraw a version not in force yet. Raises Conflict once it is: parcels were booked by it."""
     require(actor, Capability.OPERATE)
     schedule = CreditSchedule.objects.select_for_update().filter(pk=schedule_id).first()
     if schedule is None:
@@ -74,7 +74,7 @@ def withdraw_schedule(*, actor: Actor, schedule_id: int, now: datetime) -> None:
 
 
 def all_schedules() -> Schedules:
-    """Read every version of every tier: few rows, and the past ones still judge parcels."""
+    """Read every version of every tier: there are few, and past ones still apply to their parcels."""
     return Schedules((row.tier_id, row.valid_from, _rule_of(row)) for row in CreditSchedule.objects.all())
 
 

@@ -1,4 +1,4 @@
-"""What couriers sell, and how much of it a day."""
+"""Offers of couriers, and their capacity per day."""
 
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from slas.promises.models import ServiceTier
 
 
 class Offer(models.Model):
-    """What one courier sells on one lane at one tier: a price and so many parcels a day."""
+    """A courier's offer on one lane at one tier: a price and a daily capacity."""
 
     courier = models.ForeignKey(Courier, models.PROTECT, related_name="offers", verbose_name=_("courier"))
     tier = models.ForeignKey(ServiceTier, models.PROTECT, related_name="offers", verbose_name=_("tier"))
@@ -37,7 +37,7 @@ class Offer(models.Model):
             models.CheckConstraint(name="offer_price_positive", condition=Q(price_fen__gt=0)),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            # Every quote: who sells this lane?
+            # Every quote reads the offers of a lane.
             models.Index(
                 fields=["origin", "destination", "tier"], name="offer_by_lane", condition=Q(active=True)
             ),
@@ -48,7 +48,7 @@ class Offer(models.Model):
 
 
 class CapacityDay(models.Model):
-    """How many parcels of an offer are reserved for one pickup day, and how many may be."""
+    """The number of parcels reserved for one pickup day of an offer, and its limit."""
 
     offer = models.ForeignKey(Offer, models.CASCADE, related_name="days")
     courier = dimension(Courier, _("courier"))

@@ -1,10 +1,10 @@
-"""Which offer a quote recommends, and why. Pure.
+"""The offer a quote recommends, and why. Pure.
 
-By what the courier's record on the lane supports: the Wilson lower bound of its accountable on-time
-rate, so that three good parcels don't beat three million. Who has been judged on fewer than 30
-parcels is topped up to 30 with a neutral prior, so that a newcomer ranks below the proven good and
-above the proven bad instead of at either end. Equal records are settled by the courier's grade, then
-by price. A courier on probation comes after all others, whatever its record here.
+Offers are ranked by the courier's record on the lane: the Wilson lower bound of its accountable on-time rate,
+so that three good parcels do not beat three million. A record of fewer than 30 parcels is topped up to 30
+with a neutral prior, so that a newcomer ranks below couriers proven good and above couriers proven bad
+instead of at either end. Equal records are ordered by the courier's grade, then by price. A courier on
+probation comes after all others, whatever its record.
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from slas.rates.intervals import wilson_lower_bound
 
 # The days of due dates a record covers, today's included.
 RECORD_DAYS = 30
-# Ours: n under 30 is flagged everywhere; nine in ten is what an average courier of the field keeps.
+# Ours: n under 30 is flagged everywhere; an average courier of the field keeps nine promises in ten.
 PRIOR_N = 30
 PRIOR_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What became of a courier's deliveries on a lane that fell due in the period."""
+    """The outcomes of a courier's deliveries on a lane that fell due in the period."""
 
     met: int = 0
     late: int = 0
@@ -33,7 +33,7 @@ class Record:
 
     @property
     def n(self) -> int:
-        """The parcels the accountable rate rests on."""
+        """The denominator of the accountable rate."""
         return max(self.met + self.late + self.overdue - self.excused, self.met)
 
     @property
@@ -50,9 +50,9 @@ class Record:
 
     @property
     def score(self) -> float:
-        """What ranks: the lower bound, topped up with the prior, to a tenth of a percent."""
-        missing = max(PRIOR_N - self.n, 0)
-        bound = wilson_lower_bound(self.met + round(missing * PRIOR_SHARE), self.n + missing)
+        """The ranking score: the lower bound, topped up with the prior, to a tenth of a percent."""
+        prior_n = max(PRIOR_N - self.n, 0)
+        bound = wilson_lower_bound(self.met + round(prior_n * PRIOR_SHARE), self.n + prior_n)
         return round(bound or 0.0, 3)
 
 
@@ -60,7 +60,7 @@ NO_RECORD = Record()
 
 
 class Merit(NamedTuple):
-    """What an offer is ranked by before its price."""
+    """The ranking criteria of an offer besides its price."""
 
     record: Record = NO_RECORD
     grade: Grade = Grade.MEMBER
@@ -71,33 +71,33 @@ class Merit(NamedTuple):
 
 
 class Reason(StrEnum):
-    """Why an offer is recommended. Sent: never rename."""
+    """Why an offer is recommended. Sent to clients: never rename."""
 
-    ONLY_OFFER = "only_offer"  # nobody else sells it
-    ONLY_ROOM = "only_room"  # nobody else has room on the earliest day with any
+    ONLY_OFFER = "only_offer"  # no other courier sells it
+    ONLY_ROOM = "only_room"  # no other courier has room on the earliest day with any
     ON_TIME = "on_time"  # the best record
     NOT_ON_PROBATION = "not_on_probation"  # the best record but for couriers on probation
     GRADE = "grade"  # the best grade of equal records
     PRICE = "price"  # cheapest of equal records and grades
 
 
-# Declared the best first.
-_PLACES = {grade: place for place, grade in enumerate(Grade)}
+# Grade lists the best first.
+_GRADE_RANKS = {grade: rank for rank, grade in enumerate(Grade)}
 
 
 def rank_key(merit: Merit, price_fen: int, offer_id: int) -> tuple[bool, float, int, int, int]:
-    """The best first; the id only to make the order definite."""
+    """The sort key, best first; the id makes the order definite."""
     return (
         merit.on_probation,
         -merit.record.score,
-        _PLACES[merit.grade],
+        _GRADE_RANKS[merit.grade],
         price_fen,
         offer_id,
     )
 
 
 def reason_for(best: Merit, others: list[Merit], *, others_on_sale: int) -> Reason:
-    """Why the best of those with room comes first. `others` have room on its day, too."""
+    """Why the best offer with room comes first. `others` have room on its day, too."""
     if not others_on_sale:
         return Reason.ONLY_OFFER
     if not others:

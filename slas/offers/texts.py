@@ -1,4 +1,4 @@
-"""Reasons and grades in words, for people."""
+"""Reasons and grades as text for people."""
 
 from django.utils import formats
 from django.utils.translation import gettext as _
@@ -9,10 +9,10 @@ from slas.offers.ranking import PRIOR_N, Reason, Record
 
 
 def reason_text(reason: Reason | None, record: Record, grade: Grade) -> str:
-    """Why an offer is recommended, and how its courier is graded; empty when it is not."""
+    """Why an offer is recommended, and its courier's grade; empty when it is not."""
     if reason is None:
         return ""
-    return sentences(_why(reason, record), grade_text(grade))
+    return sentences(_reason_sentence(reason, record), grade_text(grade))
 
 
 def grade_text(grade: Grade) -> str:
@@ -22,7 +22,7 @@ def grade_text(grade: Grade) -> str:
     return _("The courier's grade is %(grade)s.") % {"grade": grade.label}
 
 
-def _why(reason: Reason, record: Record) -> str:
+def _reason_sentence(reason: Reason, record: Record) -> str:
     match reason:
         case Reason.ONLY_OFFER:
             return _("The only courier that offers this service here.")
@@ -41,6 +41,6 @@ def _why(reason: Reason, record: Record) -> str:
             )
         case Reason.ON_TIME:
             return _("The best on-time record on this lane: at least %s %% with 95 %% confidence.") % (
-                # Rounded first: number_format cuts digits off, and the page beside it rounds.
+                # Rounded first: number_format truncates, and the page beside it rounds.
                 formats.number_format(round((record.lower_bound or 0) * 100, 1), 1)
             )

@@ -1,7 +1,7 @@
-"""Places: how many parcels of an offer are taken for a pickup day, and how many may be.
+"""Capacity: reserve and release places of an offer on a pickup day.
 
-A day's row is made by its first reservation. Rows are always locked in the order of (offer, day),
-in one statement a round, so that bookings never wait for each other in a circle.
+A day's row is created by its first reservation. Rows are always locked in the order of (offer, day), in one
+statement per round, so that bookings never deadlock.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,13 +21,13 @@ class Slot(NamedTuple):
 
 
 class Taken(Exception):
-    """Not every slot had the room asked for; nothing was reserved."""
+    """Not every slot had the requested room; nothing was reserved."""
 
 
 def places_left(slots: Iterable[Slot]) -> dict[Slot, int]:
-    """Return how many parcels each slot still takes. Offers one may not see are left out."""
-    wanted = sorted(set(slots))
-    if not wanted:
+    """Return how many parcels each slot still takes, without offers hidden from the actor."""
+    unique_slots = sorted(set(slots))
+    if not unique_slots:
         return {}
     rows = raw_rows(
         """
@@ -36,24 +36,25 @@ def places_left(slots: Iterable[Slot]) -> dict[Slot, int]:
         JOIN slas_offer o ON o.id = w.offer_id
         LEFT JOIN slas_capacityday d ON d.offer_id = w.offer_id AND d.date = w.date
         """,
-        _columns(wanted),
+        _columns(unique_slots),
     )
     return {Slot(offer_id, day): left for offer_id, day, left in rows}
 
 
 def reserve(demands: Mapping[Slot, int]) -> None:
-    """Take n places in each slot, or none at all.
+    """Reserve n places in each slot, or none at all.
 
-    Raises Taken when one of them lacks the room by now. The caller looks again and decides anew.
+    Raises Taken when one of them has too little room by now. The caller reads the capacity again and decides
+    anew.
     """
-    wanted = sorted((slot, n) for slot, n in demands.items() if n > 0)
-    if not wanted:
+    demanded = sorted((slot, n) for slot, n in demands.items() if n > 0)
+    if not demanded:
         return
-    slots = [slot for slot, _n in wanted]
-    # The savepoint lets go of the locks already taken when one slot turns out to be full.
+    slots = [slot for slot, _n in demanded]
+    # The savepoint releases the locks taken so far when one slot turns out to be full.
     with transaction.atomic():
         _make_days(slots)
-        done = raw_rows(
+        updated = raw_rows(
             """
             WITH wanted AS (
                 SELECT * FROM unnest(%s::bigint[], %s::date[], %s::int[]) AS w(offer_id, date, n)
@@ -66,32 +67,32 @@ def reserve(demands: Mapping[Slot, int]) -> None:
             FROM locked l WHERE d.id = l.id AND d.reserved + l.n <= d."limit"
             RETURNING d.id
             """,
-            [*_columns(slots), [n for _slot, n in wanted]],
+            [*_columns(slots), [n for _slot, n in demanded]],
         )
-        if len(done) < len(wanted):
+        if len(updated) < len(demanded):
             raise Taken
 
 
 def lock(slots: Iterable[Slot]) -> None:
-    """Hold the slots until the transaction ends, so that what is left does not change any more."""
-    wanted = sorted(set(slots))
-    if not wanted:
+    """Lock the slots until the transaction ends, so that their capacity does not change."""
+    unique_slots = sorted(set(slots))
+    if not unique_slots:
         return
-    _make_days(wanted)
+    _make_days(unique_slots)
     raw_rows(
         """
         SELECT d.id FROM slas_capacityday d
         JOIN unnest(%s::bigint[], %s::date[]) AS w(offer_id, date) USING (offer_id, date)
         ORDER BY d.offer_id, d.date FOR UPDATE OF d
         """,
-        _columns(wanted),
+        _columns(unique_slots),
     )
 
 
 def release(places: Mapping[Slot, int]) -> None:
-    """Give places back. The caller sees to it that each is given back once."""
-    wanted = sorted((slot, n) for slot, n in places.items() if n > 0)
-    if not wanted:
+    """Release places. The caller ensures that each is released only once."""
+    released = sorted((slot, n) for slot, n in places.items() if n > 0)
+    if not released:
         return
     raw_rows(
         """
@@ -104,14 +105,14 @@ def release(places: Mapping[Slot, int]) -> None:
         )
         UPDATE slas_capacityday d SET reserved = greatest(d.reserved - l.n, 0) FROM locked l WHERE d.id = l.id
         """,
-        [*_columns([slot for slot, _n in wanted]), [n for _slot, n in wanted]],
+        [*_columns([slot for slot, _n in released]), [n for _slot, n in released]],
     )
 
 
 def follow_offers(offer_ids: Iterable[int], *, first_day: date) -> None:
-    """Give the days from then on the daily capacity their offers have now.
+    """Set the limit of the days from `first_day` on to the current capacity of their offers.
 
-    A limit may come to lie under what is reserved: nothing booked is undone, nothing more is sold.
+    A limit may fall below the reserved number: bookings stay, and no more are accepted.
     """
     raw_rows(
         """

@@ -1,4 +1,4 @@
-"""What a courier sells: writing offers, one by one and from a file."""
+"""Write a courier's offers, one by one and from a file."""
 
 import csv
 import io
@@ -29,13 +29,13 @@ MAX_CAPACITY = 10_000_000
 _TRUE, _FALSE = {"", "yes", "true", "1", "y", "on", "是"}, {"no", "false", "0", "n", "off", "否"}
 
 
-# Tier, origin and destination: a courier has one offer of each.
+# Tier, origin and destination: a courier has one offer for each combination.
 _Key = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class OfferTerms:
-    """What can be said of an offer: a lane at a tier, its price, and how many parcels a day."""
+    """The terms of an offer: a lane at a tier, its price, and its daily capacity."""
 
     tier: ServiceTier
     origin: City
@@ -47,7 +47,7 @@ class OfferTerms:
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What became of one row of a file: created, changed, unchanged or rejected."""
+    """The result of one row of a file: created, changed, unchanged or rejected."""
 
     line: int
     outcome: str
@@ -56,14 +56,14 @@ class RowResult:
 
 
 def create_offer(*, actor: Actor, terms: OfferTerms) -> Offer:
-    """Put a lane on sale at a tier. Raises Conflict when the courier sells it already."""
+    """Create an offer of a lane at a tier. Raises Conflict when the courier has one already."""
     require(actor, Capability.MANAGE_OFFERS)
     _check(terms)
     courier_id = actor.tenant_id
-    known = Offer.objects.filter(
+    existing = Offer.objects.filter(
         courier_id=courier_id, tier=terms.tier, origin=terms.origin, destination=terms.destination
     )
-    if known.exists():
+    if existing.exists():
         raise Conflict(
             _("You sell this lane at this tier already. Change that offer instead."), code="offer_exists"
         )
@@ -78,8 +78,8 @@ def create_offer(*, actor: Actor, terms: OfferTerms) -> Offer:
 def change_offer(*, actor: Actor, offer_id: int, price_fen: int, daily_capacity: int, active: bool) -> Offer:
     """Change price, daily capacity or whether it is on sale. The lane and the tier stay.
 
-    What is booked stays booked at its price; the new capacity holds from today on. Changing to what
-    is already so changes nothing. Raises NotFound for offers of others.
+    Bookings keep their price; the new capacity applies from today on. Without a difference nothing changes.
+    Raises NotFound for offers of others.
     """
     require(actor, Capability.MANAGE_OFFERS)
     offer = Offer.objects.visible_to(actor).select_for_update(of=("self",)).filter(pk=offer_id).first()
@@ -97,9 +97,9 @@ def change_offer(*, actor: Actor, offer_id: int, price_fen: int, daily_capacity:
 
 
 def read_offer_file(content: bytes) -> list[dict[str, str]]:
-    """Return the rows of an offer CSV. Raises InvalidInput when it is not one."""
+    """Return the rows of an offer CSV. Raises InvalidInput for other files."""
     text = _decode(content)
-    # A quotation mark left open would swallow the rows after it: no value of ours holds a line break.
+    # An unclosed quotation mark would swallow the rows after it: no valid value contains a line break.
     open_quote = next((n for n, line in enumerate(text.splitlines(), start=1) if line.count('"') % 2), None)
     if open_quote is not None:
         raise _file_error(_("Line %(line)d has a quotation mark that is not closed.") % {"line": open_quote})
@@ -130,15 +130,15 @@ def read_offer_file(content: bytes) -> list[dict[str, str]]:
 
 
 def save_offer_rows(*, actor: Actor, rows: Sequence[dict[str, str]]) -> list[RowResult]:
-    """Create or change an offer a row; a bad row is reported and the others are kept.
+    """Create or change one offer per row; a bad row is reported and the others are saved.
 
-    All that can be saved is saved in one statement. Saving the same rows again changes nothing.
+    All valid rows are saved in one statement. Saving the same rows again changes nothing.
     """
     require(actor, Capability.MANAGE_OFFERS)
     results: list[RowResult] = []
-    wanted: dict[_Key, OfferTerms] = {}
+    changes: dict[_Key, OfferTerms] = {}
     lines: dict[_Key, int] = {}
-    known = {_key(offer): offer for offer in Offer.objects.filter(courier_id=actor.tenant_id)}
+    existing = {_key(offer): offer for offer in Offer.objects.filter(courier_id=actor.tenant_id)}
     reader = _RowReader()
     for line, row in enumerate(rows, start=2):
         try:
@@ -152,28 +152,28 @@ def save_offer_rows(*, actor: Actor, rows: Sequence[dict[str, str]]) -> list[Row
             results.append(RowResult(line, "rejected", lane, tuple(error.errors)))
             continue
         lines[key] = line
-        outcome = _outcome(known.get(key), terms)
+        outcome = _outcome(existing.get(key), terms)
         if outcome != "unchanged":
-            wanted[key] = terms
+            changes[key] = terms
         results.append(RowResult(line, outcome, f"{terms.origin} → {terms.destination}"))
-    if wanted:
-        _upsert(actor, list(wanted.values()))
-        follow_offers([known[key].pk for key in wanted if key in known], first_day=_first_day())
+    if changes:
+        _upsert(actor, list(changes.values()))
+        follow_offers([existing[key].pk for key in changes if key in existing], first_day=_first_day())
     return results
 
 
-def _outcome(known: Offer | None, terms: OfferTerms) -> str:
-    if known is None:
+def _outcome(offer: Offer | None, terms: OfferTerms) -> str:
+    if offer is None:
         return "created"
-    same = (known.price_fen, known.daily_capacity, known.active) == (
+    is_same = (offer.price_fen, offer.daily_capacity, offer.active) == (
         terms.price_fen,
         terms.daily_capacity,
         terms.active,
     )
-    return "unchanged" if same else "changed"
+    return "unchanged" if is_same else "changed"
 
 
-def _upsert(actor: Actor, wanted: Sequence[OfferTerms]) -> None:
+def _upsert(actor: Actor, changes: Sequence[OfferTerms]) -> None:
     now = timezone.now()
     offers = [
         Offer(
@@ -181,9 +181,9 @@ def _upsert(actor: Actor, wanted: Sequence[OfferTerms]) -> None:
             price_fen=terms.price_fen, daily_capacity=terms.daily_capacity, active=terms.active,
             updated_at=now,
         )
-        for terms in wanted
+        for terms in changes
     ]  # fmt: skip
-    # An upsert: a second upload of the same file at the same time must not fail this one.
+    # An upsert: a concurrent upload of the same file must not fail this one.
     Offer.objects.bulk_create(
         offers,
         batch_size=1_000,
@@ -192,12 +192,16 @@ def _upsert(actor: Actor, wanted: Sequence[OfferTerms]) -> None:
         update_fields=["price_fen", "daily_capacity", "active", "updated_at"],
     )
     audit.record(
-        actor=actor, verb="offers.uploaded", object_type="offer", object_id="", detail={"offers": len(wanted)}
+        actor=actor,
+        verb="offers.uploaded",
+        object_type="offer",
+        object_id="",
+        detail={"offers": len(changes)},
     )
 
 
 def _first_day() -> date:
-    # Zones differ: from yesterday's date on covers today everywhere.
+    # Time zones differ: from yesterday's date on covers today everywhere.
     return timezone.now().date() - timedelta(days=1)
 
 
@@ -206,14 +210,14 @@ def _key(offer: Offer) -> _Key:
 
 
 class _RowReader:
-    """Reads rows; each tier and city is looked up once a file."""
+    """Reads rows; each tier and city is looked up once per file."""
 
     def __init__(self) -> None:
         self.tiers = {tier.code: tier for tier in ServiceTier.objects.all()}
         self.cities = CityFinder()
 
     def terms(self, row: dict[str, str]) -> OfferTerms:
-        """Return what a row says, or raise InvalidInput with all that is wrong with it."""
+        """Return the terms of a row, or raise InvalidInput with all its errors."""
         errors: list[FieldError] = []
         values: dict[str, Any] = {}
         tier = self.tiers.get(row.get("tier", ""))
@@ -230,7 +234,7 @@ class _RowReader:
         except InvalidAmount as error:
             errors.append(FieldError("/price", str(error), error.code))
         capacity = row.get("daily_capacity", "")
-        # isdecimal takes digits of any script, as int() does; a sign, a point or a blank is refused.
+        # isdecimal accepts digits of any script, as int() does; a sign, a point or a blank is refused.
         if capacity.isdecimal() and len(capacity) < 12:
             values["daily_capacity"] = int(capacity)
         else:
@@ -258,7 +262,8 @@ def _check(terms: OfferTerms) -> None:
 
 
 def _decode(content: bytes) -> str:
-    # Spreadsheets in China save CSV in GB18030; UTF-8 never decodes by accident, so it goes first.
+    # Spreadsheets in China save CSV in GB18030; other encodings never decode as UTF-8 by accident, so it is
+    # tried first.
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             return content.decode(encoding)

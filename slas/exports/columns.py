@@ -1,7 +1,7 @@
-"""What an exported file holds: its columns, in order, with the type of each. Pure.
+"""The columns of exported files, in order, with their types. Pure.
 
-No column names a recipient, an address, a phone or a merchant's reference: a file is passed on
-more easily than a page. `docs/exports.md` has the table of columns; a test holds the two together.
+No column contains a recipient, an address, a phone number or a merchant's reference: a file is passed on more
+easily than a page. `docs/exports.md` has the table of columns; a test checks that the two agree.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,10 +19,10 @@ Value = str | int | float | bool | Decimal | date | datetime | None
 
 
 class Kind(StrEnum):
-    """What a column's values are. Named as the documentation names them."""
+    """The type of a column's values, named as in the documentation."""
 
     TEXT = "text"
-    CODE = "code"  # text of which few differ: dictionary-encoded in Parquet
+    CODE = "code"  # text with few distinct values: dictionary-encoded in Parquet
     WHOLE = "whole number"
     MONEY = "money"  # yuan, two decimals
     SHARE = "share"  # between 0 and 1
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The outside names of a page's ids."""
+    """The public names for a page's ids."""
 
     # Slug and name.
     organisations: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -50,14 +50,14 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row to be, and what its columns are made from."""
+    """The data that the columns of one row are made from."""
 
     # A commitment, or a cell of on-time rates.
     row: Any
     names: Names
     courier_id: int
     merchant_id: int | None
-    # Of a commitment: the day first promised, which a revision may have moved since.
+    # For a commitment: the original due time, before revisions.
     promised_at: datetime | None = None
     with_fees: bool = False
 
@@ -70,7 +70,7 @@ class Column:
 
 
 def _column(name: str, kind: Kind, value: Callable[[Line], Value] | None = None) -> Column:
-    """A column; without `value`, the field of the row that is called so."""
+    """A column; without `value`, the row's field of that name."""
     return Column(name, kind, value or (lambda line: getattr(line.row, name)))
 
 
@@ -135,12 +135,12 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 
 
 def values_of(columns: Sequence[Column], lines: Sequence[Line]) -> list[list[Value]]:
-    """Return the lines' values, a list a row."""
+    """Return the lines' values, one list per row."""
     return [[column.value(line) for column in columns] for line in lines]
 
 
 def _late_by(row: Any) -> int | None:
-    """By how much the milestone was reached late; nothing for what is on time, open or still missing."""
+    """How late the milestone was reached; None if it is on time, open or still missing."""
     if row.reached_at is None or row.reached_at <= row.due_at:
         return None
     return int((row.reached_at - row.due_at).total_seconds())

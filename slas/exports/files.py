@@ -1,7 +1,7 @@
-"""Exported files on disk: parts written one after the other, joined when all are there.
+"""Exported files on disk: written in parts, which are joined at the end.
 
-A part is a file of its own, so that one which was cut off is written again and nothing is doubled.
-Each step reads and writes a part at a time: memory does not grow with the file.
+A part is a file of its own, so that an interrupted one is written again and no row is duplicated. Each step
+reads and writes one part at a time: memory does not grow with the file.
 """
 
 import csv
@@ -23,17 +23,17 @@ MEDIA_TYPES = {
     ExportFormat.CSV: "text/csv; charset=utf-8",
     ExportFormat.PARQUET: "application/vnd.apache.parquet",
 }
-# Spreadsheets take a file for UTF-8 by this.
+# Spreadsheets recognise UTF-8 by it.
 _BYTE_ORDER_MARK = "\ufeff"
 
 
 def part_path(target: Path, number: int) -> Path:
-    """Return where a part of a file stands until the file is whole. Parts count from 0."""
+    """Return the path of a part until the file is complete. Parts are numbered from 0."""
     return target.with_name(f"part-{number:06d}{target.suffix}")
 
 
 def write_part(path: Path, columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> None:
-    """Write a part whole, over whatever an attempt that was cut off has left there."""
+    """Write a part, replacing the remains of an interrupted attempt."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with replacing(path) as target:
         if path.suffix == ".csv":
@@ -43,7 +43,7 @@ def write_part(path: Path, columns: Sequence[Column], rows: Sequence[Sequence[Va
 
 
 def join_parts(target: Path, columns: Sequence[Column], parts: Sequence[Path]) -> int:
-    """Make the file of its parts; return its size. Joining again gives the same file."""
+    """Join the parts into the file; return its size. Joining again gives the same file."""
     with replacing(target) as whole:
         if target.suffix == ".csv":
             whole.write((_BYTE_ORDER_MARK + csv_text([[column.name for column in columns]])).encode())
@@ -54,18 +54,18 @@ def join_parts(target: Path, columns: Sequence[Column], parts: Sequence[Path]) -
 
 
 def remove_parts(target: Path) -> None:
-    """Take away what a file was made of."""
+    """Delete the parts of a file."""
     for part in target.parent.glob("part-*"):
         part.unlink(missing_ok=True)
 
 
 def remove_file(target: Path) -> None:
-    """Take away a file and all its parts. Taking away again does nothing."""
+    """Delete a file and all its parts. A repeated call does nothing."""
     shutil.rmtree(target.parent, ignore_errors=True)
 
 
 def csv_bytes(rows: Sequence[Sequence[Value]]) -> bytes:
-    """Return rows as lines of CSV, in UTF-8."""
+    """Return rows as CSV in UTF-8."""
     return csv_text([[_cell(value) for value in row] for row in rows]).encode()
 
 
@@ -76,7 +76,7 @@ def csv_text(rows: Sequence[Sequence[str]]) -> str:
 
 
 def arrow_table(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> Any:
-    """Return rows as an Arrow table, each column of its own type."""
+    """Return rows as an Arrow table, each column with its own type."""
     arrow = _arrow()
     schema = arrow_schema(columns)
     data = zip(*rows, strict=True) if rows else [() for _column in columns]
@@ -103,7 +103,7 @@ def _cell(value: Value) -> str:
     match value:
         case None:
             return ""
-        # A bool is an int, and a datetime a date: the order of the cases matters.
+        # A bool is an int, and a datetime is a date: the order of the cases matters.
         case bool():
             return "true" if value else "false"
         case str():
@@ -132,9 +132,9 @@ def _join_parquet(whole: IO[bytes], columns: Sequence[Column], parts: Sequence[P
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes another's place once it is whole and on the disk."""
+    """Open a file that replaces another once it is complete and synced to disk."""
     unfinished = path.with_name(f"{path.name}.unfinished")
-    # For our own user alone, like uploaded documents.
+    # Readable by our own user only, like uploaded documents.
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
         yield target
         target.flush()
@@ -143,7 +143,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _arrow() -> Any:
-    import pyarrow  # noqa: PLC0415 -- 50 MB that only the writing of a file needs
+    import pyarrow  # noqa: PLC0415 -- 50 MB that only writing files needs
 
     return pyarrow
 

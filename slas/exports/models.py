@@ -1,4 +1,4 @@
-"""Files of one's own data, written in the background."""
+"""Export files of an organisation's data, written in the background."""
 
 import uuid
 from typing import ClassVar
@@ -17,19 +17,19 @@ from slas.exports.querysets import ExportQuerySet
 
 
 def export_name(instance: "Export", filename: str) -> str:
-    """Return where a file is kept: in a folder of its own, whose name cannot be guessed."""
+    """Return the path of a file: in a folder of its own, whose name cannot be guessed."""
     name = uuid.uuid4().hex
     return f"exports/{name[:2]}/{name}/{filename}"
 
 
 class Export(FileJob):
-    """What somebody asked to take away: commitments or cells, as CSV or Parquet, for some days.
+    """A requested export: commitments or cells, as CSV or Parquet, kept for some days.
 
-    Written in slices. `position`, `parts` and `done` change in one transaction after each, so work that
-    was cut off goes on where it stopped, and no row is written twice.
+    Written in slices. `position`, `parts` and `done` change in one transaction after each slice, so that an
+    interrupted export continues where it stopped, and no row is written twice.
     """
 
-    # Empty for ops, who take everybody's. Its index is the one that files are listed by.
+    # NULL for ops, who export all data. Its index is the one that files are listed by.
     organisation = models.ForeignKey(
         Organisation, models.PROTECT, db_index=False, null=True, blank=True, related_name="+"
     )
@@ -42,16 +42,16 @@ class Export(FileJob):
     # First and last due date, both included.
     first = models.DateField(pgettext_lazy("beginning", "from"))
     last = models.DateField(pgettext_lazy("end", "to"))
-    # Whoever asked may see fees, so the file has them.
+    # Whether the requester may see fees; the file then has them.
     with_fees = models.BooleanField(_("with fees"), default=False)
     state = models.CharField(_("state"), max_length=8, choices=ExportState, default=ExportState.QUEUED)
-    # While it is being written: about how many there will be, for the progress bar.
+    # The estimated number of rows while it is written, for the progress bar.
     rows = models.PositiveBigIntegerField(_("rows"), null=True)
     done = models.PositiveBigIntegerField(_("rows written"), default=0)
-    # The key of the last row written, and how many parts stand beside the file to be.
+    # The key of the last row written, and the number of parts stored beside the file.
     position = models.CharField(max_length=64, blank=True)
     parts = models.PositiveIntegerField(default=0)
-    # Named when asked for, there when done; empty when it was taken away.
+    # Named when requested, stored when done; empty when deleted.
     file = models.FileField(
         _("file"), storage=private_storage, upload_to=export_name, max_length=160, blank=True
     )
@@ -70,9 +70,9 @@ class Export(FileJob):
             models.CheckConstraint(name="export_period_ordered", condition=Q(first__lte=models.F("last"))),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            # One's own files, newest first.
+            # Lists an organisation's files, newest first.
             models.Index(fields=["organisation", "-id"], name="export_by_organisation"),
-            # What beat looks after: files being written, and files whose time is over.
+            # The periodic task reads files being written and files that have expired.
             models.Index(
                 fields=["state", "due_at"],
                 name="export_unfinished",

@@ -4,4 +4,4 @@ from alliance.tenancy import TenantQuerySet
 
 
 class ExportQuerySet(TenantQuerySet):
-    """Files of one's own organisation."""
+    """Visible to the file's own organisation."""

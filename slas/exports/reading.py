@@ -1,6 +1,6 @@
-"""Reading what is exported, page by page, each from where the last one ended.
+"""Read the rows to export page by page, each from the end of the last one.
 
-In the scope of whose file it is: `visible_to` first, the database's policies behind it.
+Runs in the scope of the file's owner: `visible_to` first, the database's policies behind it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,30 +23,30 @@ from slas.rates.models import OnTimeRate
 from slas.rates.querysets import OnTimeRateQuerySet
 from slas.revisions.models import Revision
 
-# A page of commitments is looked for a month of parcels at a time: a merchant of few parcels
-# costs a reading of the table, and one query must not be all of it.
+# A page of commitments is searched one month of parcels at a time: for a merchant with few parcels the search
+# reads the whole table, which must not be one query.
 WINDOW = timedelta(days=31)
-# A due date is local: it can be a day behind or ahead of the one in UTC.
-_A_DAY = timedelta(days=1)
+# A due date is local: it can differ from the UTC date by a day.
+_ONE_DAY = timedelta(days=1)
 _ROWS = ("pending", "met", "late", "overdue", "void")
 
 
 class Page(NamedTuple):
-    """Some lines, and the place to read on from; no place is the end."""
+    """Lines, and the position to continue from; empty at the end."""
 
     lines: list[Line]
     position: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Position:
     """The key of the last row read."""
 
     major: str
     minor: str
 
     @classmethod
-    def read(cls, text: str) -> "_Place":
+    def read(cls, text: str) -> "_Position":
         major, _bar, minor = text.partition("|")
         return cls(major, minor)
 
@@ -55,7 +55,7 @@ class _Place:
 
 
 def expected_rows(export: Export, actor: Actor) -> int:
-    """Return about how many rows there will be: what the folded cells say, so it costs next to nothing."""
+    """Return the estimated number of rows, from the folded cells, which is cheap."""
     cells = _cells(actor, export)
     if export.content == ExportContent.RATES:
         return cells.count()
@@ -75,7 +75,7 @@ def read_page(export: Export, actor: Actor, *, position: str, limit: int) -> Pag
 
 def _page_of_commitments(export: Export, actor: Actor, position: str, limit: int) -> Page:
     rows, position = _commitments(export, actor, position, limit)
-    promised = _first_promises(rows)
+    original_due_times = _first_promises(rows)
     names = _names(rows, {row.merchant_id for row in rows} | {row.courier_id for row in rows})
     lines = [
         Line(
@@ -83,7 +83,7 @@ def _page_of_commitments(export: Export, actor: Actor, position: str, limit: int
             names,
             courier_id=row.courier_id,
             merchant_id=row.merchant_id,
-            promised_at=promised.get((row.parcel_id, row.kind)),
+            promised_at=original_due_times.get((row.parcel_id, row.kind)),
             with_fees=export.with_fees,
         )
         for row in rows
@@ -92,35 +92,35 @@ def _page_of_commitments(export: Export, actor: Actor, position: str, limit: int
 
 
 def _commitments(export: Export, actor: Actor, position: str, limit: int) -> tuple[list[Commitment], str]:
-    """Rows in the order of their key, and where to go on: within a window, or at the next one's start."""
+    """Rows in the order of their key, and the next position: within a window, or at the start of the next."""
     commitments = Commitment.objects.visible_to(actor)
     if position:
-        place = _Place.read(position)
-        start, after = int(place.major), place.minor
+        key = _Position.read(position)
+        start, last_kind = int(key.major), key.minor
     else:
         oldest = commitments.aggregate(oldest=Min("parcel_id"))["oldest"]
         if oldest is None:
             return [], ""
-        start, after = oldest, ""
+        start, last_kind = oldest, ""
     if start >= (end := _end_of_ids(export.last)):
         return [], ""
     window = min(start + (_ids_of(WINDOW)), end)
-    # The first condition alone is a range of the primary key; the other decides within a parcel.
-    found = commitments.filter(
-        Q(parcel_id__gt=start) | Q(parcel_id=start, kind__gt=after),
+    # The range conditions use the primary key; the first one decides within a parcel.
+    matches = commitments.filter(
+        Q(parcel_id__gt=start) | Q(parcel_id=start, kind__gt=last_kind),
         parcel_id__gte=start,
         parcel_id__lt=window,
         due_date__range=(export.first, export.last),
     )
-    rows = list(found.order_by("parcel_id", "kind")[:limit])
+    rows = list(matches.order_by("parcel_id", "kind")[:limit])
     if len(rows) < limit:
-        return rows, str(_Place(str(window), "")) if window < end else ""
-    return rows, str(_Place(str(rows[-1].parcel_id), rows[-1].kind))
+        return rows, str(_Position(str(window), "")) if window < end else ""
+    return rows, str(_Position(str(rows[-1].parcel_id), rows[-1].kind))
 
 
 def _end_of_ids(last: date) -> int:
-    """The id that parcels due on that day are all below: nothing is due before it is booked."""
-    return parcel_id_at(datetime.combine(last + 2 * _A_DAY, time(0), UTC))
+    """The id above all parcels due on that day: no parcel is due before it is booked."""
+    return parcel_id_at(datetime.combine(last + 2 * _ONE_DAY, time(0), UTC))
 
 
 def _ids_of(duration: timedelta) -> int:
@@ -128,20 +128,20 @@ def _ids_of(duration: timedelta) -> int:
 
 
 def _first_promises(rows: Sequence[Commitment]) -> dict[tuple[int, str], datetime]:
-    """What was promised before the first revision, of those that have any."""
-    revised = [row.parcel_id for row in rows if row.revised_due_at is not None]
-    if not revised:
+    """The due times before the first revision, for commitments that have any."""
+    revised_ids = [row.parcel_id for row in rows if row.revised_due_at is not None]
+    if not revised_ids:
         return {}
-    found = Revision.objects.filter(parcel_id__in=revised).order_by("-pk")
-    # The oldest comes last, and stays.
-    return {(item.parcel_id, item.kind): item.previous_due_at for item in found}
+    revisions = Revision.objects.filter(parcel_id__in=revised_ids).order_by("-pk")
+    # The oldest comes last, and wins.
+    return {(item.parcel_id, item.kind): item.previous_due_at for item in revisions}
 
 
 # --- cells -------------------------------------------------------------------------------------
 
 
 def _cells(actor: Actor, export: Export) -> OnTimeRateQuerySet:
-    """One grain only: the other one counts the same commitments. Ops get both parties' names."""
+    """Cells of one grain only: the other counts the same commitments. Ops get both parties' names."""
     cells: OnTimeRateQuerySet = OnTimeRate.objects.visible_to(actor)
     grain = cells.of_couriers() if actor.is_courier else cells.of_merchants()
     return grain.due_between(export.first, export.last)
@@ -150,8 +150,8 @@ def _cells(actor: Actor, export: Export) -> OnTimeRateQuerySet:
 def _page_of_cells(export: Export, actor: Actor, position: str, limit: int) -> Page:
     cells = _cells(actor, export)
     if position:
-        place = _Place.read(position)
-        day, last_id = date.fromisoformat(place.major), int(place.minor)
+        key = _Position.read(position)
+        day, last_id = date.fromisoformat(key.major), int(key.minor)
         cells = cells.filter(Q(due_date__gt=day) | Q(due_date=day, pk__gt=last_id), due_date__gte=day)
     rows = list(cells.order_by("due_date", "pk")[:limit])
     parties = {row.organisation_id for row in rows} | {row.counterpart_id for row in rows} - {None}
@@ -167,7 +167,7 @@ def _page_of_cells(export: Export, actor: Actor, position: str, limit: int) -> P
     ]
     if len(rows) < limit:
         return Page(lines, "")
-    return Page(lines, str(_Place(rows[-1].due_date.isoformat(), str(rows[-1].pk))))
+    return Page(lines, str(_Position(rows[-1].due_date.isoformat(), str(rows[-1].pk))))
 
 
 # --- names -------------------------------------------------------------------------------------
@@ -175,9 +175,9 @@ def _page_of_cells(export: Export, actor: Actor, position: str, limit: int) -> P
 
 def _names(rows: Iterable[Any], organisations: set[int]) -> Names:
     cities = {row.origin_id for row in rows} | {row.destination_id for row in rows}
-    named = Organisation.objects.filter(pk__in=organisations).values_list("pk", "slug", "name")
+    slugs_and_names = Organisation.objects.filter(pk__in=organisations).values_list("pk", "slug", "name")
     return Names(
-        organisations={pk: (slug, name) for pk, slug, name in named},
+        organisations={pk: (slug, name) for pk, slug, name in slugs_and_names},
         cities=dict(City.objects.filter(pk__in=cities).values_list("pk", "code")),
         tiers=dict(ServiceTier.objects.values_list("pk", "code")),
         versions=dict(TierVersion.objects.values_list("pk", "number")),

@@ -1,4 +1,4 @@
-"""How an exported file is sent, by whichever door."""
+"""The HTTP response with an exported file, for portal and API."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from slas.exports.models import Export
 
 
 def file_response(export: Export) -> FileResponse:
-    """Return the answer that sends a file, for its owner's eyes and no cache's."""
+    """Return the response with a file, which no cache may store."""
     return FileResponse(
         export.file.open("rb"),
         as_attachment=True,

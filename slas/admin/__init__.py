@@ -1,4 +1,4 @@
-"""Ops' door to the service levels; importing registers."""
+"""The admin of service levels; importing it registers the models."""
 
 from slas.admin import (
     closures,

@@ -1,4 +1,4 @@
-"""Forms of the days nobody works: declaring closures, and loading the public holidays of a year."""
+"""Forms to declare closures and to load the public holidays of a year."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from slas.promises.services.closures import Declaration
 
 
 class ClosureForm(forms.Form):
-    """The same place closed for one local day or several in a row, or for the same hours of each."""
+    """One place closed for one or several consecutive local days, or for the same hours of each."""
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -83,7 +83,7 @@ class ClosureForm(forms.Form):
 
 
 class HolidaysForm(forms.Form):
-    """Of which years to load the public holidays."""
+    """The years whose public holidays to load."""
 
     first_year = forms.IntegerField(label=gettext_lazy("Year"), widget=text_input("number"))
     last_year = forms.IntegerField(

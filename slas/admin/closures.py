@@ -1,4 +1,4 @@
-"""Ops' door to the days, or hours, in which a place does not work."""
+"""The admin of closures: days, or hours, in which a place does not work."""
 
 # unfold's decorators carry no types.
 # mypy: disable-error-code="untyped-decorator"
@@ -20,7 +20,7 @@ from alliance.admin import operates
 from alliance.web.requests import actor_of
 from slas.admin.closure_forms import ClosureForm, HolidaysForm
 from slas.admin.excuse_proposals import ProposingMixin
-from slas.admin.offers import EnteredAdmin, carried_out
+from slas.admin.offers import EnteredAdmin, try_to_enter
 from slas.models import Closure
 from slas.promises.closures import MIDNIGHT, Hours
 from slas.promises.holidays import last_published_year
@@ -30,7 +30,7 @@ from slas.promises.texts import closure_text, hours_text
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Whether promises go round it."""
+    """Whether and when promises take the closure into account."""
 
     title = gettext_lazy("state")
     parameter_name = "state"
@@ -44,21 +44,21 @@ class StateFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Closure]) -> QuerySet[Closure]:
-        standing = queryset.filter(withdrawn_at=None)
+        closures = queryset.filter(withdrawn_at=None)
         match self.value():
             case "ahead":
-                return standing.filter(date__gte=timezone.localdate())
+                return closures.filter(date__gte=timezone.localdate())
             case "standing":
-                return standing
+                return closures
             case "announced_later":
-                return standing.filter(announced_at__gt=timezone.now())
+                return closures.filter(announced_at__gt=timezone.now())
             case "withdrawn":
                 return queryset.exclude(withdrawn_at=None)
         return queryset
 
 
 class ExtentFilter(admin.SimpleListFilter):
-    """How much of the map, and of the day."""
+    """The extent of the closure: area, or hours of a day."""
 
     title = gettext_lazy("extent")
     parameter_name = "extent"
@@ -78,13 +78,13 @@ class ExtentFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Closure]) -> QuerySet[Closure]:
-        found = self.EXTENTS.get(self.value() or "")
-        return queryset if found is None else queryset.filter(found)
+        condition = self.EXTENTS.get(self.value() or "")
+        return queryset if condition is None else queryset.filter(condition)
 
 
 @admin.register(Closure)
 class ClosureAdmin(ProposingMixin, EnteredAdmin):
-    """Declared and taken back by ops; public holidays come from packages, a year at a time."""
+    """Declared and withdrawn by ops; public holidays come from packages, a year at a time."""
 
     list_display = (
         "date", "hours", "title", "place", "side", "is_public_holiday", "announced_at", "withdrawn_at",
@@ -113,8 +113,8 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
 
     def enter(self, request: HttpRequest, form: ClosureForm) -> str:
         closures = declare_closures(actor=actor_of(request), declaration=form.declaration)
-        done = ngettext("Closed for %(count)d day.", "Closed for %(count)d days.", len(closures))
-        return done % {"count": len(closures)}
+        message = ngettext("Closed for %(count)d day.", "Closed for %(count)d days.", len(closures))
+        return message % {"count": len(closures)}
 
     # --- taking back ---
 
@@ -122,11 +122,11 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
         withdraw_closure(actor=actor_of(request), closure_id=obj.pk)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        # Nothing is deleted: what points at a closure is no obstacle to taking it back.
-        return [str(each) for each in objs], {}, set(), []
+        # Nothing is deleted: rows that refer to a closure do not prevent its withdrawal.
+        return [str(obj) for obj in objs], {}, set(), []
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
-        """Left out: the service audits it."""
+        """Do nothing: the service writes the audit entry."""
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
         messages.success(request, _("%(closure)s is taken back.") % {"closure": obj_display})
@@ -139,23 +139,25 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
 
     @admin.action(description=gettext_lazy("Take the chosen closures back"), permissions=["delete"])
     def withdraw_chosen(self, request: HttpRequest, queryset: QuerySet[Closure]) -> HttpResponse | None:
-        """Ask once more, then take back; those that are taken back already stay so."""
-        chosen = list(queryset.filter(withdrawn_at=None).order_by("date", "name"))
+        """Ask for confirmation, then withdraw; closures withdrawn already stay so."""
+        closures = list(queryset.filter(withdrawn_at=None).order_by("date", "name"))
         if "post" not in request.POST:
             context = {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
                 "title": _("Take closures back"),
-                "deleted_objects": [str(each) for each in chosen],
-                "chosen": [each.pk for each in chosen],
+                "deleted_objects": [str(item) for item in closures],
+                "chosen": [item.pk for item in closures],
                 "action": "withdraw_chosen",
             }
             return render(request, self.delete_confirmation_template, context)
         with transaction.atomic():
-            for closure in chosen:
+            for closure in closures:
                 self.withdraw(request, closure)
-        done = ngettext("%(count)d closure is taken back.", "%(count)d closures are taken back.", len(chosen))
-        messages.success(request, done % {"count": len(chosen)})
+        message = ngettext(
+            "%(count)d closure is taken back.", "%(count)d closures are taken back.", len(closures)
+        )
+        messages.success(request, message % {"count": len(closures)})
         return None
 
     # --- public holidays ---
@@ -167,10 +169,10 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
         permissions=["operate"],
     )
     def holidays(self, request: HttpRequest) -> HttpResponse:
-        """Make the public holidays of some years what the packages say."""
+        """Make the stored public holidays of some years match the packages."""
         form = HolidaysForm(request.POST or None, initial=HolidaysForm.first_values(timezone.now()))
         back = reverse("admin:slas_closure_changelist")
-        if request.method == "POST" and form.is_valid() and carried_out(_load, request, form):
+        if request.method == "POST" and form.is_valid() and try_to_enter(_load, request, form):
             return redirect(f"{back}?is_public_holiday__exact=1")
         text = _(
             "China's days off from the installed packages: the published schedule up to %(year)d, for later"
@@ -208,9 +210,9 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
 
 def _load(request: HttpRequest, form: HolidaysForm) -> str:
     first, last = form.years
-    done = load_holidays(actor=actor_of(request), first_year=first, last_year=last)
+    result = load_holidays(actor=actor_of(request), first_year=first, last_year=last)
     return _("%(added)d days added, %(removed)d taken back, %(kept)d kept.") % {
-        "added": done.added,
-        "removed": done.removed,
-        "kept": done.kept,
+        "added": result.added,
+        "removed": result.removed,
+        "kept": result.kept,
     }

@@ -1,4 +1,4 @@
-"""Ops' door to what was promised: commitments and on-time rates, to look at."""
+"""The admin of commitments and on-time rates, read-only."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from slas.choices import CommitmentKind
 from slas.models import CommitmentListing, OnTimeRate
 from slas.rates.rules import RateRow
 
-# What the column holds.
+# The largest value of the column.
 LARGEST_ID = 2**63 - 1
 
 
@@ -28,9 +28,9 @@ def key_of(text: str) -> tuple[int, str] | None:
 
 
 class NumberSearchAdmin(UncountedAdmin):
-    """A list of what belongs to parcels, newest parcels first, searched by tracking number."""
+    """A list of rows of parcels, newest parcels first, searched by tracking number."""
 
-    # The field is not searched: it only makes the admin show the box.
+    # The field is not searched: it only makes the admin show the search box.
     search_fields = ("parcel_id",)
     search_help_text = _("A whole tracking number")
     ordering = ("-parcel_id", "-kind")
@@ -56,7 +56,7 @@ class ListingAdmin(NumberSearchAdmin):
     exclude = ("key", "parcel_id")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        # By the columns the view is made of: its text key has no index.
+        # By the columns of the view: its text key has no index.
         key = key_of(object_id)
         if key is None:
             return None

@@ -1,6 +1,6 @@
-"""Ops' door to credits: schedules, the ledger, statements, closing a month.
+"""The admin of credits: schedules, the ledger, statements, closing a month.
 
-Schedules are announced and months closed through services; the rest is to look at.
+Schedules are added and months closed through services; the rest is read-only.
 """
 
 from datetime import date, timedelta
@@ -35,26 +35,28 @@ from slas.promises.prices import InvalidAmount, fen_from_yuan, yuan
 
 
 def read_bands(text: str) -> list[dict[str, int]]:
-    """Read a band a line, minutes and percent. Raises ValueError, naming the line, for anything else."""
+    """Read one band per line, minutes and percent. Raises ValueError, naming the line, for anything else."""
     bands = []
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.replace("%", " ").split()
-        if not words:
+        fields = line.replace("%", " ").split()
+        if not fields:
             continue
-        if len(words) != 2 or not all(word.isascii() and word.isdigit() and len(word) < 9 for word in words):
+        if len(fields) != 2 or not all(
+            field.isascii() and field.isdigit() and len(field) < 9 for field in fields
+        ):
             message = _("Line %(number)d: write minutes and percent, such as 1440 50.")
             raise ValueError(message % {"number": number})
-        bands.append({"late_by_minutes": int(words[0]), "share_percent": int(words[1])})
+        bands.append({"late_by_minutes": int(fields[0]), "share_percent": int(fields[1])})
     return bands
 
 
 def bands_text(bands: list[dict[str, int]]) -> str:
-    """What `read_bands` reads."""
+    """Format bands as `read_bands` reads them."""
     return "\n".join(f"{band['late_by_minutes']} {band['share_percent']}" for band in bands)
 
 
 class AmountField(forms.CharField):
-    """Yuan as people write them, fen as we keep them."""
+    """An amount entered in yuan and returned in fen."""
 
     widget = text_input()
 
@@ -67,7 +69,7 @@ class AmountField(forms.CharField):
 
 
 class ScheduleForm(forms.Form):
-    """What lateness and loss of a tier are credited with, from a moment on."""
+    """The credits for lateness and loss of a tier, from a moment on."""
 
     tier = forms.ModelChoiceField(
         ServiceTier.objects.all(), label=gettext_lazy("Tier"), widget=UnfoldAdminSelectWidget
@@ -103,7 +105,7 @@ class ScheduleForm(forms.Form):
 
 @admin.register(CreditSchedule)
 class CreditScheduleAdmin(EnteredAdmin):
-    """Read-only: a change is a new version, and one not in force yet can be taken back."""
+    """Read-only: a change is a new version, and one not in force yet can be withdrawn."""
 
     list_display = ("tier", "number", "valid_from", "shares", "cap", "lost")
     list_filter = ("tier",)
@@ -119,15 +121,15 @@ class CreditScheduleAdmin(EnteredAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if obj is None:
-            # Many at once would hide which of them are in force.
+            # A bulk action would hide which of them are in force.
             return False
         return operates(request) and obj.valid_from > timezone.now()  # type: ignore[attr-defined]
 
     def first_values(self, request: HttpRequest) -> dict[str, Any]:
-        """The newest version of the tier asked for, or of the first one, to start from."""
+        """The newest version of the requested tier, or of the first one, as initial values."""
         schedules = CreditSchedule.objects.order_by("tier__position", "-number")
-        asked = request.GET.get("tier", "")
-        newest = schedules.filter(tier_id=int(asked)).first() if asked.isdecimal() else schedules.first()
+        tier_id = request.GET.get("tier", "")
+        newest = schedules.filter(tier_id=int(tier_id)).first() if tier_id.isdecimal() else schedules.first()
         if newest is None:
             return {}
         return {
@@ -164,7 +166,7 @@ class CreditScheduleAdmin(EnteredAdmin):
 
 @admin.register(CreditEntry)
 class CreditEntryAdmin(NumberSearchAdmin):
-    """The ledger, newest first. Nobody changes it; what is wrong is put right by another entry."""
+    """The ledger, newest first. Read-only: errors are corrected by another entry."""
 
     list_display = ("at", "parcel", "merchant", "courier", "tier", "cause", "amount", "statement")
     list_filter = ("cause", "tier", "month")
@@ -184,12 +186,12 @@ class CreditEntryAdmin(NumberSearchAdmin):
 
 @admin.register(Statement)
 class StatementAdmin(OrganisationSearchAdmin):
-    """Final statements; each opens as its owner reads it."""
+    """Final statements; each links to the page its owner reads."""
 
     list_display = ("month_text", "organisation", "kind", "entries", "total", "closed_at", "opened")
     list_filter = ("month", "organisation__kind")
     list_select_related = ("organisation",)
-    # Made month by month: months of all organisations have no index.
+    # Ids follow the months; the month of all organisations has no index.
     ordering = ("-pk",)
     exclude = ("total_fen", "month")
     readonly_fields = ("month_text", "total", "opened")
@@ -215,7 +217,7 @@ class StatementAdmin(OrganisationSearchAdmin):
 
 @admin.register(ClosedMonth)
 class ClosedMonthAdmin(ReadOnlyAdmin):
-    """Closing a month is adding it here, after a look at what its statements will be."""
+    """A month is closed by adding it here, after a preview of its statements."""
 
     list_display = ("month_text", "closed_at", "closed_by")
     list_select_related = ("closed_by",)
@@ -224,8 +226,8 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
     readonly_fields = ("month_text",)
 
     @admin.display(description=gettext_lazy("month"), ordering="month")
-    def month_text(self, closed: ClosedMonth) -> str:
-        return spell(closed.month)
+    def month_text(self, closed_month: ClosedMonth) -> str:
+        return spell(closed_month.month)
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return operates(request)
@@ -234,24 +236,24 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         self.require_operator(request)
-        posted = request.method == "POST"
+        is_post = request.method == "POST"
         now = timezone.now()
         months = open_months(now=now)
         error = ""
         try:
-            chosen = _month(request.POST.get("month", "") if posted else request.GET.get("month", ""))
-            if posted and chosen is None:
+            chosen_month = _month(request.POST.get("month", "") if is_post else request.GET.get("month", ""))
+            if is_post and chosen_month is None:
                 error = _("Choose a month.")
-            elif posted and chosen is not None:
-                return self._close(request, chosen)
+            elif is_post and chosen_month is not None:
+                return self._close(request, chosen_month)
         except AllianceError as refused:
-            error, chosen = refused.detail, None
+            error, chosen_month = refused.detail, None
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": _("Close a month"),
             "months": [spell(month) for month in months],
-            "preview": _preview(books_of(chosen)) if chosen in months and chosen else None,
+            "preview": _preview(books_of(chosen_month)) if chosen_month in months and chosen_month else None,
             "error": error,
             "back": reverse("admin:slas_closedmonth_changelist"),
         }
@@ -259,9 +261,9 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
 
     def _close(self, request: HttpRequest, month: date) -> HttpResponse:
         books = close_month(actor=actor_of(request), month=month, now=timezone.now())
-        said = {"month": spell(month), "count": books.statements, "total": amount(yuan(books.total_fen))}
+        params = {"month": spell(month), "count": books.statements, "total": amount(yuan(books.total_fen))}
         messages.success(
-            request, _("%(month)s is closed: %(count)d statements, CNY %(total)s in all.") % said
+            request, _("%(month)s is closed: %(count)d statements, CNY %(total)s in all.") % params
         )
         return redirect("admin:slas_statement_changelist")
 
@@ -276,7 +278,7 @@ def _band_text(band: dict[str, int]) -> str:
 
 
 def _month(text: str) -> date | None:
-    """The month asked for; None for nothing, and for what is none."""
+    """The requested month; None for an empty or invalid text."""
     try:
         return parse_month(text)
     except InvalidMonth:

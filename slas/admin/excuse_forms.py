@@ -1,4 +1,4 @@
-"""Forms of what ops say about excuses: reasons, filters, decisions, declared events."""
+"""Forms of excuses: reasons, filters, decisions, declared events."""
 
 from datetime import date
 from typing import Any
@@ -44,7 +44,7 @@ def _any(choices: Any, empty: Any) -> forms.ChoiceField:
 
 
 class ExcuseForm(forms.Form):
-    """Why breaches were not the courier's fault."""
+    """The reason why breaches were not the courier's fault."""
 
     reason = forms.ChoiceField(
         label=gettext_lazy("Reason"),
@@ -55,7 +55,7 @@ class ExcuseForm(forms.Form):
 
 
 class DecisionFilterForm(forms.Form):
-    """Which excuses are to be decided on together."""
+    """The filter of excuses to decide on together."""
 
     state = _any(
         [(state.value, state.label) for state in (ExcuseState.CLAIMED, ExcuseState.GRANTED)],
@@ -84,7 +84,7 @@ class DecisionFilterForm(forms.Form):
     kind = _any(CommitmentKind.choices, gettext_lazy("Pickup and delivery"))
     first = forms.DateField(required=False, widget=text_input("date"))
     last = forms.DateField(required=False, widget=text_input("date"))
-    # Those ticked on the list.
+    # The ids selected on the list.
     ids = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -96,14 +96,14 @@ class DecisionFilterForm(forms.Form):
         }  # fmt: skip
         for name, label in labels.items():
             self.fields[name].label = label
-        # Forms are made when modules load; what there is to choose from, when a page is.
+        # Fields are built when the module is loaded; the choices are read when a page is.
         choices: dict[str, Any] = {
             "courier": Courier.objects.order_by("legal_name"),
             "disruption": Disruption.objects.all(),
             "closure": Closure.objects.filter(pk__in=Excuse.objects.exclude(closure=None).values("closure")),
         }
-        for name, found in choices.items():
-            self.fields[name].queryset = found  # type: ignore[attr-defined]
+        for name, queryset in choices.items():
+            self.fields[name].queryset = queryset  # type: ignore[attr-defined]
 
     def clean_ids(self) -> list[int]:
         numbers = self.cleaned_data["ids"].replace(",", " ").split()
@@ -115,7 +115,7 @@ class DecisionFilterForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         for name in self.data:
             if name not in self.fields:
-                # Left out, it would widen what is decided on.
+                # Ignoring it would widen the set of excuses decided on.
                 problem = _("There is no filter “%(name)s”.") % {"name": name}
                 self.add_error(None, forms.ValidationError(problem, code="unknown"))
         first, last = cleaned.get("first"), cleaned.get("last")
@@ -128,27 +128,27 @@ class DecisionFilterForm(forms.Form):
         return cleaned
 
     @property
-    def asked_state(self) -> ExcuseState:
+    def selected_state(self) -> ExcuseState:
         return ExcuseState(self.cleaned_data.get("state") or ExcuseState.CLAIMED)
 
     def found(self) -> ExcuseQuerySet:
-        """The excuses that were asked for."""
-        given = dict(self.cleaned_data)
-        ids = given.pop("ids")
-        # Bulk decisions are about what stands; the rest is history.
-        excuses: ExcuseQuerySet = Excuse.objects.matching(**{**given, "state": self.asked_state})
+        """The excuses that match the filter."""
+        filters = dict(self.cleaned_data)
+        ids = filters.pop("ids")
+        # Bulk decisions concern claimed or granted excuses only.
+        excuses: ExcuseQuerySet = Excuse.objects.matching(**{**filters, "state": self.selected_state})
         return excuses.filter(pk__in=ids) if ids else excuses
 
 
 class BulkDecisionForm(forms.Form):
-    """What is decided on all that was found, and why."""
+    """The decision on all excuses found, and the note."""
 
     decision = forms.ChoiceField(label=gettext_lazy("Decision"), widget=UnfoldAdminRadioSelectWidget)
     note = note_field(
         gettext_lazy("Note"),
         gettext_lazy("Both parties read it. Needed for declining and revoking."),
     )
-    # The newest excuse that was shown: nobody decides on what they have not seen.
+    # The newest excuse that was shown: later ones are not decided on unseen.
     newest = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, state: ExcuseState, **kwargs: Any) -> None:
@@ -158,7 +158,7 @@ class BulkDecisionForm(forms.Form):
 
 
 class PlaceForm(forms.Form):
-    """Where something is declared: a city, else a province, else a country."""
+    """The place of a declaration: a city, else a province, else a country."""
 
     city = CityField(
         label=gettext_lazy("City"),
@@ -188,7 +188,7 @@ class PlaceForm(forms.Form):
 
 
 class DisruptionForm(PlaceForm):
-    """A force-majeure event: what, where, and from when to when."""
+    """A force-majeure event: name, reason, place and period."""
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -218,7 +218,7 @@ class DisruptionForm(PlaceForm):
 
 
 class ProposalForm(forms.Form):
-    """Excuses for all that an event touched: under which reason, and whether they are granted at once."""
+    """Excuses for all breaches an event affected: the reason, and whether to grant them at once."""
 
     reason = forms.ChoiceField(
         label=gettext_lazy("Reason"), choices=DisruptionReason.choices, widget=UnfoldAdminSelectWidget
@@ -239,13 +239,13 @@ class ProposalForm(forms.Form):
         help_text=gettext_lazy("Otherwise each waits for a decision."),
         widget=UnfoldBooleanSwitchWidget,
     )
-    # How many the preview showed.
+    # The number shown in the preview.
     seen = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, of_closure: bool, may_grant: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not of_closure:
-            # A disruption says so itself.
+            # A disruption has its own.
             del self.fields["reason"], self.fields["recovery_hours"]
         if not may_grant:
             del self.fields["grant"]

@@ -1,4 +1,4 @@
-"""Previewing and applying the excuses that a declared event proposes."""
+"""Preview and apply the excuses that a declared event proposes."""
 
 # unfold's decorators carry no types.
 # mypy: disable-error-code="untyped-decorator"
@@ -35,7 +35,7 @@ ROWS_SHOWN = 50
 
 
 class ProposingMixin:
-    """Adds to a declared event's page the way to excuses for all it touched."""
+    """Adds the page that proposes excuses to a declared event."""
 
     actions_detail = ("propose",)
 
@@ -46,33 +46,33 @@ class ProposingMixin:
         permissions=["operate"],
     )
     def propose(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show what would be proposed; propose it once that was looked at."""
+        """Show a preview; propose the excuses once it was confirmed."""
         actor = actor_of(request)
         event = self.model.objects.filter(pk=object_id).first() if object_id.isdecimal() else None  # type: ignore[attr-defined]
         if event is None:
             raise NotFound
-        sent = request.POST if request.method == "POST" else None
+        data = request.POST if request.method == "POST" else None
         form = ProposalForm(
-            sent,
+            data,
             initial={"reason": DisruptionReason.WEATHER.value, "recovery_hours": RECOVERY_HOURS},
             of_closure=isinstance(event, Closure),
             may_grant=may_decide(actor),
         )
-        valid = form.is_valid() if sent is not None else True
-        cause = _cause(event, form if sent is not None and valid else None)
+        valid = form.is_valid() if data is not None else True
+        cause = _cause(event, form if data is not None and valid else None)
         touched = touched_by(cause)
-        if sent is not None and valid and "apply" in sent:
+        if data is not None and valid and "apply" in data:
             if form.cleaned_data.get("seen") == len(touched):
-                done = self._apply(request, cause, form)
-                if done is not None:
-                    return done
+                response = self._apply(request, cause, form)
+                if response is not None:
+                    return response
                 return self._preview(request, event, form, touched, status=422)
             messages.warning(request, _("It has changed meanwhile: look at the new preview first."))
         return self._preview(request, event, form, touched, status=200 if valid else 422)
 
     def _apply(self, request: HttpRequest, cause: Cause, form: ProposalForm) -> HttpResponse | None:
         try:
-            done = propose_excuses(
+            result = propose_excuses(
                 actor=actor_of(request),
                 cause=cause,
                 note=form.cleaned_data["note"],
@@ -81,8 +81,8 @@ class ProposingMixin:
         except InvalidInput as error:
             add_errors(form, error)
             return None
-        messages.success(request, _said(done))
-        return redirect(_next(cause, done, may_decide=may_decide(actor_of(request))))
+        messages.success(request, _message(result))
+        return redirect(_next_url(cause, result, may_decide=may_decide(actor_of(request))))
 
     def _preview(
         self, request: HttpRequest, event: Any, form: ProposalForm, touched: list[Touched], *, status: int
@@ -95,7 +95,7 @@ class ProposingMixin:
             "form": form,
             "count": len(touched),
             "summaries": _summaries(touched),
-            "rows": _named(touched[:ROWS_SHOWN]),
+            "rows": _rows(touched[:ROWS_SHOWN]),
             "back": _back(event),
         }
         return render(request, "admin/slas/propose.html", context, status=status)
@@ -104,11 +104,11 @@ class ProposingMixin:
 def _cause(event: Disruption | Closure, form: ProposalForm | None) -> Cause:
     if isinstance(event, Disruption):
         return Cause.of_disruption(event)
-    given = form.cleaned_data if form else {}
+    values = form.cleaned_data if form else {}
     return Cause.of_closure(
         event,
-        reason=given.get("reason", DisruptionReason.WEATHER),
-        recovery_hours=given.get("recovery_hours", RECOVERY_HOURS),
+        reason=values.get("reason", DisruptionReason.WEATHER),
+        recovery_hours=values.get("recovery_hours", RECOVERY_HOURS),
     )
 
 
@@ -116,26 +116,26 @@ def _back(event: Disruption | Closure) -> str:
     return reverse(f"admin:slas_{event._meta.model_name}_change", args=[event.pk])
 
 
-def _next(cause: Cause, done: Proposed, *, may_decide: bool) -> str:
-    """Where to go on: to deciding for those who may, to the list of what was proposed for others."""
+def _next_url(cause: Cause, result: Proposed, *, may_decide: bool) -> str:
+    """The next page: decisions for actors who may decide, the list of proposed excuses for others."""
     name, pk = ("disruption", cause.disruption_id) if cause.disruption_id else ("closure", cause.closure_id)
-    if done.granted or not done.proposed:
+    if result.granted or not result.proposed:
         return reverse(f"admin:slas_{name}_change", args=[pk])
     if may_decide:
         return f"{reverse('admin:slas_excuse_decide')}?{name}={pk}"
     return f"{reverse('admin:slas_excuse_changelist')}?{name}__id__exact={pk}"
 
 
-def _said(done: Proposed) -> str:
-    if done.granted:
-        text = ngettext("%(count)d excuse is granted.", "%(count)d excuses are granted.", done.granted)
-        return text % {"count": done.granted}
-    text = ngettext("%(count)d excuse is proposed.", "%(count)d excuses are proposed.", done.proposed)
-    return text % {"count": done.proposed}
+def _message(result: Proposed) -> str:
+    if result.granted:
+        text = ngettext("%(count)d excuse is granted.", "%(count)d excuses are granted.", result.granted)
+        return text % {"count": result.granted}
+    text = ngettext("%(count)d excuse is proposed.", "%(count)d excuses are proposed.", result.proposed)
+    return text % {"count": result.proposed}
 
 
 def _summaries(touched: list[Touched]) -> list[tuple[str, list[tuple[Any, int]]]]:
-    """How many of whom, by name."""
+    """Counts by courier and by merchant, with names."""
     couriers, merchants = counted(touched, "courier_id"), counted(touched, "merchant_id")
     names = Organisation.objects.in_bulk({pk for pk, _count in (*couriers, *merchants)})
     return [
@@ -144,7 +144,7 @@ def _summaries(touched: list[Touched]) -> list[tuple[str, list[tuple[Any, int]]]
     ]
 
 
-def _named(touched: list[Touched]) -> list[dict[str, Any]]:
+def _rows(touched: list[Touched]) -> list[dict[str, Any]]:
     parties = {pk for row in touched for pk in (row.courier_id, row.merchant_id)}
     names = Organisation.objects.in_bulk(parties)
     cities = City.objects.in_bulk({pk for row in touched for pk in (row.origin_id, row.destination_id)})

@@ -1,4 +1,4 @@
-"""Ops' door to breaches and their excuses: direct excuses, decisions one by one or by filter, events."""
+"""The admin of breaches and excuses: direct excuses, single and bulk decisions, events."""
 
 # unfold's decorators carry no types.
 # mypy: disable-error-code="untyped-decorator"
@@ -35,12 +35,12 @@ from slas.excuses.services.permissions import MOST_AT_ONCE, may_decide, require_
 from slas.models import BreachListing, Disruption, Excuse
 
 ROWS_SHOWN = 50
-# What the page of decisions carries along from the list.
+# The form fields that the decision page keeps from the list.
 CHOSEN = ("ids", "state")
 
 
 class StandingFilter(admin.SimpleListFilter):
-    """Breaches that still stand, unless asked otherwise."""
+    """Open breaches by default."""
 
     title = _("state")
     parameter_name = "state"
@@ -64,7 +64,7 @@ class StandingFilter(admin.SimpleListFilter):
 
 
 class BreachPageMixin:
-    """A link to the page that tells all of a breach, the one that courier and merchant read."""
+    """A link to the breach page that courier and merchant read."""
 
     @admin.display(description=_("breach page"))
     def breach_page(self, row: Any) -> str:
@@ -87,19 +87,19 @@ class BreachAdmin(BreachPageMixin, ListingAdmin):
 
     @admin.action(description=_("Excuse: not the courier's fault"), permissions=["decide"])
     def excuse(self, request: HttpRequest, queryset: QuerySet[BreachListing]) -> HttpResponse | None:
-        """Ask for the reason, then excuse what was chosen on the list."""
+        """Ask for the reason, then excuse the selected breaches."""
         form = ExcuseForm(request.POST if "decide" in request.POST else None)
-        chosen = _chosen(request, queryset)
+        keys_text = _selected_keys(request, queryset)
         if not form.is_valid():
-            return self._ask(request, form, chosen)
-        keys = [key for key in map(key_of, chosen) if key is not None]
+            return self._ask(request, form, keys_text)
+        keys = [key for key in map(key_of, keys_text) if key is not None]
         try:
-            done = excuse_breaches(actor=actor_of(request), keys=keys, **form.cleaned_data)
+            result = excuse_breaches(actor=actor_of(request), keys=keys, **form.cleaned_data)
         except (InvalidInput, NotPermitted) as error:
-            said = "; ".join(str(item.message) for item in error.errors) or error.detail
-            self.message_user(request, said, messages.ERROR)
+            message = "; ".join(str(item.message) for item in error.errors) or error.detail
+            self.message_user(request, message, messages.ERROR)
             return None
-        for level, text in _excused_texts(done):
+        for level, text in _excused_texts(result):
             self.message_user(request, text, level)
         return None
 
@@ -115,8 +115,8 @@ class BreachAdmin(BreachPageMixin, ListingAdmin):
         return TemplateResponse(request, "admin/slas/excuse_breaches.html", context)
 
 
-def _chosen(request: HttpRequest, queryset: QuerySet[BreachListing]) -> list[str]:
-    """The keys ticked, or all of the filtered list, or those the form already carries."""
+def _selected_keys(request: HttpRequest, queryset: QuerySet[BreachListing]) -> list[str]:
+    """The selected keys, or all of the filtered list, or those the form carries already."""
     if "decide" in request.POST:
         return request.POST.get("keys", "").split()
     if request.POST.get("select_across") == "1":
@@ -125,13 +125,13 @@ def _chosen(request: HttpRequest, queryset: QuerySet[BreachListing]) -> list[str
     return request.POST.getlist(ACTION_CHECKBOX_NAME)
 
 
-def _excused_texts(done: Excused) -> list[tuple[int, str]]:
-    """What became of the breaches that were to be excused."""
-    return _told(
-        (done.excused, _excused),
-        (done.gone, lambda n: ngettext("%(count)d stands no more.", "%(count)d stand no more.", n)),
-        (done.waiting, _waiting),
-        (done.already, lambda n: ngettext("%(count)d was excused.", "%(count)d were excused.", n)),
+def _excused_texts(result: Excused) -> list[tuple[int, str]]:
+    """Messages about the breaches that were to be excused."""
+    return _messages(
+        (result.excused, _excused),
+        (result.gone, lambda n: ngettext("%(count)d stands no more.", "%(count)d stand no more.", n)),
+        (result.waiting, _waiting),
+        (result.already, lambda n: ngettext("%(count)d was excused.", "%(count)d were excused.", n)),
     )
 
 
@@ -147,22 +147,22 @@ def _waiting(count: int) -> str:
     )
 
 
-def _told(*parts: tuple[int, Callable[[int], str]]) -> list[tuple[int, str]]:
-    """Messages of counts: the first says what was done, the others what was not, and why.
+def _messages(*parts: tuple[int, Callable[[int], str]]) -> list[tuple[int, str]]:
+    """Messages of counts: the first is of successes, the others of breaches left alone, with the reason.
 
-    That nothing was done is said only where nothing else is.
+    A count of zero successes is shown only if there is no other message.
     """
-    told = []
+    texts = []
     for number, (count, text) in enumerate(parts):
-        if count or (number == 0 and not any(other for other, _text in parts)):
+        if count or (number == 0 and not any(other_count for other_count, _text in parts)):
             level = messages.SUCCESS if count and number == 0 else messages.WARNING
-            told.append((level, text(count) % {"count": count}))
-    return told
+            texts.append((level, text(count) % {"count": count}))
+    return texts
 
 
 @admin.register(Excuse)
 class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
-    """Claims, proposals and decisions; what waits longest comes first when asked for what waits."""
+    """Claims, proposals and decisions."""
 
     list_display = (
         "parcel", "claimed_at", "state_label", "reason", "source", "courier", "merchant", "kind",
@@ -175,7 +175,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         "claimed_by", "claimed_at", "disruption", "closure", "decision_note", "decided_by", "decided_at",
     )  # fmt: skip
     readonly_fields = ("parcel", "breach_page", "file")
-    # As they were claimed: moments of all couriers' claims have no index.
+    # In the order of claims; claimed_at over all couriers has no index.
     ordering = ("-pk",)  # type: ignore[assignment]
     actions = ("decide_on_chosen",)
     actions_list = ("decide",)
@@ -189,7 +189,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
             "granted": "success",
             "declined": "danger",
             "revoked": "warning",
-            # Neutral: without an entry the page would show the value instead of its name.
+            # Neutral: without an entry the page would show the value instead of its label.
             "withdrawn": "default",
             "lapsed": "default",
         },
@@ -209,45 +209,45 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
 
     @admin.action(description=_("Decide on these"), permissions=["decide"])
     def decide_on_chosen(self, request: HttpRequest, queryset: QuerySet[Excuse]) -> HttpResponse:
-        """Show the page of decisions with what was ticked, or with all that the list's filters find."""
+        """Show the decision page with the selected excuses, or with all that match the list's filters."""
         if request.POST.get("select_across") == "1":
             # One more than can be decided at once, so that the service says no instead of deciding a part.
             ids = [str(pk) for pk in queryset.values_list("pk", flat=True)[: MOST_AT_ONCE + 1]]
         else:
             ids = [pk for pk in request.POST.getlist(ACTION_CHECKBOX_NAME) if pk.isdecimal()]
-        waiting = queryset.filter(state=ExcuseState.CLAIMED).exists()
-        state = ExcuseState.CLAIMED if waiting else ExcuseState.GRANTED
-        chosen = DecisionFilterForm({"state": state.value, "ids": ",".join(ids)})
-        return self._decision_page(request, chosen, _decision_form(chosen))
+        any_claimed = queryset.filter(state=ExcuseState.CLAIMED).exists()
+        state = ExcuseState.CLAIMED if any_claimed else ExcuseState.GRANTED
+        selection = DecisionFilterForm({"state": state.value, "ids": ",".join(ids)})
+        return self._decision_page(request, selection, _decision_form(selection))
 
     @action(description=_("Decide"), url_path="decide-one", icon="gavel", permissions=["decide"])
     def decide_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Go on to the page of decisions with this one alone."""
+        """Redirect to the decision page with this excuse only."""
         excuse = Excuse.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
         query = {"ids": object_id, "state": excuse.state if excuse else ""}
         return redirect(f"{reverse('admin:slas_excuse_decide')}?{urlencode(query)}")
 
     @action(description=_("Decide by filter"), url_path="decide", icon="gavel", permissions=["decide"])
     def decide(self, request: HttpRequest) -> HttpResponse:
-        """Show what a filter finds; decide on all of it in one go."""
+        """Show the excuses that match a filter; decide on all of them at once."""
         actor = actor_of(request)
         require_decider(actor)
-        posted = request.POST if request.method == "POST" else None
-        chosen = DecisionFilterForm(_asked(request))
-        form = _decision_form(chosen, posted)
-        if posted is not None and chosen.is_valid() and form.is_valid():
-            shown = chosen.found().filter(pk__lte=form.cleaned_data["newest"])
-            if self._decide_on(request, actor, shown, form):
+        data = request.POST if request.method == "POST" else None
+        selection = DecisionFilterForm(_filters(request))
+        form = _decision_form(selection, data)
+        if data is not None and selection.is_valid() and form.is_valid():
+            excuses = selection.found().filter(pk__lte=form.cleaned_data["newest"])
+            if self._decide_on(request, actor, excuses, form):
                 return redirect(request.get_full_path())
-        return self._decision_page(request, chosen, form)
+        return self._decision_page(request, selection, form)
 
     def _decide_on(
-        self, request: HttpRequest, actor: Actor, found: ExcuseQuerySet, form: BulkDecisionForm
+        self, request: HttpRequest, actor: Actor, excuses: ExcuseQuerySet, form: BulkDecisionForm
     ) -> bool:
         try:
-            done = decide_excuses(
+            result = decide_excuses(
                 actor=actor,
-                excuse_ids=list(found.values_list("pk", flat=True)[: MOST_AT_ONCE + 1]),
+                excuse_ids=list(excuses.values_list("pk", flat=True)[: MOST_AT_ONCE + 1]),
                 decision=form.cleaned_data["decision"],
                 note=form.cleaned_data["note"],
             )
@@ -258,7 +258,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         except NotPermitted as error:
             form.add_error(None, error.detail)
             return False
-        for level, text in _decided_texts(done):
+        for level, text in _decided_texts(result):
             messages.add_message(request, level, text)
         return True
 
@@ -268,21 +268,27 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         chosen: DecisionFilterForm,
         form: BulkDecisionForm,
     ) -> HttpResponse:
-        found = chosen.found() if chosen.is_valid() else Excuse.objects.none()
+        excuses = chosen.found() if chosen.is_valid() else Excuse.objects.none()
         reasons = dict(Excuse._meta.get_field("reason").flatchoices)
         sources = dict(Excuse._meta.get_field("source").flatchoices)
-        rows = found.select_related("courier", "merchant", "disruption", "closure")
+        rows = excuses.select_related("courier", "merchant", "disruption", "closure")
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": gettext("Decide on excuses"),
             "filter": chosen,
             "form": form,
-            "count": found.count(),
+            "count": excuses.count(),
             "summaries": [
-                (gettext("By reason"), [(reasons[value], count) for value, count in found.counts("reason")]),
-                (gettext("By courier"), found.counts("courier__legal_name")),
-                (gettext("Claimed by"), [(sources[value], count) for value, count in found.counts("source")]),
+                (
+                    gettext("By reason"),
+                    [(reasons[value], count) for value, count in excuses.counts("reason")],
+                ),
+                (gettext("By courier"), excuses.counts("courier__legal_name")),
+                (
+                    gettext("Claimed by"),
+                    [(sources[value], count) for value, count in excuses.counts("source")],
+                ),
             ],
             "rows": list(rows.order_by("claimed_at", "pk")[:ROWS_SHOWN]),
             "here": reverse("admin:slas_excuse_decide"),
@@ -292,25 +298,25 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         return render(request, "admin/slas/decide_excuses.html", context, status=status)
 
 
-def _asked(request: HttpRequest) -> dict[str, str]:
-    """The filters in the address, and what was chosen on the list: too much for an address."""
-    asked = {name: str(value) for name, value in request.GET.items()}
-    return asked | {
+def _filters(request: HttpRequest) -> dict[str, str]:
+    """The filters in the URL, and the selection from the list, which is too long for a URL."""
+    filters = {name: str(value) for name, value in request.GET.items()}
+    return filters | {
         name: request.POST[f"chosen_{name}"] for name in CHOSEN if f"chosen_{name}" in request.POST
     }
 
 
-def _decision_form(chosen: DecisionFilterForm, posted: QueryDict | None = None) -> BulkDecisionForm:
-    valid = chosen.is_valid()
-    found = chosen.found() if valid else Excuse.objects.none()
-    newest = found.order_by("-pk").values_list("pk", flat=True).first() or 0
-    state = chosen.asked_state if valid else ExcuseState.CLAIMED
-    return BulkDecisionForm(posted, state=state, initial={"newest": newest})
+def _decision_form(selection: DecisionFilterForm, data: QueryDict | None = None) -> BulkDecisionForm:
+    valid = selection.is_valid()
+    excuses = selection.found() if valid else Excuse.objects.none()
+    newest = excuses.order_by("-pk").values_list("pk", flat=True).first() or 0
+    state = selection.selected_state if valid else ExcuseState.CLAIMED
+    return BulkDecisionForm(data, state=state, initial={"newest": newest})
 
 
-def _decided_texts(done: Decided) -> list[tuple[int, str]]:
-    """What became of the excuses that were decided on."""
-    return _told((done.decided, _decided), (done.lapsed, _lapsed), (done.untouched, _untouched))
+def _decided_texts(result: Decided) -> list[tuple[int, str]]:
+    """Messages about the excuses that were decided on."""
+    return _messages((result.decided, _decided), (result.lapsed, _lapsed), (result.untouched, _untouched))
 
 
 def _decided(count: int) -> str:
@@ -335,7 +341,7 @@ def _untouched(count: int) -> str:
 
 @admin.register(Disruption)
 class DisruptionAdmin(ProposingMixin, EnteredAdmin):
-    """Force majeure: declared by ops, taken back while it proposed nothing."""
+    """Force majeure: declared by ops, withdrawn while it has proposed nothing."""
 
     list_display = (
         "name", "reason", "place", "starts_at", "ends_at", "recovery_hours", "declared_at", "proposed",
@@ -357,18 +363,18 @@ class DisruptionAdmin(ProposingMixin, EnteredAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if obj is None:
-            # Each by itself: those that proposed excuses stay.
+            # One by one: events that proposed excuses stay.
             return False
         return operates(request) and not obj.excuses.exists()  # type: ignore[attr-defined]
 
     def enter(self, request: HttpRequest, form: DisruptionForm) -> str:
-        given = form.cleaned_data
+        data = form.cleaned_data
         disruption = declare_disruption(
             actor=actor_of(request),
-            name=given["name"],
-            reason=given["reason"],
-            area=Area(given["country"], given["province"], given["city"]),
-            period=Period(given["starts_at"], given["ends_at"], given["recovery_hours"]),
+            name=data["name"],
+            reason=data["reason"],
+            area=Area(data["country"], data["province"], data["city"]),
+            period=Period(data["starts_at"], data["ends_at"], data["recovery_hours"]),
         )
         return gettext("%(event)s is declared. Open it to propose excuses.") % {"event": disruption}
 

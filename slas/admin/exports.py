@@ -1,4 +1,4 @@
-"""Ops' door to exports: whose files there are, and asking for one over everybody's data."""
+"""The admin of exports: the files of all organisations, and a form to request one over all data."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from slas.models import Export
 
 
 class ExportEntryForm(forms.Form):
-    """What everybody's file is to hold."""
+    """The content of a file over all data."""
 
     content = forms.ChoiceField(
         label=_("Content"), choices=ExportContent.choices, widget=UnfoldAdminSelectWidget
@@ -35,7 +35,7 @@ class ExportEntryForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # "from" cannot be an attribute's name.
+        # "from" is a keyword, so it cannot be an attribute.
         names = (("from", pgettext_lazy("first day", "From")), ("to", pgettext_lazy("last day", "To")))
         for name, label in names:
             widget = UnfoldAdminTextInputWidget(attrs={"type": "date"})
@@ -44,7 +44,7 @@ class ExportEntryForm(forms.Form):
 
 @admin.register(Export)
 class ExportAdmin(FileJobMixin, EnteredAdmin):
-    """Everybody's files, the newest first. Each is kept for a week."""
+    """The files of all organisations, the newest first. Each is kept for a week."""
 
     list_display = (
         "content", "format", "first", "last", "organisation", "label", "state", "done", "size", "created_at",
@@ -63,13 +63,13 @@ class ExportAdmin(FileJobMixin, EnteredAdmin):
     entry_text = _("A file of everybody's commitments or cells that fell due on these days, for ops.")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # They go by themselves.
+        # They expire by themselves.
         return False
 
     def enter(self, request: HttpRequest, form: Any) -> str:
-        given = form.cleaned_data
-        asked = requests.ExportRequest(given["content"], given["format"], given["from"], given["to"])
-        requests.request_export(actor=actor_of(request), asked=asked, now=timezone.now())
+        data = form.cleaned_data
+        export_request = requests.ExportRequest(data["content"], data["format"], data["from"], data["to"])
+        requests.request_export(actor=actor_of(request), asked=export_request, now=timezone.now())
         return gettext("The file is being written.")
 
     @admin.display(description=_("file"))

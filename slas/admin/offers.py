@@ -1,6 +1,6 @@
-"""Ops' door to what is sold and by which rules: tiers, their versions, closures, offers, capacity.
+"""The admin of tiers, their versions, offers and capacity.
 
-What ops enter goes through services; offers are the couriers' own.
+Ops write through services; offers are written by couriers only.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from slas.promises.services.versions import add_version, withdraw_version
 
 
 class EnteredAdmin(ReadOnlyAdmin):
-    """What ops add and take back by services. The form says what is asked for; `enter` does it."""
+    """Rows that ops add and withdraw through services. The form validates; `enter` calls the service."""
 
     entry_form: type[forms.Form]
     entry_text: Any = ""
@@ -39,15 +39,15 @@ class EnteredAdmin(ReadOnlyAdmin):
         return operates(request)
 
     def enter(self, request: HttpRequest, form: Any) -> str:
-        """Carry out what the form says; return what to tell the user."""
+        """Call the service with the form's data; return the message for the user."""
         raise NotImplementedError
 
     def first_values(self, request: HttpRequest) -> dict[str, Any]:
-        """What the empty form shows."""
+        """The initial values of the form."""
         return {}
 
     def withdraw(self, request: HttpRequest, obj: Any) -> None:
-        """Take a row back through its service."""
+        """Withdraw a row through its service."""
         raise NotImplementedError
 
     def add_view(
@@ -56,7 +56,7 @@ class EnteredAdmin(ReadOnlyAdmin):
         self.require_operator(request)
         form = self.entry_form(request.POST or None, initial=self.first_values(request))
         back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-        if request.method == "POST" and form.is_valid() and carried_out(self.enter, request, form):
+        if request.method == "POST" and form.is_valid() and try_to_enter(self.enter, request, form):
             return redirect(back)
         context = {
             **self.admin_site.each_context(request),
@@ -77,8 +77,8 @@ class EnteredAdmin(ReadOnlyAdmin):
             self.withdraw(request, row)
 
 
-def carried_out(enter: Callable[..., str], request: HttpRequest, form: forms.Form) -> bool:
-    """Whether it was done; what was wrong stands in the form."""
+def try_to_enter(enter: Callable[..., str], request: HttpRequest, form: forms.Form) -> bool:
+    """Call `enter`; return whether it succeeded. Errors are added to the form."""
     try:
         messages.success(request, enter(request, form))
     except AllianceError as error:
@@ -93,8 +93,8 @@ class ServiceTierAdmin(ReadOnlyAdmin):
     readonly_fields = ("in_force",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ServiceTier]:
-        standing = TierVersion.objects.filter(valid_from__lte=timezone.now()).order_by("-valid_from")
-        return super().get_queryset(request).prefetch_related(Prefetch("versions", standing, "standing"))
+        versions = TierVersion.objects.filter(valid_from__lte=timezone.now()).order_by("-valid_from")
+        return super().get_queryset(request).prefetch_related(Prefetch("versions", versions, "standing"))
 
     @admin.display(description=gettext_lazy("version in force"))
     def in_force(self, tier: ServiceTier) -> str:
@@ -104,7 +104,7 @@ class ServiceTierAdmin(ReadOnlyAdmin):
 
 @admin.register(TierVersion)
 class TierVersionAdmin(PromisedMixin, EnteredAdmin):
-    """Read-only: a change is a new version, and one not in force yet can be taken back."""
+    """Read-only: a change is a new version, and one not in force yet can be withdrawn."""
 
     list_display = (
         "tier", "number", "valid_from", "cut_off_times", "pickup_by", "deliver_by", "days_in_transit",
@@ -127,15 +127,15 @@ class TierVersionAdmin(PromisedMixin, EnteredAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if obj is None:
-            # Many at once would hide which of them are in force.
+            # A bulk action would hide which of them are in force.
             return False
         return operates(request) and obj.valid_from > timezone.now()  # type: ignore[attr-defined]
 
     def first_values(self, request: HttpRequest) -> dict[str, Any]:
-        """The newest version of the tier asked for, or of the first one, to start from."""
+        """The newest version of the requested tier, or of the first one, as initial values."""
         versions = TierVersion.objects.order_by("tier__position", "-number")
-        asked = request.GET.get("tier", "")
-        newest = versions.filter(tier_id=int(asked)).first() if asked.isdecimal() else versions.first()
+        tier_id = request.GET.get("tier", "")
+        newest = versions.filter(tier_id=int(tier_id)).first() if tier_id.isdecimal() else versions.first()
         return values_of(newest) if newest else {}
 
     def enter(self, request: HttpRequest, form: VersionForm) -> str:
@@ -190,7 +190,7 @@ class CapacityDayAdmin(UncountedAdmin):
     list_display = ("date", "courier", "lane", "reserved", "limit")
     list_filter = ("courier",)
     list_select_related = ("courier", "offer__origin", "offer__destination", "offer__tier")
-    # Made by the first booking of a day: days have no index.
+    # Rows are created by the first booking of a day; the day has no index.
     ordering = ("-pk",)
 
     @admin.display(description=gettext_lazy("lane"))

@@ -1,4 +1,4 @@
-"""Ops' page "What would have been promised": one question put to the versions of a tier, side by side."""
+"""The admin page "What would have been promised": compare the answers of a tier's versions."""
 
 # unfold's decorators carry no types.
 # mypy: disable-error-code="untyped-decorator"
@@ -31,7 +31,7 @@ from slas.promises.texts import Ends, explained, moment_text, rolled_text
 
 
 class PromisedForm(forms.Form):
-    """A journey and its moments; times without an offset are the origin's wall clock."""
+    """A journey and its times; times without an offset are the origin's wall clock."""
 
     origin = CityField(
         label=gettext_lazy("From"), help_text=gettext_lazy("City, by name or code."), widget=text_input()
@@ -95,30 +95,30 @@ class PromisedForm(forms.Form):
     @property
     def question(self) -> Question:
         data = self.cleaned_data
-        booked = data["booked_at"]
+        booked_at = data["booked_at"]
         return Question(
             origin=data["origin"],
             destination=data["destination"],
-            booked_at=booked,
-            ready_at=data["ready_at"] or booked,
-            known_at=data["known_at"] or booked,
+            booked_at=booked_at,
+            ready_at=data["ready_at"] or booked_at,
+            known_at=data["known_at"] or booked_at,
         )
 
     @property
     def version_id(self) -> int | None:
-        """Raises InvalidInput for a number the tier has no version of."""
+        """Raises NotFound for a number the tier has no version of."""
         number = self.cleaned_data["version"]
         if number is None:
             return None
-        found = TierVersion.objects.filter(tier=self.cleaned_data["tier"], number=number).first()
-        if found is None:
+        version = TierVersion.objects.filter(tier=self.cleaned_data["tier"], number=number).first()
+        if version is None:
             raise NotFound(_("This tier has no version of that number."))
-        return found.pk
+        return version.pk
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One version's answer in words."""
+class AnswerTexts:
+    """One version's answer as text."""
 
     version: TierVersion
     is_in_force: bool
@@ -141,9 +141,9 @@ class PromisedMixin:
         permissions=["view"],
     )
     def promised(self, request: HttpRequest) -> HttpResponse:
-        """Answer the question in the address, so that it can be sent on; without one, ask."""
+        """Answer the question in the URL, so that the link can be shared; without one, show the form."""
         form = PromisedForm(request.GET or None, initial=_first_values())
-        told: list[Told] = []
+        told: list[AnswerTexts] = []
         if form.is_bound and form.is_valid():
             told = list(_answers(request, form))
         context = {
@@ -164,7 +164,7 @@ class PromisedMixin:
         permissions=["view"],
     )
     def promised_by(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """From a version's page to the question, asked of this version."""
+        """Redirect from a version's page to the question about this version."""
         versions: QuerySet[TierVersion] = TierVersion.objects.filter(pk=object_id)
         version = versions.first() if object_id.isdecimal() else None
         if version is None:
@@ -178,7 +178,7 @@ def _first_values() -> dict[str, Any]:
     return {"origin": "CN-HGH", "destination": "CN-CTU", "booked_at": f"{now:%Y-%m-%dT%H:%M}"}
 
 
-def _answers(request: HttpRequest, form: PromisedForm) -> Iterator[Told]:
+def _answers(request: HttpRequest, form: PromisedForm) -> Iterator[AnswerTexts]:
     try:
         answers = would_promise(
             actor=actor_of(request),
@@ -194,19 +194,19 @@ def _answers(request: HttpRequest, form: PromisedForm) -> Iterator[Told]:
         return
     ends = Ends(form.question.origin.name, form.question.destination.name)
     for answer in answers:
-        yield _told(answer, ends)
+        yield _texts_of(answer, ends)
 
 
-def _told(answer: Answer, ends: Ends) -> Told:
-    found = answer.promise
-    return Told(
+def _texts_of(answer: Answer, ends: Ends) -> AnswerTexts:
+    promised = answer.promise
+    return AnswerTexts(
         version=answer.version,
         is_in_force=answer.is_in_force,
         valid_from=moment_text(timezone.localtime(answer.version.valid_from)),
-        pickup=moment_text(found.pickup_by) if found else "",
-        delivery=moment_text(found.deliver_by) if found else "",
-        rolled=rolled_text(found, ends) if found else "",
-        sentences=explained(found, ends) if found else [],
+        pickup=moment_text(promised.pickup_by) if promised else "",
+        delivery=moment_text(promised.deliver_by) if promised else "",
+        rolled=rolled_text(promised, ends) if promised else "",
+        sentences=explained(promised, ends) if promised else [],
         refusal=answer.refusal,
         url=reverse("admin:slas_tierversion_change", args=[answer.version.pk]),
     )

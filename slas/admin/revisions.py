@@ -1,4 +1,4 @@
-"""Ops' door to later days agreed on for deliveries: every one of them, and writing one down."""
+"""The admin of revisions: all of them, and a form to record one."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from slas.revisions.services import REASON_LENGTH, RevisionRequest, revise_deliv
 
 
 class RevisionEntryForm(forms.Form):
-    """Another day for one parcel."""
+    """Another delivery day for one parcel."""
 
     number = forms.CharField(
         label=_("Tracking number"), max_length=40, widget=UnfoldAdminTextInputWidget(attrs={"type": "text"})
@@ -65,15 +65,15 @@ class RevisionAdmin(NumberSearchAdmin, EnteredAdmin):
     entry_text = _("A later day agreed on for a delivery. It is kept beside the original promise.")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # What was agreed on stays on record.
+        # Agreements stay on record.
         return False
 
     def enter(self, request: HttpRequest, form: Any) -> str:
-        given = form.cleaned_data
+        data = form.cleaned_data
         revision = revise_delivery(
             actor=actor_of(request),
-            parcel_id=given["number"],
-            asked=RevisionRequest(given["day"], given["requested_by"], given["reason"]),
+            parcel_id=data["number"],
+            asked=RevisionRequest(data["day"], data["requested_by"], data["reason"]),
             now=timezone.now(),
         )
         number = tracking_number(revision.parcel_id)

@@ -1,4 +1,4 @@
-"""The form of the scorecards' rules: a field a weight, a line a band."""
+"""The form of scorecard rules: one field per weight, one line per band."""
 
 import hashlib
 import json
@@ -21,14 +21,14 @@ from slas.models import ScoreRules
 from slas.scorecards.rules import EARNED, month_after
 from slas.scorecards.services.versions import NOTE_LENGTH, RulesDraft, first_month_open
 
-# How far ahead rules can be announced.
+# The number of months that can be chosen as the start.
 MONTHS_AHEAD = 12
-# The parts of the stored rules, and the fields they are entered in.
+# The parts of the stored rules, and the prefixes of their fields.
 PREFIXES = {"weights": "weight_", "bands": "bands_", "grades": "grade_"}
 
 
 class RulesForm(forms.Form):
-    """Rules as they would be from a month on. What is wrong with them stands at the field."""
+    """Rules valid from a month on. Errors are shown at the fields."""
 
     minimum_volume = forms.IntegerField(
         label=gettext_lazy("Least deliveries to be graded"), widget=text_input("number")
@@ -46,11 +46,11 @@ class RulesForm(forms.Form):
         help_text=gettext_lazy("Published with the rules."),
         widget=text_input(),
     )
-    # What the preview was made from: nobody applies what they have not seen.
+    # The rules of the preview: only rules that were previewed can be applied.
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, given: Any = None, *, newest: ScoreRules, now: datetime) -> None:
-        super().__init__(given, initial=_values_of(newest))
+    def __init__(self, data: Any = None, *, newest: ScoreRules, now: datetime) -> None:
+        super().__init__(data, initial=_values_of(newest))
         for component in ScoreComponent:
             self.fields[f"weight_{component.value}"] = forms.IntegerField(
                 label=component.label, widget=text_input("number", min=0, max=100)
@@ -66,7 +66,7 @@ class RulesForm(forms.Form):
         months = [month_after(first, ahead) for ahead in range(MONTHS_AHEAD)]
         choices = [(month.isoformat(), formats.date_format(month, "YEAR_MONTH_FORMAT")) for month in months]
         self.fields["valid_from"].choices = choices  # type: ignore[attr-defined]
-        # Of the weights together.
+        # Errors of the weights as a whole.
         self.weights_errors: list[str] = []
 
     def clean(self) -> dict[str, Any]:
@@ -82,7 +82,8 @@ class RulesForm(forms.Form):
 
     @property
     def draft(self) -> RulesDraft:
-        """The rules as they would be stored; what nobody knows goes with them, to be refused by name."""
+        """The rules as they would be stored; unknown names are included, so that the service refuses them by
+        name."""
         parts = {
             part: {
                 name.removeprefix(prefix): self.cleaned_data.get(name, ())
@@ -95,12 +96,12 @@ class RulesForm(forms.Form):
 
     @property
     def fingerprint(self) -> str:
-        """Stands for the rules in the form, so that a preview can be recognised as theirs."""
+        """A hash of the rules in the form, to recognise the preview made from them."""
         text = json.dumps(asdict(self.draft), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def show(self, error: InvalidInput) -> None:
-        """Put a service's errors at the fields they are about."""
+        """Add a service's errors to their fields."""
         for problem in error.errors:
             _empty, part, *rest = problem.pointer.split("/")
             name = f"{PREFIXES[part]}{rest[0]}" if rest else part
@@ -128,7 +129,7 @@ class RulesForm(forms.Form):
 
 
 def _values_of(version: ScoreRules) -> dict[str, Any]:
-    """What the form shows to begin with: the rules of the newest version."""
+    """The initial values: the rules of the newest version."""
     bands = {name: "\n".join(map(_band_text, rows)) for name, rows in version.bands.items()}
     return {
         **{f"weight_{name}": weight for name, weight in version.weights.items()},
@@ -149,13 +150,13 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _read_band(number: int, line: str) -> list[float | int]:
-    """Read what `_band_text` writes: a share in percent, then the points."""
+    """Parse the format of `_band_text`: a share in percent, then the points."""
     try:
         share, points = line.replace("%", " ").split()
         percent = Decimal(share)
         if not percent.is_finite():
             raise ValueError(share)
-        # By way of a decimal: 97.3 % is then the very number 0.973 that a rate of 973 in 1,000 is.
+        # Through a decimal: 97.3 % is then exactly the number 0.973 that a rate of 973 in 1,000 is.
         return [float(percent / 100), int(points)]
     except (ValueError, InvalidOperation):
         message = _("Line %(number)d: write a percentage and points, such as 98 100.") % {"number": number}

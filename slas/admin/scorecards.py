@@ -1,4 +1,4 @@
-"""Ops' door to the scorecards: everybody's months, and the rules, tried on last month before they hold."""
+"""The admin of scorecards and of their rules, which are tried on last month before they are added."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -41,8 +41,8 @@ class MonthFilter(admin.SimpleListFilter):
         return [(f"{month:%Y-%m}", formats.date_format(month, "YEAR_MONTH_FORMAT")) for month in months[:36]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        known = dict(self.lookup_choices)
-        return queryset.filter(month=f"{self.value()}-01") if self.value() in known else queryset
+        choices = dict(self.lookup_choices)
+        return queryset.filter(month=f"{self.value()}-01") if self.value() in choices else queryset
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -60,7 +60,7 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(Scorecard)
 class ScorecardAdmin(ReadOnlyAdmin):
-    """Every courier's months; nobody edits them."""
+    """Every courier's months, read-only."""
 
     list_before_template = "admin/slas/scorecards_before.html"
     list_display = ("month_name", "courier", "score", "grade_name", "place", "n", "state", "version")
@@ -90,7 +90,7 @@ class ScorecardAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("components"))
     def component_list(self, card: Scorecard) -> SafeString:
-        return _listed(
+        return _html_lines(
             f"{line.component.label}: {line.value:.2%}, n = {line.n:,}, {line.points}"
             if line.value is not None
             else f"{line.component.label}: –"
@@ -104,7 +104,7 @@ class ScorecardAdmin(ReadOnlyAdmin):
 
 @admin.register(ScoreRules)
 class ScoreRulesAdmin(ReadOnlyAdmin):
-    """Versions of the rules. Adding one is trying it on last month first."""
+    """Versions of the rules. A new one is tried on last month first."""
 
     list_display = (
         "number",
@@ -128,7 +128,7 @@ class ScoreRulesAdmin(ReadOnlyAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if obj is None:
-            # Many at once would hide which of them months were scored by.
+            # A bulk action would hide which of them months were scored by.
             return False
         return operates(request) and obj.valid_from >= first_month_open(timezone.now())  # type: ignore[attr-defined]
 
@@ -138,26 +138,26 @@ class ScoreRulesAdmin(ReadOnlyAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show what rules would make of last month, and let them hold from a later month on."""
+        """Show how rules would change last month, and add them from a later month on."""
         self.require_operator(request)
         now = timezone.now()
         newest = ScoreRules.objects.order_by("-number")[0]
         if request.method != "POST":
-            # To begin with, the newest rules are tried as they are.
+            # First the newest rules are tried unchanged.
             form = RulesForm(newest=newest, now=now)
-            return self._page(request, form, _tried_as_is(request, newest))
+            return self._page(request, form, _try_unchanged(request, newest))
         form = RulesForm(request.POST, newest=newest, now=now)
-        tried = _tried(request, form)
-        if tried is None or "apply" not in request.POST:
-            return self._page(request, form, tried, may_apply=tried is not None)
+        what_if = _try(request, form)
+        if what_if is None or "apply" not in request.POST:
+            return self._page(request, form, what_if, may_apply=what_if is not None)
         if form.cleaned_data["seen"] != form.fingerprint:
             form.add_error(
                 None, _("The rules have changed since they were tried. Look at the result, then apply.")
             )
-            return self._page(request, form, tried, may_apply=True)
-        return self._apply(request, form, tried)
+            return self._page(request, form, what_if, may_apply=True)
+        return self._apply(request, form, what_if)
 
-    def _apply(self, request: HttpRequest, form: RulesForm, tried: WhatIf) -> HttpResponse:
+    def _apply(self, request: HttpRequest, form: RulesForm, what_if: WhatIf) -> HttpResponse:
         try:
             version = add_rules(
                 actor=actor_of(request),
@@ -168,21 +168,24 @@ class ScoreRulesAdmin(ReadOnlyAdmin):
             )
         except InvalidInput as error:
             form.show(error)
-            return self._page(request, form, tried)
+            return self._page(request, form, what_if)
         month = formats.date_format(version.valid_from, "YEAR_MONTH_FORMAT")
-        said = _("Version %(number)d holds from %(month)s on.") % {"number": version.number, "month": month}
-        messages.success(request, said)
+        message = _("Version %(number)d holds from %(month)s on.") % {
+            "number": version.number,
+            "month": month,
+        }
+        messages.success(request, message)
         return redirect("admin:slas_scorerules_changelist")
 
     def _page(
-        self, request: HttpRequest, form: RulesForm, tried: WhatIf | None, *, may_apply: bool = False
+        self, request: HttpRequest, form: RulesForm, what_if: WhatIf | None, *, may_apply: bool = False
     ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": _("What if the rules were others?"),
             "form": form,
-            "tried": tried,
+            "tried": what_if,
             "may_apply": may_apply,
             "seen": form.fingerprint if may_apply else "",
             "back": reverse("admin:slas_scorerules_changelist"),
@@ -200,7 +203,7 @@ class ScoreRulesAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("points by band"))
     def band_list(self, version: ScoreRules) -> SafeString:
-        return _listed(
+        return _html_lines(
             named(
                 name.label,
                 listed(f"{'≤' if name.lower_is_better else '≥'} {at:.1%} {points}" for at, points in bands),
@@ -213,16 +216,16 @@ class ScoreRulesAdmin(ReadOnlyAdmin):
         return listed(f"{grade.label} {least}" for grade, least in version.rules.grades.items())
 
 
-def _listed(texts: Iterable[str]) -> SafeString:
+def _html_lines(texts: Iterable[str]) -> SafeString:
     return format_html_join(mark_safe("<br>"), "{}", ((text,) for text in texts))
 
 
-def _tried_as_is(request: HttpRequest, newest: ScoreRules) -> WhatIf:
+def _try_unchanged(request: HttpRequest, newest: ScoreRules) -> WhatIf:
     return try_rules(actor=actor_of(request), draft=RulesDraft.of(newest), now=timezone.now())
 
 
-def _tried(request: HttpRequest, form: RulesForm) -> WhatIf | None:
-    """What the rules in the form make of last month; None with the errors in the form."""
+def _try(request: HttpRequest, form: RulesForm) -> WhatIf | None:
+    """How the rules in the form would change last month; None if the form has errors."""
     if not form.is_valid():
         return None
     try:

@@ -26,7 +26,7 @@ def text_input(kind: str = "text", **attrs: Any) -> UnfoldAdminTextInputWidget:
 
 
 def add_errors(form: forms.Form, error: AllianceError) -> None:
-    """Show what a service refused where it belongs in a form."""
+    """Add a service's errors to the fields of a form."""
     for item in error.errors:
         form.add_error(item.field if item.field in form.fields else None, str(item.message))
     if not error.errors:
@@ -99,7 +99,7 @@ class VersionForm(forms.Form):
 
 
 def values_of(version: TierVersion) -> dict[str, Any]:
-    """What the form shows to begin with: the rules of an earlier version."""
+    """The initial values: the rules of an earlier version."""
     bands = [f"{band['up_to_g']} {yuan(band['surcharge_fen'])}" for band in version.weight_bands]
     return {
         "tier": version.tier_id,
@@ -109,17 +109,17 @@ def values_of(version: TierVersion) -> dict[str, Any]:
         "delivery_weekdays": version.delivery_weekdays or list(range(7)),
         "works_on_holidays": version.works_on_holidays,
         "weight_bands": "\n".join(bands),
-        **{f"cut_off_{day}": cut_off_text(given) for day, given in version.cut_offs.items() if given},
+        **{f"cut_off_{day}": cut_off_text(cut_off) for day, cut_off in version.cut_offs.items() if cut_off},
     }
 
 
-def cut_off_text(given: dict[str, Any]) -> str:
-    offset = int(given.get("day_offset", 0))
-    return f"{offset} {given['time']}" if offset else str(given["time"])
+def cut_off_text(cut_off: dict[str, Any]) -> str:
+    offset = int(cut_off.get("day_offset", 0))
+    return f"{offset} {cut_off['time']}" if offset else str(cut_off["time"])
 
 
 def read_cut_off(text: str) -> dict[str, Any]:
-    """Read what `cut_off_text` writes. Raises ValueError for anything else."""
+    """Parse the format of `cut_off_text`. Raises ValueError for anything else."""
     offset, _space, clock = text.rpartition(" ")
     if offset.strip() not in ("", "0", "-1"):
         raise ValueError(text)

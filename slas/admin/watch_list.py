@@ -1,4 +1,4 @@
-"""Ops' door to the watch list: everybody's parcels that are late or may become so. Read-only."""
+"""The admin of the watch list: all parcels that are late or may become so. Read-only."""
 
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ CHANCES = ("5", "20", "50", "80")
 
 
 class ChanceFilter(admin.SimpleListFilter):
-    """What needs a look, unless asked for by chance."""
+    """Parcels that need a look by default, or all from a chance on."""
 
     title = _("chance of being late")
     parameter_name = "likely"
@@ -38,7 +38,7 @@ class ChanceFilter(admin.SimpleListFilter):
 
 
 class DueFilter(admin.SimpleListFilter):
-    """What can still be saved, the soonest due first, or what is past its promise."""
+    """Parcels not due yet, soonest due first, or parcels past due."""
 
     title = _("due")
     parameter_name = "due"
@@ -65,12 +65,12 @@ class WatchItemAdmin(NumberSearchAdmin):
     list_select_related = ("courier__organisation", "merchant", "tier", "origin", "destination")
     exclude = ("parcel_id", "chance")
     readonly_fields = ("parcel", "chance_late")
-    # Links lead to the parcel: a reason has no page worth opening.
+    # Links lead to the parcel: a reason has no page of its own.
     list_display_links = None
     ordering = ("due_at",)  # type: ignore[assignment]
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        # What is past due the latest first, as the list of members has it. By the index, either way.
+        # Past due parcels latest first, as on the members' list. The index serves both orders.
         return ("-due_at",) if request.GET.get(DueFilter.parameter_name) == "past" else self.ordering
 
     @admin.display(description=_("parcel"))
@@ -88,7 +88,7 @@ class WatchItemAdmin(NumberSearchAdmin):
 
     @admin.display(description=_("expected"), ordering="p50_at")
     def expected(self, row: WatchItem) -> SafeString | str:
-        """When half of such parcels are attempted, and nine in ten."""
+        """The times by which half and nine in ten of such parcels are attempted."""
         if row.p50_at is None or row.p90_at is None:
             return "–"
         return format_html("{} – {}", _clock(row.p50_at), _clock(row.p90_at))
@@ -99,6 +99,6 @@ class WatchItemAdmin(NumberSearchAdmin):
 
 
 def _clock(moment: datetime) -> SafeString:
-    """A moment in one line: broken at its hyphens it cannot be read down a column."""
+    """A time in one line: wrapped at its hyphens it is hard to read in a column."""
     text = date_format(localtime(moment), "SHORT_DATETIME_FORMAT")
     return format_html('<span class="whitespace-nowrap">{}</span>', text)

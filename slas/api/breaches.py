@@ -52,12 +52,12 @@ class BreachAnswer(serializers.ModelSerializer[Breach]):
 
 class BreachPagination(CursorPagination):
     ordering = ("-opened_at", "-parcel_id", "kind")  # type: ignore[assignment]
-    # One sweep opens thousands at one moment: a cursor counts on within the moment, however many.
+    # One sweep opens thousands at the same time: the cursor counts on within that time, however many.
     offset_cutoff = None  # type: ignore[assignment]
 
 
 class BreachesView(generics.ListAPIView[Breach]):
-    """Promises not kept, the newest first: one's own, or for ops all."""
+    """Promises not kept, the newest first: the actor's own, or for ops all."""
 
     serializer_class = BreachAnswer
     pagination_class = BreachPagination
@@ -79,7 +79,7 @@ class BreachesView(generics.ListAPIView[Breach]):
         refuse_unknown_parameters(self.request, *BreachesQuery().fields, "cursor", "page_size")
         query = BreachesQuery(data=self.request.query_params)
         query.is_valid(raise_exception=True)
-        asked = query.validated_data
+        params = query.validated_data
         commitment = Commitment.objects.filter(parcel_id=OuterRef("parcel_id"), kind=OuterRef("kind"))
         breaches = (
             Breach.objects.visible_to(actor)
@@ -90,12 +90,12 @@ class BreachesView(generics.ListAPIView[Breach]):
                 excused=Subquery(commitment.values("excused")),
             )
         )
-        if "state" in asked:
-            breaches = breaches.filter(withdrawn_at__isnull=asked["state"] == "standing")
-        if "kind" in asked:
-            breaches = breaches.filter(kind=asked["kind"])
-        if "tier" in asked:
-            breaches = breaches.filter(tier_id=_tier_id(asked["tier"]))
+        if "state" in params:
+            breaches = breaches.filter(withdrawn_at__isnull=params["state"] == "standing")
+        if "kind" in params:
+            breaches = breaches.filter(kind=params["kind"])
+        if "tier" in params:
+            breaches = breaches.filter(tier_id=_tier_id(params["tier"]))
         return breaches
 
 

@@ -1,4 +1,4 @@
-"""API of excuses: what was claimed and decided, claiming, taking back."""
+"""API of excuses: list, claim, withdraw."""
 
 from datetime import date
 from typing import Any
@@ -50,7 +50,7 @@ class ExcusesQuery(S):
     to = serializers.DateField(required=False, help_text="Last day of the claim, in the alliance's own zone.")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        # "from" cannot be an attribute's name.
+        # "from" is a keyword, so it cannot be an attribute.
         first = serializers.DateField(
             required=False, help_text="First day of the claim, in the alliance's own zone."
         )
@@ -126,12 +126,12 @@ class ExcusesAnswer(S):
 
 class ExcusePagination(CursorPagination):
     ordering = ("-claimed_at", "-id")  # type: ignore[assignment]
-    # An event proposes thousands at one moment: a cursor counts on within the moment, however many.
+    # An event proposes thousands at the same time: the cursor counts on within that time, however many.
     offset_cutoff = None  # type: ignore[assignment]
 
 
 class ExcusesView(APIView):
-    """Excuses of one's breaches: listed, and claimed one by one."""
+    """Excuses of the actor's breaches: list and claim."""
 
     parser_classes = (BoundedJSONParser, MultiPartParser)
 
@@ -151,18 +151,18 @@ class ExcusesView(APIView):
     def get(self, request: Request) -> Response:
         actor = actor_of(request)
         require(actor, Capability.VIEW_RATES)
-        found = _asked(actor, request)
+        excuses = _excuses(actor, request)
         pages = ExcusePagination()
-        # Names apart from the page, see ParcelQuerySet.named.
-        named = found.prefetch_related("courier__organisation", "merchant", "disruption", "closure")
-        page = pages.paginate_queryset(named, request, view=self) or []
+        # Names are read separately from the page, see ParcelQuerySet.named.
+        with_names = excuses.prefetch_related("courier__organisation", "merchant", "disruption", "closure")
+        page = pages.paginate_queryset(with_names, request, view=self) or []
         return Response(
             {
                 "next": pages.get_next_link(),
                 "previous": pages.get_previous_link(),
                 "counts": [
                     {"state": state, "reason": reason, "count": count}
-                    for state, reason, count in found.counts("state", "reason")
+                    for state, reason, count in excuses.counts("state", "reason")
                 ],
                 "results": ExcuseAnswer(page, many=True).data,
             }
@@ -181,7 +181,7 @@ class ExcusesView(APIView):
     def post(self, request: Request) -> Response:
         actor = actor_of(request)
         require_claimant(actor)
-        response = idempotent(request, "excuses_create", lambda: (201, _claimed(actor, request)))
+        response = idempotent(request, "excuses_create", lambda: (201, _claim(actor, request)))
         response["Location"] = reverse(
             "api:parcels:breach_detail", args=[response.data["number"], response.data["kind"]]
         )
@@ -189,7 +189,7 @@ class ExcusesView(APIView):
 
 
 class ExcuseWithdrawView(APIView):
-    """Taking a claim back."""
+    """Withdraw a claim."""
 
     @extend_schema(
         operation_id="excuses_withdraw",
@@ -206,26 +206,26 @@ class ExcuseWithdrawView(APIView):
         return Response(ExcuseAnswer(take_back_claim(actor=actor, excuse_id=excuse_id)).data)
 
 
-def _asked(actor: Actor, request: Request) -> ExcuseQuerySet:
+def _excuses(actor: Actor, request: Request) -> ExcuseQuerySet:
     refuse_unknown_parameters(request, *ExcusesQuery().fields, "cursor", "page_size")
     query = ExcusesQuery(data=request.query_params)
     query.is_valid(raise_exception=True)
-    asked = dict(query.validated_data)
-    first, last, parcel_id = asked.pop("from", None), asked.pop("to", None), asked.pop("number", None)
-    found: ExcuseQuerySet = Excuse.objects.visible_to(actor)
-    return found.matching(first=first, last=last, parcel_id=parcel_id, **asked)
+    params = dict(query.validated_data)
+    first, last, parcel_id = params.pop("from", None), params.pop("to", None), params.pop("number", None)
+    excuses: ExcuseQuerySet = Excuse.objects.visible_to(actor)
+    return excuses.matching(first=first, last=last, parcel_id=parcel_id, **params)
 
 
-def _claimed(actor: Actor, request: Request) -> dict[str, Any]:
+def _claim(actor: Actor, request: Request) -> dict[str, Any]:
     body = ClaimBody(data=request.data)
     body.is_valid(raise_exception=True)
-    given = body.validated_data
+    data = body.validated_data
     claim = Claim(
-        parcel_id=given["number"],
-        kind=given["kind"],
-        reason=given["reason"],
-        note=given.get("note", ""),
-        upload=given.get("file"),
+        parcel_id=data["number"],
+        kind=data["kind"],
+        reason=data["reason"],
+        note=data.get("note", ""),
+        upload=data.get("file"),
     )
     return dict(ExcuseAnswer(claim_excuse(actor=actor, claim=claim)).data)
 

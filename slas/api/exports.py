@@ -41,7 +41,7 @@ class ExportBody(serializers.Serializer[Any]):
     to = serializers.DateField(help_text="Last due date.")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        # "from" cannot be an attribute's name.
+        # "from" is a keyword, so it cannot be an attribute.
         first = serializers.DateField(help_text=f"First due date. {_PERIOD}")
         return {**super().get_fields(), "from": first}
 
@@ -93,7 +93,7 @@ class ExportPage(serializers.Serializer[Any]):
 
 
 class ExportListView(APIView):
-    """One's own organisation's files: asked for, and listed."""
+    """Files of the actor's own organisation: list and request."""
 
     @extend_schema(
         operation_id="exports_list",
@@ -131,9 +131,9 @@ class ExportListView(APIView):
         def work() -> tuple[int, dict[str, Any]]:
             body = ExportBody(data=request.data)
             body.is_valid(raise_exception=True)
-            given = body.validated_data
-            asked = requests.ExportRequest(given["content"], given["format"], given["from"], given["to"])
-            export = requests.request_export(actor=actor, asked=asked, now=timezone.now())
+            data = body.validated_data
+            export_request = requests.ExportRequest(data["content"], data["format"], data["from"], data["to"])
+            export = requests.request_export(actor=actor, asked=export_request, now=timezone.now())
             return 201, dict(ExportAnswer(export, context={"request": request}).data)
 
         response = idempotent(request, "exports_create", work)
@@ -187,13 +187,13 @@ class ExportFileView(APIView):
         tags=["exports"],
     )
     def get(self, request: Request, export_id: int) -> FileResponse:
-        given = request.query_params
+        params = request.query_params
         refuse_unknown_parameters(request, "expires", "signature")
         export = requests.take_export(
             actor=actor_of(request),
             export_id=export_id,
-            expires=given.get("expires", ""),
-            signature=given.get("signature", ""),
+            expires=params.get("expires", ""),
+            signature=params.get("signature", ""),
             now=timezone.now(),
         )
         return file_response(export)

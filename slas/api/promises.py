@@ -1,4 +1,4 @@
-"""API of promises: what would be promised by any version of a tier's rules, and what is closed when."""
+"""API of promises: what any version of a tier's rules would promise, and closures."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ class MomentField(serializers.Field[datetime, str, str, Any]):
     """A moment with its UTC offset: without one it could be anywhere's."""
 
     def to_internal_value(self, data: str) -> datetime:
-        # In an address, a plus that was not escaped arrives as a space.
+        # In a URL, an unescaped plus arrives as a space.
         text = str(data).strip().replace(" ", "+") if "T" in str(data) else str(data)
         try:
             moment = datetime.fromisoformat(text)
@@ -43,7 +43,7 @@ class MomentField(serializers.Field[datetime, str, str, Any]):
         if offset is None:
             raise serializers.ValidationError(_("Give the time with its UTC offset."), code="naive")
         if offset % timedelta(minutes=1):
-            # RFC 3339 knows none, and neither does the database.
+            # Neither RFC 3339 nor the database supports seconds in offsets.
             message = _("Write the UTC offset in hours and minutes, as in +08:00.")
             raise serializers.ValidationError(message, code="invalid")
         return moment
@@ -68,14 +68,14 @@ class PromisesQuery(serializers.Serializer[Any]):
     )
 
     def question(self, now: datetime) -> Question:
-        asked = self.validated_data
-        booked = asked.get("booked_at", now)
+        params = self.validated_data
+        booked_at = params.get("booked_at", now)
         return Question(
-            origin=asked["origin"],
-            destination=asked["destination"],
-            booked_at=booked,
-            ready_at=asked.get("ready_at", booked),
-            known_at=asked.get("known_at", booked),
+            origin=params["origin"],
+            destination=params["destination"],
+            booked_at=booked_at,
+            ready_at=params.get("ready_at", booked_at),
+            known_at=params.get("known_at", booked_at),
         )
 
 
@@ -125,13 +125,13 @@ class PromisesView(APIView):
         refuse_unknown_parameters(request, *PromisesQuery().fields)
         query = PromisesQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        question, asked = query.question(timezone.now()), query.validated_data
-        tier = find_tier(asked["tier"])
+        question, params = query.question(timezone.now()), query.validated_data
+        tier = find_tier(params["tier"])
         answers = would_promise(
             actor=actor_of(request),
             question=question,
             tier_id=tier.pk,
-            version_id=_version_id(tier.pk, asked.get("version")),
+            version_id=_version_id(tier.pk, params.get("version")),
         )
         ends = Ends(question.origin.name, question.destination.name)
         return Response([_answer_json(answer, ends) for answer in answers])
@@ -144,7 +144,7 @@ class ClosuresQuery(serializers.Serializer[Any]):
     city = CityField(required=False, help_text="Only what closes this city, by code or name.")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        # "from" cannot be an attribute's name.
+        # "from" is a keyword, so it cannot be an attribute.
         first = serializers.DateField(required=False, help_text="First day; today by default.")
         return {"from": first, **super().get_fields()}
 
@@ -175,7 +175,7 @@ class ClosureAnswer(serializers.ModelSerializer[Closure]):
 
 
 class ClosuresView(APIView):
-    """The closures announced so far that promises go round."""
+    """The announced closures that promises take into account."""
 
     @extend_schema(
         operation_id="closures_list",
@@ -190,10 +190,10 @@ class ClosuresView(APIView):
         refuse_unknown_parameters(request, "from", "to", "city")
         query = ClosuresQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        asked = query.validated_data
-        first = asked.get("from", timezone.localdate())
-        last = _last(first, asked.get("to"))
-        closures = closures_between(first=first, last=last, city=asked.get("city"), now=timezone.now())
+        params = query.validated_data
+        first = params.get("from", timezone.localdate())
+        last = _last(first, params.get("to"))
+        closures = closures_between(first=first, last=last, city=params.get("city"), now=timezone.now())
         return Response(ClosureAnswer(closures, many=True).data)
 
 
@@ -211,15 +211,15 @@ def _last(first: date, last: date | None) -> date:
     try:
         end = last or first + CLOSURE_DAYS_AHEAD
     except OverflowError:
-        raise _bad_span(_("The date is out of range")) from None
+        raise _span_error(_("The date is out of range")) from None
     if end < first:
-        raise _bad_span(_("The last day lies before the first."))
+        raise _span_error(_("The last day lies before the first."))
     if end - first > MOST_CLOSURE_DAYS:
-        raise _bad_span(_("Ask for at most %d days.") % MOST_CLOSURE_DAYS.days)
+        raise _span_error(_("Ask for at most %d days.") % MOST_CLOSURE_DAYS.days)
     return end
 
 
-def _bad_span(message: str) -> InvalidInput:
+def _span_error(message: str) -> InvalidInput:
     return InvalidInput(errors=[FieldError("/to", message, "range")])
 
 

@@ -1,4 +1,4 @@
-"""The on-time rates: one question in, rows with every figure out."""
+"""API of on-time rates: one query in, rows with all figures out."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
@@ -76,7 +76,7 @@ class RatesQuery(serializers.Serializer[Any]):
     group_by = GroupsField(required=False, help_text="What the rows are by, up to three; none is one row.")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        # "from" cannot be an attribute's name.
+        # "from" is a keyword, so it cannot be an attribute.
         first = serializers.DateField(
             required=False, validators=DATES, help_text="First due date; 29 days before `to` by default."
         )
@@ -85,20 +85,20 @@ class RatesQuery(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         unknown = sorted(set(data) - set(self.fields))
         if unknown:
-            # A filter misspelt must not answer a wider question.
+            # A misspelt filter must not answer a wider query.
             message = _("There is no such parameter.")
             raise serializers.ValidationError(dict.fromkeys(unknown, [message]), code="unknown")
         return super().to_internal_value(data)
 
     def question(self, today: date) -> RateQuestion:
-        asked = self.validated_data
-        last = asked.get("to", today)
+        params = self.validated_data
+        last = params.get("to", today)
         return RateQuestion(
-            first=asked.get("from", last - timedelta(days=MONTH - 1)),
+            first=params.get("from", last - timedelta(days=MONTH - 1)),
             last=last,
-            kind=asked["kind"],
-            group_by=asked.get("group_by", ()),
-            names={name: asked[name] for name in FILTERS if name in asked},
+            kind=params["kind"],
+            group_by=params.get("group_by", ()),
+            names={name: params[name] for name in FILTERS if name in params},
         )
 
 
@@ -175,10 +175,10 @@ class RateFigures(serializers.Serializer[Any]):
 
     @extend_schema_field(Lateness)
     def get_lateness(self, row: RateRow) -> dict[str, int | None]:
-        found = {"p50": row.p50, "p90": row.p90, "p95": row.p95}
+        percentiles = {"p50": row.p50, "p90": row.p90, "p95": row.p95}
         return {
-            f"{name}_minutes": None if late is None else round(late / timedelta(minutes=1))
-            for name, late in found.items()
+            f"{name}_minutes": None if lateness is None else round(lateness / timedelta(minutes=1))
+            for name, lateness in percentiles.items()
         }
 
 
@@ -211,7 +211,7 @@ class RatesAnswer(serializers.Serializer[Any]):
 
 
 class RatesView(APIView):
-    """On-time rates of what fell due in a period: one's own, or for ops every courier's."""
+    """On-time rates of a period of due dates: the actor's own, or for ops every courier's."""
 
     @extend_schema(
         operation_id="rates_list",
@@ -224,9 +224,9 @@ class RatesView(APIView):
     def get(self, request: Request) -> Response:
         actor = actor_of(request)
         today = timezone.localdate()
-        asked = RatesQuery(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        answer = answer_rates(actor=actor, query=rate_query(asked.question(today)), today=today)
+        query = RatesQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        answer = answer_rates(actor=actor, query=rate_query(query.question(today)), today=today)
         return Response(_body(answer))
 
 
@@ -247,14 +247,14 @@ def _body(answer: RateAnswer) -> dict[str, Any]:
 
 
 def _names(rows: Sequence[RateRow], group_by: Sequence[GroupBy]) -> Iterator[dict[str, Any]]:
-    """What each row is of, in the names of the outside."""
+    """The keys of each row as JSON fields."""
     keys = [keys_of(row, group_by) if group_by else () for row in rows]
-    named = [_outside(item, {key[place] for key in keys}) for place, item in enumerate(group_by)]
+    encoders = [_encoder(item, {key[index] for key in keys}) for index, item in enumerate(group_by)]
     for key in keys:
-        yield {item.value: name(part) for item, name, part in zip(group_by, named, key, strict=True)}
+        yield {item.value: name(part) for item, name, part in zip(group_by, encoders, key, strict=True)}
 
 
-def _outside(item: GroupBy, keys: set[Any]) -> Callable[[Any], Any]:
+def _encoder(item: GroupBy, keys: set[Any]) -> Callable[[Any], Any]:
     if item == GroupBy.LANE:
         ends = namer(GroupBy.ORIGIN, {city for lane in keys for city in lane})
         return lambda lane: {"origin": ends(lane[0])[1], "destination": ends(lane[1])[1]}

@@ -1,4 +1,4 @@
-"""API of the scorecards, and of the rules they go by."""
+"""API of scorecards and their rules."""
 
 from typing import Any
 
@@ -127,7 +127,7 @@ class CardPage(serializers.Serializer[Any]):
 
 
 class ScorecardListView(APIView):
-    """Scorecards by month: a courier's own, for ops everybody's."""
+    """Scorecards by month: a courier's own, for ops all couriers'."""
 
     @extend_schema(
         operation_id="scorecards_list",
@@ -144,12 +144,12 @@ class ScorecardListView(APIView):
     )
     def get(self, request: Request) -> Response:
         actor = _reader(request)
-        asked = _query(request, CardsQuery, {"cursor", "page_size"})
+        params = _query(request, CardsQuery, {"cursor", "page_size"})
         cards = _cards(actor)
-        if "courier" in asked:
-            cards = cards.filter(courier_id=_courier_id(asked["courier"]))
-        if "state" in asked:
-            cards = cards.filter(frozen_at__isnull=asked["state"] == ScorecardState.PROVISIONAL)
+        if "courier" in params:
+            cards = cards.filter(courier_id=_courier_id(params["courier"]))
+        if "state" in params:
+            cards = cards.filter(frozen_at__isnull=params["state"] == ScorecardState.PROVISIONAL)
         pages = CardPagination()
         page = pages.paginate_queryset(cards, request, view=self) or []
         answer = CardAnswer([_card_json(card) for card in page], many=True)
@@ -170,18 +170,18 @@ class ScorecardView(APIView):
     )
     def get(self, request: Request, month: str) -> Response:
         actor = _reader(request)
-        asked = _query(request, CardQuery)
+        params = _query(request, CardQuery)
         cards = _cards(actor).filter(month=asked_month(month))
-        if "courier" in asked:
-            cards = cards.filter(courier_id=_courier_id(asked["courier"]))
+        if "courier" in params:
+            cards = cards.filter(courier_id=_courier_id(params["courier"]))
         elif not actor.is_courier:
             message = _("Say whose scorecard: there is one for each courier.")
             raise InvalidInput(errors=[FieldError("/courier", message, "required")])
         card = cards.first()
         if card is None:
             raise NotFound(_("There is no scorecard of that month."))
-        shown = [_line_json(line) for line in lines(card.measured, card.rules.rules)]
-        return Response(CardDetailAnswer({**_card_json(card), "components": shown}).data)
+        components = [_line_json(line) for line in lines(card.measured, card.rules.rules)]
+        return Response(CardDetailAnswer({**_card_json(card), "components": components}).data)
 
 
 class ScoreRulesView(APIView):
@@ -219,7 +219,7 @@ def _reader(request: Request) -> Actor:
 def _query(
     request: Request, form: type[serializers.Serializer[Any]], also: set[str] | None = None
 ) -> dict[str, Any]:
-    """Read the parameters, and refuse those there are none of."""
+    """Read the parameters, and refuse unknown ones."""
     query = form(data=request.query_params)
     refuse_unknown_parameters(request, *query.fields, *(also or ()))
     query.is_valid(raise_exception=True)
@@ -232,7 +232,7 @@ def _cards(actor: Actor) -> QuerySet[Scorecard]:
 
 
 def _courier_id(slug: str) -> int:
-    # In the asker's scope: a courier finds itself, ops find every courier.
+    # In the actor's scope: a courier finds itself, ops find every courier.
     courier = Organisation.objects.filter(slug=slug, kind="courier").first()
     if courier is None:
         raise InvalidInput(errors=[FieldError("/courier", _("There is no such courier."), "unknown")])

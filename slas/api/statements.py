@@ -1,4 +1,4 @@
-"""API of credit statements: months, what they are made of, and the ledger's entries."""
+"""API of credit statements: months, their parts, and the ledger's entries."""
 
 from typing import Any
 
@@ -106,7 +106,7 @@ class EntryAnswer(serializers.ModelSerializer[CreditEntry]):
 
 
 class StatementsView(APIView):
-    """One's months, the newest first."""
+    """The account's months, the newest first."""
 
     @extend_schema(
         operation_id="statements_list",
@@ -123,7 +123,7 @@ class StatementsView(APIView):
 
 
 class StatementView(APIView):
-    """One month, and what it is made of."""
+    """One month with its parts."""
 
     @extend_schema(
         operation_id="statements_read",
@@ -167,7 +167,7 @@ class StatementEntriesView(generics.ListAPIView[CreditEntry]):
         account = _account(self.request, "cursor", "page_size")
         month = month_for(account, self.kwargs["month"], now=timezone.now())
         entries: QuerySet[CreditEntry] = account.entries().filter(month=month.month)
-        # Names apart: joined, they would be read for the whole month.
+        # Names are read separately: a join would read them for the whole month.
         return entries.prefetch_related("merchant", "courier__organisation", "tier")
 
 

@@ -1,4 +1,4 @@
-"""API of the service tiers: what is on sale, and its rules."""
+"""API of the service tiers on sale and their rules."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from slas.promises.prices import yuan
 from slas.promises.rules import CutOff
 from slas.promises.tiers_in_force import TierInForce, tiers_at
 
-# To the minute: RFC 3339's "time" has seconds and an offset, and a wall clock has neither.
+# To the minute: RFC 3339's "time" has seconds and an offset, which a wall clock does not have.
 CLOCK = r"^[0-2][0-9]:[0-5][0-9]$"
 
 

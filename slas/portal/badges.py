@@ -1,4 +1,4 @@
-"""How outcomes, excuses and reasons to look at a parcel look on a page."""
+"""The badges of outcomes, excuses and watch reasons."""
 
 from typing import Final
 

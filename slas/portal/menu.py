@@ -1,4 +1,4 @@
-"""The menu's lines of what is sold, how punctual it was, and what is owed for that."""
+"""The menu entries of offers, rates, exports, scorecards and statements."""
 
 from typing import Final
 
@@ -14,11 +14,11 @@ SERVICE: Final = Section(pgettext_lazy("menu section", "Service"), 20)
 
 
 def _waiting_claims(actor: Actor) -> int:
-    """How many of a courier's claims wait for a decision."""
+    """The number of a courier's claims waiting for a decision."""
     if not actor.is_courier:
         return 0
-    waiting: int = Excuse.objects.visible_to(actor).waiting().count()
-    return waiting
+    count: int = Excuse.objects.visible_to(actor).waiting().count()
+    return count
 
 
 MENU: Final = (

@@ -1,4 +1,4 @@
-"""Forms of what couriers sell."""
+"""Forms of offers."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ MAX_FILE_BYTES = 2 * 1024 * 1024
 
 
 class PriceField(forms.CharField):
-    """Yuan on the page, fen inside."""
+    """A price entered in yuan and returned in fen."""
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value)
@@ -27,7 +27,7 @@ class PriceField(forms.CharField):
 
 
 class OfferTermsForm(forms.Form):
-    """What may change of an offer."""
+    """The fields of an offer that may change."""
 
     price = PriceField(
         label=_("Price in yuan"),
@@ -38,7 +38,7 @@ class OfferTermsForm(forms.Form):
 
 
 class OfferForm(OfferTermsForm):
-    """A new offer: the lane and the tier as well."""
+    """A new offer, with its lane and tier."""
 
     tier = forms.ModelChoiceField(ServiceTier.objects.filter(active=True), label=_("Tier"), empty_label=None)
     origin = CityField(label=_("From"), help_text=_("City name or code, such as Hangzhou, 杭州 or CN-HGH."))
@@ -58,7 +58,7 @@ class OfferFileForm(forms.Form):
 
 
 class OfferFilterForm(FilterForm):
-    """Narrow the list of offers."""
+    """The filter of the list of offers."""
 
     tier = forms.ModelChoiceField(
         ServiceTier.objects.all(),

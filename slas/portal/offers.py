@@ -1,4 +1,4 @@
-"""A courier's own offers: the list, by hand, and by CSV."""
+"""A courier's own offers: list, edit, upload and download as CSV."""
 
 import csv
 from collections.abc import Mapping
@@ -32,15 +32,15 @@ PAGE = 50
 @require_safe
 @login_required
 def offer_list(request: ActorRequest) -> HttpResponse:
-    """List the courier's offers with what is reserved today."""
+    """List the courier's offers with today's reservations."""
     actor = request.actor
     require(actor, Capability.VIEW_OFFERS)
     form = OfferFilterForm(request.GET)
-    mine = Offer.objects.visible_to(actor)
-    found = _filtered(form.among(mine), form.asked).select_related("tier", "origin", "destination")
-    # A courier has thousands of offers, not billions: numbered pages are what people expect here.
+    own_offers = Offer.objects.visible_to(actor)
+    filtered = _filter(form.among(own_offers), form.asked).select_related("tier", "origin", "destination")
+    # A courier has thousands of offers, not billions: numbered pages are affordable.
     page = Paginator(
-        found.order_by("origin__name_en", "destination__name_en", "tier__position"), PAGE
+        filtered.order_by("origin__name_en", "destination__name_en", "tier__position"), PAGE
     ).get_page(request.GET.get("page"))
     days = CapacityDay.objects.filter(offer__in=[offer.pk for offer in page], date=timezone.localdate())
     reserved = dict(days.values_list("offer_id", "reserved"))
@@ -49,7 +49,7 @@ def offer_list(request: ActorRequest) -> HttpResponse:
     context = {
         "page": page,
         "form": form,
-        "any": mine.exists(),
+        "any": own_offers.exists(),
         "may_change": actor.can(Capability.MANAGE_OFFERS),
     }
     return render(request, "slas/offer_list.html", context, status=form.status)
@@ -58,11 +58,11 @@ def offer_list(request: ActorRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def offer_create(request: ActorRequest) -> HttpResponse:
-    """Put a lane on sale."""
+    """Create an offer."""
     actor = request.actor
     require(actor, Capability.MANAGE_OFFERS)
     form = OfferForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and _created(actor, form):
+    if request.method == "POST" and form.is_valid() and _try_to_create(actor, form):
         messages.success(
             request, _("The offer is on sale.") if form.cleaned_data["active"] else _("The offer was saved.")
         )
@@ -76,13 +76,13 @@ def offer_edit(request: ActorRequest, offer_id: int) -> HttpResponse:
     """Change price, capacity, or whether it is on sale."""
     actor = request.actor
     require(actor, Capability.MANAGE_OFFERS)
-    mine = Offer.objects.visible_to(actor).select_related("tier", "origin", "destination")
-    offer = mine.filter(pk=offer_id).first()
+    own_offers = Offer.objects.visible_to(actor).select_related("tier", "origin", "destination")
+    offer = own_offers.filter(pk=offer_id).first()
     if offer is None:
         raise NotFound
     initial = {"price": yuan(offer.price_fen), "daily_capacity": offer.daily_capacity, "active": offer.active}
     form = OfferTermsForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid() and _changed(actor, offer_id, form):
+    if request.method == "POST" and form.is_valid() and _try_to_change(actor, offer_id, form):
         messages.success(request, _("The offer was changed. What is booked keeps its price."))
         return redirect("slas:offer_list")
     context = {"form": form, "offer": offer}
@@ -92,7 +92,7 @@ def offer_edit(request: ActorRequest, offer_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def offer_upload(request: ActorRequest) -> HttpResponse:
-    """Create and change many offers from a CSV; every row gets its answer."""
+    """Create and change many offers from a CSV; every row gets a result."""
     actor = request.actor
     require(actor, Capability.MANAGE_OFFERS)
     form = OfferFileForm(request.POST, request.FILES) if request.method == "POST" else OfferFileForm()
@@ -115,7 +115,7 @@ def offer_upload(request: ActorRequest) -> HttpResponse:
 @require_safe
 @login_required
 def offer_download(request: ActorRequest) -> HttpResponse:
-    """The courier's offers in the form the upload reads: to change in a spreadsheet and bring back."""
+    """Download the courier's offers in the format of the upload, to edit in a spreadsheet."""
     actor = request.actor
     require(actor, Capability.VIEW_OFFERS)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
@@ -123,25 +123,27 @@ def offer_download(request: ActorRequest) -> HttpResponse:
     response.write("\ufeff")
     writer = csv.writer(response)
     writer.writerow(offers.COLUMNS)
-    mine = Offer.objects.visible_to(actor).select_related("tier", "origin", "destination").order_by("pk")
-    for offer in mine:
+    own_offers = (
+        Offer.objects.visible_to(actor).select_related("tier", "origin", "destination").order_by("pk")
+    )
+    for offer in own_offers:
         lane = (offer.tier.code, offer.origin.code, offer.destination.code)
         writer.writerow([*lane, yuan(offer.price_fen), offer.daily_capacity, "yes" if offer.active else "no"])
     return response
 
 
-def _filtered(mine: OfferQuerySet, asked: Mapping[str, Any]) -> OfferQuerySet:
-    if "tier" in asked:
-        mine = mine.filter(tier=asked["tier"])
-    if "city" in asked:
-        cities = list(search_cities(asked["city"])[:50].values_list("pk", flat=True))
-        mine = mine.filter(Q(origin__in=cities) | Q(destination__in=cities))
-    return mine
+def _filter(offers_shown: OfferQuerySet, filters: Mapping[str, Any]) -> OfferQuerySet:
+    if "tier" in filters:
+        offers_shown = offers_shown.filter(tier=filters["tier"])
+    if "city" in filters:
+        cities = list(search_cities(filters["city"])[:50].values_list("pk", flat=True))
+        offers_shown = offers_shown.filter(Q(origin__in=cities) | Q(destination__in=cities))
+    return offers_shown
 
 
-def _created(actor: Actor, form: OfferForm) -> bool:
-    given = dict(form.cleaned_data)
-    terms = offers.OfferTerms(price_fen=given.pop("price"), **given)
+def _try_to_create(actor: Actor, form: OfferForm) -> bool:
+    data = dict(form.cleaned_data)
+    terms = offers.OfferTerms(price_fen=data.pop("price"), **data)
     try:
         offers.create_offer(actor=actor, terms=terms)
     except InvalidInput as error:
@@ -151,10 +153,10 @@ def _created(actor: Actor, form: OfferForm) -> bool:
     return form.is_valid()
 
 
-def _changed(actor: Actor, offer_id: int, form: OfferTermsForm) -> bool:
-    given = dict(form.cleaned_data)
+def _try_to_change(actor: Actor, offer_id: int, form: OfferTermsForm) -> bool:
+    data = dict(form.cleaned_data)
     try:
-        offers.change_offer(actor=actor, offer_id=offer_id, price_fen=given.pop("price"), **given)
+        offers.change_offer(actor=actor, offer_id=offer_id, price_fen=data.pop("price"), **data)
     except InvalidInput as error:
         add_service_errors(form, error)
     return form.is_valid()

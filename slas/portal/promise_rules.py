@@ -1,4 +1,4 @@
-"""What is promised and when nobody works: the rules of each service and the closures to come, published."""
+"""The page of the rules of each service and the coming closures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ AHEAD: Final = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class VersionLine:
-    """One version of a service's rules, in words."""
+    """One version of a service's rules as text."""
 
     version: TierVersion
     cut_offs: str
@@ -38,7 +38,7 @@ class VersionLine:
 
 @dataclass(frozen=True, slots=True)
 class ClosureLine:
-    """One day, or hours of it, on which a place does not work."""
+    """One day, or hours of it, on which a place is closed."""
 
     closure: Closure
     name: str
@@ -49,19 +49,19 @@ class ClosureLine:
 @require_safe
 @login_required
 def promise_rules(request: HttpRequest) -> HttpResponse:
-    """Show every version of each service on sale, and what is closed in the next months."""
+    """Show every version of each service on sale, and the closures of the next months."""
     now, today = timezone.now(), timezone.localdate()
-    asked, problem = request.GET.get("city", "").strip(), ""
+    city_text, problem = request.GET.get("city", "").strip(), ""
     city: City | None = None
     try:
-        city = resolve_city(asked) if asked else None
+        city = resolve_city(city_text) if city_text else None
     except UnknownCity as unknown:
         problem = str(unknown)
     closures = closures_between(first=today, last=today + AHEAD, city=city, now=now)
     context = {
         "tiers": list(_tiers(now)),
         "closures": [] if problem else [_closure(closure) for closure in closures],
-        "asked": asked,
+        "asked": city_text,
         "city": city,
         "problem": problem,
         "last": today + AHEAD,

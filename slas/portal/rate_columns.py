@@ -1,4 +1,4 @@
-"""The columns of the table of rates, on the page and in its file: what is shown is what is downloaded."""
+"""The columns of the table of rates, shared by the page and the downloaded file."""
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
@@ -21,15 +21,15 @@ Unit = Literal["count", "share", "duration"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One figure: its name in files, its title on the page, and how it is read off a row."""
+    """One figure: its name in files, its title on the page, and how it is read from a row."""
 
     code: str
     title: str | Promise
     unit: Unit
     read: Callable[[RateRow], Any]
 
-    def written(self, row: RateRow) -> str:
-        """The figure for people."""
+    def text_of(self, row: RateRow) -> str:
+        """The figure as text for people."""
         value = self.read(row)
         if self.unit == "share":
             return percent(value)
@@ -38,7 +38,7 @@ class Column:
         return count(value)
 
     def raw(self, row: RateRow) -> str | int:
-        """The figure for programs: shares between 0 and 1, durations in minutes, nothing for nothing."""
+        """The figure for programs: shares between 0 and 1, durations in minutes, empty for None."""
         value = self.read(row)
         if value is None:
             return ""
@@ -85,7 +85,7 @@ SERVICE = (
     _share("pickup_on_time", _("Pickup on time")), _count("pickup_n", _("Pickups due")),
 )  # fmt: skip
 EXCLUDED = (_count("excused", _("Excused")), *(_reason(reason) for reason in ExcuseReason))
-# What can be chosen to be shown.
+# The sets of figures to choose from.
 FIGURES: dict[str, tuple[str | Promise, tuple[Column, ...]]] = {
     "rates": (_("Rates"), RATES),
     "lateness": (_("How late"), (N, *LATENESS)),
@@ -98,10 +98,10 @@ FIGURES: dict[str, tuple[str | Promise, tuple[Column, ...]]] = {
 def as_file(
     rows: Sequence[NamedRow], group_by: Sequence[GroupBy], columns: Sequence[Column], name: str
 ) -> HttpResponse:
-    """Return rows as a CSV: of each thing they are by a code and a name, the columns, and two flags."""
+    """Return rows as a CSV: a code and a name for each dimension, the columns, and two flags."""
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
-    # Spreadsheets take a file for UTF-8 by this.
+    # Spreadsheets recognise UTF-8 by it.
     response.write("\ufeff")
     csv.writer(response).writerows(_lines(rows, group_by, columns))
     return response

@@ -1,4 +1,4 @@
-"""The question the page of on-time rates asks: its fields are named as in the API."""
+"""The form of the page of on-time rates: its fields are named as in the API."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ PICTURES: dict[str, str | Promise] = {
 
 
 class RateQueryForm(forms.Form):
-    """Which rates to show, by what, and how."""
+    """The rates to show, their grouping, and their display."""
 
     DEFAULTS: ClassVar[dict[str, str]] = {
         "period": "30", "kind": "delivery", "picture": "trend", "figures": "rates",
@@ -76,43 +76,46 @@ class RateQueryForm(forms.Form):
     def __init__(self, asked: QueryDict, *, actor: Actor, choices: RateChoices, today: date) -> None:
         super().__init__(self._data({name: str(text) for name, text in asked.items() if text}, today))
         self.asked = asked
-        # "from" cannot be an attribute's name.
+        # "from" is a keyword, so it cannot be an attribute.
         for name, title in (("from", pgettext("first day", "From")), ("to", pgettext("last day", "To"))):
             picker = forms.DateInput(attrs={"type": "date", "class": "form-control"})
             self.fields[name] = forms.DateField(label=title, required=False, widget=picker)
         self.names = {name: listed(asked.getlist(name)) for name in FILTERS}
         self.groups = listed(asked.getlist("group_by")) or [GroupBy.DAY.value]
-        # Drawn as several lists, the first of which its errors lead to.
-        picked = forms.Select(attrs={"id": "id_group_by_0"})
-        self.fields["group_by"] = forms.CharField(label=_("By"), widget=picked)
+        # Drawn as several lists; errors link to the first one.
+        select = forms.Select(attrs={"id": "id_group_by_0"})
+        self.fields["group_by"] = forms.CharField(label=_("By"), widget=select)
         self.data["group_by"] = ",".join(self.groups)  # type: ignore[index]
         for name, label, options in _filters(actor, choices):
-            self._offer(name, label, options)
+            self._add_list(name, label, options)
         for name in ("period", "kind", "figures"):
             self.fields[name].widget.attrs["class"] = "form-select"
 
     @classmethod
-    def _data(cls, given: dict[str, str], today: date) -> dict[str, str]:
-        """What is given, and what stands for the rest."""
-        # Dates alone are an API's question: they are meant.
-        dates = {"period": CUSTOM} if not given.keys().isdisjoint(("from", "to")) else {}
-        data = {**cls.DEFAULTS, **dates, **given}
+    def _data(cls, values: dict[str, str], today: date) -> dict[str, str]:
+        """The submitted values, completed by defaults."""
+        # Dates without a period, as in API URLs, select custom dates.
+        dates = {"period": CUSTOM} if not values.keys().isdisjoint(("from", "to")) else {}
+        data = {**cls.DEFAULTS, **dates, **values}
         if days := PERIODS.get(data["period"]):
-            # Whoever chooses other dates begins with those shown: none would be refused at once.
-            shown = {"from": _days_back(today, days).isoformat(), "to": today.isoformat()}
-            data = {**shown, **data}
+            # Custom dates start with those shown: empty ones would be refused at once.
+            default_dates = {"from": _days_back(today, days).isoformat(), "to": today.isoformat()}
+            data = {**default_dates, **data}
         return data
 
-    def _offer(self, name: str, label: str, options: list[Any]) -> None:
-        """A list to choose from. What the address asks for and the list lacks is in it all the same."""
-        chosen = ",".join(self.names[name])
-        known = dict(_flat(options))
-        if chosen and chosen not in known:
-            options = [(chosen, ", ".join(str(known.get(part, part)) for part in self.names[name])), *options]
+    def _add_list(self, name: str, label: str, options: list[Any]) -> None:
+        """Add a list to choose from. Values in the URL that it lacks are added to it."""
+        selected = ",".join(self.names[name])
+        option_names = dict(_flat(options))
+        if selected and selected not in option_names:
+            options = [
+                (selected, ", ".join(str(option_names.get(part, part)) for part in self.names[name])),
+                *options,
+            ]
         field = forms.CharField(label=label, required=False, max_length=4_000)
         field.widget = forms.Select(attrs={"class": "form-select"}, choices=[("", _("All")), *options])
         self.fields[name] = field
-        self.data[name] = chosen  # type: ignore[index]
+        self.data[name] = selected  # type: ignore[index]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -127,13 +130,13 @@ class RateQueryForm(forms.Form):
         return cleaned
 
     def question(self, today: date) -> RateQuestion:
-        """What is asked, once the form is valid."""
-        asked = self.cleaned_data
-        if asked["period"] == CUSTOM:
-            first, last = asked["from"], asked["to"]
+        """The question of a valid form."""
+        data = self.cleaned_data
+        if data["period"] == CUSTOM:
+            first, last = data["from"], data["to"]
         else:
-            first, last = _days_back(today, PERIODS[asked["period"]]), today
-        return RateQuestion(first, last, asked["kind"], self.groups, self.names)
+            first, last = _days_back(today, PERIODS[data["period"]]), today
+        return RateQuestion(first, last, data["kind"], self.groups, self.names)
 
     @property
     def main_fields(self) -> list[BoundField]:
@@ -145,35 +148,35 @@ class RateQueryForm(forms.Form):
 
     @property
     def asked_for(self) -> list[tuple[str, str]]:
-        """What the rates are narrowed to, in words, the milestone first."""
+        """The filters in use as text, the milestone first."""
         kind = CommitmentKind(self.cleaned_data["kind"])
-        found = [(str(self.fields["kind"].label), str(kind.label))]
+        filters = [(str(self.fields["kind"].label), str(kind.label))]
         for name in FILTERS:
             if self.names[name] and name in self.fields:
                 names = dict(_flat(self.fields[name].widget.choices))
                 chosen = ",".join(self.names[name])
-                found.append((str(self.fields[name].label), str(names.get(chosen, chosen))))
-        return found
+                filters.append((str(self.fields[name].label), str(names.get(chosen, chosen))))
+        return filters
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether one of the fields that are folded away is in use."""
+        """Whether one of the folded fields is in use."""
         return any(self.names[name] for name in FILTERS if name != "tier")
 
     @property
     def group_pickers(self) -> list["GroupPicker"]:
-        """As many lists as rows can be by things at once; all but the first can be left open."""
+        """One list for each possible dimension; all but the first are optional."""
         titles = [_("By"), _("then by"), _("then by")]
-        chosen = [*self.groups, *[""] * MOST_DIMENSIONS][:MOST_DIMENSIONS]
+        selected = [*self.groups, *[""] * MOST_DIMENSIONS][:MOST_DIMENSIONS]
         return [
-            GroupPicker(f"id_group_by_{place}", title, value, is_optional=place > 0)
-            for place, (title, value) in enumerate(zip(titles, chosen, strict=True))
+            GroupPicker(f"id_group_by_{index}", title, value, is_optional=index > 0)
+            for index, (title, value) in enumerate(zip(titles, selected, strict=True))
         ]
 
 
 @dataclass(frozen=True, slots=True)
 class GroupPicker:
-    """A list of what rows can be by."""
+    """A list of dimensions to group by."""
 
     id: str
     label: str
@@ -187,15 +190,15 @@ class GroupPicker:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A question people ask often."""
+    """A link to a frequent question."""
 
     label: str
     url: str
 
 
 def presets(actor: Actor) -> list[Preset]:
-    """Return links to what is asked most, for the kind of actor."""
-    asked: list[tuple[str, dict[str, Any]]] = [
+    """Return links to frequent questions for the kind of actor."""
+    queries: list[tuple[str, dict[str, Any]]] = [
         (_("Lanes"), {"group_by": "lane", "picture": "lanes"}),
         (_("A year of days"), {"period": "365", "group_by": "month", "picture": "calendar"}),
         (_("Weekdays"), {"period": "90", "group_by": "weekday", "picture": "groups"}),
@@ -204,15 +207,15 @@ def presets(actor: Actor) -> list[Preset]:
         (_("Excluded by reason"), {"period": "90", "group_by": "week", "figures": "excluded"}),
     ]
     if actor.is_courier:
-        asked.append((_("Merchants"), {"group_by": "merchant", "picture": "groups"}))
+        queries.append((_("Merchants"), {"group_by": "merchant", "picture": "groups"}))
     else:
-        asked.append((_("Couriers"), {"group_by": "courier", "picture": "couriers"}))
-    return [Preset(label, f"?{urlencode(query, doseq=True)}") for label, query in asked]
+        queries.append((_("Couriers"), {"group_by": "courier", "picture": "couriers"}))
+    return [Preset(label, f"?{urlencode(query, doseq=True)}") for label, query in queries]
 
 
 def _filters(actor: Actor, choices: RateChoices) -> list[tuple[str, str, list[Any]]]:
-    """Each filter an actor has a use for: name, label, options."""
-    found: list[tuple[str, str, list[Any]]] = [
+    """The filters useful to an actor: name, label, options."""
+    filters: list[tuple[str, str, list[Any]]] = [
         ("courier", _("Courier"), choices.couriers),
         ("merchant", _("Merchant"), choices.merchants),
         ("tier", _("Service"), choices.tiers),
@@ -223,11 +226,11 @@ def _filters(actor: Actor, choices: RateChoices) -> list[tuple[str, str, list[An
         ("weekday", _("Weekday"), _weekdays()),
     ]
     unused = "courier" if actor.is_courier else "merchant" if actor.is_merchant else ""
-    return [entry for entry in found if entry[0] != unused]
+    return [entry for entry in filters if entry[0] != unused]
 
 
 def _days_back(today: date, days: int) -> date:
-    """The first of so many days up to today."""
+    """The first of the last `days` days."""
     return today - timedelta(days=days - 1)
 
 

@@ -1,4 +1,4 @@
-"""The picture on the page of on-time rates: one of several, of the same question as the table."""
+"""The chart on the page of on-time rates, of the same query as the table."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from slas.rates.names import NamedRow, Standing, standings
 from slas.rates.queries import LEAST_RANKED, RateAnswer, count_rates, every_day, rank_couriers
 from slas.rates.rules import FEW, GroupBy, RateQuery
 
-# A trend of more points is drawn by week, and of many more by month.
+# Longer trends are drawn by week, and the longest by month.
 MOST_DAYS, MOST_WEEKS_OF_DAYS = 92, 731
 YEAR = timedelta(days=364)
 CHART_ID = "rates-chart"
@@ -32,22 +32,24 @@ CHART_ID = "rates-chart"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A picture, and what there is to say under it."""
+    """A chart with an optional note."""
 
     chart: Picture
     note: str = ""
 
 
 def picture_names(answer: RateAnswer) -> list[str]:
-    """What can be chosen: rows beside each other only where they are by one thing, and not by time."""
+    """The charts to choose from: rows are compared only if grouped by one dimension other than time."""
     rows_compare = len(answer.query.group_by) == 1 and answer.query.group_by[0] not in _TREND_NAMES
     return [name for name in PICTURES if name != "groups" or rows_compare]
 
 
-def draw(name: str, *, actor: Actor, answer: RateAnswer, named: Sequence[NamedRow], today: date) -> Shown:
-    """Draw a picture of a question. What a picture needs beyond the answer it asks for itself."""
+def draw(
+    name: str, *, actor: Actor, answer: RateAnswer, named_rows: Sequence[NamedRow], today: date
+) -> Shown:
+    """Draw a chart of a query. Charts that need more than the answer read it themselves."""
     if name == "groups" and name in picture_names(answer):
-        return _groups(answer, named)
+        return _groups(answer, named_rows)
     if name == "lateness":
         return _lateness(answer)
     drawers: dict[str, Callable[[Actor, RateQuery, date], Shown]] = {
@@ -87,10 +89,10 @@ def _lanes(actor: Actor, query: RateQuery, today: date) -> Shown:
 
 
 def _calendar(actor: Actor, query: RateQuery, today: date) -> Shown:
-    """A year up to the period's last day: a calendar of a week would be no calendar."""
-    asked = replace(query, first=query.last - YEAR, group_by=(GroupBy.DAY,))
-    rows = count_rates(actor=actor, query=asked, today=today)
-    days = every_day(rows, asked.first, asked.last, today=today)
+    """Draw the year up to the period's last day: a calendar of a week would be useless."""
+    year_query = replace(query, first=query.last - YEAR, group_by=(GroupBy.DAY,))
+    rows = count_rates(actor=actor, query=year_query, today=today)
+    days = every_day(rows, year_query.first, year_query.last, today=today)
     title = _("On time by day, the year to %(day)s") % {"day": formats.date_format(query.last, "DATE_FORMAT")}
     return Shown(calendar_map(days, id=CHART_ID, title=title))
 
@@ -123,15 +125,15 @@ def _couriers(actor: Actor, query: RateQuery, today: date) -> Shown:
     return Shown(chart, note % {"place": ranking.place, "of": ranking.of})
 
 
-def _groups(answer: RateAnswer, named: Sequence[NamedRow]) -> Shown:
+def _groups(answer: RateAnswer, named_rows: Sequence[NamedRow]) -> Shown:
     [by] = answer.query.group_by
     column, title = (str(text) for text in GROUPS[by])
-    judged = [Standing(line.names[0], line.codes[0], line.row) for line in named if line.row.n]
-    if len(judged) > MOST_BARS:
+    standings_judged = [Standing(line.names[0], line.codes[0], line.row) for line in named_rows if line.row.n]
+    if len(standings_judged) > MOST_BARS:
         title = _("%(title)s: the first %(most)d of %(total)d") % {
-            "title": title, "most": MOST_BARS, "total": len(judged)
+            "title": title, "most": MOST_BARS, "total": len(standings_judged)
         }  # fmt: skip
-    return Shown(groups_chart(judged[:MOST_BARS], id=CHART_ID, title=title, category_name=column))
+    return Shown(groups_chart(standings_judged[:MOST_BARS], id=CHART_ID, title=title, category_name=column))
 
 
 def _short_week(monday: date) -> str:

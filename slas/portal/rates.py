@@ -1,4 +1,4 @@
-"""On-time rates by any mix of things: cards, a picture, a table, and the table as a file."""
+"""The page of on-time rates: cards, a chart, a table, and the table as a file."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ from slas.rates.queries import RateAnswer, answer_rates
 from slas.rates.questions import rate_query
 from slas.rates.rules import IN_ORDER, GroupBy, RateRow
 
-# More rows are not read on a page; the file has them all.
+# The page shows at most this many rows; the file has all of them.
 MOST_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The rates asked for: the whole, and each row by name."""
+    """The requested rates: the total, and the named rows."""
 
     answer: RateAnswer
     named: list[NamedRow]
@@ -57,18 +57,18 @@ class Page:
 
     @property
     def late(self) -> int:
-        """Late, be it reached since or not."""
+        """Late, whether reached since or not."""
         return self.total.late + self.total.overdue
 
     @property
     def rows(self) -> list[NamedRow]:
-        """The table: days newest first, everything else as it was answered."""
+        """The rows of the table: days newest first, others in the answer's order."""
         ordered = self.named[::-1] if self.group_by == (GroupBy.DAY,) else self.named
         return ordered[:MOST_ROWS]
 
     @property
     def is_by_time(self) -> bool:
-        """Whether rows differ in how old they are; otherwise each is as provisional as the whole."""
+        """Whether rows are grouped by time; otherwise each is as provisional as the total."""
         return not IN_ORDER.isdisjoint(self.group_by)
 
     @property
@@ -77,9 +77,9 @@ class Page:
 
     @property
     def lines(self) -> Iterator[tuple[NamedRow, list[tuple[Column, str]]]]:
-        """The table's rows with what is written in each column."""
+        """The table's rows with the text of each column."""
         for line in self.rows:
-            yield line, [(column, column.written(line.row)) for column in self.columns]
+            yield line, [(column, column.text_of(line.row)) for column in self.columns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +92,20 @@ class PictureLink:
 @require_safe
 @login_required
 def rate_list(request: ActorRequest) -> HttpResponse:
-    """Show the rates of a period: couriers their own, merchants their couriers', ops everybody's."""
+    """Show the rates of a period: couriers their own, merchants their parcels', ops all."""
     actor = request.actor
     require(actor, Capability.VIEW_RATES)
     today = timezone.localdate()
-    # htmx takes the figures out of the page and leaves the form, with its lists, as it is.
+    # htmx replaces only the figures of the page and keeps the form with its lists.
     choices = NO_CHOICES if request.htmx else choices_for(actor=actor, today=today)
     form = RateQueryForm(request.GET, actor=actor, choices=choices, today=today)
     page = _page(actor, form, today)
-    chosen = form.cleaned_data["picture"] if page else ""
+    picture = form.cleaned_data["picture"] if page else ""
     context = {
         "form": form,
         "page": page,
-        "shown": _picture(actor, page, chosen, today) if page else None,
-        "pictures": _links(request.GET, page, chosen) if page else [],
+        "shown": _picture(actor, page, picture, today) if page else None,
+        "pictures": _links(request.GET, page, picture) if page else [],
         "presets": presets(actor),
         "today": today,
         "zone": settings.TIME_ZONE,
@@ -117,7 +117,7 @@ def rate_list(request: ActorRequest) -> HttpResponse:
 @require_safe
 @login_required
 def rate_download(request: ActorRequest) -> HttpResponse:
-    """Give the table as a CSV, every row of it. Shares are between 0 and 1, durations in minutes."""
+    """Send the table as a CSV with all rows. Shares are between 0 and 1, durations in minutes."""
     actor = request.actor
     require(actor, Capability.VIEW_RATES)
     require(actor, Capability.EXPORT)
@@ -126,8 +126,8 @@ def rate_download(request: ActorRequest) -> HttpResponse:
     page = _page(actor, form, today)
     if page is None:
         errors = [
-            FieldError(f"/{name}" if name in form.fields else "", str(found[0]))
-            for name, found in form.errors.items()
+            FieldError(f"/{name}" if name in form.fields else "", str(messages[0]))
+            for name, messages in form.errors.items()
         ]
         raise InvalidInput(_("The question is not valid."), errors=errors)
     by = "-".join(page.group_by)
@@ -136,7 +136,7 @@ def rate_download(request: ActorRequest) -> HttpResponse:
 
 
 def _page(actor: Actor, form: RateQueryForm, today: date) -> Page | None:
-    """The figures, or None with the errors in the form."""
+    """The figures, or None if the form has errors."""
     if not form.is_valid():
         return None
     try:
@@ -149,20 +149,20 @@ def _page(actor: Actor, form: RateQueryForm, today: date) -> Page | None:
 
 
 def _picture(actor: Actor, page: Page, name: str, today: date) -> Shown | None:
-    """The picture, or None where there would be too much in it."""
+    """The chart, or None if it would have too many rows."""
     try:
-        return draw(name, actor=actor, answer=page.answer, named=page.named, today=today)
+        return draw(name, actor=actor, answer=page.answer, named_rows=page.named, today=today)
     except InvalidInput:
         return None
 
 
-def _links(asked: QueryDict, page: Page, chosen: str) -> Sequence[PictureLink]:
-    """The same question with each of the pictures."""
+def _links(params: QueryDict, page: Page, picture: str) -> Sequence[PictureLink]:
+    """Links to the same query with each of the charts."""
     names = picture_names(page.answer)
-    shown = chosen if chosen in names else "trend"
+    picture_shown = picture if picture in names else "trend"
     links = []
     for name in names:
-        query = asked.copy()
+        query = params.copy()
         query["picture"] = name
-        links.append(PictureLink(PICTURES[name], f"?{query.urlencode()}", name == shown))
+        links.append(PictureLink(PICTURES[name], f"?{query.urlencode()}", name == picture_shown))
     return links

@@ -1,4 +1,4 @@
-"""A courier's scorecards, and the rules everybody is scored by."""
+"""A courier's scorecards, and the rules all couriers are scored by."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -40,7 +40,7 @@ class GradeChange:
     card: Scorecard
     before: Grade
     after: Grade
-    # It is the newest final one: told until the next month is final.
+    # It is the newest final one: shown until the next month is final.
     is_news: bool
 
     @property
@@ -51,7 +51,7 @@ class GradeChange:
 
 @dataclass(frozen=True, slots=True)
 class CardView:
-    """A scorecard, component by component."""
+    """A scorecard with its components."""
 
     card: Scorecard
     lines: list[Line]
@@ -66,14 +66,14 @@ class CardView:
 
     @property
     def has_gap(self) -> bool:
-        """Whether a component left the weighting."""
+        """Whether a component is left out of the weighting."""
         return any(line.value is None for line in self.lines)
 
 
 @require_safe
 @login_required
 def scorecard_list(request: ActorRequest) -> HttpResponse:
-    """Show the running month, the grade and how it came about, and every month so far."""
+    """Show the current month, the grade and its last change, and all earlier months."""
     actor = _courier(request)
     cards = _cards(actor)
     this_month = month_of(timezone.localdate())
@@ -93,21 +93,21 @@ def scorecard_list(request: ActorRequest) -> HttpResponse:
 @require_safe
 @login_required
 def scorecard_detail(request: ActorRequest, month: str) -> HttpResponse:
-    """Show one month: every component's value, band and points, and what the next band needs."""
+    """Show one month: every component's value, band and points, and the threshold of the next band."""
     actor = _courier(request)
-    asked = asked_month(month)
+    selected_month = asked_month(month)
     cards = _cards(actor)
-    card = next((card for card in cards if card.month == asked), None)
+    card = next((card for card in cards if card.month == selected_month), None)
     if card is None:
         raise NotFound(_("There is no scorecard of that month."))
     months = {other.month for other in cards}
-    before, after = (month_after(asked, step) for step in (-1, 1))
+    previous_month, next_month = (month_after(selected_month, step) for step in (-1, 1))
     context = {
         "view": card_view(card),
         "card": card,
-        "chart": trend(cards, until=asked),
-        "earlier": before if before in months else None,
-        "later": after if after in months else None,
+        "chart": trend(cards, until=selected_month),
+        "earlier": previous_month if previous_month in months else None,
+        "later": next_month if next_month in months else None,
     }
     return render(request, "slas/scorecard_detail.html", context)
 
@@ -115,12 +115,12 @@ def scorecard_detail(request: ActorRequest, month: str) -> HttpResponse:
 @require_safe
 @login_required
 def scorecard_rules(request: ActorRequest) -> HttpResponse:
-    """Show the rules in force, those announced, and any earlier version asked for."""
+    """Show the rules in force, announced versions, and any earlier version requested."""
     this_month = month_of(timezone.localdate())
     versions = list(ScoreRules.objects.order_by("-valid_from"))
     in_force = rules_for(this_month)
-    asked = request.GET.get("version")
-    version = in_force if asked is None else _version(versions, asked)
+    number = request.GET.get("version")
+    version = in_force if number is None else _version(versions, number)
     context = {
         "version": version,
         "versions": versions,
@@ -141,7 +141,7 @@ def card_view(card: Scorecard) -> CardView:
 
 
 def latest_change(cards: list[Scorecard]) -> GradeChange | None:
-    """Return the last change of grade the final scorecards made; every courier begins as a member.
+    """Return the last change of grade by a final scorecard; every courier begins as a member.
 
     `cards` are a courier's, the newest first.
     """
@@ -154,21 +154,21 @@ def latest_change(cards: list[Scorecard]) -> GradeChange | None:
 
 
 def trend(cards: list[Scorecard], *, until: date) -> Chart:
-    """Draw the scores of the twelve months up to one; a month without a scorecard is a gap."""
-    known = {card.month: card for card in cards}
+    """Draw the scores of the twelve months up to `until`; a month without a scorecard is a gap."""
+    cards_by_month = {card.month: card for card in cards}
     months = [month_after(until, ahead) for ahead in range(1 - TREND_MONTHS, 1)]
-    shown = [known.get(month) for month in months]
+    cards_shown = [cards_by_month.get(month) for month in months]
     return Chart(
         id="score-trend",
         title=_("Score by month"),
         kind="bar",
         category_name=_("Month"),
         categories=[f"{month:%Y-%m}" for month in months],
-        series=[Series(_("Score"), [_number(card) for card in shown], colour="petrol")],
-        counts=[card.n if card else 0 for card in shown],
+        series=[Series(_("Score"), [_number(card) for card in cards_shown], colour="petrol")],
+        counts=[card.n if card else 0 for card in cards_shown],
         counts_name=_("Deliveries"),
         provisional_from=next(
-            (place for place, card in enumerate(shown) if card and not card.is_final), None
+            (index for index, card in enumerate(cards_shown) if card and not card.is_final), None
         ),
     )
 
@@ -181,7 +181,7 @@ def _courier(request: ActorRequest) -> Actor:
     actor = request.actor
     require(actor, Capability.VIEW_RATES)
     if not actor.is_courier:
-        # Ops have all of them in the admin; merchants see grades in quotes.
+        # Ops use the admin; merchants see grades in quotes.
         raise NotPermitted
     return actor
 
@@ -190,8 +190,8 @@ def _cards(actor: Actor) -> list[Scorecard]:
     return list(Scorecard.objects.visible_to(actor).select_related("rules").order_by("-month"))
 
 
-def _version(versions: list[ScoreRules], asked: str) -> ScoreRules:
+def _version(versions: list[ScoreRules], number: str) -> ScoreRules:
     for version in versions:
-        if str(version.number) == asked:
+        if str(version.number) == number:
             return version
     raise NotFound

@@ -1,4 +1,4 @@
-"""A statement to take away: every entry as CSV, or the whole of it on paper."""
+"""A statement as a file: every entry as CSV, or the whole statement as PDF."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ BATCH: Final = 1_000
 MOST_ON_PAPER: Final = 5_000
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
-# Documented in docs/credits.md; a test holds the two together. Amounts stay numbers, the negative ones, too.
+# Documented in docs/credits.md; a test checks that the two agree. Amounts stay numbers, also negative ones.
 COLUMNS: Final[dict[str, Callable[[Line], object]]] = {
     "entry": lambda line: line.entry.pk,
     "written_at": lambda line: _moment(line.entry.at),
@@ -39,35 +39,35 @@ COLUMNS: Final[dict[str, Callable[[Line], object]]] = {
 
 
 class _Echo:
-    """A file that gives each written line straight back."""
+    """A file object that returns each written line."""
 
     def write(self, line: str) -> str:
         return line
 
 
 def as_csv(actor: Actor, account: Account, month: date) -> Iterator[bytes]:
-    """Write the lines, a batch a transaction.
+    """Yield the lines, one batch per transaction.
 
-    Runs when the view is over, so language and scope are its own to set. What is written to an
-    open month meanwhile comes at the end.
+    Runs after the view has returned, so it sets language and scope itself. Entries written to an open month
+    in the meantime come at the end.
     """
     language = get_language()
     writer = csv.writer(_Echo())
     yield (_BYTE_ORDER_MARK + writer.writerow(COLUMNS)).encode()
-    after = running = 0
+    last_id = running_fen = 0
     while True:
         with override(language), scope(Scope.of(actor)):
-            lines = lines_of(account, month, after=after, limit=BATCH, running_fen=running)
+            lines = lines_of(account, month, after=last_id, limit=BATCH, running_fen=running_fen)
             rows = [[make(line) for make in COLUMNS.values()] for line in lines]
         if rows:
             yield "".join(writer.writerow(row) for row in rows).encode()
         if len(rows) < BATCH:
             return
-        after, running = lines[-1].entry.pk, lines[-1].running_fen
+        last_id, running_fen = lines[-1].entry.pk, lines[-1].running_fen
 
 
 def as_pdf(account: Account, sums: MonthSums) -> bytes:
-    """Draw a month in the reader's language."""
+    """Draw a month as PDF in the reader's language."""
     summary = summary_of(account, sums)
     other = _("Merchant") if account.is_courier else _("Courier")
     paper = Paper(
@@ -89,10 +89,10 @@ def as_pdf(account: Account, sums: MonthSums) -> bytes:
 
 def _facts(account: Account, sums: MonthSums) -> list[tuple[str, str]]:
     total = _("Owed to merchants") if account.is_courier else _("Credited by couriers")
-    closed = sums.closed_at
+    closed_at = sums.closed_at
     state = (
-        _("Final since %(day)s") % {"day": date_format(closed.astimezone(ZONE), "DATE_FORMAT")}
-        if closed
+        _("Final since %(day)s") % {"day": date_format(closed_at.astimezone(ZONE), "DATE_FORMAT")}
+        if closed_at
         else _("Open: entries are still added")
     )
     return [
@@ -113,11 +113,11 @@ def _summary(title: str, name: str, parts: list[Part], sums: Sums) -> Table:
         Column(pgettext("credit", "Taken back"), 38, number=True),
         Column(_("Total (CNY)"), 38, number=True),
     ]
-    rows = [_summed(part.name, part) for part in parts]
-    return Table(title, columns, rows, total=_summed(_("Total"), sums))
+    rows = [_sum_cells(part.name, part) for part in parts]
+    return Table(title, columns, rows, total=_sum_cells(_("Total"), sums))
 
 
-def _summed(name: str, sums: Sums) -> list[str]:
+def _sum_cells(name: str, sums: Sums) -> list[str]:
     return [name, f"{sums.entries:,}", *map(amount, (sums.credited, sums.taken_back, sums.total))]
 
 

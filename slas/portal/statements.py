@@ -1,4 +1,4 @@
-"""Statements: what a merchant is credited with, and a courier owes, month by month."""
+"""Statements: the credits of a merchant, or the debts of a courier, month by month."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -36,10 +36,10 @@ from slas.promises.prices import yuan
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line as the page tells it."""
+    """A line as shown on the page."""
 
     line: Line
-    # In words: how late the delivery was held to be.
+    # The lateness of the delivery as text.
     late_by: str
 
     @property
@@ -50,7 +50,7 @@ class Row:
 @require_safe
 @login_required
 def statement_list(request: ActorRequest) -> HttpResponse:
-    """List the months with something in them, the one that is going on included."""
+    """List the months with entries, including the current one."""
     actor = request.actor
     require(actor, Capability.VIEW_FINANCE)
     if actor.is_ops and "organisation" not in request.GET:
@@ -70,24 +70,24 @@ def statement_list(request: ActorRequest) -> HttpResponse:
 @require_safe
 @login_required
 def statement_detail(request: ActorRequest, month: str) -> HttpResponse:
-    """Show a month: what it is made of, and its entries in the order they were written."""
+    """Show a month: its parts, and its entries in the order they were written."""
     actor = request.actor
     account, sums = _month(request, month)
-    after = _number(request.GET.get("after", ""))
-    lines = lines_of(account, sums.month, after=after, limit=PAGE + 1)
-    if after and not lines:
-        after, lines = 0, lines_of(account, sums.month, limit=PAGE + 1)
-    shown = lines[:PAGE]
+    last_id = _number(request.GET.get("after", ""))
+    lines = lines_of(account, sums.month, after=last_id, limit=PAGE + 1)
+    if last_id and not lines:
+        last_id, lines = 0, lines_of(account, sums.month, limit=PAGE + 1)
+    lines_shown = lines[:PAGE]
     query = _query(account, actor)
     context = {
         "account": account,
         "sums": sums,
         "summary": summary_of(account, sums),
-        "rows": [_row(line) for line in shown],
+        "rows": [_row(line) for line in lines_shown],
         "query": query,
         "list_url": f"{reverse('slas:statement_list')}{query}",
         "may_print": sums.entries <= MOST_ON_PAPER,
-        **_pages(account, sums, lines, after=after, query=query),
+        **_pages(account, sums, lines, after=last_id, query=query),
     }
     return render(request, "slas/statement_detail.html", context)
 
@@ -95,26 +95,26 @@ def statement_detail(request: ActorRequest, month: str) -> HttpResponse:
 @require_safe
 @login_required
 def statement_csv(request: ActorRequest, month: str) -> StreamingHttpResponse:
-    """Send every entry of a month as a file."""
+    """Send every entry of a month as CSV."""
     actor = request.actor
     account, sums = _month(request, month)
     return StreamingHttpResponse(
         as_csv(actor, account, sums.month),
         content_type="text/csv; charset=utf-8",
-        headers=_named(account, sums, "csv"),
+        headers=_headers(account, sums, "csv"),
     )
 
 
 @require_safe
 @login_required
 def statement_pdf(request: ActorRequest, month: str) -> HttpResponse:
-    """Send a month on paper. Raises Conflict for one with more entries than anybody reads on paper."""
+    """Send a month as PDF. Raises Conflict if it has too many entries for one."""
     account, sums = _month(request, month)
     if sums.entries > MOST_ON_PAPER:
         message = _("This statement has more than %(most)d entries: take it as CSV.")
         raise Conflict(message % {"most": MOST_ON_PAPER}, code="too_long")
     content = as_pdf(account, sums)
-    return HttpResponse(content, content_type="application/pdf", headers=_named(account, sums, "pdf"))
+    return HttpResponse(content, content_type="application/pdf", headers=_headers(account, sums, "pdf"))
 
 
 def _account(request: ActorRequest) -> Account:
@@ -149,10 +149,10 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
-def _named(account: Account, sums: MonthSums, ending: str) -> dict[str, str]:
+def _headers(account: Account, sums: MonthSums, ending: str) -> dict[str, str]:
     name = f"statement-{account.organisation.slug}-{sums.text}.{ending}"
     return {
-        # Short names may be Chinese, which a bare header cannot hold.
+        # Short names may be Chinese, which a plain header cannot contain.
         "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "",
         "Cache-Control": "private, no-store",
     }

@@ -1,1 +1,2 @@
-"""What is promised and whether it was kept. Knows no parcel, only commitments keyed by parcel id."""
+"""Service levels: promises, and whether they were kept. Knows no parcels, only commitments keyed by parcel
+id."""

@@ -1,4 +1,4 @@
-"""Closed vocabularies of the SLA engine. The values are stored and sent; the labels are for people."""
+"""The enums of service levels. Values are stored and sent to clients; labels are for people."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -6,7 +6,7 @@ from django.utils.translation import pgettext_lazy
 
 
 class TierCode(models.TextChoices):
-    """What a merchant buys: how soon the parcel is to be there."""
+    """The service a merchant buys, by speed."""
 
     SAME_DAY = "same_day", _("Same day")
     NEXT_DAY = "next_day", _("Next day")
@@ -14,14 +14,14 @@ class TierCode(models.TextChoices):
 
 
 class CommitmentKind(models.TextChoices):
-    """Which milestone of a parcel was promised."""
+    """The milestone of a parcel that was promised."""
 
     PICKUP = "pickup", _("Pickup")
     DELIVERY = "delivery", _("Delivery")
 
 
 class Outcome(models.TextChoices):
-    """What became of one promised milestone, see slas/commitments/rules.py for the rules."""
+    """The outcome of a promised milestone, see slas/commitments/rules.py for the rules."""
 
     PENDING = "pending", _("Pending")
     MET = "met", _("On time")
@@ -31,7 +31,7 @@ class Outcome(models.TextChoices):
 
 
 class ClosureSide(models.TextChoices):
-    """Which end of a journey a closure hits."""
+    """The end of a journey that a closure affects."""
 
     ORIGIN = "origin", _("Origin")
     DESTINATION = "destination", _("Destination")
@@ -56,7 +56,7 @@ class ExcuseReason(models.TextChoices):
 
 
 class NoPromiseReason(models.TextChoices):
-    """Why nothing can be promised for a journey."""
+    """Why no promise is possible for a journey."""
 
     TIER_NEVER_RUNS = "tier_never_runs", _("This service runs on no day of the week")
     ORIGIN_CLOSED = "origin_closed", _("No pickup is possible there in the next weeks")
@@ -65,7 +65,7 @@ class NoPromiseReason(models.TextChoices):
 
 
 class DisruptionReason(models.TextChoices):
-    """What kind of force majeure was declared; each is a reason of excuses, too."""
+    """The kind of force majeure declared; each is also a reason of excuses."""
 
     WEATHER = "weather", _("Weather")
     DISASTER = "disaster", _("Disaster")
@@ -73,19 +73,19 @@ class DisruptionReason(models.TextChoices):
 
 
 class ExcuseState(models.TextChoices):
-    """Where a claim stands."""
+    """The state of a claim."""
 
     CLAIMED = "claimed", _("Waiting for a decision")
     GRANTED = "granted", _("Granted")
     DECLINED = "declined", _("Declined")
     WITHDRAWN = "withdrawn", _("Taken back")
     REVOKED = "revoked", pgettext_lazy("excuse", "Revoked")
-    # A punctual scan came in before anybody decided: there is nothing left to excuse.
+    # A punctual scan arrived before the decision: there is nothing left to excuse.
     LAPSED = "lapsed", _("Lapsed: the breach stands no more")
 
 
 class ExcuseSource(models.TextChoices):
-    """Who brought an excuse forward."""
+    """Who claimed or proposed an excuse."""
 
     COURIER = "courier", _("The courier")
     OPS = "ops", _("The alliance")
@@ -93,7 +93,7 @@ class ExcuseSource(models.TextChoices):
 
 
 class RevisionParty(models.TextChoices):
-    """Who asked for a later day."""
+    """Who requested a later day."""
 
     RECIPIENT = "recipient", _("The recipient")
     MERCHANT = "merchant", _("The merchant")
@@ -111,7 +111,7 @@ class CreditCause(models.TextChoices):
 
 
 class Stage(models.TextChoices):
-    """How far a parcel has come; the furthest stage seen is what a forecast starts from."""
+    """How far a parcel has come; forecasts start from the furthest stage reached."""
 
     BOOKED = "booked", _("Booked")
     PICKED_UP = "picked_up", _("Picked up")
@@ -121,16 +121,16 @@ class Stage(models.TextChoices):
 
 
 class Measure(models.IntegerChoices):
-    """What a histogram is of. Stored: never renumber."""
+    """The quantity a histogram counts. Stored: never renumber."""
 
     LATENESS = 1, _("Lateness")
     EXCUSED = 2, _("Excused breaches by reason")
-    # From here on by landmark and stage, see slas/commitments/landmarks.py; kept of couriers alone.
+    # From here on by landmark and stage, see slas/commitments/landmarks.py; for couriers only.
     PROGRESS = 100, _("How early or late, by how far it had come before the promise")
 
 
 class WatchReason(models.TextChoices):
-    """Why a parcel should be looked at [parcelLab]."""
+    """Why a parcel should be watched [parcelLab]."""
 
     AT_RISK = "at_risk", _("At risk of being late")
     DELAYED = "delayed", _("Past the promise")
@@ -142,7 +142,7 @@ class WatchReason(models.TextChoices):
 
 
 class ExportContent(models.TextChoices):
-    """What can be taken away as a file."""
+    """The data that can be exported."""
 
     COMMITMENTS = "commitments", _("Commitments")
     RATES = "rates", _("On-time cells")
@@ -162,7 +162,7 @@ class ExportState(models.TextChoices):
 
 
 class ScoreComponent(models.TextChoices):
-    """What a courier's month is scored by."""
+    """The components a courier's month is scored by."""
 
     DELIVERY_ON_TIME = "delivery_on_time", _("Deliveries on time")
     PICKUP_ON_TIME = "pickup_on_time", _("Pickups on time")
@@ -176,7 +176,7 @@ class ScoreComponent(models.TextChoices):
 
 
 class Party(models.TextChoices):
-    """Who a broken promise is attributed to; a scan's reason starts with one of these."""
+    """The party a broken promise is attributed to; a scan's reason starts with one of these."""
 
     COURIER = "courier", _("The courier")
     MERCHANT = "merchant", _("The merchant")
@@ -187,7 +187,7 @@ class Party(models.TextChoices):
 
 
 class Ground(models.TextChoices):
-    """What an attribution rests on, see slas/commitments/attribution.py for the rules."""
+    """The ground of an attribution, see slas/commitments/attribution.py for the rules."""
 
     EXCUSE = "excuse", _("A granted excuse")
     SCAN = "scan", _("The reason a scan gave")
@@ -204,7 +204,7 @@ class Leg(models.TextChoices):
 
 
 class Decision(models.TextChoices):
-    """What can be decided on excuses."""
+    """The possible decisions on excuses."""
 
     GRANT = "grant", _("Grant")
     DECLINE = "decline", _("Decline")

@@ -1,4 +1,4 @@
-"""Columns that several tables share."""
+"""Model columns that several tables share."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 def dimension(to: Any, name: Any, **options: Any) -> Any:
-    """Return a foreign key of a hot table: checked where the row is made, not by a trigger a row."""
+    """Return a foreign key for busy tables: checked where rows are created, not by a trigger per row."""
     return models.ForeignKey(
         to,
         models.PROTECT,
@@ -20,16 +20,16 @@ def dimension(to: Any, name: Any, **options: Any) -> Any:
 
 
 class TallyColumns(models.Model):
-    """The counts a tally changes and a rate adds up."""
+    """The counts of a tally or a rate."""
 
     pending = models.IntegerField(_("pending"), default=0)
     met = models.IntegerField(_("on time"), default=0)
     late = models.IntegerField(_("late"), default=0)
     overdue = models.IntegerField(_("overdue"), default=0)
     void = models.IntegerField(_("void"), default=0)
-    # Of late and overdue together: those not held against the courier.
+    # The part of late and overdue that does not count against the courier.
     excused = models.IntegerField(_("excused"), default=0)
-    # Of deliveries: with an attempt of any kind; delivered on the first one; within so long of pickup.
+    # For deliveries: with an attempt of any kind; delivered on the first one; within that time of pickup.
     attempted = models.IntegerField(_("attempted"), default=0)
     first_attempt = models.IntegerField(_("delivered on the first attempt"), default=0)
     within_48h = models.IntegerField(_("within 48 hours"), default=0)

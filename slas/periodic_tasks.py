@@ -1,4 +1,4 @@
-"""What beat runs for promises, rates and credits, and when."""
+"""The periodic tasks of promises, rates and credits, and their schedules."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
     },
     "sweep-overdue": {"task": "slas.tasks.sweep_overdue", "schedule": 30.0},
     "fold-tallies": {"task": "slas.tasks.fold_tallies", "schedule": 5.0},
-    # Forecasts look at the days before today's: the more at once, the fewer cells are touched twice.
+    # Forecasts read the days before today: larger batches touch fewer cells twice.
     "fold-progress": {"task": "slas.tasks.fold_progress", "schedule": 600.0},
     "tend-exports": {"task": "slas.tasks.tend_exports", "schedule": 60.0},
     "audit-rates": {"task": "slas.tasks.audit_rates", "schedule": crontab(minute="30", hour="3")},
@@ -23,7 +23,7 @@ PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
     },
     "work-out-credits": {"task": "slas.tasks.work_out_credits", "schedule": 30.0},
     "check-grown-credits": {"task": "slas.tasks.check_grown_credits", "schedule": crontab(minute="11")},
-    # On the 3rd; the days after are for one that was missed, and find nothing to close otherwise.
+    # On the 3rd; the later days are for a missed run, and otherwise find nothing to close.
     "close-months": {
         "task": "slas.tasks.close_months",
         "schedule": crontab(minute="0", hour="5", day_of_month="3-9"),

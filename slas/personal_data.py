@@ -1,4 +1,4 @@
-"""What the text columns of service levels hold: see `alliance.personal_data`."""
+"""The personal data in the text columns of service levels: see `alliance.personal_data`."""
 
 from typing import Final
 

@@ -1,15 +1,17 @@
-"""How the hot tables of promises, rates and credits are stored and cleaned, and why."""
+"""The storage and vacuum settings of the busy tables of promises, rates and credits, with reasons."""
 
 from typing import Final
 
 from alliance.database.table_storage import COUNTERS, QUEUE
 
 TABLE_STORAGE: Final[dict[str, dict[str, str]]] = {
-    # Judged once, which moves it from one partial index to another; room keeps the new version on its page.
+    # A row is judged once, which moves it to another partial index; free space keeps the new version on its
+    # page.
     "slas_commitment": {
         "fillfactor": "85",
         "autovacuum_vacuum_scale_factor": "0.05",
-        # What leaves the index of what is pending stays in it until a vacuum, and the sweep reads that index.
+        # Rows that leave the index of pending commitments stay in it until a vacuum, and the sweep reads that
+        # index.
         "autovacuum_vacuum_cost_delay": "0",
         "autovacuum_analyze_scale_factor": "0.05",
     },
@@ -18,7 +20,7 @@ TABLE_STORAGE: Final[dict[str, dict[str, str]]] = {
     "slas_progresstally": QUEUE,
     "slas_creditcheck": QUEUE,
     "slas_ontimerate": COUNTERS,
-    # A row a courier: written by every sweep and every fold.
+    # One row per courier: written by every sweep and every fold.
     "slas_overduecount": {"fillfactor": "50"},
     "slas_progress": COUNTERS,
     "slas_capacityday": COUNTERS,

@@ -1,4 +1,4 @@
-"""What beat runs for the SLA engine: the sweep, the fold, the nightly audit."""
+"""The Celery tasks of service levels: the sweep, the folds, the nightly audit and others."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -18,7 +18,8 @@ from slas.scorecards.services import scorecards
 
 @shared_task(acks_late=True)
 def sweep_overdue() -> int:
-    """Mark what fell due as overdue. May run twice, side by side, or be killed: see the service."""
+    """Mark pending commitments past due as overdue. May run twice, side by side, or be killed: see the
+    service."""
     swept = sweeping.sweep_overdue(now=timezone.now())
     if not swept.busy:
         note_heartbeat("sweep-overdue", overdue=swept.overdue)
@@ -27,7 +28,8 @@ def sweep_overdue() -> int:
 
 @shared_task(acks_late=True)
 def fold_tallies() -> int:
-    """Add waiting tallies to the on-time rates. May run twice, side by side, or be killed, too."""
+    """Fold waiting tallies into the on-time rates. May run twice, side by side, or be killed: see the
+    service."""
     folded = folding.fold_tallies()
     if not folded.busy:
         note_heartbeat("fold-tallies", tallies=folded.tallies)
@@ -36,7 +38,7 @@ def fold_tallies() -> int:
 
 @shared_task(acks_late=True)
 def fold_progress() -> int:
-    """Add how far parcels had come to what forecasts are made from. May run twice, or be killed: see it."""
+    """Fold progress tallies into histograms. May run twice, side by side, or be killed: see the service."""
     folded = progress.fold_progress()
     if not folded.busy:
         note_heartbeat("fold-progress", tallies=folded.tallies)
@@ -45,7 +47,7 @@ def fold_progress() -> int:
 
 @shared_task(acks_late=True)
 def audit_rates() -> int:
-    """Recompute the rates from the commitments and report differences; forget progress nobody reads.
+    """Recompute the rates from the commitments and report differences; delete old progress.
 
     May run twice.
     """
@@ -57,37 +59,37 @@ def audit_rates() -> int:
 
 @shared_task(acks_late=True)
 def write_export(export_id: int) -> None:
-    """Write an export, or go on with it, for a minute. May run twice, side by side, or be killed."""
+    """Write an export, or continue it, for a minute. May run twice, side by side, or be killed."""
     writing.write_export(export_id=export_id, stretch=STRETCH)
 
 
 @shared_task(acks_late=True)
 def tend_exports() -> int:
-    """Go on with exports that are due, take expired ones away. May run twice: see the service."""
+    """Continue exports that are due, delete expired ones. May run twice: see the service."""
     return sum(writing.tend_exports(now=timezone.now()))
 
 
 @shared_task(acks_late=True)
 def refresh_scorecards() -> int:
-    """Work out the months that are not final, and grade couriers. May run twice: see the service."""
-    done = scorecards.refresh_scorecards(now=timezone.now())
-    if not done.busy:
-        note_heartbeat("refresh-scorecards", cards=done.cards, final=done.final, grades=done.grades)
-    return done.cards
+    """Compute the scorecards of months not final, and grade couriers. May run twice: see the service."""
+    result = scorecards.refresh_scorecards(now=timezone.now())
+    if not result.busy:
+        note_heartbeat("refresh-scorecards", cards=result.cards, final=result.final, grades=result.grades)
+    return result.cards
 
 
 @shared_task(acks_late=True)
 def work_out_credits() -> int:
-    """Turn what changed about deliveries into entries of the ledger. May run twice: see the service."""
-    worked = entries.work_out_credits(now=timezone.now())
-    if not worked.busy:
-        note_heartbeat("work-out-credits", checks=worked.checks, entries=worked.entries)
-    return worked.entries
+    """Turn changes of deliveries into ledger entries. May run twice: see the service."""
+    result = entries.work_out_credits(now=timezone.now())
+    if not result.busy:
+        note_heartbeat("work-out-credits", checks=result.checks, entries=result.entries)
+    return result.entries
 
 
 @shared_task(acks_late=True)
 def check_grown_credits() -> int:
-    """Ask for the credits of overdue parcels that are later by a band. May run twice: see the service."""
+    """Queue checks of overdue parcels whose credit grew by a band. May run twice: see the service."""
     return entries.check_grown_credits(now=timezone.now())
 
 
@@ -100,5 +102,5 @@ def close_months() -> int:
 
 @shared_task(acks_late=True)
 def forget_orphaned_evidence() -> int:
-    """Delete files of claims that were rolled back. May run twice: it deletes what is left."""
+    """Delete files of claims that were rolled back. May run twice: it deletes the rest."""
     return claims.forget_orphaned_evidence()

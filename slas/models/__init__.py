@@ -1,4 +1,4 @@
-"""What is promised and whether it was kept. Knows no parcel: only parcel ids."""
+"""All models of service levels. They know no parcels, only parcel ids."""
 
 from slas.commitments.listings import BreachListing, CommitmentListing
 from slas.commitments.models import Breach, Commitment
@@ -12,7 +12,7 @@ from slas.rates.models import HistogramBin, OnTimeRate, OverdueCount, Tally
 from slas.revisions.models import Revision
 from slas.scorecards.models import Scorecard, ScoreRules
 
-# Django looks for models here; each has its own room.
+# Django looks for models here; each is defined in its subject's package.
 __all__ = [
     "BreachListing", "Breach", "CapacityDay", "ClosedMonth", "Closure", "CommitmentListing", "Commitment",
     "CreditCheck", "CreditEntry", "CreditSchedule", "Disruption", "Excuse", "Export", "HistogramBin", "Offer",

@@ -1,4 +1,4 @@
-"""manage.py audit_rates: are the on-time rates what the commitments say?"""
+"""manage.py audit_rates: compare the on-time rates with the commitments."""
 
 from typing import Any
 

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         with scope(Scope.everything()):
             months = self._months(options["month"])
             for month in months:
-                self.stdout.write(_told(self._books(month, dry=options["dry_run"]), options["dry_run"]))
+                self.stdout.write(_summary(self._books(month, dry=options["dry_run"]), options["dry_run"]))
         if not months:
             self.stdout.write("Every month that is over is closed.")
 
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             raise CommandError(str(error.detail)) from None
 
 
-def _told(books: MonthBooks, dry: bool) -> str:
+def _summary(books: MonthBooks, dry: bool) -> str:
     state = "would be closed" if dry and not books.closed else "is closed"
     return (
         f"{spell(books.month)} {state}: {books.entries} entries, {books.statements} statements,"

@@ -1,4 +1,4 @@
-"""manage.py load_holidays: public holidays as closures."""
+"""manage.py load_holidays: load public holidays as closures."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with scope(Scope.everything()):
-                done = load_holidays(
+                result = load_holidays(
                     actor=Actor.system("load_holidays"),
                     first_year=options["first"],
                     last_year=options["last"],
@@ -28,6 +28,6 @@ class Command(BaseCommand):
         except InvalidInput as error:
             raise CommandError(" ".join(str(item.message) for item in error.errors)) from None
         self.stdout.write(
-            f"{done.added} days added, {done.removed} removed, {done.kept} kept;"
-            f" schedules are published up to {done.last_published_year}."
+            f"{result.added} days added, {result.removed} removed, {result.kept} kept;"
+            f" schedules are published up to {result.last_published_year}."
         )

@@ -1,4 +1,4 @@
-"""manage.py rebuild_histograms: count lateness, excuses and progress again from the commitments."""
+"""manage.py rebuild_histograms: rebuild lateness, excuses and progress from the commitments."""
 
 from typing import Any
 

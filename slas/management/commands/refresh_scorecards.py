@@ -1,4 +1,4 @@
-"""Work the scorecards out now, as beat does every night."""
+"""manage.py refresh_scorecards: compute the scorecards now, as the nightly task does."""
 
 from typing import Any
 
@@ -12,9 +12,10 @@ class Command(BaseCommand):
     help = "Work out the scorecards of the months that are not final, and grade couriers."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        done = refresh_scorecards(now=timezone.now())
-        if done.busy:
+        result = refresh_scorecards(now=timezone.now())
+        if result.busy:
             raise CommandError("Another run is at it.")
         self.stdout.write(
-            f"{done.cards} scorecards worked out, {done.final} of them final, {done.grades} grades changed"
+            f"{result.cards} scorecards worked out, {result.final} of them final,"
+            f" {result.grades} grades changed"
         )

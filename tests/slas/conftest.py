@@ -1,4 +1,4 @@
-"""The world of the SLA tests: one lane on which promises are made, and staff who look after it."""
+"""Fixtures of the SLA tests: one lane with promises, and the staff."""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def staff_client(db: None) -> Client:
 
 @pytest.fixture
 def media(settings: Any, tmp_path: Path) -> Path:
-    """A folder of its own for what is uploaded and written."""
+    """A separate folder for uploaded and written files."""
     settings.MEDIA_ROOT = str(tmp_path)
     return tmp_path
 

@@ -1,4 +1,4 @@
-"""The audit: finds nothing when all is well, and whatever was planted."""
+"""The audit: clean when the rates are right, and finds every planted difference."""
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -26,7 +26,7 @@ def judged(lane: Lane) -> Lane:
     return lane
 
 
-def test_audit_finds_nothing_before_between_and_after_folds(judged: Lane) -> None:
+def test_audit_is_clean_before_between_and_after_folds(judged: Lane) -> None:
     assert audit_rates().is_clean
     fold_tallies(limit=1, budget=0)
     assert audit_rates().is_clean
@@ -34,7 +34,7 @@ def test_audit_finds_nothing_before_between_and_after_folds(judged: Lane) -> Non
     assert audit_rates().is_clean
 
 
-def test_audit_of_nothing_finds_nothing() -> None:
+def test_audit_of_empty_tables_is_clean() -> None:
     assert audit_rates().is_clean
 
 
@@ -48,7 +48,7 @@ def test_audit_finds_a_cell_that_was_changed(judged: Lane) -> None:
     assert "met 2 instead of 1" in str(difference)
 
 
-def test_audit_finds_bins_that_were_changed_and_says_what_they_are_of(judged: Lane) -> None:
+def test_audit_finds_changed_bins_and_names_them(judged: Lane) -> None:
     late = judged.promise(NOON, ready_at=NOON - 20 * HOUR)
     reach(late, NOON + HOUR)
     fold_tallies()
@@ -59,13 +59,13 @@ def test_audit_finds_bins_that_were_changed_and_says_what_they_are_of(judged: La
     for progress in Progress.objects.all():
         progress.counts = [count + 1 for count in progress.counts]
         progress.save()
-    said = [str(difference) for difference in audit_rates().bins]
-    assert any("lateness, bin 3: 3 instead of 2" in line for line in said), said
-    assert any("12 h before, booked, bin 3: 2 instead of 1" in line for line in said), said
-    assert tasks.audit_rates() == len(said)
+    texts = [str(difference) for difference in audit_rates().bins]
+    assert any("lateness, bin 3: 3 instead of 2" in line for line in texts), texts
+    assert any("12 h before, booked, bin 3: 2 instead of 1" in line for line in texts), texts
+    assert tasks.audit_rates() == len(texts)
 
 
-def test_audit_finds_a_cell_that_is_gone_and_one_too_many(judged: Lane) -> None:
+def test_audit_finds_a_missing_cell_and_an_extra_one(judged: Lane) -> None:
     fold_tallies()
     OnTimeRate.objects.filter(organisation=judged.merchant).update(due_date=NOON.date() - DAY)
     extra, missing = audit_rates().cells
@@ -104,11 +104,11 @@ def test_audit_finds_breaches_missing_and_too_many(judged: Lane) -> None:
     late, overdue = (Commitment.objects.get(outcome=outcome).parcel_id for outcome in ("late", "overdue"))
     Breach.objects.filter(parcel_id=late).update(withdrawn_at=NOON)
     Breach.objects.filter(parcel_id=overdue).update(parcel_id=Commitment.objects.get(outcome="met").parcel_id)
-    found = {(row.outcome, row.standing) for row in audit_rates().breaches}
-    assert found == {("late", False), ("overdue", False), ("", True)}
+    result = {(row.outcome, row.standing) for row in audit_rates().breaches}
+    assert result == {("late", False), ("overdue", False), ("", True)}
 
 
-def test_command_says_that_all_agrees(judged: Lane, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_reports_agreement(judged: Lane, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("audit_rates")
     assert "agree" in capsys.readouterr().out
     detail = Heartbeat.objects.get(name="audit-rates").detail
@@ -124,7 +124,7 @@ def test_command_fails_and_names_each_difference(judged: Lane, capsys: pytest.Ca
     assert "late 7 instead of 1" in capsys.readouterr().out
 
 
-def test_nightly_task_writes_down_what_it_found(judged: Lane) -> None:
+def test_nightly_task_records_differences(judged: Lane) -> None:
     assert tasks.audit_rates() == 0
     Tally.objects.all().delete()
     # A cell, a count of what is overdue and a bin of either side.

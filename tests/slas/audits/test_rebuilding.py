@@ -1,4 +1,4 @@
-"""Histograms made anew: what the commitments come to, whatever stood there and whatever waits."""
+"""Rebuilt histograms equal the commitments, whatever was stored or waiting before."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from tests.slas.helpers.recount import expected, folded
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("everything")]
 OTHER_DAY = NOON.date() - timedelta(days=3)
-# A mark of a rule that is no more.
+# A mark of an abandoned rule.
 OLD = 199_505
 
 
@@ -41,7 +41,7 @@ def test_rebuilt_histograms_are_those_that_were_folded(judged: Lane) -> None:
     assert folded() == expected()
 
 
-def test_what_another_rule_left_behind_goes(judged: Lane) -> None:
+def test_marks_of_another_rule_are_removed(judged: Lane) -> None:
     OnTimeRate.objects.update(marks=[OLD])
     Tally.objects.update(marks=[OLD])
     Progress.objects.update(marks=[OLD], counts=[3])
@@ -74,7 +74,7 @@ def test_cells_that_are_not_there_yet_get_their_counts_by_the_fold(lane: Lane) -
     assert folded() == expected()
 
 
-def test_days_of_retired_parcels_stay_as_they_are(judged: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_days_of_retired_parcels_are_not_changed(judged: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("slas.audits.rebuilding.retired_through", lambda: NOON.date())
     OnTimeRate.objects.update(marks=[OLD])
     Progress.objects.update(marks=[OLD], counts=[3])
@@ -84,7 +84,7 @@ def test_days_of_retired_parcels_stay_as_they_are(judged: Lane, monkeypatch: pyt
     assert Tally.objects.exclude(marks=None).exists()
 
 
-def test_command_makes_them_anew_again_and_again(judged: Lane, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_rebuilds_repeatedly(judged: Lane, capsys: pytest.CaptureFixture[str]) -> None:
     for _time in range(2):
         call_command("rebuild_histograms")
         assert "2 cells' marks, 1 of progress" in capsys.readouterr().out

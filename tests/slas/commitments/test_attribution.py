@@ -1,4 +1,4 @@
-"""Who a breach is attributed to, case by case. Hours are counted from when the parcel was ready."""
+"""Attribution of breaches, case by case. Hours are counted from when the parcel was ready."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ def at(hours: float | None) -> datetime | None:
 
 @dataclass
 class Facts:
-    """A commitment as far as attribution reads it."""
+    """The fields of a commitment that attribution reads."""
 
     kind: str = "delivery"
     due: float = DUE
@@ -46,8 +46,8 @@ def pickup(reached: float | None = 5, excuse: str = "") -> Facts:
 
 
 def judged(facts: Facts, *remarks: tuple[float, str], of_pickup: Facts | None = None) -> Attribution:
-    told = [Remark(at(hours), reason, text=f"said {reason}") for hours, reason in remarks]
-    return attribute(facts, pickup=of_pickup, remarks=told, now=at(NOW))
+    scan_remarks = [Remark(at(hours), reason, text=f"said {reason}") for hours, reason in remarks]
+    return attribute(facts, pickup=of_pickup, remarks=scan_remarks, now=at(NOW))
 
 
 LATE_PICKUP = pickup(reached=9)
@@ -96,8 +96,8 @@ CASES = [
 def test_a_breach_is_attributed(
     facts: Facts, of_pickup: Facts | None, remarks: list[tuple[float, str]], party: str, ground: str
 ) -> None:
-    found = judged(facts, *remarks, of_pickup=of_pickup)
-    assert (found.party, found.ground) == (party, ground)
+    attribution = judged(facts, *remarks, of_pickup=of_pickup)
+    assert (attribution.party, attribution.ground) == (party, ground)
 
 
 # The commitment, its pickup -> hours of each leg ("+": not over), the leg that counts.
@@ -119,9 +119,9 @@ LEGS = [
 
 @pytest.mark.parametrize(("facts", "expected", "counts"), LEGS)
 def test_the_legs_say_where_the_time_went(facts: Facts, expected: str, counts: Leg | None) -> None:
-    found = judged(facts, of_pickup=None if facts.kind == "pickup" else pickup())
-    told = [f"{leg.leg} {leg.time / timedelta(hours=1):g}{'+' * leg.open}" for leg in found.legs]
-    assert (", ".join(told), found.leg) == (expected, counts)
+    attribution = judged(facts, of_pickup=None if facts.kind == "pickup" else pickup())
+    texts = [f"{leg.leg} {leg.time / timedelta(hours=1):g}{'+' * leg.open}" for leg in attribution.legs]
+    assert (", ".join(texts), attribution.leg) == (expected, counts)
 
 
 # Picked up three hours late, and at the door so many hours after booking: it was due after 30.
@@ -130,17 +130,17 @@ def test_the_legs_say_where_the_time_went(facts: Facts, expected: str, counts: L
     [(31, Leg.WAITING), (33, Leg.WAITING), (33.1, Leg.LINEHAUL), (40, Leg.LINEHAUL)],
 )
 def test_the_wait_counts_where_a_punctual_pickup_would_have_saved_it(reached: float, counts: Leg) -> None:
-    found = judged(Facts(picked_up=9, out=30, reached=reached), of_pickup=LATE_PICKUP)
-    assert (found.pickup_late, found.leg) == (timedelta(hours=3), counts)
+    attribution = judged(Facts(picked_up=9, out=30, reached=reached), of_pickup=LATE_PICKUP)
+    assert (attribution.pickup_late, attribution.leg) == (timedelta(hours=3), counts)
 
 
 def test_of_a_lost_parcel_the_leg_it_was_lost_in_counts() -> None:
     assert judged(Facts(picked_up=9, reached=None), of_pickup=LATE_PICKUP).leg == Leg.LINEHAUL
 
 
-def test_why_is_said_in_sentences() -> None:
-    found = judged(Facts(picked_up=9, out=39), of_pickup=LATE_PICKUP)
-    assert found.why == (
+def test_attribution_is_explained_in_sentences() -> None:
+    attribution = judged(Facts(picked_up=9, out=39), of_pickup=LATE_PICKUP)
+    assert attribution.why == (
         "No excuse was granted, and no scan of before it fell due names anybody else. It was picked up 3 h "
         "after the promised pickup. Where the time went: waiting for pickup 9 h; line-haul and sorting "
         "1 d 6 h; last mile 1 h."
@@ -164,9 +164,9 @@ def test_neither_order_nor_later_scans_nor_odd_times_matter(
     told: list[tuple[float, str]], out: float | None, picked_up: float | None, reached: float | None
 ) -> None:
     facts = Facts(reached=reached, picked_up=picked_up, out=out)
-    found = judged(facts, *told, of_pickup=pickup())
-    assert judged(facts, *reversed(told), of_pickup=pickup()).ground == found.ground
+    attribution = judged(facts, *told, of_pickup=pickup())
+    assert judged(facts, *reversed(told), of_pickup=pickup()).ground == attribution.ground
     before = [remark for remark in told if remark[0] <= DUE]
-    assert judged(facts, *before, of_pickup=pickup()) == found
-    assert (found.ground == Ground.NOBODY_ELSE) == all(reason == "odd" for _hours, reason in before)
-    assert all(leg.time >= timedelta() for leg in found.legs)
+    assert judged(facts, *before, of_pickup=pickup()) == attribution
+    assert (attribution.ground == Ground.NOBODY_ELSE) == all(reason == "odd" for _hours, reason in before)
+    assert all(leg.time >= timedelta() for leg in attribution.legs)

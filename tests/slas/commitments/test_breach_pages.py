@@ -1,4 +1,4 @@
-"""The page of breaches: what was promised, what came of it, and how late."""
+"""The page of breaches: promise, outcome and lateness."""
 
 import re
 from datetime import timedelta
@@ -37,12 +37,12 @@ def shown(client: Client, **query: str) -> list[breaches.Line]:
 
 
 @pytest.mark.parametrize(
-    ("who", "counterpart"), [("courier_client", "Lotus Tea"), ("merchant_client", "Swift Express")]
+    ("fixture_name", "counterpart"), [("courier_client", "Lotus Tea"), ("merchant_client", "Swift Express")]
 )
-def test_both_parties_see_each_breach_and_who_the_other_is(
-    judged: Lane, who: str, counterpart: str, request: pytest.FixtureRequest
+def test_both_parties_see_each_breach_and_the_other_party(
+    judged: Lane, fixture_name: str, counterpart: str, request: pytest.FixtureRequest
 ) -> None:
-    response = request.getfixturevalue(who).get(URL)
+    response = request.getfixturevalue(fixture_name).get(URL)
     page = response.content.decode()
     assert len(response.context["lines"]) == 3
     assert counterpart in page
@@ -55,10 +55,10 @@ def test_lateness_is_counted_to_the_scan_or_to_now(lane: Lane, courier_client: C
         late = promise(lane, YESTERDAY, late=timedelta(hours=2, minutes=5))
         missing = promise(lane, YESTERDAY - 5 * DAY, late=None)
     catch_up()
-    found = {line.breach.parcel_id: line for line in shown(courier_client)}
-    assert found[late].lateness == "2 h 5 min"
-    assert found[missing].is_missing
-    assert found[missing].lateness.startswith(("5 d", "6 d"))
+    result = {line.breach.parcel_id: line for line in shown(courier_client)}
+    assert result[late].lateness == "2 h 5 min"
+    assert result[missing].is_missing
+    assert result[missing].lateness.startswith(("5 d", "6 d"))
     page = courier_client.get(URL).content.decode()
     assert "still missing" in page
     assert "so far" in page
@@ -107,7 +107,7 @@ def test_filters_narrow_the_list(judged: Lane, courier_client: Client) -> None:
 
 
 @pytest.mark.parametrize("name", ["state", "kind", "tier"])
-def test_a_word_nobody_knows_is_refused_beside_its_field(
+def test_unknown_filter_value_is_refused_at_its_field(
     judged: Lane, courier_client: Client, name: str
 ) -> None:
     response = courier_client.get(URL, {name: "odd"})
@@ -155,7 +155,7 @@ def asked(url: str) -> dict[str, str]:
     "place",
     ["nonsense", "2026-13-01|1|x", "2026-01-01T00:00|1|x", "2026-01-01T00:00Z|1|\0", "|||", "9" * 99],
 )
-def test_places_that_are_none_begin_at_the_newest(judged: Lane, courier_client: Client, place: str) -> None:
+def test_invalid_cursors_show_the_first_page(judged: Lane, courier_client: Client, place: str) -> None:
     assert len(shown(courier_client, after=place)) == 3
     assert len(shown(courier_client, before=place)) == 3
 
@@ -188,12 +188,12 @@ def test_page_costs_the_same_for_one_and_many(
 
 
 def test_a_page_is_read_along_its_index_and_not_sorted(judged: Lane, courier: Actor) -> None:
-    found = BreachListing.objects.visible_to(courier).select_related("courier__organisation", "merchant")
+    result = BreachListing.objects.visible_to(courier).select_related("courier__organisation", "merchant")
     with scope(Scope.of(courier)):
         with CaptureQueriesContext(connection) as queries:
-            breaches.NEWEST_FIRST.page(found, after="", before="", size=2)
+            breaches.NEWEST_FIRST.page(result, after="", before="", size=2)
         read = [query["sql"].replace("%", "%%") for query in queries]
-        # The same again, the switches of the planner included.
+        # The same with the planner's switches.
         plans = [raw_rows(f"EXPLAIN {sql}") if sql.startswith("SELECT") else raw_rows(sql) for sql in read]
     nodes = [line for plan in plans for (line,) in plan]
     assert any("courier_id_opened_at_idx" in line for line in nodes)

@@ -1,4 +1,5 @@
-"""What a journey adds to the rates: attempts, times from pickup, lateness, durations, excuses by reason."""
+"""Counts that a journey adds to the rates: attempts, times from pickup, lateness, durations, excuses by
+reason."""
 
 from collections import Counter
 from datetime import timedelta
@@ -29,7 +30,7 @@ def journey(parcel_id: int, *, exact: bool = False, **times: timedelta | None) -
 
 
 def total(lane: Lane, name: str) -> tuple[int, int]:
-    """What the courier's cells and the merchant's add up to."""
+    """The sums of the courier's and the merchant's cells."""
     fold_tallies()
     both = [OnTimeRate.objects.filter(organisation=side) for side in (lane.courier, lane.merchant)]
     courier, merchant = (sum(cells.values_list(name, flat=True)) for cells in both)
@@ -38,20 +39,20 @@ def total(lane: Lane, name: str) -> tuple[int, int]:
 
 def bins(lane: Lane, measure: Measure) -> dict[int, int]:
     fold_tallies()
-    found: Counter[int] = Counter()
+    result: Counter[int] = Counter()
     marks = HistogramBin.objects.filter(organisation=lane.courier, measure=measure)
     for number, count in marks.values_list("bin", "count"):
-        found[number] += count
-    return {number: count for number, count in found.items() if count}
+        result[number] += count
+    return {number: count for number, count in result.items() if count}
 
 
 def progress(lane: Lane) -> set[tuple[str, int, int]]:
-    """What the courier's cells hold of how far parcels had come: stage, hours before the promise, bin."""
+    """The progress in the courier's cells: stage, hours before the promise, bin."""
     fold_progress()
-    found = Progress.objects.filter(courier=lane.courier.pk).values_list("marks", flat=True)
+    result = Progress.objects.filter(courier=lane.courier.pk).values_list("marks", flat=True)
     return {
         (STAGES[measure % 10], HOURS[(measure - Measure.PROGRESS) // 10], number)
-        for marks in found
+        for marks in result
         for measure, number in (divmod(mark, MEASURE_STEP) for mark in marks)
     }
 
@@ -67,9 +68,9 @@ def agrees() -> None:
 @pytest.mark.parametrize(
     ("times", "attempted", "first", "within_48h", "within_72h"),
     [
-        # Handed over at the first knock, five hours after pickup.
+        # Delivered at the first attempt, five hours after pickup.
         ({"picked_up": -5, "attempted": 0, "delivered": 0, "reached": 0}, 1, 1, 1, 1),
-        # The first knock failed, the second one was it.
+        # The first attempt failed, the second succeeded.
         ({"picked_up": -5, "attempted": 0, "delivered": 20, "reached": 20}, 1, 0, 1, 1),
         # Exactly 48 hours, and a moment over; the same with 72.
         ({"picked_up": -48, "attempted": 0, "delivered": 0, "reached": 0}, 1, 1, 1, 1),
@@ -77,9 +78,9 @@ def agrees() -> None:
         ({"picked_up": -72.001, "attempted": 0, "delivered": 0, "reached": 0}, 1, 1, 0, 0),
         # A valid attempt that was no delivery: kept, but not delivered.
         ({"picked_up": -5, "attempted": 0, "reached": 0}, 1, 0, 0, 0),
-        # Knocked in vain and never again.
+        # One failed attempt, and no other.
         ({"picked_up": -5, "attempted": 0}, 1, 0, 0, 0),
-        # Nobody scanned the pickup.
+        # The pickup was not scanned.
         ({"attempted": 0, "delivered": 0, "reached": 0}, 1, 1, 0, 0),
     ],
 )
@@ -167,7 +168,7 @@ def test_progress_ends_with_the_attempt(lane: Lane) -> None:
     agrees()
 
 
-def test_what_was_never_ready_has_no_progress(lane: Lane) -> None:
+def test_parcel_never_ready_has_no_progress(lane: Lane) -> None:
     journey(lane.promise(), attempted=HOUR, reached=HOUR)
     assert progress(lane) == set()
     agrees()
@@ -210,13 +211,13 @@ class TestExcuses:
 
 
 class TestCredits:
-    """A commitment whose credit may have changed waits to be worked out, in the same transaction."""
+    """A commitment whose credit may have changed is queued in the same transaction."""
 
     @staticmethod
     def waiting() -> list[int]:
-        found = list(CreditCheck.objects.order_by("id").values_list("parcel_id", flat=True))
+        result = list(CreditCheck.objects.order_by("id").values_list("parcel_id", flat=True))
         CreditCheck.objects.all().delete()
-        return found
+        return result
 
     def test_breach_and_all_that_changes_it(self, lane: Lane) -> None:
         paid, free = lane.promise(fee_fen=1000), lane.promise()
@@ -260,7 +261,7 @@ def test_old_progress_is_forgotten_and_not_missed(lane: Lane) -> None:
         reach(parcel_id, NOON + HOUR, now=NOW)
     fold_tallies()
     fold_progress()
-    # The cohort was moved by hand, behind the tallies' back.
+    # The cohort was moved by hand, without tallies.
     OnTimeRate.objects.all().update(pending=0)
     assert forget_progress() == 1
     assert forget_progress() == 0

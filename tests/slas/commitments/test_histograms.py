@@ -38,7 +38,7 @@ def test_bins(duration: timedelta, number: int) -> None:
 
 
 @given(st.timedeltas(min_value=INSTANT, max_value=60 * DAY))
-def test_a_bin_holds_what_falls_into_it(duration: timedelta) -> None:
+def test_bin_contains_its_durations(duration: timedelta) -> None:
     low, high = histograms.bounds(histograms.bin_of(duration))
     assert low < duration <= high
 

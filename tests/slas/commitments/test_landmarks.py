@@ -1,4 +1,4 @@
-"""How far parcels had come before their promise: stages at a moment, and the marks of a delivery."""
+"""Landmarks: the stage at a moment, and the marks of a delivery."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -29,8 +29,8 @@ def journey(**hours: float) -> Journey:
 
 def marks(journey: Journey, *, reached: float) -> list[tuple[str, int, int]]:
     """Stage, hours before the promise, bin; of a parcel attempted so many hours before it."""
-    found = progress_marks(journey, due_at=DUE, reached_at=DUE - reached * HOUR)
-    pairs = (divmod(mark, MEASURE_STEP) for mark in found)
+    result = progress_marks(journey, due_at=DUE, reached_at=DUE - reached * HOUR)
+    pairs = (divmod(mark, MEASURE_STEP) for mark in result)
     return [(STAGES[m % 10].value, HOURS[(m - Measure.PROGRESS) // 10], number) for m, number in pairs]
 
 
@@ -81,7 +81,7 @@ def test_scans_out_of_order_count_by_how_far_they_are() -> None:
             -0.5,
             [("booked", 6, 1), ("picked_up", 3, 1), ("out_for_delivery", 1, 1)],
         ),
-        # Attempted at a landmark: it was not on its way there any more.
+        # Attempted at a landmark: no longer on its way then.
         (journey(ready=13), 12, []),
         # Never known to be ready, or only after the promise.
         (Journey(None), 0, []),
@@ -100,10 +100,10 @@ def test_marks_are_at_most_one_a_landmark_and_agree_on_the_margin(
     stages: tuple[float | None, ...], reached: float
 ) -> None:
     parcel = Journey(*(None if hours is None else DUE - hours * HOUR for hours in stages))
-    found = marks(parcel, reached=reached)
-    landmarks = [hours for _stage, hours, _number in found]
+    result = marks(parcel, reached=reached)
+    landmarks = [hours for _stage, hours, _number in result]
     assert landmarks == sorted(set(landmarks), reverse=True)
-    assert len({number for _stage, _hours, number in found}) <= 1
+    assert len({number for _stage, _hours, number in result}) <= 1
     assert all(hours > reached for hours in landmarks)
 
 

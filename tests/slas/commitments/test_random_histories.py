@@ -71,7 +71,7 @@ INDEXES = st.lists(st.integers(0, 99), min_size=1, max_size=4)
 
 @dataclass
 class Promised:
-    """What the model knows of one commitment: the facts, and nothing of how they were booked."""
+    """The model's facts of one commitment, independent of how they were recorded."""
 
     draft: CommitmentDraft
     # Each scan as the milestones it reaches: (name of the time, when).
@@ -115,11 +115,11 @@ class Histories(RuleBasedStateMachine):
         self.now = NOON
         self.promised: dict[tuple[int, str], Promised] = {}
         self.outcomes: dict[tuple[int, str], str] = {}
-        # Something to begin with: a history of nothing proves nothing.
+        # Start with some commitments: an empty history proves nothing.
         self.open([(place, HOUR, HOUR) for place in range(3)], [], Fate())
 
     def run(self, fate: Fate, call: Callable[[], object]) -> bool:
-        """Make a call of one transaction meet its fate; return whether it was carried out in the end."""
+        """Run a call of one transaction with its fate; return whether it succeeded in the end."""
 
         def in_scope() -> None:
             with scope(Scope.everything()):
@@ -183,7 +183,7 @@ class Histories(RuleBasedStateMachine):
         milestones = [promised.milestone(seen, exact=False) for promised, seen in scans]
         if self.run(fate, lambda: settle([*milestones, *milestones[:1]], now=self.now)):
             for promised, seen in scans:
-                # Who is called off gets no scans counted: nothing leaves void.
+                # Scans of voided commitments are not counted: nothing leaves void.
                 if not promised.void:
                     promised.scans += seen
 
@@ -203,7 +203,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(indexes=INDEXES, found=st.booleans(), fate=FATES)
     def lose(self, indexes: list[int], found: bool, fate: Fate) -> None:
-        """Some deliveries count as lost from now on, or no more."""
+        """Some deliveries count as lost from now on, or no longer."""
         chosen = [p for p in self.chosen(indexes) if p.draft.kind == DELIVERY]
         lost = {promised.draft.parcel_id: None if found else self.now for promised in chosen}
         if self.run(fate, lambda: mark_lost(lost=lost, now=self.now)):
@@ -213,7 +213,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(index=st.integers(0, 99), hours=st.integers(1, 9), judged=st.booleans(), fate=FATES)
     def revise(self, index: int, hours: int, judged: bool, fate: Fate) -> None:
-        """A later day is agreed on; only the recipient's wish moves what is judged by."""
+        """A later day is agreed on; only the recipient's request moves the judged time."""
         for promised in self.chosen([index]):
             key = {"parcel_id": promised.draft.parcel_id, "kind": promised.draft.kind}
             due_at = promised.due_at + hours * DAY
@@ -222,13 +222,13 @@ class Histories(RuleBasedStateMachine):
                 revise_due(**key, due_at=due_at, judged=judged, now=self.now)
 
             try:
-                done = self.run(fate, agree)
+                result = self.run(fate, agree)
             except Conflict:
                 settled = promised.void or promised.reached_at
                 passed = judged and promised.due_at < self.now
                 assert settled or passed or (promised.agreed and due_at <= promised.agreed)
             else:
-                if done:
+                if result:
                     promised.agreed = due_at
                     promised.revised = due_at if judged else promised.revised
 
@@ -245,7 +245,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(indexes=INDEXES, reason=st.sampled_from(["weather", "consignee_absent", None]), fate=FATES)
     def excuse(self, indexes: list[int], reason: str | None, fate: Fate) -> None:
-        """Some breaches are excused, some excuses lifted; what is no breach is left alone."""
+        """Some breaches are excused, some excuses lifted; other commitments stay as they are."""
         keys = [(p.draft.parcel_id, str(p.draft.kind)) for p in self.chosen(indexes)]
         if self.run(fate, lambda: excuse_commitments(keys=keys, reason=reason, now=self.now)):
             for key in keys:
@@ -271,9 +271,9 @@ class Histories(RuleBasedStateMachine):
         with scope(Scope.everything()):
             assert audit_rates().differences == []
             assert standing_breaches() == broken_promises()
-            found = {(row.parcel_id, row.kind): row for row in Commitment.objects.all()}
-        assert found.keys() == self.promised.keys()
-        for key, row in found.items():
+            result = {(row.parcel_id, row.kind): row for row in Commitment.objects.all()}
+        assert result.keys() == self.promised.keys()
+        for key, row in result.items():
             assert can_become(self.outcomes.get(key, row.outcome), row.outcome)
             promised = self.promised[key]
             assert (row.excused, row.outcome == "void") == (promised.excused, promised.void)
@@ -281,10 +281,10 @@ class Histories(RuleBasedStateMachine):
             assert (row.due_at, row.lost_at) == (promised.due_at, promised.lost_at)
             if not promised.void:
                 assert [getattr(row, name) for name in JOURNEY] == [promised.first(name) for name in JOURNEY]
-        self.outcomes = {key: row.outcome for key, row in found.items()}
+        self.outcomes = {key: row.outcome for key, row in result.items()}
 
     def teardown(self) -> None:
-        """In the end every promise is judged as its facts say, and the rates are that and nothing else."""
+        """In the end every promise is judged by its facts, and the rates equal the outcomes."""
         sweep_overdue(now=self.now)
         fold_tallies()
         fold_progress()

@@ -1,4 +1,4 @@
-"""Outcomes: judged from facts, changed only as the table says, counted once."""
+"""Outcomes: judged from facts, changed only as the table allows, counted once."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -72,7 +72,7 @@ def test_table_names_each_change_once_and_no_change_never():
     assert all(str(transition.cause) for transition in TRANSITIONS)
 
 
-def test_nothing_leaves_void_and_nothing_overdue_is_pending_again():
+def test_void_is_final_and_overdue_never_becomes_pending():
     assert not any(can_become(Outcome.VOID, after) for after in Outcome if after != Outcome.VOID)
     assert not can_become(Outcome.OVERDUE, Outcome.PENDING)
     assert can_become(Outcome.VOID, Outcome.VOID)
@@ -138,17 +138,17 @@ def test_each_change_in_the_table_can_happen(transition):
     assert tuple(outcomes_of(HISTORIES[change])[-2:]) == change
 
 
-def test_rates_leave_out_nothing_that_was_due():
+def test_rates_count_everything_due():
     # The real file: 1,818 met, 128 late, 45 overdue.
     assert raw_rate(1818, 128, 45) == pytest.approx(0.9131, abs=5e-5)
     assert accountable_rate(1818, 128, 45, 0) == raw_rate(1818, 128, 45)
 
 
-def test_accountable_rate_leaves_out_what_was_excused():
+def test_accountable_rate_leaves_out_excused_breaches():
     assert accountable_rate(met=90, late=8, overdue=2, excused=5) == 90 / 95
 
 
-def test_rates_of_nothing_are_unknown():
+def test_rates_without_commitments_are_none():
     assert raw_rate(0, 0, 0) is None
     assert accountable_rate(0, 3, 0, 3) is None
     assert raw_rate(0, 1, 0) == 0

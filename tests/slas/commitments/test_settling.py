@@ -1,4 +1,4 @@
-"""Settling commitments: in any order, any number of times, the earliest standing milestone counts."""
+"""Settling commitments: in any order and any number of times, the earliest valid milestone counts."""
 
 from datetime import datetime, timedelta
 
@@ -40,7 +40,7 @@ def test_open_counts_new_commitments_once(lane: Lane) -> None:
     assert_books_agree()
 
 
-def test_open_with_nothing_to_promise_asks_nothing(django_assert_num_queries: object) -> None:
+def test_open_without_drafts_runs_no_query(django_assert_num_queries: object) -> None:
     with django_assert_num_queries(0):
         assert open_commitments([], at=NOON) == 0
 
@@ -64,7 +64,7 @@ def test_settle_compares_with_the_due_time(lane: Lane, reached: timedelta, expec
     assert_books_agree()
 
 
-def test_settle_again_and_later_milestones_change_nothing(lane: Lane) -> None:
+def test_settle_is_not_changed_by_replays_and_later_milestones(lane: Lane) -> None:
     parcel_id = lane.promise()
     assert reach(parcel_id, NOON) == (1, 0, 0)
     assert reach(parcel_id, NOON) == (0, 0, 0)
@@ -83,7 +83,7 @@ def test_punctual_scan_that_arrives_late_withdraws_the_breach(lane: Lane) -> Non
     assert_books_agree()
 
 
-def test_correction_opens_the_breach_again_as_a_new_one(lane: Lane) -> None:
+def test_correction_reopens_the_breach_as_a_new_one(lane: Lane) -> None:
     parcel_id = lane.promise()
     reach(parcel_id, NOON + HOUR)
     reach(parcel_id, NOON - HOUR)
@@ -96,7 +96,9 @@ def test_correction_opens_the_breach_again_as_a_new_one(lane: Lane) -> None:
 @pytest.mark.parametrize(
     ("now", "expected"), [(NOON - HOUR, "pending"), (NOON, "pending"), (NOON + MOMENT, "overdue")]
 )
-def test_correction_that_leaves_nothing_judges_by_the_clock(lane: Lane, now: object, expected: str) -> None:
+def test_correction_without_remaining_scan_is_judged_by_the_clock(
+    lane: Lane, now: object, expected: str
+) -> None:
     parcel_id = lane.promise()
     reach(parcel_id, NOON - 2 * HOUR)
     reach(parcel_id, None, exact=True, now=now)
@@ -104,7 +106,7 @@ def test_correction_that_leaves_nothing_judges_by_the_clock(lane: Lane, now: obj
     assert_books_agree()
 
 
-def test_null_that_is_not_exact_says_nothing(lane: Lane) -> None:
+def test_null_that_is_not_exact_is_ignored(lane: Lane) -> None:
     parcel_id = lane.promise()
     reach(parcel_id, NOON)
     assert reach(parcel_id, None) == (0, 0, 0)
@@ -142,7 +144,7 @@ def test_tallies_of_one_batch_are_grouped(lane: Lane) -> None:
     assert (tally.pending, tally.met, tally.late) == (-5, 5, 0)
 
 
-def test_breaches_are_told_to_both_parties(lane: Lane) -> None:
+def test_breaches_are_sent_to_both_parties(lane: Lane) -> None:
     parcel_id = lane.promise()
     reach(parcel_id, NOON + HOUR)
     reach(parcel_id, NOON)
@@ -154,7 +156,7 @@ def test_breaches_are_told_to_both_parties(lane: Lane) -> None:
     assert opened.payload["kind"] == "delivery"
 
 
-def test_met_on_time_is_told_to_nobody(lane: Lane) -> None:
+def test_met_on_time_sends_no_event(lane: Lane) -> None:
     reach(lane.promise(), NOON)
     assert not Event.objects.exists()
 
@@ -168,7 +170,7 @@ def test_void_calls_off_delivery_and_pickup_not_yet_due(lane: Lane) -> None:
     assert_books_agree()
 
 
-def test_void_does_not_clear_whoever_never_came(lane: Lane) -> None:
+def test_void_does_not_clear_a_missed_pickup(lane: Lane) -> None:
     draft = lane.draft(NOON + DAY)
     open_commitments([draft, lane.draft(NOON, PICKUP, parcel_id=draft.parcel_id)], at=NOON - DAY)
     void_commitments(parcel_ids=[draft.parcel_id], at=NOON + MOMENT)
@@ -185,7 +187,7 @@ def test_void_withdraws_a_breach_and_stays_void(lane: Lane) -> None:
     assert_books_agree()
 
 
-def test_void_leaves_what_was_reached(lane: Lane) -> None:
+def test_void_keeps_reached_commitments(lane: Lane) -> None:
     parcel_id = lane.promise()
     reach(parcel_id, NOON)
     assert void_commitments(parcel_ids=[parcel_id], at=NOON) == (0, 0, 0)

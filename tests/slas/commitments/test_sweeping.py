@@ -1,4 +1,4 @@
-"""The sweep: what fell due becomes overdue, once, in slices, whoever else is at it."""
+"""The sweep: commitments past due become overdue once, in slices, beside concurrent writers."""
 
 import threading
 import time
@@ -36,7 +36,7 @@ MOMENT = timedelta(microseconds=1)
 @pytest.mark.django_db
 @pytest.mark.usefixtures("everything")
 class TestSweep:
-    def test_marks_what_is_past_due_and_nothing_else(self, lane: Lane) -> None:
+    def test_sweep_marks_only_commitments_past_due(self, lane: Lane) -> None:
         due, later, met = lane.promise(NOON), lane.promise(NOON + MOMENT), lane.promise(NOON)
         reach(met, NOON)
         assert sweep_overdue(now=NOON + MOMENT) == (1, 1, False)
@@ -45,18 +45,18 @@ class TestSweep:
         assert (breach.parcel_id, breach.due_at, breach.opened_at) == (due, NOON, NOON + MOMENT)
         assert_books_agree()
 
-    def test_nothing_is_overdue_at_the_due_time_itself(self, lane: Lane) -> None:
+    def test_commitment_is_not_overdue_at_its_due_time(self, lane: Lane) -> None:
         lane.promise(NOON)
         assert sweep_overdue(now=NOON).overdue == 0
 
-    def test_again_finds_nothing(self, lane: Lane) -> None:
+    def test_second_sweep_finds_no_commitments(self, lane: Lane) -> None:
         lane.promise()
         sweep_overdue(now=NOON + HOUR)
         tallies = Tally.objects.count()
         assert sweep_overdue(now=NOON + DAY) == (0, 0, False)
         assert Tally.objects.count() == tallies
 
-    def test_goes_on_slice_by_slice_with_the_oldest_first(self, lane: Lane) -> None:
+    def test_sweep_works_in_slices_oldest_first(self, lane: Lane) -> None:
         parcels = [lane.promise(NOON - hours * HOUR) for hours in range(5)]
         assert sweep_overdue(now=NOON + HOUR, limit=2) == (5, 3, False)
         assert {outcome(parcel_id) for parcel_id in parcels} == {"overdue"}
@@ -68,7 +68,7 @@ class TestSweep:
         assert set(opened[:2]) == set(parcels[-2:])
         assert_books_agree()
 
-    def test_tells_both_parties(self, lane: Lane) -> None:
+    def test_sweep_sends_events_to_both_parties(self, lane: Lane) -> None:
         parcel_id = lane.promise(NOON, PICKUP)
         sweep_overdue(now=NOON + HOUR)
         event = Event.objects.get()
@@ -91,7 +91,7 @@ class TestSweep:
         assert standing_breaches() == set()
         assert_books_agree()
 
-    def test_opens_a_withdrawn_breach_again(self, lane: Lane) -> None:
+    def test_sweep_reopens_a_withdrawn_breach(self, lane: Lane) -> None:
         parcel_id = lane.promise()
         reach(parcel_id, NOON + MOMENT, now=NOON - HOUR)
         reach(parcel_id, None, exact=True, now=NOON - HOUR)
@@ -101,7 +101,8 @@ class TestSweep:
         assert_books_agree()
 
     def test_takes_the_same_way_whatever_the_statistics_say(self, lane: Lane) -> None:
-        """Just after a sweep they know of nothing past due: the index of what is pending looks free then."""
+        """Just after a sweep the statistics have no rows past due: the index of pending commitments looks
+        free."""
         for _ in range(50):
             reach(lane.promise(), NOON)
         with connection.cursor() as cursor:
@@ -116,7 +117,7 @@ class TestSweep:
             assert "Scan on slas_commitment_y" not in plan.replace("Index Scan", "")
             assert "Gather" not in plan
 
-    def test_excused_before_counts_as_excused_when_overdue_again(self, lane: Lane) -> None:
+    def test_excused_commitment_counts_as_excused_when_overdue_again(self, lane: Lane) -> None:
         parcel_id = lane.promise()
         reach(parcel_id, NOON + MOMENT, now=NOON - HOUR)
         excuse_commitments(keys=[(parcel_id, DELIVERY)], reason="weather", now=NOON - HOUR)
@@ -161,11 +162,11 @@ class TestSweepAmongOthers:
             assert_books_agree()
         assert sweep_overdue(now=NOON + HOUR, limit=2).overdue == 2
 
-    def test_second_sweep_leaves_the_first_alone(self, parcels: list[int]) -> None:
-        found = []
+    def test_concurrent_sweeps_do_not_interfere(self, parcels: list[int]) -> None:
+        result = []
 
         def second() -> None:
-            found.append(sweep_overdue(now=NOON + HOUR))
+            result.append(sweep_overdue(now=NOON + HOUR))
             connection.close()
 
         with transaction.atomic():
@@ -173,7 +174,7 @@ class TestSweepAmongOthers:
             other = threading.Thread(target=second)
             other.start()
             other.join()
-        assert found == [(0, 0, True)]
+        assert result == [(0, 0, True)]
 
     def test_scan_that_waited_for_the_sweep_withdraws_its_breach(self, parcels: list[int]) -> None:
         """The scan's statement began before the breach existed, and must find it all the same."""
@@ -188,11 +189,11 @@ class TestSweepAmongOthers:
             assert standing_breaches() == set()
             assert_books_agree()
 
-    def test_sweep_that_waited_for_a_scan_leaves_what_it_settled(self, parcels: list[int]) -> None:
-        found = []
+    def test_sweep_that_waited_for_a_scan_keeps_its_outcome(self, parcels: list[int]) -> None:
+        result = []
 
         def sweep() -> None:
-            found.append(sweep_overdue(now=NOON + HOUR).overdue)
+            result.append(sweep_overdue(now=NOON + HOUR).overdue)
             connection.close()
 
         waiting = threading.Thread(target=sweep)
@@ -201,7 +202,7 @@ class TestSweepAmongOthers:
             waiting.start()
             self._wait_until_somebody_waits()
         waiting.join()
-        assert found == [2]
+        assert result == [2]
         with scope(Scope.everything()):
             assert Breach.objects.count() == 2
             assert_books_agree()

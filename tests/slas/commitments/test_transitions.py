@@ -1,4 +1,4 @@
-"""The table of transitions: what Python has, the database enforces and the docs draw."""
+"""The table of transitions: the same in Python, the database and the docs."""
 
 from itertools import product
 
@@ -18,9 +18,7 @@ REACHED = {Outcome.MET: NOON - HOUR, Outcome.LATE: NOON + HOUR}
 @pytest.mark.django_db
 @pytest.mark.usefixtures("everything")
 @pytest.mark.parametrize(("before", "after"), list(product(Outcome, Outcome)))
-def test_database_allows_what_the_table_has_and_nothing_else(
-    lane: Lane, before: Outcome, after: Outcome
-) -> None:
+def test_database_allows_only_transitions_of_the_table(lane: Lane, before: Outcome, after: Outcome) -> None:
     commitments = Commitment.objects.filter(parcel_id=lane.promise())
     assert can_become(Outcome.PENDING, before)
     commitments.update(outcome=before, reached_at=REACHED.get(before))

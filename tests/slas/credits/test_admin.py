@@ -1,4 +1,4 @@
-"""Ops' pages of credits: schedules by version, the ledger, statements, closing a month."""
+"""The admin of credits: schedules by version, the ledger, statements, closing a month."""
 
 from datetime import datetime, timedelta
 
@@ -62,11 +62,11 @@ def posted(**fields: object) -> dict[str, object]:
 
 
 def test_each_tier_has_a_schedule_from_the_first_day() -> None:
-    found = {
+    result = {
         schedule.tier.code: (bands_text(schedule.bands).split("\n"), schedule.cap_fen, schedule.lost_fen)
         for schedule in CreditSchedule.objects.filter(number=1).select_related("tier")
     }
-    assert found == {
+    assert result == {
         "same_day": (["0 30", "120 60", "1440 100"], 5_000, 30_000),
         "next_day": (["0 20", "1440 50", "4320 100"], 4_000, 20_000),
         "standard": (["0 10", "1440 30", "4320 60"], 3_000, 10_000),
@@ -79,13 +79,13 @@ def test_each_tier_has_a_schedule_from_the_first_day() -> None:
 
 
 @pytest.mark.usefixtures("everything")
-def test_a_new_version_holds_for_what_is_booked_from_then_on(system: Actor) -> None:
+def test_new_version_applies_to_later_bookings(system: Actor) -> None:
     added = add_schedule(actor=system, tier_id=tier().pk, rules=rules(), now=NOW)
     assert added.number == 2
-    known = all_schedules()
+    schedules = all_schedules()
     before, after = (new_parcel_id(added.valid_from + step) for step in (-timedelta(seconds=1), timedelta()))
-    assert known.for_parcel(tier().pk, before).cap_fen == 4_000  # type: ignore[union-attr]
-    assert known.for_parcel(tier().pk, after).id == added.pk  # type: ignore[union-attr]
+    assert schedules.for_parcel(tier().pk, before).cap_fen == 4_000  # type: ignore[union-attr]
+    assert schedules.for_parcel(tier().pk, after).id == added.pk  # type: ignore[union-attr]
     with scope(Scope.everything()):
         entry = AuditEntry.objects.get(verb="credit_schedule.added")
     assert (entry.detail["tier"], entry.detail["number"]) == ("next_day", 2)
@@ -117,13 +117,13 @@ def test_a_schedule_that_makes_no_sense_is_refused(
 @pytest.mark.usefixtures("everything")
 def test_versions_come_one_after_the_other(system: Actor) -> None:
     add_schedule(actor=system, tier_id=tier().pk, rules=rules(), now=NOW)
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as error:
         add_schedule(actor=system, tier_id=tier().pk, rules=rules(), now=NOW)
-    assert refused.value.errors[0].code == "order"
+    assert error.value.errors[0].code == "order"
 
 
 @pytest.mark.usefixtures("everything")
-def test_only_a_version_not_in_force_is_taken_back(system: Actor) -> None:
+def test_only_a_version_not_in_force_can_be_withdrawn(system: Actor) -> None:
     added = add_schedule(actor=system, tier_id=tier().pk, rules=rules(), now=NOW)
     with pytest.raises(Conflict, match="in force stays"):
         withdraw_schedule(actor=system, schedule_id=added.pk, now=NOW + DAY)
@@ -159,7 +159,7 @@ def test_ops_announce_a_schedule(staff_client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"tier": "99"}, "Select a valid choice"),
         ({"valid_from": "2020-01-01T00:00"}, "still to come"),
@@ -177,12 +177,10 @@ def test_ops_announce_a_schedule(staff_client: Client) -> None:
         ({"lost_fen": "39.99"}, "must not be credited with less"),
     ],
 )
-def test_what_cannot_be_a_schedule_is_explained(
-    staff_client: Client, fields: dict[str, object], said: str
-) -> None:
+def test_invalid_schedule_is_explained(staff_client: Client, fields: dict[str, object], message: str) -> None:
     response = staff_client.post(f"{SCHEDULES}add/", posted(**fields))
     assert response.status_code == 422
-    assert said in response.content.decode()
+    assert message in response.content.decode()
     assert CreditSchedule.objects.count() == 3
 
 
@@ -193,7 +191,7 @@ def test_the_form_starts_from_the_newest_version(staff_client: Client) -> None:
     assert read_bands(form.initial["bands"]) == CreditSchedule.objects.get(tier=tier()).bands
 
 
-def test_a_schedule_is_taken_back_before_it_is_in_force(staff_client: Client) -> None:
+def test_schedule_is_withdrawn_before_it_is_in_force(staff_client: Client) -> None:
     staff_client.post(f"{SCHEDULES}add/", posted())
     added = CreditSchedule.objects.get(number=2)
     staff_client.post(f"{SCHEDULES}{added.pk}/delete/", {"post": "yes"})
@@ -214,7 +212,7 @@ def old_entry(lane: Lane) -> CreditEntry:
         work()
         month = month_of(timezone.now() - 70 * DAY)
         [entry] = CreditEntry.objects.all()
-        # As if written then: nobody changes an entry, so this one gives way to another.
+        # As if written then: entries cannot be changed, so this one replaces another.
         raw_rows("TRUNCATE slas_creditentry")
         entry.month = month
         entry.save(force_insert=True)
@@ -244,9 +242,9 @@ def test_a_month_is_closed_after_a_look_at_it(staff_client: Client, old_entry: C
         "Statements for merchants": "1", "Statements for couriers": "1",
     }  # fmt: skip
     assert not ClosedMonth.objects.exists()
-    done = staff_client.post(f"{MONTHS}add/", {"month": text}, follow=True)
-    assert done.redirect_chain[0][0] == "/admin/slas/statement/"
-    assert f"{text} is closed: 2 statements, CNY 2.00 in all." in done.content.decode()
+    response = staff_client.post(f"{MONTHS}add/", {"month": text}, follow=True)
+    assert response.redirect_chain[0][0] == "/admin/slas/statement/"
+    assert f"{text} is closed: 2 statements, CNY 2.00 in all." in response.content.decode()
     closed = ClosedMonth.objects.get()
     assert closed.closed_by.email == "staff@alliance.example"  # type: ignore[union-attr]
     with scope(Scope.everything()):
@@ -255,12 +253,12 @@ def test_a_month_is_closed_after_a_look_at_it(staff_client: Client, old_entry: C
 
 
 @pytest.mark.parametrize(
-    ("month", "said"), [("", "Choose a month"), ("soon", "Choose a month"), ("2084-01", "not over yet")]
+    ("month", "message"), [("", "Choose a month"), ("soon", "Choose a month"), ("2084-01", "not over yet")]
 )
-def test_what_cannot_be_closed_is_explained(staff_client: Client, month: str, said: str) -> None:
+def test_refused_closing_is_explained(staff_client: Client, month: str, message: str) -> None:
     response = staff_client.post(f"{MONTHS}add/", {"month": month})
     assert response.status_code == 422
-    assert said in response.content.decode()
+    assert message in response.content.decode()
     assert not ClosedMonth.objects.exists()
 
 
@@ -276,7 +274,7 @@ def test_a_preview_of_nonsense_is_no_preview(staff_client: Client) -> None:
     assert (response.status_code, response.context["preview"]) == (200, None)
 
 
-def test_statements_open_as_their_owner_reads_them(lane: Lane, staff_client: Client, system: Actor) -> None:
+def test_statements_link_to_the_owners_page(lane: Lane, staff_client: Client, system: Actor) -> None:
     with scope(Scope.everything()):
         send(lane)
         work()

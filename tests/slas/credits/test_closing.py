@@ -39,8 +39,8 @@ def close(month: date = MONTH, *, by: Actor | None = None, now: object = AFTER) 
 
 
 def statements(month: date = MONTH) -> dict[str, tuple[int, int]]:
-    found = Statement.objects.filter(month=month).select_related("organisation")
-    return {row.organisation.name: (row.entries, row.total_fen) for row in found}
+    result = Statement.objects.filter(month=month).select_related("organisation")
+    return {row.organisation.name: (row.entries, row.total_fen) for row in result}
 
 
 @seen
@@ -56,7 +56,7 @@ def test_a_statement_for_each_side_of_each_entry(lane: Lane, rival_merchant: Org
 
 
 @seen
-def test_closing_again_changes_nothing(lane: Lane, system: Actor) -> None:
+def test_closing_a_closed_month_changes_nothing(lane: Lane, system: Actor) -> None:
     send(lane)
     work()
     first = close()
@@ -68,7 +68,7 @@ def test_closing_again_changes_nothing(lane: Lane, system: Actor) -> None:
 
 
 @seen
-def test_what_is_corrected_later_stands_in_the_next_month(lane: Lane) -> None:
+def test_later_corrections_are_in_the_next_month(lane: Lane) -> None:
     parcel = send(lane)
     work()
     close()
@@ -82,7 +82,7 @@ def test_what_is_corrected_later_stands_in_the_next_month(lane: Lane) -> None:
 
 
 @seen
-def test_entries_that_cancel_out_are_a_statement_of_nothing(lane: Lane) -> None:
+def test_entries_that_cancel_out_give_a_statement_of_zero(lane: Lane) -> None:
     parcel = send(lane)
     work()
     deliver(parcel, NOON - HOUR, now=NOON + HOUR)
@@ -145,7 +145,7 @@ def test_statements_are_announced_each_to_its_own_side(lane: Lane) -> None:
 
 @seen
 @pytest.mark.parametrize("change", ["UPDATE {} SET total_fen = 1", "DELETE FROM {}"])
-def test_nobody_edits_a_statement(lane: Lane, change: str) -> None:
+def test_statement_cannot_be_edited(lane: Lane, change: str) -> None:
     send(lane)
     work()
     close()
@@ -168,10 +168,10 @@ def test_the_audit_finds_a_statement_that_is_not_the_ledger(lane: Lane, rival_co
             " schedule_id, 5, cause, at, due_at, month FROM slas_creditentry"
         )
         cursor.execute("ALTER TABLE slas_creditentry ENABLE TRIGGER USER")
-    found = [str(difference) for difference in audit_credits(now=NOON + HOUR)]
-    assert len(found) == 4
-    assert found[0].endswith("credited with 2.05 instead of 2.00")
-    assert found[1:] == [
+    result = [str(difference) for difference in audit_credits(now=NOON + HOUR)]
+    assert len(result) == 4
+    assert result[0].endswith("credited with 2.05 instead of 2.00")
+    assert result[1:] == [
         f"statement of organisation {organisation.pk}, {spell(MONTH)}: {said}"
         for organisation, said in sorted(
             [
@@ -194,7 +194,7 @@ def run(*arguments: str) -> str:
 
 
 @seen
-def test_the_command_closes_a_month_and_says_so() -> None:
+def test_command_closes_a_month_and_reports_it() -> None:
     assert run("2020-01", "--dry-run").startswith("2020-01 would be closed: 0 entries")
     assert not ClosedMonth.objects.exists()
     assert run("2020-01") == "2020-01 is closed: 0 entries, 0 statements, CNY 0.00 in all."
@@ -208,9 +208,9 @@ def test_the_command_closes_all_that_is_over_when_no_month_is_named() -> None:
 
 
 @seen
-@pytest.mark.parametrize(("month", "said"), [("2020-1", "YYYY-MM"), ("2084-01", "not over yet")])
-def test_the_command_explains_what_it_cannot_close(month: str, said: str) -> None:
-    with pytest.raises(CommandError, match=said):
+@pytest.mark.parametrize(("month", "message"), [("2020-1", "YYYY-MM"), ("2084-01", "not over yet")])
+def test_command_explains_refused_months(month: str, message: str) -> None:
+    with pytest.raises(CommandError, match=message):
         run(month)
 
 

@@ -1,4 +1,4 @@
-"""The ledger: what happens to a delivery becomes entries, each difference once."""
+"""The ledger: changes of a delivery become entries, each difference once."""
 
 from datetime import timedelta
 
@@ -65,7 +65,7 @@ def test_on_time_is_not_credited(lane: Lane) -> None:
     assert ledger() == []
 
 
-def test_overdue_grows_band_by_band_and_ends_as_what_it_was(lane: Lane) -> None:
+def test_overdue_credit_grows_by_band_and_ends_at_the_lateness(lane: Lane) -> None:
     parcel = send(lane)
     for late_by in (MINUTE, 5 * HOUR, DAY, DAY + HOUR, 3 * DAY):
         work(NOON + late_by)
@@ -129,7 +129,7 @@ def test_a_parcel_lost_after_a_punctual_attempt_is_paid(lane: Lane) -> None:
 
 
 @pytest.mark.parametrize(("reason", "stays"), [("weather", 20_000), ("force_majeure", 0)])
-def test_a_loss_is_excused_by_force_majeure_alone(lane: Lane, reason: str, stays: int) -> None:
+def test_only_force_majeure_excuses_a_loss(lane: Lane, reason: str, stays: int) -> None:
     parcel = send(lane)
     work(NOON + HOUR)
     mark_lost(lost={parcel: NOON + HOUR}, now=NOON + HOUR)
@@ -148,7 +148,7 @@ def test_cancelling_reverses(lane: Lane) -> None:
     assert ledger() == [(200, "overdue"), (-200, "withdrawn")]
 
 
-def test_a_later_day_that_the_recipient_asked_for_is_what_lateness_counts_from(lane: Lane) -> None:
+def test_lateness_counts_from_the_day_the_recipient_requested(lane: Lane) -> None:
     parcel = send(lane)
     revise_due(parcel_id=parcel, kind=DELIVERY, due_at=NOON + DAY, judged=True, now=NOON - HOUR)
     work(NOON + HOUR)
@@ -159,7 +159,7 @@ def test_a_later_day_that_the_recipient_asked_for_is_what_lateness_counts_from(l
 
 
 @pytest.mark.parametrize("fee_fen", [None, 0])
-def test_without_a_fee_nothing_is_credited(lane: Lane, fee_fen: int | None) -> None:
+def test_delivery_without_a_fee_earns_no_credit(lane: Lane, fee_fen: int | None) -> None:
     send(lane, fee_fen=fee_fen)
     work(NOON + 4 * DAY)
     assert ledger() == []
@@ -185,7 +185,7 @@ def test_a_check_of_an_unknown_parcel_is_dropped() -> None:
 # --- exactly once ------------------------------------------------------------------------------
 
 
-def test_replays_add_nothing(lane: Lane) -> None:
+def test_replays_add_no_entries(lane: Lane) -> None:
     parcels = [send(lane) for _ in range(3)]
     work(NOON + HOUR)
     for parcel in (*parcels, *parcels):
@@ -222,7 +222,7 @@ def test_entries_are_announced_to_both_sides(lane: Lane) -> None:
     }  # fmt: skip
 
 
-def test_only_overdue_parcels_that_reached_a_band_are_asked_about(lane: Lane) -> None:
+def test_only_overdue_parcels_that_reached_a_band_are_checked(lane: Lane) -> None:
     grown, still, excused = (send(lane) for _ in range(3))
     Commitment.objects.filter(parcel_id=still).update(due_at=NOON + 20 * HOUR)
     work(NOON + 21 * HOUR)
@@ -230,7 +230,7 @@ def test_only_overdue_parcels_that_reached_a_band_are_asked_about(lane: Lane) ->
     work(NOON + 21 * HOUR)
     assert check_grown_credits(now=NOON + 25 * HOUR) == 1
     assert [waiting.parcel_id for waiting in CreditCheck.objects.all()] == [grown]
-    # It waits already: asked again, it is not put there twice.
+    # It is queued already, and not queued twice.
     assert check_grown_credits(now=NOON + 25 * HOUR) == 0
 
 
@@ -256,7 +256,7 @@ def test_the_schedule_of_the_booking_applies_however_late_it_is_worked_out(lane:
 @pytest.mark.parametrize(
     "change", ["UPDATE slas_creditentry SET amount_fen = 1", "DELETE FROM slas_creditentry"]
 )
-def test_nobody_edits_the_ledger(lane: Lane, change: str) -> None:
+def test_ledger_cannot_be_edited(lane: Lane, change: str) -> None:
     send(lane)
     work()
     raw_rows(change)
@@ -294,7 +294,7 @@ def test_an_entry_goes_into_the_first_open_month(lane: Lane) -> None:
     assert (entry.at, entry.month) == (NOON + HOUR, next_month(next_month(month)))
 
 
-def test_members_read_the_ledger_and_write_nothing(lane: Lane) -> None:
+def test_members_can_read_and_not_write_the_ledger(lane: Lane) -> None:
     send(lane)
     work()
     for own in (Scope.merchant(lane.merchant.pk), Scope.courier(lane.courier.pk)):

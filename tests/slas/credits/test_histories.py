@@ -47,7 +47,7 @@ REASONS = st.sampled_from(["weather", "consignee_absent", "force_majeure", "disa
 
 
 def owed(row: Commitment, schedule: CreditSchedule, now: datetime) -> int:
-    """What a delivery is credited with, by another road: yuan as decimals, from the facts alone."""
+    """The credit of a delivery, computed differently: yuan as decimals, from the facts only."""
     if row.fee_fen is None or row.outcome == "void":
         return 0
     if row.lost_at and not row.delivered_at:
@@ -146,7 +146,7 @@ class CreditHistories(RuleBasedStateMachine):
 
     @rule(fate=FATES, next_too=st.booleans())
     def close(self, fate: Fate, next_too: bool) -> None:
-        """Close what is over; sometimes wait for the month's end first."""
+        """Close months that are over; sometimes advance to the month's end first."""
         if next_too:
             self.now = start_of(next_month(month_of(self.now))) + HOUR
 
@@ -158,7 +158,7 @@ class CreditHistories(RuleBasedStateMachine):
         self.meet(fate, close_first)
 
     def meet(self, fate: Fate, call: Callable[[], object]) -> None:
-        """Carry a call out, or have it killed somewhere, and mostly tried again."""
+        """Run a call, or have it killed somewhere and mostly retried."""
         try:
             with connection.execute_wrapper(killer(fate)):
                 call()
@@ -194,7 +194,7 @@ class CreditHistories(RuleBasedStateMachine):
 
     @rule()
     def settle_up(self) -> None:
-        """Nothing waits any more: every parcel's entries are what its facts are worth."""
+        """With an empty queue every parcel's entries equal the credit of its facts."""
         sweep_overdue(now=self.now)
         check_grown_credits(now=self.now)
         work_out_credits(now=self.now)
@@ -206,7 +206,7 @@ class CreditHistories(RuleBasedStateMachine):
                 sums[parcel_id] = sums.get(parcel_id, 0) + fen
             for row in Commitment.objects.all():
                 assert sums.get(row.parcel_id, 0) == owed(row, schedules[row.tier_id], self.now), row
-        # And again, it adds nothing.
+        # A second run adds nothing.
         written = len(self.seen)
         self.nothing_written_changes()
         written = len(self.seen)

@@ -1,4 +1,4 @@
-"""Months of the books go by Beijing's clock."""
+"""Accounting months are in Beijing time."""
 
 from datetime import UTC, date, datetime
 
@@ -42,13 +42,13 @@ def test_a_month_is_over_at_midnight_in_beijing() -> None:
     assert not is_over(OCTOBER, midnight.replace(hour=15, minute=59))
 
 
-def test_months_are_read_as_they_are_written() -> None:
+def test_months_round_trip() -> None:
     assert parse_month(spell(NOVEMBER)) == NOVEMBER
 
 
 @pytest.mark.parametrize(
     "text", ["", "2026", "2026-13", "2026-00", "2026-1", "26-11", "2026-11-01", "1999-01", "２０２６-11"]
 )
-def test_what_is_no_month_is_refused(text: str) -> None:
+def test_invalid_month_is_refused(text: str) -> None:
     with pytest.raises(InvalidMonth):
         parse_month(text)

@@ -1,4 +1,4 @@
-"""What lateness and loss are credited with, against a table a person can read and another calculation."""
+"""Credits of lateness and loss, against a readable table and an independent calculation."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ NEXT_DAY = Schedule(1, (Band(0, 20), Band(1440, 50), Band(4320, 100)), 3_000, 20
 
 @dataclass
 class Fate:
-    """A delivery as it stands."""
+    """The state of a delivery."""
 
     outcome: str = Outcome.LATE
     due_at: datetime = DUE
@@ -118,7 +118,7 @@ def test_nothing_is_credited_before_the_first_schedule() -> None:
     assert credit_for(None, Fate(reached_at=DUE + hours("24")), now=DUE).fen == 0
 
 
-def test_what_is_overdue_by_a_clock_that_is_behind_is_not_late_by_less_than_nothing() -> None:
+def test_overdue_lateness_is_never_negative() -> None:
     credit = credit_for(NEXT_DAY, Fate(outcome="overdue"), now=DUE - hours("1"))
     assert credit == Credit(200, CreditCause.OVERDUE, timedelta())
 
@@ -136,7 +136,7 @@ def schedules(draw: st.DrawFn) -> Schedule:
 
 
 def in_decimals(schedule: Schedule, late_seconds: Decimal, fee_fen: int) -> int:
-    """The same by another road: yuan as decimals, bands from the last to the first."""
+    """The same computed differently: yuan as decimals, bands from the last to the first."""
     for minutes, percent in reversed(schedule.bands):
         if late_seconds >= Decimal(minutes) * 60:
             share = Decimal(fee_fen) / 100 * percent / 100
@@ -146,7 +146,7 @@ def in_decimals(schedule: Schedule, late_seconds: Decimal, fee_fen: int) -> int:
 
 
 @given(schedules(), st.integers(0, 2_000_000), st.integers(0, 10_000_000))
-def test_lateness_is_credited_as_decimals_say(schedule: Schedule, seconds: int, fee_fen: int) -> None:
+def test_credit_of_lateness_equals_decimal_arithmetic(schedule: Schedule, seconds: int, fee_fen: int) -> None:
     late = Fate(reached_at=DUE + timedelta(seconds=seconds), fee_fen=fee_fen)
     overdue = Fate(outcome="overdue", fee_fen=fee_fen)
     expected = in_decimals(schedule, Decimal(seconds), fee_fen)
@@ -163,7 +163,7 @@ def test_later_is_never_credited_with_less(schedule: Schedule, one: int, other: 
 
 
 @given(schedules(), st.integers(0, 10_000_000), st.sampled_from(ExcuseReason))
-def test_an_excuse_lifts_lateness_and_loss_only_for_what_excuses_loss(
+def test_excuse_removes_lateness_and_only_some_reasons_remove_loss(
     schedule: Schedule, fee_fen: int, reason: ExcuseReason
 ) -> None:
     late = Fate(reached_at=DUE + hours("90"), fee_fen=fee_fen, excused=True, excuse_reason=reason)
@@ -195,7 +195,7 @@ LOST = Credit(20_000, CreditCause.LOST)
         (-9, Credit(), Fate("pending", excused=True, lost_at=DUE), CreditCause.LOST, CreditCause.EXCUSED),
     ],
 )
-def test_an_entry_says_why_it_was_written(
+def test_entry_has_its_cause(
     change: int, credit: Credit, fate: Fate, before: CreditCause | None, cause: CreditCause
 ) -> None:
     assert cause_of_change(change, credit, fate, before) == cause
@@ -207,11 +207,11 @@ def test_an_entry_says_why_it_was_written(
 def test_the_schedule_in_force_at_booking_applies() -> None:
     second = DUE + timedelta(days=1)
     newer = Schedule(2, (Band(0, 1),), 1, 1)
-    known = Schedules([(7, second, newer), (7, DUE, NEXT_DAY), (8, second, newer)])
+    schedules = Schedules([(7, second, newer), (7, DUE, NEXT_DAY), (8, second, newer)])
     millisecond = timedelta(milliseconds=1)
 
     def booked(at: datetime, tier: int = 7) -> Schedule | None:
-        return known.for_parcel(tier, new_parcel_id(at))
+        return schedules.for_parcel(tier, new_parcel_id(at))
 
     assert booked(DUE - millisecond) is None
     assert booked(DUE) == booked(second - millisecond) == NEXT_DAY
@@ -221,13 +221,13 @@ def test_the_schedule_in_force_at_booking_applies() -> None:
 
 
 def test_a_schedule_from_before_all_ids_holds_from_the_first_id() -> None:
-    known = Schedules([(7, EPOCH - timedelta(days=1), NEXT_DAY)])
-    assert known.for_parcel(7, new_parcel_id(EPOCH)) == NEXT_DAY
-    assert [(start, end) for _tier, start, end, _schedule in known.spans()] == [(0, None)]
+    schedules = Schedules([(7, EPOCH - timedelta(days=1), NEXT_DAY)])
+    assert schedules.for_parcel(7, new_parcel_id(EPOCH)) == NEXT_DAY
+    assert [(start, end) for _tier, start, end, _schedule in schedules.spans()] == [(0, None)]
 
 
 @pytest.mark.parametrize(
-    ("bands", "said"),
+    ("bands", "message"),
     [
         ([], "begins at 0"),
         ([(5, 20)], "begins at 0"),
@@ -240,8 +240,8 @@ def test_a_schedule_from_before_all_ids_holds_from_the_first_id() -> None:
         ([(minutes, 1) for minutes in range(21)], "at most 20"),
     ],
 )
-def test_bands_that_make_no_sense_are_explained(bands: list[tuple[int, int]], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_bands_that_make_no_sense_are_explained(bands: list[tuple[int, int]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         check_bands([Band(*band) for band in bands])
 
 
@@ -253,6 +253,6 @@ def test_bands_that_make_sense_pass() -> None:
 @pytest.mark.parametrize(
     "stored", [[{"late_by_minutes": 0}], [{"late_by_minutes": None, "share_percent": 1}]]
 )
-def test_what_is_no_band_is_not_read(stored: list[dict[str, int]]) -> None:
+def test_invalid_band_is_refused(stored: list[dict[str, int]]) -> None:
     with pytest.raises(ValueError, match="no band"):
         bands_from(stored)

@@ -1,4 +1,4 @@
-"""The rule set-based and the rule one by one: what SQL works out is what `credit_for` says."""
+"""The credit rule in SQL equals `credit_for`."""
 
 from datetime import timedelta
 from typing import Any
@@ -51,14 +51,14 @@ def facts(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def worked_out() -> dict[int, tuple[int, int]]:
-    known = parameters(all_schedules(), now=NOW, grace=2 * HOUR)
-    return {parcel_id: (int(fen), int(before)) for parcel_id, fen, before in raw_rows(ALL, known)}
+    query_parameters = parameters(all_schedules(), now=NOW, grace=2 * HOUR)
+    return {parcel_id: (int(fen), int(before)) for parcel_id, fen, before in raw_rows(ALL, query_parameters)}
 
 
 def test_both_say_the_same(lane: Lane) -> None:
     with scope(Scope.everything()):
         parcels = [send(lane) for _ in range(8)]
-        # Another version, by which they were booked as well: NOON is when their numbers are of.
+        # A version that also applies to them: their numbers are of NOON.
         CreditSchedule.objects.create(
             tier=lane.tier, number=2, valid_from=NOON, cap_fen=700, lost_fen=900,
             bands=[{"late_by_minutes": 0, "share_percent": 1}, {"late_by_minutes": 7, "share_percent": 99}],
@@ -82,18 +82,18 @@ def test_both_say_the_same(lane: Lane) -> None:
         compare()
 
 
-def test_what_is_not_asked_about_is_left_out(lane: Lane) -> None:
+def test_targets_leave_out_other_deliveries(lane: Lane) -> None:
     with scope(Scope.everything()):
         overdue, pending = send(lane), send(lane)
         Commitment.objects.filter(parcel_id=overdue).update(outcome="overdue")
         ctes = targets("c.outcome = 'overdue'")
         sql = f"WITH {ctes} SELECT parcel_id FROM credit_target"
-        known = parameters(all_schedules(), now=NOW, grace=HOUR)
-        assert raw_rows(sql, known) == [(overdue,)]
+        query_parameters = parameters(all_schedules(), now=NOW, grace=HOUR)
+        assert raw_rows(sql, query_parameters) == [(overdue,)]
         assert set(worked_out()) == {overdue, pending}
 
 
-def test_nothing_is_credited_by_no_schedule(lane: Lane) -> None:
+def test_no_schedule_gives_no_credit(lane: Lane) -> None:
     with scope(Scope.everything()):
         send(lane)
         CreditSchedule.objects.all().delete()

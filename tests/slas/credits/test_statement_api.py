@@ -64,7 +64,7 @@ def test_months_are_listed_newest_first(credited: Lane, merchant_books: APIClien
     assert datetime.fromisoformat(answer["results"][0]["closed_at"]) == start_of(next_month(MONTH))
 
 
-def test_a_month_is_what_it_is_made_of(credited: Lane, courier_books: APIClient) -> None:
+def test_month_equals_the_sum_of_its_parts(credited: Lane, courier_books: APIClient) -> None:
     answer = courier_books.get(f"{URL}/{TEXT}").json()
     sums = {"entries": 4, "credited": "7.00", "taken_back": "-2.00", "total": "5.00"}
     assert {name: answer[name] for name in sums} == sums
@@ -115,7 +115,7 @@ def test_others_have_statements_of_their_own(credited: Lane, rival_merchant: Org
 
 @pytest.mark.parametrize("month", ["2019-01", "2084-01"])
 @pytest.mark.parametrize("path", ["", "/entries"])
-def test_a_month_without_anything_is_not_found(
+def test_month_without_entries_is_not_found(
     credited: Lane, merchant_books: APIClient, month: str, path: str
 ) -> None:
     response = merchant_books.get(f"{URL}/{month}{path}")

@@ -1,4 +1,4 @@
-"""Statements as merchants, couriers and ops read them: pages, CSV, PDF."""
+"""Pages, CSV and PDF of statements, for merchants, couriers and ops."""
 
 import csv
 import io
@@ -45,7 +45,7 @@ def credited(lane: Lane) -> Lane:
 
 
 def text_of(response: object) -> str:
-    """A page's words, tags left out."""
+    """A page's text without tags."""
     html = response.content.decode()  # type: ignore[attr-defined]
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
@@ -67,7 +67,7 @@ def pdf_of(client: Client, url: str = f"{URL}pdf/") -> PdfReader:
 # --- pages -------------------------------------------------------------------------------------
 
 
-def test_the_list_has_the_month_that_goes_on_and_final_ones(
+def test_list_has_the_current_month_and_final_ones(
     credited: Lane, merchant_client: Client, system: Actor
 ) -> None:
     response = merchant_client.get("/statements/")
@@ -100,7 +100,7 @@ def test_a_month_adds_up_by_service_cause_and_courier(credited: Lane, merchant_c
     ]
 
 
-def test_lines_say_what_happened_with_a_running_total(credited: Lane, courier_client: Client) -> None:
+def test_lines_have_causes_and_a_running_total(credited: Lane, courier_client: Client) -> None:
     response = courier_client.get(URL)
     assert [(row.line.amount, row.line.running) for row in response.context["rows"]] == [
         ("5.00", "5.00"),
@@ -109,11 +109,11 @@ def test_lines_say_what_happened_with_a_running_total(credited: Lane, courier_cl
         ("-2.00", "7.00"),
         ("198.00", "205.00"),
     ]
-    words = text_of(response)
-    assert "Lotus Tea" in words
-    assert "late by 1 d 1 h" in words
-    assert "On time after all: reversed" in words
-    assert "Owed to merchants (CNY) 205.00" in words
+    text = text_of(response)
+    assert "Lotus Tea" in text
+    assert "late by 1 d 1 h" in text
+    assert "On time after all: reversed" in text
+    assert "Owed to merchants (CNY) 205.00" in text
 
 
 def test_pages_go_on_and_back_with_the_running_total(lane: Lane, merchant_client: Client) -> None:
@@ -137,11 +137,11 @@ def test_pages_go_on_and_back_with_the_running_total(lane: Lane, merchant_client
 
 
 @pytest.mark.parametrize("after", ["x", "-1", "99999999999999999999", "999999999", "１２"])
-def test_a_place_that_is_none_is_the_first_page(credited: Lane, merchant_client: Client, after: str) -> None:
+def test_invalid_cursor_is_the_first_page(credited: Lane, merchant_client: Client, after: str) -> None:
     assert len(merchant_client.get(URL, {"after": after}).context["rows"]) == 5
 
 
-def test_the_month_that_goes_on_is_there_before_its_first_entry(merchant_client: Client, lane: Lane) -> None:
+def test_current_month_exists_before_its_first_entry(merchant_client: Client, lane: Lane) -> None:
     today = spell(month_of(timezone.now()))
     assert "Nothing to credit so far" in text_of(merchant_client.get(f"/statements/{today}/"))
     assert pdf_of(merchant_client, f"/statements/{today}/pdf/").pages
@@ -149,7 +149,7 @@ def test_the_month_that_goes_on_is_there_before_its_first_entry(merchant_client:
 
 
 @pytest.mark.parametrize(
-    ("month", "status", "said"),
+    ("month", "status", "message"),
     [
         ("2019-01", 404, "There is nothing in that month."),
         ("2084-01", 404, "There is nothing in that month."),
@@ -159,15 +159,15 @@ def test_the_month_that_goes_on_is_there_before_its_first_entry(merchant_client:
     ],
 )
 @pytest.mark.parametrize("page", ["", "csv/", "pdf/"])
-def test_a_month_without_anything_is_not_found(
-    merchant_client: Client, credited: Lane, month: str, page: str, status: int, said: str
+def test_month_without_entries_is_not_found(
+    merchant_client: Client, credited: Lane, month: str, page: str, status: int, message: str
 ) -> None:
     response = merchant_client.get(f"/statements/{month}/{page}")
     assert response.status_code == status
-    assert said in response.content.decode()
+    assert message in response.content.decode()
 
 
-def test_nobody_reads_anothers(
+def test_statements_of_others_are_hidden(
     credited: Lane, rival_merchant: Organisation, rival_courier: Organisation
 ) -> None:
     for number, organisation in enumerate((rival_merchant, rival_courier)):
@@ -241,7 +241,7 @@ def test_a_file_of_a_chinese_company_has_a_name_browsers_read(
     assert disposition == f"attachment; filename*=utf-8''statement-lotus-%E8%8E%B2%E9%A6%99-{TEXT}.{kind}"
 
 
-def test_the_csv_goes_on_beyond_a_batch(
+def test_csv_continues_beyond_one_batch(
     lane: Lane, merchant_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("slas.portal.statement_files.BATCH", 2)
@@ -252,7 +252,7 @@ def test_the_csv_goes_on_beyond_a_batch(
     assert [row["running_cny"] for row in rows_of(merchant_client)] == [f"{n}.00" for n in (2, 4, 6, 8, 10)]
 
 
-def test_no_name_is_taken_for_a_formula(credited: Lane, merchant_client: Client) -> None:
+def test_names_are_not_read_as_formulas(credited: Lane, merchant_client: Client) -> None:
     with scope(Scope.everything()):
         Organisation.objects.filter(pk=credited.courier.pk).update(name="=1+1")
     assert rows_of(merchant_client)[0]["counterparty"] == "'=1+1"
@@ -287,7 +287,7 @@ def test_the_same_statement_is_the_same_file(credited: Lane, merchant_client: Cl
     assert merchant_client.get(f"{URL}pdf/").content == merchant_client.get(f"{URL}pdf/").content
 
 
-def test_what_nobody_reads_on_paper_is_refused(
+def test_too_long_pdf_is_refused(
     credited: Lane, merchant_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("slas.portal.statements.MOST_ON_PAPER", 4)
@@ -324,9 +324,7 @@ def lane_of(merchant: Organisation, like: Lane) -> Lane:
     return Lane(merchant, like.courier, like.tier, like.origin, like.destination)
 
 
-def test_a_final_statement_says_the_same_for_ever(
-    credited: Lane, merchant_client: Client, system: Actor
-) -> None:
+def test_final_statement_never_changes(credited: Lane, merchant_client: Client, system: Actor) -> None:
     now = start_of(next_month(MONTH)) + HOUR
     with scope(Scope.everything()):
         close_month(actor=system, month=MONTH, now=now)

@@ -1,4 +1,4 @@
-"""What a statement looks like on paper: typefaces, cut texts, pages."""
+"""The PDF of a statement: typefaces, cut texts, pages."""
 
 import io
 
@@ -49,7 +49,7 @@ def test_a_text_too_long_for_its_column_is_cut(name: str) -> None:
     assert "1.00" in page
 
 
-def test_every_page_repeats_the_columns_and_says_which_it_is() -> None:
+def test_every_page_repeats_the_columns_and_has_a_number() -> None:
     rows = [[f"row {number:03d}", f"{number}.00"] for number in range(120)]
     pages = pages_of(paper(lines=Table("Lines", COLUMNS, rows, total=["Total", "7140.00"])))
     assert len(pages) > 3
@@ -62,7 +62,7 @@ def test_every_page_repeats_the_columns_and_says_which_it_is() -> None:
     assert "7140.00" in pages[-1]
 
 
-def test_a_statement_of_nothing_is_a_page() -> None:
+def test_empty_statement_is_one_page() -> None:
     [page] = pages_of(paper(notes=["Nothing yet."]))
     assert "Nothing yet." in page
     assert "Page 1 of 1" in page

@@ -1,4 +1,4 @@
-"""Ops' door: breaches excused directly, claims decided by filter, events declared and applied."""
+"""The admin: breaches excused directly, claims decided by filter, events declared and applied."""
 
 import re
 from datetime import timedelta
@@ -50,12 +50,12 @@ def staff_client() -> Client:
 
 
 class TestBreaches:
-    def test_are_listed_and_found_by_number(self, lane: Lane, late: int, ops_client: Client) -> None:
+    def test_rows_are_listed_and_searched_by_number(self, lane: Lane, late: int, ops_client: Client) -> None:
         other = late_parcel(lane)
         assert tracking_number(late) in ops_client.get(BREACHES).content.decode()
-        found = ops_client.get(BREACHES, {"q": tracking_number(late).lower()}).content.decode()
-        assert tracking_number(late) in found
-        assert tracking_number(other) not in found
+        page = ops_client.get(BREACHES, {"q": tracking_number(late).lower()}).content.decode()
+        assert tracking_number(late) in page
+        assert tracking_number(other) not in page
         typo = ops_client.get(BREACHES, {"q": "CA123"})
         assert typo.status_code == 200
         assert tracking_number(late) not in typo.content.decode()
@@ -81,28 +81,28 @@ class TestBreaches:
 
     @pytest.mark.parametrize("page", ["breachlisting", "commitmentlisting"])
     def test_one_row_is_shown_by_its_key(self, late: int, ops_client: Client, page: str) -> None:
-        shown = ops_client.get(f"/admin/slas/{page}/{late}_3Adelivery/change/")
-        assert shown.status_code == 200
-        assert tracking_number(late) in shown.content.decode()
+        response = ops_client.get(f"/admin/slas/{page}/{late}_3Adelivery/change/")
+        assert response.status_code == 200
+        assert tracking_number(late) in response.content.decode()
         assert ops_client.get(f"/admin/slas/{page}/nonsense/change/").status_code == 302
         for key in ("²:delivery", "1:%00", f"{'9' * 5000}:delivery", "1:lunch", f"{2**63}:delivery"):
             assert ops_client.get(f"/admin/slas/{page}/{key}/change/").status_code == 302
 
-    def test_are_excused_for_a_reason_that_is_asked_for(
+    def test_breaches_are_excused_with_a_reason(
         self, lane: Lane, late: int, ops_client: Client, ops_user: User
     ) -> None:
         other = late_parcel(lane)
         ticked = {"action": "excuse", "_selected_action": [f"{late}:delivery"]}
-        asked = ops_client.post(BREACHES, ticked)
-        assert "Excuse breaches" in asked.content.decode()
+        response = ops_client.post(BREACHES, ticked)
+        assert "Excuse breaches" in response.content.decode()
         assert not Excuse.objects.exists()
         unanswered = ops_client.post(BREACHES, {**ticked, "decide": "yes", "keys": f"{late}:delivery"})
         assert "This field is required" in unanswered.content.decode()
         answer = {"decide": "yes", "keys": f"{late}:delivery", "reason": "weather", "note": "Typhoon"}
         done = ops_client.post(BREACHES, {**ticked, **answer}, follow=True)
         assert "1 breach is excused." in done.content.decode()
-        made = Excuse.objects.get()
-        assert (made.parcel_id, made.reason, made.note, made.decided_by) == (
+        claim = Excuse.objects.get()
+        assert (claim.parcel_id, claim.reason, claim.note, claim.decided_by) == (
             late,
             "weather",
             "Typhoon",
@@ -189,7 +189,7 @@ class TestDeciding:
     ) -> None:
         assert self.preview(service_client, **query)["count"] == found
 
-    def test_by_courier_and_by_what_was_ticked(
+    def test_filter_by_courier_and_by_selection(
         self, claims: list[Excuse], service_client: Client, lane: Lane, rival_courier: Organisation
     ) -> None:
         assert self.preview(service_client, courier=lane.courier.pk)["count"] == 4
@@ -208,7 +208,7 @@ class TestDeciding:
         ],
         ids=str,
     )
-    def test_wrong_filters_find_nothing(
+    def test_invalid_filters_match_no_excuse(
         self, claims: list[Excuse], service_client: Client, query: dict[str, str]
     ) -> None:
         response = service_client.get(DECIDE, query)
@@ -216,27 +216,27 @@ class TestDeciding:
         assert response.context["count"] == 0
         assert list(query)[-1] in response.context["filter"].errors
 
-    def test_all_that_was_found_is_decided_in_one_go(
+    def test_all_matching_excuses_are_decided_at_once(
         self, claims: list[Excuse], service_client: Client
     ) -> None:
-        done = self.decide(service_client, "grant", reason="weather")
-        assert "2 excuses are decided on." in text_of(done)
+        result = self.decide(service_client, "grant", reason="weather")
+        assert "2 excuses are decided on." in text_of(result)
         assert [state for state, _source, _reason in states()] == ["granted", "granted", "claimed", "claimed"]
-        done = self.decide(service_client, "decline", "No proof")
-        assert "2 excuses are decided on." in text_of(done)
-        done = self.decide(service_client, "revoke", "A mistake", state="granted")
-        assert "2 excuses are decided on." in text_of(done)
+        result = self.decide(service_client, "decline", "No proof")
+        assert "2 excuses are decided on." in text_of(result)
+        result = self.decide(service_client, "revoke", "A mistake", state="granted")
+        assert "2 excuses are decided on." in text_of(result)
         assert [state for state, _source, _reason in states()] == ["revoked"] * 2 + ["declined"] * 2
         fold_tallies()
         assert_books_agree()
 
-    def test_what_stands_no_more_is_reported(self, claims: list[Excuse], service_client: Client) -> None:
+    def test_lapsed_excuses_are_reported(self, claims: list[Excuse], service_client: Client) -> None:
         reach(claims[0].parcel_id, NOON)
         text = text_of(self.decide(service_client, "grant"))
         assert "3 excuses are decided on." in text
         assert "The breach of 1 stands no more: it lapsed." in text
 
-    def test_what_came_after_the_preview_is_left_alone(
+    def test_excuses_newer_than_the_preview_are_not_decided(
         self, claims: list[Excuse], service_client: Client, lane: Lane, agent: Actor
     ) -> None:
         newest = self.preview(service_client)["form"].initial["newest"]
@@ -245,7 +245,7 @@ class TestDeciding:
         assert [state for state, _source, _reason in states()] == ["granted"] * 4 + ["claimed"]
 
     @pytest.mark.parametrize(
-        ("given", "said"),
+        ("changes", "message"),
         [
             ({"decision": "decline"}, "Say why: both parties read it."),
             ({"decision": "shrug"}, "Select a valid choice"),
@@ -256,12 +256,12 @@ class TestDeciding:
         ],
         ids=str,
     )
-    def test_wrong_decisions_are_told_in_the_form(
-        self, claims: list[Excuse], service_client: Client, given: dict[str, str], said: str
+    def test_invalid_decisions_are_shown_in_the_form(
+        self, claims: list[Excuse], service_client: Client, changes: dict[str, str], message: str
     ) -> None:
-        response = service_client.post(DECIDE, {"newest": "999999", **given})
+        response = service_client.post(DECIDE, {"newest": "999999", **changes})
         assert response.status_code == 422
-        assert said in str(response.context["form"].errors)
+        assert message in str(response.context["form"].errors)
         assert {state for state, _source, _reason in states()} == {"claimed"}
 
     def test_a_member_of_the_courier_is_refused(self, claims: list[Excuse], lane: Lane) -> None:
@@ -316,15 +316,13 @@ class TestDeciding:
         assert granted.count() == 2
 
     def carry_out(self, client: Client, page: Any) -> None:
-        """Send the form of a page of decisions, with the fields it hides."""
+        """Submit the form of a decision page, with its hidden fields."""
         hidden = dict(re.findall(r'name="(chosen_\w+)" value="([^"]*)"', page.content.decode()))
         newest = page.context["form"].initial["newest"]
-        done = client.post(DECIDE, {**hidden, "decision": "grant", "note": "", "newest": newest})
-        assert done.status_code == 302
+        response = client.post(DECIDE, {**hidden, "decision": "grant", "note": "", "newest": newest})
+        assert response.status_code == 302
 
-    def test_a_filter_there_is_none_of_decides_on_nothing(
-        self, claims: list[Excuse], service_client: Client
-    ) -> None:
+    def test_unknown_filter_decides_no_excuse(self, claims: list[Excuse], service_client: Client) -> None:
         misspelt = f"{DECIDE}?reasons=weather"
         response = service_client.get(misspelt)
         assert response.status_code == 422
@@ -347,7 +345,7 @@ def test_the_role_is_a_group_superusers_give(ops_client: Client, staff_client: C
     assert staff_client.post(address, given).status_code == 403
 
 
-def test_the_front_page_counts_what_waits(lane: Lane, agent: Actor, late: int, ops_client: Client) -> None:
+def test_front_page_counts_waiting_claims(lane: Lane, agent: Actor, late: int, ops_client: Client) -> None:
     claimed(agent, late, now=timezone.now() - timedelta(days=2))
     text = text_of(ops_client.get("/admin/"))
     assert "Excuses waiting 1 The first for 2" in text.replace("\N{NO-BREAK SPACE}", " ")

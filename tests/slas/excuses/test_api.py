@@ -1,4 +1,4 @@
-"""The API of excuses: listing, claiming with and without a file, taking back."""
+"""The API of excuses: listing, claiming with and without a file, withdrawing."""
 
 from pathlib import Path
 from typing import Any
@@ -51,9 +51,9 @@ class TestClaiming:
     def test_in_json(self, late: int, courier_api: APIClient) -> None:
         response = courier_api.post(URL, body(late, note="Typhoon"), format="json")
         assert response.status_code == 201
-        found = response.json()
-        assert response["Location"] == f"/api/v1/breaches/{found['number']}/delivery"
-        assert found | {"id": 0, "claimed_at": ""} == {
+        result = response.json()
+        assert response["Location"] == f"/api/v1/breaches/{result['number']}/delivery"
+        assert result | {"id": 0, "claimed_at": ""} == {
             "id": 0, "number": tracking_number(late), "kind": "delivery", "courier": "swift-express",
             "merchant": "lotus-tea", "state": "claimed", "reason": "weather", "note": "Typhoon",
             "claimed_by": "courier", "event": None, "evidence": "", "claimed_at": "", "decided_at": None,
@@ -69,10 +69,10 @@ class TestClaiming:
 
     def test_once_for_one_idempotency_key(self, late: int, courier_api: APIClient) -> None:
         first = courier_api.post(URL, body(late), format="json", headers={"Idempotency-Key": "a"})
-        again = courier_api.post(URL, body(late), format="json", headers={"Idempotency-Key": "a"})
-        assert (first.status_code, again.status_code) == (201, 201)
-        assert first.json() == again.json()
-        assert again["Idempotent-Replayed"] == "true"
+        second_response = courier_api.post(URL, body(late), format="json", headers={"Idempotency-Key": "a"})
+        assert (first.status_code, second_response.status_code) == (201, 201)
+        assert first.json() == second_response.json()
+        assert second_response["Idempotent-Replayed"] == "true"
         other = courier_api.post(URL, body(late, note="x"), format="json", headers={"Idempotency-Key": "a"})
         assert other.json()["type"] == "urn:alliance:problem:idempotency_key_reused"
 
@@ -97,17 +97,17 @@ class TestClaiming:
     def test_a_file_and_a_key_from_a_page(
         self, late: int, courier_client: Client, settings: Any, tmp_path: Path
     ) -> None:
-        """Whoever is logged in has a token looked for in the form, which is then read already."""
+        """A logged-in session reads a CSRF token from the form, which is then consumed already."""
         settings.MEDIA_ROOT = str(tmp_path)
         browser = Client(enforce_csrf_checks=True)
         browser.cookies = courier_client.cookies
         browser.get("/excuses/")
         headers = {"Idempotency-Key": "a", "X-CSRFToken": browser.cookies[settings.CSRF_COOKIE_NAME].value}
-        sent = browser.post(URL, body(late, file=picture()), headers=headers)
-        assert (sent.status_code, sent.json()["evidence"]) == (201, "proof.png")
+        response = browser.post(URL, body(late, file=picture()), headers=headers)
+        assert (response.status_code, response.json()["evidence"]) == (201, "proof.png")
 
     @pytest.mark.parametrize(
-        ("given", "expected"),
+        ("changes", "expected"),
         [
             ({"number": "CA123"}, ("/number", "tracking_number")),
             ({"number": None}, ("/number", "null")),
@@ -120,28 +120,28 @@ class TestClaiming:
         ],
     )
     def test_wrong_input_is_pointed_at(
-        self, late: int, courier_api: APIClient, given: dict[str, Any], expected: tuple[str, str]
+        self, late: int, courier_api: APIClient, changes: dict[str, Any], expected: tuple[str, str]
     ) -> None:
-        response = courier_api.post(URL, body(late) | given, format="json")
+        response = courier_api.post(URL, body(late) | changes, format="json")
         assert response.status_code == 422
         assert problems(response) == [expected]
 
-    def test_a_file_refused_says_why(self, late: int, courier_api: APIClient) -> None:
+    def test_refused_file_has_a_reason(self, late: int, courier_api: APIClient) -> None:
         response = courier_api.post(URL, body(late, file=picture(content=b"")), format="multipart")
         assert (response.status_code, problems(response)) == (422, [("/file", "refused")])
         assert response.json()["errors"][0]["detail"] == "The file is empty."
 
-    def test_what_stands_in_the_way(
+    def test_claim_conflicts_have_codes(
         self, late: int, lane: Lane, courier_api: APIClient, system: Actor
     ) -> None:
         with scope(Scope.everything()):
             pending = lane.promise(NOON + 5 * DAY)
-        refused = courier_api.post(URL, body(pending), format="json")
-        assert (refused.status_code, refused.json()["type"]) == (409, "urn:alliance:problem:no_breach")
+        response = courier_api.post(URL, body(pending), format="json")
+        assert (response.status_code, response.json()["type"]) == (409, "urn:alliance:problem:no_breach")
         assert courier_api.post(URL, body(late, kind="pickup"), format="json").status_code == 404
         courier_api.post(URL, body(late), format="json")
-        again = courier_api.post(URL, body(late), format="json")
-        assert again.json()["type"] == "urn:alliance:problem:claimed"
+        second_response = courier_api.post(URL, body(late), format="json")
+        assert second_response.json()["type"] == "urn:alliance:problem:claimed"
 
     def test_is_for_keys_that_may(
         self,
@@ -166,17 +166,17 @@ class TestTakingBack:
         for _time in range(2):
             response = courier_api.post(address)
             assert (response.status_code, response.json()["state"]) == (200, "withdrawn")
-        again = courier_api.post(URL, body(late), format="json").json()
+        second_response = courier_api.post(URL, body(late), format="json").json()
         with scope(Scope.everything()):
-            decided(system, [Excuse.objects.get(pk=again["id"])], "grant")
-        refused = courier_api.post(f"{URL}/{again['id']}/withdraw")
+            decided(system, [Excuse.objects.get(pk=second_response["id"])], "grant")
+        refused = courier_api.post(f"{URL}/{second_response['id']}/withdraw")
         assert (refused.status_code, refused.json()["type"]) == (409, "urn:alliance:problem:decided")
 
     def test_is_the_couriers_own(
         self, late: int, courier_api: APIClient, merchant_api: APIClient, rival_courier: Organisation
     ) -> None:
-        made = courier_api.post(URL, body(late), format="json").json()
-        address = f"{URL}/{made['id']}/withdraw"
+        response = courier_api.post(URL, body(late), format="json").json()
+        address = f"{URL}/{response['id']}/withdraw"
         assert merchant_api.post(address).status_code == 403
         assert key_of(rival_courier, "excuses:claim").post(address).status_code == 404
         assert courier_api.post(f"{URL}/999999/withdraw").status_code == 404

@@ -1,4 +1,4 @@
-"""Claims: a courier says why, in time and once, and may think better of it."""
+"""Claims: in time, once per breach, and withdrawn until decided."""
 
 import os
 from datetime import timedelta
@@ -38,7 +38,7 @@ def agent(lane: Lane) -> Actor:
 
 
 def refusal(actor: Actor, parcel_id: int, **given: Any) -> tuple[str, str]:
-    """The code of the refusal, and what it says."""
+    """The code and the message of the refusal."""
     with pytest.raises(AllianceError) as caught:
         claimed(actor, parcel_id, **given)
     error = caught.value
@@ -52,7 +52,7 @@ def test_a_claim_waits_and_changes_no_rate(late: int, agent: Actor) -> None:
     assert not Commitment.objects.get(parcel_id=late).excused
 
 
-def test_a_claim_is_told_and_written_down(late: int, agent: Actor) -> None:
+def test_claim_is_sent_as_event_and_audited(late: int, agent: Actor) -> None:
     excuse = claimed(agent, late)
     event = Event.objects.get(topic="excuse.claimed")
     assert (event.parcel_id, event.merchant_id, event.courier_id) == (
@@ -72,7 +72,9 @@ def test_others_of_the_courier_do_not(late: int, lane: Lane, role: Role) -> None
         claimed(agent_of(lane.courier, role), late)
 
 
-def test_nobody_else_claims(late: int, merchant: Actor, system: Actor, rival_courier: Organisation) -> None:
+def test_only_members_of_the_courier_claim(
+    late: int, merchant: Actor, system: Actor, rival_courier: Organisation
+) -> None:
     for actor in (merchant, system):
         with pytest.raises(NotPermitted):
             claimed(actor, late)
@@ -141,7 +143,7 @@ def test_a_decision_is_final_for_the_courier(late: int, agent: Actor, decision: 
     assert refusal(agent, late)[0] == "decided"
 
 
-def test_what_an_event_proposed_in_vain_may_be_claimed(late: int, agent: Actor) -> None:
+def test_declined_proposal_of_an_event_may_be_claimed(late: int, agent: Actor) -> None:
     excuse = claimed(agent, late)
     Excuse.objects.filter(pk=excuse.pk).update(source="event")
     decided(service(), [excuse], "decline")
@@ -187,7 +189,7 @@ class TestTakingBack:
 
 
 class TestEvidence:
-    def test_is_kept_under_a_name_nobody_guesses(self, late: int, agent: Actor, media: Path) -> None:
+    def test_file_has_an_unguessable_name(self, late: int, agent: Actor, media: Path) -> None:
         excuse = claimed(agent, late, upload=picture("../<b>storm.exe"))
         assert excuse.evidence_name == "bstorm.exe"
         assert excuse.evidence.name.startswith("evidence/")
@@ -196,7 +198,7 @@ class TestEvidence:
         assert stored.read_bytes() == picture().read()
         assert stored.stat().st_mode & 0o077 == 0
 
-    def test_goes_when_the_claim_is_refused(
+    def test_file_is_deleted_when_the_claim_is_refused(
         self, late: int, agent: Actor, media: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         claimed(agent, late, upload=picture())
@@ -221,7 +223,7 @@ class TestEvidence:
 
 
 class TestTheSecondWall:
-    """What the database itself refuses a courier, whatever the code does."""
+    """The database refuses a courier's writes, whatever the code does."""
 
     @pytest.mark.parametrize("state", ["granted", "declined", "revoked"])
     def test_a_courier_writes_no_decision(self, late: int, agent: Actor, state: str) -> None:
@@ -233,7 +235,7 @@ class TestTheSecondWall:
         ):
             Excuse.objects.filter(pk=excuse.pk).update(state=state, decided_at=NOON)
 
-    def test_a_merchant_reads_and_writes_nothing(self, late: int, agent: Actor, merchant: Actor) -> None:
+    def test_merchant_can_read_and_not_write(self, late: int, agent: Actor, merchant: Actor) -> None:
         excuse = claimed(agent, late)
         with scope(Scope.of(merchant)):
             assert Excuse.objects.get().pk == excuse.pk

@@ -1,4 +1,4 @@
-"""Decisions on excuses: by whom, on what, and what follows from them."""
+"""Decisions on excuses: permissions, targets and consequences."""
 
 import threading
 import time
@@ -61,33 +61,33 @@ class TestWhoDecides:
         superuser = actor_of_user(factories.user("root@alliance.example", is_staff=True, is_superuser=True))
         for actor in (decider, superuser, Actor.system("test")):
             parcel_id = late_parcel(lane)
-            made = claimed(agent_of(lane.courier), parcel_id)
-            assert decided(actor, [made], "grant").decided == 1
+            claim = claimed(agent_of(lane.courier), parcel_id)
+            assert decided(actor, [claim], "grant").decided == 1
             assert excuse(actor, late_parcel(lane)).decided_by_id == actor.user_id
 
-    def test_nobody_else(self, lane: Lane, late: int, courier: Actor, merchant: Actor) -> None:
-        made = claimed(agent_of(lane.courier), late)
+    def test_other_actors_cannot_decide(self, lane: Lane, late: int, courier: Actor, merchant: Actor) -> None:
+        claim = claimed(agent_of(lane.courier), late)
         staff = actor_of_user(factories.user("staff@alliance.example", is_staff=True))
         for actor in (staff, courier, merchant, ANONYMOUS):
             with pytest.raises(NotPermitted):
-                decided(actor, [made], "grant")
+                decided(actor, [claim], "grant")
             with pytest.raises(NotPermitted):
                 excuse(actor, late)
         assert states() == [("claimed", "courier", "weather")]
 
-    def test_nobody_of_the_couriers_own(self, lane: Lane, late: int, decider: Actor) -> None:
-        made = claimed(agent_of(lane.courier), late)
+    def test_members_of_the_courier_cannot_decide(self, lane: Lane, late: int, decider: Actor) -> None:
+        claim = claimed(agent_of(lane.courier), late)
         Member.objects.create(organisation=lane.courier, user_id=decider.user_id, role="viewer")
         for decision in Decision:
             with pytest.raises(NotPermitted, match="somebody else must decide"):
-                decided(decider, [made], decision)
+                decided(decider, [claim], decision)
         other = late_parcel(lane)
         with pytest.raises(NotPermitted, match="somebody else must decide"):
             excuse(decider, other)
         with pytest.raises(NotPermitted, match="somebody else must decide"):
             excuse_breaches(actor=decider, keys=[(other, DELIVERY)], reason="weather")
 
-    def test_nobody_whose_log_in_was_closed(self, late: int) -> None:
+    def test_inactive_users_cannot_decide(self, late: int) -> None:
         gone = actor_of_user(service_user("gone@alliance.example", is_active=False))
         with pytest.raises(NotPermitted):
             excuse(gone, late)
@@ -111,9 +111,9 @@ class TestWhoDecides:
     ids=lambda value: " then ".join(value) if isinstance(value, list) else str(value),
 )
 def test_decisions(lane: Lane, late: int, decider: Actor, path: list[str], state: str, excused: bool) -> None:
-    made = claimed(agent_of(lane.courier), late)
+    claim = claimed(agent_of(lane.courier), late)
     for decision in path:
-        decided(decider, [made], decision)
+        decided(decider, [claim], decision)
     assert states() == [(state, "courier", "weather")]
     commitment = Commitment.objects.get(parcel_id=late)
     assert (commitment.excused, commitment.excuse_reason) == (excused, "weather" if excused else "")
@@ -133,43 +133,45 @@ def test_the_table_of_decisions_is_whole() -> None:
 
 @pytest.mark.django_db
 class TestDeciding:
-    def test_says_who_when_and_why(self, lane: Lane, late: int, decider: Actor) -> None:
-        made = claimed(agent_of(lane.courier), late)
-        assert decided(decider, [made], "decline", " No proof. ") == Decided(decided=1)
-        made.refresh_from_db()
-        assert (made.decision_note, made.decided_by_id) == ("No proof.", decider.user_id)
-        assert made.decided_at == NOON + 3 * HOUR
+    def test_decision_records_person_time_and_note(self, lane: Lane, late: int, decider: Actor) -> None:
+        claim = claimed(agent_of(lane.courier), late)
+        assert decided(decider, [claim], "decline", " No proof. ") == Decided(decided=1)
+        claim.refresh_from_db()
+        assert (claim.decision_note, claim.decided_by_id) == ("No proof.", decider.user_id)
+        assert claim.decided_at == NOON + 3 * HOUR
         entry = AuditEntry.objects.get(verb="excuse.declined")
-        assert (entry.organisation_id, entry.detail["excuses"]) == (lane.courier.pk, [made.pk])
+        assert (entry.organisation_id, entry.detail["excuses"]) == (lane.courier.pk, [claim.pk])
         assert Event.objects.get(topic="excuse.declined").payload == {
             "kind": "delivery",
             "reason": "weather",
-            "excuse": made.pk,
+            "excuse": claim.pk,
         }
 
     @pytest.mark.parametrize("decision", ["decline", "revoke"])
     def test_against_the_courier_needs_a_reason(
         self, lane: Lane, late: int, decider: Actor, decision: str
     ) -> None:
-        made = claimed(agent_of(lane.courier), late)
+        claim = claimed(agent_of(lane.courier), late)
         with pytest.raises(InvalidInput) as caught:
-            decided(decider, [made], decision, "  ")
+            decided(decider, [claim], decision, "  ")
         assert caught.value.errors[0].pointer == "/note"
-        assert decided(decider, [made], "grant", "").decided == 1
+        assert decided(decider, [claim], "grant", "").decided == 1
 
     def test_wrong_input(self, lane: Lane, late: int, decider: Actor) -> None:
-        made = claimed(agent_of(lane.courier), late)
+        claim = claimed(agent_of(lane.courier), late)
         for decision, note in (("shrug", "x"), ("grant", "x" * 2001), ("grant", "\0")):
             with pytest.raises(InvalidInput):
-                decided(decider, [made], decision, note)
+                decided(decider, [claim], decision, note)
         with pytest.raises(InvalidInput, match="100000 at once"):
             decide_excuses(actor=decider, excuse_ids=range(100_001), decision="grant")
-        assert decide_excuses(actor=decider, excuse_ids=[made.pk + 99], decision="grant") == Decided(
+        assert decide_excuses(actor=decider, excuse_ids=[claim.pk + 99], decision="grant") == Decided(
             untouched=1
         )
 
     @pytest.mark.parametrize("decision", ["grant", "decline"])
-    def test_what_stands_no_more_lapses(self, lane: Lane, late: int, decider: Actor, decision: str) -> None:
+    def test_claim_of_a_withdrawn_breach_lapses(
+        self, lane: Lane, late: int, decider: Actor, decision: str
+    ) -> None:
         agent = agent_of(lane.courier)
         withdrawn, cancelled = late_parcel(lane), lane.promise(NOON - DAY)
         sweep_overdue(now=NOON)
@@ -182,14 +184,14 @@ class TestDeciding:
         fold_tallies()
         assert_books_agree()
 
-    def test_a_breach_that_opens_again_is_claimed_again(self, lane: Lane, late: int, decider: Actor) -> None:
+    def test_reopened_breach_can_be_claimed_again(self, lane: Lane, late: int, decider: Actor) -> None:
         agent = agent_of(lane.courier)
         first = claimed(agent, late)
         reach(late, NOON)
         decided(decider, [first], "grant")
         reach(late, NOON + 2 * HOUR, exact=True)
-        again = claimed(agent, late)
-        assert decided(decider, [first, again], "grant") == Decided(decided=1, untouched=1)
+        second_excuse = claimed(agent, late)
+        assert decided(decider, [first, second_excuse], "grant") == Decided(decided=1, untouched=1)
 
     def test_a_granted_excuse_outlives_the_breach(self, lane: Lane, late: int, decider: Actor) -> None:
         decided(decider, [claimed(agent_of(lane.courier), late)], "grant")
@@ -204,12 +206,12 @@ class TestDeciding:
     def test_touches_credit_and_tells(self, lane: Lane, everything: None, decider: Actor) -> None:
         late = late_parcel(lane, fee_fen=1200)
         CreditCheck.objects.all().delete()
-        made = claimed(agent_of(lane.courier), late)
+        claim = claimed(agent_of(lane.courier), late)
         assert not CreditCheck.objects.exists()
-        decided(decider, [made], "grant")
+        decided(decider, [claim], "grant")
         assert CreditCheck.objects.filter(parcel_id=late).count() == 1
         assert Event.objects.get(topic="breach.excused").payload == {"kind": "delivery", "reason": "weather"}
-        decided(decider, [made], "revoke")
+        decided(decider, [claim], "revoke")
         assert CreditCheck.objects.filter(parcel_id=late).count() == 2
         assert Event.objects.filter(topic="breach.excuse_lifted").count() == 1
 
@@ -244,10 +246,10 @@ def late_parcels(lane: Lane, count: int) -> None:
 
 @pytest.mark.django_db
 class TestExcusingDirectly:
-    def test_leaves_the_breach_and_counts_it_as_excused(self, lane: Lane, late: int, decider: Actor) -> None:
-        made = excuse(decider, late, note=" Typhoon ")
-        assert (made.reason, made.note, made.courier_id) == ("weather", "Typhoon", lane.courier.pk)
-        assert (made.state, made.source, made.decided_by_id) == ("granted", "ops", decider.user_id)
+    def test_excused_breach_stays_and_counts_as_excused(self, lane: Lane, late: int, decider: Actor) -> None:
+        claim = excuse(decider, late, note=" Typhoon ")
+        assert (claim.reason, claim.note, claim.courier_id) == ("weather", "Typhoon", lane.courier.pk)
+        assert (claim.state, claim.source, claim.decided_by_id) == ("granted", "ops", decider.user_id)
         fold_tallies()
         assert counts(lane.courier) == counts(lane.merchant) == {"late": 1, "excused": 1}
         assert_books_agree()
@@ -255,11 +257,11 @@ class TestExcusingDirectly:
     def test_again_returns_the_first_decision(self, late: int, system: Actor) -> None:
         first = excuse(system, late)
         tallies = Tally.objects.count()
-        again = excuse(system, late, reason="disaster")
-        assert (again.pk, again.reason) == (first.pk, "weather")
+        second_excuse = excuse(system, late, reason="disaster")
+        assert (second_excuse.pk, second_excuse.reason) == (first.pk, "weather")
         assert Tally.objects.count() == tallies
 
-    def test_reverses_what_was_declined(self, lane: Lane, late: int, decider: Actor) -> None:
+    def test_direct_excuse_reverses_a_declined_claim(self, lane: Lane, late: int, decider: Actor) -> None:
         decided(decider, [claimed(agent_of(lane.courier), late)], "decline")
         excuse(decider, late, reason="disaster")
         assert states() == [("declined", "courier", "weather"), ("granted", "ops", "disaster")]
@@ -278,7 +280,7 @@ class TestExcusingDirectly:
         assert counts(lane.courier) == {"late": 1, "excused": 1}
         assert_books_agree()
 
-    def test_refuses_what_makes_no_sense(self, lane: Lane, late: int, system: Actor) -> None:
+    def test_inconsistent_input_is_refused(self, lane: Lane, late: int, system: Actor) -> None:
         with pytest.raises(InvalidInput):
             excuse(system, late, reason="bad luck")
         with pytest.raises(NotFound):
@@ -289,14 +291,14 @@ class TestExcusingDirectly:
             excuse(system, lane.promise(NOON + 5 * DAY))
         assert states() == []
 
-    def test_many_at_once_says_what_became_of_each(self, lane: Lane, late: int, decider: Actor) -> None:
+    def test_bulk_excuse_reports_the_result_of_each(self, lane: Lane, late: int, decider: Actor) -> None:
         before, waiting, gone = (late_parcel(lane) for _number in range(3))
         excuse(decider, before)
         claimed(agent_of(lane.courier), waiting)
         reach(gone, NOON)
         keys = [(parcel_id, DELIVERY) for parcel_id in (late, late, before, waiting, gone, 12345)]
-        done = excuse_breaches(actor=decider, keys=keys, reason="disaster", note="Flood")
-        assert done == Excused(excused=1, gone=2, waiting=1, already=1)
+        result = excuse_breaches(actor=decider, keys=keys, reason="disaster", note="Flood")
+        assert result == Excused(excused=1, gone=2, waiting=1, already=1)
         assert excuse_breaches(actor=decider, keys=[], reason="disaster") == Excused()
         fold_tallies()
         assert_books_agree()
@@ -311,7 +313,7 @@ class TestExcusingDirectly:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("first", ["scan", "decision"])
 def test_decision_and_punctual_scan_at_once_agree(lane: Lane, system: Actor, first: str) -> None:
-    """Whichever comes second must see the other: the excuse counts only if the breach stands."""
+    """The second writer must see the first: the excuse counts only if the breach is open."""
     agent = agent_of(lane.courier)
     for _ in range(4):
         with scope(Scope.everything()):
@@ -348,12 +350,12 @@ def test_decision_and_punctual_scan_at_once_agree(lane: Lane, system: Actor, fir
 def test_two_decisions_at_once_are_one(lane: Lane, system: Actor) -> None:
     with scope(Scope.everything()):
         claims = [claimed(agent_of(lane.courier), late_parcel(lane)) for _number in range(5)]
-    done: list[Decided] = []
+    result: list[Decided] = []
 
     def decide(decision: str) -> None:
         try:
             with scope(Scope.everything()):
-                done.append(decided(system, claims, decision))
+                result.append(decided(system, claims, decision))
         finally:
             connection.close()
 
@@ -362,8 +364,8 @@ def test_two_decisions_at_once_are_one(lane: Lane, system: Actor) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(each.decided for each in done) == [0, 0, 5]
-    assert sum(each.untouched for each in done) == 10
+    assert sorted(each.decided for each in result) == [0, 0, 5]
+    assert sum(each.untouched for each in result) == 10
     with scope(Scope.everything()):
         assert len({state for state, _source, _reason in states()}) == 1
         fold_tallies()

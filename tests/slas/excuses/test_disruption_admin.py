@@ -1,4 +1,4 @@
-"""Ops' door to declared events: declaring, previewing what they touched, proposing excuses for it."""
+"""The admin of declared events: declaring, previewing affected breaches, proposing excuses."""
 
 from typing import Any
 
@@ -43,8 +43,8 @@ class TestDisruptions:
     }  # fmt: skip
 
     def test_are_declared(self, ops_client: Client, ops_user: User) -> None:
-        done = ops_client.post(f"{DISRUPTIONS}add/", self.ENTRY, follow=True)
-        assert "Typhoon Haikui is declared." in text_of(done)
+        response = ops_client.post(f"{DISRUPTIONS}add/", self.ENTRY, follow=True)
+        assert "Typhoon Haikui is declared." in text_of(response)
         made = Disruption.objects.get()
         assert (made.country, made.province, made.declared_by) == ("CN", "Sichuan", ops_user)
         assert made.ends_at - made.starts_at == 2 * DAY
@@ -57,7 +57,7 @@ class TestDisruptions:
             assert "始发地" not in text_of(page)
 
     @pytest.mark.parametrize(
-        ("given", "field"),
+        ("changes", "field"),
         [
             ({"name": ""}, "name"),
             ({"reason": "bad luck"}, "reason"),
@@ -73,15 +73,15 @@ class TestDisruptions:
         ],
         ids=str,
     )
-    def test_wrong_input_is_told_in_the_form(
-        self, ops_client: Client, given: dict[str, str], field: str
+    def test_invalid_input_is_shown_in_the_form(
+        self, ops_client: Client, changes: dict[str, str], field: str
     ) -> None:
-        response = ops_client.post(f"{DISRUPTIONS}add/", self.ENTRY | given)
+        response = ops_client.post(f"{DISRUPTIONS}add/", self.ENTRY | changes)
         assert response.status_code == 422
         assert list(response.context["form"].errors) == [field]
         assert not Disruption.objects.exists()
 
-    def test_are_taken_back_while_they_proposed_nothing(
+    def test_events_without_proposals_can_be_withdrawn(
         self, storm: Disruption, late: int, ops_client: Client
     ) -> None:
         ops_client.post(self.address(storm), {"apply": "yes", "seen": "1"})
@@ -118,21 +118,23 @@ class TestDisruptions:
     def test_apply_proposes_and_leads_to_the_decision(
         self, storm: Disruption, late: int, ops_client: Client
     ) -> None:
-        done = ops_client.post(
+        response = ops_client.post(
             self.address(storm), {"apply": "yes", "seen": "1", "note": "Red alert"}, follow=True
         )
-        assert "1 excuse is proposed." in text_of(done)
-        assert done.request["QUERY_STRING"] == f"disruption={storm.pk}"
-        assert done.context["count"] == 1
+        assert "1 excuse is proposed." in text_of(response)
+        assert response.request["QUERY_STRING"] == f"disruption={storm.pk}"
+        assert response.context["count"] == 1
         assert states() == [("claimed", "event", "weather")]
         assert Excuse.objects.get().note == "Red alert"
-        again = ops_client.get(self.address(storm))
-        assert again.context["count"] == 0
-        assert "touched nothing that is not excused or claimed already" in text_of(again)
+        second_response = ops_client.get(self.address(storm))
+        assert second_response.context["count"] == 0
+        assert "touched nothing that is not excused or claimed already" in text_of(second_response)
 
     def test_apply_may_grant_at_once(self, storm: Disruption, late: int, ops_client: Client) -> None:
-        done = ops_client.post(self.address(storm), {"apply": "yes", "seen": "1", "grant": "on"}, follow=True)
-        assert "1 excuse is granted." in text_of(done)
+        response = ops_client.post(
+            self.address(storm), {"apply": "yes", "seen": "1", "grant": "on"}, follow=True
+        )
+        assert "1 excuse is granted." in text_of(response)
         assert states() == [("granted", "event", "weather")]
         assert Commitment.objects.get(parcel_id=late).excused
 
@@ -148,15 +150,15 @@ class TestDisruptions:
         self, storm: Disruption, late: int, staff_client: Client
     ) -> None:
         assert "grant" not in staff_client.get(self.address(storm)).context["form"].fields
-        done = staff_client.post(
+        response = staff_client.post(
             self.address(storm), {"apply": "yes", "seen": "1", "grant": "on"}, follow=True
         )
         assert states() == [("claimed", "event", "weather")]
-        # Deciding is not theirs: they are led to what they proposed.
-        assert (done.status_code, done.request["PATH_INFO"]) == (200, "/admin/slas/excuse/")
-        assert "1 excuse is proposed." in text_of(done)
+        # They may not decide: they are redirected to the proposed excuses.
+        assert (response.status_code, response.request["PATH_INFO"]) == (200, "/admin/slas/excuse/")
+        assert "1 excuse is proposed." in text_of(response)
 
-    def test_a_note_too_long_is_told_where_it_was_written(
+    def test_too_long_note_is_an_error_at_its_field(
         self, storm: Disruption, late: int, ops_client: Client
     ) -> None:
         response = ops_client.post(self.address(storm), {"apply": "yes", "seen": "1", "note": "x" * 2001})
@@ -164,7 +166,7 @@ class TestDisruptions:
         assert response.context["form"].errors == {"note": ["Write at most 2000 characters."]}
         assert states() == []
 
-    def test_what_changed_since_the_preview_is_shown_first(
+    def test_changes_since_the_preview_are_shown_first(
         self, storm: Disruption, late: int, lane: Lane, ops_client: Client
     ) -> None:
         late_parcel(lane)
@@ -173,10 +175,10 @@ class TestDisruptions:
         assert states() == []
         assert response.context["count"] == 2
 
-    def test_of_nothing_is_not_found(self, ops_client: Client) -> None:
+    def test_proposals_of_an_unknown_event_are_not_found(self, ops_client: Client) -> None:
         assert ops_client.get(reverse("admin:slas_disruption_propose", args=[999])).status_code == 404
 
-    def test_closures_propose_too(self, late: int, lane: Lane, ops_client: Client) -> None:
+    def test_closures_propose_excuses(self, late: int, lane: Lane, ops_client: Client) -> None:
         closure = Closure.objects.create(
             date=timezone.localtime(NOON).date(), city=lane.destination, country="CN", name="Flood",
             announced_at=NOON + DAY,

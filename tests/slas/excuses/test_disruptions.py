@@ -1,4 +1,4 @@
-"""Declared events, and which breaches they touch. Times are hours from NOON, when the event begins."""
+"""Declared events and the breaches they affect. Times are hours from NOON, when the event begins."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -112,10 +112,12 @@ CASES = [
 @pytest.mark.parametrize(
     ("where", "breach", "touched"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_what_an_event_touches(broken: Break, where: str, breach: dict[str, Any], touched: bool) -> None:
+def test_event_affects_breaches_in_place_and_time(
+    broken: Break, where: str, breach: dict[str, Any], touched: bool
+) -> None:
     parcel_id = broken(**breach)
-    found = keys(Cause.of_disruption(storm(Area(city=City.objects.get(code=where)))))
-    assert found == ({(parcel_id, breach.get("kind", DELIVERY))} if touched else set())
+    result = keys(Cause.of_disruption(storm(Area(city=City.objects.get(code=where)))))
+    assert result == ({(parcel_id, breach.get("kind", DELIVERY))} if touched else set())
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def test_an_area_is_a_country_a_province_or_a_city(broken: Break, area: Area, to
     assert bool(touched_by(Cause.of_disruption(storm(area)))) == touched
 
 
-def test_only_what_stands_and_is_not_excused_is_touched(
+def test_event_affects_only_open_breaches_without_excuse(
     broken: Break, lane: Lane, decider: Actor, chengdu: City
 ) -> None:
     cause = Cause.of_disruption(storm(Area(city=chengdu)))
@@ -149,7 +151,7 @@ def test_only_what_stands_and_is_not_excused_is_touched(
     assert keys(cause) == {(parcel_id, DELIVERY) for parcel_id in (standing, declined, overdue)}
 
 
-def test_lines_say_who_and_when(broken: Break, lane: Lane, chengdu: City) -> None:
+def test_rows_have_parties_and_times(broken: Break, lane: Lane, chengdu: City) -> None:
     parcel_id = broken(5)
     broken(6)
     touched = touched_by(Cause.of_disruption(storm(Area(city=chengdu))))
@@ -162,7 +164,7 @@ def test_lines_say_who_and_when(broken: Break, lane: Lane, chengdu: City) -> Non
 
 
 class TestClosures:
-    """A closure touches by the clocks of the city, at its side, and only what was promised before."""
+    """A closure affects breaches in the city's local time, at its side, promised before it was announced."""
 
     def close(self, city: City, **given: Any) -> Closure:
         local = NOON.astimezone(ZoneInfo(city.time_zone))
@@ -194,11 +196,11 @@ class TestClosures:
         broken(5)
         assert self.found(self.close(chengdu, side=side)) == touched
 
-    def test_announced_in_time_excuses_nothing(self, broken: Break, chengdu: City) -> None:
+    def test_closure_announced_in_time_affects_no_breach(self, broken: Break, chengdu: City) -> None:
         broken(5)
         assert not self.found(self.close(chengdu, announced_at=NOON - 2 * DAY))
 
-    def test_withdrawn_touches_nothing(self, broken: Break, chengdu: City) -> None:
+    def test_withdrawn_closure_affects_no_breach(self, broken: Break, chengdu: City) -> None:
         broken(5)
         assert not self.found(self.close(chengdu, withdrawn_at=NOON + HOUR))
 
@@ -228,7 +230,7 @@ class TestProposing:
         fold_tallies()
         assert counts(lane.courier) == {"late": 3}
 
-    def test_twice_adds_nothing_whatever_was_decided(
+    def test_second_proposal_adds_no_excuse_after_any_decision(
         self, cause: Cause, system: Actor, decider: Actor
     ) -> None:
         propose_excuses(actor=system, cause=cause)
@@ -238,12 +240,12 @@ class TestProposing:
         assert propose_excuses(actor=system, cause=cause) == Proposed()
         assert Excuse.objects.count() == 3
 
-    def test_adds_what_broke_since(self, cause: Cause, broken: Break, system: Actor) -> None:
+    def test_second_proposal_adds_new_breaches(self, cause: Cause, broken: Break, system: Actor) -> None:
         propose_excuses(actor=system, cause=cause)
         broken(6)
         assert propose_excuses(actor=system, cause=cause) == Proposed(1)
 
-    def test_grants_at_once_when_told_to(self, cause: Cause, lane: Lane, ops_user: User) -> None:
+    def test_proposal_can_grant_at_once(self, cause: Cause, lane: Lane, ops_user: User) -> None:
         ops = actor_of_user(ops_user)
         assert propose_excuses(actor=ops, cause=cause, note="State of emergency", grant=True) == Proposed(
             3, 3
@@ -254,7 +256,7 @@ class TestProposing:
         assert counts(lane.courier) == {"late": 3, "excused": 3}
         assert_books_agree()
 
-    def test_is_for_ops_and_granting_for_who_decides(
+    def test_proposal_is_for_ops_and_granting_for_deciders(
         self, cause: Cause, lane: Lane, courier: Actor, merchant: Actor, decider: Actor, ops_user: User
     ) -> None:
         staff = actor_of_user(factories.user("staff@alliance.example", is_staff=True))
@@ -277,7 +279,7 @@ class TestDeclaring:
         assert not Excuse.objects.exists()
 
     @pytest.mark.parametrize(
-        ("given", "pointer"),
+        ("changes", "pointer"),
         [
             ({"name": " "}, "/name"),
             ({"name": "x" * 121}, "/name"),
@@ -291,9 +293,9 @@ class TestDeclaring:
             ({"period": Period(NOON, NOON + DAY, recovery_hours=-1)}, "/recovery_hours"),
         ],
     )
-    def test_refuses_what_makes_no_sense(self, given: dict[str, Any], pointer: str) -> None:
+    def test_inconsistent_input_is_refused(self, changes: dict[str, Any], pointer: str) -> None:
         with pytest.raises(InvalidInput) as caught:
-            storm(given.pop("area", Area(country="CN")), **given)
+            storm(changes.pop("area", Area(country="CN")), **changes)
         assert [error.pointer for error in caught.value.errors] == [pointer]
 
     def test_is_for_ops(self, courier: Actor, chengdu: City) -> None:
@@ -302,7 +304,7 @@ class TestDeclaring:
         with pytest.raises(NotPermitted):
             withdraw_disruption(actor=courier, disruption_id=storm(Area(city=chengdu)).pk)
 
-    def test_is_taken_back_while_it_proposed_nothing(
+    def test_event_without_proposals_can_be_withdrawn(
         self, broken: Break, chengdu: City, system: Actor
     ) -> None:
         used, unused = storm(Area(city=chengdu)), storm(Area(city=chengdu))

@@ -51,11 +51,11 @@ def shown(client: Client, **query: str) -> list[Excuse]:
     return response.context["excuses"]
 
 
-@pytest.mark.parametrize("who", ["courier_client", "merchant_client", "ops_client"])
+@pytest.mark.parametrize("fixture_name", ["courier_client", "merchant_client", "ops_client"])
 def test_all_parties_read_reasons_decisions_and_counts(
-    four: list[Excuse], who: str, request: pytest.FixtureRequest
+    four: list[Excuse], fixture_name: str, request: pytest.FixtureRequest
 ) -> None:
-    client = request.getfixturevalue(who)
+    client = request.getfixturevalue(fixture_name)
     response = client.get(URL)
     text = text_of(response)
     assert len(response.context["excuses"]) == 4
@@ -80,7 +80,7 @@ def test_filters_narrow_the_list(four: list[Excuse], courier_client: Client) -> 
 
 
 @pytest.mark.parametrize("name", ["state", "reason", "period"])
-def test_a_word_nobody_knows_is_refused_beside_its_field(
+def test_unknown_filter_value_is_refused_at_its_field(
     four: list[Excuse], courier_client: Client, name: str
 ) -> None:
     response = courier_client.get(URL, {name: "odd"})
@@ -103,7 +103,7 @@ def test_the_form_shows_the_period_that_counts(courier_client: Client, query: di
     assert courier_client.get(URL, query).context["form"]["period"].value() == "90"
 
 
-def test_nothing_claimed_says_what_to_do(
+def test_page_without_claims_shows_advice(
     courier_client: Client, merchant_client: Client, courier_organisation: Organisation
 ) -> None:
     assert "claim an excuse on its page within 14 days" in text_of(courier_client.get(URL))
@@ -116,7 +116,7 @@ def test_pages_meet_without_gap_or_overlap(
 ) -> None:
     monkeypatch.setattr(excuses, "PAGE", 2)
     with scope(Scope.everything()):
-        # At one moment, as an event claims them.
+        # At the same time, as an event claims them.
         made = [claimed(agent, late_parcel(lane)).pk for _number in range(5)]
     seen, url = [], URL
     while url:
@@ -130,14 +130,12 @@ def test_pages_meet_without_gap_or_overlap(
 
 
 @pytest.mark.parametrize("place", ["nonsense", "2026-13-01|1", "2026-01-01T00:00|1", "|", "9" * 99, "x|y|z"])
-def test_places_that_are_none_begin_at_the_newest(
-    four: list[Excuse], courier_client: Client, place: str
-) -> None:
+def test_invalid_cursors_show_the_first_page(four: list[Excuse], courier_client: Client, place: str) -> None:
     assert len(shown(courier_client, after=place)) == 4
     assert len(shown(courier_client, before=place)) == 4
 
 
-def test_others_see_nothing(
+def test_other_organisations_see_no_excuses(
     four: list[Excuse], rival_courier: Organisation, rival_merchant: Organisation
 ) -> None:
     for organisation in (rival_courier, rival_merchant):
@@ -147,11 +145,11 @@ def test_others_see_nothing(
     assert Client().get(URL)["Location"].startswith("/accounts/login/")
 
 
-@pytest.mark.parametrize("who", ["courier_client", "merchant_client", "ops_client"])
+@pytest.mark.parametrize("fixture_name", ["courier_client", "merchant_client", "ops_client"])
 def test_the_file_is_sent_to_the_parties(
-    four: list[Excuse], who: str, request: pytest.FixtureRequest
+    four: list[Excuse], fixture_name: str, request: pytest.FixtureRequest
 ) -> None:
-    client = request.getfixturevalue(who)
+    client = request.getfixturevalue(fixture_name)
     response = client.get(f"/excuses/{four[0].pk}/evidence/")
     assert b"".join(response.streaming_content) == PNG
     assert response["Content-Type"] == "image/png"
@@ -165,14 +163,14 @@ def test_the_file_is_sent_to_the_parties(
     assert client.get("/excuses/999999/evidence/").status_code == 404
 
 
-def test_a_lost_file_is_told(four: list[Excuse], courier_client: Client, tmp_path: Path) -> None:
+def test_missing_file_is_reported(four: list[Excuse], courier_client: Client, tmp_path: Path) -> None:
     (tmp_path / four[0].evidence.name).unlink()
     response = courier_client.get(f"/excuses/{four[0].pk}/evidence/")
     assert response.status_code == 404
     assert "is lost" in text_of(response)
 
 
-def test_the_menu_counts_what_waits_for_the_courier(
+def test_menu_counts_waiting_claims_of_the_courier(
     four: list[Excuse], lane: Lane, agent: Actor, merchant: Actor, system: Actor
 ) -> None:
     count = NAVIGATION["slas:excuse_list"].count

@@ -1,4 +1,4 @@
-"""Exports cut off in the middle: nothing is missing or there twice, and a file is given up at last."""
+"""Interrupted exports: no row is missing or doubled, and a failing file is given up in the end."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -31,11 +31,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 
 
 class Killed(BaseException):
-    """A worker that dies there and then."""
+    """A worker that dies at this point."""
 
 
 def killed_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int, *, after: bool = False) -> None:
-    """Have a worker die in its nth call of a function of the writer, before or after the work."""
+    """Make a worker die in its nth call of a function of the writer, before or after the work."""
     genuine: Callable[..., Any] = getattr(writing, name)
     calls = 0
 
@@ -66,7 +66,7 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int, *, after: b
         ("remove_parts", 1, False),
     ],
 )
-def test_a_worker_killed_anywhere_leaves_nothing_missing_or_double(
+def test_killed_worker_neither_loses_nor_doubles_rows(
     promised: list[int],
     merchant: Actor,
     monkeypatch: pytest.MonkeyPatch,
@@ -115,14 +115,14 @@ def test_work_beyond_the_budget_is_handed_on(promised: list[int], merchant: Acto
     assert len(set(numbers(reread(export)))) == 20
 
 
-def test_a_finished_file_is_not_written_again(promised: list[int], merchant: Actor) -> None:
+def test_finished_file_is_not_written_again(promised: list[int], merchant: Actor) -> None:
     export = written(merchant)
     assert write_export(export_id=export.pk)
     assert reread(export).expires_at == export.expires_at
     assert write_export(export_id=export.pk + 1)
 
 
-def test_a_dropped_file_is_handed_over_again(
+def test_interrupted_file_is_queued_again(
     merchant: Actor, sent: list[Any], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -133,7 +133,7 @@ def test_a_dropped_file_is_handed_over_again(
     assert sent == 2 * [("slas.tasks.write_export", export.pk)]
 
 
-def test_a_file_that_fails_again_and_again_is_given_up_and_ops_resume_it(
+def test_file_that_fails_repeatedly_is_given_up_and_ops_resume_it(
     promised: list[int], merchant: Actor, system: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = numbers(written(merchant))
@@ -165,7 +165,7 @@ def fails_from_call(number: int) -> Callable[..., Any]:
     return broken
 
 
-def test_a_failed_file_is_kept_for_a_week_and_not_resumed_after(
+def test_failed_file_is_kept_for_a_week_and_not_resumed_after(
     promised: list[int], merchant: Actor, system: Actor, media: Path
 ) -> None:
     export = ask(merchant)

@@ -1,4 +1,4 @@
-"""Exports at their doors: the page, the API, the admin."""
+"""Exports on the page, in the API and in the admin."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -47,18 +47,18 @@ def body_of(response: Any) -> bytes:
 # --- the page ----------------------------------------------------------------------------------
 
 
-def test_the_page_says_that_there_is_no_file_yet(merchant_client: Client) -> None:
+def test_page_without_exports_shows_a_note(merchant_client: Client) -> None:
     response = merchant_client.get("/exports/")
     assert response.status_code == 200
     assert "No file yet" in text_of(response)
     assert "hx-get" not in response.content.decode().split('id="exports"')[1].split(">")[0]
 
 
-def test_a_file_is_asked_for_watched_and_taken(promised: list[int], merchant_client: Client) -> None:
+def test_file_is_requested_followed_and_downloaded(promised: list[int], merchant_client: Client) -> None:
     assert merchant_client.post("/exports/", FORM).status_code == 302
     waiting = merchant_client.get("/exports/")
     assert "Waiting" in text_of(waiting)
-    # It asks again by itself while anything is being written.
+    # The page refreshes itself while a file is being written.
     assert 'hx-trigger="every 2s"' in waiting.content.decode()
     export = only_export()
     assert write_export(export_id=export.pk, rows_a_slice=4, stretch=timedelta(0)) is False
@@ -66,9 +66,9 @@ def test_a_file_is_asked_for_watched_and_taken(promised: list[int], merchant_cli
     assert f'id="export-{export.pk}"' in running
     assert 'value="4" max="6"' in running
     assert write_export(export_id=export.pk)
-    done = merchant_client.get("/exports/").content.decode()
-    assert 'hx-trigger="every 2s"' not in done
-    url = done.split(f'href="/exports/{export.pk}/file/?')[1].split('"')[0].replace("&amp;", "&")
+    page = merchant_client.get("/exports/").content.decode()
+    assert 'hx-trigger="every 2s"' not in page
+    url = page.split(f'href="/exports/{export.pk}/file/?')[1].split('"')[0].replace("&amp;", "&")
     response = merchant_client.get(f"/exports/{export.pk}/file/?{url}")
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert response["Content-Disposition"] == f'attachment; filename="commitments-{FIRST}-{LAST}.csv"'
@@ -77,7 +77,7 @@ def test_a_file_is_asked_for_watched_and_taken(promised: list[int], merchant_cli
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("changes", "message"),
     [
         ({"from": ""}, "required"),
         ({"from": "yesterday"}, "valid date"),
@@ -89,11 +89,11 @@ def test_a_file_is_asked_for_watched_and_taken(promised: list[int], merchant_cli
     ],
 )
 def test_a_wish_that_cannot_be_is_answered_beside_its_field(
-    merchant_client: Client, given: dict[str, str], said: str
+    merchant_client: Client, changes: dict[str, str], message: str
 ) -> None:
-    response = merchant_client.post("/exports/", {**FORM, **given})
+    response = merchant_client.post("/exports/", {**FORM, **changes})
     assert response.status_code == 422
-    assert said in text_of(response)
+    assert message in text_of(response)
 
 
 def test_a_fourth_file_at_once_is_refused_in_words(merchant_client: Client, merchant: Actor) -> None:
@@ -113,9 +113,7 @@ def test_other_pages_fill_the_form_in(merchant_client: Client) -> None:
 
 
 @pytest.mark.parametrize("query", [{"content": "gossip"}, {"format": "xls"}, {"from": "yesterday"}])
-def test_a_link_that_asks_for_what_there_is_not_is_told_so(
-    merchant_client: Client, query: dict[str, str]
-) -> None:
+def test_link_with_invalid_parameters_is_refused(merchant_client: Client, query: dict[str, str]) -> None:
     response = merchant_client.get("/exports/", query)
     assert (response.status_code, list(response.context["form"].errors)) == (422, list(query))
 
@@ -136,7 +134,7 @@ def test_an_agent_of_a_courier_gets_no_link_to_a_file_with_fees(
     assert "/file/?" not in page
 
 
-def test_what_failed_and_what_expired_is_told(merchant: Actor, merchant_client: Client) -> None:
+def test_failed_and_expired_files_are_shown(merchant: Actor, merchant_client: Client) -> None:
     failed, expired = ask(merchant), ask(merchant)
     with scope(Scope.everything()):
         Export.objects.filter(pk=failed.pk).update(state=ExportState.FAILED, problem="The disk is full.")
@@ -156,7 +154,7 @@ def test_a_part_that_failed_is_told_and_when_it_is_tried_again(
     assert "The disk is full. It will be tried again after" in text_of(merchant_client.get("/exports/"))
 
 
-def test_an_expired_link_gets_a_page_that_says_so(merchant: Actor, merchant_client: Client) -> None:
+def test_expired_link_gets_an_error_page(merchant: Actor, merchant_client: Client) -> None:
     export = written(merchant)
     with scope(Scope.everything()):
         Export.objects.update(expires_at=export.created_at - timedelta(days=400), state=ExportState.EXPIRED)
@@ -165,7 +163,7 @@ def test_an_expired_link_gets_a_page_that_says_so(merchant: Actor, merchant_clie
     assert "Ask for it again" in text_of(response)
 
 
-def test_another_organisations_link_leads_nowhere(
+def test_link_of_another_organisation_is_not_found(
     merchant: Actor, rival_merchant: Organisation, client: Client
 ) -> None:
     export = written(merchant)
@@ -227,7 +225,7 @@ def test_the_api_writes_a_file_and_gives_its_link(promised: list[int], merchant_
         ({**FORM, "recipient": "x"}, "/recipient"),
     ],
 )
-def test_the_api_says_where_a_wish_is_wrong(merchant_api: APIClient, body: Any, pointer: str) -> None:
+def test_api_points_at_invalid_fields(merchant_api: APIClient, body: Any, pointer: str) -> None:
     response = merchant_api.post(API, body)
     assert response.status_code == 422
     assert pointer in [error["pointer"] for error in response.json()["errors"]]
@@ -235,9 +233,9 @@ def test_the_api_says_where_a_wish_is_wrong(merchant_api: APIClient, body: Any, 
 
 def test_the_same_key_asks_for_one_file(merchant_api: APIClient) -> None:
     first = merchant_api.post(API, FORM, HTTP_IDEMPOTENCY_KEY="monthly")
-    again = merchant_api.post(API, FORM, HTTP_IDEMPOTENCY_KEY="monthly")
-    assert (again.status_code, again.json()) == (201, first.json())
-    assert again["Idempotent-Replayed"] == "true"
+    second_response = merchant_api.post(API, FORM, HTTP_IDEMPOTENCY_KEY="monthly")
+    assert (second_response.status_code, second_response.json()) == (201, first.json())
+    assert second_response["Idempotent-Replayed"] == "true"
     assert only_export().pk == first.json()["id"]
 
 
@@ -258,7 +256,7 @@ def test_unknown_parameters_are_refused(merchant: Actor, merchant_api: APIClient
     assert response.json()["errors"][0]["pointer"] == "/sort"
 
 
-def test_the_api_shows_nobody_elses(merchant_api: APIClient, courier: Actor) -> None:
+def test_api_hides_files_of_others(merchant_api: APIClient, courier: Actor) -> None:
     export = written(courier)
     assert merchant_api.get(f"{API}/{export.pk}").status_code == 404
     assert merchant_api.get(f"{API}/{export.pk}/file", link_of(export)).status_code == 404
@@ -299,13 +297,13 @@ def test_ops_ask_for_everybodys_and_see_all_files(
     assert body_of(ops_client.get(f"/exports/{mine.pk}/file/?{url}"))
 
 
-def test_ops_are_told_what_is_wrong(ops_client: Client) -> None:
+def test_admin_shows_errors_at_the_fields(ops_client: Client) -> None:
     response = ops_client.post(f"{ADMIN}/add/", {**FORM, "to": "2016-01-01"})
     assert response.status_code == 422
     assert "ends before it begins" in text_of(response)
 
 
-def test_nobody_deletes_a_file_by_hand(ops_client: Client, merchant: Actor) -> None:
+def test_admin_cannot_delete_files(ops_client: Client, merchant: Actor) -> None:
     export = ask(merchant)
     assert ops_client.post(f"{ADMIN}/{export.pk}/delete/", {"post": "yes"}).status_code == 403
     assert only_export().pk == export.pk

@@ -60,9 +60,7 @@ def cells_of(path: Path) -> list[list[str]]:
 
 @settings(max_examples=scaled(60), deadline=None)
 @given(parts=st.lists(rows_of(ONE_OF_EACH), max_size=4))
-def test_parquet_gives_back_what_was_written(
-    parts: list[list[list[Any]]], tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_parquet_round_trips(parts: list[list[list[Any]]], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = joined(tmp_path_factory.mktemp("file"), "x.parquet", ONE_OF_EACH, parts)
     table = pyarrow.parquet.read_table(path)
     assert table.schema.equals(arrow_schema(ONE_OF_EACH))
@@ -71,20 +69,18 @@ def test_parquet_gives_back_what_was_written(
 
 @settings(max_examples=scaled(60), deadline=None)
 @given(parts=st.lists(rows_of(ONE_OF_EACH), max_size=4))
-def test_csv_gives_back_what_was_written(
-    parts: list[list[list[Any]]], tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_csv_round_trips(parts: list[list[list[Any]]], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = joined(tmp_path_factory.mktemp("file"), "x.csv", ONE_OF_EACH, parts)
     header, *lines = cells_of(path)
     assert header == [column.name for column in ONE_OF_EACH]
     kinds = {column.name: column for column in ONE_OF_EACH}
     COLUMNS["test"] = tuple(kinds.values())
     try:
-        found = [list(understood("test", dict(zip(header, line, strict=True))).values()) for line in lines]
+        result = [list(understood("test", dict(zip(header, line, strict=True))).values()) for line in lines]
     finally:
         del COLUMNS["test"]
     expected = [row for rows in parts for row in rows]
-    assert found == expected
+    assert result == expected
 
 
 @pytest.mark.parametrize(
@@ -128,7 +124,7 @@ def test_a_csv_begins_with_the_mark_spreadsheets_know_utf_8_by(tmp_path: Path) -
 # --- parts -------------------------------------------------------------------------------------
 
 
-def test_a_part_written_again_takes_the_place_of_what_was_cut_off(tmp_path: Path) -> None:
+def test_rewritten_part_replaces_an_interrupted_one(tmp_path: Path) -> None:
     target = tmp_path / "some" / "x.csv"
     part = part_path(target, 0)
     part.parent.mkdir()
@@ -137,13 +133,13 @@ def test_a_part_written_again_takes_the_place_of_what_was_cut_off(tmp_path: Path
     assert part.read_bytes() == b"whole\r\n"
 
 
-def test_files_are_for_our_own_user_alone(tmp_path: Path) -> None:
+def test_files_are_readable_by_our_user_only(tmp_path: Path) -> None:
     path = joined(tmp_path, "x.csv", ONE_OF_EACH, [[]])
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_taking_a_file_away_takes_its_parts_and_nothing_else(tmp_path: Path) -> None:
+def test_removing_a_file_removes_only_its_parts(tmp_path: Path) -> None:
     path = joined(tmp_path, "x.csv", ONE_OF_EACH, [[]])
     (tmp_path / "another").mkdir()
     remove_file(path)
@@ -189,7 +185,7 @@ def test_a_cell_carries_its_rates() -> None:
     )  # fmt: skip
 
 
-def test_a_cell_of_nothing_judged_has_no_rate() -> None:
+def test_cell_without_judged_commitments_has_no_rate() -> None:
     columns = COLUMNS[ExportContent.RATES]
     [values] = values_of(columns, [cell(pending=4)])
     row = dict(zip([column.name for column in columns], values, strict=True))

@@ -1,4 +1,4 @@
-"""Exports: what a file holds and for whom, and how long it is to be had."""
+"""Exports: the content of files, their readers and their lifetime."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -43,7 +43,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 # --- what is in it -----------------------------------------------------------------------------
 
 
-def test_a_csv_holds_each_commitment_once_with_what_is_known_of_it(
+def test_csv_has_each_commitment_once_with_its_values(
     promised: list[int], merchant: Actor, lane: Lane
 ) -> None:
     export = written(merchant)
@@ -61,7 +61,7 @@ def test_a_csv_holds_each_commitment_once_with_what_is_known_of_it(
     assert {row["outcome"] for row in rows} == {Outcome.MET, Outcome.LATE, Outcome.PENDING}
 
 
-def test_lateness_is_told_of_what_was_reached_late_only(promised: list[int], merchant: Actor) -> None:
+def test_lateness_is_set_only_for_late_commitments(promised: list[int], merchant: Actor) -> None:
     for row in read_csv(written(merchant)):
         late = row["outcome"] == Outcome.LATE
         assert bool(row["late_by_seconds"]) == late
@@ -84,7 +84,7 @@ def test_the_days_are_due_dates_and_both_are_included(lane: Lane, merchant: Acto
     assert {row["due_at"] for row in read_csv(export)} == {item.due_at.isoformat() for item in due}
 
 
-def test_the_original_promise_stands_beside_the_revised_one(
+def test_original_promise_is_exported_beside_the_revised_one(
     lane: Lane, merchant: Actor, everything: None
 ) -> None:
     parcel_id = lane.promise(NOON + DAY)
@@ -104,7 +104,7 @@ def test_the_original_promise_stands_beside_the_revised_one(
     assert row["due_date"] == (NOON + DAY).date()
 
 
-def test_parcels_booked_months_apart_are_all_found(
+def test_parcels_booked_months_apart_are_all_exported(
     lane: Lane, merchant: Actor, everything: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("slas.exports.reading.WINDOW", 10 * DAY)
@@ -116,7 +116,7 @@ def test_parcels_booked_months_apart_are_all_found(
         assert numbers(export) == [tracking_number(parcel_id) for parcel_id in parcels]
 
 
-def test_a_period_of_nothing_is_a_file_with_a_header(merchant: Actor) -> None:
+def test_empty_period_gives_a_file_with_a_header(merchant: Actor) -> None:
     export = written(merchant)
     assert (export.state, export.done, export.rows) == (ExportState.DONE, 0, 0)
     assert read_csv(export) == []
@@ -150,14 +150,14 @@ def test_cells_are_read_page_by_page_without_a_gap(promised: list[int], merchant
 def theirs(
     promised: list[int], rival_merchant: Organisation, rival_courier: Organisation, lane: Lane
 ) -> list[int]:
-    """Somebody else's deliveries, on the same lane on the same days."""
+    """Deliveries of another merchant, on the same lane and days."""
     other = judging.Lane(rival_merchant, rival_courier, lane.tier, lane.origin, lane.destination)
     parcels = some_promises(other, 5)
     fold_tallies()
     return parcels
 
 
-def test_everybody_gets_their_own_and_ops_all(
+def test_members_export_their_own_rows_and_ops_all(
     theirs: list[int], merchant: Actor, courier: Actor, rival_merchant: Organisation, system: Actor
 ) -> None:
     assert len(numbers(written(merchant))) == len(numbers(written(courier))) == 20
@@ -166,7 +166,7 @@ def test_everybody_gets_their_own_and_ops_all(
     assert {row["courier"] for row in read_csv(written(courier, RATES))} == {"swift-express"}
 
 
-def test_another_organisations_file_is_not_there(
+def test_file_of_another_organisation_is_not_found(
     promised: list[int], merchant: Actor, rival_merchant: Organisation, courier: Actor
 ) -> None:
     export = written(merchant)
@@ -178,11 +178,11 @@ def test_another_organisations_file_is_not_there(
                 requests.export_for(actor=stranger, export_id=export.pk)
             with pytest.raises(NotFound):
                 requests.take_export(actor=stranger, export_id=export.pk, now=NOON, **link)
-            # Not even by the database, whatever the code asks.
+            # The database refuses it too, whatever the code asks.
             assert not Export.objects.filter(pk=export.pk).exists()
 
 
-def test_who_may_not_export_asks_for_nothing(merchant_organisation: Organisation) -> None:
+def test_member_without_capability_cannot_request_exports(merchant_organisation: Organisation) -> None:
     viewer = owner(merchant_organisation, "viewer")
     with pytest.raises(NotPermitted):
         ask(viewer)
@@ -190,7 +190,7 @@ def test_who_may_not_export_asks_for_nothing(merchant_organisation: Organisation
         requests.exports_of(viewer)
 
 
-def test_fees_are_in_a_file_only_for_who_may_see_them(
+def test_fees_are_exported_only_for_members_who_may_see_them(
     promised: list[int], courier_organisation: Organisation
 ) -> None:
     agent, finance = owner(courier_organisation, "agent"), owner(courier_organisation, "finance")
@@ -198,14 +198,14 @@ def test_fees_are_in_a_file_only_for_who_may_see_them(
     assert {row["fee_cny"] for row in read_csv(plain)} == {""}
     assert min(row["fee_cny"] for row in read_csv(full)) == "10.00"
     later = full.expires_at - HOUR
-    with pytest.raises(NotPermitted) as refused:
+    with pytest.raises(NotPermitted) as error:
         requests.take_export(actor=agent, export_id=full.pk, now=later, **requests.link_of(full))
-    assert refused.value.reason == "has_fees"
+    assert error.value.reason == "has_fees"
     taken = requests.take_export(actor=finance, export_id=plain.pk, now=later, **requests.link_of(plain))
     assert taken == plain
 
 
-def test_an_organisation_suspended_meanwhile_gets_nothing(
+def test_organisation_suspended_in_the_meantime_gets_no_file(
     promised: list[int], merchant: Actor, merchant_organisation: Organisation
 ) -> None:
     export = ask(merchant)
@@ -218,7 +218,7 @@ def test_an_organisation_suspended_meanwhile_gets_nothing(
 
 
 @pytest.mark.parametrize(
-    ("given", "pointer", "code"),
+    ("changes", "pointer", "code"),
     [
         ({"content": "parcels"}, "/content", "choice"),
         ({"format": "xlsx"}, "/format", "choice"),
@@ -228,9 +228,11 @@ def test_an_organisation_suspended_meanwhile_gets_nothing(
         ({"first": date(9999, 1, 1), "last": date(9999, 12, 31)}, "/to", "period"),
     ],
 )
-def test_what_cannot_be_is_refused(merchant: Actor, given: dict[str, Any], pointer: str, code: str) -> None:
+def test_invalid_requests_are_refused(
+    merchant: Actor, changes: dict[str, Any], pointer: str, code: str
+) -> None:
     with pytest.raises(InvalidInput) as refused:
-        ask(merchant, **given)
+        ask(merchant, **changes)
     assert [(error.pointer, error.code) for error in refused.value.errors] == [(pointer, code)]
     with scope(Scope.everything()):
         assert not Export.objects.exists()
@@ -244,9 +246,9 @@ def test_three_files_are_written_at_once_and_a_fourth_waits(
     merchant: Actor, courier: Actor, system: Actor
 ) -> None:
     running = [ask(merchant) for _number in range(requests.MOST_RUNNING)]
-    with pytest.raises(Conflict) as refused:
+    with pytest.raises(Conflict) as error:
         ask(merchant)
-    assert (refused.value.reason, refused.value.status) == ("exports_running", 409)
+    assert (error.value.reason, error.value.status) == ("exports_running", 409)
     # Each organisation's own; ops are one, too.
     ask(courier)
     ask(system)
@@ -283,7 +285,7 @@ def test_a_link_is_good_for_a_week(merchant: Actor) -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "changes",
     [
         {"signature": ""},
         {"signature": "x" * 43},
@@ -292,24 +294,24 @@ def test_a_link_is_good_for_a_week(merchant: Actor) -> None:
         {"expires": "never"},
         {"expires": "²"},
         {"expires": "9" * 40},
-        # Somebody's own, longer week.
+        # The same link with a later expiry.
         {"expires": "3000000000"},
     ],
 )
-def test_a_link_that_is_not_ours_is_refused(merchant: Actor, given: dict[str, str]) -> None:
+def test_a_link_that_is_not_ours_is_refused(merchant: Actor, changes: dict[str, str]) -> None:
     export = written(merchant)
-    with pytest.raises(NotPermitted) as refused:
-        take(merchant, export, **given)
-    assert refused.value.reason == "bad_link"
+    with pytest.raises(NotPermitted) as error:
+        take(merchant, export, **changes)
+    assert error.value.reason == "bad_link"
 
 
-def test_a_link_of_another_file_is_refused(merchant: Actor) -> None:
+def test_link_of_another_file_is_refused(merchant: Actor) -> None:
     one, other = written(merchant), written(merchant)
     with pytest.raises(NotPermitted):
         take(merchant, one, signature=requests.link_of(other)["signature"])
 
 
-def test_a_file_that_is_not_written_yet_or_never_will_be_says_so(merchant: Actor) -> None:
+def test_unfinished_and_failed_files_are_refused(merchant: Actor) -> None:
     export = ask(merchant)
     with pytest.raises(Conflict) as waiting:
         take(merchant, export)
@@ -321,7 +323,7 @@ def test_a_file_that_is_not_written_yet_or_never_will_be_says_so(merchant: Actor
     assert failed.value.reason == "export_failed"
 
 
-def test_an_expired_file_is_deleted_and_its_state_says_so(merchant: Actor, media: Path) -> None:
+def test_expired_file_is_deleted_and_marked_expired(merchant: Actor, media: Path) -> None:
     export = written(merchant)
     folder = Path(export.file.path).parent
     assert tend_exports(now=export.expires_at - timedelta(seconds=1)) == (0, 0)
@@ -335,7 +337,7 @@ def test_an_expired_file_is_deleted_and_its_state_says_so(merchant: Actor, media
         take(merchant, gone)
 
 
-def test_pickups_are_commitments_too(lane: Lane, merchant: Actor, everything: None) -> None:
+def test_pickups_are_exported_as_commitments(lane: Lane, merchant: Actor, everything: None) -> None:
     lane.promise(NOON, PICKUP)
     [row] = read_csv(written(merchant))
     assert (row["milestone"], row["fee_cny"], row["picked_up_at"]) == ("pickup", "", "")

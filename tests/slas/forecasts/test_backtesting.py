@@ -1,4 +1,4 @@
-"""The replay: what was known then and nothing more, and scores that say what they should."""
+"""The replay: only data known at the time is used, and scores are right."""
 
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -34,7 +34,7 @@ def of(report: Report, moment: str, method: Method = Method.TIME_LEFT) -> Score:
     return report.moments[method, moment]
 
 
-def test_history_before_the_day_is_what_is_said() -> None:
+def test_forecast_uses_history_before_the_day() -> None:
     known = [past(day, 0.5 if number < 4 else -0.5) for day in range(5) for number in range(20)]
     report = replayed([*known, past(5, -0.5), past(5, 0.5)], day=5)
     score = of(report, "2 h before")
@@ -46,7 +46,7 @@ def test_history_before_the_day_is_what_is_said() -> None:
     assert report.bases[Method.TIME_LEFT, Basis.COURIER_LANE].n == report.overall[Method.TIME_LEFT].n
 
 
-def test_nothing_of_the_day_itself_or_later_is_known() -> None:
+def test_forecast_ignores_the_day_itself_and_later() -> None:
     same_day = [past(5, 0.5) for _number in range(50)]
     later = [past(6, 0.5) for _number in range(50)]
     report = replayed([*same_day, *later], day=5)
@@ -54,7 +54,7 @@ def test_nothing_of_the_day_itself_or_later_is_known() -> None:
     assert report.unknown[Method.TIME_LEFT] > 0
 
 
-def test_what_came_later_than_it_was_forecast_is_not_known() -> None:
+def test_forecast_ignores_later_attempts() -> None:
     """Due the day before, but attempted only after the forecast: its lateness must not leak."""
     early = [past(4, -0.5) for _number in range(40)]
     very_late = [past(4, 30) for _number in range(40)]
@@ -62,14 +62,14 @@ def test_what_came_later_than_it_was_forecast_is_not_known() -> None:
     assert of(report, "1 h before").brier == 0.0
 
 
-def test_what_is_older_than_28_days_is_forgotten() -> None:
+def test_history_older_than_28_days_is_dropped() -> None:
     old = [past(0, 0.5) for _number in range(50)]
     assert of(replayed([*old, past(28, 0.5)], day=28), "1 h before").n == 1
     report = replayed([*old, past(29, 0.5)], day=29)
     assert (Method.TIME_LEFT, "1 h before") not in report.moments
 
 
-def test_only_what_was_still_out_is_forecast() -> None:
+def test_only_open_deliveries_are_forecast() -> None:
     known = [past(day, -0.5) for day in range(4) for _number in range(40)]
     report = replayed([*known, past(4, -5)], day=4)
     assert of(report, "6 h before").n == 1

@@ -1,4 +1,4 @@
-"""Forecasts: the arithmetic held against counting parcels one by one, and what holds for all histories."""
+"""Forecasts: the arithmetic against counting parcels one by one, and properties of all histories."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -72,14 +72,14 @@ def test_a_bin_holds_the_margins_that_fall_into_it(margin: timedelta) -> None:
 
 
 @given(margins, st.integers(-3_000, 1_000))
-def test_curve_counts_what_lies_beyond_to_a_bin(minutes: list[int], minute: int) -> None:
+def test_curve_counts_margins_beyond_to_within_a_bin(minutes: list[int], minute: int) -> None:
     """At the edges of bins exactly; within one, as if its parcels lay evenly in it."""
     low, high = margin_bounds(margin_bin(minute * MINUTE))
     surely = sum(value * MINUTE > high for value in minutes)
     perhaps = sum(margin_bin(value * MINUTE) == margin_bin(minute * MINUTE) for value in minutes)
-    found = curve(minutes).beyond(minute * 60)
+    result = curve(minutes).beyond(minute * 60)
     share = (high - minute * MINUTE) / (high - low)
-    assert isclose(found, surely + perhaps * share, abs_tol=1e-9)
+    assert isclose(result, surely + perhaps * share, abs_tol=1e-9)
 
 
 @given(margins, margins, st.integers(-3_000, 1_000))
@@ -89,7 +89,7 @@ def test_histograms_merge_to_the_union(one: list[int], other: list[int], minute:
 
 
 @given(margins, st.floats(0.001, 0.999))
-def test_quantile_is_the_inverse_of_what_lies_beyond(minutes: list[int], share: float) -> None:
+def test_quantile_is_the_inverse_of_beyond(minutes: list[int], share: float) -> None:
     mixture = Mixture([(curve(minutes), 0.7), (curve(minutes[:1]), 0.3)])
     wanted = mixture.beyond(-1e9) * share
     assert isclose(mixture.beyond(mixture.second_with(wanted)), wanted, rel_tol=1e-6, abs_tol=1e-6)
@@ -100,10 +100,10 @@ def test_quantile_is_the_inverse_of_what_lies_beyond(minutes: list[int], share: 
 
 @given(st.timedeltas(timedelta(days=-9), timedelta(days=9)))
 def test_landmarks_around_a_moment_weigh_one_together(left: timedelta) -> None:
-    found = weights(left)
-    assert isclose(sum(weight for _number, weight in found), 1)
+    result = weights(left)
+    assert isclose(sum(weight for _number, weight in result), 1)
     if LANDMARKS[-1] <= left <= LANDMARKS[0]:
-        total = sum((LANDMARKS[number] * weight for number, weight in found), timedelta(0))
+        total = sum((LANDMARKS[number] * weight for number, weight in result), timedelta(0))
         assert abs(total - left) < timedelta(milliseconds=1)
 
 
@@ -140,7 +140,7 @@ def test_chance_is_the_share_late_of_those_still_out() -> None:
     assert DUE + 105 * MINUTE <= late.p90_at <= DUE + 120 * MINUTE
 
 
-def test_a_day_the_merchant_agreed_to_moves_the_arrival_and_not_what_is_judged() -> None:
+def test_merchants_day_moves_the_arrival_and_not_the_judged_time() -> None:
     # 60 came 10 hours early, 30 one hour early, 10 two hours late.
     history = {COURIER_LANE: [-600] * 60 + [-60] * 30 + [120] * 10}
     judged = replace(POSITION, judged_at=DUE - 24 * HOUR)
@@ -154,8 +154,8 @@ def test_a_day_the_merchant_agreed_to_moves_the_arrival_and_not_what_is_judged()
 
 def test_without_a_history_a_moved_parcel_comes_on_the_day_agreed_on() -> None:
     judged = replace(POSITION, judged_at=DUE - 24 * HOUR)
-    found = said(20 * HOUR, {}, position=judged)
-    assert (found.p50_at, found.p90_at, found.chance) == (DUE, DUE, 1.0)
+    result = said(20 * HOUR, {}, position=judged)
+    assert (result.p50_at, result.p90_at, result.chance) == (DUE, DUE, 1.0)
 
 
 @given(margins, st.integers(1, 4_000), st.integers(0, 600))
@@ -168,22 +168,22 @@ def test_a_later_promise_is_never_likelier_to_be_missed(minutes: list[int], left
 
 
 @given(margins, st.integers(1, 4_000))
-def test_forecast_is_what_counting_says(minutes: list[int], left: int) -> None:
-    found = said(left * MINUTE, {COURIER_LANE: minutes})
+def test_forecast_equals_counting(minutes: list[int], left: int) -> None:
+    result = said(left * MINUTE, {COURIER_LANE: minutes})
     history = curve(minutes)
     still_out = history.beyond(-left * 60)
     if still_out < 1:
-        assert found.basis == Basis.PROMISE
+        assert result.basis == Basis.PROMISE
         return
-    assert found.basis == Basis.COURIER_LANE
-    assert found.chance == pytest.approx(history.beyond(0) / still_out)
-    assert 0 <= found.chance <= 1
-    assert found.p50_at is not None
-    assert found.p90_at is not None
-    assert DUE - left * MINUTE <= found.p50_at <= found.p90_at
+    assert result.basis == Basis.COURIER_LANE
+    assert result.chance == pytest.approx(history.beyond(0) / still_out)
+    assert 0 <= result.chance <= 1
+    assert result.p50_at is not None
+    assert result.p90_at is not None
+    assert DUE - left * MINUTE <= result.p50_at <= result.p90_at
     # Likelier late than not is the same as expected after the promise.
-    if not isclose(found.chance, 0.5, abs_tol=1e-6):
-        assert (found.chance > 0.5) == (found.p50_at > DUE)
+    if not isclose(result.chance, 0.5, abs_tol=1e-6):
+        assert (result.chance > 0.5) == (result.p50_at > DUE)
 
 
 @pytest.mark.parametrize(
@@ -193,35 +193,35 @@ def test_forecast_is_what_counting_says(minutes: list[int], left: int) -> None:
         ({COURIER_LANE: MANY - 1, COURIER: 99, LANE: 99, TIER: 99}, Basis.COURIER, 99),
         ({COURIER_LANE: 3, COURIER: 3, LANE: 99, TIER: 99}, Basis.LANE, 99),
         ({COURIER_LANE: 3, COURIER: 3, LANE: 3, TIER: 99}, Basis.TIER, 99),
-        # All are thin: the coarsest knows the most.
+        # All groups are small: the coarsest has the most data.
         ({COURIER_LANE: 1, COURIER: 2, LANE: 3, TIER: 4}, Basis.TIER, 4),
         ({COURIER_LANE: 2, COURIER: 2}, Basis.COURIER, 2),
         ({}, Basis.PROMISE, 0),
     ],
 )
 def test_thin_groups_give_way_to_coarser_ones(histories: dict[Group, int], basis: Basis, n: int) -> None:
-    found = said(2 * HOUR, {group: [-30] * count for group, count in histories.items()})
-    assert (found.basis, found.n) == (basis, n)
+    result = said(2 * HOUR, {group: [-30] * count for group, count in histories.items()})
+    assert (result.basis, result.n) == (basis, n)
 
 
 def test_thin_is_counted_of_those_still_out() -> None:
     """A hundred parcels say nothing of the last hour when all of them had come long before."""
-    found = said(HOUR, {COURIER_LANE: [-600] * 100, COURIER: [-30] * 40})
-    assert found.basis == Basis.COURIER
+    result = said(HOUR, {COURIER_LANE: [-600] * 100, COURIER: [-30] * 40})
+    assert result.basis == Basis.COURIER
 
 
-def test_nothing_known_is_the_promise_and_says_so() -> None:
-    found = said(5 * HOUR, {})
-    assert found == Forecast(DUE, DUE, None, Basis.PROMISE)
+def test_forecast_without_data_is_the_promise() -> None:
+    result = said(5 * HOUR, {})
+    assert result == Forecast(DUE, DUE, None, Basis.PROMISE)
 
 
 def test_past_the_promise_it_is_missed_for_certain() -> None:
     assert said(timedelta(0), {}).chance == said(-HOUR, {}).chance == 1.0
     assert said(-HOUR, {}).p50_at is None
-    found = said(-HOUR, {COURIER_LANE: [-30] * 90 + [600] * 40})
-    assert (found.chance, found.n) == (1.0, 40)
-    assert found.p50_at is not None
-    assert found.p50_at > DUE + 9 * HOUR
+    result = said(-HOUR, {COURIER_LANE: [-30] * 90 + [600] * 40})
+    assert (result.chance, result.n) == (1.0, 40)
+    assert result.p50_at is not None
+    assert result.p50_at > DUE + 9 * HOUR
 
 
 def test_between_landmarks_histories_are_mixed() -> None:
@@ -231,11 +231,11 @@ def test_between_landmarks_histories_are_mixed() -> None:
         late = {measure_of(3, Stage.PICKED_UP): 0, measure_of(4, Stage.PICKED_UP): 50}.get(measure)
         return Curve({}) if late is None else curve([-60] * (100 - late) + [60] * late)
 
-    found = forecast(POSITION, now=DUE - 18 * HOUR, curve_of=curve_of)
-    assert found.chance == pytest.approx(0.25)
+    result = forecast(POSITION, now=DUE - 18 * HOUR, curve_of=curve_of)
+    assert result.chance == pytest.approx(0.25)
 
 
-def test_nobody_so_far_so_early_is_read_from_those_a_little_later() -> None:
+def test_stage_not_reached_that_early_falls_back_to_a_later_landmark() -> None:
     def curve_of(group: Group, measure: int) -> Curve:
         return curve([-30] * 8) if (group, measure) == (TIER, measure_of(5, Stage.PICKED_UP)) else Curve({})
 

@@ -1,4 +1,4 @@
-"""Commitments to test the judge with, and what the database should hold about them."""
+"""Commitments for tests, and the expected state of the database."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta

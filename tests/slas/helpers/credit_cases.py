@@ -1,4 +1,4 @@
-"""Deliveries to be credited, and the books they leave."""
+"""Deliveries with credits, and the resulting books."""
 
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ FEE = 1_000
 
 
 def send(lane: Lane, due_at: datetime = NOON, fee_fen: int | None = FEE) -> int:
-    """Promise a delivery that somebody paid for; return its parcel's id."""
+    """Promise a delivery with a fee; return its parcel's id."""
     return lane.promise(due_at, fee_fen=fee_fen)
 
 
@@ -33,7 +33,7 @@ def take_back(parcel_id: int, *, now: datetime) -> None:
 
 
 def work(now: datetime = NOON + HOUR) -> Worked:
-    """What beat does: sweep, look for grown credits, work credits out."""
+    """The periodic tasks: sweep, check grown credits, compute credits."""
     sweep_overdue(now=now)
     check_grown_credits(now=now)
     return work_out_credits(now=now)
@@ -53,7 +53,7 @@ def credited(parcel_id: int) -> int:
 
 
 def check(parcel_id: int, kind: str = DELIVERY) -> None:
-    """Ask for a credit to be worked out again, as a replayed task might."""
+    """Queue the check of a credit again, as a replayed task might."""
     with scope(Scope.everything()):
         parties = Organisation.objects.values_list("pk", flat=True)[:2]
         CreditCheck.objects.create(
@@ -62,7 +62,7 @@ def check(parcel_id: int, kind: str = DELIVERY) -> None:
 
 
 def assert_ledger_agrees(now: datetime) -> None:
-    """Nothing waits, and every sum is what working it out from scratch gives."""
+    """The queue is empty, and every sum equals a computation from scratch."""
     with scope(Scope.everything()):
         assert [str(difference) for difference in audit_credits(now=now)] == []
 

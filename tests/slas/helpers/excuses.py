@@ -1,4 +1,4 @@
-"""Claims and those who decide on them, for tests."""
+"""Claims, and actors who decide on them, for tests."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -30,7 +30,7 @@ def agent_of(courier: Organisation, role: Role = Role.AGENT) -> Actor:
 
 
 def service_user(email: str = "service@alliance.example", **extra: Any) -> User:
-    """Somebody of customer service."""
+    """A member of customer service."""
     user = factories.user(email, is_staff=True, **extra)
     user.groups.add(Group.objects.get(name=CUSTOMER_SERVICE))
     return user
@@ -58,7 +58,7 @@ def picture(name: str = "proof.png", content: bytes = PNG) -> SimpleUploadedFile
 
 
 def claimed(actor: Actor, parcel_id: int, **given: Any) -> Excuse:
-    """Claim in the courier's own scope, as its doors do."""
+    """Claim in the courier's own scope, as the interfaces do."""
     now = given.pop("now", NOON + 2 * HOUR)
     claim = Claim(parcel_id, **{"kind": DELIVERY, "reason": "weather", **given})
     with scope(Scope.of(actor)):

@@ -1,4 +1,4 @@
-"""Files of commitments and cells, for tests: asked for, written, read back."""
+"""Files of commitments and cells, for tests: request, write, read."""
 
 import csv
 from datetime import date, datetime, timedelta

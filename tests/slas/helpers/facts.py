@@ -22,7 +22,7 @@ JUDGED = (Outcome.MET, Outcome.LATE, Outcome.OVERDUE)
 
 @dataclass(frozen=True)
 class Fact:
-    """One promise and what became of it."""
+    """One promise and its outcome."""
 
     merchant: int
     courier: int
@@ -73,7 +73,7 @@ def write_cells(facts: Iterable[Fact]) -> None:
 
 
 def key_of(fact: Fact, by: str) -> Any:
-    """What row a promise is in, by one thing."""
+    """The row that a promise is in, by one dimension."""
     match by:
         case "day":
             return fact.due
@@ -94,10 +94,10 @@ def key_of(fact: Fact, by: str) -> Any:
 
 
 def grouped(facts: Iterable[Fact], group_by: Sequence[str]) -> dict[tuple[Any, ...], list[Fact]]:
-    found: dict[tuple[Any, ...], list[Fact]] = {}
+    result: dict[tuple[Any, ...], list[Fact]] = {}
     for fact in facts:
-        found.setdefault(tuple(key_of(fact, by) for by in group_by), []).append(fact)
-    return found
+        result.setdefault(tuple(key_of(fact, by) for by in group_by), []).append(fact)
+    return result
 
 
 def figures(facts: Sequence[Fact], pickups: Sequence[Fact]) -> dict[str, Any]:
@@ -109,11 +109,11 @@ def figures(facts: Sequence[Fact], pickups: Sequence[Fact]) -> dict[str, Any]:
     pickups_met = sum(fact.outcome == Outcome.MET for fact in pickups_judged)
     attempted = sum(fact.attempted for fact in facts)
     days_late = [ceil(fact.late / DAY) for fact in facts if fact.late is not None]
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         outcome.value: sum(fact.outcome == outcome for fact in facts) for outcome in Outcome
     }
-    found |= {name: sum(getattr(fact, name) for fact in facts) for name in COUNTS}
-    return found | {
+    result |= {name: sum(getattr(fact, name) for fact in facts) for name in COUNTS}
+    return result | {
         "excused": excused,
         "n": len(judged),
         "accountable_n": len(judged) - excused,

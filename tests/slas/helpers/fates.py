@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 
 class Killed(BaseException):
-    """The process is gone: nothing may catch this."""
+    """The process was killed: nothing may catch this."""
 
 
 @dataclass(frozen=True)
 class Fate:
-    """Where a call is killed, if it is: before or after its nth statement; and whether it is sent again."""
+    """Where a call is killed, if at all: before or after its nth statement; and whether it is retried."""
 
     nth: int = 0
     after: bool = False
@@ -26,7 +26,7 @@ FATES = st.one_of(
 
 
 def killer(fate: Fate) -> Callable[..., object]:
-    """What stands between the service and the database, and cuts the connection as fate says."""
+    """Sits between the service and the database, and cuts the connection as fate says."""
     seen = 0
 
     def execute(send: Callable[..., object], sql: str, *args: object) -> object:

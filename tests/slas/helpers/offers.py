@@ -30,7 +30,7 @@ def offer(courier: Organisation, origin: City, destination: City, **given: Any) 
 
 
 def record(offer: Offer, day: date, **counts: int) -> OnTimeRate:
-    """What became of the courier's deliveries on the offer's lane that fell due on a day."""
+    """The outcomes of the courier's deliveries on the offer's lane that fell due on a day."""
     with scope(Scope.everything()):
         return OnTimeRate.objects.create(
             organisation_id=offer.courier_id,
@@ -44,7 +44,7 @@ def record(offer: Offer, day: date, **counts: int) -> OnTimeRate:
 
 
 def fill(offer: Offer, day: date, reserved: int | None = None) -> CapacityDay:
-    """Take places of an offer's day: all of them, unless told."""
+    """Reserve places of an offer's day: all of them by default."""
     limit = offer.daily_capacity
     with scope(Scope.everything()):
         return CapacityDay.objects.create(
@@ -58,8 +58,8 @@ def fill(offer: Offer, day: date, reserved: int | None = None) -> CapacityDay:
 
 def reserved(offer: Offer, day: date) -> int:
     with scope(Scope.everything()):
-        found = CapacityDay.objects.filter(offer=offer, date=day).first()
-    return found.reserved if found else 0
+        result = CapacityDay.objects.filter(offer=offer, date=day).first()
+    return result.reserved if result else 0
 
 
 def in_threads(work: Callable[[int], object], count: int) -> list[object]:

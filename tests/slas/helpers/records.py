@@ -1,4 +1,4 @@
-"""A day's record to look at on pages, on the product's own days and clock."""
+"""A day's record to show on pages, on the product's own days and clock."""
 
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -43,7 +43,7 @@ def judge_yesterday(lane: Lane) -> None:
 
 
 def catch_up() -> None:
-    """What beat does every few seconds."""
+    """The periodic tasks of every few seconds."""
     sweep_overdue(now=timezone.now())
     fold_tallies()
 

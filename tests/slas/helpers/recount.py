@@ -1,4 +1,4 @@
-"""Cells and bins counted from commitments in Python, knowing nothing of tallies: what SQL must come to."""
+"""Cells and bins counted from commitments in Python without tallies: the expected result of the SQL."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def cells_of(commitment: Commitment) -> tuple[Cell, Cell]:
 
 
 def counted_as(commitment: Commitment) -> set[str]:
-    """Which counts of a cell the commitment is in."""
+    """The counts of a cell that include the commitment."""
     counts = {str(commitment.outcome)}
     if commitment.outcome == "void":
         return counts
@@ -57,7 +57,7 @@ def bins_of(commitment: Commitment) -> Iterator[tuple[int, int]]:
 
 
 def expected() -> tuple[Counter[Cell], Counter[Cell]]:
-    """What cells and bins must hold, of all commitments in scope."""
+    """The expected cells and bins of all commitments in scope."""
     cells: Counter[Cell] = Counter()
     bins: Counter[Cell] = Counter()
     for commitment in Commitment.objects.all():
@@ -73,7 +73,7 @@ def expected() -> tuple[Counter[Cell], Counter[Cell]]:
 
 
 def folded() -> tuple[Counter[Cell], Counter[Cell]]:
-    """What cells and bins do hold, without zeros."""
+    """The actual cells and bins, without zeros."""
     key = ("organisation_id", "counterpart_id", "kind", "tier_id", "origin_id", "destination_id", "due_date")
     cells = Counter(
         {

@@ -1,4 +1,4 @@
-"""Later days for a delivery promised for tonight, for tests: agreed on, and read back."""
+"""Revisions of a delivery promised for tonight, for tests."""
 
 from datetime import date, datetime, timedelta
 
@@ -47,16 +47,16 @@ def commitment(parcel_id: int) -> Commitment:
 
 
 def standing(parcel_id: int) -> Promised:
-    found = promised_delivery(parcel_id=parcel_id)
-    assert found is not None
-    return found
+    result = promised_delivery(parcel_id=parcel_id)
+    assert result is not None
+    return result
 
 
 def offered(parcel_id: int, by: RevisionParty = RECIPIENT) -> list[date]:
     """The days a party could choose, in the caller's scope."""
     promised = standing(parcel_id)
-    found = days_to_choose(promised=promised, parties=[by], now=NOON)
-    return [item.day for item in found]
+    result = days_to_choose(promised=promised, parties=[by], now=NOON)
+    return [item.day for item in result]
 
 
 def why(refused: pytest.ExceptionInfo[AllianceError]) -> str:

@@ -39,7 +39,7 @@ def count(
     over_a_day: int = 0,
     day: int = 15,
 ) -> None:
-    """Put a courier's month into the cells: on one lane, due on one day of it."""
+    """Insert a courier's month into the cells: on one lane, due on one day of it."""
     with scope(Scope.everything()):
         cell = {
             "organisation_id": courier.pk,

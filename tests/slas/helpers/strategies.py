@@ -69,7 +69,7 @@ def tiers(draw: st.DrawFn) -> TierRule:
 def closures(
     draw: st.DrawFn, ready_at: datetime, *, at_most: int = 12, ends: tuple[Place, ...] = ()
 ) -> list[ClosureRule]:
-    """Closures that matter: near the time, of the cities under test, or of a journey's ends alone."""
+    """Relevant closures: near the time, of the cities under test, or of a journey's ends only."""
     rule = st.builds(
         lambda place, narrow, ahead, **fields: ClosureRule(
             date=ready_at.date() + timedelta(days=ahead),
@@ -91,7 +91,7 @@ def closures(
 
 
 class KnownClosures(ClosureCalendar):
-    """A calendar that can tell what it was made of, for tests that work a promise out another way."""
+    """A calendar that keeps its rules, for tests that compute a promise differently."""
 
     __slots__ = ("rules",)
 
@@ -129,7 +129,7 @@ def promised(**journey):
 
 
 def rules_hitting(rules, day, place, side, works_on_holidays):
-    """The rule of closures said another way: those of that day, place and side."""
+    """The rule of closures, implemented differently: those of that day, place and side."""
     return [
         rule
         for rule in rules

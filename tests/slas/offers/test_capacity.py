@@ -1,4 +1,4 @@
-"""Places: taken by a guarded update, given back once, and never oversold by any crowd."""
+"""Capacity: reserved by a guarded update, released once, and never oversold by concurrent bookings."""
 
 import random
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def test_reserve_takes_places_up_to_the_limit_and_not_one_more(
     assert places_left([slot]) == {slot: 0}
 
 
-def test_reserve_takes_all_of_it_or_nothing(
+def test_reserve_takes_all_slots_or_none(
     courier_organisation: Organisation, hangzhou: City, chengdu: City, everything: None
 ) -> None:
     sold = offer(courier_organisation, hangzhou, chengdu)
@@ -66,7 +66,7 @@ def test_release_gives_back_and_never_below_zero(
     assert reserved(sold, TODAY) == 0
 
 
-def test_lower_capacity_sells_nothing_more_and_undoes_nothing(
+def test_lower_capacity_keeps_bookings_and_accepts_no_more(
     courier_organisation: Organisation, hangzhou: City, chengdu: City, everything: None
 ) -> None:
     sold = offer(courier_organisation, hangzhou, chengdu)
@@ -107,7 +107,7 @@ def test_allocation_fills_the_best_then_the_next_courier_then_the_next_day(
     assert (reserved(best, TODAY), reserved(other, TODAY), reserved(best, TOMORROW)) == (3, 2, 2)
 
 
-def test_allocation_pinned_to_a_day_gives_none_when_it_is_full(
+def test_allocation_pinned_to_a_full_day_is_none(
     courier_organisation: Organisation,
     hangzhou: City,
     chengdu: City,
@@ -121,7 +121,7 @@ def test_allocation_pinned_to_a_day_gives_none_when_it_is_full(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_racing_batches_oversell_nothing_and_lose_nothing(
+def test_racing_batches_neither_oversell_nor_lose_places(
     merchant_organisation: Organisation, hangzhou: City, chengdu: City, group_of: Callable[[], Group]
 ) -> None:
     """Twelve batches over three couriers: every place of the first days is sold once, none is left."""
@@ -131,7 +131,7 @@ def test_racing_batches_oversell_nothing_and_lose_nothing(
         offer(factories.courier_organisation(name=f"Courier {n}"), hangzhou, chengdu, daily_capacity=17 + n)
         for n in range(3)
     ]
-    # Half of the days are there before, half are made by whoever comes first.
+    # Half of the days exist before, half are created by the first booking.
     fill(offers[0], TODAY, reserved=0)
 
     def batch(number: int) -> list[Placement | None]:

@@ -55,7 +55,7 @@ def test_errors_stand_at_their_fields(courier_client: Client, field: str, value:
     assert words in " ".join(response.context["form"].errors[field])
 
 
-def test_a_lane_already_sold_is_said_so(courier_client: Client) -> None:
+def test_existing_lane_is_reported(courier_client: Client) -> None:
     courier_client.post(reverse("slas:offer_create"), _new())
     response = courier_client.post(reverse("slas:offer_create"), _new())
     assert response.status_code == 422
@@ -72,17 +72,19 @@ def test_upload_answers_row_by_row(courier_client: Client) -> None:
     assert "Atlantis" in response.content.decode()
 
 
-def test_upload_of_nothing_is_an_error_at_the_field(courier_client: Client) -> None:
+def test_upload_without_file_is_an_error_at_the_field(courier_client: Client) -> None:
     response = courier_client.post(reverse("slas:offer_upload"), {})
     assert response.status_code == 422
     assert response.context["form"].errors["file"]
 
 
-def test_download_is_what_the_upload_reads(courier_client: Client) -> None:
+def test_download_has_the_format_of_the_upload(courier_client: Client) -> None:
     courier_client.post(reverse("slas:offer_create"), _new())
     content = courier_client.get(reverse("slas:offer_download")).content
-    again = courier_client.post(reverse("slas:offer_upload"), {"file": SimpleUploadedFile("o.csv", content)})
-    assert again.context["counts"] == {"created": 0, "changed": 0, "unchanged": 1}
+    second_response = courier_client.post(
+        reverse("slas:offer_upload"), {"file": SimpleUploadedFile("o.csv", content)}
+    )
+    assert second_response.context["counts"] == {"created": 0, "changed": 0, "unchanged": 1}
 
 
 def test_offers_of_others_are_not_there(courier_client: Client, rival_courier: Organisation) -> None:
@@ -112,7 +114,7 @@ def test_a_viewer_sees_and_does_not_change(
 @pytest.mark.parametrize(
     "query", [{"tier": "rocket"}, {"tier": "999999"}, {"city": "Han\0"}, {"city": "H" * 81}]
 )
-def test_filters_that_cannot_be_read_list_nothing(courier_client: Client, query: dict[str, str]) -> None:
+def test_invalid_filters_list_no_offers(courier_client: Client, query: dict[str, str]) -> None:
     courier_client.post(reverse("slas:offer_create"), _new())
     response = courier_client.get(reverse("slas:offer_list"), query)
     assert response.status_code == 422
@@ -122,7 +124,7 @@ def test_filters_that_cannot_be_read_list_nothing(courier_client: Client, query:
 
 
 @pytest.mark.parametrize("destinations", [["CN-CTU"], ["CN-CTU", "CN-BJS", "CN-SHA"]])
-def test_list_asks_as_often_for_many_as_for_one(
+def test_list_runs_the_same_queries_for_many_offers_as_for_one(
     courier_client: Client, django_assert_num_queries: Callable, destinations: list[str]
 ) -> None:
     for destination in destinations:

@@ -1,4 +1,4 @@
-"""Quotes: what is offered, in which order, and what comes when something is full."""
+"""Quotes: the offers, their order, and alternatives when an offer is full."""
 
 from datetime import date, datetime, timedelta
 
@@ -94,7 +94,7 @@ def test_quote_names_price_promise_places_and_time_to_cut_off(
     assert found.record == NO_RECORD
 
 
-def test_quote_past_the_cut_off_rolls_and_says_so(
+def test_quote_past_the_cut_off_rolls_and_explains_it(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
 ) -> None:
     offer(courier_organisation, hangzhou, chengdu)
@@ -104,7 +104,7 @@ def test_quote_past_the_cut_off_rolls_and_says_so(
     assert found.full_on == ()
 
 
-def test_quote_without_a_tier_lists_all_and_says_what_cannot_be_had(
+def test_quote_without_a_tier_lists_all_and_explains_missing_ones(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
 ) -> None:
     offer(courier_organisation, hangzhou, chengdu, tier="standard")
@@ -140,11 +140,13 @@ def test_quote_within_one_city_is_allowed_where_it_is_offered(
     assert found.promise.deliver_by == today_at(22)
 
 
-@pytest.mark.parametrize("given", [{"weight_g": 0}, {"weight_g": -5}])
-def test_quote_of_nothing_is_refused(merchant: Actor, hangzhou: City, chengdu: City, given: dict) -> None:
-    with pytest.raises(InvalidInput) as refused:
-        ask(merchant, hangzhou, chengdu, **given)
-    assert refused.value.errors[0].pointer == "/weight_g"
+@pytest.mark.parametrize("changes", [{"weight_g": 0}, {"weight_g": -5}])
+def test_quote_without_weight_is_refused(
+    merchant: Actor, hangzhou: City, chengdu: City, changes: dict
+) -> None:
+    with pytest.raises(InvalidInput) as error:
+        ask(merchant, hangzhou, chengdu, **changes)
+    assert error.value.errors[0].pointer == "/weight_g"
 
 
 def test_quote_is_for_merchants(courier: Actor, hangzhou: City, chengdu: City) -> None:
@@ -164,7 +166,7 @@ def test_closure_announced_moves_the_next_quote(
     assert ask(merchant, hangzhou, chengdu).offers[0].promise.effective_date == TOMORROW
 
 
-def test_closure_not_yet_announced_moves_nothing(
+def test_unannounced_closure_does_not_affect_quotes(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
 ) -> None:
     offer(courier_organisation, hangzhou, chengdu)
@@ -221,9 +223,9 @@ def test_newcomers_rank_above_the_proven_bad_and_by_price_among_themselves(
     dear = offer(rival_courier, hangzhou, chengdu, price_fen=1300)
     cheap = offer(factories.courier_organisation(name="New"), hangzhou, chengdu, price_fen=1200)
     record(bad, TODAY, met=50, late=50)
-    found = ask(merchant, hangzhou, chengdu).offers
-    assert [item.offer.offer_id for item in found] == [cheap.pk, dear.pk, bad.pk]
-    assert found[0].reason is Reason.PRICE
+    result = ask(merchant, hangzhou, chengdu).offers
+    assert [item.offer.offer_id for item in result] == [cheap.pk, dear.pk, bad.pk]
+    assert result[0].reason is Reason.PRICE
 
 
 def test_excused_breaches_are_left_out_of_the_record() -> None:
@@ -292,7 +294,7 @@ def test_a_courier_on_probation_comes_last_and_can_still_be_had(
 # --- full -------------------------------------------------------------------------------------
 
 
-def test_full_courier_says_who_comes_next_and_which_day(
+def test_full_courier_names_the_alternative_and_the_day(
     merchant: Actor,
     courier_organisation: Organisation,
     rival_courier: Organisation,
@@ -313,7 +315,7 @@ def test_full_courier_says_who_comes_next_and_which_day(
     assert by_offer[other.pk].reason is Reason.ONLY_ROOM
 
 
-def test_everybody_full_recommends_the_best_of_the_next_day(
+def test_all_couriers_full_recommends_the_best_of_the_next_day(
     merchant: Actor,
     courier_organisation: Organisation,
     rival_courier: Organisation,

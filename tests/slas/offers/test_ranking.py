@@ -1,4 +1,4 @@
-"""Which offer comes first, and why: records, grades, probation, price."""
+"""The order of offers, and the reasons: records, grades, probation, price."""
 
 import itertools
 
@@ -27,14 +27,16 @@ GOLD, SILVER, MEMBER, PROBATION = Grade.GOLD, Grade.SILVER, Grade.MEMBER, Grade.
         ((Record(met=100_000, late=30), GOLD, 2_000), (Record(met=100_000, late=20), MEMBER, 100)),
         # Of equal records and grades the lower price.
         ((GOOD, GOLD, 100), (GOOD, GOLD, 101)),
-        # Probation comes after everybody else.
+        # Probation comes last.
         ((POOR, MEMBER, 9_000), (GOOD, PROBATION, 100)),
         ((NO_RECORD, MEMBER, 9_000), (GOOD, PROBATION, 100)),
         # Among those on probation, as among all.
         ((GOOD, PROBATION, 9_000), (FAIR, PROBATION, 100)),
     ],
 )
-def test_what_ranks_before_what(better: tuple[Record, Grade, int], worse: tuple[Record, Grade, int]) -> None:
+def test_offers_are_ranked_by_record_grade_and_price(
+    better: tuple[Record, Grade, int], worse: tuple[Record, Grade, int]
+) -> None:
     keys = [rank_key(Merit(record, grade), price, 1) for record, grade, price in (better, worse)]
     assert keys[0] < keys[1]
 
@@ -65,7 +67,7 @@ def test_why_the_first_is_recommended(
 
 @pytest.mark.parametrize("reason", list(Reason))
 @pytest.mark.parametrize("grade", list(Grade))
-def test_every_reason_says_the_grade(reason: Reason, grade: Grade) -> None:
+def test_every_reason_includes_the_grade(reason: Reason, grade: Grade) -> None:
     text = reason_text(reason, GOOD, grade)
     assert text.endswith(grade_text(grade))
     assert len(text) > len(grade_text(grade)) + 20
@@ -73,7 +75,7 @@ def test_every_reason_says_the_grade(reason: Reason, grade: Grade) -> None:
     assert said in grade_text(grade)
 
 
-def test_who_is_not_recommended_is_given_no_reason() -> None:
+def test_offer_not_recommended_has_no_reason() -> None:
     assert reason_text(None, GOOD, GOLD) == ""
 
 
@@ -82,7 +84,7 @@ offers = st.tuples(st.builds(Record, counts, counts, counts), st.sampled_from(Gr
 
 
 @given(st.lists(offers, min_size=2, max_size=6))
-def test_the_order_is_whole_and_nobody_on_probation_is_before_anybody_else(
+def test_order_is_total_and_couriers_on_probation_come_last(
     given_offers: list[tuple[Record, Grade, int]],
 ) -> None:
     numbered = [

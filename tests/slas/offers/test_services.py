@@ -1,4 +1,4 @@
-"""What a courier sells: services."""
+"""Services that write a courier's offers."""
 
 from typing import Any
 
@@ -38,9 +38,9 @@ def _save(actor: Actor, text: str) -> list[str]:
 
 def test_a_lane_is_sold_once_a_tier(courier: Actor, terms: OfferTerms) -> None:
     _create(courier, terms)
-    with pytest.raises(Conflict) as raised:
+    with pytest.raises(Conflict) as error:
         _create(courier, terms)
-    assert raised.value.reason == "offer_exists"
+    assert error.value.reason == "offer_exists"
 
 
 def test_two_couriers_sell_the_same_lane(courier: Actor, rival_courier: Any, terms: OfferTerms) -> None:
@@ -53,7 +53,7 @@ def test_two_couriers_sell_the_same_lane(courier: Actor, rival_courier: Any, ter
     assert _create(courier, terms).pk != _create(from_rival, terms).pk
 
 
-def test_merchants_sell_nothing(merchant: Actor, terms: OfferTerms) -> None:
+def test_merchants_cannot_create_offers(merchant: Actor, terms: OfferTerms) -> None:
     with pytest.raises(NotPermitted):
         _create(merchant, terms)
 
@@ -77,7 +77,7 @@ def test_new_capacity_holds_for_days_already_begun(courier: Actor, terms: OfferT
     with scope(Scope.of(courier)):
         change_offer(actor=courier, offer_id=offer.pk, price_fen=1250, daily_capacity=30, active=True)
         day = CapacityDay.objects.get(offer=offer)
-    # Nothing booked is undone; nothing more is sold.
+    # Bookings stay; no more are accepted.
     assert (day.limit, day.reserved) == (30, 40)
 
 
@@ -93,7 +93,7 @@ def test_offers_of_others_are_not_there(courier: Actor, rival_courier: Any, term
         change_offer(actor=outsider, offer_id=offer.pk, price_fen=1, daily_capacity=1, active=True)
 
 
-def test_file_creates_changes_and_leaves_alone(courier: Actor) -> None:
+def test_file_creates_changes_and_keeps_offers(courier: Actor) -> None:
     first = "next_day,杭州,CN-CTU,12.50,100,yes\nstandard,Hangzhou,成都,8,500,\n"
     assert _save(courier, HEADER + first) == ["created", "created"]
     second = "next_day,CN-HGH,成都市,12.50,100,是\nstandard,Hangzhou,Chengdu,7.90,500,no\n"
@@ -102,7 +102,7 @@ def test_file_creates_changes_and_leaves_alone(courier: Actor) -> None:
         assert sorted(Offer.objects.values_list("price_fen", "active")) == [(790, False), (1250, True)]
 
 
-def test_a_bad_row_costs_the_others_nothing(courier: Actor) -> None:
+def test_bad_row_does_not_affect_the_others(courier: Actor) -> None:
     rows = "next_day,杭州,Atlantis,12.50,100,\nnext_day,杭州,成都,12.50,100,\nrocket,杭州,成都,-1,1.5,maybe\n"
     with scope(Scope.of(courier)):
         results = save_offer_rows(actor=courier, rows=read_offer_file((HEADER + rows).encode()))
@@ -115,7 +115,7 @@ def test_a_bad_row_costs_the_others_nothing(courier: Actor) -> None:
     assert [error.field for error in results[2].errors] == ["tier", "price", "daily_capacity", "on_sale"]
 
 
-def test_a_lane_twice_in_a_file_is_taken_once(courier: Actor) -> None:
+def test_duplicate_lane_in_a_file_is_rejected(courier: Actor) -> None:
     rows = "next_day,杭州,成都,12,100,\nnext_day,CN-HGH,Chengdu,13,100,\n"
     assert _save(courier, HEADER + rows) == ["created", "rejected"]
 
@@ -131,10 +131,10 @@ def test_a_lane_twice_in_a_file_is_taken_once(courier: Actor) -> None:
         ((HEADER + "a,b,c,1,1,\n" * 20_001).encode(), "more than 20000 rows"),
     ],
 )
-def test_what_is_no_offer_file_is_refused_as_a_whole(content: bytes, words: str) -> None:
-    with pytest.raises(InvalidInput) as raised:
+def test_invalid_offer_file_is_refused_completely(content: bytes, words: str) -> None:
+    with pytest.raises(InvalidInput) as error:
         read_offer_file(content)
-    assert words in str(raised.value.errors[0].message)
+    assert words in str(error.value.errors[0].message)
 
 
 def test_a_nul_in_a_city_is_an_error_of_its_row(courier: Actor) -> None:

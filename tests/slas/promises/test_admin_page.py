@@ -1,4 +1,4 @@
-"""Ops' page "What would have been promised", and the answers behind it."""
+"""The admin page "What would have been promised", and its answers."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -78,7 +78,9 @@ def test_every_version_answers_and_the_one_in_force_is_named(
     assert [item.promise and item.promise.version for item in answers] == [3, 2, 1]
 
 
-def test_one_version_answers_alone(system: Actor, tier: ServiceTier, hangzhou: City, chengdu: City) -> None:
+def test_question_to_one_version_has_one_answer(
+    system: Actor, tier: ServiceTier, hangzhou: City, chengdu: City
+) -> None:
     version = tier.versions.get(number=3)
     [answer] = ask(system, tier, hangzhou, chengdu, version_id=version.pk)
     assert answer.version == version
@@ -97,7 +99,7 @@ def test_closures_count_that_were_announced_by_then(
     assert known.promise.deliver_by - then.promise.deliver_by == DAY
 
 
-def test_version_that_promises_nothing_says_why(
+def test_version_without_promise_has_a_reason(
     system: Actor, tier: ServiceTier, hangzhou: City, chengdu: City
 ) -> None:
     TierVersion.objects.filter(tier=tier, number=3).update(cut_offs={})
@@ -115,7 +117,7 @@ def test_version_that_makes_no_sense_does_not_spoil_the_others(
 
 
 @pytest.mark.parametrize(
-    ("given", "pointer", "code"),
+    ("changes", "pointer", "code"),
     [
         ({"booked_at": datetime(2026, 9, 30, 17, 40)}, "/booked_at", "naive"),  # noqa: DTZ001 -- what is refused
         ({"booked_at": datetime(1999, 1, 1, tzinfo=UTC)}, "/booked_at", "range"),
@@ -126,10 +128,10 @@ def test_version_that_makes_no_sense_does_not_spoil_the_others(
     ],
 )
 def test_moments_that_cannot_be_are_refused(
-    system: Actor, tier: ServiceTier, hangzhou: City, chengdu: City, given: dict, pointer: str, code: str
+    system: Actor, tier: ServiceTier, hangzhou: City, chengdu: City, changes: dict, pointer: str, code: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
-        ask(system, tier, hangzhou, chengdu, **given)
+        ask(system, tier, hangzhou, chengdu, **changes)
     assert [(error.pointer, error.code) for error in refused.value.errors] == [(pointer, code)]
 
 
@@ -153,9 +155,9 @@ def test_booking_is_worked_out_again_only_when_it_comes_out_the_same(
     version = tier.versions.get(number=1)
     question = Question(hangzhou, chengdu, BOOKED, BOOKED, BOOKED)
     today, tomorrow = BOOKED.replace(hour=20, minute=0), BOOKED.replace(hour=20, minute=0) + DAY
-    found = replay_booking(version=version, question=question, pickup_by=today, deliver_by=tomorrow)
-    assert found is not None
-    assert found.rolled_days == 0
+    outcome = replay_booking(version=version, question=question, pickup_by=today, deliver_by=tomorrow)
+    assert outcome is not None
+    assert outcome.rolled_days == 0
     # Full on the first day: it was booked for the next.
     later = replay_booking(version=version, question=question, pickup_by=tomorrow, deliver_by=tomorrow + DAY)
     assert later is not None
@@ -167,7 +169,7 @@ def test_booking_is_worked_out_again_only_when_it_comes_out_the_same(
 # --- the page ---------------------------------------------------------------------------------
 
 
-def test_page_tells_the_story_of_the_issue(
+def test_page_explains_a_promise_step_by_step(
     staff_client: Client, tier: ServiceTier, hangzhou: City, chengdu: City
 ) -> None:
     close(chengdu, date(2026, 10, 1), name="National Day")
@@ -200,13 +202,13 @@ def test_page_asks_before_it_answers(staff_client: Client) -> None:
     assert "<article" not in response.content.decode()
 
 
-def test_time_with_an_offset_is_taken_as_it_is(staff_client: Client, tier: ServiceTier) -> None:
+def test_time_with_an_offset_keeps_it(staff_client: Client, tier: ServiceTier) -> None:
     _status, page = asked(staff_client, version=1, booked_at="2026-09-30T09:40+00:00")
     assert "Booked Wed 30 Sep 2026 17:40, Hangzhou time." in page
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("changes", "message"),
     [
         ({"origin": "Atlantis"}, "We know no city"),
         ({"destination": ...}, "This field is required"),
@@ -223,11 +225,11 @@ def test_time_with_an_offset_is_taken_as_it_is(staff_client: Client, tier: Servi
     ],
 )
 def test_questions_that_cannot_be_are_explained(
-    staff_client: Client, tier: ServiceTier, given: dict, said: str
+    staff_client: Client, tier: ServiceTier, changes: dict, message: str
 ) -> None:
-    status, page = asked(staff_client, **given)
+    status, page = asked(staff_client, **changes)
     assert status == 422
-    assert said in page
+    assert message in page
     assert "<article" not in page
 
 

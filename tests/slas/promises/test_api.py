@@ -1,4 +1,4 @@
-"""API of promises: what would be promised, step by step, and what is closed when."""
+"""API of promises: what would be promised, step by step, and closures."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -39,7 +39,7 @@ def ask(client: APIClient, address: str = PROMISES, **given: Any) -> Any:
     return client.get(address, {name: value for name, value in asked.items() if value is not ...})
 
 
-def test_every_version_says_what_it_would_promise_and_why(
+def test_every_version_returns_its_promise_with_steps(
     merchant_api: APIClient, second_version: TierVersion, chengdu: City
 ) -> None:
     Closure.objects.create(
@@ -60,7 +60,7 @@ def test_every_version_says_what_it_would_promise_and_why(
     ]
 
 
-def test_one_version_and_another_moment_of_knowing(
+def test_version_and_known_at_select_the_answer(
     courier_api: APIClient, second_version: TierVersion, chengdu: City
 ) -> None:
     announced = datetime.fromisoformat(BOOKED) + timedelta(hours=2)
@@ -73,7 +73,7 @@ def test_one_version_and_another_moment_of_knowing(
     assert later["promise"]["deliver_by"] == "2026-10-03T20:00:00+08:00"
 
 
-def test_roll_is_said(merchant_api: APIClient) -> None:
+def test_rolled_pickup_is_explained(merchant_api: APIClient) -> None:
     [answer] = ask(merchant_api, booked_at="2026-09-30T18:00:01+08:00").json()
     assert (answer["promise"]["rolled"], answer["promise"]["rolled_days"]) == (True, 1)
     assert answer["promise"]["note"] == (
@@ -88,7 +88,7 @@ def test_plus_of_an_offset_may_come_unescaped(merchant_api: APIClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "pointer", "code"),
+    ("changes", "pointer", "code"),
     [
         ({"origin": "Atlantis"}, "/origin", "unknown_city"),
         ({"destination": ...}, "/destination", "required"),
@@ -108,15 +108,15 @@ def test_plus_of_an_offset_may_come_unescaped(merchant_api: APIClient) -> None:
         ({"versoin": "2"}, "/versoin", "unknown"),
     ],
 )
-def test_what_cannot_be_asked_is_pointed_at(
-    merchant_api: APIClient, given: dict, pointer: str, code: str
+def test_invalid_questions_are_refused_with_pointers(
+    merchant_api: APIClient, changes: dict, pointer: str, code: str
 ) -> None:
-    answer = ask(merchant_api, **given)
+    answer = ask(merchant_api, **changes)
     assert answer.status_code == 422
     assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(pointer, code)]
 
 
-def test_strangers_ask_nothing() -> None:
+def test_anonymous_requests_are_refused() -> None:
     for address in (PROMISES, CLOSURES):
         assert APIClient().get(address).status_code == 401
 
@@ -128,7 +128,7 @@ def close(**given: Any) -> None:
     Closure.objects.create(**{"date": TODAY, "country": "CN", "name": "Stop", **given})
 
 
-def test_closures_are_told_with_place_and_hours(merchant_api: APIClient, hangzhou: City) -> None:
+def test_closures_are_listed_with_place_and_hours(merchant_api: APIClient, hangzhou: City) -> None:
     close(city=hangzhou, province="Zhejiang", starts=time(14), ends=time(18), side="origin")
     [answer] = ask(merchant_api, CLOSURES).json()
     assert answer.pop("announced_at")
@@ -138,7 +138,7 @@ def test_closures_are_told_with_place_and_hours(merchant_api: APIClient, hangzho
     }  # fmt: skip
 
 
-def test_closures_are_those_that_stand_in_the_days_asked_for(merchant_api: APIClient) -> None:
+def test_closures_list_has_announced_closures_of_the_period(merchant_api: APIClient) -> None:
     close(name="Yesterday", date=TODAY - DAY)
     close(name="Today")
     close(name="In sixty days", date=TODAY + 60 * DAY)
@@ -159,12 +159,12 @@ def test_closures_of_a_city_are_its_own_its_provinces_and_its_countrys(
     close(name="Other province", province="Sichuan")
     close(name="Country")
     close(name="Other country", country="JP")
-    found = ask(merchant_api, CLOSURES, city="Hangzhou").json()
-    assert [item["name"] for item in found] == ["City", "Country", "Province"]
+    result = ask(merchant_api, CLOSURES, city="Hangzhou").json()
+    assert [item["name"] for item in result] == ["City", "Country", "Province"]
 
 
 @pytest.mark.parametrize(
-    ("given", "pointer"),
+    ("changes", "pointer"),
     [
         ({"from": "soon"}, "/from"),
         ({"from": "2026-02-30"}, "/from"),
@@ -175,9 +175,9 @@ def test_closures_of_a_city_are_its_own_its_provinces_and_its_countrys(
         ({"country": "CN"}, "/country"),
     ],
 )
-def test_closures_that_cannot_be_asked_for_are_pointed_at(
-    merchant_api: APIClient, given: dict, pointer: str
+def test_invalid_closure_queries_are_refused_with_pointers(
+    merchant_api: APIClient, changes: dict, pointer: str
 ) -> None:
-    answer = ask(merchant_api, CLOSURES, **given)
+    answer = ask(merchant_api, CLOSURES, **changes)
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]

@@ -1,4 +1,4 @@
-"""Ops' pages of the days nobody works: declaring, finding, taking back, loading public holidays."""
+"""The admin of closures: declaring, finding, withdrawing, loading public holidays."""
 
 from datetime import date, time, timedelta
 
@@ -78,7 +78,7 @@ def test_promises_go_round_a_closed_province(staff_client: Client, hangzhou: Cit
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"name": " "}, "This field is required"),
         ({"first": "2026-02-30"}, "Enter a valid date"),
@@ -100,11 +100,11 @@ def test_promises_go_round_a_closed_province(staff_client: Client, hangzhou: Cit
     ],
 )
 def test_closures_that_cannot_be_are_explained(
-    staff_client: Client, fields: dict[str, object], said: str
+    staff_client: Client, fields: dict[str, object], message: str
 ) -> None:
     response = staff_client.post(f"{CLOSURES}add/", typhoon(**fields))
     assert response.status_code == 422
-    assert said in response.content.decode()
+    assert message in response.content.decode()
     assert declared() == []
 
 
@@ -158,7 +158,7 @@ def some(hangzhou: City) -> None:
         ("q=province", 1),
     ],
 )
-def test_closures_are_found_by_what_they_are(
+def test_closures_are_filtered_by_state_and_extent(
     some: None, staff_client: Client, query: str, found: int
 ) -> None:
     page = staff_client.get(f"{CLOSURES}?{query}").content.decode()
@@ -170,11 +170,11 @@ def test_closures_are_found_by_what_they_are(
 # --- taking back ------------------------------------------------------------------------------
 
 
-def test_a_closure_is_taken_back_and_kept(staff_client: Client) -> None:
+def test_withdrawn_closure_is_kept(staff_client: Client) -> None:
     staff_client.post(f"{CLOSURES}add/", typhoon())
     [closure] = declared()
-    asked = staff_client.get(f"{CLOSURES}{closure.pk}/delete/").content.decode()
-    assert "What was promised meanwhile stays as it is" in asked
+    page = staff_client.get(f"{CLOSURES}{closure.pk}/delete/").content.decode()
+    assert "What was promised meanwhile stays as it is" in page
     response = staff_client.post(f"{CLOSURES}{closure.pk}/delete/", {"post": "yes"}, follow=True)
     assert "is taken back." in response.content.decode()
     [closure] = declared()
@@ -185,17 +185,17 @@ def test_a_closure_is_taken_back_and_kept(staff_client: Client) -> None:
     assert (entry.object_id, entry.actor_label) == (str(closure.pk), "staff@alliance.example")
 
 
-def test_several_closures_are_taken_back_at_once(staff_client: Client) -> None:
+def test_several_closures_are_withdrawn_at_once(staff_client: Client) -> None:
     staff_client.post(f"{CLOSURES}add/", typhoon(last=TOMORROW + DAY))
     query = {"action": "withdraw_chosen", "_selected_action": [closure.pk for closure in declared()]}
-    asked = staff_client.post(CLOSURES, query).content.decode()
-    assert asked.count("Typhoon Bebinca") == 2
+    page = staff_client.post(CLOSURES, query).content.decode()
+    assert page.count("Typhoon Bebinca") == 2
     assert [row.withdrawn_at for row in declared()] == [None, None]
     staff_client.post(CLOSURES, {**query, "post": "yes"})
     assert None not in [row.withdrawn_at for row in declared()]
     assert verbs().count("closure.withdrawn") == 2
-    again = staff_client.post(CLOSURES, query).content.decode()
-    assert "All of these are taken back already." in again
+    second_page = staff_client.post(CLOSURES, query).content.decode()
+    assert "All of these are taken back already." in second_page
 
 
 # --- public holidays --------------------------------------------------------------------------
@@ -213,7 +213,7 @@ def test_a_year_of_public_holidays_is_loaded(staff_client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"first_year": ""}, "This field is required"),
         ({"first_year": "next"}, "Enter a whole number"),
@@ -222,10 +222,10 @@ def test_a_year_of_public_holidays_is_loaded(staff_client: Client) -> None:
         ({"first_year": "2026", "last_year": "99999"}, "up to 2085"),
     ],
 )
-def test_years_that_cannot_be_are_explained(staff_client: Client, fields: dict, said: str) -> None:
+def test_years_that_cannot_be_are_explained(staff_client: Client, fields: dict, message: str) -> None:
     response = staff_client.post(f"{CLOSURES}holidays/", fields)
     assert response.status_code == 422
-    assert said in response.content.decode()
+    assert message in response.content.decode()
 
 
 def test_the_list_leads_to_the_public_holidays(staff_client: Client) -> None:

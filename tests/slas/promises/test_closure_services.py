@@ -1,4 +1,4 @@
-"""Closures as ops declare them, take them back and load them, and what promises make of that."""
+"""Closures: declared, withdrawn and loaded by ops, and their effect on promises."""
 
 from datetime import date, datetime, time, timedelta
 
@@ -67,11 +67,11 @@ def test_closure_moves_the_promises_it_touches(
     system: Actor, hangzhou: City, chengdu: City, fields: dict, pickup: datetime, delivery: datetime
 ) -> None:
     declared(system, **fields)
-    found = promised(hangzhou, chengdu)
-    assert (found.pickup_by, found.deliver_by) == (pickup, delivery)
+    outcome = promised(hangzhou, chengdu)
+    assert (outcome.pickup_by, outcome.deliver_by) == (pickup, delivery)
 
 
-def test_closure_of_a_city_leaves_its_province_alone(system: Actor, hangzhou: City, chengdu: City) -> None:
+def test_closure_of_a_city_does_not_affect_its_province(system: Actor, hangzhou: City, chengdu: City) -> None:
     ningbo = City.objects.get(name_en="Ningbo")
     declared(system, city=hangzhou)
     assert promised(hangzhou, chengdu).effective_date == TOMORROW
@@ -93,7 +93,7 @@ def test_closure_announced_for_later_counts_from_then(system: Actor, hangzhou: C
     assert promised(hangzhou, chengdu, at=today_at(19)).effective_date == TOMORROW + DAY
 
 
-def test_closure_taken_back_counts_for_what_was_promised_meanwhile(
+def test_withdrawn_closure_counts_for_promises_made_in_between(
     system: Actor, hangzhou: City, chengdu: City
 ) -> None:
     [closure] = declared(system, city=hangzhou)
@@ -109,7 +109,7 @@ def test_closure_taken_back_counts_for_what_was_promised_meanwhile(
 
 
 @pytest.mark.parametrize(
-    ("fields", "pointer", "said"),
+    ("fields", "pointer", "message"),
     [
         ({"name": " "}, "/name", "Say what the closure is."),
         ({"side": "left"}, "/side", "Choose origin"),
@@ -127,28 +127,28 @@ def test_closure_taken_back_counts_for_what_was_promised_meanwhile(
         ({"announced_at": NOON - timedelta(hours=1)}, "/announced_at", "did not know of it"),
     ],
 )
-def test_closures_that_cannot_be_are_refused(system: Actor, fields: dict, pointer: str, said: str) -> None:
+def test_closures_that_cannot_be_are_refused(system: Actor, fields: dict, pointer: str, message: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         declared(system, **fields)
     [error] = refused.value.errors
     assert error.pointer == pointer
-    assert said in str(error.message)
+    assert message in str(error.message)
     assert not Closure.objects.exists()
 
 
-def test_everything_that_is_wrong_is_told_at_once(system: Actor) -> None:
+def test_all_problems_of_a_closure_are_reported_together(system: Actor) -> None:
     with pytest.raises(InvalidInput) as refused:
         declared(system, name="", country="XX", last=TODAY - DAY)
     assert [error.pointer for error in refused.value.errors] == ["/name", "/country", "/last"]
 
 
 def test_city_and_province_must_belong_together(system: Actor, hangzhou: City) -> None:
-    with pytest.raises(InvalidInput, match=r".*") as refused:
+    with pytest.raises(InvalidInput, match=r".*") as error:
         declared(system, city=hangzhou, province="Sichuan")
-    assert str(refused.value.errors[0].message) == "Hangzhou lies in Zhejiang."
-    with pytest.raises(InvalidInput) as refused:
+    assert str(error.value.errors[0].message) == "Hangzhou lies in Zhejiang."
+    with pytest.raises(InvalidInput) as error:
         declared(system, city=hangzhou, country="JP")
-    assert str(refused.value.errors[0].message) == "Hangzhou does not lie in that country."
+    assert str(error.value.errors[0].message) == "Hangzhou does not lie in that country."
     assert declared(system, city=hangzhou, province="浙江省", country="")[0].province == "Zhejiang"
 
 
@@ -172,13 +172,13 @@ def test_same_closure_is_not_declared_twice(system: Actor, second: dict, is_dupl
     if not is_duplicate:
         assert declared(system, **second)
         return
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as error:
         declared(system, **second)
-    assert str(refused.value.errors[0].message) == f"This is declared already for {TODAY.isoformat()}."
+    assert str(error.value.errors[0].message) == f"This is declared already for {TODAY.isoformat()}."
     assert Closure.objects.count() == 1
 
 
-def test_closure_taken_back_can_be_declared_again(system: Actor) -> None:
+def test_withdrawn_closure_can_be_declared_again(system: Actor) -> None:
     [closure] = declared(system)
     withdraw_closure(actor=system, closure_id=closure.pk)
     assert declared(system)[0].pk != closure.pk
@@ -214,18 +214,18 @@ def days_off(year: int) -> list[date]:
     return list(standing.order_by("date").values_list("date", flat=True))
 
 
-def test_year_of_holidays_is_what_the_package_says(system: Actor) -> None:
-    done = load_holidays(actor=system, first_year=2026, last_year=2026)
+def test_year_of_holidays_matches_the_package(system: Actor) -> None:
+    result = load_holidays(actor=system, first_year=2026, last_year=2026)
     assert days_off(2026) == [item.date for item in holidays_between(2026, 2026)]
-    assert done.added == len(days_off(2026)) > 11
+    assert result.added == len(days_off(2026)) > 11
     assert days_off(2025) == days_off(2027) == []
-    assert AuditEntry.objects.get(verb="holidays.loaded").detail["added"] == done.added
+    assert AuditEntry.objects.get(verb="holidays.loaded").detail["added"] == result.added
 
 
 def test_loading_again_changes_nothing(system: Actor) -> None:
     first = load_holidays(actor=system)
-    again = load_holidays(actor=system)
-    assert (again.added, again.removed, again.kept) == (0, 0, first.added)
+    second_result = load_holidays(actor=system)
+    assert (second_result.added, second_result.removed, second_result.kept) == (0, 0, first.added)
 
 
 def test_schedule_that_differs_takes_days_back_and_adds_days_from_now_on(system: Actor) -> None:
@@ -234,10 +234,10 @@ def test_schedule_that_differs_takes_days_back_and_adds_days_from_now_on(system:
     Closure.objects.create(date=date(2026, 10, 9), country="CN", name="Called off", is_public_holiday=True)
     Closure.objects.create(date=date(2026, 10, 10), country="CN", name="Stop")
     Closure.objects.filter(date=date(2026, 10, 2)).update(name="Golden Week")
-    done = load_holidays(actor=system, first_year=2026, last_year=2026, now=NOON)
-    assert (done.added, done.removed) == (1, 1)
+    result = load_holidays(actor=system, first_year=2026, last_year=2026, now=NOON)
+    assert (result.added, result.removed) == (1, 1)
     assert Closure.objects.get(date=date(2026, 10, 9)).withdrawn_at == NOON
-    # Promises made before could not know of it.
+    # Promises made before could not take it into account.
     assert Closure.objects.get(date=date(2026, 10, 1)).announced_at == NOON
     assert Closure.objects.get(date=date(2026, 10, 2)).name == "National Day"
     assert Closure.objects.get(date=date(2026, 10, 10)).withdrawn_at is None
@@ -254,12 +254,12 @@ def test_year_without_a_schedule_has_the_days_the_law_names(system: Actor) -> No
     [((1999, 1999), "/first_year"), ((3000, 3000), "/first_year"), ((2026, 2025), "/last_year")],
 )
 def test_years_that_cannot_be_are_refused(system: Actor, years: tuple[int, int], pointer: str) -> None:
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as error:
         load_holidays(actor=system, first_year=years[0], last_year=years[1])
-    assert refused.value.errors[0].pointer == pointer
+    assert error.value.errors[0].pointer == pointer
 
 
-def test_each_tier_says_whether_it_works_on_holidays(system: Actor, hangzhou: City, chengdu: City) -> None:
+def test_each_tier_defines_whether_it_works_on_holidays(system: Actor, hangzhou: City, chengdu: City) -> None:
     load_holidays(actor=system, first_year=2026, last_year=2026)
     golden_week = datetime(2026, 10, 1, 9, tzinfo=timezone.get_default_timezone())
     days = {tier: promised(hangzhou, chengdu, at=golden_week, tier=tier).effective_date for tier in TierCode}

@@ -24,7 +24,7 @@ HGH, CTU = CITIES["HGH"], CITIES["CTU"]
 
 
 @given(st.data())
-def test_calendar_closes_what_any_of_its_rules_closes(data):
+def test_calendar_is_closed_if_any_rule_closes_it(data):
     rules = data.draw(closures(datetime(2026, 3, 2, tzinfo=UTC)))
     place = data.draw(places)
     day = date(2026, 3, 2) + timedelta(days=data.draw(st.integers(-3, 15)))
@@ -45,8 +45,8 @@ def test_calendar_names_the_narrowest_closure():
     calendar = ClosureCalendar(rules)
 
     def name(place, side):
-        found = calendar.closure(place, date(2026, 10, 1), side, False)
-        return found and found.name
+        result = calendar.closure(place, date(2026, 10, 1), side, False)
+        return result and result.name
 
     assert name(HGH, ClosureSide.ORIGIN) == "fire"
     assert name(HGH, ClosureSide.DESTINATION) == "typhoon"
@@ -77,14 +77,14 @@ def closed(hours, day=MONDAY):
 
 
 def deadline_after(rules, at, day=MONDAY, zone="Asia/Shanghai"):
-    """The deadline once closed hours were looked at; None when the day has none any more."""
+    """The deadline after closed hours; None when the day has none any more."""
     usual = wall_clock(day, at, zone)
-    found = reopening(rules, usual, day, zone)
-    return usual if found is None else found.at
+    reopened = reopening(rules, usual, day, zone)
+    return usual if reopened is None else reopened.at
 
 
 @given(hours_of_a_day, clock_times, days, zones)
-def test_closed_hours_move_a_deadline_as_walking_through_them_does(hours, at, day, zone):
+def test_reopening_equals_a_walk_through_closed_hours(hours, at, day, zone):
     rules = closed(hours, day)
     assert deadline_after(rules, at, day, zone) == walked_deadline(rules, day, at, zone)
 
@@ -137,22 +137,22 @@ def test_deadline_within_closed_hours_keeps_the_time_it_had(hours, at, after):
     assert (moved and f"{moved:%H:%M}") == after
 
 
-def test_reopening_names_the_hours_it_counted_and_why():
+def test_reopening_has_the_hours_and_names_of_its_closures():
     rules = [
         ClosureRule(MONDAY, country="CN", starts=time(14), ends=time(18), name="Typhoon"),
         ClosureRule(MONDAY, country="CN", starts=time(19), ends=time(20), name="Power cut"),
         ClosureRule(MONDAY, country="CN", starts=time(23), ends=None, name="Night"),
     ]
-    found = reopening(rules, wall_clock(MONDAY, time(16), "Asia/Shanghai"), MONDAY, "Asia/Shanghai")
-    assert found.hours == (Hours(time(14), time(18)), Hours(time(19), time(20)))
-    assert found.name == "Typhoon, Power cut"
+    reopened = reopening(rules, wall_clock(MONDAY, time(16), "Asia/Shanghai"), MONDAY, "Asia/Shanghai")
+    assert reopened.hours == (Hours(time(14), time(18)), Hours(time(19), time(20)))
+    assert reopened.name == "Typhoon, Power cut"
 
 
 def test_deadline_after_a_clock_change_carries_the_offset_in_force_by_then():
     [rule] = closed([(time(23), time(23, 45))], date(2018, 2, 17))
     usual = wall_clock(rule.date, time(23, 30), "America/Sao_Paulo")
-    found = reopening([rule], usual, rule.date, "America/Sao_Paulo")
-    assert found.at.isoformat() == "2018-02-17T23:15:00-03:00"
+    reopened = reopening([rule], usual, rule.date, "America/Sao_Paulo")
+    assert reopened.at.isoformat() == "2018-02-17T23:15:00-03:00"
 
 
 @pytest.mark.parametrize("hours", [(time(14), time(14)), (time(14), time(9)), (None, time(0))])

@@ -28,9 +28,9 @@ def test_fee_is_base_plus_the_first_band_that_holds_the_weight(weight_g, fee):
 
 
 def test_fee_over_the_last_band_is_refused_with_the_limit():
-    with pytest.raises(TooHeavy) as refusal:
+    with pytest.raises(TooHeavy) as error:
         fee_fen(800, BANDS, 10_001)
-    assert (refusal.value.weight_g, refusal.value.limit_g) == (10_001, 10_000)
+    assert (error.value.weight_g, error.value.limit_g) == (10_001, 10_000)
 
 
 def test_fee_without_bands_is_flat():
@@ -38,7 +38,7 @@ def test_fee_without_bands_is_flat():
 
 
 @pytest.mark.parametrize("weight_g", [0, -1])
-def test_fee_of_nothing_is_refused(weight_g):
+def test_fee_of_zero_weight_is_refused(weight_g):
     with pytest.raises(ValueError, match="weighs"):
         fee_fen(800, BANDS, weight_g)
 
@@ -117,10 +117,10 @@ def test_fen_from_yuan(text, fen):
     ],
 )
 def test_fen_from_yuan_refuses_with_a_reason(text, code):
-    with pytest.raises(InvalidAmount) as refusal:
+    with pytest.raises(InvalidAmount) as error:
         fen_from_yuan(text)
-    assert refusal.value.code == code
-    assert refusal.value.message
+    assert error.value.code == code
+    assert error.value.message
 
 
 @given(st.integers(0, MAX_FEN))

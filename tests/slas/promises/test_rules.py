@@ -88,7 +88,7 @@ def test_no_day_is_skipped_silently(journey):
 
 
 @given(journeys())
-def test_promise_is_what_looking_at_every_day_finds(journey):
+def test_promise_equals_a_search_of_every_day(journey):
     given_promise = promise(**journey)
     effective, pickup_by, deliver_by = plain_promise(**journey)
     assert given_promise.effective_date == effective
@@ -97,7 +97,7 @@ def test_promise_is_what_looking_at_every_day_finds(journey):
 
 
 def plain_promise(tier, origin, destination, ready_at, closures, booked_at=None):
-    """The rule said another way: list all days that qualify, take the first, count on from it."""
+    """The rule implemented differently: list all days that qualify, take the first, count on from it."""
     booked = booked_at or ready_at
     ready = max(ready_at, booked)
     start = ready.astimezone(ZoneInfo(origin.zone)).date()
@@ -257,22 +257,22 @@ def test_rolled_promise_names_the_cut_off_missed_and_the_one_kept():
         ({}, "d:CTU 01-01..12-31", NoPromiseReason.DESTINATION_CLOSED),
     ],
 )
-def test_no_promise_says_why(change, closed, reason):
+def test_no_promise_has_a_reason(change, closed, reason):
     rule = TIERS["next"]
     fields = {name: getattr(rule, name) for name in TierRule.__slots__}
     tier = TierRule(**{**fields, **change})
-    with pytest.raises(NoPromise) as refusal:
+    with pytest.raises(NoPromise) as error:
         promise(
             tier, HGH, CTU, local("2026-03-02 10:00", "HGH"), ClosureCalendar(closure_rules(closed, "2026"))
         )
-    assert refusal.value.reason == reason
+    assert error.value.reason == reason
 
 
 @pytest.mark.parametrize("moment", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)])
 def test_no_promise_at_the_ends_of_time(moment):
-    with pytest.raises(NoPromise) as refusal:
+    with pytest.raises(NoPromise) as error:
         promise(TIERS["next"], CITIES["LAX"], HGH, moment, NO_CLOSURES)
-    assert refusal.value.reason == NoPromiseReason.OUT_OF_RANGE
+    assert error.value.reason == NoPromiseReason.OUT_OF_RANGE
 
 
 def test_promise_refuses_times_without_an_offset():
@@ -290,7 +290,7 @@ def test_promise_refuses_times_without_an_offset():
         {"cut_offs": daily(time(20, 1))},
     ],
 )
-def test_tier_rule_refuses_what_makes_no_sense(change):
+def test_tier_rule_refuses_inconsistent_values(change):
     rule = TIERS["next"]
     fields = {name: getattr(rule, name) for name in TierRule.__slots__}
     with pytest.raises(ValueError, match=r"negative|Weekdays|cut-off"):

@@ -1,4 +1,4 @@
-"""The page of what services promise by which rules, and of the closures to come."""
+"""The page of the services' rules and of coming closures."""
 
 from datetime import UTC, datetime, time, timedelta
 
@@ -38,14 +38,14 @@ def close(*, ahead: int, **given: object) -> Closure:
 
 
 @pytest.mark.parametrize("client_name", ["courier_client", "merchant_client", "ops_client"])
-def test_everybody_reads_the_rules_in_force(client_name: str, request: pytest.FixtureRequest) -> None:
-    said = text_of(request.getfixturevalue(client_name))
+def test_all_members_read_the_rules_in_force(client_name: str, request: pytest.FixtureRequest) -> None:
+    text = text_of(request.getfixturevalue(client_name))
     for words in ("11:00 every day", "18:00 every day", "22:00 on the day of pickup", "20:00, 3 days after"):
-        assert words in said
-    assert said.count("in force") == ServiceTier.objects.filter(active=True).count()
+        assert words in text
+    assert text.count("in force") == ServiceTier.objects.filter(active=True).count()
 
 
-def test_a_stranger_is_asked_to_log_in(client: Client) -> None:
+def test_anonymous_visitor_is_redirected_to_log_in(client: Client) -> None:
     assert client.get(PAGE)["Location"].startswith("/accounts/login/")
 
 
@@ -53,13 +53,13 @@ def test_an_announced_version_is_shown_with_everything_it_says(merchant_client: 
     tier = ServiceTier.objects.get(code=TierCode.NEXT_DAY)
     with scope(Scope.everything()):
         announce(tier, starts=timezone.now() + timedelta(days=3))
-    said = text_of(merchant_client)
+    text = text_of(merchant_client)
     words = (
         "99 announced", "Monday 17:30 the day before", "19:00, 1 day after pickup", "Monday, Saturday",
         "not on public holidays", "≤ 12,000 g: +¥1,234.50",
     )  # fmt: skip
     for part in words:
-        assert part in said
+        assert part in text
 
 
 def test_closures_to_come_are_listed_and_others_are_not(
@@ -74,19 +74,19 @@ def test_closures_to_come_are_listed_and_others_are_not(
         close(ahead=-1)
         close(ahead=6, withdrawn_at=timezone.now())
         close(ahead=7, announced_at=timezone.now() + timedelta(days=1))
-    said = text_of(merchant_client)
-    assert [f"Storm {ahead}" in said for ahead in (3, 5, 90, 91, -1, 6, 7)] == [True] * 3 + [False] * 4
-    assert "12:00" in said
-    assert "Origin" in said
+    text = text_of(merchant_client)
+    assert [f"Storm {ahead}" in text for ahead in (3, 5, 90, 91, -1, 6, 7)] == [True] * 3 + [False] * 4
+    assert "12:00" in text
+    assert "Origin" in text
     narrowed = text_of(merchant_client, "?city=Hangzhou")
     assert [f"Storm {ahead}" in narrowed for ahead in (3, 5, 90)] == [True, False, True]
 
 
-def test_a_city_there_is_none_of_is_told(courier_client: Client) -> None:
+def test_unknown_city_is_reported(courier_client: Client) -> None:
     assert "Atlantis" in text_of(courier_client, "?city=Atlantis", 422)
 
 
-def test_without_closures_it_says_so(courier_client: Client) -> None:
+def test_page_without_closures_shows_a_note(courier_client: Client) -> None:
     with scope(Scope.everything()):
         Closure.objects.all().delete()
     assert "No closure is announced for these days." in text_of(courier_client)
@@ -98,7 +98,7 @@ def test_the_page_is_in_the_menu(courier_client: Client, merchant_client: Client
 
 
 @pytest.mark.parametrize(
-    ("given", "cut_offs", "days"),
+    ("changes", "cut_offs", "days"),
     [
         ({}, "", "every day"),
         ({str(day): {"time": "18:00"} for day in range(7)}, "18:00 every day", "every day"),
@@ -106,8 +106,8 @@ def test_the_page_is_in_the_menu(courier_client: Client, merchant_client: Client
         ({"0": None, "1": {"time": "18:00", "day_offset": 0}}, "Tuesday 18:00", "every day"),
     ],
 )
-def test_cut_offs_in_words(given: dict[str, object], cut_offs: str, days: str) -> None:
-    version = TierVersion(cut_offs=given, days_in_transit=0, deliver_by=time(22), weight_bands=[])
+def test_cut_offs_in_words(changes: dict[str, object], cut_offs: str, days: str) -> None:
+    version = TierVersion(cut_offs=changes, days_in_transit=0, deliver_by=time(22), weight_bands=[])
     assert cut_off_times(version) == cut_offs
     assert delivered_on(version) == days
     assert delivered_by(version) == "22:00 on the day of pickup"

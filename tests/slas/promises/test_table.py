@@ -217,11 +217,11 @@ def test_table_has_the_sixty_cases_it_owes():
 
 
 @pytest.mark.parametrize("row", rows(CASES), ids=lambda row: f"{row[0]} {row[3]} {row[-1]}")
-def test_promise_is_as_worked_out(row):
+def test_promise_matches_the_table(row):
     tier, journey, booked, ready, closed, handled, rolled, pickup, delivery, _why = row
     origin, destination = journey.split()
     year = ready[:4]
-    given = promise(
+    outcome = promise(
         TIERS[tier],
         CITIES[origin],
         CITIES[destination],
@@ -230,20 +230,20 @@ def test_promise_is_as_worked_out(row):
         booked_at=local(booked, origin) if booked else None,
     )
     delivery = delivery if delivery[4] == "-" else f"{year}-{delivery}"
-    assert given.effective_date == full_date(handled, year)
-    assert (given.rolled_days, given.rolled) == (int(rolled), int(rolled) > 0)
-    assert shown(given.pickup_by, "") == f"{given.effective_date} {pickup}"
-    assert shown(given.deliver_by, delivery) == delivery
+    assert outcome.effective_date == full_date(handled, year)
+    assert (outcome.rolled_days, outcome.rolled) == (int(rolled), int(rolled) > 0)
+    assert shown(outcome.pickup_by, "") == f"{outcome.effective_date} {pickup}"
+    assert shown(outcome.deliver_by, delivery) == delivery
 
 
 @pytest.mark.parametrize("row", rows(COUNTDOWNS), ids=lambda row: f"{row[0]} {row[2]} {row[-1]}")
-def test_countdown_is_as_worked_out(row):
+def test_countdown_matches_the_table(row):
     tier, city, now, closed, cut_off, day, left, _why = row
     year = now[:4]
     calendar = ClosureCalendar(closure_rules(closed, year))
     moment = local(now, city)
-    given = promise(TIERS[tier], CITIES[city], CITIES[city], moment, calendar)
+    outcome = promise(TIERS[tier], CITIES[city], CITIES[city], moment, calendar)
     hours, minutes, seconds = map(int, left.split(":"))
-    assert shown(given.cut_off_at, "") == cut_off
-    assert given.effective_date == full_date(day, year)
-    assert given.cut_off_at - moment == timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    assert shown(outcome.cut_off_at, "") == cut_off
+    assert outcome.effective_date == full_date(day, year)
+    assert outcome.cut_off_at - moment == timedelta(hours=hours, minutes=minutes, seconds=seconds)

@@ -1,4 +1,4 @@
-"""Promises in words: each step a sentence that names the city it is about."""
+"""Promises as text: each step is a sentence that names its city."""
 
 from datetime import UTC, date, datetime, time
 
@@ -19,7 +19,7 @@ FULL_STEP = {
     "closure": "Typhoon",
     "hours": (Hours(time(14), time(18)),),
 }
-# The calendar of which place skips a day is told by the steps around it.
+# The steps around it show which place's calendar skips a day.
 NAMELESS = {StepCode.NO_SUCH_DAY}
 
 
@@ -40,8 +40,8 @@ def test_story_of_a_promise_reads_from_booking_to_the_door() -> None:
     ]
 
 
-def test_closed_hours_are_told_where_they_move_a_deadline() -> None:
-    said = explained(
+def test_closed_hours_are_explained_if_they_move_a_deadline() -> None:
+    sentences = explained(
         promised(
             "next",
             "2026-03-02 10:00",
@@ -49,7 +49,7 @@ def test_closed_hours_are_told_where_they_move_a_deadline() -> None:
         ),
         ENDS,
     )
-    assert said[2:] == [
+    assert sentences[2:] == [
         "Hangzhou is closed 18:00–21:00 on Mon 2 Mar 2026 (HGH 03-02 18:00-21:00), so pickup is by 23:00.",
         "Picked up in Hangzhou by Mon 2 Mar 2026 23:00.",
         "Chengdu is 1 day away.",
@@ -61,7 +61,7 @@ def test_closed_hours_are_told_where_they_move_a_deadline() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ready", "booked", "closures", "said"),
+    ("ready", "booked", "closures", "message"),
     [
         ("2026-03-02 10:00", "", "", ""),
         (
@@ -80,53 +80,56 @@ def test_closed_hours_are_told_where_they_move_a_deadline() -> None:
         ),
     ],
 )  # fmt: skip
-def test_roll_is_told_with_its_first_cause(ready: str, booked: str, closures: str, said: str) -> None:
-    found = promised("next", ready, *closure_rules(closures, "2026"), booked=booked)
-    rolled = f"{said} Pickup is on Tue 3 Mar 2026." if said else ""
-    assert rolled_text(found, ENDS) == rolled
+def test_rolled_pickup_is_explained_by_its_first_cause(
+    ready: str, booked: str, closures: str, message: str
+) -> None:
+    outcome = promised("next", ready, *closure_rules(closures, "2026"), booked=booked)
+    rolled = f"{message} Pickup is on Tue 3 Mar 2026." if message else ""
+    assert rolled_text(outcome, ENDS) == rolled
 
 
 def test_full_days_are_the_cause_before_any_other() -> None:
-    found = promised("next", "2026-03-02 18:01")
-    told = rolled_text(found, ENDS, (date(2026, 3, 2),))
-    assert told == "Full on Mon 2 Mar 2026; pickup is on Tue 3 Mar 2026."
+    outcome = promised("next", "2026-03-02 18:01")
+    sentence = rolled_text(outcome, ENDS, (date(2026, 3, 2),))
+    assert sentence == "Full on Mon 2 Mar 2026; pickup is on Tue 3 Mar 2026."
 
 
 @pytest.mark.parametrize("code", StepCode)
 def test_every_step_is_a_sentence_that_names_its_city(code: StepCode) -> None:
-    said = step_text(Step(code, **FULL_STEP), ENDS)  # type: ignore[arg-type]
-    assert said.endswith(".")
-    assert "%" not in said
-    assert code in NAMELESS or ("Hangzhou" in said) != ("Chengdu" in said)
+    sentence = step_text(Step(code, **FULL_STEP), ENDS)  # type: ignore[arg-type]
+    assert sentence.endswith(".")
+    assert "%" not in sentence
+    assert code in NAMELESS or ("Hangzhou" in sentence) != ("Chengdu" in sentence)
 
 
-def test_cut_off_on_the_day_before_is_told_with_its_day() -> None:
-    said = explained(promised("eve", "2026-03-02 22:01"), ENDS)
-    assert said[2] == (
+def test_cut_off_on_the_day_before_is_shown_with_its_day() -> None:
+    sentences = explained(promised("eve", "2026-03-02 22:01"), ENDS)
+    assert sentences[2] == (
         "The cut-off in Hangzhou for pickup on Tue 3 Mar 2026 has passed: it was Mon 2 Mar 2026 22:00."
     )
-    assert said[3] == (
+    assert sentences[3] == (
         "In time for the cut-off in Hangzhou, Tue 3 Mar 2026 22:00, so pickup is on Wed 4 Mar 2026."
     )
 
 
 @pytest.mark.parametrize(
-    ("days", "said"),
+    ("days", "message"),
     [
         (0, "Chengdu is reached the same day."),
         (1, "Chengdu is 1 day away."),
         (3, "Chengdu is 3 days away."),
     ],
 )
-def test_days_in_transit_are_counted_in_words(days: int, said: str) -> None:
-    assert step_text(Step(StepCode.DAYS_IN_TRANSIT, days=days), ENDS) == said
+def test_days_in_transit_are_counted_in_words(days: int, message: str) -> None:
+    assert step_text(Step(StepCode.DAYS_IN_TRANSIT, days=days), ENDS) == message
 
 
 @pytest.mark.parametrize(
-    ("hours", "said"), [(Hours(time(9), time(12, 30)), "09:00–12:30"), (Hours(time(0), None), "00:00–24:00")]
+    ("hours", "message"),
+    [(Hours(time(9), time(12, 30)), "09:00–12:30"), (Hours(time(0), None), "00:00–24:00")],
 )
-def test_hours_are_shown_to_the_minute(hours: Hours, said: str) -> None:
-    assert hours_text(hours) == said
+def test_hours_are_shown_to_the_minute(hours: Hours, message: str) -> None:
+    assert hours_text(hours) == message
 
 
 def test_public_holidays_have_names_that_can_be_translated() -> None:

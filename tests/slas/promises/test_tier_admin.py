@@ -1,4 +1,4 @@
-"""Ops' pages of what is sold: tier versions through services, the rest to look at."""
+"""The admin of tiers: versions are written through services, the rest is read-only."""
 
 from datetime import date
 
@@ -29,7 +29,7 @@ def next_day() -> ServiceTier:
 
 
 def entered(**fields: object) -> dict[str, object]:
-    """The form as it opens, the rules of the newest version in it, with some fields changed."""
+    """The form with its initial values, the rules of the newest version, and some changes."""
     newest = next_day().versions.order_by("-number").first()
     first = {**values_of(newest), "valid_from": f"{TOMORROW}T00:00"}
     if not first.pop("works_on_holidays"):
@@ -58,7 +58,7 @@ def test_the_form_opens_with_the_newest_rules(staff_client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"valid_from": "2020-01-01T00:00"}, "still to come"),
         ({"valid_from": "9999-12-31T23:59"}, "at most three years ahead"),
@@ -73,15 +73,15 @@ def test_the_form_opens_with_the_newest_rules(staff_client: Client) -> None:
     ],
 )
 def test_rules_that_make_no_sense_are_explained(
-    staff_client: Client, fields: dict[str, object], said: str
+    staff_client: Client, fields: dict[str, object], message: str
 ) -> None:
     response = staff_client.post(f"{VERSIONS}add/", entered(**fields))
     assert response.status_code == 422
-    assert said in response.content.decode()
+    assert message in response.content.decode()
     assert next_day().versions.count() == 1
 
 
-def test_a_version_in_force_can_be_looked_at_and_nothing_else(staff_client: Client) -> None:
+def test_version_in_force_is_read_only(staff_client: Client) -> None:
     version = next_day().versions.get()
     page = staff_client.get(f"{VERSIONS}{version.pk}/change/").content.decode()
     assert "18:00 every day" in page
@@ -89,7 +89,7 @@ def test_a_version_in_force_can_be_looked_at_and_nothing_else(staff_client: Clie
     assert staff_client.post(f"{VERSIONS}{version.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
-def test_a_version_to_come_can_be_taken_back(staff_client: Client) -> None:
+def test_future_version_can_be_withdrawn(staff_client: Client) -> None:
     staff_client.post(f"{VERSIONS}add/", entered())
     version = next_day().versions.get(number=2)
     staff_client.post(f"{VERSIONS}{version.pk}/delete/", {"post": "yes"})
@@ -107,9 +107,9 @@ def rules(**fields: object) -> VersionRules:
 def test_versions_follow_each_other(everything: None, system: Actor) -> None:
     tier, now = next_day(), timezone.now()
     assert add_version(actor=system, tier_id=tier.pk, rules=rules(), now=now).number == 2
-    with pytest.raises(InvalidInput) as raised:
+    with pytest.raises(InvalidInput) as error:
         add_version(actor=system, tier_id=tier.pk, rules=rules(valid_from=now + DAY / 2), now=now)
-    assert raised.value.errors[0].pointer == "/valid_from"
+    assert error.value.errors[0].pointer == "/valid_from"
 
 
 def test_only_ops_change_rules(courier: Actor, system: Actor) -> None:
@@ -128,7 +128,7 @@ def test_only_ops_change_rules(courier: Actor, system: Actor) -> None:
 
 
 @pytest.mark.parametrize("text", ["18:00", "-1 18:00"])
-def test_cut_offs_are_written_as_they_are_read(text: str) -> None:
+def test_cut_offs_are_formatted_as_they_are_parsed(text: str) -> None:
     assert cut_off_text(read_cut_off(text)) == text
 
 

@@ -1,4 +1,4 @@
-"""GET /api/v1/rates: what can be asked, what is answered, and what is refused."""
+"""GET /api/v1/rates: queries, answers and refusals."""
 
 from datetime import timedelta
 
@@ -86,7 +86,7 @@ def test_every_figure_is_answered(facts: Lane, courier_api: APIClient) -> None:
         ("destination_province", "CN-Sichuan"),
     ],
 )
-def test_rows_are_named_as_the_outside_names_them(
+def test_rows_have_public_names(
     facts: Lane, courier_api: APIClient, merchant_api: APIClient, group_by: str, expected: object
 ) -> None:
     for client in (courier_api, merchant_api):
@@ -97,7 +97,9 @@ def test_rows_are_named_as_the_outside_names_them(
 
 
 @pytest.mark.parametrize("way", ["tier,lane,month", ["tier", "lane", "month"], ["tier,lane", "month", ""]])
-def test_groups_are_given_in_a_list_or_one_by_one(facts: Lane, courier_api: APIClient, way: object) -> None:
+def test_groups_are_read_from_a_list_or_repeated_parameters(
+    facts: Lane, courier_api: APIClient, way: object
+) -> None:
     body = ask(courier_api, group_by=way)
     assert body["group_by"] == "tier,lane,month"
     [row] = body["results"]
@@ -156,7 +158,7 @@ def test_filters_go_together(
         ({"page": "2"}, "/page", "unknown"),
     ],
 )
-def test_what_cannot_be_asked_is_said(
+def test_invalid_queries_are_refused_with_messages(
     courier_api: APIClient, query: dict[str, str], pointer: str, code: str
 ) -> None:
     response = courier_api.get(URL, query)
@@ -166,14 +168,14 @@ def test_what_cannot_be_asked_is_said(
     assert (error["pointer"].removesuffix("/0"), error["code"]) == (pointer, code)
 
 
-def test_everything_wrong_is_said_at_once(courier_api: APIClient) -> None:
+def test_all_errors_are_reported_together(courier_api: APIClient) -> None:
     query = {"tier": "never", "courier": "nobody", "weekday": "8", "group_by": "mood"}
     response = courier_api.get(URL, query)
     pointers = {error["pointer"] for error in response.json()["errors"]}
     assert pointers == {"/tier", "/courier", "/weekday", "/group_by"}
 
 
-def test_too_long_an_answer_is_refused_with_what_to_do(
+def test_too_long_answer_is_refused_with_advice(
     facts: Lane, courier_api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queries, "MOST_ROWS", 0)
@@ -183,7 +185,7 @@ def test_too_long_an_answer_is_refused_with_what_to_do(
     assert "narrow the question" in error["detail"]
 
 
-def test_nothing_promised_is_zeros_or_no_rows(courier_api: APIClient) -> None:
+def test_no_promises_give_zeros_or_no_rows(courier_api: APIClient) -> None:
     body = ask(courier_api)
     [row] = body["results"]
     assert (row["n"], row["raw"], row["lateness"]["p50_minutes"]) == (0, None, None)
@@ -227,7 +229,7 @@ def test_answers_cost_the_same_queries_for_one_and_many(
         assert len(courier_api.get(URL, query).json()["results"]) == 10
 
 
-def test_the_schema_tells_what_is_answered(facts: Lane, courier_api: APIClient) -> None:
+def test_schema_matches_the_answer(facts: Lane, courier_api: APIClient) -> None:
     """The names of a row's figures, and the groups that can be asked for."""
     [row] = ask(courier_api)["results"]
     assert set(row) == set(door.RateFigures().fields)

@@ -1,4 +1,4 @@
-"""What pictures of rates are made of: numbers and words, and the table behind each."""
+"""The data of rate charts, and the table behind each."""
 
 from datetime import date, timedelta
 from random import Random
@@ -61,7 +61,7 @@ def test_a_spot_is_where_its_cities_are() -> None:
     picture = lane_map(lanes, {7: "Hangzhou", 8: "Chengdu"}, id="lanes", title="Lanes")
     assert (picture.down, picture.across) == (["Hangzhou", "Chengdu"], ["Chengdu", "Hangzhou"])
     assert [tuple(spot) for spot in picture.spots] == [(0, 0, 0.9, 10), (1, 1, 1.0, 3)]
-    # What was not judged is neither drawn nor listed.
+    # Rows without judged commitments are neither drawn nor listed.
     assert names_of(picture) == ["Hangzhou → Chengdu", "Chengdu → Hangzhou"]
     assert picture.as_json()["few"] == 30
 
@@ -133,8 +133,8 @@ def test_a_ranking_marks_few_and_ones_own() -> None:
         standing(4, pending=3),
     ]
     picture = ranking_chart(couriers, id="couriers", title="Couriers", own=2)
-    found = [(whisker.name, whisker.n, whisker.is_few, whisker.is_own) for whisker in picture.whiskers]
-    assert found == [
+    result = [(whisker.name, whisker.n, whisker.is_few, whisker.is_own) for whisker in picture.whiskers]
+    assert result == [
         ("Courier 1", 100, False, False),
         ("Courier 2", 100, False, True),
         ("Courier 3", 2, True, False),
@@ -158,7 +158,7 @@ def judged(lane: Lane) -> Lane:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("who", ["courier_client", "merchant_client", "ops_client"])
+@pytest.mark.parametrize("fixture_name", ["courier_client", "merchant_client", "ops_client"])
 @pytest.mark.parametrize(
     ("picture", "kind"),
     [
@@ -167,10 +167,10 @@ def judged(lane: Lane) -> Lane:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
-def test_everybody_gets_every_picture_with_a_table(
-    judged: Lane, request: pytest.FixtureRequest, who: str, picture: str, kind: type, language: str
+def test_every_actor_gets_every_chart_with_a_table(
+    judged: Lane, request: pytest.FixtureRequest, fixture_name: str, picture: str, kind: type, language: str
 ) -> None:
-    client: Client = request.getfixturevalue(who)
+    client: Client = request.getfixturevalue(fixture_name)
     client.cookies["django_language"] = language
     response = client.get("/rates/", {"group_by": "tier", "picture": picture})
     chart: Picture = response.context["shown"].chart
@@ -199,13 +199,13 @@ def test_a_long_trend_is_by_week_or_month(
 
 
 @pytest.mark.django_db
-def test_what_is_still_missing_is_said_under_how_late(judged: Lane, courier_client: Client) -> None:
+def test_lateness_chart_notes_missing_parcels(judged: Lane, courier_client: Client) -> None:
     html = courier_client.get("/rates/", {"picture": "lateness"}).content.decode()
     assert "1 still missing" in html
 
 
 @pytest.mark.django_db
-def test_a_courier_with_few_parcels_is_told_why_it_has_no_place(
+def test_courier_with_few_parcels_reads_why_it_has_no_rank(
     judged: Lane, rival_courier: Organisation, courier_client: Client
 ) -> None:
     response = courier_client.get("/rates/", {"picture": "couriers"})
@@ -214,7 +214,7 @@ def test_a_courier_with_few_parcels_is_told_why_it_has_no_place(
 
 
 @pytest.mark.django_db
-def test_nothing_promised_has_no_picture(courier_client: Client, lane: Lane) -> None:
+def test_rates_without_promises_have_no_chart(courier_client: Client, lane: Lane) -> None:
     response = courier_client.get("/rates/", {"picture": "calendar"})
     assert "Nothing was promised for these days" in response.content.decode()
     assert "data-chart=" not in response.content.decode()

@@ -71,7 +71,7 @@ class TestFold:
         assert OnTimeRate.objects.count() == 2
         assert counts(lane.courier) == {"met": 1}
 
-    def test_goes_on_until_nothing_is_left_or_the_time_is_up(self, lane: Lane) -> None:
+    def test_fold_continues_until_queue_is_empty_or_time_is_up(self, lane: Lane) -> None:
         for _ in range(5):
             lane.promise()
         assert fold_tallies(limit=2, budget=0) == (2, 1, False)
@@ -79,7 +79,7 @@ class TestFold:
         assert fold_tallies(limit=2) == (0, 0, False)
 
     def test_finds_its_share_by_the_key_whatever_the_statistics_say(self, lane: Lane) -> None:
-        """A queue is mostly empty: what the planner knows of it is always wrong."""
+        """A queue is mostly empty: the planner's statistics are always wrong."""
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE slas_tally")
         for _ in range(50):
@@ -98,7 +98,7 @@ class TestFold:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_fold_killed_before_its_commit_loses_and_doubles_nothing(lane: Lane) -> None:
+def test_fold_killed_before_commit_neither_loses_nor_doubles_tallies(lane: Lane) -> None:
     with scope(Scope.everything()):
         lane.promise()
     with transaction.atomic():
@@ -123,7 +123,7 @@ def test_folds_side_by_side_take_different_couriers(lane: Lane) -> None:
         for courier in (ours, theirs):
             lane.promise(courier_id=courier.pk)
     with transaction.atomic(), connection.cursor() as cursor:
-        # A fold is at this share.
+        # Another fold holds this share.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [Lock.FOLD_TALLIES.value, ours.pk % 2])
         assert in_threads(lambda _number: fold_tallies(), 1) == [(1, 1, False)]
     with scope(Scope.everything()):

@@ -17,7 +17,7 @@ def test_bounds_are_the_published_ones(met, n, low, high):
     assert wilson_upper_bound(met, n) == pytest.approx(high, abs=5e-5)
 
 
-def test_nothing_observed_has_no_bounds():
+def test_bounds_without_observations_are_none():
     assert wilson_lower_bound(0, 0) is None
     assert wilson_upper_bound(0, 0) is None
 

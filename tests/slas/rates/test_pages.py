@@ -1,4 +1,4 @@
-"""The page of on-time rates: its questions, its answers, and its file."""
+"""The page of on-time rates: its form, its answers, and its file."""
 
 import csv
 from datetime import timedelta
@@ -39,24 +39,24 @@ def chart(client: Client, **query: object) -> Picture:
     return client.get(URL, query).context["shown"].chart
 
 
-@pytest.mark.parametrize("who", ["courier_client", "merchant_client", "ops_client"])
+@pytest.mark.parametrize("fixture_name", ["courier_client", "merchant_client", "ops_client"])
 def test_each_party_and_ops_see_the_period_as_a_whole(
-    judged: Lane, who: str, request: pytest.FixtureRequest
+    judged: Lane, fixture_name: str, request: pytest.FixtureRequest
 ) -> None:
-    total = page(request.getfixturevalue(who)).total
+    total = page(request.getfixturevalue(fixture_name)).total
     assert (total.n, total.raw, total.accountable, total.excused) == (6, 0.5, 0.6, 1)
 
 
 @pytest.mark.parametrize(("period", "days"), [("7", 7), ("30", 30), ("90", 90)])
 def test_periods_end_today(judged: Lane, courier_client: Client, period: str, days: int) -> None:
-    found = page(courier_client, period=period)
-    assert (found.first, found.last) == (TODAY - timedelta(days=days - 1), TODAY)
+    result_page = page(courier_client, period=period)
+    assert (result_page.first, result_page.last) == (TODAY - timedelta(days=days - 1), TODAY)
     trend = chart(courier_client, period=period)
     assert len(trend.categories) == days
     assert trend.counts[-2] == 6
 
 
-def test_other_dates_can_be_asked_for(judged: Lane, courier_client: Client) -> None:
+def test_custom_dates_can_be_selected(judged: Lane, courier_client: Client) -> None:
     day = {"period": "custom", "from": TODAY - DAY, "to": TODAY - DAY}
     assert page(courier_client, **day).total.n == 6
     before = {"period": "custom", "from": TODAY - 9 * DAY, "to": TODAY - 2 * DAY}
@@ -65,10 +65,10 @@ def test_other_dates_can_be_asked_for(judged: Lane, courier_client: Client) -> N
 
 
 def test_dates_alone_are_meant(judged: Lane, courier_client: Client) -> None:
-    """An address reads like the API's, which knows no period."""
-    found = page(courier_client, **{"from": TODAY - 9 * DAY, "to": TODAY - 2 * DAY})
-    assert (found.first, found.last) == (TODAY - 9 * DAY, TODAY - 2 * DAY)
-    # A period that is named is meant more than dates left over in the form.
+    """A URL has the parameters of the API, which has no period."""
+    result_page = page(courier_client, **{"from": TODAY - 9 * DAY, "to": TODAY - 2 * DAY})
+    assert (result_page.first, result_page.last) == (TODAY - 9 * DAY, TODAY - 2 * DAY)
+    # A named period outweighs dates left over in the form.
     assert page(courier_client, **{"period": "7", "from": TODAY, "to": TODAY}).first == TODAY - 6 * DAY
 
 
@@ -81,7 +81,7 @@ def test_other_dates_begin_with_those_shown(courier_client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "message"),
     [
         ({"period": "custom"}, "Give both dates."),
         ({"period": "custom", "from": "2026-02-30", "to": "2026-03-01"}, "Enter a valid date."),
@@ -100,15 +100,15 @@ def test_other_dates_begin_with_those_shown(courier_client: Client) -> None:
     ],
 )
 def test_questions_that_cannot_be_are_explained(
-    courier_client: Client, query: dict[str, str], said: str
+    courier_client: Client, query: dict[str, str], message: str
 ) -> None:
     response = courier_client.get(URL, query)
     assert response.status_code == 422
     assert response.context["page"] is None
-    assert said in response.content.decode()
+    assert message in response.content.decode()
     refused = courier_client.get(FILE, query)
     assert refused.status_code == 422
-    assert said in refused.content.decode()
+    assert message in refused.content.decode()
 
 
 def test_milestone_and_service_narrow_it(judged: Lane, courier_client: Client) -> None:
@@ -125,14 +125,14 @@ def test_days_are_listed_newest_first(judged: Lane, courier_client: Client) -> N
     assert [line.row.group for line in page(courier_client).rows] == [TODAY - DAY, TODAY - 2 * DAY]
 
 
-def test_lanes_are_ranked_by_what_is_sure(judged: Lane, courier_client: Client) -> None:
+def test_lanes_are_ranked_by_lower_bound(judged: Lane, courier_client: Client) -> None:
     shanghai = city("CN-SHA", "Shanghai")
     with scope(Scope.everything()):
         for _number in range(12):
             promise(judged, YESTERDAY, late=-HOUR, destination_id=shanghai.pk)
     catch_up()
-    found = page(courier_client, group_by="lane")
-    assert [(*line.names, line.row.n) for line in found.rows] == [
+    result_page = page(courier_client, group_by="lane")
+    assert [(*line.names, line.row.n) for line in result_page.rows] == [
         ("Hangzhou → Shanghai", 12),
         ("Hangzhou → Chengdu", 6),
     ]

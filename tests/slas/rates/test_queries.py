@@ -1,4 +1,4 @@
-"""Random promises, asked for by random mixes: every figure as it is counted promise by promise."""
+"""Random promises and random queries: every figure equals a count promise by promise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ RANDOM = settings(
 
 @dataclass(frozen=True)
 class World:
-    """Two of everything, four cities in three provinces, and those who ask."""
+    """Two of everything, four cities in three provinces, and the actors."""
 
     couriers: list[int]
     merchants: list[int]
@@ -122,7 +122,7 @@ def questions(draw: st.DrawFn, world: World) -> RateQuery:
 
 
 def concerns(fact: Fact, actor: Actor, query: RateQuery) -> bool:
-    """Whether a promise is what was asked for, and the asker's to know; the milestone aside."""
+    """Whether a query covers a promise and the actor may see it; the milestone aside."""
     if actor.is_courier and fact.courier != actor.organisation_id:
         return False
     if actor.is_merchant and fact.merchant != actor.organisation_id:
@@ -138,7 +138,7 @@ def concerns(fact: Fact, actor: Actor, query: RateQuery) -> bool:
 
 @RANDOM
 @given(data=st.data())
-def test_every_figure_of_every_mix_is_what_counting_promises_gives(world: World, data: st.DataObject) -> None:
+def test_figures_of_every_grouping_equal_a_recount_of_promises(world: World, data: st.DataObject) -> None:
     facts = data.draw(st.lists(promises(world), max_size=40))
     query, actor = data.draw(questions(world)), data.draw(st.sampled_from(world.actors))
     with transaction.atomic():
@@ -225,7 +225,7 @@ def test_percentiles_are_right_to_within_a_bin(latenesses: list[timedelta], perc
     assert abs(found - exact) <= high - low
 
 
-def test_percentiles_of_nothing_are_nothing() -> None:
+def test_percentiles_of_an_empty_histogram_are_none() -> None:
     assert percentile({}, 50) is None
     assert percentile({4: 0}, 50) is None
 
@@ -252,7 +252,7 @@ def test_late_by_a_day_to_the_second_is_late_by_one_day(world: World, system: Ac
     assert tuple(row.late_by) == (1, 2, 2, 1, 0)
 
 
-def test_a_courier_sees_its_own_by_merchant_and_nobody_elses(world: World) -> None:
+def test_courier_sees_only_its_own_rates_by_merchant(world: World) -> None:
     courier, merchant, _ops = world.actors
     there = world.cities[0]
     write_cells(
@@ -277,8 +277,8 @@ def test_a_courier_sees_its_own_by_merchant_and_nobody_elses(world: World) -> No
         assert answer_rates(actor=merchant, query=others, today=TODAY).total.n == 0
 
 
-def test_the_database_hides_others_bins_and_cells_too(world: World) -> None:
-    """Ops' question in a tenant's scope: the second wall alone."""
+def test_database_hides_bins_and_cells_of_others(world: World) -> None:
+    """Ops' query in a tenant's scope: only the database's policies protect the rows."""
     there, (mine, theirs) = world.cities[0], world.couriers
     late = timedelta(hours=3)
     write_cells(
@@ -311,7 +311,7 @@ def third_courier(db: None) -> int:
     return factories.courier_organisation("Third Carriage").pk
 
 
-def test_a_courier_learns_its_place_and_nothing_of_the_others(world: World, third_courier: int) -> None:
+def test_courier_sees_its_rank_and_no_other_courier(world: World, third_courier: int) -> None:
     courier, merchant, ops = world.actors
     ranked_world(world, third_courier, parcels=30)
     query = RateQuery(FIRST, LAST)
@@ -327,7 +327,7 @@ def test_a_courier_learns_its_place_and_nothing_of_the_others(world: World, thir
 
 
 @pytest.mark.parametrize("why", ["few parcels", "few couriers", "by merchant"])
-def test_a_place_that_would_give_others_away_is_not_told(world: World, third_courier: int, why: str) -> None:
+def test_rank_that_would_reveal_other_rates_is_hidden(world: World, third_courier: int, why: str) -> None:
     courier = world.actors[0]
     ranked_world(world, third_courier, parcels=29 if why == "few parcels" else 30)
     query = RateQuery(FIRST, LAST)

@@ -1,4 +1,4 @@
-"""On-time rates: what fell due in a period, from folded cells, each to those whom it concerns."""
+"""On-time rates of a period from folded cells, visible to the parties concerned."""
 
 from datetime import date, timedelta
 
@@ -53,12 +53,12 @@ def test_raw_and_accountable_stand_side_by_side(judged: Lane, courier: Actor) ->
     assert row.promised == 7
 
 
-@pytest.mark.parametrize("who", ["courier", "merchant", "system"])
-def test_what_is_settled_and_folded_is_found_in_every_figure(
-    judged: Lane, who: str, request: pytest.FixtureRequest
+@pytest.mark.parametrize("fixture_name", ["courier", "merchant", "system"])
+def test_settled_and_folded_commitments_are_in_every_figure(
+    judged: Lane, fixture_name: str, request: pytest.FixtureRequest
 ) -> None:
     """Late by 30 minutes, and by an hour for the weather; one missing; one pickup on time."""
-    actor = request.getfixturevalue(who)
+    actor = request.getfixturevalue(fixture_name)
     with scope(Scope.of(actor)):
         row = answer_rates(actor=actor, query=RateQuery(TODAY - 6 * DAY, TODAY), today=TODAY).total
     assert tuple(row.late_by) == (2, 0, 0, 0, 1)
@@ -67,11 +67,11 @@ def test_what_is_settled_and_folded_is_found_in_every_figure(
     assert (row.pickup_met, row.pickup_n, row.pickup_on_time) == (1, 1, 1.0)
 
 
-@pytest.mark.parametrize("who", ["courier", "merchant", "system"])
+@pytest.mark.parametrize("fixture_name", ["courier", "merchant", "system"])
 def test_each_party_and_ops_count_every_parcel_once(
-    judged: Lane, who: str, request: pytest.FixtureRequest
+    judged: Lane, fixture_name: str, request: pytest.FixtureRequest
 ) -> None:
-    [row] = ask(request.getfixturevalue(who))
+    [row] = ask(request.getfixturevalue(fixture_name))
     assert row.n == 6
 
 
@@ -132,9 +132,9 @@ def test_merchants_see_the_lanes_of_their_parcels(judged: Lane, merchant: Actor)
 
 @pytest.mark.parametrize(("first", "last"), [(TODAY, TODAY - DAY), (TODAY - timedelta(days=366), TODAY)])
 def test_periods_that_cannot_be(courier: Actor, first: date, last: date) -> None:
-    with pytest.raises(InvalidInput) as raised:
+    with pytest.raises(InvalidInput) as error:
         ask(courier, first=first, last=last, group_by=GroupBy.DAY)
-    assert raised.value.errors[0].pointer == "/from"
+    assert error.value.errors[0].pointer == "/from"
 
 
 @pytest.mark.parametrize(("age", "provisional"), [(0, True), (7, True), (8, False)])
@@ -196,7 +196,7 @@ def test_api_answers_rates_by_day(judged: Lane, courier_api: APIClient) -> None:
         ("tier", {"tier": "next_day"}),
     ],
 )
-def test_api_names_groups_as_the_outside_does(
+def test_api_uses_public_names_of_groups(
     judged: Lane, courier_api: APIClient, group_by: str, expected: dict[str, object]
 ) -> None:
     [row] = courier_api.get("/api/v1/rates", {"group_by": group_by}).json()["results"]
@@ -225,9 +225,7 @@ def test_api_filters_by_kind_tier_and_courier(judged: Lane, merchant_api: APICli
         ({"group_by": "mood"}, "/group_by"),
     ],
 )
-def test_api_says_what_was_wrong_with_the_question(
-    courier_api: APIClient, query: dict[str, str], pointer: str
-) -> None:
+def test_api_explains_invalid_queries(courier_api: APIClient, query: dict[str, str], pointer: str) -> None:
     response = courier_api.get("/api/v1/rates", query)
     assert response.status_code == 422
     assert response["Content-Type"] == "application/problem+json"

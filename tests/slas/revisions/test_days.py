@@ -1,4 +1,4 @@
-"""Which days a delivery can be moved to: worked cases, and what always holds."""
+"""The days a delivery can be moved to: worked cases and properties."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Later days agreed on: until when they may be asked for, how often, and which they can be."""
+"""Revisions: deadlines, number and possible days."""
 
 from datetime import timedelta
 
@@ -31,10 +31,10 @@ def test_the_recipient_asks_until_the_promised_moment(
         return
     # Whether the sweep has been there or not.
     for _sweep in range(2):
-        with pytest.raises(Conflict) as refused:
+        with pytest.raises(Conflict) as error:
             revise(merchant, parcel_id, now=now)
-        assert why(refused) == "past_due"
-        assert "cannot undo the lateness" in refused.value.detail
+        assert why(error) == "past_due"
+        assert "cannot undo the lateness" in error.value.detail
         with scope(Scope.everything()):
             sweep_overdue(now=now)
 
@@ -43,9 +43,9 @@ def test_the_recipient_cannot_undo_a_lateness_that_the_merchant_put_off(
     parcel_id: int, merchant: Actor
 ) -> None:
     revise(merchant, parcel_id, 5, MERCHANT)
-    with pytest.raises(Conflict) as refused:
+    with pytest.raises(Conflict) as error:
         revise(merchant, parcel_id, 7, now=EVENING + DAY)
-    assert why(refused) == "past_due"
+    assert why(error) == "past_due"
 
 
 def test_a_merchant_may_agree_when_it_is_overdue_and_the_breach_stands(
@@ -64,7 +64,7 @@ def test_a_merchant_may_agree_when_it_is_overdue_and_the_breach_stands(
 
 @pytest.mark.parametrize("by", RevisionParty.values)
 @pytest.mark.parametrize("end", ["met", "late", "void", "lost"])
-def test_what_is_settled_is_not_moved(parcel_id: int, merchant: Actor, by: str, end: str) -> None:
+def test_settled_promise_cannot_be_revised(parcel_id: int, merchant: Actor, by: str, end: str) -> None:
     with scope(Scope.everything()):
         match end:
             case "met":
@@ -75,20 +75,20 @@ def test_what_is_settled_is_not_moved(parcel_id: int, merchant: Actor, by: str, 
                 void_commitments(parcel_ids=[parcel_id], at=NOON)
             case "lost":
                 mark_lost(lost={parcel_id: NOON}, now=NOON)
-    with pytest.raises(Conflict) as refused:
+    with pytest.raises(Conflict) as error:
         revise(merchant, parcel_id, by=by)
-    assert why(refused) == ("lost" if end == "lost" else "settled")
+    assert why(error) == ("lost" if end == "lost" else "settled")
 
 
 @pytest.mark.parametrize(("by", "most"), [(RECIPIENT, 2), (MERCHANT, 5)])
-def test_each_party_asks_so_often_and_no_more(
+def test_each_party_has_a_limit_of_revisions(
     parcel_id: int, merchant: Actor, by: RevisionParty, most: int
 ) -> None:
     for ahead in range(1, most + 1):
         revise(merchant, parcel_id, ahead, by)
-    with pytest.raises(Conflict) as refused:
+    with pytest.raises(Conflict) as error:
         revise(merchant, parcel_id, most + 1, by)
-    assert why(refused) == "too_many_revisions"
+    assert why(error) == "too_many_revisions"
     with scope(Scope.of(merchant)):
         assert offered(parcel_id, by) == []
         assert offered(parcel_id, MERCHANT if by == RECIPIENT else RECIPIENT)
@@ -98,30 +98,30 @@ def test_each_party_asks_so_often_and_no_more(
 
 
 @pytest.mark.parametrize(
-    ("ahead", "said"),
+    ("ahead", "message"),
     [(0, "after the one agreed on"), (-3, "after the one agreed on"), (31, "Choose a day until")],
 )
 def test_a_day_out_of_reach_is_refused_with_the_first_or_last_that_is(
-    parcel_id: int, merchant: Actor, ahead: int, said: str
+    parcel_id: int, merchant: Actor, ahead: int, message: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
         revise(merchant, parcel_id, ahead)
     [error] = refused.value.errors
     assert error.pointer == "/day"
-    assert said in error.message
+    assert message in error.message
 
 
 def test_a_day_the_destination_is_closed_is_refused_by_name(parcel_id: int, merchant: Actor) -> None:
     Closure.objects.create(date=day(2), country="CN", name="Typhoon", announced_at=NOON - DAY)
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as error:
         revise(merchant, parcel_id, 2)
-    assert "closed" in refused.value.errors[0].message
-    assert "Typhoon" in refused.value.errors[0].message
+    assert "closed" in error.value.errors[0].message
+    assert "Typhoon" in error.value.errors[0].message
     with scope(Scope.of(merchant)):
         assert offered(parcel_id)[:3] == [day(1), day(3), day(4)]
 
 
-def test_every_day_offered_is_taken_and_no_other(lane: Lane, merchant: Actor) -> None:
+def test_only_offered_days_are_accepted(lane: Lane, merchant: Actor) -> None:
     with scope(Scope.everything()):
         parcels = [lane.promise(EVENING) for _ahead in range(33)]
     with scope(Scope.of(merchant)):
@@ -146,7 +146,7 @@ def test_every_day_offered_is_taken_and_no_other(lane: Lane, merchant: Actor) ->
         (MERCHANT, "Call １３８１２３４５６７８", "/reason", "personal"),
     ],
 )
-def test_what_is_said_of_it_is_looked_at(
+def test_reason_is_validated(
     parcel_id: int, merchant: Actor, by: str, reason: str, pointer: str, code: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
@@ -154,5 +154,5 @@ def test_what_is_said_of_it_is_looked_at(
     assert [(error.pointer, error.code) for error in refused.value.errors] == [(pointer, code)]
 
 
-def test_a_recipient_need_not_say_why(parcel_id: int, merchant: Actor) -> None:
+def test_recipient_needs_no_reason(parcel_id: int, merchant: Actor) -> None:
     assert revise(merchant, parcel_id, reason="").reason == ""

@@ -1,4 +1,4 @@
-"""Later days agreed on while others sweep, scan and ask: one order or another, never a mixture."""
+"""Revisions concurrent with sweeps, scans and requests: one order or another, never a mixture."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -61,7 +61,7 @@ def test_revision_sweep_and_scan_at_once_leave_one_of_their_orders(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_who_ask_at_once_get_no_more_than_the_limit(lane: Lane, merchant: Actor) -> None:
+def test_concurrent_requests_do_not_exceed_the_limit(lane: Lane, merchant: Actor) -> None:
     with scope(Scope.everything()):
         parcel_id = lane.promise(EVENING)
     results = at_once(*[(lambda ahead=ahead: revise(merchant, parcel_id, ahead)) for ahead in range(1, 7)])

@@ -1,4 +1,4 @@
-"""Later days agreed on: what they change, and who may write them."""
+"""Revisions: their effects, and who may make them."""
 
 from datetime import timedelta
 from typing import Any
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 # --- what a revision changes -------------------------------------------------------------------
 
 
-def test_the_recipients_day_is_what_on_time_is_judged_by(parcel_id: int, merchant: Actor) -> None:
+def test_on_time_is_judged_by_the_recipients_day(parcel_id: int, merchant: Actor) -> None:
     revision = revise(merchant, parcel_id)
     moved = commitment(parcel_id)
     assert moved.due_at == moved.revised_due_at == revision.due_at == EVENING + 2 * DAY
@@ -39,9 +39,7 @@ def test_the_recipients_day_is_what_on_time_is_judged_by(parcel_id: int, merchan
         commitments.assert_books_agree()
 
 
-def test_what_the_merchant_agreed_to_is_recorded_and_judged_by_the_promise(
-    parcel_id: int, merchant: Actor
-) -> None:
+def test_merchants_day_is_recorded_and_judged_by_the_promise(parcel_id: int, merchant: Actor) -> None:
     revision = revise(merchant, parcel_id, by=MERCHANT)
     kept = commitment(parcel_id)
     assert (kept.due_at, kept.revised_due_at, revision.judged) == (EVENING, EVENING + 2 * DAY, False)
@@ -62,13 +60,13 @@ def test_the_cohort_stays_that_of_the_original_promise(parcel_id: int, merchant:
         commitments.assert_books_agree()
 
 
-def test_each_revision_stands_beside_the_one_before(parcel_id: int, merchant: Actor) -> None:
+def test_each_revision_is_kept_beside_the_previous_one(parcel_id: int, merchant: Actor) -> None:
     revise(merchant, parcel_id, 2)
     revise(merchant, parcel_id, 4, MERCHANT, "The lorry broke down")
     revise(merchant, parcel_id, 6)
     with scope(Scope.of(merchant)):
-        found = standing(parcel_id).revisions
-    assert [(item.previous_due_at - EVENING, item.due_at - EVENING, item.judged) for item in found] == [
+        result = standing(parcel_id).revisions
+    assert [(item.previous_due_at - EVENING, item.due_at - EVENING, item.judged) for item in result] == [
         (0 * DAY, 2 * DAY, True),
         (2 * DAY, 4 * DAY, False),
         (4 * DAY, 6 * DAY, True),
@@ -76,17 +74,17 @@ def test_each_revision_stands_beside_the_one_before(parcel_id: int, merchant: Ac
     assert commitment(parcel_id).due_at == EVENING + 6 * DAY
 
 
-def test_who_and_why_is_told_and_recorded(parcel_id: int, merchant: Actor) -> None:
+def test_requester_and_reason_are_sent_and_recorded(parcel_id: int, merchant: Actor) -> None:
     revision = revise(merchant, parcel_id, by=MERCHANT, reason="  Out of stock  ")
     assert (revision.reason, revision.label, revision.agreed_by) == ("Out of stock", "merchant owner", None)
     with scope(Scope.everything()):
         event = Event.objects.get(topic="commitment.revised")
         assert (event.parcel_id, event.merchant_id) == (parcel_id, merchant.organisation_id)
         assert event.courier_id == revision.courier_id
-        said = {name: event.payload[name] for name in ("requested_by", "judged")}
-        assert said == {"requested_by": "merchant", "judged": False}
+        payload = {name: event.payload[name] for name in ("requested_by", "judged")}
+        assert payload == {"requested_by": "merchant", "judged": False}
         entry = AuditEntry.objects.get(verb="commitment.revised")
-        # Why is on the revision alone, where it can be erased.
+        # The reason is stored on the revision only, where it can be erased.
         assert "Out of stock" not in f"{event.payload} {entry.detail}"
         assert (entry.object_id, entry.actor_label) == (f"{parcel_id}:delivery", "merchant owner")
 
@@ -102,7 +100,7 @@ def test_the_hour_is_that_of_the_version_that_made_the_promise(
         old = TierVersion.objects.get(tier=lane.tier, number=newest.number - 1)
         with_old, with_none = lane.promise(EVENING, version_id=old.pk), lane.promise(EVENING)
     assert revise(merchant, with_old).due_at == EVENING + 2 * DAY
-    # Of before we made any rules: those in force now.
+    # A commitment without a version uses the rules in force now.
     assert revise(merchant, with_none).due_at == EVENING + 2 * DAY + 90 * timedelta(minutes=1)
 
 
@@ -124,7 +122,7 @@ def test_a_merchants_viewer_cannot_write_one(parcel_id: int, merchant_organisati
         revise(viewer, parcel_id)
 
 
-def test_another_merchants_parcel_is_not_there(parcel_id: int, rival_merchant: Organisation) -> None:
+def test_parcel_of_another_merchant_is_not_found(parcel_id: int, rival_merchant: Organisation) -> None:
     stranger = actor_of_organisation(rival_merchant, kind="user", role=Role.OWNER)
     with pytest.raises(NotFound):
         revise(stranger, parcel_id)
@@ -136,18 +134,18 @@ def test_ops_write_one_for_anybody(parcel_id: int, system: Actor) -> None:
     assert revise(system, parcel_id).label == "test"
 
 
-def test_ops_who_belong_to_the_courier_write_none_for_it(
+def test_ops_in_the_courier_cannot_revise_its_promises(
     parcel_id: int, courier_organisation: Organisation
 ) -> None:
     both = factories.member_user("both@alliance.example", courier_organisation)
     both.is_staff = True
     both.save()
-    with pytest.raises(NotPermitted) as refused:
+    with pytest.raises(NotPermitted) as error:
         revise(actor_of_user(both), parcel_id)
-    assert why(refused) == "own_courier"
+    assert why(error) == "own_courier"
 
 
-def test_both_parties_read_it_and_nobody_else(
+def test_only_both_parties_read_revisions(
     parcel_id: int, merchant: Actor, courier: Actor, rival_courier: Organisation
 ) -> None:
     revise(merchant, parcel_id)
@@ -178,17 +176,17 @@ def row(lane: Lane, **given: Any) -> Revision:
 
 
 @pytest.mark.parametrize(
-    ("given", "rule"),
+    ("changes", "rule"),
     [
         ({"due_at": NOON}, "revision_is_later"),
         ({"requested_by": MERCHANT}, "revision_judged_for_recipient"),
     ],
 )
-def test_the_database_refuses_what_no_service_writes(
-    lane: Lane, everything: None, given: dict[str, Any], rule: str
+def test_database_refuses_invalid_revisions(
+    lane: Lane, everything: None, changes: dict[str, Any], rule: str
 ) -> None:
     with pytest.raises(IntegrityError, match=rule), transaction.atomic():
-        row(lane, **given).save()
+        row(lane, **changes).save()
     row(lane).save()
 
 

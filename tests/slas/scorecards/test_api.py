@@ -1,4 +1,4 @@
-"""Scorecards in the API: one's own months, those of all for ops, published rules."""
+"""Scorecards in the API: a courier's own months, all months for ops, published rules."""
 
 from decimal import Decimal
 
@@ -69,7 +69,7 @@ def test_the_api_walks_on_by_cursor(courier_api: APIClient, scored: Organisation
     assert seen == [f"{month:%Y-%m}" for month in (THIS, month_after(OLD), OLD)]
 
 
-def test_the_api_tells_a_month_component_by_component(courier_api: APIClient, scored: Organisation) -> None:
+def test_api_returns_the_components_of_a_month(courier_api: APIClient, scored: Organisation) -> None:
     answer = courier_api.get(f"{API}/{OLD:%Y-%m}").json()
     on_time, *_others, lateness = answer["components"]
     assert on_time == {
@@ -98,9 +98,9 @@ def test_ops_see_everybodys_in_the_api_and_say_whose(
     assert len(ops_client.get(f"{API}?courier=rival-logistics").json()["results"]) == 1
     month = f"{API}/{month_after(OLD):%Y-%m}"
     assert ops_client.get(f"{month}?courier=rival-logistics").json()["rank"] == 1
-    refused = ops_client.get(month)
-    assert refused.status_code == 422
-    assert [(error["pointer"], error["code"]) for error in refused.json()["errors"]] == [
+    response = ops_client.get(month)
+    assert response.status_code == 422
+    assert [(error["pointer"], error["code"]) for error in response.json()["errors"]] == [
         ("/courier", "required")
     ]
 

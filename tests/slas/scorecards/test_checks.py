@@ -1,4 +1,4 @@
-"""What rules of scorecards may say: every wrong input is named at its place."""
+"""Checks of scorecard rules: every invalid value is reported with its pointer."""
 
 from typing import Any
 
@@ -60,11 +60,11 @@ def test_the_first_rules_are_fine() -> None:
         ({"minimum_volume": 1_000_001}, "/minimum_volume", "range"),
     ],
 )
-def test_what_is_wrong_is_named_at_its_place(changes: dict[str, Any], pointer: str, code: str) -> None:
+def test_problems_have_pointers(changes: dict[str, Any], pointer: str, code: str) -> None:
     assert (pointer, code) in found(**changes)
 
 
-def test_a_missing_component_is_asked_for() -> None:
+def test_missing_component_is_a_problem() -> None:
     weights = {name: weight for name, weight in SEED.WEIGHTS.items() if name != "lateness"}
     bands = {name: rows for name, rows in SEED.BANDS.items() if name != "lateness"}
     assert found(weights=weights, bands=bands) == [
@@ -73,7 +73,7 @@ def test_a_missing_component_is_asked_for() -> None:
     ]
 
 
-def test_everything_wrong_is_told_at_once() -> None:
+def test_all_problems_are_reported_together() -> None:
     wrong = found(
         weights=SEED.WEIGHTS | {"lateness": 0},
         bands=SEED.BANDS | {"lateness": []},
@@ -85,7 +85,7 @@ def test_everything_wrong_is_told_at_once() -> None:
     ]  # fmt: skip
 
 
-def test_the_words_say_what_to_mend() -> None:
+def test_messages_name_the_correction() -> None:
     [error] = problems(**stored(weights=SEED.WEIGHTS | {"lateness": 10}))
     assert error.message == "The weights add up to 95, not to 100."
     [error] = problems(**stored(grades={"gold": 80, "silver": 80, "member": 60}))

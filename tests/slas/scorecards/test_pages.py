@@ -1,4 +1,4 @@
-"""Scorecards in the portal: one's own months, a rank without names, published rules."""
+"""Scorecards in the portal: a courier's own months, a rank without names, published rules."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ def test_peers_are_counted_and_never_named(courier_client: Client, scored: Organ
         assert "Rival" not in page_of(courier_client, address)
 
 
-def test_a_change_of_grade_is_told_on_the_page(courier_client: Client, scored: Organisation) -> None:
+def test_change_of_grade_is_shown_on_the_page(courier_client: Client, scored: Organisation) -> None:
     page = page_of(courier_client, LIST)
     assert "Your grade has changed from Silver to Gold." in page
     assert "alert-success" in page
@@ -80,7 +80,7 @@ def test_a_grade_that_stayed_is_no_news(courier_client: Client, swift: Organisat
     assert f"by the scorecard of {OLD:%B %Y}; before: Member" in page
 
 
-def test_probation_is_told_as_a_warning(courier_client: Client, swift: Organisation) -> None:
+def test_probation_is_shown_as_a_warning(courier_client: Client, swift: Organisation) -> None:
     count(swift, OLD, PROBATION)
     refresh_scorecards(now=final_night(OLD))
     page = page_of(courier_client, LIST)
@@ -126,7 +126,7 @@ def test_the_last_change_is_found(grades: list[str], expected: tuple[Any, ...] |
     assert (place, change.before, change.after, change.is_news) == expected
 
 
-def test_without_a_month_the_page_says_when_there_will_be_one(courier_client: Client) -> None:
+def test_page_without_months_shows_when_the_first_comes(courier_client: Client) -> None:
     page = page_of(courier_client, LIST)
     assert "No scorecard yet" in page
     assert "Scorecards are worked out every night" in page
@@ -145,7 +145,7 @@ def test_the_trend_spans_twelve_months_with_gaps(courier_client: Client, scored:
 # --- a month ----------------------------------------------------------------------------------
 
 
-def test_a_month_shows_value_band_points_weight_and_what_comes_next(
+def test_month_shows_value_band_points_weight_and_next_band(
     courier_client: Client, scored: Organisation
 ) -> None:
     response = courier_client.get(f"{LIST}{OLD:%Y-%m}/")
@@ -162,7 +162,7 @@ def test_a_month_shows_value_band_points_weight_and_what_comes_next(
     assert f"{RULES}?version=1" in page
 
 
-def test_a_running_month_says_until_when_it_changes(courier_client: Client, scored: Organisation) -> None:
+def test_current_month_shows_when_it_is_final(courier_client: Client, scored: Organisation) -> None:
     page = page_of(courier_client, f"{LIST}{THIS:%Y-%m}/")
     assert "Provisional: worked out anew every night until" in page
     assert str(final_on(THIS).year) in page
@@ -178,7 +178,7 @@ def test_months_lead_to_their_neighbours(courier_client: Client, scored: Organis
 
 
 @pytest.mark.parametrize(
-    ("months", "status", "said"),
+    ("months", "status", "message"),
     [
         (["2019-01", "2099-12"], 404, "There is no scorecard of that month."),
         (
@@ -188,19 +188,19 @@ def test_months_lead_to_their_neighbours(courier_client: Client, scored: Organis
         ),
     ],
 )
-def test_months_there_are_none_of_are_not_found(
+def test_unknown_months_are_not_found(
     courier_client: Client,
     courier_api: APIClient,
     scored: Organisation,
     months: list[str],
     status: int,
-    said: str,
+    message: str,
 ) -> None:
     for month in months:
         page, answer = courier_client.get(f"{LIST}{month}/"), courier_api.get(f"{API}/{month}")
         assert (page.status_code, answer.status_code) == (status, status)
-        assert said in page.content.decode()
-        assert answer.json()["detail"] == said
+        assert message in page.content.decode()
+        assert answer.json()["detail"] == message
 
 
 def test_merchants_and_ops_have_no_scorecards_here(
@@ -227,9 +227,9 @@ def test_the_list_costs_the_same_however_many_months(courier_client: Client, swi
 # --- rules ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("who", ["courier_client", "merchant_client", "ops_client"])
-def test_the_rules_are_published_to_everybody(who: str, request: pytest.FixtureRequest) -> None:
-    page = page_of(request.getfixturevalue(who), RULES)
+@pytest.mark.parametrize("fixture_name", ["courier_client", "merchant_client", "ops_client"])
+def test_the_rules_are_published_to_everybody(fixture_name: str, request: pytest.FixtureRequest) -> None:
+    page = page_of(request.getfixturevalue(fixture_name), RULES)
     for words in (
         "Version 1 of the rules",
         "Deliveries on time",
@@ -255,7 +255,7 @@ def test_rules_announced_are_shown_before_they_hold(courier_client: Client, syst
 
 
 @pytest.mark.parametrize("version", ["3", "0", "x", "1.0", ""])
-def test_versions_there_are_none_of_are_not_found(courier_client: Client, version: str) -> None:
+def test_unknown_versions_are_not_found(courier_client: Client, version: str) -> None:
     assert courier_client.get(f"{RULES}?version={version}").status_code == 404
 
 

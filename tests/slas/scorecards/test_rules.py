@@ -93,7 +93,7 @@ def test_a_month_without_anything_has_no_values() -> None:
         (C.LATENESS, 1.0, 0, 0.05),
     ],
 )
-def test_a_value_reaches_a_band_and_is_told_the_next(
+def test_value_has_its_band_and_the_next(
     component: C, value: float, points: int, needed: float | None
 ) -> None:
     bands = RULES.bands[component]
@@ -292,9 +292,7 @@ def test_shares_add_up_to_the_whole_whatever_is_missing(rules: Rules, month: Mon
 
 
 @given(rules(), months(), st.sampled_from(C))
-def test_a_component_without_a_value_is_as_if_it_were_not_in_the_rules(
-    rules: Rules, month: Month, name: C
-) -> None:
+def test_component_without_a_value_is_left_out_of_the_weighting(rules: Rules, month: Month, name: C) -> None:
     without = replace(month, components={**month.components, name: Measured(None, 0)})
     smaller = replace(
         rules, weights={other: weight for other, weight in rules.weights.items() if other != name}

@@ -59,8 +59,8 @@ def test_a_month_is_worked_out_from_the_couriers_cells(swift: Organisation) -> N
         cell.pk, cell.counterpart_id, cell.late = None, swift.pk, 9_999
         cell.save()
     refresh_scorecards(now=on(OLD.replace(day=20)))
-    made = card(swift, OLD)
-    assert made.components == {
+    scorecard = card(swift, OLD)
+    assert scorecard.components == {
         "delivery_on_time": {"value": 0.9495, "n": 990},
         "pickup_on_time": {"value": 0.97, "n": 1000},
         "first_attempt": {"value": 0.9045, "n": 995},
@@ -68,8 +68,8 @@ def test_a_month_is_worked_out_from_the_couriers_cells(swift: Organisation) -> N
         "lateness": {"value": 0.025, "n": 1000},
     }
     # (40 x 80 + 15 x 80 + 15 x 50 + 15 x 90 + 15 x 50) / 100.
-    assert (made.score, made.grade, made.n) == (Decimal("72.50"), "member", 1000)
-    assert (made.rank, made.ranked, made.rules.number, made.is_final) == (1, 1, 1, False)
+    assert (scorecard.score, scorecard.grade, scorecard.n) == (Decimal("72.50"), "member", 1000)
+    assert (scorecard.rank, scorecard.ranked, scorecard.rules.number, scorecard.is_final) == (1, 1, 1, False)
 
 
 def test_counts_of_several_days_lanes_and_tiers_add_up(swift: Organisation) -> None:
@@ -79,11 +79,11 @@ def test_counts_of_several_days_lanes_and_tiers_add_up(swift: Organisation) -> N
     assert card(swift, OLD).components["delivery_on_time"] == {"value": 0.75, "n": 200}
 
 
-def test_a_month_with_nothing_judged_yet_has_no_score(swift: Organisation) -> None:
+def test_month_without_judged_deliveries_has_no_score(swift: Organisation) -> None:
     count(swift, OLD, {"pending": 30})
     refresh_scorecards(now=on(OLD.replace(day=2)))
-    made = card(swift, OLD)
-    assert (made.score, made.grade, made.rank, made.n) == (None, "", None, 0)
+    scorecard = card(swift, OLD)
+    assert (scorecard.score, scorecard.grade, scorecard.rank, scorecard.n) == (None, "", None, 0)
 
 
 def test_couriers_are_ranked_and_the_small_are_left_out(swift: Organisation, rival: Organisation) -> None:
@@ -141,12 +141,12 @@ def test_months_missed_are_caught_up_with_oldest_first(swift: Organisation) -> N
     """The worker was down for weeks: the newest final month gives the grade, once."""
     count(swift, OLD, GOLD)
     count(swift, month_after(OLD), PROBATION)
-    done = refresh_scorecards(now=final_night(month_after(OLD)))
-    assert (done.final, done.grades) == (2, 1)
+    result = refresh_scorecards(now=final_night(month_after(OLD)))
+    assert (result.final, result.grades) == (2, 1)
     assert grade(swift) == "probation"
 
 
-def test_what_is_final_never_changes(swift: Organisation, rival: Organisation, system: Actor) -> None:
+def test_final_scorecard_never_changes(swift: Organisation, rival: Organisation, system: Actor) -> None:
     count(swift, OLD, SILVER)
     refresh_scorecards(now=final_night(OLD))
     kept = card(swift, OLD)
@@ -202,7 +202,7 @@ def test_the_database_keeps_rules() -> None:
         ({"rank": 0}, "scorecard_graded_is_ranked"),
     ],
 )
-def test_the_database_holds_what_a_scorecard_is(
+def test_database_enforces_scorecard_constraints(
     swift: Organisation, everything: None, wrong: dict[str, object], name: str
 ) -> None:
     values = {"month": OLD, "components": {}, "score": Decimal(90), "n": 100, "grade": "gold", "rank": 1,
@@ -222,12 +222,17 @@ def test_the_newest_final_scorecard_gives_the_grade_and_tells(swift: Organisatio
     refresh_scorecards(now=final_night(OLD))
     assert grade(swift) == "silver"
     refresh_scorecards(now=final_night(OLD) + DAY)
-    said = {"from": "member", "to": "silver", "month": f"{OLD:%Y-%m}", "score": str(card(swift, OLD).score)}
+    payload = {
+        "from": "member",
+        "to": "silver",
+        "month": f"{OLD:%Y-%m}",
+        "score": str(card(swift, OLD).score),
+    }
     with scope(Scope.everything()):
         [event] = Event.objects.filter(topic="courier.graded")
         [entry] = AuditEntry.objects.filter(verb="courier.graded")
-    assert (event.courier_id, event.merchant_id, event.payload) == (swift.pk, None, said)
-    assert (entry.organisation_id, entry.actor_label, entry.detail) == (swift.pk, "scorecards", said)
+    assert (event.courier_id, event.merchant_id, event.payload) == (swift.pk, None, payload)
+    assert (entry.organisation_id, entry.actor_label, entry.detail) == (swift.pk, "scorecards", payload)
 
 
 def test_a_month_too_small_to_be_graded_leaves_the_grade(swift: Organisation) -> None:
@@ -239,9 +244,7 @@ def test_a_month_too_small_to_be_graded_leaves_the_grade(swift: Organisation) ->
     assert grade(swift) == "gold"
 
 
-def test_a_courier_knows_when_its_grade_changed_and_others_do_not(
-    swift: Organisation, rival: Organisation
-) -> None:
+def test_grade_change_is_sent_to_the_courier_only(swift: Organisation, rival: Organisation) -> None:
     count(swift, OLD, GOLD)
     refresh_scorecards(now=final_night(OLD))
     with scope(Scope.courier(swift.pk)):
@@ -272,9 +275,9 @@ def test_two_runs_side_by_side_freeze_and_grade_once(swift: Organisation, rival:
             connection.close()
 
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(run, range(8)))
-    assert sum(one.final for one in done) == 2
-    assert sum(one.grades for one in done) == 2
+        result = list(pool.map(run, range(8)))
+    assert sum(one.final for one in result) == 2
+    assert sum(one.grades for one in result) == 2
     assert (grade(swift), grade(rival)) == ("gold", "probation")
     with scope(Scope.everything()):
         assert Event.objects.filter(topic="courier.graded").count() == 2

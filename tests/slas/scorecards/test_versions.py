@@ -84,7 +84,7 @@ def test_the_rules_of_the_month_change_nothing(system: Actor, peers: None) -> No
     ]  # fmt: skip
 
 
-def test_other_rules_are_shown_side_by_side_and_change_nothing_yet(system: Actor, peers: None) -> None:
+def test_other_rules_are_compared_without_changes(system: Actor, peers: None) -> None:
     before = [(one.score, one.rank, one.grade) for one in cards()]
     answer = tried(system, STRICT)
     by_name = {change.courier: change for change in answer.changes}
@@ -106,7 +106,7 @@ def test_a_lower_least_volume_grades_the_small(system: Actor, peers: None) -> No
     assert answer.changed == 1
 
 
-def test_a_final_month_is_tried_by_what_was_published(
+def test_final_month_is_compared_with_its_published_rules(
     system: Actor, courier_organisation: Organisation
 ) -> None:
     month = month_after(LAST, -1)
@@ -126,9 +126,9 @@ def test_wrong_rules_are_not_tried(system: Actor) -> None:
     assert [error.pointer for error in refused.value.errors] == ["/weights"]
 
 
-@pytest.mark.parametrize("who", ["courier", "merchant"])
-def test_rules_are_the_business_of_ops(who: str, request: pytest.FixtureRequest) -> None:
-    actor = request.getfixturevalue(who)
+@pytest.mark.parametrize("fixture_name", ["courier", "merchant"])
+def test_rules_are_the_business_of_ops(fixture_name: str, request: pytest.FixtureRequest) -> None:
+    actor = request.getfixturevalue(fixture_name)
     with pytest.raises(NotPermitted):
         tried(actor, stored())
     with pytest.raises(NotPermitted):
@@ -141,10 +141,10 @@ def test_rules_are_the_business_of_ops(who: str, request: pytest.FixtureRequest)
 
 
 def test_rules_hold_from_their_month_on(system: Actor, courier_organisation: Organisation) -> None:
-    made = add(system, grades={"gold": 100, "silver": 99, "member": 98})
-    assert (made.number, made.valid_from, made.note) == (2, NEXT, "Fairer.")
+    result = add(system, grades={"gold": 100, "silver": 99, "member": 98})
+    assert (result.number, result.valid_from, result.note) == (2, NEXT, "Fairer.")
     assert rules_for(THIS).number == 1
-    assert rules_for(NEXT) == rules_for(month_after(NEXT, 7)) == made
+    assert rules_for(NEXT) == rules_for(month_after(NEXT, 7)) == result
     assert rules_for(date(2009, 1, 1)).number == 1
     for month in (THIS, NEXT):
         count(courier_organisation, month, SILVER)
@@ -154,10 +154,14 @@ def test_rules_hold_from_their_month_on(system: Actor, courier_organisation: Org
 
 
 def test_adding_rules_is_audited(system: Actor) -> None:
-    made = add(system, minimum_volume=50)
+    result = add(system, minimum_volume=50)
     with scope(Scope.everything()):
         [entry] = AuditEntry.objects.filter(verb="score_rules.added")
-    assert (entry.object_id, entry.detail["number"], entry.detail["minimum_volume"]) == (str(made.pk), 2, 50)
+    assert (entry.object_id, entry.detail["number"], entry.detail["minimum_volume"]) == (
+        str(result.pk),
+        2,
+        50,
+    )
     assert entry.detail["weights"] == SEED.WEIGHTS
 
 
@@ -175,26 +179,26 @@ def test_rules_cannot_hold_for_months_that_have_begun(system: Actor, valid_from:
 def test_versions_follow_each_other(system: Actor) -> None:
     add(system, month_after(NEXT, 2))
     for month in (NEXT, month_after(NEXT, 2)):
-        with pytest.raises(InvalidInput) as refused:
+        with pytest.raises(InvalidInput) as error:
             add(system, month)
-        assert refused.value.errors[0].code == "order"
+        assert error.value.errors[0].code == "order"
     assert add(system, month_after(NEXT, 3)).number == 3
 
 
-def test_everything_wrong_is_told_at_once(system: Actor) -> None:
+def test_all_problems_are_reported_together(system: Actor) -> None:
     with pytest.raises(InvalidInput) as refused:
         add(system, THIS, minimum_volume=0, weights=SEED.WEIGHTS | {"lateness": 0})
     assert [error.pointer for error in refused.value.errors] == ["/weights", "/minimum_volume", "/valid_from"]
 
 
-def test_rules_announced_can_be_taken_back_until_their_month(system: Actor) -> None:
-    made = add(system)
+def test_announced_rules_can_be_withdrawn_until_their_month(system: Actor) -> None:
+    result = add(system)
     with scope(Scope.everything()):
         with pytest.raises(Conflict):
-            withdraw_rules(actor=system, rules_id=made.pk, now=on(NEXT))
-        withdraw_rules(actor=system, rules_id=made.pk, now=on(NEXT) - timedelta(hours=3))
+            withdraw_rules(actor=system, rules_id=result.pk, now=on(NEXT))
+        withdraw_rules(actor=system, rules_id=result.pk, now=on(NEXT) - timedelta(hours=3))
         with pytest.raises(NotFound):
-            withdraw_rules(actor=system, rules_id=made.pk, now=NOW)
+            withdraw_rules(actor=system, rules_id=result.pk, now=NOW)
         assert AuditEntry.objects.filter(verb="score_rules.withdrawn").count() == 1
     assert ScoreRules.objects.get().number == 1
 
@@ -238,21 +242,21 @@ def test_the_page_opens_with_the_newest_rules(staff_client: Client) -> None:
 def test_rules_are_tried_before_they_are_applied(staff_client: Client, peers: None) -> None:
     others = {f"weight_{name}": 0 for name in SEED.WEIGHTS if name != "delivery_on_time"}
     changed = entered(weight_delivery_on_time=100, grade_gold=100, **others)
-    shown = staff_client.post(f"{RULES}add/", changed)
-    page = shown.content.decode()
-    assert shown.status_code == 200
+    response = staff_client.post(f"{RULES}add/", changed)
+    page = response.content.decode()
+    assert response.status_code == 200
     assert "Rival Logistics" in page
     assert page.count("ops-changed-grade") == 1
     assert 'name="apply"' in page
     assert ScoreRules.objects.count() == 1
     # Without the preview, or with other rules than those previewed, nothing is applied.
     other = {"weight_lateness": 1, "weight_delivery_on_time": 99}
-    for seen, change in (("", {}), (shown.context["seen"], other)):
+    for seen, change in (("", {}), (response.context["seen"], other)):
         refused = staff_client.post(f"{RULES}add/", {**changed, **change, "seen": seen, "apply": "yes"})
         assert refused.status_code == 422
         assert "have changed since they were tried" in refused.content.decode()
     assert ScoreRules.objects.count() == 1
-    done = staff_client.post(f"{RULES}add/", {**changed, "seen": shown.context["seen"], "apply": "yes"})
+    done = staff_client.post(f"{RULES}add/", {**changed, "seen": response.context["seen"], "apply": "yes"})
     assert done["Location"] == RULES
     made = ScoreRules.objects.get(number=2)
     assert (made.weights["delivery_on_time"], made.grades["gold"], made.note) == (100, 100, "Fairer.")
@@ -289,7 +293,7 @@ def test_rules_are_tried_before_they_are_applied(staff_client: Client, peers: No
         ({"note": "x" * 301}, "note", "at most 300"),
     ],
 )
-def test_wrong_input_is_told_at_the_field(
+def test_invalid_input_is_shown_at_the_field(
     staff_client: Client, change: dict[str, Any], field: str | None, words: str
 ) -> None:
     response = staff_client.post(f"{RULES}add/", entered(**change, apply="yes"))
@@ -301,22 +305,22 @@ def test_wrong_input_is_told_at_the_field(
     assert ScoreRules.objects.count() == 1
 
 
-def test_shares_are_read_as_the_very_numbers_rates_are(staff_client: Client) -> None:
+def test_shares_are_parsed_to_the_exact_numbers_of_rates(staff_client: Client) -> None:
     text = "97.3 100\n97.25 % 90\n 0.7 10 "
-    shown = staff_client.post(f"{RULES}add/", entered(bands_first_attempt=text))
+    response = staff_client.post(f"{RULES}add/", entered(bands_first_attempt=text))
     staff_client.post(
-        f"{RULES}add/", entered(bands_first_attempt=text, seen=shown.context["seen"], apply="yes")
+        f"{RULES}add/", entered(bands_first_attempt=text, seen=response.context["seen"], apply="yes")
     )
     bands = ScoreRules.objects.get(number=2).bands["first_attempt"]
     assert bands == [[0.973, 100], [0.9725, 90], [0.007, 10]]
     assert bands[0][0] == 973 / 1000
 
 
-def test_announced_rules_are_taken_back_and_others_stay(staff_client: Client, system: Actor) -> None:
-    made = add(system, month_after(first_month_open(timezone.now())), now=timezone.now())
+def test_announced_rules_are_withdrawn_and_others_stay(staff_client: Client, system: Actor) -> None:
+    result = add(system, month_after(first_month_open(timezone.now())), now=timezone.now())
     old = ScoreRules.objects.get(number=1)
     assert staff_client.post(f"{RULES}{old.pk}/delete/", {"post": "yes"}).status_code == 403
-    assert staff_client.post(f"{RULES}{made.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert staff_client.post(f"{RULES}{result.pk}/delete/", {"post": "yes"}).status_code == 302
     assert list(ScoreRules.objects.all()) == [old]
     page = staff_client.get(f"{RULES}{old.pk}/change/").content.decode()
     assert "Deliveries on time: ≥ 98.0% 100, ≥ 96.0% 90" in page
@@ -329,11 +333,11 @@ def test_ops_look_at_everybodys_months(
     page = staff_client.get(CARDS).content.decode()
     assert "Rival Logistics" in page
     assert "What if the rules were others?" in page
-    found = card(courier_organisation, LAST)
-    page = staff_client.get(f"{CARDS}{found.pk}/change/").content.decode()
+    scorecard = card(courier_organisation, LAST)
+    page = staff_client.get(f"{CARDS}{scorecard.pk}/change/").content.decode()
     assert "Deliveries on time: 95.00%, n = 1,000, 80" in page
-    assert staff_client.post(f"{CARDS}{found.pk}/change/", {"score": 1}).status_code == 403
-    assert staff_client.post(f"{CARDS}{found.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert staff_client.post(f"{CARDS}{scorecard.pk}/change/", {"score": 1}).status_code == 403
+    assert staff_client.post(f"{CARDS}{scorecard.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
 @pytest.mark.parametrize(

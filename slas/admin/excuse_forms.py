@@ -131,7 +131,7 @@ class DecisionFilterForm(forms.Form):
     def selected_state(self) -> ExcuseState:
         return ExcuseState(self.cleaned_data.get("state") or ExcuseState.CLAIMED)
 
-    def found(self) -> ExcuseQuerySet:
+    def excuses(self) -> ExcuseQuerySet:
         """The excuses that match the filter."""
         filters = dict(self.cleaned_data)
         ids = filters.pop("ids")

@@ -21,12 +21,12 @@ from slas.admin.tier_forms import add_errors
 from slas.choices import DisruptionReason
 from slas.excuses.services.disruptions import (
     RECOVERY_HOURS,
+    AffectedBreach,
     Cause,
-    Proposed,
-    Touched,
-    counted,
+    ProposalResult,
+    breaches_affected_by,
+    counts_by,
     propose_excuses,
-    touched_by,
 )
 from slas.excuses.services.permissions import may_decide
 from slas.models import Closure, Disruption
@@ -60,7 +60,7 @@ class ProposingMixin:
         )
         valid = form.is_valid() if data is not None else True
         cause = _cause(event, form if data is not None and valid else None)
-        touched = touched_by(cause)
+        touched = breaches_affected_by(cause)
         if data is not None and valid and "apply" in data:
             if form.cleaned_data.get("seen") == len(touched):
                 response = self._apply(request, cause, form)
@@ -85,7 +85,13 @@ class ProposingMixin:
         return redirect(_next_url(cause, result, may_decide=may_decide(actor_of(request))))
 
     def _preview(
-        self, request: HttpRequest, event: Any, form: ProposalForm, touched: list[Touched], *, status: int
+        self,
+        request: HttpRequest,
+        event: Any,
+        form: ProposalForm,
+        touched: list[AffectedBreach],
+        *,
+        status: int,
     ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),  # type: ignore[attr-defined]
@@ -116,7 +122,7 @@ def _back(event: Disruption | Closure) -> str:
     return reverse(f"admin:slas_{event._meta.model_name}_change", args=[event.pk])
 
 
-def _next_url(cause: Cause, result: Proposed, *, may_decide: bool) -> str:
+def _next_url(cause: Cause, result: ProposalResult, *, may_decide: bool) -> str:
     """The next page: decisions for actors who may decide, the list of proposed excuses for others."""
     name, pk = ("disruption", cause.disruption_id) if cause.disruption_id else ("closure", cause.closure_id)
     if result.granted or not result.proposed:
@@ -126,7 +132,7 @@ def _next_url(cause: Cause, result: Proposed, *, may_decide: bool) -> str:
     return f"{reverse('admin:slas_excuse_changelist')}?{name}__id__exact={pk}"
 
 
-def _message(result: Proposed) -> str:
+def _message(result: ProposalResult) -> str:
     if result.granted:
         text = ngettext("%(count)d excuse is granted.", "%(count)d excuses are granted.", result.granted)
         return text % {"count": result.granted}
@@ -134,9 +140,9 @@ def _message(result: Proposed) -> str:
     return text % {"count": result.proposed}
 
 
-def _summaries(touched: list[Touched]) -> list[tuple[str, list[tuple[Any, int]]]]:
+def _summaries(touched: list[AffectedBreach]) -> list[tuple[str, list[tuple[Any, int]]]]:
     """Counts by courier and by merchant, with names."""
-    couriers, merchants = counted(touched, "courier_id"), counted(touched, "merchant_id")
+    couriers, merchants = counts_by(touched, "courier_id"), counts_by(touched, "merchant_id")
     names = Organisation.objects.in_bulk({pk for pk, _count in (*couriers, *merchants)})
     return [
         (_("By courier"), [(names[pk].name, count) for pk, count in couriers]),
@@ -144,7 +150,7 @@ def _summaries(touched: list[Touched]) -> list[tuple[str, list[tuple[Any, int]]]
     ]
 
 
-def _rows(touched: list[Touched]) -> list[dict[str, Any]]:
+def _rows(touched: list[AffectedBreach]) -> list[dict[str, Any]]:
     parties = {pk for row in touched for pk in (row.courier_id, row.merchant_id)}
     names = Organisation.objects.in_bulk(parties)
     cities = City.objects.in_bulk({pk for row in touched for pk in (row.origin_id, row.destination_id)})

@@ -29,7 +29,7 @@ from slas.admin.excuse_proposals import ProposingMixin
 from slas.admin.offers import EnteredAdmin
 from slas.choices import ExcuseState
 from slas.excuses.querysets import ExcuseQuerySet
-from slas.excuses.services.decisions import Decided, Excused, decide_excuses, excuse_breaches
+from slas.excuses.services.decisions import DecisionResult, ExcuseResult, decide_excuses, excuse_breaches
 from slas.excuses.services.disruptions import Area, Period, declare_disruption, withdraw_disruption
 from slas.excuses.services.permissions import MOST_AT_ONCE, may_decide, require_decider
 from slas.models import BreachListing, Disruption, Excuse
@@ -125,7 +125,7 @@ def _selected_keys(request: HttpRequest, queryset: QuerySet[BreachListing]) -> l
     return request.POST.getlist(ACTION_CHECKBOX_NAME)
 
 
-def _excused_texts(result: Excused) -> list[tuple[int, str]]:
+def _excused_texts(result: ExcuseResult) -> list[tuple[int, str]]:
     """Messages about the breaches that were to be excused."""
     return _messages(
         (result.excused, _excused),
@@ -236,7 +236,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         selection = DecisionFilterForm(_filters(request))
         form = _decision_form(selection, data)
         if data is not None and selection.is_valid() and form.is_valid():
-            excuses = selection.found().filter(pk__lte=form.cleaned_data["newest"])
+            excuses = selection.excuses().filter(pk__lte=form.cleaned_data["newest"])
             if self._decide_on(request, actor, excuses, form):
                 return redirect(request.get_full_path())
         return self._decision_page(request, selection, form)
@@ -268,7 +268,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         chosen: DecisionFilterForm,
         form: BulkDecisionForm,
     ) -> HttpResponse:
-        excuses = chosen.found() if chosen.is_valid() else Excuse.objects.none()
+        excuses = chosen.excuses() if chosen.is_valid() else Excuse.objects.none()
         reasons = dict(Excuse._meta.get_field("reason").flatchoices)
         sources = dict(Excuse._meta.get_field("source").flatchoices)
         rows = excuses.select_related("courier", "merchant", "disruption", "closure")
@@ -308,13 +308,13 @@ def _filters(request: HttpRequest) -> dict[str, str]:
 
 def _decision_form(selection: DecisionFilterForm, data: QueryDict | None = None) -> BulkDecisionForm:
     valid = selection.is_valid()
-    excuses = selection.found() if valid else Excuse.objects.none()
+    excuses = selection.excuses() if valid else Excuse.objects.none()
     newest = excuses.order_by("-pk").values_list("pk", flat=True).first() or 0
     state = selection.selected_state if valid else ExcuseState.CLAIMED
     return BulkDecisionForm(data, state=state, initial={"newest": newest})
 
 
-def _decided_texts(result: Decided) -> list[tuple[int, str]]:
+def _decided_texts(result: DecisionResult) -> list[tuple[int, str]]:
     """Messages about the excuses that were decided on."""
     return _messages((result.decided, _decided), (result.lapsed, _lapsed), (result.untouched, _untouched))
 

@@ -44,7 +44,7 @@ _TOPICS: Final[Mapping[ExcuseState, Topic]] = {
 _BATCH: Final = 2_000
 
 
-class Decided(NamedTuple):
+class DecisionResult(NamedTuple):
     """The result of a decision on excuses."""
 
     decided: int = 0
@@ -54,7 +54,7 @@ class Decided(NamedTuple):
     untouched: int = 0
 
 
-class Excused(NamedTuple):
+class ExcuseResult(NamedTuple):
     """The result of excusing breaches without a claim."""
 
     excused: int = 0
@@ -74,7 +74,7 @@ def decide_excuses(
     decision: Decision | str,
     note: str = "",
     now: datetime | None = None,
-) -> Decided:
+) -> DecisionResult:
     """Grant, decline or revoke excuses in one transaction; a replay finds nothing left to decide.
 
     Claims whose breach is no longer open lapse, whatever the decision. Raises NotPermitted for everyone but
@@ -112,7 +112,7 @@ def decide_excuses(
         note=decision_note,
         excuses=[row.pk for row in decided],
     )
-    return Decided(len(decided), len(lapsed), len(ids) - len(decidable))
+    return DecisionResult(len(decided), len(lapsed), len(ids) - len(decidable))
 
 
 def excuse_breach(
@@ -152,7 +152,7 @@ def excuse_breaches(
     reason: ExcuseReason | str,
     note: str = "",
     now: datetime | None = None,
-) -> Excused:
+) -> ExcuseResult:
     """Excuse many breaches for one reason without a claim, in one transaction.
 
     Raises NotPermitted for everyone but customer service and superusers, and for members of a courier
@@ -196,7 +196,7 @@ def excuse_breaches(
         excuses=[row.pk for row in excuses],
     )
     waiting = sum(state == ExcuseState.CLAIMED for state in states.values())
-    return Excused(len(unclaimed), len(unique_keys) - len(open_keys), waiting, len(states) - waiting)
+    return ExcuseResult(len(unclaimed), len(unique_keys) - len(open_keys), waiting, len(states) - waiting)
 
 
 def _states(keys: Sequence[Key]) -> dict[Key, str]:

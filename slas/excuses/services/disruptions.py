@@ -62,7 +62,7 @@ class Period:
     recovery_hours: int = RECOVERY_HOURS
 
 
-class Touched(NamedTuple):
+class AffectedBreach(NamedTuple):
     """An open breach affected by an event."""
 
     parcel_id: int
@@ -79,7 +79,7 @@ class Touched(NamedTuple):
         return tracking_number(self.parcel_id)
 
 
-class Proposed(NamedTuple):
+class ProposalResult(NamedTuple):
     """How many excuses an event proposed, and how many of them were granted at once."""
 
     proposed: int = 0
@@ -216,7 +216,7 @@ def withdraw_disruption(*, actor: Actor, disruption_id: int) -> None:
     _record(actor, "disruption.withdrawn", disruption_id, {"name": disruption.name})
 
 
-def touched_by(cause: Cause) -> list[Touched]:
+def breaches_affected_by(cause: Cause) -> list[AffectedBreach]:
     """The open breaches an event affected that have no excuse yet, oldest parcels first."""
     if not cause.hits:
         return []
@@ -229,10 +229,10 @@ def touched_by(cause: Cause) -> list[Touched]:
         "at_origin": cause.at_origin, "at_destination": cause.at_destination,
         "disruption_id": cause.disruption_id, "closure_id": cause.closure_id,
     }  # fmt: skip
-    return [Touched(*row) for row in raw_rows(sql, parameters)]
+    return [AffectedBreach(*row) for row in raw_rows(sql, parameters)]
 
 
-def counted(touched: Iterable[Touched], column: str) -> list[tuple[Any, int]]:
+def counts_by(touched: Iterable[AffectedBreach], column: str) -> list[tuple[Any, int]]:
     """Counts by one column, the largest first."""
     return Counter(getattr(row, column) for row in touched).most_common()
 
@@ -240,7 +240,7 @@ def counted(touched: Iterable[Touched], column: str) -> list[tuple[Any, int]]:
 @transaction.atomic
 def propose_excuses(
     *, actor: Actor, cause: Cause, note: str = "", grant: bool = False, now: datetime | None = None
-) -> Proposed:
+) -> ProposalResult:
     """Claim an excuse for every breach an event affected; with `grant` decide on them as well.
 
     A replay adds nothing: an event proposes one excuse per breach. Raises NotPermitted for everyone but ops,
@@ -250,11 +250,11 @@ def propose_excuses(
     if grant:
         require_decider(actor)
     note_text, moment = read_text(note), now or timezone.now()
-    touched = touched_by(cause)
+    touched = breaches_affected_by(cause)
     require_few(touched)
     commitments = lock_commitments((row.parcel_id, row.kind) for row in touched)
     # A scan may have withdrawn some, or a courier claimed some, before they were locked.
-    still_touched = {(row.parcel_id, row.kind) for row in touched_by(cause)}
+    still_touched = {(row.parcel_id, row.kind) for row in breaches_affected_by(cause)}
     open_breaches = [
         row for row in touched if (row.parcel_id, row.kind) in still_touched & commitments.keys()
     ]
@@ -264,7 +264,7 @@ def propose_excuses(
     subject = cause.closure_id or cause.disruption_id or 0
     _record(actor, verb, subject, {"name": cause.name, "excuses": len(excuses), "granted": grant})
     if not (grant and excuses):
-        return Proposed(len(excuses))
+        return ProposalResult(len(excuses))
     granted = decide_excuses(
         actor=actor,
         excuse_ids=[excuse.pk for excuse in excuses],
@@ -272,11 +272,11 @@ def propose_excuses(
         note=note_text,
         now=moment,
     )
-    return Proposed(len(excuses), granted.decided)
+    return ProposalResult(len(excuses), granted.decided)
 
 
 def _write_claims(
-    actor: Actor, cause: Cause, touched: Sequence[Touched], note: str, now: datetime
+    actor: Actor, cause: Cause, touched: Sequence[AffectedBreach], note: str, now: datetime
 ) -> list[Excuse]:
     return Excuse.objects.bulk_create(
         [

@@ -16,8 +16,8 @@ from slas.commitments.services.settling import Milestone, open_commitments, sett
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.excuses.services.decisions import (
     STEPS,
-    Decided,
-    Excused,
+    DecisionResult,
+    ExcuseResult,
     decide_excuses,
     excuse_breach,
     excuse_breaches,
@@ -135,7 +135,7 @@ def test_the_table_of_decisions_is_whole() -> None:
 class TestDeciding:
     def test_decision_records_person_time_and_note(self, lane: Lane, late: int, decider: Actor) -> None:
         claim = claimed(agent_of(lane.courier), late)
-        assert decided(decider, [claim], "decline", " No proof. ") == Decided(decided=1)
+        assert decided(decider, [claim], "decline", " No proof. ") == DecisionResult(decided=1)
         claim.refresh_from_db()
         assert (claim.decision_note, claim.decided_by_id) == ("No proof.", decider.user_id)
         assert claim.decided_at == NOON + 3 * HOUR
@@ -164,7 +164,7 @@ class TestDeciding:
                 decided(decider, [claim], decision, note)
         with pytest.raises(InvalidInput, match="100000 at once"):
             decide_excuses(actor=decider, excuse_ids=range(100_001), decision="grant")
-        assert decide_excuses(actor=decider, excuse_ids=[claim.pk + 99], decision="grant") == Decided(
+        assert decide_excuses(actor=decider, excuse_ids=[claim.pk + 99], decision="grant") == DecisionResult(
             untouched=1
         )
 
@@ -178,7 +178,7 @@ class TestDeciding:
         claims = [claimed(agent, parcel_id) for parcel_id in (late, withdrawn, cancelled)]
         reach(withdrawn, NOON)
         void_commitments(parcel_ids=[cancelled], at=NOON + HOUR)
-        assert decided(decider, claims, decision) == Decided(decided=1, lapsed=2)
+        assert decided(decider, claims, decision) == DecisionResult(decided=1, lapsed=2)
         assert [state for state, _source, _reason in states()][1:] == ["lapsed", "lapsed"]
         assert Event.objects.filter(topic="excuse.lapsed").count() == 2
         fold_tallies()
@@ -191,7 +191,7 @@ class TestDeciding:
         decided(decider, [first], "grant")
         reach(late, NOON + 2 * HOUR, exact=True)
         second_excuse = claimed(agent, late)
-        assert decided(decider, [first, second_excuse], "grant") == Decided(decided=1, untouched=1)
+        assert decided(decider, [first, second_excuse], "grant") == DecisionResult(decided=1, untouched=1)
 
     def test_a_granted_excuse_outlives_the_breach(self, lane: Lane, late: int, decider: Actor) -> None:
         decided(decider, [claimed(agent_of(lane.courier), late)], "grant")
@@ -230,7 +230,7 @@ class TestDeciding:
         )  # fmt: skip
         claims = list(Excuse.objects.all())
         began = time.perf_counter()
-        assert decided(decider, claims, "grant") == Decided(decided=many)
+        assert decided(decider, claims, "grant") == DecisionResult(decided=many)
         took = time.perf_counter() - began
         assert took < 10, f"{took:.1f} s"
         fold_tallies()
@@ -298,8 +298,8 @@ class TestExcusingDirectly:
         reach(gone, NOON)
         keys = [(parcel_id, DELIVERY) for parcel_id in (late, late, before, waiting, gone, 12345)]
         result = excuse_breaches(actor=decider, keys=keys, reason="disaster", note="Flood")
-        assert result == Excused(excused=1, gone=2, waiting=1, already=1)
-        assert excuse_breaches(actor=decider, keys=[], reason="disaster") == Excused()
+        assert result == ExcuseResult(excused=1, gone=2, waiting=1, already=1)
+        assert excuse_breaches(actor=decider, keys=[], reason="disaster") == ExcuseResult()
         fold_tallies()
         assert_books_agree()
 
@@ -350,7 +350,7 @@ def test_decision_and_punctual_scan_at_once_agree(lane: Lane, system: Actor, fir
 def test_two_decisions_at_once_are_one(lane: Lane, system: Actor) -> None:
     with scope(Scope.everything()):
         claims = [claimed(agent_of(lane.courier), late_parcel(lane)) for _number in range(5)]
-    result: list[Decided] = []
+    result: list[DecisionResult] = []
 
     def decide(decision: str) -> None:
         try:

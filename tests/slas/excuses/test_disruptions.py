@@ -18,11 +18,11 @@ from slas.excuses.services.disruptions import (
     Area,
     Cause,
     Period,
-    Proposed,
-    counted,
+    ProposalResult,
+    breaches_affected_by,
+    counts_by,
     declare_disruption,
     propose_excuses,
-    touched_by,
     withdraw_disruption,
 )
 from slas.models import Closure, Commitment, Disruption, Excuse
@@ -87,7 +87,7 @@ def storm(area: Area, *, declared: float = 0, **given: Any) -> Disruption:
 
 
 def keys(cause: Cause) -> set[tuple[int, str]]:
-    return {(row.parcel_id, row.kind) for row in touched_by(cause)}
+    return {(row.parcel_id, row.kind) for row in breaches_affected_by(cause)}
 
 
 CHENGDU, HANGZHOU = "CN-CTU", "CN-HGH"
@@ -132,7 +132,7 @@ def test_event_affects_breaches_in_place_and_time(
 )
 def test_an_area_is_a_country_a_province_or_a_city(broken: Break, area: Area, touched: bool) -> None:
     broken(5)
-    assert bool(touched_by(Cause.of_disruption(storm(area)))) == touched
+    assert bool(breaches_affected_by(Cause.of_disruption(storm(area)))) == touched
 
 
 def test_event_affects_only_open_breaches_without_excuse(
@@ -154,13 +154,13 @@ def test_event_affects_only_open_breaches_without_excuse(
 def test_rows_have_parties_and_times(broken: Break, lane: Lane, chengdu: City) -> None:
     parcel_id = broken(5)
     broken(6)
-    touched = touched_by(Cause.of_disruption(storm(Area(city=chengdu))))
+    touched = breaches_affected_by(Cause.of_disruption(storm(Area(city=chengdu))))
     assert [row.parcel_id for row in touched] == sorted(row.parcel_id for row in touched)
     [line] = [row for row in touched if row.parcel_id == parcel_id]
     assert (line.due_at, line.reached_at) == (NOON + 5 * HOUR, NOON + 6 * HOUR)
-    assert counted(touched, "courier_id") == [(lane.courier.pk, 2)]
-    assert counted(touched, "merchant_id") == [(lane.merchant.pk, 2)]
-    assert counted([], "courier_id") == []
+    assert counts_by(touched, "courier_id") == [(lane.courier.pk, 2)]
+    assert counts_by(touched, "merchant_id") == [(lane.merchant.pk, 2)]
+    assert counts_by([], "courier_id") == []
 
 
 class TestClosures:
@@ -175,7 +175,9 @@ class TestClosures:
         return closure
 
     def found(self, closure: Closure, hours: int = 0) -> bool:
-        return bool(touched_by(Cause.of_closure(closure, reason="force_majeure", recovery_hours=hours)))
+        return bool(
+            breaches_affected_by(Cause.of_closure(closure, reason="force_majeure", recovery_hours=hours))
+        )
 
     # NOON is 12:00 in China: the day is from 12 hours before to 12 hours after it.
     @pytest.mark.parametrize(
@@ -208,11 +210,11 @@ class TestClosures:
         parcel_id = broken(5)
         closure = self.close(chengdu)
         cause = Cause.of_closure(closure, reason="disaster")
-        assert propose_excuses(actor=system, cause=cause) == Proposed(1)
+        assert propose_excuses(actor=system, cause=cause) == ProposalResult(1)
         excuse = Excuse.objects.get(parcel_id=parcel_id)
         assert (excuse.closure_id, excuse.disruption_id, excuse.reason) == (closure.pk, None, "disaster")
         assert AuditEntry.objects.get(verb="closure.proposed").detail["excuses"] == 1
-        assert propose_excuses(actor=system, cause=cause) == Proposed()
+        assert propose_excuses(actor=system, cause=cause) == ProposalResult()
 
 
 class TestProposing:
@@ -223,7 +225,7 @@ class TestProposing:
         return Cause.of_disruption(storm(Area(city=chengdu)))
 
     def test_claims_for_all_of_them_and_excuses_none(self, cause: Cause, lane: Lane, system: Actor) -> None:
-        assert propose_excuses(actor=system, cause=cause) == Proposed(3)
+        assert propose_excuses(actor=system, cause=cause) == ProposalResult(3)
         assert states() == [("claimed", "event", "weather")] * 3
         assert {excuse.note for excuse in Excuse.objects.all()} == {"Typhoon"}
         assert Event.objects.filter(topic="excuse.claimed").count() == 3
@@ -237,19 +239,19 @@ class TestProposing:
         first, second, _third = Excuse.objects.order_by("pk")
         decided(decider, [first], "grant")
         decided(decider, [second], "decline")
-        assert propose_excuses(actor=system, cause=cause) == Proposed()
+        assert propose_excuses(actor=system, cause=cause) == ProposalResult()
         assert Excuse.objects.count() == 3
 
     def test_second_proposal_adds_new_breaches(self, cause: Cause, broken: Break, system: Actor) -> None:
         propose_excuses(actor=system, cause=cause)
         broken(6)
-        assert propose_excuses(actor=system, cause=cause) == Proposed(1)
+        assert propose_excuses(actor=system, cause=cause) == ProposalResult(1)
 
     def test_proposal_can_grant_at_once(self, cause: Cause, lane: Lane, ops_user: User) -> None:
         ops = actor_of_user(ops_user)
-        assert propose_excuses(actor=ops, cause=cause, note="State of emergency", grant=True) == Proposed(
-            3, 3
-        )
+        assert propose_excuses(
+            actor=ops, cause=cause, note="State of emergency", grant=True
+        ) == ProposalResult(3, 3)
         assert states() == [("granted", "event", "weather")] * 3
         assert set(Commitment.objects.values_list("excused", "excuse_reason")) == {(True, "weather")}
         fold_tallies()
@@ -268,7 +270,7 @@ class TestProposing:
         Member.objects.create(organisation=lane.courier, user=ops_user, role="viewer")
         with pytest.raises(NotPermitted, match="somebody else"):
             propose_excuses(actor=actor_of_user(ops_user), cause=cause, grant=True)
-        assert propose_excuses(actor=staff, cause=cause) == Proposed(3)
+        assert propose_excuses(actor=staff, cause=cause) == ProposalResult(3)
 
 
 class TestDeclaring:

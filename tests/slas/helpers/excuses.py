@@ -12,7 +12,7 @@ from alliance.members.services.actors import actor_of_organisation, actor_of_use
 from alliance.models import Organisation, User
 from alliance.tenancy import Actor, Scope, scope
 from slas.excuses.services.claims import Claim, claim_excuse
-from slas.excuses.services.decisions import Decided, decide_excuses
+from slas.excuses.services.decisions import DecisionResult, decide_excuses
 from slas.excuses.services.permissions import CUSTOMER_SERVICE
 from slas.models import Excuse
 from tests import factories
@@ -65,7 +65,7 @@ def claimed(actor: Actor, parcel_id: int, **given: Any) -> Excuse:
         return claim_excuse(actor=actor, claim=claim, now=now)
 
 
-def decided(actor: Actor, excuses: Iterable[Excuse], decision: str, note: str = "because") -> Decided:
+def decided(actor: Actor, excuses: Iterable[Excuse], decision: str, note: str = "because") -> DecisionResult:
     ids = [excuse.pk for excuse in excuses]
     return decide_excuses(actor=actor, excuse_ids=ids, decision=decision, note=note, now=NOON + 3 * HOUR)
 

@@ -19,7 +19,13 @@ statement of its own before reading them: otherwise a scan written in the meanti
 from typing import Final
 
 from alliance.events import Topic
-from slas.commitments.sql_counts import COUNTS, MARGINS, counted, marked, progressed
+from slas.commitments.sql_counts import (
+    COUNTS,
+    MARGINS,
+    counted,
+    sql_mark_changes,
+    sql_progress_changes,
+)
 
 # The times of a delivery's stages; a pickup has none of these.
 JOURNEY: Final = (
@@ -58,7 +64,7 @@ _DELTAS: Final = ", ".join(
 )
 
 # The consequences of `sla_changed(parcel_id, kind, <dimensions>, fee_fen, was_excused, excused, before,
-# after, reached_at, moved, <counts> and was_<counts>, marks, pays)`, see changed(). An excuse counts only
+# after, reached_at, moved, <counts> and was_<counts>, marks, pays)`, see change_ctes(). An excuse counts only
 # while there is a breach to excuse. A breach that opens again is a new one: opened_at is the time it opened
 # last.
 CONSEQUENCES: Final = f"""
@@ -134,7 +140,7 @@ def locked(
     ) c"""  # noqa: S608 -- built of constants
 
 
-def changed(source: str, *, after: str, changes: tuple[str, ...] = ()) -> str:
+def change_ctes(source: str, *, after: str, changes: tuple[str, ...] = ()) -> str:
     """Return the CTEs from the rows of locked() to all consequences of their change.
 
     `after` is the new outcome; `changes` names the other columns that `source` may have changed.
@@ -152,8 +158,8 @@ sla_changed AS MATERIALIZED (
     SELECT *, {moved} AS moved,
         {", ".join(f"{counted(name, 'after')} AS {name}" for name in COUNTS)},
         {", ".join(f"{counted(name, 'before', 'was_')} AS was_{name}" for name in COUNTS)},
-        CASE WHEN {has_marks} THEN {marked()} END AS marks,
-        CASE WHEN {was_reached} THEN {progressed()} END AS progress,
+        CASE WHEN {has_marks} THEN {sql_mark_changes()} END AS marks,
+        CASE WHEN {was_reached} THEN {sql_progress_changes()} END AS progress,
         kind = 'delivery' AND fee_fen IS NOT NULL AND (after IN {_BREACH} OR before IN {_BREACH}
             OR lost_at IS NOT NULL OR was_lost_at IS NOT NULL) AS pays
     FROM sla_judged
@@ -215,7 +221,7 @@ sla_reached AS (
 ),
 sla_locked AS MATERIALIZED ({locked("sla_reached", condition=condition, within=within, times=times)}
 ),
-{changed("sla_locked", after=after, changes=MILESTONES)}"""  # noqa: S608 -- built of constants
+{change_ctes("sla_locked", after=after, changes=MILESTONES)}"""  # noqa: S608 -- built of constants
 
 
 SETTLEMENT: Final = settlement()

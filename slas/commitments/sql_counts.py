@@ -45,12 +45,12 @@ def marks(outcome: str, was: str = "") -> dict[int, str]:
 MARGINS: Final = f"{sql_margin()} AS margin, {sql_margin('was_')} AS was_margin"
 
 
-def marked() -> str:
+def sql_mark_changes() -> str:
     """Return the array of cell marks that a change from `before` to `after` makes; NULL for none."""
     return _difference(marks("after"), marks("before", "was_"))
 
 
-def progressed() -> str:
+def sql_progress_changes() -> str:
     """Return the array of progress marks that a change makes, over the columns of MARGINS."""
     return _difference(
         sql_progress_marks("after", margin="margin"),

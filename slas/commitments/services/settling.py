@@ -14,7 +14,7 @@ from alliance.events import Topic
 from alliance.tenancy import raw_rows
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
 from slas.commitments.models import Commitment
-from slas.commitments.sql import CONSEQUENCES, DIMENSIONS, MILESTONES, SETTLEMENT, changed, locked
+from slas.commitments.sql import CONSEQUENCES, DIMENSIONS, MILESTONES, SETTLEMENT, change_ctes, locked
 from slas.commitments.sql_counts import COUNTS
 
 
@@ -110,7 +110,7 @@ WITH sla_keys AS (
 ),
 sla_locked AS MATERIALIZED ({locked("sla_keys", condition=_VOIDABLE)}
 ),
-{changed("sla_locked", after="'void'")}
+{change_ctes("sla_locked", after="'void'")}
 {_COUNTS}
 """  # noqa: S608 -- built of constants
 
@@ -126,7 +126,7 @@ def _excusing(*, condition: str, excuse: str, topic: Topic) -> str:
     return f"""{_KEYS}
 sla_locked AS MATERIALIZED ({locked("sla_keys", condition=condition, excuse=excuse)}
 ),
-{changed("sla_locked", after="before", changes=_EXCUSES)},
+{change_ctes("sla_locked", after="before", changes=_EXCUSES)},
 announced AS (
     INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
     SELECT '{topic}', %(now)s, merchant_id, courier_id, parcel_id,
@@ -162,7 +162,7 @@ sla_locked AS MATERIALIZED ({
     )
 }
 ),
-{changed("sla_locked", after="before", changes=("lost_at",))}
+{change_ctes("sla_locked", after="before", changes=("lost_at",))}
 SELECT count(*) FROM sla_changed
 """  # noqa: S608 -- built of constants
 

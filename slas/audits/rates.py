@@ -197,13 +197,13 @@ class CellDifference:
     destination_id: int | None
     due_date: date
     expected: dict[str, int]
-    found: dict[str, int]
+    actual: dict[str, int]
 
     def __str__(self) -> str:
         wrong = ", ".join(
-            f"{name} {self.found[name]} instead of {self.expected[name]}"
+            f"{name} {self.actual[name]} instead of {self.expected[name]}"
             for name in _COUNTS
-            if self.found[name] != self.expected[name]
+            if self.actual[name] != self.expected[name]
         )
         cell = f"{self.due_date} organisation {self.organisation_id}, {self._where}, tier {self.tier_id}"
         return f"{cell}, {self.kind}: {wrong}"
@@ -228,7 +228,7 @@ class BinDifference:
     measure: int
     bin: int
     expected: int
-    found: int
+    actual: int
 
     def __str__(self) -> str:
         lane = f"lane {self.origin_id}-{self.destination_id}"
@@ -239,7 +239,7 @@ class BinDifference:
             else Measure(self.measure).name.lower()
         )
         what = f"{name}, bin {self.bin}"
-        return f"{where}: {what}: {self.found} instead of {self.expected}"
+        return f"{where}: {what}: {self.actual} instead of {self.expected}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,12 +250,12 @@ class OverdueDifference:
     counterpart_id: int
     kind: str
     expected: int
-    found: int
+    actual: int
 
     def __str__(self) -> str:
         owner = f"organisation {self.organisation_id}"
         owner += f" with courier {self.counterpart_id}" if self.counterpart_id else ""
-        return f"{owner}, {self.kind}: {self.found} overdue instead of {self.expected}"
+        return f"{owner}, {self.kind}: {self.actual} overdue instead of {self.expected}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,5 +355,5 @@ def _cell_difference(row: tuple[Any, ...]) -> CellDifference:
         destination_id=destination or None,
         due_date=due_date,
         expected=dict(zip(_COUNTS, numbers[: len(_COUNTS)], strict=True)),
-        found=dict(zip(_COUNTS, numbers[len(_COUNTS) :], strict=True)),
+        actual=dict(zip(_COUNTS, numbers[len(_COUNTS) :], strict=True)),
     )

@@ -58,11 +58,11 @@ class EntryDifference:
 
     parcel_id: int
     expected_fen: int
-    found_fen: int
+    actual_fen: int
 
     def __str__(self) -> str:
         return (
-            f"parcel {self.parcel_id}: credited with {yuan(self.found_fen)}"
+            f"parcel {self.parcel_id}: credited with {yuan(self.actual_fen)}"
             f" instead of {yuan(self.expected_fen)}"
         )
 
@@ -74,10 +74,10 @@ class StatementDifference:
     organisation_id: int
     month: date
     expected: tuple[int, int]
-    found: tuple[int, int]
+    actual: tuple[int, int]
 
     def __str__(self) -> str:
-        (entries, fen), (stated_entries, total) = self.expected, self.found
+        (entries, fen), (stated_entries, total) = self.expected, self.actual
         return (
             f"statement of organisation {self.organisation_id}, {spell(self.month)}: {stated_entries} entries"
             f" over {yuan(total)} instead of {entries} over {yuan(fen)}"

@@ -44,7 +44,7 @@ def test_audit_finds_a_cell_that_was_changed(judged: Lane) -> None:
     [difference] = audit_rates().cells
     assert (difference.organisation_id, difference.counterpart_id) == (judged.courier.pk, None)
     assert (difference.origin_id, difference.destination_id) == (judged.origin.pk, judged.destination.pk)
-    assert (difference.expected["met"], difference.found["met"]) == (1, 2)
+    assert (difference.expected["met"], difference.actual["met"]) == (1, 2)
     assert "met 2 instead of 1" in str(difference)
 
 
@@ -69,8 +69,8 @@ def test_audit_finds_a_missing_cell_and_an_extra_one(judged: Lane) -> None:
     fold_tallies()
     OnTimeRate.objects.filter(organisation=judged.merchant).update(due_date=NOON.date() - DAY)
     extra, missing = audit_rates().cells
-    assert (extra.due_date, extra.expected["met"], extra.found["met"]) == (NOON.date() - DAY, 0, 1)
-    assert (missing.due_date, missing.expected["met"], missing.found["met"]) == (NOON.date(), 1, 0)
+    assert (extra.due_date, extra.expected["met"], extra.actual["met"]) == (NOON.date() - DAY, 0, 1)
+    assert (missing.due_date, missing.expected["met"], missing.actual["met"]) == (NOON.date(), 1, 0)
     assert missing.counterpart_id == judged.courier.pk
     assert f"courier {judged.courier.pk}" in str(missing)
 
@@ -97,7 +97,7 @@ def test_audit_finds_a_count_of_overdue_that_is_not(judged: Lane) -> None:
 
 def test_audit_finds_a_commitment_changed_behind_its_back(judged: Lane) -> None:
     Commitment.objects.filter(outcome="overdue").update(excused=True)
-    assert [row.found["excused"] for row in audit_rates().cells] == [0, 0]
+    assert [row.actual["excused"] for row in audit_rates().cells] == [0, 0]
 
 
 def test_audit_finds_breaches_missing_and_too_many(judged: Lane) -> None:

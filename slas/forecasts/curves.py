@@ -25,7 +25,7 @@ from slas.forecasts.rules import (
     measures_for,
 )
 
-Want = tuple[Group, int]
+CurveKey = tuple[Group, int]
 
 # Seconds to cache the histograms of whole couriers and tiers. They sum over many lanes: slow to compute and
 # slow to change, unless they hold few parcels.
@@ -37,7 +37,7 @@ _RENEW_AFTER_SECONDS: Final = 3600
 # Seconds a process uses its own copies, and how many histograms it holds.
 _NEAR_SECONDS: Final = 300
 _NEAR_MOST: Final = 8192
-_near: dict[tuple[date, Want], tuple[float, Curve]] = {}
+_near: dict[tuple[date, CurveKey], tuple[float, Curve]] = {}
 
 # One index lookup per group: by lane, by courier, by tier. LATERAL keeps the planner to it.
 _GROUP_TOTALS: Final = f"""
@@ -89,7 +89,7 @@ class Curves:
         self._today = timezone.localdate(now)
         self._renewing = renewing
         self._now = now.timestamp()
-        self._known: dict[Want, Curve] = {}
+        self._known: dict[CurveKey, Curve] = {}
         self._forecast: dict[tuple[Position, datetime], Forecast] = {}
 
     def forecast(self, position: Position, *, now: datetime) -> Forecast:
@@ -108,44 +108,44 @@ class Curves:
         Whole histograms are read whoever the reader is, and leave only as forecasts: a courier learns when
         its parcel will arrive, not how other couriers perform.
         """
-        wanted = {want for position in positions for want in _wants(position, now)} - self._known.keys()
-        if not wanted:
+        keys = {key for position in positions for key in _curve_keys(position, now)} - self._known.keys()
+        if not keys:
             return
         if self._renewing:
             # The refresh reads lanes from the database: there are many, and each is needed once.
-            self._known.update(self._fetch(wanted))
+            self._known.update(self._fetch(keys))
         else:
-            self._known.update(self._near_curves(wanted))
+            self._known.update(self._near_curves(keys))
 
-    def _near_curves(self, wanted: Set[Want]) -> dict[Want, Curve]:
+    def _near_curves(self, keys: Set[CurveKey]) -> dict[CurveKey, Curve]:
         """Return curves from this process's copies; fetch the missing ones."""
-        curves: dict[Want, Curve] = {}
-        for want in wanted:
-            stored_at, curve = _near.get((self._today, want), (0.0, EMPTY))
+        curves: dict[CurveKey, Curve] = {}
+        for key in keys:
+            stored_at, curve = _near.get((self._today, key), (0.0, EMPTY))
             if 0 <= self._now - stored_at < _NEAR_SECONDS:
-                curves[want] = curve
-        missing = wanted - curves.keys()
+                curves[key] = curve
+        missing = keys - curves.keys()
         if missing:
             fetched = self._fetch(missing)
             if len(_near) + len(fetched) > _NEAR_MOST:
                 _near.clear()
-            _near.update({(self._today, want): (self._now, curve) for want, curve in fetched.items()})
+            _near.update({(self._today, key): (self._now, curve) for key, curve in fetched.items()})
             curves |= fetched
         return curves
 
-    def _fetch(self, wanted: Set[Want]) -> dict[Want, Curve]:
+    def _fetch(self, keys: Set[CurveKey]) -> dict[CurveKey, Curve]:
         """Return coarse groups from the cache and lanes from the database, which is as fast."""
-        curves = self._cached([want for want in wanted if _is_coarse(want[0])])
-        missing = wanted - curves.keys()
+        curves = self._cached([key for key in keys if _is_coarse(key[0])])
+        missing = keys - curves.keys()
         if missing:
             fresh = self._read(missing)
-            self._cache_curves({want: curve for want, curve in fresh.items() if _is_coarse(want[0])})
+            self._cache_curves({key: curve for key, curve in fresh.items() if _is_coarse(key[0])})
             curves |= fresh
         return curves
 
-    def _read(self, wanted: Iterable[Want]) -> dict[Want, Curve]:
+    def _read(self, curve_keys: Iterable[CurveKey]) -> dict[CurveKey, Curve]:
         measures: dict[Group, list[int]] = defaultdict(list)
-        for group, measure in wanted:
+        for group, measure in curve_keys:
             measures[group].append(measure)
         groups = list(measures)
         parameters = {
@@ -157,16 +157,16 @@ class Curves:
             "first": self._today - LOOK_BACK,
             "last": self._today - timedelta(days=1),
         }
-        bins: dict[Want, dict[int, float]] = {want: {} for want in wanted}
+        bins: dict[CurveKey, dict[int, float]] = {key: {} for key in curve_keys}
         # The scope of a tracking page: it shows how long couriers take, and no other data.
         for position, measure, number, count in rows_in(Scope.parcel(0), READ_CURVES.call, parameters):
             bins[groups[position - 1], measure][number] = count
-        return {want: Curve(counts) for want, counts in bins.items()}
+        return {key: Curve(counts) for key, counts in bins.items()}
 
-    def _cached(self, wanted: Sequence[Want]) -> dict[Want, Curve]:
-        if not wanted:
+    def _cached(self, curve_keys: Sequence[CurveKey]) -> dict[CurveKey, Curve]:
+        if not curve_keys:
             return {}
-        keys = {self._key(want): want for want in wanted}
+        keys = {self._key(curve_key): curve_key for curve_key in curve_keys}
         try:
             entries = cache.get_many(keys)
         except (RedisError, ConnectionError):
@@ -174,11 +174,11 @@ class Curves:
         oldest = self._now - _RENEW_AFTER_SECONDS if self._renewing else 0.0
         return {keys[key]: Curve(bins) for key, (stored_at, bins) in entries.items() if stored_at >= oldest}
 
-    def _cache_curves(self, curves: Mapping[Want, Curve]) -> None:
+    def _cache_curves(self, curves: Mapping[CurveKey, Curve]) -> None:
         for settled in (False, True):
             entries = {
-                self._key(want): (self._now, dict(curve.bins))
-                for want, curve in curves.items()
+                self._key(key): (self._now, dict(curve.bins))
+                for key, curve in curves.items()
                 if (curve.total >= _SETTLED_PARCELS) == settled
             }
             try:
@@ -186,8 +186,8 @@ class Curves:
             except (RedisError, ConnectionError):
                 return
 
-    def _key(self, want: Want) -> str:
-        group, measure = want
+    def _key(self, curve_key: CurveKey) -> str:
+        group, measure = curve_key
         return f"curve:{self._today}:{measure}:" + ":".join(str(part or "") for part in group)
 
 
@@ -203,7 +203,7 @@ def forecast_for(position: Position, *, now: datetime) -> Forecast:
     return curves.forecast(position, now=now)
 
 
-def _wants(position: Position, now: datetime) -> Iterable[Want]:
+def _curve_keys(position: Position, now: datetime) -> Iterable[CurveKey]:
     left = position.due_at - now
     for _basis, group in position.groups:
         for measure in measures_for(position.stage, left):

@@ -58,8 +58,10 @@ def calendar_at(moment: datetime, *, known_at: datetime | None = None) -> Closur
     `known_at` is the same moment by default.
     """
     first = moment.date() - timedelta(days=_DAYS_BACK)
-    known = known_at or moment
-    return _calendar(tuple(raw_rows(_CLOSURES, [first, first + timedelta(days=_DAYS_AHEAD), known, known])))
+    announced_by = known_at or moment
+    return _calendar(
+        tuple(raw_rows(_CLOSURES, [first, first + timedelta(days=_DAYS_AHEAD), announced_by, announced_by]))
+    )
 
 
 def place_of(city: City) -> Place:

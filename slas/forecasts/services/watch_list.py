@@ -108,8 +108,8 @@ def store_watch_items(
 
 def count_watched(*, actor: Actor, found: WatchItemQuerySet | None = None) -> int:
     """Count the parcels on an actor's watch list, up to MOST_COUNTED."""
-    items = WatchItem.objects.visible_to(actor).needing_a_look() if found is None else found
-    parcels = items.order_by().values("parcel_id").distinct()[:MOST_COUNTED]
+    rows = WatchItem.objects.visible_to(actor).needing_a_look() if found is None else found
+    parcels = rows.order_by().values("parcel_id").distinct()[:MOST_COUNTED]
     count: int = parcels.count()
     return count
 

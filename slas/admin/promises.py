@@ -143,16 +143,16 @@ class PromisedMixin:
     def promised(self, request: HttpRequest) -> HttpResponse:
         """Answer the question in the URL, so that the link can be shared; without one, show the form."""
         form = PromisedForm(request.GET or None, initial=_first_values())
-        told: list[AnswerTexts] = []
+        texts: list[AnswerTexts] = []
         if form.is_bound and form.is_valid():
-            told = list(_answers(request, form))
+            texts = list(_answers(request, form))
         context = {
             **self.admin_site.each_context(request),  # type: ignore[attr-defined]
             "opts": self.opts,  # type: ignore[attr-defined]
             "title": _("What would have been promised"),
             "form": form,
-            "told": told,
-            "differ": len({(answer.pickup, answer.delivery) for answer in told}) > 1,
+            "told": texts,
+            "differ": len({(answer.pickup, answer.delivery) for answer in texts}) > 1,
             "back": reverse("admin:slas_tierversion_changelist"),
         }
         return render(request, "admin/slas/promised.html", context, status=422 if form.errors else 200)

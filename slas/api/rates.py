@@ -18,7 +18,7 @@ from alliance.api.parsing import WordField
 from slas.choices import CommitmentKind, ExcuseReason, TierCode
 from slas.rates.names import namer
 from slas.rates.queries import MONTH, MOST_ROWS, RateAnswer, answer_rates
-from slas.rates.questions import EARLIEST, FILTERS, LATEST, RateQuestion, listed, rate_query
+from slas.rates.questions import EARLIEST, FILTERS, LATEST, RateQuestion, rate_query, split_values
 from slas.rates.rules import FEW, GroupBy, RateRow, keys_of
 
 GROUPS = [item.value for item in GroupBy]
@@ -41,7 +41,7 @@ class NamesField(serializers.ListField):
     child = serializers.CharField()
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        return listed(data if isinstance(data, list) else [str(data)])
+        return split_values(data if isinstance(data, list) else [str(data)])
 
 
 @extend_schema_field({"type": "array", "items": {"type": "string", "enum": GROUPS}, "maxItems": 3})

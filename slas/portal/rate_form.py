@@ -18,7 +18,7 @@ from alliance.tenancy import Actor
 from slas.choices import CommitmentKind
 from slas.portal.rate_columns import FIGURES
 from slas.rates.choices_to_ask import RateChoices
-from slas.rates.questions import EARLIEST, FILTERS, LATEST, RateQuestion, listed
+from slas.rates.questions import EARLIEST, FILTERS, LATEST, RateQuestion, split_values
 from slas.rates.rules import MOST_DIMENSIONS, GroupBy
 
 CUSTOM = "custom"
@@ -73,15 +73,15 @@ class RateQueryForm(forms.Form):
     )
     picture = forms.ChoiceField(choices=list(PICTURES.items()), widget=forms.HiddenInput)
 
-    def __init__(self, asked: QueryDict, *, actor: Actor, choices: RateChoices, today: date) -> None:
-        super().__init__(self._data({name: str(text) for name, text in asked.items() if text}, today))
-        self.asked = asked
+    def __init__(self, params: QueryDict, *, actor: Actor, choices: RateChoices, today: date) -> None:
+        super().__init__(self._data({name: str(text) for name, text in params.items() if text}, today))
+        self.params = params
         # "from" is a keyword, so it cannot be an attribute.
         for name, title in (("from", pgettext("first day", "From")), ("to", pgettext("last day", "To"))):
             picker = forms.DateInput(attrs={"type": "date", "class": "form-control"})
             self.fields[name] = forms.DateField(label=title, required=False, widget=picker)
-        self.names = {name: listed(asked.getlist(name)) for name in FILTERS}
-        self.groups = listed(asked.getlist("group_by")) or [GroupBy.DAY.value]
+        self.names = {name: split_values(params.getlist(name)) for name in FILTERS}
+        self.groups = split_values(params.getlist("group_by")) or [GroupBy.DAY.value]
         # Drawn as several lists; errors link to the first one.
         select = forms.Select(attrs={"id": "id_group_by_0"})
         self.fields["group_by"] = forms.CharField(label=_("By"), widget=select)

@@ -40,7 +40,7 @@ class RateQuestion:
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def listed(values: Sequence[str]) -> list[str]:
+def split_values(values: Sequence[str]) -> list[str]:
     """Read a list written as `a,b`, as two parameters, or both, without empty values and duplicates."""
     parts = (part.strip() for value in values for part in value.split(","))
     return list(dict.fromkeys(part for part in parts if part))

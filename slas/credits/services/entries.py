@@ -22,7 +22,7 @@ BATCH: Final = 5_000
 BUDGET_SECONDS: Final = 60.0
 
 
-class Worked(NamedTuple):
+class CreditRun(NamedTuple):
     """How many checks were processed, how many entries written, and whether another process held the lock."""
 
     checks: int = 0
@@ -115,7 +115,7 @@ RETURNING 1
 """  # noqa: S608 -- built of constants
 
 
-def work_out_credits(*, now: datetime, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> Worked:
+def work_out_credits(*, now: datetime, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> CreditRun:
     """Turn waiting checks into entries until none is left or the time is up.
 
     May run twice, side by side, or be killed anywhere: a batch deletes its checks and writes the difference
@@ -126,12 +126,12 @@ def work_out_credits(*, now: datetime, limit: int = BATCH, budget: float = BUDGE
     while True:
         with scope(Scope.everything()):
             if not try_to_take(Lock.WORK_OUT_CREDITS):
-                return Worked(checks, entries, busy=True)
+                return CreditRun(checks, entries, busy=True)
             checks_taken = raw_rows(_TAKE, {"limit": limit})
             entries += _work_out({parcel_id for parcel_id, kind in checks_taken if kind == "delivery"}, now)
         checks += len(checks_taken)
         if len(checks_taken) < limit or time.monotonic() > until:
-            return Worked(checks, entries)
+            return CreditRun(checks, entries)
 
 
 def check_grown_credits(*, now: datetime) -> int:

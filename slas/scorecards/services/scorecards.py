@@ -78,7 +78,7 @@ def refresh_scorecards(*, now: datetime) -> Refreshed:
     return Refreshed(cards, final, grades)
 
 
-def months_measured(month: date) -> dict[int, Month]:
+def measure_months(month: date) -> dict[int, Month]:
     """Return each courier's components of a month, by courier."""
     days = {"first": month, "next": month_after(month)}
     very_late = dict(raw_rows(_VERY_LATE, days))
@@ -109,7 +109,7 @@ def _open_months(today: date) -> list[date]:
 def _write(month: date, *, now: datetime, frozen_at: datetime | None) -> int:
     """Write a month's scorecards, replacing existing ones."""
     version = rules_for(month)
-    cards = judge_month(months_measured(month), version.rules)
+    cards = judge_month(measure_months(month), version.rules)
     rows = [_row(courier_id, month, card, version, now, frozen_at) for courier_id, card in cards.items()]
     Scorecard.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["courier", "month"], update_fields=_UPDATED_FIELDS

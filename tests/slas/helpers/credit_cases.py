@@ -7,7 +7,7 @@ from alliance.tenancy import Scope, raw_rows, scope
 from slas.commitments.services.settling import Milestone, settle
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.audit import audit_credits
-from slas.credits.services.entries import Worked, check_grown_credits, work_out_credits
+from slas.credits.services.entries import CreditRun, check_grown_credits, work_out_credits
 from slas.models import CreditCheck, CreditEntry
 from tests.slas.helpers.commitments import DELIVERY, HOUR, NOON, Lane
 
@@ -32,7 +32,7 @@ def take_back(parcel_id: int, *, now: datetime) -> None:
     settle([Milestone(parcel_id, DELIVERY, None, exact=True)], now=now)
 
 
-def work(now: datetime = NOON + HOUR) -> Worked:
+def work(now: datetime = NOON + HOUR) -> CreditRun:
     """The periodic tasks: sweep, check grown credits, compute credits."""
     sweep_overdue(now=now)
     check_grown_credits(now=now)

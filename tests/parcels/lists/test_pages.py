@@ -268,7 +268,7 @@ def test_the_oldest_page_is_a_step_away(five: list[str], merchant_client: Client
 def test_a_page_looks_at_so_many_and_says_where_it_stopped(
     way: str, five: list[str], merchant_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("keyset", "portal.parcel_list"):
+    for module in ("lists.pages", "portal.parcel_list"):
         monkeypatch.setattr(f"parcels.{module}.LOOKED_AT", 2)
     newest, oldest = parse_tracking_number(five[0]), parse_tracking_number(five[4])
     with scope(Scope.everything()):

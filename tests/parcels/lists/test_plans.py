@@ -58,7 +58,7 @@ def middle(
 
 @pytest.fixture(autouse=True)
 def _look_at_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("filters", "keyset"):
+    for module in ("lists.filters", "lists.pages"):
         monkeypatch.setattr(f"parcels.{module}.LOOKED_AT", LOOKED_AT)
 
 

@@ -66,10 +66,10 @@ class PickupAddress(models.Model):
 
 
 class Parcel(models.Model):
-    """One parcel from booking to its end. Its id is its tracking number.
+    """One parcel from booking to its final status. Its id is its tracking number.
 
-    The promise is frozen at booking; status is a fold over the scans' own times, whatever
-    order they arrived in.
+    The promise is frozen at booking. The status is a fold over the times at which the scans
+    happened, independent of the order in which they arrived.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -82,7 +82,7 @@ class Parcel(models.Model):
     version = dimension(TierVersion, _("rules"), null=True)
     pickup_address = dimension(PickupAddress, _("pickup address"), null=True)
     source = models.CharField(_("source"), max_length=8, choices=ParcelSource)
-    # Compared bytewise, so that a prefix is a range of the index (and leakproof under policies).
+    # Compared bytewise: a prefix is then a range of the index (and leakproof under policies).
     reference = models.CharField(_("reference"), max_length=64, blank=True, db_collation="C")
     recipient_name = models.CharField(_("recipient"), max_length=120, blank=True)
     recipient_phone = models.CharField(_("recipient's phone"), max_length=40, blank=True)
@@ -101,15 +101,15 @@ class Parcel(models.Model):
     # When the scan that decides the status happened; booked_at before the first one.
     status_at = models.DateTimeField(_("status since"))
     last_scan_at = models.DateTimeField(_("last scan"), null=True)
-    # The first movement. With it a batch need not ask the pickup commitments of parcels on the road.
+    # The first movement. Because of it, a batch skips the pickup commitments of parcels already moving.
     picked_up_at = models.DateTimeField(_("picked up"), null=True)
-    # When each further stage was first seen: what a forecast starts from.
+    # When each further stage was first reached: the start of a forecast.
     departed_at = models.DateTimeField(_("departed"), null=True)
     arrived_at = models.DateTimeField(_("arrived"), null=True)
     out_for_delivery_at = models.DateTimeField(_("out for delivery"), null=True)
     delivered_at = models.DateTimeField(_("delivered"), null=True)
     cancelled_at = models.DateTimeField(_("cancelled"), null=True)
-    # A scan of this parcel was withdrawn: the next fold must read all of them again.
+    # A scan of this parcel was withdrawn: the next fold must read all its scans again.
     corrected = models.BooleanField(default=False)
     # When its recipient's data were erased; see parcels.retention.erasing.
     erased_at = models.DateTimeField(_("recipient erased"), null=True)
@@ -127,19 +127,19 @@ class Parcel(models.Model):
             # The parcel lists: newest first, of one merchant or one courier.
             models.Index(fields=["merchant", "-id"], name="parcel_by_merchant"),
             models.Index(fields=["courier", "-id"], name="parcel_by_courier"),
-            # A merchant's search by its own reference, whole or its beginning; others begin theirs alike.
+            # A merchant's search by its own reference or a prefix; other merchants may use the same prefix.
             models.Index(
                 fields=["merchant", "reference"],
                 name="parcel_by_own_reference",
                 condition=~Q(reference=""),
             ),
-            # A courier's search, the same; and ops', who look under every courier in turn.
+            # The same for a courier's search, and for ops, who search under every courier.
             models.Index(
                 fields=["courier", "reference"],
                 name="parcel_by_courier_reference",
                 condition=~Q(reference=""),
             ),
-            # Whose recipients are to be erased, the oldest first. Ids grow: a booking adds to its last page.
+            # The next recipients to erase, oldest first. Ids grow: a booking adds to the last page.
             models.Index(fields=["id"], name="parcel_unerased", condition=Q(erased_at__isnull=True)),
         ]
 

@@ -23,7 +23,7 @@ _LAST_CHARACTER = "\U0010ffff"
 
 
 class MovedQuerySet(TenantQuerySet):
-    """Rows seen by the parcel's merchant and its courier, and by nobody else's."""
+    """Rows visible only to the parcel's merchant and its courier."""
 
     def visible_to_member(self, actor: Actor) -> Self:
         if actor.is_courier:
@@ -33,9 +33,9 @@ class MovedQuerySet(TenantQuerySet):
 
 class ParcelQuerySet(MovedQuerySet):
     def with_names(self) -> Self:
-        """Fetch along what is said about each parcel: who, how fast, from where to where.
+        """Also fetch what is shown of each parcel: merchant, courier, tier and cities.
 
-        For parcels known by id. A list picks its page first, see `named`.
+        For parcels selected by id. A list selects its page first, see `named`.
         """
         return self.select_related(
             "merchant__organisation", "courier__organisation", "tier", "origin", "destination"
@@ -44,58 +44,60 @@ class ParcelQuerySet(MovedQuerySet):
     def named(self, page: Iterable[Any]) -> list[Any]:
         """Read a page of parcels again, with names, in one query.
 
-        Joined in the query that picks the page, the policies of the other tables make the planner
-        expect next to nothing, and so read and sort a merchant's every parcel for each page.
+        If the query that selects the page also joined these tables, their policies would make the planner
+        estimate almost no rows, and it would read and sort all of a merchant's parcels for each page.
         """
         ids = [parcel.pk for parcel in page]
-        found = self.model._default_manager.with_names().in_bulk(ids)
-        return [found[pk] for pk in ids if pk in found]
+        parcels = self.model._default_manager.with_names().in_bulk(ids)
+        return [parcels[pk] for pk in ids if pk in parcels]
 
-    def referenced(self, beginning: str) -> Self:
-        """Parcels whose reference begins so, upper and lower case told apart.
+    def referenced(self, prefix: str) -> Self:
+        """Parcels whose reference has this prefix; case-sensitive.
 
-        A range and not LIKE: only leakproof operators may use an index under row-level security.
+        A range instead of LIKE: under row-level security, only leakproof operators can use an index.
         """
-        return self.filter(reference__gte=beginning, reference__lt=beginning + _LAST_CHARACTER)
+        return self.filter(reference__gte=prefix, reference__lt=prefix + _LAST_CHARACTER)
 
     def under_every_courier(self) -> Self:
-        """The same parcels. For searches by reference of all couriers: its index is led by the courier."""
+        """The same parcels, for searches by reference across couriers: its index begins with the courier."""
         return self.filter(courier_id__in=list(Courier.objects.values_list("pk", flat=True)))
 
     def booked_between(self, first: date | None, last: date | None, *, zone: ZoneInfo) -> Self:
-        """Parcels booked on these local days, both included; None leaves that end open.
+        """Parcels booked on these local days, both included; None means no limit on that side.
 
-        Ids carry the time of booking: days are a range of the index that lists are read by, and
-        leave the other months' partitions alone.
+        Ids contain the time of booking: a range of days is a range of the index that lists use, and
+        skips the partitions of other months.
         """
-        found = self
+        queryset = self
         if first is not None:
-            found = found.filter(pk__gte=_first_id(first, zone))
+            queryset = queryset.filter(pk__gte=_first_id(first, zone))
         if last is not None:
-            found = found.filter(pk__lt=_first_id(min(last, END_OF_IDS.date()) + timedelta(days=1), zone))
-        return found
+            queryset = queryset.filter(
+                pk__lt=_first_id(min(last, END_OF_IDS.date()) + timedelta(days=1), zone)
+            )
+        return queryset
 
     def of_tier(self, code: str) -> Self:
-        # A value, not a join, for the planner's sake: see `named`.
+        # A subquery instead of a join helps the planner: see `named`.
         return self.filter(tier_id=Subquery(ServiceTier.objects.filter(code=code).order_by().values("pk")))
 
     def overdue(self, *, now: datetime) -> Self:
-        """Past the promise with no valid attempt yet, whether the sweep has been there or not."""
-        return self._standing(now, [Outcome.OVERDUE])
+        """Past the promise without a valid attempt, also before the sweep has marked them."""
+        return self._with_outcome(now, [Outcome.OVERDUE])
 
     def delivered_late(self) -> Self:
         """Attempted or delivered after the promise."""
         return self.annotate(_outcome=_delivery_outcome(None)).filter(_outcome=Outcome.LATE)
 
     def late(self, *, now: datetime) -> Self:
-        """Either of the two."""
-        return self._standing(now, [Outcome.OVERDUE, Outcome.LATE])
+        """Overdue or delivered late."""
+        return self._with_outcome(now, [Outcome.OVERDUE, Outcome.LATE])
 
     def not_late(self, *, now: datetime) -> Self:
-        """Neither of the two: on time, not yet due, or called off."""
-        return self._standing(now, [Outcome.PENDING, Outcome.MET, Outcome.VOID])
+        """Neither overdue nor delivered late: on time, not yet due, or cancelled."""
+        return self._with_outcome(now, [Outcome.PENDING, Outcome.MET, Outcome.VOID])
 
-    def _standing(self, now: datetime, outcomes: list[Outcome]) -> Self:
+    def _with_outcome(self, now: datetime, outcomes: list[Outcome]) -> Self:
         return self.annotate(_outcome=_delivery_outcome(now)).filter(_outcome__in=outcomes)
 
 
@@ -105,17 +107,17 @@ class MerchantOwnedQuerySet(TenantQuerySet):
 
 
 def _delivery_outcome(now: datetime | None) -> Coalesce:
-    """What became of the delivery by now: a lookup a row, so that lists stop when a page is full."""
+    """The delivery's outcome: one lookup per row, so that a list stops when its page is full."""
     outcome: Any = F("outcome")
     if now is not None:
         overdue = When(outcome=Outcome.PENDING, due_at__lt=now, then=Value(Outcome.OVERDUE.value))
         outcome = Case(overdue, default=F("outcome"))
-    promised = Commitment.objects.filter(parcel_id=OuterRef("pk"), kind=CommitmentKind.DELIVERY)
-    # A parcel nothing was promised for is not late.
-    return Coalesce(Subquery(promised.values_list(outcome)), Value(Outcome.VOID.value))
+    commitments = Commitment.objects.filter(parcel_id=OuterRef("pk"), kind=CommitmentKind.DELIVERY)
+    # A parcel without a delivery commitment is not late.
+    return Coalesce(Subquery(commitments.values_list(outcome)), Value(Outcome.VOID.value))
 
 
 def _first_id(day: date, zone: ZoneInfo) -> int:
-    """The lowest parcel id of a local day, or of the first or last day that ids reach."""
+    """The lowest parcel id of a local day; days outside the range of ids are clamped to it."""
     start = datetime.combine(min(max(day, EPOCH.date()), END_OF_IDS.date()), time.min, zone)
     return parcel_id_at(min(max(start, EPOCH), END_OF_IDS - timedelta(milliseconds=1)))

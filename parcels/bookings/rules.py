@@ -1,4 +1,4 @@
-"""What a merchant asks for when booking, and what about it can be said without the database. Pure."""
+"""A merchant's booking request, and the checks that need no database. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -23,15 +23,15 @@ PHONE_LENGTH = 40
 ADDRESS_LENGTH = 300
 PHONE_DIGITS = 5
 
-# Control characters, and halves of surrogate pairs, which JSON can spell and no database stores.
+# Control characters and lone surrogates: JSON can escape them, PostgreSQL cannot store them.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class IfFull(StrEnum):
-    """What to do when the courier or the day is full."""
+    """What to do when the preferred courier or day is full."""
 
     NEXT = "next"  # the next courier, then the next day, as the quote says
-    # The next courier, but no other day: nobody gets a later promise than the quote's without asking.
+    # The next courier on the same day: a promise later than the quote's must be requested.
     REFUSE = "refuse"
 
 
@@ -44,10 +44,10 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
-    """One parcel to be booked. Without a courier, the quote's recommendation is taken.
+    """One parcel to book. Without a courier, the quote's recommendation is used.
 
-    `expected_deliver_by` is the promise seen in a quote: it, and no other, is booked.
-    A named courier is booked on the promised day, and no other courier or day.
+    With `expected_deliver_by`, the promise of a quote, only that promise is booked.
+    With a courier, only that courier on the promised day is booked.
     """
 
     tier: str
@@ -64,17 +64,17 @@ class BookingRequest:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether only one day will do."""
+        """Whether the request accepts only one day."""
         return bool(self.courier) or self.expected_deliver_by is not None or self.if_full is IfFull.REFUSE
 
 
 def one_line(text: str) -> str:
-    """Text as it is kept: white space of any kind is one space, none at the ends."""
+    """Collapse white space to single spaces and strip the ends."""
     return " ".join(text.split())
 
 
 def problems_of(request: BookingRequest, *, at: datetime) -> Iterator[FieldError]:
-    """Yield what is wrong with a request, each at its JSON pointer."""
+    """Yield the errors of a request, each with its JSON pointer."""
     recipient = request.recipient
     yield from text_problems("/recipient/name", recipient.name, NAME_LENGTH)
     yield from text_problems("/recipient/phone", recipient.phone, PHONE_LENGTH)
@@ -89,7 +89,7 @@ def problems_of(request: BookingRequest, *, at: datetime) -> Iterator[FieldError
 
 
 def text_problems(pointer: str, text: str, limit: int, *, required: bool = True) -> Iterator[FieldError]:
-    """Yield what keeps a text from being stored in a column of that width."""
+    """Yield the reasons why a text cannot be stored in a column of this width."""
     if not text:
         if required:
             yield FieldError(pointer, _("This field is required."), "required")

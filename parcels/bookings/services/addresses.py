@@ -19,10 +19,10 @@ _LIMITS = {"name": 80, "address": 300, "contact_name": 120, "contact_phone": 40}
 def save_pickup_address(
     *, actor: Actor, address_id: int | None, city: City, is_default: bool, texts: dict[str, Any]
 ) -> PickupAddress:
-    """Add an address, or change one. The default is taken from the one that had it.
+    """Add or change an address. A new default replaces the old one.
 
     `texts` are name, address, contact_name and contact_phone. Raises InvalidInput, and NotFound for
-    an address of somebody else.
+    another merchant's address.
     """
     merchant_id = _merchant(actor)
     values = {name: one_line(str(texts.get(name, ""))) for name in _LIMITS}
@@ -32,12 +32,12 @@ def save_pickup_address(
     if problems:
         raise InvalidInput(errors=problems)
     with transaction.atomic():
-        # All of the merchant's: two that become the default at once must see each other.
-        mine = {address.pk: address for address in _locked(actor)}
-        address = mine.get(address_id) if address_id else PickupAddress(merchant_id=merchant_id)
+        # Lock all of the merchant's: two requests that set the default at once must see each other.
+        addresses = {address.pk: address for address in _locked(actor)}
+        address = addresses.get(address_id) if address_id else PickupAddress(merchant_id=merchant_id)
         if address is None:
             raise NotFound
-        if any(other.name == values["name"] for other in mine.values() if other.pk != address_id):
+        if any(other.name == values["name"] for other in addresses.values() if other.pk != address_id):
             raise InvalidInput(errors=[FieldError("/name", _("You have an address of this name."), "taken")])
         if is_default:
             PickupAddress.objects.visible_to(actor).exclude(pk=address_id).update(is_default=False)
@@ -51,7 +51,7 @@ def save_pickup_address(
 
 
 def delete_pickup_address(*, actor: Actor, address_id: int) -> None:
-    """Remove an address; parcels booked from it keep their city. Raises NotFound."""
+    """Delete an address; parcels booked from it keep their city. Raises NotFound."""
     _merchant(actor)
     deleted, _models = PickupAddress.objects.visible_to(actor).filter(pk=address_id).delete()
     if not deleted:
@@ -73,5 +73,5 @@ def _locked(actor: Actor) -> list[PickupAddress]:
 
 
 def create_merchant(organisation: Organisation) -> None:
-    """Create the merchant's record of a new organisation, in the transaction that creates it."""
+    """Create the merchant of a new organisation, in the transaction that creates the organisation."""
     Merchant.objects.create(organisation=organisation)

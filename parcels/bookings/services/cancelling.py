@@ -1,4 +1,4 @@
-"""Cancelling a parcel that nobody has picked up."""
+"""Cancel a parcel that has not been picked up."""
 
 from datetime import datetime
 
@@ -16,10 +16,10 @@ from slas.offers.services.capacity import Slot, release
 
 
 def cancel_parcel(*, actor: Actor, parcel_id: int, at: datetime) -> Parcel:
-    """Call a booking off: its place is free again, its promises are void.
+    """Cancel a booking: release its capacity and void its commitments.
 
-    Cancelling again answers the same and changes nothing. Raises NotFound for a parcel of somebody
-    else, NotPermitted for its courier, Conflict once it has moved.
+    Cancelling again returns the same parcel and changes nothing. Raises NotFound for another merchant's
+    parcel, NotPermitted for its courier, Conflict once it has moved.
     """
     require(actor, Capability.BOOK_PARCELS)
     with transaction.atomic():
@@ -45,7 +45,7 @@ def _cancel(actor: Actor, parcel: Parcel, at: datetime) -> None:
     parcel.status_at = parcel.cancelled_at = at
     parcel.save(update_fields=["status", "status_at", "cancelled_at"])
     void_commitments(parcel_ids=[parcel.pk], at=at)
-    # The place last: it is the row that other bookings wait for.
+    # Release the capacity last: other bookings wait for the lock on this row.
     if parcel.offer_id and parcel.pickup_date:
         release({Slot(parcel.offer_id, parcel.pickup_date): 1})
     events.record(

@@ -1,4 +1,4 @@
-"""Writing what was booked: parcels, what was promised for them, and the events that say so."""
+"""Insert booked parcels, their commitments and their events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,13 @@ from slas.offers.market import OnSale
 from slas.promises.rules import Promise
 from slas.promises.tiers_in_force import TierInForce
 
-# Two ids of one millisecond clash once in four million pairs: a second time is a bug.
+# Two ids of the same millisecond collide once in four million pairs: repeated collisions are a bug.
 _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A booking that stands: the parcel's number, its courier and its promise."""
+    """A confirmed booking: the parcel's number, its courier and its promise."""
 
     parcel_id: int
     request: BookingRequest
@@ -31,7 +31,7 @@ class Booked:
     offer: OnSale
     promise: Promise
     fee_fen: int
-    # Earlier days it would have had, were they not full.
+    # Earlier days that were full.
     full_on: tuple[date, ...]
 
     @property
@@ -39,40 +39,40 @@ class Booked:
         return tracking_number(self.parcel_id)
 
 
-def distinct_ids(count: int, at: datetime, *, taken: frozenset[int] = frozenset()) -> list[int]:
-    """Draw ids for parcels booked together: within one millisecond, chance alone would repeat some."""
-    found: dict[int, None] = {}
-    while len(found) < count:
+def distinct_ids(count: int, at: datetime, *, used: frozenset[int] = frozenset()) -> list[int]:
+    """Draw ids for parcels booked together: random ids of the same millisecond could repeat."""
+    ids: dict[int, None] = {}
+    while len(ids) < count:
         parcel_id = new_parcel_id(at)
-        if parcel_id not in taken:
-            found[parcel_id] = None
-    return list(found)
+        if parcel_id not in used:
+            ids[parcel_id] = None
+    return list(ids)
 
 
 def write_parcels(
     *, merchant_id: int, booked: Sequence[Booked], at: datetime, source: ParcelSource
 ) -> list[Booked]:
-    """Insert parcels, commitments and events, a statement each, and return what was booked.
+    """Insert parcels, commitments and events, one statement each, and return the bookings.
 
-    An id that another parcel has by now is drawn again, so ids may differ from those given.
+    If another parcel already has an id, a new id is drawn, so the ids returned may differ.
     """
-    standing = list(booked)
-    if not standing:
+    bookings = list(booked)
+    if not bookings:
         return []
-    written = _insert(merchant_id, standing, at, source)
+    written_ids = _insert(merchant_id, bookings, at, source)
     for _attempt in range(_ATTEMPTS):
-        clashed = [index for index, item in enumerate(standing) if item.parcel_id not in written]
-        if not clashed:
+        collisions = [index for index, booking in enumerate(bookings) if booking.parcel_id not in written_ids]
+        if not collisions:
             break
-        fresh = distinct_ids(len(clashed), at, taken=frozenset(written))
-        for index, parcel_id in zip(clashed, fresh, strict=True):
-            standing[index] = replace(standing[index], parcel_id=parcel_id)
-        written |= _insert(merchant_id, [standing[index] for index in clashed], at, source)
+        new_ids = distinct_ids(len(collisions), at, used=frozenset(written_ids))
+        for index, parcel_id in zip(collisions, new_ids, strict=True):
+            bookings[index] = replace(bookings[index], parcel_id=parcel_id)
+        written_ids |= _insert(merchant_id, [bookings[index] for index in collisions], at, source)
     else:
         raise Conflict(code="busy", retry_after=1)
-    open_commitments(list(_drafts(merchant_id, standing)), at=at)
-    events.record([_event(merchant_id, item) for item in standing], at=at)
-    return standing
+    open_commitments(list(_drafts(merchant_id, bookings)), at=at)
+    events.record([_event(merchant_id, booking) for booking in bookings], at=at)
+    return bookings
 
 
 _INSERT = """

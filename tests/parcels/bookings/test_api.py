@@ -1,4 +1,4 @@
-"""The API of bookings, as a merchant's program uses it: one, many, and the same again."""
+"""The API of bookings: single, batch, and idempotent repeats."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,10 +23,10 @@ def parcels() -> list[Parcel]:
         return list(Parcel.objects.order_by("id"))
 
 
-# --- booking one ------------------------------------------------------------------------------
+# --- single bookings --------------------------------------------------------------------------
 
 
-def test_booking_answers_201_with_number_promise_and_where_to_read_it(
+def test_booking_returns_201_with_number_promise_and_location(
     merchant_api: APIClient, sold: Offer, ready: str
 ) -> None:
     response = merchant_api.post(PARCELS, body_for(reference="SO-1", ready_at=ready))
@@ -41,7 +41,7 @@ def test_booking_answers_201_with_number_promise_and_where_to_read_it(
 @pytest.mark.parametrize(
     ("origin", "destination"), [("Hangzhou", "Chengdu"), ("杭州", "成都市"), ("cn-hgh", "CTU")]
 )
-def test_booking_takes_cities_by_any_name(
+def test_booking_accepts_cities_by_any_name(
     merchant_api: APIClient, sold: Offer, origin: str, destination: str
 ) -> None:
     book(merchant_api, origin=origin, destination=destination)
@@ -67,7 +67,7 @@ def test_booking_from_a_pickup_address_needs_no_origin(
         assert pointers(response) == [("/pickup_address", "unknown")]
 
 
-def test_booking_with_a_quote_that_does_not_hold_is_409_with_the_promise_that_does(
+def test_booking_with_an_outdated_promise_is_409_with_the_current_promise(
     merchant_api: APIClient, sold: Offer, ready: str
 ) -> None:
     response = merchant_api.post(
@@ -81,7 +81,7 @@ def test_booking_with_a_quote_that_does_not_hold_is_409_with_the_promise_that_do
     assert expected in answer["detail"]
 
 
-def test_booking_a_full_courier_is_409_and_says_what_comes_instead(
+def test_booking_a_full_courier_is_409_with_the_alternative(
     merchant_api: APIClient, sold: Offer, ready: str
 ) -> None:
     fill(sold, tomorrow().date())
@@ -92,7 +92,7 @@ def test_booking_a_full_courier_is_409_and_says_what_comes_instead(
     assert parcels() == []
 
 
-def test_booking_nonsense_names_every_field(merchant_api: APIClient, sold: Offer) -> None:
+def test_invalid_booking_reports_every_field(merchant_api: APIClient, sold: Offer) -> None:
     body = body_for(tier=..., weight_g=..., recipient={"name": 7, "nick": "x"}, if_full="maybe")
     response = merchant_api.post(PARCELS, body)
     assert response.status_code == 422
@@ -110,9 +110,7 @@ def test_booking_nonsense_names_every_field(merchant_api: APIClient, sold: Offer
 # --- idempotency ------------------------------------------------------------------------------
 
 
-def test_booking_again_with_the_key_repeats_the_answer_and_books_once(
-    merchant_api: APIClient, sold: Offer
-) -> None:
+def test_repeated_booking_with_the_same_key_books_once(merchant_api: APIClient, sold: Offer) -> None:
     body = body_for(reference="once")
     first = merchant_api.post(PARCELS, body, headers={"Idempotency-Key": "k1"})
     again = merchant_api.post(PARCELS, body, headers={"Idempotency-Key": "k1"})
@@ -124,7 +122,7 @@ def test_booking_again_with_the_key_repeats_the_answer_and_books_once(
     assert other.status_code == 422
 
 
-def test_a_refused_booking_keeps_no_answer_so_the_key_can_be_tried_again(
+def test_refused_booking_stores_no_answer_so_the_key_can_be_retried(
     merchant_api: APIClient, sold: Offer
 ) -> None:
     refused = merchant_api.post(PARCELS, body_for(weight_g=0), headers={"Idempotency-Key": "k1"})
@@ -134,14 +132,14 @@ def test_a_refused_booking_keeps_no_answer_so_the_key_can_be_tried_again(
     assert merchant_api.post(PARCELS, body_for(), headers={"Idempotency-Key": "k1"}).status_code == 201
 
 
-def test_batch_again_with_the_key_repeats_the_answer(merchant_api: APIClient, sold: Offer) -> None:
+def test_repeated_batch_with_the_same_key_repeats_the_answer(merchant_api: APIClient, sold: Offer) -> None:
     body = [body_for(), body_for(weight_g=0)]
     first = merchant_api.post(BATCH, body, headers={"Idempotency-Key": "b1"}).json()
     assert merchant_api.post(BATCH, body, headers={"Idempotency-Key": "b1"}).json() == first
     assert len(parcels()) == 1
 
 
-# --- booking many -----------------------------------------------------------------------------
+# --- batches ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -161,7 +159,9 @@ def test_batch_answers_each_item_in_order(merchant_api: APIClient, sold: Offer, 
     assert numbers == {parcel.number for parcel in parcels()}
 
 
-def test_batch_spills_to_the_next_day_and_says_so(merchant_api: APIClient, sold: Offer, ready: str) -> None:
+def test_batch_continues_on_the_next_day_and_reports_it(
+    merchant_api: APIClient, sold: Offer, ready: str
+) -> None:
     answer = merchant_api.post(BATCH, [body_for(ready_at=ready, if_full="next")] * 22).json()
     last = answer["results"][-1]["promise"]
     assert answer["booked"] == 22
@@ -174,15 +174,15 @@ def test_batch_spills_to_the_next_day_and_says_so(merchant_api: APIClient, sold:
 @pytest.mark.parametrize(
     ("body", "status"), [([], 422), ({"parcels": []}, 422), ({"items": [1]}, 422), ([{}] * 1001, 413)]
 )
-def test_batch_of_none_or_too_many_is_refused(merchant_api: APIClient, body: Any, status: int) -> None:
+def test_batch_with_no_or_too_many_items_is_refused(merchant_api: APIClient, body: Any, status: int) -> None:
     assert merchant_api.post(BATCH, body).status_code == status
 
 
-# --- doors ------------------------------------------------------------------------------------
+# --- permissions ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["quote_create", "parcel_list", "parcel_batch"])
-def test_couriers_and_strangers_do_not_book(
+def test_couriers_and_anonymous_users_cannot_book(
     courier_api: APIClient, client: Any, sold: Offer, name: str
 ) -> None:
     url = reverse(f"api:parcels:{name}")
@@ -191,7 +191,7 @@ def test_couriers_and_strangers_do_not_book(
     assert parcels() == []
 
 
-def test_a_key_without_the_scope_does_not_book(merchant: Actor, sold: Offer) -> None:
+def test_key_without_the_capability_cannot_book(merchant: Actor, sold: Offer) -> None:
     reader = factories.api_client(merchant, {"parcels:read"})
     assert reader.post(PARCELS, body_for()).status_code == 403
     assert reader.get(PARCELS).status_code == 200

@@ -1,4 +1,4 @@
-"""Booking: what is written, what is refused, and who gets the places."""
+"""Booking: stored rows, allocation of capacity, and refusals."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ TOMORROW = TODAY + timedelta(days=1)
 
 @pytest.fixture
 def rival(rival_courier: Organisation, hangzhou: City, chengdu: City) -> Offer:
-    """The same for 15 yuan, 5 a day: ranked behind `sold`."""
+    """The same for 15 yuan, 5 per day: ranked after `sold`."""
     return offer(rival_courier, hangzhou, chengdu, price_fen=1500, daily_capacity=5)
 
 
@@ -37,15 +37,15 @@ def book_all(
         return book_parcels(actor=merchant, requests=requests, at=at)
 
 
-# --- what is written --------------------------------------------------------------------------
+# --- stored rows ------------------------------------------------------------------------------
 
 
 def test_booking_freezes_the_promise_on_the_parcel(
     merchant: Actor, sold: Offer, hangzhou: City, chengdu: City
 ) -> None:
-    done = booked(merchant, hangzhou, chengdu, at=NOON, reference="SO-1", weight_g=1_500)
+    booking = booked(merchant, hangzhou, chengdu, at=NOON, reference="SO-1", weight_g=1_500)
     [parcel] = parcels_of(merchant)
-    assert (parcel.number, parse_tracking_number(done.number)) == (done.number, parcel.id)
+    assert (parcel.number, parse_tracking_number(booking.number)) == (booking.number, parcel.id)
     assert (parcel.courier_id, parcel.offer_id, parcel.fee_fen) == (sold.courier_id, sold.pk, 1550)
     assert (parcel.status, parcel.reference, parcel.recipient_name) == ("booked", "SO-1", RECIPIENT.name)
     assert (parcel.booked_at, parcel.pickup_date) == (NOON, TODAY)
@@ -54,13 +54,13 @@ def test_booking_freezes_the_promise_on_the_parcel(
     assert reserved(sold, TODAY) == 1
 
 
-def test_booking_promises_two_milestones_by_local_due_dates(
+def test_booking_opens_two_commitments_with_local_due_dates(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City, everything: None
 ) -> None:
     tokyo = City.objects.get(code="JP-TYO")
     offer(courier_organisation, hangzhou, tokyo, tier="standard")
-    done = booked(merchant, hangzhou, tokyo, at=NOON, tier="standard")
-    rows = Commitment.objects.filter(parcel_id=done.parcel_id).order_by("kind")
+    booking = booked(merchant, hangzhou, tokyo, at=NOON, tier="standard")
+    rows = Commitment.objects.filter(parcel_id=booking.parcel_id).order_by("kind")
     assert list(rows.values_list("kind", "outcome", "due_at", "due_date")) == [
         ("delivery", "pending", datetime(2026, 11, 27, 11, tzinfo=UTC), today_at(0, days=3).date()),
         ("pickup", "pending", today_at(20), TODAY),
@@ -68,7 +68,7 @@ def test_booking_promises_two_milestones_by_local_due_dates(
     assert Tally.objects.filter(kind="delivery").get().pending == 1
 
 
-def test_booking_records_one_event_a_parcel_and_one_audit_entry_a_call(
+def test_booking_records_one_event_per_parcel_and_one_audit_entry_per_call(
     merchant: Actor, sold: Offer, hangzhou: City, chengdu: City, everything: None
 ) -> None:
     results = book_all(merchant, [request_for(hangzhou, chengdu, NOON)] * 3)
@@ -81,7 +81,7 @@ def test_booking_records_one_event_a_parcel_and_one_audit_entry_a_call(
     assert entry.detail["count"] == 3
 
 
-def test_booking_draws_a_new_id_when_one_is_taken(
+def test_booking_draws_a_new_id_on_a_collision(
     merchant: Actor, sold: Offer, hangzhou: City, chengdu: City, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = booked(merchant, hangzhou, chengdu, at=NOON)
@@ -93,22 +93,22 @@ def test_booking_draws_a_new_id_when_one_is_taken(
     assert [parcel.reference for parcel in parcels_of(merchant) if parcel.id != first.parcel_id] == ["b", "a"]
 
 
-def test_booking_is_seen_by_its_merchant_and_its_courier_only(
+def test_booking_is_visible_only_to_its_merchant_and_courier(
     merchant: Actor, sold: Offer, rival: Offer, hangzhou: City, chengdu: City, rival_merchant: Organisation
 ) -> None:
     booked(merchant, hangzhou, chengdu, at=NOON)
-    seen = {}
+    row_counts = {}
     for to in (
         Scope.of(merchant), Scope.courier(sold.courier_id), Scope.courier(rival.courier_id),
         Scope.merchant(rival_merchant.pk), Scope.nothing(),
     ):  # fmt: skip
         with scope(to):
-            seen[to.value] = Parcel.objects.count() + Commitment.objects.count()
-    assert list(seen.values()) == [3, 3, 0, 0, 0]
+            row_counts[to.value] = Parcel.objects.count() + Commitment.objects.count()
+    assert list(row_counts.values()) == [3, 3, 0, 0, 0]
 
 
 @pytest.mark.parametrize("count", [1, 50])
-def test_batch_costs_the_same_statements_whatever_its_size(
+def test_batch_query_count_does_not_depend_on_its_size(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City, count: int,
     django_assert_max_num_queries: Any,
 ) -> None:  # fmt: skip
@@ -117,10 +117,10 @@ def test_batch_costs_the_same_statements_whatever_its_size(
         book_parcels(actor=merchant, requests=[request_for(hangzhou, chengdu, NOON)] * count, at=NOON)
 
 
-# --- which courier, which day -----------------------------------------------------------------
+# --- choice of courier and day ----------------------------------------------------------------
 
 
-def test_batch_fills_the_recommended_then_the_next_courier_then_the_next_day(
+def test_batch_fills_recommended_courier_then_next_courier_then_next_day(
     merchant: Actor, sold: Offer, rival: Offer, hangzhou: City, chengdu: City
 ) -> None:
     results = book_all(merchant, [request_for(hangzhou, chengdu, NOON, if_full=IfFull.NEXT)] * 30)
@@ -132,7 +132,7 @@ def test_batch_fills_the_recommended_then_the_next_courier_then_the_next_day(
     assert [parcel.pickup_date for parcel in parcels_of(merchant)].count(TOMORROW) == 5
 
 
-def test_named_courier_is_booked_or_refused_never_replaced(
+def test_requested_courier_is_booked_or_refused_but_never_replaced(
     merchant: Actor, sold: Offer, rival: Offer, hangzhou: City, chengdu: City
 ) -> None:
     results = book_all(merchant, [request_for(hangzhou, chengdu, NOON, courier="rival-logistics")] * 7)
@@ -145,7 +145,7 @@ def test_named_courier_is_booked_or_refused_never_replaced(
     assert reserved(sold, TODAY) == 0
 
 
-def test_refuse_if_full_takes_another_courier_but_no_other_day(
+def test_if_full_refuse_books_another_courier_but_no_other_day(
     merchant: Actor, sold: Offer, rival: Offer, hangzhou: City, chengdu: City
 ) -> None:
     fill(sold, TODAY)
@@ -157,27 +157,27 @@ def test_refuse_if_full_takes_another_courier_but_no_other_day(
     assert "Next: Swift Express on 2026-11-25, delivered by 2026-11-26T20:00:00+08:00" in second.detail
 
 
-def test_expected_promise_that_holds_is_booked(
+def test_current_expected_promise_is_booked(
     merchant: Actor, sold: Offer, hangzhou: City, chengdu: City
 ) -> None:
     request = request_for(hangzhou, chengdu, NOON, expected_deliver_by=today_at(20, days=1))
-    [done] = book_all(merchant, [request])
-    assert done.promise.deliver_by == today_at(20, days=1)
+    [booking] = book_all(merchant, [request])
+    assert booking.promise.deliver_by == today_at(20, days=1)
 
 
 def test_expected_promise_of_a_later_day_is_booked_for_that_day(
     merchant: Actor, sold: Offer, hangzhou: City, chengdu: City
 ) -> None:
-    """What a quote shows for a full courier, its next day, can be booked as shown."""
+    """The next day that a quote shows for a full courier can be booked."""
     request = request_for(
         hangzhou, chengdu, NOON, courier="swift-express", expected_deliver_by=today_at(20, days=2)
     )
-    [done] = book_all(merchant, [request])
-    assert done.promise.effective_date == TOMORROW
+    [booking] = book_all(merchant, [request])
+    assert booking.promise.effective_date == TOMORROW
     assert (reserved(sold, TODAY), reserved(sold, TOMORROW)) == (0, 1)
 
 
-def test_expected_promise_that_does_not_hold_any_more_is_refused_with_the_new_one(
+def test_outdated_expected_promise_is_refused_with_the_current_one(
     merchant: Actor, sold: Offer, hangzhou: City, chengdu: City
 ) -> None:
     late = today_at(18, 1)
@@ -198,7 +198,7 @@ def test_expected_promise_of_a_full_day_is_capacity_full(
     assert isinstance(refused, CapacityFull)
 
 
-def test_all_days_full_says_so(merchant: Actor, sold: Offer, hangzhou: City, chengdu: City) -> None:
+def test_all_days_full_is_reported(merchant: Actor, sold: Offer, hangzhou: City, chengdu: City) -> None:
     for days in range(8):
         fill(sold, TODAY + timedelta(days=days))
     [refused] = book_all(merchant, [request_for(hangzhou, chengdu, NOON)])
@@ -206,7 +206,7 @@ def test_all_days_full_says_so(merchant: Actor, sold: Offer, hangzhou: City, che
     assert "The days after it are full as well." in refused.detail
 
 
-# --- what is refused --------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_all_days_full_says_so(merchant: Actor, sold: Offer, hangzhou: City, che
         ({"pickup_address_id": 12345}, "/pickup_address", "unknown"),
     ],
 )
-def test_bad_item_is_rejected_with_a_pointer_and_its_neighbours_are_booked(
+def test_bad_item_is_rejected_with_a_pointer_and_the_others_are_booked(
     merchant: Actor, sold: Offer, hangzhou: City, chengdu: City, change: dict, pointer: str, code: str
 ) -> None:
     good = request_for(hangzhou, chengdu, NOON)
@@ -244,9 +244,7 @@ def test_bad_item_is_rejected_with_a_pointer_and_its_neighbours_are_booked(
     assert reserved(sold, TODAY) == 2
 
 
-def test_booking_says_everything_that_is_wrong_at_once(
-    merchant: Actor, hangzhou: City, chengdu: City
-) -> None:
+def test_booking_reports_all_errors_at_once(merchant: Actor, hangzhou: City, chengdu: City) -> None:
     request = request_for(
         hangzhou, chengdu, NOON, weight_g=0, recipient=replace(RECIPIENT, name="", phone="")
     )
@@ -255,18 +253,16 @@ def test_booking_says_everything_that_is_wrong_at_once(
     assert pointers == ["/recipient/name", "/recipient/phone", "/weight_g"]
 
 
-def test_ready_a_moment_ago_and_at_the_widths_of_the_columns_is_booked(
-    merchant: Actor, sold: Offer, hangzhou: City, chengdu: City
-) -> None:
+def test_request_at_its_limits_is_booked(merchant: Actor, sold: Offer, hangzhou: City, chengdu: City) -> None:
     widest = replace(RECIPIENT, name="王" * 120, phone="1" * 40, address="路" * 300)
     request = request_for(
         hangzhou, chengdu, NOON - timedelta(minutes=5), recipient=widest, reference="r" * 64, weight_g=30_000
     )
-    [done] = book_all(merchant, [request])
-    assert done.fee_fen == 1250 + 6_000
+    [booking] = book_all(merchant, [request])
+    assert booking.fee_fen == 1250 + 6_000
 
 
-def test_pickup_address_of_somebody_else_or_another_city_is_refused(
+def test_pickup_address_of_another_merchant_or_city_is_refused(
     merchant: Actor, sold: Offer, hangzhou: City, chengdu: City, rival_merchant: Organisation
 ) -> None:
     def address(merchant_id: int, city: City) -> int:
@@ -294,7 +290,7 @@ def test_pickup_address_of_somebody_else_or_another_city_is_refused(
 
 
 @pytest.mark.parametrize("who", ["courier", "system"])
-def test_only_merchants_book(
+def test_only_merchants_can_book(
     who: str, request: pytest.FixtureRequest, sold: Offer, hangzhou: City, chengdu: City
 ) -> None:
     with pytest.raises(NotPermitted):

@@ -1,4 +1,4 @@
-"""Cancelling: before pickup, once, and with the place given back."""
+"""Cancelling: before pickup, once, and releasing the capacity."""
 
 from datetime import timedelta
 
@@ -43,17 +43,17 @@ def outcomes(parcel: Booked) -> dict[str, str]:
         return dict(Commitment.objects.filter(parcel_id=parcel.parcel_id).values_list("kind", "outcome"))
 
 
-def test_cancelling_gives_the_place_back_and_voids_the_promises(
+def test_cancelling_releases_capacity_and_voids_commitments(
     merchant: Actor, sold: Offer, parcel: Booked
 ) -> None:
     assert reserved(sold, TODAY) == 2
-    done = cancel(merchant, parcel)
-    assert (done.status, done.cancelled_at) == ("cancelled", NOON + timedelta(minutes=10))
+    cancelled = cancel(merchant, parcel)
+    assert (cancelled.status, cancelled.cancelled_at) == ("cancelled", NOON + timedelta(minutes=10))
     assert reserved(sold, TODAY) == 1
     assert outcomes(parcel) == {"pickup": "void", "delivery": "void"}
 
 
-def test_cancelling_again_answers_the_same_and_changes_nothing(
+def test_cancelling_again_returns_the_same_and_changes_nothing(
     merchant: Actor, sold: Offer, parcel: Booked, everything: None
 ) -> None:
     first, again = cancel(merchant, parcel), cancel(merchant, parcel, minutes=20)
@@ -77,12 +77,14 @@ def test_cancelling_after_pickup_is_refused_with_the_status(
     assert outcomes(parcel) == {"pickup": "pending", "delivery": "pending"}
 
 
-def test_cancelling_because_nobody_came_does_not_clear_the_courier(merchant: Actor, parcel: Booked) -> None:
+def test_cancelling_after_a_missed_pickup_keeps_the_pickup_commitment(
+    merchant: Actor, parcel: Booked
+) -> None:
     cancel(merchant, parcel, minutes=9 * 60)
     assert outcomes(parcel) == {"pickup": "pending", "delivery": "void"}
 
 
-def test_cancelled_place_is_booked_again(
+def test_capacity_of_a_cancelled_parcel_can_be_booked_again(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
 ) -> None:
     only = offer(courier_organisation, chengdu, hangzhou, daily_capacity=1)
@@ -92,7 +94,7 @@ def test_cancelled_place_is_booked_again(
     assert reserved(only, TODAY) == 1
 
 
-def test_cancelling_is_for_the_parcels_own_merchant(
+def test_only_the_parcels_merchant_can_cancel(
     courier: Actor, rival_merchant: Organisation, parcel: Booked
 ) -> None:
     with pytest.raises(NotFound):
@@ -114,7 +116,7 @@ def test_cancelling_by_api(merchant_api: APIClient, courier_api: APIClient, parc
     assert merchant_api.post("/api/v1/parcels/CA0000000000000/cancel").status_code == 404
 
 
-def test_request_for_names_what_is_asked(hangzhou: City, chengdu: City) -> None:
+def test_request_is_pinned_by_courier_and_if_full(hangzhou: City, chengdu: City) -> None:
     assert request_for(hangzhou, chengdu, NOON).is_pinned
     assert not request_for(hangzhou, chengdu, NOON, if_full=IfFull.NEXT).is_pinned
     assert request_for(hangzhou, chengdu, NOON, courier="x").is_pinned

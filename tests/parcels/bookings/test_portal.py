@@ -1,4 +1,4 @@
-"""Quote and book by hand, as a merchant's people do."""
+"""Quoting and booking on the pages."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,14 +17,14 @@ from tests.slas.helpers.offers import fill, offer, record, reserved
 RECIPIENT = {"name": "王小明", "phone": "138 1234 5678", "address": "人民南路四段12号", "reference": "SO-7"}
 
 
-def asked(**given: Any) -> dict[str, Any]:
+def quote_params(**overrides: Any) -> dict[str, Any]:
     ready = tomorrow().strftime("%Y-%m-%dT%H:%M")
     question = {"origin": "Hangzhou", "destination": "成都", "weight": "1.5", "tier": "next_day"}
-    return {**question, "ready_at": ready, **given}
+    return {**question, "ready_at": ready, **overrides}
 
 
-def offers(client: Client, **given: Any) -> Any:
-    return client.get(reverse("parcels:quote_create"), asked(**given))
+def offers(client: Client, **overrides: Any) -> Any:
+    return client.get(reverse("parcels:quote_create"), quote_params(**overrides))
 
 
 def first_book_url(client: Client) -> str:
@@ -37,18 +37,18 @@ def parcels() -> list[Parcel]:
         return list(Parcel.objects.all())
 
 
-def test_from_question_to_number(merchant_client: Client, sold: Offer) -> None:
+def test_quote_and_booking_give_a_tracking_number(merchant_client: Client, sold: Offer) -> None:
     assert merchant_client.get(reverse("parcels:quote_create")).status_code == 200
     compared = offers(merchant_client)
     assert "Swift Express" in compared.content.decode()
     book_url = compared.context["tiers"][0].offers[0].book_url
     assert "Book with Swift Express" in merchant_client.get(book_url).content.decode()
-    done = merchant_client.post(book_url, RECIPIENT)
+    response = merchant_client.post(book_url, RECIPIENT)
     [parcel] = parcels()
-    assert done["Location"] == reverse("parcels:parcel_booked", args=[parcel.number])
+    assert response["Location"] == reverse("parcels:parcel_booked", args=[parcel.number])
     assert (parcel.source, parcel.fee_fen, parcel.recipient_phone) == ("portal", 1550, "138 1234 5678")
     assert (parcel.weight_g, parcel.ready_at) == (1500, tomorrow())
-    page = merchant_client.get(done["Location"]).content.decode()
+    page = merchant_client.get(response["Location"]).content.decode()
     assert parcel.number in page
     assert "20:00" in page
 
@@ -84,7 +84,7 @@ def test_offers_show_promise_price_record_countdown_and_recommendation(
         ({"tier": "overnight"}, "tier", "valid choice"),
     ],
 )
-def test_question_that_makes_no_sense_is_shown_again_with_the_error_at_its_field(
+def test_invalid_quote_form_shows_errors_at_its_fields(
     merchant_client: Client, sold: Offer, change: dict, field: str, words: str
 ) -> None:
     response = offers(merchant_client, **change)
@@ -92,7 +92,7 @@ def test_question_that_makes_no_sense_is_shown_again_with_the_error_at_its_field
     assert words in str(response.context["form"].errors[field])
 
 
-def test_recipient_that_makes_no_sense_is_shown_again(merchant_client: Client, sold: Offer) -> None:
+def test_invalid_recipient_form_is_shown_again(merchant_client: Client, sold: Offer) -> None:
     response = merchant_client.post(
         first_book_url(merchant_client), {**RECIPIENT, "name": "", "phone": "call me"}
     )
@@ -103,7 +103,7 @@ def test_recipient_that_makes_no_sense_is_shown_again(merchant_client: Client, s
     assert parcels() == []
 
 
-def test_offer_that_filled_up_meanwhile_is_refused_and_the_new_one_shown(
+def test_offer_that_became_full_is_refused_and_the_next_one_shown(
     merchant_client: Client, sold: Offer
 ) -> None:
     url = first_book_url(merchant_client)
@@ -111,15 +111,13 @@ def test_offer_that_filled_up_meanwhile_is_refused_and_the_new_one_shown(
     response = merchant_client.post(url, RECIPIENT)
     assert response.status_code == 409
     assert "is full for pickup on" in response.context["problem"]
-    # Once more with what is shown now: the next day.
+    # Book again with the offer shown now: the next day.
     again = merchant_client.post(response.context["offer"].book_url, RECIPIENT)
     assert again.status_code == 302
     assert parcels()[0].pickup_date > tomorrow().date()
 
 
-def test_link_to_an_offer_that_is_gone_leads_back_to_the_question(
-    merchant_client: Client, sold: Offer
-) -> None:
+def test_link_to_a_withdrawn_offer_redirects_to_the_quote(merchant_client: Client, sold: Offer) -> None:
     url = first_book_url(merchant_client)
     with scope(Scope.everything()):
         Offer.objects.update(active=False)
@@ -127,13 +125,13 @@ def test_link_to_an_offer_that_is_gone_leads_back_to_the_question(
     assert merchant_client.get(reverse("parcels:parcel_book"))["Location"].startswith("/quote/")
 
 
-def test_no_offer_says_so(merchant_client: Client, hangzhou: City) -> None:
+def test_quote_without_offers_shows_a_message(merchant_client: Client, hangzhou: City) -> None:
     page = offers(merchant_client).content.decode()
     assert "Nobody offers this yet" in page
     assert "No courier offers Next day between these cities." in page
 
 
-def test_cancelling_from_the_parcels_page(merchant_client: Client, sold: Offer) -> None:
+def test_parcel_page_cancels_a_parcel(merchant_client: Client, sold: Offer) -> None:
     merchant_client.post(first_book_url(merchant_client), RECIPIENT)
     [parcel] = parcels()
     for _twice in range(2):
@@ -143,31 +141,31 @@ def test_cancelling_from_the_parcels_page(merchant_client: Client, sold: Offer) 
     assert reserved(sold, tomorrow().date()) == 0
 
 
-def test_city_suggestions_resolve_to_themselves(merchant_client: Client, sold: Offer) -> None:
+def test_city_suggestions_are_accepted_as_input(merchant_client: Client, sold: Offer) -> None:
     page = merchant_client.get(reverse("parcels:city_options"), {"origin": "hang"}).content.decode()
     assert '<option value="Hangzhou, Zhejiang (CN-HGH)">' in page
     assert offers(merchant_client, origin="Hangzhou, Zhejiang (CN-HGH)").status_code == 200
     assert merchant_client.get(reverse("parcels:city_options"), {"q": "\x00"}).status_code == 200
 
 
-def test_pickup_addresses_are_added_changed_used_and_removed(
+def test_pickup_addresses_can_be_added_changed_used_and_deleted(
     merchant_client: Client, merchant: Actor, sold: Offer
 ) -> None:
-    given = {
+    values = {
         "name": "Depot", "city": "Hangzhou", "address": "Wensan Road 90", "contact_name": "Li",
         "contact_phone": "1388", "is_default": "on",
     }  # fmt: skip
     add = reverse("parcels:address_add")
-    assert merchant_client.post(add, {**given, "city": "Atlantis", "name": ""}).status_code == 422
-    assert merchant_client.post(add, given).status_code == 302
-    assert merchant_client.post(add, given).status_code == 422
-    assert merchant_client.post(add, {**given, "name": "Shop"}).status_code == 302
+    assert merchant_client.post(add, {**values, "city": "Atlantis", "name": ""}).status_code == 422
+    assert merchant_client.post(add, values).status_code == 302
+    assert merchant_client.post(add, values).status_code == 422
+    assert merchant_client.post(add, {**values, "name": "Shop"}).status_code == 302
     with scope(Scope.of(merchant)):
         rows = {row.name: row for row in PickupAddress.objects.all()}
         assert {name: row.is_default for name, row in rows.items()} == {"Depot": False, "Shop": True}
     edit = reverse("parcels:address_edit", args=[rows["Depot"].pk])
     assert "Hangzhou, Zhejiang (CN-HGH)" in merchant_client.get(edit).content.decode()
-    assert merchant_client.post(edit, {**given, "address": "Wensan Road 91"}).status_code == 302
+    assert merchant_client.post(edit, {**values, "address": "Wensan Road 91"}).status_code == 302
     page = merchant_client.get(reverse("parcels:address_list")).content.decode()
     assert "Wensan Road 91" in page
     refused = offers(merchant_client, origin="Beijing", pickup_address=rows["Depot"].pk)
@@ -180,7 +178,7 @@ def test_pickup_addresses_are_added_changed_used_and_removed(
         assert PickupAddress.objects.count() == 1
 
 
-def test_pickup_addresses_of_others_are_not_found(
+def test_pickup_addresses_of_other_merchants_are_not_found(
     merchant_client: Client, rival_merchant: Organisation, hangzhou: City
 ) -> None:
     with scope(Scope.everything()):
@@ -199,7 +197,7 @@ def test_pickup_addresses_of_others_are_not_found(
 @pytest.mark.parametrize(
     "name", ["quote_create", "parcel_book", "address_list", "address_add", "city_options"]
 )
-def test_pages_are_for_merchants(
+def test_pages_are_only_for_merchants(
     client: Client, courier_client: Client, ops_client: Client, name: str
 ) -> None:
     url = reverse(f"parcels:{name}")

@@ -1,4 +1,4 @@
-"""One promise at every door: the cut-off bugs of other systems, and rules that change meanwhile."""
+"""The same promise in pages, API and files: known cut-off bugs, and changes of the rules."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -36,30 +36,30 @@ def change_rules(system: Actor, *, valid_from: datetime, now: datetime, **fields
     """Announce a version of the next-day tier that differs from the newest in some fields."""
     tier = ServiceTier.objects.get(code="next_day")
     newest = tier.versions.order_by("-number").first()
-    given = {name: getattr(newest, name) for name in VersionRules.__slots__}
-    rules = VersionRules(**{**given, "valid_from": valid_from, **fields})
+    values = {name: getattr(newest, name) for name in VersionRules.__slots__}
+    rules = VersionRules(**{**values, "valid_from": valid_from, **fields})
     with scope(Scope.everything()):
         return add_version(actor=system, tier_id=tier.pk, rules=rules, now=now)
 
 
 def plain(origin: City, destination: City, at: datetime) -> Promise:
-    """What the rule says, asked by no door at all."""
+    """The promise by the rule itself, without a view."""
     rule = tiers_at(at)["next_day"].rule
     return promise(rule, place_of(origin), place_of(destination), at, calendar_at(at), booked_at=at)
 
 
-# --- one rule behind every door ---------------------------------------------------------------
+# --- one rule for all views -------------------------------------------------------------------
 
 
 def pass_the_cut_off() -> datetime:
-    """Make midnight every day's cut-off, so that today's has passed; return what time it is in China."""
+    """Set the cut-off to midnight, so that today's has passed; return the time in China."""
     cut_offs = {str(day): {"time": "00:00", "day_offset": 0} for day in range(7)}
     tier = ServiceTier.objects.get(code="next_day")
     tier.versions.update(cut_offs=cut_offs, pickup_by="23:59", deliver_by="23:59")
     return timezone.now().astimezone(SHANGHAI)
 
 
-def test_quote_booking_and_batch_by_api_keep_the_cut_off(
+def test_api_quote_booking_and_batch_apply_the_cut_off(
     merchant_api: APIClient, courier_organisation: Organisation, hangzhou: City, chengdu: City
 ) -> None:
     offer(courier_organisation, hangzhou, chengdu)
@@ -70,14 +70,14 @@ def test_quote_booking_and_batch_by_api_keep_the_cut_off(
     quoted = merchant_api.post(QUOTES, body).json()["offers"][0]["promise"]
     single = merchant_api.post(PARCELS, body_for()).json()["promise"]
     batch = merchant_api.post(f"{PARCELS}/batch", {"parcels": [body_for()]}).json()
-    for said in (quoted, single, batch["results"][0]["promise"]):
-        assert said["deliver_by"] == expected.deliver_by.isoformat()
-        # Not a silent roll: said in a field, counted, and in words that name cut-off and city.
-        assert (said["rolled"], said["rolled_days"]) == (True, expected.rolled_days)
-        assert "The cut-off in Hangzhou" in said["note"]
+    for promise_data in (quoted, single, batch["results"][0]["promise"]):
+        assert promise_data["deliver_by"] == expected.deliver_by.isoformat()
+        # The roll is not silent: a field, a count, and a note with cut-off and city.
+        assert (promise_data["rolled"], promise_data["rolled_days"]) == (True, expected.rolled_days)
+        assert "The cut-off in Hangzhou" in promise_data["note"]
 
 
-def test_quote_on_the_page_keeps_the_cut_off_and_counts_down(
+def test_quote_page_applies_the_cut_off_and_counts_down(
     merchant_client: Client, courier_organisation: Organisation, hangzhou: City, chengdu: City
 ) -> None:
     offer(courier_organisation, hangzhou, chengdu)
@@ -91,22 +91,22 @@ def test_quote_on_the_page_keeps_the_cut_off_and_counts_down(
     assert "has passed" in page
 
 
-def test_page_and_api_explain_a_promise_in_the_same_sentences(
+def test_page_and_api_explain_a_promise_with_the_same_sentences(
     merchant_client: Client, merchant_api: APIClient, courier_organisation: Organisation, hangzhou: City,
     chengdu: City,
 ) -> None:  # fmt: skip
     offer(courier_organisation, hangzhou, chengdu)
     ready = tomorrow()
     steps = merchant_api.post(QUOTES, {**body_for(recipient=...), "ready_at": ready.isoformat()}).json()
-    told = [step["text"] for step in steps["offers"][0]["promise"]["steps"]]
+    sentences = [step["text"] for step in steps["offers"][0]["promise"]["steps"]]
     query = {
         "origin": "Hangzhou", "destination": "Chengdu", "weight": "0.8", "tier": "next_day",
         "ready_at": f"{ready:%Y-%m-%dT%H:%M}",
     }  # fmt: skip
     page = merchant_client.get(reverse("parcels:quote_create"), query).content.decode()
-    # The first says when it was booked: a moment apart.
-    assert len(told) > 4
-    assert [sentence for sentence in told[1:] if f"<li>{sentence}</li>" not in page] == []
+    # The first step has the booking time, which differs slightly.
+    assert len(sentences) > 4
+    assert [sentence for sentence in sentences[1:] if f"<li>{sentence}</li>" not in page] == []
 
 
 def test_cut_off_on_the_day_before_is_kept_by_a_booking(
@@ -134,13 +134,13 @@ def test_commitments_keep_the_version_that_made_them(
     until = booked(merchant, hangzhou, chengdu, at=today_at(12) - timedelta(microseconds=1))
     after = booked(merchant, hangzhou, chengdu, at=today_at(12))
     for parcel, version, days in ((before, first, 1), (until, first, 1), (after, second, 2)):
-        held = commitments(parcel.parcel_id)
-        assert {item.version_id for item in held.values()} == {version.pk}
-        assert held["delivery"].due_at == today_at(20, days=days)
-        assert held["pickup"].due_at == today_at(20)
+        commitments_by_kind = commitments(parcel.parcel_id)
+        assert {item.version_id for item in commitments_by_kind.values()} == {version.pk}
+        assert commitments_by_kind["delivery"].due_at == today_at(20, days=days)
+        assert commitments_by_kind["pickup"].due_at == today_at(20)
 
 
-def test_what_was_promised_before_a_closure_was_announced_stays_promised(
+def test_promise_before_an_announced_closure_is_unchanged(
     system: Actor, merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
 ) -> None:
     offer(courier_organisation, hangzhou, chengdu)
@@ -156,7 +156,7 @@ def test_what_was_promised_before_a_closure_was_announced_stays_promised(
     assert commitments(after.parcel_id)["delivery"].due_at == today_at(20, days=2)
 
 
-# --- why this hour: the parcel's page ---------------------------------------------------------
+# --- the explanation on the parcel's page -----------------------------------------------------
 
 
 def page_of(client: Client, parcel_id: int) -> str:
@@ -165,7 +165,7 @@ def page_of(client: Client, parcel_id: int) -> str:
     return client.get(reverse("parcels:parcel_detail", args=[number])).content.decode()
 
 
-def test_parcels_page_tells_the_promise_by_the_rules_and_closures_of_its_booking(
+def test_parcel_page_explains_the_promise_by_the_rules_at_booking(
     system: Actor, merchant: Actor, merchant_client: Client, courier_client: Client,
     courier_organisation: Organisation, hangzhou: City, chengdu: City,
 ) -> None:  # fmt: skip
@@ -179,7 +179,7 @@ def test_parcels_page_tells_the_promise_by_the_rules_and_closures_of_its_booking
             now=today_at(9),
         )
     parcel = booked(merchant, hangzhou, chengdu, at=today_at(10))
-    # Whatever comes later: other rules, the closure gone, another one.
+    # Later changes: other rules, the closure withdrawn, another closure.
     change_rules(system, valid_from=today_at(12), now=today_at(11), days_in_transit=2)
     with scope(Scope.everything()):
         withdraw_closure(actor=system, closure_id=closure.pk, now=today_at(11))
@@ -196,7 +196,7 @@ def test_parcels_page_tells_the_promise_by_the_rules_and_closures_of_its_booking
         assert "Flood" not in page
 
 
-def test_parcels_page_tells_of_a_later_day_when_the_first_was_full(
+def test_parcel_page_explains_a_later_day_after_a_full_one(
     merchant: Actor,
     merchant_client: Client,
     courier_organisation: Organisation,
@@ -209,7 +209,7 @@ def test_parcels_page_tells_of_a_later_day_when_the_first_was_full(
     assert "Picked up in Hangzhou by Wed 25 Nov 2026 20:00." in page_of(merchant_client, parcel.parcel_id)
 
 
-def test_parcels_page_tells_nothing_that_does_not_come_out_the_same(
+def test_parcel_page_explains_only_promises_it_can_reproduce(
     merchant: Actor,
     merchant_client: Client,
     courier_organisation: Organisation,
@@ -227,9 +227,7 @@ def test_parcels_page_tells_nothing_that_does_not_come_out_the_same(
 
 
 @pytest.mark.usefixtures("everything")
-def test_demo_announces_a_closed_evening_and_a_change_of_rules(
-    system: Actor, hangzhou: City, chengdu: City
-) -> None:
+def test_demo_announces_a_closure_and_a_change_of_rules(system: Actor, hangzhou: City, chengdu: City) -> None:
     now = today_at(12)
     assert announce_what_comes(system, now=now, zone=SHANGHAI) == 2
     evening = plain(hangzhou, chengdu, today_at(12, days=4))

@@ -1,4 +1,4 @@
-"""The API of quotes, and of the cities and tiers they are asked with."""
+"""The API of quotes, cities and tiers."""
 
 from datetime import timedelta
 
@@ -15,28 +15,26 @@ from tests.slas.helpers.offers import fill, offer, record
 pytestmark = pytest.mark.django_db
 
 
-def test_quote_answers_with_everything_a_choice_needs(
-    merchant_api: APIClient, sold: Offer, ready: str
-) -> None:
+def test_quote_returns_all_data_of_an_offer(merchant_api: APIClient, sold: Offer, ready: str) -> None:
     record(sold, tomorrow().date() - timedelta(days=1), met=96, late=3, overdue=1, excused=1)
     answer = merchant_api.post(QUOTES, {**body_for(recipient=..., tier=...), "ready_at": ready}).json()
-    [found] = answer["offers"]
+    [offer] = answer["offers"]
     day = tomorrow().date()
     assert (answer["origin"]["code"], answer["currency"]) == ("CN-HGH", "CNY")
-    assert (found["courier"], found["tier"], found["price"]) == ("swift-express", "next_day", "12.50")
-    assert found["promise"]["deliver_by"] == f"{day + timedelta(days=1)}T20:00:00+08:00"
-    assert found["promise"]["cut_off_at"] == f"{day}T18:00:00+08:00"
-    assert found["promise"]["rolled"] is False
-    assert found["promise"]["steps"][-1]["code"] == "deliver_by"
-    assert 0 < found["cut_off_in_seconds"] < 3 * 86_400
-    assert (found["capacity_left"], found["full"], found["instead"]) == (20, False, None)
-    assert (found["on_time"]["n"], found["on_time"]["excused"]) == (99, 1)
-    assert found["on_time"]["lower_bound"] < found["on_time"]["rate"]
-    assert (found["recommended"], found["reason"]["code"]) == (True, "only_offer")
+    assert (offer["courier"], offer["tier"], offer["price"]) == ("swift-express", "next_day", "12.50")
+    assert offer["promise"]["deliver_by"] == f"{day + timedelta(days=1)}T20:00:00+08:00"
+    assert offer["promise"]["cut_off_at"] == f"{day}T18:00:00+08:00"
+    assert offer["promise"]["rolled"] is False
+    assert offer["promise"]["steps"][-1]["code"] == "deliver_by"
+    assert 0 < offer["cut_off_in_seconds"] < 3 * 86_400
+    assert (offer["capacity_left"], offer["full"], offer["instead"]) == (20, False, None)
+    assert (offer["on_time"]["n"], offer["on_time"]["excused"]) == (99, 1)
+    assert offer["on_time"]["lower_bound"] < offer["on_time"]["rate"]
+    assert (offer["recommended"], offer["reason"]["code"]) == (True, "only_offer")
     assert [item["code"] for item in answer["unavailable"]] == ["not_offered", "not_offered"]
 
 
-def test_quote_says_each_couriers_grade_and_recommends_by_it(
+def test_quote_has_couriers_grades_and_recommends_by_them(
     merchant_api: APIClient,
     sold: Offer,
     courier_organisation: Organisation,
@@ -58,11 +56,11 @@ def test_quote_says_each_couriers_grade_and_recommends_by_it(
         " The courier's grade is Gold.",
     }
     assert (last["courier"], last["grade"], last["reason"]) == ("rival-logistics", "probation", None)
-    # Still bookable: by name, or when nobody else has room.
+    # Still bookable by name, or if no other courier has capacity.
     assert last["capacity_left"] == 20
 
 
-def test_quote_says_what_comes_instead_of_a_full_courier(
+def test_quote_has_the_alternative_to_a_full_courier(
     merchant_api: APIClient,
     sold: Offer,
     rival_courier: Organisation,
@@ -101,7 +99,7 @@ def test_quote_says_what_comes_instead_of_a_full_courier(
         ({"colour": "red"}, [("/colour", "unknown_field")]),
     ],
 )
-def test_quote_of_nonsense_is_refused_with_pointers(
+def test_invalid_quote_is_refused_with_pointers(
     merchant_api: APIClient, sold: Offer, change: dict, expected: list
 ) -> None:
     response = merchant_api.post(QUOTES, body_for(recipient=..., **change))
@@ -112,7 +110,7 @@ def test_quote_of_nonsense_is_refused_with_pointers(
 
 @pytest.mark.parametrize("body", ["[]", "7", "null", '"x"', "{", "", "\xff"])
 @pytest.mark.parametrize("url", [QUOTES, PARCELS, BATCH])
-def test_a_body_that_is_no_object_is_refused(merchant_api: APIClient, url: str, body: str) -> None:
+def test_body_that_is_not_an_object_is_refused(merchant_api: APIClient, url: str, body: str) -> None:
     response = merchant_api.post(url, body.encode("latin-1"), content_type="application/json")
     assert response.status_code in (400, 422)
     assert response["Content-Type"] == "application/problem+json"

@@ -1,4 +1,4 @@
-"""Bookings and cancellations side by side: nothing oversold, nothing lost, everybody answered."""
+"""Concurrent bookings and cancellations: nothing oversold, nothing lost, every call answered."""
 
 import pytest
 
@@ -28,15 +28,15 @@ def book(merchant: Actor, request: BookingRequest) -> Booked:
 @pytest.mark.parametrize(
     "pinned", [{"courier": "swift-express"}, {"expected_deliver_by": today_at(20, days=1)}]
 )
-def test_50_bookings_for_20_places_book_20_and_tell_30(
+def test_50_bookings_for_20_places_book_20_and_refuse_30(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City, pinned: dict
 ) -> None:
     sold = offer(courier_organisation, hangzhou, chengdu, daily_capacity=20)
     request = request_for(hangzhou, chengdu, NOON, **pinned)
     results = in_threads(lambda _number: book(merchant, request), 50)
-    done = [item for item in results if isinstance(item, Booked)]
+    bookings = [item for item in results if isinstance(item, Booked)]
     full = [item for item in results if isinstance(item, CapacityFull)]
-    assert (len(done), len(full)) == (20, 30)
+    assert (len(bookings), len(full)) == (20, 30)
     assert all("is full for pickup on 2026-11-24" in item.detail for item in full)
     assert reserved(sold, TODAY) == 20
     with scope(Scope.everything()):
@@ -45,7 +45,7 @@ def test_50_bookings_for_20_places_book_20_and_tell_30(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_50_bookings_without_a_courier_spread_over_couriers_and_days(
+def test_50_bookings_without_a_courier_use_all_couriers_and_days(
     merchant: Actor,
     courier_organisation: Organisation,
     rival_courier: Organisation,
@@ -62,7 +62,7 @@ def test_50_bookings_without_a_courier_spread_over_couriers_and_days(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_racing_batches_of_several_merchants_and_lanes_book_each_place_once(
+def test_concurrent_batches_of_merchants_and_lanes_book_each_place_once(
     hangzhou: City, chengdu: City
 ) -> None:
     couriers = [factories.courier_organisation(name=f"Courier {number}") for number in range(3)]
@@ -77,7 +77,7 @@ def test_racing_batches_of_several_merchants_and_lanes_book_each_place_once(
         from alliance.members.services.actors import actor_of_organisation  # noqa: PLC0415
 
         actor = actor_of_organisation(merchants[number], kind="user")
-        # Each begins with another lane: locks taken in order of the items would wait in a circle.
+        # Each starts with another lane: locks taken in the order of items would deadlock.
         requests = [there, back] * 10 if number % 2 else [back, there] * 10
         with scope(Scope.of(actor)):
             return list(book_parcels(actor=actor, requests=requests, at=NOON))
@@ -92,12 +92,12 @@ def test_racing_batches_of_several_merchants_and_lanes_book_each_place_once(
         assert sum(day.reserved for day in days) == Parcel.objects.count() == 120
         for day in days:
             assert Parcel.objects.filter(offer_id=day.offer_id, pickup_date=day.date).count() == day.reserved
-        # All places of the first day went before any of the second.
+        # All places of the first day are used before any of the second.
         assert sum(day.reserved for day in days if day.date == TODAY) == 90
 
 
 @pytest.mark.django_db(transaction=True)
-def test_cancelling_and_booking_the_same_day_side_by_side_loses_no_place(
+def test_concurrent_cancelling_and_booking_lose_no_capacity(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
 ) -> None:
     sold = offer(courier_organisation, hangzhou, chengdu, daily_capacity=20)
@@ -118,7 +118,7 @@ def test_cancelling_and_booking_the_same_day_side_by_side_loses_no_place(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_cancelling_the_same_parcel_ten_times_at_once_gives_one_place_back(
+def test_concurrent_cancelling_of_one_parcel_releases_one_place(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
 ) -> None:
     sold = offer(courier_organisation, hangzhou, chengdu)
@@ -134,7 +134,7 @@ def test_cancelling_the_same_parcel_ten_times_at_once_gives_one_place_back(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_full_day_stays_full_for_all_while_batches_try(
+def test_full_day_stays_full_during_concurrent_batches(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
 ) -> None:
     sold = offer(courier_organisation, hangzhou, chengdu)

@@ -1,4 +1,4 @@
-"""Bookings, for tests: what a merchant asks for, and the same as JSON."""
+"""Bookings for tests: booking requests, and their JSON."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,12 +17,12 @@ QUOTES, PARCELS, BATCH = "/api/v1/quotes", "/api/v1/parcels", "/api/v1/parcels/b
 RECIPIENT = Recipient("王小明", "13812345678", "人民南路四段12号3单元1203室")
 
 
-def request_for(origin: City, destination: City, at: datetime, **given: Any) -> BookingRequest:
-    values = {"tier": "next_day", "weight_g": 800, "ready_at": at, "recipient": RECIPIENT, **given}
+def request_for(origin: City, destination: City, at: datetime, **overrides: Any) -> BookingRequest:
+    values = {"tier": "next_day", "weight_g": 800, "ready_at": at, "recipient": RECIPIENT, **overrides}
     return BookingRequest(origin=origin, destination=destination, **values)
 
 
-def body_for(**given: Any) -> dict[str, Any]:
+def body_for(**overrides: Any) -> dict[str, Any]:
     """A booking as a program sends it, from Hangzhou to Chengdu."""
     recipient = {"name": "王小明", "phone": "13812345678", "address": "人民南路四段12号3单元1203室"}
     body = {
@@ -32,24 +32,24 @@ def body_for(**given: Any) -> dict[str, Any]:
         "weight_g": 800,
         "recipient": recipient,
     }
-    return {key: value for key, value in {**body, **given}.items() if value is not ...}
+    return {key: value for key, value in {**body, **overrides}.items() if value is not ...}
 
 
-def booked(merchant: Actor, origin: City, destination: City, *, at: datetime, **given: Any) -> Booked:
+def booked(merchant: Actor, origin: City, destination: City, *, at: datetime, **overrides: Any) -> Booked:
     with scope(Scope.of(merchant)):
-        return book_parcel(actor=merchant, request=request_for(origin, destination, at, **given), at=at)
+        return book_parcel(actor=merchant, request=request_for(origin, destination, at, **overrides), at=at)
 
 
-def book(api: APIClient, **given: Any) -> dict[str, Any]:
-    """Book as a program does; returns the answer."""
-    response = api.post(PARCELS, body_for(**given))
+def book(api: APIClient, **overrides: Any) -> dict[str, Any]:
+    """Book through the API; returns the answer."""
+    response = api.post(PARCELS, body_for(**overrides))
     assert response.status_code == 201, response.content
     answer: dict[str, Any] = response.json()
     return answer
 
 
 def pointers(response: Any) -> list[tuple[str, str]]:
-    """What a refusal points at, and why."""
+    """Pointer and code of each error."""
     return [(error["pointer"], error["code"]) for error in response.json()["errors"]]
 
 
@@ -59,6 +59,6 @@ def parcels_of(merchant: Actor) -> list[Parcel]:
 
 
 def tomorrow() -> datetime:
-    """Tomorrow 09:00 in China: before every cut-off, whatever the time is now."""
+    """Tomorrow 09:00 in China: before every cut-off, at any time of day."""
     local = timezone.localtime() + timedelta(days=1)
     return local.replace(hour=9, minute=0, second=0, microsecond=0)

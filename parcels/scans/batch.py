@@ -1,7 +1,7 @@
-"""A batch of scans on its way to the database: each line judged by itself, good ones laid out in columns.
+"""A batch of scans before the database: checks each line, and puts the valid ones into columns.
 
-Pure. What needs the parcel to be known (is it ours, was it booked by then, do we have this scan) is asked
-by the statement of `parcels/scans/sql.py`, for all lines at once.
+Pure. Checks that need the parcel (is it this courier's, was it booked by then, is this scan a duplicate)
+are done by the statement in `parcels/scans/sql.py`, for all lines at once.
 """
 
 import hashlib
@@ -17,12 +17,12 @@ from parcels.choices import ScanCode
 from parcels.scans import rules
 from parcels.scans.lines import NamedScan, Rejection, ScanLine
 
-# Couriers' clocks run ahead of ours, a little.
+# Couriers' clocks may run slightly ahead of ours.
 AHEAD: Final = timedelta(minutes=5)
 _CODES: Final = frozenset(ScanCode.values)
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-# How an empty text is written in PostgreSQL's arrays.
+# An empty text in a PostgreSQL array literal.
 _EMPTY: Final = '""'
 
 
@@ -32,17 +32,17 @@ def microseconds_of(moment: datetime) -> int:
 
 
 def event_key(*, event_id: str, code: str, microseconds: int, facility: str) -> int:
-    """The 64-bit name of a scan among its parcel's: equal for the same event, however often it is sent.
+    """The 64-bit key of a scan within its parcel: the same each time the same event is sent.
 
     BLAKE2b of the sender's event id; without one, of code, time (microseconds since 1970, UTC) and
-    facility. The first letter keeps the two kinds apart.
+    facility. The first letter distinguishes the two kinds.
     """
     text = f"i{event_id}" if event_id else f"t{code}|{microseconds}|{facility}"
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 class ScanBatch:
-    """The lines of a batch that are worth asking the database about, and what is wrong with the others."""
+    """The valid lines of a batch as columns for the database, and the rejections of the others."""
 
     def __init__(self, lines: Iterable[ScanLine | Rejection], *, now: datetime) -> None:
         self.now = now
@@ -50,7 +50,7 @@ class ScanBatch:
         self.duplicates: list[int] = []
         self.parcel_ids: list[int] = []
         self._latest = microseconds_of(now + AHEAD)
-        self._seen: set[tuple[int, int]] = set()
+        self._keys: set[tuple[int, int]] = set()
         self._n: list[int] = []
         self._event_keys: list[int] = []
         self._microseconds: list[int] = []
@@ -66,11 +66,11 @@ class ScanBatch:
         self.rejections.append(Rejection(index, f"/{index}/{field}", code, detail))
 
     def parameters(self, *, courier_id: int | None) -> dict[str, Any]:
-        """Return what the statement is given. `courier_id` leaves other couriers' parcels out."""
+        """Return the statement's parameters. `courier_id` excludes other couriers' parcels."""
         parcels = sorted(set(self.parcel_ids))
         lines = self._lines
         return {
-            # Within these the planner leaves out the months that no parcel of the batch is in.
+            # Bounds that let the planner skip the months without a parcel of the batch.
             "low": parcels[0],
             "high": parcels[-1],
             "now": self.now,
@@ -82,7 +82,7 @@ class ScanBatch:
             "microseconds": _numbers(self._microseconds),
             "corrects": _numbers(self._corrects),
             "consent": _numbers([1 if line.consent else 0 for line in lines]),
-            # Words of ours, without anything to quote.
+            # Only our own codes, which need no quoting.
             "code": f"{{{','.join([line.code for line in lines])}}}",
             "reason": f"{{{','.join([line.reason or _EMPTY for line in lines])}}}",
             "facility": [line.facility or "" for line in lines],
@@ -102,10 +102,10 @@ class ScanBatch:
         key = event_key(
             event_id=line.event_id or "", code=line.code, microseconds=moment, facility=line.facility or ""
         )
-        if (parcel_id, key) in self._seen:
+        if (parcel_id, key) in self._keys:
             self.duplicates.append(index)
             return
-        self._seen.add((parcel_id, key))
+        self._keys.add((parcel_id, key))
         self._n.append(index)
         self.parcel_ids.append(parcel_id)
         self._event_keys.append(key)
@@ -118,7 +118,7 @@ _FIRST: Final = microseconds_of(FIRST_BOOKING)
 
 
 def _problem(line: ScanLine, moment: int, latest: int) -> tuple[str, str, str] | None:
-    """Return field, code and detail of what is wrong with a line by itself."""
+    """Return field, code and detail of a line's first error that needs no database."""
     code, reason = line.code, line.reason
     if code not in _CODES:
         return "code", "unknown_code", _("There is no such scan code.")
@@ -151,5 +151,5 @@ def _key_of(corrects: str | NamedScan | None) -> int | None:
 
 
 def _numbers(values: Sequence[int | None]) -> str:
-    # One text that the server reads as an array: the driver would quote each number by itself.
+    # One text that the server parses as an array: the driver would quote each number separately.
     return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"

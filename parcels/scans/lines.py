@@ -1,7 +1,7 @@
-"""Scans as couriers send them: the bytes of a batch to lines, each read or refused on its own.
+"""Parse the bytes of a batch of scans into lines; each line is accepted or rejected separately.
 
-Pure. A whole batch is decoded at once; only when something in it is wrong is it taken apart, so that
-one bad line costs a slower batch and never its neighbours.
+Pure. The whole batch is decoded at once. Only if that fails, each line is decoded separately: a bad line
+makes the batch slower, but does not affect the other lines.
 """
 
 import re
@@ -20,18 +20,18 @@ _PATH: Final = re.compile(r"^(?P<problem>.*?)(?: - at `\$(?P<path>.*)`)?$", re.D
 _MISSING: Final = re.compile(r"missing required field `(\w+)`")
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 
-# What begins with a backslash and may be, or hide, half a surrogate pair: that is the group.
+# Escapes that may be, or hide, a lone surrogate; the group matches a lone surrogate.
 _SURROGATES: Final = re.compile(
     rb"\\(?:\\|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2}))"
 )
-# Stands for one: a character that no text has, spelt as nobody spells it.
-_HALF: Final = rb"\uFdD0"
-# More are no slips of a program's.
+# Replaces a lone surrogate: the escape of a noncharacter, in an unusual mix of cases.
+_LONE_SURROGATE: Final = rb"\uFdD0"
+# A batch with more of them is refused as a whole: this is no accident.
 _MOST_SURROGATES: Final = 20_000
 
 T = TypeVar("T")
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-# "" and null both mean "not given": programs that fill in templates send either.
+# "" and null both mean that a field is absent: programs that fill in templates send either.
 Short = Annotated[str, msgspec.Meta(max_length=64)]
 
 
@@ -44,7 +44,7 @@ class NamedScan(msgspec.Struct, frozen=True, gc=False):
 
 
 class ScanLine(msgspec.Struct, frozen=True, gc=False):
-    """One scan as it was sent: well-formed, not yet judged."""
+    """One scan as it was sent: well-formed, not yet checked."""
 
     tracking_number: str
     code: str
@@ -58,7 +58,7 @@ class ScanLine(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why one line of a batch was not taken. `pointer` is a JSON pointer into the batch."""
+    """Why one line of a batch was rejected. `pointer` is a JSON pointer into the batch."""
 
     index: int
     pointer: str
@@ -84,8 +84,8 @@ _RAW_ENVELOPE: Final = msgspec.json.Decoder(_RawEnvelope)
 def read_json(body: bytes) -> Sequence[ScanLine | Rejection]:
     """Read `[...]` or `{"scans": [...]}`.
 
-    Raises MalformedInput for what is not JSON or neither of the two, InvalidInput for no lines at all,
-    TooLarge for too many.
+    Raises MalformedInput if the body is not JSON or neither of the two, InvalidInput if it has no lines,
+    TooLarge if it has too many.
     """
     wrapped = body.lstrip()[:1] == b"{"
     try:
@@ -96,26 +96,26 @@ def read_json(body: bytes) -> Sequence[ScanLine | Rejection]:
 
 
 def read_ndjson(body: bytes) -> Sequence[ScanLine | Rejection]:
-    """Read one JSON object a line; empty lines are not counted. Raises InvalidInput and TooLarge."""
+    """Read one JSON object per line, ignoring empty lines. Raises InvalidInput and TooLarge."""
     try:
         return _require_count(_LINE.decode_lines(body))
     except (ValueError, RecursionError):
         return _require_count(
-            _read_raw([line for line in _without_halves(body).split(b"\n") if line.strip()])
+            _read_raw([line for line in _mark_lone_surrogates(body).split(b"\n") if line.strip()])
         )
 
 
 def read_row(index: int, row: dict[str, Any]) -> ScanLine | Rejection:
-    """Read one row of text fields. Empty fields are fields not given."""
-    given = {name: text for name, text in row.items() if text}
+    """Read one row of text fields. An empty field counts as absent."""
+    values = {name: text for name, text in row.items() if text}
     try:
-        return msgspec.convert(given, ScanLine, strict=False)
+        return msgspec.convert(values, ScanLine, strict=False)
     except ValueError as error:
         return _refuse(index, error)
 
 
 def _raw_items(body: bytes, wrapped: bool) -> list[msgspec.Raw]:
-    body = _without_halves(body)
+    body = _mark_lone_surrogates(body)
     try:
         return _RAW_ENVELOPE.decode(body).scans if wrapped else _RAW_LINES.decode(body)
     except msgspec.ValidationError:
@@ -126,24 +126,24 @@ def _raw_items(body: bytes, wrapped: bool) -> list[msgspec.Raw]:
         raise MalformedInput(_("This is not JSON: %(problem)s") % {"problem": error}) from None
 
 
-def _without_halves(body: bytes) -> bytes:
-    """Mark halves of surrogate pairs, which JSON can spell and no text can hold.
+def _mark_lone_surrogates(body: bytes) -> bytes:
+    """Mark lone surrogates, which JSON can escape but no text can contain.
 
-    They are the mistake of the line they are in, not of the batch, which could not be taken apart.
+    Only their line is rejected. Without the mark, the batch could not be split into lines.
     """
     if 0 < body.count(rb"\ud") + body.count(rb"\uD") <= _MOST_SURROGATES:
-        return _SURROGATES.sub(lambda found: _HALF if found[1] else found[0], body)
+        return _SURROGATES.sub(lambda match: _LONE_SURROGATE if match[1] else match[0], body)
     return body
 
 
 def _read_raw(items: Sequence[msgspec.Raw | bytes]) -> Sequence[ScanLine | Rejection]:
-    # Before the lines are looked at one by one: a million bad ones need not be.
+    # Count before reading line by line: a million bad lines need not be read.
     _require_count(items)
     return [_read_one(index, item) for index, item in enumerate(items)]
 
 
 def _read_one(index: int, item: msgspec.Raw | bytes) -> ScanLine | Rejection:
-    if _HALF in bytes(item):
+    if _LONE_SURROGATE in bytes(item):
         return Rejection(index, f"/{index}", "invalid", _("This line has half a surrogate pair in it."))
     try:
         return _LINE.decode(item)

@@ -1,4 +1,4 @@
-"""Tracing: parcels nobody has heard of for too long count as lost, until a scan says otherwise."""
+"""Parcels without a scan for too long count as lost until the next scan."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from slas.commitments.services.settling import mark_lost
 # [metrics.md 4; GB/T 27917: local express counts as lost after 3 days, to another city after 7]
 LOCAL: Final = timedelta(days=3)
 ELSEWHERE: Final = timedelta(days=7)
-# On the courier's hands and under way. What waits in a locker, or for its pickup, is silent and not lost.
+# In transit with the courier. A parcel waiting in a locker or for its pickup has no scans, but is not lost.
 MOVING: Final = (
     ParcelStatus.PICKED_UP,
     ParcelStatus.IN_TRANSIT,
@@ -24,14 +24,14 @@ MOVING: Final = (
     ParcelStatus.EXCEPTION,
     ParcelStatus.RETURNING,
 )
-# Parcels locked together; scans of them wait that long.
+# Parcels locked together. Scans of these parcels wait for the batch.
 BATCH: Final = 500
-# A parcel that had a scan so long after its booking and then fell silent was traced in its time, or never.
+# Only parcels booked within this period are checked for silence.
 REACH: Final = timedelta(days=120)
 
 
 class Traced(NamedTuple):
-    """How many parcels count as lost now, how many no longer, and whether another tracing was at it."""
+    """How many parcels were marked as lost, how many were found, and whether another run holds the lock."""
 
     lost: int = 0
     found: int = 0
@@ -42,16 +42,16 @@ _MOVING = ", ".join(f"'{status.value}'" for status in MOVING)
 _SILENCE = f"""CASE WHEN p.origin_id = p.destination_id THEN interval '{LOCAL.days} days'
         ELSE interval '{ELSEWHERE.days} days' END"""
 _SILENT = f"p.status IN ({_MOVING}) AND p.last_scan_at + {_SILENCE} <= %(now)s"
-# By the indexes of what is pending, overdue, or attempted and not there: the cost follows what is open.
-_GONE = f"""
+# Uses the indexes of pending, overdue, and attempted but undelivered commitments: cost grows with these.
+_SILENT_PARCELS = f"""
 SELECT p.id FROM slas_commitment c JOIN parcels_parcel p ON p.id = c.parcel_id
 WHERE c.kind = 'delivery' AND c.lost_at IS NULL AND c.parcel_id >= %(oldest)s
     AND (c.outcome = 'pending' OR c.outcome = 'overdue'
         OR (c.outcome IN ('met', 'late') AND c.delivered_at IS NULL))
     AND p.last_scan_at <= %(now)s - interval '{LOCAL.days} days' AND {_SILENT}
 """  # noqa: S608 -- built of constants
-# A parcel that its courier scanned as lost stays so until the courier takes that back.
-_BACK = f"""
+# A parcel that its courier scanned as lost stays lost until the courier withdraws that scan.
+_FOUND_PARCELS = f"""
 SELECT p.id FROM slas_commitment c JOIN parcels_parcel p ON p.id = c.parcel_id
 WHERE c.lost_at IS NOT NULL AND c.kind = 'delivery' AND p.status <> '{ParcelStatus.LOST}' AND NOT ({_SILENT})
 """  # noqa: S608 -- built of constants
@@ -65,30 +65,30 @@ FOR NO KEY UPDATE OF p
 
 
 def trace_lost_parcels(*, now: datetime) -> Traced:
-    """Find the parcels that have been silent for too long, and those that were and are not.
+    """Mark the parcels without a scan for too long as lost, and unmark those that have one again.
 
-    May run twice, side by side, or be killed anywhere: each batch is one transaction, and what is
-    marked already is not asked about again.
+    May run twice, concurrently, or be killed at any point: each batch is one transaction, and parcels
+    that are already marked are not selected again.
     """
     with scope(Scope.everything()):
         oldest = parcel_id_at(now - REACH)
-        gone = [row[0] for row in raw_rows(_GONE, {"now": now, "oldest": oldest})]
-        back = [row[0] for row in raw_rows(_BACK, {"now": now})]
+        silent_ids = [row[0] for row in raw_rows(_SILENT_PARCELS, {"now": now, "oldest": oldest})]
+        found_ids = [row[0] for row in raw_rows(_FOUND_PARCELS, {"now": now})]
     lost = found = 0
-    for parcels in _batches(sorted({*gone, *back})):
+    for batch in _batches(sorted({*silent_ids, *found_ids})):
         with scope(Scope.everything()):
             if not try_to_take(Lock.TRACE_LOST_PARCELS):
                 return Traced(lost, found, busy=True)
-            missing, present = _judge(parcels, now)
+            missing, present = _split_by_silence(batch, now)
             lost += mark_lost(lost=missing, now=now)
             found += mark_lost(lost=present, now=now)
     return Traced(lost, found)
 
 
-def _judge(
+def _split_by_silence(
     parcels: Sequence[int], now: datetime
 ) -> tuple[dict[int, datetime | None], dict[int, datetime | None]]:
-    """Ask again under the parcels' locks: a scan may have come since they were found."""
+    """Check again under the parcels' locks: a scan may have arrived since they were selected."""
     bounds = {"low": parcels[0], "high": parcels[-1]}
     rows = raw_rows(_LOCKED, {"parcels": numbers(parcels), "now": now, **bounds})
     missing: dict[int, datetime | None] = {

@@ -1,4 +1,4 @@
-"""What couriers tell of parcels."""
+"""The scans that couriers send."""
 
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ class Scan(models.Model):
 
     pk = models.CompositePrimaryKey("parcel_id", "event_key")
     parcel_id = models.BigIntegerField()
-    # 64-bit hash of the sender's event id, or of code, time and facility: sending again is safe.
+    # 64-bit hash of the sender's event id, or of code, time and facility: a scan can safely be sent again.
     event_key = models.BigIntegerField()
     merchant = dimension(Organisation, _("merchant"))
     courier = dimension(Courier, _("courier"))
@@ -39,8 +39,8 @@ class Scan(models.Model):
         verbose_name = _("scan")
         verbose_name_plural = _("scans")
         indexes: ClassVar[list[models.Index]] = [
-            # The watch list: what was last seen a day ago? Scans are only ever added, so a summary of
-            # each 4 MB finds them, and costs a scan next to nothing.
+            # The watch list selects parcels last scanned a day ago. Scans are append-only: a summary of
+            # each 4 MB finds them and costs almost nothing per scan.
             BrinIndex(
                 fields=["occurred_at", "received_at"],
                 name="scan_by_time",

@@ -1,8 +1,8 @@
-"""What a parcel's scans add up to: its status, its milestones, and whose fault a failure is.
+"""Fold a parcel's scans into its status and milestones, and find the party at fault for a failure.
 
 Pure, and the reference for the SQL of `parcels/scans/sql.py`, which is generated from the tables here.
-The fold picks one scan out of all that stand, by a total order over (time, status), so neither the order
-of arrival, nor duplicates, nor how the scans were cut into batches can change what comes out.
+The fold selects one of the effective scans by a total order over (time, status): the order of arrival,
+duplicates and the division into batches cannot change the result.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from parcels.choices import ParcelStatus, ScanCode, ScanReason
 
 S, C = ParcelStatus, ScanCode
 
-# A correction has no status of its own: it takes another scan's away.
+# A correction has no status: it withdraws another scan.
 STATUS_OF_CODE: Final[Mapping[str, ParcelStatus]] = {
     C.PICKED_UP: S.PICKED_UP,
     C.DEPARTED: S.IN_TRANSIT,
@@ -30,7 +30,7 @@ STATUS_OF_CODE: Final[Mapping[str, ParcelStatus]] = {
     C.RETURNED: S.RETURNED,
 }
 
-# Statuses by how much they tell: of two scans at the same moment, the later in this list stands.
+# Statuses by precedence: of two scans at the same moment, the later in this list wins.
 RANKED: Final[tuple[ParcelStatus, ...]] = (
     S.BOOKED,
     S.PICKED_UP,
@@ -49,7 +49,7 @@ RANK: Final[Mapping[str, int]] = {status: rank for rank, status in enumerate(RAN
 
 TERMINAL: Final = frozenset({S.DELIVERED, S.RETURNED, S.LOST, S.CANCELLED})
 
-# The first of these is the pickup: a parcel that is anywhere was picked up.
+# The first of these counts as the pickup: a parcel that has moved was picked up.
 MOVEMENTS: Final = frozenset(
     {
         C.PICKED_UP,
@@ -61,7 +61,7 @@ MOVEMENTS: Final = frozenset(
         C.DELIVERED,
     }
 )
-# Somebody stood at the door, or says so: what first-attempt success is counted from.
+# The courier was, or claims to have been, at the door: the basis of first-attempt success.
 TRIES: Final = frozenset({C.ATTEMPT_FAILED, C.AVAILABLE_FOR_PICKUP, C.DELIVERED})
 NEEDS_REASON: Final = frozenset({C.ATTEMPT_FAILED, C.HELD})
 CONSIGNEE: Final = "consignee"
@@ -81,7 +81,7 @@ class ScanFact(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What a parcel's scans add up to."""
+    """The result of folding a parcel's scans."""
 
     status: ParcelStatus
     status_at: datetime
@@ -102,7 +102,7 @@ class Folded:
 def status_of(code: str, *, consent: bool) -> ParcelStatus:
     """The status a scan gives. Raises KeyError for a correction.
 
-    A locker or station drop without the recipient's consent counts as a failed attempt (law since
+    A drop in a locker or station without the recipient's consent counts as a failed attempt (law since
     2024-03-01).
     """
     if code == C.AVAILABLE_FOR_PICKUP and not consent:
@@ -111,50 +111,50 @@ def status_of(code: str, *, consent: bool) -> ParcelStatus:
 
 
 def is_valid_attempt(code: str, *, reason: str, consent: bool) -> bool:
-    """Whether a scan reaches the delivery milestone: handed over, or it was not for the courier's want."""
+    """Whether a scan reaches the delivery milestone: delivered, or failed because of the recipient."""
     if code == C.AVAILABLE_FOR_PICKUP:
         return consent
     return code == C.DELIVERED or (code == C.ATTEMPT_FAILED and party_at_fault(reason) == CONSIGNEE)
 
 
 def party_at_fault(reason: str) -> str:
-    """Who a reason blames: one of PARTIES, or nobody ("")."""
+    """The party that a reason blames: one of PARTIES, or "" for none."""
     return next((party for party in PARTIES if reason.startswith(f"{party}_")), "")
 
 
 def standing(scans: Iterable[ScanFact]) -> list[ScanFact]:
-    """The scans that count: no corrections, and nothing a correction withdrew, whichever came first."""
-    known = list(scans)
-    withdrawn = {scan.corrects for scan in known if scan.code == C.CORRECTION}
-    return [scan for scan in known if scan.code != C.CORRECTION and scan.event_key not in withdrawn]
+    """The scans that count: without corrections and the scans they withdraw, in either order of arrival."""
+    all_scans = list(scans)
+    withdrawn = {scan.corrects for scan in all_scans if scan.code == C.CORRECTION}
+    return [scan for scan in all_scans if scan.code != C.CORRECTION and scan.event_key not in withdrawn]
 
 
 def fold(scans: Iterable[ScanFact], *, booked_at: datetime, cancelled_at: datetime | None = None) -> Folded:
-    """What a parcel's scans add up to, in any order, with any duplicates.
+    """Fold a parcel's scans; their order and duplicates do not matter.
 
-    The earliest terminal scan decides, else the latest scan. A cancelled parcel stays so.
+    The earliest terminal scan decides, else the latest scan. A cancelled parcel stays cancelled.
     """
-    counted = standing(scans)
-    decided = min(counted, key=_precedence, default=None)
+    effective = standing(scans)
+    deciding = min(effective, key=_precedence, default=None)
     if cancelled_at is not None:
         status, status_at = S.CANCELLED, cancelled_at
-    elif decided is not None:
-        status, status_at = status_of(decided.code, consent=decided.consent), decided.occurred_at
+    elif deciding is not None:
+        status, status_at = status_of(deciding.code, consent=deciding.consent), deciding.occurred_at
     else:
         status, status_at = S.BOOKED, booked_at
     attempts = [
         scan.occurred_at
-        for scan in counted
+        for scan in effective
         if is_valid_attempt(scan.code, reason=scan.reason, consent=scan.consent)
     ]
 
     def first(*codes: str) -> datetime | None:
-        return min((scan.occurred_at for scan in counted if scan.code in codes), default=None)
+        return min((scan.occurred_at for scan in effective if scan.code in codes), default=None)
 
     return Folded(
         status=status,
         status_at=status_at,
-        last_scan_at=max((scan.occurred_at for scan in counted), default=None),
+        last_scan_at=max((scan.occurred_at for scan in effective), default=None),
         delivered_at=status_at if status == S.DELIVERED else None,
         picked_up_at=first(*MOVEMENTS),
         reached_at=min(attempts, default=None),
@@ -170,7 +170,7 @@ def fold(scans: Iterable[ScanFact], *, booked_at: datetime, cancelled_at: dateti
 def _precedence(scan: ScanFact) -> tuple[bool, float, int]:
     status = status_of(scan.code, consent=scan.consent)
     terminal = status in TERMINAL
-    # Seconds as a float hold microseconds exactly until 2242.
+    # A float holds seconds exactly to the microsecond until 2242.
     moment = scan.occurred_at.timestamp()
     return not terminal, moment if terminal else -moment, -RANK[status]
 
@@ -181,7 +181,7 @@ def is_known_reason(reason: str) -> bool:
 
 _REASONS: Final = frozenset(ScanReason.values)
 
-# --- the vocabularies users know from elsewhere --------------------------------------------------
+# --- our statuses in the vocabularies of other tracking services --------------------------------
 
 AFTERSHIP: Final[Mapping[str, str]] = {
     S.BOOKED: "InfoReceived",
@@ -213,7 +213,7 @@ EASYPOST: Final[Mapping[str, str]] = {
     S.CANCELLED: "cancelled",
 }
 
-# kuaidi100 has nothing to say of a parcel that was not picked up.
+# kuaidi100 has no status for a parcel that was not picked up.
 KUAIDI100: Final[Mapping[str, str]] = {
     S.BOOKED: "",
     S.PICKED_UP: "1",

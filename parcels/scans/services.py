@@ -1,4 +1,4 @@
-"""Writing scans: what couriers send becomes statuses and kept or broken promises."""
+"""Store scans, update the parcels' statuses and settle their commitments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from parcels.scans.lines import Rejection, ScanLine
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
-    """What became of a batch. Every line that is in neither list was accepted."""
+    """The result of a batch. Every line in neither list was accepted."""
 
     accepted: int
-    # Indices of lines that were known already, or came twice in this batch.
+    # Indices of lines that were stored before, or occur twice in this batch.
     duplicates: list[int]
     rejections: list[Rejection]
 
@@ -29,11 +29,11 @@ class ScanReport:
 def record_scans(
     *, actor: Actor, lines: Sequence[ScanLine | Rejection], now: datetime | None = None
 ) -> ScanReport:
-    """Take a batch of scans: store what is new, fold statuses, settle commitments, in one call.
+    """Store the new scans of a batch, fold statuses and settle commitments, in one call.
 
-    Runs in the current scope. A line that cannot be taken is reported and the others are; one that was
-    taken before is a duplicate and changes nothing, so a batch may be sent again at any time. Raises
-    NotPermitted for anybody but a courier (or a task of ours).
+    Runs in the current scope. A bad line is rejected and does not affect the others. A line that was
+    stored before is a duplicate and changes nothing, so a batch may be sent again at any time. Raises
+    NotPermitted for actors other than a courier (or one of our tasks).
     """
     require(actor, Capability.SEND_SCANS)
     if not actor.is_courier and actor.kind != "system":
@@ -49,17 +49,17 @@ def record_scans(
 
 def _write(batch: ScanBatch, actor: Actor) -> int:
     parameters = batch.parameters(courier_id=actor.organisation_id)
-    # A savepoint would be one more thing for the server to do: the scope's transaction is enough.
+    # A savepoint would cost the server another command: the scope's transaction is enough.
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(sql.RECORD, parameters)
-        accepted, unknown, early, known, corrected = cursor.fetchone()
+        accepted, unknown, too_early, duplicates, corrected = cursor.fetchone()
         if corrected:
             cursor.execute(sql.REFOLD, {**parameters, "parcels": corrected})
-    batch.duplicates += known
+    batch.duplicates += duplicates
     for index in unknown:
         detail = _("You carry no parcel with this number.")
         batch.reject(index, "tracking_number", "unknown_parcel", detail)
-    for index in early:
+    for index in too_early:
         detail = _("This time is before the parcel was booked.")
         batch.reject(index, "occurred_at", "before_booking", detail)
     return int(accepted)

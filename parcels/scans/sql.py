@@ -1,15 +1,15 @@
-"""The two statements that write scans: one takes a batch in, one reads corrected parcels anew.
+"""The two statements that write scans: one stores a batch, one folds corrected parcels again.
 
-Text only; `parcels/scans/services.py` runs it. Both fold by the tables of `parcels/scans/rules.py`, which
-their CASEs are generated from: the winner among a parcel's candidates is the first in PRECEDENCE, and as
-that is a total order, the parcel's own status is but one more candidate. Both hand their milestones to the
-SLA engine's CTEs.
+Text only; `parcels/scans/services.py` runs it. The CASEs of both are generated from the tables in
+`parcels/scans/rules.py`. The winner among a parcel's candidates is the first by PRECEDENCE; as that is a
+total order, the parcel's current status is simply another candidate. Both pass their milestones to the
+CTEs of the SLA engine.
 
-The first is a function of the database: planning it takes ten times as long as running it for one scan.
-In there promises are a step of their own, as most scans concern none.
+The first is a database function: planning it takes ten times as long as running it for one scan.
+In it, settling commitments is a separate step, because most scans concern none.
 
-Parcels are found by an array of ids within bounds, never by joining on their id alone: the bounds leave
-months out before the first row is looked for, and none may be left out row by row, see
+Parcels are selected by an array of ids within bounds, never by a join on the id alone: the bounds prune
+months before execution starts, and no partition may be pruned row by row, see
 `slas.commitments.sql.locked` for why.
 """
 
@@ -33,7 +33,7 @@ def _case(column: str, table: Mapping[str, str]) -> str:
     return f"CASE {column} {whens} END"
 
 
-# Each over the columns of a scan.
+# Expressions over the columns of a scan.
 STATUS: Final = (
     f"CASE WHEN code = '{ScanCode.AVAILABLE_FOR_PICKUP}' AND NOT consent"
     f" THEN '{ScanCode.ATTEMPT_FAILED}' ELSE {_case('code', STATUS_OF_CODE)} END"
@@ -46,12 +46,12 @@ ATTEMPTS: Final = (
 _TERMINAL: Final = f"status IN ({_list(TERMINAL)})"
 _RANKS: Final = ", ".join(f"'{status}'" for status in RANKED)
 
-# Over candidates (status, at): the first decides.
+# The order of the candidates (status, at): the first one wins.
 PRECEDENCE: Final = (
     f"({_TERMINAL}) DESC, CASE WHEN {_TERMINAL} THEN at END, at DESC,"
     f" array_position(ARRAY[{_RANKS}], status) DESC"
 )
-# When each stage of the journey was first seen; those of _STAGES the parcel remembers.
+# When each stage of the journey was first reached; those in _STAGES are stored on the parcel.
 _STAGES: Final = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at")
 _TRIES: Final = f"code IN ({_list(TRIES)})"
 _TIMES: Final = f"""
@@ -64,7 +64,7 @@ _TIMES: Final = f"""
         min(occurred_at) FILTER (WHERE {_TRIES}) AS attempted_at,
         min(occurred_at) FILTER (WHERE code = '{ScanCode.DELIVERED}') AS first_delivered_at,
         min(occurred_at) FILTER (WHERE code = '{ScanCode.LOST}') AS lost_at"""
-# Statuses of parcels that have been tried, or lost: what comes in of their stages concerns their promises.
+# Statuses after an attempt or a loss: a new time of an earlier stage then changes the commitments.
 _TRIED: Final = _list(
     {
         ParcelStatus.ATTEMPT_FAILED, ParcelStatus.AVAILABLE_FOR_PICKUP, ParcelStatus.DELIVERED,
@@ -85,10 +85,10 @@ def _variable(column: str) -> str:
     return f"milestone_{column}"
 
 
-# The columns of all milestones of a batch, from one statement to the next.
+# The variables that pass the milestones of a batch from one statement to the next.
 _REACHED: Final = ", ".join(_variable(name) for name in _MILESTONE_COLUMNS)
 
-# From `folded` on both statements are the same, but for how sure their milestones are.
+# After `folded`, both statements are the same, except for whether their milestones are exact.
 _CONSEQUENCES: Final = f"""
 moved AS (
     UPDATE parcels_parcel p
@@ -108,7 +108,7 @@ announced AS (
 ),
 """  # noqa: S608 -- built of constants
 
-# A corrected parcel keeps what it has until its scans are read anew.
+# A corrected parcel keeps its values until its scans are folded again.
 _EARLIEST: Final = ",\n        ".join(
     f"CASE WHEN p.corrected OR t.corrects THEN p.{name} ELSE least(p.{name}, t.{name}) END AS {name}"
     for name in _STAGES
@@ -207,8 +207,8 @@ INTO accepted, unknown, early, known, corrected, {_REACHED}
 FROM (SELECT {", ".join(f"array_agg({name})" for name in _MILESTONE_COLUMNS)} FROM milestones) AS reached;
 """  # noqa: S608 -- built of constants
 
-# Those of corrected parcels are settled after the others, by REFOLD. All are locked before that, or the order
-# in which everybody locks commitments would be broken within this transaction.
+# Commitments of corrected parcels are settled after the others, by REFOLD. All are locked before that;
+# otherwise this transaction would break the common order in which commitments are locked.
 _LOCK_ALL: Final = f"""
         WITH keys AS (
             SELECT DISTINCT id AS parcel_id, kind
@@ -218,7 +218,7 @@ _LOCK_ALL: Final = f"""
         held AS MATERIALIZED ({locked("keys", condition="true", within="BETWEEN %(low)s AND %(high)s")})
         SELECT count(*) INTO settled FROM held;"""  # noqa: S608 -- built of constants
 
-# The second statement sees what the first one wrote, and holds the locks on its parcels.
+# The second statement sees what the first one wrote; the transaction holds the locks on the parcels.
 RECORD_SCANS: Final = StoredStatement(
     "parcels_record_scans",
     parameters={
@@ -263,7 +263,7 @@ END""",  # noqa: S608 -- built of constants
 )
 RECORD: Final = RECORD_SCANS.call
 
-# In the transaction of RECORD, which holds the parcels' locks; a statement of its own, so that it sees
+# Runs in the transaction of RECORD, which holds the parcels' locks; a separate statement, so that it sees
 # what RECORD wrote.
 REFOLD: Final = f"""
 WITH parcel AS MATERIALIZED (

@@ -1,6 +1,4 @@
-"""What happened to a parcel, as people read it: its scans in the order they happened, with a word on each
-that came late, out of order or was withdrawn. Pure.
-"""
+"""A parcel's scans in the order they happened, marked if they were late, out of order or withdrawn. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from parcels.choices import ScanCode, ScanReason
 from parcels.scans.rules import NEEDS_REASON, RANK, ScanFact, party_at_fault, standing, status_of
 from slas.commitments.attribution import Remark
 
-# Couriers send in batches: up to an hour between a scan and our hearing of it is nothing to speak of.
+# Couriers send in batches: a scan received within an hour does not count as late.
 LATE_RECEIPT: Final = timedelta(hours=1)
 
 PARTY_NAMES: Final = {
@@ -28,7 +26,7 @@ PARTY_NAMES: Final = {
 
 
 class ScanRow(ScanFact, Protocol):
-    """What a timeline reads of a scan."""
+    """The fields of a scan that a timeline reads."""
 
     received_at: datetime
     facility: str
@@ -36,16 +34,16 @@ class ScanRow(ScanFact, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TrackedScan:
-    """A scan, and what there is to say about it."""
+    """A scan with its remarks."""
 
     scan: ScanRow
-    # How long after it happened we heard of it, when that is worth a word.
+    # How long after the event it was received, if at least LATE_RECEIPT.
     received_late: timedelta | None = None
-    # We had heard of something later before.
+    # A scan of a later event had been received before.
     out_of_order: bool = False
     # When a correction that withdraws it was received.
     withdrawn_at: datetime | None = None
-    # Of a correction: the scan it withdraws, if that ever came.
+    # For a correction: the scan it withdraws, if that was received.
     withdraws: ScanRow | None = None
 
     @property
@@ -54,21 +52,21 @@ class TrackedScan:
 
     @property
     def party(self) -> str:
-        """Who the scan's reason blames, in words; "" for nobody."""
+        """The name of the party that the scan's reason blames; "" for none."""
         return str(PARTY_NAMES.get(party_at_fault(self.scan.reason), ""))
 
 
 def track(scans: Iterable[ScanRow]) -> list[TrackedScan]:
-    """Tell of each scan what is to be told; the latest to happen comes first."""
-    known = list(scans)
-    by_key = {scan.event_key: scan for scan in known}
+    """Add remarks to each scan. The latest event comes first."""
+    all_scans = list(scans)
+    by_key = {scan.event_key: scan for scan in all_scans}
     corrections: dict[int | None, datetime] = {}
-    for scan in known:
+    for scan in all_scans:
         if scan.code == ScanCode.CORRECTION:
             earlier = corrections.get(scan.corrects, scan.received_at)
             corrections[scan.corrects] = min(earlier, scan.received_at)
-    overtaken = _overtaken(known)
-    told = [
+    overtaken = _overtaken(all_scans)
+    tracked_scans = [
         TrackedScan(
             scan,
             received_late=_delay(scan),
@@ -76,13 +74,13 @@ def track(scans: Iterable[ScanRow]) -> list[TrackedScan]:
             withdrawn_at=None if scan.code == ScanCode.CORRECTION else corrections.get(scan.event_key),
             withdraws=by_key.get(scan.corrects) if scan.corrects is not None else None,
         )
-        for scan in known
+        for scan in all_scans
     ]
-    return sorted(told, key=_precedence, reverse=True)
+    return sorted(tracked_scans, key=_precedence, reverse=True)
 
 
 def zone_text(zone_name: str, at: datetime) -> str:
-    """What clocks there are ahead of or behind UTC at a moment: UTC+8, UTC-3:30, UTC."""
+    """The zone's UTC offset at a moment, as text: UTC+8, UTC-3:30, UTC."""
     offset = at.astimezone(ZoneInfo(zone_name)).utcoffset() or timedelta()
     hours, minutes = divmod(int(abs(offset).total_seconds()) // 60, 60)
     sign = "-" if offset < timedelta() else "+"
@@ -97,33 +95,33 @@ def _delay(scan: ScanRow) -> timedelta | None:
 
 
 def _overtaken(scans: list[ScanRow]) -> set[int]:
-    """Scans that arrived in a later batch than one that happened after them."""
-    found: set[int] = set()
+    """Keys of scans that arrived in a later batch than a scan of a later event."""
+    event_keys: set[int] = set()
     latest: datetime | None = None
     batch: list[ScanRow] = []
-    moved = [scan for scan in scans if scan.code != ScanCode.CORRECTION]
-    for scan in sorted(moved, key=lambda scan: scan.received_at):
+    movements = [scan for scan in scans if scan.code != ScanCode.CORRECTION]
+    for scan in sorted(movements, key=lambda scan: scan.received_at):
         if batch and batch[-1].received_at != scan.received_at:
-            latest = max(known.occurred_at for known in batch)
+            latest = max(earlier.occurred_at for earlier in batch)
         batch.append(scan)
         if latest is not None and scan.occurred_at < latest:
-            found.add(scan.event_key)
-    return found
+            event_keys.add(scan.event_key)
+    return event_keys
 
 
-def _precedence(told: TrackedScan) -> tuple[datetime, int, int]:
-    scan = told.scan
-    rank = -1 if told.is_correction else RANK[status_of(scan.code, consent=scan.consent)]
+def _precedence(tracked_scan: TrackedScan) -> tuple[datetime, int, int]:
+    scan = tracked_scan.scan
+    rank = -1 if tracked_scan.is_correction else RANK[status_of(scan.code, consent=scan.consent)]
     return scan.occurred_at, rank, scan.event_key
 
 
 def remarks_of(scans: Iterable[ScanFact]) -> Iterator[Remark]:
-    """The reasons that failed and held scans gave, without those a correction withdrew."""
+    """The reasons of failed and held scans, without those that a correction withdrew."""
     for scan in standing(scans):
         if scan.reason and scan.code in NEEDS_REASON:
             yield Remark(scan.occurred_at, scan.reason, reason_text(scan.reason))
 
 
 def reason_text(reason: str) -> str:
-    """A scan's reason in words; one nobody described as it was sent."""
+    """The label of a scan's reason; an unknown reason is returned as it was sent."""
     return str(ScanReason(reason).label) if reason in ScanReason.values else reason

@@ -1,4 +1,4 @@
-"""Parcels ready to be scanned, made in bulk in the system's scope."""
+"""Parcels ready to be scanned, created in bulk in the system's scope."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ PICKUP_HOURS, DELIVERY_HOURS = 6, 30
 def booked_parcels(
     merchant: Organisation, courier: Organisation, *, booked_at: datetime, count: int = 1, **extra: Any
 ) -> list[Parcel]:
-    """Parcels as a booking leaves them: pickup due in 6 hours, delivery in 30."""
+    """Parcels as a booking creates them: pickup due in 6 hours, delivery in 30."""
     tier = ServiceTier.objects.get(code="next_day")
     origin, destination = _city("CN-HGH"), _city("CN-CTU")
     parcels = [
@@ -37,7 +37,7 @@ def booked_parcels(
             status_at=booked_at,
             **extra,
         )
-        # Drawn one by one, 200 ids of one millisecond repeat one another in one run of 200.
+        # Drawn independently, 200 ids of one millisecond would repeat in one of 200 runs.
         for parcel_id in distinct_ids(count, booked_at)
     ]
     with scope(Scope.everything()):

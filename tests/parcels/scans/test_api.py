@@ -1,4 +1,4 @@
-"""POST /api/v1/scans: what couriers' programs send, and what hostile ones do."""
+"""POST /api/v1/scans: valid batches, and hostile input."""
 
 import gzip
 import json
@@ -44,11 +44,11 @@ def status_of(parcel: Parcel) -> str:
         return Parcel.objects.get(pk=parcel.pk).status
 
 
-# --- what is taken ---------------------------------------------------------------------------
+# --- accepted --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_batch_is_taken_and_counted(courier_api: APIClient, parcel: Parcel, wrapped: bool) -> None:
+def test_batch_is_accepted_and_counted(courier_api: APIClient, parcel: Parcel, wrapped: bool) -> None:
     scans = [item(parcel), item(parcel), item(parcel, "departed", 2, event_id=None, consent=None)]
     answer = post(courier_api, json.dumps({"scans": scans} if wrapped else scans).encode())
     assert answer.status_code == 200
@@ -56,7 +56,7 @@ def test_batch_is_taken_and_counted(courier_api: APIClient, parcel: Parcel, wrap
     assert status_of(parcel) == "in_transit"
 
 
-def test_ndjson_is_taken_line_by_line(courier_api: APIClient, parcel: Parcel) -> None:
+def test_ndjson_is_read_line_by_line(courier_api: APIClient, parcel: Parcel) -> None:
     body = b"\n".join(
         [json.dumps(item(parcel)).encode(), b"", b"{broken", json.dumps(item(parcel, "departed", 2)).encode()]
     )
@@ -66,12 +66,12 @@ def test_ndjson_is_taken_line_by_line(courier_api: APIClient, parcel: Parcel) ->
     assert answer["rejections"][0]["code"] == "invalid"
 
 
-def test_gzip_is_unpacked(courier_api: APIClient, parcel: Parcel) -> None:
+def test_gzip_is_decompressed(courier_api: APIClient, parcel: Parcel) -> None:
     body = gzip.compress(json.dumps([item(parcel)]).encode())
     assert post(courier_api, body, HTTP_CONTENT_ENCODING="gzip").json()["accepted"] == 1
 
 
-def test_bad_lines_have_pointers_and_good_ones_are_kept(courier_api: APIClient, parcel: Parcel) -> None:
+def test_bad_lines_have_pointers_and_good_ones_are_stored(courier_api: APIClient, parcel: Parcel) -> None:
     scans: list[Any] = [
         item(parcel) | {"occurred_at": "2026-11-20T10:00:00"},
         item(parcel) | {"occurred_at": 1763600000},
@@ -85,7 +85,7 @@ def test_bad_lines_have_pointers_and_good_ones_are_kept(courier_api: APIClient, 
     ]
     answer = post(courier_api, json.dumps(scans).encode()).json()
     assert answer["accepted"] == 1
-    assert [(found["index"], found["pointer"]) for found in answer["rejections"]] == [
+    assert [(rejection["index"], rejection["pointer"]) for rejection in answer["rejections"]] == [
         (0, "/0/occurred_at"),
         (1, "/1/occurred_at"),
         (2, "/2/code"),
@@ -95,17 +95,17 @@ def test_bad_lines_have_pointers_and_good_ones_are_kept(courier_api: APIClient, 
         (6, "/6"),
         (7, "/7/tracking_number"),
     ]
-    assert {found["code"] for found in answer["rejections"]} == {"invalid"}
-    assert all(found["detail"] for found in answer["rejections"])
+    assert {rejection["code"] for rejection in answer["rejections"]} == {"invalid"}
+    assert all(rejection["detail"] for rejection in answer["rejections"])
 
 
-def test_answers_tell_the_limit(courier_api: APIClient, parcel: Parcel) -> None:
+def test_answers_have_rate_limit_headers(courier_api: APIClient, parcel: Parcel) -> None:
     answer = post(courier_api, json.dumps([item(parcel)]).encode())
     assert answer["RateLimit-Policy"].startswith('"key";q=')
     assert answer["RateLimit"].startswith('"key";r=')
 
 
-# --- what is not -----------------------------------------------------------------------------
+# --- rejected --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_answers_tell_the_limit(courier_api: APIClient, parcel: Parcel) -> None:
         (b"[" + b" " * 4_200_000 + b"]", 413),
     ],
 )
-def test_unreadable_batch_is_a_problem(courier_api: APIClient, body: bytes, status: int) -> None:
+def test_unreadable_batch_is_refused(courier_api: APIClient, body: bytes, status: int) -> None:
     answer = post(courier_api, body)
     assert answer.status_code == status
     assert answer["Content-Type"] == "application/problem+json"
@@ -153,7 +153,7 @@ def test_unreadable_batch_is_a_problem(courier_api: APIClient, body: bytes, stat
         b'{"tracking_number": "\xff", "code": "departed", "occurred_at": "2026-11-20T02:00:00Z"}',
     ],
 )
-def test_hostile_line_is_refused_and_its_neighbour_taken(
+def test_hostile_line_is_rejected_and_the_next_one_accepted(
     courier_api: APIClient, parcel: Parcel, hostile: bytes
 ) -> None:
     deep = b"[" * 200 + b"]" * 200
@@ -163,14 +163,14 @@ def test_hostile_line_is_refused_and_its_neighbour_taken(
     assert (answer.json()["accepted"], answer.json()["rejected"]) == (1, 1)
 
 
-def test_gzip_bomb_and_rubbish_are_problems(courier_api: APIClient) -> None:
+def test_gzip_bomb_and_invalid_gzip_are_refused(courier_api: APIClient) -> None:
     bomb = gzip.compress(b" " * 40_000_000)
     for body, status in ((bomb, 413), (b"rubbish", 400), (bomb[:100], 400), (b"", 400)):
         assert post(courier_api, body, HTTP_CONTENT_ENCODING="gzip").status_code == status
     assert post(courier_api, b"[]", HTTP_CONTENT_ENCODING="br").status_code == 400
 
 
-def test_multipart_is_not_understood(courier_api: APIClient) -> None:
+def test_multipart_is_refused(courier_api: APIClient) -> None:
     assert courier_api.post(URL, {"scans": "1"}, format="multipart").status_code == 415
 
 
@@ -179,11 +179,11 @@ def test_foreign_parcels_are_unknown(
 ) -> None:
     [foreign] = booked_parcels(merchant_organisation, rival_courier, booked_at=BOOKED)
     answer = post(courier_api, json.dumps([item(foreign)]).encode()).json()
-    assert [found["code"] for found in answer["rejections"]] == ["unknown_parcel"]
+    assert [rejection["code"] for rejection in answer["rejections"]] == ["unknown_parcel"]
     assert status_of(foreign) == "booked"
 
 
-def test_who_may_send(
+def test_only_couriers_keys_may_send(
     merchant_api: APIClient,
     merchant_client: Client,
     courier_client: Client,
@@ -199,12 +199,12 @@ def test_who_may_send(
         assert Scan.objects.filter(parcel_id=parcel.pk).count() == 1
 
 
-# --- what it costs ---------------------------------------------------------------------------
+# --- cost ------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("size", [1, 200])
-def test_call_of_any_size_goes_to_the_database_and_back_as_often(
+def test_query_count_does_not_depend_on_batch_size(
     courier_api: APIClient,
     merchant_organisation: Organisation,
     courier_organisation: Organisation,
@@ -213,28 +213,28 @@ def test_call_of_any_size_goes_to_the_database_and_back_as_often(
     parcels = booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED, count=size)
     post(courier_api, json.dumps([item(parcels[0])]).encode())
     body = json.dumps([item(parcel, "delivered", 3) for parcel in parcels]).encode()
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         answer = post(courier_api, body)
     assert answer.json()["accepted"] == size
     whose_key = scans = ["BEGIN", "SET", "SELECT", "COMMIT"]
-    assert [query["sql"].split()[0] for query in asked] == [*whose_key, *scans]
+    assert [query["sql"].split()[0] for query in queries] == [*whose_key, *scans]
 
 
 @pytest.mark.usefixtures("in_one_minute")
 @pytest.mark.django_db(transaction=True)
-def test_first_call_of_a_minute_asks_redis_once_and_the_next_not_at_all(
+def test_redis_is_called_once_per_minute(
     courier_api: APIClient, parcel: Parcel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post(courier_api, json.dumps([item(parcel)]).encode())
-    sent: list[object] = []
+    commands: list[object] = []
     send = AbstractConnection.send_packed_command
 
-    def counted(self: AbstractConnection, command: object, *args: Any, **given: Any) -> Any:
-        sent.append(command)
-        return send(self, command, *args, **given)
+    def counted(self: AbstractConnection, command: object, *args: Any, **options: Any) -> Any:
+        commands.append(command)
+        return send(self, command, *args, **options)
 
     monkeypatch.setattr(AbstractConnection, "send_packed_command", counted)
     throttling.forget()
     for hours in (2, 3):
         assert post(courier_api, json.dumps([item(parcel, "departed", hours)]).encode()).status_code == 200
-        assert len(sent) == 1
+        assert len(commands) == 1

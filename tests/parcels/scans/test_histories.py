@@ -1,4 +1,4 @@
-"""Random histories: what SQL makes of scans, in any order and any batches, is what Python makes of them."""
+"""Random histories: SQL and Python give the same result for scans in any order and any batches."""
 
 from collections import Counter
 from datetime import timedelta
@@ -29,18 +29,18 @@ from tests.parcels.helpers.parcels import booked_parcels
 
 # Partitions begin with last month.
 BOOKED = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
-# Long after the last scan, so that batches may come in any order.
+# Long after the last scan, so that batches may arrive in any order.
 NOW = BOOKED + timedelta(hours=60)
 REASONS = ("consignee_absent", "courier_vehicle")
 
-# Few times, parcels and event ids, so that ties, duplicates and hits of corrections are common.
+# Few times, parcels and event ids, so that ties, duplicates and matching corrections are common.
 hours = st.sampled_from([0, 1, 5, 6, 7, 29, 30, 31, 40])
 event_ids = st.sampled_from(["", "a", "b", "c"])
 
 
 @st.composite
 def scan_lines(draw: Any) -> tuple[int, dict[str, Any]]:
-    """A parcel of the three, and the fields of a scan of it."""
+    """One of the three parcels, and the fields of a scan."""
     code = draw(st.sampled_from(ScanCode.values))
     fields: dict[str, Any] = {"code": code, "occurred_at": BOOKED + timedelta(hours=draw(hours))}
     fields["event_id"] = draw(event_ids)
@@ -50,13 +50,13 @@ def scan_lines(draw: Any) -> tuple[int, dict[str, Any]]:
     if code == ScanCode.CORRECTION:
         named = NamedScan(draw(st.sampled_from(ScanCode.values)), BOOKED + timedelta(hours=draw(hours)))
         fields["corrects"] = draw(st.sampled_from(["a", "b", "c"]) | st.just(named))
-        # A scan with an id of its own is not the one it takes back.
+        # A scan with an event id cannot be the one that it withdraws.
         fields["event_id"] = draw(st.sampled_from(["", "x", "y"]))
     return draw(st.integers(0, 2)), fields
 
 
 class Histories(RuleBasedStateMachine):
-    """Three parcels, the third one cancelled; batches, repeats and sweeps in any order."""
+    """Three parcels, one of them cancelled; batches, repeats and sweeps in any order."""
 
     @initialize()
     def book(self) -> None:
@@ -121,11 +121,11 @@ class Histories(RuleBasedStateMachine):
         for commitment in Commitment.objects.filter(parcel_id=parcel.pk):
             at = reached[commitment.kind]
             assert commitment.reached_at == at
-            # A cancelled parcel's promise is void: nothing is written down of it any more.
+            # A cancelled parcel's commitment is void and never changes again.
             if commitment.kind == "delivery" and parcel.status != "cancelled":
                 self._journey_is_kept(parcel, commitment, folded)
             judged = judge(commitment.due_at, at, NOW, voided=False)
-            # What nothing reached is overdue when the sweep, or a correction, comes by.
+            # An unreached commitment becomes overdue at the next sweep or correction.
             waits = (commitment.outcome, judged) == (Outcome.PENDING, Outcome.OVERDUE)
             assert waits or commitment.outcome == judged
             standing = Breach.objects.standing().filter(parcel_id=parcel.pk, kind=commitment.kind).exists()
@@ -133,14 +133,14 @@ class Histories(RuleBasedStateMachine):
 
     @staticmethod
     def _journey_is_kept(parcel: Parcel, commitment: Commitment, folded: rules.Folded) -> None:
-        """Once a delivery was tried or lost, its commitment knows the journey; before, the parcel does."""
+        """After an attempt or loss, the commitment has the journey; before, only the parcel has it."""
         stages = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at")
-        seen = tuple(getattr(folded, name) for name in stages)
-        assert tuple(getattr(parcel, name) for name in stages) == seen
+        journey = tuple(getattr(folded, name) for name in stages)
+        assert tuple(getattr(parcel, name) for name in stages) == journey
         ends = (folded.attempted_at, folded.first_delivered_at, folded.lost_at)
         assert (commitment.attempted_at, commitment.delivered_at, commitment.lost_at) == ends
         if any(ends):
-            assert tuple(getattr(commitment, name) for name in stages) == seen
+            assert tuple(getattr(commitment, name) for name in stages) == journey
 
     @invariant()
     def tallies_are_the_commitments(self) -> None:
@@ -153,7 +153,7 @@ class Histories(RuleBasedStateMachine):
 
 
 class RolledBack(Histories):
-    """Each history in a transaction of its own, which is undone at its end."""
+    """Run each history in a separate transaction, which is rolled back."""
 
     def __init__(self) -> None:
         self._undone = transaction.atomic()
@@ -166,7 +166,7 @@ class RolledBack(Histories):
 
 
 @pytest.mark.django_db
-def test_random_histories_end_as_the_reference_says() -> None:
+def test_random_histories_match_the_reference() -> None:
     run_state_machine_as_test(
         RolledBack,
         settings=settings(

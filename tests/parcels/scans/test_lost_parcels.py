@@ -1,4 +1,4 @@
-"""Tracing: silent parcels count as lost after so many days, and no longer once somebody saw them."""
+"""Silent parcels count as lost after some days, and no longer after the next scan."""
 
 import threading
 from collections.abc import Callable
@@ -35,18 +35,18 @@ Scanned = Callable[..., None]
 
 @pytest.fixture
 def parcel(merchant_organisation: Organisation, courier_organisation: Organisation) -> Parcel:
-    [found] = booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED)
+    [parcel] = booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED)
     with scope(Scope.everything()):
-        Commitment.objects.filter(parcel_id=found.pk, kind="delivery").update(fee_fen=1_000)
-    return found
+        Commitment.objects.filter(parcel_id=parcel.pk, kind="delivery").update(fee_fen=1_000)
+    return parcel
 
 
 @pytest.fixture
 def scanned(courier: Actor, parcel: Parcel) -> Scanned:
-    def scan(code: str, at: datetime, *, sent: datetime | None = None, **extra: Any) -> None:
+    def scan(code: str, at: datetime, *, received_at: datetime | None = None, **extra: Any) -> None:
         line = ScanLine(parcel.number, code, at, **extra)
         with scope(Scope.of(courier)):
-            report = record_scans(actor=courier, lines=[line], now=sent or at)
+            report = record_scans(actor=courier, lines=[line], now=received_at or at)
         assert report.rejections == []
 
     return scan
@@ -63,26 +63,26 @@ def make_local(parcel: Parcel) -> None:
 
 
 def trace(at: datetime) -> tuple[int, int]:
-    found = trace_lost_parcels(now=at)
-    assert not found.busy
-    return found.lost, found.found
+    result = trace_lost_parcels(now=at)
+    assert not result.busy
+    return result.lost, result.found
 
 
 @pytest.mark.parametrize(("local", "days"), [(True, 3), (False, 7)])
-def test_silence_counts_as_a_loss_after_so_many_days(
+def test_silence_counts_as_loss_after_the_limit(
     parcel: Parcel, scanned: Scanned, local: bool, days: int
 ) -> None:
     if local:
         make_local(parcel)
     scanned("picked_up", PICKED_UP)
-    gone = PICKED_UP + days * DAY
-    assert trace(gone - timedelta(seconds=1)) == (0, 0)
-    assert trace(gone + HOUR) == (1, 0)
-    assert lost_at(parcel) == gone
-    assert trace(gone + 2 * HOUR) == (0, 0)
+    lost_since = PICKED_UP + days * DAY
+    assert trace(lost_since - timedelta(seconds=1)) == (0, 0)
+    assert trace(lost_since + HOUR) == (1, 0)
+    assert lost_at(parcel) == lost_since
+    assert trace(lost_since + 2 * HOUR) == (0, 0)
 
 
-def test_a_loss_is_credited_and_what_turns_up_is_taken_back(parcel: Parcel, scanned: Scanned) -> None:
+def test_loss_is_credited_and_reversed_when_found(parcel: Parcel, scanned: Scanned) -> None:
     scanned("picked_up", PICKED_UP)
     now = PICKED_UP + 8 * DAY
     sweep_overdue(now=now)
@@ -97,10 +97,10 @@ def test_a_loss_is_credited_and_what_turns_up_is_taken_back(parcel: Parcel, scan
     assert ledger(parcel.pk)[2:] == [(-19_000, "found")]
 
 
-def test_pages_say_what_counts_as_lost(
+def test_pages_show_lost_parcels(
     parcel: Parcel, scanned: Scanned, client: Client, merchant_client: Client, courier_client: Client
 ) -> None:
-    """Credit is written for it: whoever looks must be told why, and recipients that nothing comes."""
+    """A loss is credited, so members see the reason, and recipients see that the parcel is lost."""
     scanned("picked_up", PICKED_UP)
     sweep_overdue(now=timezone.now())
     pages = (
@@ -120,12 +120,12 @@ def test_pages_say_what_counts_as_lost(
         assert "counts as lost" not in reader.get(address).content.decode()
 
 
-def test_a_scan_that_was_only_sent_late_shows_it_was_never_lost(parcel: Parcel, scanned: Scanned) -> None:
+def test_late_received_scan_removes_the_loss(parcel: Parcel, scanned: Scanned) -> None:
     scanned("picked_up", PICKED_UP)
     trace(PICKED_UP + 8 * DAY)
-    scanned("arrived", PICKED_UP + 2 * DAY, sent=PICKED_UP + 8 * DAY)
+    scanned("arrived", PICKED_UP + 2 * DAY, received_at=PICKED_UP + 8 * DAY)
     assert trace(PICKED_UP + 8 * DAY) == (0, 1)
-    # Silent again since, and for longer than that.
+    # Silent again since then, for longer than the limit.
     assert trace(PICKED_UP + 9 * DAY) == (1, 0)
     assert lost_at(parcel) == PICKED_UP + 9 * DAY
 
@@ -141,7 +141,7 @@ def test_a_scan_that_was_only_sent_late_shows_it_was_never_lost(parcel: Parcel, 
         ("return_started", {}),
     ],
 )
-def test_what_is_under_way_is_traced(
+def test_parcels_in_transit_are_traced(
     parcel: Parcel, scanned: Scanned, code: str, extra: dict[str, Any]
 ) -> None:
     scanned("picked_up", PICKED_UP)
@@ -154,7 +154,7 @@ def test_what_is_under_way_is_traced(
     ("code", "extra"),
     [("delivered", {}), ("returned", {}), ("available_for_pickup", {"consent": True})],
 )
-def test_what_has_arrived_somewhere_is_not(
+def test_final_and_waiting_parcels_are_not_lost(
     parcel: Parcel, scanned: Scanned, code: str, extra: dict[str, Any]
 ) -> None:
     scanned("picked_up", PICKED_UP)
@@ -162,7 +162,7 @@ def test_what_has_arrived_somewhere_is_not(
     assert trace(PICKED_UP + 9 * DAY) == (0, 0)
 
 
-def test_what_nobody_picked_up_is_not_lost(parcel: Parcel, merchant: Actor) -> None:
+def test_parcel_not_picked_up_is_not_lost(parcel: Parcel, merchant: Actor) -> None:
     sweep_overdue(now=BOOKED + 9 * DAY)
     assert trace(BOOKED + 9 * DAY) == (0, 0)
     with scope(Scope.of(merchant)):
@@ -170,7 +170,7 @@ def test_what_nobody_picked_up_is_not_lost(parcel: Parcel, merchant: Actor) -> N
     assert trace(BOOKED + 10 * DAY) == (0, 0)
 
 
-def test_what_its_courier_scanned_as_lost_stays_so(parcel: Parcel, scanned: Scanned) -> None:
+def test_parcel_scanned_as_lost_stays_lost(parcel: Parcel, scanned: Scanned) -> None:
     scanned("picked_up", PICKED_UP)
     scanned("lost", PICKED_UP + DAY, event_id="lost-1")
     assert lost_at(parcel) == PICKED_UP + DAY
@@ -180,14 +180,14 @@ def test_what_its_courier_scanned_as_lost_stays_so(parcel: Parcel, scanned: Scan
     assert lost_at(parcel) is None
 
 
-def test_a_parcel_delivered_after_all_is_no_longer_lost(parcel: Parcel, scanned: Scanned) -> None:
+def test_delivered_parcel_is_no_longer_lost(parcel: Parcel, scanned: Scanned) -> None:
     scanned("picked_up", PICKED_UP)
     trace(PICKED_UP + 8 * DAY)
     scanned("delivered", PICKED_UP + 9 * DAY)
     assert trace(PICKED_UP + 9 * DAY) == (0, 1)
 
 
-def test_each_change_asks_for_the_credit_once(parcel: Parcel, scanned: Scanned) -> None:
+def test_each_change_queues_one_credit_check(parcel: Parcel, scanned: Scanned) -> None:
     scanned("picked_up", PICKED_UP)
     trace(PICKED_UP + 8 * DAY)
     trace(PICKED_UP + 8 * DAY)
@@ -195,7 +195,7 @@ def test_each_change_asks_for_the_credit_once(parcel: Parcel, scanned: Scanned) 
         assert CreditCheck.objects.filter(parcel_id=parcel.pk).count() == 1
 
 
-def test_many_are_traced_in_batches(
+def test_many_parcels_are_traced_in_batches(
     merchant_organisation: Organisation,
     courier_organisation: Organisation,
     courier: Actor,
@@ -212,7 +212,7 @@ def test_many_are_traced_in_batches(
     assert trace(PICKED_UP + 8 * DAY) == (5, 0)
 
 
-def test_the_task_says_that_it_ran(parcel: Parcel, scanned: Scanned) -> None:
+def test_task_records_its_heartbeat(parcel: Parcel, scanned: Scanned) -> None:
     scanned("picked_up", PICKED_UP)
     assert trace_task() == 1
     assert trace_task() == 0
@@ -220,10 +220,10 @@ def test_the_task_says_that_it_ran(parcel: Parcel, scanned: Scanned) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_scan_that_comes_in_between_is_seen(
+def test_scan_between_selection_and_judgement_counts(
     parcel: Parcel, scanned: Scanned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The parcel is found silent, then scanned, then judged: it is not lost."""
+    """A scan between selection and judgement: the parcel is not lost."""
     scanned("picked_up", PICKED_UP)
     now = PICKED_UP + 8 * DAY
     errors: list[BaseException] = []
@@ -238,7 +238,7 @@ def test_a_scan_that_comes_in_between_is_seen(
 
     from parcels.scans import lost_parcels  # noqa: PLC0415 -- to be watched
 
-    judge = lost_parcels._judge
+    judge = lost_parcels._split_by_silence
 
     def judge_later(parcels: Any, at: datetime) -> Any:
         other = threading.Thread(target=scan_now)
@@ -246,7 +246,7 @@ def test_a_scan_that_comes_in_between_is_seen(
         other.join(20)
         return judge(parcels, at)
 
-    monkeypatch.setattr(lost_parcels, "_judge", judge_later)
+    monkeypatch.setattr(lost_parcels, "_split_by_silence", judge_later)
     assert trace(now) == (0, 0)
     assert errors == []
     assert lost_at(parcel) is None

@@ -1,4 +1,4 @@
-"""The tables of statuses are whole, and the fold does not care about order."""
+"""The tables of statuses are complete, and the fold does not depend on order."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def fact(code: str, hours: float, key: int = 0, **extra: object) -> Fact:
 # --- tables ----------------------------------------------------------------------------------
 
 
-def test_every_code_but_a_correction_gives_a_status() -> None:
+def test_every_code_except_correction_has_a_status() -> None:
     assert set(rules.STATUS_OF_CODE) == set(ScanCode) - {ScanCode.CORRECTION}
 
 
@@ -39,11 +39,11 @@ def test_every_status_is_ranked_once() -> None:
 
 
 @pytest.mark.parametrize("mapping", [rules.AFTERSHIP, rules.EASYPOST, rules.KUAIDI100])
-def test_every_status_is_exported(mapping: dict[str, str]) -> None:
+def test_every_status_has_equivalents(mapping: dict[str, str]) -> None:
     assert set(mapping) == set(ParcelStatus)
 
 
-def test_exports_use_the_words_of_their_users() -> None:
+def test_equivalents_use_the_vocabularies_of_other_services() -> None:
     assert set(rules.AFTERSHIP.values()) == {
         "InfoReceived",
         "InTransit",
@@ -73,7 +73,7 @@ def test_every_reason_names_a_party(reason: str) -> None:
     assert reason.startswith(party)
 
 
-def test_nobody_is_at_fault_without_a_reason() -> None:
+def test_no_party_is_at_fault_without_a_reason() -> None:
     assert rules.party_at_fault("") == rules.party_at_fault("couriers_of_doom") == ""
 
 
@@ -98,24 +98,24 @@ def test_valid_attempt(code: str, reason: str, consent: bool, valid: bool) -> No
     assert rules.is_valid_attempt(code, reason=reason, consent=consent) is valid
 
 
-def test_nothing_scanned_is_booked() -> None:
+def test_parcel_without_scans_is_booked() -> None:
     folded = rules.fold([], booked_at=BOOKED)
     assert (folded.status, folded.status_at, folded.last_scan_at) == ("booked", BOOKED, None)
 
 
-def test_of_two_scans_at_once_the_one_that_tells_more_stands() -> None:
+def test_higher_ranked_of_simultaneous_scans_wins() -> None:
     assert rules.fold([fact("arrived", 1), fact("held", 1)], booked_at=BOOKED).status == "exception"
     assert rules.fold([fact("lost", 1), fact("delivered", 1)], booked_at=BOOKED).status == "delivered"
 
 
-def test_terminal_scan_outlasts_later_ones_until_corrected() -> None:
+def test_terminal_scan_wins_over_later_scans_until_corrected() -> None:
     scans = [fact("delivered", 5, 1), fact("departed", 6, 2)]
     assert rules.fold(scans, booked_at=BOOKED).status == "delivered"
     corrected = [*scans, fact("correction", 7, 3, corrects=1)]
     assert rules.fold(corrected, booked_at=BOOKED).status == "in_transit"
 
 
-def test_corrections_are_not_taken_back() -> None:
+def test_corrections_cannot_be_withdrawn() -> None:
     scans = [
         fact("delivered", 5, 1),
         fact("correction", 6, 2, corrects=1),
@@ -125,7 +125,7 @@ def test_corrections_are_not_taken_back() -> None:
     assert (folded.status, folded.last_scan_at) == ("booked", None)
 
 
-def test_cancelled_stays() -> None:
+def test_cancelled_parcel_stays_cancelled() -> None:
     folded = rules.fold([fact("delivered", 5)], booked_at=BOOKED, cancelled_at=BOOKED)
     assert (folded.status, folded.status_at, folded.delivered_at) == ("cancelled", BOOKED, None)
 
@@ -145,7 +145,7 @@ facts = st.lists(
 
 
 @given(facts, st.randoms())
-def test_fold_does_not_care_about_order_or_duplicates(scans: list[Fact], random: object) -> None:
+def test_fold_does_not_depend_on_order_or_duplicates(scans: list[Fact], random: object) -> None:
     again = [*scans, *scans[:3]]
     random.shuffle(again)  # type: ignore[attr-defined]
     assert rules.fold(again, booked_at=BOOKED) == rules.fold(scans, booked_at=BOOKED)

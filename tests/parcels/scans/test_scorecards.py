@@ -1,4 +1,4 @@
-"""From scans to a scorecard: what couriers' programs send is what their month is scored by."""
+"""From scans to a scorecard: a month is scored by the courier's scans."""
 
 from datetime import timedelta
 
@@ -21,28 +21,28 @@ pytestmark = pytest.mark.django_db
 # Pickup is due after 6 hours, delivery after 30.
 BOOKED = timezone.now() - timedelta(days=6)
 if timezone.localdate(BOOKED + timedelta(hours=30)).day <= 2:
-    # Both in one month, whatever day the tests run on.
+    # Both in one month, on any day the tests run.
     BOOKED -= timedelta(days=4)
 
 
-def scan(parcel: Parcel, code: str, hours: float, **given: str) -> ScanLine:
-    return ScanLine(parcel.number, code, BOOKED + timedelta(hours=hours), **given)
+def scan(parcel: Parcel, code: str, hours: float, **values: str) -> ScanLine:
+    return ScanLine(parcel.number, code, BOOKED + timedelta(hours=hours), **values)
 
 
-def test_scans_make_every_component_of_a_scorecard(
+def test_scans_determine_every_component_of_a_scorecard(
     courier: Actor, courier_organisation: Organisation, merchant_organisation: Organisation, system: Actor
 ) -> None:
     parcels = booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED, count=5)
-    good, absent, late, very_late, gone = parcels
+    good, absent, late, very_late, never_delivered = parcels
     lines = [
         *(scan(parcel, "picked_up", 5) for parcel in (good, absent, very_late)),
         # An hour after the pickup was due.
         scan(late, "picked_up", 7),
         scan(good, "delivered", 29),
-        # On time by the first attempt, at the second within 72 hours of pickup.
+        # On time by the first attempt; the second is within 72 hours of pickup.
         scan(absent, "attempt_failed", 30, reason="consignee_absent"),
         scan(absent, "delivered", 50),
-        # Late by a day to the minute is late by up to a day; a minute more is more.
+        # Late by exactly a day counts as up to a day; a minute more does not.
         scan(late, "delivered", 54),
         scan(very_late, "delivered", 78 + 1 / 60),
     ]
@@ -51,7 +51,7 @@ def test_scans_make_every_component_of_a_scorecard(
     sweep_overdue(now=timezone.now())
     with scope(Scope.everything()):
         # Never picked up, never delivered; the pickup is excused.
-        excuse_breach(actor=system, parcel_id=gone.pk, kind="pickup", reason="merchant_not_ready")
+        excuse_breach(actor=system, parcel_id=never_delivered.pk, kind="pickup", reason="merchant_not_ready")
     fold_tallies()
     refresh_scorecards(now=timezone.now())
     with scope(Scope.everything()):

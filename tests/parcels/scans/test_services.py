@@ -1,4 +1,4 @@
-"""Scans: stored once, folded in any order, settled at once, refused line by line."""
+"""Scans: stored once, folded in any order, settled at once, rejected line by line."""
 
 import threading
 from collections.abc import Callable
@@ -58,10 +58,10 @@ def codes(report: ScanReport) -> list[tuple[int, str]]:
     return [(rejection.index, rejection.code) for rejection in report.rejections]
 
 
-# --- the ordinary way ------------------------------------------------------------------------
+# --- accepted scans --------------------------------------------------------------------------
 
 
-def test_scans_move_a_parcel_and_keep_its_promises(parcel: Parcel, send: Send) -> None:
+def test_scans_update_the_status_and_meet_commitments(parcel: Parcel, send: Send) -> None:
     report = send(
         line(parcel, "picked_up", 2), line(parcel, "out_for_delivery", 20), line(parcel, "delivered", 25)
     )
@@ -72,7 +72,7 @@ def test_scans_move_a_parcel_and_keep_its_promises(parcel: Parcel, send: Send) -
     assert outcomes(parcel) == {"pickup": "met", "delivery": "met"}
 
 
-def test_late_scans_break_promises_at_once(parcel: Parcel, send: Send) -> None:
+def test_late_scans_breach_commitments_at_once(parcel: Parcel, send: Send) -> None:
     send(line(parcel, "picked_up", 7), line(parcel, "delivered", 31))
     assert outcomes(parcel) == {"pickup": "late", "delivery": "late"}
     with scope(Scope.everything()):
@@ -106,7 +106,7 @@ def test_status_change_is_an_event_once(parcel: Parcel, send: Send) -> None:
     assert (event.merchant_id, event.courier_id) == (parcel.merchant_id, parcel.courier_id)
 
 
-def test_punctual_scan_that_comes_late_withdraws_the_breach(parcel: Parcel, send: Send) -> None:
+def test_late_received_punctual_scan_withdraws_the_breach(parcel: Parcel, send: Send) -> None:
     send(line(parcel, "picked_up", 2), line(parcel, "delivered", 40))
     assert outcomes(parcel)["delivery"] == "late"
     send(line(parcel, "attempt_failed", 29, reason="consignee_absent"))
@@ -116,7 +116,7 @@ def test_punctual_scan_that_comes_late_withdraws_the_breach(parcel: Parcel, send
 
 
 @pytest.mark.parametrize(
-    ("given", "status", "outcome"),
+    ("values", "status", "outcome"),
     [
         ({"code": "available_for_pickup", "consent": True}, "available_for_pickup", "met"),
         ({"code": "available_for_pickup", "consent": False}, "attempt_failed", "pending"),
@@ -124,14 +124,14 @@ def test_punctual_scan_that_comes_late_withdraws_the_breach(parcel: Parcel, send
         ({"code": "attempt_failed", "reason": "courier_vehicle"}, "attempt_failed", "pending"),
     ],
 )
-def test_attempt_is_valid_only_when_the_courier_did_its_part(
-    parcel: Parcel, send: Send, given: dict[str, Any], status: str, outcome: str
+def test_attempt_is_valid_only_if_the_courier_is_not_at_fault(
+    parcel: Parcel, send: Send, values: dict[str, Any], status: str, outcome: str
 ) -> None:
-    send(line(parcel, hours=20, **given), now=BOOKED + timedelta(hours=21))
+    send(line(parcel, hours=20, **values), now=BOOKED + timedelta(hours=21))
     assert reread(parcel).status == status
     assert outcomes(parcel) == {"pickup": "late", "delivery": outcome}
     with scope(Scope.everything()):
-        assert Scan.objects.get(parcel_id=parcel.pk).code == given["code"]
+        assert Scan.objects.get(parcel_id=parcel.pk).code == values["code"]
 
 
 def test_cancelled_parcel_stores_scans_and_stays_cancelled(
@@ -141,11 +141,11 @@ def test_cancelled_parcel_stores_scans_and_stays_cancelled(
         merchant_organisation, courier_organisation, booked_at=BOOKED, status="cancelled", cancelled_at=BOOKED
     )
     assert send(line(parcel, "picked_up", 1), line(parcel, "delivered", 2)).accepted == 2
-    kept = reread(parcel)
-    assert (kept.status, kept.status_at, kept.delivered_at) == ("cancelled", BOOKED, None)
+    fresh = reread(parcel)
+    assert (fresh.status, fresh.status_at, fresh.delivered_at) == ("cancelled", BOOKED, None)
 
 
-# --- again and again -------------------------------------------------------------------------
+# --- repeated scans --------------------------------------------------------------------------
 
 
 def test_sending_again_changes_nothing(parcel: Parcel, send: Send) -> None:
@@ -171,20 +171,20 @@ def test_duplicates_inside_a_batch_count_once(parcel: Parcel, send: Send) -> Non
     assert (report.accepted, report.duplicates) == (2, [1, 3])
 
 
-def test_event_key_is_stable_and_keeps_its_kinds_apart() -> None:
+def test_event_key_is_stable_and_distinguishes_its_kinds() -> None:
     moment = microseconds_of(datetime(2026, 11, 20, 1, 0, tzinfo=UTC))
     plain = event_key(event_id="", code="departed", microseconds=moment, facility="HGH")
-    # A stored key: changing how it is made would let every scan of the past in a second time.
+    # The key is stored: if its computation changed, every old scan would be accepted again.
     assert plain == -1266644767463672880
-    named = event_key(event_id=f"departed|{moment}|HGH", code="", microseconds=0, facility="")
-    assert named != plain
+    id_key = event_key(event_id=f"departed|{moment}|HGH", code="", microseconds=0, facility="")
+    assert id_key != plain
     assert -(2**63) <= plain < 2**63
 
 
-# --- what is refused -------------------------------------------------------------------------
+# --- rejected scans --------------------------------------------------------------------------
 
 
-def test_bad_lines_are_named_and_good_ones_kept(
+def test_bad_lines_are_rejected_and_good_ones_stored(
     parcel: Parcel, send: Send, merchant_organisation: Organisation, rival_courier: Organisation
 ) -> None:
     [foreign] = booked_parcels(merchant_organisation, rival_courier, booked_at=BOOKED)
@@ -223,7 +223,7 @@ def test_bad_lines_are_named_and_good_ones_kept(
     assert reread(foreign).status == "booked"
 
 
-def test_foreign_parcel_is_refused_like_one_that_does_not_exist(
+def test_parcel_of_another_courier_is_rejected_as_unknown(
     send: Send, merchant_organisation: Organisation, rival_courier: Organisation
 ) -> None:
     [foreign] = booked_parcels(merchant_organisation, rival_courier, booked_at=BOOKED)
@@ -233,17 +233,17 @@ def test_foreign_parcel_is_refused_like_one_that_does_not_exist(
     assert (first.code, first.detail) == (second.code, second.detail) == ("unknown_parcel", first.detail)
 
 
-def test_scan_in_the_second_of_the_booking_is_taken(
+def test_scan_in_the_second_of_the_booking_is_accepted(
     merchant_organisation: Organisation, courier_organisation: Organisation, send: Send
 ) -> None:
     booked_at = BOOKED + timedelta(milliseconds=700)
     [parcel] = booked_parcels(merchant_organisation, courier_organisation, booked_at=booked_at)
-    # Programs cut fractions off.
+    # Programs truncate fractions of a second.
     assert send(line(parcel, "picked_up", 0)).accepted == 1
     assert reread(parcel).status == "picked_up"
 
 
-def test_merchants_and_viewers_send_no_scans(merchant: Actor, parcel: Parcel) -> None:
+def test_merchants_and_viewers_cannot_send_scans(merchant: Actor, parcel: Parcel) -> None:
     with scope(Scope.of(merchant)), pytest.raises(NotPermitted):
         record_scans(actor=merchant, lines=[line(parcel, "picked_up", 1)])
 
@@ -251,7 +251,7 @@ def test_merchants_and_viewers_send_no_scans(merchant: Actor, parcel: Parcel) ->
 # --- corrections -----------------------------------------------------------------------------
 
 
-def test_correction_withdraws_a_scan_as_if_it_had_never_been(parcel: Parcel, send: Send) -> None:
+def test_correction_removes_all_effects_of_a_scan(parcel: Parcel, send: Send) -> None:
     send(line(parcel, "picked_up", 2), line(parcel, "delivered", 25, event_id="oops"))
     report = send(line(parcel, "correction", 26, corrects="oops"), now=BOOKED + timedelta(hours=27))
     assert report.accepted == 1
@@ -264,7 +264,7 @@ def test_correction_withdraws_a_scan_as_if_it_had_never_been(parcel: Parcel, sen
     assert outcomes(parcel) == {"pickup": "met", "delivery": "late"}
 
 
-def test_correction_names_a_scan_without_event_id_and_may_come_first(parcel: Parcel, send: Send) -> None:
+def test_correction_of_a_scan_without_event_id_may_arrive_first(parcel: Parcel, send: Send) -> None:
     wrong = NamedScan(
         "delivered", (BOOKED + timedelta(hours=25)).astimezone(timezone.get_default_timezone()), "CTU"
     )
@@ -276,7 +276,7 @@ def test_correction_names_a_scan_without_event_id_and_may_come_first(parcel: Par
         assert Scan.objects.filter(parcel_id=parcel.pk).count() == 3
 
 
-def test_only_scan_withdrawn_leaves_a_booked_parcel(parcel: Parcel, send: Send) -> None:
+def test_withdrawing_the_only_scan_leaves_a_booked_parcel(parcel: Parcel, send: Send) -> None:
     send(line(parcel, "picked_up", 2, event_id="e1"))
     send(line(parcel, "correction", 3, corrects="e1"))
     folded = reread(parcel)
@@ -285,14 +285,14 @@ def test_only_scan_withdrawn_leaves_a_booked_parcel(parcel: Parcel, send: Send) 
     assert outcomes(parcel) == {"pickup": "overdue", "delivery": "pending"}
 
 
-# --- at the same time ------------------------------------------------------------------------
+# --- concurrent batches ----------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_batches_on_the_same_parcels_fold_as_one(
+def test_concurrent_batches_give_the_same_result_as_one(
     merchant_organisation: Organisation, courier_organisation: Organisation, courier: Actor
 ) -> None:
-    # Of two months: PostgreSQL 18 crashes on a row waited for where months are pruned row by row.
+    # Parcels of two months: PostgreSQL 18 crashes on a row lock wait if months are pruned row by row.
     last_month = timezone.now().replace(day=1, hour=0, minute=0) - timedelta(hours=1)
     parcels = [
         parcel

@@ -16,24 +16,24 @@ from parcels.choices import BookingFileState
 
 
 class BookingFile(FileJob):
-    """A CSV of bookings that a merchant uploaded, how far it is, and what became of its rows.
+    """A CSV of bookings that a merchant uploaded, with its progress and the results of its rows.
 
-    `position`, the counters and the sizes change in the transaction that books, so work that was cut
-    off goes on where it stopped. `content` is deleted once all is booked, the results and the rows to
-    correct after a while; this row stays.
+    `position`, the counters and the sizes change in the transaction that books, so that interrupted
+    work resumes where it stopped. `content` is deleted once every row is processed, the results and the
+    rows to correct after 30 days; this row stays.
     """
 
     merchant = models.ForeignKey(
         Merchant, models.PROTECT, db_index=False, related_name="booking_files", verbose_name=_("merchant")
     )
-    # None: by API key.
+    # None for an upload by API key.
     uploaded_by = models.ForeignKey(
         User, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("uploaded by")
     )
     uploaded_at = models.DateTimeField(_("uploaded"), default=timezone.now)
     name = models.CharField(_("name"), max_length=200)
     content = models.FileField(_("file"), upload_to="booking_files/%Y/%m", max_length=300)
-    # SHA-256, in hexadecimal: the same file again is noticed.
+    # SHA-256, in hexadecimal: detects a second upload of the same file.
     digest = models.CharField(max_length=64)
     size = models.PositiveBigIntegerField(_("size"))
     lines = models.PositiveIntegerField(_("lines"))
@@ -41,18 +41,18 @@ class BookingFile(FileJob):
     state = models.CharField(
         _("state"), max_length=9, choices=BookingFileState, default=BookingFileState.QUEUED
     )
-    # Bytes and lines of the file that are done with.
+    # Bytes and lines of the file that are processed.
     position = models.PositiveBigIntegerField(default=0)
     line = models.PositiveIntegerField(_("lines done"), default=0)
     done = models.PositiveIntegerField(_("rows done"), default=0)
     booked = models.PositiveIntegerField(pgettext_lazy("how many", "booked"), default=0)
     duplicate = models.PositiveIntegerField(_("booked before"), default=0)
     rejected = models.PositiveIntegerField(_("rejected"), default=0)
-    # How much of the results files is for good; what lies behind was never committed.
+    # How many bytes of the results files are committed; later bytes are discarded.
     results_size = models.PositiveBigIntegerField(default=0)
     problems_size = models.PositiveBigIntegerField(default=0)
     rejected_size = models.PositiveBigIntegerField(default=0)
-    # Time worked, waits left out: what the rate and the time left are made of.
+    # Working time without waits: the basis of the rate and the time left.
     seconds = models.FloatField(_("seconds worked"), default=0)
     deleted_at = models.DateTimeField(_("files deleted"), null=True, blank=True)
 
@@ -87,12 +87,12 @@ class BookingFile(FileJob):
 
     @property
     def rate(self) -> float | None:
-        """Rows a second while it was worked on."""
+        """Rows per second of working time."""
         return self.done / self.seconds if self.done and self.seconds else None
 
     @property
     def seconds_left(self) -> int | None:
-        """How long the rest takes at the rate so far."""
+        """How long the rest takes at the current rate."""
         if self.is_finished or not self.line or not self.seconds:
             return None
         return round(self.seconds / self.line * max(self.lines - self.line, 0))

@@ -1,7 +1,7 @@
-"""CSV files of bookings: what they may look like, and how their rows are read, from any row on.
+"""The format of CSV files of bookings, and a reader that can start at any row.
 
-Pure. Read line by line, so that memory stays flat whatever the file; a row that cannot be read costs
-the rows after it nothing.
+Pure. Files are read line by line, so that memory stays constant for any size; an unreadable row does
+not affect the rows after it.
 """
 
 import codecs
@@ -35,9 +35,9 @@ COLUMNS: Final = (
     "expected_deliver_by",
     "if_full",
 )
-# Written into the file of rows to correct; read over when that is uploaded again.
+# A column in the file of rows to correct; ignored when that file is uploaded again.
 REMARK: Final = "problem"
-# What people call a column; the name comes back as a suggestion.
+# Common names for our columns; the column is suggested in the error message.
 _SYNONYMS: Final = {
     "service": "tier",
     "from": "origin",
@@ -56,9 +56,9 @@ _SYNONYMS: Final = {
 }
 MAX_BYTES: Final = 500 * 1024 * 1024
 MAX_LINES: Final = 2_000_001
-# A row with every cell filled to the brim in four-byte characters is shorter.
+# Longer than a row whose cells all have their maximum length in four-byte characters.
 MAX_ROW_BYTES: Final = 16 * 1024
-# Lines of one row: addresses with line breaks have some, a quotation mark left open takes all the rest.
+# Lines of one row: addresses may have line breaks; an unclosed quotation mark would take all the rest.
 MAX_ROW_LINES: Final = 50
 _CHUNK: Final = 1024 * 1024
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -72,7 +72,7 @@ SAMPLE: Final = (
 
 
 class RowProblem(StrEnum):
-    """Why a row could not be taken apart into cells."""
+    """Why a row could not be split into cells."""
 
     TOO_LONG = "row_too_long"
     OPEN_QUOTE = "open_quote"
@@ -82,7 +82,7 @@ class RowProblem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileShape:
-    """What was found out about a file before any of its rows is acted on."""
+    """The encoding, size and digest of a file, determined before any row is processed."""
 
     encoding: str
     lines: int
@@ -92,7 +92,7 @@ class FileShape:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row: the line it begins on, and its cells, or why it has none."""
+    """One row: its first line, and its cells or why they cannot be read."""
 
     line: int
     cells: Sequence[str] = ()
@@ -105,7 +105,7 @@ class _Unreadable(Exception):
 
 
 class Records:
-    """The rows of a file from an offset on. `offset` and `line` are those after the row just given."""
+    """The rows of a file from an offset. `offset` and `line` are the position after the last row yielded."""
 
     def __init__(self, file: IO[bytes], encoding: str, *, offset: int = 0, line: int = 0) -> None:
         self._file = file
@@ -122,11 +122,11 @@ class Records:
                     yield Record(self._first, cells)
                     self._begin()
                 return
-            except _Unreadable as found:
-                problem = found.problem
+            except _Unreadable as unreadable:
+                problem = unreadable.problem
             except csv.Error:
                 problem = RowProblem.QUOTES
-            # Only the line it begins on is lost: the next may be a row of its own.
+            # Only the row's first line is skipped: the next line may be a separate row.
             first = self._first
             self._move(self._after_first, first)
             yield Record(first, problem=problem)
@@ -140,7 +140,7 @@ class Records:
         self._start = self._after_first = self.offset
 
     def _lines(self) -> Iterator[str]:
-        """Feed the reader, which takes as many lines as the row has."""
+        """Yield lines to the CSV reader, which takes as many as the row has."""
         while raw := self._file.readline(MAX_ROW_BYTES + 1):
             self.offset += len(raw)
             self.line += 1
@@ -166,7 +166,7 @@ class Records:
 
 
 def examine(file: IO[bytes]) -> FileShape:
-    """Read a file through once. Raises InvalidInput, for the field `file`, for one that is no use."""
+    """Read a file once from end to end. Raises InvalidInput for the field `file` if it is unusable."""
     file.seek(0)
     head = file.read(_CHUNK)
     _require_text(head)
@@ -182,8 +182,8 @@ def examine(file: IO[bytes]) -> FileShape:
         chunk = file.read(_CHUNK)
     is_utf8 = is_utf8 and _decodes(decoder, b"", final=True)
     lines = breaks + (not last.endswith(b"\n"))
-    # UTF-8 goes first: text in another encoding hardly ever is UTF-8 by accident. In a file that is
-    # neither, the lines that are not UTF-8 are rejected, and no other.
+    # UTF-8 is tried first: text in another encoding is hardly ever valid UTF-8. In a file that is
+    # neither, only the lines that are not UTF-8 are rejected.
     encoding = "utf-8" if is_utf8 or not _is_gb18030(file) else "gb18030"
     if b"\n" not in head and b"\r" in head:
         raise _wrong(_("The lines end as on old Macs. Save the file as “CSV UTF-8”."))
@@ -199,7 +199,7 @@ def examine(file: IO[bytes]) -> FileShape:
 
 
 def read_header(file: IO[bytes], encoding: str) -> tuple[list[str], Records]:
-    """Return the columns and the reader that stands behind them. Raises InvalidInput."""
+    """Return the columns, and the reader positioned after them. Raises InvalidInput."""
     file.seek(0)
     has_mark = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
     records = Records(file, encoding, offset=len(codecs.BOM_UTF8) if has_mark else 0)
@@ -211,7 +211,7 @@ def read_header(file: IO[bytes], encoding: str) -> tuple[list[str], Records]:
     if len(first.cells) == 1 and any(mark in first.cells[0] for mark in ";\t|"):
         raise _wrong(_("The columns must be separated by commas. Save the file as “CSV UTF-8”."))
     columns = [column_named(cell) for cell in first.cells]
-    # Spreadsheets leave commas behind where columns once were.
+    # Spreadsheets leave trailing commas for deleted columns.
     while columns and not columns[-1]:
         columns.pop()
     _require_columns(columns)
@@ -219,12 +219,12 @@ def read_header(file: IO[bytes], encoding: str) -> tuple[list[str], Records]:
 
 
 def column_named(text: str) -> str:
-    """A column's name as people spell it: any case, spaces or dashes for underscores."""
+    """Normalise a column name: any case; spaces and dashes become underscores."""
     return "_".join(text.lstrip("\ufeff").lower().replace("-", " ").replace("_", " ").split())
 
 
 def suggestion_for(name: str) -> str:
-    """The column a name may have meant; empty when there is none like it."""
+    """The column most similar to a name; empty when none is similar."""
     close = get_close_matches(name, COLUMNS, n=1, cutoff=0.6)
     return _SYNONYMS.get(name) or (close[0] if close else "")
 
@@ -249,9 +249,9 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
 
 
 def _is_gb18030(file: IO[bytes]) -> bool:
-    """Tell of a file that is not UTF-8 whether it is GB18030, and no UTF-8 with a few broken lines.
+    """Whether a file that is not UTF-8 is GB18030, and not UTF-8 with a few broken lines.
 
-    Such a file may read as GB18030 to its end, by accident: every recipient would have another name.
+    UTF-8 with broken lines may also decode as GB18030: every recipient would then get a wrong name.
     """
     decoder = codecs.getincrementaldecoder("gb18030")()
     utf8 = others = 0
@@ -268,11 +268,11 @@ def _is_gb18030(file: IO[bytes]) -> bool:
 
 
 def _require_columns(columns: list[str]) -> None:
-    known = {*COLUMNS, REMARK}
-    if unknown := [name for name in columns if name not in known]:
+    allowed = {*COLUMNS, REMARK}
+    if unknown := [name for name in columns if name not in allowed]:
         raise _wrong(_unknown(unknown[:5]))
-    if twice := next((name for name in columns if columns.count(name) > 1), ""):
-        raise _wrong(_("The column %(name)s is there twice.") % {"name": twice})
+    if duplicate := next((name for name in columns if columns.count(name) > 1), ""):
+        raise _wrong(_("The column %(name)s is there twice.") % {"name": duplicate})
     if missing := [name for name in REQUIRED if name not in columns]:
         raise _wrong(
             _("The first line must name the columns; missing: %(names)s.") % {"names": ", ".join(missing)}
@@ -280,19 +280,19 @@ def _require_columns(columns: list[str]) -> None:
 
 
 def _unknown(names: list[str]) -> str:
-    """A sentence for each name, and all columns once, unless it is clear what every name means."""
-    meant = [suggestion_for(name) for name in names]
-    told = [_no_column(name, suggestion) for name, suggestion in zip(names, meant, strict=True)]
-    if not all(meant):
-        told.append(_("Columns are: %(known)s.") % {"known": ", ".join(COLUMNS)})
-    return " ".join(told)
+    """A sentence for each unknown name; then all columns, unless every name has a suggestion."""
+    suggestions = [suggestion_for(name) for name in names]
+    sentences = [_no_column(name, suggestion) for name, suggestion in zip(names, suggestions, strict=True)]
+    if not all(suggestions):
+        sentences.append(_("Columns are: %(known)s.") % {"known": ", ".join(COLUMNS)})
+    return " ".join(sentences)
 
 
-def _no_column(name: str, meant: str) -> str:
-    named = {"name": name[:40] or _("(no name)"), "meant": meant}
-    if meant:
-        return _("There is no column “%(name)s”. Did you mean %(meant)s?") % named
-    return _("There is no column “%(name)s”.") % named
+def _no_column(name: str, suggestion: str) -> str:
+    params = {"name": name[:40] or _("(no name)"), "meant": suggestion}
+    if suggestion:
+        return _("There is no column “%(name)s”. Did you mean %(meant)s?") % params
+    return _("There is no column “%(name)s”.") % params
 
 
 def _wrong(message: str) -> InvalidInput:

@@ -15,10 +15,10 @@ from parcels.scan_files.querysets import CourierOwnedQuerySet
 
 
 class ScanFile(FileJob):
-    """A CSV of scans that a courier uploaded, how far it is, and what became of its rows.
+    """A CSV of scans that a courier uploaded, with its progress and the results of its rows.
 
-    The counters and `results_size` change in the transaction that writes the scans, so work that
-    was cut off goes on where it stopped.
+    The counters and `results_size` change in the transaction that writes the scans, so that
+    interrupted work resumes where it stopped.
     """
 
     courier = models.ForeignKey(Courier, models.PROTECT, related_name="scan_files", verbose_name=_("courier"))
@@ -35,7 +35,7 @@ class ScanFile(FileJob):
     accepted = models.PositiveIntegerField(_("accepted"), default=0)
     duplicate = models.PositiveIntegerField(_("already known"), default=0)
     rejected = models.PositiveIntegerField(_("rejected"), default=0)
-    # How much of the results file is for good; what lies behind it was never committed.
+    # How many bytes of the results file are committed; later bytes are discarded.
     results_size = models.PositiveBigIntegerField(default=0)
 
     objects = models.Manager.from_queryset(CourierOwnedQuerySet)()

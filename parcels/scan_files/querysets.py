@@ -1,4 +1,4 @@
-"""Reads of what couriers upload."""
+"""Reads of the rows that belong to a courier."""
 
 from typing import Self
 

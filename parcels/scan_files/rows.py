@@ -1,6 +1,6 @@
-"""CSV files of scans: what they may look like, and how their rows are read and answered.
+"""The format of CSV files of scans, and the reader of their rows.
 
-Pure. The encoding is UTF-8, with or without a mark, or GB18030, which spreadsheets in China write.
+Pure. The encoding is UTF-8, with or without a BOM, or GB18030, which spreadsheets in China write.
 """
 
 import csv
@@ -29,7 +29,7 @@ RESULT_COLUMNS: Final = (
 )
 MAX_ROWS: Final = 200_000
 MAX_BYTES: Final = 40 * 1024 * 1024
-# UTF-8 goes first: text in another encoding hardly ever is UTF-8 by accident.
+# UTF-8 is tried first: text in another encoding is hardly ever valid UTF-8.
 ENCODINGS: Final = ("utf-8-sig", "gb18030")
 _YES: Final = {"yes": "true", "y": "true", "是": "true", "no": "false", "n": "false", "否": "false"}
 
@@ -52,7 +52,7 @@ EXAMPLES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class FileShape:
-    """What was found out about a file before any of its rows is acted on."""
+    """The encoding and size of a file, determined before any row is processed."""
 
     encoding: str
     rows: int
@@ -60,7 +60,7 @@ class FileShape:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One row: where it stands in the file, what it says, and the scan that makes, if it makes one."""
+    """One row: its line number, its cells, and the scan or the rejection."""
 
     number: int
     cells: dict[str, str]
@@ -68,7 +68,7 @@ class FileRow:
 
 
 def examine(file: IO[bytes]) -> FileShape:
-    """Read a file through once. Raises InvalidInput, for the field `file`, for one that is no use."""
+    """Read a file once from end to end. Raises InvalidInput for the field `file` if it is unusable."""
     for encoding in ENCODINGS:
         file.seek(0)
         try:
@@ -81,7 +81,7 @@ def examine(file: IO[bytes]) -> FileShape:
 
 
 def read_rows(file: IO[bytes], encoding: str, *, skip: int = 0) -> Iterator[FileRow]:
-    """Read the rows of an examined file from the one after `skip` on; empty ones are not counted."""
+    """Read the rows of an examined file after the first `skip`; empty rows are not counted."""
     file.seek(0)
     reader = csv.reader(io.TextIOWrapper(file, encoding, newline=""))
     header = [name.strip().lower() for name in next(reader)]
@@ -91,7 +91,7 @@ def read_rows(file: IO[bytes], encoding: str, *, skip: int = 0) -> Iterator[File
 
 
 def batches(rows: Iterator[FileRow], size: int) -> Iterator[list[FileRow]]:
-    """Cut rows into lists of at most `size`."""
+    """Split rows into lists of at most `size`."""
     while batch := list(islice(rows, size)):
         yield batch
 
@@ -103,7 +103,7 @@ def _count(file: IO[bytes], encoding: str) -> int:
         _require_header([name.strip().lower() for name in next(reader, [])])
         rows = sum(1 for cells in reader if any(cells))
     finally:
-        # The wrapper would close the upload, which is saved later.
+        # Otherwise the wrapper would close the upload, which is saved later.
         text.detach()
     if not rows:
         raise _wrong(_("The file has a header and no rows."))
@@ -116,17 +116,17 @@ def _count(file: IO[bytes], encoding: str) -> int:
 
 
 def _require_header(header: list[str]) -> None:
-    given = set(header)
-    if missing := [name for name in REQUIRED if name not in given]:
+    names = set(header)
+    if missing := [name for name in REQUIRED if name not in names]:
         raise _wrong(
             _("The first line must name the columns; %(names)s is missing.") % {"names": ", ".join(missing)}
         )
-    if unknown := sorted(given - set(COLUMNS)):
+    if unknown := sorted(names - set(COLUMNS)):
         raise _wrong(
             _("There is no column %(names)s. Columns are: %(known)s.")
             % {"names": ", ".join(unknown), "known": ", ".join(COLUMNS)}
         )
-    if len(given) < len(header):
+    if len(names) < len(header):
         raise _wrong(_("A column is named twice."))
 
 

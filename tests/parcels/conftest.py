@@ -1,4 +1,4 @@
-"""The world of the parcel tests: a lane on sale, a parcel, files of bookings, a month long past."""
+"""Fixtures of the parcel tests: a lane on sale, a parcel, booking files, an old month."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,9 +30,9 @@ def ready() -> str:
 
 @pytest.fixture
 def parcel(merchant_organisation: Organisation, courier_organisation: Organisation) -> Parcel:
-    """Booked two hours ago, due tomorrow."""
-    [made] = some_parcels(merchant_organisation, courier_organisation)
-    return made
+    """A parcel booked two hours ago and due tomorrow."""
+    [parcel] = some_parcels(merchant_organisation, courier_organisation)
+    return parcel
 
 
 # --- files of bookings ---
@@ -45,7 +45,7 @@ def lane_on_sale(courier_organisation: Organisation, hangzhou: City, chengdu: Ci
 
 @pytest.fixture
 def filing(settings: Any, tmp_path: Path, sent: list[Any], lane_on_sale: Offer) -> None:
-    """What tests of booking files begin with: a folder for uploads, no worker, and something to book."""
+    """The set-up of booking file tests: an upload folder, no worker, and a lane on sale."""
     settings.MEDIA_ROOT = tmp_path
 
 
@@ -54,7 +54,7 @@ def filing(settings: Any, tmp_path: Path, sent: list[Any], lane_on_sale: Offer) 
 
 @pytest.fixture
 def archive(settings: Any, tmp_path: Path) -> Iterator[Path]:
-    """A folder for months that leave; what a test has left of its months is taken back."""
+    """A folder for archived months; the test's months are removed at the end."""
     settings.ARCHIVE_ROOT = tmp_path / "archive"
     yield settings.ARCHIVE_ROOT
     take_back()
@@ -64,7 +64,7 @@ def archive(settings: Any, tmp_path: Path) -> Iterator[Path]:
 def settled(
     merchant_organisation: Organisation, courier_organisation: Organisation, courier: Actor
 ) -> list[Parcel]:
-    """Parcels of a month long past of which nothing is open: it may leave."""
-    made = old_parcels(merchant_organisation, courier_organisation, courier)
+    """Parcels of an old month without blockers, ready to retire."""
+    parcels = old_parcels(merchant_organisation, courier_organisation, courier)
     settle_all()
-    return made
+    return parcels

@@ -1,7 +1,7 @@
-"""What became of a booking file's rows: files beside it of all rows, those not booked, those to correct.
+"""The result files of a booking file: all rows, the rows not booked, and the rows to correct.
 
-Written in the order of the file, before the slice's commit; the file's row says how much is for good.
-Whatever was cut off lies behind that, and is cut away next time.
+Rows are appended in the order of the file, before the slice is committed. The file's database row has
+the committed size; bytes after it, from an interrupted slice, are truncated the next time.
 """
 
 import csv
@@ -19,7 +19,7 @@ from alliance.csv_cells import safe_cell
 from alliance.errors import AllianceError
 from parcels.booking_files.models import BookingFile
 from parcels.booking_files.records import REMARK
-from parcels.booking_files.services.rows import booked_before, explain, retold
+from parcels.booking_files.services.rows import booked_before, explain, translate_row
 from parcels.booking_files.services.slices import Known, Outcomes
 from parcels.bookings.services.writing import Booked
 from slas.promises.prices import yuan
@@ -57,11 +57,11 @@ def rejected_path(file: BookingFile) -> Path:
 
 
 def append_results(file: BookingFile, outcomes: Outcomes, columns: Sequence[str]) -> None:
-    """Add a slice's results behind those that stand, and set on `file` how long the files are for good.
+    """Append a slice's results to the committed ones, and set the new sizes on `file`.
 
-    Rejected rows are kept in the `columns` they came in, with what is wrong: to correct and upload again.
+    Rejected rows are written in their original `columns`, with the problem: to correct and upload again.
     """
-    kept = [place for place, name in enumerate(columns) if name != REMARK]
+    places = [place for place, name in enumerate(columns) if name != REMARK]
     rejected: list[_Row] = []
     moments: dict[int, tuple[str, str]] = {}
     rows: list[_Row] = []
@@ -73,17 +73,17 @@ def append_results(file: BookingFile, outcomes: Outcomes, columns: Sequence[str]
             problems.append(row)
         if isinstance(result, AllianceError):
             cells = dict(enumerate(record.cells))
-            rejected.append((*(safe_cell(cells.get(place, "")) for place in kept), row[_DETAIL]))
+            rejected.append((*(safe_cell(cells.get(place, "")) for place in places), row[_DETAIL]))
     file.results_size = _append(results_path(file), file.results_size, COLUMNS, rows)
     file.problems_size = _append(problems_path(file), file.problems_size, COLUMNS, problems)
-    names = (*(columns[place] for place in kept), REMARK)
+    names = (*(columns[place] for place in places), REMARK)
     file.rejected_size = _append(rejected_path(file), file.rejected_size, names, rejected)
 
 
 def read_problems(file: BookingFile, *, start: int, most: int) -> tuple[list[dict[str, str]], int | None]:
-    """Return rows that were not booked, from a byte of their file on, and the byte where the next begin.
+    """Return rows that were not booked, starting at a byte of their file, and where the next page starts.
 
-    The file is in the language of whoever uploaded it; what is returned is in the reader's.
+    The file is in the uploader's language; the returned rows are in the reader's.
     """
     path = problems_path(file)
     if file.deleted_at or not file.problems_size or not path.exists():
@@ -92,15 +92,15 @@ def read_problems(file: BookingFile, *, start: int, most: int) -> tuple[list[dic
         begin = max(start, len(problems.readline()))
         problems.seek(begin)
         lines = _Lines(problems, file.problems_size)
-        # A page from the middle of a row, by a link somebody made up, is odd but harms nobody.
+        # An invented link may start in the middle of a row: the page is odd, but nothing leaks.
         rows = [dict(zip(COLUMNS, row, strict=False)) for row in islice(csv.reader(lines), most)]
         if translation.get_language() != file.language:
-            rows = [retold(row) for row in rows]
+            rows = [translate_row(row) for row in rows]
         return rows, lines.position if lines.position < file.problems_size else None
 
 
 def stream(path: Path, size: int) -> Iterator[bytes]:
-    """Yield a file's first bytes, those that are for good."""
+    """Yield the first `size` bytes of a file, the committed ones."""
     with path.open("rb") as results:
         while size > 0 and (chunk := results.read(min(size, _CHUNK))):
             size -= len(chunk)
@@ -108,7 +108,7 @@ def stream(path: Path, size: int) -> Iterator[bytes]:
 
 
 class _Lines:
-    """Lines of a file up to a byte, decoded, knowing how far they were read."""
+    """Decoded lines of a file up to a byte; `position` is the byte reached."""
 
     def __init__(self, file: IO[bytes], end: int) -> None:
         self._file, self._end = file, end
@@ -123,23 +123,23 @@ class _Lines:
 def _row(
     line: str, reference: str, result: Booked | Known | AllianceError, moments: dict[int, tuple[str, str]]
 ) -> _Row:
-    said = safe_cell(reference.replace("\0", ""))
+    cell = safe_cell(reference.replace("\0", ""))
     if isinstance(result, Booked):
         promise = result.promise
         # Rows of a slice share their promises.
         times = moments.get(id(promise))
         if times is None:
-            times = moments[id(promise)] = (_spelled(promise.pickup_by), _spelled(promise.deliver_by))
+            times = moments[id(promise)] = (_iso_text(promise.pickup_by), _iso_text(promise.deliver_by))
         fee = yuan(result.fee_fen)
-        return (line, said, "booked", result.number, result.offer.courier, fee, *times, "", "", "", "")
-    number, told = "", explain(result) if isinstance(result, AllianceError) else ("", "", "", "")
+        return (line, cell, "booked", result.number, result.offer.courier, fee, *times, "", "", "", "")
+    number, texts = "", explain(result) if isinstance(result, AllianceError) else ("", "", "", "")
     if isinstance(result, Known):
-        number, told = result.number, booked_before(result.number)
+        number, texts = result.number, booked_before(result.number)
     name = "duplicate" if number else "rejected"
-    return (line, said, name, number, "", "", "", "", *(safe_cell(text.replace("\0", "")) for text in told))
+    return (line, cell, name, number, "", "", "", "", *(safe_cell(text.replace("\0", "")) for text in texts))
 
 
-def _spelled(moment: datetime) -> str:
+def _iso_text(moment: datetime) -> str:
     return moment.isoformat()
 
 

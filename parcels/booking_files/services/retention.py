@@ -1,4 +1,4 @@
-"""How long booking files are kept: uploads and rows to correct hold names, phones and addresses."""
+"""Delete old booking files: uploads and rows to correct contain names, phones and addresses."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,39 +12,40 @@ from parcels.booking_files.services.results import problems_path, rejected_path,
 from parcels.choices import BookingFileState
 
 KEPT: Final = timedelta(days=30)
-# Uploads that nobody finished, and files of transactions that were rolled back.
+# Unfinished uploads, and files of transactions that were rolled back.
 ABANDONED: Final = timedelta(days=1)
-_BESIDE: Final = (".results.csv", ".problems.csv", ".rejected.csv")
-_LONGEST: Final = 1024 * 1024
+_RESULT_SUFFIXES: Final = (".results.csv", ".problems.csv", ".rejected.csv")
+_MAX_LINE_BYTES: Final = 1024 * 1024
 _MARKS: Final = b" \t-().+"
 
 
 def forget_booking_files(*, now: datetime) -> int:
-    """Delete the files of bookings finished long ago, and what has no row at all; return how many rows.
+    """Delete the files of uploads finished over 30 days ago, and files without a row. Returns the row count.
 
-    The rows stay, to say what was booked when. Files go first: cut off in between, they go next time.
+    The rows stay as a record of what was booked when. Files are deleted before the row is marked: if the
+    task is interrupted in between, the next run deletes them again.
     """
     with scope(Scope.everything()):
-        old = BookingFile.objects.filter(finished_at__lt=now - KEPT, deleted_at__isnull=True)
-        forgotten = 0
-        for file in old.iterator():
+        files = BookingFile.objects.filter(finished_at__lt=now - KEPT, deleted_at__isnull=True)
+        count = 0
+        for file in files.iterator():
             _forget(file, now)
-            forgotten += 1
+            count += 1
         _delete_orphans(now)
-        return forgotten
+        return count
 
 
 def forget_recipient(*, merchant_id: int, phone: str, now: datetime) -> None:
-    """Delete what is kept of a merchant's files that name a recipient, whatever else they hold.
+    """Delete a merchant's stored files that name a recipient, with all their other content.
 
-    Only rejected rows and uploads that failed still do. One that is being booked is left alone: it needs
-    its rows. Phones are compared by their digits, as people write them in many ways.
+    Only rejected rows and failed uploads still name recipients. A file that is being booked is skipped: it
+    needs its rows. Phones are compared by their digits, because people write them in many ways.
     """
     digits = "".join(filter(str.isdigit, phone))
-    kept = BookingFile.objects.filter(
+    files = BookingFile.objects.filter(
         merchant_id=merchant_id, finished_at__isnull=False, deleted_at__isnull=True
     )
-    for file in kept:
+    for file in files:
         upload = Path(file.content.path)
         if _names(rejected_path(file), digits.encode()) or _names(upload, digits.encode(file.encoding)):
             _forget(file, now)
@@ -54,7 +55,7 @@ def _names(path: Path, digits: bytes) -> bool:
     if not path.exists() or not digits:
         return False
     with path.open("rb") as file:
-        rows = iter(lambda: file.readline(_LONGEST), b"")
+        rows = iter(lambda: file.readline(_MAX_LINE_BYTES), b"")
         return any(digits in row.translate(None, _MARKS) for row in rows)
 
 
@@ -65,7 +66,7 @@ def _forget(file: BookingFile, now: datetime) -> None:
 
 
 def _delete_orphans(now: datetime) -> None:
-    # Whoever was killed while an upload came in left what there was of it.
+    # A process killed during an upload leaves a partial file.
     for path in Path(settings.FILE_UPLOAD_TEMP_DIR).glob("*.upload*"):
         if _is_abandoned(path, now):
             path.unlink(missing_ok=True)
@@ -74,12 +75,12 @@ def _delete_orphans(now: datetime) -> None:
         if not path.is_file() or not _is_abandoned(path, now):
             continue
         name = str(path.relative_to(root))
-        beside = next((end for end in _BESIDE if name.endswith(end)), "")
-        kept = BookingFile.objects.filter(content=name.removesuffix(beside), deleted_at__isnull=True)
-        if not beside:
-            # Whoever had booked the last row was cut off before deleting it.
-            kept = kept.exclude(state__in=(BookingFileState.DONE, BookingFileState.CANCELLED))
-        if not kept.exists():
+        suffix = next((end for end in _RESULT_SUFFIXES if name.endswith(end)), "")
+        files = BookingFile.objects.filter(content=name.removesuffix(suffix), deleted_at__isnull=True)
+        if not suffix:
+            # The worker booked the last row, but was interrupted before deleting the file.
+            files = files.exclude(state__in=(BookingFileState.DONE, BookingFileState.CANCELLED))
+        if not files.exists():
             path.unlink(missing_ok=True)
 
 

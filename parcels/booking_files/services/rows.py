@@ -1,4 +1,4 @@
-"""Rows of a booking file: from cells to what is to be booked, and from what went wrong to what to do."""
+"""Rows of a booking file: read cells into booking requests, and explain errors and their remedies."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -17,11 +17,11 @@ from parcels.booking_files.records import MAX_ROW_BYTES, Record, RowProblem
 from parcels.bookings.models import PickupAddress
 from parcels.bookings.rules import BookingRequest, IfFull, Recipient, one_line
 
-# 1.38123E+10: what a spreadsheet makes of a long number.
+# A spreadsheet turns a long number into 1.38123E+10.
 _SHORTENED: Final = ("E+", "e+")
 _MOST_WEIGHT_DIGITS: Final = 9
 
-# What is wrong, where the code tells all of it, or the column and the code do.
+# Error messages that follow from the code alone, or from column and code.
 _DETAILS: Final[Mapping[str, str | Promise]] = {
     RowProblem.TOO_LONG.value: gettext_lazy("The row is longer than %(most)s bytes."),
     RowProblem.OPEN_QUOTE.value: gettext_lazy("A quotation mark is opened and never closed."),
@@ -37,7 +37,7 @@ _DETAILS: Final[Mapping[str, str | Promise]] = {
     "recipient_phone invalid": gettext_lazy("Give a phone number with its digits."),
     "pickup_address unknown": gettext_lazy("You have no such pickup address."),
 }
-# What to do about a problem, by its code.
+# How to fix a problem, by its code.
 _REMEDIES: Final[Mapping[str, str | Promise]] = {
     RowProblem.TOO_LONG.value: gettext_lazy("Look for a missing line break or quotation mark in this line."),
     RowProblem.OPEN_QUOTE.value: gettext_lazy("Close it, or write a quotation mark within a cell twice."),
@@ -67,7 +67,7 @@ _OTHERWISE: Final = gettext_lazy("Correct this cell and upload the row again.")
 
 
 class Rows:
-    """The rows of one file, read with its columns and the merchant's places."""
+    """Reads the rows of one file, by its columns and the merchant's addresses."""
 
     def __init__(self, actor: Actor, columns: Sequence[str]) -> None:
         self.columns = columns
@@ -79,36 +79,36 @@ class Rows:
         self._addresses.update({str(address.pk): address for address in addresses})
 
     def cells(self, record: Record) -> dict[str, str]:
-        """The row's cells by column, white space folded; of a row that cannot be read there are none."""
-        # Most cells have no white space to fold, and a look tells.
+        """The row's cells by column, with white space collapsed; none for an unreadable row."""
+        # Most cells need no collapsing: isalnum() is a cheap check.
         return {
             name: text if text.isalnum() else one_line(text_of_cell(text))
             for name, text in zip(self.columns, record.cells, strict=False)
         }
 
     def read(self, record: Record, cells: Mapping[str, str], *, at: datetime) -> BookingRequest:
-        """Return what a row asks for. Raises InvalidInput with all that is wrong with its cells."""
+        """Return a row's booking request. Raises InvalidInput with all errors of its cells."""
         if record.problem:
-            raise InvalidInput(errors=[FieldError("", _said(record.problem.value), record.problem.value)])
+            raise InvalidInput(errors=[FieldError("", _message(record.problem.value), record.problem.value)])
         if any(record.cells[len(self.columns) :]):
-            raise InvalidInput(errors=[FieldError("", _said("too_many_cells"), "too_many_cells")])
+            raise InvalidInput(errors=[FieldError("", _message("too_many_cells"), "too_many_cells")])
         errors: list[FieldError] = []
         origin, address_id = self._origin(cells, errors)
         destination = self._city("destination", cells, errors)
         request = BookingRequest(
             tier=_tier(cells, errors),
-            # Stand-ins after an error: nothing is booked.
+            # Placeholders after an error: nothing is booked.
             origin=origin or _NOWHERE,
             destination=destination or _NOWHERE,
             weight_g=_weight(cells, errors),
             ready_at=_moment("ready_at", cells, errors) or at,
             recipient=Recipient(
                 cells.get("recipient_name", ""),
-                _whole("recipient_phone", cells, errors),
+                _unshortened("recipient_phone", cells, errors),
                 cells.get("recipient_address", ""),
             ),
             courier=cells.get("courier", ""),
-            reference=_whole("reference", cells, errors),
+            reference=_unshortened("reference", cells, errors),
             pickup_address_id=address_id,
             expected_deliver_by=_moment("expected_deliver_by", cells, errors),
             if_full=_if_full(cells, errors),
@@ -118,7 +118,7 @@ class Rows:
         return request
 
     def _origin(self, cells: Mapping[str, str], errors: list[FieldError]) -> tuple[City | None, int | None]:
-        """Origin and pickup address; the origin may be left to the address."""
+        """Origin and pickup address; without an origin, the address's city is used."""
         text = cells.get("pickup_address", "")
         address = self._addresses.get(text.casefold()) if text else None
         if text and address is None:
@@ -139,22 +139,22 @@ class Rows:
             return None
 
 
-def explain(error: AllianceError) -> tuple[str, str, str, str]:
-    """Say which column a refusal is about, its code, what is wrong, and what to do about it."""
-    errors = error.errors or [FieldError("", error.detail, error.reason)]
-    columns = [column_of(found.pointer) for found in errors]
+def explain(refusal: AllianceError) -> tuple[str, str, str, str]:
+    """Return the columns of an error, its codes, its messages and its remedies."""
+    errors = refusal.errors or [FieldError("", refusal.detail, refusal.reason)]
+    columns = [column_of(error.pointer) for error in errors]
     if len(errors) == 1:
         detail = errors[0].message
     else:
-        detail = " ".join(f"{column}: {found.message}" for column, found in zip(columns, errors, strict=True))
-    codes = list(dict.fromkeys(found.code for found in errors))
+        detail = " ".join(f"{column}: {error.message}" for column, error in zip(columns, errors, strict=True))
+    codes = list(dict.fromkeys(error.code for error in errors))
     return " ".join(dict.fromkeys(columns)), " ".join(codes), detail, _remedies(codes)
 
 
-def retold(row: Mapping[str, str]) -> dict[str, str]:
-    """A row of the results in the language of whoever reads it, as far as its columns and codes tell.
+def translate_row(row: Mapping[str, str]) -> dict[str, str]:
+    """Translate a row of the results to the reader's language, as far as its columns and codes allow.
 
-    What was said of names and numbers stays in the words of whoever uploaded it.
+    Messages with names or numbers stay in the uploader's language.
     """
     columns, codes = row.get("column", "").split(), row.get("problem", "").split()
     if codes == ["booked_before"]:
@@ -165,12 +165,12 @@ def retold(row: Mapping[str, str]) -> dict[str, str]:
 
 
 def column_of(pointer: str) -> str:
-    """The column that a booking's JSON pointer stands for: /recipient/name is recipient_name."""
+    """The column of a booking's JSON pointer: /recipient/name is recipient_name."""
     return pointer.strip("/").replace("/", "_")
 
 
 def booked_before(number: str) -> tuple[str, str, str, str]:
-    """As explain(), of a reference that has a parcel already."""
+    """Like explain(), for a reference that already has a parcel."""
     detail = _("A parcel with this reference was booked before: %(number)s.") % {"number": number}
     return "reference", "booked_before", detail, str(_REMEDIES["booked_before"])
 
@@ -180,17 +180,17 @@ def _remedies(codes: Sequence[str]) -> str:
 
 
 def _details(columns: Sequence[str], codes: Sequence[str]) -> str:
-    """As explain() spells them; "" where the codes do not tell which is whose, or not all of it."""
+    """The details as explain() writes them; "" if columns and codes do not determine them completely."""
     if len(codes) != 1:
         return ""
-    said = [_said(codes[0], column=column) for column in columns or [""]]
-    if len(said) == 1:
-        return said[0]
-    told = " ".join(f"{column}: {text}" for column, text in zip(columns, said, strict=True))
-    return told if all(said) else ""
+    messages = [_message(codes[0], column=column) for column in columns or [""]]
+    if len(messages) == 1:
+        return messages[0]
+    detail = " ".join(f"{column}: {text}" for column, text in zip(columns, messages, strict=True))
+    return detail if all(messages) else ""
 
 
-def _said(code: str, *, column: str = "") -> str:
+def _message(code: str, *, column: str = "") -> str:
     text = _DETAILS.get(f"{column} {code}") or _DETAILS.get(code) or ""
     return str(text) % {"most": f"{MAX_ROW_BYTES:,}"}
 
@@ -203,7 +203,7 @@ def _error(column: str, message: str, code: str) -> FieldError:
 
 
 def _wrong(column: str, code: str) -> FieldError:
-    return _error(column, _said(code, column=column), code)
+    return _error(column, _message(code, column=column), code)
 
 
 def _missing(column: str) -> FieldError:
@@ -228,8 +228,8 @@ def _weight(cells: Mapping[str, str], errors: list[FieldError]) -> int:
     return 0
 
 
-def _whole(name: str, cells: Mapping[str, str], errors: list[FieldError]) -> str:
-    """A number that is kept as text, if no spreadsheet has shortened it."""
+def _unshortened(name: str, cells: Mapping[str, str], errors: list[FieldError]) -> str:
+    """A number stored as text; an error if a spreadsheet has shortened it."""
     text = cells.get(name, "")
     if any(mark in text for mark in _SHORTENED) and _is_number(text):
         errors.append(_wrong(name, "shortened"))
@@ -249,14 +249,14 @@ def _moment(name: str, cells: Mapping[str, str], errors: list[FieldError]) -> da
     if not text:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         errors.append(_wrong(name, "time"))
         return None
-    if found.utcoffset() is None:
+    if moment.utcoffset() is None:
         errors.append(_wrong(name, "naive"))
         return None
-    return found
+    return moment
 
 
 def _if_full(cells: Mapping[str, str], errors: list[FieldError]) -> IfFull:

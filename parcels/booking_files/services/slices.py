@@ -1,4 +1,4 @@
-"""Booking a slice of a file's rows, in order: what each became is what booking one by one gives."""
+"""Book a slice of a file's rows, with the same results as booking them one by one in order."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,10 +16,10 @@ from parcels.bookings.services.booking import book_parcels
 from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelSource
 
-# A reference is booked once in so long; later it may be another parcel's.
+# A reference is booked once within this time; later it may be used for another parcel.
 REMEMBERED: Final = timedelta(days=30)
 
-_KNOWN: Final = """
+_PARCELS_BY_REFERENCE: Final = """
 SELECT reference, min(id) FROM parcels_parcel
 WHERE merchant_id = %s AND id >= %s AND reference = ANY(%s) AND reference <> '' AND status <> 'cancelled'
 GROUP BY reference
@@ -28,7 +28,7 @@ GROUP BY reference
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A row that was not booked because a parcel has its reference already."""
+    """A row that was not booked because a parcel already has its reference."""
 
     parcel_id: int
 
@@ -39,7 +39,7 @@ class Known:
 
 @dataclass(slots=True)
 class Outcomes:
-    """What became of each row of a slice."""
+    """The result of each row of a slice."""
 
     rows: list[tuple[Record, str, Booked | Known | AllianceError]] = field(default_factory=list)
 
@@ -56,10 +56,10 @@ class Outcomes:
 def book_rows(
     actor: Actor, rows: Rows, records: Sequence[Record], *, asked_at: datetime, at: datetime
 ) -> Outcomes:
-    """Book the rows that can be; the answers of the others say why not. In the merchant's scope.
+    """Book the valid rows; the results of the others say why they failed. Runs in the merchant's scope.
 
-    What a row says of when it is ready is judged by when the file was uploaded: a wait in the queue
-    makes no row wrong.
+    A row's `ready_at` is checked against the time of upload: waiting in the queue must not make a row
+    invalid.
     """
     results: dict[int, Booked | Known | AllianceError] = {}
     references: list[str] = []
@@ -71,8 +71,8 @@ def book_rows(
             requests[index] = rows.read(record, cells, at=at)
         except AllianceError as refusal:
             results[index] = refusal
-    known = _booked_before(actor, (requests[index].reference for index in requests), at=at)
-    for run in _runs(requests, known, results):
+    parcel_ids = _booked_before(actor, (requests[index].reference for index in requests), at=at)
+    for run in _runs(requests, parcel_ids, results):
         answers = book_parcels(
             actor=actor,
             requests=[requests[index] for index in run],
@@ -83,36 +83,38 @@ def book_rows(
         for index, answer in zip(run, answers, strict=True):
             results[index] = answer
             if isinstance(answer, Booked) and answer.request.reference:
-                known[answer.request.reference] = answer.parcel_id
+                parcel_ids[answer.request.reference] = answer.parcel_id
     return Outcomes([(record, references[index], results[index]) for index, record in enumerate(records)])
 
 
 def _runs(
     requests: dict[int, BookingRequest],
-    known: dict[str, int],
+    parcel_ids: dict[str, int],
     results: dict[int, Booked | Known | AllianceError],
 ) -> Iterator[list[int]]:
-    """Cut the rows where a reference comes again, so that whether the first was booked is known by then."""
+    """Split the rows before a repeated reference, so that the first one's result is known by then."""
     run: list[int] = []
-    waiting: set[str] = set()
+    references: set[str] = set()
     for index, request in requests.items():
         reference = request.reference
-        if reference in waiting:
+        if reference in references:
             yield run
-            run, waiting = [], set()
-        if reference in known:
-            results[index] = Known(known[reference])
+            run, references = [], set()
+        if reference in parcel_ids:
+            results[index] = Known(parcel_ids[reference])
             continue
         run.append(index)
         if reference:
-            waiting.add(reference)
+            references.add(reference)
     if run:
         yield run
 
 
 def _booked_before(actor: Actor, references: Iterable[str], *, at: datetime) -> dict[str, int]:
     # PostgreSQL takes no NUL; such a reference is refused when it is booked.
-    asked = sorted({reference for reference in references if reference and "\0" not in reference})
-    if not asked:
+    unique = sorted({reference for reference in references if reference and "\0" not in reference})
+    if not unique:
         return {}
-    return dict(raw_rows(_KNOWN, [actor.organisation_id, parcel_id_at(at - REMEMBERED), asked]))
+    return dict(
+        raw_rows(_PARCELS_BY_REFERENCE, [actor.organisation_id, parcel_id_at(at - REMEMBERED), unique])
+    )

@@ -1,4 +1,4 @@
-"""The doors of booking files: the pages, and the API."""
+"""The pages and the API of booking files."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ def content_of(answer: Any) -> str:
 # --- pages -----------------------------------------------------------------------------------
 
 
-def test_upload_leads_to_a_page_that_asks_again_until_it_is_done(
+def test_upload_redirects_to_a_page_that_polls_until_the_file_is_finished(
     merchant: Actor, merchant_client: Client
 ) -> None:
     content = text_of(row(reference="A"), row(reference="B", weight_g="light"), row(reference="A"))
@@ -53,14 +53,14 @@ def test_upload_leads_to_a_page_that_asks_again_until_it_is_done(
     assert "bookings.csv" in merchant_client.get(UPLOAD).content.decode()
 
 
-def test_refused_upload_says_why_at_the_field(merchant_client: Client) -> None:
+def test_refused_upload_shows_the_error_at_the_field(merchant_client: Client) -> None:
     answer = merchant_client.post(UPLOAD, {"file": upload_of(b"PK\x03\x04", "orders.xlsx")})
     assert answer.status_code == 422
     assert "Excel workbook" in answer.content.decode()
     assert merchant_client.post(UPLOAD, {"file": upload_of(b"")}).status_code == 422
 
 
-def test_same_file_again_leads_to_the_first_and_can_be_insisted_on(
+def test_same_file_links_to_the_first_and_can_be_booked_again(
     merchant: Actor, merchant_client: Client
 ) -> None:
     content = text_of(row(reference="A"))
@@ -74,7 +74,7 @@ def test_same_file_again_leads_to_the_first_and_can_be_insisted_on(
     assert answer.status_code == 302
 
 
-def test_downloads_are_whole(merchant: Actor, merchant_client: Client) -> None:
+def test_downloads_are_complete(merchant: Actor, merchant_client: Client) -> None:
     file = finished(
         merchant, text_of(*(row(reference=f"R{n}", weight_g="x" if n else "1") for n in range(5)))
     )
@@ -89,19 +89,19 @@ def test_downloads_are_whole(merchant: Actor, merchant_client: Client) -> None:
     assert template.startswith("reference,tier,origin")
 
 
-def test_nothing_is_downloaded_before_there_is_something(merchant: Actor, merchant_client: Client) -> None:
+def test_downloads_are_not_found_before_the_first_slice(merchant: Actor, merchant_client: Client) -> None:
     file = started(merchant, text_of(row()))
     for name in ("results", "problems", "rejected"):
         assert merchant_client.get(f"/bookings/files/{file.pk}/{name}.csv").status_code == 404
 
 
-def test_stopping_is_a_click(merchant: Actor, merchant_client: Client) -> None:
+def test_cancel_button_cancels_a_file(merchant: Actor, merchant_client: Client) -> None:
     file = started(merchant, text_of(row()))
     page = merchant_client.post(f"/bookings/files/{file.pk}/cancel/", follow=True).content.decode()
     assert "stays booked" in page
     assert reread(file).state == "cancelled"
-    done = finished(merchant, text_of(row(reference="B")))
-    page = merchant_client.post(f"/bookings/files/{done.pk}/cancel/", follow=True).content.decode()
+    finished_file = finished(merchant, text_of(row(reference="B")))
+    page = merchant_client.post(f"/bookings/files/{finished_file.pk}/cancel/", follow=True).content.decode()
     assert "nothing left to cancel" in page
 
 
@@ -133,7 +133,7 @@ def test_problems_are_paged(merchant: Actor, merchant_client: Client) -> None:
         assert merchant_client.get(url, {"from": odd}).status_code == 200
 
 
-def test_problems_are_told_in_the_readers_language(merchant: Actor, merchant_client: Client) -> None:
+def test_problems_are_shown_in_the_readers_language(merchant: Actor, merchant_client: Client) -> None:
     rows = [
         row(reference="A", weight_g="light"),
         row(reference="B", recipient_name="", recipient_address=""),
@@ -146,22 +146,22 @@ def test_problems_are_told_in_the_readers_language(merchant: Actor, merchant_cli
     url = f"/bookings/files/{finished(merchant, text_of(*rows)).pk}/"
     merchant_client.cookies["django_language"] = "zh-hans"
     page = merchant_client.get(url).content.decode()
-    for said in (
+    for phrase in (
         "请以整数克填写重量",
         "recipient_name: 该字段必填。 recipient_address: 该字段必填。",
         "该数字已被电子表格软件缩写",
-        # Which mistake is whose the codes do not say, and of the city only the file knows the name.
+        # Several codes do not determine their columns, and only the file has the city's name.
         "tier: This field is required. weight_g: Give the weight",
         "We know no city “Atlantis”",
         parcels_of(merchant)[0].number,
     ):
-        assert said in page
+        assert phrase in page
     for unsaid in ("A spreadsheet has", "Fill in this cell", "Correct this cell", "booked before"):
         assert unsaid not in page
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_page_costs_the_same_whatever_it_shows(
+def test_page_query_count_is_constant(
     merchant: Actor, merchant_client: Client, rows: int, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(rows):
@@ -171,7 +171,7 @@ def test_page_costs_the_same_whatever_it_shows(
         merchant_client.get(UPLOAD)
 
 
-def test_ops_see_files_and_let_failed_ones_go_on(merchant: Actor, ops_client: Client) -> None:
+def test_ops_see_files_and_resume_failed_ones(merchant: Actor, ops_client: Client) -> None:
     file = started(merchant, text_of(row()))
     with scope(Scope.everything()):
         BookingFile.objects.update(state="failed", problem="a bug of ours", attempts=5)
@@ -184,22 +184,27 @@ def test_ops_see_files_and_let_failed_ones_go_on(merchant: Actor, ops_client: Cl
 # --- API -------------------------------------------------------------------------------------
 
 
-def test_api_takes_a_file_and_tells_how_far_it_is(merchant: Actor, merchant_api: APIClient) -> None:
+def test_api_accepts_a_file_and_reports_its_progress(merchant: Actor, merchant_api: APIClient) -> None:
     content = text_of(row(reference="A"), row(tier=""))
     answer = merchant_api.post(API, {"file": upload_of(content)}, format="multipart")
     assert answer.status_code == 202
-    told = answer.json()
-    assert (told["state"], told["lines"], told["results"]) == ("queued", 3, None)
-    assert answer["Location"] == f"{API}/{told['id']}"
-    book_file(file_id=told["id"])
-    told = merchant_api.get(answer["Location"]).json()
-    assert (told["state"], told["rows_done"], told["booked"], told["rejected"]) == ("done", 2, 1, 1)
-    results = content_of(merchant_api.get(told["results"]))
+    progress = answer.json()
+    assert (progress["state"], progress["lines"], progress["results"]) == ("queued", 3, None)
+    assert answer["Location"] == f"{API}/{progress['id']}"
+    book_file(file_id=progress["id"])
+    progress = merchant_api.get(answer["Location"]).json()
+    assert (progress["state"], progress["rows_done"], progress["booked"], progress["rejected"]) == (
+        "done",
+        2,
+        1,
+        1,
+    )
+    results = content_of(merchant_api.get(progress["results"]))
     assert parcels_of(merchant)[0].number in results
     assert merchant_api.post(f"{answer['Location']}/cancel").status_code == 409
 
 
-def test_api_refuses_what_is_no_file_with_a_pointer(merchant_api: APIClient) -> None:
+def test_api_refuses_invalid_uploads_with_a_pointer(merchant_api: APIClient) -> None:
     answer = merchant_api.post(API, {}, format="multipart")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/file"
@@ -209,7 +214,7 @@ def test_api_refuses_what_is_no_file_with_a_pointer(merchant_api: APIClient) -> 
     assert merchant_api.post(API, {"x": 1}, format="json").status_code == 415
 
 
-def test_api_notices_the_same_file_and_replays_the_same_call(merchant_api: APIClient) -> None:
+def test_api_detects_the_same_file_and_replays_the_same_call(merchant_api: APIClient) -> None:
     content = text_of(row(reference="A"))
     first = merchant_api.post(
         API, {"file": upload_of(content)}, format="multipart", headers={"Idempotency-Key": "k"}
@@ -226,7 +231,7 @@ def test_api_notices_the_same_file_and_replays_the_same_call(merchant_api: APICl
     assert insisted.status_code == 202
 
 
-def test_upload_is_kept_by_renaming_and_not_by_reading_it_again(merchant: Actor, settings: Any) -> None:
+def test_upload_is_stored_by_renaming_without_copying(merchant: Actor, settings: Any) -> None:
     settings.FILE_UPLOAD_TEMP_DIR = settings.MEDIA_ROOT
     from parcels.booking_files.services.files import start_booking_file  # noqa: PLC0415 -- one test's
 

@@ -1,4 +1,4 @@
-"""Whatever a file holds, each row becomes what booking it by itself would have made of it."""
+"""For any file, each row has the same result as booking it separately."""
 
 import csv
 import io
@@ -60,7 +60,7 @@ def offers(
 
 
 @contextmanager
-def undone() -> Iterator[None]:
+def rolled_back() -> Iterator[None]:
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
@@ -69,42 +69,42 @@ def undone() -> Iterator[None]:
 def one_by_one(
     merchant: Actor, rows: Sequence[dict[str, str]], ends: tuple[City, City]
 ) -> list[tuple[str, ...]]:
-    """What a program makes of the rows that books each by a call of its own, a reference once."""
-    made: list[tuple[str, ...]] = []
-    known: set[str] = set()
-    for given_row in rows:
+    """The results of booking each row by a separate call, each reference once."""
+    results: list[tuple[str, ...]] = []
+    references: set[str] = set()
+    for cells in rows:
         now = timezone.now()
-        if not given_row["weight_g"].isdigit():
-            made.append(("rejected",))
+        if not cells["weight_g"].isdigit():
+            results.append(("rejected",))
             continue
-        if given_row["reference"] in known:
-            made.append(("duplicate",))
+        if cells["reference"] in references:
+            results.append(("duplicate",))
             continue
         request = BookingRequest(
-            tier=given_row["tier"],
+            tier=cells["tier"],
             origin=ends[0],
             destination=ends[1],
-            weight_g=int(given_row["weight_g"]),
+            weight_g=int(cells["weight_g"]),
             ready_at=now,
             recipient=Recipient(
-                given_row["recipient_name"], given_row["recipient_phone"], given_row["recipient_address"]
+                cells["recipient_name"], cells["recipient_phone"], cells["recipient_address"]
             ),
-            reference=given_row["reference"],
-            if_full=IfFull(given_row["if_full"] or "refuse"),
+            reference=cells["reference"],
+            if_full=IfFull(cells["if_full"] or "refuse"),
         )
         try:
             with scope(Scope.of(merchant)):
                 booked = book_parcel(actor=merchant, request=request, at=now)
         except AllianceError:
-            made.append(("rejected",))
+            results.append(("rejected",))
             continue
-        known |= {request.reference} - {""}
-        made.append(("booked", booked.offer.courier, booked.promise.deliver_by.isoformat()))
-    return made
+        references |= {request.reference} - {""}
+        results.append(("booked", booked.offer.courier, booked.promise.deliver_by.isoformat()))
+    return results
 
 
 def state() -> tuple[Any, ...]:
-    """What is in the database, by all that is not drawn by chance or the clock."""
+    """The rows of the database, without random values and times."""
     with scope(Scope.everything()):
         return (
             sorted(Parcel.objects.values_list("reference", "courier", "deliver_by", "weight_g", "fee_fen")),
@@ -117,7 +117,7 @@ def state() -> tuple[Any, ...]:
 
 @settings(max_examples=scaled(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS, size=st.integers(1, 6))
-def test_file_equals_singles(
+def test_file_gives_the_same_results_as_single_bookings(
     merchant: Actor,
     offers: list[Offer],
     hangzhou: City,
@@ -125,17 +125,17 @@ def test_file_equals_singles(
     rows: list[dict[str, str]],
     size: int,
 ) -> None:
-    with undone():
+    with rolled_back():
         singles = one_by_one(merchant, rows, (hangzhou, chengdu))
         expected = state()
-    with undone(), pytest.MonkeyPatch.context() as patched:
+    with rolled_back(), pytest.MonkeyPatch.context() as patched:
         patched.setattr(booking_files, "SLICE", size)
         file = finished(merchant, text_of(*rows))
-        found = [
+        file_results = [
             (item["result"], item["courier"], item["deliver_by"]) if item["courier"] else (item["result"],)
             for item in results(file)
         ]
-        assert found == singles
+        assert file_results == singles
         assert state() == expected
         assert (file.booked, file.duplicate) == (
             sum(made[0] == "booked" for made in singles),
@@ -147,7 +147,7 @@ CELLS = st.text(alphabet=string.ascii_letters + '",\n\r 王é\0', max_size=8)
 
 
 @given(lines=st.lists(st.lists(CELLS, max_size=5), max_size=12), cut=st.integers(0, 12))
-def test_rows_read_from_anywhere_are_those_read_from_the_start(lines: list[list[str]], cut: int) -> None:
+def test_reader_gives_the_same_rows_from_any_offset(lines: list[list[str]], cut: int) -> None:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(lines)
     file = io.BytesIO(text.getvalue().encode())
@@ -162,12 +162,12 @@ def test_rows_read_from_anywhere_are_those_read_from_the_start(lines: list[list[
 
 
 @given(content=st.binary(max_size=400))
-def test_no_bytes_break_the_reader(content: bytes) -> None:
+def test_reader_handles_any_bytes(content: bytes) -> None:
     for encoding in ("utf-8", "gb18030"):
         records = Records(io.BytesIO(content), encoding)
-        found = [record.line for record in records]
-        assert found == sorted(set(found))
+        lines = [record.line for record in records]
+        assert lines == sorted(set(lines))
         assert records.offset == len(content)
-    # Refused, if at all, with a reason.
+    # If the file is refused, then with a reason.
     with suppress(InvalidInput):
         rules.examine(upload_of(content))

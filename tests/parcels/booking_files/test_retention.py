@@ -1,4 +1,4 @@
-"""How long uploads are kept: while somebody needs them, and not when a recipient asks to be forgotten."""
+"""Retention of uploads: until they are booked or expire, or until a recipient's erasure."""
 
 import os
 from datetime import timedelta
@@ -47,7 +47,7 @@ def failed(merchant: Actor, monkeypatch: pytest.MonkeyPatch, content: str | byte
     return reread(file)
 
 
-def test_upload_goes_once_all_of_it_is_booked(
+def test_upload_is_deleted_after_all_rows_are_processed(
     merchant: Actor, django_capture_on_commit_callbacks: Any
 ) -> None:
     file = started(merchant, text_of(row(reference="A"), row(reference="B", weight_g="x")))
@@ -55,13 +55,13 @@ def test_upload_goes_once_all_of_it_is_booked(
     with django_capture_on_commit_callbacks(execute=True):
         assert book_file(file_id=file.pk)
     assert not has_upload(file)
-    assert [found["result"] for found in results(file)] == ["booked", "rejected"]
+    assert [result["result"] for result in results(file)] == ["booked", "rejected"]
     assert finished(merchant, to_correct(file).replace(",x,", ",800,")).booked == 1
-    # Given out twice: the second worker finds nothing to do, and nothing wrong.
+    # Queued twice: the second worker finds nothing to do and raises no error.
     assert book_file(file_id=file.pk)
 
 
-def test_upload_that_is_stopped_goes_and_one_that_failed_is_kept(
+def test_cancelled_upload_is_deleted_and_failed_upload_is_kept(
     merchant: Actor, system: Actor, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     stopped = started(merchant, text_of(row(reference="A")))
@@ -75,7 +75,7 @@ def test_upload_that_is_stopped_goes_and_one_that_failed_is_kept(
     assert counts(reread(file)) == ("done", 1, 1, 0, 0)
 
 
-def test_worker_that_comes_too_late_finds_the_upload_gone_and_nothing_wrong(
+def test_late_worker_does_nothing_after_the_upload_is_deleted(
     merchant: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = started(merchant, text_of(row(reference="A")))
@@ -92,7 +92,7 @@ def test_worker_that_comes_too_late_finds_the_upload_gone_and_nothing_wrong(
     assert (reread(file).state, reread(file).attempts, reread(file).booked) == ("done", 0, 1)
 
 
-def test_what_came_in_of_an_upload_before_a_kill_is_deleted(tmp_path: Path, settings: Any) -> None:
+def test_partial_upload_of_a_killed_process_is_deleted(tmp_path: Path, settings: Any) -> None:
     settings.FILE_UPLOAD_TEMP_DIR = tmp_path / "incoming"
     settings.FILE_UPLOAD_TEMP_DIR.mkdir()
     with TemporaryUploadedFile("bookings.csv", "text/csv", 0, None) as upload:
@@ -103,16 +103,16 @@ def test_what_came_in_of_an_upload_before_a_kill_is_deleted(tmp_path: Path, sett
         assert not path.exists()
 
 
-def test_what_is_left_is_deleted_after_a_month(merchant: Actor, tmp_path: Path) -> None:
+def test_results_and_orphans_are_deleted_after_their_retention(merchant: Actor, tmp_path: Path) -> None:
     file = finished(merchant, text_of(row(reference="A"), row(weight_g="x")))
-    kept = started(merchant, text_of(row(reference="B")))
+    queued_file = started(merchant, text_of(row(reference="B")))
     orphan = tmp_path / "booking_files" / "2026" / "orphan.csv"
     orphan.parent.mkdir(parents=True, exist_ok=True)
     orphan.write_text("x")
     now = timezone.now()
     assert forget_booking_files(now=now + timedelta(days=29)) == 0
     assert not orphan.exists()
-    # Whoever booked it was cut off before deleting it.
+    # The worker booked it, but was interrupted before deleting it.
     assert not has_upload(file)
     assert rejected_path(file).exists()
     assert forget_booking_files(now=now + timedelta(days=31)) == 1
@@ -121,18 +121,18 @@ def test_what_is_left_is_deleted_after_a_month(merchant: Actor, tmp_path: Path) 
     assert not results_path(old).exists()
     assert not rejected_path(old).exists()
     assert read_problems(old, start=0, most=10) == ([], None)
-    assert has_upload(kept)
+    assert has_upload(queued_file)
     assert (old.booked, old.rejected) == (1, 1)
 
 
-def test_failed_upload_is_no_orphan(merchant: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_upload_is_not_deleted_as_an_orphan(merchant: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     file = failed(merchant, monkeypatch, text_of(row()))
     os.utime(file.content.path, (0, 0))
     forget_booking_files(now=timezone.now())
     assert has_upload(file)
 
 
-# --- when a recipient asks -------------------------------------------------------------------
+# --- erasure of a recipient ------------------------------------------------------------------
 
 
 def erase_the_first(merchant: Actor, system: Actor) -> None:
@@ -142,24 +142,22 @@ def erase_the_first(merchant: Actor, system: Actor) -> None:
         erase_early(actor=system, parcel_id=parcel.pk, reason="asked by mail", now=timezone.now())
 
 
-@pytest.mark.parametrize("written", ["13812345678", "138-1234-5678", "+86 138 1234 5678", "(138) 1234.5678"])
-def test_rows_that_name_an_erased_recipient_go_with_the_files_they_are_in(
-    merchant: Actor, system: Actor, written: str
-) -> None:
-    naming = finished(merchant, text_of(row(weight_g="x", recipient_phone=written), row(recipient_phone="1")))
+@pytest.mark.parametrize("phone", ["13812345678", "138-1234-5678", "+86 138 1234 5678", "(138) 1234.5678"])
+def test_erasure_deletes_files_that_name_the_recipient(merchant: Actor, system: Actor, phone: str) -> None:
+    naming = finished(merchant, text_of(row(weight_g="x", recipient_phone=phone), row(recipient_phone="1")))
     other = finished(merchant, text_of(row(weight_g="x", recipient_phone="13900000000")))
     finished(merchant, text_of(row(reference="A")))
     erase_the_first(merchant, system)
     assert reread(naming).deleted_at
     assert not rejected_path(naming).exists()
     assert not has_upload(naming)
-    # Who is named in no row to correct is not named in the results, either.
+    # A recipient without rejected rows is not named in the results either.
     assert not reread(other).deleted_at
     assert "13900000000" in to_correct(other)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
-def test_failed_upload_that_names_them_goes_and_one_being_booked_does_not(
+def test_erasure_deletes_failed_uploads_but_not_running_ones(
     merchant: Actor, system: Actor, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
     finished(merchant, text_of(row(reference="A")))

@@ -1,4 +1,4 @@
-"""Booking files: rows read and answered one by one, and files refused."""
+"""Booking files: results per row, and refused files."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -19,13 +19,13 @@ from tests.parcels.helpers.booking_files import (
     HEADER,
     counts,
     finished,
+    outcomes,
     reread,
     results,
     row,
     started,
     text_of,
     to_correct,
-    told,
     upload_of,
 )
 from tests.parcels.helpers.bookings import parcels_of
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("filing")
 # --- rows ------------------------------------------------------------------------------------
 
 BAD_ROWS: list[tuple[str, dict[str, str], str, str]] = [
-    # what, the row, the column told, the problem told
+    # description, row, expected column, expected problem
     ("no tier", row(tier=""), "tier", "required"),
     ("unknown tier", row(tier="tomorrow"), "tier", "unknown"),
     ("a tier nobody sells here", row(tier="same_day"), "destination", "not_offered"),
@@ -67,23 +67,23 @@ BAD_ROWS: list[tuple[str, dict[str, str], str, str]] = [
 ]
 
 
-def test_each_bad_row_is_told_and_the_good_ones_are_booked(merchant: Actor) -> None:
+def test_bad_rows_are_reported_and_good_rows_are_booked(merchant: Actor) -> None:
     content = text_of(row(reference="first"), *(bad for _what, bad, _column, _problem in BAD_ROWS), row())
     file = finished(merchant, content)
     assert counts(file) == ("done", len(BAD_ROWS) + 2, 2, 0, len(BAD_ROWS))
-    found = results(file)
-    assert [found[0]["result"], found[-1]["result"]] == ["booked", "booked"]
-    assert [(item["line"], item["column"], item["problem"]) for item in found[1:-1]] == [
+    result_rows = results(file)
+    assert [result_rows[0]["result"], result_rows[-1]["result"]] == ["booked", "booked"]
+    assert [(item["line"], item["column"], item["problem"]) for item in result_rows[1:-1]] == [
         (str(line), column, problem) for line, (_what, _bad, column, problem) in enumerate(BAD_ROWS, start=3)
     ]
-    assert all(item["detail"] and item["what_to_do"] for item in found[1:-1])
+    assert all(item["detail"] and item["what_to_do"] for item in result_rows[1:-1])
 
 
-def test_result_of_a_booked_row_is_its_number_and_promise(merchant: Actor) -> None:
-    [found] = results(finished(merchant, text_of(row(reference="SO-1"))))
+def test_result_of_a_booked_row_has_its_number_and_promise(merchant: Actor) -> None:
+    [result] = results(finished(merchant, text_of(row(reference="SO-1"))))
     [parcel] = parcels_of(merchant)
-    assert (found["line"], found["reference"], found["tracking_number"]) == ("2", "SO-1", parcel.number)
-    assert found["deliver_by"] == parcel.deliver_by.astimezone(timezone.get_default_timezone()).isoformat()
+    assert (result["line"], result["reference"], result["tracking_number"]) == ("2", "SO-1", parcel.number)
+    assert result["deliver_by"] == parcel.deliver_by.astimezone(timezone.get_default_timezone()).isoformat()
     assert (parcel.source, parcel.reference, parcel.recipient_name) == ("file", "SO-1", "王小明")
     with scope(Scope.everything()):
         assert Commitment.objects.filter(parcel_id=parcel.pk).count() == 2
@@ -107,34 +107,37 @@ def test_result_of_a_booked_row_is_its_number_and_promise(merchant: Actor) -> No
         ("too long", f"a,next_day,CN-HGH,CN-CTU,800,W,1,{'x' * 20_000},", "row_too_long"),
     ],
 )
-def test_rows_are_taken_apart_as_spreadsheets_write_them(
+def test_rows_are_parsed_as_spreadsheets_write_them(
     merchant: Actor, what: str, text: str, expected: str
 ) -> None:
     after = text_of(row(reference="after")).split("\r\n", 1)[1]
     file = finished(merchant, f"{','.join(HEADER)}\r\n{text}\r\n\r\n{after}")
-    found = results(file)
-    assert (found[0]["line"], found[0]["problem"] or found[0]["result"]) == ("2", expected), what
-    assert (found[-1]["reference"], found[-1]["result"]) == ("after", "booked"), what
-    assert len(found) == 2
+    result_rows = results(file)
+    assert (result_rows[0]["line"], result_rows[0]["problem"] or result_rows[0]["result"]) == (
+        "2",
+        expected,
+    ), what
+    assert (result_rows[-1]["reference"], result_rows[-1]["result"]) == ("after", "booked"), what
+    assert len(result_rows) == 2
 
 
-def test_quotation_mark_left_open_costs_its_own_row_only(merchant: Actor) -> None:
+def test_unclosed_quotation_mark_rejects_only_its_row(merchant: Actor) -> None:
     good = text_of(*(row(reference=f"R{n}") for n in range(60))).split("\r\n", 1)[1]
     file = finished(merchant, f'{",".join(HEADER)}\r\n"open,next_day\r\n{good}')
-    assert told(file)[0] == ("2", "rejected", "", "open_quote")
+    assert outcomes(file)[0] == ("2", "rejected", "", "open_quote")
     assert counts(file) == ("done", 61, 60, 0, 1)
 
 
-def test_line_in_another_encoding_costs_its_own_row_only(merchant: Actor) -> None:
+def test_line_in_another_encoding_rejects_only_its_row(merchant: Actor) -> None:
     lines = text_of(row(reference="one"), row(reference="two"), row(reference="three")).encode()
     broken = lines.replace(b"two,next_day", b"\xe9,\xff,\xfe")
     file = finished(merchant, broken)
-    assert [problem for *_others, problem in told(file)] == ["", "not_text", ""]
+    assert [problem for *_others, problem in outcomes(file)] == ["", "not_text", ""]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
-def test_encodings_are_told_apart(merchant: Actor, encoding: str) -> None:
-    # The first Chinese character comes late: a look at the beginning would not tell.
+def test_encodings_are_detected(merchant: Actor, encoding: str) -> None:
+    # The first Chinese character comes late: the beginning alone does not determine the encoding.
     rows = [row(recipient_name="A", recipient_address="B")] * 200 + [row(recipient_address="北京西路1号")]
     file = finished(merchant, text_of(*rows).encode(encoding))
     assert file.booked == 201
@@ -142,18 +145,18 @@ def test_encodings_are_told_apart(merchant: Actor, encoding: str) -> None:
     assert "北京西路1号" in {parcel.recipient_address for parcel in parcels_of(merchant)}
 
 
-def test_line_that_makes_all_of_a_file_another_encoding_costs_its_own_row_only(merchant: Actor) -> None:
-    # UTF-8 in pairs of characters reads as GB18030 as well, and would book parcels for people who are not.
+def test_line_that_makes_a_file_valid_gb18030_rejects_only_its_row(merchant: Actor) -> None:
+    # UTF-8 with an even number of characters is valid GB18030 too, and would book wrong recipients.
     good = [row(recipient_name="王明", recipient_address="北京西路") for _number in range(3)]
     bad = text_of(row(recipient_name="李雷", recipient_address="A")).split("\r\n", 1)[1].encode("gb18030")
     content = text_of(*good).encode() + bad
     assert content.decode("gb18030")
     file = finished(merchant, content)
-    assert [problem for *_others, problem in told(file)] == ["", "", "", "not_text"]
+    assert [problem for *_others, problem in outcomes(file)] == ["", "", "", "not_text"]
     assert {parcel.recipient_name for parcel in parcels_of(merchant)} == {"王明"}
 
 
-def test_headers_may_be_spelled_and_ordered_otherwise(merchant: Actor) -> None:
+def test_headers_may_have_another_spelling_and_order(merchant: Actor) -> None:
     header = "Recipient Phone, DESTINATION,weight-g,tier,Origin,recipient_name,recipient address,,"
     line = "13812345678,成都,800,Next day,杭州,W,Road 1"
     assert finished(merchant, f"{header}\n{line}\n").booked == 1
@@ -171,7 +174,7 @@ def test_pickup_address_may_stand_for_the_origin(merchant: Actor, hangzhou: City
         row(pickup_address="Far away"),
     ]
     file = finished(merchant, text_of(*rows, header=header))
-    assert [(result, column) for _line, result, column, _problem in told(file)] == [
+    assert [(result, column) for _line, result, column, _problem in outcomes(file)] == [
         ("booked", ""),
         ("booked", ""),
         ("rejected", "pickup_address origin"),
@@ -179,26 +182,27 @@ def test_pickup_address_may_stand_for_the_origin(merchant: Actor, hangzhou: City
     ]
 
 
-def test_ready_time_is_judged_by_when_the_file_was_uploaded(merchant: Actor) -> None:
+def test_ready_time_is_checked_against_the_time_of_upload(merchant: Actor) -> None:
     header = (*HEADER, "ready_at")
     now = timezone.now()
     rows = [
-        row(ready_at=given) for given in (now.isoformat(), "2026-11-22 10:00", "soon", "2020-01-01T00:00:00Z")
+        row(ready_at=ready_at)
+        for ready_at in (now.isoformat(), "2026-11-22 10:00", "soon", "2020-01-01T00:00:00Z")
     ]
     file = started(merchant, text_of(*rows, header=header))
     with scope(Scope.everything()):
         BookingFile.objects.update(uploaded_at=now - timedelta(minutes=30))
         file.refresh_from_db()
-    # Ready ten minutes after the upload, twenty minutes ago: the wait was ours.
+    # Ready ten minutes after the upload, which was thirty minutes ago: the wait is not the row's fault.
     path = Path(file.content.path)
     path.write_text(
         text_of(row(ready_at=(now - timedelta(minutes=20)).isoformat()), *rows[1:], header=header)
     )
     book_file(file_id=file.pk)
-    assert [problem for *_others, problem in told(file)] == ["", "naive", "time", "past"]
+    assert [problem for *_others, problem in outcomes(file)] == ["", "naive", "time", "past"]
 
 
-def test_results_are_no_formulas_and_come_back_as_they_were(merchant: Actor) -> None:
+def test_results_escape_formulas_and_can_be_uploaded_again(merchant: Actor) -> None:
     bad = row(reference="=cmd|' /C calc'!A0", recipient_phone="+86 138 1234 5678", weight_g="x")
     file = finished(merchant, text_of(bad))
     assert results(file)[0]["reference"].startswith("'=")
@@ -215,11 +219,11 @@ def test_reference_is_booked_once(merchant: Actor, rival_merchant: Organisation)
     rows = [row(reference="A"), row(reference="B", weight_g="x"), row(reference="A"), row(reference="B")]
     file = finished(merchant, text_of(*rows, row(), row()))
     first = results(file)[0]["tracking_number"]
-    assert told(file) == [
+    assert outcomes(file) == [
         ("2", "booked", "", ""),
         ("3", "rejected", "weight_g", "invalid"),
         ("4", "duplicate", "reference", "booked_before"),
-        # The row before it was no parcel.
+        # The row before it was rejected.
         ("5", "booked", "", ""),
         ("6", "booked", "", ""),
         ("7", "booked", "", ""),
@@ -227,7 +231,7 @@ def test_reference_is_booked_once(merchant: Actor, rival_merchant: Organisation)
     assert results(file)[2]["tracking_number"] == first
 
 
-def test_corrected_file_books_what_was_missing_only(merchant: Actor) -> None:
+def test_corrected_file_books_only_the_missing_rows(merchant: Actor) -> None:
     rows = [row(reference=f"R{n}") for n in range(5)]
     finished(merchant, text_of(*rows[:3], row(reference="R3", weight_g="x"), rows[4]))
     file = finished(merchant, text_of(*rows))
@@ -245,12 +249,12 @@ def test_reference_of_a_cancelled_parcel_may_be_booked_again(merchant: Actor) ->
 # --- capacity --------------------------------------------------------------------------------
 
 
-def test_full_day_rejects_rather_than_moving_to_another_day(merchant: Actor, lane_on_sale: Offer) -> None:
+def test_full_day_rejects_a_row_by_default(merchant: Actor, lane_on_sale: Offer) -> None:
     with scope(Scope.everything()):
         Offer.objects.filter(pk=lane_on_sale.pk).update(daily_capacity=2)
     rows = [row(reference=f"R{n}") for n in range(4)]
     file = finished(merchant, text_of(*rows, row(reference="R4", if_full="next")))
-    assert [(result, problem) for _line, result, _column, problem in told(file)] == [
+    assert [(result, problem) for _line, result, _column, problem in outcomes(file)] == [
         ("booked", ""),
         ("booked", ""),
         ("rejected", "capacity_full"),
@@ -264,14 +268,14 @@ def test_full_day_rejects_rather_than_moving_to_another_day(merchant: Actor, lan
     assert days["R0"] == days["R1"] < days["R4"]
 
 
-# --- files that are refused ------------------------------------------------------------------
+# --- refused files ---------------------------------------------------------------------------
 
 LINE = ",".join(row().get(name, "") for name in HEADER)
 NAMES = ",".join(HEADER)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "phrases"),
     [
         (b"", "empty"),
         (b"\xef\xbb\xbf", "empty"),
@@ -295,16 +299,16 @@ NAMES = ",".join(HEADER)
         (NAMES.encode() + b"\n" * (records.MAX_LINES + 1), "2,000,001"),
     ],
 )  # fmt: skip
-def test_useless_file_is_refused_with_a_reason(merchant: Actor, content: bytes, said: str) -> None:
+def test_unusable_file_is_refused_with_a_reason(merchant: Actor, content: bytes, phrases: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         started(merchant, content)
     message = caught.value.errors[0].message
-    assert any(word in message for word in said.split("|")), message
+    assert any(word in message for word in phrases.split("|")), message
     with scope(Scope.everything()):
         assert not BookingFile.objects.exists()
 
 
-def test_file_too_large_is_refused_unread(merchant: Actor) -> None:
+def test_too_large_file_is_refused_without_reading(merchant: Actor) -> None:
     upload = upload_of(text_of(row()))
     upload.size = records.MAX_BYTES + 1
     with pytest.raises(InvalidInput) as caught, scope(Scope.of(merchant)):
@@ -312,17 +316,17 @@ def test_file_too_large_is_refused_unread(merchant: Actor) -> None:
     assert "500 MB" in caught.value.errors[0].message
 
 
-def test_same_file_again_is_noticed(merchant: Actor) -> None:
+def test_same_file_is_detected(merchant: Actor) -> None:
     content = text_of(row(reference="A"), row())
     first = finished(merchant, content)
     with pytest.raises(FileKnown) as caught:
         started(merchant, content)
     assert caught.value.file == first
-    # Asked for: what has a reference is left out all the same.
+    # With `again`, rows with a known reference are still skipped.
     assert counts(finished(merchant, content, again=True)) == ("done", 2, 1, 1, 0)
 
 
-def test_stopped_file_may_be_uploaded_again(merchant: Actor) -> None:
+def test_cancelled_file_may_be_uploaded_again(merchant: Actor) -> None:
     content = text_of(row(reference="A"))
     file = started(merchant, content)
     with scope(Scope.of(merchant)):
@@ -332,13 +336,13 @@ def test_stopped_file_may_be_uploaded_again(merchant: Actor) -> None:
     assert finished(merchant, content).booked == 1
 
 
-def test_only_so_many_files_at_once(merchant: Actor) -> None:
+def test_unfinished_files_are_limited(merchant: Actor) -> None:
     for number in range(booking_files.MOST_RUNNING):
         started(merchant, text_of(row(reference=f"R{number}")))
     with pytest.raises(Conflict, match="booked already"):
         started(merchant, text_of(row(reference="one more")))
 
 
-def test_couriers_book_nothing(courier: Actor) -> None:
+def test_couriers_cannot_upload_booking_files(courier: Actor) -> None:
     with pytest.raises(NotPermitted), scope(Scope.of(courier)):
         booking_files.start_booking_file(actor=courier, upload=upload_of(text_of(row())))

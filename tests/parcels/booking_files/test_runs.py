@@ -1,4 +1,4 @@
-"""Work on booking files that is cut off, stopped or handed on, and what it leaves to download."""
+"""Processing of booking files: interruption, cancelling, several workers, and the downloads."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ NAMES = ",".join(HEADER)
 pytestmark = pytest.mark.usefixtures("filing")
 
 
-# --- work that is cut off --------------------------------------------------------------------
+# --- interrupted work ------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -62,21 +62,21 @@ def many(count: int) -> str:
 
 
 def lines_of(file: BookingFile) -> list[str]:
-    return [found["line"] for found in results(file)]
+    return [result["line"] for result in results(file)]
 
 
 @pytest.mark.usefixtures("small_slices")
 @pytest.mark.parametrize("step", ["append_results", "book_rows", "_finish", "wait_for"])
 @pytest.mark.parametrize("fatal", [KeyboardInterrupt, RuntimeError])
-def test_work_cut_off_anywhere_goes_on_without_doubling(
+def test_interrupted_work_resumes_without_duplicates(
     merchant: Actor, monkeypatch: pytest.MonkeyPatch, step: str, fatal: type[BaseException]
 ) -> None:
     whole = lines_of(finished(merchant, many(44)))
     file = started(merchant, many(44).replace("R", "S"))
     genuine, calls = getattr(booking_files, step), []
 
-    def cut_off(*arguments: Any, **given: Any) -> Any:
-        answer = genuine(*arguments, **given)
+    def cut_off(*arguments: Any, **options: Any) -> Any:
+        answer = genuine(*arguments, **options)
         calls.append(step)
         # The second slice, or the last step.
         if len(calls) == (1 if step == "_finish" else 2):
@@ -95,19 +95,19 @@ def test_work_cut_off_anywhere_goes_on_without_doubling(
     assert len(results(file)) == stopped.done in (10, 40)
     assert book_file(file_id=file.pk)
     assert lines_of(file) == whole
-    done = reread(file)
-    assert counts(done) == ("done", 44, 37, 0, 7)
+    finished_file = reread(file)
+    assert counts(finished_file) == ("done", 44, 37, 0, 7)
     assert len(parcels_of(merchant)) == 2 * 37
 
 
 @pytest.mark.usefixtures("small_slices")
-def test_second_worker_leaves_the_file_to_the_first(merchant: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_worker_skips_a_running_file(merchant: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     file = started(merchant, many(44))
     genuine = booking_files.book_rows
 
-    def meanwhile(*arguments: Any, **given: Any) -> Any:
+    def meanwhile(*arguments: Any, **options: Any) -> Any:
         monkeypatch.setattr(booking_files, "book_rows", genuine)
-        return genuine(*arguments, **given)
+        return genuine(*arguments, **options)
 
     monkeypatch.setattr(booking_files, "book_rows", meanwhile)
     book_file(file_id=file.pk)
@@ -117,7 +117,7 @@ def test_second_worker_leaves_the_file_to_the_first(merchant: Actor, monkeypatch
 
 
 @pytest.mark.usefixtures("small_slices")
-def test_long_file_queues_up_again_after_its_stretch(merchant: Actor) -> None:
+def test_long_file_is_queued_again_after_its_time_slice(merchant: Actor) -> None:
     file = started(merchant, many(44))
     turns = 1
     while not book_file(file_id=file.pk, stretch=timedelta(0)):
@@ -127,7 +127,7 @@ def test_long_file_queues_up_again_after_its_stretch(merchant: Actor) -> None:
 
 
 @pytest.mark.usefixtures("small_slices")
-def test_dropped_file_is_found_again(
+def test_stalled_file_is_queued_again(
     merchant: Actor, sent: list[Any], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -142,7 +142,7 @@ def test_dropped_file_is_found_again(
 
 
 @pytest.mark.usefixtures("small_slices")
-def test_cancelling_stops_after_the_slice_at_hand(
+def test_cancelling_stops_after_the_current_slice(
     merchant: Actor, rival_merchant: Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = started(merchant, many(44))
@@ -164,15 +164,13 @@ def test_cancelling_stops_after_the_slice_at_hand(
         cancel_booking_file(actor=merchant, file_id=10**9)
 
 
-def test_done_file_cannot_be_cancelled(merchant: Actor) -> None:
+def test_finished_file_cannot_be_cancelled(merchant: Actor) -> None:
     file = finished(merchant, text_of(row()))
     with pytest.raises(Conflict), scope(Scope.of(merchant)):
         cancel_booking_file(actor=merchant, file_id=file.pk)
 
 
-def test_merchant_suspended_meanwhile_fails_the_file(
-    merchant: Actor, merchant_organisation: Organisation
-) -> None:
+def test_suspended_merchant_fails_the_file(merchant: Actor, merchant_organisation: Organisation) -> None:
     file = started(merchant, text_of(row()))
     with scope(Scope.everything()):
         Organisation.objects.filter(pk=merchant_organisation.pk).update(status=OrganisationStatus.SUSPENDED)
@@ -182,7 +180,7 @@ def test_merchant_suspended_meanwhile_fails_the_file(
 
 
 @pytest.mark.usefixtures("small_slices")
-def test_slice_that_keeps_failing_fails_the_file_and_ops_may_go_on(
+def test_repeatedly_failing_slice_fails_the_file_and_ops_can_resume_it(
     merchant: Actor, system: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = started(merchant, many(14))
@@ -212,18 +210,18 @@ def test_slice_that_keeps_failing_fails_the_file_and_ops_may_go_on(
 # --- results  -------------------------------------------------------------------
 
 
-def test_problems_are_paged_by_where_they_stand(merchant: Actor) -> None:
+def test_problems_are_paged_by_their_position(merchant: Actor) -> None:
     file = finished(merchant, text_of(*(row(reference=f"R{n}", weight_g="x") for n in range(25))))
-    seen: list[str] = []
+    lines: list[str] = []
     start: int | None = 0
     while start is not None:
         rows, start = read_problems(file, start=start, most=10)
-        seen += [found["line"] for found in rows]
-    assert seen == [str(line) for line in range(2, 27)]
+        lines += [result["line"] for result in rows]
+    assert lines == [str(line) for line in range(2, 27)]
     assert read_problems(file, start=10**12, most=10)[0] == []
 
 
-def test_rejected_rows_come_back_to_be_corrected(merchant: Actor) -> None:
+def test_rejected_rows_can_be_downloaded_and_corrected(merchant: Actor) -> None:
     rows = [row(reference=f"R{n}", weight_g="x" if n % 2 else "800") for n in range(6)]
     file = finished(merchant, text_of(*rows))
     again = to_correct(file)
@@ -234,11 +232,11 @@ def test_rejected_rows_come_back_to_be_corrected(merchant: Actor) -> None:
     assert len(parcels_of(merchant)) == 6
 
 
-def test_template_is_read_back_whole(merchant: Actor) -> None:
+def test_template_is_a_valid_file(merchant: Actor) -> None:
     text = io.StringIO(newline="")
     csv.writer(text).writerows([rules.COLUMNS, rules.SAMPLE])
     assert finished(merchant, text.getvalue()).booked == 1
 
 
-def test_good_row_names_every_required_column() -> None:
+def test_good_row_has_every_required_column() -> None:
     assert set(GOOD) == set(rules.REQUIRED)

@@ -1,4 +1,4 @@
-"""Booking files, for tests: rows, uploads, and what became of them."""
+"""Booking files for tests: rows, uploads and results."""
 
 import csv
 import io
@@ -33,8 +33,8 @@ GOOD = {
 }
 
 
-def row(**given: str) -> dict[str, str]:
-    return {**GOOD, **given}
+def row(**cells: str) -> dict[str, str]:
+    return {**GOOD, **cells}
 
 
 def text_of(*rows: dict[str, str], header: tuple[str, ...] = HEADER) -> str:
@@ -50,14 +50,14 @@ def upload_of(content: str | bytes, name: str = "bookings.csv") -> SimpleUploade
     return SimpleUploadedFile(name, data, "text/csv")
 
 
-def started(merchant: Actor, content: str | bytes, **given: Any) -> BookingFile:
+def started(merchant: Actor, content: str | bytes, **options: Any) -> BookingFile:
     with scope(Scope.of(merchant)):
-        return start_booking_file(actor=merchant, upload=upload_of(content), **given)
+        return start_booking_file(actor=merchant, upload=upload_of(content), **options)
 
 
-def finished(merchant: Actor, content: str | bytes, **given: Any) -> BookingFile:
-    """Upload a file and book it to its end."""
-    file = started(merchant, content, **given)
+def finished(merchant: Actor, content: str | bytes, **options: Any) -> BookingFile:
+    """Upload a file and book all its rows."""
+    file = started(merchant, content, **options)
     assert book_file(file_id=file.pk)
     return reread(file)
 
@@ -72,7 +72,7 @@ def counts(file: BookingFile) -> tuple[str, int, int, int, int]:
 
 
 def results(file: BookingFile) -> list[dict[str, str]]:
-    """What the download says of each row."""
+    """The rows of the downloaded results."""
     file = reread(file)
     if not file.results_size:
         return []
@@ -86,6 +86,8 @@ def to_correct(file: BookingFile) -> str:
     return b"".join(stream(rejected_path(file), file.rejected_size)).decode("utf-8-sig")
 
 
-def told(file: BookingFile) -> list[tuple[str, str, str, str]]:
+def outcomes(file: BookingFile) -> list[tuple[str, str, str, str]]:
     """Line, result, column and problem of each row."""
-    return [(found["line"], found["result"], found["column"], found["problem"]) for found in results(file)]
+    return [
+        (result["line"], result["result"], result["column"], result["problem"]) for result in results(file)
+    ]

@@ -1,4 +1,4 @@
-"""CSV files of scans: read in either encoding, answered row by row, resumed where they stopped."""
+"""CSV files of scans: encodings, results per row, resuming, pages."""
 
 import csv
 import io
@@ -53,7 +53,7 @@ def receive(actor: Actor, upload: SimpleUploadedFile) -> ScanFile:
 
 
 def results(file: ScanFile) -> list[tuple[str, str, str]]:
-    return [(found["line"], found["result"], found["problem"]) for found in scan_files.read_results(file)]
+    return [(result["line"], result["result"], result["problem"]) for result in scan_files.read_results(file)]
 
 
 # --- rows ------------------------------------------------------------------------------------
@@ -86,47 +86,45 @@ def test_each_row_gets_its_result(courier: Actor, parcels: list[Parcel]) -> None
         ("9", "rejected", "invalid"),
         ("10", "rejected", "invalid"),
     ]
-    naive = next(found for found in scan_files.read_results(file) if found["line"] == "5")
+    naive = next(result for result in scan_files.read_results(file) if result["line"] == "5")
     assert naive["column"] == "occurred_at"
     assert "2026-11-22T15:04:05+08:00" in naive["detail"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
-def test_encodings_are_told_apart(courier: Actor, parcels: list[Parcel], encoding: str) -> None:
+def test_encodings_are_detected(courier: Actor, parcels: list[Parcel], encoding: str) -> None:
     upload = csv_file(row(parcels[0], "arrived", 1, "", "", "杭州转运中心"), encoding=encoding)
     assert receive(courier, upload).accepted == 1
     with scope(Scope.everything()):
         assert Scan.objects.get(parcel_id=parcels[0].pk).facility == "杭州转运中心"
 
 
-def test_columns_come_in_any_order_and_optional_ones_may_be_left_out(
-    courier: Actor, parcels: list[Parcel]
-) -> None:
+def test_columns_may_be_in_any_order_and_optional_ones_omitted(courier: Actor, parcels: list[Parcel]) -> None:
     at = (BOOKED + timedelta(hours=1)).isoformat()
     upload = csv_file(f"{at},{parcels[0].number},picked_up", header="Occurred_at, tracking_number,CODE")
     assert receive(courier, upload).accepted == 1
 
 
-def test_results_are_no_formulas(courier: Actor) -> None:
+def test_results_escape_formulas(courier: Actor) -> None:
     file = receive(courier, csv_file("=cmd|' /C calc'!A0,@x,+1,,,,,"))
-    [found] = scan_files.read_results(file)
-    assert (found["tracking_number"][:2], found["code"], found["occurred_at"]) == ("'=", "'@x", "'+1")
+    [result] = scan_files.read_results(file)
+    assert (result["tracking_number"][:2], result["code"], result["occurred_at"]) == ("'=", "'@x", "'+1")
 
 
-def test_template_is_read_back_whole(courier: Actor, courier_client: Client) -> None:
+def test_template_is_a_valid_file(courier: Actor, courier_client: Client) -> None:
     answer = courier_client.get("/scans/template.csv")
     assert answer.status_code == 200
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     shape = rules.examine(io.BytesIO(answer.content))
     rows = list(rules.read_rows(io.BytesIO(answer.content), shape.encoding))
-    assert [found.line for found in rows if isinstance(found.line, rules.Rejection)] == []
+    assert [result.line for result in rows if isinstance(result.line, rules.Rejection)] == []
 
 
-# --- files that are no use -------------------------------------------------------------------
+# --- unusable files --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "phrases"),
     [
         (b"", "tracking_number"),
         (HEADER.encode(), "no rows"),
@@ -139,12 +137,12 @@ def test_template_is_read_back_whole(courier: Actor, courier_client: Client) -> 
         (b"\x89PNG\r\n\x1a\n\x00\x00", "CSV file|missing|GB18030"),
     ],
 )
-def test_useless_file_is_refused_with_a_reason(
-    courier: Actor, courier_client: Client, content: bytes, said: str
+def test_unusable_file_is_refused_with_a_reason(
+    courier: Actor, courier_client: Client, content: bytes, phrases: str
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
         receive(courier, SimpleUploadedFile("x.csv", content))
-    assert any(word in caught.value.errors[0].message for word in said.split("|"))
+    assert any(word in caught.value.errors[0].message for word in phrases.split("|"))
     answer = courier_client.post(UPLOAD, {"file": SimpleUploadedFile("x.csv", content)})
     assert answer.status_code == 422
     with scope(Scope.everything()):
@@ -158,7 +156,7 @@ def big_file(parcels: list[Parcel], rows: int) -> SimpleUploadedFile:
     return csv_file(*(row(parcels[n % 3], "departed", 1 + n / 1000) for n in range(rows)))
 
 
-def test_big_file_is_left_to_a_worker(
+def test_big_file_is_queued_for_a_worker(
     courier: Actor, parcels: list[Parcel], sent: list[Any], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -172,7 +170,7 @@ def test_big_file_is_left_to_a_worker(
     assert len(results(file)) == 4_500
 
 
-def test_work_that_was_cut_off_goes_on_where_it_stopped(
+def test_interrupted_work_resumes_where_it_stopped(
     courier: Actor, parcels: list[Parcel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = receive(courier, big_file(parcels, 4_500))
@@ -200,7 +198,7 @@ def test_work_that_was_cut_off_goes_on_where_it_stopped(
     assert len({line for line, _result, _problem in results(file)}) == 4_500
 
 
-def test_courier_suspended_meanwhile_fails_the_file(
+def test_suspended_courier_fails_the_file(
     courier: Actor, courier_organisation: Organisation, parcels: list[Parcel]
 ) -> None:
     file = receive(courier, big_file(parcels, 2_001))
@@ -276,7 +274,7 @@ def test_ops_see_files_and_resume_failed_ones(
 # --- pages -----------------------------------------------------------------------------------
 
 
-def test_upload_leads_to_a_page_of_results(courier_client: Client, parcels: list[Parcel]) -> None:
+def test_upload_redirects_to_the_results(courier_client: Client, parcels: list[Parcel]) -> None:
     upload = csv_file(row(parcels[0]), row(parcels[1]), row(parcels[2], "held"))
     answer = courier_client.post(UPLOAD, {"file": upload}, follow=True)
     page = answer.content.decode()
@@ -286,12 +284,12 @@ def test_upload_leads_to_a_page_of_results(courier_client: Client, parcels: list
     assert parcels[0].number not in page
     everything = courier_client.get(answer.redirect_chain[0][0], {"show": ""}).content.decode()
     assert parcels[0].number in everything
-    # Finished: nothing is asked for again.
+    # The file is finished, so the page does not poll.
     assert 'hx-trigger="every' not in page
     assert "scans.csv" in courier_client.get(UPLOAD).content.decode()
 
 
-def test_running_file_asks_again(courier: Actor, courier_client: Client, parcels: list[Parcel]) -> None:
+def test_page_of_a_running_file_polls(courier: Actor, courier_client: Client, parcels: list[Parcel]) -> None:
     file = receive(courier, big_file(parcels, 2_500))
     page = courier_client.get(f"/scans/files/{file.pk}/").content.decode()
     assert 'hx-trigger="every 2s"' in page
@@ -313,7 +311,7 @@ def test_results_are_paged_and_downloaded(
     assert len(list(csv.DictReader(io.StringIO(download)))) == 249
 
 
-def test_files_are_their_couriers_own(
+def test_files_are_visible_only_to_their_courier(
     courier: Actor,
     courier_client: Client,
     merchant_client: Client,

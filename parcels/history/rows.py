@@ -1,6 +1,6 @@
-"""Parcels moved before joining, as rows of a CSV: reading them, and saying what is wrong with one.
+"""Read and validate the rows of a CSV of parcels carried before the courier joined.
 
-Pure: no database, no clock. Moments are RFC 3339 with an offset; a promise was given, not computed.
+Pure: no database, no clock. Times are RFC 3339 with an offset; promises are taken as given, not computed.
 """
 
 import csv
@@ -31,17 +31,17 @@ COLUMNS = (
 REQUIRED = COLUMNS[:8]
 MOMENTS = COLUMNS[6:]
 MAX_LENGTH = {"reference": 64, "merchant": 80, "courier": 80}
-# A courier's clock may run ahead of ours, a little.
+# A courier's clock may run slightly ahead of ours.
 AHEAD = timedelta(minutes=5)
 
 
 class BadHeader(ValueError):
-    """The file is not a history file. The message says which columns are missing."""
+    """The file is not a history file. The message names the missing columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with one row. A row with a warning is kept, all but that value."""
+    """An error in one row. A row with a warning is imported without that value."""
 
     line: int
     column: str
@@ -51,7 +51,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """One parcel's story, as its courier kept it."""
+    """One parcel's history as its courier recorded it."""
 
     line: int
     reference: str
@@ -73,13 +73,13 @@ class HistoryRow:
 
 
 def read_history(file: TextIO, *, now: datetime) -> Iterator[HistoryRow | Problem]:
-    """Yield each row, or what is wrong with it (also a warning before a row that is kept).
+    """Yield each row or its problems. A row that is imported may be preceded by warnings.
 
     Raises BadHeader when columns are missing.
     """
     header = _header(_values(next(file, "")) or [])
-    # A line at a time: no value of ours holds a line break, and a quotation mark left open must not
-    # swallow the good rows after it.
+    # Parse each line separately: no value contains a line break, and an unclosed quotation mark must
+    # not swallow the good rows after it.
     for number, line in enumerate(file, start=2):
         if not line.strip():
             continue
@@ -94,7 +94,7 @@ def read_history(file: TextIO, *, now: datetime) -> Iterator[HistoryRow | Proble
 
 
 def open_history(path: Path) -> TextIO:
-    """Open a history file. Bytes that are not UTF-8 come as lone surrogates, refused line by line."""
+    """Open a history file. Bytes that are not UTF-8 become lone surrogates; their lines are rejected."""
     return path.open(encoding="utf-8-sig", errors="surrogateescape", newline=None)
 
 
@@ -106,14 +106,14 @@ def _values(line: str) -> list[str] | None:
 
 
 def _header(names: list[str]) -> list[str]:
-    found = [name.strip().lower().removeprefix("\ufeff") for name in names]
-    missing = [name for name in COLUMNS if name not in found]
+    columns = [name.strip().lower().removeprefix("\ufeff") for name in names]
+    missing = [name for name in COLUMNS if name not in columns]
     if missing:
         raise BadHeader(
             _("The first line must name the columns %(columns)s; missing: %(missing)s.")
             % {"columns": ",".join(COLUMNS), "missing": ", ".join(missing)}
         )
-    return found
+    return columns
 
 
 def _read_row(
@@ -123,9 +123,9 @@ def _read_row(
         message = _("This line has %(found)d values; the header names %(expected)d columns.")
         yield Problem(line, "", message % {"found": len(values), "expected": len(header)})
         return
-    given = {name: value.strip() for name, value in zip(header, values, strict=True) if name in COLUMNS}
-    problems = list(_text_problems(line, given))
-    moments = {name: _moment(line, name, given[name], problems) for name in MOMENTS}
+    row = {name: value.strip() for name, value in zip(header, values, strict=True) if name in COLUMNS}
+    problems = list(_text_problems(line, row))
+    moments = {name: _moment(line, name, row[name], problems) for name in MOMENTS}
     if not problems:
         problems += _order_problems(line, moments, now)
     yield from problems
@@ -133,17 +133,17 @@ def _read_row(
         return
     for problem in problems:
         moments[problem.column] = None
-    yield HistoryRow(line=line, **{name: given[name] for name in COLUMNS[:6]}, **moments)  # type: ignore[arg-type]
+    yield HistoryRow(line=line, **{name: row[name] for name in COLUMNS[:6]}, **moments)  # type: ignore[arg-type]
 
 
-def _text_problems(line: int, given: dict[str, str]) -> Iterator[Problem]:
+def _text_problems(line: int, row: dict[str, str]) -> Iterator[Problem]:
     for name in REQUIRED:
-        if not given[name]:
+        if not row[name]:
             yield Problem(line, name, _("This value is required."))
     for name, longest in MAX_LENGTH.items():
-        if len(given[name]) > longest:
+        if len(row[name]) > longest:
             yield Problem(line, name, _("This is longer than %(longest)d characters.") % {"longest": longest})
-    for name, value in given.items():
+    for name, value in row.items():
         if "\0" in value:
             yield Problem(line, name, _("This text has a NUL character in it."))
 
@@ -179,7 +179,7 @@ def _order_problems(line: int, moments: dict[str, datetime | None], now: datetim
         if moment > now + AHEAD:
             yield Problem(line, name, _("This time is in the future."))
         elif moment < booked and name == "picked_up_at":
-            # Depots do hand parcels over first and book them after: the row is good without it.
+            # Depots do hand parcels over before they book them: the row is valid without this scan.
             message = _("Picked up before it was booked: the parcel is kept, without this scan.")
             yield Problem(line, name, message, is_warning=True)
         elif moment < booked:

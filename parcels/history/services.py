@@ -1,4 +1,4 @@
-"""Importing parcels moved before joining: through the services that scans and promises go through."""
+"""Import parcels carried before a courier joined, through the services for scans and commitments."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ from slas.models import ServiceTier
 
 CHUNK = 1_000
 
-# Merchant, courier and reference: what an imported parcel is known by.
+# Merchant, courier and reference: the identity of an imported parcel.
 _Name = tuple[int, int, str]
 
 _INSERT = """
@@ -48,7 +48,7 @@ RETURNING id
 
 @dataclass(slots=True)
 class ImportReport:
-    """What became of a file. Rows read = new + known + bad."""
+    """The result of a file. Rows read = new + known + bad."""
 
     new: int = 0
     known: int = 0
@@ -63,8 +63,8 @@ class ImportReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Placed:
-    """A row whose names have been found."""
+class _ResolvedRow:
+    """A row with the ids of its names."""
 
     row: HistoryRow
     id: int
@@ -84,11 +84,11 @@ def import_history(
     on_progress: Callable[[ImportReport], None] = lambda report: None,
     on_problem: Callable[[Problem], None] = lambda problem: None,
 ) -> ImportReport:
-    """Import rows, a thousand a transaction; a bad one is reported and costs the others nothing.
+    """Import rows, a thousand per transaction. A bad row is reported and does not affect the others.
 
-    A parcel's id follows from its booking time and names, so a file may be imported again, whole or
-    after a crash: nothing is doubled, and what has happened since is added. Unknown merchants and
-    couriers are created only with `create`; such a courier is an applicant, not vetted.
+    A parcel's id is derived from its booking time and names, so a file may be imported again, also after
+    a crash: nothing is duplicated, and later scans are added. Unknown merchants and couriers are created
+    only with `create`; a courier created here is an applicant and not vetted.
     """
     report = ImportReport()
     names = _Names(actor=actor, create=create)
@@ -116,10 +116,12 @@ def import_history(
 def _note(report: ImportReport, problem: Problem, on_problem: Callable[[Problem], None]) -> None:
     if problem.is_warning:
         report.warnings += 1
-    # A row with several things wrong is one bad row.
-    elif not any(known.line == problem.line and not known.is_warning for known in report.problems[-12:]):
+    # A row with several problems is one bad row.
+    elif not any(
+        earlier.line == problem.line and not earlier.is_warning for earlier in report.problems[-12:]
+    ):
         report.bad += 1
-    # The first thousand are kept for the report; all of them go to on_problem.
+    # The report keeps the first thousand; on_problem gets all of them.
     if len(report.problems) < CHUNK:
         report.problems.append(problem)
     on_problem(problem)
@@ -135,23 +137,25 @@ def _import_chunk(
 ) -> None:
     if not rows:
         return
-    booked = [row.booked_at.astimezone(UTC).date() for row in rows]
-    ensure_months(Month.of(min(booked)), Month.of(max(booked)))
+    booking_days = [row.booked_at.astimezone(UTC).date() for row in rows]
+    ensure_months(Month.of(min(booking_days)), Month.of(max(booking_days)))
     problems: list[Problem] = []
     with scope(Scope.everything()):
-        placed = list(_place(rows, names, problems))
-        new = _insert(placed)
-        open_commitments([_draft(item) for item in placed if item.id in new], at=now)
-        record_scans(actor=actor, lines=list(_scans(placed)), now=now)
-        _cancel([item for item in placed if item.row.cancelled_at and item.row.never_handed_over], now)
-    report.new += len(new)
-    report.known += len(placed) - len(new)
+        parcels = list(_place(rows, names, problems))
+        new_ids = _insert(parcels)
+        open_commitments([_draft(parcel) for parcel in parcels if parcel.id in new_ids], at=now)
+        record_scans(actor=actor, lines=list(_scans(parcels)), now=now)
+        _cancel(
+            [parcel for parcel in parcels if parcel.row.cancelled_at and parcel.row.never_handed_over], now
+        )
+    report.new += len(new_ids)
+    report.known += len(parcels) - len(new_ids)
     for problem in problems:
         _note(report, problem, on_problem)
 
 
 class _Names:
-    """Merchants, couriers, tiers and cities by what the file calls them, each looked up once."""
+    """Merchants, couriers, tiers and cities by their names in the file; each is looked up once."""
 
     def __init__(self, *, actor: Actor, create: bool) -> None:
         self.actor, self.create = actor, create
@@ -164,41 +168,43 @@ class _Names:
         return self._cities.find(text)
 
     def organisation(self, kind: OrganisationKind, name: str) -> int | None:
-        """Return the id of an organisation, None for one that is unknown and not to be created."""
+        """Return the id of an organisation; None if it is unknown and must not be created."""
         key = (kind, name)
         if key not in self._organisations:
-            known = Organisation.objects.filter(kind=kind)
-            found = known.filter(slug=name).first() or known.filter(name__iexact=name).first()
-            if found is not None:
-                self._organisations[key] = found.pk
+            organisations = Organisation.objects.filter(kind=kind)
+            organisation = (
+                organisations.filter(slug=name).first() or organisations.filter(name__iexact=name).first()
+            )
+            if organisation is not None:
+                self._organisations[key] = organisation.pk
             else:
                 self._organisations[key] = self._create(kind, name) if self.create else None
         return self._organisations[key]
 
     def _create(self, kind: OrganisationKind, name: str) -> int:
-        made = create_organisation(actor=self.actor, kind=kind, name=name)
+        organisation = create_organisation(actor=self.actor, kind=kind, name=name)
         if kind == OrganisationKind.COURIER:
-            Courier.objects.create(organisation=made, legal_name=name)
+            Courier.objects.create(organisation=organisation, legal_name=name)
         self.created.append(f"{kind}: {name}")
-        return made.pk
+        return organisation.pk
 
 
-def _place(rows: list[HistoryRow], names: _Names, problems: list[Problem]) -> Iterator[_Placed]:
-    drafts = [found for row in rows if (found := _found(row, names, problems)) is not None]
+def _place(rows: list[HistoryRow], names: _Names, problems: list[Problem]) -> Iterator[_ResolvedRow]:
+    drafts = [draft for row in rows if (draft := _resolve(row, names, problems)) is not None]
     ids = _Ids(drafts)
     for draft in drafts:
-        parcel_id = ids.give(draft, problems)
+        parcel_id = ids.assign(draft, problems)
         if parcel_id is not None:
             yield replace(draft, id=parcel_id)
 
 
-def _found(row: HistoryRow, names: _Names, problems: list[Problem]) -> _Placed | None:
-    before = len(problems)
+def _resolve(row: HistoryRow, names: _Names, problems: list[Problem]) -> _ResolvedRow | None:
+    problem_count = len(problems)
     tier_id = names.tiers.get(row.tier, 0)
     if not tier_id:
-        known = ", ".join(names.tiers)
+        tiers = ", ".join(names.tiers)
         message = _("There is no tier “%(tier)s”; there are %(known)s.")
-        problems.append(Problem(row.line, "tier", message % {"tier": row.tier, "known": known}))
+        problems.append(Problem(row.line, "tier", message % {"tier": row.tier, "known": tiers}))
     cities = []
     for column in ("origin", "destination"):
         try:
@@ -207,22 +213,22 @@ def _found(row: HistoryRow, names: _Names, problems: list[Problem]) -> _Placed |
             problems.append(Problem(row.line, column, str(error)))
     ids = []
     for column, kind in (("merchant", OrganisationKind.MERCHANT), ("courier", OrganisationKind.COURIER)):
-        # Nobody is created for a row that is refused.
+        # No organisation is created for a row that is rejected.
         name = getattr(row, column)
-        organisation_id = names.organisation(kind, name) if len(problems) == before else None
-        if organisation_id is None and len(problems) == before:
+        organisation_id = names.organisation(kind, name) if len(problems) == problem_count else None
+        if organisation_id is None and len(problems) == problem_count:
             message = _("We know no %(column)s “%(name)s”. Import with --create to add it.")
             problems.append(Problem(row.line, column, message % {"column": column, "name": name}))
         ids.append(organisation_id or 0)
-    if len(problems) > before:
+    if len(problems) > problem_count:
         return None
-    return _Placed(row, 0, ids[0], ids[1], tier_id, cities[0], cities[1])
+    return _ResolvedRow(row, 0, ids[0], ids[1], tier_id, cities[0], cities[1])
 
 
 class _Ids:
-    """Ids of a chunk's parcels: each the first in its row's own sequence that no other parcel has."""
+    """Ids of a chunk's parcels: for each row, the first id of its sequence that no other parcel has."""
 
-    def __init__(self, drafts: list[_Placed]) -> None:
+    def __init__(self, drafts: list[_ResolvedRow]) -> None:
         first = [self._candidate(draft, 0) for draft in drafts]
         references = [draft.row.reference for draft in drafts]
         stored = raw_rows(
@@ -235,8 +241,8 @@ class _Ids:
         self.known: dict[_Name, int] = {name: parcel_id for parcel_id, name in self.owner.items()}
         self.lines: dict[_Name, int] = {}
 
-    def give(self, draft: _Placed, problems: list[Problem]) -> int | None:
-        """Return the row's id, or note why it has none: its reference stands for another parcel."""
+    def assign(self, draft: _ResolvedRow, problems: list[Problem]) -> int | None:
+        """Return the row's id; None, with a problem, if its reference belongs to another parcel."""
         name, line = _name(draft), draft.row.line
         if name in self.lines:
             message = _("The same reference of the same merchant and courier is on line %(line)d already.")
@@ -252,7 +258,7 @@ class _Ids:
         self.lines[name] = line
         return parcel_id
 
-    def _free(self, draft: _Placed) -> int:
+    def _free(self, draft: _ResolvedRow) -> int:
         for attempt in count():
             parcel_id = self._candidate(draft, attempt)
             if attempt and parcel_id not in self.owner:
@@ -269,55 +275,55 @@ class _Ids:
             self.owner[parcel_id] = stored
 
     @staticmethod
-    def _candidate(draft: _Placed, attempt: int) -> int:
-        # By ids, not by the file's spelling of names: a merchant may be renamed between two imports.
+    def _candidate(draft: _ResolvedRow, attempt: int) -> int:
+        # Derived from ids, not from names in the file: a merchant may be renamed between two imports.
         key = f"{draft.merchant_id}|{draft.courier_id}|{draft.row.reference}"
         return history_parcel_id(draft.row.booked_at, key, attempt=attempt)
 
 
-def _name(draft: _Placed) -> _Name:
+def _name(draft: _ResolvedRow) -> _Name:
     return draft.merchant_id, draft.courier_id, draft.row.reference
 
 
-def _insert(placed: Sequence[_Placed]) -> set[int]:
+def _insert(parcels: Sequence[_ResolvedRow]) -> set[int]:
     columns = {
-        "id": [item.id for item in placed],
-        "merchant_id": [item.merchant_id for item in placed],
-        "courier_id": [item.courier_id for item in placed],
-        "tier_id": [item.tier_id for item in placed],
-        "origin_id": [item.origin.pk for item in placed],
-        "destination_id": [item.destination.pk for item in placed],
-        "reference": [item.row.reference for item in placed],
-        "booked_at": [item.row.booked_at for item in placed],
-        "deliver_by": [item.row.promised_by for item in placed],
+        "id": [parcel.id for parcel in parcels],
+        "merchant_id": [parcel.merchant_id for parcel in parcels],
+        "courier_id": [parcel.courier_id for parcel in parcels],
+        "tier_id": [parcel.tier_id for parcel in parcels],
+        "origin_id": [parcel.origin.pk for parcel in parcels],
+        "destination_id": [parcel.destination.pk for parcel in parcels],
+        "reference": [parcel.row.reference for parcel in parcels],
+        "booked_at": [parcel.row.booked_at for parcel in parcels],
+        "deliver_by": [parcel.row.promised_by for parcel in parcels],
     }
     return {row[0] for row in raw_rows(_INSERT, columns)}
 
 
-def _draft(item: _Placed) -> CommitmentDraft:
-    # The promise was given for delivery; nothing is known of a pickup promise.
+def _draft(parcel: _ResolvedRow) -> CommitmentDraft:
+    # The file has delivery promises only, no pickup promises.
     return CommitmentDraft(
-        parcel_id=item.id,
+        parcel_id=parcel.id,
         kind=CommitmentKind.DELIVERY,
-        merchant_id=item.merchant_id,
-        courier_id=item.courier_id,
-        tier_id=item.tier_id,
-        origin_id=item.origin.pk,
-        destination_id=item.destination.pk,
+        merchant_id=parcel.merchant_id,
+        courier_id=parcel.courier_id,
+        tier_id=parcel.tier_id,
+        origin_id=parcel.origin.pk,
+        destination_id=parcel.destination.pk,
         version_id=None,
-        due_at=item.row.promised_by,
-        zone=item.destination.time_zone,
-        ready_at=item.row.booked_at,
+        due_at=parcel.row.promised_by,
+        zone=parcel.destination.time_zone,
+        ready_at=parcel.row.booked_at,
     )
 
 
-def _scans(placed: Sequence[_Placed]) -> Iterator[ScanLine]:
-    for item in placed:
-        number = tracking_number(item.id)
+def _scans(parcels: Sequence[_ResolvedRow]) -> Iterator[ScanLine]:
+    for parcel in parcels:
+        number = tracking_number(parcel.id)
         moments = (
-            (ScanCode.PICKED_UP, item.row.picked_up_at, None),
-            (ScanCode.ATTEMPT_FAILED, _failed_attempt(item.row), ScanReason.CONSIGNEE_UNRECORDED),
-            (ScanCode.DELIVERED, item.row.delivered_at, None),
+            (ScanCode.PICKED_UP, parcel.row.picked_up_at, None),
+            (ScanCode.ATTEMPT_FAILED, _failed_attempt(parcel.row), ScanReason.CONSIGNEE_UNRECORDED),
+            (ScanCode.DELIVERED, parcel.row.delivered_at, None),
         )
         for code, moment, reason in moments:
             if moment is not None:
@@ -331,19 +337,19 @@ def _scans(placed: Sequence[_Placed]) -> Iterator[ScanLine]:
 
 
 def _failed_attempt(row: HistoryRow) -> datetime | None:
-    # An attempt at the moment of delivery is the delivery.
+    # An attempt at the time of the delivery is the delivery itself.
     return row.attempted_at if row.attempted_at != row.delivered_at else None
 
 
-def _cancel(cancelled: Sequence[_Placed], now: datetime) -> None:
-    if not cancelled:
+def _cancel(parcels: Sequence[_ResolvedRow], now: datetime) -> None:
+    if not parcels:
         return
     by_moment: dict[datetime, list[int]] = defaultdict(list)
-    for item in cancelled:
-        by_moment[item.row.cancelled_at or now].append(item.id)
+    for parcel in parcels:
+        by_moment[parcel.row.cancelled_at or now].append(parcel.id)
     for moment, ids in by_moment.items():
         Parcel.objects.filter(id__in=ids, status=ParcelStatus.BOOKED).update(
             status=ParcelStatus.CANCELLED, status_at=moment, cancelled_at=moment
         )
-    gone = Parcel.objects.filter(id__in=[item.id for item in cancelled], status=ParcelStatus.CANCELLED)
-    void_commitments(parcel_ids=list(gone.values_list("id", flat=True)), at=now)
+    cancelled = Parcel.objects.filter(id__in=[parcel.id for parcel in parcels], status=ParcelStatus.CANCELLED)
+    void_commitments(parcel_ids=list(cancelled.values_list("id", flat=True)), at=now)

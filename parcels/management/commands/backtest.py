@@ -1,4 +1,4 @@
-"""Replay the forecasts of the past and say how good they were."""
+"""Replay past forecasts and report their accuracy."""
 
 import json
 from argparse import ArgumentParser
@@ -101,10 +101,10 @@ def _score_json(score: Score) -> dict[str, Any]:
             {
                 "from": band / len(score.bands),
                 "n": int(n),
-                "said": round(said / n, 4) if n else None,
+                "said": round(chance_sum / n, 4) if n else None,
                 "late": round(late / n, 4) if n else None,
             }
-            for band, (n, said, late) in enumerate(score.bands)
+            for band, (n, chance_sum, late) in enumerate(score.bands)
         ],
     }
 
@@ -123,8 +123,8 @@ def _method_text(report: Report, method: Method) -> Iterator[str]:
     yield ""
     yield "| said | forecasts | mean said | were late |"
     yield "|---|---:|---:|---:|"
-    for band, (n, said, late) in enumerate(score.bands):
-        figures = f"{said / n:.1%} | {late / n:.1%}" if n else "– | –"
+    for band, (n, chance_sum, late) in enumerate(score.bands):
+        figures = f"{chance_sum / n:.1%} | {late / n:.1%}" if n else "– | –"
         yield f"| {band * 10}-{band * 10 + 10} % | {n:,.0f} | {figures} |"
     yield ""
     yield "| when, or resting on | forecasts | were late | Brier | of base rate | skill | by P50 | by P90 |"

@@ -1,4 +1,4 @@
-"""Import parcels moved before joining the alliance, from a CSV with the promise that was given."""
+"""Import parcels carried before joining the alliance from a CSV with their original promises."""
 
 import csv
 import time
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--problems", type=Path, help="write every problem to this CSV as well")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.started = self.told = time.monotonic()
+        self.started = self.reported_at = time.monotonic()
         self.shown = 0
         with ExitStack() as stack:
             try:
@@ -61,8 +61,8 @@ class Command(BaseCommand):
 
     def progress(self, report: ImportReport) -> None:
         now = time.monotonic()
-        if now - self.told >= 1:
-            self.told = now
+        if now - self.reported_at >= 1:
+            self.reported_at = now
             rate = report.rows / (now - self.started)
             self.stderr.write(f"{report.rows:,} rows, {rate:,.0f} a second, {report.bad:,} bad")
 

@@ -1,4 +1,4 @@
-"""`manage.py retire_months`: move months older than the setting out to Parquet files, and drop them."""
+"""`manage.py retire_months`: move months older than the setting to Parquet files and drop them."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -28,11 +28,11 @@ class Command(BaseCommand):
             self.stdout.write(f"No month is older than {settings.RETENTION_MONTHS} months.")
         for month in months:
             with scope(Scope.everything()):
-                found = retiring.survey(month, now=now)
-            self._say(found)
+                survey = retiring.survey(month, now=now)
+            self._print(survey)
             if options["really"]:
                 self._retire(month)
-            elif found.blockers:
+            elif survey.blockers:
                 break
         if months and not options["really"]:
             self.stdout.write("Nothing was changed. Call it with --really to do so.")
@@ -44,14 +44,14 @@ class Command(BaseCommand):
             )
         except (Conflict, Damaged, OSError) as error:
             raise CommandError(f"{month} stays: {error}") from error
-        size = sum(kept["bytes"] for kept in retired.tables.values())
+        size = sum(table["bytes"] for table in retired.tables.values())
         self.stdout.write(f"{month} is in {retiring.folder_of(month)} ({filesizeformat(size)}), and dropped.")
 
-    def _say(self, found: retiring.Survey) -> None:
-        if found.begun:
-            self.stdout.write(f"{found.month}: begun and cut off; would be gone on with.")
+    def _print(self, survey: retiring.Survey) -> None:
+        if survey.begun:
+            self.stdout.write(f"{survey.month}: begun and cut off; would be gone on with.")
             return
-        rows = ", ".join(f"{table} {count:,}" for table, count in found.rows.items())
-        self.stdout.write(f"{found.month}: {rows}; {filesizeformat(found.bytes)} in the database.")
-        for blocker in found.blockers:
+        rows = ", ".join(f"{table} {count:,}" for table, count in survey.rows.items())
+        self.stdout.write(f"{survey.month}: {rows}; {filesizeformat(survey.bytes)} in the database.")
+        for blocker in survey.blockers:
             self.stdout.write(f"  not yet: {blocker}")

@@ -1,4 +1,4 @@
-"""`manage.py backtest`: real rows in, tables or figures out, and clear refusals."""
+"""`manage.py backtest`: tables, JSON and refusals."""
 
 import json
 from datetime import timedelta
@@ -18,7 +18,7 @@ from tests.parcels.helpers.parcels import booked_parcels
 pytestmark = pytest.mark.django_db
 
 
-def said(*arguments: str) -> str:
+def output_of(*arguments: str) -> str:
     out = StringIO()
     call_command("backtest", *arguments, stdout=out)
     return out.getvalue()
@@ -26,7 +26,7 @@ def said(*arguments: str) -> str:
 
 @pytest.fixture
 def delivered(merchant_organisation: Organisation, courier_organisation: Organisation) -> None:
-    """Five days of parcels, ten a day; each day's last two came an hour late."""
+    """Five days of parcels, ten per day; each day's last two arrived an hour late."""
     for day in range(2, 7):
         noon = timezone.localtime().replace(hour=12, minute=0, second=0, microsecond=0)
         due_at = noon - timedelta(days=day)
@@ -46,20 +46,20 @@ def delivered(merchant_organisation: Organisation, courier_organisation: Organis
 
 
 @pytest.mark.usefixtures("delivered")
-def test_figures_of_what_came() -> None:
-    found: dict[str, Any] = json.loads(said("--json", "--days", "4"))
-    ours = found["methods"]["time_left"]
+def test_json_has_the_scores() -> None:
+    report: dict[str, Any] = json.loads(output_of("--json", "--days", "4"))
+    ours = report["methods"]["time_left"]
     hour = ours["moments"]["1 h before"]
-    # Of those still out an hour before, all were late, and all known days had said so.
+    # All parcels not delivered an hour before were late, as on all earlier days.
     assert (hour["n"], hour["late"], hour["brier"]) == (6, 6, 0.0)
     assert ours["moments"]["2 h before"]["base_rate"] == 0.2
-    assert set(found["methods"]) == {"time_left", "durations"}
+    assert set(report["methods"]) == {"time_left", "durations"}
     assert sum(band["n"] for band in ours["calibration"]) == ours["n"]
 
 
 @pytest.mark.usefixtures("delivered")
-def test_tables_of_the_same() -> None:
-    text = said("--days", "4")
+def test_text_has_the_tables() -> None:
+    text = output_of("--days", "4")
     assert "## time_left" in text
     assert "| 1 h before | 6 | 100.0% | 0.0000 |" in text
     assert "| 90-100 % | 6 |" in text
@@ -73,6 +73,6 @@ def test_tables_of_the_same() -> None:
         ([], "Nothing that fell due"),
     ],
 )
-def test_what_cannot_be_replayed_is_said(arguments: list[str], problem: str) -> None:
+def test_invalid_periods_are_refused(arguments: list[str], problem: str) -> None:
     with pytest.raises(CommandError, match=problem):
-        said(*arguments)
+        output_of(*arguments)

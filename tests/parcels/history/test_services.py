@@ -1,4 +1,4 @@
-"""Importing parcels moved before joining."""
+"""Importing parcels carried before joining."""
 
 import io
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 HEADER = ",".join(COLUMNS)
 
 
-def line(reference: str, **given: str) -> str:
+def line(reference: str, **values: str) -> str:
     """One row of a file: booked on 1 March 2018 in Hangzhou, promised for the 3rd in Chengdu."""
     row = {
         "reference": reference,
@@ -33,21 +33,21 @@ def line(reference: str, **given: str) -> str:
         "booked_at": "2018-03-01T10:00:00+08:00",
         "promised_by": "2018-03-03T20:00:00+08:00",
         "picked_up_at": "2018-03-01T18:00:00+08:00",
-        **given,
+        **values,
     }
     return ",".join(row.get(name, "") for name in COLUMNS)
 
 
 STORY = [
     line("on-time", delivered_at="2018-03-03T20:00:00+08:00"),
-    # The same moment, told in another zone.
+    # The same moment in another zone.
     line("on-time-elsewhere", delivered_at="2018-03-03T09:00:00-03:00"),
     line("one-second-late", delivered_at="2018-03-03T20:00:01+08:00"),
-    # The first attempt is what is judged.
+    # The first attempt is judged.
     line("attempted", attempted_at="2018-03-03T12:00:00+08:00", delivered_at="2018-03-05T12:00:00+08:00"),
     line("never-came"),
     line("cancelled", picked_up_at="", cancelled_at="2018-03-01T11:00:00+08:00"),
-    # Cancelled after the courier had it: the promise stands.
+    # Cancelled after pickup: the promise still applies.
     line("cancelled-on-the-way", cancelled_at="2018-03-02T11:00:00+08:00"),
     line("picked-up-before-booking", picked_up_at="2018-03-01T09:00:00+08:00",
          delivered_at="2018-03-02T09:00:00+08:00"),
@@ -63,10 +63,10 @@ def bring(rows: list[str], *, create: bool = True, header: str = HEADER) -> Impo
 
 
 def problem_of(row: str) -> Problem:
-    found = list(read_history(io.StringIO(f"{HEADER}\n{row}\n"), now=NOW))
-    assert len(found) == 1
-    assert isinstance(found[0], Problem)
-    return found[0]
+    results = list(read_history(io.StringIO(f"{HEADER}\n{row}\n"), now=NOW))
+    assert len(results) == 1
+    assert isinstance(results[0], Problem)
+    return results[0]
 
 
 def outcomes() -> dict[str, int]:
@@ -75,7 +75,7 @@ def outcomes() -> dict[str, int]:
 
 
 @pytest.mark.django_db
-def test_outcomes_are_those_counted_by_hand() -> None:
+def test_outcomes_match_manual_counts() -> None:
     report = bring(STORY)
     assert (report.new, report.known, report.bad, report.warnings) == (8, 0, 0, 1)
     sweep_overdue()
@@ -106,7 +106,7 @@ def test_importing_again_changes_nothing() -> None:
 
 
 @pytest.mark.django_db
-def test_a_later_file_adds_what_has_happened_since() -> None:
+def test_later_file_adds_later_scans() -> None:
     bring([line("r1")])
     sweep_overdue()
     bring([line("r1", delivered_at="2018-03-03T12:00:00+08:00")])
@@ -114,7 +114,7 @@ def test_a_later_file_adds_what_has_happened_since() -> None:
 
 
 @pytest.mark.django_db
-def test_bad_rows_cost_the_good_ones_nothing() -> None:
+def test_bad_rows_do_not_affect_good_rows() -> None:
     report = bring([line("good"), line("bad", tier="teleport"), line("", merchant=""), line("also-good")])
     assert (report.new, report.bad) == (2, 2)
     assert {(problem.line, problem.column) for problem in report.problems} == {
@@ -125,7 +125,7 @@ def test_bad_rows_cost_the_good_ones_nothing() -> None:
 
 
 @pytest.mark.django_db
-def test_unknown_organisations_are_created_only_when_asked() -> None:
+def test_unknown_organisations_are_created_only_with_create() -> None:
     refused = bring([line("r1")], create=False)
     assert (refused.new, refused.bad) == (0, 1)
     assert "--create" in refused.problems[0].message
@@ -133,26 +133,26 @@ def test_unknown_organisations_are_created_only_when_asked() -> None:
         assert not Organisation.objects.exists()
     assert bring([line("r1")]).created == ["merchant: lotus", "courier: swift"]
     with scope(Scope.everything()):
-        # Nobody has vetted that courier.
+        # This courier has not been vetted.
         assert Organisation.objects.get(name="swift").status == OrganisationStatus.APPLICANT
 
 
 @pytest.mark.django_db
-def test_nobody_is_created_for_a_row_that_is_refused() -> None:
+def test_rejected_row_creates_no_organisation() -> None:
     bring([line("r1", origin="Atlantis")])
     with scope(Scope.everything()):
         assert not Organisation.objects.exists()
 
 
 @pytest.mark.django_db
-def test_a_reference_twice_in_a_file_is_one_parcel() -> None:
+def test_repeated_reference_in_a_file_is_one_parcel() -> None:
     report = bring([line("r1"), line("r1"), line("r1", merchant="bamboo")])
     assert (report.new, report.bad) == (2, 1)
     assert "line 2" in report.problems[0].message
 
 
 @pytest.mark.django_db
-def test_a_reference_with_another_booking_time_is_refused() -> None:
+def test_reference_with_another_booking_time_is_refused() -> None:
     bring([line("r1")])
     report = bring([line("r1", booked_at="2018-03-01T10:00:01+08:00")])
     assert (report.new, report.bad) == (0, 1)
@@ -160,7 +160,7 @@ def test_a_reference_with_another_booking_time_is_refused() -> None:
 
 
 @pytest.mark.django_db
-def test_parcels_whose_ids_clash_get_different_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parcels_with_colliding_ids_get_different_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     genuine = history.history_parcel_id
     monkeypatch.setattr(
         history,
@@ -176,7 +176,7 @@ def test_parcels_whose_ids_clash_get_different_ones(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("given", "column", "words"),
+    ("values", "column", "words"),
     [
         ({"booked_at": "yesterday"}, "booked_at", "not a time"),
         ({"booked_at": "2018-03-01T10:00:00"}, "booked_at", "offset"),
@@ -189,19 +189,17 @@ def test_parcels_whose_ids_clash_get_different_ones(monkeypatch: pytest.MonkeyPa
         ({"merchant": "a\0b"}, "merchant", "NUL"),
     ],
 )
-def test_what_is_wrong_with_a_row_is_said_with_its_line_and_column(
-    given: dict[str, str], column: str, words: str
-) -> None:
-    problem = problem_of(line("r1", **given)) if "reference" not in given else problem_of(line(**given))
+def test_problem_has_line_column_and_message(values: dict[str, str], column: str, words: str) -> None:
+    problem = problem_of(line("r1", **values)) if "reference" not in values else problem_of(line(**values))
     assert (problem.line, problem.column) == (2, column)
     assert words in problem.message
 
 
-def test_a_row_with_too_few_values_is_a_problem() -> None:
+def test_row_with_too_few_values_is_a_problem() -> None:
     assert "2 values" in problem_of("r1,lotus").message
 
 
-def test_columns_may_come_in_any_order() -> None:
+def test_columns_may_be_in_any_order() -> None:
     names = list(reversed(COLUMNS))
     values = dict(zip(COLUMNS, line("r1").split(","), strict=True))
     text = ",".join(names) + "\n" + ",".join(values[name] for name in names)
@@ -210,7 +208,7 @@ def test_columns_may_come_in_any_order() -> None:
     assert row.reference == "r1"
 
 
-def test_a_file_without_the_columns_is_refused() -> None:
+def test_file_without_the_columns_is_refused() -> None:
     with pytest.raises(BadHeader, match="promised_by"):
         list(read_history(io.StringIO("reference,merchant\nr1,lotus\n"), now=NOW))
 
@@ -227,7 +225,7 @@ def test_command_reports_and_writes_the_problems(tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.django_db
-def test_command_refuses_what_is_not_there_or_not_text(tmp_path: Path) -> None:
+def test_command_refuses_missing_and_binary_files(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="No such file"):
         call_command("import_history", tmp_path / "nothing.csv")
     binary = tmp_path / "binary.csv"
@@ -237,7 +235,7 @@ def test_command_refuses_what_is_not_there_or_not_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db
-def test_bytes_that_are_no_text_and_open_quotes_cost_their_own_line_only(
+def test_invalid_bytes_and_unclosed_quotes_reject_only_their_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     not_text = line("r4").replace("lotus", "lot\udcffus")

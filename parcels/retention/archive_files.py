@@ -1,6 +1,6 @@
-"""Months of tables as Parquet files: written in batches, read back and compared with the table.
+"""Write the tables of a month to Parquet files in batches, read them back and compare them.
 
-Neither holds more than a batch, so memory does not grow with the month.
+Both work batch by batch, so memory does not grow with the month.
 """
 
 import hashlib
@@ -31,11 +31,11 @@ WHERE i.indrelid = %s::regclass AND i.indisprimary ORDER BY k.place
 
 
 class Damaged(Exception):
-    """A file does not hold what the table does."""
+    """A file differs from its table."""
 
 
 class Written(NamedTuple):
-    """A file that was read back: what the manifest says of it."""
+    """A verified file, as recorded in the manifest."""
 
     rows: int
     bytes: int
@@ -43,7 +43,7 @@ class Written(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A table that is archived: its own name, that of the parent, its columns and its key."""
+    """A table to archive: its name, its columns with their types, and its key."""
 
     name: str
     columns: list[str]
@@ -52,12 +52,12 @@ class Source(NamedTuple):
 
     @classmethod
     def of(cls, name: str, parent: str) -> "Source":
-        """Read a month's columns from the catalogue; `parent` is the table it was a month of."""
+        """Read a partition's columns from the catalogue; `parent` is the partitioned table."""
         [label] = [model._meta.label for model in apps.get_models() if model._meta.db_table == parent]
-        # No file of the archive names a recipient: what would is left out, erased or not.
-        found = [row for row in raw_rows(_COLUMNS, [name]) if not _is_personal(f"{label}.{row[0]}")]
+        # Archive files contain no personal data: such columns are omitted, erased or not.
+        columns = [row for row in raw_rows(_COLUMNS, [name]) if not _is_personal(f"{label}.{row[0]}")]
         key = [row[0] for row in raw_rows(_KEY, [name])]
-        return cls(name, [column for column, _type in found], [kind for _column, kind in found], key)
+        return cls(name, [column for column, _type in columns], [kind for _column, kind in columns], key)
 
 
 def _is_personal(column: str) -> bool:
@@ -65,9 +65,9 @@ def _is_personal(column: str) -> bool:
 
 
 def write(source: Source, path: Path) -> Written:
-    """Write a table to a file, whole or not at all, read it back, and compare the two row by row.
+    """Write a table to a file atomically, read it back, and compare the two row by row.
 
-    Raises Damaged when they differ. Needs a scope that shows all of the table.
+    Raises Damaged if they differ. Needs a scope in which the whole table is visible.
     """
     parquet, schema = _parquet(), _schema(source)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -79,38 +79,38 @@ def write(source: Source, path: Path) -> Written:
 
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file."""
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
-            found.update(chunk)
-    return found.hexdigest()
+            sha256.update(chunk)
+    return sha256.hexdigest()
 
 
 def write_manifest(folder: Path, content: dict[str, Any]) -> None:
-    """Write what is in a folder, for whoever finds it without this program."""
+    """Write a list of a folder's content that can be read without this program."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with replacing(folder / MANIFEST) as target:
         target.write(json.dumps(content, indent=2, sort_keys=True).encode() + b"\n")
 
 
 def _compare(source: Source, path: Path, schema: Any) -> int:
-    rows, kept = 0, _parquet().ParquetFile(path)
+    rows, archive = 0, _parquet().ParquetFile(path)
     try:
-        groups = kept.iter_batches(batch_size=BATCH)
+        groups = archive.iter_batches(batch_size=BATCH)
         for batch in _batches(source, schema):
-            found = next(groups, None)
-            if found is None or not found.equals(batch):
+            stored = next(groups, None)
+            if stored is None or not stored.equals(batch):
                 raise Damaged(f"{path.name}: the rows after the first {rows} are not those of the table")
             rows += batch.num_rows
-        if next(groups, None) is not None or kept.metadata.num_rows != rows:
-            raise Damaged(f"{path.name}: {kept.metadata.num_rows} rows instead of {rows}")
+        if next(groups, None) is not None or archive.metadata.num_rows != rows:
+            raise Damaged(f"{path.name}: {archive.metadata.num_rows} rows instead of {rows}")
     finally:
-        kept.close()
+        archive.close()
     return rows
 
 
 def _batches(source: Source, schema: Any) -> Iterator[Any]:
-    """Read a table in the order of its key, each batch from where the last one ended."""
+    """Read a table in the order of its key; each batch starts after the previous one."""
     arrow = _arrow()
     places = [source.columns.index(column) for column in source.key]
     last: list[Any] | None = None
@@ -127,8 +127,8 @@ def _batches(source: Source, schema: Any) -> Iterator[Any]:
 def _page(source: Source, *, first: bool) -> str:
     key = ", ".join(source.key)
     after = "" if first else f"WHERE ({key}) > ({', '.join(['%s'] * len(source.key))})"
-    listed = ", ".join(source.columns)
-    return f"SELECT {listed} FROM {source.name} {after} ORDER BY {key} LIMIT %s"  # noqa: S608 -- of the catalogue
+    columns = ", ".join(source.columns)
+    return f"SELECT {columns} FROM {source.name} {after} ORDER BY {key} LIMIT %s"  # noqa: S608 -- of the catalogue
 
 
 def _array(values: tuple[Any, ...], kind: Any) -> Any:

@@ -1,8 +1,8 @@
-"""Erasure of recipients' personal data: some time after a parcel's end by itself, or earlier when asked.
+"""Erase recipients' personal data: automatically some time after a parcel's end, or earlier on request.
 
-What goes: name, phone and address of the recipient, what people wrote about the parcel (notes of claims
-and decisions, reasons of revisions) and the files that go with it. What stays says nothing about a person:
-times, places as cities, outcomes, rates, credits. `alliance.personal_data` lists every column.
+Erased: the recipient's name, phone and address, free text about the parcel (notes of claims and decisions,
+reasons of revisions) and its files. Kept, because it identifies no person: times, cities, outcomes, rates,
+credits. `alliance.personal_data` lists every column.
 """
 
 import time
@@ -26,12 +26,12 @@ from parcels.scans.rules import TERMINAL
 from slas.choices import ExcuseState
 from slas.models import Excuse, Revision
 
-# Parcels a transaction, and how long one call may go on.
+# Parcels per transaction, and the maximum duration of one call.
 SLICE: Final = 2_000
 BUDGET_SECONDS: Final = 600.0
 REASON_LENGTH: Final = 300
 
-# By the index of what is not erased. Parcels on their way or with a claim to decide are passed over.
+# Uses the index of parcels not yet erased. Skips parcels in transit or with an undecided claim.
 _DUE = f"""
 SELECT id FROM parcels_parcel p
 WHERE erased_at IS NULL AND id > %(after)s AND id < %(booked_before)s
@@ -41,8 +41,8 @@ WHERE erased_at IS NULL AND id > %(after)s AND id < %(booked_before)s
     AND NOT EXISTS (SELECT FROM slas_excuse e WHERE e.parcel_id = p.id AND e.state = '{ExcuseState.CLAIMED}')
 ORDER BY id LIMIT %(limit)s
 """  # noqa: S608 -- built of constants
-# What was written after a recipient was erased: a claim, a decision. A look-up each, as there are few; if it
-# were a join, all parcels would be read.
+# Claims and decisions written after the recipient was erased. There are few, so each parcel is looked up
+# separately; a join would read all parcels.
 _ADDED = f"""
 WITH written AS (
     SELECT parcel_id FROM slas_excuse
@@ -62,16 +62,16 @@ WHERE id = ANY(%s) AND erased_at IS NULL RETURNING id
 
 
 def erase_due(*, now: datetime, limit: int = SLICE, budget: float = BUDGET_SECONDS) -> int:
-    """Erase recipients whose time has come, a slice a transaction; return of how many parcels.
+    """Erase the recipients that are due, one slice per transaction. Returns the number of parcels.
 
-    May run twice, side by side, or be killed anywhere: a slice is erased as a whole, and its
+    May run twice, concurrently, or be killed at any point: a slice is erased as a whole, and its
     files are deleted before it is marked.
     """
-    until, erased, after = time.monotonic() + budget, 0, 0
+    deadline, erased, after = time.monotonic() + budget, 0, 0
     ended_before = now - timedelta(days=settings.ERASE_AFTER_DAYS)
-    while time.monotonic() < until:
+    while time.monotonic() < deadline:
         with scope(Scope.everything()):
-            due = [
+            parcel_ids = [
                 row[0]
                 for row in raw_rows(
                     _DUE,
@@ -84,23 +84,23 @@ def erase_due(*, now: datetime, limit: int = SLICE, budget: float = BUDGET_SECON
                     },
                 )
             ]
-            erased += _erase(due, now)
-        if len(due) < limit:
+            erased += _erase(parcel_ids, now)
+        if len(parcel_ids) < limit:
             break
-        after = due[-1]
-    _erase_added(ended_before, now, limit=limit, until=until)
+        after = parcel_ids[-1]
+    _erase_added(ended_before, now, limit=limit, deadline=deadline)
     return erased
 
 
 def erase_early(*, actor: Actor, parcel_id: int, reason: str, now: datetime) -> Parcel:
-    """Erase a parcel's recipient because recipient or merchant asks for it. Who did so, and why, is recorded.
+    """Erase a parcel's recipient at the request of the recipient or merchant, and audit who and why.
 
-    Erasing again changes nothing. Raises NotPermitted for everybody but operators, InvalidInput without a
-    reason, Conflict while the parcel is on its way or a claim about it waits for a decision.
+    Erasing again changes nothing. Raises NotPermitted for actors other than operators, InvalidInput
+    without a reason, Conflict while the parcel is in transit or has an undecided claim.
     """
     require(actor, Capability.OPERATE)
-    why = " ".join(reason.split())
-    if not why or len(why) > REASON_LENGTH:
+    reason_text = " ".join(reason.split())
+    if not reason_text or len(reason_text) > REASON_LENGTH:
         message = _("Say who asked for it and why, in at most %(most)d characters.") % {"most": REASON_LENGTH}
         raise InvalidInput(message, errors=[FieldError("/reason", message, "required")])
     parcel: Parcel | None = Parcel.objects.select_for_update(no_key=True).filter(pk=parcel_id).first()
@@ -116,7 +116,7 @@ def erase_early(*, actor: Actor, parcel_id: int, reason: str, now: datetime) -> 
         raise Conflict(message % {"number": parcel.number}, code="claim_waiting")
     _erase([parcel_id], now)
     forget_recipient(merchant_id=parcel.merchant_id, phone=parcel.recipient_phone, now=now)
-    # Answers to its booking, kept for a day, name the parcel by its number.
+    # Stored answers to its booking, kept for a day, contain the tracking number.
     IdempotentRequest.objects.filter(
         organisation_id=parcel.merchant_id, answer__contains=parcel.number
     ).delete()
@@ -126,28 +126,28 @@ def erase_early(*, actor: Actor, parcel_id: int, reason: str, now: datetime) -> 
         object_type="parcel",
         object_id=parcel_id,
         organisation_id=parcel.merchant_id,
-        detail={"number": parcel.number, "reason": why},
+        detail={"number": parcel.number, "reason": reason_text},
     )
     parcel.refresh_from_db()
     return parcel
 
 
-def _erase_added(ended_before: datetime, now: datetime, *, limit: int, until: float) -> None:
-    while time.monotonic() < until:
+def _erase_added(ended_before: datetime, now: datetime, *, limit: int, deadline: float) -> None:
+    while time.monotonic() < deadline:
         with scope(Scope.everything()):
-            late = [row[0] for row in raw_rows(_ADDED, {"ended_before": ended_before, "limit": limit})]
-            _erase(late, now)
-        if len(late) < limit:
+            parcel_ids = [row[0] for row in raw_rows(_ADDED, {"ended_before": ended_before, "limit": limit})]
+            _erase(parcel_ids, now)
+        if len(parcel_ids) < limit:
             break
 
 
 def _erase(parcel_ids: Sequence[int], now: datetime) -> int:
-    """Erase what is known of these parcels' recipients, in the current transaction."""
+    """Erase the personal data of these parcels' recipients, in the current transaction."""
     if not parcel_ids:
         return 0
-    # One that was claimed a moment ago is still to be decided on.
+    # An excuse claimed a moment ago still has to be decided.
     excuses = Excuse.objects.filter(parcel_id__in=parcel_ids).exclude(state=ExcuseState.CLAIMED)
-    # The files first: cut off after that, the next run finds their names again and deletes nothing twice.
+    # Delete the files first: if this is interrupted, the next run finds their names again.
     for name in excuses.exclude(evidence="").values_list("evidence", flat=True):
         private_storage().delete(name)
     excuses.update(note="", decision_note="", evidence="", evidence_name="")

@@ -1,13 +1,13 @@
-"""Retention: old months leave the database for files, a month at a time, the oldest first.
+"""Retention: move old months from the database to files, one month at a time, oldest first.
 
-What a month goes through, each step committed, so that one that was cut off anywhere is gone on with:
+The steps for a month. Each is committed, so that an interrupted retirement resumes at any point:
 
-1. It is written down as leaving. From here on its parcels are answered with "gone", and the audits of rates
-   and credits take what they come to as it stands.
-2. Its tables are detached: nothing can write to them any more, so what is read is what stays. What of it was
-   overdue is no longer counted as overdue now.
-3. Each is written to a file, which is read back and compared; what it holds is noted.
-4. All are: the manifest is written, and then the tables are dropped.
+1. The month is recorded as leaving. From now on requests for its parcels get "gone", and the audits of
+   rates and credits accept its current totals.
+2. Its tables are detached: nothing can write to them any more, so their content is final. Its overdue
+   commitments no longer count as overdue now.
+3. Each table is written to a file, which is read back and compared; its size and digest are recorded.
+4. When all tables are written, the manifest is written, and then the tables are dropped.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What there is of a month, and what keeps it from leaving."""
+    """The size of a month, and the reasons why it cannot be retired yet."""
 
     month: Month
     rows: dict[str, int]
@@ -49,30 +49,32 @@ class Survey:
 
 
 def months_due(*, now: datetime) -> list[Month]:
-    """Months that should leave, the oldest first: begun ones, and all older than the setting says."""
-    kept = max(settings.RETENTION_MONTHS, LEAST_MONTHS)
-    last = Month.of(now.astimezone(UTC).date()).plus(-kept - 1)
-    begun = [Month.of(row.month) for row in _unfinished()]
+    """The months to retire, oldest first: started ones, and all older than the setting."""
+    kept_months = max(settings.RETENTION_MONTHS, LEAST_MONTHS)
+    last = Month.of(now.astimezone(UTC).date()).plus(-kept_months - 1)
+    started = [Month.of(row.month) for row in _unfinished()]
     month = partitions.first_month()
-    found = []
+    due = []
     while month is not None and month <= last:
-        if month not in begun:
-            found.append(month)
+        if month not in started:
+            due.append(month)
         month = month.plus(1)
-    return [*begun, *found]
+    return [*started, *due]
 
 
 def survey(month: Month, *, now: datetime) -> Survey:
-    """Count a month and look for what is open in it; change nothing. Needs the scope of everything."""
-    begun = RetiredMonth.objects.filter(month=month.first_day).first()
-    if begun is not None:
-        return Survey(month, {name: kept["rows"] for name, kept in begun.tables.items()}, 0, begun=True)
+    """Count a month's rows and find its blockers; read-only. Needs the scope of everything."""
+    retired = RetiredMonth.objects.filter(month=month.first_day).first()
+    if retired is not None:
+        return Survey(
+            month, {name: table_info["rows"] for name, table_info in retired.tables.items()}, 0, begun=True
+        )
     low, high = month.id_range
     rows, size = {}, 0
     for table in partitions.partitioned_tables():
         key = "id" if table == Parcel._meta.db_table else "parcel_id"
-        within = f"SELECT count(*) FROM {table} WHERE {key} >= %s AND {key} < %s"  # noqa: S608 -- of the catalogue
-        [(rows[table],)] = raw_rows(within, [low, high])
+        statement = f"SELECT count(*) FROM {table} WHERE {key} >= %s AND {key} < %s"  # noqa: S608 -- of the catalogue
+        [(rows[table],)] = raw_rows(statement, [low, high])
         name = partitions.partition_name(table, month)
         [(bytes_,)] = raw_rows("SELECT coalesce(pg_total_relation_size(to_regclass(%s)), 0)", [name])
         size += bytes_
@@ -80,16 +82,16 @@ def survey(month: Month, *, now: datetime) -> Survey:
 
 
 def retire_month(*, actor: Actor, month: Month, now: datetime) -> RetiredMonth:
-    """Move a month to files and drop it, or go on with it where an attempt was cut off.
+    """Move a month to files and drop it, or resume an interrupted attempt.
 
-    Needs to be outside any transaction. Raises NotPermitted for everybody but operators, Conflict when
-    something in the month is open, or an older one is still here; archive_files.Damaged when a file is
-    not what the table is, and leaves the table then.
+    Must not run in a transaction. Raises NotPermitted for actors other than operators, Conflict if the
+    month has blockers or an older month is still in the database; archive_files.Damaged if a file differs
+    from its table, which then stays.
     """
     require(actor, Capability.OPERATE)
     retired = _begin(actor, month, now)
     if retired.state == RetirementState.LEAVING:
-        # Parcels first, as the tables' names have it: a scan that finds no parcel writes nothing further on.
+        # The order of the table names puts parcels first: a scan that finds no parcel writes nothing else.
         for table in partitions.partitioned_tables():
             partitions.detach_month(table, month)
         _leave(retired, month)
@@ -114,24 +116,24 @@ def _unfinished() -> list[RetiredMonth]:
 
 def _begin(actor: Actor, month: Month, now: datetime) -> RetiredMonth:
     with scope(Scope.everything()), connection.cursor() as cursor:
-        # Two that begin at once: the second one finds what the first has written.
+        # If two processes start at once, the second one finds the row of the first.
         cursor.execute("LOCK TABLE alliance_retiredmonth IN SHARE ROW EXCLUSIVE MODE")
-        begun = RetiredMonth.objects.filter(month=month.first_day).first()
-        if begun is not None:
-            return begun
-        found = survey(month, now=now)
-        if found.blockers:
-            raise Conflict("; ".join(found.blockers), code="month_open")
+        existing = RetiredMonth.objects.filter(month=month.first_day).first()
+        if existing is not None:
+            return existing
+        month_survey = survey(month, now=now)
+        if month_survey.blockers:
+            raise Conflict("; ".join(month_survey.blockers), code="month_open")
         retired = RetiredMonth.objects.create(
             month=month.first_day, due_through=_due_through(month), folder=str(month), label=actor.label
         )
         _clear_lists(month)
-        _record(actor, "month.leaving", month, {"rows": found.rows, "folder": str(month)})
+        _record(actor, "month.leaving", month, {"rows": month_survey.rows, "folder": str(month)})
     return retired
 
 
 def _is_still(retired: RetiredMonth, state: RetirementState) -> bool:
-    """Whether nobody else has gone on with a month meanwhile; until the transaction ends, nobody does."""
+    """Whether the month is still in this state. Locks it until the transaction ends."""
     retired.refresh_from_db(from_queryset=RetiredMonth.objects.select_for_update())
     return retired.state == state
 
@@ -148,13 +150,13 @@ def _leave(retired: RetiredMonth, month: Month) -> None:
 
 
 def _write(retired: RetiredMonth, table: str, month: Month) -> None:
-    """Write one table's file, unless an attempt before has, and it is still what it was."""
+    """Write one table's file, unless an earlier attempt wrote it and its digest still matches."""
     path, name = folder_of(month) / f"{table}.parquet", partitions.partition_name(table, month)
     with scope(Scope.everything()):
         if not _is_still(retired, RetirementState.DETACHED):
             return
-        noted = retired.tables.get(table)
-        if noted and path.is_file() and archive_files.digest(path) == noted["sha256"]:
+        table_info = retired.tables.get(table)
+        if table_info and path.is_file() and archive_files.digest(path) == table_info["sha256"]:
             return
         written = archive_files.write(archive_files.Source.of(name, table), path)
         retired.tables[table] = written._asdict()
@@ -163,7 +165,7 @@ def _write(retired: RetiredMonth, table: str, month: Month) -> None:
 
 
 def _let_workers_read(name: str) -> None:
-    """Give a detached month a policy of its own: so far it shows nothing but through its parent."""
+    """Add a read policy to a detached month: without one, its rows are visible only through its parent."""
     everything = "nullif(current_setting('alliance.scope', true), '') = 'all'"
     raw_rows(f"CREATE POLICY {name}_read ON {name} FOR SELECT USING ({everything})")
 
@@ -188,7 +190,7 @@ def _finish(actor: Actor, retired: RetiredMonth, month: Month) -> None:
 
 
 def _clear_lists(month: Month) -> None:
-    """Take the month's parcels off lists that are worked out anew, and forget wrong digits."""
+    """Delete the month's parcels from lists that are computed again, and the counts of wrong digits."""
     for table in ("slas_watchitem", "parcels_recipientproof"):
         raw_rows(f"DELETE FROM {table} WHERE parcel_id >= %s AND parcel_id < %s", list(month.id_range))  # noqa: S608
 
@@ -201,7 +203,7 @@ def _due_through(month: Month) -> date | None:
 
 
 def _blockers(month: Month, now: datetime) -> list[str]:
-    """What is open in a month, in words; nothing when it may leave."""
+    """Why a month cannot be retired yet, in words; empty when it can."""
     low, high = month.id_range
     within = {"parcel_id__gte": low, "parcel_id__lt": high}
     due_through = _due_through(month) or date.min
@@ -212,7 +214,7 @@ def _blockers(month: Month, now: datetime) -> list[str]:
         first__lte=due_through,
     )
     unerased = Parcel.objects.filter(id__gte=low, id__lt=high, erased_at=None)
-    found: Sequence[tuple[int, str]] = [
+    counts: Sequence[tuple[int, str]] = [
         (Commitment.objects.filter(**within, outcome=Outcome.PENDING).count(), "promises are still open"),
         (Excuse.objects.filter(**within, state=ExcuseState.CLAIMED).count(), "claims wait for a decision"),
         (CreditCheck.objects.filter(**within).count(), "credits wait to be worked out"),
@@ -224,7 +226,7 @@ def _blockers(month: Month, now: datetime) -> list[str]:
         (exports.count(), "exports are being written"),
         (unerased.count(), "parcels still name their recipient"),
     ]
-    blockers = [f"{count:,} {what}" for count, what in found if count]
+    blockers = [f"{count:,} {text}" for count, text in counts if count]
     if due_through >= now.astimezone(UTC).date():
         blockers.append(f"something falls due on {due_through}")
     older = partitions.first_month()

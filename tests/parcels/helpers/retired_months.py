@@ -1,4 +1,4 @@
-"""A month long past with a bit of everything in it, settled and ready to leave."""
+"""An old month with parcels of all kinds, settled and ready to retire."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,9 +24,9 @@ from slas.rates.services.folding import fold_tallies
 from tests.parcels.helpers.parcels import booked_parcels
 
 OLD = Month.of(timezone.now().date()).plus(-14)
-# The last day of the month: what is booked then falls due in the next one.
+# The last day of the month: parcels booked then fall due in the next month.
 LAST_DAY = OLD.plus(1).start - timedelta(hours=20)
-# How many rows of each table are of that month.
+# The number of rows in each table of that month.
 TABLES = {"parcels_parcel": 6, "parcels_scan": 28, "slas_breach": 6, "slas_commitment": 12}
 HOURS = {"picked_up": 2, "departed": 5, "arrived": 12, "out_for_delivery": 20, "delivered": 25}
 
@@ -34,12 +34,12 @@ HOURS = {"picked_up": 2, "departed": 5, "arrived": 12, "out_for_delivery": 20, "
 def old_parcels(
     merchant: Organisation, courier: Organisation, scans: Actor, *, count: int = 6
 ) -> list[Parcel]:
-    """Some delivered on time, two days late or never; half of them booked on the month's last day."""
+    """Parcels delivered on time, two days late or never; half of them booked on the month's last day."""
     partitions.ensure_months(OLD, OLD.plus(1))
     middle = OLD.start + timedelta(days=10)
-    made: list[Parcel] = []
+    parcels: list[Parcel] = []
     for booked_at in (middle, LAST_DAY):
-        made += booked_parcels(
+        parcels += booked_parcels(
             merchant,
             courier,
             booked_at=booked_at,
@@ -52,7 +52,7 @@ def old_parcels(
         )
     with scope(Scope.everything()):
         Commitment.objects.filter(kind=CommitmentKind.DELIVERY).update(fee_fen=1_250)
-    for place, parcel in enumerate(made):
+    for place, parcel in enumerate(parcels):
         late = {0: 0, 1: 48}.get(place % 3)
         lines = [
             ScanLine(parcel.number, code, parcel.booked_at + timedelta(hours=hours + (late or 0)))
@@ -61,11 +61,11 @@ def old_parcels(
         ]
         with scope(Scope.of(scans)):
             assert not record_scans(actor=scans, lines=lines).rejections
-    return made
+    return parcels
 
 
 def settle_all(now: datetime | None = None) -> None:
-    """What beat has long done about a month that leaves."""
+    """Run the periodic tasks that settle a month before it retires."""
     moment = now or timezone.now()
     sweep_overdue(now=moment)
     fold_tallies()
@@ -90,20 +90,20 @@ def counts() -> dict[str, int]:
 
 
 def differences() -> list[str]:
-    """What an audit of the rates finds."""
+    """The differences found by an audit of the rates."""
     with scope(Scope.everything()):
-        return [str(found) for found in audit_rates().differences]
+        return [str(difference) for difference in audit_rates().differences]
 
 
 def leftovers() -> list[tuple[Any, ...]]:
-    """Tables of the month that are still there."""
+    """The tables of the month that still exist."""
     return raw_rows(
         "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE %s", [f"%{OLD.suffix}"]
     )
 
 
 def take_back() -> None:
-    """Drop what a test has left of its months, and forget that one was retired."""
+    """Drop the remaining tables of the test's months, and delete their retirement."""
     RetiredMonth.objects.all().delete()
     for table in partitions.partitioned_tables():
         for month in (OLD, OLD.plus(1)):

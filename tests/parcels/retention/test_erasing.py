@@ -1,4 +1,4 @@
-"""Recipients' data go some time after a parcel's end; what says nothing about a person stays."""
+"""Recipients' data are erased some time after a parcel's end; non-personal data stay."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ Make = Callable[..., Parcel]
 
 @pytest.fixture(autouse=True)
 def _periods(settings: Any, tmp_path: Any) -> None:
-    """Ten days after the end, fifteen after the last word of one without an end."""
+    """Erase ten days after the end, or fifteen after the last scan of a parcel without an end."""
     settings.ERASE_AFTER_DAYS, settings.ERASE_UNENDED_AFTER_DAYS = 10, 15
     settings.MEDIA_ROOT = tmp_path
 
@@ -64,11 +64,11 @@ def reread(parcel: Parcel) -> Parcel:
 
 
 def is_erased(parcel: Parcel) -> bool:
-    """Whether nothing is left; all or nothing."""
-    found = reread(parcel)
-    left = [getattr(found, name) for name in RECIPIENT if getattr(found, name)]
-    assert len(left) == (0 if found.erased_at else 3)
-    return found.erased_at is not None
+    """Whether the recipient is erased; also checks that it is all or nothing."""
+    fresh = reread(parcel)
+    values = [getattr(fresh, name) for name in RECIPIENT if getattr(fresh, name)]
+    assert len(values) == (0 if fresh.erased_at else 3)
+    return fresh.erased_at is not None
 
 
 def excuse_of(parcel: Parcel, **fields: Any) -> Excuse:
@@ -87,30 +87,30 @@ def excuse_of(parcel: Parcel, **fields: Any) -> Excuse:
         )
 
 
-# --- by itself -------------------------------------------------------------------------------
+# --- automatic erasure -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("fields", "gone"),
+    ("fields", "is_due"),
     [
         ({}, True),
         ({"status": "cancelled"}, True),
         ({"status": "returned"}, True),
         ({"status_at": NOW - timedelta(days=9)}, False),
         ({"last_scan_at": NOW - timedelta(days=9)}, False),
-        # On its way, and somebody may still need the address; silent for long, nobody does.
+        # In transit, so the address is still needed; after long silence it is not.
         ({"status": "in_transit", "status_at": NOW - timedelta(days=14)}, False),
         ({"status": "in_transit", "status_at": NOW - timedelta(days=16)}, True),
         ({"status": "booked", "status_at": NOW - timedelta(days=16)}, True),
     ],
 )
-def test_a_recipient_is_erased_when_it_is_time(make: Make, fields: dict[str, Any], *, gone: bool) -> None:
+def test_recipient_is_erased_when_due(make: Make, fields: dict[str, Any], *, is_due: bool) -> None:
     parcel = make(**fields)
-    assert erase_due(now=NOW) == int(gone)
-    assert is_erased(parcel) is gone
+    assert erase_due(now=NOW) == int(is_due)
+    assert is_erased(parcel) is is_due
 
 
-def test_what_says_nothing_about_a_person_stays(make: Make) -> None:
+def test_non_personal_data_is_kept(make: Make) -> None:
     parcel = make()
     before = {
         name: value for name, value in vars(reread(parcel)).items() if name not in {*RECIPIENT, "_state"}
@@ -122,7 +122,7 @@ def test_what_says_nothing_about_a_person_stays(make: Make) -> None:
     assert after["reference"] == "SO-1"
 
 
-def test_notes_reasons_and_files_go_along(make: Make) -> None:
+def test_notes_reasons_and_files_are_erased(make: Make) -> None:
     parcel = make()
     excuse = excuse_of(parcel)
     with scope(Scope.everything()):
@@ -137,23 +137,23 @@ def test_notes_reasons_and_files_go_along(make: Make) -> None:
             judged=False,
             reason="王小明出差",
         )
-    kept = excuse.evidence.name
-    assert private_storage().exists(kept)
+    kept_name = excuse.evidence.name
+    assert private_storage().exists(kept_name)
     erase_due(now=NOW)
-    assert not private_storage().exists(kept)
+    assert not private_storage().exists(kept_name)
     with scope(Scope.everything()):
         excuse.refresh_from_db()
-        left = (excuse.note, excuse.decision_note, excuse.evidence.name, excuse.evidence_name)
-        assert left == ("", "", "", "")
+        texts = (excuse.note, excuse.decision_note, excuse.evidence.name, excuse.evidence_name)
+        assert texts == ("", "", "", "")
         assert (excuse.reason, excuse.state) == ("weather", "withdrawn")
         assert Revision.objects.get().reason == ""
 
 
-def test_what_is_written_after_erasure_goes_in_its_time(make: Make) -> None:
+def test_text_added_after_erasure_is_erased_later(make: Make) -> None:
     parcel = make()
     assert erase_due(now=NOW) == 1
     excuse = excuse_of(parcel, claimed_at=NOW, state="claimed")
-    kept = excuse.evidence.name
+    kept_name = excuse.evidence.name
     later = NOW + timedelta(days=11)
 
     def note(*, now: datetime) -> str:
@@ -166,34 +166,34 @@ def test_what_is_written_after_erasure_goes_in_its_time(make: Make) -> None:
     with scope(Scope.everything()):
         Excuse.objects.update(state="declined", decided_at=NOW + timedelta(days=9))
     assert note(now=later)
-    assert private_storage().exists(kept)
+    assert private_storage().exists(kept_name)
     assert note(now=later + timedelta(days=9)) == ""
     assert excuse.decision_note == ""
-    assert not private_storage().exists(kept)
+    assert not private_storage().exists(kept_name)
 
 
-def test_a_claim_that_waits_holds_it_back(make: Make) -> None:
+def test_waiting_claim_delays_erasure(make: Make) -> None:
     parcel = make()
     excuse_of(parcel, state="claimed")
     assert erase_due(now=NOW) == 0
     assert not is_erased(parcel)
 
 
-def test_many_are_erased_slice_by_slice_and_none_twice(make: Make) -> None:
+def test_many_recipients_are_erased_in_slices_once_each(make: Make) -> None:
     parcels = [make() for _number in range(5)]
-    kept = make(status_at=NOW)
+    kept_name = make(status_at=NOW)
     assert erase_due(now=NOW, limit=2) == 5
     assert erase_due(now=NOW, limit=2) == 0
     assert all(is_erased(parcel) for parcel in parcels)
-    assert not is_erased(kept)
+    assert not is_erased(kept_name)
 
 
-def test_it_stops_when_its_time_is_up(make: Make) -> None:
+def test_erasure_stops_at_its_time_limit(make: Make) -> None:
     make()
     assert erase_due(now=NOW, budget=0) == 0
 
 
-def test_it_looks_by_the_index_of_what_is_not_erased(make: Make) -> None:
+def test_selection_uses_the_index_of_unerased_parcels(make: Make) -> None:
     make()
     with CaptureQueriesContext(
         connection,
@@ -205,18 +205,18 @@ def test_it_looks_by_the_index_of_what_is_not_erased(make: Make) -> None:
         cursor.execute("SET LOCAL enable_sort = off")
         cursor.execute(f"EXPLAIN {query}")
         plan = "\n".join(row[0] for row in cursor.fetchall())
-    # Each month's own index is named after the months' columns.
+    # The index of each month has a name made from its columns.
     assert "Index Cond" in plan
     assert "Seq Scan on parcels_parcel" not in plan
 
 
-def test_beat_notes_that_it_ran(make: Make) -> None:
+def test_task_records_a_heartbeat(make: Make) -> None:
     make()
     assert tasks.erase_recipients() == 1
     assert Heartbeat.objects.get(name="erase-recipients").detail == {"erased": 1}
 
 
-# --- when somebody asks ----------------------------------------------------------------------
+# --- early erasure ---------------------------------------------------------------------------
 
 
 def erase(actor: Actor, parcel: Parcel, reason: str = "recipient wrote on 3 May") -> Parcel:
@@ -224,7 +224,7 @@ def erase(actor: Actor, parcel: Parcel, reason: str = "recipient wrote on 3 May"
         return erase_early(actor=actor, parcel_id=parcel.pk, reason=reason, now=NOW)
 
 
-def test_ops_erase_early_and_it_is_recorded(
+def test_early_erasure_by_ops_is_audited(
     make: Make, system: Actor, merchant_organisation: Organisation
 ) -> None:
     parcel = make(status_at=NOW)
@@ -244,7 +244,7 @@ def test_ops_erase_early_and_it_is_recorded(
         entry = AuditEntry.objects.get(verb="parcel.erased")
         assert (entry.object_id, entry.organisation_id) == (str(parcel.pk), merchant_organisation.pk)
         assert entry.detail == {"number": parcel.number, "reason": "recipient wrote on 3 May"}
-        assert [kept.answer for kept in IdempotentRequest.objects.all()] == ["{}"]
+        assert [kept_name.answer for kept_name in IdempotentRequest.objects.all()] == ["{}"]
     erase(system, parcel)
     with scope(Scope.everything()):
         assert AuditEntry.objects.filter(verb="parcel.erased").count() == 1
@@ -267,16 +267,14 @@ def test_early_erasure_is_refused(
     assert not is_erased(parcel)
 
 
-def test_early_erasure_waits_for_a_claim(make: Make, system: Actor) -> None:
+def test_early_erasure_is_refused_during_a_claim(make: Make, system: Actor) -> None:
     parcel = make()
     excuse_of(parcel, state="claimed")
     with pytest.raises(Conflict, match="waits for a decision"):
         erase(system, parcel)
 
 
-def test_nobody_but_ops_erases_and_nothing_that_is_not_there(
-    make: Make, system: Actor, merchant: Actor
-) -> None:
+def test_only_ops_erase_and_only_existing_parcels(make: Make, system: Actor, merchant: Actor) -> None:
     parcel = make()
     with pytest.raises(NotPermitted):
         erase(merchant, parcel)
@@ -288,7 +286,7 @@ def test_nobody_but_ops_erases_and_nothing_that_is_not_there(
 # --- what the doors show ---------------------------------------------------------------------
 
 
-def test_ops_erase_in_the_admin(make: Make, ops_client: Client) -> None:
+def test_admin_erases_a_recipient(make: Make, ops_client: Client) -> None:
     parcel = make()
     page = reverse("admin:parcels_parcel_change", args=[parcel.pk])
     address = reverse("admin:parcels_parcel_erase", args=[parcel.pk])
@@ -298,12 +296,12 @@ def test_ops_erase_in_the_admin(make: Make, ops_client: Client) -> None:
     assert not is_erased(parcel)
     assert ops_client.post(address, {"reason": "asked by mail"}).status_code == 302
     assert is_erased(parcel)
-    shown = ops_client.get(page).content.decode()
-    assert "Erased on" in shown
-    assert address not in shown
+    html = ops_client.get(page).content.decode()
+    assert "Erased on" in html
+    assert address not in html
 
 
-def test_the_admin_says_why_not(make: Make, ops_client: Client) -> None:
+def test_admin_shows_why_erasure_is_refused(make: Make, ops_client: Client) -> None:
     parcel = make(status="in_transit")
     address = reverse("admin:parcels_parcel_erase", args=[parcel.pk])
     assert (
@@ -315,7 +313,7 @@ def test_the_admin_says_why_not(make: Make, ops_client: Client) -> None:
     assert "still on its way" in answer.content.decode()
 
 
-def test_pages_api_and_files_say_it_was_erased(
+def test_pages_api_and_exports_show_the_erasure(
     make: Make, client: Client, merchant_client: Client, merchant_api: APIClient
 ) -> None:
     parcel = make()
@@ -328,7 +326,7 @@ def test_pages_api_and_files_say_it_was_erased(
     assert answer["recipient"] == {"name": "", "phone": "", "address": ""}
     assert datetime.fromisoformat(answer["recipient_erased_at"]) == erased_at
     assert client.get(reverse("parcels:track", args=[parcel.number])).status_code == 200
-    sent = merchant_client.get(reverse("parcels:parcel_export"))
-    text = b"".join(sent.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    response = merchant_client.get(reverse("parcels:parcel_export"))
+    text = b"".join(response.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     [row] = csv.DictReader(io.StringIO(text))
     assert (row["recipient_name"], row["recipient_phone"], row["recipient_address"]) == ("", "", "")

@@ -1,4 +1,4 @@
-"""Months are made, detached and dropped while bookings and scans go on, beside a long transaction."""
+"""Months are created, detached and dropped during bookings and scans, and beside a long transaction."""
 
 import threading
 import time
@@ -23,15 +23,15 @@ from tests.parcels.helpers.parcels import booked_parcels
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Nobody else's: no other test makes or looks at these.
+# No other test uses these months.
 FAR, GONE = Month(2071, 1), Month(2070, 6)
-# What a writer may wait for a lock, here.
+# The longest a writer may wait for a lock here.
 PATIENCE = "500ms"
 
 
 @pytest.fixture
 def old_month() -> Iterator[Month]:
-    """A month that a test may drop; nothing of it is left behind."""
+    """A month that a test may drop; it is removed at the end."""
     partitions.ensure_months(GONE, GONE)
     yield GONE
     for table in partitions.partitioned_tables():
@@ -42,7 +42,7 @@ def old_month() -> Iterator[Month]:
 
 @contextmanager
 def in_background(work: Callable[[], Any], count: int = 1) -> Iterator[list[Any]]:
-    """Run work in threads, a connection each; what they raised is in the list at the end."""
+    """Run work in threads with separate connections; yields a list of the exceptions they raise."""
     raised: list[Any] = []
 
     def run() -> None:
@@ -65,7 +65,7 @@ def in_background(work: Callable[[], Any], count: int = 1) -> Iterator[list[Any]
 
 @contextmanager
 def long_transaction() -> Iterator[threading.Event]:
-    """Somebody reads every hot table and goes on, for as long as the block, or until told to stop."""
+    """A transaction that has read every busy table stays open during the block, or until the event is set."""
     reads, done = threading.Event(), threading.Event()
 
     def read() -> None:
@@ -86,7 +86,7 @@ def long_transaction() -> Iterator[threading.Event]:
 
 @contextmanager
 def writers(merchant: Organisation, courier: Organisation, scans: Actor) -> Iterator[Callable[[int], None]]:
-    """Two threads that book and scan until the block ends, and none of them waits longer than PATIENCE.
+    """Two threads book and scan until the block ends; neither waits longer than PATIENCE.
 
     Gives a function that waits until they have done so many more rounds.
     """
@@ -123,16 +123,16 @@ def writers(merchant: Organisation, courier: Organisation, scans: Actor) -> Iter
         assert Commitment.objects.count() == rounds[0] * 10
 
 
-def test_months_are_made_beside_writers_and_a_long_transaction(
+def test_months_are_created_beside_writers_and_a_long_transaction(
     old_month: Month, merchant_organisation: Organisation, courier_organisation: Organisation, courier: Actor
 ) -> None:
     with writers(merchant_organisation, courier_organisation, courier) as wait, long_transaction():
-        made = partitions.ensure_months(FAR, FAR.plus(3))
+        month_count = partitions.ensure_months(FAR, FAR.plus(3))
         wait(2)
-    assert made == 4 * len(partitions.partitioned_tables())
+    assert month_count == 4 * len(partitions.partitioned_tables())
 
 
-def test_a_month_is_dropped_beside_writers_and_after_a_long_transaction(
+def test_month_is_dropped_beside_writers_after_a_long_transaction(
     old_month: Month, merchant_organisation: Organisation, courier_organisation: Organisation, courier: Actor
 ) -> None:
     def drop() -> None:
@@ -145,7 +145,7 @@ def test_a_month_is_dropped_beside_writers_and_after_a_long_transaction(
         long_transaction() as reader_done,
         in_background(drop) as raised,
     ):
-        # The first table's month waits for the reader: invisible already, and nobody waits behind it.
+        # The first table's month waits for the reader: it is already invisible, and blocks no writers.
         until = time.monotonic() + 30
         while old_month.suffix in partitions.months_of(partitions.partitioned_tables()[0]):
             assert time.monotonic() < until
@@ -161,7 +161,7 @@ def test_a_month_is_dropped_beside_writers_and_after_a_long_transaction(
     assert raw_rows("SELECT relname FROM pg_class WHERE relname LIKE '%%y2070m06'", []) == []
 
 
-def test_a_detaching_that_was_cut_off_is_finished(old_month: Month) -> None:
+def test_interrupted_detaching_is_finished(old_month: Month) -> None:
     with long_transaction(), connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = '200ms'")
         with pytest.raises(Exception, match="statement timeout"):
@@ -174,7 +174,9 @@ def test_a_detaching_that_was_cut_off_is_finished(old_month: Month) -> None:
     assert raw_rows("SELECT to_regclass('parcels_scan_y2070m06') IS NULL") == [(True,)]
 
 
-def test_making_gives_up_soon_and_tries_again(old_month: Month, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_creating_a_month_gives_up_soon_and_retries(
+    old_month: Month, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(partitions, "LOCK_TIMEOUT", "50ms")
     monkeypatch.setattr(partitions, "_PAUSE", 0.05)
     locked, release = threading.Event(), threading.Event()
@@ -193,7 +195,7 @@ def test_making_gives_up_soon_and_tries_again(old_month: Month, monkeypatch: pyt
 
 
 def test_no_partitioned_table_has_a_foreign_key() -> None:
-    """Attaching, detaching and dropping a month would lock the table it points to."""
+    """With one, attaching, detaching and dropping a month would lock the referenced table."""
     assert (
         raw_rows(
             "SELECT conname FROM pg_constraint WHERE contype = 'f' AND conrelid::regclass::text = ANY(%s)",
@@ -203,21 +205,21 @@ def test_no_partitioned_table_has_a_foreign_key() -> None:
     )
 
 
-def test_a_month_has_its_tables_storage_parameters_and_gets_new_ones(
+def test_month_has_the_storage_parameters_and_gets_changes(
     old_month: Month, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def parameters() -> list[str]:
         [(options,)] = raw_rows("SELECT reloptions FROM pg_class WHERE relname = 'parcels_parcel_y2070m06'")
         return sorted(options)
 
-    wanted = partitions.table_storage.PARAMETERS["parcels_parcel"]
-    assert parameters() == sorted(f"{name}={value}" for name, value in wanted.items())
+    expected = partitions.table_storage.PARAMETERS["parcels_parcel"]
+    assert parameters() == sorted(f"{name}={value}" for name, value in expected.items())
     monkeypatch.setitem(partitions.table_storage.PARAMETERS, "parcels_parcel", {"fillfactor": "90"})
     partitions.ensure_months_ahead(now=datetime(2070, 6, 5, tzinfo=UTC), ahead=0)
     assert parameters() == ["fillfactor=90"]
     monkeypatch.undo()
     partitions.ensure_months_ahead()
-    assert parameters() == sorted(f"{name}={value}" for name, value in wanted.items())
+    assert parameters() == sorted(f"{name}={value}" for name, value in expected.items())
 
 
 def test_every_table_with_parameters_exists() -> None:

@@ -1,4 +1,4 @@
-"""Parcels of a month that has left: who asks is told where they went, and all else goes on working."""
+"""Parcels of a retired month: requests for them get 410, and everything else keeps working."""
 
 import pytest
 from django.test import Client
@@ -18,22 +18,22 @@ from tests.parcels.helpers.retired_months import OLD, retire
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("archive")]
 
 
-def test_who_asks_for_a_parcel_is_told_where_it_went(
+def test_request_for_a_retired_parcel_is_410(
     settled: list[Parcel], system: Actor, client: Client, merchant_client: Client, merchant_api: APIClient
 ) -> None:
     number = settled[1].number
     retire(system)
-    said = f"This parcel was booked in {OLD}"
+    message = f"This parcel was booked in {OLD}"
     for page in (
         client.get(reverse("parcels:track", args=[number])),
         merchant_client.get(reverse("parcels:parcel_detail", args=[number])),
         merchant_client.get(reverse("parcels:breach_detail", args=[number, "delivery"])),
     ):
         assert page.status_code == 410
-        assert said in page.content.decode()
+        assert message in page.content.decode()
     tracked = client.get(reverse("parcels:track", args=[number])).content.decode()
     assert "This parcel is in the archive" in tracked
-    # It was typed as it is on the label.
+    # The number is correct, so it is not shown as an input error.
     assert "is-invalid" not in tracked
     for path in (
         f"/api/v1/tracking/{number}",
@@ -42,10 +42,10 @@ def test_who_asks_for_a_parcel_is_told_where_it_went(
     ):
         answer = merchant_api.get(path)
         assert (answer.status_code, answer.json()["type"]) == (410, "urn:alliance:problem:retired"), path
-        assert said in answer.json()["detail"]
+        assert message in answer.json()["detail"]
 
 
-def test_an_unknown_parcel_of_another_time_is_still_unknown(
+def test_unknown_parcel_of_another_month_is_not_found(
     settled: list[Parcel], system: Actor, client: Client
 ) -> None:
     from alliance.identifiers import new_parcel_id, tracking_number  # noqa: PLC0415
@@ -55,7 +55,7 @@ def test_an_unknown_parcel_of_another_time_is_still_unknown(
     assert client.get(reverse("parcels:track", args=[number])).status_code == 404
 
 
-def test_pages_that_name_it_go_on_working(
+def test_pages_with_a_retired_parcel_still_work(
     settled: list[Parcel], system: Actor, merchant_client: Client, courier_client: Client, ops_client: Client
 ) -> None:
     retire(system)
@@ -83,14 +83,14 @@ def test_pages_that_name_it_go_on_working(
             assert visitor.get(address).status_code == 200, address
 
 
-def test_scans_of_it_are_refused_line_by_line(settled: list[Parcel], system: Actor, courier: Actor) -> None:
+def test_scans_of_a_retired_parcel_are_rejected(settled: list[Parcel], system: Actor, courier: Actor) -> None:
     retire(system)
     with scope(Scope.of(courier)):
         report = record_scans(actor=courier, lines=[ScanLine(settled[0].number, "returned", timezone.now())])
     assert [rejection.code for rejection in report.rejections] == ["unknown_parcel"]
 
 
-def test_its_month_is_not_made_again(settled: list[Parcel], system: Actor) -> None:
+def test_retired_month_is_not_created_again(settled: list[Parcel], system: Actor) -> None:
     retire(system)
     with pytest.raises(Conflict, match="moved out to the archive"):
         partitions.ensure_months(OLD, OLD)

@@ -1,4 +1,4 @@
-"""Retention: a month moves to files whole; rates and credits stay, and so does what is still open."""
+"""Retention: a complete month moves to files; rates and credits stay; blockers keep a month."""
 
 import json
 from collections.abc import Iterator
@@ -30,10 +30,10 @@ from tests.parcels.helpers.retired_months import (
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("archive")]
 
 
-# --- a month that leaves ---------------------------------------------------------------------
+# --- retiring a month ------------------------------------------------------------------------
 
 
-def test_a_month_is_in_files_and_gone_from_the_tables(
+def test_retired_month_is_in_files_and_not_in_tables(
     settled: list[Parcel], system: Actor, archive: Path
 ) -> None:
     before = counts()
@@ -47,11 +47,11 @@ def test_a_month_is_in_files_and_gone_from_the_tables(
         "manifest.json",
     }
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert {name: kept["rows"] for name, kept in manifest["tables"].items()} == TABLES
-    for name, kept in manifest["tables"].items():
-        assert kept["sha256"] == archive_files.digest(folder / f"{name}.parquet")
-    kept = pyarrow.parquet.read_table(folder / "parcels_scan.parquet").to_pylist()
-    assert [(row["parcel_id"], row["event_key"], row["code"], row["occurred_at"]) for row in kept] == scans
+    assert {name: table_info["rows"] for name, table_info in manifest["tables"].items()} == TABLES
+    for name, table_info in manifest["tables"].items():
+        assert table_info["sha256"] == archive_files.digest(folder / f"{name}.parquet")
+    rows = pyarrow.parquet.read_table(folder / "parcels_scan.parquet").to_pylist()
+    assert [(row["parcel_id"], row["event_key"], row["code"], row["occurred_at"]) for row in rows] == scans
     assert retired.state == "gone"
     assert leftovers() == []
     assert counts() == {**before, "parcels": 0, "commitments": 0}
@@ -60,14 +60,14 @@ def test_a_month_is_in_files_and_gone_from_the_tables(
         assert list(verbs) == ["month.leaving", "month.retired"]
 
 
-def test_rates_and_credits_pass_the_audit_afterwards(settled: list[Parcel], system: Actor) -> None:
+def test_rates_and_credits_pass_the_audit_after_retirement(settled: list[Parcel], system: Actor) -> None:
     with scope(Scope.everything()):
         assert CreditEntry.objects.count() == 4
     retire(system)
     assert differences() == []
 
 
-def test_the_audit_still_finds_what_is_wrong_with_later_days(
+def test_audit_still_finds_errors_of_later_days(
     settled: list[Parcel], system: Actor, merchant_organisation: Organisation, courier: Actor
 ) -> None:
     retire(system)
@@ -78,14 +78,14 @@ def test_the_audit_still_finds_what_is_wrong_with_later_days(
     assert len(differences()) == 1
 
 
-def test_files_name_no_recipient(settled: list[Parcel], system: Actor, archive: Path) -> None:
+def test_archive_files_have_no_personal_data(settled: list[Parcel], system: Actor, archive: Path) -> None:
     retire(system)
     columns = pyarrow.parquet.read_schema(archive / str(OLD) / "parcels_parcel.parquet").names
     assert {"id", "merchant_id", "status", "reference"} <= set(columns)
     assert not [name for name in columns if name.startswith("recipient")]
 
 
-def test_a_month_is_read_in_batches(
+def test_month_is_read_in_batches(
     settled: list[Parcel], system: Actor, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive_files, "BATCH", 5)
@@ -94,27 +94,27 @@ def test_a_month_is_read_in_batches(
     assert (file.metadata.num_rows, file.metadata.num_row_groups) == (28, 6)
 
 
-# --- what stays ------------------------------------------------------------------------------
+# --- blockers --------------------------------------------------------------------------------
 
 
-def test_nothing_leaves_while_something_is_open(
+def test_open_items_block_retirement(
     merchant_organisation: Organisation, courier_organisation: Organisation, courier: Actor, system: Actor
 ) -> None:
     old_parcels(merchant_organisation, courier_organisation, courier)
     with pytest.raises(Conflict) as refused:
         retire(system)
-    for said in (
+    for phrase in (
         "2 promises are still open",
         "credits wait to be worked out",
         "changes wait",
         "6 parcels still name",
     ):
-        assert said in refused.value.detail
+        assert phrase in refused.value.detail
     assert not RetiredMonth.objects.exists()
     assert counts()["parcels"] == 6
 
 
-def test_claims_statements_and_exports_hold_a_month_back(settled: list[Parcel], system: Actor) -> None:
+def test_claims_statements_and_exports_block_retirement(settled: list[Parcel], system: Actor) -> None:
     from slas.models import ClosedMonth, Excuse, Export  # noqa: PLC0415
 
     with scope(Scope.everything()):
@@ -141,25 +141,25 @@ def test_claims_statements_and_exports_hold_a_month_back(settled: list[Parcel], 
     )
 
 
-def test_months_leave_in_order(settled: list[Parcel], system: Actor) -> None:
+def test_months_are_retired_in_order(settled: list[Parcel], system: Actor) -> None:
     with pytest.raises(Conflict, match=f"{OLD} is still here"):
         retiring.retire_month(actor=system, month=OLD.plus(1), now=timezone.now())
 
 
-def test_nobody_but_ops_retires(settled: list[Parcel], courier: Actor) -> None:
+def test_only_ops_can_retire(settled: list[Parcel], courier: Actor) -> None:
     with pytest.raises(NotPermitted):
         retire(courier)
 
 
-def test_a_file_that_is_not_the_table_keeps_the_table(
+def test_table_is_kept_if_its_file_differs(
     settled: list[Parcel], system: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = archive_files._batches
-    asked = iter(range(100))
+    calls = iter(range(100))
 
     def other(source: Any, schema: Any) -> Iterator[Any]:
-        """The second reading of a table finds a row less than the first one has written."""
-        skip = next(asked) % 2
+        """The second read of a table returns one row less than the first one wrote."""
+        skip = next(calls) % 2
         yield from (batch.slice(skip) for batch in real(source, schema))
 
     with monkeypatch.context() as patched:
@@ -174,29 +174,29 @@ def test_a_file_that_is_not_the_table_keeps_the_table(
 # --- the command -----------------------------------------------------------------------------
 
 
-def said_by(*arguments: str) -> str:
+def output_of(*arguments: str) -> str:
     out = StringIO()
     call_command("retire_months", *arguments, stdout=out)
     return out.getvalue()
 
 
-def test_the_command_says_what_it_would_do_and_does_nothing(settled: list[Parcel], archive: Path) -> None:
-    said = said_by()
-    assert f"{OLD}: parcels_parcel 6, parcels_scan 28, slas_breach 6, slas_commitment 12" in said
-    assert "Nothing was changed" in said
+def test_command_without_really_changes_nothing(settled: list[Parcel], archive: Path) -> None:
+    output = output_of()
+    assert f"{OLD}: parcels_parcel 6, parcels_scan 28, slas_breach 6, slas_commitment 12" in output
+    assert "Nothing was changed" in output
     assert not RetiredMonth.objects.exists()
     assert not archive.exists()
 
 
-def test_the_command_does_it_when_told(settled: list[Parcel], archive: Path) -> None:
-    assert f"{OLD} is in {archive / str(OLD)}" in said_by("--really")
-    assert "No month is older than 13 months." in said_by("--really")
+def test_command_with_really_retires(settled: list[Parcel], archive: Path) -> None:
+    assert f"{OLD} is in {archive / str(OLD)}" in output_of("--really")
+    assert "No month is older than 13 months." in output_of("--really")
 
 
-def test_the_command_says_what_is_open(
+def test_command_shows_blockers(
     merchant_organisation: Organisation, courier_organisation: Organisation, courier: Actor
 ) -> None:
     old_parcels(merchant_organisation, courier_organisation, courier)
-    assert "not yet: 2 promises are still open" in said_by()
+    assert "not yet: 2 promises are still open" in output_of()
     with pytest.raises(CommandError, match="stays: 2 promises are still open"):
-        said_by("--really")
+        output_of("--really")

@@ -1,4 +1,4 @@
-"""Retention cut off anywhere, overtaken or killed: a month still leaves whole, and once."""
+"""Retirement interrupted, overtaken or killed: the month is retired completely and once."""
 
 import json
 import os
@@ -37,7 +37,7 @@ STEPS = [
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(("owner", "name", "call"), STEPS, ids=[step[1] for step in STEPS])
-def test_cut_off_anywhere_it_goes_on(
+def test_interrupted_retirement_resumes(
     settled: list[Parcel],
     system: Actor,
     archive: Path,
@@ -54,10 +54,10 @@ def test_cut_off_anywhere_it_goes_on(
         number = next(calls)
         if number == call and not after:
             raise KeyboardInterrupt
-        found = real(*args, **kwargs)
+        result = real(*args, **kwargs)
         if number == call:
             raise KeyboardInterrupt
-        return found
+        return result
 
     with monkeypatch.context() as patched:
         patched.setattr(owner, name, killed)
@@ -69,7 +69,7 @@ def test_cut_off_anywhere_it_goes_on(
     assert retire(system).state == "gone"
     assert leftovers() == []
     manifest = json.loads((archive / str(OLD) / "manifest.json").read_text())
-    assert {name: kept["rows"] for name, kept in manifest["tables"].items()} == TABLES
+    assert {name: table_info["rows"] for name, table_info in manifest["tables"].items()} == TABLES
     assert differences() == []
 
 
@@ -84,7 +84,7 @@ def test_cut_off_anywhere_it_goes_on(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_overtaken_by_another_it_leaves_the_rest_to_that(
+def test_overtaken_retirement_leaves_the_rest_to_the_other(
     settled: list[Parcel], system: Actor, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
 ) -> None:
     real = getattr(owner, name)
@@ -103,13 +103,13 @@ def test_overtaken_by_another_it_leaves_the_rest_to_that(
         assert AuditEntry.objects.filter(verb="month.retired").count() == 1
 
 
-def test_killed_for_real_again_and_again_it_ends_well(settled: list[Parcel], archive: Path) -> None:
+def test_repeatedly_killed_retirement_finishes(settled: list[Parcel], archive: Path) -> None:
     environment = {**os.environ, "DATABASE_URL": stage.database_url(), "ARCHIVE_ROOT": str(archive)}
     command = [sys.executable, "manage.py", "retire_months", "--really"]
     killed = 0
     for tries in range(12):
         running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-        # From the moment it begins its work, a bit later each time.
+        # Kill it after it starts its work, a bit later each time.
         until = time.monotonic() + 60
         while tries < 8 and running.poll() is None and time.monotonic() < until:
             if RetiredMonth.objects.exists():

@@ -44,7 +44,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 
 
 class QuoteView(APIView):
-    """Who would carry a parcel, when, and for how much."""
+    """The offers for a parcel: couriers, promises and prices."""
 
     @extend_schema(
         operation_id="quotes_create",
@@ -58,12 +58,12 @@ class QuoteView(APIView):
     def post(self, request: Request) -> Response:
         actor, now = actor_of(request), timezone.now()
         require(actor, Capability.BOOK_PARCELS)
-        asked = read_quote(request.data, Places(actor), at=now)
-        return Response(answers.quote_json(quote(actor=actor, request=asked, at=now)))
+        quote_request = read_quote(request.data, Places(actor), at=now)
+        return Response(answers.quote_json(quote(actor=actor, request=quote_request, at=now)))
 
 
 class ParcelListView(APIView):
-    """Parcels of the organisation: listed, and booked one by one."""
+    """List the organisation's parcels, and book one parcel."""
 
     @extend_schema(
         operation_id="parcels_list",
@@ -108,8 +108,8 @@ class ParcelListView(APIView):
         require(actor, Capability.BOOK_PARCELS)
 
         def work() -> tuple[int, answers.JSON]:
-            asked = read_booking(request.data, Places(actor), at=now)
-            return 201, answers.booked_json(book_parcel(actor=actor, request=asked, at=now))
+            booking_request = read_booking(request.data, Places(actor), at=now)
+            return 201, answers.booked_json(book_parcel(actor=actor, request=booking_request, at=now))
 
         response = idempotent(request, "parcels_create", work)
         response["Location"] = reverse("api:parcels:parcel_detail", args=[response.data["tracking_number"]])
@@ -117,7 +117,7 @@ class ParcelListView(APIView):
 
 
 class ParcelBatchView(APIView):
-    """Parcels booked by the thousand."""
+    """Book up to a thousand parcels."""
 
     @extend_schema(
         operation_id="parcels_batch_create",
@@ -168,7 +168,7 @@ class ParcelDetailView(APIView):
 
 
 class ParcelCancelView(APIView):
-    """Calling a parcel off before it is picked up."""
+    """Cancel a parcel before its pickup."""
 
     @extend_schema(
         operation_id="parcels_cancel",
@@ -187,7 +187,7 @@ class ParcelCancelView(APIView):
 
 
 class CityListView(APIView):
-    """Cities parcels go from and to."""
+    """Cities that parcels are sent from and to."""
 
     @extend_schema(
         operation_id="cities_list",
@@ -208,7 +208,7 @@ class CityListView(APIView):
 
 
 def _book_batch(actor: Actor, body: object) -> answers.JSON:
-    """Read, book and answer a batch; what cannot be read is a rejected item like any other."""
+    """Read a batch, book it and return its results; an unreadable item is rejected like any other."""
     items, base = _items(body)
     now = timezone.now()
     places = Places(actor, items)
@@ -238,23 +238,25 @@ def _items(body: object) -> tuple[list[object], str]:
     return items, base
 
 
-def _filtered(actor: Actor, asked: QueryDict) -> ParcelFilter:
-    found = ParcelFilter(asked, queryset=Parcel.objects.visible_to(actor), of_everybody=actor.is_ops)
-    if not found.is_valid():
+def _filtered(actor: Actor, query: QueryDict) -> ParcelFilter:
+    filters = ParcelFilter(query, queryset=Parcel.objects.visible_to(actor), all_organisations=actor.is_ops)
+    if not filters.is_valid():
         raise InvalidInput(
             errors=[
                 FieldError(f"/{name}", str(error.message % (error.params or {})), error.code or "invalid")
-                for name, errors in found.errors.as_data().items()
+                for name, errors in filters.errors.as_data().items()
                 for error in errors
             ]
         )
-    return found
+    return filters
 
 
 def _expected(actor: Actor, parcel: Parcel) -> answers.JSON | None:
     now = timezone.now()
-    promised = Commitment.objects.visible_to(actor).filter(parcel_id=parcel.pk, kind=CommitmentKind.DELIVERY)
-    verdict = next((verdict_of(item, now=now) for item in promised), None)
+    commitments = Commitment.objects.visible_to(actor).filter(
+        parcel_id=parcel.pk, kind=CommitmentKind.DELIVERY
+    )
+    verdict = next((verdict_of(commitment, now=now) for commitment in commitments), None)
     return arrival_json(arrival_of(parcel, verdict, now=now), parcel.destination.time_zone)
 
 
@@ -269,14 +271,14 @@ def _parcel(actor: Actor, number: str) -> Parcel:
 def _parcel_id(number: str) -> int:
     try:
         return parse_tracking_number(number)
-    except InvalidTrackingNumber as wrong:
-        raise NotFound(str(wrong)) from None
+    except InvalidTrackingNumber as error:
+        raise NotFound(str(error)) from None
 
 
 def _may_unmask(actor: Actor, request: Request, *also: str) -> bool:
-    """Whether recipients are asked for in full. Raises NotPermitted when that is not theirs to ask.
+    """Whether the request asks for unmasked recipients. Raises NotPermitted if the actor may not unmask.
 
-    `also` are the parameters there are besides; others are refused.
+    `also` are the view's other parameters; unknown parameters are refused.
     """
     refuse_unknown_parameters(request, *schema.UnmaskQuery().fields, *also)
     query = schema.UnmaskQuery(data=request.query_params)

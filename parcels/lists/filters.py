@@ -1,4 +1,4 @@
-"""What a list of parcels can be filtered by: the same on the portal, in exports and in the API."""
+"""The filters of parcel lists: the same for the portal, exports and the API."""
 
 from datetime import date
 from typing import Any, ClassVar, Final
@@ -22,14 +22,14 @@ from parcels.choices import ParcelStatus
 from slas.choices import TierCode
 
 _NUMBER_LENGTH = 16
-# What lists are not ordered by, and the index of references not always.
+# Filters without an index in list order; for the search, the index of references is not always used.
 _IN_NO_INDEX = ("search", "status", "tier", "late", "origin", "destination")
-# Parcels a page looks at, at most, for those that match: what no index knows is looked up in each.
+# The most parcels a page examines for matches: filters without an index examine each parcel.
 LOOKED_AT: Final = 20_000
 
 
 class Lateness(models.TextChoices):
-    """Whether, and how, a parcel has broken its promise of delivery."""
+    """Whether and how a parcel's delivery is late."""
 
     YES = "true", gettext_lazy("Late")
     OVERDUE = "overdue", gettext_lazy("Overdue now")
@@ -45,7 +45,7 @@ class CityFilter(django_filters.CharFilter):
 
 
 class ParcelFilterForm(forms.Form):
-    """Reads the filters; of days, the first has to come first."""
+    """Parses the filters; the first day must not be after the last."""
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -107,25 +107,25 @@ class ParcelFilter(django_filters.FilterSet):
         form = ParcelFilterForm
         fields: ClassVar[list[str]] = []
 
-    def __init__(self, *args: Any, of_everybody: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, all_organisations: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Whether all parcels there are are asked for, as by ops, and not a merchant's or a courier's.
-        self.of_everybody = of_everybody
+        # Whether the list has all organisations' parcels, as for ops, and not one member's.
+        self.all_organisations = all_organisations
 
     def by_search(self, queryset: ParcelQuerySet, name: str, value: str) -> ParcelQuerySet:
         try:
             return queryset.filter(pk=parse_tracking_number(value))
         except InvalidTrackingNumber:
             pass
-        # By id, not by reference: how common a beginning is among everybody's says nothing about one's own,
-        # and the planner would walk the whole list for the one that begins as all of the others' do.
+        # Filter by id, not by reference: the planner's statistics cover all merchants' references, and for
+        # a prefix that is common there but rare in this list, it would scan the whole list.
         return queryset.referenced(value) if self._few is None else queryset.filter(pk__in=self._few)
 
     @property
     def is_few(self) -> bool:
-        """Whether the search alone leaves but few parcels: they are put in order, and no list is walked.
+        """Whether the search alone leaves few parcels: these are sorted instead of scanning the list.
 
-        What has a rarer beginning is read from the index of references; a common one is met on the way.
+        A rare prefix is read from the index of references; a common one is found while scanning the list.
         """
         return self._few is not None
 
@@ -137,28 +137,32 @@ class ParcelFilter(django_filters.FilterSet):
         try:
             return [parse_tracking_number(text)]
         except InvalidTrackingNumber:
-            begun = self.queryset.referenced(text)
-        # A member's own index is read in its order, and no further than is needed. None has everybody's
-        # in any order: they would all be read to be sorted, so they come as they lie under each courier.
-        begun = begun.under_every_courier().order_by() if self.of_everybody else begun.order_by("reference")
+            matches = self.queryset.referenced(text)
+        # A member's index is read in its order, only as far as needed. For all organisations no index has
+        # that order: sorting would read all matches, so they stay in the order of the couriers' index.
+        matches = (
+            matches.under_every_courier().order_by()
+            if self.all_organisations
+            else matches.order_by("reference")
+        )
         with in_index_order():
-            ids = list(begun.values_list("pk", flat=True)[: LOOKED_AT + 1])
+            ids = list(matches.values_list("pk", flat=True)[: LOOKED_AT + 1])
         return ids if len(ids) <= LOOKED_AT else None
 
     @property
     def looks_at_each(self) -> bool:
-        """Whether each parcel of the list must be looked at for whether it matches."""
-        asked = self.form.cleaned_data if self.form.is_valid() else {}
-        return not self.is_few and any(asked.get(name) for name in _IN_NO_INDEX)
+        """Whether each parcel of the list must be examined for a match."""
+        data = self.form.cleaned_data if self.form.is_valid() else {}
+        return not self.is_few and any(data.get(name) for name in _IN_NO_INDEX)
 
     @property
     def among(self) -> ParcelQuerySet:
-        """The parcels that are looked at: all of the days asked for."""
-        asked = self.form.cleaned_data
-        days: ParcelQuerySet = self.queryset.booked_between(
-            asked["booked_from"], asked["booked_to"], zone=_reader_zone()
+        """The parcels to examine: all those booked on the requested days."""
+        data = self.form.cleaned_data
+        parcels: ParcelQuerySet = self.queryset.booked_between(
+            data["booked_from"], data["booked_to"], zone=_reader_zone()
         )
-        return days
+        return parcels
 
     def by_status(self, queryset: ParcelQuerySet, name: str, value: list[str]) -> ParcelQuerySet:
         return queryset.filter(status__in=value) if value else queryset
@@ -184,12 +188,12 @@ class ParcelFilter(django_filters.FilterSet):
 
     @property
     def is_active(self) -> bool:
-        """Whether anything is asked for."""
+        """Whether any filter is set."""
         return any(self.data.get(name) for name in self.filters)
 
     @property
     def hint(self) -> str:
-        """A word about a search text that was probably meant as a tracking number, or ""."""
+        """A hint if the search text is probably a mistyped tracking number; otherwise ""."""
         text = str(self.data.get("search", "")).strip()
         letters = "".join(filter(str.isalnum, text)).upper()
         if not letters.startswith("CA") or len(letters) != _NUMBER_LENGTH:

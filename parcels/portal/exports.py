@@ -1,4 +1,4 @@
-"""The filtered list as CSV, streamed: each page is read in a transaction and a scope of its own."""
+"""The filtered list as streamed CSV: each page is read in a separate transaction and scope."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What the columns of one parcel are made from."""
+    """The data of one parcel's line."""
 
     parcel: Parcel
     outcome: Outcome | None
@@ -44,7 +44,7 @@ class Line:
         return text if self.unmasked else mask(text)
 
 
-# Documented in docs/csv-export.md; a test holds the two together.
+# Documented in docs/csv-export.md; a test compares the two.
 COLUMNS: dict[str, Callable[[Line], object]] = {
     "tracking_number": lambda line: line.parcel.number,
     "reference": lambda line: line.parcel.reference,
@@ -76,13 +76,13 @@ COLUMNS: dict[str, Callable[[Line], object]] = {
 @require_GET
 @login_required
 def parcel_export(request: ActorRequest) -> StreamingHttpResponse:
-    """Send the filtered list as a file. Who took it, and whether in full, is recorded."""
+    """Send the filtered list as a file. The download is audited, with whether it was unmasked."""
     actor = request.actor
     require(actor, Capability.VIEW_PARCELS)
     require(actor, Capability.EXPORT)
-    found = ParcelFilter(request.GET, queryset=Parcel.objects.all())
-    if not found.form.is_valid():
-        raise InvalidInput(errors=[_problem(name, errors[0]) for name, errors in found.form.errors.items()])
+    filters = ParcelFilter(request.GET, queryset=Parcel.objects.all())
+    if not filters.form.is_valid():
+        raise InvalidInput(errors=[_problem(name, errors[0]) for name, errors in filters.form.errors.items()])
     audit.record(
         actor=actor,
         verb="parcels.exported",
@@ -106,14 +106,14 @@ def _problem(name: str, message: object) -> FieldError:
 
 
 class _Echo:
-    """A file that gives each written line straight back."""
+    """A file object that returns each written line."""
 
     def write(self, line: str) -> str:
         return line
 
 
 def _encoded(actor: Actor, query: QueryDict) -> Iterator[bytes]:
-    """Write the lines. Runs when the view is over, so language, zone and scope are its own to set."""
+    """Yield the lines. Runs after the view has returned, so it sets language and scope itself."""
     language = get_language()
     writer = csv.writer(_Echo())
     yield (_BYTE_ORDER_MARK + writer.writerow(COLUMNS)).encode()
@@ -133,22 +133,22 @@ def _lines(actor: Actor, query: QueryDict, *, older_than: int | None) -> list[Li
     parcels = Parcel.objects.visible_to(actor)
     if older_than is not None:
         parcels = parcels.filter(pk__lt=older_than)
-    found = ParcelFilter(query, queryset=parcels, of_everybody=actor.is_ops)
-    with nullcontext() if found.is_few else in_index_order():
-        chosen = list(found.qs.order_by("-pk")[:BATCH])
-    page = parcels.named(chosen)
+    filters = ParcelFilter(query, queryset=parcels, all_organisations=actor.is_ops)
+    with nullcontext() if filters.is_few else in_index_order():
+        parcels_of_page = list(filters.qs.order_by("-pk")[:BATCH])
+    page = parcels.named(parcels_of_page)
     commitments = Commitment.objects.visible_to(actor).filter(
         parcel_id__in=[parcel.pk for parcel in page], kind=CommitmentKind.DELIVERY
     )
     now = timezone.now()
-    outcomes = {item.parcel_id: verdict_of(item, now=now).outcome for item in commitments}
+    outcomes = {commitment.parcel_id: verdict_of(commitment, now=now).outcome for commitment in commitments}
     unmasked = _unmasks(actor)
     with_fee = actor.can(Capability.VIEW_FINANCE) or actor.can(Capability.BOOK_PARCELS)
     return [Line(parcel, outcomes.get(parcel.pk), unmasked, with_fee) for parcel in page]
 
 
 def _unmasks(actor: Actor) -> bool:
-    # A list is masked for the other party; a courier's people look at one recipient at a time.
+    # Lists are masked for couriers: their members unmask one recipient at a time.
     return actor.can(Capability.UNMASK) and not actor.is_courier
 
 

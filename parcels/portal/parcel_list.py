@@ -1,4 +1,4 @@
-"""The list of parcels: filtered, searched, walked page by page."""
+"""The list of parcels with filters, search and pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ CURSORS = ("before", "after", "oldest")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A parcel, and how its promise of delivery stands."""
+    """A parcel with the verdict on its delivery."""
 
     parcel: Parcel
     verdict: Verdict | None
@@ -43,14 +43,14 @@ def parcel_list(request: ActorRequest) -> HttpResponse:
     """List the organisation's parcels, newest first."""
     actor = request.actor
     require(actor, Capability.VIEW_PARCELS)
-    mine = Parcel.objects.visible_to(actor)
-    found = ParcelFilter(request.GET, queryset=mine, of_everybody=actor.is_ops)
-    # A filter that cannot be read filters nothing out: showing everything would be a wrong answer.
-    page = _page(found, request.GET) if found.form.is_valid() else Page([])
+    parcels = Parcel.objects.visible_to(actor)
+    filters = ParcelFilter(request.GET, queryset=parcels, all_organisations=actor.is_ops)
+    # An invalid filter would filter nothing: showing all parcels would be wrong.
+    page = _page(filters, request.GET) if filters.form.is_valid() else Page([])
     context = {
-        "filter": found,
-        "form": found.form,
-        "more_count": sum(bool(found.data.get(name)) for name in MORE_FILTERS),
+        "filter": filters,
+        "form": filters.form,
+        "more_count": sum(bool(filters.data.get(name)) for name in MORE_FILTERS),
         "statuses": ParcelStatus.choices,
         "chosen_statuses": [name for name in request.GET.getlist("status") if name in ParcelStatus.values],
         "rows": _rows(actor, page.parcels),
@@ -60,13 +60,13 @@ def parcel_list(request: ActorRequest) -> HttpResponse:
         "looked_at": LOOKED_AT,
         "ends": _ends(request.GET, page),
         "export_url": _export_url(actor, request.GET),
-        "nothing": _nothing(actor),
+        "nothing": _empty_state(actor),
     }
-    status = 200 if found.form.is_valid() else 422
+    status = 200 if filters.form.is_valid() else 422
     return render(request, "parcels/parcel_list.html", context, status=status)
 
 
-# Filters behind "More filters": how many are set is shown on it.
+# The filters behind "More filters", which shows how many of them are set.
 MORE_FILTERS = ("tier", "origin", "destination", "booked_from", "booked_to")
 
 
@@ -75,13 +75,13 @@ def _rows(actor: Actor, parcels: Sequence[Parcel]) -> list[Row]:
         parcel_id__in=[parcel.pk for parcel in parcels], kind=CommitmentKind.DELIVERY
     )
     now = timezone.now()
-    verdicts = {item.parcel_id: verdict_of(item, now=now) for item in commitments}
+    verdicts = {commitment.parcel_id: verdict_of(commitment, now=now) for commitment in commitments}
     return [Row(parcel, verdicts.get(parcel.pk)) for parcel in parcels]
 
 
-def _page(found: ParcelFilter, query: QueryDict) -> Page:
+def _page(filters: ParcelFilter, query: QueryDict) -> Page:
     return page_of(
-        found,
+        filters,
         before=read_place(query.get("before", "")),
         after=read_place(query.get("after", "")),
         oldest=bool(query.get("oldest")),
@@ -95,7 +95,7 @@ def _page_url(query: QueryDict, **places: int | None) -> str:
 
 
 def _ends(query: QueryDict, page: Page) -> dict[str, str]:
-    """Addresses of both ends of the list, where there is more than a page of it."""
+    """URLs of both ends of the list, if it has more than one page."""
     return {
         "newest": _list_url(query) if page.after is not None else "",
         "oldest": _list_url(query, oldest="1") if page.before is not None else "",
@@ -113,18 +113,18 @@ def _export_url(actor: Actor, query: QueryDict) -> str:
 
 
 def _without_cursors(query: QueryDict, **cursor: str) -> str:
-    """The query without the fields left empty, and from another place in the list."""
-    asked = QueryDict(mutable=True)
+    """The query without empty fields, and with another cursor."""
+    params = QueryDict(mutable=True)
     for name, values in query.lists():
         if name not in CURSORS and any(values):
-            asked.setlist(name, values)
+            params.setlist(name, values)
     for side, number in cursor.items():
-        asked[side] = number
-    return asked.urlencode()
+        params[side] = number
+    return params.urlencode()
 
 
-def _nothing(actor: Actor) -> dict[str, Any]:
-    """What to say, and to offer, to an organisation that has no parcels at all."""
+def _empty_state(actor: Actor) -> dict[str, Any]:
+    """The text and link for an organisation without parcels."""
     if actor.is_courier:
         return {
             "text": _("Merchants book you where you have offers. Their parcels appear here at once."),

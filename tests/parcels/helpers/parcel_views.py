@@ -1,4 +1,4 @@
-"""Parcels to look at: booked some hours ago, scanned, and read back as text."""
+"""Parcels booked some hours ago, their scans, and pages as text."""
 
 import html
 import re
@@ -27,15 +27,15 @@ RECIPIENT = {
 def some_parcels(
     merchant: Organisation, courier: Organisation, *, hours_ago: float = 2, count: int = 1, **extra: Any
 ) -> list[Parcel]:
-    """Parcels booked so long ago (pickup due 6 hours, delivery 30 hours after), oldest first."""
+    """Parcels booked `hours_ago` (pickup due after 6 hours, delivery after 30), oldest first."""
     booked_at = timezone.now() - timedelta(hours=hours_ago)
     values = {**RECIPIENT, "weight_g": 800, "fee_fen": 1250, **extra}
-    made = booked_parcels(merchant, courier, booked_at=booked_at, count=count, **values)
-    return sorted(made, key=lambda parcel: parcel.pk)
+    parcels = booked_parcels(merchant, courier, booked_at=booked_at, count=count, **values)
+    return sorted(parcels, key=lambda parcel: parcel.pk)
 
 
 def scan(parcel: Parcel, code: str, hours: float, *, now: datetime | None = None, **extra: Any) -> None:
-    """Record one scan that happened so many hours after booking, and was received then or at `now`."""
+    """Record one scan `hours` after booking, received at that time or at `now`."""
     at = parcel.booked_at + timedelta(hours=hours)
     with scope(Scope.everything()):
         line = ScanLine(parcel.number, code, at, **extra)
@@ -44,13 +44,13 @@ def scan(parcel: Parcel, code: str, hours: float, *, now: datetime | None = None
 
 
 def text_of(response: Any) -> str:
-    """What a page says, without its mark-up."""
+    """The text of a page, without markup."""
     body = re.sub(r"<(script|template)\b.*?</\1>", " ", response.content.decode(), flags=re.DOTALL)
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", body)))
 
 
 def client_of(organisation: Organisation, role: str = Role.VIEWER) -> Client:
-    """A member of an organisation, with some role, at a browser."""
+    """A client logged in as a member of an organisation with a role."""
     client = Client()
     member = factories.member_user(f"{role}{organisation.pk}@alliance.example", organisation, role)
     client.force_login(member, backend="django.contrib.auth.backends.ModelBackend")

@@ -1,4 +1,4 @@
-"""The API of parcels: one by its number, and the list."""
+"""The API of parcels: detail and list."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.slas.helpers.offers import offer
 pytestmark = pytest.mark.django_db
 
 
-def test_parcel_is_read_by_its_merchant_and_courier_and_nobody_else(
+def test_parcel_is_visible_only_to_its_merchant_and_courier(
     merchant_api: APIClient, courier_api: APIClient, sold: Offer, client: Any
 ) -> None:
     url = f"{PARCELS}/{book(merchant_api)['tracking_number'].lower()}"
@@ -25,7 +25,7 @@ def test_parcel_is_read_by_its_merchant_and_courier_and_nobody_else(
     assert merchant_api.get(f"{PARCELS}/nonsense").status_code == 404
 
 
-def test_recipients_are_masked_unless_unmasking_is_allowed_and_recorded(
+def test_recipients_are_masked_unless_unmasking_is_allowed_and_audited(
     merchant_api: APIClient, courier_client: Any, sold: Offer
 ) -> None:
     number = book(merchant_api)["tracking_number"]
@@ -68,12 +68,12 @@ def test_list_filters_and_pages(
 @pytest.mark.parametrize(
     "query", ["status=gone", "tier=x", "late=maybe", "booked_from=yesterday", "origin=Atlantis", "search=%00"]
 )
-def test_list_refuses_filters_it_does_not_know(merchant_api: APIClient, query: str) -> None:
+def test_list_refuses_unknown_filters(merchant_api: APIClient, query: str) -> None:
     assert merchant_api.get(f"{PARCELS}?{query}").status_code == 422
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_list_costs_the_same_statements_however_long(
+def test_list_query_count_does_not_depend_on_its_length(
     merchant_client: Any, sold: Offer, count: int, django_assert_num_queries: Any, merchant_api: APIClient
 ) -> None:
     merchant_api.post(BATCH, [body_for()] * count)

@@ -1,4 +1,4 @@
-"""The list as a file: what is in it, who may have it, and what a spreadsheet must not run."""
+"""The list as CSV: content, access, and no formulas."""
 
 import csv
 import io
@@ -28,8 +28,8 @@ Book = Callable[..., list[Parcel]]
 
 @pytest.fixture
 def book(merchant_organisation: Organisation, courier_organisation: Organisation) -> Book:
-    def book(**given: Any) -> list[Parcel]:
-        return some_parcels(merchant_organisation, courier_organisation, **given)
+    def book(**values: Any) -> list[Parcel]:
+        return some_parcels(merchant_organisation, courier_organisation, **values)
 
     return book
 
@@ -41,7 +41,7 @@ def file_of(client: Client, **query: Any) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_the_file_is_streamed_with_a_byte_order_mark_and_a_name(book: Book, merchant_client: Client) -> None:
+def test_file_is_streamed_with_bom_and_name(book: Book, merchant_client: Client) -> None:
     book()
     response: Any = merchant_client.get(EXPORT)
     assert response.streaming
@@ -50,28 +50,30 @@ def test_the_file_is_streamed_with_a_byte_order_mark_and_a_name(book: Book, merc
     assert b"".join(response.streaming_content).startswith(b"\xef\xbb\xbftracking_number,")
 
 
-def test_every_parcel_is_in_it_once_newest_first(
+def test_every_parcel_is_exported_once_newest_first(
     book: Book, merchant_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("parcels.portal.exports.BATCH", 2)
-    made = [parcel.number for parcel in book(count=5)][::-1]
-    assert [row["tracking_number"] for row in file_of(merchant_client)] == made
+    numbers = [parcel.number for parcel in book(count=5)][::-1]
+    assert [row["tracking_number"] for row in file_of(merchant_client)] == numbers
 
 
-def test_it_holds_what_the_filters_hold(book: Book, merchant_client: Client) -> None:
+def test_export_applies_the_filters(book: Book, merchant_client: Client) -> None:
     late, young = book(hours_ago=40, reference="A-1")[0], book(hours_ago=1)[0]
     assert [row["tracking_number"] for row in file_of(merchant_client, late="true")] == [late.number]
     assert [row["tracking_number"] for row in file_of(merchant_client, search="A-")] == [late.number]
     assert [row["tracking_number"] for row in file_of(merchant_client, late="false")] == [young.number]
 
 
-def test_each_sees_only_its_own(book: Book, courier_client: Client, rival_merchant: Organisation) -> None:
+def test_export_has_only_own_parcels(
+    book: Book, courier_client: Client, rival_merchant: Organisation
+) -> None:
     [parcel] = book()
     assert [row["tracking_number"] for row in file_of(courier_client)] == [parcel.number]
     assert file_of(client_of(rival_merchant, Role.OWNER)) == []
 
 
-def test_a_line_says_everything_with_offsets(book: Book, merchant_client: Client) -> None:
+def test_line_has_all_columns_with_offsets(book: Book, merchant_client: Client) -> None:
     [parcel] = book(hours_ago=40, reference="订单-1")
     scan(parcel, "delivered", 33)
     [row] = file_of(merchant_client)
@@ -84,7 +86,7 @@ def test_a_line_says_everything_with_offsets(book: Book, merchant_client: Client
     assert row["cancelled_at"] == ""
 
 
-def test_recipients_are_masked_for_those_who_may_not_read_them(
+def test_recipients_are_masked_without_the_capability(
     book: Book, merchant_organisation: Organisation, merchant_client: Client
 ) -> None:
     book()
@@ -98,25 +100,27 @@ def test_recipients_are_masked_for_those_who_may_not_read_them(
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+86 1", "-2", "@SUM(A1)", "\tx", '=HYPERLINK("http://x")'])
-def test_nothing_in_it_is_a_formula(text: str, book: Book, merchant_client: Client) -> None:
+def test_cells_are_never_formulas(text: str, book: Book, merchant_client: Client) -> None:
     book(reference=text, recipient_name=text)
     [row] = file_of(merchant_client)
     assert row["reference"] == row["recipient_name"] == f"'{text}"
 
 
-def test_commas_quotes_and_lines_survive(book: Book, merchant_client: Client) -> None:
+def test_commas_quotes_and_line_breaks_are_preserved(book: Book, merchant_client: Client) -> None:
     book(recipient_name='王, "小"\n明', reference="a;b")
     [row] = file_of(merchant_client)
     assert (row["recipient_name"], row["reference"]) == ('王, "小"\n明', "a;b")
 
 
-def test_it_takes_the_capability(book: Book, merchant_organisation: Organisation, client: Client) -> None:
+def test_export_requires_the_capability(
+    book: Book, merchant_organisation: Organisation, client: Client
+) -> None:
     book()
     assert client_of(merchant_organisation, Role.VIEWER).get(EXPORT).status_code == 403
     assert client.get(EXPORT)["Location"].startswith("/accounts/login/")
 
 
-def test_who_took_it_is_recorded(book: Book, merchant_client: Client) -> None:
+def test_export_is_audited(book: Book, merchant_client: Client) -> None:
     book()
     file_of(merchant_client, status=["booked", "lost"])
     with scope(Scope.everything()):
@@ -124,7 +128,7 @@ def test_who_took_it_is_recorded(book: Book, merchant_client: Client) -> None:
     assert entry.detail == {"filters": {"status": ["booked", "lost"]}, "unmasked": True}
 
 
-def test_filters_that_cannot_be_read_give_no_file(book: Book, merchant_client: Client) -> None:
+def test_invalid_filters_give_no_file(book: Book, merchant_client: Client) -> None:
     book()
     response = merchant_client.get(EXPORT, {"booked_from": "yesterday"})
     assert response.status_code == 422
@@ -132,7 +136,7 @@ def test_filters_that_cannot_be_read_give_no_file(book: Book, merchant_client: C
         assert not AuditEntry.objects.filter(verb="parcels.exported").exists()
 
 
-def test_a_page_of_it_costs_the_same_whatever_is_in_it(book: Book, merchant_client: Client) -> None:
+def test_query_count_of_a_page_is_constant(book: Book, merchant_client: Client) -> None:
     book()
     counts = []
     for _more in range(2):
@@ -141,12 +145,12 @@ def test_a_page_of_it_costs_the_same_whatever_is_in_it(book: Book, merchant_clie
             b"".join(response.streaming_content)
         counts.append(len(queries))
         book(count=2)
-    # Savepoint, scope, the page, its names, its promises, scope, savepoint.
+    # Savepoint, scope, page, names, commitments, scope, savepoint.
     assert counts == [9, 9]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_each_page_has_a_transaction_and_a_scope_of_its_own(
+def test_each_page_has_its_own_transaction_and_scope(
     book: Book, merchant_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("parcels.portal.exports.BATCH", 1)
@@ -155,12 +159,12 @@ def test_each_page_has_a_transaction_and_a_scope_of_its_own(
     stream = iter(response.streaming_content)
     next(stream)
     next(stream)
-    # Between pages: no transaction is open, and the connection sees nothing.
+    # Between pages no transaction is open, and the connection has no scope.
     assert not connection.in_atomic_block
     assert not Parcel.objects.exists()
     assert len(list(stream)) == 1
 
 
-def test_the_columns_are_documented() -> None:
+def test_columns_are_documented() -> None:
     documented = (Path(django_settings.BASE_DIR) / "docs" / "csv-export.md").read_text()
     assert re.findall(r"^\| `(\w+)` \|", documented, re.MULTILINE) == list(COLUMNS)

@@ -1,4 +1,4 @@
-"""The list of parcels: who sees what, filters, search, and pages that cost the same however deep."""
+"""The list of parcels: visibility, filters, search, and paging at constant cost."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,8 +28,8 @@ Book = Callable[..., list[Parcel]]
 
 @pytest.fixture
 def book(merchant_organisation: Organisation, courier_organisation: Organisation) -> Book:
-    def book(**given: Any) -> list[Parcel]:
-        return some_parcels(merchant_organisation, courier_organisation, **given)
+    def book(**values: Any) -> list[Parcel]:
+        return some_parcels(merchant_organisation, courier_organisation, **values)
 
     return book
 
@@ -39,7 +39,7 @@ def numbers(client: Client, **query: Any) -> list[str]:
     return [row.parcel.number for row in rows]
 
 
-def test_the_address_is_what_others_link_to() -> None:
+def test_url_of_the_list_is_stable() -> None:
     assert reverse("parcels:parcel_list") == LIST
 
 
@@ -51,7 +51,9 @@ def test_merchant_and_courier_see_their_parcels_newest_first(
     assert "订单-1" in text_of(merchant_client.get(LIST))
 
 
-def test_nobody_else_sees_them(book: Book, rival_merchant: Organisation, rival_courier: Organisation) -> None:
+def test_other_organisations_do_not_see_the_parcels(
+    book: Book, rival_merchant: Organisation, rival_courier: Organisation
+) -> None:
     [parcel] = book(reference="secret-1")
     for outsider in (client_of(rival_merchant), client_of(rival_courier)):
         assert numbers(outsider) == []
@@ -59,20 +61,20 @@ def test_nobody_else_sees_them(book: Book, rival_merchant: Organisation, rival_c
         assert numbers(outsider, search="secret") == []
 
 
-def test_a_stranger_is_asked_to_log_in(client: Client) -> None:
+def test_anonymous_user_is_redirected_to_log_in(client: Client) -> None:
     response = client.get(LIST)
     assert response.status_code == 302
     assert response["Location"].startswith("/accounts/login/")
 
 
-def test_a_viewer_reads_and_exports_nothing(book: Book, merchant_organisation: Organisation) -> None:
+def test_viewer_can_read_but_not_export(book: Book, merchant_organisation: Organisation) -> None:
     book()
     page = client_of(merchant_organisation, Role.VIEWER).get(LIST)
     assert page.status_code == 200
     assert "Export" not in text_of(page)
 
 
-def test_each_side_sees_the_other_by_name(
+def test_merchant_and_courier_see_each_others_name(
     book: Book, merchant_client: Client, courier_client: Client
 ) -> None:
     book()
@@ -80,7 +82,7 @@ def test_each_side_sees_the_other_by_name(
     assert "Lotus Tea" in text_of(courier_client.get(LIST))
 
 
-def test_recipients_are_not_on_the_list(book: Book, merchant_client: Client) -> None:
+def test_list_has_no_recipients(book: Book, merchant_client: Client) -> None:
     book()
     page = text_of(merchant_client.get(LIST))
     assert "欧阳" not in page
@@ -90,16 +92,16 @@ def test_recipients_are_not_on_the_list(book: Book, merchant_client: Client) -> 
 # --- filters ---------------------------------------------------------------------------------
 
 
-def test_statuses_are_added_up(book: Book, merchant_client: Client) -> None:
+def test_several_statuses_are_combined_with_or(book: Book, merchant_client: Client) -> None:
     first, second, third = book(count=3)
     scan(first, "picked_up", 1)
     scan(second, "departed", 1)
-    found = numbers(merchant_client, status=["picked_up", "in_transit"])
-    assert found == [second.number, first.number]
+    numbers_found = numbers(merchant_client, status=["picked_up", "in_transit"])
+    assert numbers_found == [second.number, first.number]
     assert numbers(merchant_client, status="booked") == [third.number]
 
 
-def test_filters_by_tier_and_cities(book: Book, merchant_client: Client) -> None:
+def test_list_filters_by_tier_and_cities(book: Book, merchant_client: Client) -> None:
     [parcel] = book()
     [other] = book(hours_ago=1)
     with scope(Scope.everything()):
@@ -114,7 +116,7 @@ def test_filters_by_tier_and_cities(book: Book, merchant_client: Client) -> None
     assert numbers(merchant_client, destination="chengdu") == [parcel.number]
 
 
-def test_days_are_whole_local_days(book: Book, merchant_client: Client) -> None:
+def test_day_filters_are_whole_local_days(book: Book, merchant_client: Client) -> None:
     [parcel] = book(hours_ago=30)
     day = timezone.localtime(parcel.booked_at).date()
     before, after = day - timedelta(days=1), day + timedelta(days=1)
@@ -126,7 +128,7 @@ def test_days_are_whole_local_days(book: Book, merchant_client: Client) -> None:
     assert numbers(merchant_client, booked_to="0001-01-01") == []
 
 
-def test_late_means_overdue_now_or_delivered_late(book: Book, merchant_client: Client) -> None:
+def test_late_filter_includes_overdue_and_delivered_late(book: Book, merchant_client: Client) -> None:
     [overdue] = book(hours_ago=40)
     [delivered] = book(hours_ago=39)
     [punctual] = book(hours_ago=38)
@@ -142,9 +144,9 @@ def test_late_means_overdue_now_or_delivered_late(book: Book, merchant_client: C
     assert "3 h late" in page
 
 
-def test_a_filter_that_cannot_be_read_is_said_and_shows_nothing(book: Book, merchant_client: Client) -> None:
+def test_invalid_filter_shows_an_error_and_no_parcels(book: Book, merchant_client: Client) -> None:
     book()
-    for query, said in (
+    for query, phrase in (
         ({"origin": "Atlantis City"}, "From : We know no city “Atlantis City”"),
         ({"booked_from": "yesterday"}, "Booked from : Enter a valid date."),
         ({"booked_from": "2026-11-02", "booked_to": "2026-11-01"}, "Booked until : The period ends before"),
@@ -155,11 +157,11 @@ def test_a_filter_that_cannot_be_read_is_said_and_shows_nothing(book: Book, merc
     ):
         page = merchant_client.get(LIST, query)
         assert page.status_code == 422
-        assert said in text_of(page)
+        assert phrase in text_of(page)
         assert page.context["rows"] == []
 
 
-def test_programs_are_told_of_days_in_the_wrong_order(merchant_api: APIClient) -> None:
+def test_api_reports_days_in_the_wrong_order(merchant_api: APIClient) -> None:
     answer = merchant_api.get("/api/v1/parcels?booked_from=2026-11-02&booked_to=2026-11-01")
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/booked_to"]
@@ -168,7 +170,7 @@ def test_programs_are_told_of_days_in_the_wrong_order(merchant_api: APIClient) -
 # --- search ----------------------------------------------------------------------------------
 
 
-def test_a_number_is_found_in_any_spelling(book: Book, merchant_client: Client) -> None:
+def test_number_is_found_in_any_spelling(book: Book, merchant_client: Client) -> None:
     parcel, _other = book(count=2)
     number = parcel.number
     spaced = f" {number[:2].lower()}-{number[2:8].lower()} {number[8:]} "
@@ -176,7 +178,7 @@ def test_a_number_is_found_in_any_spelling(book: Book, merchant_client: Client) 
         assert numbers(merchant_client, search=spelling) == [parcel.number]
 
 
-def test_a_reference_is_found_by_its_beginning_and_case(book: Book, merchant_client: Client) -> None:
+def test_reference_is_found_by_case_sensitive_prefix(book: Book, merchant_client: Client) -> None:
     [upper] = book(reference="PO-2026-é1")
     [lower] = book(reference="po-2026-1", hours_ago=1)
     assert numbers(merchant_client, search="PO-2026") == [upper.number]
@@ -186,7 +188,7 @@ def test_a_reference_is_found_by_its_beginning_and_case(book: Book, merchant_cli
     assert numbers(merchant_client, search="%") == numbers(merchant_client, search="PO_2026") == []
 
 
-def test_a_mistyped_number_gets_a_hint(book: Book, merchant_client: Client) -> None:
+def test_mistyped_number_gets_a_hint(book: Book, merchant_client: Client) -> None:
     [parcel] = book()
     wrong = parcel.number[:8] + ("3" if parcel.number[8] != "3" else "4") + parcel.number[9:]
     page = text_of(merchant_client.get(LIST, {"search": wrong}))
@@ -194,15 +196,15 @@ def test_a_mistyped_number_gets_a_hint(book: Book, merchant_client: Client) -> N
     assert "Nothing matches these filters" in page
 
 
-# --- nothing there ---------------------------------------------------------------------------
+# --- empty lists -----------------------------------------------------------------------------
 
 
-def test_nothing_at_all_says_how_to_begin(merchant_client: Client, courier_client: Client) -> None:
+def test_empty_list_shows_the_first_steps(merchant_client: Client, courier_client: Client) -> None:
     assert "choose a courier and book" in text_of(merchant_client.get(LIST))
     assert "Merchants book you where you have offers" in text_of(courier_client.get(LIST))
 
 
-def test_nothing_found_offers_to_clear_the_filters(book: Book, merchant_client: Client) -> None:
+def test_no_matches_offers_to_clear_the_filters(book: Book, merchant_client: Client) -> None:
     book()
     page = text_of(merchant_client.get(LIST, {"status": "lost"}))
     assert "Nothing matches" in page
@@ -214,7 +216,7 @@ def test_nothing_found_offers_to_clear_the_filters(book: Book, merchant_client: 
 
 @pytest.fixture
 def five(book: Book, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Five parcels in pages of two; their numbers, newest first."""
+    """Five parcels in pages of two; returns their numbers, newest first."""
     monkeypatch.setattr("parcels.portal.parcel_list.PAGE_SIZE", 2)
     return [parcel.number for parcel in book(count=5)][::-1]
 
@@ -223,49 +225,49 @@ def follow(client: Client, page: Any, way: str) -> Any:
     return client.get(page.context[f"{way}_url"])
 
 
-def shown(page: Any) -> list[str]:
+def numbers_on(page: Any) -> list[str]:
     return [row.parcel.number for row in page.context["rows"]]
 
 
-def test_pages_lead_there_and_back(five: list[str], merchant_client: Client) -> None:
+def test_paging_works_forwards_and_backwards(five: list[str], merchant_client: Client) -> None:
     first = merchant_client.get(LIST, {"status": "booked"})
     second = follow(merchant_client, first, "next")
     third = follow(merchant_client, second, "next")
-    assert [shown(first), shown(second), shown(third)] == [five[:2], five[2:4], five[4:]]
+    assert [numbers_on(first), numbers_on(second), numbers_on(third)] == [five[:2], five[2:4], five[4:]]
     assert first.context["previous_url"] == third.context["next_url"] == ""
     assert "status=booked" in second.context["next_url"]
     again = follow(merchant_client, third, "previous")
-    assert shown(again) == five[2:4]
-    assert shown(follow(merchant_client, again, "previous")) == five[:2]
-    assert shown(follow(merchant_client, again, "next")) == five[4:]
+    assert numbers_on(again) == five[2:4]
+    assert numbers_on(follow(merchant_client, again, "previous")) == five[:2]
+    assert numbers_on(follow(merchant_client, again, "next")) == five[4:]
 
 
-def test_pages_stand_still_while_parcels_are_booked(
+def test_pages_are_stable_while_parcels_are_booked(
     five: list[str], book: Book, merchant_client: Client
 ) -> None:
     second = follow(merchant_client, merchant_client.get(LIST), "next")
     [new] = book(hours_ago=0)
-    assert shown(merchant_client.get(second.wsgi_request.get_full_path())) == five[2:4]
+    assert numbers_on(merchant_client.get(second.wsgi_request.get_full_path())) == five[2:4]
     back = follow(merchant_client, second, "previous")
-    assert shown(back) == five[:2]
-    # One more is newer than that page: back once more is the newest page, filled up.
-    assert shown(follow(merchant_client, back, "previous")) == [new.number, five[0]]
+    assert numbers_on(back) == five[:2]
+    # One more parcel is newer than that page: going back again shows the full newest page.
+    assert numbers_on(follow(merchant_client, back, "previous")) == [new.number, five[0]]
 
 
-def test_the_oldest_page_is_a_step_away(five: list[str], merchant_client: Client) -> None:
+def test_oldest_page_is_one_link_away(five: list[str], merchant_client: Client) -> None:
     first = merchant_client.get(LIST)
     assert first.context["ends"]["newest"] == ""
     last = merchant_client.get(first.context["ends"]["oldest"])
-    assert shown(last) == five[3:]
+    assert numbers_on(last) == five[3:]
     assert last.context["next_url"] == last.context["ends"]["oldest"] == ""
-    assert shown(follow(merchant_client, last, "previous")) == five[1:3]
-    assert shown(merchant_client.get(last.context["ends"]["newest"])) == five[:2]
+    assert numbers_on(follow(merchant_client, last, "previous")) == five[1:3]
+    assert numbers_on(merchant_client.get(last.context["ends"]["newest"])) == five[:2]
     for page in (first, last):
         assert "“Booked until”" in text_of(page)
 
 
 @pytest.mark.parametrize("way", ["next", "previous"])
-def test_a_page_looks_at_so_many_and_says_where_it_stopped(
+def test_page_examines_a_limited_number_and_shows_where_it_stopped(
     way: str, five: list[str], merchant_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("lists.pages", "portal.parcel_list"):
@@ -275,22 +277,22 @@ def test_a_page_looks_at_so_many_and_says_where_it_stopped(
         Parcel.objects.filter(pk__in=[newest, oldest]).update(status="lost")
     start = {"status": "lost"} if way == "next" else {"status": "lost", "after": five[4]}
     page = merchant_client.get(LIST, start)
-    assert shown(page) == (five[:1] if way == "next" else [])
-    said = text_of(page)
-    assert "2 parcels were looked through" in said
-    assert ("looks further" in said) == (way == "next")
-    assert "Look further" in said or way == "next"
-    found = shown(page)
+    assert numbers_on(page) == (five[:1] if way == "next" else [])
+    text = text_of(page)
+    assert "2 parcels were looked through" in text
+    assert ("looks further" in text) == (way == "next")
+    assert "Look further" in text or way == "next"
+    numbers_found = numbers_on(page)
     for _step in range(3):
         page = follow(merchant_client, page, way)
-        found += [number for number in shown(page) if number not in found]
+        numbers_found += [number for number in numbers_on(page) if number not in numbers_found]
         if not page.context[f"{way}_url"]:
             break
-    assert set(found) == ({five[0], five[4]} if way == "next" else {five[0]})
+    assert set(numbers_found) == ({five[0], five[4]} if way == "next" else {five[0]})
     assert page.context["broken_off"] is None or way == "previous"
 
 
-def test_programs_ask_on_until_next_is_null(
+def test_api_pages_until_next_is_null(
     five: list[str], merchant_api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("parcels.lists.pages.LOOKED_AT", 2)
@@ -304,7 +306,7 @@ def test_programs_ask_on_until_next_is_null(
     assert pages == [[], [], [five[4]]]
 
 
-def test_odd_cursors_show_the_newest_page(five: list[str], merchant_client: Client) -> None:
+def test_invalid_cursors_show_the_newest_page(five: list[str], merchant_client: Client) -> None:
     for query in ({"before": "x"}, {"after": "CA"}, {"before": five[-1]}, {"after": five[0]}):
         assert numbers(merchant_client, **query) == five[:2]
 
@@ -318,7 +320,7 @@ def counted() -> Iterator[CaptureQueriesContext]:
 LIST_QUERIES = 21
 
 
-def test_the_list_costs_the_same_for_one_and_three(book: Book, merchant_client: Client) -> None:
+def test_query_count_is_the_same_for_one_and_three_parcels(book: Book, merchant_client: Client) -> None:
     book()
     merchant_client.get(LIST)
     for _more in range(2):

@@ -1,4 +1,4 @@
-"""The list of parcels as the database reads it: each statement as it is issued, under row-level security.
+"""Query plans of the parcel list: each statement as issued, under row-level security.
 
 Tens of thousands of parcels are there, for the planner to have something to choose by.
 """
@@ -27,7 +27,7 @@ from tests.parcels.helpers.parcel_views import some_parcels
 
 pytestmark = pytest.mark.django_db
 SIZE, LOOKED_AT = 20, 500
-# The same ten parcels over and over, a millisecond earlier each time; one in thirty-one is for the two.
+# Ten parcels repeated, a millisecond earlier each time; one in thirty-one belongs to the two organisations.
 CROWD = """
     INSERT INTO parcels_parcel (id, merchant_id, courier_id, reference, status, {columns})
     SELECT id - g * (1::bigint << 22),
@@ -42,7 +42,7 @@ CROWD = """
 def middle(
     merchant_organisation: Organisation, courier_organisation: Organisation, rival_courier: Organisation
 ) -> int:
-    """More than a thousand parcels among thirty times as many of others; the id of one amidst."""
+    """Over a thousand own parcels among thirty times as many others; returns an id in the middle."""
     some_parcels(merchant_organisation, courier_organisation, count=10, reference="A-1")
     others = [factories.merchant_organisation(f"Merchant {number}").pk for number in range(5)]
     own = {"id", "merchant_id", "courier_id", "reference", "status"}
@@ -50,7 +50,7 @@ def middle(
     with scope(Scope.everything()), connection.cursor() as cursor:
         cursor.execute(CROWD.format(columns=columns), [others, rival_courier.pk])
         mine = Parcel.objects.filter(merchant_id=merchant_organisation.pk)
-        # One id in eight has no number.
+        # One id in eight has no tracking number.
         mine.filter(pk__in=[pk for pk in mine.values_list("pk", flat=True) if not is_allowed(pk)]).delete()
         cursor.execute("ANALYZE parcels_parcel")
         return int(mine.order_by("-pk")[700].pk)
@@ -63,23 +63,23 @@ def _look_at_few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Read(NamedTuple):
-    """What a statement that picks parcels did."""
+    """The plan of a statement that selects parcels."""
 
     indexes: set[str]
     kinds: set[str]
-    # Rows of parcels that were fetched, whether or not they were wanted.
+    # Rows of parcels that were fetched, including discarded ones.
     looked_at: int
     text: str
 
 
 def reads_of(actor: Actor, query: dict[str, str], **place: Any) -> list[Read]:
-    """Read a page as the list does; then each of its statements again, in the same order, explained."""
+    """Read a page as the list does, then explain each of its statements in the same order."""
     mine = Parcel.objects.visible_to(actor)
-    found = ParcelFilter(QueryDict(urlencode(query)), queryset=mine, of_everybody=actor.is_ops)
+    filters = ParcelFilter(QueryDict(urlencode(query)), queryset=mine, all_organisations=actor.is_ops)
     with scope(Scope.of(actor)):
         with CaptureQueriesContext(connection) as queries:
-            assert found.form.is_valid()
-            page_of(found, size=SIZE, **place)
+            assert filters.form.is_valid()
+            page_of(filters, size=SIZE, **place)
         return list(_explained([query["sql"] for query in queries]))
 
 
@@ -130,7 +130,7 @@ FILTERS: list[dict[str, str]] = [
 
 
 @pytest.mark.parametrize("who", ["merchant", "courier"])
-def test_no_filter_and_no_depth_reads_more_than_a_page_may(
+def test_every_filter_and_depth_reads_a_limited_number_of_rows(
     who: str, middle: int, request: pytest.FixtureRequest
 ) -> None:
     actor: Actor = request.getfixturevalue(who)
@@ -138,15 +138,15 @@ def test_no_filter_and_no_depth_reads_more_than_a_page_may(
     for query in FILTERS:
         for place in ({}, {"before": middle}, {"after": middle}, {"oldest": True}):
             for read in reads_of(actor, query, **place):
-                said = f"{query} {place}: {read.text}"
-                assert not read.kinds & {"Sort", "Seq Scan", "Bitmap Heap Scan"}, said
-                # The first looks whether the search alone would do.
-                assert read.indexes & {index} or "PO-" in read.text, said
-                # Ids that were given to nobody but us lie side by side here, so all of them count.
-                assert read.looked_at <= LOOKED_AT + SIZE + 1, said
+                message = f"{query} {place}: {read.text}"
+                assert not read.kinds & {"Sort", "Seq Scan", "Bitmap Heap Scan"}, message
+                # The first statement checks whether the search alone leaves few parcels.
+                assert read.indexes & {index} or "PO-" in read.text, message
+                # Our ids are adjacent here, so all of them count.
+                assert read.looked_at <= LOOKED_AT + SIZE + 1, message
 
 
-def test_page_and_depth_look_at_the_same_number(middle: int, merchant: Actor) -> None:
+def test_every_page_examines_the_same_number_of_rows(middle: int, merchant: Actor) -> None:
     [first], [deep], [back], [last] = (
         reads_of(merchant, {}, **place)
         for place in ({}, {"before": middle}, {"after": middle}, {"oldest": True})
@@ -155,7 +155,7 @@ def test_page_and_depth_look_at_the_same_number(middle: int, merchant: Actor) ->
 
 
 @pytest.mark.parametrize("who", ["merchant", "courier"])
-def test_a_search_reads_no_parcels_of_others_that_begin_alike(
+def test_search_reads_no_parcels_of_other_merchants_with_the_same_prefix(
     who: str, middle: int, request: pytest.FixtureRequest
 ) -> None:
     actor: Actor = request.getfixturevalue(who)
@@ -169,17 +169,17 @@ def test_a_search_reads_no_parcels_of_others_that_begin_alike(
     assert page.looked_at == 1
 
 
-def test_ops_find_a_reference_under_whichever_courier_it_is(middle: int) -> None:
+def test_ops_search_uses_the_index_of_every_courier(middle: int) -> None:
     with scope(Scope.everything()):
-        found = Parcel.objects.referenced("PO-4999").under_every_courier().values_list("pk", flat=True)
+        parcel_ids = Parcel.objects.referenced("PO-4999").under_every_courier().values_list("pk", flat=True)
         with CaptureQueriesContext(connection) as queries:
-            count = len(found[:20])
+            count = len(parcel_ids[:20])
         [read] = _explained([query["sql"] for query in queries])
     assert read.indexes == {"parcels_parcel_courier_id_reference_idx"}
     assert read.looked_at == count > 5
 
 
-def test_ops_search_references_in_no_order_and_stop_when_there_are_many(middle: int, system: Actor) -> None:
+def test_ops_search_is_unordered_and_stops_at_the_limit(middle: int, system: Actor) -> None:
     ops = replace(system, kind="user", is_ops=True)
     few, page = reads_of(ops, {"search": "PO-4999"})
     assert few.indexes == {"parcels_parcel_courier_id_reference_idx"}, few.text
@@ -188,25 +188,25 @@ def test_ops_search_references_in_no_order_and_stop_when_there_are_many(middle: 
     many, *pages = reads_of(ops, {"search": "PO-"})
     assert not many.kinds & {"Sort", "Seq Scan", "Bitmap Heap Scan"}, many.text
     assert LOOKED_AT < many.looked_at <= LOOKED_AT + SIZE, many.text
-    # Met on the way down the list, then.
+    # So the matches are found while scanning the list.
     for read in pages:
         assert not read.kinds & {"Sort", "Seq Scan"}, read.text
         assert read.looked_at <= LOOKED_AT + SIZE + 1, read.text
 
 
-def test_a_number_is_found_by_its_key(middle: int, merchant: Actor) -> None:
+def test_number_search_uses_the_primary_key(middle: int, merchant: Actor) -> None:
     [read] = reads_of(merchant, {"search": Parcel(id=middle).number})
     assert read.indexes <= {"parcels_parcel_pkey", MERCHANTS}
     assert read.looked_at == 1
 
 
-def test_days_leave_other_months_alone(middle: int, merchant: Actor) -> None:
+def test_day_filters_skip_other_months(middle: int, merchant: Actor) -> None:
     day = timezone.localtime(moment_of(middle)).date().isoformat()
     [read] = reads_of(merchant, {"booked_from": day, "booked_to": day})
     assert len(set(re.findall(r"parcels_parcel_y\d{4}m\d\d\b", read.text))) <= 2
 
 
-def test_planning_goes_on_as_before_after_a_page(merchant: Actor) -> None:
+def test_planner_settings_are_restored_after_a_page(merchant: Actor) -> None:
     with scope(Scope.of(merchant)):
         page_of(ParcelFilter({}, queryset=Parcel.objects.visible_to(merchant)), size=SIZE)
         for way in ("sort", "bitmapscan", "seqscan"):

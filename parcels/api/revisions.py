@@ -1,4 +1,4 @@
-"""API of later days agreed on for a delivery."""
+"""API of the revisions of a delivery: agreed later days."""
 
 from datetime import datetime
 from typing import Any
@@ -76,7 +76,7 @@ class RevisionsAnswer(S):
 
 
 class RevisionsView(APIView):
-    """Later days of one parcel's delivery."""
+    """Revisions of one parcel's delivery."""
 
     @extend_schema(
         operation_id="parcels_revisions_list",
@@ -110,20 +110,20 @@ class RevisionsView(APIView):
         parcel_id = _parcel_id(number)
 
         def work() -> tuple[int, dict[str, Any]]:
-            # Before the body: what is not theirs is not there, whatever was sent.
+            # Check before the body: another merchant's parcel is not found, even if the body is invalid.
             _parcel(actor, number)
             body = RevisionBody(data=request.data)
             body.is_valid(raise_exception=True)
-            given = body.validated_data
-            asked = RevisionRequest(given["day"], given["requested_by"], given.get("reason", ""))
-            revise_parcel(actor=actor, parcel_id=parcel_id, asked=asked, now=timezone.now())
+            data = body.validated_data
+            revision_request = RevisionRequest(data["day"], data["requested_by"], data.get("reason", ""))
+            revise_parcel(actor=actor, parcel_id=parcel_id, asked=revision_request, now=timezone.now())
             return 201, _answer(actor, _parcel(actor, number))
 
         return idempotent(request, f"parcels_revisions:{parcel_id}", work)
 
 
 def revision_json(revision: Revision, zone: str) -> dict[str, Any]:
-    """Return one revision as everybody may read it."""
+    """Return the public data of one revision."""
     return {
         "previous_due_at": _local(revision.previous_due_at, zone),
         "due_at": _local(revision.due_at, zone),
@@ -153,8 +153,8 @@ def _answer(actor: Actor, parcel: Parcel) -> dict[str, Any]:
 
 
 def _parcel(actor: Actor, number: str) -> Parcel:
-    found = Parcel.objects.visible_to(actor).select_related("destination")
-    parcel = found.filter(pk=_parcel_id(number)).first()
+    parcels = Parcel.objects.visible_to(actor).select_related("destination")
+    parcel = parcels.filter(pk=_parcel_id(number)).first()
     if parcel is None:
         raise NotFound
     return parcel
@@ -163,8 +163,8 @@ def _parcel(actor: Actor, number: str) -> Parcel:
 def _parcel_id(number: str) -> int:
     try:
         return parse_tracking_number(number)
-    except InvalidTrackingNumber as wrong:
-        raise NotFound(str(wrong)) from None
+    except InvalidTrackingNumber as error:
+        raise NotFound(str(error)) from None
 
 
 def _local(moment: datetime, zone: str) -> str:

@@ -1,4 +1,4 @@
-"""The public tracking page for programs: no key, no personal data, so many calls a minute."""
+"""The public tracking API: no key, no personal data, limited calls per minute."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,11 +89,11 @@ class TrackingAnswer(S):
 
 
 class TrackingView(APIView):
-    """One parcel, for anybody who has its number."""
+    """One parcel; public for anyone with its number."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
-    # Counted by address, in the same bucket as the page.
+    # Limited by IP address, in the same bucket as the page.
     throttle_classes = ()
 
     @extend_schema(
@@ -111,7 +111,7 @@ class TrackingView(APIView):
         return _answer(request._request, number, parameters=request)  # noqa: SLF001
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        # What DRF does around a view takes longer than the answer: plain questions go straight to it.
+        # DRF's overhead takes longer than the answer itself: plain requests bypass it.
         if request.method == "GET" and not request.META["QUERY_STRING"] and _takes_json(request):
             return _answer(request, **kwargs)
         return super().dispatch(request, *args, **kwargs)
@@ -131,13 +131,13 @@ def _answer(request: HttpRequest, number: str, *, parameters: Request | None = N
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json", headers=headers)
 
 
-# It opens the scope of one parcel itself.
+# The view opens the scope of one parcel itself.
 tracking = scoped_by_itself(TrackingView.as_view())
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """What statuses and scans are called in one language."""
+    """The labels of statuses and scans in one language."""
 
     statuses: Mapping[str, str]
     explanations: Mapping[str, str]
@@ -145,8 +145,8 @@ class _Words:
 
 
 @lru_cache(maxsize=16)
-def _words_in(language: str) -> _Words:
-    # Of the language in force, which is the one named; looked up once, and not a word at a time.
+def _words_for(language: str) -> _Words:
+    # Translates to the active language, which is `language`; cached, because each look-up costs time.
     return _Words(
         statuses={status: str(status.label) for status in ParcelStatus},
         explanations={status: str(text) for status, text in EXPLANATIONS.items()},
@@ -154,10 +154,10 @@ def _words_in(language: str) -> _Words:
     )
 
 
-def tracking_json(found: PublicParcel) -> dict[str, Any]:
-    parcel, names = found.parcel, found.names
+def tracking_json(public_parcel: PublicParcel) -> dict[str, Any]:
+    parcel, names = public_parcel.parcel, public_parcel.names
     zone = names.destination.time_zone
-    words = _words_in(get_language() or "")
+    words = _words_for(get_language() or "")
     return {
         "tracking_number": parcel.number,
         "status": parcel.status,
@@ -173,17 +173,21 @@ def tracking_json(found: PublicParcel) -> dict[str, Any]:
         "tier": names.tier.code,
         "origin": _city_json(names.origin),
         "destination": _city_json(names.destination),
-        "promise": _promise_json(found, zone),
-        "expected": arrival_json(found.arrival, zone),
-        "events": [_event_json(told, zone, words) for told in found.tracked if not told.is_correction],
+        "promise": _promise_json(public_parcel, zone),
+        "expected": arrival_json(public_parcel.arrival, zone),
+        "events": [
+            _event_json(tracked_scan, zone, words)
+            for tracked_scan in public_parcel.tracked
+            if not tracked_scan.is_correction
+        ],
     }
 
 
-def _promise_json(found: PublicParcel, zone: str) -> dict[str, Any] | None:
-    verdict = found.verdict
+def _promise_json(public_parcel: PublicParcel, zone: str) -> dict[str, Any] | None:
+    verdict = public_parcel.verdict
     if verdict is None:
         return None
-    revisions = found.revisions
+    revisions = public_parcel.revisions
     first = revisions[0].previous_due_at if revisions else verdict.due_at
     return {
         "deliver_by": _local(verdict.due_at, zone),
@@ -191,20 +195,20 @@ def _promise_json(found: PublicParcel, zone: str) -> dict[str, Any] | None:
         "revisions": [revision_json(revision, zone) for revision in revisions],
         "outcome": verdict.outcome,
         "reached_at": _local(verdict.reached_at, zone),
-        "late": found.is_late,
-        "late_by_seconds": int(-verdict.margin.total_seconds()) if found.is_late else None,
+        "late": public_parcel.is_late,
+        "late_by_seconds": int(-verdict.margin.total_seconds()) if public_parcel.is_late else None,
     }
 
 
-def _event_json(told: TrackedScan, zone: str, words: _Words) -> dict[str, Any]:
-    scan = told.scan
+def _event_json(tracked_scan: TrackedScan, zone: str, words: _Words) -> dict[str, Any]:
+    scan = tracked_scan.scan
     return {
         "code": scan.code,
         "text": words.scans[scan.code],
         "occurred_at": _local(scan.occurred_at, zone),
         "facility": scan.facility,
         "reason": scan.reason,
-        "withdrawn": told.withdrawn_at is not None,
+        "withdrawn": tracked_scan.withdrawn_at is not None,
     }
 
 

@@ -1,4 +1,4 @@
-"""One parcel: where it is, what was promised, what happened."""
+"""The page of one parcel: status, commitments and scans."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -43,7 +43,7 @@ from slas.revisions.services import Promised, promised_delivery
 
 @dataclass(frozen=True, slots=True)
 class PromiseRow:
-    """One promised milestone, on the clock of where it falls due."""
+    """One commitment, in the time zone of the city where it is due."""
 
     kind: CommitmentKind
     verdict: Verdict
@@ -56,7 +56,7 @@ class PromiseRow:
 
 @dataclass(frozen=True, slots=True)
 class RecipientView:
-    """Whom the parcel is for, as far as the reader may read it."""
+    """The recipient, masked unless the reader may see it."""
 
     name: str
     phone: str
@@ -79,7 +79,7 @@ def parcel_detail(request: ActorRequest, number: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def parcel_unmask(request: ActorRequest, number: str) -> HttpResponse:
-    """Show the same page with the recipient in full. Who looked is recorded."""
+    """Show the page with the unmasked recipient. This is audited."""
     if request.method != "POST":
         return redirect("parcels:parcel_detail", number)
     actor = request.actor
@@ -99,9 +99,9 @@ def parcel_unmask(request: ActorRequest, number: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def parcel_revise(request: ActorRequest, number: str) -> HttpResponse:
-    """Write down that the delivery is agreed on for another day."""
+    """Record an agreed other day for the delivery."""
     if request.method != "POST":
-        # The address of a refused form, opened anew: by the choice of a language, say.
+        # A GET of the URL of a refused form, for example after a change of language.
         return redirect("parcels:parcel_detail", number)
     actor = request.actor
     require(actor, Capability.BOOK_PARCELS)
@@ -110,7 +110,7 @@ def parcel_revise(request: ActorRequest, number: str) -> HttpResponse:
     status = 422
     if form.is_valid():
         try:
-            revise_parcel(actor=actor, parcel_id=parcel.pk, asked=form.asked, now=now)
+            revise_parcel(actor=actor, parcel_id=parcel.pk, asked=form.revision_request, now=now)
         except InvalidInput as error:
             add_service_errors(form, error)
         except Conflict as error:
@@ -118,13 +118,13 @@ def parcel_revise(request: ActorRequest, number: str) -> HttpResponse:
             status = error.status
         else:
             messages.success(request, _("The new day is written down. The courier sees it, too."))
-            # Said at the top: without a fragment of its own a redirect keeps the form's.
+            # The message is at the top: without a fragment, the redirect would keep the form's.
             return redirect(f"{reverse('parcels:parcel_detail', args=[parcel.number])}#content")
     return _page(request, actor, parcel, _masked(parcel), form=form, status=status)
 
 
 def _parcel(actor: Actor, number: str) -> Parcel:
-    """Return the parcel of that number. Raises NotFound for a bad number, and for somebody else's."""
+    """Return the parcel with this number. Raises NotFound for a bad number and for another's parcel."""
     try:
         parcel_id = parse_tracking_number(number)
     except InvalidTrackingNumber as error:
@@ -139,7 +139,7 @@ def _parcel(actor: Actor, number: str) -> Parcel:
 def _pickup_address(parcel: Parcel) -> PickupAddress | None:
     if parcel.pickup_address_id is None:
         return None
-    # A courier's scope reads no merchant's addresses; that of a parcel it carries is for it to know.
+    # A courier's scope does not include addresses, but the courier may see those of its own parcels.
     with scope(Scope.everything()):
         return PickupAddress.objects.filter(pk=parcel.pickup_address_id).first()
 
@@ -168,7 +168,7 @@ def _page(
     promised = promised_delivery(parcel_id=parcel.pk)
     promises = _promises(actor, parcel, promised, now)
     delivery = next((row.verdict for row in promises if row.kind == CommitmentKind.DELIVERY), None)
-    # The parcel's page is read by the clocks of where it goes, like the public one.
+    # Times are in the destination's time zone, as on the public page.
     with timezone.override(ZoneInfo(parcel.destination.time_zone)):
         context = {
             "parcel": parcel,
@@ -193,8 +193,8 @@ def _promises(actor: Actor, parcel: Parcel, promised: Promised | None, now: date
         item.kind: item for item in Commitment.objects.visible_to(actor).filter(parcel_id=parcel.pk)
     }
     breaches = {item.kind: item for item in Breach.objects.visible_to(actor).filter(parcel_id=parcel.pk)}
-    granted = Excuse.objects.visible_to(actor).filter(parcel_id=parcel.pk, state=ExcuseState.GRANTED)
-    excuses = {item.kind: item for item in granted}
+    granted_excuses = Excuse.objects.visible_to(actor).filter(parcel_id=parcel.pk, state=ExcuseState.GRANTED)
+    excuses = {item.kind: item for item in granted_excuses}
     rows = []
     for kind, city in (
         (CommitmentKind.PICKUP, parcel.origin),
@@ -222,7 +222,7 @@ def _revision(actor: Actor, promised: Promised | None, kind: CommitmentKind) -> 
 
 
 def _actions(request: ActorRequest, actor: Actor, parcel: Parcel) -> dict[str, Any]:
-    """What the reader may do here, and may see beside the parcel itself."""
+    """The actions and links of the page, by the reader's capabilities."""
     may_cancel = actor.is_merchant and actor.can(Capability.BOOK_PARCELS)
     sees_fee = actor.can(Capability.VIEW_FINANCE) or actor.can(Capability.BOOK_PARCELS)
     cancellable = may_cancel and parcel.status == ParcelStatus.BOOKED

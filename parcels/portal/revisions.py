@@ -1,4 +1,4 @@
-"""Another day for a delivery, as pages show it and ask for it."""
+"""Forms and views of the revisions of a delivery."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,22 +21,22 @@ from slas.revisions.services import REASON_LENGTH, RevisionRequest
 
 @dataclass(frozen=True, slots=True)
 class RevisionLine:
-    """One revision, beside what it moved."""
+    """One revision, with the previous due time."""
 
     previous_due_at: datetime
     due_at: datetime
     who: str
     reason: str
-    # Whether on-time is judged by it from then on.
+    # Whether on-time is judged by this revision.
     judged: bool
     created_at: datetime
-    # Who wrote it down; empty for readers it is no business of.
+    # Who recorded it; empty for readers who may not know.
     label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RevisionView:
-    """What was promised first, what is agreed on now, and what lies between."""
+    """The first promise, the day agreed now, and the revisions between."""
 
     first_due_at: datetime
     agreed_due_at: datetime
@@ -44,7 +44,7 @@ class RevisionView:
 
     @property
     def is_judged_anew(self) -> bool:
-        """Whether on-time is judged by another day than the first."""
+        """Whether on-time is judged by a revised day."""
         return any(line.judged for line in self.lines)
 
 
@@ -56,7 +56,7 @@ class _DayForm(forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.refusal = refusal
-        # A choice for people; the service says why another day cannot be.
+        # The widget offers the possible days; the service explains why another day is refused.
         self.fields["day"].widget = self.day_widget(choices=_choices(days, zone))
         self.has_days = bool(days)
 
@@ -64,12 +64,12 @@ class _DayForm(forms.Form):
 
     @property
     def is_shown(self) -> bool:
-        """Whether there is anything to ask for, or to say about what was asked."""
+        """Whether the form has days to choose, errors or a refusal to show."""
         return self.has_days or bool(self.errors) or bool(self.refusal)
 
 
 class RevisionForm(_DayForm):
-    """Another day, as the merchant writes it down."""
+    """The merchant's form for another day."""
 
     requested_by = forms.ChoiceField(label=gettext_lazy("Who asked for it"), choices=RevisionParty.choices)
     reason = forms.CharField(
@@ -82,13 +82,13 @@ class RevisionForm(_DayForm):
     )
 
     @property
-    def asked(self) -> RevisionRequest:
-        given = self.cleaned_data
-        return RevisionRequest(given["day"], given["requested_by"], given["reason"])
+    def revision_request(self) -> RevisionRequest:
+        data = self.cleaned_data
+        return RevisionRequest(data["day"], data["requested_by"], data["reason"])
 
 
 class RecipientDayForm(_DayForm):
-    """Another day, as the recipient asks for it on the tracking page."""
+    """The recipient's form for another day, on the tracking page."""
 
     day_widget = forms.RadioSelect
     digits = forms.CharField(
@@ -101,12 +101,12 @@ class RecipientDayForm(_DayForm):
     )
 
     @property
-    def asked(self) -> RevisionRequest:
+    def revision_request(self) -> RevisionRequest:
         return RevisionRequest(self.cleaned_data["day"], RevisionParty.RECIPIENT)
 
 
 def revision_view(revisions: Sequence[Revision], *, reader: Actor | None = None) -> RevisionView | None:
-    """Return what there is to show; None for a promise nobody moved. Without a reader it is for all."""
+    """Return the revisions to show; None if there are none. Without a reader: for the public."""
     if not revisions:
         return None
     return RevisionView(
@@ -117,7 +117,7 @@ def revision_view(revisions: Sequence[Revision], *, reader: Actor | None = None)
 
 
 def _line(revision: Revision, reader: Actor | None) -> RevisionLine:
-    knows = reader is not None and (reader.is_ops or reader.organisation_id == revision.merchant_id)
+    may_know = reader is not None and (reader.is_ops or reader.organisation_id == revision.merchant_id)
     return RevisionLine(
         previous_due_at=revision.previous_due_at,
         due_at=revision.due_at,
@@ -125,12 +125,12 @@ def _line(revision: Revision, reader: Actor | None) -> RevisionLine:
         reason=revision.reason,
         judged=revision.judged,
         created_at=revision.created_at,
-        label=revision.label if knows and revision.label != RECIPIENT else "",
+        label=revision.label if may_know and revision.label != RECIPIENT else "",
     )
 
 
 def who_text(revision: Revision) -> str:
-    """Who asked for another day, and by which way we know."""
+    """Who asked for another day, and through whom."""
     if revision.requested_by == RevisionParty.MERCHANT:
         return _("The merchant")
     return _("The recipient") if revision.label == RECIPIENT else _("The recipient, through the merchant")

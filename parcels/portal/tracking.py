@@ -1,4 +1,4 @@
-"""The public tracking page: no log-in, no personal data, so many looks a minute."""
+"""The public tracking page: no log-in, no personal data, limited requests per minute."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,14 +30,14 @@ from parcels.tracking.verdicts import Verdict, loss_text
 from slas.choices import Outcome, RevisionParty
 
 BUCKET = "tracking"
-# Wrong digits are counted by parcel, in the database; this stops who tries many parcels.
+# Wrong digits are counted per parcel, in the database; this limits attempts across many parcels.
 REVISING_BUCKET, REVISIONS_PER_MINUTE = "revising", 10
 
 
 @scoped_by_itself
 @require_safe
 def track_search(request: HttpRequest) -> HttpResponse:
-    """Ask for a number; lead to its page."""
+    """Show the search form, and redirect to the parcel's page."""
     number = request.GET.get("number", "").strip()
     if not number:
         return _search_page(request)
@@ -51,109 +51,121 @@ def track_search(request: HttpRequest) -> HttpResponse:
 @scoped_by_itself
 @require_safe
 def track(request: HttpRequest, number: str) -> HttpResponse:
-    """Show anybody who has its number where a parcel is and when it comes."""
+    """Show a parcel's status and expected arrival; public for anyone with its number."""
     limit_by_address(request, bucket=BUCKET, per_minute=settings.TRACKING_RATE_PER_MINUTE)
     try:
         parcel_id = read_number(number)
         if number != tracking_number(parcel_id):
             return _private(redirect("parcels:track", tracking_number(parcel_id)))
-        found = look_up(parcel_id, now=timezone.now())
+        public_parcel = look_up(parcel_id, now=timezone.now())
     except NotFound as error:
         return _search_page(request, number=number, problem=error.detail, status=error.status)
-    return _page(request, found)
+    return _page(request, public_parcel)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def track_revise(request: HttpRequest, number: str) -> HttpResponse:
-    """Let the recipient, who proves it, choose another day: the page with its form, and what that sends.
+    """Let the recipient choose another day after proving their identity: the page with the form.
 
-    Most who look want none: working out the days and the form takes as long as all the rest of the page.
+    A separate page, because most readers need no form: computing the days takes as long as the rest.
     """
     if request.method == "POST":
         limit_by_address(request, bucket=REVISING_BUCKET, per_minute=REVISIONS_PER_MINUTE)
     else:
         limit_by_address(request, bucket=BUCKET, per_minute=settings.TRACKING_RATE_PER_MINUTE)
     try:
-        found = look_up(read_number(number), now=timezone.now())
+        public_parcel = look_up(read_number(number), now=timezone.now())
     except NotFound as error:
         return _search_page(request, number=number, problem=error.detail, status=error.status)
     if request.method != "POST":
-        return _page(request, found, _day_form(found))
-    form = _day_form(found, request.POST)
+        return _page(request, public_parcel, _day_form(public_parcel))
+    form = _day_form(public_parcel, request.POST)
     status, wait = 422, None
     if form.is_valid():
         try:
             revise_for_recipient(
-                parcel_id=found.parcel.id,
+                parcel_id=public_parcel.parcel.id,
                 digits=form.cleaned_data["digits"],
-                asked=form.asked,
+                asked=form.revision_request,
                 now=timezone.now(),
             )
         except InvalidInput as error:
             add_service_errors(form, error)
-        # Shown here, not raised: an error that leaves the view takes back what was counted.
+        # Show the error instead of raising it: an exception would roll back the count of wrong digits.
         except AllianceError as error:
             form.add_error(None, error.detail)
             status, wait = error.status, error.retry_after
         else:
             messages.success(request, _("Your parcel comes on the day you chose."))
-            # Said at the top: without a fragment of its own a redirect keeps the form's.
-            return _private(redirect(f"{reverse('parcels:track', args=[found.parcel.number])}#content"))
-    response = _page(request, found, form, status=status)
+            # The message is at the top: without a fragment, the redirect would keep the form's.
+            return _private(
+                redirect(f"{reverse('parcels:track', args=[public_parcel.parcel.number])}#content")
+            )
+    response = _page(request, public_parcel, form, status=status)
     if wait is not None:
         response["Retry-After"] = str(wait)
     return response
 
 
-def _day_form(found: PublicParcel, data: Any = None) -> RecipientDayForm:
-    days = days_for_recipient(parcel=found.parcel, promised=found.promised, now=timezone.now())
-    return RecipientDayForm(data, days=days, zone=found.names.destination.time_zone)
+def _day_form(public_parcel: PublicParcel, data: Any = None) -> RecipientDayForm:
+    days = days_for_recipient(
+        parcel=public_parcel.parcel, promised=public_parcel.promised, now=timezone.now()
+    )
+    return RecipientDayForm(data, days=days, zone=public_parcel.names.destination.time_zone)
 
 
 def _page(
-    request: HttpRequest, found: PublicParcel, form: RecipientDayForm | None = None, *, status: int = 200
+    request: HttpRequest,
+    public_parcel: PublicParcel,
+    form: RecipientDayForm | None = None,
+    *,
+    status: int = 200,
 ) -> HttpResponse:
-    # Times are read by the clocks of where the parcel goes, wherever the reader is.
-    with timezone.override(ZoneInfo(found.names.destination.time_zone)):
-        context = {**_context(found), "day_form": form}
+    # Times are in the destination's time zone, wherever the reader is.
+    with timezone.override(ZoneInfo(public_parcel.names.destination.time_zone)):
+        context = {**_context(public_parcel), "day_form": form}
         return _private(render(request, "parcels/tracking.html", context, status=status))
 
 
-def _context(found: PublicParcel) -> dict[str, Any]:
-    parcel = found.parcel
-    asks: dict[str, Any] = {"parcel": parcel, "promised": found.promised, "now": timezone.now()}
-    return {
-        "may_choose_day": may_choose_day(**asks),
-        "no_day": why_no_day(**asks, parties=[RevisionParty.RECIPIENT]),
+def _context(public_parcel: PublicParcel) -> dict[str, Any]:
+    parcel = public_parcel.parcel
+    delivery_args: dict[str, Any] = {
         "parcel": parcel,
-        "names": found.names,
+        "promised": public_parcel.promised,
+        "now": timezone.now(),
+    }
+    return {
+        "may_choose_day": may_choose_day(**delivery_args),
+        "no_day": why_no_day(**delivery_args, parties=[RevisionParty.RECIPIENT]),
+        "parcel": parcel,
+        "names": public_parcel.names,
         "explanation": loss_text(parcel.delivery, parcel.status) or EXPLANATIONS[parcel.status],
-        "steps": found.steps,
-        "verdict": found.verdict,
-        "is_late": found.is_late,
-        "arrival": found.arrival,
-        "kept": _kept_text(parcel.status, found.verdict),
-        "zone": zone_text(found.names.destination.time_zone, parcel.deliver_by),
-        "entries": public_entries(parcel, found.tracked),
-        "revision": revision_view(found.revisions),
+        "steps": public_parcel.steps,
+        "verdict": public_parcel.verdict,
+        "is_late": public_parcel.is_late,
+        "arrival": public_parcel.arrival,
+        "kept": _kept_text(parcel.status, public_parcel.verdict),
+        "zone": zone_text(public_parcel.names.destination.time_zone, parcel.deliver_by),
+        "entries": public_entries(parcel, public_parcel.tracked),
+        "revision": revision_view(public_parcel.revisions),
     }
 
 
 def _kept_text(status: str, verdict: Verdict | None) -> str:
-    """What became of the promise, in a sentence; "" while it can still be kept."""
+    """Whether the promise was kept, in a sentence; "" while it is open."""
     if verdict is None:
         return ""
     delivered = status == ParcelStatus.DELIVERED
-    said = {"time": duration_text(verdict.margin)}
+    params = {"time": duration_text(verdict.margin)}
     match verdict.outcome:
         case Outcome.OVERDUE if status in TERMINAL:
             return _("The promise was not kept.")
         case Outcome.OVERDUE:
-            return _("This parcel is late: the promised time passed %(time)s ago.") % said
+            return _("This parcel is late: the promised time passed %(time)s ago.") % params
         case Outcome.LATE if delivered:
-            return _("It came late: %(time)s after the promised time.") % said
+            return _("It came late: %(time)s after the promised time.") % params
         case Outcome.LATE:
-            return _("Delivery was first attempted late: %(time)s after the promised time.") % said
+            return _("Delivery was first attempted late: %(time)s after the promised time.") % params
         case Outcome.MET if delivered:
             return _("The promise was kept.")
         case Outcome.MET:
@@ -165,13 +177,13 @@ def _search_page(
     request: HttpRequest, *, number: str = "", problem: str = "", status: int = 200
 ) -> HttpResponse:
     is_gone = status == Gone.status
-    # A number of a parcel in the archive is no mistake of whoever typed it.
+    # The number of an archived parcel is no input error.
     context = {"number": number, "problem": problem, "is_gone": is_gone, "is_wrong": problem and not is_gone}
     return _private(render(request, "parcels/track_search.html", context, status=status))
 
 
 def _private(response: HttpResponse) -> HttpResponse:
-    """Keep a page out of shared caches and search engines: its address names a parcel."""
+    """Keep a page out of shared caches and search engines: its URL contains a tracking number."""
     patch_cache_control(response, private=True, no_cache=True)
     response["X-Robots-Tag"] = "noindex, nofollow"
     return response

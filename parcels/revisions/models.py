@@ -1,4 +1,4 @@
-"""How recipients prove who they are."""
+"""The proof that a person is a parcel's recipient."""
 
 from django.db import models
 from django.utils import timezone
@@ -10,15 +10,15 @@ from slas.columns import dimension
 
 
 class RecipientProof(models.Model):
-    """How often somebody failed, lately, to prove being a parcel's recipient.
+    """Recent failed attempts to prove being a parcel's recipient.
 
-    In the database and not in the cache: who guesses must not win by waiting for it to be emptied.
+    In the database and not in the cache: emptying the cache must not give new guesses.
     """
 
     parcel_id = models.BigIntegerField(primary_key=True)
     merchant = dimension(Organisation, _("merchant"))
     failed = models.PositiveSmallIntegerField(_("failed attempts"), default=0)
-    # The first of them; a day later they are forgotten.
+    # The time of the first failure; the count is reset a day later.
     since = models.DateTimeField(_("since"), default=timezone.now)
 
     objects = models.Manager.from_queryset(MerchantOwnedQuerySet)()

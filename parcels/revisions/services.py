@@ -1,7 +1,7 @@
-"""Another day for a delivery: by the recipient, who proves it, by the merchant, and by ops.
+"""Move a delivery to another day: for recipients with a proof, for merchants and for ops.
 
-Which days there are and what follows from one is for slas to say; here is who may ask, of which
-parcel. See docs/revisions.md.
+slas decides the possible days and their consequences; this module decides who may ask, and for which
+parcels. See docs/revisions.md.
 """
 
 import re
@@ -27,20 +27,20 @@ from slas.models import Revision
 from slas.revisions.rules import DeliveryDay
 from slas.revisions.services import Promised, RevisionRequest, days_to_choose, refusal_of, revise_delivery
 
-# Who wrote a revision down when nobody but the recipient did.
+# The label of a revision that the recipient made on the tracking page.
 RECIPIENT: Final = "recipient, tracking page"
 DIGITS: Final = 4
-# Of 10,000 combinations: one guesser in 2,000 gets through, and learns nothing but a later day.
+# Of 10,000 combinations: one guesser in 2,000 succeeds, and can only choose a later day.
 MOST_WRONG: Final = 5
 FORGOTTEN_AFTER: Final = timedelta(days=1)
-# What is going back, or has come to its end, has no delivery to move.
+# A parcel that is returning or has a final status has no delivery to move.
 _OVER: Final = frozenset({*TERMINAL, ParcelStatus.RETURNING})
-# As many as a recipient is shown.
+# The most days that a recipient is offered.
 DAYS_SHOWN: Final = 7
 
 
 class Deliverable(Protocol):
-    """What is read of a parcel to tell whether its delivery can still be moved."""
+    """The fields of a parcel that decide whether its delivery can be moved."""
 
     @property
     def status(self) -> str: ...
@@ -49,13 +49,14 @@ class Deliverable(Protocol):
 
 
 def revise_parcel(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now: datetime) -> Revision:
-    """Move a parcel's delivery to another day, by its merchant or ops.
+    """Move a parcel's delivery to another day, for its merchant or ops.
 
-    Raises NotPermitted for couriers, NotFound for somebody else's, and what `revise_delivery` raises.
+    Raises NotPermitted for couriers, NotFound for another merchant's parcel, and what `revise_delivery`
+    raises.
     """
     require(actor, Capability.BOOK_PARCELS)
     with transaction.atomic():
-        # Scans fold under the same row lock: the status read here is the one that holds.
+        # Scans fold under the same row lock, so the status cannot change until the commit.
         parcel = Parcel.objects.visible_to(actor).select_for_update(no_key=True).filter(pk=parcel_id).first()
         if parcel is None:
             raise NotFound
@@ -64,9 +65,9 @@ def revise_parcel(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now: 
 
 
 def revise_for_recipient(*, parcel_id: int, digits: str, asked: RevisionRequest, now: datetime) -> Revision:
-    """Move a parcel's delivery to the day its recipient wishes, who knows the phone's last digits.
+    """Move a parcel's delivery to another day for its recipient, proved by the phone's last digits.
 
-    Call it where an error does not roll the transaction back: failed attempts must stay counted.
+    Call it where an error does not roll the transaction back: failed attempts must be counted.
     Raises NotFound for an unknown parcel, InvalidInput for wrong digits, TooMany after MOST_WRONG of
     them, and what `revise_delivery` raises.
     """
@@ -75,7 +76,7 @@ def revise_for_recipient(*, parcel_id: int, digits: str, asked: RevisionRequest,
     if parcel is None:
         raise NotFound
     _refuse_over(parcel)
-    # From here on for the merchant, who is told: the page's own scope writes nothing.
+    # The rest runs in the merchant's scope: the tracking page's scope cannot write.
     with scope(Scope.merchant(parcel.merchant_id)):
         refusal = _prove(parcel, digits, now)
     if refusal is not None:
@@ -86,7 +87,7 @@ def revise_for_recipient(*, parcel_id: int, digits: str, asked: RevisionRequest,
 
 
 def days_for_recipient(*, parcel: Deliverable, promised: Promised | None, now: datetime) -> list[DeliveryDay]:
-    """Return the days a recipient can choose from on the tracking page; none when it cannot ask."""
+    """Return the days a recipient can choose on the tracking page; empty if there is no choice."""
     if promised is None or not may_choose_day(parcel=parcel, promised=promised, now=now):
         return []
     return days_to_choose(
@@ -98,8 +99,8 @@ def days_for_recipient(*, parcel: Deliverable, promised: Promised | None, now: d
 
 
 def may_choose_day(*, parcel: Deliverable, promised: Promised | None, now: datetime) -> bool:
-    """Tell whether a recipient may ask for another day at all, which costs no query."""
-    # Of a parcel from before it joined no phone is known: nobody could prove anything.
+    """Return whether a recipient may ask for another day. Needs no query."""
+    # Imported parcels have no phone number, so a recipient has no proof.
     if promised is None or parcel.status in _OVER or parcel.source == ParcelSource.HISTORY:
         return False
     return refusal_of(promised=promised, parties=[RevisionParty.RECIPIENT], now=now) is None
@@ -108,7 +109,7 @@ def may_choose_day(*, parcel: Deliverable, promised: Promised | None, now: datet
 def days_for_merchant(
     *, actor: Actor, parcel: Parcel, promised: Promised | None, now: datetime
 ) -> list[DeliveryDay]:
-    """Return the days a parcel can be moved to by the actor; none for who may not move it."""
+    """Return the days to which the actor can move a parcel; empty if the actor may not move it."""
     if promised is None or actor.is_courier or not actor.can(Capability.BOOK_PARCELS):
         return []
     if parcel.status in _OVER:
@@ -119,11 +120,11 @@ def days_for_merchant(
 def why_no_day(
     *, parcel: Deliverable, promised: Promised | None, parties: Sequence[RevisionParty], now: datetime
 ) -> str:
-    """Return why none of the parties may ask for another day, unless the page says so anyhow; else ""."""
+    """Return why none of the parties may ask for another day; "" if they may or the page already shows it."""
     if promised is None or parcel.status in _OVER or parcel.source == ParcelSource.HISTORY:
         return ""
     refusal = refusal_of(promised=promised, parties=parties, now=now)
-    # That it has come, is late or lost stands on top of every page of it.
+    # Delivered, late and lost are already shown at the top of the page.
     return refusal.detail if refusal and refusal.reason == "too_many_revisions" else ""
 
 
@@ -134,13 +135,13 @@ def _refuse_over(parcel: Parcel) -> None:
 
 
 def _prove(parcel: Parcel, digits: str, now: datetime) -> AllianceError | None:
-    """Compare the digits; return what is wrong. Counts failures, one attempt at a time."""
-    given = _ascii_digits("".join(digits.split()))
-    if len(given) != DIGITS or len("".join(digits.split())) != DIGITS:
+    """Compare the digits; return an error if they differ. Counts failures; attempts are serialised."""
+    entered = _ascii_digits("".join(digits.split()))
+    if len(entered) != DIGITS or len("".join(digits.split())) != DIGITS:
         message = _("Give the last %(count)d digits of the phone number.") % {"count": DIGITS}
         return InvalidInput(errors=[FieldError("/digits", message, "format")])
-    known = _ascii_digits(parcel.recipient_phone)[-DIGITS:]
-    if len(known) < DIGITS:
+    expected = _ascii_digits(parcel.recipient_phone)[-DIGITS:]
+    if len(expected) < DIGITS:
         detail = _("The shop has left no phone number with this parcel. Ask the shop for another day.")
         return Conflict(detail, code="no_phone")
     RecipientProof.objects.get_or_create(
@@ -151,8 +152,8 @@ def _prove(parcel: Parcel, digits: str, now: datetime) -> AllianceError | None:
         proof.failed, proof.since = 0, now
     if proof.failed >= MOST_WRONG:
         return _locked_out(proof, now)
-    if compare_digest(given, known):
-        # Not forgotten: who knows the number of one parcel need not get more guesses by it.
+    if compare_digest(entered, expected):
+        # Failures stay counted: a success must not give more guesses.
         return None
     proof.failed += 1
     proof.save(update_fields=["failed", "since"])
@@ -166,7 +167,7 @@ def _prove(parcel: Parcel, digits: str, now: datetime) -> AllianceError | None:
 
 
 def _ascii_digits(text: str) -> str:
-    """The digits of a text, full-width ones made plain."""
+    """The digits of a text; full-width digits become ASCII."""
     return re.sub("[^0-9]", "", unicodedata.normalize("NFKC", text))
 
 

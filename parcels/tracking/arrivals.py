@@ -1,4 +1,4 @@
-"""When a parcel will probably be at the door, for its pages and for programs."""
+"""The expected arrival of a parcel, for pages and the API."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,15 +15,15 @@ from slas.commitments.landmarks import STAGE_COLUMNS, Journey
 from slas.forecasts.curves import forecast_for
 from slas.forecasts.rules import Basis, Forecast, Position
 
-# Of these nobody knows when somebody will be at the door, if at all.
+# Statuses without a forecast: no further delivery attempt is expected.
 _NOT_COMING: Final = TERMINAL | {ParcelStatus.AVAILABLE_FOR_PICKUP, ParcelStatus.RETURNING}
-# To the minute would be more than anybody knows.
+# Times are rounded to this: forecasts are not exact to the minute.
 _STEP: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """The expected first attempt. Earlier than P50 as often as later; later than P90 once in ten times."""
+    """The expected first attempt: half arrive by P50, nine in ten by P90."""
 
     forecast: Forecast
     p50_at: datetime
@@ -31,12 +31,12 @@ class Arrival:
 
     @property
     def is_promise(self) -> bool:
-        """Whether it is the promise itself, for want of anything better."""
+        """Whether it is the promise itself, because there is too little data."""
         return self.forecast.basis == Basis.PROMISE
 
     @property
     def basis_text(self) -> str:
-        """What it rests on, in words."""
+        """The data it is based on, as text."""
         return {
             Basis.COURIER_LANE: _(
                 "This courier's parcels of the last 28 days on this lane, at this service."
@@ -49,7 +49,7 @@ class Arrival:
 
 
 class Travelling(Protocol):
-    """What a forecast reads of a parcel."""
+    """The fields of a parcel that a forecast reads."""
 
     @property
     def status(self) -> str: ...
@@ -64,7 +64,7 @@ class Travelling(Protocol):
 
 
 def arrival_of(parcel: Travelling, verdict: Verdict | None, *, now: datetime) -> Arrival | None:
-    """Forecast a parcel; None for one that was attempted, called off, or is not coming any more."""
+    """Forecast a parcel's arrival; None if it was attempted or cancelled, or no attempt is expected."""
     if verdict is None or verdict.outcome not in (Outcome.PENDING, Outcome.OVERDUE):
         return None
     if parcel.status in _NOT_COMING:
@@ -79,26 +79,26 @@ def arrival_of(parcel: Travelling, verdict: Verdict | None, *, now: datetime) ->
         verdict.agreed_at or verdict.due_at,
         verdict.due_at,
     )
-    found = forecast_for(position, now=now)
-    if found.p50_at is None or found.p90_at is None:
+    forecast = forecast_for(position, now=now)
+    if forecast.p50_at is None or forecast.p90_at is None:
         return None
-    return Arrival(found, rounded(found.p50_at), rounded(found.p90_at))
+    return Arrival(forecast, rounded(forecast.p50_at), rounded(forecast.p90_at))
 
 
 def arrival_json(arrival: Arrival | None, zone: str) -> dict[str, Any] | None:
-    """The same for programs, by the destination's clock."""
+    """The arrival as JSON, in the destination's time zone."""
     if arrival is None:
         return None
-    found = arrival.forecast
+    forecast = arrival.forecast
     return {
         "p50": local_clock(arrival.p50_at, zone).isoformat(),
         "p90": local_clock(arrival.p90_at, zone).isoformat(),
-        "chance_late": None if found.chance is None else round(found.chance, 4),
-        "basis": found.basis.value,
-        "n": found.n,
+        "chance_late": None if forecast.chance is None else round(forecast.chance, 4),
+        "basis": forecast.basis.value,
+        "n": forecast.n,
     }
 
 
 def rounded(moment: datetime) -> datetime:
-    """The next full five minutes, as every page says it."""
+    """Round up to five minutes, as on every page."""
     return moment + (datetime.min.replace(tzinfo=moment.tzinfo) - moment) % _STEP

@@ -1,4 +1,4 @@
-"""What tracking pages call couriers, tiers and cities: known to each process, as it hardly ever changes."""
+"""Names of couriers, tiers and cities on tracking pages, cached in each process as they rarely change."""
 
 import time
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.utils import translation
 
 from alliance.tenancy import Scope, rows_in
 
-# How long a process goes on with what it has read: a courier's new name is on all its pages after that.
+# How long a process caches a name: a courier's new name is on all its pages after this time.
 KNOWN_SECONDS: Final = 300
 
 _READ: Final = """
@@ -23,7 +23,7 @@ SELECT (SELECT name FROM alliance_organisation WHERE id = %s),
 
 
 class _Named(msgspec.Struct, frozen=True):
-    """Something with a code, and a name in either language."""
+    """A row with a code and a name in both languages."""
 
     code: str
     name_en: str
@@ -31,7 +31,7 @@ class _Named(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """The name in the language of whoever is reading."""
+        """The name in the reader's language."""
         return self.name_zh if translation.get_language() == "zh-hans" else self.name_en
 
 
@@ -45,7 +45,7 @@ class TrackedCity(_Named, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Who and what a parcel has to do with."""
+    """The names of a parcel's courier, tier and cities."""
 
     courier: str
     tier: TrackedTier
@@ -55,23 +55,23 @@ class Names:
 
 _TIER: Final = msgspec.json.Decoder(TrackedTier)
 _CITY: Final = msgspec.json.Decoder(TrackedCity)
-# By kind and id: until when it is known, and what.
-_known: dict[tuple[str, int], tuple[float, Any]] = {}
+# By kind and id: expiry (monotonic) and name.
+_cache: dict[tuple[str, int], tuple[float, Any]] = {}
 
 
 def names_of(*, courier_id: int, tier_id: int, origin_id: int, destination_id: int) -> Names:
-    """Name them; costs a query when this process was not asked for one of them lately."""
-    asked = ("courier", courier_id), ("tier", tier_id), ("city", origin_id), ("city", destination_id)
+    """Return the names; needs a query if one of them is not cached in this process."""
+    keys = ("courier", courier_id), ("tier", tier_id), ("city", origin_id), ("city", destination_id)
     now = time.monotonic()
-    found = [_known.get(key, (0.0, None)) for key in asked]
-    if any(until < now for until, _name in found):
-        [(courier, tier, *cities)] = rows_in(Scope.parcel(0), _READ, [pk for _kind, pk in asked])
-        read = courier, _TIER.decode(tier), *map(_CITY.decode, cities)
-        found = [(now + KNOWN_SECONDS, name) for name in read]
-        _known.update(zip(asked, found, strict=True))
-    return Names(*(name for _until, name in found))
+    entries = [_cache.get(key, (0.0, None)) for key in keys]
+    if any(expiry < now for expiry, _name in entries):
+        [(courier, tier, *cities)] = rows_in(Scope.parcel(0), _READ, [pk for _kind, pk in keys])
+        names = courier, _TIER.decode(tier), *map(_CITY.decode, cities)
+        entries = [(now + KNOWN_SECONDS, name) for name in names]
+        _cache.update(zip(keys, entries, strict=True))
+    return Names(*(name for _until, name in entries))
 
 
 def forget_names() -> None:
-    """Read every name anew when it is asked for."""
-    _known.clear()
+    """Clear the cache of names."""
+    _cache.clear()

@@ -1,4 +1,4 @@
-"""What anybody who has a parcel's number may know of it: no names, phones, addresses or references."""
+"""The public view of a parcel: no names, phones, addresses or references."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,13 +55,13 @@ class _Revision(msgspec.Struct):
     requested_by: str
     judged: bool
     reason: str
-    # Who wrote it down: tells the recipient's own wish from the merchant's word, and is not shown.
+    # Who recorded it: distinguishes the recipient from the merchant; not shown.
     label: str
     created_at: datetime
 
 
 class TrackedParcel(msgspec.Struct):
-    """A parcel as TRACKED_PARCEL tells of it: what is not read cannot be shown."""
+    """A parcel as returned by TRACKED_PARCEL: data that is not read cannot be shown."""
 
     id: int
     courier_id: int
@@ -97,14 +97,14 @@ _DECODER: Final = msgspec.json.Decoder(TrackedParcel)
 
 @dataclass(frozen=True, slots=True)
 class PublicParcel:
-    """A parcel as its tracking page shows it."""
+    """The data of a parcel's tracking page."""
 
     parcel: TrackedParcel
     names: Names
     tracked: list[TrackedScan]
-    # None for a parcel nothing stands promised for: called off, say.
+    # None for a parcel without an open promise, for example a cancelled one.
     verdict: Verdict | None
-    # When it will probably be at the door; None when it was there, or nobody knows.
+    # The expected arrival; None after an attempt, or without a forecast.
     arrival: Arrival | None = None
 
     @property
@@ -113,12 +113,12 @@ class PublicParcel:
 
     @property
     def revisions(self) -> Sequence[Revision]:
-        """Later days agreed on for the delivery, the oldest first."""
+        """Revisions of the delivery, the oldest first."""
         return [Revision(**msgspec.structs.asdict(revision)) for revision in self.parcel.revisions]
 
     @property
     def promised(self) -> Promised | None:
-        """The promise with the later days agreed on, called off or not."""
+        """The delivery commitment with its revisions, cancelled or not."""
         parcel, delivery = self.parcel, self.parcel.delivery
         if delivery is None:
             return None
@@ -137,7 +137,7 @@ class PublicParcel:
 
 
 def read_number(text: str) -> int:
-    """Read a tracking number. Raises NotFound, with BAD, that says what is wrong with the text."""
+    """Parse a tracking number. Raises NotFound with BAD and an explanation."""
     try:
         return parse_tracking_number(text)
     except InvalidTrackingNumber as error:
@@ -148,14 +148,14 @@ def read_number(text: str) -> int:
 
 
 def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
-    """Read one parcel, in a scope that holds nothing else. Raises NotFound, with UNKNOWN, or Gone."""
-    [(told,)] = rows_in(Scope.parcel(parcel_id), TRACKED_PARCEL.call, {"parcel_id": parcel_id})
-    if told is None and is_retired(parcel_id):
+    """Read one parcel, in a scope that contains nothing else. Raises NotFound with UNKNOWN, or Gone."""
+    [(parcel_text,)] = rows_in(Scope.parcel(parcel_id), TRACKED_PARCEL.call, {"parcel_id": parcel_id})
+    if parcel_text is None and is_retired(parcel_id):
         raise gone(parcel_id)
-    if told is None:
+    if parcel_text is None:
         detail = _("We know no parcel of this number. Has the shop sent you another one?")
         raise NotFound(detail, code=UNKNOWN)
-    parcel = _DECODER.decode(told)
+    parcel = _DECODER.decode(parcel_text)
     verdict = None
     if parcel.delivery is not None and parcel.delivery.outcome != Outcome.VOID:
         verdict = verdict_of(parcel.delivery, now=now)

@@ -1,15 +1,15 @@
-"""The tracking page's one read, as a function of the database.
+"""The single query of the tracking page, as a database function.
 
-Planning its look-ups of partitioned tables takes six times as long as doing them. Courier, tier and cities
-are told by id, as every process knows their names. Later days are looked up only where there are any: each
-of them is written on its commitment, too. Promise and scans are lists, not objects.
+Planning its look-ups in partitioned tables takes six times as long as executing them. Courier, tier and
+cities are returned as ids, because every process caches their names. Revisions are read only if there are
+any: the commitment also has the latest one. Promise and scans are arrays, not objects.
 """
 
 from typing import Final
 
 from alliance.database.stored_functions import StoredStatement
 
-# One row, whose text is NULL for a parcel that is not there or not in scope.
+# One row; its text is NULL if the parcel does not exist or is out of scope.
 TRACKED_PARCEL: Final = StoredStatement(
     "parcels_tracked_parcel",
     parameters={"parcel_id": "bigint"},

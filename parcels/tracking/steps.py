@@ -1,4 +1,4 @@
-"""Statuses explained to whoever waits for a parcel, and how far it has come. Pure."""
+"""Explanations of statuses for recipients, and the steps of a parcel's progress. Pure."""
 
 from collections.abc import Iterable
 from typing import Final, TypedDict
@@ -37,28 +37,28 @@ _PLACE_ON_WAY: Final = {status: place for place, status in enumerate(_WAY)} | {
     S.ATTEMPT_FAILED: 3,
     S.AVAILABLE_FOR_PICKUP: 3,
 }
-# Statuses that end the way somewhere else.
+# Statuses that leave the way to delivery.
 _ELSEWHERE: Final = frozenset({S.RETURNING, S.RETURNED, S.LOST, S.CANCELLED})
 
 
 class ProgressStep(TypedDict):
-    """One step of the way, as the stepper component draws it."""
+    """One step of the stepper component."""
 
     label: str | Promise
     state: str
 
 
 def progress(status: str, scans: Iterable[ScanFact]) -> list[ProgressStep]:
-    """Return the steps from booking to delivery, or to where the parcel went instead.
+    """Return the steps from booking to delivery, or to the status where the parcel left this way.
 
-    What keeps a parcel from going on stands in the place it had come to.
+    An exception or failed attempt replaces the step that the parcel had reached.
     """
     now = S(status)
     if now in _ELSEWHERE:
         way = [_step(step, "done") for step in _WAY[: _reached(scans) + 1]]
         return [*way, _step(now, "current" if now == S.RETURNING else "error")]
     place = _PLACE_ON_WAY.get(now, _reached(scans))
-    steps = [_step(step, "done" if at < place else "todo") for at, step in enumerate(_WAY)]
+    steps = [_step(step, "done" if index < place else "todo") for index, step in enumerate(_WAY)]
     if now == S.DELIVERED:
         steps[place] = _step(now, "done")
     else:
@@ -67,9 +67,9 @@ def progress(status: str, scans: Iterable[ScanFact]) -> list[ProgressStep]:
 
 
 def _reached(scans: Iterable[ScanFact]) -> int:
-    """How far along the way the scans that stand have brought the parcel."""
+    """The index of the furthest step that the effective scans have reached."""
     statuses = (status_of(scan.code, consent=scan.consent) for scan in standing(scans))
-    # Delivered and then returned: it came as far as the door.
+    # A parcel that was delivered and then returned counts as out for delivery.
     return min(max((_PLACE_ON_WAY.get(status, 0) for status in statuses), default=0), len(_WAY) - 2)
 
 

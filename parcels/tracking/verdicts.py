@@ -1,4 +1,4 @@
-"""How a promise stands at this moment, for people. Pure."""
+"""The current outcome of a commitment, for display. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,14 +14,14 @@ from slas.commitments.rules import is_breach, judge
 
 
 class Losable(Protocol):
-    """What is read of a delivery to tell whether it counts as lost."""
+    """The fields of a delivery that decide whether it counts as lost."""
 
     lost_at: datetime | None
     delivered_at: datetime | None
 
 
 class Judged(Protocol):
-    """What a verdict reads of a commitment."""
+    """The fields of a commitment that a verdict reads."""
 
     due_at: datetime
     revised_due_at: datetime | None
@@ -32,15 +32,15 @@ class Judged(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One promise as it stands now, whether the sweep has been there or not."""
+    """The current outcome of one commitment, also before the sweep has stored it."""
 
     outcome: Outcome
     due_at: datetime
     reached_at: datetime | None
-    # Time left, or spared, when positive; by how much it is late when negative.
+    # Positive: the time left or to spare. Negative: the lateness.
     margin: timedelta
     excused: bool = False
-    # The latest day agreed on, if any: it comes then, whatever it is judged by.
+    # The latest agreed time, if revised: when the parcel is expected, even if judged by another.
     agreed_at: datetime | None = None
 
     @property
@@ -49,28 +49,28 @@ class Verdict:
 
     @property
     def text(self) -> str:
-        """By how much, in words."""
-        said = {"time": duration_text(self.margin)}
+        """The margin as text."""
+        params = {"time": duration_text(self.margin)}
         match self.outcome:
             case Outcome.MET:
-                return _("%(time)s early") % said
+                return _("%(time)s early") % params
             case Outcome.LATE:
-                return _("%(time)s late") % said
+                return _("%(time)s late") % params
             case Outcome.OVERDUE:
-                return _("%(time)s overdue") % said
+                return _("%(time)s overdue") % params
             case Outcome.PENDING:
-                return _("%(time)s left") % said
+                return _("%(time)s left") % params
         return ""
 
 
 def loss_text(delivery: Losable | None, status: str) -> str:
-    """Say that a parcel counts as lost although nobody scanned it so; "" for any other.
+    """The text for a parcel that counts as lost without a scan of its loss; "" for any other.
 
-    The day is that of the zone in force.
+    The day is in the current time zone.
     """
     if delivery is None or delivery.lost_at is None or delivery.delivered_at is not None:
         return ""
-    # What its courier scanned as lost says so itself.
+    # The status of a parcel scanned as lost already says so.
     if status == ParcelStatus.LOST:
         return ""
     day = formats.date_format(timezone.localtime(delivery.lost_at), "DATE_FORMAT")
@@ -80,7 +80,7 @@ def loss_text(delivery: Losable | None, status: str) -> str:
 
 
 def verdict_of(commitment: Judged, *, now: datetime) -> Verdict:
-    """Judge a commitment by this moment."""
+    """Judge a commitment at this moment."""
     due, reached = commitment.due_at, commitment.reached_at
     outcome = judge(due, reached, now, commitment.outcome == Outcome.VOID)
     return Verdict(

@@ -1,4 +1,4 @@
-"""Another day for a parcel's delivery, for tests: which, and what became of it."""
+"""Revisions of a parcel's delivery for tests."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ ZONE = "Asia/Shanghai"
 
 
 def day(parcel: Parcel, ahead: int = 2) -> date:
-    """A day so long after the promised one."""
+    """The day `ahead` days after the promised one."""
     return local_clock(parcel.deliver_by, ZONE).date() + timedelta(days=ahead)
 
 

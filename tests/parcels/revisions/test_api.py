@@ -1,4 +1,4 @@
-"""Another day for a delivery, written down through the API."""
+"""Revisions of a delivery through the API."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,13 +15,13 @@ from tests.parcels.helpers.revisions import day, revisions_of
 pytestmark = pytest.mark.django_db
 
 
-def send(api: APIClient, parcel: Parcel, **given: Any) -> Any:
+def send(api: APIClient, parcel: Parcel, **values: Any) -> Any:
     body = {"day": day(parcel).isoformat(), "requested_by": "merchant", "reason": "Sold out"}
-    headers = {"HTTP_IDEMPOTENCY_KEY": given.pop("key")} if "key" in given else {}
-    return api.post(f"/api/v1/parcels/{parcel.number}/revisions", {**body, **given}, **headers)
+    headers = {"HTTP_IDEMPOTENCY_KEY": values.pop("key")} if "key" in values else {}
+    return api.post(f"/api/v1/parcels/{parcel.number}/revisions", {**body, **values}, **headers)
 
 
-def test_the_api_moves_a_delivery_and_tells_both_days(parcel: Parcel, merchant_api: APIClient) -> None:
+def test_api_moves_a_delivery_and_returns_both_days(parcel: Parcel, merchant_api: APIClient) -> None:
     before = merchant_api.get(f"/api/v1/parcels/{parcel.number}/revisions").json()
     assert before["revisions"] == []
     assert before["revised_due_at"] is None
@@ -40,7 +40,7 @@ def test_the_api_moves_a_delivery_and_tells_both_days(parcel: Parcel, merchant_a
 
 
 @pytest.mark.parametrize(
-    ("given", "pointer"),
+    ("values", "pointer"),
     [
         ({"day": None}, "/day"),
         ({"day": "2016-01-01"}, "/day"),
@@ -51,16 +51,16 @@ def test_the_api_moves_a_delivery_and_tells_both_days(parcel: Parcel, merchant_a
         ({"because": "x"}, "/because"),
     ],
 )
-def test_the_api_says_where_a_revision_is_wrong(
-    parcel: Parcel, merchant_api: APIClient, given: dict[str, Any], pointer: str
+def test_api_reports_errors_with_pointers(
+    parcel: Parcel, merchant_api: APIClient, values: dict[str, Any], pointer: str
 ) -> None:
-    response = send(merchant_api, parcel, **given)
+    response = send(merchant_api, parcel, **values)
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
     assert revisions_of(parcel) == []
 
 
-def test_the_same_key_moves_it_once(parcel: Parcel, merchant_api: APIClient) -> None:
+def test_same_key_moves_a_delivery_once(parcel: Parcel, merchant_api: APIClient) -> None:
     first, again = (send(merchant_api, parcel, key="k") for _time in range(2))
     assert (again.status_code, again.json()) == (201, first.json())
     assert again["Idempotent-Replayed"] == "true"
@@ -68,7 +68,7 @@ def test_the_same_key_moves_it_once(parcel: Parcel, merchant_api: APIClient) -> 
     assert send(merchant_api, parcel, key="k", reason="Another").status_code == 422
 
 
-def test_a_courier_who_tries_is_refused(parcel: Parcel, courier_api: APIClient) -> None:
+def test_courier_is_refused(parcel: Parcel, courier_api: APIClient) -> None:
     assert send(courier_api, parcel).status_code == 403
     answer = courier_api.get(f"/api/v1/parcels/{parcel.number}/revisions")
     assert (answer.status_code, answer.json()["possible_days"]) == (200, [])
@@ -86,7 +86,7 @@ def test_refusals_by_state_have_their_codes(
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_somebody_elses_parcel_is_not_there(
+def test_parcel_of_another_merchant_is_not_found(
     parcel: Parcel, merchant_api: APIClient, rival_merchant: Organisation, rival_courier: Organisation,
     method: str,
 ) -> None:  # fmt: skip

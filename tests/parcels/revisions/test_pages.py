@@ -1,4 +1,4 @@
-"""Another day for a delivery, written down by the merchant on the parcel's page, or by ops in the admin."""
+"""Revisions of a delivery by the merchant on the parcel's page, and by ops in the admin."""
 
 from typing import Any
 
@@ -19,35 +19,35 @@ from tests.parcels.helpers.revisions import day, due_at, revisions_of
 pytestmark = pytest.mark.django_db
 
 
-def write(client: Client, parcel: Parcel, **given: Any) -> Any:
-    data = {"day": day(parcel).isoformat(), "requested_by": "merchant", "reason": "Sold out", **given}
+def write(client: Client, parcel: Parcel, **values: Any) -> Any:
+    data = {"day": day(parcel).isoformat(), "requested_by": "merchant", "reason": "Sold out", **values}
     return client.post(f"/parcels/{parcel.number}/revise/", data)
 
 
-def test_the_merchant_writes_another_day_down(parcel: Parcel, merchant_client: Client) -> None:
+def test_merchant_records_another_day(parcel: Parcel, merchant_client: Client) -> None:
     page = merchant_client.get(f"/parcels/{parcel.number}/")
     assert "Write down the new day" in text_of(page)
     assert write(merchant_client, parcel).status_code == 302
     text = text_of(merchant_client.get(f"/parcels/{parcel.number}/"))
-    for said in ("First promised by", "Agreed on now", "The merchant", "“Sold out”", "Recorded only"):
-        assert said in text
+    for phrase in ("First promised by", "Agreed on now", "The merchant", "“Sold out”", "Recorded only"):
+        assert phrase in text
     assert "merchant@alliance.example" in text
     assert due_at(parcel) == parcel.deliver_by
 
 
-def test_the_merchant_is_told_why_there_is_no_form_any_more(parcel: Parcel, merchant_client: Client) -> None:
+def test_merchant_sees_why_there_is_no_form(parcel: Parcel, merchant_client: Client) -> None:
     actor = Actor.system("test")
     moves = [RevisionParty.RECIPIENT] * 2 + [RevisionParty.MERCHANT] * 5
     with scope(Scope.everything()):
         for ahead, party in enumerate(moves, start=1):
-            asked = RevisionRequest(day(parcel, ahead), party, "Sold out")
-            revise_parcel(actor=actor, parcel_id=parcel.pk, asked=asked, now=timezone.now())
+            revision_request = RevisionRequest(day(parcel, ahead), party, "Sold out")
+            revise_parcel(actor=actor, parcel_id=parcel.pk, asked=revision_request, now=timezone.now())
     page = merchant_client.get(f"/parcels/{parcel.number}/")
     assert "Another day was asked for 5 times already" in text_of(page)
     assert 'name="requested_by"' not in page.content.decode()
 
 
-def test_courier_and_public_read_it_without_the_members_name(
+def test_courier_and_public_do_not_see_the_members_name(
     parcel: Parcel, merchant_client: Client, courier_client: Client, client: Client
 ) -> None:
     write(merchant_client, parcel, requested_by="recipient", reason="Away")
@@ -60,7 +60,7 @@ def test_courier_and_public_read_it_without_the_members_name(
 
 
 @pytest.mark.parametrize(
-    ("given", "status", "said"),
+    ("values", "status", "phrase"),
     [
         ({"day": ""}, 422, "required"),
         ({"day": "2016-01-01"}, 422, "after the one agreed on"),
@@ -69,16 +69,16 @@ def test_courier_and_public_read_it_without_the_members_name(
         ({"reason": "Ask 13812345678"}, 422, "Leave numbers of phones out"),
     ],
 )
-def test_the_merchant_is_told_what_is_wrong(
-    parcel: Parcel, merchant_client: Client, given: dict[str, str], status: int, said: str
+def test_merchant_sees_form_errors(
+    parcel: Parcel, merchant_client: Client, values: dict[str, str], status: int, phrase: str
 ) -> None:
-    response = write(merchant_client, parcel, **given)
+    response = write(merchant_client, parcel, **values)
     assert response.status_code == status
-    assert said in text_of(response)
+    assert phrase in text_of(response)
     assert revisions_of(parcel) == []
 
 
-def test_too_late_is_told_on_the_page(
+def test_late_revision_shows_an_error(
     merchant_organisation: Organisation, courier_organisation: Organisation, merchant_client: Client
 ) -> None:
     [late] = some_parcels(merchant_organisation, courier_organisation, hours_ago=40)
@@ -88,13 +88,13 @@ def test_too_late_is_told_on_the_page(
     assert write(merchant_client, late).status_code == 302
 
 
-def test_the_courier_has_no_form_and_is_refused(parcel: Parcel, courier_client: Client) -> None:
+def test_courier_has_no_form_and_is_refused(parcel: Parcel, courier_client: Client) -> None:
     assert "Write down the new day" not in text_of(courier_client.get(f"/parcels/{parcel.number}/"))
     assert write(courier_client, parcel).status_code == 403
     assert revisions_of(parcel) == []
 
 
-def test_viewers_and_strangers_write_none(
+def test_viewers_and_anonymous_users_cannot_revise(
     parcel: Parcel, merchant_organisation: Organisation, rival_merchant: Organisation
 ) -> None:
     viewer, stranger = client_of(merchant_organisation, Role.VIEWER), client_of(rival_merchant, Role.OWNER)
@@ -102,7 +102,7 @@ def test_viewers_and_strangers_write_none(
     assert (write(viewer, parcel).status_code, write(stranger, parcel).status_code) == (403, 404)
 
 
-def test_ops_write_one_in_the_admin(parcel: Parcel, ops_client: Client) -> None:
+def test_admin_records_a_revision(parcel: Parcel, ops_client: Client) -> None:
     data = {
         "number": parcel.number,
         "day": day(parcel).isoformat(),

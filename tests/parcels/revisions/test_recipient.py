@@ -1,4 +1,4 @@
-"""Another day for a delivery, chosen on the tracking page by whoever proves to be its recipient."""
+"""The recipient changes the delivery day on the tracking page, with a proof of identity."""
 
 import re
 from datetime import timedelta
@@ -24,8 +24,8 @@ from tests.slas.helpers.offers import in_threads
 pytestmark = pytest.mark.django_db
 
 
-def ask(client: Client, parcel: Parcel, digits: str = DIGITS, ahead: int = 2, **given: str) -> Any:
-    data = {"day": day(parcel, ahead).isoformat(), "digits": digits, **given}
+def ask(client: Client, parcel: Parcel, digits: str = DIGITS, ahead: int = 2, **values: str) -> Any:
+    data = {"day": day(parcel, ahead).isoformat(), "digits": digits, **values}
     return client.post(f"/track/{parcel.number}/day/", data)
 
 
@@ -33,24 +33,26 @@ def days_on(page: Any) -> list[str]:
     return re.findall(r'type="radio"[^>]*value="([0-9-]+)"', page.content.decode())
 
 
-def test_the_next_days_are_offered_to_whoever_asks_for_them(parcel: Parcel, client: Client) -> None:
+def test_form_offers_the_next_days(parcel: Parcel, client: Client) -> None:
     page = client.get(f"/track/{parcel.number}/")
     assert "Another day suits me better" in text_of(page)
-    # Without a script it is a link, with one what it leads to is fetched when the form is opened.
+    # Without JavaScript it is a link; with it, the form is fetched when opened.
     assert page.content.decode().count(f'"/track/{parcel.number}/day/') == 2
     assert days_on(page) == []
-    asked = client.get(f"/track/{parcel.number}/day/")
-    assert days_on(asked) == [day(parcel, ahead).isoformat() for ahead in range(1, 8)]
-    assert re.search(r"<details[^>]* open", asked.content.decode())
+    response = client.get(f"/track/{parcel.number}/day/")
+    assert days_on(response) == [day(parcel, ahead).isoformat() for ahead in range(1, 8)]
+    assert re.search(r"<details[^>]* open", response.content.decode())
 
 
-def test_days_are_counted_like_looks(parcel: Parcel, client: Client, settings: Any) -> None:
+def test_form_requests_count_towards_the_tracking_limit(
+    parcel: Parcel, client: Client, settings: Any
+) -> None:
     settings.TRACKING_RATE_PER_MINUTE = 2
     door = f"/track/{parcel.number}/"
     assert [client.get(f"{door}{part}").status_code for part in ("", "day/", "day/")] == [200, 200, 429]
 
 
-def test_where_no_later_day_is_left_that_is_said(
+def test_missing_later_days_are_explained(
     parcel: Parcel, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("parcels.portal.tracking.days_for_recipient", lambda **_asked: [])
@@ -59,9 +61,9 @@ def test_where_no_later_day_is_left_that_is_said(
     assert 'name="digits"' not in page.content.decode()
 
 
-def test_the_recipient_moves_the_delivery(parcel: Parcel, client: Client) -> None:
+def test_recipient_moves_the_delivery(parcel: Parcel, client: Client) -> None:
     response = ask(client, parcel)
-    # To the top, where it is said: without a fragment a redirect keeps the form's, far below.
+    # Redirect to the top, where the message is: without a fragment the form's would be kept.
     assert (response.status_code, response["Location"]) == (302, f"/track/{parcel.number}/#content")
     [revision] = revisions_of(parcel)
     assert (revision.requested_by, revision.judged, revision.agreed_by) == (
@@ -72,19 +74,19 @@ def test_the_recipient_moves_the_delivery(parcel: Parcel, client: Client) -> Non
     assert due_at(parcel) == revision.due_at
     text = text_of(client.get(response["Location"]))
     assert "Your parcel comes on the day you chose." in text
-    for said in ("Now promised by", "First promised by", "Agreed on now", "The recipient"):
-        assert said in text
+    for phrase in ("Now promised by", "First promised by", "Agreed on now", "The recipient"):
+        assert phrase in text
     with scope(Scope.everything()):
         assert AuditEntry.objects.get(verb="commitment.revised").actor_label == "recipient, tracking page"
 
 
 @pytest.mark.parametrize("digits", ["５６７８", " 5678 ", "56 78"])
-def test_digits_are_read_as_people_type_them(parcel: Parcel, client: Client, digits: str) -> None:
+def test_digits_are_accepted_in_common_notations(parcel: Parcel, client: Client, digits: str) -> None:
     assert ask(client, parcel, digits).status_code == 302
 
 
 @pytest.mark.parametrize("digits", ["", "567", "56789", "abcd", "5678x", "12a34"])
-def test_what_cannot_be_the_digits_is_no_attempt(parcel: Parcel, client: Client, digits: str) -> None:
+def test_invalid_digits_are_not_counted(parcel: Parcel, client: Client, digits: str) -> None:
     response = ask(client, parcel, digits)
     assert response.status_code == 422
     with scope(Scope.everything()):
@@ -92,7 +94,7 @@ def test_what_cannot_be_the_digits_is_no_attempt(parcel: Parcel, client: Client,
     assert revisions_of(parcel) == []
 
 
-def test_wrong_digits_are_told_and_counted_and_end(parcel: Parcel, client: Client) -> None:
+def test_wrong_digits_are_counted_and_limited(parcel: Parcel, client: Client) -> None:
     for left in range(MOST_WRONG - 1, -1, -1):
         response = ask(client, parcel, "0000")
         assert response.status_code == 422
@@ -111,30 +113,30 @@ def request_for(parcel: Parcel, ahead: int = 2) -> RevisionRequest:
     return RevisionRequest(day(parcel, ahead), RevisionParty.RECIPIENT)
 
 
-def test_wrong_digits_are_forgotten_after_a_day(parcel: Parcel) -> None:
+def test_wrong_digits_are_reset_after_a_day(parcel: Parcel) -> None:
     now = timezone.now()
-    given: dict[str, Any] = {"parcel_id": parcel.pk, "asked": request_for(parcel)}
+    values: dict[str, Any] = {"parcel_id": parcel.pk, "asked": request_for(parcel)}
     for _attempt in range(MOST_WRONG):
         with pytest.raises(InvalidInput):
-            revise_for_recipient(digits="0000", now=now, **given)
+            revise_for_recipient(digits="0000", now=now, **values)
     with pytest.raises(TooMany) as refused:
-        revise_for_recipient(digits=DIGITS, now=now + timedelta(hours=23), **given)
+        revise_for_recipient(digits=DIGITS, now=now + timedelta(hours=23), **values)
     assert 3600 <= (refused.value.retry_after or 0) <= 3601
-    assert revise_for_recipient(digits=DIGITS, now=now + timedelta(hours=24), **given).judged
+    assert revise_for_recipient(digits=DIGITS, now=now + timedelta(hours=24), **values).judged
 
 
 @pytest.mark.usefixtures("in_one_minute")
-def test_who_tries_many_parcels_is_stopped(
+def test_attempts_on_many_parcels_are_limited(
     merchant_organisation: Organisation, courier_organisation: Organisation, client: Client
 ) -> None:
     parcels = some_parcels(merchant_organisation, courier_organisation, count=12)
     answers = [ask(client, parcel, "0000").status_code for parcel in parcels]
     assert answers == [422] * 10 + [429] * 2
-    # The rest of the minute, and a little by chance.
+    # The rest of the minute, with some jitter.
     assert 40 <= int(ask(client, parcels[0], "0000")["Retry-After"]) <= 46
 
 
-def test_a_parcel_without_a_phone_cannot_be_proved(
+def test_parcel_without_a_phone_has_no_proof(
     merchant_organisation: Organisation, courier_organisation: Organisation, client: Client
 ) -> None:
     [parcel] = some_parcels(merchant_organisation, courier_organisation, recipient_phone="")
@@ -147,7 +149,7 @@ def test_a_parcel_without_a_phone_cannot_be_proved(
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("values", "phrase"),
     [
         ({"day": ""}, "required"),
         ({"day": "soon"}, "valid date"),
@@ -155,16 +157,16 @@ def test_a_parcel_without_a_phone_cannot_be_proved(
         ({"day": "2084-01-01"}, "Choose a day until"),
     ],
 )
-def test_a_day_that_cannot_be_is_told_and_the_form_stays_open(
-    parcel: Parcel, client: Client, given: dict[str, str], said: str
+def test_impossible_day_shows_an_error_and_the_open_form(
+    parcel: Parcel, client: Client, values: dict[str, str], phrase: str
 ) -> None:
-    response = ask(client, parcel, **given)
+    response = ask(client, parcel, **values)
     assert response.status_code == 422
-    assert said in text_of(response)
+    assert phrase in text_of(response)
     assert re.search(r"<details[^>]* open", response.content.decode())
 
 
-def test_a_recipient_asks_twice_and_no_more(parcel: Parcel, client: Client) -> None:
+def test_recipient_can_revise_twice(parcel: Parcel, client: Client) -> None:
     assert ask(client, parcel, ahead=1).status_code == 302
     assert ask(client, parcel, ahead=2).status_code == 302
     page = client.get(f"/track/{parcel.number}/")
@@ -175,7 +177,7 @@ def test_a_recipient_asks_twice_and_no_more(parcel: Parcel, client: Client) -> N
     assert "2 times already" in text_of(response)
 
 
-def test_once_it_is_late_the_page_offers_nothing_and_a_wish_is_refused(
+def test_late_parcel_offers_no_days_and_refuses_revisions(
     merchant_organisation: Organisation, courier_organisation: Organisation, client: Client
 ) -> None:
     [parcel] = some_parcels(merchant_organisation, courier_organisation, hours_ago=40)
@@ -189,40 +191,40 @@ def test_once_it_is_late_the_page_offers_nothing_and_a_wish_is_refused(
 
 
 @pytest.mark.parametrize("code", ["delivered", "return_started", "lost"])
-def test_what_has_come_or_goes_back_is_not_moved(
+def test_delivered_returning_and_lost_parcels_cannot_be_moved(
     parcel: Parcel, client: Client, merchant: Actor, code: str
 ) -> None:
     scan(parcel, code, 1)
     assert "Another day" not in text_of(client.get(f"/track/{parcel.number}/"))
     assert ask(client, parcel).status_code == 409
-    asked = RevisionRequest(day(parcel), RevisionParty.MERCHANT, "Sold out")
+    revision_request = RevisionRequest(day(parcel), RevisionParty.MERCHANT, "Sold out")
     with pytest.raises(Conflict), scope(Scope.of(merchant)):
-        revise_parcel(actor=merchant, parcel_id=parcel.pk, asked=asked, now=timezone.now())
+        revise_parcel(actor=merchant, parcel_id=parcel.pk, asked=revision_request, now=timezone.now())
 
 
-def test_an_unknown_number_is_answered_like_on_the_page(client: Client) -> None:
+def test_unknown_number_gets_the_same_answer_as_the_page(client: Client) -> None:
     data = {"day": "2026-12-01", "digits": DIGITS}
     assert client.post(f"/track/{tracking_number(9)}/day/", data).status_code == 404
     assert client.post("/track/CA1/day/", data).status_code == 404
     assert client.get(f"/track/{tracking_number(9)}/day/").status_code == 404
 
 
-def test_the_address_of_a_refused_form_leads_to_a_page(
+def test_get_of_a_refused_forms_url_shows_a_page(
     client: Client, merchant_client: Client, parcel: Parcel
 ) -> None:
-    """Choosing a language, there, opens the address anew."""
+    """A change of language there requests the URL by GET."""
     assert client.get(f"/track/{parcel.number}/day/").status_code == 200
     assert (
         merchant_client.get(f"/parcels/{parcel.number}/revise/")["Location"] == f"/parcels/{parcel.number}/"
     )
 
 
-def test_the_form_needs_its_token(parcel: Parcel) -> None:
+def test_form_requires_the_csrf_token(parcel: Parcel) -> None:
     assert ask(Client(enforce_csrf_checks=True), parcel).status_code == 403
     assert revisions_of(parcel) == []
 
 
-def test_the_page_still_names_no_recipient(parcel: Parcel, client: Client) -> None:
+def test_page_with_form_has_no_personal_data(parcel: Parcel, client: Client) -> None:
     ask(client, parcel, "0000")
     for response in (client.get(f"/track/{parcel.number}/"), ask(client, parcel, "1111")):
         for private in (parcel.recipient_name, "1234 5678", DIGITS, parcel.recipient_address):
@@ -230,7 +232,7 @@ def test_the_page_still_names_no_recipient(parcel: Parcel, client: Client) -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_guesses_at_once_are_counted_one_by_one(
+def test_concurrent_guesses_are_all_counted(
     merchant_organisation: Organisation, courier_organisation: Organisation
 ) -> None:
     [parcel] = some_parcels(merchant_organisation, courier_organisation)

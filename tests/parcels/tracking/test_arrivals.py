@@ -1,4 +1,4 @@
-"""When a parcel is expected: the same on its page, on the tracking page and in the API."""
+"""The expected arrival: the same on the parcel's page, the tracking page and in the API."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,12 +19,12 @@ from tests.parcels.helpers.watch_list import due_in, history
 
 pytestmark = pytest.mark.django_db
 Company = Organisation
-# Of a forecast asked for alone.
+# The queries of one forecast alone.
 DUE = datetime(2026, 3, 2, 12, tzinfo=UTC)
 POSITION = Position(tier_id=2, courier_id=9, origin_id=1, destination_id=5, stage=Stage.PICKED_UP, due_at=DUE)
 
 
-def test_arrival_on_the_parcels_page_the_tracking_page_and_in_the_api(
+def test_arrival_is_the_same_on_both_pages_and_in_the_api(
     merchant_client: Client, merchant_api: APIClient, client: Client, merchant_organisation: Company,
     courier_organisation: Company, rival_courier: Company,
 ) -> None:  # fmt: skip
@@ -35,7 +35,7 @@ def test_arrival_on_the_parcels_page_the_tracking_page_and_in_the_api(
     tracked = client.get(f"/api/v1/tracking/{parcel.number}").json()["expected"]
     detail = merchant_api.get(f"/api/v1/parcels/{parcel.number}").json()["expected"]
     assert tracked == detail
-    # The courier's own parcels are too few, so everybody's on the lane are asked.
+    # The courier has too few parcels, so all couriers' parcels on the lane are used.
     assert (detail["basis"], detail["n"]) == ("lane", 120)
     assert detail["chance_late"] == pytest.approx(1 / 3, abs=1e-4)
     assert detail["p50"] < detail["p90"]
@@ -47,7 +47,7 @@ def test_arrival_on_the_parcels_page_the_tracking_page_and_in_the_api(
     assert "Promised by" in public
 
 
-def test_a_courier_learns_no_more_of_others_than_the_forecast(
+def test_forecast_does_not_reveal_other_couriers_data(
     courier: Actor, courier_api: APIClient, merchant_organisation: Company, courier_organisation: Company,
     rival_courier: Company,
 ) -> None:  # fmt: skip
@@ -60,7 +60,7 @@ def test_a_courier_learns_no_more_of_others_than_the_forecast(
         assert Progress.objects.count() == 0
 
 
-def test_with_nothing_known_the_promise_is_all_there_is(
+def test_without_data_the_promise_is_the_forecast(
     client: Client, merchant_client: Client, merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     [parcel] = due_in(merchant_organisation, courier_organisation, 20)
@@ -72,7 +72,7 @@ def test_with_nothing_known_the_promise_is_all_there_is(
 
 
 @pytest.mark.parametrize("ending", ["delivered", "lost", "return_started", "cancelled"])
-def test_what_is_not_coming_is_not_expected(
+def test_parcel_without_further_attempts_is_not_expected(
     client: Client, merchant_organisation: Company, courier_organisation: Company, ending: str
 ) -> None:
     [parcel] = due_in(merchant_organisation, courier_organisation, 2)
@@ -86,7 +86,7 @@ def test_what_is_not_coming_is_not_expected(
     assert "Expected around" not in text_of(client.get(f"/track/{parcel.number}/"))
 
 
-def test_an_overdue_parcel_is_still_expected(
+def test_overdue_parcel_is_still_expected(
     client: Client, merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     [parcel] = due_in(merchant_organisation, courier_organisation, -1)
@@ -97,7 +97,7 @@ def test_an_overdue_parcel_is_still_expected(
     assert expected["p50"] > timezone.now().isoformat()
 
 
-def test_a_page_asks_one_query_more_and_then_none(
+def test_forecast_needs_one_query_and_then_none(
     merchant: Actor, merchant_organisation: Company, courier_organisation: Company,
     django_assert_num_queries: Any,
 ) -> None:  # fmt: skip
@@ -107,7 +107,7 @@ def test_a_page_asks_one_query_more_and_then_none(
     history(courier_organisation, [60] * 90, like=parcel)
     now = POSITION.due_at - timedelta(hours=4)
     with scope(Scope.of(merchant)):
-        # The read itself, and the scope around it: savepoint, set, set back, release.
+        # The query, and its scope: savepoint, set, reset, release.
         with django_assert_num_queries(5):
             forecast_for(POSITION, now=now)
         with django_assert_num_queries(0):

@@ -1,4 +1,4 @@
-"""What labels, lists and public pages show of a person."""
+"""Masking of names, phones and addresses."""
 
 import pytest
 from hypothesis import given
@@ -8,14 +8,14 @@ from parcels.masking import mask_address, mask_name, mask_phone
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"), [("王小明", "王**"), ("Li Wei", "L* W**"), ("王", "王*"), ("", "")]
+    ("name", "masked"), [("王小明", "王**"), ("Li Wei", "L* W**"), ("王", "王*"), ("", "")]
 )
-def test_names_keep_the_first_character_of_each_word(name: str, shown: str) -> None:
-    assert mask_name(name) == shown
+def test_names_keep_the_first_character_of_each_word(name: str, masked: str) -> None:
+    assert mask_name(name) == masked
 
 
 @pytest.mark.parametrize(
-    ("phone", "shown"),
+    ("phone", "masked"),
     [
         ("13812345678", "138******78"),
         ("+86 138-1234-5678", "+86 1**-****-**78"),
@@ -24,8 +24,8 @@ def test_names_keep_the_first_character_of_each_word(name: str, shown: str) -> N
         ("1234567", "1******"),
     ],
 )
-def test_phones_hide_all_but_five_digits(phone: str, shown: str) -> None:
-    assert mask_phone(phone) == shown
+def test_phones_hide_all_but_five_digits(phone: str, masked: str) -> None:
+    assert mask_phone(phone) == masked
 
 
 @given(st.text(alphabet="0123456789 +-()x", max_size=40))
@@ -35,7 +35,7 @@ def test_phones_hide_at_least_six_digits_or_all(phone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "shown"),
+    ("address", "masked"),
     [
         ("人民南路四段12号3单元1203室", "人民南路四段***号***单元***室"),
         ("文三路三单元五零二室", "文三路***单元***室"),
@@ -44,5 +44,5 @@ def test_phones_hide_at_least_six_digits_or_all(phone: str) -> None:
         ("West Lake", "West Lake"),
     ],
 )
-def test_addresses_hide_numbers_units_and_rooms(address: str, shown: str) -> None:
-    assert mask_address(address) == shown
+def test_addresses_hide_numbers_units_and_rooms(address: str, masked: str) -> None:
+    assert mask_address(address) == masked

@@ -1,4 +1,4 @@
-"""What tracking pages call couriers, tiers and cities, and when they hear of a new name."""
+"""Names of couriers, tiers and cities on tracking pages, and their cache."""
 
 import time
 from types import SimpleNamespace
@@ -34,26 +34,30 @@ def named(parcel: Parcel) -> Names:
     )
 
 
-def test_all_are_named_as_their_tables_name_them(parcel: Parcel, courier_organisation: Organisation) -> None:
-    found = named(parcel)
-    assert found.courier == courier_organisation.name
-    assert (found.tier.code, found.tier.name_en) == (parcel.tier.code, parcel.tier.name_en)
-    for city, told in ((parcel.origin, found.origin), (parcel.destination, found.destination)):
-        assert (told.code, told.time_zone, told.name_en) == (city.code, city.time_zone, city.name_en)
+def test_names_match_the_tables(parcel: Parcel, courier_organisation: Organisation) -> None:
+    names = named(parcel)
+    assert names.courier == courier_organisation.name
+    assert (names.tier.code, names.tier.name_en) == (parcel.tier.code, parcel.tier.name_en)
+    for city, tracked_city in ((parcel.origin, names.origin), (parcel.destination, names.destination)):
+        assert (tracked_city.code, tracked_city.time_zone, tracked_city.name_en) == (
+            city.code,
+            city.time_zone,
+            city.name_en,
+        )
         with translation.override("zh-hans"):
-            assert told.name == city.name_zh
+            assert tracked_city.name == city.name_zh
 
 
-def test_they_are_read_together_and_once(parcel: Parcel) -> None:
+def test_names_are_read_in_one_query_once(parcel: Parcel) -> None:
     with CaptureQueriesContext(connection) as first:
-        found = named(parcel)
+        names = named(parcel)
     assert [query["sql"] for query in first if "FROM alliance_city" in query["sql"]] != []
     with CaptureQueriesContext(connection) as second:
-        assert named(parcel) == found
+        assert named(parcel) == names
     assert len(second) == 0
 
 
-def test_a_new_name_is_told_once_the_old_one_is_not_known_any_more(
+def test_new_name_is_shown_after_the_cache_expires(
     parcel: Parcel, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api, page = f"/api/v1/tracking/{parcel.number}", f"/track/{parcel.number}/"

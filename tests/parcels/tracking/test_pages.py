@@ -1,4 +1,4 @@
-"""The public tracking page and its JSON twin: no log-in, every status, no personal data, so many looks."""
+"""The public tracking page and API: no log-in, every status, no personal data, rate limit."""
 
 import re
 from collections.abc import Callable
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 Book = Callable[..., Parcel]
 UNKNOWN = "CA180G9J93M00R1W"
 MISTYPED = "CA180G9J93M00R1X"
-# What brings a parcel into each status: scans by hours after booking.
+# The scans that lead to each status, by hours after booking.
 WAYS: dict[str, list[tuple[str, float, dict[str, Any]]]] = {
     ParcelStatus.BOOKED: [],
     ParcelStatus.PICKED_UP: [("picked_up", 1, {})],
@@ -48,8 +48,8 @@ WAYS: dict[str, list[tuple[str, float, dict[str, Any]]]] = {
 
 @pytest.fixture
 def book(merchant_organisation: Organisation, courier_organisation: Organisation) -> Book:
-    def book(**given: Any) -> Parcel:
-        [parcel] = some_parcels(merchant_organisation, courier_organisation, **given)
+    def book(**values: Any) -> Parcel:
+        [parcel] = some_parcels(merchant_organisation, courier_organisation, **values)
         return parcel
 
     return book
@@ -57,7 +57,7 @@ def book(merchant_organisation: Organisation, courier_organisation: Organisation
 
 @pytest.fixture
 def come_to(book: Book, merchant: Actor) -> Callable[[str], Parcel]:
-    """Bring a parcel into a status."""
+    """Record the scans that lead to a status."""
 
     def come_to(status: str) -> Parcel:
         parcel = book(hours_ago=20)
@@ -84,7 +84,7 @@ def api_of(client: Client, parcel: Parcel) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("status", ParcelStatus.values)
-def test_every_status_is_named_and_explained(
+def test_every_status_has_name_and_explanation(
     status: str, come_to: Callable[[str], Parcel], client: Client
 ) -> None:
     parcel = come_to(status)
@@ -98,7 +98,7 @@ def test_every_status_is_named_and_explained(
     assert set(answer["equivalents"]) == {"aftership", "easypost", "kuaidi100"}
 
 
-def test_no_two_statuses_are_told_the_same() -> None:
+def test_explanations_of_statuses_are_distinct() -> None:
     assert set(EXPLANATIONS) == set(ParcelStatus)
     assert len({str(text) for text in EXPLANATIONS.values()}) == len(ParcelStatus)
 
@@ -111,7 +111,7 @@ def drawn(status: str, *codes: str) -> list[tuple[str, str]]:
     return [(str(step["label"]), step["state"]) for step in progress(status, scans)]
 
 
-def test_steps_show_how_far_it_came() -> None:
+def test_steps_show_the_progress() -> None:
     assert [state for _label, state in drawn("booked")] == ["current", "todo", "todo", "todo", "todo"]
     assert [state for _label, state in drawn("in_transit")] == ["done", "done", "current", "todo", "todo"]
     assert [state for _label, state in drawn("delivered")] == ["done"] * 5
@@ -126,10 +126,10 @@ def test_steps_show_how_far_it_came() -> None:
     assert drawn("cancelled") == [("Booked", "done"), ("Cancelled", "error")]
 
 
-# --- the promise, honestly -------------------------------------------------------------------
+# --- the promise -----------------------------------------------------------------------------
 
 
-def test_a_parcel_past_its_promise_is_late_at_once(book: Book, client: Client) -> None:
+def test_parcel_past_its_promise_is_late_at_once(book: Book, client: Client) -> None:
     parcel = book(hours_ago=32)
     scan(parcel, "picked_up", 1)
     assert "This parcel is late: the promised time passed 2 h ago." in page_of(client, parcel)
@@ -138,14 +138,14 @@ def test_a_parcel_past_its_promise_is_late_at_once(book: Book, client: Client) -
     assert promise["late_by_seconds"] >= 2 * 3600
 
 
-def test_a_late_delivery_stays_late(book: Book, client: Client) -> None:
+def test_late_delivery_stays_late(book: Book, client: Client) -> None:
     parcel = book(hours_ago=50)
     scan(parcel, "delivered", 33)
     assert "It came late: 3 h after the promised time." in page_of(client, parcel)
     assert api_of(client, parcel)["promise"]["late_by_seconds"] == 3 * 3600
 
 
-def test_a_promise_kept_is_said(book: Book, client: Client) -> None:
+def test_kept_promise_is_shown(book: Book, client: Client) -> None:
     delivered, refused = book(hours_ago=50), book(hours_ago=49)
     scan(delivered, "delivered", 20)
     scan(refused, "attempt_failed", 20, reason="consignee_refused")
@@ -153,13 +153,13 @@ def test_a_promise_kept_is_said(book: Book, client: Client) -> None:
     assert "Delivery was attempted in time." in page_of(client, refused)
 
 
-def test_a_lost_parcel_broke_its_promise(book: Book, client: Client) -> None:
+def test_lost_parcel_did_not_keep_its_promise(book: Book, client: Client) -> None:
     parcel = book(hours_ago=80)
     scan(parcel, "lost", 60)
     assert "The promise was not kept." in page_of(client, parcel)
 
 
-def test_a_promise_that_can_still_be_kept_is_not_called_late(book: Book, client: Client) -> None:
+def test_open_promise_is_not_shown_as_late(book: Book, client: Client) -> None:
     parcel = book(hours_ago=2)
     page = page_of(client, parcel)
     assert "Promised by" in page
@@ -167,7 +167,7 @@ def test_a_promise_that_can_still_be_kept_is_not_called_late(book: Book, client:
     assert api_of(client, parcel)["promise"]["late_by_seconds"] is None
 
 
-def test_times_are_the_citys(book: Book, client: Client) -> None:
+def test_times_are_in_the_citys_time_zone(book: Book, client: Client) -> None:
     parcel = book(hours_ago=20)
     scan(parcel, "arrived", 10, facility="KTM-1")
     with scope(Scope.everything()):
@@ -181,9 +181,7 @@ def test_times_are_the_citys(book: Book, client: Client) -> None:
     assert answer["promise"]["deliver_by"].endswith("+05:45")
 
 
-def test_what_a_correction_withdrew_is_struck_out_and_the_correction_is_not_shown(
-    book: Book, client: Client
-) -> None:
+def test_withdrawn_scan_is_struck_out_and_correction_hidden(book: Book, client: Client) -> None:
     parcel = book(hours_ago=20)
     scan(parcel, "delivered", 10, event_id="e1")
     scan(parcel, "correction", 11, corrects="e1")
@@ -193,19 +191,19 @@ def test_what_a_correction_withdrew_is_struck_out_and_the_correction_is_not_show
     ]
 
 
-# --- nothing personal ------------------------------------------------------------------------
+# --- no personal data ------------------------------------------------------------------------
 
 
-def test_neither_door_tells_who_sent_what_to_whom(book: Book, client: Client) -> None:
+def test_page_and_api_have_no_personal_data(book: Book, client: Client) -> None:
     parcel = book(reference="secret-reference")
     private = ["secret-reference", "Lotus Tea", "12.50", "欧", "1234", "人民南路", *RECIPIENT.values()]
     for door in (f"/track/{parcel.number}/", f"/api/v1/tracking/{parcel.number}"):
-        said = client.get(door).content.decode()
-        assert "Swift Express" in said
-        assert not [text for text in private if text in said]
+        content = client.get(door).content.decode()
+        assert "Swift Express" in content
+        assert not [text for text in private if text in content]
 
 
-def test_the_scope_holds_one_parcel(book: Book, client: Client) -> None:
+def test_scope_contains_one_parcel(book: Book, client: Client) -> None:
     parcel = book()
     with CaptureQueriesContext(connection) as queries:
         client.get(f"/track/{parcel.number}/")
@@ -215,9 +213,7 @@ def test_the_scope_holds_one_parcel(book: Book, client: Client) -> None:
     assert "recipient" not in " ".join(query["sql"] for query in queries)
 
 
-def test_members_see_the_public_page_as_everybody_does(
-    book: Book, rival_merchant: Organisation, client: Client
-) -> None:
+def test_members_see_the_same_public_page(book: Book, rival_merchant: Organisation, client: Client) -> None:
     parcel = book(reference="secret-reference")
     page = page_of(client_of(rival_merchant), parcel)
     assert "Swift Express" in page
@@ -225,19 +221,19 @@ def test_members_see_the_public_page_as_everybody_does(
 
 
 @pytest.mark.parametrize("door", ["/track/{}/", "/api/v1/tracking/{}"])
-def test_neither_door_is_kept_by_caches(door: str, book: Book, client: Client) -> None:
+def test_page_and_api_are_not_cached(door: str, book: Book, client: Client) -> None:
     response = client.get(door.format(book().number))
     assert "private" in response["Cache-Control"]
     assert "no-cache" in response["Cache-Control"]
 
 
-def test_the_page_is_not_for_search_engines(book: Book, client: Client) -> None:
+def test_page_is_not_indexed_by_search_engines(book: Book, client: Client) -> None:
     response = client.get(f"/track/{book().number}/")
     assert response["X-Robots-Tag"] == "noindex, nofollow"
     assert '<meta name="robots" content="noindex, nofollow">' in response.content.decode()
 
 
-# Inside a test's transaction a scope takes four more: savepoint, scope, scope back, release.
+# Inside a test's transaction a scope needs four more queries: savepoint, set, reset, release.
 TRACKING_QUERIES = 5
 
 
@@ -255,7 +251,7 @@ def test_the_page_costs_the_same_for_one_and_three_scans(book: Book, client: Cli
 
 
 @pytest.mark.django_db(transaction=True)
-def test_programs_cost_one_message_to_the_database(book: Book, client: Client) -> None:
+def test_api_needs_one_round_trip_to_the_database(book: Book, client: Client) -> None:
     parcel = book(hours_ago=20)
     scan(parcel, "picked_up", 1)
     for number in (parcel.number, UNKNOWN):
@@ -265,28 +261,28 @@ def test_programs_cost_one_message_to_the_database(book: Book, client: Client) -
             client.get(f"/api/v1/tracking/{number}")
         [query] = queries
         pk = parse_tracking_number(number)
-        asked = f"SELECT * FROM {TRACKED_PARCEL.name}({pk})"
-        assert query["sql"].endswith(f"SET LOCAL alliance.scope = 'parcel:{pk}'; {asked}")
-    # The scope ended with the message.
+        statement = f"SELECT * FROM {TRACKED_PARCEL.name}({pk})"
+        assert query["sql"].endswith(f"SET LOCAL alliance.scope = 'parcel:{pk}'; {statement}")
+    # The scope ended with the query.
     assert raw_rows("SELECT count(*) FROM parcels_parcel") == [(0,)]
 
 
-def test_the_reading_function_is_bound_by_row_level_security(
+def test_stored_function_obeys_row_level_security(
     book: Book, merchant_organisation: Organisation, rival_merchant: Organisation
 ) -> None:
     parcel, other = book(), book()
-    for to, seen in (
+    for to, is_visible in (
         (Scope.parcel(parcel.pk), True),
         (Scope.merchant(merchant_organisation.pk), True),
         (Scope.parcel(other.pk), False),
         (Scope.merchant(rival_merchant.pk), False),
         (Scope.nothing(), False),
     ):
-        [(told,)] = rows_in(to, TRACKED_PARCEL.call, {"parcel_id": parcel.pk})
-        assert (told is not None) == seen
+        [(parcel_text,)] = rows_in(to, TRACKED_PARCEL.call, {"parcel_id": parcel.pk})
+        assert (parcel_text is not None) == is_visible
 
 
-def test_members_of_the_api_are_asked_nothing(book: Book, merchant_api: APIClient, client: Client) -> None:
+def test_api_ignores_credentials(book: Book, merchant_api: APIClient, client: Client) -> None:
     number = book().number
     assert (
         merchant_api.get(f"/api/v1/tracking/{number}").json()
@@ -294,7 +290,7 @@ def test_members_of_the_api_are_asked_nothing(book: Book, merchant_api: APIClien
     )
 
 
-def test_the_answer_is_json_or_nothing(book: Book, client: Client) -> None:
+def test_api_answers_only_json(book: Book, client: Client) -> None:
     door = f"/api/v1/tracking/{book().number}"
     plain = client.get(door).json()
     for accept in ("application/json", "text/html,*/*;q=0.8", "application/*"):
@@ -304,10 +300,10 @@ def test_the_answer_is_json_or_nothing(book: Book, client: Client) -> None:
     assert client.options(door).status_code == 200
 
 
-# --- finding it ------------------------------------------------------------------------------
+# --- search ----------------------------------------------------------------------------------
 
 
-def test_the_search_leads_to_the_page_in_any_spelling(book: Book, client: Client) -> None:
+def test_search_redirects_to_the_page_in_any_spelling(book: Book, client: Client) -> None:
     number = book().number
     for spelling in (number, number.lower(), f" {number[:4]}-{number[4:10]} {number[10:]} "):
         response = client.get("/track/", {"number": spelling})
@@ -316,13 +312,13 @@ def test_the_search_leads_to_the_page_in_any_spelling(book: Book, client: Client
     assert (response.status_code, response["Location"]) == (302, f"/track/{number}/")
 
 
-def test_without_a_number_it_asks_for_one(client: Client) -> None:
+def test_search_without_a_number_shows_the_form(client: Client) -> None:
     response = client.get("/track/")
     assert response.status_code == 200
     assert "Where is my parcel?" in text_of(response)
 
 
-def test_a_mistyped_number_is_told_from_an_unknown_one(client: Client) -> None:
+def test_mistyped_number_is_distinguished_from_unknown_number(client: Client) -> None:
     mistyped = client.get("/track/", {"number": MISTYPED})
     assert mistyped.status_code == 422
     assert "A character of this number is mistyped." in text_of(mistyped)
@@ -335,7 +331,7 @@ def test_a_mistyped_number_is_told_from_an_unknown_one(client: Client) -> None:
     assert "has 16 letters and digits, not 5" in text_of(short)
 
 
-def test_the_twin_tells_them_apart_by_type(client: Client) -> None:
+def test_api_distinguishes_errors_by_type(client: Client) -> None:
     for number, reason in ((MISTYPED, "bad_tracking_number"), (UNKNOWN, "unknown_tracking_number")):
         response = client.get(f"/api/v1/tracking/{number}")
         assert response.status_code == 404
@@ -343,16 +339,16 @@ def test_the_twin_tells_them_apart_by_type(client: Client) -> None:
         assert response.json()["type"] == f"urn:alliance:problem:{reason}"
 
 
-def test_a_number_with_markup_in_it_is_shown_as_text(client: Client) -> None:
+def test_markup_in_a_number_is_escaped(client: Client) -> None:
     response = client.get("/track/", {"number": '"><script>alert(1)</script>'})
     assert "<script>alert" not in response.content.decode()
 
 
-# --- so many looks ---------------------------------------------------------------------------
+# --- rate limit ------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("in_one_minute")
-def test_both_doors_count_looks_of_one_address_together(book: Book, client: Client, settings: Any) -> None:
+def test_page_and_api_share_the_rate_limit_of_an_address(book: Book, client: Client, settings: Any) -> None:
     settings.TRACKING_RATE_PER_MINUTE = 2
     number = book().number
     cache.clear()
@@ -369,7 +365,7 @@ def test_both_doors_count_looks_of_one_address_together(book: Book, client: Clie
 
 
 @pytest.mark.usefixtures("in_one_minute")
-def test_guessing_counts_too(client: Client, settings: Any) -> None:
+def test_unknown_numbers_count_towards_the_rate_limit(client: Client, settings: Any) -> None:
     settings.TRACKING_RATE_PER_MINUTE = 1
     cache.clear()
     throttling.forget()
@@ -389,7 +385,7 @@ def test_guessing_counts_too(client: Client, settings: Any) -> None:
         ("", "", False, ""),
     ],
 )
-def test_whose_address_it_is(
+def test_rate_limit_uses_the_clients_address(
     remote: str, forwarded: str, behind_proxy: bool, expected: str, settings: Any
 ) -> None:
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if behind_proxy else None

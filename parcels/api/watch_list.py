@@ -103,25 +103,27 @@ class WatchView(APIView):
         refuse_unknown_parameters(request, *WatchParameters().fields, *CURSORS)
         parameters = WatchParameters(data=request.query_params)
         parameters.is_valid(raise_exception=True)
-        asked = parameters.validated_data
-        reason = asked.get("reason")
+        query_params = parameters.validated_data
+        reason = query_params.get("reason")
         query = WatchQuery(
-            reason=reason and WatchReason(reason), tier=asked.get("tier"), chance=asked.get("chance")
+            reason=reason and WatchReason(reason),
+            tier=query_params.get("tier"),
+            chance=query_params.get("chance"),
         )
         page = page_of_watched(
             actor,
             query,
-            size=asked["page_size"],
+            size=query_params["page_size"],
             now=timezone.now(),
             after=_cursor(request, "cursor"),
             before=_cursor(request, "before"),
         )
-        worked_out = refreshed_at(actor)
+        last_refresh = refreshed_at(actor)
         return Response(
             {
                 "next": page.after and _url(request, cursor=page.after),
                 "previous": page.before and _url(request, before=page.before),
-                "refreshed_at": worked_out and timezone.localtime(worked_out).isoformat(),
+                "refreshed_at": last_refresh and timezone.localtime(last_refresh).isoformat(),
                 "results": [watched_json(watched) for watched in page.watched],
             }
         )
@@ -135,7 +137,7 @@ def watched_json(watched: Watched) -> dict[str, Any]:
             "p50": local_clock(item.p50_at, zone).isoformat(),
             "p90": local_clock(item.p90_at, zone).isoformat(),
         }
-    seen = parcel.last_scan_at
+    last_scan_at = parcel.last_scan_at
     return {
         "tracking_number": parcel.number,
         "reference": parcel.reference,
@@ -149,7 +151,7 @@ def watched_json(watched: Watched) -> dict[str, Any]:
         "due_at": local_clock(item.due_at, zone).isoformat(),
         "stage": item.stage,
         "stage_at": local_clock(item.stage_at, zone).isoformat(),
-        "last_scan_at": seen and local_clock(seen, zone).isoformat(),
+        "last_scan_at": last_scan_at and local_clock(last_scan_at, zone).isoformat(),
         "expected": expected,
         "chance_late": round(item.chance, 4),
     }
@@ -163,7 +165,7 @@ def _cursor(request: Request, name: str) -> str:
     return text
 
 
-def _url(request: Request, **place: Place) -> str:
-    asked = {name: str(value) for name, value in request.query_params.items() if name not in CURSORS}
-    asked |= {name: str(cursor) for name, cursor in place.items()}
-    return request.build_absolute_uri(f"{reverse('api:parcels:watch_list')}?{urlencode(asked)}")
+def _url(request: Request, **cursors: Place) -> str:
+    query = {name: str(value) for name, value in request.query_params.items() if name not in CURSORS}
+    query |= {name: str(cursor) for name, cursor in cursors.items()}
+    return request.build_absolute_uri(f"{reverse('api:parcels:watch_list')}?{urlencode(query)}")

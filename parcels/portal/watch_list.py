@@ -1,4 +1,4 @@
-"""The watch list: parcels to look at before somebody asks for them."""
+"""The page of the watch list: parcels that are late or may become late."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,7 +40,7 @@ CHANCES: Final = ("5", "20", "50", "80")
 
 
 class WatchFilterForm(FilterForm):
-    """What can be asked for, by links instead of fields."""
+    """The filters, shown as links instead of fields."""
 
     reason = forms.ChoiceField(label=gettext_lazy("Reason"), required=False, choices=WatchReason.choices)
     tier = forms.ChoiceField(label=gettext_lazy("Service"), required=False, choices=TierCode.choices)
@@ -53,7 +53,7 @@ class WatchFilterForm(FilterForm):
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One click that narrows the list, or widens it again."""
+    """A link that sets or clears one filter."""
 
     label: str | Promise
     url: str
@@ -63,11 +63,11 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class WatchRow:
-    """A parcel of the list, with its margin in words."""
+    """A parcel of the list, with its margin as text."""
 
     watched: Watched
     margin: str
-    # Past its promise and not attempted in time: an attempt keeps a promise, be the parcel still out.
+    # Past its promise without an attempt in time. After an attempt in time the promise is kept.
     is_missed: bool
 
     @property
@@ -83,12 +83,12 @@ class WatchRow:
 @login_required
 @never_cache
 def watch_list(request: ActorRequest) -> HttpResponse:
-    """List what should be looked at, the most urgent first; the list asks for itself every minute."""
+    """List the parcels to check, the most urgent first; the list polls every minute."""
     actor = request.actor
     require(actor, Capability.VIEW_PARCELS)
     form = WatchFilterForm(request.GET)
-    asked = form.asked
-    query = _query(asked)
+    filters = form.asked
+    query = _query(filters)
     now = timezone.now()
     after, before = request.GET.get("after", ""), request.GET.get("before", "")
     page = WatchPage([])
@@ -98,53 +98,53 @@ def watch_list(request: ActorRequest) -> HttpResponse:
     context = {
         "form": form,
         "rows": [_row(watched, now - watched.item.due_at) for watched in page.watched],
-        "reasons": _reason_chips(actor, query, asked),
-        "tiers": _chips("tier", asked, [("", _("All services")), *TierCode.choices]),
-        "chances": _chips("chance", asked, [("", _("Needs a look")), *_chance_labels()]),
-        "is_filtered": bool(asked),
+        "reasons": _reason_chips(actor, query, filters),
+        "tiers": _chips("tier", filters, [("", _("All services")), *TierCode.choices]),
+        "chances": _chips("chance", filters, [("", _("Needs a look")), *_chance_labels()]),
+        "is_filtered": bool(filters),
         "total": total,
         "is_many": total >= MOST_COUNTED,
         "refreshed_at": refreshed_at(actor),
         "here": _url(request.GET.dict()),
-        "next_url": _url({**asked, "after": page.after}) if page.after else "",
-        "previous_url": _url({**asked, "before": page.before}) if page.before else "",
+        "next_url": _url({**filters, "after": page.after}) if page.after else "",
+        "previous_url": _url({**filters, "before": page.before}) if page.before else "",
     }
     return render(request, "parcels/watch_list.html", context, status=form.status)
 
 
-def _query(asked: dict[str, str]) -> WatchQuery:
+def _query(filters: dict[str, str]) -> WatchQuery:
     return WatchQuery(
-        reason=WatchReason(asked["reason"]) if "reason" in asked else None,
-        tier=asked.get("tier"),
-        chance=int(asked["chance"]) / 100 if "chance" in asked else None,
+        reason=WatchReason(filters["reason"]) if "reason" in filters else None,
+        tier=filters.get("tier"),
+        chance=int(filters["chance"]) / 100 if "chance" in filters else None,
     )
 
 
 def _row(watched: Watched, past: timedelta) -> WatchRow:
     is_past = past > timedelta(0)
-    said = {"time": duration_text(past)}
-    text = _("%(time)s ago") % said if is_past else _("in %(time)s") % said
+    params = {"time": duration_text(past)}
+    text = _("%(time)s ago") % params if is_past else _("in %(time)s") % params
     return WatchRow(watched, text, is_missed=is_past and watched.item.chance > 0)
 
 
-def _reason_chips(actor: Actor, query: WatchQuery, asked: dict[str, str]) -> list[Chip]:
-    """Everything, and each reason there is; the chosen one even when nothing has it any more."""
+def _reason_chips(actor: Actor, query: WatchQuery, filters: dict[str, str]) -> list[Chip]:
+    """All reasons, and each reason in the list; the chosen reason even if no parcel has it."""
     counts = reason_counts(actor, query)
     if query.reason is not None:
         counts.setdefault(query.reason, 0)
-    chips = [Chip(_("All reasons"), _url(_but(asked, "reason")), query.reason is None)]
+    chips = [Chip(_("All reasons"), _url(_without(filters, "reason")), query.reason is None)]
     for reason, number in counts.items():
-        url = _url({**asked, "reason": reason.value})
+        url = _url({**filters, "reason": reason.value})
         chips.append(Chip(badge_for("watch", reason.value).label, url, query.reason == reason, number))
     return chips
 
 
-def _chips(name: str, asked: dict[str, str], choices: list[tuple[str, Any]]) -> list[Chip]:
+def _chips(name: str, filters: dict[str, str], choices: list[tuple[str, Any]]) -> list[Chip]:
     return [
         Chip(
             label,
-            _url({**asked, name: value} if value else _but(asked, name)),
-            asked.get(name, "") == value,
+            _url({**filters, name: value} if value else _without(filters, name)),
+            filters.get(name, "") == value,
         )
         for value, label in choices
     ]
@@ -154,8 +154,8 @@ def _chance_labels() -> list[tuple[str, str]]:
     return [(value, _("≥ %(percent)s %%") % {"percent": value}) for value in CHANCES]
 
 
-def _but(asked: dict[str, str], name: str) -> dict[str, str]:
-    return {key: value for key, value in asked.items() if key != name}
+def _without(filters: dict[str, str], name: str) -> dict[str, str]:
+    return {key: value for key, value in filters.items() if key != name}
 
 
 def _url(query: dict[str, Any]) -> str:

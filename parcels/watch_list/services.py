@@ -1,4 +1,4 @@
-"""The refresh of the watch list: what parcels tell of themselves, handed to the rules and stored."""
+"""Refresh the watch list: read parcels, apply the rules and store the items."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -19,14 +19,14 @@ from slas.forecasts.services.watch_list import store_watch_items, watch_candidat
 from slas.forecasts.watch_rules import SILENT_AFTER_OTHERWISE, Sighting
 from slas.models import ServiceTier
 
-# Parcels a transaction.
+# Parcels per transaction.
 SLICE: Final = 5_000
-# The heartbeat that remembers how far the outbox has been read.
+# The heartbeat that stores how far the outbox has been read.
 HEARTBEAT: Final = "refresh-watch-list"
 
-# Held, or tried in vain, perhaps days before the promise: told by the outbox, as no index of parcels by
-# status would pay for itself (every scan changes the status, and would have to change that index). And
-# whatever happened to a parcel on the list: it does not stand there until its turn comes.
+# Held or failed parcels, perhaps days before the promise, come from the outbox: an index of parcels by
+# status would cost too much, because every scan would update it. The same query finds every parcel on the
+# list with an event: it is refreshed at once, before its turn.
 _TROUBLED: Final = (ParcelStatus.EXCEPTION, ParcelStatus.ATTEMPT_FAILED)
 _NEWS: Final = f"""
 SELECT DISTINCT parcel_id FROM alliance_event e
@@ -35,8 +35,8 @@ WHERE id > %s AND (
     OR EXISTS (SELECT 1 FROM slas_watchitem w WHERE w.parcel_id = e.parcel_id)
 )
 """  # noqa: S608 -- built of constants
-# Of what is due later than that: seen a day ago for the last time, perhaps. What was sent in late, or by a
-# transaction that was still open, is found by when it came in.
+# Of the parcels due later: those whose last scan may be a day ago. Scans that were received late, or
+# committed late by an open transaction, are found by their time of receipt.
 _SEEN: Final = """
 SELECT parcel_id FROM parcels_scan
 WHERE occurred_at > %(first)s AND occurred_at <= %(last)s
@@ -47,17 +47,17 @@ WHERE received_at > %(since)s AND occurred_at <= %(first)s
     AND parcel_id >= %(oldest)s AND code <> ALL(%(final)s)
 """
 _FINAL: Final = [code for code, status in STATUS_OF_CODE.items() if status in TERMINAL]
-# How long a transaction may stay open and still be read.
+# How long a transaction may stay open without its scans being missed.
 _OVERLAP: Final = timedelta(minutes=10)
-# The first refresh looks back so far, and no refresh at parcels that were booked longer ago than the other.
+# How far the first refresh looks back, and the age of booking beyond which parcels are ignored.
 _FIRST_LOOK: Final = timedelta(days=7)
 _OLDEST: Final = timedelta(days=62)
-# Nothing more is expected of the courier.
+# The courier has nothing more to do.
 _OVER: Final = TERMINAL | {ParcelStatus.AVAILABLE_FOR_PICKUP}
 
 _STAGES: Final = ", ".join(f"p.{name}" for name in STAGE_COLUMNS)
-# Two looks into an index a parcel, which OFFSET 0 keeps the planner to: policies have it expect one row of
-# each, and it would then go through all commitments of a slice for each parcel of it.
+# OFFSET 0 forces two index look-ups per parcel: because of the policies the planner estimates one row each,
+# and would otherwise scan all commitments of a slice for each of its parcels.
 _SIGHTINGS: Final = f"""
 SELECT p.id, p.merchant_id, p.courier_id, p.tier_id, p.origin_id, p.destination_id, p.booked_at, p.pickup_by,
     p.last_scan_at, p.status, c.lost_at IS NOT NULL, c.due_at, c.outcome,
@@ -75,7 +75,7 @@ CROSS JOIN LATERAL (
 
 
 class Refreshed(NamedTuple):
-    """How many parcels were looked at, how many reasons are on the list, and whether another was at it."""
+    """The number of parcels checked, of items stored and removed, and whether another refresh runs."""
 
     parcels: int = 0
     listed: int = 0
@@ -85,32 +85,35 @@ class Refreshed(NamedTuple):
 
 
 def refresh_watch_list(*, now: datetime, limit: int = SLICE) -> Refreshed:
-    """Work the watch list out anew: what is due soon, past due, in trouble, unseen, or on it.
+    """Recompute the watch list for parcels that are due soon, overdue, in trouble, silent or on the list.
 
-    What is due later than `slas.forecasts.watch_rules.NEAR` is looked at in turns, each parcel every half
-    hour.
-    Each slice is one transaction. May run twice, side by side, or be killed anywhere: what a slice
-    stored stays true for its parcels, and the next refresh looks at all of them again.
+    Parcels due later than `slas.forecasts.watch_rules.NEAR` are checked in turns, each every half hour.
+    Each slice is one transaction. May run twice, concurrently, or be killed at any point: a stored slice
+    is valid for its parcels, and the next refresh checks all of them again.
     """
     with scope(Scope.everything()):
         if not try_to_take(Lock.REFRESH_WATCH_LIST):
             return Refreshed(busy=True)
         last = Heartbeat.objects.filter(name=HEARTBEAT).first()
         read_up_to, read_before = _outbox(last)
-        silent = _perhaps_silent(last.at if last else now - _FIRST_LOOK, now)
+        silent_ids = _perhaps_silent(last.at if last else now - _FIRST_LOOK, now)
         ids = sorted(
-            {*watch_candidates(now=now, last=last.at if last else None), *_with_news(read_before), *silent}
+            {
+                *watch_candidates(now=now, last=last.at if last else None),
+                *_with_news(read_before),
+                *silent_ids,
+            }
         )
         tiers = dict(ServiceTier.objects.values_list("pk", "code"))
     curves = Curves(now=now, renewing=True)
     listed = removed = slices = 0
     for start in range(0, len(ids), limit):
-        part = ids[start : start + limit]
+        slice_ids = ids[start : start + limit]
         with scope(Scope.everything()):
             if not try_to_take(Lock.REFRESH_WATCH_LIST):
                 return Refreshed(start, listed, removed, slices, busy=True)
             stored = store_watch_items(
-                parcel_ids=part, sightings=sightings(part), curves=curves, tiers=tiers, now=now
+                parcel_ids=slice_ids, sightings=sightings(slice_ids), curves=curves, tiers=tiers, now=now
             )
         listed, removed, slices = listed + stored.listed, removed + stored.removed, slices + 1
     Heartbeat.objects.update_or_create(
@@ -121,7 +124,7 @@ def refresh_watch_list(*, now: datetime, limit: int = SLICE) -> Refreshed:
 
 
 def sightings(parcel_ids: Sequence[int]) -> list[Sighting]:
-    """Read how parcels stand; those nothing was promised of are left out."""
+    """Read the state of parcels; parcels without a delivery commitment are omitted."""
     if not parcel_ids:
         return []
     parameters = {"ids": numbers(parcel_ids), "low": min(parcel_ids), "high": max(parcel_ids)}
@@ -159,7 +162,7 @@ def _sighting(
         due_at=due_at,
         outcome=Outcome(outcome),
         agreed_at=agreed_at,
-        # Without a trace for so long that it counts as lost: a matter of credits, not of today's work.
+        # A parcel that counts as lost concerns credits, not today's work.
         is_over=is_lost or status in _OVER,
         is_failed=status == ParcelStatus.ATTEMPT_FAILED,
         is_held=status == ParcelStatus.EXCEPTION,
@@ -167,7 +170,7 @@ def _sighting(
 
 
 def _perhaps_silent(last: datetime, now: datetime) -> Iterable[int]:
-    """Parcels that were seen a day ago: since the last refresh they may have become silent."""
+    """Parcels whose last scan may be a day ago: they may have become silent since the last refresh."""
     since = last - _OVERLAP
     parameters = {
         "first": since - SILENT_AFTER_OTHERWISE,
@@ -180,10 +183,10 @@ def _perhaps_silent(last: datetime, now: datetime) -> Iterable[int]:
 
 
 def _outbox(last: Heartbeat | None) -> tuple[list[int], int]:
-    """How far the outbox reaches now and reached a refresh ago, and from where on to read it.
+    """The newest outbox id now and at the last refresh, and the id after which to read.
 
-    What a transaction that is still open writes may have a lower id than what is there already: so each
-    part is read by two refreshes, and such a transaction has five minutes to end.
+    An open transaction may commit lower ids than those already visible. So each part is read by two
+    refreshes, which gives such a transaction five minutes to commit.
     """
     [(newest,)] = raw_rows("SELECT coalesce(max(id), 0) FROM alliance_event")
     before: list[int] = last.detail.get("outbox", []) if last else []

@@ -1,4 +1,4 @@
-"""Histories to forecast from and parcels to look at, made row by row for tests of the watch list."""
+"""Delivery histories for forecasts, and parcels for the watch list, for tests."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ HOUR = timedelta(hours=1)
 def history(
     courier: Organisation, minutes: list[int], *, like: Parcel, days_ago: int = 3, **cell: Any
 ) -> None:
-    """Parcels of the courier like this one came so many minutes after their promise, whatever their stage."""
+    """Similar parcels of the courier arrived these minutes after their promise, at every stage."""
     due_date = timezone.localdate() - timedelta(days=days_ago)
     lane = {
         "tier_id": like.tier_id,
@@ -44,7 +44,7 @@ def history(
 def due_in(
     merchant: Organisation, courier: Organisation, hours: float, *, count: int = 1, **extra: Any
 ) -> list[Parcel]:
-    """Parcels whose delivery is due in so many hours: booked 30 hours before that."""
+    """Parcels whose delivery is due in `hours`, booked 30 hours before that."""
     booked_at = timezone.now() + timedelta(hours=hours - 30)
     return booked_parcels(merchant, courier, booked_at=booked_at, count=count, **extra)
 
@@ -54,6 +54,6 @@ def refresh(*, now: datetime | None = None, **options: int) -> Refreshed:
 
 
 def watched(parcel: Parcel) -> dict[WatchReason, WatchItem]:
-    """The reasons a parcel is on the list for."""
+    """The reasons for which a parcel is on the list."""
     with scope(Scope.everything()):
         return {WatchReason(item.reason): item for item in WatchItem.objects.filter(parcel_id=parcel.pk)}

@@ -1,4 +1,4 @@
-"""What a refresh of the watch list costs: in proportion to what is due, however many parcels there are."""
+"""The cost of a refresh of the watch list: proportional to what is due, not to the number of parcels."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 Company = Organisation
 
 
-def test_queries_do_not_grow_with_parcels(
+def test_query_count_does_not_grow_with_parcels(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     counts = []
@@ -29,26 +29,26 @@ def test_queries_do_not_grow_with_parcels(
         parcels = due_in(merchant_organisation, courier_organisation, 2, count=number)
         history(courier_organisation, [90] * 40, like=parcels[0], days_ago=2 + number)
         cache.clear()
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as queries:
             refresh()
-        counts.append(len(asked))
+        counts.append(len(queries))
     # Most of them open and close scopes.
     assert counts[0] == counts[1] <= 30
 
 
-def test_work_is_in_proportion_to_what_is_due(
+def test_rows_read_are_proportional_to_what_is_due(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
-    """Ten times the parcels that are not due change nothing about the rows that are read."""
+    """Ten times as many parcels that are not due do not change the number of rows read."""
     due_in(merchant_organisation, courier_organisation, 5, count=10)
     due_in(merchant_organisation, courier_organisation, 90, count=40)
     with scope(Scope.everything()):
         raw_rows("ANALYZE slas_commitment")
         first = _rows_read()
         due_in(merchant_organisation, courier_organisation, 90, count=400)
-        done = due_in(merchant_organisation, courier_organisation, -30, count=400)
-        Commitment.objects.filter(parcel_id__in=[parcel.pk for parcel in done]).update(
-            outcome=Outcome.MET, reached_at=done[0].booked_at
+        delivered = due_in(merchant_organisation, courier_organisation, -30, count=400)
+        Commitment.objects.filter(parcel_id__in=[parcel.pk for parcel in delivered]).update(
+            outcome=Outcome.MET, reached_at=delivered[0].booked_at
         )
         raw_rows("ANALYZE slas_commitment")
         assert refresh().parcels == 10
@@ -56,7 +56,7 @@ def test_work_is_in_proportion_to_what_is_due(
 
 
 def _rows_read() -> int:
-    """Rows of commitments that choosing what to look at reads, those it throws away included."""
+    """Rows of commitments read to select the parcels to check, including discarded rows."""
     from slas.forecasts.services.watch_list import _CANDIDATES  # noqa: PLC0415, PLC2701 -- the statement itself is tried
 
     now = timezone.now()
@@ -67,7 +67,7 @@ def _rows_read() -> int:
         "near": now + NEAR,
         "turns": list(range(TURNS)),
     }
-    # As much as there is when tables are large: with few rows a whole table is the cheapest index.
+    # As for large tables: with few rows, a sequential scan would be cheapest.
     raw_rows("SET LOCAL enable_seqscan = off")
     [(plan,)] = raw_rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {_CANDIDATES}", parameters)
     raw_rows("SET LOCAL enable_seqscan = on")
@@ -82,6 +82,6 @@ def _read_by(node: dict[str, Any]) -> int:
     return below
 
 
-def test_sightings_of_nothing_ask_nothing(django_assert_num_queries: Any) -> None:
+def test_sightings_of_no_parcels_need_no_query(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         assert sightings([]) == []

@@ -1,4 +1,4 @@
-"""The watch list as read: whose, in which order, filtered, page by page."""
+"""The page and API of the watch list: visibility, order, filters and paging."""
 
 import re
 from datetime import timedelta
@@ -26,16 +26,16 @@ LIST, API = "/watch/", "/api/v1/watch"
 
 
 def put(
-    parcel: Parcel, *, chance: float, due_in_hours: float, reason: str = "at_risk", **given: Any
+    parcel: Parcel, *, chance: float, due_in_hours: float, reason: str = "at_risk", **values: Any
 ) -> WatchItem:
-    """One row of the list, as a refresh would store it."""
+    """Store one row of the list, as a refresh would."""
     now = timezone.now()
     with scope(Scope.everything()):
         return WatchItem.objects.create(
             parcel_id=parcel.pk, reason=reason, merchant_id=parcel.merchant_id, courier_id=parcel.courier_id,
             tier_id=parcel.tier_id, origin_id=parcel.origin_id, destination_id=parcel.destination_id,
             due_at=now + timedelta(hours=due_in_hours), stage="picked_up", stage_at=now, chance=chance,
-            refreshed_at=now, **given,
+            refreshed_at=now, **values,
         )  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def numbers(answer: Any) -> list[str]:
 # --- order ---
 
 
-def test_what_can_be_saved_comes_first_then_the_latest_to_fail(
+def test_recoverable_parcels_come_first_then_the_latest_overdue(
     merchant_api: APIClient, parcels: list[Parcel]
 ) -> None:
     order = [
@@ -64,17 +64,15 @@ def test_what_can_be_saved_comes_first_then_the_latest_to_fail(
     assert numbers(merchant_api.get(API)) == [item.number for item in order]
 
 
-def test_due_together_the_likelier_to_be_late_comes_first(
-    merchant_api: APIClient, parcels: list[Parcel]
-) -> None:
+def test_parcels_due_together_are_ordered_by_risk(merchant_api: APIClient, parcels: list[Parcel]) -> None:
     items = [put(parcel, chance=0.5 + place / 100, due_in_hours=2) for place, parcel in enumerate(parcels)]
     with scope(Scope.everything()):
         WatchItem.objects.update(due_at=items[0].due_at)
     assert numbers(merchant_api.get(API)) == [item.number for item in reversed(items)]
 
 
-def test_only_a_promise_that_was_missed_is_red(merchant_client: Client, parcels: list[Parcel]) -> None:
-    """An attempt in time keeps a promise: such a parcel is looked at because it is still out."""
+def test_only_missed_promises_are_red(merchant_client: Client, parcels: list[Parcel]) -> None:
+    """An attempt in time keeps the promise; the parcel is listed because it is not yet delivered."""
     put(parcels[0], chance=0, due_in_hours=-3, reason="failed_attempt")
     put(parcels[1], chance=1, due_in_hours=-2, reason="delayed")
     put(parcels[2], chance=0.6, due_in_hours=2)
@@ -86,10 +84,10 @@ def test_only_a_promise_that_was_missed_is_red(merchant_client: Client, parcels:
     }
 
 
-def test_times_are_those_of_the_parcels_page(merchant_client: Client, parcels: list[Parcel]) -> None:
-    """Rounded alike: two times for one arrival would look like two forecasts."""
-    found = put(parcels[0], chance=0.6, due_in_hours=4)
-    at = found.due_at.replace(minute=3, second=20, microsecond=0)
+def test_times_match_the_parcel_page(merchant_client: Client, parcels: list[Parcel]) -> None:
+    """The times are rounded alike: otherwise one arrival would look like two forecasts."""
+    item = put(parcels[0], chance=0.6, due_in_hours=4)
+    at = item.due_at.replace(minute=3, second=20, microsecond=0)
     with scope(Scope.everything()):
         WatchItem.objects.update(p50_at=at, p90_at=at + timedelta(minutes=12))
     [row] = merchant_client.get("/watch/").context["rows"]
@@ -98,7 +96,7 @@ def test_times_are_those_of_the_parcels_page(merchant_client: Client, parcels: l
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])
-def test_pages_hold_everything_once_forwards_and_backwards(
+def test_pages_have_every_parcel_once_in_both_directions(
     merchant_api: APIClient, parcels: list[Parcel], size: int
 ) -> None:
     for place, parcel in enumerate(parcels):
@@ -110,22 +108,22 @@ def test_pages_hold_everything_once_forwards_and_backwards(
             WatchItem.objects.filter(parcel_id=parcel.pk).update(due_at=at_risk.due_at)
     everything = numbers(merchant_api.get(API))
     assert sorted(everything) == sorted(parcel.number for parcel in parcels)
-    seen, url, last = [], f"{API}?page_size={size}", None
+    listed, url, last = [], f"{API}?page_size={size}", None
     while url:
         answer = merchant_api.get(url)
-        seen += numbers(answer)
+        listed += numbers(answer)
         last, url = answer, answer.json()["next"]
-    assert seen == everything
+    assert listed == everything
     back, url = numbers(last), last.json()["previous"]
     while url:
         answer = merchant_api.get(url)
         back, url = numbers(answer) + back, answer.json()["previous"]
-    # The first page is full again, whatever came before the page one turned back from.
+    # Going back fills the first page again.
     assert back[-len(everything) :] == everything
     assert list(dict.fromkeys(back)) == everything
 
 
-def test_a_place_is_read_as_it_was_written(parcels: list[Parcel]) -> None:
+def test_place_round_trips_as_text(parcels: list[Parcel]) -> None:
     now = timezone.now()
     place = Place(now, now + timedelta(hours=3), 0.123456789, parcels[0].pk)
     assert Place.read(str(place)) == place
@@ -134,7 +132,7 @@ def test_a_place_is_read_as_it_was_written(parcels: list[Parcel]) -> None:
         assert Place.read(text) is None
 
 
-def test_page_of_watched_starts_again_when_its_place_is_gone(merchant: Actor, parcels: list[Parcel]) -> None:
+def test_page_restarts_if_its_place_no_longer_exists(merchant: Actor, parcels: list[Parcel]) -> None:
     now = timezone.now()
     put(parcels[0], chance=0.6, due_in_hours=1)
     far = Place(now, now - timedelta(days=9), 1.0, parcels[1].pk)
@@ -149,7 +147,7 @@ def test_page_of_watched_starts_again_when_its_place_is_gone(merchant: Actor, pa
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        # Nothing asked: no parcel that is merely a little at risk.
+        # Without filters: parcels with a low risk are not listed.
         ("", "likely failed"),
         ("chance=0.05", "likely unlikely"),
         ("chance=0.2", "likely"),
@@ -186,7 +184,7 @@ def test_filters(merchant_api: APIClient, parcels: list[Parcel], query: str, exp
         ("limit=5", "/limit"),
     ],
 )
-def test_what_makes_no_sense_is_refused(merchant_api: APIClient, query: str, pointer: str) -> None:
+def test_invalid_parameters_are_refused(merchant_api: APIClient, query: str, pointer: str) -> None:
     answer = merchant_api.get(f"{API}?{query}")
     assert answer.status_code == 422
     assert answer["Content-Type"].startswith("application/problem+json")
@@ -212,7 +210,7 @@ def test_chips_count_and_filter_in_one_click(merchant_client: Client, parcels: l
 
 
 @pytest.mark.parametrize("query", ["after=1", "before=~~~", "utm_source=mail"])
-def test_places_that_are_none_are_the_first_page(
+def test_invalid_places_give_the_first_page(
     merchant_client: Client, parcels: list[Parcel], query: str
 ) -> None:
     put(parcels[0], chance=0.6, due_in_hours=1)
@@ -220,32 +218,32 @@ def test_places_that_are_none_are_the_first_page(
 
 
 @pytest.mark.parametrize(
-    ("query", "said", "narrowed"),
+    ("query", "phrase", "narrowed"),
     [
         ("reason=bored&tier=next_day", "bored is not one of the available", "?tier=next_day&reason=at_risk"),
         ("chance=7", "7 is not one of the available", "?reason=at_risk"),
         ("tier=x", "x is not one of the available", "?reason=at_risk"),
     ],
 )
-def test_the_page_refuses_words_nobody_knows_and_offers_those_there_are(
-    merchant_client: Client, parcels: list[Parcel], query: str, said: str, narrowed: str
+def test_page_refuses_unknown_filters_and_offers_the_valid_ones(
+    merchant_client: Client, parcels: list[Parcel], query: str, phrase: str, narrowed: str
 ) -> None:
     put(parcels[0], chance=0.6, due_in_hours=1)
     page = merchant_client.get(f"{LIST}?{query}")
     assert page.status_code == 422
-    assert said in text_of(page)
+    assert phrase in text_of(page)
     assert parcels[0].number not in text_of(page)
-    # No chip is that of a list that is not shown.
+    # No chip is active for a list that is not shown.
     assert not re.search(r'class="ca-chip"[^>]*aria-current', page.content.decode())
-    # It would be refused each minute.
+    # Polling it would be refused each minute.
     assert "every 60s" not in page.content.decode()
     assert page.context["reasons"][1].url == LIST + narrowed
 
 
-# --- whose ---
+# --- visibility ---
 
 
-def test_everybody_sees_their_own(
+def test_members_see_only_their_parcels(
     parcels: list[Parcel], merchant_client: Client, courier_client: Client, rival_courier: Company,
     rival_merchant: Company, ops_client: Client,
 ) -> None:  # fmt: skip
@@ -259,7 +257,7 @@ def test_everybody_sees_their_own(
         assert "Nothing needs a look" in page
 
 
-def test_count_in_the_menu_is_that_of_the_page(
+def test_count_in_the_menu_matches_the_page(
     merchant_client: Client, merchant: Actor, rival_merchant: Company, parcels: list[Parcel]
 ) -> None:
     for parcel in parcels[:4]:
@@ -275,7 +273,7 @@ def test_count_in_the_menu_is_that_of_the_page(
         assert count(outsider) == 0
 
 
-def test_a_filter_that_nothing_matches_can_be_cleared(merchant_client: Client) -> None:
+def test_filter_without_matches_can_be_cleared(merchant_client: Client) -> None:
     assert "Nothing needs a look" in text_of(merchant_client.get(LIST))
     page = merchant_client.get(f"{LIST}?reason=silent")
     assert "Nothing matches these filters" in text_of(page)
@@ -283,7 +281,7 @@ def test_a_filter_that_nothing_matches_can_be_cleared(merchant_client: Client) -
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_page_costs_the_same_however_many_parcels(
+def test_page_query_count_does_not_depend_on_parcels(
     courier_client: Client, parcels: list[Parcel], count: int, django_assert_num_queries: Any
 ) -> None:
     for parcel in parcels[:count]:
@@ -310,7 +308,7 @@ def test_ops_see_the_list_in_the_admin(ops_client: Client, parcels: list[Parcel]
 # --- rows ---
 
 
-def test_a_row_says_all_there_is(
+def test_row_shows_all_data(
     merchant_api: APIClient, merchant_client: Client, merchant_organisation: Company,
     courier_organisation: Company,
 ) -> None:  # fmt: skip
@@ -330,5 +328,5 @@ def test_a_row_says_all_there_is(
     assert row["due_at"] < row["expected"]["p50"] < row["expected"]["p90"]
     assert row["due_at"].endswith("+08:00")
     page = text_of(merchant_client.get(LIST))
-    for said in (parcel.number, "SO-77", "Swift Express", "Silent", "At risk", "70 %", "in 1 h 59 min"):
-        assert said in page, said
+    for phrase in (parcel.number, "SO-77", "Swift Express", "Silent", "At risk", "70 %", "in 1 h 59 min"):
+        assert phrase in page, phrase

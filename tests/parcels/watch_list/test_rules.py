@@ -1,4 +1,4 @@
-"""When a parcel is one to look at: the rules, hour by hour."""
+"""The rules for which parcels are on the watch list."""
 
 from typing import Any
 
@@ -14,13 +14,15 @@ R = WatchReason
 NOW = timezone.now()
 
 
-def sighting(**given: Any) -> Sighting:
-    """A parcel on its way, due in ten hours and seen an hour ago; hours are from now."""
+def sighting(**overrides: Any) -> Sighting:
+    """A parcel in transit, due in ten hours and scanned an hour ago; hours are from now."""
     hours = {"booked": -20, "picked_up": -18, "pickup_by": -14, "seen": -1, "due": 10} | {
-        name: given.pop(name) for name in ("booked", "picked_up", "pickup_by", "seen", "due") if name in given
+        name: overrides.pop(name)
+        for name in ("booked", "picked_up", "pickup_by", "seen", "due")
+        if name in overrides
     }
     at = {name: None if value is None else NOW + value * HOUR for name, value in hours.items()}
-    values: dict[str, Any] = {"outcome": Outcome.PENDING, **given}
+    values: dict[str, Any] = {"outcome": Outcome.PENDING, **overrides}
     return Sighting(
         1, 2, 3, 4, 5, 6, Journey(at["booked"], at["picked_up"]), at["booked"], at["pickup_by"], at["seen"],
         at["due"], **values,
@@ -28,10 +30,10 @@ def sighting(**given: Any) -> Sighting:
 
 
 @pytest.mark.parametrize(
-    ("tier", "given", "reasons"),
+    ("tier", "values", "reasons"),
     [
         ("next_day", {}, set()),
-        # Pickup: nobody came; nobody came for a day; somebody scanned something, but it never left.
+        # Pickup: not collected; not collected for a day; scanned, but never collected.
         ("next_day", {"picked_up": None, "seen": None, "pickup_by": 1}, set()),
         ("next_day", {"picked_up": None, "seen": None, "pickup_by": -0.1}, {R.DELAYED_DISPATCH}),
         ("next_day", {"picked_up": None, "seen": None, "pickup_by": -24}, {R.DELAYED_DISPATCH}),
@@ -45,7 +47,7 @@ def sighting(**given: Any) -> Sighting:
         ("next_day", {"seen": -24}, set()),
         ("next_day", {"seen": -24.1}, {R.SILENT}),
         ("standard", {"seen": -24.1}, {R.SILENT}),
-        # Past the promise: until somebody stood at the door.
+        # Past the promise, until an attempt.
         ("next_day", {"due": -0.1}, {R.DELAYED}),
         ("next_day", {"due": -0.1, "outcome": Outcome.OVERDUE}, {R.DELAYED}),
         ("next_day", {"due": -0.1, "outcome": Outcome.LATE}, set()),
@@ -56,10 +58,10 @@ def sighting(**given: Any) -> Sighting:
         ("next_day", {"is_failed": True}, {R.FAILED_ATTEMPT}),
         ("next_day", {"is_held": True, "due": 60}, {R.EXCEPTION}),
         ("next_day", {"is_held": True, "due": -2, "seen": -30}, {R.EXCEPTION, R.DELAYED, R.SILENT}),
-        # Nothing more is to be done about it.
+        # Nothing more can be done.
         ("next_day", {"is_over": True, "due": -2, "seen": -99, "outcome": Outcome.OVERDUE}, set()),
         ("next_day", {"outcome": Outcome.VOID, "picked_up": None, "pickup_by": -9}, set()),
     ],
 )
-def test_reasons(tier: str, given: dict[str, Any], reasons: set[WatchReason]) -> None:
-    assert set(reasons_for(sighting(**given), None, tier=tier, now=NOW)) == reasons
+def test_reasons(tier: str, values: dict[str, Any], reasons: set[WatchReason]) -> None:
+    assert set(reasons_for(sighting(**values), None, tier=tier, now=NOW)) == reasons

@@ -1,4 +1,4 @@
-"""The refresh of the watch list: what is put on it and why, what falls off, and what that costs."""
+"""The refresh of the watch list: what is added and why, what is removed, and its cost."""
 
 import threading
 from datetime import timedelta
@@ -35,13 +35,15 @@ MINUTE = timedelta(minutes=1)
 
 
 def later(parcel: Parcel, *, hours: float, kind: str = CommitmentKind.DELIVERY) -> None:
-    """Promise it so many hours from now."""
+    """Set the promise to `hours` from now."""
     due_at = timezone.now() + hours * HOUR
     with scope(Scope.everything()):
         Commitment.objects.filter(parcel_id=parcel.pk, kind=kind).update(due_at=due_at)
 
 
-def test_likely_late_is_at_risk(merchant_organisation: Company, courier_organisation: Company) -> None:
+def test_probably_late_parcel_is_at_risk(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
     [parcel] = due_in(merchant_organisation, courier_organisation, 2)
     history(courier_organisation, [-60] * 30 + [90] * 70, like=parcel)
     scan(parcel, "picked_up", 3)
@@ -56,7 +58,7 @@ def test_likely_late_is_at_risk(merchant_organisation: Company, courier_organisa
 
 
 @pytest.mark.parametrize(("late", "listed"), [(4, False), (5, True), (40, True)])
-def test_at_risk_begins_at_one_in_twenty(
+def test_at_risk_starts_at_five_percent(
     merchant_organisation: Company, courier_organisation: Company, late: int, *, listed: bool
 ) -> None:
     [parcel] = due_in(merchant_organisation, courier_organisation, 2)
@@ -66,7 +68,7 @@ def test_at_risk_begins_at_one_in_twenty(
     assert (R.AT_RISK in watched(parcel)) == listed
 
 
-def test_due_after_tomorrow_is_nobodys_risk_yet(
+def test_parcel_due_after_tomorrow_is_not_at_risk(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     [parcel] = due_in(merchant_organisation, courier_organisation, 29)
@@ -75,7 +77,7 @@ def test_due_after_tomorrow_is_nobodys_risk_yet(
     assert watched(parcel) == {}
 
 
-def test_without_a_history_nothing_is_at_risk(
+def test_without_history_no_parcel_is_at_risk(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     [parcel] = due_in(merchant_organisation, courier_organisation, 2)
@@ -84,7 +86,7 @@ def test_without_a_history_nothing_is_at_risk(
     assert watched(parcel) == {}
 
 
-def test_falls_off_when_it_is_not_true_any_more(
+def test_parcel_is_removed_when_its_reasons_end(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     [parcel] = due_in(merchant_organisation, courier_organisation, -1)
@@ -98,7 +100,7 @@ def test_falls_off_when_it_is_not_true_any_more(
     assert watched(parcel) == {}
 
 
-def test_reasons_change_one_by_one(merchant_organisation: Company, courier_organisation: Company) -> None:
+def test_reasons_change_separately(merchant_organisation: Company, courier_organisation: Company) -> None:
     [parcel] = due_in(merchant_organisation, courier_organisation, 4)
     sweep_overdue(now=timezone.now())
     refresh()
@@ -115,7 +117,7 @@ def test_reasons_change_one_by_one(merchant_organisation: Company, courier_organ
     assert watched(parcel) == {}
 
 
-def test_held_days_before_its_promise_is_seen_at_once(
+def test_parcel_held_days_before_its_promise_is_listed_at_once(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     [parcel, other] = due_in(merchant_organisation, courier_organisation, 28, count=2)
@@ -124,7 +126,7 @@ def test_held_days_before_its_promise_is_seen_at_once(
     scan(parcel, "held", 1.5, reason="weather_snow")
     assert refresh().parcels == 1
     assert set(watched(parcel)) == {R.EXCEPTION}
-    # It stays, though the outbox that told of it is read no more.
+    # It stays on the list, although its event is not read again.
     refresh()
     refresh()
     assert set(watched(parcel)) == {R.EXCEPTION}
@@ -134,9 +136,9 @@ def test_held_days_before_its_promise_is_seen_at_once(
 
 
 @pytest.mark.parametrize(
-    ("seen", "silent"),
+    ("scan_hours", "silent"),
     [
-        # Hours after booking, which was 26 hours ago: the last one counts, and a day is long.
+        # Hours after booking, which was 26 hours ago: the last scan counts, and the limit is a day.
         ([1], True),
         ([1, 1.9], True),
         ([1, 2.1], False),
@@ -144,19 +146,19 @@ def test_held_days_before_its_promise_is_seen_at_once(
         ([1, 25.9], False),
     ],
 )
-def test_silent_days_before_its_promise_is_seen(
-    merchant_organisation: Company, courier_organisation: Company, seen: list[float], *, silent: bool
+def test_parcel_silent_days_before_its_promise_is_listed(
+    merchant_organisation: Company, courier_organisation: Company, scan_hours: list[float], *, silent: bool
 ) -> None:
     now = timezone.now()
     [parcel] = due_in(merchant_organisation, courier_organisation, 4)
     later(parcel, hours=72)
-    for hours in seen:
+    for hours in scan_hours:
         scan(parcel, "picked_up" if hours == 1 else "arrived", hours)
     refresh(now=now)
     assert set(watched(parcel)) == ({R.SILENT} if silent else set())
 
 
-def test_becomes_silent_between_two_refreshes_and_is_found_once_more(
+def test_parcel_that_becomes_silent_between_refreshes_is_listed(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     now = timezone.now()
@@ -164,15 +166,15 @@ def test_becomes_silent_between_two_refreshes_and_is_found_once_more(
     for each in (parcel, other):
         later(each, hours=96)
         scan(each, "picked_up", 2.5)
-    found = [bool(refresh(now=now + minutes * MINUTE) and watched(parcel)) for minutes in range(0, 60, 5)]
-    # Silent from half an hour on, and on the list ever after.
-    assert found == [False] * 7 + [True] * 5
+    is_listed = [bool(refresh(now=now + minutes * MINUTE) and watched(parcel)) for minutes in range(0, 60, 5)]
+    # Silent after half an hour, and then on the list.
+    assert is_listed == [False] * 7 + [True] * 5
     scan(parcel, "departed", 26.5)
     refresh(now=now + HOUR)
     assert (set(watched(parcel)), set(watched(other))) == (set(), {R.SILENT})
 
 
-def test_silence_that_was_told_late_is_seen_at_once(
+def test_silence_from_late_received_scans_is_listed_at_once(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     [parcel] = due_in(merchant_organisation, courier_organisation, -10)
@@ -185,7 +187,7 @@ def test_silence_that_was_told_late_is_seen_at_once(
     assert set(watched(parcel)) == {R.SILENT}
 
 
-def test_nobody_looks_for_what_was_delivered_a_day_ago(
+def test_parcels_delivered_a_day_ago_are_not_checked(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     parcels = due_in(merchant_organisation, courier_organisation, 4, count=3)
@@ -210,24 +212,24 @@ JOIN pg_am a ON a.oid = c.relam WHERE amname = 'brin' AND indrelid = %s::regclas
 """
 
 
-def test_what_was_last_seen_is_found_by_its_index() -> None:
-    """Of a month of scans a summary of each 4 MB is read, and the few that were a day ago."""
+def test_last_scans_are_found_by_their_index() -> None:
+    """For a month of scans, only the summaries of each 4 MB and the few scans of a day ago are read."""
     now = timezone.now()
     first = parcel_id_at(now)
     partition = f"parcels_scan_y{moment_of(first):%Ym%m}"
     with CaptureQueriesContext(connection) as queries:
         refresh()
-    [asked] = [query["sql"] for query in queries if "received_at >" in query["sql"]]
+    [statement] = [query["sql"] for query in queries if "received_at >" in query["sql"]]
     with scope(Scope.everything()):
         raw_rows(_A_MONTH_OF_SCANS, {"first": first, "begin": now - timedelta(days=26)})
         raw_rows(_SUMMARIZE, [partition])
         raw_rows(f"ANALYZE {partition}")
-        plan = "\n".join(row[0] for row in raw_rows(f"EXPLAIN {asked.replace('%', '%%')}"))
+        plan = "\n".join(row[0] for row in raw_rows(f"EXPLAIN {statement.replace('%', '%%')}"))
     assert f"Seq Scan on {partition}" not in plan
     assert f"Bitmap Index Scan on {partition}_occurred_at_received_at" in plan
 
 
-def test_attempted_in_time_but_not_handed_over_stays_to_be_seen(
+def test_undelivered_parcel_after_a_valid_attempt_stays_listed(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     [parcel] = due_in(merchant_organisation, courier_organisation, 3)
@@ -249,7 +251,7 @@ def test_cancelled_and_lost_parcels_are_not_watched(
     assert watched(called_off) == watched(lost) == {}
 
 
-def test_items_of_parcels_that_are_gone_are_removed(
+def test_items_of_deleted_parcels_are_removed(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     [parcel] = due_in(merchant_organisation, courier_organisation, -1)
@@ -261,20 +263,20 @@ def test_items_of_parcels_that_are_gone_are_removed(
     assert watched(parcel) == {}
 
 
-# --- the same everywhere ---
+# --- consistency with the pages ---
 
 
-def test_refresh_says_what_the_parcels_page_says(
+def test_refresh_and_parcel_page_agree(
     merchant_organisation: Company, courier_organisation: Company, rival_courier: Company
 ) -> None:
-    """At each stage and distance, and from each group that is asked in turn."""
+    """For each stage and time left, and for each group of similar parcels."""
     parcels = [
         due_in(merchant_organisation, courier_organisation, hours)[0] for hours in (0.5, 1.5, 4, 9, 20)
     ]
     for number, parcel in enumerate(parcels):
         for code in ("picked_up", "departed", "arrived", "out_for_delivery")[:number]:
             scan(parcel, code, 3 + number)
-    # One is agreed on for another day, by the merchant alone.
+    # One has another day agreed by the merchant only.
     with scope(Scope.everything()):
         delivery = Commitment.objects.filter(parcel_id=parcels[1].pk, kind=CommitmentKind.DELIVERY)
         delivery.update(revised_due_at=F("due_at") + timedelta(days=1))
@@ -294,7 +296,7 @@ def test_refresh_says_what_the_parcels_page_says(
             assert arrival.forecast.p90_at == pytest.approx(item.p90_at, abs=timedelta(microseconds=1))
 
 
-def test_a_refresh_in_slices_is_the_same(
+def test_refresh_in_slices_gives_the_same_list(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     parcels = due_in(merchant_organisation, courier_organisation, 3, count=7)
@@ -311,7 +313,9 @@ def test_a_refresh_in_slices_is_the_same(
     assert rows() == in_slices
 
 
-def test_only_the_last_28_days_count(merchant_organisation: Company, courier_organisation: Company) -> None:
+def test_forecast_uses_only_the_last_28_days(
+    merchant_organisation: Company, courier_organisation: Company
+) -> None:
     [parcel] = due_in(merchant_organisation, courier_organisation, 2)
     for days_ago in (0, 29):
         history(courier_organisation, [90] * 50, like=parcel, days_ago=days_ago)
@@ -321,30 +325,30 @@ def test_only_the_last_28_days_count(merchant_organisation: Company, courier_org
     assert watched(parcel)[R.AT_RISK].chance == pytest.approx(0.1)
 
 
-# --- among others ---
+# --- concurrent refreshes ---
 
 
-def test_remembers_how_far_the_outbox_was_read(
+def test_heartbeat_stores_the_position_in_the_outbox(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     due_in(merchant_organisation, courier_organisation, 2)
-    read = []
+    positions = []
     for _time in range(3):
         refresh()
-        read.append(Heartbeat.objects.get(name="refresh-watch-list").detail["outbox"])
-    assert len(read[0]) == 1
-    assert read[1] == read[2] == [read[0][0]] * 2
+        positions.append(Heartbeat.objects.get(name="refresh-watch-list").detail["outbox"])
+    assert len(positions[0]) == 1
+    assert positions[1] == positions[2] == [positions[0][0]] * 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_second_refresh_leaves_the_first_alone(
+def test_second_refresh_does_not_run_during_the_first(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
     parcels = due_in(merchant_organisation, courier_organisation, -1, count=3)
-    found = []
+    results = []
 
     def second() -> None:
-        found.append(refresh_watch_list(now=timezone.now()))
+        results.append(refresh_watch_list(now=timezone.now()))
         connection.close()
 
     with transaction.atomic():
@@ -352,5 +356,5 @@ def test_second_refresh_leaves_the_first_alone(
         other = threading.Thread(target=second)
         other.start()
         other.join()
-    assert [refreshed.busy for refreshed in found] == [True]
+    assert [refreshed.busy for refreshed in results] == [True]
     assert all(R.DELAYED in watched(parcel) for parcel in parcels)

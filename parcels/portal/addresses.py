@@ -19,7 +19,7 @@ from parcels.portal.forms import PickupAddressForm
 
 
 class Row(NamedTuple):
-    """An address, and the name of the dialog that asks before it is removed."""
+    """An address, and the id of the dialog that confirms its deletion."""
 
     address: PickupAddress
     dialog: str
@@ -28,8 +28,8 @@ class Row(NamedTuple):
 @require_safe
 @login_required
 def address_list(request: ActorRequest) -> HttpResponse:
-    """List where parcels are picked up."""
-    # A merchant's own places, each written by hand: as many as fit on a page.
+    """List the merchant's pickup addresses."""
+    # No paging: a merchant enters these by hand, so they are few.
     addresses = PickupAddress.objects.visible_to(_merchant(request)).select_related("city")
     rows = [Row(address, f"delete-{address.pk}") for address in addresses.order_by("-is_default", "name")]
     context = {"rows": rows}
@@ -47,8 +47,8 @@ def address_add(request: ActorRequest) -> HttpResponse:
 @login_required
 def address_edit(request: ActorRequest, address_id: int) -> HttpResponse:
     """Change an address."""
-    found = PickupAddress.objects.visible_to(_merchant(request)).select_related("city")
-    address = found.filter(pk=address_id).first()
+    addresses = PickupAddress.objects.visible_to(_merchant(request)).select_related("city")
+    address = addresses.filter(pk=address_id).first()
     if address is None:
         raise NotFound
     return _edit(request, address)
@@ -66,22 +66,22 @@ def address_delete(request: ActorRequest, address_id: int) -> HttpResponse:
 def _edit(request: ActorRequest, address: PickupAddress) -> HttpResponse:
     actor, is_new = _merchant(request), address.pk is None
     form = PickupAddressForm(request.POST or None, instance=address)
-    if request.method == "POST" and form.is_valid() and _saved(actor, form, None if is_new else address.pk):
+    if request.method == "POST" and form.is_valid() and _save(actor, form, None if is_new else address.pk):
         messages.success(request, _("The address is saved."))
         return redirect("parcels:address_list")
     context = {"form": form, "is_new": is_new}
     return render(request, "parcels/address_form.html", context, status=422 if form.errors else 200)
 
 
-def _saved(actor: Actor, form: PickupAddressForm, address_id: int | None) -> bool:
-    given = form.cleaned_data
+def _save(actor: Actor, form: PickupAddressForm, address_id: int | None) -> bool:
+    data = form.cleaned_data
     try:
         save_pickup_address(
             actor=actor,
             address_id=address_id,
-            city=given["city"],
-            is_default=given["is_default"],
-            texts=given,
+            city=data["city"],
+            is_default=data["is_default"],
+            texts=data,
         )
     except InvalidInput as error:
         for problem in error.errors:

@@ -1,4 +1,4 @@
-"""How a parcel's status and a scan's code look on a page."""
+"""Badges of parcel statuses and scan codes."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Quoting and booking by hand: compare offers, choose one, say whom it is for."""
+"""Pages of quoting and booking: compare offers, choose one, enter the recipient."""
 
 from datetime import datetime
 from typing import Any
@@ -36,20 +36,22 @@ SUGGESTIONS = 8
 @require_safe
 @login_required
 def quote_create(request: ActorRequest) -> HttpResponse:
-    """Ask for offers, and compare them. The whole question is in the address, so it can be kept."""
+    """Quote a parcel and compare the offers. The request is in the URL, so it can be bookmarked."""
     actor = _merchant(request)
     if not request.GET:
         form = QuoteForm(initial=_initial(actor), addresses=_addresses(actor))
         return render(request, "parcels/quote.html", {"form": form})
     form = QuoteForm(request.GET, addresses=_addresses(actor))
-    found = _quoted(actor, form)
-    if found is None:
+    current_quote = _quote_for(actor, form)
+    if current_quote is None:
         return render(request, "parcels/quote.html", {"form": form}, status=422)
     context = {
         "form": form,
-        "quote": found,
-        "tiers": tier_views(found, request.GET),
-        "ready_text": moment_text(local_clock(found.request.ready_at, found.request.origin.time_zone)),
+        "quote": current_quote,
+        "tiers": tier_views(current_quote, request.GET),
+        "ready_text": moment_text(
+            local_clock(current_quote.request.ready_at, current_quote.request.origin.time_zone)
+        ),
     }
     return render(request, "parcels/quote.html", context)
 
@@ -57,37 +59,37 @@ def quote_create(request: ActorRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def parcel_book(request: ActorRequest) -> HttpResponse:
-    """Book the offer chosen: the question and the offer are in the address, the recipient in the form."""
+    """Book the chosen offer: quote and offer are in the URL, the recipient is in the form."""
     actor = _merchant(request)
-    asked = QuoteForm(request.GET, addresses=_addresses(actor))
-    found = _quoted(actor, asked)
-    chosen = _chosen(found, request.GET) if found else None
-    if found is None or chosen is None:
-        return redirect(f"{reverse('parcels:quote_create')}?{_question(request.GET)}")
+    quote_form = QuoteForm(request.GET, addresses=_addresses(actor))
+    current_quote = _quote_for(actor, quote_form)
+    offer = _chosen_offer(current_quote, request.GET) if current_quote else None
+    if current_quote is None or offer is None:
+        return redirect(f"{reverse('parcels:quote_create')}?{_quote_query(request.GET)}")
     form = RecipientForm(request.POST or None)
     problem = ""
     if request.method == "POST" and form.is_valid():
         try:
             booked = book_parcel(
                 actor=actor,
-                request=_booking(found, asked, form, request.GET),
-                at=found.at,
+                request=_booking(current_quote, quote_form, form, request.GET),
+                at=current_quote.at,
                 source=ParcelSource.PORTAL,
             )
         except InvalidInput as error:
-            _show(form, error)
+            _add_errors(form, error)
         except Conflict as error:
             problem = error.detail
         else:
             return redirect("parcels:parcel_booked", booked.number)
     context = {
         "form": form,
-        "quote": found,
-        "offer": chosen,
-        "address": asked.cleaned_data.get("pickup_address"),
+        "quote": current_quote,
+        "offer": offer,
+        "address": quote_form.cleaned_data.get("pickup_address"),
         "problem": problem,
-        "quote_url": f"{reverse('parcels:quote_create')}?{_question(request.GET)}",
-        "changed": chosen.deliver_by_iso != request.GET.get("deliver_by", ""),
+        "quote_url": f"{reverse('parcels:quote_create')}?{_quote_query(request.GET)}",
+        "changed": offer.deliver_by_iso != request.GET.get("deliver_by", ""),
     }
     status = 409 if problem else 422 if form.errors else 200
     return render(request, "parcels/book.html", context, status=status)
@@ -96,12 +98,12 @@ def parcel_book(request: ActorRequest) -> HttpResponse:
 @require_safe
 @login_required
 def parcel_booked(request: ActorRequest, number: str) -> HttpResponse:
-    """Say that a parcel is booked, under which number and with which promise."""
+    """Confirm a booking: tracking number and promise."""
     actor = _merchant(request)
     try:
         parcel_id = parse_tracking_number(number)
-    except InvalidTrackingNumber as wrong:
-        raise NotFound(str(wrong)) from None
+    except InvalidTrackingNumber as error:
+        raise NotFound(str(error)) from None
     parcel = Parcel.objects.visible_to(actor).with_names().filter(pk=parcel_id).first()
     if parcel is None:
         raise NotFound
@@ -116,24 +118,24 @@ def parcel_booked(request: ActorRequest, number: str) -> HttpResponse:
 @require_POST
 @login_required
 def parcel_cancel(request: ActorRequest, number: str) -> HttpResponse:
-    """Cancel a parcel that is not picked up yet."""
+    """Cancel a parcel that has not been picked up."""
     actor = _merchant(request)
     try:
         parcel_id = parse_tracking_number(number)
-    except InvalidTrackingNumber as wrong:
-        raise NotFound(str(wrong)) from None
-    _cancel_and_tell(request, actor, parcel_id)
+    except InvalidTrackingNumber as error:
+        raise NotFound(str(error)) from None
+    _cancel_with_message(request, actor, parcel_id)
     return redirect("parcels:parcel_detail", number)
 
 
 @require_safe
 @login_required
 def city_options(request: ActorRequest) -> HttpResponse:
-    """Suggest cities for what has been typed so far, as options of a list."""
+    """Suggest cities for a partial input, as options of a datalist."""
     _merchant(request)
-    # The field sends its own name; a form may have two of them, but only the one typed into asks.
-    typed = one_line(next((str(value) for value in request.GET.values()), ""))[:80].replace("\x00", "")
-    cities = search_cities(typed)[:SUGGESTIONS] if typed else []
+    # The parameter has the field's name: a form may have two city fields, and only the active one sends.
+    text = one_line(next((str(value) for value in request.GET.values()), ""))[:80].replace("\x00", "")
+    cities = search_cities(text)[:SUGGESTIONS] if text else []
     return render(request, "parcels/city_options.html", {"options": [full_name(city) for city in cities]})
 
 
@@ -155,45 +157,49 @@ def _initial(actor: Actor) -> dict[str, Any]:
     return {"pickup_address": default.pk if default else None}
 
 
-def _quoted(actor: Actor, form: QuoteForm) -> Quote | None:
-    """The quote the form asks for; None, with the form's errors set, when it cannot be had."""
+def _quote_for(actor: Actor, form: QuoteForm) -> Quote | None:
+    """The quote for a form; None, with errors on the form, if there is none."""
     if not form.is_valid():
         return None
-    asked, now = form.cleaned_data, timezone.now()
+    data, now = form.cleaned_data, timezone.now()
     request = QuoteRequest(
-        origin=asked["origin"],
-        destination=asked["destination"],
-        weight_g=asked["weight_g"],
-        ready_at=asked["ready_at"] or now,
-        tier=asked["tier"],
+        origin=data["origin"],
+        destination=data["destination"],
+        weight_g=data["weight_g"],
+        ready_at=data["ready_at"] or now,
+        tier=data["tier"],
     )
     try:
         return quote(actor=actor, request=request, at=now)
     except InvalidInput as error:
-        _show(form, error)
+        _add_errors(form, error)
         return None
 
 
-def _chosen(found: Quote, asked: QueryDict) -> OfferView | None:
-    wanted = (asked.get("courier"), asked.get("service") or asked.get("tier"))
-    for offer in found.offers:
-        if (offer.offer.courier, offer.tier.code.value) == wanted:
-            return offer_view(found, offer, asked)
+def _chosen_offer(current_quote: Quote, query: QueryDict) -> OfferView | None:
+    key = (query.get("courier"), query.get("service") or query.get("tier"))
+    for offer in current_quote.offers:
+        if (offer.offer.courier, offer.tier.code.value) == key:
+            return offer_view(current_quote, offer, query)
     return None
 
 
-def _booking(found: Quote, asked: QuoteForm, form: RecipientForm, query: QueryDict) -> BookingRequest:
-    address = asked.cleaned_data.get("pickup_address")
-    given = form.cleaned_data
+def _booking(
+    current_quote: Quote, quote_form: QuoteForm, form: RecipientForm, query: QueryDict
+) -> BookingRequest:
+    address = quote_form.cleaned_data.get("pickup_address")
+    recipient = form.cleaned_data
     return BookingRequest(
         tier=query.get("service") or query.get("tier", ""),
-        origin=found.request.origin,
-        destination=found.request.destination,
-        weight_g=found.request.weight_g,
-        ready_at=found.request.ready_at,
-        recipient=Recipient(one_line(given["name"]), one_line(given["phone"]), one_line(given["address"])),
+        origin=current_quote.request.origin,
+        destination=current_quote.request.destination,
+        weight_g=current_quote.request.weight_g,
+        ready_at=current_quote.request.ready_at,
+        recipient=Recipient(
+            one_line(recipient["name"]), one_line(recipient["phone"]), one_line(recipient["address"])
+        ),
         courier=query.get("courier", ""),
-        reference=one_line(given["reference"]),
+        reference=one_line(recipient["reference"]),
         pickup_address_id=address.pk if address else None,
         expected_deliver_by=_moment(query.get("deliver_by", "")),
     )
@@ -201,22 +207,22 @@ def _booking(found: Quote, asked: QuoteForm, form: RecipientForm, query: QueryDi
 
 def _moment(text: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.utcoffset() is not None else None
+    return moment if moment.utcoffset() is not None else None
 
 
-def _question(query: QueryDict) -> str:
-    """The address of the comparison, without the offer that was chosen."""
-    kept = query.copy()
+def _quote_query(query: QueryDict) -> str:
+    """The query of the comparison page: without the chosen offer."""
+    quote_query = query.copy()
     for name in ("courier", "service", "deliver_by"):
-        kept.pop(name, None)
-    return kept.urlencode()
+        quote_query.pop(name, None)
+    return quote_query.urlencode()
 
 
-def _show(form: forms.Form, error: InvalidInput) -> None:
-    """Put a service's errors beside the fields they are about."""
+def _add_errors(form: forms.Form, error: InvalidInput) -> None:
+    """Add a service's errors to the form's fields."""
     names = {"weight_g": "weight", "pickup_address": "pickup_address"}
     for problem in error.errors:
         name = names.get(problem.field, problem.field)
@@ -225,7 +231,7 @@ def _show(form: forms.Form, error: InvalidInput) -> None:
         form.add_error(None, error.detail)
 
 
-def _cancel_and_tell(request: ActorRequest, actor: Actor, parcel_id: int) -> None:
+def _cancel_with_message(request: ActorRequest, actor: Actor, parcel_id: int) -> None:
     try:
         cancel_parcel(actor=actor, parcel_id=parcel_id, at=timezone.now())
     except Conflict as error:

@@ -1,4 +1,4 @@
-"""Merchants' uploads of bookings: the form, how far each file is, and what became of its rows."""
+"""Pages of merchants' booking files: the upload form, progress, results and downloads."""
 
 import csv
 import io
@@ -56,7 +56,7 @@ class BookingFileForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def booking_upload(request: ActorRequest) -> HttpResponse:
-    """Take a file of bookings; list the ones before."""
+    """Upload a file of bookings, and list the earlier ones."""
     actor = _booker(request)
     form = BookingFileForm(request.POST or None, request.FILES or None)
     known: BookingFile | None = None
@@ -90,21 +90,21 @@ def booking_upload(request: ActorRequest) -> HttpResponse:
 @require_safe
 @login_required
 def booking_file(request: ActorRequest, file_id: int) -> HttpResponse:
-    """Show how far a file is and which rows were not booked; the page asks again until it is done."""
+    """Show a file's progress and the rows not booked; the page polls until the file is finished."""
     file = _file(request, file_id)
     start = _number(request.GET.get("from", ""))
-    rows, following = read_problems(file, start=start, most=ROWS_A_PAGE)
+    rows, next_start = read_problems(file, start=start, most=ROWS_A_PAGE)
     context = {
         "file": file,
         "rows": rows,
         "left": _time_left(file.seconds_left),
         "not_booked": file.duplicate + file.rejected,
-        "next_url": f"?from={following}#rows" if following else "",
+        "next_url": f"?from={next_start}#rows" if next_start else "",
         "previous_url": "?#rows" if start else "",
     }
     response = render(request, "parcels/booking_file.html", context)
     if file.is_finished and request.headers.get("HX-Request"):
-        # Whoever watched the bar gets the whole page: downloads, rows, no more asking.
+        # The polling page reloads: it then shows downloads and rows, and stops polling.
         response["HX-Refresh"] = "true"
     return response
 
@@ -112,7 +112,7 @@ def booking_file(request: ActorRequest, file_id: int) -> HttpResponse:
 @require_POST
 @login_required
 def booking_cancel(request: ActorRequest, file_id: int) -> HttpResponse:
-    """Stop booking a file."""
+    """Cancel a file."""
     actor = _booker(request)
     try:
         cancel_booking_file(actor=actor, file_id=file_id)
@@ -128,7 +128,7 @@ def booking_cancel(request: ActorRequest, file_id: int) -> HttpResponse:
 @require_safe
 @login_required
 def booking_results(request: ActorRequest, file_id: int) -> StreamingHttpResponse:
-    """Download a line a row: tracking number and promise, or why there is none."""
+    """Download one line per row: tracking number and promise, or the error."""
     file = _file(request, file_id)
     return _download(file, results_path(file), file.results_size, "results")
 
@@ -136,7 +136,7 @@ def booking_results(request: ActorRequest, file_id: int) -> StreamingHttpRespons
 @require_safe
 @login_required
 def booking_problems(request: ActorRequest, file_id: int) -> StreamingHttpResponse:
-    """Download a line for each row that was not booked."""
+    """Download one line per row that was not booked."""
     file = _file(request, file_id)
     return _download(file, problems_path(file), file.problems_size, "problems")
 
@@ -144,7 +144,7 @@ def booking_problems(request: ActorRequest, file_id: int) -> StreamingHttpRespon
 @require_safe
 @login_required
 def booking_rejected(request: ActorRequest, file_id: int) -> StreamingHttpResponse:
-    """Download the rejected rows as they were uploaded, to be corrected and uploaded again."""
+    """Download the rejected rows in their original columns, to correct and upload again."""
     file = _file(request, file_id)
     return _download(file, rejected_path(file), file.rejected_size, "rejected")
 
@@ -155,7 +155,7 @@ def booking_template(request: ActorRequest) -> HttpResponse:
     """Download a file with the right header and a sample row."""
     _booker(request)
     text = io.StringIO(newline="")
-    # With a mark, or spreadsheets take it for another encoding.
+    # A BOM, because without it spreadsheets assume another encoding.
     text.write("\ufeff")
     csv.writer(text).writerows([records.COLUMNS, records.SAMPLE])
     response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
@@ -164,7 +164,7 @@ def booking_template(request: ActorRequest) -> HttpResponse:
 
 
 def _download(file: BookingFile, path: Path, size: int, kind: str) -> StreamingHttpResponse:
-    """Send what was written so far. Raises NotFound before the first slice, and after retention."""
+    """Send the committed part. Raises NotFound before the first slice, and after retention."""
     if not size or file.deleted_at or not path.exists():
         raise NotFound
     name = f"{file.name.removesuffix('.csv')}-{kind}.csv"
@@ -176,7 +176,7 @@ def _download(file: BookingFile, path: Path, size: int, kind: str) -> StreamingH
 def _booker(request: ActorRequest) -> Actor:
     actor = request.actor
     require(actor, Capability.BOOK_PARCELS)
-    # Ops could book, too, but for nobody: for them there is no such page.
+    # Ops have the capability, but no merchant to book for: for them this page does not exist.
     if actor.is_ops:
         raise NotFound
     require_booker(actor)

@@ -1,4 +1,4 @@
-"""One breach: what was promised, what happened, by how much, who it is attributed to and why."""
+"""The page of one breach: promise, scans, lateness, attribution, excuses and credits."""
 
 from datetime import datetime
 from typing import Any
@@ -57,7 +57,7 @@ class ClaimForm(forms.Form):
     file = forms.FileField(
         label=gettext_lazy("Evidence (optional)"),
         required=False,
-        # An empty file is told so by its inspection, as every other fault of a file is.
+        # The inspection of the file reports an empty file, like every other error.
         allow_empty_file=True,
     )
 
@@ -82,7 +82,7 @@ def breach_detail(request: ActorRequest, number: str, kind: str) -> HttpResponse
 
 
 def _breach(actor: Actor, number: str, kind: str) -> tuple[Parcel, BreachReport, list[Scan]]:
-    """Return parcel, breach and scans. Raises NotFound for what is not there, and for somebody else's."""
+    """Return parcel, breach and scans. Raises NotFound for unknown breaches and those of others."""
     require(actor, Capability.VIEW_RATES)
     try:
         parcel_id = parse_tracking_number(number)
@@ -128,7 +128,7 @@ def _claim(request: ActorRequest, actor: Actor, report: BreachReport, form: Clai
 def _context(
     actor: Actor, parcel: Parcel, report: BreachReport, scans: list[Scan], form: ClaimForm
 ) -> dict[str, Any]:
-    found = report.attribution
+    attribution = report.attribution
     claims = may_claim(actor)
     return {
         "parcel": parcel,
@@ -142,12 +142,12 @@ def _context(
                 "label": Leg(leg.leg).label,
                 "time": duration_text(leg.time),
                 "open": leg.open,
-                "counts": leg.leg == found.leg,
+                "counts": leg.leg == attribution.leg,
             }
-            for leg in found.legs
+            for leg in attribution.legs
         ],
         "entries": full_entries(parcel, track(scans)),
-        "excuses": [_told(excuse, claims) for excuse in report.excuses],
+        "excuses": [_excuse_view(excuse, claims) for excuse in report.excuses],
         "credits": [{"entry": entry, "amount": yuan(entry.amount_fen)} for entry in report.credits],
         "credited": yuan(report.credited_fen),
         "zone": zone_text(report.city.time_zone, report.commitment.due_at),
@@ -162,14 +162,14 @@ def _context(
 
 
 def _times(report: BreachReport) -> dict[str, datetime | None]:
-    """Moments the page compares: what was promised first, and what on-time is judged by."""
-    commitment, promised = report.commitment, report.promised_at
+    """The times the page compares: the first promise, and the time by which on-time is judged."""
+    commitment, promised_at = report.commitment, report.promised_at
     return {
-        "promised_at": promised,
-        "judged_by": commitment.due_at if commitment.due_at != promised else None,
+        "promised_at": promised_at,
+        "judged_by": commitment.due_at if commitment.due_at != promised_at else None,
     }
 
 
-def _told(excuse: Excuse, claims: bool) -> dict[str, Any]:
+def _excuse_view(excuse: Excuse, claims: bool) -> dict[str, Any]:
     own = excuse.state == ExcuseState.CLAIMED and excuse.source == ExcuseSource.COURIER
     return {"excuse": excuse, "may_withdraw": own and claims}

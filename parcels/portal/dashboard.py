@@ -1,7 +1,7 @@
-"""Where couriers and merchants start: today, and how promises were kept.
+"""The dashboard of couriers and merchants: today's parcels and on-time rates.
 
-Rates and dues are read from folded cells, so the page costs the same however many parcels there
-are. Only a merchant's bookings of today are counted by parcel, and no further than a limit.
+Rates and due counts are read from folded cells, so the cost does not depend on the number of parcels.
+Only a merchant's bookings of today are counted from parcels, up to a limit.
 """
 
 from dataclasses import dataclass, replace
@@ -30,36 +30,36 @@ from slas.rates.names import ends_of
 from slas.rates.queries import MONTH, WEEK, RateSummary, rates_for, summary_for
 from slas.rates.rules import GroupBy, RateRow
 
-# Nobody reads the last digits of more; counting on would cost more than all the rest of the page.
+# Exact counts beyond this are of no use, and would cost more than the rest of the page.
 MOST_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The numbers of the page, which it asks for again every minute."""
+    """The figures of the page, which polls for them every minute."""
 
     delivery: RateSummary
     pickup: RateSummary
-    # Of a merchant; None for a courier.
+    # For a merchant; None for a courier.
     booked_today: int | None
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was promised in the period, and nothing older is open."""
+        """Whether the period has no commitments, and nothing is overdue."""
         kinds = (self.delivery, self.pickup)
         return not any(kind.month.promised or kind.month.void or kind.overdue_now for kind in kinds)
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One number, and the list it is the length of."""
+    """One count, and the list it links to."""
 
     label: str
     value: str
     icon: str
     note: str = ""
     tone: str = ""
-    # The name of a page, left out while the product has no such page.
+    # The URL name of a page; not linked if there is no such page.
     page: str = ""
     query: str = ""
 
@@ -77,7 +77,7 @@ class RateCard:
 @login_required
 @never_cache
 def dashboard_view(request: ActorRequest) -> HttpResponse:
-    """Show today's parcels, what is due and overdue, and the on-time rates; htmx gets the figures alone."""
+    """Show today's parcels, due and overdue counts, and on-time rates; for htmx only the figures."""
     actor = request.actor
     if actor.is_ops:
         return redirect("admin:index")
@@ -112,25 +112,29 @@ def _figures(actor: Actor, today: date) -> Figures:
 def _booked_on(actor: Actor, day: date) -> int:
     """How many parcels were booked on a day, counted up to one more than MOST_COUNTED."""
     zone = ZoneInfo(settings.TIME_ZONE)
-    booked = Parcel.objects.visible_to(actor).booked_between(day, day, zone=zone)
-    count: int = booked.order_by()[: MOST_COUNTED + 1].count()
+    parcels = Parcel.objects.visible_to(actor).booked_between(day, day, zone=zone)
+    count: int = parcels.order_by()[: MOST_COUNTED + 1].count()
     return count
 
 
 def _cards(figures: Figures, today: date) -> list[Card]:
-    """What is to be done today, and what is overdue, whatever day it was due."""
+    """Counts of what is due today, and of everything overdue."""
     cards = [
         _due_card(_("Pickups due today"), figures.pickup, _("%(count)s not picked up yet"), "package-import"),
         _due_card(_("Deliveries due today"), figures.delivery, _("%(count)s not delivered yet"), "truck"),
     ]
-    late = _overdue_card(_("Deliveries overdue now"), figures.delivery, CommitmentKind.DELIVERY)
+    overdue = _overdue_card(_("Deliveries overdue now"), figures.delivery, CommitmentKind.DELIVERY)
     if figures.booked_today is None:
-        return [*cards, late, _overdue_card(_("Pickups overdue now"), figures.pickup, CommitmentKind.PICKUP)]
-    # Fetching is the courier's business: to a merchant it is a side note.
+        return [
+            *cards,
+            overdue,
+            _overdue_card(_("Pickups overdue now"), figures.pickup, CommitmentKind.PICKUP),
+        ]
+    # Pickups are the courier's task: a merchant sees overdue pickups only as a note.
     if figures.pickup.overdue_now:
         note = _("Pickups overdue: %(count)s") % {"count": count(figures.pickup.overdue_now)}
-        late = replace(late, note=note)
-    return [_booked_card(figures.booked_today, today), *cards, late]
+        overdue = replace(overdue, note=note)
+    return [_booked_card(figures.booked_today, today), *cards, overdue]
 
 
 def _booked_card(booked: int, today: date) -> Card:
@@ -145,8 +149,8 @@ def _booked_card(booked: int, today: date) -> Card:
 
 
 def _due_card(label: str, summary: RateSummary, note: str, icon: str) -> Card:
-    said = note % {"count": count(summary.open_today)} if summary.due_today else ""
-    return Card(label=label, value=count(summary.due_today), icon=icon, note=said)
+    note_text = note % {"count": count(summary.open_today)} if summary.due_today else ""
+    return Card(label=label, value=count(summary.due_today), icon=icon, note=note_text)
 
 
 def _overdue_card(label: str, summary: RateSummary, kind: CommitmentKind) -> Card:
@@ -176,7 +180,7 @@ def _rate_card(label: str, row: RateRow, days: int, kind: CommitmentKind) -> Rat
 
 
 def _missing(actor: Actor, figures: Figures) -> str:
-    """What a newcomer has to do first: "everything" shows nothing but that, "offers" a reminder."""
+    """What a new organisation lacks: "everything" shows only the first steps, "offers" a reminder."""
     if actor.is_courier:
         if Offer.objects.visible_to(actor).on_sale().exists():
             return ""
@@ -187,7 +191,7 @@ def _missing(actor: Actor, figures: Figures) -> str:
 
 
 def _record(actor: Actor, figures: Figures, today: date) -> dict[str, Any]:
-    """How it went in the last 30 days: by day, and by lane or courier."""
+    """The on-time record of the last 30 days: by day, and by lane or courier."""
     group_by = GroupBy.LANE if actor.is_courier else GroupBy.COURIER
     first = today - timedelta(days=MONTH - 1)
     rows = rates_for(actor=actor, first=first, last=today, today=today, group_by=group_by)

@@ -1,4 +1,4 @@
-"""Scans as entries of the timeline component: in full for merchant and courier, less for the public."""
+"""Scans as entries of the timeline component: complete for merchant and courier, reduced for the public."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,55 +15,57 @@ from parcels.scans.timelines import ScanRow, TrackedScan, reason_text
 Entry = dict[str, Any]
 
 
-class CalledOff(Protocol):
-    """What a history tells of a parcel that no scan does."""
+class ParcelTimes(Protocol):
+    """The times of a parcel that no scan has."""
 
     booked_at: datetime
     cancelled_at: datetime | None
 
 
-def full_entries(parcel: CalledOff, tracked: Iterable[TrackedScan]) -> list[Entry]:
-    """Everything that happened, newest first, with whom it was the fault of and how we heard of it."""
-    entries = [_full_entry(told) for told in tracked]
+def full_entries(parcel: ParcelTimes, tracked: Iterable[TrackedScan]) -> list[Entry]:
+    """All scans, newest first, with the party at fault and remarks on their receipt."""
+    entries = [_full_entry(tracked_scan) for tracked_scan in tracked]
     return _with_booking(parcel, entries)
 
 
-def public_entries(parcel: CalledOff, tracked: Iterable[TrackedScan]) -> list[Entry]:
-    """What anybody with the number may read: corrections show only as what they struck out."""
-    entries = [_entry(told.scan, told) for told in tracked if not told.is_correction]
+def public_entries(parcel: ParcelTimes, tracked: Iterable[TrackedScan]) -> list[Entry]:
+    """The public entries: corrections are omitted, the scans they withdraw are struck out."""
+    entries = [
+        _entry(tracked_scan.scan, tracked_scan) for tracked_scan in tracked if not tracked_scan.is_correction
+    ]
     return _with_booking(parcel, entries)
 
 
-def _with_booking(parcel: CalledOff, entries: list[Entry]) -> list[Entry]:
-    """Add what no scan tells: booking and calling off."""
+def _with_booking(parcel: ParcelTimes, entries: list[Entry]) -> list[Entry]:
+    """Add the entries of booking and cancelling, which have no scans."""
     if parcel.cancelled_at is not None:
         entries.append(_plain(badge_for("parcel", ParcelStatus.CANCELLED), parcel.cancelled_at))
     entries.append(_plain(badge_for("parcel", ParcelStatus.BOOKED), parcel.booked_at))
-    # Stable: scans of one moment stay in the order of their rank.
+    # The sort is stable: scans of the same time stay in the order of their rank.
     return sorted(entries, key=lambda entry: entry["at"], reverse=True)
 
 
-def _full_entry(told: TrackedScan) -> Entry:
-    scan = told.scan
-    entry = _entry(scan, told)
-    if told.is_correction:
-        entry["text"] = _withdrawal(told.withdraws)
-    elif told.party:
+def _full_entry(tracked_scan: TrackedScan) -> Entry:
+    scan = tracked_scan.scan
+    entry = _entry(scan, tracked_scan)
+    if tracked_scan.is_correction:
+        entry["text"] = _withdrawal(tracked_scan.withdraws)
+    elif tracked_scan.party:
         entry["text"] = _("%(reason)s · at fault: %(party)s") % {
             "reason": entry["text"],
-            "party": told.party,
+            "party": tracked_scan.party,
         }
-    entry["detail"] = " · ".join(_remarks(told))
+    entry["detail"] = " · ".join(_remarks(tracked_scan))
     return entry
 
 
-def _entry(scan: ScanRow, told: TrackedScan) -> Entry:
+def _entry(scan: ScanRow, tracked_scan: TrackedScan) -> Entry:
     badge = badge_for("scan", scan.code)
     return {
         **_plain(badge, scan.occurred_at),
         "place": scan.facility,
         "text": reason_text(scan.reason) or _consent(scan),
-        "struck": told.withdrawn_at is not None,
+        "struck": tracked_scan.withdrawn_at is not None,
     }
 
 
@@ -86,13 +88,13 @@ def _withdrawal(scan: ScanRow | None) -> str:
     return _("Withdraws “%(scan)s” of %(at)s.") % {"scan": badge.label, "at": _moment(scan.occurred_at)}
 
 
-def _remarks(told: TrackedScan) -> Iterable[str]:
-    if told.received_late is not None:
-        yield _("Received %(time)s later") % {"time": duration_text(told.received_late)}
-    if told.out_of_order:
+def _remarks(tracked_scan: TrackedScan) -> Iterable[str]:
+    if tracked_scan.received_late is not None:
+        yield _("Received %(time)s later") % {"time": duration_text(tracked_scan.received_late)}
+    if tracked_scan.out_of_order:
         yield _("Received out of order")
-    if told.withdrawn_at is not None:
-        yield _("Withdrawn by a correction received %(at)s") % {"at": _moment(told.withdrawn_at)}
+    if tracked_scan.withdrawn_at is not None:
+        yield _("Withdrawn by a correction received %(at)s") % {"at": _moment(tracked_scan.withdrawn_at)}
 
 
 def _moment(at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Forms of quoting and booking. They read what was typed; the rules are the services'."""
+"""Forms of quoting and booking. They parse the input; the services check the rules."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -20,7 +20,7 @@ _GRAMS = 1000
 
 
 class SuggestedCityField(CityField):
-    """A city by any name, with suggestions while one types; a plain text field without scripts."""
+    """A city by any name, with suggestions during input; without JavaScript a plain text field."""
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         return {
@@ -40,7 +40,7 @@ class SuggestedCityField(CityField):
 
 
 class QuoteForm(forms.Form):
-    """What is to be carried: from where, whereto, how heavy, when."""
+    """The parcel to quote: origin, destination, weight and ready time."""
 
     pickup_address = forms.ModelChoiceField(
         PickupAddress.objects.none(),
@@ -80,11 +80,11 @@ class QuoteForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         address = cleaned.get("pickup_address")
-        typed = cleaned.get("origin")
-        if address and typed and typed != address.city:
+        origin_city = cleaned.get("origin")
+        if address and origin_city and origin_city != address.city:
             message = _("Your pickup address is in %(city)s. Choose “Another place”, or leave this empty.")
             self.add_error("origin", message % {"city": address.city.name})
-        origin = address.city if address else typed
+        origin = address.city if address else origin_city
         if origin is None and "origin" not in self.errors:
             self.add_error("origin", _("Say where the parcel is picked up."))
         cleaned["origin"] = origin
@@ -96,7 +96,7 @@ class QuoteForm(forms.Form):
 
 
 class RecipientForm(forms.Form):
-    """Whom the parcel is for."""
+    """The recipient and the merchant's reference."""
 
     name = forms.CharField(
         label=gettext_lazy("Recipient"),
@@ -126,7 +126,7 @@ class RecipientForm(forms.Form):
 
 
 class PickupAddressForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A place the merchant's parcels are picked up at."""
+    """A pickup address of the merchant."""
 
     city = SuggestedCityField(label=gettext_lazy("City"))
 
@@ -144,9 +144,9 @@ class PickupAddressForm(forms.ModelForm):  # type: ignore[type-arg]
             self.initial["city"] = full_name(self.instance.city)
 
     def validate_constraints(self) -> None:
-        """One default a merchant is kept by the service, which takes it from the other address."""
+        """Skip the check for one default: the service unsets the other address's default."""
 
 
 def _there(moment: datetime, city: City) -> datetime:
-    """What was typed is a clock's reading at the origin, whatever the zone of these pages."""
+    """Interpret the input as local time of the origin, not of the page's time zone."""
     return wall_clock(moment.date(), moment.time(), city.time_zone)

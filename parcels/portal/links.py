@@ -1,10 +1,10 @@
-"""Addresses of pages that other parts of the product bring along, or do not."""
+"""URLs of pages that may not exist."""
 
 from django.urls import NoReverseMatch, reverse
 
 
 def link_to(name: str, *args: object) -> str:
-    """Return the address of a page, or "" where there is no page of that name."""
+    """Return the URL of a page, or "" if there is no page of that name."""
     try:
         return reverse(name, args=args)
     except NoReverseMatch:

@@ -1,4 +1,4 @@
-"""The menu's lines of the daily work with parcels."""
+"""The portal's menu items of parcels."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What was credited for one parcel, on its page."""
+"""The credits of one parcel, on its page."""
 
 from dataclasses import dataclass
 
@@ -20,13 +20,13 @@ class CreditLine:
 
     @property
     def month(self) -> str:
-        """The statement it stands in."""
+        """The month of its statement."""
         return spell(self.entry.month)
 
 
 @dataclass(frozen=True, slots=True)
 class ParcelCredit:
-    """The entries of a parcel, and what they come to."""
+    """The credit entries of a parcel and their total."""
 
     lines: list[CreditLine]
 
@@ -36,7 +36,7 @@ class ParcelCredit:
 
 
 def credit_of(actor: Actor, parcel_id: int) -> ParcelCredit | None:
-    """The credit of a parcel, for who may see money; None while there is none."""
+    """The credits of a parcel; None if there are none or the actor may not see money."""
     if not actor.can(Capability.VIEW_FINANCE):
         return None
     lines = [CreditLine(entry) for entry in entries_of_parcel(actor, parcel_id)]

@@ -1,4 +1,4 @@
-"""Offers of a quote as the pages show them."""
+"""Offers of a quote, prepared for the pages."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from slas.promises.texts import Ends, clock_text, day_text, explained, moment_te
 
 @dataclass(frozen=True, slots=True)
 class OfferView:
-    """One offer in words. Times are on the clock of the end they belong to."""
+    """One offer as text. Times are local to their city."""
 
     courier: str
     courier_name: str
@@ -47,25 +47,25 @@ class OfferView:
 
 @dataclass(frozen=True, slots=True)
 class TierView:
-    """The offers of one service, or why there are none."""
+    """The offers of one service, or the reason why there are none."""
 
     name: str
     offers: list[OfferView]
     problem: str = ""
 
 
-def tier_views(quote: Quote, asked: QueryDict) -> list[TierView]:
-    """Group a quote's offers by service; services that cannot be had come last."""
+def tier_views(quote: Quote, query: QueryDict) -> list[TierView]:
+    """Group a quote's offers by service; unavailable services come last."""
     groups: dict[str, TierView] = {}
     for offer in quote.offers:
-        view = offer_view(quote, offer, asked)
+        view = offer_view(quote, offer, query)
         groups.setdefault(view.service, TierView(view.service_name, [])).offers.append(view)
-    missing = [TierView("", [], item.detail) for item in quote.unavailable]
-    return [*groups.values(), *missing]
+    unavailable = [TierView("", [], item.detail) for item in quote.unavailable]
+    return [*groups.values(), *unavailable]
 
 
-def offer_view(quote: Quote, offer: QuotedOffer, asked: QueryDict) -> OfferView:
-    """Word one offer."""
+def offer_view(quote: Quote, offer: QuotedOffer, query: QueryDict) -> OfferView:
+    """Prepare one offer for display."""
     promise = offer.promise
     ends = Ends(quote.request.origin.name, quote.request.destination.name)
     return OfferView(
@@ -83,7 +83,7 @@ def offer_view(quote: Quote, offer: QuotedOffer, asked: QueryDict) -> OfferView:
         cut_off_at=promise.cut_off_at,
         cut_off_left=duration_text(max(offer.to_cut_off, timedelta(0))),
         note=rolled_text(promise, ends, offer.full_on),
-        instead=_instead(offer),
+        instead=_alternative_text(offer),
         steps=explained(promise, ends),
         places_left=offer.places_left,
         is_full=offer.is_full,
@@ -91,12 +91,12 @@ def offer_view(quote: Quote, offer: QuotedOffer, asked: QueryDict) -> OfferView:
         days=RECORD_DAYS,
         recommended=offer.recommended,
         reason=reason_text(offer.reason, offer.record, offer.grade),
-        book_url=_book_url(offer, asked),
+        book_url=_book_url(offer, query),
     )
 
 
-def _instead(offer: QuotedOffer) -> str:
-    """What comes in place of a full first day."""
+def _alternative_text(offer: QuotedOffer) -> str:
+    """The alternative if the first day is full."""
     if not offer.full_on:
         return ""
     if offer.next_courier_name:
@@ -107,9 +107,9 @@ def _instead(offer: QuotedOffer) -> str:
     return _("No courier has room on %s.") % day_text(offer.full_on[0])
 
 
-def _book_url(offer: QuotedOffer, asked: QueryDict) -> str:
-    query = asked.copy()
-    query["courier"] = offer.offer.courier
-    query["service"] = offer.tier.code.value
-    query["deliver_by"] = offer.promise.deliver_by.isoformat()
-    return f"{reverse('parcels:parcel_book')}?{query.urlencode()}"
+def _book_url(offer: QuotedOffer, query: QueryDict) -> str:
+    params = query.copy()
+    params["courier"] = offer.offer.courier
+    params["service"] = offer.tier.code.value
+    params["deliver_by"] = offer.promise.deliver_by.isoformat()
+    return f"{reverse('parcels:parcel_book')}?{params.urlencode()}"

@@ -1,4 +1,4 @@
-"""Couriers' uploads of scans: the form, how far each file is, and what became of its rows."""
+"""Pages of couriers' scan files: the upload form, progress and results."""
 
 import csv
 import io
@@ -47,7 +47,7 @@ class RowFilterForm(FilterForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def scan_upload(request: ActorRequest) -> HttpResponse:
-    """Take a file of scans; list the ones before."""
+    """Upload a file of scans, and list the earlier ones."""
     actor = _sender(request)
     form = ScanFileForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
@@ -76,15 +76,15 @@ def scan_upload(request: ActorRequest) -> HttpResponse:
 @require_safe
 @login_required
 def scan_file(request: ActorRequest, file_id: int) -> HttpResponse:
-    """Show how far a file is and what became of its rows; the page asks again until it is done."""
+    """Show a file's progress and the results of its rows; the page polls until the file is finished."""
     file = _file(request, file_id)
-    usual = "rejected" if file.rejected else ""
-    form = RowFilterForm({"show": request.GET.get("show", usual)})
+    default_filter = "rejected" if file.rejected else ""
+    form = RowFilterForm({"show": request.GET.get("show", default_filter)})
     only = form.asked.get("show", "")
     start = max(_number(request.GET.get("from", "")), 0)
-    # One more than is shown says whether there is a next page.
-    found = read_results(file, only=only) if form.is_valid() else iter(())
-    rows = list(islice(found, start, start + ROWS_A_PAGE + 1))
+    # Read one more row than shown, to know whether there is a next page.
+    results = read_results(file, only=only) if form.is_valid() else iter(())
+    rows = list(islice(results, start, start + ROWS_A_PAGE + 1))
     context = {
         "file": file,
         "form": form,
@@ -100,7 +100,7 @@ def scan_file(request: ActorRequest, file_id: int) -> HttpResponse:
 @require_safe
 @login_required
 def scan_file_results(request: ActorRequest, file_id: int) -> FileResponse:
-    """Download a line a row with what became of it."""
+    """Download one line per row with its result."""
     file = _file(request, file_id)
     if not file.results_size:
         raise NotFound
@@ -116,7 +116,7 @@ def scan_file_template(request: ActorRequest) -> HttpResponse:
     """Download a file with the right header and an example of each kind of row."""
     _sender(request)
     text = io.StringIO(newline="")
-    # With a mark, or spreadsheets take it for another encoding.
+    # A BOM, because without it spreadsheets assume another encoding.
     text.write("\ufeff")
     csv.writer(text).writerows([scan_files.COLUMNS, *scan_files.EXAMPLES])
     response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
@@ -127,7 +127,7 @@ def scan_file_template(request: ActorRequest) -> HttpResponse:
 def _sender(request: ActorRequest) -> Actor:
     actor = request.actor
     require(actor, Capability.SEND_SCANS)
-    # Ops could, too, but carry nothing: for them there is no such page.
+    # Ops have the capability, but carry no parcels: for them this page does not exist.
     if not actor.is_courier:
         raise NotFound
     return actor

@@ -1,4 +1,4 @@
-"""Why a parcel was promised for that hour: its promise worked out again, as the quote did."""
+"""Explain a parcel's promise: compute it again as the quote did."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from slas.promises.texts import Ends, explained, rolled_text
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The sentences of a promise, by the version of the rules that made it."""
+    """The explanation of a promise, and the version of the rules."""
 
     version: int
     sentences: list[str]
@@ -20,11 +20,15 @@ class Story:
 
 
 def story_of(actor: Actor, parcel: Parcel) -> Story | None:
-    """Tell it only where it comes out as what was promised: imported history names no rules."""
+    """Return the explanation; None if the promise cannot be reproduced (imported history has no rules)."""
     if parcel.pickup_by is None or parcel.deliver_by is None or parcel.ready_at is None:
         return None
-    promised = Commitment.objects.visible_to(actor).filter(parcel_id=parcel.pk, kind=CommitmentKind.DELIVERY)
-    version = TierVersion.objects.filter(pk__in=promised.values("version_id")).select_related("tier").first()
+    commitments = Commitment.objects.visible_to(actor).filter(
+        parcel_id=parcel.pk, kind=CommitmentKind.DELIVERY
+    )
+    version = (
+        TierVersion.objects.filter(pk__in=commitments.values("version_id")).select_related("tier").first()
+    )
     if version is None:
         return None
     question = Question(
@@ -34,10 +38,10 @@ def story_of(actor: Actor, parcel: Parcel) -> Story | None:
         ready_at=parcel.ready_at,
         known_at=parcel.booked_at,
     )
-    found = replay_booking(
+    promise = replay_booking(
         version=version, question=question, pickup_by=parcel.pickup_by, deliver_by=parcel.deliver_by
     )
-    if found is None:
+    if promise is None:
         return None
     ends = Ends(parcel.origin.name, parcel.destination.name)
-    return Story(version.number, explained(found, ends), rolled_text(found, ends))
+    return Story(version.number, explained(promise, ends), rolled_text(promise, ends))

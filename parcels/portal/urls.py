@@ -44,7 +44,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("track/", tracking.track_search, name="track_search"),
     path("track/<str:number>/", tracking.track, name="track"),
     path("track/<str:number>/day/", tracking.track_revise, name="track_revise"),
-    # After every other page under /parcels/: any word could be a number.
+    # Must come after all other pages under /parcels/: <str:number> matches any word.
     path("parcels/<str:number>/", parcel_detail.parcel_detail, name="parcel_detail"),
     path("parcels/<str:number>/booked/", booking.parcel_booked, name="parcel_booked"),
     path("parcels/<str:number>/cancel/", booking.parcel_cancel, name="parcel_cancel"),

@@ -1,4 +1,4 @@
-"""Ops' door to parcels: found by number or reference, shown with scans and promises, never counted."""
+"""The admin of parcels: search by number or reference, scans and commitments, no count queries."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,26 +22,26 @@ Book = Callable[..., list[Parcel]]
 
 @pytest.fixture
 def book(merchant_organisation: Organisation, courier_organisation: Organisation) -> Book:
-    def book(**given: Any) -> list[Parcel]:
-        return some_parcels(merchant_organisation, courier_organisation, **given)
+    def book(**values: Any) -> list[Parcel]:
+        return some_parcels(merchant_organisation, courier_organisation, **values)
 
     return book
 
 
-def found(client: Client, text: str) -> list[str]:
+def search_results(client: Client, text: str) -> list[str]:
     return [parcel.number for parcel in client.get(LIST, {"q": text}).context["cl"].result_list]
 
 
 def test_ops_find_a_parcel_by_number_or_reference(book: Book, ops_client: Client) -> None:
     first, second = book(count=2, reference="PO-1")
     [other] = book(reference="XX")
-    assert found(ops_client, first.number.lower()) == [first.number]
-    assert found(ops_client, "PO-") == [second.number, first.number]
-    assert found(ops_client, "O-1") == []
-    assert other.number in found(ops_client, "")
+    assert search_results(ops_client, first.number.lower()) == [first.number]
+    assert search_results(ops_client, "PO-") == [second.number, first.number]
+    assert search_results(ops_client, "O-1") == []
+    assert other.number in search_results(ops_client, "")
 
 
-def test_the_list_is_never_counted_and_costs_the_same(book: Book, ops_client: Client) -> None:
+def test_list_is_never_counted_and_query_count_is_constant(book: Book, ops_client: Client) -> None:
     book()
     ops_client.get(LIST)
     counts = []
@@ -56,7 +56,7 @@ def test_the_list_is_never_counted_and_costs_the_same(book: Book, ops_client: Cl
     assert not [sql for sql in parcels if "COUNT(" in sql or "JOIN" in sql]
 
 
-def test_a_parcel_shows_its_promises_and_scans(book: Book, ops_client: Client) -> None:
+def test_parcel_shows_its_commitments_and_scans(book: Book, ops_client: Client) -> None:
     [parcel] = book(hours_ago=40)
     scan(parcel, "picked_up", 1, facility="HGH-1")
     scan(parcel, "held", 2, reason="weather_typhoon", event_id="e1", now=timezone.now())
@@ -75,14 +75,14 @@ def test_a_parcel_shows_its_promises_and_scans(book: Book, ops_client: Client) -
     assert "欧阳娜娜" not in page
 
 
-def test_a_parcel_opens_by_its_number_too(book: Book, ops_client: Client) -> None:
+def test_parcel_opens_by_its_number(book: Book, ops_client: Client) -> None:
     [parcel] = book()
     response = ops_client.get(f"{LIST}{parcel.number}/change/")
     assert response.status_code == 200
     assert parcel.number in text_of(response)
 
 
-def test_nothing_is_changed_here(book: Book, ops_client: Client) -> None:
+def test_admin_is_read_only(book: Book, ops_client: Client) -> None:
     [parcel] = book()
     assert ops_client.get(f"{LIST}add/").status_code == 403
     assert ops_client.post(f"{LIST}{parcel.pk}/change/", {"status": "lost"}).status_code == 403
@@ -101,6 +101,6 @@ def test_merchants_and_their_addresses_are_listed(
     assert "Warehouse 1" in text_of(ops_client.get("/admin/parcels/pickupaddress/", {"q": "hangzhou"}))
 
 
-def test_members_have_no_business_here(book: Book, merchant_client: Client) -> None:
+def test_members_have_no_access(book: Book, merchant_client: Client) -> None:
     [parcel] = book()
     assert merchant_client.get(f"{LIST}{parcel.pk}/change/").status_code == 302

@@ -1,4 +1,4 @@
-"""The admin's front page: the alliance's figures, who is behind, and whether everything runs."""
+"""The admin's dashboard: the alliance's figures, couriers, and the health of periodic jobs."""
 
 from datetime import timedelta
 
@@ -51,7 +51,7 @@ def all_beating() -> None:
     beat("audit-rates", timedelta(hours=9), cells=0, breaches=0, first=[])
 
 
-def test_front_page_shows_the_alliance_as_a_whole(
+def test_dashboard_shows_the_whole_alliance(
     judged: Lane, rival_courier: Organisation, ops_client: Client
 ) -> None:
     with scope(Scope.everything()):
@@ -68,11 +68,11 @@ def test_front_page_shows_the_alliance_as_a_whole(
     assert 'data-chart="line"' in page
 
 
-def test_couriers_are_ranked_by_what_is_sure(
+def test_couriers_are_ranked_by_lower_bound(
     judged: Lane, rival_courier: Organisation, ops_client: Client
 ) -> None:
     with scope(Scope.everything()):
-        # One of one: the better share, and the lower bound below three of five.
+        # One of one: a better rate, but its lower bound is below three of five.
         promise(judged, YESTERDAY, late=-HOUR, courier_id=rival_courier.pk)
     catch_up()
     first, second = ops_client.get(URL).context["couriers"]
@@ -80,7 +80,7 @@ def test_couriers_are_ranked_by_what_is_sure(
     assert (second.standing.name, second.overdue_now, second.standing.row.raw) == ("Rival Logistics", 0, 1.0)
 
 
-def test_a_courier_with_old_debts_alone_is_listed(route: Lane, ops_client: Client) -> None:
+def test_courier_with_only_old_overdue_parcels_is_listed(route: Lane, ops_client: Client) -> None:
     with scope(Scope.everything()):
         promise(route, YESTERDAY - 40 * DAY, late=None)
     catch_up()
@@ -88,7 +88,7 @@ def test_a_courier_with_old_debts_alone_is_listed(route: Lane, ops_client: Clien
     assert (line.standing.row.n, line.overdue_now) == (0, 1)
 
 
-def test_applications_waiting_are_counted(ops_client: Client) -> None:
+def test_waiting_applications_are_counted(ops_client: Client) -> None:
     with scope(Scope.everything()):
         organisation = factories.courier_organisation("Hopeful Couriers", status="applicant")
         Application.objects.create(organisation=organisation, **COMPANY, **CONTACT)
@@ -100,7 +100,7 @@ def test_applications_waiting_are_counted(ops_client: Client) -> None:
     assert "/admin/couriers/application/?state__exact=submitted" in response.content.decode()
 
 
-def test_nothing_warns_when_everything_runs(ops_client: Client) -> None:
+def test_no_warnings_when_all_jobs_run(ops_client: Client) -> None:
     all_beating()
     response = ops_client.get(URL)
     assert response.context["warnings"] == []
@@ -120,7 +120,7 @@ def test_nothing_warns_when_everything_runs(ops_client: Client) -> None:
         ("audit-rates", timedelta(hours=51), True),
     ],
 )
-def test_a_silent_job_is_a_warning(ops_client: Client, name: str, age: timedelta, stale: bool) -> None:
+def test_silent_job_is_a_warning(ops_client: Client, name: str, age: timedelta, stale: bool) -> None:
     all_beating()
     beat(name, age)
     response = ops_client.get(URL)
@@ -128,27 +128,27 @@ def test_a_silent_job_is_a_warning(ops_client: Client, name: str, age: timedelta
     assert ("last ran" in response.content.decode()) is stale
 
 
-def test_jobs_that_never_ran_are_warnings_but_for_the_nightly_audit(ops_client: Client) -> None:
+def test_jobs_that_never_ran_are_warnings_except_the_nightly_audit(ops_client: Client) -> None:
     warnings = ops_client.get(URL).context["warnings"]
     assert len(warnings) == 4
     assert all("has never run" in warning for warning in warnings)
 
 
-def test_what_the_audit_found_is_a_warning(ops_client: Client) -> None:
+def test_audit_differences_are_a_warning(ops_client: Client) -> None:
     all_beating()
     beat("audit-rates", HOUR, cells=2, breaches=1, first=["..."])
     [warning] = ops_client.get(URL).context["warnings"]
     assert "2 rates and 1 breaches differ" in warning
 
 
-def test_partitions_that_end_soon_are_a_warning(ops_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_partitions_ending_soon_are_a_warning(ops_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     all_beating()
     monkeypatch.setattr(partitions, "months_ahead", lambda **_now: 1)
     [warning] = ops_client.get(URL).context["warnings"]
     assert "only 1 months ahead" in warning
 
 
-def test_menu_holds_what_exists_and_every_link_opens(ops_client: Client) -> None:
+def test_menu_links_only_existing_pages(ops_client: Client) -> None:
     groups = ops_client.get(URL).context["sidebar_navigation"]
     links = [str(item["link"]) for group in groups for item in group["items"]]
     assert {"/admin/slas/closure/", "/admin/couriers/application/", "/admin/slas/breachlisting/"} <= set(
@@ -158,7 +158,7 @@ def test_menu_holds_what_exists_and_every_link_opens(ops_client: Client) -> None
         assert ops_client.get(link).status_code == 200, link
 
 
-def test_staff_see_the_page_and_only_what_they_may_open(staff_client: Client) -> None:
+def test_staff_see_only_what_they_may_open(staff_client: Client) -> None:
     response = staff_client.get(URL)
     assert response.status_code == 200
     for group in response.context["sidebar_navigation"]:
@@ -166,21 +166,21 @@ def test_staff_see_the_page_and_only_what_they_may_open(staff_client: Client) ->
             assert staff_client.get(str(item["link"])).status_code == 200
 
 
-def test_members_have_no_business_there(courier_client: Client, merchant_client: Client) -> None:
+def test_members_have_no_access_to_the_dashboard(courier_client: Client, merchant_client: Client) -> None:
     for client in (courier_client, merchant_client, Client()):
         assert client.get(URL)["Location"].startswith("/admin/login/")
 
 
-def test_scripts_of_the_page_are_allowed(judged: Lane, ops_client: Client) -> None:
+def test_scripts_of_the_page_satisfy_the_csp(judged: Lane, ops_client: Client) -> None:
     response = ops_client.get(URL)
     assert "script-src 'self' 'unsafe-eval'" in response["Content-Security-Policy"]
     page = response.content.decode()
-    # Nothing but files of ours, and data that is not run.
+    # Only our own script files, and data that is not executed.
     assert 'src="/static/js/charts.js"' in page
     assert "<script>" not in page.split('<div class="ops-grid">')[1]
 
 
-def test_page_costs_the_same_for_one_courier_and_many(
+def test_query_count_does_not_depend_on_couriers(
     judged: Lane, rival_courier: Organisation, ops_client: Client, django_assert_num_queries: object
 ) -> None:
     all_beating()

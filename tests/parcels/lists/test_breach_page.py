@@ -1,4 +1,4 @@
-"""The page and the API of one breach, and claiming an excuse there."""
+"""The page and API of one breach, and claiming an excuse."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -29,10 +29,10 @@ CLAIM = {"reason": "weather", "note": "Typhoon over the province"}
 
 @pytest.fixture
 def late(merchant_organisation: Organisation, courier_organisation: Organisation) -> Break:
-    """A parcel booked 50 hours ago, picked up in time, and delivered (or not) after it was due."""
+    """A parcel booked 50 hours ago, picked up in time, and delivered late or not at all."""
 
-    def late(delivered: float | None = 33, **given: Any) -> Parcel:
-        [parcel] = some_parcels(merchant_organisation, courier_organisation, hours_ago=50, **given)
+    def late(delivered: float | None = 33, **values: Any) -> Parcel:
+        [parcel] = some_parcels(merchant_organisation, courier_organisation, hours_ago=50, **values)
         scan(parcel, "picked_up", 2)
         if delivered is not None:
             scan(parcel, "out_for_delivery", delivered - 1)
@@ -59,7 +59,7 @@ def page(client: Client, parcel: Parcel, kind: str = "delivery") -> str:
     return text_of(response)
 
 
-def told(client: APIClient, parcel: Parcel, kind: str = "delivery") -> dict[str, Any]:
+def breach_json(client: APIClient, parcel: Parcel, kind: str = "delivery") -> dict[str, Any]:
     return client.get(f"/api/v1/breaches/{parcel.number}/{kind}").json()
 
 
@@ -76,9 +76,11 @@ def decide(system: Actor, decision: str, note: str = "No proof") -> None:
 
 class TestPage:
     @pytest.mark.parametrize("who", ["courier_client", "merchant_client", "ops_client"])
-    def test_tells_all_three_the_same(self, late: Break, who: str, request: pytest.FixtureRequest) -> None:
+    def test_page_is_the_same_for_courier_merchant_and_ops(
+        self, late: Break, who: str, request: pytest.FixtureRequest
+    ) -> None:
         text = page(request.getfixturevalue(who), late())
-        for said in (
+        for phrase in (
             "3 h late",
             "Who it is attributed to The courier Nobody else is named",
             "Where the time went: waiting for pickup 2 h; line-haul and sorting 1 d 6 h; last mile 1 h.",
@@ -88,21 +90,21 @@ class TestPage:
             "Picked up",
             "Next day",
         ):
-            assert said in text, said
+            assert phrase in text, phrase
 
-    def test_counts_the_time_until_now_while_it_is_missing(self, late: Break, courier_client: Client) -> None:
+    def test_lateness_counts_until_now_while_undelivered(self, late: Break, courier_client: Client) -> None:
         text = page(courier_client, late(delivered=None))
         assert "19 h 59 min late so far" in text or "20 h late so far" in text
         assert "line-haul and sorting 2 d so far" in text or "1 d 23 h so far" in text
 
-    def test_names_whom_a_scan_blames(self, late: Break, merchant_client: Client) -> None:
+    def test_page_names_the_party_blamed_by_a_scan(self, late: Break, merchant_client: Client) -> None:
         parcel = late(delivered=None)
         scan(parcel, "held", 20, reason="weather_typhoon")
         text = page(merchant_client, parcel)
         assert "The weather The reason a scan gave" in text
         assert "before it fell due said: Typhoon." in text
 
-    def test_a_pickup_has_its_own(self, late: Break, courier_client: Client) -> None:
+    def test_pickup_breach_has_its_own_page(self, late: Break, courier_client: Client) -> None:
         parcel = late()
         assert courier_client.get(address(parcel, "pickup")).status_code == 404
         missed = late(delivered=None)
@@ -120,7 +122,7 @@ class TestPage:
         assert "1 h late" in text
         assert "It was picked up 1 h after the promised pickup." in page(courier_client, missed)
 
-    def test_says_that_it_was_withdrawn(self, late: Break, courier_client: Client) -> None:
+    def test_page_shows_a_withdrawn_breach(self, late: Break, courier_client: Client) -> None:
         parcel = late(delivered=None)
         scan(parcel, "delivered", 29, now=timezone.now())
         text = page(courier_client, parcel)
@@ -131,7 +133,7 @@ class TestPage:
         assert "late so far" not in text
         assert "Claim an excuse" not in text
 
-    def test_shows_later_days_and_which_one_counts(self, late: Break, merchant_client: Client) -> None:
+    def test_page_shows_revisions_and_which_one_is_judged(self, late: Break, merchant_client: Client) -> None:
         parcel = late()
         with scope(Scope.everything()):
             for hours, asked_by in ((1, "recipient"), (2, "merchant")):
@@ -149,10 +151,10 @@ class TestPage:
         assert "the day the recipient asked for" in text
         assert "The recipient · On holiday · on-time is judged by it" in text
         assert "The merchant · On holiday · on-time is judged by the day before it" in text
-        # Who wrote it down is somebody's address: not for the other party.
+        # The member who recorded it is an e-mail address, hidden from the other party.
         assert "Wang" not in text
 
-    def test_shows_credit_to_who_sees_money(
+    def test_credits_are_shown_only_with_finance_capability(
         self, late: Break, merchant_client: Client, merchant_organisation: Organisation
     ) -> None:
         parcel = late()
@@ -188,31 +190,31 @@ class TestPage:
             assert courier_client.get(wrong).status_code == 404
         assert Client().get(address(parcel))["Location"].startswith("/accounts/login/")
 
-    def test_other_spellings_lead_to_it(self, late: Break, courier_client: Client) -> None:
+    def test_other_spellings_redirect_to_the_page(self, late: Break, courier_client: Client) -> None:
         parcel = late()
         response = courier_client.get(f"/breaches/{parcel.number.lower()}/delivery/")
         assert (response.status_code, response["Location"]) == (302, address(parcel))
 
-    def test_is_linked_from_the_parcel_and_the_list(self, late: Break, courier_client: Client) -> None:
+    def test_page_is_linked_from_parcel_and_list(self, late: Break, courier_client: Client) -> None:
         parcel = late()
         for url in (f"/parcels/{parcel.number}/", "/breaches/"):
             assert f'href="{address(parcel)}"' in courier_client.get(url).content.decode()
 
-    def test_is_in_chinese_too(self, late: Break, courier_client: Client) -> None:
+    def test_page_is_translated_to_chinese(self, late: Break, courier_client: Client) -> None:
         courier_client.cookies["django_language"] = "zh-hans"
         assert courier_client.get(address(late())).status_code == 200
 
 
 class TestClaiming:
-    def test_claims_with_reason_note_and_file(
+    def test_claim_has_reason_note_and_file(
         self, late: Break, courier_client: Client, merchant_client: Client
     ) -> None:
         parcel = late()
         assert "Claim an excuse by" in page(courier_client, parcel)
         assert "Claim an excuse" not in page(merchant_client, parcel)
         file = SimpleUploadedFile("storm.png", PNG, "image/png")
-        done = courier_client.post(address(parcel), {**CLAIM, "file": file}, follow=True)
-        assert "The excuse is claimed." in text_of(done)
+        response = courier_client.post(address(parcel), {**CLAIM, "file": file}, follow=True)
+        assert "The excuse is claimed." in text_of(response)
         assert excuses() == [("claimed", "weather")]
         for client in (courier_client, merchant_client):
             text = page(client, parcel)
@@ -222,7 +224,7 @@ class TestClaiming:
         assert "Take the claim back" not in page(merchant_client, parcel)
 
     @pytest.mark.parametrize(
-        ("given", "said"),
+        ("values", "phrase"),
         [
             ({"reason": ""}, "Choose one of the reasons."),
             ({"reason": "bad luck"}, "Choose one of the reasons."),
@@ -232,17 +234,17 @@ class TestClaiming:
             ({"file": ("storm.pdf", b"%PDF-1.4 cut")}, "The PDF is cut off."),
         ],
     )
-    def test_wrong_input_is_told_in_the_form(
-        self, late: Break, courier_client: Client, given: dict[str, Any], said: str
+    def test_invalid_input_is_shown_in_the_form(
+        self, late: Break, courier_client: Client, values: dict[str, Any], phrase: str
     ) -> None:
-        if "file" in given:
-            given = {"file": SimpleUploadedFile(*given["file"])}
-        response = courier_client.post(address(late()), {**CLAIM, **given})
+        if "file" in values:
+            values = {"file": SimpleUploadedFile(*values["file"])}
+        response = courier_client.post(address(late()), {**CLAIM, **values})
         assert response.status_code == 422
-        assert said in text_of(response)
+        assert phrase in text_of(response)
         assert excuses() == []
 
-    def test_what_stands_in_the_way_is_told(self, late: Break, courier_client: Client, system: Actor) -> None:
+    def test_obstacle_to_a_claim_is_shown(self, late: Break, courier_client: Client, system: Actor) -> None:
         parcel = late()
         with scope(Scope.everything()):
             breaches = Breach.objects.filter(parcel_id=parcel.pk)
@@ -252,7 +254,7 @@ class TestClaiming:
         assert "this one could be claimed until" in text_of(again)
         assert excuses() == []
 
-    def test_a_second_claim_is_refused(self, late: Break, courier_client: Client, system: Actor) -> None:
+    def test_second_claim_is_refused(self, late: Break, courier_client: Client, system: Actor) -> None:
         parcel = late()
         courier_client.post(address(parcel), CLAIM)
         assert "claimed already" in text_of(courier_client.post(address(parcel), CLAIM, follow=True))
@@ -262,7 +264,7 @@ class TestClaiming:
         assert "by the alliance: No proof" in text
         assert excuses() == [("declined", "weather")]
 
-    def test_a_granted_one_decides_who_it_is_attributed_to(
+    def test_granted_excuse_decides_the_attribution(
         self, late: Break, courier_client: Client, merchant_client: Client, system: Actor
     ) -> None:
         parcel = late()
@@ -272,23 +274,23 @@ class TestClaiming:
         assert "The weather A granted excuse An excuse was granted: Weather." in text
         assert "Excused" in text
 
-    def test_is_taken_back_until_it_is_decided(
+    def test_claim_can_be_withdrawn_until_it_is_decided(
         self, late: Break, courier_client: Client, system: Actor
     ) -> None:
         parcel = late()
         courier_client.post(address(parcel), CLAIM)
         with scope(Scope.everything()):
             excuse = Excuse.objects.get()
-        done = courier_client.post(f"/excuses/{excuse.pk}/withdraw/", follow=True)
-        assert "The claim is taken back." in text_of(done)
-        assert "Claim an excuse by" in text_of(done)
+        response = courier_client.post(f"/excuses/{excuse.pk}/withdraw/", follow=True)
+        assert "The claim is taken back." in text_of(response)
+        assert "Claim an excuse by" in text_of(response)
         courier_client.post(address(parcel), CLAIM)
         decide(system, "grant")
         late_again = courier_client.post(f"/excuses/{excuse.pk + 1}/withdraw/", follow=True)
         assert "has been decided on" in text_of(late_again)
         assert excuses() == [("withdrawn", "weather"), ("granted", "weather")]
 
-    def test_is_not_for_viewers_merchants_or_ops(
+    def test_viewers_merchants_and_ops_cannot_claim(
         self, late: Break, courier_organisation: Organisation, merchant_client: Client, ops_client: Client
     ) -> None:
         parcel = late()
@@ -300,17 +302,19 @@ class TestClaiming:
 
 
 class TestApi:
-    def test_tells_all_of_it(self, late: Break, merchant_api: APIClient, courier_client: Client) -> None:
+    def test_page_shows_the_whole_breach(
+        self, late: Break, merchant_api: APIClient, courier_client: Client
+    ) -> None:
         parcel = late()
         courier_client.post(address(parcel), CLAIM)
-        found = told(merchant_api, parcel)
-        assert (found["number"], found["kind"], found["outcome"]) == (parcel.number, "delivery", "late")
-        assert found["late_by_seconds"] == 3 * 3600
-        assert found["promise"]["promised_at"] == found["promise"]["due_at"]
-        assert found["attribution"]["party"] == "courier"
-        assert [leg["leg"] for leg in found["attribution"]["legs"]] == ["waiting", "linehaul", "last_mile"]
-        assert [item["code"] for item in found["scans"]] == ["delivered", "out_for_delivery", "picked_up"]
-        [excuse] = found["excuses"]
+        data = breach_json(merchant_api, parcel)
+        assert (data["number"], data["kind"], data["outcome"]) == (parcel.number, "delivery", "late")
+        assert data["late_by_seconds"] == 3 * 3600
+        assert data["promise"]["promised_at"] == data["promise"]["due_at"]
+        assert data["attribution"]["party"] == "courier"
+        assert [leg["leg"] for leg in data["attribution"]["legs"]] == ["waiting", "linehaul", "last_mile"]
+        assert [item["code"] for item in data["scans"]] == ["delivered", "out_for_delivery", "picked_up"]
+        [excuse] = data["excuses"]
         assert (excuse["state"], excuse["reason"], excuse["claimed_by"]) == ("claimed", "weather", "courier")
 
     def test_others_do_not_find_it(
@@ -322,12 +326,12 @@ class TestApi:
         assert APIClient().get(f"/api/v1/breaches/{parcel.number}/delivery").status_code == 401
 
 
-def test_remarks_are_reasons_of_standing_failed_and_held_scans() -> None:
+def test_remarks_are_reasons_of_effective_failed_and_held_scans() -> None:
     def fact(key: int, code: str, reason: str = "", corrects: int | None = None) -> ScanFact:
-        found = type("Fact", (), {})()
-        found.event_key, found.code, found.reason, found.corrects = key, code, reason, corrects
-        found.occurred_at, found.consent = timezone.now(), False
-        return found
+        fact = type("Fact", (), {})()
+        fact.event_key, fact.code, fact.reason, fact.corrects = key, code, reason, corrects
+        fact.occurred_at, fact.consent = timezone.now(), False
+        return fact
 
     scans = [
         fact(1, "held", "weather_typhoon"),
@@ -344,7 +348,7 @@ def test_remarks_are_reasons_of_standing_failed_and_held_scans() -> None:
     ]
 
 
-def test_the_page_costs_the_same_however_much_happened(
+def test_query_count_does_not_depend_on_scans_and_excuses(
     late: Break, courier_client: Client, django_assert_max_num_queries: Any
 ) -> None:
     parcel = late()

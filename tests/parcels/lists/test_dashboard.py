@@ -1,4 +1,4 @@
-"""The first page of couriers and merchants: figures from cells, what newcomers see, the minute's refresh."""
+"""The dashboard of couriers and merchants: figures, first steps of new members, refresh."""
 
 import pytest
 from django.test import Client
@@ -35,7 +35,7 @@ def cards(client: Client) -> dict[str, str]:
     return {card.label: card.value for card in client.get(URL).context["cards"]}
 
 
-def test_courier_sees_what_is_due_and_overdue(judged: Lane, courier_client: Client) -> None:
+def test_courier_sees_due_and_overdue_counts(judged: Lane, courier_client: Client) -> None:
     assert cards(courier_client) == {
         "Pickups due today": "1",
         "Deliveries due today": "0",
@@ -44,15 +44,15 @@ def test_courier_sees_what_is_due_and_overdue(judged: Lane, courier_client: Clie
     }
 
 
-def test_merchant_sees_what_it_booked_today(judged: Lane, merchant_client: Client) -> None:
+def test_merchant_sees_todays_bookings(judged: Lane, merchant_client: Client) -> None:
     booked_parcels(judged.merchant, judged.courier, booked_at=timezone.now(), count=3)
     booked_parcels(judged.merchant, judged.courier, booked_at=timezone.now() - 2 * DAY)
-    found = cards(merchant_client)
-    assert found["Booked today"] == "3"
-    assert found["Deliveries overdue now"] == "1"
+    cards_by_label = cards(merchant_client)
+    assert cards_by_label["Booked today"] == "3"
+    assert cards_by_label["Deliveries overdue now"] == "1"
 
 
-def test_counting_todays_bookings_ends_at_a_limit(
+def test_count_of_todays_bookings_has_a_limit(
     judged: Lane, merchant_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dashboard, "MOST_COUNTED", 2)
@@ -60,7 +60,7 @@ def test_counting_todays_bookings_ends_at_a_limit(
     assert cards(merchant_client)["Booked today"] == "over 2"
 
 
-def test_cards_lead_to_the_lists_they_count(judged: Lane, merchant_client: Client) -> None:
+def test_cards_link_to_the_lists_they_count(judged: Lane, merchant_client: Client) -> None:
     page = merchant_client.get(URL).content.decode()
     today = timezone.localdate()
     assert f'href="/parcels/?booked_from={today}&amp;booked_to={today}"' in page
@@ -69,7 +69,7 @@ def test_cards_lead_to_the_lists_they_count(judged: Lane, merchant_client: Clien
 
 
 @pytest.mark.parametrize("who", ["courier_client", "merchant_client"])
-def test_raw_and_accountable_stand_side_by_side_for_both_periods(
+def test_raw_and_accountable_rates_are_shown_for_both_periods(
     judged: Lane, who: str, request: pytest.FixtureRequest
 ) -> None:
     response = request.getfixturevalue(who).get(URL)
@@ -83,7 +83,7 @@ def test_raw_and_accountable_stand_side_by_side_for_both_periods(
         assert text in page
 
 
-def test_trend_has_a_chart_and_a_table_of_thirty_days(judged: Lane, courier_client: Client) -> None:
+def test_trend_has_a_chart_and_a_table_of_30_days(judged: Lane, courier_client: Client) -> None:
     response = courier_client.get(URL)
     trend = response.context["trend"]
     assert (len(trend.categories), trend.counts[-2], trend.provisional_from) == (30, 6, 22)
@@ -92,7 +92,7 @@ def test_trend_has_a_chart_and_a_table_of_thirty_days(judged: Lane, courier_clie
     assert "vendor/echarts/echarts.min.js" in page
 
 
-def test_courier_compares_lanes_and_merchant_couriers(
+def test_courier_sees_lanes_and_merchant_sees_couriers(
     judged: Lane, courier_client: Client, merchant_client: Client
 ) -> None:
     [only] = courier_client.get(URL).context["ends"].best
@@ -102,20 +102,20 @@ def test_courier_compares_lanes_and_merchant_couriers(
     assert ">few<" in merchant_client.get(URL).content.decode()
 
 
-def test_new_courier_is_told_to_add_an_offer(courier_client: Client) -> None:
+def test_new_courier_is_asked_to_add_an_offer(courier_client: Client) -> None:
     page = courier_client.get(URL).content.decode()
     assert "Put your first lane on sale" in page
     assert 'href="/offers/new/"' in page
     assert "dashboard-figures" not in page
 
 
-def test_new_merchant_is_told_to_book(merchant_client: Client) -> None:
+def test_new_merchant_is_asked_to_book(merchant_client: Client) -> None:
     page = merchant_client.get(URL).content.decode()
     assert "Book your first parcel" in page
     assert f'href="{reverse("parcels:quote_create")}"' in page
 
 
-def test_newcomers_who_may_not_start_get_no_button(courier_organisation: Organisation) -> None:
+def test_new_members_without_the_capability_get_no_button(courier_organisation: Organisation) -> None:
     client = Client()
     viewer = factories.member_user("viewer@alliance.example", courier_organisation, Role.VIEWER)
     client.force_login(viewer, backend="django.contrib.auth.backends.ModelBackend")
@@ -124,7 +124,7 @@ def test_newcomers_who_may_not_start_get_no_button(courier_organisation: Organis
     assert "/offers/new/" not in page
 
 
-def test_courier_with_offers_sees_figures_before_the_first_parcel(
+def test_courier_with_offers_sees_figures_before_its_first_parcel(
     route: Lane, courier_client: Client
 ) -> None:
     put_on_sale(route)
@@ -133,7 +133,7 @@ def test_courier_with_offers_sees_figures_before_the_first_parcel(
     assert "No data for this period yet" in page
 
 
-def test_courier_with_a_past_and_nothing_on_sale_is_reminded(judged: Lane, courier_client: Client) -> None:
+def test_courier_with_history_but_no_offers_sees_a_reminder(judged: Lane, courier_client: Client) -> None:
     with scope(Scope.everything()):
         Offer.objects.update(active=False)
     response = courier_client.get(URL)
@@ -141,36 +141,36 @@ def test_courier_with_a_past_and_nothing_on_sale_is_reminded(judged: Lane, couri
     assert "You have no lane on sale" in response.content.decode()
 
 
-def test_refresh_answers_the_figures_alone(judged: Lane, courier_client: Client) -> None:
+def test_refresh_returns_only_the_figures(judged: Lane, courier_client: Client) -> None:
     response = courier_client.get(URL, HTTP_HX_REQUEST="true")
     page = response.content.decode()
     assert page.lstrip().startswith('<div id="dashboard-figures"')
     assert 'hx-trigger="every 60s"' in page
     assert "<html" not in page
-    # A browser that goes back must not show a fragment as a page.
+    # The back button must not show the fragment as a page.
     assert "no-store" in response["Cache-Control"]
 
 
-def test_others_figures_are_not_shown(judged: Lane, rival_courier: Organisation) -> None:
+def test_figures_of_other_organisations_are_not_shown(judged: Lane, rival_courier: Organisation) -> None:
     client = Client()
     outsider = factories.member_user("rival@alliance.example", rival_courier)
     client.force_login(outsider, backend="django.contrib.auth.backends.ModelBackend")
     assert client.get(URL).context["missing"] == "everything"
 
 
-def test_ops_are_sent_to_the_admin_and_strangers_to_the_log_in(ops_client: Client) -> None:
+def test_ops_are_redirected_to_the_admin_and_anonymous_users_to_log_in(ops_client: Client) -> None:
     assert ops_client.get(URL)["Location"] == "/admin/"
     assert Client().get(URL)["Location"].startswith("/accounts/login/")
 
 
-def test_applicants_have_no_dashboard_yet(courier_organisation: Organisation, courier_client: Client) -> None:
+def test_applicants_have_no_dashboard(courier_organisation: Organisation, courier_client: Client) -> None:
     with scope(Scope.everything()):
         Organisation.objects.filter(pk=courier_organisation.pk).update(status="applicant")
     assert courier_client.get(URL).status_code == 403
 
 
 @pytest.mark.parametrize(("who", "queries"), [("courier_client", 24), ("merchant_client", 23)])
-def test_page_costs_the_same_for_few_and_many(
+def test_query_count_does_not_depend_on_parcels(
     judged: Lane,
     who: str,
     queries: int,

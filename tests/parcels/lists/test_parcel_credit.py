@@ -1,4 +1,4 @@
-"""The card on a parcel's page that says what was credited for it."""
+"""The card with the credits on a parcel's page."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ NOW = timezone.now()
 
 @pytest.fixture
 def overdue(merchant_organisation: Organisation, courier_organisation: Organisation) -> Parcel:
-    """Ten yuan, promised six hours ago, and not there."""
+    """A parcel for ten yuan, due six hours ago and not delivered."""
     booked_at = NOW - timedelta(hours=36)
     [parcel] = booked_parcels(merchant_organisation, courier_organisation, booked_at=booked_at)
     with scope(Scope.everything()):
@@ -36,7 +36,7 @@ def page(client: Client, parcel: Parcel) -> str:
     return text_of(client.get(f"/parcels/{parcel.number}/"))
 
 
-def test_both_sides_see_what_was_credited_and_taken_back(
+def test_merchant_and_courier_see_credits_and_reversals(
     overdue: Parcel, merchant_client: Client, courier_client: Client
 ) -> None:
     assert "Credited by the courier 2.00" in page(merchant_client, overdue)
@@ -50,22 +50,24 @@ def test_both_sides_see_what_was_credited_and_taken_back(
     assert "Credited by the courier 0.00" in words
 
 
-def test_entries_lead_to_their_statement(
+def test_entries_link_to_their_statement(
     overdue: Parcel, merchant_client: Client, ops_client: Client
 ) -> None:
     address = f"/statements/{spell(month_of(NOW))}/"
     assert f'href="{address}"' in merchant_client.get(f"/parcels/{overdue.number}/").content.decode()
-    shown = ops_client.get(f"/parcels/{overdue.number}/").content.decode()
-    assert f'href="{address}?organisation=lotus-tea' in shown
+    page = ops_client.get(f"/parcels/{overdue.number}/").content.decode()
+    assert f'href="{address}?organisation=lotus-tea' in page
 
 
-def test_who_may_not_see_money_does_not(overdue: Parcel, merchant_organisation: Organisation) -> None:
+def test_credits_are_hidden_without_finance_capability(
+    overdue: Parcel, merchant_organisation: Organisation
+) -> None:
     assert 'id="credit"' not in (
         client_of(merchant_organisation, Role.AGENT).get(f"/parcels/{overdue.number}/").content.decode()
     )
 
 
-def test_a_parcel_without_credit_has_no_card(
+def test_parcel_without_credit_has_no_card(
     merchant_organisation: Organisation, courier_organisation: Organisation, merchant_client: Client
 ) -> None:
     [parcel] = booked_parcels(merchant_organisation, courier_organisation, booked_at=NOW)

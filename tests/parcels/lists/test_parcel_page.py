@@ -1,4 +1,4 @@
-"""A parcel's page: what was promised, what happened, and who may read whom it is for."""
+"""A parcel's page: commitments, scans, actions, and who may see the recipient."""
 
 import re
 from collections.abc import Callable
@@ -26,8 +26,8 @@ Book = Callable[..., Parcel]
 
 @pytest.fixture
 def book(merchant_organisation: Organisation, courier_organisation: Organisation) -> Book:
-    def book(**given: Any) -> Parcel:
-        return some_parcels(merchant_organisation, courier_organisation, **given)[0]
+    def book(**values: Any) -> Parcel:
+        return some_parcels(merchant_organisation, courier_organisation, **values)[0]
 
     return book
 
@@ -40,10 +40,10 @@ def page_of(client: Client, parcel: Parcel) -> str:
     return text_of(client.get(address(parcel)))
 
 
-# --- who sees it -----------------------------------------------------------------------------
+# --- visibility ------------------------------------------------------------------------------
 
 
-def test_merchant_and_courier_see_it_and_others_do_not(
+def test_page_is_visible_only_to_merchant_and_courier(
     book: Book,
     merchant_client: Client,
     courier_client: Client,
@@ -59,28 +59,28 @@ def test_merchant_and_courier_see_it_and_others_do_not(
         assert outsider.post(address(parcel, "recipient/")).status_code == 404
 
 
-def test_a_stranger_logs_in_first(book: Book, client: Client) -> None:
+def test_anonymous_user_must_log_in(book: Book, client: Client) -> None:
     parcel = book()
     for response in (client.get(address(parcel)), client.post(address(parcel, "recipient/"))):
         assert response.status_code == 302
         assert response["Location"].startswith("/accounts/login/")
 
 
-def test_any_spelling_leads_to_the_one_address(book: Book, merchant_client: Client) -> None:
+def test_any_spelling_redirects_to_the_canonical_url(book: Book, merchant_client: Client) -> None:
     parcel = book()
     response = merchant_client.get(f"/parcels/{parcel.number.lower()[:8]}-{parcel.number[8:]}/")
     assert (response.status_code, response["Location"]) == (302, address(parcel))
 
 
-def test_words_and_unknown_numbers_are_not_found(merchant_client: Client) -> None:
+def test_invalid_and_unknown_numbers_are_not_found(merchant_client: Client) -> None:
     for number in ("hello", "CA180G9J93M00R1W", "CA180G9J93M00R1X"):
         assert merchant_client.get(f"/parcels/{number}/").status_code == 404
 
 
-# --- what was promised -----------------------------------------------------------------------
+# --- commitments -----------------------------------------------------------------------------
 
 
-def test_promises_say_where_and_by_how_much(book: Book, merchant_client: Client) -> None:
+def test_promises_show_city_and_margin(book: Book, merchant_client: Client) -> None:
     parcel = book(hours_ago=60)
     scan(parcel, "picked_up", 4)
     scan(parcel, "delivered", 33.5)
@@ -92,7 +92,7 @@ def test_promises_say_where_and_by_how_much(book: Book, merchant_client: Client)
     assert "UTC+8" in page
 
 
-def test_an_overdue_promise_is_overdue_before_the_sweep_and_after(book: Book, courier_client: Client) -> None:
+def test_promise_is_overdue_before_and_after_the_sweep(book: Book, courier_client: Client) -> None:
     parcel = book(hours_ago=40)
     scan(parcel, "picked_up", 1)
     assert "Overdue 10 h overdue" in page_of(courier_client, parcel)
@@ -101,7 +101,7 @@ def test_an_overdue_promise_is_overdue_before_the_sweep_and_after(book: Book, co
     assert "Overdue 10 h overdue Breach opened" in page_of(courier_client, parcel)
 
 
-def test_a_breach_withdrawn_is_told(book: Book, merchant_client: Client) -> None:
+def test_withdrawn_breach_is_shown(book: Book, merchant_client: Client) -> None:
     parcel = book(hours_ago=40)
     with scope(Scope.everything()):
         sweep_overdue(now=timezone.now())
@@ -110,7 +110,7 @@ def test_a_breach_withdrawn_is_told(book: Book, merchant_client: Client) -> None
     assert "On time 10 h early Breach withdrawn" in page
 
 
-def test_times_are_those_of_the_city_it_goes_to(book: Book, merchant_client: Client) -> None:
+def test_times_are_in_the_destinations_time_zone(book: Book, merchant_client: Client) -> None:
     parcel = book(hours_ago=60)
     scan(parcel, "delivered", 2)
     with scope(Scope.everything()):
@@ -121,10 +121,10 @@ def test_times_are_those_of_the_city_it_goes_to(book: Book, merchant_client: Cli
     assert f"Delivered {there}" in page
 
 
-# --- what happened ---------------------------------------------------------------------------
+# --- scans -----------------------------------------------------------------------------------
 
 
-def test_the_history_tells_of_late_and_disordered_scans(book: Book, courier_client: Client) -> None:
+def test_history_marks_late_and_out_of_order_scans(book: Book, courier_client: Client) -> None:
     parcel = book(hours_ago=30)
     scan(parcel, "arrived", 10, facility="成都双流国际机场航空快件集散中心")
     scan(parcel, "held", 8, reason="weather_typhoon", now=parcel.booked_at + timedelta(hours=12))
@@ -134,7 +134,7 @@ def test_the_history_tells_of_late_and_disordered_scans(book: Book, courier_clie
     assert page.index("Arrived") < page.index("Typhoon")
 
 
-def test_a_withdrawn_scan_is_struck_out(book: Book, merchant_client: Client) -> None:
+def test_withdrawn_scan_is_struck_out(book: Book, merchant_client: Client) -> None:
     parcel = book(hours_ago=20)
     scan(parcel, "delivered", 10, event_id="e1")
     scan(parcel, "correction", 11, corrects="e1")
@@ -146,24 +146,22 @@ def test_a_withdrawn_scan_is_struck_out(book: Book, merchant_client: Client) -> 
     assert "Booked since" in page
 
 
-def test_a_failed_attempt_names_reason_and_party(book: Book, merchant_client: Client) -> None:
+def test_failed_attempt_shows_reason_and_party(book: Book, merchant_client: Client) -> None:
     parcel = book(hours_ago=30)
     scan(parcel, "attempt_failed", 10, reason="consignee_absent")
     assert "Recipient absent · at fault: recipient" in page_of(merchant_client, parcel)
 
 
-def test_a_locker_without_consent_is_told(book: Book, merchant_client: Client) -> None:
+def test_locker_without_consent_is_shown(book: Book, merchant_client: Client) -> None:
     parcel = book(hours_ago=30)
     scan(parcel, "available_for_pickup", 10)
     assert "Without the recipient's consent: counts as a failed attempt." in page_of(merchant_client, parcel)
 
 
-# --- whom it is for --------------------------------------------------------------------------
+# --- recipient -------------------------------------------------------------------------------
 
 
-def test_the_recipient_is_masked_until_asked_for_and_that_is_recorded(
-    book: Book, merchant_client: Client
-) -> None:
+def test_recipient_is_masked_and_unmasking_is_audited(book: Book, merchant_client: Client) -> None:
     parcel = book()
     page = page_of(merchant_client, parcel)
     assert "欧***" in page
@@ -178,7 +176,7 @@ def test_the_recipient_is_masked_until_asked_for_and_that_is_recorded(
     assert (entry.object_id, entry.organisation_id) == (str(parcel.pk), parcel.merchant_id)
 
 
-def test_a_role_without_the_capability_cannot_unmask(book: Book, merchant_organisation: Organisation) -> None:
+def test_role_without_the_capability_cannot_unmask(book: Book, merchant_organisation: Organisation) -> None:
     parcel = book()
     viewer = client_of(merchant_organisation, Role.VIEWER)
     assert "Show in full" not in page_of(viewer, parcel)
@@ -187,15 +185,15 @@ def test_a_role_without_the_capability_cannot_unmask(book: Book, merchant_organi
     assert "欧阳" not in text_of(response)
 
 
-def test_unmasking_is_not_a_link(book: Book, merchant_client: Client) -> None:
+def test_unmasking_requires_post(book: Book, merchant_client: Client) -> None:
     parcel = book()
-    # Opened anew, as the choice of a language does, the address leads to the page as it was.
+    # A GET of the URL, as after a change of language, redirects to the masked page.
     response = merchant_client.get(address(parcel, "recipient/"), follow=True)
     assert response.redirect_chain == [(f"/parcels/{parcel.number}/", 302)]
     assert "Show in full" in text_of(response)
 
 
-def test_the_fee_is_for_those_who_book_or_do_the_books(
+def test_fee_requires_booking_or_finance_capability(
     book: Book, merchant_organisation: Organisation, merchant_client: Client
 ) -> None:
     parcel = book()
@@ -204,10 +202,10 @@ def test_the_fee_is_for_those_who_book_or_do_the_books(
     assert "12.50" not in page_of(client_of(merchant_organisation, Role.VIEWER), parcel)
 
 
-# --- what can be done ------------------------------------------------------------------------
+# --- actions ---------------------------------------------------------------------------------
 
 
-def test_only_its_merchant_can_cancel_and_only_while_booked(
+def test_only_the_merchant_can_cancel_and_only_while_booked(
     book: Book, merchant_client: Client, courier_client: Client, merchant_organisation: Organisation
 ) -> None:
     parcel = book()
@@ -218,7 +216,7 @@ def test_only_its_merchant_can_cancel_and_only_while_booked(
     assert "Cancel parcel" not in page_of(merchant_client, parcel)
 
 
-def test_the_number_can_be_copied_and_the_page_printed(book: Book, merchant_client: Client) -> None:
+def test_number_can_be_copied_and_page_printed(book: Book, merchant_client: Client) -> None:
     parcel = book()
     html = merchant_client.get(address(parcel)).content.decode()
     assert f'data-copy="{parcel.number}"' in html
@@ -234,7 +232,7 @@ def test_the_page_costs_the_same_for_one_and_three_scans(book: Book, merchant_cl
     scan(parcel, "picked_up", 1)
     merchant_client.get(address(parcel))
     for hours in (2, 3):
-        # What forecasts are made from is read by whoever comes first.
+        # The first request loads the forecast curves.
         merchant_client.get(address(parcel))
         with CaptureQueriesContext(connection) as queries:
             merchant_client.get(address(parcel))
@@ -243,7 +241,7 @@ def test_the_page_costs_the_same_for_one_and_three_scans(book: Book, merchant_cl
         scan(parcel, "arrived", hours + 0.5)
 
 
-# --- the rules behind it ---------------------------------------------------------------------
+# --- timelines -------------------------------------------------------------------------------
 
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -260,19 +258,19 @@ def fact(key: int, code: str, occurred: float, received: float, **more: Any) -> 
     )
 
 
-def test_order_of_arrival_changes_nothing_but_the_remarks() -> None:
-    told = track([fact(1, "arrived", 5, 5), fact(2, "departed", 3, 6), fact(3, "picked_up", 1, 1)])
-    assert [item.scan.event_key for item in told] == [1, 2, 3]
-    assert [item.out_of_order for item in told] == [False, True, False]
-    assert [item.received_late for item in told] == [None, timedelta(hours=3), None]
+def test_order_of_arrival_changes_only_the_remarks() -> None:
+    tracked_scans = track([fact(1, "arrived", 5, 5), fact(2, "departed", 3, 6), fact(3, "picked_up", 1, 1)])
+    assert [item.scan.event_key for item in tracked_scans] == [1, 2, 3]
+    assert [item.out_of_order for item in tracked_scans] == [False, True, False]
+    assert [item.received_late for item in tracked_scans] == [None, timedelta(hours=3), None]
 
 
 def test_scans_of_one_batch_are_not_out_of_order() -> None:
-    told = track([fact(1, "arrived", 5, 6), fact(2, "departed", 3, 6)])
-    assert not any(item.out_of_order for item in told)
+    tracked_scans = track([fact(1, "arrived", 5, 6), fact(2, "departed", 3, 6)])
+    assert not any(item.out_of_order for item in tracked_scans)
 
 
-def test_a_correction_may_come_before_what_it_withdraws() -> None:
+def test_correction_may_arrive_before_the_scan_it_withdraws() -> None:
     alone = track([fact(9, "correction", 2, 2, corrects=1)])
     assert alone[0].withdraws is None
     both = track([fact(9, "correction", 2, 2, corrects=1), fact(1, "delivered", 1, 3)])
@@ -289,11 +287,11 @@ def test_a_correction_may_come_before_what_it_withdraws() -> None:
         ("UTC", "UTC"),
     ],
 )
-def test_zones_in_words(zone: str, text: str) -> None:
+def test_zone_text(zone: str, text: str) -> None:
     assert zone_text(zone, NOON) == text
 
 
-def test_the_courier_learns_where_to_collect_its_parcel_and_no_other_address(
+def test_courier_sees_only_the_pickup_address_of_its_parcel(
     courier_client: Client, courier: Actor, merchant: Actor, book: Book, hangzhou: City
 ) -> None:
     parcel = book()

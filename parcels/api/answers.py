@@ -1,4 +1,4 @@
-"""JSON of quotes, bookings and parcels. Plain dictionaries: a batch answers a thousand at once."""
+"""JSON of quotes, bookings and parcels. Plain dictionaries, because a batch has up to a thousand results."""
 
 from datetime import date, datetime
 from typing import Any
@@ -77,7 +77,7 @@ def record_json(record: Record) -> JSON:
 
 
 def promise_json(promise: Promise, ends: Ends, full_on: tuple[date, ...], *, with_steps: bool) -> JSON:
-    answer: JSON = {
+    result: JSON = {
         "pickup_date": promise.effective_date.isoformat(),
         "pickup_by": promise.pickup_by.isoformat(),
         "deliver_by": promise.deliver_by.isoformat(),
@@ -89,8 +89,8 @@ def promise_json(promise: Promise, ends: Ends, full_on: tuple[date, ...], *, wit
         "version": promise.version,
     }
     if with_steps:
-        answer["steps"] = [_step_json(step, ends) for step in promise.steps]
-    return answer
+        result["steps"] = [_step_json(step, ends) for step in promise.steps]
+    return result
 
 
 def _step_json(step: Step, ends: Ends) -> JSON:
@@ -117,7 +117,7 @@ def booked_json(booked: Booked, *, promise: JSON | None = None) -> JSON:
 
 
 def batch_json(results: list[Booked | AllianceError]) -> JSON:
-    """The answer to a batch, item by item. Bookings alike share what is said of their promise."""
+    """The results of a batch, in order. Bookings with the same promise share its JSON."""
     promises: dict[tuple[int, tuple[date, ...]], JSON] = {}
     items: list[JSON] = []
     for index, result in enumerate(results):
@@ -133,8 +133,8 @@ def batch_json(results: list[Booked | AllianceError]) -> JSON:
 
 
 def _rejection_json(error: AllianceError) -> JSON:
-    said = problem(error)
-    return {"type": said["type"], "detail": said["detail"], "errors": said.get("errors", [])}
+    document = problem(error)
+    return {"type": document["type"], "detail": document["detail"], "errors": document.get("errors", [])}
 
 
 def parcel_json(parcel: Parcel, *, unmasked: bool) -> JSON:

@@ -1,7 +1,7 @@
-"""Booking requests as programs send them: JSON to what the services take, or what is wrong and where.
+"""Parse the JSON of quote and booking requests into the services' requests, or into errors with pointers.
 
-Hand-written, not a serializer: a batch of a thousand is read in a few milliseconds, and single
-and batch bookings say the same about the same mistake.
+Hand-written instead of a serializer: a batch of a thousand is read in a few milliseconds, and single and
+batch bookings report the same errors.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,35 +27,35 @@ FIELDS = frozenset(
 )  # fmt: skip
 RECIPIENT_FIELDS = frozenset({"name", "phone", "address"})
 QUOTE_FIELDS = frozenset({"tier", "origin", "destination", "pickup_address", "weight_g", "ready_at"})
-# Names made up by the thousand, or a megabyte long, are not all told back.
+# Limits on the unknown field names in an error: a request may have thousands, or very long ones.
 _UNKNOWN_FIELDS, _NAME_LENGTH = 20, 64
 _MAX_ID = 2**63 - 1
 _MAX_WEIGHT = 2**31 - 1
 
 
 class Places:
-    """Cities and pickup addresses named in one request, each looked up once."""
+    """The cities and pickup addresses of one request; each is looked up once."""
 
     def __init__(self, actor: Actor, bodies: Iterable[object] = ()) -> None:
         self._actor = actor
         self._addresses: dict[int, City | None] = {}
-        known = [body for body in bodies if isinstance(body, Mapping)]
+        objects = [body for body in bodies if isinstance(body, Mapping)]
         codes = {
-            text for body in known for key in ("origin", "destination") if _is_code(text := body.get(key))
+            text for body in objects for key in ("origin", "destination") if _is_code(text := body.get(key))
         }
         self._cities = CityFinder(City.objects.filter(code__in=codes) if codes else ())
-        ids: set[Any] = {given for body in known if _is_id(given := body.get("pickup_address"))}
+        ids: set[Any] = {address_id for body in objects if _is_id(address_id := body.get("pickup_address"))}
         if ids:
             self._addresses.update({pk: None for pk in ids})
             addresses = PickupAddress.objects.visible_to(actor).filter(pk__in=ids).select_related("city")
             self._addresses.update({address.pk: address.city for address in addresses})
 
     def city(self, text: str) -> City:
-        """Return the one city a text names. Raises UnknownCity."""
+        """Return the city named by a text. Raises UnknownCity."""
         return self._cities.find(text)
 
     def city_of_address(self, address_id: int) -> City | None:
-        """Return where one of the actor's pickup addresses is."""
+        """Return the city of one of the actor's pickup addresses."""
         if address_id not in self._addresses:
             addresses = PickupAddress.objects.visible_to(self._actor).select_related("city")
             address = addresses.filter(pk=address_id).first()
@@ -64,7 +64,7 @@ class Places:
 
 
 def read_booking(body: object, places: Places, *, at: datetime, pointer: str = "") -> BookingRequest:
-    """Read one booking. Raises InvalidInput with everything that is wrong with its form."""
+    """Read one booking. Raises InvalidInput with all errors of its fields."""
     reader = _Reader(body, places, pointer, FIELDS)
     origin, destination, address_id = reader.ends()
     recipient = reader.inner("recipient", RECIPIENT_FIELDS)
@@ -90,7 +90,7 @@ def read_booking(body: object, places: Places, *, at: datetime, pointer: str = "
 
 
 def read_quote(body: object, places: Places, *, at: datetime) -> QuoteRequest:
-    """Read what is to be quoted. Raises InvalidInput with everything that is wrong with its form."""
+    """Read one quote request. Raises InvalidInput with all errors of its fields."""
     reader = _Reader(body, places, "", QUOTE_FIELDS)
     origin, destination, _address_id = reader.ends()
     request = QuoteRequest(
@@ -105,7 +105,7 @@ def read_quote(body: object, places: Places, *, at: datetime) -> QuoteRequest:
 
 
 class _Reader:
-    """One JSON object, read field by field; what is wrong is collected, and raised at the end."""
+    """Reads one JSON object field by field, collects its errors and raises them at the end."""
 
     def __init__(self, body: object, places: Places, pointer: str, fields: frozenset[str]) -> None:
         self.errors: list[FieldError] = []
@@ -124,85 +124,85 @@ class _Reader:
             raise InvalidInput(errors=errors)
 
     def text(self, name: str, *, required: bool = False) -> str:
-        given = self._body.get(name)
-        if given is None or given == "":
+        value = self._body.get(name)
+        if value is None or value == "":
             if required:
                 self._wrong(name, _("This field is required."), "required")
             return ""
-        if not isinstance(given, str):
+        if not isinstance(value, str):
             self._wrong(name, _("Send text."), "invalid")
             return ""
         # Blank text is refused by the service, where it is required.
-        return one_line(given)
+        return one_line(value)
 
     def whole_number(self, name: str) -> int:
-        given = self._body.get(name)
-        if given is None:
+        value = self._body.get(name)
+        if value is None:
             self._wrong(name, _("This field is required."), "required")
-        elif isinstance(given, bool) or not isinstance(given, int):
+        elif isinstance(value, bool) or not isinstance(value, int):
             self._wrong(name, _("Send a whole number."), "invalid")
         else:
-            return max(min(given, _MAX_WEIGHT), -1)
+            return max(min(value, _MAX_WEIGHT), -1)
         return 0
 
     def moment(self, name: str) -> datetime | None:
-        given = self._body.get(name)
-        if given is None:
+        value = self._body.get(name)
+        if value is None:
             return None
         try:
-            found = datetime.fromisoformat(given)
+            moment = datetime.fromisoformat(value)
         except (TypeError, ValueError):
             message = _("Send a time as in RFC 3339, such as 2026-11-22T10:00:00+08:00.")
             self._wrong(name, message, "invalid")
             return None
-        offset = found.utcoffset()
+        offset = moment.utcoffset()
         if offset is None:
             self._wrong(name, _("Give the time with its UTC offset."), "naive")
             return None
         if offset % timedelta(minutes=1):
             self._wrong(name, _("Write the UTC offset in hours and minutes, as in +08:00."), "invalid")
             return None
-        return found
+        return moment
 
     def choice(self, name: str, kind: type[IfFull], default: IfFull) -> IfFull:
-        given = self._body.get(name)
-        if given is None:
+        value = self._body.get(name)
+        if value is None:
             return default
         try:
-            return kind(given)
+            return kind(value)
         except ValueError:
             options = ", ".join(kind)
             self._wrong(name, _("Send one of: %s.") % options, "choice")
             return default
 
     def inner(self, name: str, fields: frozenset[str]) -> "_Reader":
-        given = self._body.get(name)
-        if given is None:
+        value = self._body.get(name)
+        if value is None:
             self._wrong(name, _("This field is required."), "required")
-        elif isinstance(given, dict):
-            return _Reader(given, self._places, f"{self._pointer}/{name}", fields)
+        elif isinstance(value, dict):
+            return _Reader(value, self._places, f"{self._pointer}/{name}", fields)
         else:
             self._wrong(name, _("Send an object with the fields."), "invalid")
-        # A silent stand-in: what is missing has been said already.
+        # A placeholder without errors of its own: the error is already recorded.
         return _Reader(dict.fromkeys(fields, " "), self._places, f"{self._pointer}/{name}", fields)
 
     def ends(self) -> tuple[City, City, int | None]:
-        """Origin, destination and pickup address; the origin may be left to the address."""
+        """Origin, destination and pickup address; without an origin, the address's city is used."""
         address_id, at_address = self._pickup_address()
         destination = self._city("destination", required=True)
         origin = self._city("origin", required=at_address is None and address_id is None) or at_address
-        # Stand-ins after an error: nothing is booked, finish() raises.
+        # Placeholders after an error: nothing is booked, because finish() raises.
         return origin or _NOWHERE, destination or _NOWHERE, address_id
 
     def _pickup_address(self) -> tuple[int | None, City | None]:
-        given = self._body.get("pickup_address")
-        if given is None:
+        value = self._body.get("pickup_address")
+        if value is None:
             return None, None
-        city = self._places.city_of_address(given) if _is_id(given) else None
+        city = self._places.city_of_address(value) if _is_id(value) else None
         if city is None:
             self._wrong("pickup_address", _("You have no such pickup address."), "unknown")
             return 0, None
-        return given, city
+        return value, city
 
     def _city(self, name: str, *, required: bool) -> City | None:
         text = self.text(name, required=required)
@@ -225,15 +225,15 @@ class _Reader:
 _NOWHERE = City()
 
 
-def _is_code(given: object) -> bool:
-    return isinstance(given, str) and len(given) <= 16 and given.isascii() and given.isprintable()
+def _is_code(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= 16 and value.isascii() and value.isprintable()
 
 
-def _is_id(given: object) -> bool:
-    return isinstance(given, int) and not isinstance(given, bool) and 0 < given <= _MAX_ID
+def _is_id(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MAX_ID
 
 
 def under(pointer: str, errors: Iterable[FieldError]) -> Iterator[FieldError]:
-    """Move errors of an item to where the item is in the document."""
+    """Prefix the pointers of an item's errors with the item's pointer."""
     for error in errors:
         yield FieldError(f"{pointer}{error.pointer}", error.message, error.code)

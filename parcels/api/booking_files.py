@@ -1,4 +1,4 @@
-"""API of booking files: send a CSV, ask how far it is, take the results."""
+"""API of booking files: upload a CSV, read its progress, cancel it, download the results."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -89,13 +89,13 @@ class BookingFilesView(APIView):
     def post(self, request: Request) -> Response:
         actor = actor_of(request)
         require_booker(actor)
-        response = idempotent(request, "booking_files_create", lambda: (202, _started(actor, request)))
+        response = idempotent(request, "booking_files_create", lambda: (202, _start(actor, request)))
         response["Location"] = reverse("api:parcels:booking_file", args=[response.data["id"]])
         return response
 
 
 class BookingFileView(APIView):
-    """How far a file is."""
+    """The progress of a file."""
 
     @extend_schema(
         operation_id="booking_files_retrieve",
@@ -109,7 +109,7 @@ class BookingFileView(APIView):
 
 
 class BookingFileCancelView(APIView):
-    """Stopping a file."""
+    """Cancel a file."""
 
     @extend_schema(
         operation_id="booking_files_cancel",
@@ -124,7 +124,7 @@ class BookingFileCancelView(APIView):
 
 
 class BookingFileResultsView(APIView):
-    """What became of each row."""
+    """The results of each row."""
 
     @extend_schema(
         operation_id="booking_files_results",
@@ -144,19 +144,19 @@ class BookingFileResultsView(APIView):
         return StreamingHttpResponse(content, content_type="text/csv; charset=utf-8")
 
 
-def _started(actor: Actor, request: Request) -> JSON:
+def _start(actor: Actor, request: Request) -> JSON:
     body = BookingFileBody(data=request.data)
     body.is_valid(raise_exception=True)
     if len(request.FILES.getlist("file")) > 1:
-        # One of them would be dropped in silence.
+        # Otherwise all but one would be ignored silently.
         raise InvalidInput(errors=[FieldError("/file", _("Send one file at a time."))])
     upload, again = body.validated_data["file"], body.validated_data["again"]
     try:
         file = start_booking_file(actor=actor, upload=upload, again=again)
     except FileKnown as refusal:
-        where = reverse("api:parcels:booking_file", args=[refusal.file.pk])
+        file_url = reverse("api:parcels:booking_file", args=[refusal.file.pk])
         raise Conflict(
-            refusal.detail, code=refusal.code, errors=[FieldError("/file", where, refusal.code)]
+            refusal.detail, code=refusal.code, errors=[FieldError("/file", file_url, refusal.code)]
         ) from None
     return dict(BookingFileAnswer(file).data)
 

@@ -1,4 +1,4 @@
-"""API of one breach: what the page says, for programs."""
+"""API of one breach: the same data as its page."""
 
 from typing import Any
 
@@ -188,49 +188,50 @@ def breach_json(report: BreachReport, scans: list[TrackedScan]) -> dict[str, Any
         "promise": {
             "tier": commitment.tier.code,
             "version": commitment.version and commitment.version.number,
-            "promised_at": _written(report.promised_at),
-            "due_at": _written(commitment.due_at),
+            "promised_at": _time_json(report.promised_at),
+            "due_at": _time_json(commitment.due_at),
             "revisions": BreachRevision(report.revisions, many=True).data,
         },
         "outcome": commitment.outcome,
-        "reached_at": _written(commitment.reached_at),
+        "reached_at": _time_json(commitment.reached_at),
         "late_by_seconds": int(report.late_by.total_seconds()) if report.late_by else None,
-        "opened_at": _written(breach.opened_at),
-        "withdrawn_at": _written(breach.withdrawn_at),
+        "opened_at": _time_json(breach.opened_at),
+        "withdrawn_at": _time_json(breach.withdrawn_at),
         "excused": commitment.excused,
         "attribution": _attribution_json(report),
         "excuses": BreachExcuse(report.excuses, many=True).data,
-        "claim_until": _written(report.claim_until),
+        "claim_until": _time_json(report.claim_until),
         "credits": BreachCredit(report.credits, many=True).data,
-        "scans": [_scan_json(told) for told in scans if not told.is_correction],
+        "scans": [_scan_json(tracked_scan) for tracked_scan in scans if not tracked_scan.is_correction],
     }
 
 
 def _attribution_json(report: BreachReport) -> dict[str, Any]:
-    found = report.attribution
+    attribution = report.attribution
     return {
-        "party": found.party,
-        "ground": found.ground,
-        "why": found.why,
+        "party": attribution.party,
+        "ground": attribution.ground,
+        "why": attribution.why,
         "legs": [
-            {"leg": leg.leg, "seconds": int(leg.time.total_seconds()), "open": leg.open} for leg in found.legs
+            {"leg": leg.leg, "seconds": int(leg.time.total_seconds()), "open": leg.open}
+            for leg in attribution.legs
         ],
-        "leg": found.leg,
+        "leg": attribution.leg,
     }
 
 
-def _scan_json(told: TrackedScan) -> dict[str, Any]:
-    scan = told.scan
+def _scan_json(tracked_scan: TrackedScan) -> dict[str, Any]:
+    scan = tracked_scan.scan
     return {
         "code": scan.code,
-        "occurred_at": _written(scan.occurred_at),
-        "received_at": _written(scan.received_at),
+        "occurred_at": _time_json(scan.occurred_at),
+        "received_at": _time_json(scan.received_at),
         "reason": scan.reason,
         "facility": scan.facility,
-        "withdrawn": told.withdrawn_at is not None,
+        "withdrawn": tracked_scan.withdrawn_at is not None,
     }
 
 
-def _written(moment: Any) -> Any:
-    """A moment as every serializer here writes it."""
+def _time_json(moment: Any) -> Any:
+    """A time in the format of DRF's serializers."""
     return serializers.DateTimeField().to_representation(moment) if moment else None

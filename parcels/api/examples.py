@@ -1,4 +1,4 @@
-"""Examples of the API's requests and answers; a test holds each against its schema."""
+"""Examples of the API's requests and answers; a test validates each against its schema."""
 
 from typing import Any
 
@@ -134,17 +134,17 @@ _TRACKED = {
 }
 
 
-def _sent(name: str, value: object) -> OpenApiExample:
+def _request_example(name: str, value: object) -> OpenApiExample:
     return OpenApiExample(name, value=value, request_only=True)
 
 
-def _answered(name: str, value: object, status: int = 200) -> OpenApiExample:
+def _answer_example(name: str, value: object, status: int = 200) -> OpenApiExample:
     return OpenApiExample(name, value=value, response_only=True, status_codes=[str(status)])
 
 
 QUOTE = [
-    _sent("A parcel to Chengdu", {**_LANE, "tier": "next_day"}),
-    _answered(
+    _request_example("A parcel to Chengdu", {**_LANE, "tier": "next_day"}),
+    _answer_example(
         "One offer",
         {
             "at": "2026-11-23T02:00:00+00:00",
@@ -157,10 +157,13 @@ QUOTE = [
         },
     ),
 ]
-BOOKING = [_sent("A parcel to Chengdu", _BOOKING), _answered("Booked", {**_BOOKED, "promise": _PROMISE}, 201)]
+BOOKING = [
+    _request_example("A parcel to Chengdu", _BOOKING),
+    _answer_example("Booked", {**_BOOKED, "promise": _PROMISE}, 201),
+]
 BATCH = [
-    _sent("Two parcels", [_BOOKING, {**_BOOKING, "reference": "SO-2026-1188"}]),
-    _answered(
+    _request_example("Two parcels", [_BOOKING, {**_BOOKING, "reference": "SO-2026-1188"}]),
+    _answer_example(
         "One booked, one rejected",
         {
             "booked": 1,
@@ -169,10 +172,10 @@ BATCH = [
         },
     ),
 ]
-PARCEL = [_answered("Delivered in time", {**_PARCEL, "expected": None})]
-PARCELS = [_answered("The only page", {"next": None, "previous": None, "results": [_PARCEL]})]
+PARCEL = [_answer_example("Delivered in time", {**_PARCEL, "expected": None})]
+PARCELS = [_answer_example("The only page", {"next": None, "previous": None, "results": [_PARCEL]})]
 CANCELLED = [
-    _answered(
+    _answer_example(
         "Called off",
         {
             **_PARCEL,
@@ -183,10 +186,10 @@ CANCELLED = [
         },
     )
 ]
-TRACKING = [_answered("On its last mile", _TRACKED)]
-# The schema makes a batch of one of each.
+TRACKING = [_answer_example("On its last mile", _TRACKED)]
+# The schema generator wraps each of these into a batch of one.
 SCANS = [
-    _sent(
+    _request_example(
         "Picked up",
         {
             "tracking_number": NUMBER,
@@ -195,7 +198,7 @@ SCANS = [
             "facility": "HGH-01",
         },
     ),
-    _sent(
+    _request_example(
         "Nobody at home",
         {
             "tracking_number": NUMBER,
@@ -205,7 +208,7 @@ SCANS = [
             "event_id": "8842-17",
         },
     ),
-    _answered(
+    _answer_example(
         "One is new, one has a mistyped number",
         {
             "accepted": 1,

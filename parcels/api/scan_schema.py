@@ -1,4 +1,4 @@
-"""How the schema describes the scans endpoint. Its bodies are read by `parcels.scans.lines`, not by these."""
+"""Schema of the scans endpoint. Its bodies are parsed by `parcels.scans.lines`, not by these serializers."""
 
 from typing import Any
 

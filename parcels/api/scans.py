@@ -1,4 +1,4 @@
-"""Scans over HTTP. The one view that reads its body itself: serializers take fifty times as long."""
+"""API of scans. This view parses its body itself: serializers would take fifty times as long."""
 
 import zlib
 from typing import Final
@@ -20,14 +20,14 @@ from parcels.scans.lines import read_json, read_ndjson
 from parcels.scans.services import record_scans
 
 MAX_BYTES: Final = 4 * 1024 * 1024
-# Said by programs that say nothing: it is JSON all the same.
+# Programs that send no content type get "": their bodies are JSON as well.
 _JSON: Final = frozenset({"application/json", ""})
 _NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 class ScanBatchView(APIView):
-    """Takes batches of scans from couriers' programs."""
+    """Receives batches of scans from couriers' programs."""
 
     @extend_schema(
         operation_id="scans_create",
@@ -40,12 +40,12 @@ class ScanBatchView(APIView):
     )
     def post(self, request: Request) -> HttpResponse:
         actor = actor_of(request)
-        # Before the body is read: who may not send scans learns nothing about theirs.
+        # Check before reading the body: other actors get no feedback on their body.
         require(actor, Capability.SEND_SCANS)
-        # Not from DRF, which would parse the body.
-        sent = plain_request(request)
-        body = read_body(sent)
-        lines = read_ndjson(body) if sent.content_type in _NDJSON else read_json(body)
+        # Django's request, because DRF's would parse the body.
+        django_request = plain_request(request)
+        body = read_body(django_request)
+        lines = read_ndjson(body) if django_request.content_type in _NDJSON else read_json(body)
         report = record_scans(actor=actor, lines=lines)
         answer = {
             "accepted": report.accepted,
@@ -57,10 +57,10 @@ class ScanBatchView(APIView):
 
 
 def read_body(request: HttpRequest) -> bytes:
-    """Return the body, unpacked. Raises TooLarge and MalformedInput."""
+    """Return the decompressed body. Raises TooLarge and MalformedInput."""
     if request.content_type not in _JSON and request.content_type not in _NDJSON:
         raise UnsupportedMediaType(request.content_type or "")
-    # Asked before a byte of it is read.
+    # Check before reading any of the body.
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
         raise _too_large()
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
@@ -68,20 +68,20 @@ def read_body(request: HttpRequest) -> bytes:
         return request.body
     if encoding != "gzip":
         raise MalformedInput(_("Content-Encoding is gzip, or none."), code="unknown_encoding")
-    return _unpack(request.body)
+    return _decompress(request.body)
 
 
-def _unpack(body: bytes) -> bytes:
-    unpacker = zlib.decompressobj(_GZIP)
+def _decompress(body: bytes) -> bytes:
+    decompressor = zlib.decompressobj(_GZIP)
     try:
-        unpacked = unpacker.decompress(body, MAX_BYTES + 1)
+        content = decompressor.decompress(body, MAX_BYTES + 1)
     except zlib.error:
         raise MalformedInput(_("The body is not gzip.")) from None
-    if len(unpacked) > MAX_BYTES:
+    if len(content) > MAX_BYTES:
         raise _too_large()
-    if not unpacker.eof:
+    if not decompressor.eof:
         raise MalformedInput(_("The gzip data ends too early."))
-    return unpacked
+    return content
 
 
 def _too_large() -> TooLarge:

@@ -1,4 +1,4 @@
-"""How the schema describes quotes and parcels; requests are read by `parcels.api.booking_bodies`."""
+"""Schema of quotes and parcels; request bodies are parsed by `parcels.api.booking_bodies`."""
 
 from typing import Any
 

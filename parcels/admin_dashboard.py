@@ -1,7 +1,7 @@
-"""What django-unfold asks of us for ops: the admin's front page and its menu.
+"""The admin's dashboard and menu (callbacks of django-unfold).
 
-The front page reads folded cells and a handful of short tables: it costs the same however many
-parcels there are.
+The dashboard reads folded cells and a few short tables: its cost does not depend on the number of
+parcels.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ from slas.rates.names import Standing, standings
 from slas.rates.queries import MONTH, overdue_by_courier, rates_for, summary_for
 from slas.rates.rules import GroupBy, RateRow
 
-# After how long each job of beat's is late, with room for one run that was missed.
+# How long each periodic job may be silent; allows for one missed run.
 SILENT_AFTER: dict[str, timedelta] = {
     "beat": BEAT_SILENT_AFTER,
     "sweep-overdue": timedelta(minutes=5),
@@ -55,7 +55,7 @@ JOBS: dict[str, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class CourierLine:
-    """One courier in the table: its record of 30 days, today, and what it owes."""
+    """One courier in the table: its 30-day record, deliveries due today, and overdue parcels."""
 
     standing: Standing
     due_today: int
@@ -64,10 +64,10 @@ class CourierLine:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A periodic job, and whether it is as it should be."""
+    """A periodic job and its health."""
 
     name: str | Promise
-    # How long ago it last finished, in words; empty when it never did.
+    # How long ago it last finished, in words; empty if never.
     age: str
     is_stale: bool
     finding: str = ""
@@ -108,13 +108,13 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _couriers(actor: Actor, today: date) -> list[CourierLine]:
-    """Every courier anything was promised by in 30 days, the surest first."""
+    """Every courier with commitments due in the last 30 days, the most reliable first."""
     first = today - timedelta(days=MONTH - 1)
     rows = rates_for(actor=actor, first=first, last=today, today=today, group_by=GroupBy.COURIER)
     due = rates_for(actor=actor, first=today, last=today, today=today, group_by=GroupBy.COURIER)
     due_today = {row.group: row.promised for row in due}
     overdue = overdue_by_courier(actor=actor)
-    # Whoever has nothing but old debts is in the table as well.
+    # Also list couriers that only have older overdue parcels.
     rows += [RateRow(group=courier) for courier in overdue.keys() - {row.group for row in rows}]
     return [
         CourierLine(standing, due_today.get(standing.row.group, 0), overdue.get(standing.row.group, 0))
@@ -123,7 +123,7 @@ def _couriers(actor: Actor, today: date) -> list[CourierLine]:
 
 
 def _waiting(now: datetime) -> dict[str, Any]:
-    """How many applications wait for a decision, and for how long the first of them has."""
+    """How many applications wait for a decision, and for how long the oldest has waited."""
     submitted = list(
         Application.objects.filter(state=ApplicationState.SUBMITTED)
         .order_by("submitted_at")
@@ -134,7 +134,7 @@ def _waiting(now: datetime) -> dict[str, Any]:
 
 
 def _claims(now: datetime) -> dict[str, Any]:
-    """How many excuses wait for a decision, and for how long the first of them has."""
+    """How many excuses wait for a decision, and for how long the oldest has waited."""
     waiting = Excuse.objects.waiting().aggregate(count=Count("pk"), oldest=Min("claimed_at"))
     oldest = waiting["oldest"]
     return {"count": waiting["count"], "since": timesince(oldest, now, depth=1) if oldest else ""}
@@ -147,7 +147,7 @@ def _jobs(now: datetime) -> list[Job]:
 
 def _job(name: str, beat: Heartbeat | None, now: datetime) -> Job:
     if beat is None:
-        # The audit runs at night: on the first day it has not been due yet.
+        # The audit runs at night: on the first day it was not due yet.
         return Job(JOBS[name], age="", is_stale=name != AUDIT)
     stale = now - beat.at > SILENT_AFTER[name]
     return Job(JOBS[name], _age(now - beat.at), stale, _finding(beat))
@@ -160,7 +160,7 @@ def _age(age: timedelta) -> str:
 
 
 def _finding(beat: Heartbeat) -> str:
-    """What the audit found wrong, in a few words."""
+    """A summary of the differences that the audit found."""
     cells, breaches = beat.detail.get("cells", 0), beat.detail.get("breaches", 0)
     if beat.name != AUDIT or not (cells or breaches):
         return ""
@@ -253,7 +253,7 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the admin's menu (UNFOLD["SIDEBAR"]): what exists and what this user may see."""
+    """Return the admin's menu (UNFOLD["SIDEBAR"]): the registered pages that this user may see."""
     home = {"title": _("Dashboard"), "icon": "dashboard", "link": reverse("admin:index")}
     groups: list[dict[str, Any]] = [{"title": "", "items": [home]}]
     for title, entries in MENU:
@@ -263,11 +263,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _menu_item(request: HttpRequest, title: str | Promise, icon: str, model: str) -> dict[str, Any] | None:
-    # "app.model" is its list, "app.model:page" a page of its own.
+    # "app.model" links to the changelist, "app.model:page" to another page of its admin.
     model, _colon, page = model.partition(":")
-    known = apps.get_model(model)
+    model_class = apps.get_model(model)
     if not (
-        admin.site.is_registered(known) and admin.site.get_model_admin(known).has_view_permission(request)
+        admin.site.is_registered(model_class)
+        and admin.site.get_model_admin(model_class).has_view_permission(request)
     ):
         return None
     return {

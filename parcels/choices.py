@@ -1,4 +1,4 @@
-"""Closed vocabularies of what moves. The values are stored and sent; the labels are for people."""
+"""Choices of parcels, scans and files. The values are stored and sent; the labels are shown."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -65,7 +65,7 @@ class ScanReason(models.TextChoices):
 
 
 class ParcelSource(models.TextChoices):
-    """How the parcel came to us."""
+    """How the parcel was booked."""
 
     PORTAL = "portal", _("Portal")
     API = "api", _("API")
@@ -74,7 +74,7 @@ class ParcelSource(models.TextChoices):
 
 
 class FileState(models.TextChoices):
-    """How far an uploaded file is."""
+    """The state of an uploaded file."""
 
     QUEUED = "queued", _("Queued")
     RUNNING = "running", _("Running")
@@ -83,7 +83,7 @@ class FileState(models.TextChoices):
 
 
 class BookingFileState(models.TextChoices):
-    """How far a merchant's file of bookings is."""
+    """The state of a merchant's booking file."""
 
     QUEUED = "queued", _("Queued")
     RUNNING = "running", _("Running")

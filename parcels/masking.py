@@ -1,8 +1,8 @@
-"""Personal data made unreadable, as labels, public pages, logs and lists show it. Pure.
+"""Mask personal data for labels, public pages, logs and lists. Pure.
 
-GB/T 41833-2022: at least one character of the name, six digits of the phone, unit and room of the
-address are hidden. We hide more: all of the name but its first character, and every number of an
-address, for addresses come as one text in which "room" is spelled in a hundred ways.
+GB/T 41833-2022 requires hiding at least one character of the name, six digits of the phone, and unit and
+room of the address. We hide more: all of the name but the first character of each word, and every number
+of an address, because addresses are free text with many ways to write "room".
 """
 
 import re
@@ -26,19 +26,19 @@ def mask_name(name: str) -> str:
 
 
 def mask_phone(phone: str) -> str:
-    """Hide six digits at the least: 13812345678 is 138******78; what is not a digit stays."""
+    """Hide at least six digits: 13812345678 is 138******78. Letters are hidden, punctuation stays."""
     total = sum(map(str.isdigit, phone))
     kept = min(max(total - 6, 0), _DIGITS_KEPT)
     head = min(_HEAD_KEPT, kept)
     tail = kept - head
-    shown, seen = [], 0
+    characters, digits = [], 0
     for character in phone:
         if character.isdigit():
-            seen += 1
-            shown.append(character if seen <= head or seen > total - tail else HIDDEN)
+            digits += 1
+            characters.append(character if digits <= head or digits > total - tail else HIDDEN)
         else:
-            shown.append(character if not character.isalnum() else HIDDEN)
-    return "".join(shown)
+            characters.append(character if not character.isalnum() else HIDDEN)
+    return "".join(characters)
 
 
 def mask_address(address: str) -> str:

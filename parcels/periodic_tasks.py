@@ -1,4 +1,4 @@
-"""What beat runs for parcels and their files, and when."""
+"""The periodic tasks of parcels and their files."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from celery.schedules import crontab
 from alliance.periodic_tasks import PeriodicTask
 
 PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
-    # At night; a run is bounded, and the next one goes on.
+    # At night. The duration of a run is limited; the next one continues.
     "erase-recipients": {
         "task": "parcels.tasks.erase_recipients",
         "schedule": crontab(minute="37", hour="0-5"),

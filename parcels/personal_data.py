@@ -1,4 +1,4 @@
-"""What the text columns of parcels hold: see `alliance.personal_data`."""
+"""Which personal data the text columns of parcels contain: see `alliance.personal_data`."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         parcels.PickupAddress.name parcels.PickupAddress.address
         parcels.PickupAddress.contact_name parcels.PickupAddress.contact_phone
     """,
-    # A merchant's reference is its own order's number; scans, events and exports name parcels by number.
+    # A merchant's reference is its order number; scans, events and exports use tracking numbers only.
     Holds.NOTHING: """
         parcels.Parcel.reference
         parcels.Scan.reason parcels.Scan.facility parcels.Scan.event_id

@@ -1,4 +1,4 @@
-"""What workers do for parcels: files of scans, the watch list, tracing."""
+"""Celery tasks of parcels: files, the watch list, lost parcels, erasure."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -15,43 +15,43 @@ from parcels.watch_list import services as watch_list
 
 @shared_task(acks_late=True)
 def process_file_of_scans(file_id: int) -> None:
-    """Work through an uploaded file for a minute. May run twice, side by side, or be killed."""
+    """Process an uploaded file for a minute. May run twice, concurrently, or be killed."""
     scan_files.process_scan_file(file_id=file_id, stretch=STRETCH)
 
 
 @shared_task(acks_late=True)
 def resume_files_of_scans() -> int:
-    """Give files that are due to a worker again. May run twice: each is handed out once."""
+    """Queue files that are due. May run twice: each is queued once."""
     return scan_files.resume_scan_files(now=timezone.now())
 
 
 @shared_task(acks_late=True)
 def book_file(file_id: int) -> None:
-    """Book an uploaded file for a minute. May run twice, side by side, or be killed."""
+    """Book an uploaded file for a minute. May run twice, concurrently, or be killed."""
     booking_files.book_file(file_id=file_id, stretch=STRETCH)
 
 
 @shared_task(acks_late=True)
 def resume_booking_files() -> int:
-    """Give files that are due to a worker again. May run twice: each is handed out once."""
+    """Queue files that are due. May run twice: each is queued once."""
     return booking_files.resume_booking_files(now=timezone.now())
 
 
 @shared_task(acks_late=True)
 def forget_booking_files() -> int:
-    """Delete old booking files and what uploads left behind. May run twice: it deletes what is left."""
+    """Delete old booking files and the remains of uploads. May run twice: it deletes what is left."""
     return retention.forget_booking_files(now=timezone.now())
 
 
 @shared_task(acks_late=True)
 def refresh_watch_list() -> int:
-    """Work out what should be looked at. May run twice, side by side, or be killed, too."""
+    """Recompute the watch list. May run twice, concurrently, or be killed."""
     return watch_list.refresh_watch_list(now=timezone.now()).listed
 
 
 @shared_task(acks_late=True)
 def trace_lost_parcels() -> int:
-    """Have silent parcels count as lost, and found ones not. May run twice: see the service."""
+    """Mark silent parcels as lost and unmark found ones. May run twice: see the service."""
     traced = lost_parcels.trace_lost_parcels(now=timezone.now())
     if not traced.busy:
         note_heartbeat("trace-lost-parcels", lost=traced.lost, found=traced.found)
@@ -60,7 +60,7 @@ def trace_lost_parcels() -> int:
 
 @shared_task(acks_late=True)
 def erase_recipients() -> int:
-    """Erase recipients of parcels that ended long ago. May run twice, side by side, or be killed, too."""
+    """Erase recipients of parcels that ended long ago. May run twice, concurrently, or be killed."""
     erased = erasing.erase_due(now=timezone.now())
     note_heartbeat("erase-recipients", erased=erased)
     return erased

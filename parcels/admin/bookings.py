@@ -1,7 +1,7 @@
-"""Parcels with their scans and promises, merchants and their pickup addresses.
+"""The admin of parcels with their scans and commitments, merchants and pickup addresses.
 
-Read-only: parcels change by scans and by their merchant's cancelling; a recipient is erased when somebody
-asks for it. Recipients are masked here, too.
+Read-only: parcels change by scans and by their merchant's cancelling. The one action on a parcel erases
+its recipient on request. Recipients are masked here, too.
 """
 
 # unfold's decorators carry no types.
@@ -41,12 +41,12 @@ from parcels.tracking.verdicts import verdict_of
 from slas.models import Breach, Commitment
 from slas.promises.prices import yuan
 
-# Parcels a search by reference finds, at most.
+# The most parcels that a search by reference returns.
 MOST_FOUND = 1_000
 
 
 class ErasureForm(forms.Form):
-    """Who asked for a recipient to be erased, and why."""
+    """Who requested the erasure of a recipient, and why."""
 
     reason = forms.CharField(
         label=_("Who asked for it, and why"),
@@ -72,10 +72,10 @@ class ParcelAdmin(UncountedAdmin):
         "deliver_by",
     )
     list_filter = ("status", "tier", "courier")
-    # Not joined, see ParcelQuerySet.named.
+    # No joins, see ParcelQuerySet.named.
     list_select_related = ()
     ordering = ("-pk",)
-    # The field is not searched: it only makes the admin show the box.
+    # This field is not searched: it only makes the admin show the search box.
     search_fields = ("reference",)
     search_help_text = _("A whole tracking number, or the beginning of a reference")
     fieldsets = (
@@ -104,8 +104,8 @@ class ParcelAdmin(UncountedAdmin):
         except InvalidTrackingNumber as error:
             if error.reason == "check":
                 messages.warning(request, str(error))
-        found = Parcel.objects.referenced(term).under_every_courier()
-        ids = list(found.values_list("pk", flat=True)[: MOST_FOUND + 1])
+        matches = Parcel.objects.referenced(term).under_every_courier()
+        ids = list(matches.values_list("pk", flat=True)[: MOST_FOUND + 1])
         if len(ids) > MOST_FOUND:
             text = gettext(
                 "More than %(most)d references begin so, and not all of them are listed: write more."
@@ -114,7 +114,7 @@ class ParcelAdmin(UncountedAdmin):
         return queryset.filter(pk__in=ids[:MOST_FOUND]), False
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        # Links may name the parcel either way.
+        # Links may have the tracking number or the id.
         try:
             return super().get_object(request, str(parse_tracking_number(object_id)), from_field)
         except InvalidTrackingNumber:
@@ -130,14 +130,14 @@ class ParcelAdmin(UncountedAdmin):
 
     @admin.display(description=_("recipient"))
     def recipient(self, parcel: Parcel) -> str:
-        known = (
+        parts = (
             mask_name(parcel.recipient_name),
             mask_phone(parcel.recipient_phone),
             mask_address(parcel.recipient_address),
         )
         if parcel.erased_at:
             return gettext("Erased on %(day)s") % {"day": date_format(parcel.erased_at)}
-        return " · ".join(filter(None, known)) or "–"
+        return " · ".join(filter(None, parts)) or "–"
 
     @admin.display(description=_("fee"))
     def fee(self, parcel: Parcel) -> str:
@@ -150,23 +150,27 @@ class ParcelAdmin(UncountedAdmin):
 
     @admin.display(description=_("commitments"))
     def commitments(self, parcel: Parcel) -> str:
-        """What was promised, and how it stands at this moment."""
+        """The parcel's commitments with their current outcomes."""
         now = timezone.now()
         breaches = {breach.kind: breach for breach in Breach.objects.filter(parcel_id=parcel.pk)}
-        promised = Commitment.objects.filter(parcel_id=parcel.pk).order_by("due_at")
+        commitments = Commitment.objects.filter(parcel_id=parcel.pk).order_by("due_at")
         rows = [
-            {"commitment": item, "verdict": verdict_of(item, now=now), "breach": breaches.get(item.kind)}
-            for item in promised
+            {
+                "commitment": commitment,
+                "verdict": verdict_of(commitment, now=now),
+                "breach": breaches.get(commitment.kind),
+            }
+            for commitment in commitments
         ]
         return render_to_string("admin/parcels/commitments.html", {"rows": rows})
 
     @admin.display(description=_("scans"))
     def scans(self, parcel: Parcel) -> str:
-        """Every scan, corrections and what they withdrew included, the latest to happen first."""
-        told = track(Scan.objects.filter(parcel_id=parcel.pk))
+        """Every scan, including corrections and withdrawn scans; the latest event comes first."""
+        tracked_scans = track(Scan.objects.filter(parcel_id=parcel.pk))
         rows = [
             {"told": item, "late": duration_text(item.received_late) if item.received_late else ""}
-            for item in told
+            for item in tracked_scans
         ]
         return render_to_string("admin/parcels/scans.html", {"rows": rows})
 
@@ -183,7 +187,7 @@ class ParcelAdmin(UncountedAdmin):
         variant=ActionVariant.DANGER,
     )
     def erase(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Erase name, phone, address, notes and files before their time, because somebody asked for it."""
+        """Erase name, phone, address, notes and files early, on request."""
         parcel = self.get_object(request, object_id)
         if parcel is None:
             raise NotFound

@@ -233,5 +233,5 @@ def _scan_json(tracked_scan: TrackedScan) -> dict[str, Any]:
 
 
 def _time_json(moment: Any) -> Any:
-    """A time in the format of DRF's serializers."""
+    # The format of DRF's serializers.
     return serializers.DateTimeField().to_representation(moment) if moment else None

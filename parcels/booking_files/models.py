@@ -87,7 +87,7 @@ class BookingFile(FileJob):
 
     @property
     def rate(self) -> float | None:
-        """Rows per second of working time."""
+        # Rows per second of working time.
         return self.done / self.seconds if self.done and self.seconds else None
 
     @property

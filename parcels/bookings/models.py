@@ -148,5 +148,4 @@ class Parcel(models.Model):
 
     @property
     def number(self) -> str:
-        """The tracking number."""
         return tracking_number(self.id)

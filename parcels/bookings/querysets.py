@@ -82,19 +82,16 @@ class ParcelQuerySet(MovedQuerySet):
         return self.filter(tier_id=Subquery(ServiceTier.objects.filter(code=code).order_by().values("pk")))
 
     def overdue(self, *, now: datetime) -> Self:
-        """Past the promise without a valid attempt, also before the sweep has marked them."""
+        # Also the parcels that the sweep has not marked yet.
         return self._with_outcome(now, [Outcome.OVERDUE])
 
     def delivered_late(self) -> Self:
-        """Attempted or delivered after the promise."""
         return self.annotate(_outcome=_delivery_outcome(None)).filter(_outcome=Outcome.LATE)
 
     def late(self, *, now: datetime) -> Self:
-        """Overdue or delivered late."""
         return self._with_outcome(now, [Outcome.OVERDUE, Outcome.LATE])
 
     def not_late(self, *, now: datetime) -> Self:
-        """Neither overdue nor delivered late: on time, not yet due, or cancelled."""
         return self._with_outcome(now, [Outcome.PENDING, Outcome.MET, Outcome.VOID])
 
     def _with_outcome(self, now: datetime, outcomes: list[Outcome]) -> Self:

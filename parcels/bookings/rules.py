@@ -64,12 +64,10 @@ class BookingRequest:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the request accepts only one day."""
         return bool(self.courier) or self.expected_deliver_by is not None or self.if_full is IfFull.REFUSE
 
 
 def one_line(text: str) -> str:
-    """Collapse white space to single spaces and strip the ends."""
     return " ".join(text.split())
 
 

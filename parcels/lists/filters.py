@@ -188,7 +188,6 @@ class ParcelFilter(django_filters.FilterSet):
 
     @property
     def is_active(self) -> bool:
-        """Whether any filter is set."""
         return any(self.data.get(name) for name in self.filters)
 
     @property

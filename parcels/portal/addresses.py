@@ -39,7 +39,6 @@ def address_list(request: ActorRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def address_add(request: ActorRequest) -> HttpResponse:
-    """Add an address."""
     return _edit(request, PickupAddress())
 
 

@@ -128,7 +128,6 @@ def booking_cancel(request: ActorRequest, file_id: int) -> HttpResponse:
 @require_safe
 @login_required
 def booking_results(request: ActorRequest, file_id: int) -> StreamingHttpResponse:
-    """Download one line per row: tracking number and promise, or the error."""
     file = _file(request, file_id)
     return _download(file, results_path(file), file.results_size, "results")
 
@@ -136,7 +135,6 @@ def booking_results(request: ActorRequest, file_id: int) -> StreamingHttpRespons
 @require_safe
 @login_required
 def booking_problems(request: ActorRequest, file_id: int) -> StreamingHttpResponse:
-    """Download one line per row that was not booked."""
     file = _file(request, file_id)
     return _download(file, problems_path(file), file.problems_size, "problems")
 
@@ -144,7 +142,6 @@ def booking_problems(request: ActorRequest, file_id: int) -> StreamingHttpRespon
 @require_safe
 @login_required
 def booking_rejected(request: ActorRequest, file_id: int) -> StreamingHttpResponse:
-    """Download the rejected rows in their original columns, to correct and upload again."""
     file = _file(request, file_id)
     return _download(file, rejected_path(file), file.rejected_size, "rejected")
 

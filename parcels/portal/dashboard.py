@@ -45,7 +45,6 @@ class Figures:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the period has no commitments, and nothing is overdue."""
         kinds = (self.delivery, self.pickup)
         return not any(kind.month.promised or kind.month.void or kind.overdue_now for kind in kinds)
 

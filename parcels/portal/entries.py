@@ -23,7 +23,6 @@ class ParcelTimes(Protocol):
 
 
 def full_entries(parcel: ParcelTimes, tracked: Iterable[TrackedScan]) -> list[Entry]:
-    """All scans, newest first, with the party at fault and remarks on their receipt."""
     entries = [_full_entry(tracked_scan) for tracked_scan in tracked]
     return _with_booking(parcel, entries)
 

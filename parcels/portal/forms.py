@@ -148,5 +148,5 @@ class PickupAddressForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 def _there(moment: datetime, city: City) -> datetime:
-    """Interpret the input as local time of the origin, not of the page's time zone."""
+    # The input is local time of the origin, not of the page.
     return wall_clock(moment.date(), moment.time(), city.time_zone)

@@ -20,7 +20,6 @@ class CreditLine:
 
     @property
     def month(self) -> str:
-        """The month of its statement."""
         return spell(self.entry.month)
 
 

@@ -44,7 +44,6 @@ class RevisionView:
 
     @property
     def is_judged_anew(self) -> bool:
-        """Whether on-time is judged by a revised day."""
         return any(line.judged for line in self.lines)
 
 
@@ -64,7 +63,6 @@ class _DayForm(forms.Form):
 
     @property
     def is_shown(self) -> bool:
-        """Whether the form has days to choose, errors or a refusal to show."""
         return self.has_days or bool(self.errors) or bool(self.refusal)
 
 

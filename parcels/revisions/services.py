@@ -167,7 +167,7 @@ def _prove(parcel: Parcel, digits: str, now: datetime) -> AllianceError | None:
 
 
 def _ascii_digits(text: str) -> str:
-    """The digits of a text; full-width digits become ASCII."""
+    # Full-width digits become ASCII.
     return re.sub("[^0-9]", "", unicodedata.normalize("NFKC", text))
 
 

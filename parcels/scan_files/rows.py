@@ -91,7 +91,6 @@ def read_rows(file: IO[bytes], encoding: str, *, skip: int = 0) -> Iterator[File
 
 
 def batches(rows: Iterator[FileRow], size: int) -> Iterator[list[FileRow]]:
-    """Split rows into lists of at most `size`."""
     while batch := list(islice(rows, size)):
         yield batch
 

@@ -27,7 +27,6 @@ _EMPTY: Final = '""'
 
 
 def microseconds_of(moment: datetime) -> int:
-    """Microseconds since 1970, exactly."""
     return (moment - _UNIX) // _MICROSECOND
 
 

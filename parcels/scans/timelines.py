@@ -52,7 +52,6 @@ class TrackedScan:
 
     @property
     def party(self) -> str:
-        """The name of the party that the scan's reason blames; "" for none."""
         return str(PARTY_NAMES.get(party_at_fault(self.scan.reason), ""))
 
 
@@ -123,5 +122,5 @@ def remarks_of(scans: Iterable[ScanFact]) -> Iterator[Remark]:
 
 
 def reason_text(reason: str) -> str:
-    """The label of a scan's reason; an unknown reason is returned as it was sent."""
+    # An unknown reason is returned as it was sent.
     return str(ScanReason(reason).label) if reason in ScanReason.values else reason

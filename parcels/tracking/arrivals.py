@@ -31,7 +31,7 @@ class Arrival:
 
     @property
     def is_promise(self) -> bool:
-        """Whether it is the promise itself, because there is too little data."""
+        # Too little data: the promise is the forecast.
         return self.forecast.basis == Basis.PROMISE
 
     @property
@@ -100,5 +100,5 @@ def arrival_json(arrival: Arrival | None, zone: str) -> dict[str, Any] | None:
 
 
 def rounded(moment: datetime) -> datetime:
-    """Round up to five minutes, as on every page."""
+    # Up to the next five minutes, as on every page.
     return moment + (datetime.min.replace(tzinfo=moment.tzinfo) - moment) % _STEP

@@ -31,7 +31,6 @@ class _Named(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """The name in the reader's language."""
         return self.name_zh if translation.get_language() == "zh-hans" else self.name_en
 
 
@@ -73,5 +72,4 @@ def names_of(*, courier_id: int, tier_id: int, origin_id: int, destination_id: i
 
 
 def forget_names() -> None:
-    """Clear the cache of names."""
     _cache.clear()

@@ -85,7 +85,6 @@ class TrackedParcel(msgspec.Struct):
 
     @property
     def number(self) -> str:
-        """The tracking number."""
         return tracking_number(self.id)
 
     def get_status_display(self) -> str:
@@ -113,7 +112,7 @@ class PublicParcel:
 
     @property
     def revisions(self) -> Sequence[Revision]:
-        """Revisions of the delivery, the oldest first."""
+        # The oldest first.
         return [Revision(**msgspec.structs.asdict(revision)) for revision in self.parcel.revisions]
 
     @property

@@ -81,7 +81,6 @@ def results(file: BookingFile) -> list[dict[str, str]]:
 
 
 def to_correct(file: BookingFile) -> str:
-    """The download of rejected rows."""
     file = reread(file)
     return b"".join(stream(rejected_path(file), file.rejected_size)).decode("utf-8-sig")
 

@@ -49,7 +49,6 @@ def book(api: APIClient, **overrides: Any) -> dict[str, Any]:
 
 
 def pointers(response: Any) -> list[tuple[str, str]]:
-    """Pointer and code of each error."""
     return [(error["pointer"], error["code"]) for error in response.json()["errors"]]
 
 

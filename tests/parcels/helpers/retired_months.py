@@ -90,7 +90,6 @@ def counts() -> dict[str, int]:
 
 
 def differences() -> list[str]:
-    """The differences found by an audit of the rates."""
     with scope(Scope.everything()):
         return [str(difference) for difference in audit_rates().differences]
 

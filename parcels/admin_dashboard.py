@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from alliance.choices import Capability
 from alliance.database import partitions
+from alliance.demo_progress import demo_progress
 from alliance.health import BEAT_SILENT_AFTER, MONTHS_AHEAD_NEEDED
 from alliance.models import Heartbeat
 from alliance.tenancy import Actor
@@ -171,12 +172,15 @@ def _finding(beat: Heartbeat) -> str:
 
 
 def _warnings(jobs: list[Job], months_ahead: int) -> list[str]:
+    demo = demo_progress()
+    # Beat waits for the end of a demo that is being loaded: a bar on the page says so.
+    has_beat = demo is None or demo.is_stopped
     warnings = [
         _("%(job)s: last ran %(age)s.") % {"job": job.name, "age": job.age}
         if job.age
         else _("%(job)s: has never run.") % {"job": job.name}
         for job in jobs
-        if job.is_stale
+        if job.is_stale and has_beat
     ]
     warnings += [f"{job.name}: {job.finding}." for job in jobs if job.finding]
     if months_ahead < MONTHS_AHEAD_NEEDED:

@@ -7,9 +7,11 @@ from django.test import Client
 from django.utils import timezone
 
 from alliance.database import partitions
+from alliance.demo_progress import DemoProgress
 from alliance.models import Heartbeat, Organisation
 from alliance.tenancy import Scope, scope
 from couriers.models import Application
+from parcels import admin_dashboard
 from tests import factories
 from tests.couriers.conftest import COMPANY, CONTACT
 from tests.slas.helpers.commitments import DAY, HOUR, Lane, lane
@@ -134,7 +136,16 @@ def test_jobs_that_never_ran_are_warnings_except_the_nightly_audit(ops_client: C
     assert all("has never run" in warning for warning in warnings)
 
 
-def test_audit_differences_are_a_warning(ops_client: Client) -> None:
+@pytest.mark.parametrize(("is_stopped", "warnings"), [(False, 0), (True, 4)])
+def test_jobs_wait_without_a_warning_while_the_demo_is_loaded(
+    ops_client: Client, monkeypatch: pytest.MonkeyPatch, is_stopped: bool, warnings: int
+) -> None:
+    demo = DemoProgress(3, 60, has_people=True, is_stopped=is_stopped)
+    monkeypatch.setattr(admin_dashboard, "demo_progress", lambda: demo)
+    assert len(ops_client.get(URL).context["warnings"]) == warnings
+
+
+def test_what_the_audit_found_is_a_warning(ops_client: Client) -> None:
     all_beating()
     beat("audit-rates", HOUR, cells=2, breaches=1, first=["..."])
     [warning] = ops_client.get(URL).context["warnings"]

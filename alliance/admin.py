@@ -109,11 +109,11 @@ class FileJobMixin:
     resume: ClassVar[Callable[..., bool]]
     actions = ("go_on",)
 
-    @admin.action(description=_("Go on with failed files from where they stopped"), permissions=["operate"])
+    @admin.action(description=_("Resume failed files"), permissions=["operate"])
     def go_on(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         actor = actor_of(request)
         resumed = sum(self.resume(actor=actor, file_id=file.pk) for file in queryset)
-        text = ngettext("%(n)d file goes on.", "%(n)d files go on.", resumed)
+        text = ngettext("%(n)d file was resumed.", "%(n)d files were resumed.", resumed)
         messages.info(request, text % {"n": resumed})
 
 

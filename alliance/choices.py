@@ -33,20 +33,20 @@ class Capability(models.TextChoices):
     VIEW_OFFERS = "offers:read", _("See own offers and capacity")
     MANAGE_OFFERS = "offers:write", _("Change own offers and capacity")
     VIEW_RATES = "rates:read", _("See on-time rates and breaches")
-    CLAIM_EXCUSES = "excuses:claim", _("Claim excuses for breaches")
+    CLAIM_EXCUSES = "excuses:claim", _("Request exemptions for breaches")
     EXPORT = "export", _("Download lists")
     UNMASK = "parcels:unmask", _("See full names, phones and addresses")
     VIEW_FINANCE = "finance:read", _("See fees and statements")
     APPLY = "application:write", _("Fill in and submit the courier application")
     MANAGE_MEMBERS = "members:write", _("Invite and remove members")
     MANAGE_KEYS = "keys:write", _("Create and revoke API keys")
-    OPERATE = "alliance:operate", _("Run the alliance: rules, closures, applications, the books")
+    OPERATE = "alliance:operate", _("Run the alliance: rules, closures, applications, accounting")
 
 
 class RetirementState(models.TextChoices):
     """How far a month is on its way out."""
 
-    LEAVING = "leaving", _("Being taken out")
-    DETACHED = "detached", _("Being written")
-    WRITTEN = "written", _("Written, being dropped")
-    GONE = "gone", _("In files only")
+    LEAVING = "leaving", _("Exporting")
+    DETACHED = "detached", _("Writing")
+    WRITTEN = "written", _("Written, being removed")
+    GONE = "gone", _("Archived in files only")

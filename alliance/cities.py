@@ -40,16 +40,16 @@ class UnknownCity(ValueError):
     def _message(self) -> str:
         options = "; ".join(full_name(city) for city in self.candidates)
         if self.is_ambiguous:
-            return _("“%(text)s” is the name of several cities: %(options)s.") % {
+            return _("Several cities are named “%(text)s”: %(options)s.") % {
                 "text": self.text,
                 "options": options,
             }
         if options:
-            return _("We know no city “%(text)s”. Did you mean: %(options)s?") % {
+            return _("Unknown city “%(text)s”. Did you mean: %(options)s?") % {
                 "text": self.text,
                 "options": options,
             }
-        return _("We know no city “%(text)s”.") % {"text": self.text}
+        return _("Unknown city “%(text)s”.") % {"text": self.text}
 
 
 def load_cities(city_model: type[City] = City) -> int:

@@ -32,7 +32,7 @@ class AllianceError(Exception):
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "error"
-    title: ClassVar[str | Promise] = _("The request could not be carried out")
+    title: ClassVar[str | Promise] = _("The request could not be processed")
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class NotPermitted(AllianceError):
 class NotFound(AllianceError):
     status = 404
     code = "not_found"
-    title = _("There is nothing here under that name")
+    title = _("Not found")
 
 
 class Gone(NotFound):
@@ -88,7 +88,7 @@ class Gone(NotFound):
 
     status = 410
     code = "gone"
-    title = _("This is not kept any more")
+    title = _("This is no longer kept")
 
 
 class Conflict(AllianceError):
@@ -101,7 +101,7 @@ class Conflict(AllianceError):
 
 class CapacityFull(Conflict):
     code = "capacity_full"
-    title = _("No capacity is left")
+    title = _("No capacity left")
 
 
 class TooLarge(AllianceError):
@@ -113,7 +113,7 @@ class TooLarge(AllianceError):
 class TooSlow(AllianceError):
     status = 408
     code = "too_slow"
-    title = _("The request came in too slowly")
+    title = _("The request arrived too slowly")
 
 
 class TooMany(AllianceError):
@@ -127,7 +127,7 @@ class Unavailable(AllianceError):
 
     status = 503
     code = "unavailable"
-    title = _("The service is not available right now")
+    title = _("The service is temporarily unavailable")
 
     def __init__(self, detail: str = "", *, code: str = "", retry_after: int = 2) -> None:
         super().__init__(detail, code=code, retry_after=spread(retry_after))

@@ -54,7 +54,7 @@ class FileJob(models.Model):
     language = models.CharField(gettext_lazy("language"), max_length=12)
     # How often the slice at hand was begun.
     attempts = models.PositiveSmallIntegerField(gettext_lazy("attempts"), default=0)
-    due_at = models.DateTimeField(gettext_lazy("due again"), default=first_due)
+    due_at = models.DateTimeField(gettext_lazy("next attempt"), default=first_due)
     finished_at = models.DateTimeField(gettext_lazy("finished"), null=True, blank=True)
     # Why it failed; while it is unfinished, why the last attempt did.
     problem = models.CharField(gettext_lazy("problem"), max_length=300, blank=True)
@@ -154,7 +154,7 @@ class FileJobs(Generic[J]):
             for file in rows.filter(state__in=UNFINISHED, due_at__lte=now):
                 if file.attempts >= MOST_ATTEMPTS:
                     with translation.override(file.language):
-                        problem = _("It was begun %(times)d times and never finished.")
+                        problem = _("Started %(times)d times and never finished.")
                         file.finish(FAILED, problem % {"times": file.attempts})
                 else:
                     self.hand_over(file.pk)
@@ -201,7 +201,7 @@ class FileJobs(Generic[J]):
             # Another worker may have finished it meanwhile, and taken the upload away.
             if file.is_finished:
                 return True
-            file.problem = _("Something went wrong on our side. Rows done before: %(rows)d.") % {
+            file.problem = _("Something went wrong on our side. Rows already processed: %(rows)d.") % {
                 "rows": file.done
             }
             if problem or file.attempts >= MOST_ATTEMPTS:

@@ -182,7 +182,7 @@ def parse_tracking_number(text: str) -> int:
         raise InvalidTrackingNumber("character", _wrong_character())
     # A check character that is never issued is in no table, so a "1" does not pass for an "I".
     if check != _CHECK_READ.get(_check_character(parcel_id)):
-        raise InvalidTrackingNumber("check", _("This tracking number has a typing mistake in it."))
+        raise InvalidTrackingNumber("check", _("This tracking number contains a typing mistake."))
     return parcel_id
 
 
@@ -219,4 +219,4 @@ def _wrong_length(found: int) -> str:
 
 
 def _wrong_character() -> str:
-    return _("A tracking number is CA followed by digits and letters, and never has a U in it.")
+    return _("A tracking number is CA followed by digits and letters, without the letter U.")

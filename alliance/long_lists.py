@@ -75,7 +75,9 @@ class LongListMixin:
         except OperationalError as error:
             if not isinstance(error.__cause__, QueryCanceled) or not request.GET:
                 raise
-        messages.warning(request, _("These filters match too rarely to find anything soon: search instead."))
+        messages.warning(
+            request, _("Too few entries match these filters to find them quickly. Use the search instead.")
+        )
         return HttpResponseRedirect(request.path)
 
     def _list(self, request: HttpRequest, extra_context: dict[str, Any] | None) -> HttpResponse:

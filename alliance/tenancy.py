@@ -113,7 +113,9 @@ def require(actor: Actor, capability: Capability) -> None:
     works = actor.kind == "api_key" and actor.organisation_status == OrganisationStatus.ACTIVE
     if works and capability in KIND_CAPABILITIES.get(actor.organisation_kind, frozenset()) & KEY_SCOPES:
         said = {"scope": str(capability.value)}
-        raise NotPermitted(_("This needs a key with the scope “%(scope)s”: make one that has it.") % said)
+        raise NotPermitted(
+            _("This needs a key with the permission “%(scope)s”: create one that has it.") % said
+        )
     raise NotPermitted
 
 

@@ -47,10 +47,10 @@ SILENT_AFTER: dict[str, timedelta] = {
 }
 JOBS: dict[str, str | Promise] = {
     "beat": gettext_lazy("Scheduler and worker"),
-    "sweep-overdue": gettext_lazy("Sweep for overdue parcels"),
-    "fold-tallies": gettext_lazy("Fold into on-time rates"),
-    "work-out-credits": gettext_lazy("Working out of credits"),
-    AUDIT: gettext_lazy("Audit of the rates"),
+    "sweep-overdue": gettext_lazy("Overdue check"),
+    "fold-tallies": gettext_lazy("On-time rate update"),
+    "work-out-credits": gettext_lazy("Credit calculation"),
+    AUDIT: gettext_lazy("On-time rate audit"),
 }
 
 
@@ -165,7 +165,7 @@ def _finding(beat: Heartbeat) -> str:
     cells, breaches = beat.detail.get("cells", 0), beat.detail.get("breaches", 0)
     if beat.name != AUDIT or not (cells or breaches):
         return ""
-    return _("%(cells)d rates and %(breaches)d breaches differ from the commitments") % {
+    return _("%(cells)d rates and %(breaches)d breaches do not match the commitments") % {
         "cells": cells,
         "breaches": breaches,
     }
@@ -184,7 +184,7 @@ def _warnings(jobs: list[Job], months_ahead: int) -> list[str]:
     ]
     warnings += [f"{job.name}: {job.finding}." for job in jobs if job.finding]
     if months_ahead < MONTHS_AHEAD_NEEDED:
-        warnings.append(_("Partitions reach only %(months)d months ahead.") % {"months": months_ahead})
+        warnings.append(_("Partitions exist for only %(months)d months ahead.") % {"months": months_ahead})
     return warnings
 
 
@@ -214,7 +214,7 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
         pgettext_lazy("menu section", "Promises"),
         (
             (gettext_lazy("Breaches"), "alarm", "slas.breachlisting"),
-            (gettext_lazy("Excuses"), "shield", "slas.excuse"),
+            (gettext_lazy("Exemptions"), "shield", "slas.excuse"),
             (gettext_lazy("Disruptions"), "thunderstorm", "slas.disruption"),
             (gettext_lazy("Commitments"), "handshake", "slas.commitmentlisting"),
             (gettext_lazy("Scorecards"), "military_tech", "slas.scorecard"),
@@ -234,7 +234,7 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
         (
             (gettext_lazy("Tiers"), "layers", "slas.servicetier"),
             (gettext_lazy("Tier versions"), "history", "slas.tierversion"),
-            (gettext_lazy("What would be promised"), "rule_settings", "slas.tierversion:promised"),
+            (gettext_lazy("Promise calculator"), "rule_settings", "slas.tierversion:promised"),
             (gettext_lazy("Credit schedules"), "price_change", "slas.creditschedule"),
             (gettext_lazy("Closures"), "event_busy", "slas.closure"),
             (gettext_lazy("Cities"), "location_city", "alliance.city"),
@@ -249,7 +249,7 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
             (gettext_lazy("Audit"), "fact_check", "alliance.auditentry"),
             (gettext_lazy("Events"), "bolt", "alliance.event"),
             (gettext_lazy("Retired months"), "inventory_2", "alliance.retiredmonth"),
-            (gettext_lazy("Heartbeats"), "ecg_heart", "alliance.heartbeat"),
+            (gettext_lazy("System checks"), "ecg_heart", "alliance.heartbeat"),
             (gettext_lazy("Schedule"), "schedule", "django_celery_beat.periodictask"),
         ),
     ),

@@ -39,7 +39,7 @@ class ScanReason(models.TextChoices):
     """Why an attempt failed or a parcel is held; the prefix is the party at fault."""
 
     COURIER_LATE_LINEHAUL = "courier_late_linehaul", _("Line-haul was late")
-    COURIER_MISSORTED = "courier_missorted", _("Sorted to the wrong place")
+    COURIER_MISSORTED = "courier_missorted", _("Missorted")
     COURIER_VEHICLE = "courier_vehicle", _("Vehicle trouble")
     COURIER_CAPACITY = "courier_capacity", _("Not enough capacity")
     COURIER_NOT_ATTEMPTED = "courier_not_attempted", _("Not attempted")

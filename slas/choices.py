@@ -58,8 +58,8 @@ class ExcuseReason(models.TextChoices):
 class NoPromiseReason(models.TextChoices):
     """Why no promise is possible for a journey."""
 
-    TIER_NEVER_RUNS = "tier_never_runs", _("This service runs on no day of the week")
-    ORIGIN_CLOSED = "origin_closed", _("No pickup is possible there in the next weeks")
+    TIER_NEVER_RUNS = "tier_never_runs", _("This service does not run on any day of the week")
+    ORIGIN_CLOSED = "origin_closed", _("No pickup is possible there in the coming weeks")
     DESTINATION_CLOSED = "destination_closed", _("No delivery is possible there in the following weeks")
     OUT_OF_RANGE = "out_of_range", _("The date is out of range")
 
@@ -78,10 +78,10 @@ class ExcuseState(models.TextChoices):
     CLAIMED = "claimed", _("Waiting for a decision")
     GRANTED = "granted", _("Granted")
     DECLINED = "declined", _("Declined")
-    WITHDRAWN = "withdrawn", _("Taken back")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
     REVOKED = "revoked", pgettext_lazy("excuse", "Revoked")
     # A punctual scan arrived before the decision: there is nothing left to excuse.
-    LAPSED = "lapsed", _("Lapsed: the breach stands no more")
+    LAPSED = "lapsed", _("Lapsed: the breach was withdrawn")
 
 
 class ExcuseSource(models.TextChoices):
@@ -103,11 +103,11 @@ class CreditCause(models.TextChoices):
     """Why an entry of the credit ledger was written."""
 
     LATE = "late", _("Delivered late")
-    OVERDUE = "overdue", _("Past the promise, not delivered")
+    OVERDUE = "overdue", _("Overdue, not delivered")
     LOST = "lost", _("Lost")
-    WITHDRAWN = "withdrawn", _("On time after all: reversed")
-    EXCUSED = "excused", _("Excused: reversed")
-    FOUND = "found", _("Not lost after all")
+    WITHDRAWN = "withdrawn", _("Found to be on time: reversed")
+    EXCUSED = "excused", _("Exempt: reversed")
+    FOUND = "found", _("Found to be not lost")
 
 
 class Stage(models.TextChoices):
@@ -124,18 +124,18 @@ class Measure(models.IntegerChoices):
     """The quantity a histogram counts. Stored: never renumber."""
 
     LATENESS = 1, _("Lateness")
-    EXCUSED = 2, _("Excused breaches by reason")
+    EXCUSED = 2, _("Exempt breaches by reason")
     # From here on by landmark and stage, see slas/commitments/landmarks.py; for couriers only.
-    PROGRESS = 100, _("How early or late, by how far it had come before the promise")
+    PROGRESS = 100, _("How early or late, by progress before the promised time")
 
 
 class WatchReason(models.TextChoices):
     """Why a parcel should be watched [parcelLab]."""
 
     AT_RISK = "at_risk", _("At risk of being late")
-    DELAYED = "delayed", _("Past the promise")
+    DELAYED = "delayed", _("Overdue")
     DELAYED_DISPATCH = "delayed_dispatch", _("Not picked up in time")
-    FORGOTTEN = "forgotten", _("Booked, never scanned")
+    FORGOTTEN = "forgotten", _("Booked, not scanned")
     FAILED_ATTEMPT = "failed_attempt", _("Delivery attempt failed")
     EXCEPTION = "exception", _("Held or damaged")
     SILENT = "silent", _("No scan for too long")
@@ -145,7 +145,7 @@ class ExportContent(models.TextChoices):
     """The data that can be exported."""
 
     COMMITMENTS = "commitments", _("Commitments")
-    RATES = "rates", _("On-time cells")
+    RATES = "rates", _("On-time statistics")
 
 
 class ExportFormat(models.TextChoices):
@@ -155,7 +155,7 @@ class ExportFormat(models.TextChoices):
 
 class ExportState(models.TextChoices):
     QUEUED = "queued", _("Waiting")
-    RUNNING = "running", _("Being written")
+    RUNNING = "running", _("Writing")
     DONE = "done", pgettext_lazy("export", "Ready")
     FAILED = "failed", _("Failed")
     EXPIRED = "expired", _("Expired")
@@ -168,7 +168,7 @@ class ScoreComponent(models.TextChoices):
     PICKUP_ON_TIME = "pickup_on_time", _("Pickups on time")
     FIRST_ATTEMPT = "first_attempt", _("Delivered on the first attempt")
     WITHIN_72H = "within_72h", _("Delivered within 72 hours of pickup")
-    LATENESS = "lateness", _("Late by more than a day, or still missing")
+    LATENESS = "lateness", _("More than a day late, or not delivered")
 
     @property
     def lower_is_better(self) -> bool:
@@ -189,10 +189,10 @@ class Party(models.TextChoices):
 class Ground(models.TextChoices):
     """The ground of an attribution, see slas/commitments/attribution.py for the rules."""
 
-    EXCUSE = "excuse", _("A granted excuse")
-    SCAN = "scan", _("The reason a scan gave")
+    EXCUSE = "excuse", _("A granted exemption")
+    SCAN = "scan", _("The reason given by a scan")
     HANDED_OVER_LATE = "handed_over_late", _("Handed over late")
-    NOBODY_ELSE = "nobody_else", _("Nobody else is named")
+    NOBODY_ELSE = "nobody_else", _("No other party named")
 
 
 class Leg(models.TextChoices):

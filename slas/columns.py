@@ -28,7 +28,7 @@ class TallyColumns(models.Model):
     overdue = models.IntegerField(_("overdue"), default=0)
     void = models.IntegerField(_("void"), default=0)
     # The part of late and overdue that does not count against the courier.
-    excused = models.IntegerField(_("excused"), default=0)
+    excused = models.IntegerField(_("exempt"), default=0)
     # For deliveries: with an attempt of any kind; delivered on the first one; within that time of pickup.
     attempted = models.IntegerField(_("attempted"), default=0)
     first_attempt = models.IntegerField(_("delivered on the first attempt"), default=0)

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.django_db
 # Who asks, where, by which parameter, with what; the page says it in English and in Chinese.
 WRONG_CHOICE = ("is not one of the available choices", "不在可用的选项中")
 WRONG_DATE = ("Enter a valid date", "输入一个有效的日期")
-UNKNOWN_CITY = ("We know no city", "没有找到城市")
+UNKNOWN_CITY = ("Unknown city", "没有找到城市")
 CASES = [
     ("merchant", "/parcels/", "status", "flying", WRONG_CHOICE),
     ("merchant", "/parcels/", "tier", "rocket", WRONG_CHOICE),

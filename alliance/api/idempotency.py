@@ -88,7 +88,7 @@ def _lock(name: str) -> None:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
         if not cursor.fetchone()[0]:
             raise Conflict(
-                _("A request with this Idempotency-Key is still running. Send it again in a moment."),
+                _("A request with this Idempotency-Key is still running. Try again in a moment."),
                 code="idempotency_key_in_use",
                 retry_after=1,
             )
@@ -97,7 +97,7 @@ def _lock(name: str) -> None:
 def _replay(stored: IdempotentRequest, body_hash: str) -> Response:
     if stored.body_hash != body_hash:
         raise InvalidInput(
-            _("This Idempotency-Key was used with another body. Use a new key for a new request."),
+            _("This Idempotency-Key was used with a different body. Use a new key for a new request."),
             code="idempotency_key_reused",
         )
     response = Response(json.loads(stored.answer), status=stored.status)

@@ -29,7 +29,7 @@ class CursorPagination(pagination.CursorPagination):
         if not text:
             return self.page_size
         if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= self.max_page_size):
-            message = _("Ask for a whole number from 1 to %(most)d.") % {"most": self.max_page_size}
+            message = _("Enter a whole number from 1 to %(most)d.") % {"most": self.max_page_size}
             raise InvalidInput(errors=[FieldError("/page_size", message, "range")])
         return int(text)
 
@@ -42,7 +42,7 @@ class CursorPagination(pagination.CursorPagination):
             if cursor is not None and cursor.position is not None:
                 self._check(str(cursor.position))
         except (exceptions.NotFound, ValidationError, ValueError, OverflowError):
-            message = _("This is not a cursor of ours: take it from `next` or `previous`.")
+            message = _("Invalid cursor: use the one in `next` or `previous`.")
             raise InvalidInput(errors=[FieldError("/cursor", message, "invalid")]) from None
         return cursor
 

@@ -33,7 +33,7 @@ class WordField(serializers.ChoiceField):
     def fail(self, key: str, **options: Any) -> NoReturn:
         if key != "invalid_choice":
             super().fail(key, **options)
-        message = _("“%(word)s” is not known. Choose from: %(words)s.") % {
+        message = _("“%(word)s” is not a valid choice. Choose from: %(words)s.") % {
             "word": str(options["input"])[:_SHOWN],
             "words": ", ".join(map(str, self.choices)),
         }
@@ -56,13 +56,13 @@ class CityField(serializers.CharField):
 
 def refuse_unknown_parameters(request: Request, *known: str) -> None:
     """Raise InvalidInput for query parameters we don't know: a typing error must not pass for an answer."""
-    _refuse(request.query_params, known, _("There is no such parameter."))
+    _refuse(request.query_params, known, _("Unknown parameter."))
 
 
 def refuse_unknown_fields(body: object, known: Container[str]) -> None:
     """Raise InvalidInput for fields of a body that we don't know. Anything but an object has none."""
     if isinstance(body, dict):
-        _refuse(map(str, body), known, _("There is no such field."))
+        _refuse(map(str, body), known, _("Unknown field."))
 
 
 def _refuse(names: Iterable[str], known: Container[str], message: str | Promise) -> None:

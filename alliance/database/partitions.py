@@ -127,7 +127,7 @@ def ensure_months(first: Month, last: Month) -> int:
     twice and side by side. Raises Conflict for a month that was moved out.
     """
     if first.id_range[0] < retired_before():
-        message = _("Parcels of %(month)s were moved out to the archive; none can be added.")
+        message = _("Parcels of %(month)s are archived; no more can be added.")
         raise Conflict(message % {"month": first}, code="retired")
     made = 0
     for table in partitioned_tables():

@@ -44,8 +44,8 @@ def gone(parcel_id: int) -> Gone:
     """Return the error that says so to whoever asks for the parcel."""
     month = Month.of_parcel(parcel_id)
     detail = _(
-        "This parcel was booked in %(month)s. Parcels of that time are kept in the alliance's archive, not"
-        " here; what became of them counts in the rates as before."
+        "This parcel was booked in %(month)s and is now in the alliance's archive. Its results still "
+        "count in the rates."
     )
     return Gone(detail % {"month": month}, code=CODE)
 

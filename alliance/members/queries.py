@@ -17,4 +17,4 @@ def refuse_own(actor: Actor, courier_ids: Iterable[int]) -> None:
         members = Member.objects.filter(user_id=actor.user_id, organisation_id__in=concerned)
         mine |= set(members.values_list("organisation_id", flat=True))
     if mine & concerned:
-        raise NotPermitted(_("You belong to this courier: somebody else must decide."), code="own_courier")
+        raise NotPermitted(_("You belong to this courier: another person must decide."), code="own_courier")

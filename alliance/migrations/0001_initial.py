@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
                 ),
                 ("email", models.EmailField(max_length=254, unique=True, verbose_name="e-mail address")),
                 ("name", models.CharField(blank=True, max_length=120, verbose_name="name")),
-                ("is_staff", models.BooleanField(default=False, verbose_name="ops staff")),
+                ("is_staff", models.BooleanField(default=False, verbose_name="operations staff")),
                 ("is_active", models.BooleanField(default=True, verbose_name="active")),
                 (
                     "date_joined",

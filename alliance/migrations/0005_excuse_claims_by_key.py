@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                         ("offers:read", "See own offers and capacity"),
                         ("offers:write", "Change own offers and capacity"),
                         ("rates:read", "See on-time rates and breaches"),
-                        ("excuses:claim", "Claim excuses for breaches"),
+                        ("excuses:claim", "Request exemptions for breaches"),
                         ("export", "Download lists"),
                         ("parcels:unmask", "See full names, phones and addresses"),
                         ("finance:read", "See fees and statements"),

@@ -19,10 +19,10 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
-                            ("leaving", "Being taken out"),
-                            ("detached", "Being written"),
-                            ("written", "Written, being dropped"),
-                            ("gone", "In files only"),
+                            ("leaving", "Exporting"),
+                            ("detached", "Writing"),
+                            ("written", "Written, being removed"),
+                            ("gone", "Archived in files only"),
                         ],
                         default="leaving",
                         max_length=10,
@@ -32,8 +32,8 @@ class Migration(migrations.Migration):
                 ("due_through", models.DateField(null=True, verbose_name="due until")),
                 ("folder", models.CharField(max_length=40, verbose_name="folder")),
                 ("tables", models.JSONField(default=dict, verbose_name="files")),
-                ("began_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="begun")),
-                ("gone_at", models.DateTimeField(null=True, verbose_name="gone since")),
+                ("began_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="started")),
+                ("gone_at", models.DateTimeField(null=True, verbose_name="removed at")),
                 ("label", models.CharField(max_length=160, verbose_name="by")),
             ],
             options={

@@ -146,8 +146,8 @@ class RetiredMonth(models.Model):
     folder = models.CharField(_("folder"), max_length=40)
     # {"parcels_scan": {"rows": 1200, "bytes": 5321, "sha256": "…"}, …}: what is written and was read back.
     tables = models.JSONField(_("files"), default=dict)
-    began_at = models.DateTimeField(_("begun"), default=timezone.now)
-    gone_at = models.DateTimeField(_("gone since"), null=True)
+    began_at = models.DateTimeField(_("started"), default=timezone.now)
+    gone_at = models.DateTimeField(_("removed at"), null=True)
     label = models.CharField(_("by"), max_length=160)
 
     class Meta:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from alliance.portal.onboarding import KIND_KEY, DoorField, asked_kind
 
 # One sentence for the rules of settings.AUTH_PASSWORD_VALIDATORS; which one failed is said by them.
-PASSWORD_HELP = _("At least 10 characters, not only digits, and not one that many people use.")
+PASSWORD_HELP = _("At least 10 characters, not only digits, and not a common password.")
 
 
 class TidyForm(forms.Form):

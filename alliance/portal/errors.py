@@ -23,11 +23,11 @@ _BARE_PAGE = "<!doctype html><title>500</title><h1>Something went wrong</h1><p>R
 
 _ADVICE = {
     403: gettext_lazy(
-        "It is not for your role, or not for your kind of organisation. An owner of your organisation can"
-        " change your role."
+        "This page is not available to your role or your kind of organisation. An owner of your "
+        "organisation can change your role."
     ),
     404: gettext_lazy(
-        "The address may be mistyped, or what it pointed to belongs to somebody else or is gone."
+        "The address may be mistyped, or the page belongs to another organisation or no longer exists."
     ),
 }
 _ICONS = {
@@ -95,27 +95,25 @@ def alliance_error(request: HttpRequest, error: AllianceError) -> HttpResponseBa
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
     """Handle 400."""
-    text = _("Your browser sent something we could not read. Go back, reload the page and try again.")
-    return error_page(request, 400, title=_("We could not read that request"), text=text, icon="file-unknown")
+    text = _("Your browser sent a request we could not read. Go back, reload the page and try again.")
+    return error_page(request, 400, title=_("We could not read the request"), text=text, icon="file-unknown")
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
     """Handle 403."""
     return error_page(
-        request, 403, title=_("You may not open this"), text=str(_ADVICE[403]), icon=_ICONS[403]
+        request, 403, title=_("You don't have access to this page"), text=str(_ADVICE[403]), icon=_ICONS[403]
     )
 
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
     """Handle 404."""
-    return error_page(
-        request, 404, title=_("There is nothing here"), text=str(_ADVICE[404]), icon=_ICONS[404]
-    )
+    return error_page(request, 404, title=_("Page not found"), text=str(_ADVICE[404]), icon=_ICONS[404])
 
 
 def too_many(request: HttpRequest) -> HttpResponseBase:
     """Handle 429 of the account pages: so many sign-ups, mails or changes of a password a minute."""
-    text = _("You have asked very often. Wait a few minutes and try again.")
+    text = _("Too many requests. Wait a few minutes and try again.")
     response = error_page(request, 429, title=_("Too many attempts"), text=text, icon="lock-pause")
     response["Retry-After"] = str(_FEW_MINUTES)
     return response
@@ -130,8 +128,8 @@ def locked_out(request: HttpRequest, *_given: Any) -> HttpResponse:
 
 def method_not_allowed(request: HttpRequest, refused: HttpResponseBase) -> HttpResponseBase:
     """Give 405 a page: Django's is blank. Whoever logs in again after sending a form is led to one."""
-    text = _("This address only takes what a form sends. Open the page with the form and send it once more.")
-    page = error_page(request, 405, title=_("There is no page here"), text=text, icon="map-search")
+    text = _("This address only accepts submitted forms. Open the page with the form and send it again.")
+    page = error_page(request, 405, title=_("No page at this address"), text=text, icon="map-search")
     page["Allow"] = refused["Allow"]
     return page
 
@@ -141,7 +139,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     outage = outage_of(sys.exc_info()[1])
     if outage is not None:
         return alliance_error(request, outage)
-    text = _("The fault is ours and has been recorded. Try again in a minute.")
+    text = _("The problem is on our side and has been recorded. Try again in a minute.")
     try:
         return error_page(request, 500, title=_("Something went wrong"), text=text, icon="plug-connected-x")
     except Exception:
@@ -152,8 +150,8 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
     """Handle a form that came back without its token: an old tab, or cookies turned off."""
     text = _(
-        "This form has expired, or your browser does not keep cookies. "
-        "Reload the page you came from and send it again; nothing was changed."
+        "This form has expired, or your browser blocks cookies. Reload the page and send the form "
+        "again; nothing was changed."
     )
     return error_page(request, 403, title=_("The form could not be sent"), text=text, icon="shield-x")
 

@@ -51,9 +51,7 @@ class FilterForm(forms.Form):
 
 
 class MemberForm(forms.Form):
-    email = forms.EmailField(
-        label=_("E-mail address"), help_text=_("The person must have signed up already.")
-    )
+    email = forms.EmailField(label=_("E-mail address"), help_text=_("The person needs an account first."))
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.AGENT)
 
 
@@ -61,9 +59,9 @@ class ApiKeyForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
         max_length=80,
-        help_text=_("The program that will use the key, for example: ERP Hangzhou."),
+        help_text=_("The program that uses the key, for example: ERP Hangzhou."),
     )
-    scopes = forms.MultipleChoiceField(label=_("What it may do"), widget=forms.CheckboxSelectMultiple)
+    scopes = forms.MultipleChoiceField(label=_("Permissions"), widget=forms.CheckboxSelectMultiple)
 
     def __init__(self, *args: object, actor: Actor, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ def member_list(request: ActorRequest) -> HttpResponse:
     require(actor, Capability.MANAGE_MEMBERS)
     form = MemberForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and _added(actor, form):
-        messages.success(request, _("%(email)s is a member now.") % form.cleaned_data)
+        messages.success(request, _("%(email)s is now a member.") % form.cleaned_data)
         return redirect("member_list")
     # A company's people: as many as fit on a page.
     members = Member.objects.visible_to(actor).select_related("user").order_by("created_at")

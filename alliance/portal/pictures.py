@@ -172,6 +172,6 @@ def _share_texts(share_name: str | Promise, few: int) -> dict[str, Any]:
         "countName": "n",
         "few": few,
         "fewName": gettext("fewer than %(few)d") % {"few": few},
-        "noneName": gettext("nothing judged"),
+        "noneName": gettext("no data"),
         "steps": list(SHARE_STEPS),
     }

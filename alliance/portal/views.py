@@ -51,7 +51,7 @@ def switch_organisation(request: ActorRequest) -> HttpResponse:
     if member is None:
         raise NotFound
     request.session[SESSION_KEY] = member.organisation_id
-    messages.success(request, _("You now work for %(name)s.") % {"name": member.organisation.name})
+    messages.success(request, _("Switched to %(name)s.") % {"name": member.organisation.name})
     return redirect("home")
 
 

@@ -212,7 +212,7 @@ def timeline(entries: Iterable[Mapping[str, Any]], *, empty: str = "") -> dict[s
     known = list(entries)
     # What was taken back is not where things stand.
     newest = next((place for place, entry in enumerate(known) if not entry.get("struck")), None)
-    return {"entries": known, "newest": newest, "empty": empty or gettext("Nothing has happened yet.")}
+    return {"entries": known, "newest": newest, "empty": empty or gettext("No history yet.")}
 
 
 @register.inclusion_tag("components/stepper.html")

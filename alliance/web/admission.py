@@ -53,7 +53,7 @@ class Gate:
             if tenant == STRANGERS and self._inside[tenant]:
                 raise _overloaded()
             if self._inside[tenant] >= self._share:
-                detail = _("You have %(most)d calls under way at once; wait for one to end.")
+                detail = _("Too many requests at once: at most %(most)d. Wait for one to finish.")
                 raise TooMany(detail % {"most": self._share}, code="too_many_at_once", retry_after=spread(1))
             if self._inside.total() >= self._places:
                 raise _overloaded()
@@ -135,4 +135,4 @@ def _organisation(organisation_id: int) -> str:
 
 
 def _overloaded() -> Unavailable:
-    return Unavailable(_("There is too much to do at this moment. Send it again."), code="overloaded")
+    return Unavailable(_("The server is busy. Send the request again."), code="overloaded")

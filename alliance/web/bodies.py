@@ -38,7 +38,7 @@ def take_in(request: HttpRequest) -> None:
             _throw_away(request)
             raise _too_large(most)
         if not chunked and len(body) < length:
-            raise MalformedInput(_("The body ends before the length that was announced."), code="cut_off")
+            raise MalformedInput(_("The body is shorter than its declared length."), code="cut_off")
         # Django takes a body without an announced length for none.
         request._stream = io.BytesIO(body)
         request.META["CONTENT_LENGTH"] = str(len(body))
@@ -69,14 +69,14 @@ def take_in_large(request: HttpRequest, *, is_known: bool) -> None:
     try:
         request.FILES  # noqa: B018 -- reading is the point
     except MultiPartParserError:
-        message = _("The form around the file cannot be read. Give it a boundary, and the file a short name.")
+        message = _("The multipart form cannot be read. Give it a boundary, and the file a short name.")
         raise MalformedInput(message) from None
     except UnreadablePostError:
         pass
     else:
         if body.is_whole:
             return
-    raise MalformedInput(_("The upload is cut off. Send it again."), code="cut_off")
+    raise MalformedInput(_("The upload was cut off. Send it again."), code="cut_off")
 
 
 def is_form(request: HttpRequest) -> bool:
@@ -95,9 +95,9 @@ def _read(request: HttpRequest, most: int) -> bytes:
     try:
         return request.META["wsgi.input"].read(most)
     except ConnectionResetError:
-        raise TooSlow(_("The body came in too slowly. Send it again, or in smaller parts.")) from None
+        raise TooSlow(_("The body arrived too slowly. Send it again, or in smaller parts.")) from None
     except (OSError, ParseException):
-        raise MalformedInput(_("The body is not chunked as announced, or cut off."), code="cut_off") from None
+        raise MalformedInput(_("The chunked body is invalid or cut off."), code="cut_off") from None
 
 
 def _throw_away(request: HttpRequest) -> None:

@@ -43,8 +43,8 @@ def limit_by_address(request: HttpRequest, *, bucket: str, per_minute: int) -> N
     left, reset = take(f"{bucket}:{client_address(request)}", per_minute)
     if left < 0:
         wait = ngettext(
-            "You have asked very often. Try again in %(seconds)d second.",
-            "You have asked very often. Try again in %(seconds)d seconds.",
+            "Too many requests. Try again in %(seconds)d second.",
+            "Too many requests. Try again in %(seconds)d seconds.",
             reset,
         )
         raise TooMany(wait % {"seconds": reset}, retry_after=spread(reset))

@@ -26,9 +26,9 @@ def outage_of(raised: BaseException | None) -> AllianceError | None:
     """
     match raised:
         case OperationalError() if is_busy(raised):
-            return Unavailable(_("There is too much to do at this moment. Send it again."), code="busy")
+            return Unavailable(_("The server is busy. Send the request again."), code="busy")
         case OperationalError() | InterfaceError() | RedisError() | BrokerError():
-            return Unavailable(_("We are interrupted for a moment. Try again soon."))
+            return Unavailable(_("The service was interrupted. Try again shortly."))
         case UnreadablePostError():
-            return MalformedInput(_("The request ends too early."), code="cut_off")
+            return MalformedInput(_("The request ended too early."), code="cut_off")
     return None

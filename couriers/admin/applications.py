@@ -185,7 +185,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
         ]
 
     @action(
-        description=gettext_lazy("Ask for more"),
+        description=gettext_lazy("Request more information"),
         url_path="ask-for-more",
         icon="contact_support",
         variant=ActionVariant.WARNING,
@@ -193,7 +193,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
     )
     def ask_for_more(self, request: HttpRequest, object_id: str) -> HttpResponse:
         text = _("The application goes back to the applicant, who can change it and submit it again.")
-        return self._decide(request, object_id, reviews.request_more, _("Ask for more"), text)
+        return self._decide(request, object_id, reviews.request_more, _("Request more information"), text)
 
     @action(
         description=gettext_lazy("Approve"),
@@ -203,7 +203,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
         permissions=["operate"],
     )
     def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        text = _("The company becomes an active courier at once. A word of welcome may go with it.")
+        text = _("The company becomes an active courier at once. You can add a welcome message.")
         return self._decide(request, object_id, reviews.approve_application, _("Approve"), text)
 
     @action(

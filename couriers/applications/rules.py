@@ -110,7 +110,7 @@ def check_step(
 def check_reason(reason: str) -> tuple[str, list[FieldError]]:
     """Return a reason as it is stored, and what is wrong with it: it must not be empty."""
     if not tidy(reason):
-        return "", [FieldError("/reason", _("Give a reason. The applicant reads it."), "required")]
+        return "", [FieldError("/reason", _("Enter a reason. The applicant reads it."), "required")]
     return check_note(reason, field="reason")
 
 
@@ -142,7 +142,7 @@ def missing(values: Mapping[str, Any], *, cities: int, documents: Collection[str
 def _too_long(text: str, limit: int) -> str:
     if len(text) <= limit:
         return ""
-    message = _("At most %(limit)d characters; these are %(length)d.")
+    message = _("At most %(limit)d characters; you entered %(length)d.")
     return message % {"limit": limit, "length": len(text)}
 
 
@@ -152,7 +152,7 @@ def _text(limit: int) -> Callable[[Any, date], tuple[str, str]]:
         if problem := _too_long(text, limit):
             return text, problem
         if text and not any(char.isalpha() for char in text):
-            return text, _("A name has letters or characters in it.")
+            return text, _("A name must contain letters or Chinese characters.")
         return text, ""
 
     return check
@@ -167,9 +167,9 @@ def _credit_code(value: Any, today: date) -> tuple[str, str]:
         return uscc.validate(text), ""
     except InvalidLength:
         length = len(uscc.compact(text))
-        return text, _("The code has 18 characters; this one has %(length)d.") % {"length": length}
+        return text, _("The code has 18 characters; you entered %(length)d.") % {"length": length}
     except InvalidChecksum:
-        return text, _("The check character does not fit: please compare with the business licence.")
+        return text, _("The check character does not match. Compare the code with the business licence.")
     except NumberError:
         return text, _("Eight digits, then ten digits or capital letters without I, O, S, V and Z.")
 
@@ -185,15 +185,15 @@ def _founded_on(value: Any, today: date) -> tuple[date | None, str]:
     if not value:
         return None, ""
     if value > today:
-        return value, _("This day is still to come.")
-    return value, "" if value >= OLDEST else _("This is too long ago to be right.")
+        return value, _("This date is in the future.")
+    return value, "" if value >= OLDEST else _("This date is too long ago. Check it.")
 
 
 def _whole_number(most: int) -> Callable[[Any, date], tuple[int | None, str]]:
     def check(value: Any, today: date) -> tuple[int | None, str]:
         if value in (None, "") or 1 <= value <= most:
             return value or None, ""
-        return value, _("A whole number from 1 to %(most)s.") % {"most": f"{most:,}"}
+        return value, _("Enter a whole number from 1 to %(most)s.") % {"most": f"{most:,}"}
 
     return check
 

@@ -79,13 +79,13 @@ def _recognise(content: bytes) -> str:
         raise DocumentRefused(
             _("This is a ZIP archive or an Office document. Save it as PDF and upload that.")
         )
-    raise DocumentRefused(_("This is neither a PDF nor a PNG or JPEG image, whatever its name says."))
+    raise DocumentRefused(_("The file's content is not PDF, PNG or JPEG."))
 
 
 def _check_pdf(content: bytes) -> None:
     # pypdf mends files that were cut off; nobody should have to review half a licence.
     if b"%%EOF" not in content[-2048:]:
-        raise DocumentRefused(_("The PDF is cut off. Please export or download it again."))
+        raise DocumentRefused(_("The PDF is incomplete. Export or download it again."))
     try:
         reader = PdfReader(io.BytesIO(content), strict=False)
         encrypted = reader.is_encrypted
@@ -97,11 +97,11 @@ def _check_pdf(content: bytes) -> None:
         log.info("document refused", reason=repr(error)[:200])
         raise DocumentRefused(_("The PDF is damaged and cannot be opened.")) from error
     if encrypted:
-        raise DocumentRefused(_("The PDF is protected by a password. Print it into a new PDF without one."))
+        raise DocumentRefused(_("The PDF is protected by a password. Print it to a new PDF without one."))
     if not 1 <= pages <= MAX_PAGES:
         raise DocumentRefused(_("A document has 1 to 200 pages; this one has %(pages)d.") % {"pages": pages})
     if program:
-        raise DocumentRefused(_("The PDF contains a program. Print it into a new PDF and upload that."))
+        raise DocumentRefused(_("The PDF contains a program. Print it to a new PDF and upload that."))
 
 
 def _runs_a_program(reader: PdfReader) -> bool:
@@ -137,12 +137,12 @@ def _check_image(content: bytes, content_type: str) -> None:
         raise DocumentRefused(_("The image has too many pixels. Scan it at 300 dpi.")) from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
         log.info("document refused", reason=repr(error)[:200], content_type=content_type)
-        message = _("The image is damaged or cut off. Please scan or export it again.")
+        message = _("The image is damaged or incomplete. Scan or export it again.")
         raise DocumentRefused(message) from error
 
 
 def _too_many_pixels(width: int, height: int) -> str:
-    message = _("The image is %(width)d by %(height)d pixels, too many to look at. Scan it at 300 dpi.")
+    message = _("The image is %(width)d by %(height)d pixels, too large to open. Scan it at 300 dpi.")
     return message % {"width": width, "height": height}
 
 

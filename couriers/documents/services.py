@@ -34,7 +34,7 @@ def add_document(
     a sound PDF, PNG or JPEG of at most 10 MB, and for more than 20 documents.
     """
     if kind not in DocumentKind.values:
-        raise InvalidInput(errors=[FieldError("/kind", _("Choose what this document is."), "choice")])
+        raise InvalidInput(errors=[FieldError("/kind", _("Choose the kind of document."), "choice")])
     try:
         # Before the lock: a large PDF takes a moment to read.
         found = inspect(upload.file or upload, size=upload.size)

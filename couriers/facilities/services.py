@@ -24,11 +24,11 @@ def save_facility(
     name = tidy(name)
     errors = []
     if not 1 <= len(name) <= NAME_LENGTH:
-        errors.append(FieldError("/name", _("Give a name of at most 200 characters."), "required"))
+        errors.append(FieldError("/name", _("Enter a name of at most 200 characters."), "required"))
     if kind not in FacilityKind.values:
-        errors.append(FieldError("/kind", _("Choose one of the kinds."), "choice"))
+        errors.append(FieldError("/kind", _("Choose a kind."), "choice"))
     if Facility.objects.filter(city=city, name=name).exclude(pk=facility_id).exists():
-        errors.append(FieldError("/name", _("There is a facility of this name in the city."), "taken"))
+        errors.append(FieldError("/name", _("The city already has a facility of this name."), "taken"))
     if errors:
         raise InvalidInput(errors=errors)
     values: dict[str, Any] = {"name": name, "city": city, "kind": kind}

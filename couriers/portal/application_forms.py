@@ -68,7 +68,7 @@ class CompanyForm(StepForm):
     )
     fleet_size = _number("fleet_size", "120", _("Vans, trucks and scooters that carry parcels."))
     daily_capacity = _number(
-        "daily_capacity", "25000", _("How many you can deliver on an ordinary day, in all cities together.")
+        "daily_capacity", "25000", _("Parcels you can deliver on an ordinary day, in all cities together.")
     )
 
 
@@ -79,7 +79,7 @@ class ContactForm(StepForm):
 
     contact_name = forms.CharField(
         label=LABELS["contact_name"],
-        help_text=_("Somebody who can answer questions about this application."),
+        help_text=_("A person who can answer questions about this application."),
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         **_OPTIONAL,
     )
@@ -90,7 +90,7 @@ class ContactForm(StepForm):
     )
     contact_email = forms.CharField(
         label=LABELS["contact_email"],
-        help_text=_("Gets the decision, as your own address does."),
+        help_text=_("The decision is sent here and to your own address."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
         **_OPTIONAL,
     )
@@ -100,9 +100,9 @@ class DocumentForm(forms.Form):
     """One document to upload."""
 
     kind = forms.ChoiceField(
-        label=_("What is it?"),
+        label=_("Kind of document"),
         choices=DocumentKind.choices,
-        error_messages={"invalid_choice": _("Choose what this document is.")},
+        error_messages={"invalid_choice": _("Choose the kind of document.")},
     )
     file = forms.FileField(
         label=_("File"),
@@ -118,12 +118,12 @@ class SubmitForm(forms.Form):
     """The last word before the alliance reads it."""
 
     note = forms.CharField(
-        label=_("A word to the reviewers (optional)"),
+        label=_("Message to the reviewers (optional)"),
         widget=forms.Textarea(attrs={"rows": 3}),
         **_OPTIONAL,
     )
     confirmed = forms.BooleanField(
-        label=_("What we say is true, and I may speak for the company."),
+        label=_("This information is true, and I am authorised to act for the company."),
         error_messages={"required": _("Please confirm this before you submit.")},
     )
 

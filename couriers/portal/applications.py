@@ -105,7 +105,7 @@ def _save(actor: Actor, application: Application, step: Step, form: forms.Form) 
 
 def _after_saving(request: ActorRequest, step: Step) -> HttpResponse:
     if "later" in request.POST:
-        messages.success(request, _("Saved. You can go on here whenever you like."))
+        messages.success(request, _("Saved. You can continue here at any time."))
         return redirect(STEP_URLS[step.value])
     return redirect(next_url(step.value))
 
@@ -151,7 +151,7 @@ def application_submit(request: ActorRequest) -> HttpResponse:
         return _review(request, application, form, status=422)
     except Conflict as error:
         return _closed(request, error)
-    messages.success(request, _("Your application is with the alliance. We write to you when it is decided."))
+    messages.success(request, _("Your application was submitted. We will write to you when it is decided."))
     return redirect("couriers:application_view")
 
 

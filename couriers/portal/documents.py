@@ -58,7 +58,7 @@ def _upload(request: ActorRequest, actor: Actor, application: Application, form:
     except InvalidInput as error:
         put_errors(form, error)
         return False
-    messages.success(request, _("%(name)s is uploaded.") % {"name": document.name})
+    messages.success(request, _("%(name)s was uploaded.") % {"name": document.name})
     return True
 
 
@@ -89,7 +89,7 @@ def document_remove(request: ActorRequest, document_id: int) -> HttpResponse:
     except Conflict as error:
         messages.warning(request, error.detail)
         return redirect("couriers:application_view")
-    messages.success(request, _("The document is removed."))
+    messages.success(request, _("The document was removed."))
     return redirect("couriers:document_list")
 
 
@@ -105,7 +105,7 @@ def document_view(request: ActorRequest, document_id: int) -> HttpResponse | Fil
     try:
         stream = document.file.open("rb")
     except FileNotFoundError as error:
-        raise NotFound(_("The file of this document is lost. Please upload it again.")) from error
+        raise NotFound(_("The file of this document is missing. Upload it again.")) from error
     return serve(
         stream,
         name=document.name,

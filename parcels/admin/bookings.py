@@ -51,7 +51,7 @@ class ErasureForm(forms.Form):
     reason = forms.CharField(
         label=_("Who asked for it, and why"),
         max_length=REASON_LENGTH,
-        help_text=_("Stays in the audit: name no recipient here."),
+        help_text=_("Kept in the audit log: do not name the recipient."),
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
     )
 
@@ -77,7 +77,7 @@ class ParcelAdmin(UncountedAdmin):
     ordering = ("-pk",)
     # This field is not searched: it only makes the admin show the search box.
     search_fields = ("reference",)
-    search_help_text = _("A whole tracking number, or the beginning of a reference")
+    search_help_text = _("Full tracking number, or the start of a reference")
     fieldsets = (
         (None, {"fields": ("number", "status", "status_at", "reference", "source", "tracking_page")}),
         (_("Journey"), {"fields": ("merchant", "courier", "tier", "lane", "pickup_address")}),
@@ -108,7 +108,8 @@ class ParcelAdmin(UncountedAdmin):
         ids = list(matches.values_list("pk", flat=True)[: MOST_FOUND + 1])
         if len(ids) > MOST_FOUND:
             text = gettext(
-                "More than %(most)d references begin so, and not all of them are listed: write more."
+                "More than %(most)d references start with this, and not all of them are listed. Enter more "
+                "of it."
             )
             messages.warning(request, text % {"most": MOST_FOUND})
         return queryset.filter(pk__in=ids[:MOST_FOUND]), False

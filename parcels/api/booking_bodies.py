@@ -116,7 +116,7 @@ class _Reader:
         self._body: dict[str, Any] = body
         for name in islice((name for name in body if name not in fields), _UNKNOWN_FIELDS):
             escaped = str(name)[:_NAME_LENGTH].replace("~", "~0").replace("/", "~1")
-            self._wrong(escaped, _("There is no such field."), "unknown_field")
+            self._wrong(escaped, _("Unknown field."), "unknown_field")
 
     def finish(self, *others: "_Reader") -> None:
         errors = [*self.errors, *(error for other in others for error in other.errors)]
@@ -152,15 +152,15 @@ class _Reader:
         try:
             moment = datetime.fromisoformat(value)
         except (TypeError, ValueError):
-            message = _("Send a time as in RFC 3339, such as 2026-11-22T10:00:00+08:00.")
+            message = _("Send a time in RFC 3339 format, such as 2026-11-22T10:00:00+08:00.")
             self._wrong(name, message, "invalid")
             return None
         offset = moment.utcoffset()
         if offset is None:
-            self._wrong(name, _("Give the time with its UTC offset."), "naive")
+            self._wrong(name, _("Include the UTC offset."), "naive")
             return None
         if offset % timedelta(minutes=1):
-            self._wrong(name, _("Write the UTC offset in hours and minutes, as in +08:00."), "invalid")
+            self._wrong(name, _("Write the UTC offset in hours and minutes, such as +08:00."), "invalid")
             return None
         return moment
 
@@ -200,7 +200,7 @@ class _Reader:
             return None, None
         city = self._places.city_of_address(value) if _is_id(value) else None
         if city is None:
-            self._wrong("pickup_address", _("You have no such pickup address."), "unknown")
+            self._wrong("pickup_address", _("Unknown pickup address."), "unknown")
             return 0, None
         return value, city
 

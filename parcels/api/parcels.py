@@ -234,7 +234,7 @@ def _items(body: object) -> tuple[list[object], str]:
         message = _("Send an array of parcels, or an object with the array in “parcels”.")
         raise InvalidInput(errors=[FieldError(base, message, "invalid")])
     if len(items) > BATCH_LIMIT:
-        raise TooLarge(_("A batch has at most %d parcels. Send several.") % BATCH_LIMIT)
+        raise TooLarge(_("A batch can have at most %d parcels. Split it.") % BATCH_LIMIT)
     return items, base
 
 

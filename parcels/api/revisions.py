@@ -137,7 +137,7 @@ def revision_json(revision: Revision, zone: str) -> dict[str, Any]:
 def _answer(actor: Actor, parcel: Parcel) -> dict[str, Any]:
     zone, promised = parcel.destination.time_zone, promised_delivery(parcel_id=parcel.pk)
     if promised is None:
-        raise NotFound(_("Nothing was promised for this parcel."))
+        raise NotFound(_("This parcel has no delivery promise."))
     commitment = promised.commitment
     days = days_for_merchant(actor=actor, parcel=parcel, promised=promised, now=timezone.now())
     return {

@@ -67,7 +67,7 @@ def read_body(request: HttpRequest) -> bytes:
     if encoding in ("", "identity"):
         return request.body
     if encoding != "gzip":
-        raise MalformedInput(_("Content-Encoding is gzip, or none."), code="unknown_encoding")
+        raise MalformedInput(_("Content-Encoding must be gzip or left out."), code="unknown_encoding")
     return _decompress(request.body)
 
 
@@ -76,14 +76,14 @@ def _decompress(body: bytes) -> bytes:
     try:
         content = decompressor.decompress(body, MAX_BYTES + 1)
     except zlib.error:
-        raise MalformedInput(_("The body is not gzip.")) from None
+        raise MalformedInput(_("The body is not valid gzip.")) from None
     if len(content) > MAX_BYTES:
         raise _too_large()
     if not decompressor.eof:
-        raise MalformedInput(_("The gzip data ends too early."))
+        raise MalformedInput(_("The gzip data is incomplete."))
     return content
 
 
 def _too_large() -> TooLarge:
     most = MAX_BYTES // 1024 // 1024
-    return TooLarge(_("A batch has at most %(most)d MB. Send several.") % {"most": most})
+    return TooLarge(_("A batch can have at most %(most)d MB. Split it.") % {"most": most})

@@ -160,7 +160,7 @@ def watched_json(watched: Watched) -> dict[str, Any]:
 def _cursor(request: Request, name: str) -> str:
     text: str = request.query_params.get(name, "")
     if text and Place.read(text) is None:
-        message = _("This is not a cursor of ours: take it from `next` or `previous`.")
+        message = _("Invalid cursor: use the one in `next` or `previous`.")
         raise InvalidInput(errors=[FieldError(f"/{name}", message, "invalid")])
     return text
 

@@ -46,14 +46,14 @@ class BookingFile(FileJob):
     line = models.PositiveIntegerField(_("lines done"), default=0)
     done = models.PositiveIntegerField(_("rows done"), default=0)
     booked = models.PositiveIntegerField(pgettext_lazy("how many", "booked"), default=0)
-    duplicate = models.PositiveIntegerField(_("booked before"), default=0)
+    duplicate = models.PositiveIntegerField(_("already booked"), default=0)
     rejected = models.PositiveIntegerField(_("rejected"), default=0)
     # How many bytes of the results files are committed; later bytes are discarded.
     results_size = models.PositiveBigIntegerField(default=0)
     problems_size = models.PositiveBigIntegerField(default=0)
     rejected_size = models.PositiveBigIntegerField(default=0)
     # Working time without waits: the basis of the rate and the time left.
-    seconds = models.FloatField(_("seconds worked"), default=0)
+    seconds = models.FloatField(_("processing time (s)"), default=0)
     deleted_at = models.DateTimeField(_("files deleted"), null=True, blank=True)
 
     objects = models.Manager.from_queryset(MerchantOwnedQuerySet)()

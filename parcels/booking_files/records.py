@@ -186,13 +186,13 @@ def examine(file: IO[bytes]) -> FileShape:
     # neither, only the lines that are not UTF-8 are rejected.
     encoding = "utf-8" if is_utf8 or not _is_gb18030(file) else "gb18030"
     if b"\n" not in head and b"\r" in head:
-        raise _wrong(_("The lines end as on old Macs. Save the file as “CSV UTF-8”."))
+        raise _wrong(_("The file uses old Mac line endings. Save it as “CSV UTF-8”."))
     read_header(file, encoding)
     if lines < 2:
-        raise _wrong(_("The file has a header and no rows."))
+        raise _wrong(_("The file has a header but no rows."))
     if lines > MAX_LINES:
         raise _wrong(
-            _("The file has %(lines)s lines; the most is %(most)s. Split it.")
+            _("The file has %(lines)s lines; the limit is %(most)s. Split it.")
             % {"lines": f"{lines:,}", "most": f"{MAX_LINES:,}"}
         )
     return FileShape(encoding, lines, size, digest.hexdigest())
@@ -272,7 +272,7 @@ def _require_columns(columns: list[str]) -> None:
     if unknown := [name for name in columns if name not in allowed]:
         raise _wrong(_unknown(unknown[:5]))
     if duplicate := next((name for name in columns if columns.count(name) > 1), ""):
-        raise _wrong(_("The column %(name)s is there twice.") % {"name": duplicate})
+        raise _wrong(_("The column %(name)s appears twice.") % {"name": duplicate})
     if missing := [name for name in REQUIRED if name not in columns]:
         raise _wrong(
             _("The first line must name the columns; missing: %(names)s.") % {"names": ", ".join(missing)}
@@ -284,7 +284,7 @@ def _unknown(names: list[str]) -> str:
     suggestions = [suggestion_for(name) for name in names]
     sentences = [_no_column(name, suggestion) for name, suggestion in zip(names, suggestions, strict=True)]
     if not all(suggestions):
-        sentences.append(_("Columns are: %(known)s.") % {"known": ", ".join(COLUMNS)})
+        sentences.append(_("Valid columns: %(known)s.") % {"known": ", ".join(COLUMNS)})
     return " ".join(sentences)
 
 

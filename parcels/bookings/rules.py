@@ -78,12 +78,12 @@ def problems_of(request: BookingRequest, *, at: datetime) -> Iterator[FieldError
     yield from text_problems("/recipient/phone", recipient.phone, PHONE_LENGTH)
     yield from text_problems("/recipient/address", recipient.address, ADDRESS_LENGTH)
     if recipient.phone and sum(map(str.isdigit, recipient.phone)) < PHONE_DIGITS:
-        yield FieldError("/recipient/phone", _("Give a phone number with its digits."), "invalid")
+        yield FieldError("/recipient/phone", _("A phone number must contain digits."), "invalid")
     yield from text_problems("/reference", request.reference, REFERENCE_LENGTH, required=False)
     yield from weight_problems("/weight_g", request.weight_g)
     yield from ready_problems("/ready_at", request.ready_at, at=at)
     if request.expected_deliver_by is not None and request.expected_deliver_by.utcoffset() is None:
-        yield FieldError("/expected_deliver_by", _("Give the time with its UTC offset."), "naive")
+        yield FieldError("/expected_deliver_by", _("Include the UTC offset."), "naive")
 
 
 def text_problems(pointer: str, text: str, limit: int, *, required: bool = True) -> Iterator[FieldError]:

@@ -88,7 +88,7 @@ def read_history(file: TextIO, *, now: datetime) -> Iterator[HistoryRow | Proble
             continue
         values = _values(line)
         if values is None:
-            yield Problem(number, "", _("This line is not CSV: a quotation mark is not closed."))
+            yield Problem(number, "", _("This line is not valid CSV: a quotation mark is not closed."))
         else:
             yield from _read_row(number, header, values, now)
 
@@ -120,7 +120,7 @@ def _read_row(
     line: int, header: list[str], values: list[str], now: datetime
 ) -> Iterator[HistoryRow | Problem]:
     if len(values) != len(header):
-        message = _("This line has %(found)d values; the header names %(expected)d columns.")
+        message = _("This line has %(found)d values; the header has %(expected)d columns.")
         yield Problem(line, "", message % {"found": len(values), "expected": len(header)})
         return
     row = {name: value.strip() for name, value in zip(header, values, strict=True) if name in COLUMNS}
@@ -145,7 +145,7 @@ def _text_problems(line: int, row: dict[str, str]) -> Iterator[Problem]:
             yield Problem(line, name, _("This is longer than %(longest)d characters.") % {"longest": longest})
     for name, value in row.items():
         if "\0" in value:
-            yield Problem(line, name, _("This text has a NUL character in it."))
+            yield Problem(line, name, _("The text contains a NUL character."))
 
 
 def _moment(line: int, name: str, text: str, problems: list[Problem]) -> datetime | None:
@@ -168,10 +168,10 @@ def _order_problems(line: int, moments: dict[str, datetime | None], now: datetim
     booked, promised = moments["booked_at"], moments["promised_by"]
     assert booked is not None and promised is not None  # noqa: PT018, S101 -- required, checked before
     if booked < EPOCH:
-        yield Problem(line, "booked_at", _("Bookings from before 2016 cannot be numbered."))
+        yield Problem(line, "booked_at", _("Bookings before 2016 cannot be numbered."))
         return
     if promised < booked:
-        yield Problem(line, "promised_by", _("The promise lies before the booking."))
+        yield Problem(line, "promised_by", _("The promise is before the booking."))
     for name in MOMENTS:
         moment = moments[name]
         if moment is None or name == "promised_by":
@@ -180,7 +180,7 @@ def _order_problems(line: int, moments: dict[str, datetime | None], now: datetim
             yield Problem(line, name, _("This time is in the future."))
         elif moment < booked and name == "picked_up_at":
             # Depots do hand parcels over before they book them: the row is valid without this scan.
-            message = _("Picked up before it was booked: the parcel is kept, without this scan.")
+            message = _("Picked up before it was booked: the parcel was imported without this scan.")
             yield Problem(line, name, message, is_warning=True)
         elif moment < booked:
-            yield Problem(line, name, _("This lies before the booking."))
+            yield Problem(line, name, _("This is before the booking."))

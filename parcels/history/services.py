@@ -203,7 +203,7 @@ def _resolve(row: HistoryRow, names: _Names, problems: list[Problem]) -> _Resolv
     tier_id = names.tiers.get(row.tier, 0)
     if not tier_id:
         tiers = ", ".join(names.tiers)
-        message = _("There is no tier “%(tier)s”; there are %(known)s.")
+        message = _("Unknown tier “%(tier)s”. Choose from: %(known)s.")
         problems.append(Problem(row.line, "tier", message % {"tier": row.tier, "known": tiers}))
     cities = []
     for column in ("origin", "destination"):
@@ -217,7 +217,7 @@ def _resolve(row: HistoryRow, names: _Names, problems: list[Problem]) -> _Resolv
         name = getattr(row, column)
         organisation_id = names.organisation(kind, name) if len(problems) == problem_count else None
         if organisation_id is None and len(problems) == problem_count:
-            message = _("We know no %(column)s “%(name)s”. Import with --create to add it.")
+            message = _("Unknown %(column)s “%(name)s”. Import with --create to add it.")
             problems.append(Problem(row.line, column, message % {"column": column, "name": name}))
         ids.append(organisation_id or 0)
     if len(problems) > problem_count:
@@ -245,12 +245,12 @@ class _Ids:
         """Return the row's id; None, with a problem, if its reference belongs to another parcel."""
         name, line = _name(draft), draft.row.line
         if name in self.lines:
-            message = _("The same reference of the same merchant and courier is on line %(line)d already.")
+            message = _("Line %(line)d already has this reference of the same merchant and courier.")
             problems.append(Problem(line, "reference", message % {"line": self.lines[name]}))
             return None
         parcel_id = self._free(draft)
         if self.known.setdefault(name, parcel_id) != parcel_id:
-            message = _("This reference was imported before with another booking time, as %(number)s.")
+            message = _("This reference was imported with a different booking time, as %(number)s.")
             number = tracking_number(self.known[name])
             problems.append(Problem(line, "reference", message % {"number": number}))
             return None

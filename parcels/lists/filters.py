@@ -51,7 +51,7 @@ class ParcelFilterForm(forms.Form):
         cleaned = super().clean() or {}
         first, last = cleaned.get("booked_from"), cleaned.get("booked_to")
         if first and last and first > last:
-            self.add_error("booked_to", _("The period ends before it begins."))
+            self.add_error("booked_to", _("The end date is before the start date."))
         return cleaned
 
 
@@ -62,7 +62,7 @@ class ParcelFilter(django_filters.FilterSet):
         method="by_search",
         max_length=80,
         label=gettext_lazy("Tracking number or reference"),
-        help_text=gettext_lazy("A whole tracking number in any spelling, or the beginning of a reference."),
+        help_text=gettext_lazy("A full tracking number in any spelling, or the start of a reference."),
     )
     status = django_filters.MultipleChoiceFilter(
         method="by_status", choices=ParcelStatus.choices, label=gettext_lazy("Status")
@@ -94,12 +94,12 @@ class ParcelFilter(django_filters.FilterSet):
     booked_from = django_filters.DateFilter(
         method="by_first_day",
         label=gettext_lazy("Booked from"),
-        help_text=gettext_lazy("The first day, as 2026-11-22."),
+        help_text=gettext_lazy("First day, such as 2026-11-22."),
     )
     booked_to = django_filters.DateFilter(
         method="by_last_day",
         label=gettext_lazy("Booked until"),
-        help_text=gettext_lazy("The last day, as 2026-11-22."),
+        help_text=gettext_lazy("Last day, such as 2026-11-22."),
     )
 
     class Meta:
@@ -200,7 +200,7 @@ class ParcelFilter(django_filters.FilterSet):
         try:
             parse_tracking_number(text)
         except InvalidTrackingNumber:
-            return _("This looks like a tracking number, but a character of it is mistyped.")
+            return _("This looks like a tracking number, but one character is mistyped.")
         return ""
 
 

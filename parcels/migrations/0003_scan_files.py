@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 ("rows", models.PositiveIntegerField(verbose_name="rows")),
                 ("done", models.PositiveIntegerField(default=0, verbose_name="rows done")),
                 ("accepted", models.PositiveIntegerField(default=0, verbose_name="accepted")),
-                ("duplicate", models.PositiveIntegerField(default=0, verbose_name="already known")),
+                ("duplicate", models.PositiveIntegerField(default=0, verbose_name="duplicates")),
                 ("rejected", models.PositiveIntegerField(default=0, verbose_name="rejected")),
                 ("results_size", models.PositiveBigIntegerField(default=0)),
                 (

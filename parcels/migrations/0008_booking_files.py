@@ -72,11 +72,11 @@ class Migration(migrations.Migration):
                 ("line", models.PositiveIntegerField(default=0, verbose_name="lines done")),
                 ("done", models.PositiveIntegerField(default=0, verbose_name="rows done")),
                 ("booked", models.PositiveIntegerField(default=0, verbose_name="booked")),
-                ("duplicate", models.PositiveIntegerField(default=0, verbose_name="booked before")),
+                ("duplicate", models.PositiveIntegerField(default=0, verbose_name="already booked")),
                 ("rejected", models.PositiveIntegerField(default=0, verbose_name="rejected")),
                 ("results_size", models.PositiveBigIntegerField(default=0)),
                 ("problems_size", models.PositiveBigIntegerField(default=0)),
-                ("seconds", models.FloatField(default=0, verbose_name="seconds worked")),
+                ("seconds", models.FloatField(default=0, verbose_name="processing time (s)")),
                 ("failures", models.PositiveSmallIntegerField(default=0, verbose_name="failures")),
                 (
                     "touched_at",

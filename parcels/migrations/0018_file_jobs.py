@@ -10,7 +10,7 @@ def due(model: str) -> list[migrations.operations.base.Operation]:
         migrations.AlterField(
             model_name=model,
             name="due_at",
-            field=models.DateTimeField(default=alliance.file_jobs.first_due, verbose_name="due again"),
+            field=models.DateTimeField(default=alliance.file_jobs.first_due, verbose_name="next attempt"),
         ),
     ]
 

@@ -58,7 +58,7 @@ def address_edit(request: ActorRequest, address_id: int) -> HttpResponse:
 def address_delete(request: ActorRequest, address_id: int) -> HttpResponse:
     """Remove an address."""
     delete_pickup_address(actor=_merchant(request), address_id=address_id)
-    messages.success(request, _("The address is removed."))
+    messages.success(request, _("The address was removed."))
     return redirect("parcels:address_list")
 
 
@@ -66,7 +66,7 @@ def _edit(request: ActorRequest, address: PickupAddress) -> HttpResponse:
     actor, is_new = _merchant(request), address.pk is None
     form = PickupAddressForm(request.POST or None, instance=address)
     if request.method == "POST" and form.is_valid() and _save(actor, form, None if is_new else address.pk):
-        messages.success(request, _("The address is saved."))
+        messages.success(request, _("The address was saved."))
         return redirect("parcels:address_list")
     context = {"form": form, "is_new": is_new}
     return render(request, "parcels/address_form.html", context, status=422 if form.errors else 200)

@@ -237,7 +237,7 @@ def _cancel_with_message(request: ActorRequest, actor: Actor, parcel_id: int) ->
     except Conflict as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, _("The parcel is cancelled. Its place is free again."))
+        messages.success(request, _("The parcel was cancelled. Capacity released."))
 
 
 def _local(moment: datetime | None, zone: str) -> str:

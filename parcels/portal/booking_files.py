@@ -47,8 +47,8 @@ FILES_A_PAGE: Final = 20
 class BookingFileForm(forms.Form):
     file = forms.FileField(label=_("CSV file"))
     again = forms.BooleanField(
-        label=_("Book this file once more"),
-        help_text=_("Rows whose reference was booked in the last 30 days are left out."),
+        label=_("Book this file again"),
+        help_text=_("Rows whose reference was booked in the last 30 days are skipped."),
         required=False,
     )
 

@@ -43,15 +43,15 @@ class ClaimForm(forms.Form):
         label=gettext_lazy("Reason"),
         choices=[("", gettext_lazy("Choose a reason")), *ExcuseReason.choices],
         error_messages={
-            "required": gettext_lazy("Choose one of the reasons."),
-            "invalid_choice": gettext_lazy("Choose one of the reasons."),
+            "required": gettext_lazy("Choose a reason."),
+            "invalid_choice": gettext_lazy("Choose a reason."),
         },
     )
     note = forms.CharField(
         label=gettext_lazy("What happened"),
         required=False,
         max_length=MOST_TEXT,
-        help_text=gettext_lazy("The merchant and the alliance read it."),
+        help_text=gettext_lazy("The merchant and the alliance can read it."),
         widget=forms.Textarea(attrs={"rows": 4}),
     )
     file = forms.FileField(
@@ -121,7 +121,7 @@ def _claim(request: ActorRequest, actor: Actor, report: BreachReport, form: Clai
     except Conflict as error:
         messages.warning(request, error.detail)
         return True
-    messages.success(request, _("The excuse is claimed. It is decided by the alliance's customer service."))
+    messages.success(request, _("The exemption was requested. The alliance's customer service decides."))
     return True
 
 

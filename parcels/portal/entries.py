@@ -76,13 +76,13 @@ def _consent(scan: ScanRow) -> str:
     if scan.code != ScanCode.AVAILABLE_FOR_PICKUP:
         return ""
     if scan.consent:
-        return _("The recipient agreed to it.")
+        return _("The recipient agreed.")
     return _("Without the recipient's consent: counts as a failed attempt.")
 
 
 def _withdrawal(scan: ScanRow | None) -> str:
     if scan is None:
-        return _("Withdraws a scan that has not been received.")
+        return _("Withdraws a scan that has not been received yet.")
     badge = badge_for("scan", scan.code)
     return _("Withdraws “%(scan)s” of %(at)s.") % {"scan": badge.label, "at": _moment(scan.occurred_at)}
 

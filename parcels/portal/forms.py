@@ -44,9 +44,9 @@ class QuoteForm(forms.Form):
 
     pickup_address = forms.ModelChoiceField(
         PickupAddress.objects.none(),
-        label=gettext_lazy("Pick up at"),
+        label=gettext_lazy("Pickup address"),
         required=False,
-        empty_label=gettext_lazy("Another place"),
+        empty_label=gettext_lazy("Another address"),
     )
     origin = SuggestedCityField(label=gettext_lazy("From"), required=False)
     destination = SuggestedCityField(label=gettext_lazy("To"))
@@ -60,7 +60,7 @@ class QuoteForm(forms.Form):
     ready_at = forms.DateTimeField(
         label=gettext_lazy("Ready for pickup"),
         required=False,
-        help_text=gettext_lazy("The origin's local time; empty means now."),
+        help_text=gettext_lazy("Local time at the origin; leave empty for now."),
         widget=forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"}),
     )
     tier = forms.ChoiceField(
@@ -82,11 +82,11 @@ class QuoteForm(forms.Form):
         address = cleaned.get("pickup_address")
         origin_city = cleaned.get("origin")
         if address and origin_city and origin_city != address.city:
-            message = _("Your pickup address is in %(city)s. Choose “Another place”, or leave this empty.")
+            message = _("Your pickup address is in %(city)s. Choose “Another address”, or leave this empty.")
             self.add_error("origin", message % {"city": address.city.name})
         origin = address.city if address else origin_city
         if origin is None and "origin" not in self.errors:
-            self.add_error("origin", _("Say where the parcel is picked up."))
+            self.add_error("origin", _("Enter where the parcel is picked up."))
         cleaned["origin"] = origin
         if cleaned.get("ready_at") and origin:
             cleaned["ready_at"] = _there(cleaned["ready_at"], origin)
@@ -120,7 +120,7 @@ class RecipientForm(forms.Form):
         label=gettext_lazy("Your reference"),
         max_length=REFERENCE_LENGTH,
         required=False,
-        help_text=gettext_lazy("An order number, to find the parcel by."),
+        help_text=gettext_lazy("An order number to find the parcel by."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -135,7 +135,7 @@ class PickupAddressForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("name", "city", "address", "contact_name", "contact_phone", "is_default")
         labels: ClassVar[dict[str, Any]] = {"is_default": gettext_lazy("Suggest this address for new quotes")}
         help_texts: ClassVar[dict[str, Any]] = {
-            "name": gettext_lazy("What you call it: main warehouse, shop."),
+            "name": gettext_lazy("Your name for it: main warehouse, shop."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -117,7 +117,7 @@ def parcel_revise(request: ActorRequest, number: str) -> HttpResponse:
             form.add_error(None, error.detail)
             status = error.status
         else:
-            messages.success(request, _("The new day is written down. The courier sees it, too."))
+            messages.success(request, _("The delivery date was changed. The courier sees it too."))
             # The message is at the top: without a fragment, the redirect would keep the form's.
             return redirect(f"{reverse('parcels:parcel_detail', args=[parcel.number])}#content")
     return _page(request, actor, parcel, _masked(parcel), form=form, status=status)

@@ -127,12 +127,14 @@ def _empty_state(actor: Actor) -> dict[str, Any]:
     """The text and link for an organisation without parcels."""
     if actor.is_courier:
         return {
-            "text": _("Merchants book you where you have offers. Their parcels appear here at once."),
+            "text": _("Merchants book your offers. Their parcels appear here at once."),
             "url": link_to("slas:offer_list") if actor.can(Capability.VIEW_OFFERS) else "",
-            "label": _("Look at your offers"),
+            "label": _("View your offers"),
         }
     return {
-        "text": _("Ask for a quote, choose a courier and book: the parcel appears here with its number."),
+        "text": _(
+            "Get a quote, choose a courier and book: the parcel appears here with its tracking number."
+        ),
         "url": link_to("parcels:quote_create") if actor.can(Capability.BOOK_PARCELS) else "",
         "label": _("Quote and book"),
     }

@@ -100,11 +100,11 @@ def _alternative_text(offer: QuotedOffer) -> str:
     if not offer.full_on:
         return ""
     if offer.next_courier_name:
-        return _("%(courier)s still has room on %(day)s.") % {
+        return _("%(courier)s still has capacity on %(day)s.") % {
             "courier": offer.next_courier_name,
             "day": day_text(offer.full_on[0]),
         }
-    return _("No courier has room on %s.") % day_text(offer.full_on[0])
+    return _("No courier has capacity on %s.") % day_text(offer.full_on[0])
 
 
 def _book_url(offer: QuotedOffer, query: QueryDict) -> str:

@@ -48,7 +48,7 @@ class RevisionView:
 
 
 class _DayForm(forms.Form):
-    day = forms.DateField(label=gettext_lazy("New day"))
+    day = forms.DateField(label=gettext_lazy("New date"))
 
     def __init__(
         self, *args: Any, days: Sequence[DeliveryDay], zone: str, refusal: str = "", **kwargs: Any
@@ -69,13 +69,14 @@ class _DayForm(forms.Form):
 class RevisionForm(_DayForm):
     """The merchant's form for another day."""
 
-    requested_by = forms.ChoiceField(label=gettext_lazy("Who asked for it"), choices=RevisionParty.choices)
+    requested_by = forms.ChoiceField(label=gettext_lazy("Change requested by"), choices=RevisionParty.choices)
     reason = forms.CharField(
-        label=gettext_lazy("Why"),
+        label=gettext_lazy("Reason"),
         required=False,
         max_length=REASON_LENGTH,
         help_text=gettext_lazy(
-            "Courier and recipient read it, and anybody who has the number: no names, no phone numbers."
+            "Visible to the courier, the recipient and anyone with the tracking number: no names, no "
+            "phone numbers."
         ),
     )
 
@@ -92,7 +93,7 @@ class RecipientDayForm(_DayForm):
     digits = forms.CharField(
         label=gettext_lazy("Last four digits of the recipient's phone number"),
         max_length=16,
-        help_text=gettext_lazy("So that nobody else moves your parcel."),
+        help_text=gettext_lazy("So that only you can change the delivery."),
         widget=forms.TextInput(
             attrs={"inputmode": "numeric", "autocomplete": "off", "size": DIGITS, "class": "ca-digits"}
         ),

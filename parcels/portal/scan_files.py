@@ -29,7 +29,7 @@ FILES_A_PAGE: Final = 20
 RESULTS: Final = (
     ("", _("All")),
     ("rejected", _("Rejected")),
-    ("duplicate", _("Already known")),
+    ("duplicate", _("Duplicate")),
     ("accepted", _("Accepted")),
 )
 

@@ -161,15 +161,15 @@ def _kept_text(status: str, verdict: Verdict | None) -> str:
         case Outcome.OVERDUE if status in TERMINAL:
             return _("The promise was not kept.")
         case Outcome.OVERDUE:
-            return _("This parcel is late: the promised time passed %(time)s ago.") % params
+            return _("This parcel is overdue: the promised time passed %(time)s ago.") % params
         case Outcome.LATE if delivered:
-            return _("It came late: %(time)s after the promised time.") % params
+            return _("Delivered late: %(time)s after the promised time.") % params
         case Outcome.LATE:
-            return _("Delivery was first attempted late: %(time)s after the promised time.") % params
+            return _("The first delivery attempt was late: %(time)s after the promised time.") % params
         case Outcome.MET if delivered:
             return _("The promise was kept.")
         case Outcome.MET:
-            return _("Delivery was attempted in time.")
+            return _("Delivery was attempted on time.")
     return ""
 
 

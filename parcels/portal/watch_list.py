@@ -100,7 +100,7 @@ def watch_list(request: ActorRequest) -> HttpResponse:
         "rows": [_row(watched, now - watched.item.due_at) for watched in page.watched],
         "reasons": _reason_chips(actor, query, filters),
         "tiers": _chips("tier", filters, [("", _("All services")), *TierCode.choices]),
-        "chances": _chips("chance", filters, [("", _("Needs a look")), *_chance_labels()]),
+        "chances": _chips("chance", filters, [("", _("Needs attention")), *_chance_labels()]),
         "is_filtered": bool(filters),
         "total": total,
         "is_many": total >= MOST_COUNTED,

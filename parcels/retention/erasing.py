@@ -101,7 +101,9 @@ def erase_early(*, actor: Actor, parcel_id: int, reason: str, now: datetime) -> 
     require(actor, Capability.OPERATE)
     reason_text = " ".join(reason.split())
     if not reason_text or len(reason_text) > REASON_LENGTH:
-        message = _("Say who asked for it and why, in at most %(most)d characters.") % {"most": REASON_LENGTH}
+        message = _("Enter who asked for it and why, in at most %(most)d characters.") % {
+            "most": REASON_LENGTH
+        }
         raise InvalidInput(message, errors=[FieldError("/reason", message, "required")])
     parcel: Parcel | None = Parcel.objects.select_for_update(no_key=True).filter(pk=parcel_id).first()
     if parcel is None:
@@ -109,10 +111,10 @@ def erase_early(*, actor: Actor, parcel_id: int, reason: str, now: datetime) -> 
     if parcel.erased_at:
         return parcel
     if parcel.status not in TERMINAL:
-        message = _("%(number)s is still on its way: its courier needs the address.")
+        message = _("%(number)s is still on its way: the courier needs the address.")
         raise Conflict(message % {"number": parcel.number}, code="under_way")
     if Excuse.objects.waiting().filter(parcel_id=parcel_id).exists():
-        message = _("A claim about %(number)s waits for a decision: decide it first.")
+        message = _("%(number)s has an exemption request waiting for a decision: decide it first.")
         raise Conflict(message % {"number": parcel.number}, code="claim_waiting")
     _erase([parcel_id], now)
     forget_recipient(merchant_id=parcel.merchant_id, phone=parcel.recipient_phone, now=now)

@@ -130,7 +130,7 @@ def why_no_day(
 
 def _refuse_over(parcel: Parcel) -> None:
     if parcel.status in _OVER:
-        detail = _("This parcel is “%(status)s”: there is no delivery to move.")
+        detail = _("This parcel is “%(status)s”: there is no delivery to reschedule.")
         raise Conflict(detail % {"status": parcel.get_status_display()}, code="settled")
 
 
@@ -138,11 +138,11 @@ def _prove(parcel: Parcel, digits: str, now: datetime) -> AllianceError | None:
     """Compare the digits; return an error if they differ. Counts failures; attempts are serialised."""
     entered = _ascii_digits("".join(digits.split()))
     if len(entered) != DIGITS or len("".join(digits.split())) != DIGITS:
-        message = _("Give the last %(count)d digits of the phone number.") % {"count": DIGITS}
+        message = _("Enter the last %(count)d digits of the phone number.") % {"count": DIGITS}
         return InvalidInput(errors=[FieldError("/digits", message, "format")])
     expected = _ascii_digits(parcel.recipient_phone)[-DIGITS:]
     if len(expected) < DIGITS:
-        detail = _("The shop has left no phone number with this parcel. Ask the shop for another day.")
+        detail = _("The shop left no phone number for this parcel. Ask the shop to change the delivery day.")
         return Conflict(detail, code="no_phone")
     RecipientProof.objects.get_or_create(
         parcel_id=parcel.pk, defaults={"merchant_id": parcel.merchant_id, "since": now}
@@ -159,8 +159,8 @@ def _prove(parcel: Parcel, digits: str, now: datetime) -> AllianceError | None:
     proof.save(update_fields=["failed", "since"])
     left = MOST_WRONG - proof.failed
     message = ngettext(
-        "These are not the last digits of the recipient's phone number. %(left)d attempt is left.",
-        "These are not the last digits of the recipient's phone number. %(left)d attempts are left.",
+        "The digits do not match the recipient's phone number. %(left)d attempt is left.",
+        "The digits do not match the recipient's phone number. %(left)d attempts are left.",
         left,
     )
     return InvalidInput(errors=[FieldError("/digits", message % {"left": left}, "wrong")])
@@ -173,5 +173,5 @@ def _ascii_digits(text: str) -> str:
 
 def _locked_out(proof: RecipientProof, now: datetime) -> TooMany:
     wait = int((proof.since + FORGOTTEN_AFTER - now).total_seconds()) + 1
-    detail = _("Wrong digits were given too often. Try again tomorrow, or ask the shop for another day.")
+    detail = _("Too many wrong attempts. Try again tomorrow, or ask the shop to change the delivery day.")
     return TooMany(detail, code="too_many_attempts", retry_after=wait)

@@ -33,7 +33,7 @@ class ScanFile(FileJob):
     rows = models.PositiveIntegerField(_("rows"))
     done = models.PositiveIntegerField(_("rows done"), default=0)
     accepted = models.PositiveIntegerField(_("accepted"), default=0)
-    duplicate = models.PositiveIntegerField(_("already known"), default=0)
+    duplicate = models.PositiveIntegerField(_("duplicates"), default=0)
     rejected = models.PositiveIntegerField(_("rejected"), default=0)
     # How many bytes of the results file are committed; later bytes are discarded.
     results_size = models.PositiveBigIntegerField(default=0)

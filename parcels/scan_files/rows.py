@@ -105,10 +105,10 @@ def _count(file: IO[bytes], encoding: str) -> int:
         # Otherwise the wrapper would close the upload, which is saved later.
         text.detach()
     if not rows:
-        raise _wrong(_("The file has a header and no rows."))
+        raise _wrong(_("The file has a header but no rows."))
     if rows > MAX_ROWS:
         raise _wrong(
-            _("The file has %(rows)s rows; the most is %(most)s. Split it.")
+            _("The file has %(rows)s rows; the limit is %(most)s. Split it.")
             % {"rows": f"{rows:,}", "most": f"{MAX_ROWS:,}"}
         )
     return rows
@@ -122,17 +122,17 @@ def _require_header(header: list[str]) -> None:
         )
     if unknown := sorted(names - set(COLUMNS)):
         raise _wrong(
-            _("There is no column %(names)s. Columns are: %(known)s.")
+            _("Unknown column %(names)s. Valid columns: %(known)s.")
             % {"names": ", ".join(unknown), "known": ", ".join(COLUMNS)}
         )
     if len(names) < len(header):
-        raise _wrong(_("A column is named twice."))
+        raise _wrong(_("A column name appears twice."))
 
 
 def _row(number: int, header: list[str], cells: list[str]) -> FileRow:
     row = {name: text.strip() for name, text in zip(header, cells, strict=False)}
     if len(cells) > len(header) and any(cells[len(header) :]):
-        detail = _("This row has more cells than there are columns.")
+        detail = _("This row has more cells than columns.")
         return FileRow(number, row, Rejection(0, "/0", "invalid", detail))
     consent = row.get("consent", "")
     return FileRow(number, row, read_row(0, {**row, "consent": _YES.get(consent.lower(), consent)}))

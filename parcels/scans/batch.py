@@ -120,23 +120,23 @@ def _problem(line: ScanLine, moment: int, latest: int) -> tuple[str, str, str] |
     """Return field, code and detail of a line's first error that needs no database."""
     code, reason = line.code, line.reason
     if code not in _CODES:
-        return "code", "unknown_code", _("There is no such scan code.")
+        return "code", "unknown_code", _("Unknown scan code.")
     if moment > latest:
         return "occurred_at", "in_future", _("This time is in the future.")
     if moment < _FIRST:
         return "occurred_at", "before_booking", _("This time is before the parcel was booked.")
     if reason and not rules.is_known_reason(reason):
-        return "reason", "unknown_reason", _("There is no such reason code.")
+        return "reason", "unknown_reason", _("Unknown reason code.")
     if not reason and code in rules.NEEDS_REASON:
-        return "reason", "reason_required", _("A failed attempt, or a hold, needs a reason.")
+        return "reason", "reason_required", _("A failed attempt or a hold needs a reason.")
     if code == ScanCode.CORRECTION and not line.corrects:
-        return "corrects", "corrects_missing", _("A correction names the scan it withdraws.")
+        return "corrects", "corrects_missing", _("A correction must name the scan it withdraws.")
     if line.corrects and code != ScanCode.CORRECTION:
-        return "corrects", "invalid", _("Only a correction names a scan to withdraw.")
+        return "corrects", "invalid", _("Only a correction can name a scan to withdraw.")
     # PostgreSQL stores every character but this one.
     for field, text in (("event_id", line.event_id), ("facility", line.facility)):
         if text and "\0" in text:
-            return field, "invalid", _("This text has a NUL character in it.")
+            return field, "invalid", _("The text contains a NUL character.")
     return None
 
 

@@ -123,7 +123,7 @@ def _raw_items(body: bytes, wrapped: bool) -> list[msgspec.Raw]:
     except RecursionError:
         raise MalformedInput(_("The JSON is nested too deeply.")) from None
     except ValueError as error:
-        raise MalformedInput(_("This is not JSON: %(problem)s") % {"problem": error}) from None
+        raise MalformedInput(_("Invalid JSON: %(problem)s") % {"problem": error}) from None
 
 
 def _mark_lone_surrogates(body: bytes) -> bytes:
@@ -144,7 +144,7 @@ def _read_raw(items: Sequence[msgspec.Raw | bytes]) -> Sequence[ScanLine | Rejec
 
 def _read_one(index: int, item: msgspec.Raw | bytes) -> ScanLine | Rejection:
     if _LONE_SURROGATE in bytes(item):
-        return Rejection(index, f"/{index}", "invalid", _("This line has half a surrogate pair in it."))
+        return Rejection(index, f"/{index}", "invalid", _("This line contains half a surrogate pair."))
     try:
         return _LINE.decode(item)
     except (ValueError, RecursionError) as error:
@@ -153,10 +153,10 @@ def _read_one(index: int, item: msgspec.Raw | bytes) -> ScanLine | Rejection:
 
 def _require_count(lines: Sequence[T]) -> Sequence[T]:
     if not lines:
-        raise InvalidInput(errors=[FieldError("", _("There is no scan in this batch."), "empty")])
+        raise InvalidInput(errors=[FieldError("", _("The batch contains no scans."), "empty")])
     if len(lines) > MAX_LINES:
         raise TooLarge(
-            _("A batch has at most %(most)d scans, not %(found)d.")
+            _("A batch can have at most %(most)d scans, not %(found)d.")
             % {"most": MAX_LINES, "found": len(lines)},
             code="too_many_scans",
         )
@@ -173,7 +173,7 @@ def _refuse(index: int, error: Exception) -> Rejection:
         steps.append(missing[1])
         problem = _("This field is required.")
     elif steps and steps[-1] == "occurred_at":
-        problem = _("Give date, time and offset (RFC 3339), like 2026-11-22T15:04:05+08:00.")
+        problem = _("Enter date, time and UTC offset (RFC 3339), such as 2026-11-22T15:04:05+08:00.")
     else:
         problem = _("Not valid: %(problem)s.") % {"problem": problem}
     return Rejection(index, "/".join(["", str(index), *steps]), "invalid", problem)

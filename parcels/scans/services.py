@@ -57,7 +57,7 @@ def _write(batch: ScanBatch, actor: Actor) -> int:
             cursor.execute(sql.REFOLD, {**parameters, "parcels": corrected})
     batch.duplicates += duplicates
     for index in unknown:
-        detail = _("You carry no parcel with this number.")
+        detail = _("You do not carry a parcel with this number.")
         batch.reject(index, "tracking_number", "unknown_parcel", detail)
     for index in too_early:
         detail = _("This time is before the parcel was booked.")

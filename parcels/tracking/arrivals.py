@@ -39,12 +39,14 @@ class Arrival:
         """The data it is based on, as text."""
         return {
             Basis.COURIER_LANE: _(
-                "This courier's parcels of the last 28 days on this lane, at this service."
+                "Based on this courier's parcels on this lane and service in the last 28 days."
             ),
-            Basis.COURIER: _("This courier's parcels of the last 28 days at this service, on all its lanes."),
-            Basis.LANE: _("All couriers' parcels of the last 28 days on this lane, at this service."),
-            Basis.TIER: _("All couriers' parcels of the last 28 days at this service."),
-            Basis.PROMISE: _("Too little is known yet: this is the promised time."),
+            Basis.COURIER: _(
+                "Based on this courier's parcels at this service on all its lanes in the last 28 days."
+            ),
+            Basis.LANE: _("Based on all couriers' parcels on this lane and service in the last 28 days."),
+            Basis.TIER: _("Based on all couriers' parcels at this service in the last 28 days."),
+            Basis.PROMISE: _("Not enough data yet: this is the promised time."),
         }[self.forecast.basis]
 
 

@@ -142,7 +142,7 @@ def read_number(text: str) -> int:
     except InvalidTrackingNumber as error:
         detail = str(error)
         if error.reason == "check":
-            detail = _("A character of this number is mistyped. Compare it with the label once more.")
+            detail = _("One character of this number is mistyped. Compare it with the label.")
         raise NotFound(detail, code=BAD) from None
 
 
@@ -152,7 +152,7 @@ def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
     if parcel_text is None and is_retired(parcel_id):
         raise gone(parcel_id)
     if parcel_text is None:
-        detail = _("We know no parcel of this number. Has the shop sent you another one?")
+        detail = _("We can't find this number. Has the shop sent you another one?")
         raise NotFound(detail, code=UNKNOWN)
     parcel = _DECODER.decode(parcel_text)
     verdict = None

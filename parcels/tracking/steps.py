@@ -13,23 +13,17 @@ S = ParcelStatus
 
 EXPLANATIONS: Final[dict[str, str | Promise]] = {
     S.BOOKED: _("The sender has booked this parcel. The courier has not picked it up yet."),
-    S.PICKED_UP: _("The courier has picked the parcel up from the sender."),
-    S.IN_TRANSIT: _("The parcel is travelling between the courier's facilities."),
-    S.OUT_FOR_DELIVERY: _("The parcel has left for the recipient's address."),
-    S.ATTEMPT_FAILED: _(
-        "The courier tried to deliver the parcel and could not hand it over. The history says why."
-    ),
-    S.AVAILABLE_FOR_PICKUP: _(
-        "The parcel waits in a locker or at a station for the recipient to collect it."
-    ),
-    S.DELIVERED: _("The parcel has been handed over."),
-    S.EXCEPTION: _("Something keeps the parcel from going on. The history says what."),
-    S.RETURNING: _("The parcel is on its way back to the sender."),
-    S.RETURNED: _("The parcel is back with the sender."),
-    S.LOST: _(
-        "The courier has reported the parcel lost. Ask the shop it was ordered from what happens next."
-    ),
-    S.CANCELLED: _("The sender called the parcel off before the courier picked it up."),
+    S.PICKED_UP: _("The courier has picked up the parcel from the sender."),
+    S.IN_TRANSIT: _("The parcel is in transit between the courier's facilities."),
+    S.OUT_FOR_DELIVERY: _("The parcel is out for delivery."),
+    S.ATTEMPT_FAILED: _("Delivery was not successful. The history shows why."),
+    S.AVAILABLE_FOR_PICKUP: _("The parcel is ready for collection at a locker or station."),
+    S.DELIVERED: _("The parcel was delivered."),
+    S.EXCEPTION: _("On hold. The history shows why."),
+    S.RETURNING: _("The parcel is being returned to the sender."),
+    S.RETURNED: _("The parcel was returned to the sender."),
+    S.LOST: _("The courier reported the parcel lost. Ask the shop what happens next."),
+    S.CANCELLED: _("The sender cancelled the parcel before pickup."),
 }
 
 _WAY: Final = (S.BOOKED, S.PICKED_UP, S.IN_TRANSIT, S.OUT_FOR_DELIVERY, S.DELIVERED)

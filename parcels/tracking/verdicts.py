@@ -74,7 +74,7 @@ def loss_text(delivery: Losable | None, status: str) -> str:
     if status == ParcelStatus.LOST:
         return ""
     day = formats.date_format(timezone.localtime(delivery.lost_at), "DATE_FORMAT")
-    return _("Nothing was heard of this parcel for so long that it counts as lost since %(day)s.") % {
+    return _("No scan has been received for so long that this parcel counts as lost since %(day)s.") % {
         "day": day
     }
 

@@ -19,26 +19,26 @@ class ClosureForm(forms.Form):
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=120,
-        help_text=gettext_lazy("What happens, for example: Typhoon Bebinca."),
+        help_text=gettext_lazy("For example: Typhoon Bebinca."),
         widget=text_input(),
     )
     first = forms.DateField(label=gettext_lazy("First day"), widget=text_input("date"))
     last = forms.DateField(
         label=gettext_lazy("Last day"),
         required=False,
-        help_text=gettext_lazy("Left empty, it is one day."),
+        help_text=gettext_lazy("Leave empty for a single day."),
         widget=text_input("date"),
     )
     starts = forms.TimeField(
         label=gettext_lazy("Closed from"),
         required=False,
-        help_text=gettext_lazy("Local time, of each of the days. Left empty with the end, it is all day."),
+        help_text=gettext_lazy("Local time, on each of the days. Leave both times empty for the whole day."),
         widget=text_input("time"),
     )
     ends = forms.TimeField(
         label=gettext_lazy("Open again at"),
         required=False,
-        help_text=gettext_lazy("Left empty, it is closed until midnight."),
+        help_text=gettext_lazy("Leave empty for midnight."),
         widget=text_input("time"),
     )
     side = forms.ChoiceField(
@@ -51,7 +51,7 @@ class ClosureForm(forms.Form):
     city = CityField(
         label=gettext_lazy("City"),
         required=False,
-        help_text=gettext_lazy("Name or code. Left empty, the whole province or country is closed."),
+        help_text=gettext_lazy("Name or code. Leave empty to close the whole province or country."),
         widget=text_input(),
     )
     province = forms.CharField(
@@ -70,7 +70,7 @@ class ClosureForm(forms.Form):
     announced_at = forms.DateTimeField(
         label=gettext_lazy("Announced at"),
         required=False,
-        help_text=gettext_lazy("Promises made from then on go round it. Left empty, it is now. Server time."),
+        help_text=gettext_lazy("Promises made from then on avoid it. Leave empty for now. Server time."),
         widget=text_input("datetime-local"),
     )
 
@@ -89,7 +89,7 @@ class HolidaysForm(forms.Form):
     last_year = forms.IntegerField(
         label=gettext_lazy("Until the year"),
         required=False,
-        help_text=gettext_lazy("Left empty, it is that one year."),
+        help_text=gettext_lazy("Leave empty for that year only."),
         widget=text_input("number"),
     )
 

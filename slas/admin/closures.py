@@ -37,10 +37,10 @@ class StateFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [
-            ("ahead", gettext_lazy("Today and to come")),
-            ("standing", gettext_lazy("All that stand")),
-            ("announced_later", gettext_lazy("Announced later on")),
-            ("withdrawn", gettext_lazy("Taken back")),
+            ("ahead", gettext_lazy("Today and later")),
+            ("standing", gettext_lazy("All in force")),
+            ("announced_later", gettext_lazy("Announced later")),
+            ("withdrawn", gettext_lazy("Withdrawn")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Closure]) -> QuerySet[Closure]:
@@ -104,8 +104,8 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
     delete_confirmation_template = "admin/slas/withdraw_closures.html"
     entry_form = ClosureForm
     entry_text = gettext_lazy(
-        "Promises made from the announcement on go round these days. Closed hours move a deadline within"
-        " them to after them. What is promised already stays promised; its breaches can be excused."
+        "Promises made after the announcement avoid these days. Deadlines within closed hours move "
+        "to after them. Existing promises do not change; their breaches can be exempted."
     )
 
     def has_delete_permission(self, request: HttpRequest, obj: Closure | None = None) -> bool:  # type: ignore[override]
@@ -129,7 +129,7 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
         """Do nothing: the service writes the audit entry."""
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
-        messages.success(request, _("%(closure)s is taken back.") % {"closure": obj_display})
+        messages.success(request, _("%(closure)s was withdrawn.") % {"closure": obj_display})
         return redirect("admin:slas_closure_changelist")
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -137,7 +137,7 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
         actions.pop("delete_selected", None)
         return actions
 
-    @admin.action(description=gettext_lazy("Take the chosen closures back"), permissions=["delete"])
+    @admin.action(description=gettext_lazy("Withdraw selected closures"), permissions=["delete"])
     def withdraw_chosen(self, request: HttpRequest, queryset: QuerySet[Closure]) -> HttpResponse | None:
         """Ask for confirmation, then withdraw; closures withdrawn already stay so."""
         closures = list(queryset.filter(withdrawn_at=None).order_by("date", "name"))
@@ -145,7 +145,7 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
             context = {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
-                "title": _("Take closures back"),
+                "title": _("Withdraw closures"),
                 "deleted_objects": [str(item) for item in closures],
                 "chosen": [item.pk for item in closures],
                 "action": "withdraw_chosen",
@@ -155,7 +155,7 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
             for closure in closures:
                 self.withdraw(request, closure)
         message = ngettext(
-            "%(count)d closure is taken back.", "%(count)d closures are taken back.", len(closures)
+            "%(count)d closure was withdrawn.", "%(count)d closures were withdrawn.", len(closures)
         )
         messages.success(request, message % {"count": len(closures)})
         return None
@@ -175,9 +175,9 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
         if request.method == "POST" and form.is_valid() and try_to_enter(_load, request, form):
             return redirect(f"{back}?is_public_holiday__exact=1")
         text = _(
-            "China's days off from the installed packages: the published schedule up to %(year)d, for later"
-            " years the days the law names. Loading again changes what the packages say otherwise now, and"
-            " nothing else. A tier works on public holidays or rests on them, as its version says."
+            "China's public holidays from the installed packages: the published schedule up to %(year)d, "
+            "the legal holidays for later years. Loading again only updates days that have changed in "
+            "the packages. Each version of a tier says whether it works on public holidays."
         ) % {"year": last_published_year()}
         context = {
             **self.admin_site.each_context(request),
@@ -211,7 +211,7 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
 def _load(request: HttpRequest, form: HolidaysForm) -> str:
     first, last = form.years
     result = load_holidays(actor=actor_of(request), first_year=first, last_year=last)
-    return _("%(added)d days added, %(removed)d taken back, %(kept)d kept.") % {
+    return _("%(added)d days added, %(removed)d withdrawn, %(kept)d kept.") % {
         "added": result.added,
         "removed": result.removed,
         "kept": result.kept,

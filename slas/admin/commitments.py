@@ -32,7 +32,7 @@ class NumberSearchAdmin(UncountedAdmin):
 
     # The field is not searched: it only makes the admin show the search box.
     search_fields = ("parcel_id",)
-    search_help_text = _("A whole tracking number")
+    search_help_text = _("A full tracking number")
     ordering = ("-parcel_id", "-kind")
 
     def get_search_results(
@@ -79,7 +79,7 @@ class CommitmentAdmin(ListingAdmin):
 class GrainFilter(admin.SimpleListFilter):
     """Couriers' lanes, or merchants' couriers: each grain holds every commitment."""
 
-    title = _("cells")
+    title = _("statistics")
     parameter_name = "cells"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:

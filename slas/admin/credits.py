@@ -44,7 +44,7 @@ def read_bands(text: str) -> list[dict[str, int]]:
         if len(fields) != 2 or not all(
             field.isascii() and field.isdigit() and len(field) < 9 for field in fields
         ):
-            message = _("Line %(number)d: write minutes and percent, such as 1440 50.")
+            message = _("Line %(number)d: enter minutes and percent, such as 1440 50.")
             raise ValueError(message % {"number": number})
         bands.append({"late_by_minutes": int(fields[0]), "share_percent": int(fields[1])})
     return bands
@@ -76,20 +76,23 @@ class ScheduleForm(forms.Form):
     )
     valid_from = forms.DateTimeField(
         label=gettext_lazy("Valid from"),
-        help_text=gettext_lazy("Parcels booked from then on are credited by it. Beijing time."),
+        help_text=gettext_lazy("Applies to parcels booked from then on. Beijing time."),
         widget=text_input("datetime-local"),
     )
     bands = forms.CharField(
         label=gettext_lazy("Share of the fee by lateness"),
-        help_text=gettext_lazy("A band a line: late by so many minutes, and the percentage. The first is 0."),
+        help_text=gettext_lazy("One band per line: minutes late and the percentage. The first is 0."),
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 5}),
     )
     cap_fen = AmountField(
-        label=gettext_lazy("At most (CNY)"), help_text=gettext_lazy("For a late parcel, whatever its fee.")
+        label=gettext_lazy("At most (CNY)"),
+        help_text=gettext_lazy("For a late parcel, regardless of its fee."),
     )
     lost_fen = AmountField(
         label=gettext_lazy("For a lost parcel (CNY)"),
-        help_text=gettext_lazy("Instead of what it is late by; not less than the most for a late one."),
+        help_text=gettext_lazy(
+            "Replaces the credit for lateness; not less than the maximum for a late parcel."
+        ),
     )
 
     def clean_bands(self) -> list[dict[str, int]]:
@@ -115,8 +118,7 @@ class CreditScheduleAdmin(EnteredAdmin):
     readonly_fields = ("shares", "cap", "lost")
     entry_form = ScheduleForm
     entry_text = gettext_lazy(
-        "Parcels booked from that moment on are credited by the new schedule."
-        " Those booked before keep theirs."
+        "The new schedule applies to parcels booked from that moment on. Earlier bookings keep theirs."
     )
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -146,7 +148,7 @@ class CreditScheduleAdmin(EnteredAdmin):
             rules=form.rules,
             now=timezone.now(),
         )
-        return _("%(version)s is announced.") % {"version": schedule}
+        return _("%(version)s was announced.") % {"version": schedule}
 
     def withdraw(self, request: HttpRequest, obj: CreditSchedule) -> None:
         withdraw_schedule(actor=actor_of(request), schedule_id=obj.pk, now=timezone.now())
@@ -263,14 +265,14 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
         books = close_month(actor=actor_of(request), month=month, now=timezone.now())
         params = {"month": spell(month), "count": books.statements, "total": amount(yuan(books.total_fen))}
         messages.success(
-            request, _("%(month)s is closed: %(count)d statements, CNY %(total)s in all.") % params
+            request, _("%(month)s is closed: %(count)d statements, CNY %(total)s in total.") % params
         )
         return redirect("admin:slas_statement_changelist")
 
 
 def _band_text(band: dict[str, int]) -> str:
     if not band["late_by_minutes"]:
-        return _("%(percent)d %% when late at all") % {"percent": band["share_percent"]}
+        return _("%(percent)d %% for any delay") % {"percent": band["share_percent"]}
     return _("%(percent)d %% from %(late)s late") % {
         "percent": band["share_percent"],
         "late": duration_text(timedelta(minutes=band["late_by_minutes"])),
@@ -291,7 +293,7 @@ def _preview(books: MonthBooks) -> dict[str, Any]:
         "rows": [
             (_("Entries"), f"{books.entries:,}"),
             (_("Credited"), f"CNY {amount(yuan(books.credited_fen))}"),
-            (pgettext("credit", "Taken back"), f"CNY {amount(yuan(books.taken_back_fen))}"),
+            (pgettext("credit", "Reversed"), f"CNY {amount(yuan(books.taken_back_fen))}"),
             (_("Total"), f"CNY {amount(yuan(books.total_fen))}"),
             (_("Statements for merchants"), f"{books.merchants:,}"),
             (_("Statements for couriers"), f"{books.couriers:,}"),

@@ -68,17 +68,17 @@ class DecisionFilterForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
     )
     reason = _any(ExcuseReason.choices, gettext_lazy("All reasons"))
-    source = _any(ExcuseSource.choices, gettext_lazy("Whoever claimed"))
+    source = _any(ExcuseSource.choices, gettext_lazy("All requesters"))
     disruption = forms.ModelChoiceField(
         Disruption.objects.none(),
         required=False,
-        empty_label=gettext_lazy("All events and none"),
+        empty_label=gettext_lazy("With or without a disruption"),
         widget=UnfoldAdminSelectWidget,
     )
     closure = forms.ModelChoiceField(
         Closure.objects.none(),
         required=False,
-        empty_label=gettext_lazy("All closures and none"),
+        empty_label=gettext_lazy("With or without a closure"),
         widget=UnfoldAdminSelectWidget,
     )
     kind = _any(CommitmentKind.choices, gettext_lazy("Pickup and delivery"))
@@ -90,9 +90,9 @@ class DecisionFilterForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         labels = {
-            "state": _("State"), "courier": _("Courier"), "reason": _("Reason"), "source": _("Claimed by"),
+            "state": _("State"), "courier": _("Courier"), "reason": _("Reason"), "source": _("Requested by"),
             "disruption": _("Disruption"), "closure": _("Closure"), "kind": _("Milestone"),
-            "first": _("Claimed from"), "last": _("Claimed to"),
+            "first": _("Requested from"), "last": _("Requested to"),
         }  # fmt: skip
         for name, label in labels.items():
             self.fields[name].label = label
@@ -108,7 +108,7 @@ class DecisionFilterForm(forms.Form):
     def clean_ids(self) -> list[int]:
         numbers = self.cleaned_data["ids"].replace(",", " ").split()
         if not all(number.isdecimal() and len(number) < 19 for number in numbers):
-            raise forms.ValidationError(_("These are no excuses."), code="invalid")
+            raise forms.ValidationError(_("Invalid exemptions."), code="invalid")
         return [int(number) for number in numbers]
 
     def clean(self) -> dict[str, Any]:
@@ -116,11 +116,11 @@ class DecisionFilterForm(forms.Form):
         for name in self.data:
             if name not in self.fields:
                 # Ignoring it would widen the set of excuses decided on.
-                problem = _("There is no filter “%(name)s”.") % {"name": name}
+                problem = _("Unknown filter “%(name)s”.") % {"name": name}
                 self.add_error(None, forms.ValidationError(problem, code="unknown"))
         first, last = cleaned.get("first"), cleaned.get("last")
         if first and last and last < first:
-            self.add_error("last", _("The last day lies before the first."))
+            self.add_error("last", _("The last day is before the first."))
         for name in ("first", "last"):
             day = cleaned.get(name)
             if day and not date(2016, 1, 1) <= day <= date(2085, 1, 1):
@@ -146,7 +146,7 @@ class BulkDecisionForm(forms.Form):
     decision = forms.ChoiceField(label=gettext_lazy("Decision"), widget=UnfoldAdminRadioSelectWidget)
     note = note_field(
         gettext_lazy("Note"),
-        gettext_lazy("Both parties read it. Needed for declining and revoking."),
+        gettext_lazy("Both parties read it. Required to decline or revoke."),
     )
     # The newest excuse that was shown: later ones are not decided on unseen.
     newest = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
@@ -163,7 +163,7 @@ class PlaceForm(forms.Form):
     city = CityField(
         label=gettext_lazy("City"),
         required=False,
-        help_text=gettext_lazy("Name or code. Left empty, the whole province or country is meant."),
+        help_text=gettext_lazy("Name or code. Leave empty for the whole province or country."),
         widget=text_input(),
     )
     province = forms.CharField(
@@ -193,7 +193,7 @@ class DisruptionForm(PlaceForm):
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=120,
-        help_text=gettext_lazy("What happens, for example: Typhoon Bebinca."),
+        help_text=gettext_lazy("For example: Typhoon Bebinca."),
         widget=text_input(),
     )
     reason = forms.ChoiceField(
@@ -210,7 +210,7 @@ class DisruptionForm(PlaceForm):
         initial=RECOVERY_HOURS,
         min_value=0,
         max_value=MOST_RECOVERY_HOURS,
-        help_text=gettext_lazy("What falls due so long after the end is still held to be touched."),
+        help_text=gettext_lazy("Anything due within this time after the end also counts as affected."),
         widget=text_input("number"),
     )
 
@@ -227,11 +227,11 @@ class ProposalForm(forms.Form):
         label=gettext_lazy("Hours to recover"),
         min_value=0,
         max_value=MOST_RECOVERY_HOURS,
-        help_text=gettext_lazy("What falls due so long after the end is still held to be touched."),
+        help_text=gettext_lazy("Anything due within this time after the end also counts as affected."),
         widget=text_input("number"),
     )
     note = note_field(
-        gettext_lazy("Note"), gettext_lazy("Both parties read it. Left empty, it is the event's name.")
+        gettext_lazy("Note"), gettext_lazy("Both parties read it. Leave empty to use the event's name.")
     )
     grant = forms.BooleanField(
         label=gettext_lazy("Grant at once"),

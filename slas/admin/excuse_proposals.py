@@ -40,7 +40,7 @@ class ProposingMixin:
     actions_detail = ("propose",)
 
     @action(
-        description=gettext_lazy("Propose excuses for all it touched"),
+        description=gettext_lazy("Propose exemptions for all affected breaches"),
         url_path="propose",
         icon="volunteer_activism",
         permissions=["operate"],
@@ -67,7 +67,7 @@ class ProposingMixin:
                 if response is not None:
                     return response
                 return self._preview(request, event, form, touched, status=422)
-            messages.warning(request, _("It has changed meanwhile: look at the new preview first."))
+            messages.warning(request, _("The data has changed: check the new preview first."))
         return self._preview(request, event, form, touched, status=200 if valid else 422)
 
     def _apply(self, request: HttpRequest, cause: Cause, form: ProposalForm) -> HttpResponse | None:
@@ -96,7 +96,7 @@ class ProposingMixin:
         context = {
             **self.admin_site.each_context(request),  # type: ignore[attr-defined]
             "opts": self.opts,  # type: ignore[attr-defined]
-            "title": _("Excuses for all that %(event)s touched") % {"event": event},
+            "title": _("Exemptions for all breaches affected by %(event)s") % {"event": event},
             "event": event,
             "form": form,
             "count": len(touched),
@@ -134,9 +134,13 @@ def _next_url(cause: Cause, result: ProposalResult, *, may_decide: bool) -> str:
 
 def _message(result: ProposalResult) -> str:
     if result.granted:
-        text = ngettext("%(count)d excuse is granted.", "%(count)d excuses are granted.", result.granted)
+        text = ngettext(
+            "%(count)d exemption was granted.", "%(count)d exemptions were granted.", result.granted
+        )
         return text % {"count": result.granted}
-    text = ngettext("%(count)d excuse is proposed.", "%(count)d excuses are proposed.", result.proposed)
+    text = ngettext(
+        "%(count)d exemption was proposed.", "%(count)d exemptions were proposed.", result.proposed
+    )
     return text % {"count": result.proposed}
 
 

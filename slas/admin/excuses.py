@@ -47,8 +47,8 @@ class StandingFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [
-            ("open", _("Standing, not excused")),
-            ("excused", _("Excused")),
+            ("open", _("In force, not exempt")),
+            ("excused", _("Exempt")),
             ("withdrawn", _("Withdrawn")),
         ]
 
@@ -85,7 +85,7 @@ class BreachAdmin(BreachPageMixin, ListingAdmin):
     def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may_decide(actor_of(request))
 
-    @admin.action(description=_("Excuse: not the courier's fault"), permissions=["decide"])
+    @admin.action(description=_("Exemption: not the courier's fault"), permissions=["decide"])
     def excuse(self, request: HttpRequest, queryset: QuerySet[BreachListing]) -> HttpResponse | None:
         """Ask for the reason, then excuse the selected breaches."""
         form = ExcuseForm(request.POST if "decide" in request.POST else None)
@@ -106,7 +106,7 @@ class BreachAdmin(BreachPageMixin, ListingAdmin):
     def _ask(self, request: HttpRequest, form: ExcuseForm, chosen: list[str]) -> TemplateResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": gettext("Excuse breaches"),
+            "title": gettext("Exempt breaches"),
             "opts": self.model._meta,
             "form": form,
             "chosen": chosen,
@@ -129,20 +129,26 @@ def _excused_texts(result: ExcuseResult) -> list[tuple[int, str]]:
     """Messages about the breaches that were to be excused."""
     return _messages(
         (result.excused, _excused),
-        (result.gone, lambda n: ngettext("%(count)d stands no more.", "%(count)d stand no more.", n)),
+        (
+            result.gone,
+            lambda n: ngettext("%(count)d is no longer a breach.", "%(count)d are no longer breaches.", n),
+        ),
         (result.waiting, _waiting),
-        (result.already, lambda n: ngettext("%(count)d was excused.", "%(count)d were excused.", n)),
+        (
+            result.already,
+            lambda n: ngettext("%(count)d was already exempt.", "%(count)d were already exempt.", n),
+        ),
     )
 
 
 def _excused(count: int) -> str:
-    return ngettext("%(count)d breach is excused.", "%(count)d breaches are excused.", count)
+    return ngettext("%(count)d breach was exempted.", "%(count)d breaches were exempted.", count)
 
 
 def _waiting(count: int) -> str:
     return ngettext(
-        "%(count)d is claimed by its courier: decide on the claim.",
-        "%(count)d are claimed by their couriers: decide on the claims.",
+        "%(count)d has a request from its courier: decide on the request.",
+        "%(count)d have requests from their couriers: decide on the requests.",
         count,
     )
 
@@ -207,7 +213,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
     def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may_decide(actor_of(request))
 
-    @admin.action(description=_("Decide on these"), permissions=["decide"])
+    @admin.action(description=_("Decide selected"), permissions=["decide"])
     def decide_on_chosen(self, request: HttpRequest, queryset: QuerySet[Excuse]) -> HttpResponse:
         """Show the decision page with the selected excuses, or with all that match the list's filters."""
         if request.POST.get("select_across") == "1":
@@ -275,7 +281,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": gettext("Decide on excuses"),
+            "title": gettext("Decide on exemptions"),
             "filter": chosen,
             "form": form,
             "count": excuses.count(),
@@ -286,7 +292,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
                 ),
                 (gettext("By courier"), excuses.counts("courier__legal_name")),
                 (
-                    gettext("Claimed by"),
+                    gettext("Requested by"),
                     [(sources[value], count) for value, count in excuses.counts("source")],
                 ),
             ],
@@ -320,21 +326,21 @@ def _decided_texts(result: DecisionResult) -> list[tuple[int, str]]:
 
 
 def _decided(count: int) -> str:
-    return ngettext("%(count)d excuse is decided on.", "%(count)d excuses are decided on.", count)
+    return ngettext("%(count)d exemption was decided.", "%(count)d exemptions were decided.", count)
 
 
 def _lapsed(count: int) -> str:
     return ngettext(
-        "The breach of %(count)d stands no more: it lapsed.",
-        "The breaches of %(count)d stand no more: they lapsed.",
+        "%(count)d exemption lapsed: the breach was withdrawn.",
+        "%(count)d exemptions lapsed: the breaches were withdrawn.",
         count,
     )
 
 
 def _untouched(count: int) -> str:
     return ngettext(
-        "%(count)d was decided on or taken back meanwhile.",
-        "%(count)d were decided on or taken back meanwhile.",
+        "%(count)d was decided or withdrawn in the meantime.",
+        "%(count)d were decided or withdrawn in the meantime.",
         count,
     )
 
@@ -357,8 +363,9 @@ class DisruptionAdmin(ProposingMixin, EnteredAdmin):
     ordering = ("-starts_at",)
     entry_form = DisruptionForm
     entry_text = _(
-        "Declaring an event excuses nothing yet. Its page then shows the breaches it touched, and proposes"
-        " an excuse for each: those promised before it was declared that fell due while it lasted."
+        "Declaring an event exempts nothing yet. Its page then shows the affected breaches and "
+        "proposes an exemption for each: promises made before it was declared that fell due while it "
+        "lasted."
     )
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -376,7 +383,7 @@ class DisruptionAdmin(ProposingMixin, EnteredAdmin):
             area=Area(data["country"], data["province"], data["city"]),
             period=Period(data["starts_at"], data["ends_at"], data["recovery_hours"]),
         )
-        return gettext("%(event)s is declared. Open it to propose excuses.") % {"event": disruption}
+        return gettext("%(event)s was declared. Open it to propose exemptions.") % {"event": disruption}
 
     def withdraw(self, request: HttpRequest, obj: Disruption) -> None:
         withdraw_disruption(actor=actor_of(request), disruption_id=obj.pk)
@@ -385,7 +392,7 @@ class DisruptionAdmin(ProposingMixin, EnteredAdmin):
     def place(self, disruption: Disruption) -> str:
         return str(disruption.city or disruption.province or disruption.country)
 
-    @admin.display(description=_("excuses"))
+    @admin.display(description=_("exemptions"))
     def proposed(self, disruption: Disruption) -> str:
         url = f"{reverse('admin:slas_excuse_changelist')}?disruption__id__exact={disruption.pk}"
         return format_html('<a class="text-primary-600" href="{}">{}</a>', url, disruption.excuses.count())

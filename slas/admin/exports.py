@@ -60,7 +60,7 @@ class ExportAdmin(FileJobMixin, EnteredAdmin):
     resume = staticmethod(retry_export)
     readonly_fields = ("link",)
     entry_form = ExportEntryForm
-    entry_text = _("A file of everybody's commitments or cells that fell due on these days, for ops.")
+    entry_text = _("All commitments or on-time statistics due on these days as a file, for operations.")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # They expire by themselves.
@@ -70,7 +70,7 @@ class ExportAdmin(FileJobMixin, EnteredAdmin):
         data = form.cleaned_data
         export_request = requests.ExportRequest(data["content"], data["format"], data["from"], data["to"])
         requests.request_export(actor=actor_of(request), asked=export_request, now=timezone.now())
-        return gettext("The file is being written.")
+        return gettext("The file is being prepared.")
 
     @admin.display(description=_("file"))
     def link(self, export: Export) -> SafeString | str:

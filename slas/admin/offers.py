@@ -122,7 +122,7 @@ class TierVersionAdmin(PromisedMixin, EnteredAdmin):
     actions_detail = ("promised_by",)
     entry_form = VersionForm
     entry_text = gettext_lazy(
-        "From that moment on, bookings are promised by the new rules. What is promised already keeps its own."
+        "Bookings from that moment on use the new rules. Existing promises do not change."
     )
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -145,7 +145,7 @@ class TierVersionAdmin(PromisedMixin, EnteredAdmin):
             rules=form.rules,
             now=timezone.now(),
         )
-        return _("%(version)s is announced.") % {"version": version}
+        return _("%(version)s was announced.") % {"version": version}
 
     def withdraw(self, request: HttpRequest, obj: TierVersion) -> None:
         withdraw_version(actor=actor_of(request), version_id=obj.pk, now=timezone.now())

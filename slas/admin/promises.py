@@ -49,24 +49,26 @@ class PromisedForm(forms.Form):
         label=gettext_lazy("Version"),
         required=False,
         min_value=1,
-        help_text=gettext_lazy("Its number. Left empty, all of them."),
+        help_text=gettext_lazy("Version number. Leave empty for all of them."),
         widget=text_input("number"),
     )
     booked_at = forms.CharField(
         label=gettext_lazy("Booked at"),
-        help_text=gettext_lazy("Local time where it is sent from."),
+        help_text=gettext_lazy("Local time at the origin."),
         widget=text_input("datetime-local"),
     )
     ready_at = forms.CharField(
         label=gettext_lazy("Ready at"),
         required=False,
-        help_text=gettext_lazy("Left empty, when it is booked."),
+        help_text=gettext_lazy("Leave empty for the time of booking."),
         widget=text_input("datetime-local"),
     )
     known_at = forms.CharField(
         label=gettext_lazy("Closures announced by"),
         required=False,
-        help_text=gettext_lazy("Left empty, when it is booked: later ones change no promise."),
+        help_text=gettext_lazy(
+            "Leave empty for the time of booking: later closures do not change a promise."
+        ),
         widget=text_input("datetime-local"),
     )
 
@@ -89,7 +91,7 @@ class PromisedForm(forms.Form):
         except OverflowError:
             self.add_error(name, range_text())
         except ValueError:
-            self.add_error(name, _("Write a day and a time, such as 2026-09-30 17:40."))
+            self.add_error(name, _("Enter a day and a time, such as 2026-09-30 17:40."))
         return None
 
     @property
@@ -112,7 +114,7 @@ class PromisedForm(forms.Form):
             return None
         version = TierVersion.objects.filter(tier=self.cleaned_data["tier"], number=number).first()
         if version is None:
-            raise NotFound(_("This tier has no version of that number."))
+            raise NotFound(_("This tier has no version with that number."))
         return version.pk
 
 
@@ -135,7 +137,7 @@ class PromisedMixin:
     """Adds the page to the admin of tier versions."""
 
     @action(
-        description=gettext_lazy("What would have been promised"),
+        description=gettext_lazy("Promise calculator"),
         url_path="promised",
         icon="rule_settings",
         permissions=["view"],
@@ -149,7 +151,7 @@ class PromisedMixin:
         context = {
             **self.admin_site.each_context(request),  # type: ignore[attr-defined]
             "opts": self.opts,  # type: ignore[attr-defined]
-            "title": _("What would have been promised"),
+            "title": _("Promise calculator"),
             "form": form,
             "told": texts,
             "differ": len({(answer.pickup, answer.delivery) for answer in texts}) > 1,
@@ -158,7 +160,7 @@ class PromisedMixin:
         return render(request, "admin/slas/promised.html", context, status=422 if form.errors else 200)
 
     @action(
-        description=gettext_lazy("What it would have promised"),
+        description=gettext_lazy("Calculate promises with this version"),
         url_path="promised-by",
         icon="rule_settings",
         permissions=["view"],

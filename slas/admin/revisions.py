@@ -26,18 +26,18 @@ class RevisionEntryForm(forms.Form):
         label=_("Tracking number"), max_length=40, widget=UnfoldAdminTextInputWidget(attrs={"type": "text"})
     )
     day = forms.DateField(
-        label=_("New day"),
-        help_text=_("Local at the destination; the service delivers on it."),
+        label=_("New date"),
+        help_text=_("Local date at the destination, on a delivery day of the service."),
         widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
     )
     requested_by = forms.ChoiceField(
-        label=_("Who asked for it"),
+        label=_("Change requested by"),
         choices=RevisionParty.choices,
-        help_text=_("On time is judged by the new day only where the recipient asked."),
+        help_text=_("The new date counts for on-time rates only if the recipient asked for it."),
         widget=UnfoldAdminSelectWidget,
     )
     reason = forms.CharField(
-        label=_("Why"),
+        label=_("Reason"),
         required=False,
         max_length=REASON_LENGTH,
         widget=UnfoldAdminTextInputWidget(attrs={"type": "text"}),
@@ -62,7 +62,7 @@ class RevisionAdmin(NumberSearchAdmin, EnteredAdmin):
     readonly_fields = ("parcel",)
     ordering = ("-pk",)  # type: ignore[assignment]
     entry_form = RevisionEntryForm
-    entry_text = _("A later day agreed on for a delivery. It is kept beside the original promise.")
+    entry_text = _("A later date agreed for a delivery, kept beside the original promise.")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # Agreements stay on record.
@@ -77,4 +77,4 @@ class RevisionAdmin(NumberSearchAdmin, EnteredAdmin):
             now=timezone.now(),
         )
         number = tracking_number(revision.parcel_id)
-        return gettext("The new day of %(number)s is written down.") % {"number": number}
+        return gettext("The delivery date of %(number)s was changed.") % {"number": number}

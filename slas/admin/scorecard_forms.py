@@ -31,16 +31,16 @@ class RulesForm(forms.Form):
     """Rules valid from a month on. Errors are shown at the fields."""
 
     minimum_volume = forms.IntegerField(
-        label=gettext_lazy("Least deliveries to be graded"), widget=text_input("number")
+        label=gettext_lazy("Minimum deliveries for a grade"), widget=text_input("number")
     )
     valid_from = forms.TypedChoiceField(
         label=gettext_lazy("From month"),
         coerce=date.fromisoformat,
-        help_text=gettext_lazy("Months before keep their rules."),
+        help_text=gettext_lazy("Earlier months keep their rules."),
         widget=UnfoldAdminSelectWidget,
     )
     note = forms.CharField(
-        label=gettext_lazy("Why"),
+        label=gettext_lazy("Reason"),
         required=False,
         max_length=NOTE_LENGTH,
         help_text=gettext_lazy("Published with the rules."),
@@ -159,5 +159,5 @@ def _read_band(number: int, line: str) -> list[float | int]:
         # Through a decimal: 97.3 % is then exactly the number 0.973 that a rate of 973 in 1,000 is.
         return [float(percent / 100), int(points)]
     except (ValueError, InvalidOperation):
-        message = _("Line %(number)d: write a percentage and points, such as 98 100.") % {"number": number}
+        message = _("Line %(number)d: enter a percentage and points, such as 98 100.") % {"number": number}
         raise forms.ValidationError(message, code="invalid") from None

@@ -152,7 +152,7 @@ class ScoreRulesAdmin(ReadOnlyAdmin):
             return self._page(request, form, what_if, may_apply=what_if is not None)
         if form.cleaned_data["seen"] != form.fingerprint:
             form.add_error(
-                None, _("The rules have changed since they were tried. Look at the result, then apply.")
+                None, _("The rules have changed since they were tried. Check the result, then apply.")
             )
             return self._page(request, form, what_if, may_apply=True)
         return self._apply(request, form, what_if)
@@ -170,7 +170,7 @@ class ScoreRulesAdmin(ReadOnlyAdmin):
             form.show(error)
             return self._page(request, form, what_if)
         month = formats.date_format(version.valid_from, "YEAR_MONTH_FORMAT")
-        message = _("Version %(number)d holds from %(month)s on.") % {
+        message = _("Version %(number)d applies from %(month)s.") % {
             "number": version.number,
             "month": month,
         }
@@ -183,7 +183,7 @@ class ScoreRulesAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": _("What if the rules were others?"),
+            "title": _("Try other rules"),
             "form": form,
             "tried": what_if,
             "may_apply": may_apply,
@@ -211,7 +211,7 @@ class ScoreRulesAdmin(ReadOnlyAdmin):
             for name, bands in version.rules.bands.items()
         )
 
-    @admin.display(description=gettext_lazy("least score by grade"))
+    @admin.display(description=gettext_lazy("minimum score by grade"))
     def grade_list(self, version: ScoreRules) -> str:
         return listed(f"{grade.label} {least}" for grade, least in version.rules.grades.items())
 

@@ -41,7 +41,7 @@ class VersionForm(forms.Form):
     )
     valid_from = forms.DateTimeField(
         label=gettext_lazy("Valid from"),
-        help_text=gettext_lazy("Bookings from then on are promised by these rules. Server time."),
+        help_text=gettext_lazy("Bookings from then on use these rules. Server time."),
         widget=text_input("datetime-local"),
     )
     pickup_by = forms.TimeField(label=gettext_lazy("Pickup by"), widget=text_input("time"))
@@ -60,13 +60,13 @@ class VersionForm(forms.Form):
     )
     weight_bands = forms.CharField(
         label=gettext_lazy("Price by weight"),
-        help_text=gettext_lazy("A band a line: up to how many grams, and the surcharge in yuan."),
+        help_text=gettext_lazy("One band per line: the upper limit in grams and the surcharge in yuan."),
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 7}),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        hint = _("A time such as 18:00; -1 18:00 is the day before. Empty: no pickup that day.")
+        hint = _("A time such as 18:00; -1 18:00 means the day before. Empty: no pickup that day.")
         for day, name in enumerate(WEEKDAYS):
             self.fields[f"cut_off_{day}"] = forms.CharField(
                 label=_("Cut-off, %(weekday)s") % {"weekday": name},
@@ -85,7 +85,7 @@ class VersionForm(forms.Form):
                 if text:
                     cut_offs[str(day)] = read_cut_off(text)
             except ValueError:
-                self.add_error(f"cut_off_{day}", _("Write a time such as 18:00, or -1 18:00."))
+                self.add_error(f"cut_off_{day}", _("Enter a time such as 18:00, or -1 18:00."))
         cleaned["cut_offs"] = cut_offs
         return cleaned
 
@@ -131,5 +131,5 @@ def _read_band(number: int, line: str) -> dict[str, int]:
         grams, surcharge = line.split()
         return {"up_to_g": int(grams), "surcharge_fen": fen_from_yuan(surcharge)}
     except (ValueError, InvalidAmount):
-        message = _("Line %(number)d: write grams and yuan, such as 3000 3.00.") % {"number": number}
+        message = _("Line %(number)d: enter grams and yuan, such as 3000 3.00.") % {"number": number}
         raise forms.ValidationError(message, code="invalid") from None

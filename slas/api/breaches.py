@@ -104,5 +104,5 @@ def _tier_id(code: str | None) -> int | None:
         return None
     tier = ServiceTier.objects.filter(code=code).first()
     if tier is None:
-        raise InvalidInput(errors=[FieldError("/tier", _("There is no such service."), "unknown")])
+        raise InvalidInput(errors=[FieldError("/tier", _("Unknown service."), "unknown")])
     return tier.pk

@@ -37,14 +37,14 @@ class MomentField(serializers.Field[datetime, str, str, Any]):
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
-            message = _("Write the time as in 2026-09-30T17:40:00+08:00.")
+            message = _("Enter the time as 2026-09-30T17:40:00+08:00.")
             raise serializers.ValidationError(message, code="invalid") from None
         offset = moment.utcoffset()
         if offset is None:
-            raise serializers.ValidationError(_("Give the time with its UTC offset."), code="naive")
+            raise serializers.ValidationError(_("Include the UTC offset."), code="naive")
         if offset % timedelta(minutes=1):
             # Neither RFC 3339 nor the database supports seconds in offsets.
-            message = _("Write the UTC offset in hours and minutes, as in +08:00.")
+            message = _("Write the UTC offset in hours and minutes, such as +08:00.")
             raise serializers.ValidationError(message, code="invalid")
         return moment
 
@@ -202,7 +202,7 @@ def _version_id(tier_id: int, number: int | None) -> int | None:
         return None
     version = TierVersion.objects.filter(tier_id=tier_id, number=number).first()
     if version is None:
-        message = _("This tier has no version of that number.")
+        message = _("This tier has no version with that number.")
         raise InvalidInput(errors=[FieldError("/version", message, "unknown")])
     return version.pk
 
@@ -213,9 +213,9 @@ def _last(first: date, last: date | None) -> date:
     except OverflowError:
         raise _span_error(_("The date is out of range")) from None
     if end < first:
-        raise _span_error(_("The last day lies before the first."))
+        raise _span_error(_("The last day is before the first."))
     if end - first > MOST_CLOSURE_DAYS:
-        raise _span_error(_("Ask for at most %d days.") % MOST_CLOSURE_DAYS.days)
+        raise _span_error(_("At most %d days at once.") % MOST_CLOSURE_DAYS.days)
     return end
 
 

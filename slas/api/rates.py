@@ -86,7 +86,7 @@ class RatesQuery(serializers.Serializer[Any]):
         unknown = sorted(set(data) - set(self.fields))
         if unknown:
             # A misspelt filter must not answer a wider query.
-            message = _("There is no such parameter.")
+            message = _("Unknown parameter.")
             raise serializers.ValidationError(dict.fromkeys(unknown, [message]), code="unknown")
         return super().to_internal_value(data)
 

@@ -175,11 +175,11 @@ class ScorecardView(APIView):
         if "courier" in params:
             cards = cards.filter(courier_id=_courier_id(params["courier"]))
         elif not actor.is_courier:
-            message = _("Say whose scorecard: there is one for each courier.")
+            message = _("Name the courier: each one has its own scorecard.")
             raise InvalidInput(errors=[FieldError("/courier", message, "required")])
         card = cards.first()
         if card is None:
-            raise NotFound(_("There is no scorecard of that month."))
+            raise NotFound(_("There is no scorecard for that month."))
         components = [_line_json(line) for line in lines(card.measured, card.rules.rules)]
         return Response(CardDetailAnswer({**_card_json(card), "components": components}).data)
 
@@ -235,7 +235,7 @@ def _courier_id(slug: str) -> int:
     # In the actor's scope: a courier finds itself, ops find every courier.
     courier = Organisation.objects.filter(slug=slug, kind="courier").first()
     if courier is None:
-        raise InvalidInput(errors=[FieldError("/courier", _("There is no such courier."), "unknown")])
+        raise InvalidInput(errors=[FieldError("/courier", _("Unknown courier."), "unknown")])
     return courier.pk
 
 

@@ -99,25 +99,23 @@ class Attribution:
         params = {"reason": self.reason}
         match self.ground:
             case Ground.EXCUSE:
-                return _("An excuse was granted: %(reason)s.") % params
+                return _("An exemption was granted: %(reason)s.") % params
             case Ground.SCAN:
-                return _("The last scan with a reason before it fell due said: %(reason)s.") % params
+                return _("Reason given by the last scan before the due time: %(reason)s.") % params
             case Ground.HANDED_OVER_LATE:
-                return _("It was handed over late, and of the pickup it is said: %(reason)s.") % params
-        return _("No excuse was granted, and no scan of before it fell due names anybody else.")
+                return _("Handed over late; reason given at pickup: %(reason)s.") % params
+        return _("No exemption was granted, and no scan before the due time names another party.")
 
     def _pickup_text(self) -> str:
         if self.pickup_late is None:
             return ""
-        return _("It was picked up %(time)s after the promised pickup.") % {
-            "time": duration_text(self.pickup_late)
-        }
+        return _("Picked up %(time)s after the promised pickup.") % {"time": duration_text(self.pickup_late)}
 
     def _legs_text(self) -> str:
         if not self.legs:
             return ""
         texts = _("; ").join(leg.text for leg in self.legs)
-        return _("Where the time went: %(legs)s.") % {"legs": texts}
+        return _("Time spent: %(legs)s.") % {"legs": texts}
 
 
 def attribute(

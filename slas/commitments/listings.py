@@ -27,8 +27,8 @@ class JudgedListing(models.Model):
     due_at = models.DateTimeField(_("due"))
     reached_at = models.DateTimeField(_("reached"), null=True)
     outcome = models.CharField(_("outcome"), max_length=8, choices=Outcome)
-    excused = models.BooleanField(_("excused"))
-    excuse_reason = models.CharField(_("excused for"), max_length=32, choices=ExcuseReason)
+    excused = models.BooleanField(_("exempt"))
+    excuse_reason = models.CharField(_("exempt for"), max_length=32, choices=ExcuseReason)
 
     objects = models.Manager.from_queryset(JudgedQuerySet)()
 

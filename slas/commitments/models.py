@@ -36,8 +36,8 @@ class Commitment(models.Model):
     revised_due_at = models.DateTimeField(_("revised to"), null=True)
     reached_at = models.DateTimeField(_("reached"), null=True)
     outcome = models.CharField(_("outcome"), max_length=8, choices=Outcome, default=Outcome.PENDING)
-    excused = models.BooleanField(_("excused"), default=False)
-    excuse_reason = models.CharField(_("excused for"), max_length=32, choices=ExcuseReason, blank=True)
+    excused = models.BooleanField(_("exempt"), default=False)
+    excuse_reason = models.CharField(_("exempt for"), max_length=32, choices=ExcuseReason, blank=True)
     # Credits are a share of it; deliveries only.
     fee_fen = models.IntegerField(_("fee (fen)"), null=True)
     ready_at = models.DateTimeField(_("ready"), null=True)

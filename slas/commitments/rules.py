@@ -29,18 +29,16 @@ class Transition(NamedTuple):
 # removes its scan, as only parcels not picked up are cancelled.
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(Outcome.PENDING, Outcome.MET, _("reached by the due time")),
-    Transition(
-        Outcome.PENDING, Outcome.LATE, _("reached after the due time, before the sweep saw it overdue")
-    ),
+    Transition(Outcome.PENDING, Outcome.LATE, _("reached after the due time, before it was marked overdue")),
     Transition(Outcome.PENDING, Outcome.OVERDUE, _("the due time passed")),
     Transition(Outcome.PENDING, Outcome.VOID, _("cancelled before pickup")),
-    Transition(Outcome.OVERDUE, Outcome.LATE, _("reached at last")),
-    Transition(Outcome.OVERDUE, Outcome.MET, _("a punctual scan arrived late: the breach is withdrawn")),
+    Transition(Outcome.OVERDUE, Outcome.LATE, _("reached after being overdue")),
+    Transition(Outcome.OVERDUE, Outcome.MET, _("an on-time scan arrived late: the breach is withdrawn")),
     Transition(Outcome.OVERDUE, Outcome.VOID, _("cancelled before pickup: the breach is withdrawn")),
-    Transition(Outcome.MET, Outcome.LATE, _("a correction withdrew the punctual scan and left a late one")),
+    Transition(Outcome.MET, Outcome.LATE, _("a correction withdrew the on-time scan and left a late one")),
     Transition(Outcome.MET, Outcome.OVERDUE, _("a correction withdrew the only scan after the due time")),
     Transition(Outcome.MET, Outcome.PENDING, _("a correction withdrew the only scan before the due time")),
-    Transition(Outcome.LATE, Outcome.MET, _("a punctual scan arrived late: the breach is withdrawn")),
+    Transition(Outcome.LATE, Outcome.MET, _("an on-time scan arrived late: the breach is withdrawn")),
     Transition(Outcome.LATE, Outcome.OVERDUE, _("a correction withdrew the only scan")),
     # A scan may be a few minutes ahead of our clock, so it can be late before the due time comes.
     Transition(Outcome.LATE, Outcome.PENDING, _("a correction withdrew the only scan before the due time")),

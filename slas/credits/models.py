@@ -53,8 +53,8 @@ class CreditCheck(models.Model):
     objects = models.Manager.from_queryset(JudgedQuerySet)()
 
     class Meta:
-        verbose_name = _("credit to work out")
-        verbose_name_plural = _("credits to work out")
+        verbose_name = _("credit to calculate")
+        verbose_name_plural = _("credits to calculate")
 
     def __str__(self) -> str:
         return f"{self.parcel_id} {self.kind}"
@@ -81,7 +81,7 @@ class CreditEntry(models.Model):
     # The delivery at that time, so that a final statement never changes.
     due_at = models.DateTimeField(_("promised"))
     reached_at = models.DateTimeField(_("reached"), null=True)
-    at = models.DateTimeField(_("written"), default=timezone.now)
+    at = models.DateTimeField(_("recorded"), default=timezone.now)
     # The first day of the statement's month: that of `at`, or the first open one after it.
     month = models.DateField(_("statement"))
 

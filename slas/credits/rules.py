@@ -181,11 +181,14 @@ def check_bands(bands: Sequence[Band]) -> None:
     for band in bands:
         params = {"minutes": band.late_by_minutes, "percent": band.share_percent}
         if not 0 <= band.share_percent <= 100:
-            raise ValueError(_("A share is from 0 to 100 percent, not %(percent)d.") % params)
+            raise ValueError(_("A share must be from 0 to 100 percent, not %(percent)d.") % params)
         if not previous_band.late_by_minutes < band.late_by_minutes <= MOST_MINUTES:
             raise ValueError(
-                _("The band from %(minutes)d minutes must come after the one before it.") % params
+                _("The band from %(minutes)d minutes must be later than the one before it.") % params
             )
         if band.share_percent < previous_band.share_percent:
-            raise ValueError(_("The band from %(minutes)d minutes must not share less than before.") % params)
+            raise ValueError(
+                _("The share of the band from %(minutes)d minutes must not be lower than the one before it.")
+                % params
+            )
         previous_band = band

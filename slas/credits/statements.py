@@ -156,17 +156,17 @@ def account_of(actor: Actor, *, slug: str = "") -> Account:
     require(actor, Capability.VIEW_FINANCE)
     if not actor.is_ops:
         if slug:
-            message = _("You read your own statements: leave this out.")
+            message = _("You see your own statements: leave this out.")
             raise InvalidInput(errors=[FieldError("/organisation", message, "unknown")])
         return Account(Organisation.objects.get(pk=actor.tenant_id))
     if not slug:
-        message = _("Name the merchant or the courier whose statements you want.")
+        message = _("Name the merchant or courier whose statements you want.")
         raise InvalidInput(errors=[FieldError("/organisation", message, "required")])
     kinds = [OrganisationKind.MERCHANT, OrganisationKind.COURIER]
     # PostgreSQL refuses NUL characters, and no slug contains one.
     organisation = None if "\0" in slug else Organisation.objects.filter(slug=slug, kind__in=kinds).first()
     if organisation is None:
-        message = _("There is no merchant or courier of that name.")
+        message = _("Unknown merchant or courier.")
         raise InvalidInput(errors=[FieldError("/organisation", message, "unknown")])
     return Account(organisation)
 
@@ -198,7 +198,7 @@ def month_for(account: Account, text: str, *, now: datetime) -> MonthSums:
     month = asked_month(text)
     sums = account.entries().filter(month=month).aggregate(**_TOTALS)
     if not sums["entries"] and month != month_of(now):
-        raise NotFound(_("There is nothing in that month."))
+        raise NotFound(_("There are no entries in that month."))
     closed = ClosedMonth.objects.filter(pk=month).first()
     closed_at = closed.closed_at if closed else None
     return MonthSums(sums["entries"], sums["credited"], sums["taken_back"], month, closed_at)

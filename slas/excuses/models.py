@@ -72,7 +72,7 @@ class Excuse(models.Model):
         _("evidence"), storage=private_storage, upload_to=evidence_name, max_length=120, blank=True
     )
     evidence_name = models.CharField(_("file name"), max_length=160, blank=True)
-    source = models.CharField(_("claimed by"), max_length=12, choices=ExcuseSource)
+    source = models.CharField(_("requested by"), max_length=12, choices=ExcuseSource)
     state = models.CharField(_("state"), max_length=10, choices=ExcuseState)
     # The event that proposed it, if any.
     disruption = models.ForeignKey(
@@ -92,10 +92,10 @@ class Excuse(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        verbose_name=pgettext_lazy("a person", "claimed by"),
+        verbose_name=pgettext_lazy("a person", "requested by"),
     )
-    claimed_at = models.DateTimeField(_("claimed"), default=timezone.now)
-    decision_note = models.TextField(_("why decided so"), blank=True)
+    claimed_at = models.DateTimeField(_("requested"), default=timezone.now)
+    decision_note = models.TextField(_("reason for the decision"), blank=True)
     decided_by = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("decided by")
     )
@@ -107,8 +107,8 @@ class Excuse(models.Model):
     content_type = ""
 
     class Meta:
-        verbose_name = _("excuse")
-        verbose_name_plural = _("excuses")
+        verbose_name = _("exemption")
+        verbose_name_plural = _("exemptions")
         permissions: ClassVar[list[tuple[str, Any]]] = [("decide_excuse", "Can decide on excuses")]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(

@@ -34,7 +34,7 @@ class Export(FileJob):
         Organisation, models.PROTECT, db_index=False, null=True, blank=True, related_name="+"
     )
     requested_by = models.ForeignKey(
-        User, models.PROTECT, null=True, related_name="+", verbose_name=_("asked for by")
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("requested by")
     )
     label = models.CharField(_("by"), max_length=160, blank=True)
     content = models.CharField(_("content"), max_length=12, choices=ExportContent)
@@ -56,7 +56,7 @@ class Export(FileJob):
         _("file"), storage=private_storage, upload_to=export_name, max_length=160, blank=True
     )
     size = models.PositiveBigIntegerField(_("bytes"), default=0)
-    created_at = models.DateTimeField(_("asked for"), default=timezone.now)
+    created_at = models.DateTimeField(_("requested at"), default=timezone.now)
     expires_at = models.DateTimeField(_("kept until"))
 
     objects = models.Manager.from_queryset(ExportQuerySet)()

@@ -80,8 +80,8 @@ class WatchItem(models.Model):
     # The chance of missing the promise, 0 to 1; 1 once it is missed.
     chance = models.FloatField(_("chance of being late"))
     p50_at = models.DateTimeField(_("expected"), null=True)
-    p90_at = models.DateTimeField(_("at the latest, nine times in ten"), null=True)
-    refreshed_at = models.DateTimeField(_("worked out"))
+    p90_at = models.DateTimeField(_("latest expected"), null=True)
+    refreshed_at = models.DateTimeField(_("calculated"))
 
     objects = models.Manager.from_queryset(WatchItemQuerySet)()
 

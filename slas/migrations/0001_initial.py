@@ -336,7 +336,7 @@ class Migration(migrations.Migration):
                         verbose_name="outcome",
                     ),
                 ),
-                ("excused", models.BooleanField(default=False, verbose_name="excused")),
+                ("excused", models.BooleanField(default=False, verbose_name="exempt")),
                 (
                     "courier",
                     models.ForeignKey(
@@ -542,8 +542,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "excuse",
-                "verbose_name_plural": "excuses",
+                "verbose_name": "exemption",
+                "verbose_name_plural": "exemptions",
                 "constraints": [
                     models.UniqueConstraint(fields=("parcel_id", "kind"), name="excuse_once_a_breach")
                 ],

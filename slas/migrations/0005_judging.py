@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                         verbose_name="outcome",
                     ),
                 ),
-                ("excused", models.BooleanField(verbose_name="excused")),
+                ("excused", models.BooleanField(verbose_name="exempt")),
                 ("opened_at", models.DateTimeField(verbose_name="opened")),
                 ("withdrawn_at", models.DateTimeField(null=True, verbose_name="withdrawn")),
             ],
@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
                         verbose_name="outcome",
                     ),
                 ),
-                ("excused", models.BooleanField(verbose_name="excused")),
+                ("excused", models.BooleanField(verbose_name="exempt")),
             ],
             options={
                 "verbose_name": "commitment",

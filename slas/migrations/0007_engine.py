@@ -51,8 +51,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "credit to work out",
-                "verbose_name_plural": "credits to work out",
+                "verbose_name": "credit to calculate",
+                "verbose_name_plural": "credits to calculate",
             },
         ),
         migrations.CreateModel(
@@ -74,18 +74,18 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("late", "Delivered late"),
-                            ("overdue", "Past the promise, not delivered"),
+                            ("overdue", "Overdue, not delivered"),
                             ("lost", "Lost"),
-                            ("withdrawn", "On time after all: reversed"),
-                            ("excused", "Excused: reversed"),
-                            ("found", "Not lost after all"),
+                            ("withdrawn", "Found to be on time: reversed"),
+                            ("excused", "Exempt: reversed"),
+                            ("found", "Found to be not lost"),
                         ],
                         max_length=12,
                         verbose_name="cause",
                     ),
                 ),
                 ("late_by", models.IntegerField(null=True, verbose_name="late by (s)")),
-                ("at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="written")),
+                ("at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="recorded")),
                 ("month", models.DateField(verbose_name="statement")),
             ],
             options={
@@ -166,7 +166,7 @@ class Migration(migrations.Migration):
                 (
                     "content",
                     models.CharField(
-                        choices=[("commitments", "Commitments"), ("rates", "On-time cells")],
+                        choices=[("commitments", "Commitments"), ("rates", "On-time statistics")],
                         max_length=12,
                         verbose_name="content",
                     ),
@@ -185,7 +185,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("queued", "Waiting"),
-                            ("running", "Being written"),
+                            ("running", "Writing"),
                             ("done", "Ready"),
                             ("failed", "Failed"),
                             ("expired", "Expired"),
@@ -211,7 +211,7 @@ class Migration(migrations.Migration):
                 ("problem", models.CharField(blank=True, max_length=300, verbose_name="problem")),
                 (
                     "created_at",
-                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="asked for"),
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="requested at"),
                 ),
                 (
                     "touched_at",
@@ -248,7 +248,7 @@ class Migration(migrations.Migration):
                     models.SmallIntegerField(
                         choices=[
                             (1, "Lateness"),
-                            (2, "Excused breaches by reason"),
+                            (2, "Exempt breaches by reason"),
                             (11, "From ready to the first valid attempt"),
                             (12, "From pickup to the first valid attempt"),
                             (13, "From departure to the first valid attempt"),
@@ -289,17 +289,17 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[("recipient", "The recipient"), ("merchant", "The merchant")],
                         max_length=10,
-                        verbose_name="asked for by",
+                        verbose_name="requested by",
                     ),
                 ),
                 ("previous_due_at", models.DateTimeField(verbose_name="before")),
                 ("due_at", models.DateTimeField(verbose_name="revised to")),
-                ("judged", models.BooleanField(verbose_name="judged by it")),
+                ("judged", models.BooleanField(verbose_name="counts for on-time")),
                 ("reason", models.CharField(blank=True, max_length=300, verbose_name="reason")),
                 ("label", models.CharField(max_length=160, verbose_name="by")),
                 (
                     "created_at",
-                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="written down"),
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="recorded at"),
                 ),
             ],
             options={
@@ -339,8 +339,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("rank", models.PositiveIntegerField(null=True, verbose_name="rank")),
-                ("ranked", models.PositiveIntegerField(default=0, verbose_name="of")),
-                ("computed_at", models.DateTimeField(verbose_name="worked out")),
+                ("ranked", models.PositiveIntegerField(default=0, verbose_name="couriers ranked")),
+                ("computed_at", models.DateTimeField(verbose_name="calculated")),
                 ("frozen_at", models.DateTimeField(null=True, verbose_name="final since")),
             ],
             options={
@@ -362,10 +362,16 @@ class Migration(migrations.Migration):
                 ("valid_from", models.DateField(unique=True, verbose_name="from month")),
                 ("weights", models.JSONField(verbose_name="weights")),
                 ("bands", models.JSONField(verbose_name="points by band")),
-                ("grades", models.JSONField(verbose_name="least score by grade")),
-                ("minimum_volume", models.PositiveIntegerField(verbose_name="least deliveries to be graded")),
-                ("note", models.CharField(blank=True, max_length=300, verbose_name="why")),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="made")),
+                ("grades", models.JSONField(verbose_name="minimum score by grade")),
+                (
+                    "minimum_volume",
+                    models.PositiveIntegerField(verbose_name="minimum deliveries for a grade"),
+                ),
+                ("note", models.CharField(blank=True, max_length=300, verbose_name="reason")),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="created"),
+                ),
             ],
             options={
                 "verbose_name": "scorecard rules",
@@ -408,9 +414,9 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("at_risk", "At risk of being late"),
-                            ("delayed", "Past the promise"),
+                            ("delayed", "Overdue"),
                             ("delayed_dispatch", "Not picked up in time"),
-                            ("forgotten", "Booked, never scanned"),
+                            ("forgotten", "Booked, not scanned"),
                             ("failed_attempt", "Delivery attempt failed"),
                             ("exception", "Held or damaged"),
                             ("silent", "No scan for too long"),
@@ -437,8 +443,8 @@ class Migration(migrations.Migration):
                 ("stage_at", models.DateTimeField(verbose_name="since")),
                 ("chance", models.FloatField(verbose_name="chance of being late")),
                 ("p50_at", models.DateTimeField(null=True, verbose_name="expected")),
-                ("p90_at", models.DateTimeField(null=True, verbose_name="at the latest, nine times in ten")),
-                ("refreshed_at", models.DateTimeField(verbose_name="worked out")),
+                ("p90_at", models.DateTimeField(null=True, verbose_name="latest expected")),
+                ("refreshed_at", models.DateTimeField(verbose_name="calculated")),
             ],
             options={
                 "verbose_name": "parcel to watch",
@@ -500,7 +506,7 @@ class Migration(migrations.Migration):
                     ("force_majeure", "Force majeure"),
                 ],
                 max_length=32,
-                verbose_name="excused for",
+                verbose_name="exempt for",
             ),
         ),
         migrations.AddField(
@@ -536,7 +542,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="excuse",
             name="claimed_at",
-            field=models.DateTimeField(default=django.utils.timezone.now, verbose_name="claimed"),
+            field=models.DateTimeField(default=django.utils.timezone.now, verbose_name="requested"),
         ),
         migrations.AddField(
             model_name="excuse",
@@ -547,7 +553,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
                 to=settings.AUTH_USER_MODEL,
-                verbose_name="claimed by",
+                verbose_name="requested by",
             ),
         ),
         migrations.AddField(
@@ -564,7 +570,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="excuse",
             name="decision_note",
-            field=models.TextField(blank=True, verbose_name="why decided so"),
+            field=models.TextField(blank=True, verbose_name="reason for the decision"),
         ),
         migrations.AddField(
             model_name="excuse",
@@ -589,7 +595,7 @@ class Migration(migrations.Migration):
                 choices=[("courier", "The courier"), ("ops", "The alliance"), ("event", "A declared event")],
                 default="ops",
                 max_length=12,
-                verbose_name="claimed by",
+                verbose_name="requested by",
             ),
             preserve_default=False,
         ),
@@ -601,7 +607,7 @@ class Migration(migrations.Migration):
                     ("claimed", "Waiting for a decision"),
                     ("granted", "Granted"),
                     ("declined", "Declined"),
-                    ("withdrawn", "Taken back"),
+                    ("withdrawn", "Withdrawn"),
                     ("revoked", "Revoked"),
                 ],
                 default="granted",
@@ -1023,7 +1029,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
                 to=settings.AUTH_USER_MODEL,
-                verbose_name="made by",
+                verbose_name="created by",
             ),
         ),
         migrations.AddField(

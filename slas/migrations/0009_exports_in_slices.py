@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
                 to=settings.AUTH_USER_MODEL,
-                verbose_name="asked for by",
+                verbose_name="requested by",
             ),
         ),
         migrations.AddConstraint(

@@ -18,8 +18,8 @@ class Migration(migrations.Migration):
             name="excuse",
             options={
                 "permissions": [("decide_excuse", "Can decide on excuses")],
-                "verbose_name": "excuse",
-                "verbose_name_plural": "excuses",
+                "verbose_name": "exemption",
+                "verbose_name_plural": "exemptions",
             },
         ),
         migrations.RemoveConstraint(
@@ -45,9 +45,9 @@ class Migration(migrations.Migration):
                     ("claimed", "Waiting for a decision"),
                     ("granted", "Granted"),
                     ("declined", "Declined"),
-                    ("withdrawn", "Taken back"),
+                    ("withdrawn", "Withdrawn"),
                     ("revoked", "Revoked"),
-                    ("lapsed", "Lapsed: the breach stands no more"),
+                    ("lapsed", "Lapsed: the breach was withdrawn"),
                 ],
                 max_length=10,
                 verbose_name="state",

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="closure",
             name="withdrawn_at",
-            field=models.DateTimeField(blank=True, null=True, verbose_name="taken back"),
+            field=models.DateTimeField(blank=True, null=True, verbose_name="withdrawn at"),
         ),
         migrations.AddConstraint(
             model_name="closure",

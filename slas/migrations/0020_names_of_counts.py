@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="ontimerate",
             name="excused",
-            field=models.IntegerField(default=0, verbose_name="excused"),
+            field=models.IntegerField(default=0, verbose_name="exempt"),
         ),
         migrations.AlterField(
             model_name="ontimerate",
@@ -92,7 +92,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="tally",
             name="excused",
-            field=models.IntegerField(default=0, verbose_name="excused"),
+            field=models.IntegerField(default=0, verbose_name="exempt"),
         ),
         migrations.AlterField(
             model_name="tally",

@@ -221,8 +221,8 @@ class Migration(migrations.Migration):
                             models.SmallIntegerField(
                                 choices=[
                                     (1, "Lateness"),
-                                    (2, "Excused breaches by reason"),
-                                    (100, "How early or late, by how far it had come before the promise"),
+                                    (2, "Exempt breaches by reason"),
+                                    (100, "How early or late, by progress before the promised time"),
                                 ],
                                 verbose_name="measure",
                             ),

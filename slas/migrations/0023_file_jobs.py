@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="export",
             name="due_at",
-            field=models.DateTimeField(default=alliance.file_jobs.first_due, verbose_name="due again"),
+            field=models.DateTimeField(default=alliance.file_jobs.first_due, verbose_name="next attempt"),
         ),
         migrations.AddIndex(
             model_name="export",

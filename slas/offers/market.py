@@ -77,7 +77,7 @@ class Market:
     def tier(self, code: str) -> TierInForce:
         """Return the tier on sale under a code. Raises NotAvailable when there is none."""
         if code not in self.tiers:
-            message = _("There is no such service on sale. Give one of: %(tiers)s.")
+            message = _("This service is not on sale. Choose one of: %(tiers)s.")
             raise NotAvailable("tier", message % {"tiers": ", ".join(self.tiers)}, "unknown")
         return self.tiers[code]
 

@@ -27,16 +27,16 @@ def _reason_sentence(reason: Reason, record: Record) -> str:
         case Reason.ONLY_OFFER:
             return _("The only courier that offers this service here.")
         case Reason.ONLY_ROOM:
-            return _("The only courier with room on the earliest day.")
+            return _("The only courier with capacity on the earliest day.")
         case Reason.NOT_ON_PROBATION:
-            return _("The best on-time record on this lane of the couriers that are not on probation.")
+            return _("The best on-time record on this lane among couriers not on probation.")
         case Reason.GRADE:
-            return _("The best grade of the couriers with the best on-time record on this lane.")
+            return _("The best grade among the couriers with the best on-time record on this lane.")
         case Reason.PRICE:
-            return _("The cheapest of the couriers with the best on-time record on this lane.")
+            return _("The lowest price among the couriers with the best on-time record on this lane.")
         case Reason.ON_TIME if record.uses_prior:
             return (
-                _("The best on-time record on this lane, counted with the average while under %d parcels.")
+                _("The best on-time record on this lane, combined with the average below %d parcels.")
                 % PRIOR_N
             )
         case Reason.ON_TIME:

@@ -20,19 +20,19 @@ _EXCUSE_STATES: Final[dict[str, Badge]] = {
     ExcuseState.CLAIMED: Badge(_("Waiting for a decision"), "blue", "hourglass"),
     ExcuseState.GRANTED: Badge(_("Granted"), "green", "shield-check"),
     ExcuseState.DECLINED: Badge(_("Declined"), "red", "circle-x"),
-    ExcuseState.WITHDRAWN: Badge(_("Taken back"), "grey", "arrow-back-up"),
+    ExcuseState.WITHDRAWN: Badge(_("Withdrawn"), "grey", "arrow-back-up"),
     ExcuseState.REVOKED: Badge(pgettext_lazy("excuse", "Revoked"), "orange", "ban"),
-    ExcuseState.LAPSED: Badge(_("Lapsed: the breach stands no more"), "grey", "circle-off"),
+    ExcuseState.LAPSED: Badge(_("Lapsed: the breach was withdrawn"), "grey", "circle-off"),
 }
 
 _WATCH_REASONS: Final[dict[str, Badge]] = {
     WatchReason.AT_RISK: Badge(_("At risk"), "amber", "clock-question"),
-    WatchReason.DELAYED: Badge(_("Past the promise"), "red", "alarm"),
+    WatchReason.DELAYED: Badge(_("Overdue"), "red", "alarm"),
     WatchReason.DELAYED_DISPATCH: Badge(_("Not picked up"), "orange", "package-off"),
     WatchReason.FORGOTTEN: Badge(_("Never scanned"), "brown", "ghost"),
     WatchReason.FAILED_ATTEMPT: Badge(_("Attempt failed"), "orange", "door-exit"),
     WatchReason.EXCEPTION: Badge(_("Held or damaged"), "red", "alert-triangle"),
-    WatchReason.SILENT: Badge(_("Silent"), "slate", "volume-off"),
+    WatchReason.SILENT: Badge(_("No recent scans"), "slate", "volume-off"),
 }
 
 # Family -> value -> badge.

@@ -31,9 +31,9 @@ NEWEST_FIRST = Listing((("opened_at", moment), ("parcel_id", number), ("kind", w
 class BreachState(models.TextChoices):
     """What became of a broken promise since."""
 
-    MISSING = "missing", gettext_lazy("Overdue now: still missing")
+    MISSING = "missing", gettext_lazy("Still overdue")
     LATE = "late", gettext_lazy("Reached late")
-    EXCUSED = "excused", gettext_lazy("Excused")
+    EXCUSED = "excused", gettext_lazy("Exempt")
     WITHDRAWN = "withdrawn", gettext_lazy("Withdrawn")
 
 

@@ -53,7 +53,7 @@ class ExcuseFilterForm(FilterForm):
         choices=[("", gettext_lazy("All reasons")), *ExcuseReason.choices],
     )
     period = forms.ChoiceField(
-        label=gettext_lazy("Claimed"),
+        label=gettext_lazy("Requested"),
         required=False,
         choices=Period.choices,
         initial=Period.QUARTER,
@@ -119,7 +119,7 @@ def excuse_evidence(request: ActorRequest, excuse_id: int) -> FileResponse:
     try:
         stream = excuse.evidence.open("rb")
     except FileNotFoundError as error:
-        raise NotFound(_("The file of this claim is lost.")) from error
+        raise NotFound(_("The file of this request is missing.")) from error
     extension = str(excuse.evidence.name).rsplit(".", 1)[-1]
     return serve(stream, name=excuse.evidence_name, extension=extension, download="download" in request.GET)
 
@@ -134,7 +134,7 @@ def excuse_withdraw(request: ActorRequest, excuse_id: int) -> HttpResponse:
     except Conflict as error:
         messages.warning(request, error.detail)
         return redirect("slas:excuse_list")
-    messages.success(request, _("The claim is taken back."))
+    messages.success(request, _("The request was withdrawn."))
     return redirect("parcels:breach_detail", excuse.number, excuse.kind)
 
 

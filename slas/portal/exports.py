@@ -84,7 +84,7 @@ def export_list(request: ActorRequest) -> HttpResponse:
             problem = error
             form.add_error(None, error.detail)
         else:
-            messages.success(request, _("The file is being written. It appears below when it is ready."))
+            messages.success(request, _("The file is being prepared. It appears below when it is ready."))
             return redirect("slas:export_list")
     after, before = request.GET.get("after", ""), request.GET.get("before", "")
     page = NEWEST_FIRST.page(files, after=after, before=before, size=FILES_A_PAGE)

@@ -28,7 +28,7 @@ MENU: Final = (
         _("Breaches"), "clock-exclamation", "slas:breach_list", SERVICE, 30, MEMBERS, Capability.VIEW_RATES
     ),
     NavItem(
-        _("Excuses"),
+        _("Exemptions"),
         "shield-check",
         "slas:excuse_list",
         SERVICE,

@@ -31,7 +31,7 @@ class OfferTermsForm(forms.Form):
 
     price = PriceField(
         label=_("Price in yuan"),
-        help_text=_("For the first weight band; heavier costs the tier's surcharge."),
+        help_text=_("For the first weight band; heavier parcels pay the tier's surcharge."),
     )
     daily_capacity = forms.IntegerField(label=_("Parcels a day"), min_value=0, max_value=10_000_000)
     active = forms.BooleanField(label=_("On sale"), required=False, initial=True)

@@ -83,7 +83,7 @@ def offer_edit(request: ActorRequest, offer_id: int) -> HttpResponse:
     initial = {"price": yuan(offer.price_fen), "daily_capacity": offer.daily_capacity, "active": offer.active}
     form = OfferTermsForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid() and _try_to_change(actor, offer_id, form):
-        messages.success(request, _("The offer was changed. What is booked keeps its price."))
+        messages.success(request, _("The offer was changed. Existing bookings keep their price."))
         return redirect("slas:offer_list")
     context = {"form": form, "offer": offer}
     return render(request, "slas/offer_form.html", context, status=422 if form.errors else 200)

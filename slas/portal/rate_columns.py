@@ -71,27 +71,27 @@ N = _count("n", "n")
 RATES = (
     _share("raw", _("Raw")), _share("accountable", _("Accountable")), _share("lower_bound", _("At least")),
     _share("upper_bound", _("At most")), N, _count("met", _("On time")), _count("late", _("Late")),
-    _count("overdue", _("Overdue")), _count("excused", _("Excused")), _count("pending", _("Not due yet")),
+    _count("overdue", _("Overdue")), _count("excused", _("Exempt")), _count("pending", _("Not due yet")),
     _count("void", _("Void")),
 )  # fmt: skip
 LATENESS = (
     _late("one_day", _("Up to 1 day")), _late("two_days", _("Up to 2 days")),
     _late("three_days", _("Up to 3 days")), _late("more", _("More than 3 days")),
-    _late("missing", _("Still missing")), _percentile("p50"), _percentile("p90"), _percentile("p95"),
+    _late("missing", _("Not completed")), _percentile("p50"), _percentile("p90"), _percentile("p95"),
 )  # fmt: skip
 SERVICE = (
-    _share("first_attempt_rate", _("First attempt")), _count("attempted", _("With an attempt")),
+    _share("first_attempt_rate", _("First attempt")), _count("attempted", _("Attempted")),
     _share("within_48h_rate", _("Within 48 hours")), _share("within_72h_rate", _("Within 72 hours")),
     _share("pickup_on_time", _("Pickup on time")), _count("pickup_n", _("Pickups due")),
 )  # fmt: skip
-EXCLUDED = (_count("excused", _("Excused")), *(_reason(reason) for reason in ExcuseReason))
+EXCLUDED = (_count("excused", _("Exempt")), *(_reason(reason) for reason in ExcuseReason))
 # The sets of figures to choose from.
 FIGURES: dict[str, tuple[str | Promise, tuple[Column, ...]]] = {
     "rates": (_("Rates"), RATES),
     "lateness": (_("How late"), (N, *LATENESS)),
     "service": (_("Attempts and hours"), (N, *SERVICE)),
     "excluded": (_("Excluded"), (N, *EXCLUDED)),
-    "all": (_("Everything"), (*RATES, *LATENESS, *SERVICE, *EXCLUDED[1:])),
+    "all": (_("All figures"), (*RATES, *LATENESS, *SERVICE, *EXCLUDED[1:])),
 }
 
 

@@ -200,7 +200,7 @@ def presets(actor: Actor) -> list[Preset]:
     """Return links to frequent questions for the kind of actor."""
     queries: list[tuple[str, dict[str, Any]]] = [
         (_("Lanes"), {"group_by": "lane", "picture": "lanes"}),
-        (_("A year of days"), {"period": "365", "group_by": "month", "picture": "calendar"}),
+        (_("Year by day"), {"period": "365", "group_by": "month", "picture": "calendar"}),
         (_("Weekdays"), {"period": "90", "group_by": "weekday", "picture": "groups"}),
         (_("How late"), {"group_by": "tier", "figures": "lateness", "picture": "lateness"}),
         (_("Provinces"), {"group_by": ["origin_province", "destination_province"], "picture": "lanes"}),

@@ -81,7 +81,7 @@ def _lanes(actor: Actor, query: RateQuery, today: date) -> Shown:
     judged = [row for row in rows if row.n]
     note = ""
     if len(chart.spots) < len(judged):
-        note = _("Drawn are %(shown)d of %(all)d lanes: between the cities with the most parcels.") % {
+        note = _("Showing %(shown)d of %(all)d lanes: those between the cities with the most parcels.") % {
             "shown": len(chart.spots),
             "all": len(judged),
         }
@@ -98,11 +98,11 @@ def _calendar(actor: Actor, query: RateQuery, today: date) -> Shown:
 
 
 def _lateness(answer: RateAnswer) -> Shown:
-    chart = lateness_chart(answer.total, id=CHART_ID, title=_("How late, of those that came late"))
+    chart = lateness_chart(answer.total, id=CHART_ID, title=_("Distribution of delays"))
     missing = answer.total.overdue
     if not missing:
         return Shown(chart)
-    note = _("Not among them, as nobody knows how late they will be: %(count)s still missing.")
+    note = _("Not included, as their delay is not known yet: %(count)s not completed.")
     return Shown(chart, note % {"count": f"{missing:,}"})
 
 
@@ -112,16 +112,16 @@ def _couriers(actor: Actor, query: RateQuery, today: date) -> Shown:
     chart = ranking_chart(
         standings(ranking.rows, GroupBy.COURIER),
         id=CHART_ID,
-        title=_("Couriers by the least their accountable rate is sure to be"),
+        title=_("Couriers ranked by the lower bound of their accountable rate"),
         own=own,
         place=ranking.place,
     )
     if own is None:
         return Shown(chart)
     if ranking.place is None:
-        note = _("A place is told among at least %(couriers)d couriers with %(parcels)d parcels each.")
+        note = _("A rank is shown only with at least %(couriers)d couriers of %(parcels)d parcels each.")
         return Shown(chart, note % {"couriers": LEAST_RANKED, "parcels": FEW})
-    note = _("Your place: %(place)d of %(of)d couriers. The others stay unnamed.")
+    note = _("Your rank: %(place)d of %(of)d couriers. The others are not named.")
     return Shown(chart, note % {"place": ranking.place, "of": ranking.of})
 
 

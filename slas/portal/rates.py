@@ -129,7 +129,7 @@ def rate_download(request: ActorRequest) -> HttpResponse:
             FieldError(f"/{name}" if name in form.fields else "", str(messages[0]))
             for name, messages in form.errors.items()
         ]
-        raise InvalidInput(_("The question is not valid."), errors=errors)
+        raise InvalidInput(_("The query is not valid."), errors=errors)
     by = "-".join(page.group_by)
     name = f"on-time-rates-{page.first}-{page.last}-{by}.csv"
     return as_file(page.named, page.group_by, page.columns, name)

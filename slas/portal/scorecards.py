@@ -99,7 +99,7 @@ def scorecard_detail(request: ActorRequest, month: str) -> HttpResponse:
     cards = _cards(actor)
     card = next((card for card in cards if card.month == selected_month), None)
     if card is None:
-        raise NotFound(_("There is no scorecard of that month."))
+        raise NotFound(_("There is no scorecard for that month."))
     months = {other.month for other in cards}
     previous_month, next_month = (month_after(selected_month, step) for step in (-1, 1))
     context = {

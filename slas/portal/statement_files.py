@@ -99,7 +99,7 @@ def _facts(account: Account, sums: MonthSums) -> list[tuple[str, str]]:
         (total, f"CNY {amount(sums.total)}"),
         (_("State"), state),
         (_("Credited"), f"CNY {amount(sums.credited)}"),
-        (pgettext("credit", "Taken back"), f"CNY {amount(sums.taken_back)}"),
+        (pgettext("credit", "Reversed"), f"CNY {amount(sums.taken_back)}"),
         (_("Entries"), f"{sums.entries:,}"),
         (_("Times"), _("Beijing time")),
     ]
@@ -110,7 +110,7 @@ def _summary(title: str, name: str, parts: list[Part], sums: Sums) -> Table:
         Column(name, 129),
         Column(_("Entries"), 26, number=True),
         Column(_("Credited"), 38, number=True),
-        Column(pgettext("credit", "Taken back"), 38, number=True),
+        Column(pgettext("credit", "Reversed"), 38, number=True),
         Column(_("Total (CNY)"), 38, number=True),
     ]
     rows = [_sum_cells(part.name, part) for part in parts]
@@ -123,7 +123,7 @@ def _sum_cells(name: str, sums: Sums) -> list[str]:
 
 def _entries(account: Account, sums: MonthSums, other: str) -> Table:
     columns = [
-        Column(_("Written"), 22),
+        Column(_("Recorded"), 22),
         Column(_("Parcel"), 33),
         Column(_("Service"), 21),
         Column(other, 52),
@@ -158,11 +158,11 @@ def _cells(line: Line) -> list[str]:
 def _notes(account: Account, sums: MonthSums) -> list[str]:
     notes = []
     if account.is_courier:
-        notes.append(_("Positive amounts are owed to the merchant; negative ones are taken back."))
+        notes.append(_("Positive amounts are owed to the merchant; negative amounts are reversals."))
     else:
-        notes.append(_("Positive amounts are credited by the courier; negative ones are taken back."))
+        notes.append(_("Positive amounts are credited by the courier; negative amounts are reversals."))
     if sums.closed_at is None:
-        notes.append(_("This month is open: its figures can still change."))
+        notes.append(_("This month is still open: its figures can change."))
     return notes
 
 

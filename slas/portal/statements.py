@@ -111,7 +111,7 @@ def statement_pdf(request: ActorRequest, month: str) -> HttpResponse:
     """Send a month as PDF. Raises Conflict if it has too many entries for one."""
     account, sums = _month(request, month)
     if sums.entries > MOST_ON_PAPER:
-        message = _("This statement has more than %(most)d entries: take it as CSV.")
+        message = _("This statement has more than %(most)d entries: download it as CSV.")
         raise Conflict(message % {"most": MOST_ON_PAPER}, code="too_long")
     content = as_pdf(account, sums)
     return HttpResponse(content, content_type="application/pdf", headers=_headers(account, sums, "pdf"))

@@ -19,13 +19,13 @@ def weight_problems(pointer: str, weight_g: int) -> Iterator[FieldError]:
     if weight_g < 1:
         yield FieldError(pointer, _("A parcel weighs at least 1 g."), "min_value")
     elif weight_g > WEIGHT_LIMIT_G:
-        yield FieldError(pointer, _("No service carries a parcel of this weight."), "too_heavy")
+        yield FieldError(pointer, _("No service carries this weight."), "too_heavy")
 
 
 def ready_problems(pointer: str, ready_at: datetime, *, at: datetime) -> Iterator[FieldError]:
     """Yield the problems of a parcel's ready time, for a request made at `at`."""
     if ready_at.utcoffset() is None:
-        yield FieldError(pointer, _("Give the time with its UTC offset."), "naive")
+        yield FieldError(pointer, _("Include the UTC offset."), "naive")
     elif ready_at < at - READY_GRACE:
         yield FieldError(pointer, _("This time has passed."), "past")
     elif ready_at > at + READY_AHEAD:

@@ -79,7 +79,7 @@ class Closure(models.Model):
     is_public_holiday = models.BooleanField(_("public holiday"), default=False)
     announced_at = models.DateTimeField(_("announced"), default=timezone.now)
     # Kept when withdrawn: promises made in between depended on it.
-    withdrawn_at = models.DateTimeField(_("taken back"), null=True, blank=True)
+    withdrawn_at = models.DateTimeField(_("withdrawn at"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("closure")

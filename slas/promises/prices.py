@@ -100,11 +100,11 @@ def fen_from_yuan(text: str) -> int:
 
 def _refusal(text: str) -> InvalidAmount:
     if not text:
-        return InvalidAmount("blank", _("Give an amount, such as 12.50."))
+        return InvalidAmount("blank", _("Enter an amount, such as 12.50."))
     if _TOO_FINE.fullmatch(text):
         return InvalidAmount("too_precise", _("An amount has at most two decimal places."))
     if text.startswith("-"):
         return InvalidAmount("negative", _("An amount cannot be negative."))
     if _TOO_LARGE.fullmatch(text):
         return InvalidAmount("too_large", _("The amount is too large."))
-    return InvalidAmount("invalid", _("Write the amount as digits, such as 12.50."))
+    return InvalidAmount("invalid", _("Enter the amount in digits, such as 12.50."))

@@ -101,7 +101,7 @@ def find_tier(code: str) -> ServiceTier:
     """Return the tier of that code, on sale or not. Raises InvalidInput."""
     tier = ServiceTier.objects.filter(code=code).first()
     if tier is None:
-        raise InvalidInput(errors=[FieldError("/tier", _("There is no such service."), "unknown")])
+        raise InvalidInput(errors=[FieldError("/tier", _("Unknown service."), "unknown")])
     return tier
 
 
@@ -128,20 +128,20 @@ def _answer(version: TierVersion, question: Question, closures: ClosureCalendar,
     except NoPromise as refusal:
         return Answer(version, is_in_force, None, str(refusal.reason.label))
     except ValueError:
-        return Answer(version, is_in_force, None, _("This version's rules make no sense."))
+        return Answer(version, is_in_force, None, _("The rules of this version are not valid."))
     return Answer(version, is_in_force, answer)
 
 
 def _problems(question: Question) -> Iterator[FieldError]:
     for name, moment in question._moments:
         if moment.utcoffset() is None:
-            yield FieldError(f"/{name}", _("Give the time with its UTC offset."), "naive")
+            yield FieldError(f"/{name}", _("Include the UTC offset."), "naive")
             return
         if not FIRST_YEAR <= moment.year <= LAST_YEAR:
             yield FieldError(f"/{name}", range_text(), "range")
             return
     if question.ready_at < question.booked_at:
-        yield FieldError("/ready_at", _("A parcel is ready when it is booked, or later."), "order")
+        yield FieldError("/ready_at", _("The ready time must not be before the booking."), "order")
     elif question.ready_at > question.booked_at + READY_AHEAD:
         message = _("Book at most %d days ahead.") % READY_AHEAD.days
         yield FieldError("/ready_at", message, "too_far_ahead")

@@ -128,7 +128,7 @@ def _delivery_sentence(step: Step) -> str:
                 "%(destination)s is closed %(hours)s on %(day)s (%(closure)s), so delivery is by %(clock)s."
             )
         case StepCode.BEFORE_PICKUP:
-            return _("The delivery deadline in %(destination)s, %(at)s, lies before the pickup.")
+            return _("The delivery deadline in %(destination)s, %(at)s, is before the pickup.")
         case StepCode.NO_SUCH_DAY:
             return _("The calendar there skips %(day)s.")
         case StepCode.DELIVER_BY:

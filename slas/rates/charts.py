@@ -154,7 +154,7 @@ def ranking_chart(
         ],
         share_name=_("Accountable"),
         interval_name=_("Interval of 95 %"),
-        columns=[_("Courier"), _("Place"), *_rate_columns("")[1:]],
+        columns=[_("Courier"), _("Rank"), *_rate_columns("")[1:]],
         lines=[
             (courier.name, [(place or number, "number"), *_rate_line("", courier.row)[1]])
             for number, courier in enumerate(judged[:MOST_LINES], start=1)

@@ -182,17 +182,17 @@ def _overdue(actor: Actor) -> OnTimeRateQuerySet:
 
 def _check(query: RateQuery) -> None:
     if query.first > query.last:
-        message = _("The period ends before it begins.")
+        message = _("The end date is before the start date.")
         raise InvalidInput(errors=[FieldError("/from", message, "period")])
     longest = LONGEST if GroupBy.DAY in query.group_by else LONGEST_SUM
     if query.last - query.first >= longest:
-        message = _("Ask for at most %(days)d days at once.") % {"days": longest.days}
+        message = _("At most %(days)d days at once.") % {"days": longest.days}
         raise InvalidInput(errors=[FieldError("/from", message, "period")])
     if len(query.group_by) > MOST_DIMENSIONS:
-        message = _("Rows are by at most %(most)d things at once.") % {"most": MOST_DIMENSIONS}
+        message = _("Group by at most %(most)d things at once.") % {"most": MOST_DIMENSIONS}
         raise InvalidInput(errors=[FieldError("/group_by", message, "too_many")])
     if len(set(query.group_by)) < len(query.group_by):
-        message = _("Name each thing the rows are by once.")
+        message = _("Group by each thing only once.")
         raise InvalidInput(errors=[FieldError("/group_by", message, "repeated")])
 
 
@@ -203,7 +203,7 @@ def _read(actor: Actor, query: RateQuery, today: date, *, detailed: bool) -> lis
     cells = rates.for_query(actor, query)
     groups = list(cells.counted(query, with_pickups=detailed, most=MOST_ROWS + 1))
     if len(groups) > MOST_ROWS:
-        message = _("The answer would have more than %(most)d rows: narrow the question, or ask by less.")
+        message = _("The result would have more than %(most)d rows: narrow the query, or group by less.")
         raise InvalidInput(errors=[FieldError("/group_by", message % {"most": MOST_ROWS}, "too_many_rows")])
     shapes = _shapes(actor, query) if detailed else {}
     rows = []

@@ -53,7 +53,7 @@ def rate_query(question: RateQuestion) -> RateQuery:
     ids: dict[str, tuple[int, ...] | None] = {name: None for name in FILTERS}
     for name, values in question.names.items():
         if len(values) > MOST_VALUES:
-            message = _("Give at most %(most)d values at once.") % {"most": MOST_VALUES}
+            message = _("At most %(most)d values at once.") % {"most": MOST_VALUES}
             errors.append(FieldError(f"/{name}", message, "too_many"))
         elif values:
             try:
@@ -84,7 +84,7 @@ def _groups(names: Sequence[str], errors: list[FieldError]) -> tuple[GroupBy, ..
     valid = [name for name in names if name in set(GroupBy)]
     for name in names:
         if name not in valid:
-            message = _("Rows cannot be by “%(name)s”. Choose from: %(known)s.")
+            message = _("Cannot group by “%(name)s”. Choose from: %(known)s.")
             choices = ", ".join(item.value for item in GroupBy)
             errors.append(FieldError("/group_by", message % {"name": name, "known": choices}, "choice"))
     return tuple(GroupBy(name) for name in valid)
@@ -92,12 +92,12 @@ def _groups(names: Sequence[str], errors: list[FieldError]) -> tuple[GroupBy, ..
 
 def _couriers(slugs: Sequence[str]) -> tuple[int, ...]:
     # In the actor's scope: a courier finds itself, merchants and ops find every courier.
-    return _organisations(slugs, OrganisationKind.COURIER, _("There is no courier “%(name)s”."))
+    return _organisations(slugs, OrganisationKind.COURIER, _("Unknown courier “%(name)s”."))
 
 
 def _merchants(slugs: Sequence[str]) -> tuple[int, ...]:
     # A courier finds every merchant by name, but in its cells only those it carried for.
-    return _organisations(slugs, OrganisationKind.MERCHANT, _("There is no merchant “%(name)s”."))
+    return _organisations(slugs, OrganisationKind.MERCHANT, _("Unknown merchant “%(name)s”."))
 
 
 def _organisations(slugs: Sequence[str], kind: str, message: str) -> tuple[int, ...]:
@@ -108,14 +108,14 @@ def _organisations(slugs: Sequence[str], kind: str, message: str) -> tuple[int, 
 
 
 def _tiers(codes: Sequence[str]) -> tuple[int, ...]:
-    message = _("There is no service “%(name)s”.")
+    message = _("Unknown service “%(name)s”.")
     ids_by_code = dict(ServiceTier.objects.filter(code__in=_clean(codes, message)).values_list("code", "pk"))
     return _ids_of(codes, ids_by_code, message)
 
 
 def _cities(names: Sequence[str]) -> tuple[int, ...]:
     """Cities by code or by name. All codes are looked up at once."""
-    cities = CityFinder(City.objects.filter(code__in=_clean(names, _("There is no city “%(name)s”."))))
+    cities = CityFinder(City.objects.filter(code__in=_clean(names, _("Unknown city “%(name)s”."))))
     try:
         return tuple(cities.find(name).pk for name in names)
     except UnknownCity as unknown:
@@ -124,7 +124,7 @@ def _cities(names: Sequence[str]) -> tuple[int, ...]:
 
 def _provinces(names: Sequence[str]) -> tuple[int, ...]:
     """The cities of provinces, named in either language or as country and province: CN-Zhejiang."""
-    message = _("There is no province “%(name)s”.")
+    message = _("Unknown province “%(name)s”.")
     cities: list[int] = []
     for name in _clean(names, message):
         country, _dash, province = name.partition("-")

@@ -22,18 +22,18 @@ class Revision(models.Model):
     kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)
     merchant = dimension(Organisation, _("merchant"))
     courier = dimension(Courier, _("courier"))
-    requested_by = models.CharField(_("asked for by"), max_length=10, choices=RevisionParty)
+    requested_by = models.CharField(_("requested by"), max_length=10, choices=RevisionParty)
     previous_due_at = models.DateTimeField(_("before"))
     due_at = models.DateTimeField(_("revised to"))
     # Whether on-time is judged by the new day: only when the recipient asked for it.
-    judged = models.BooleanField(_("judged by it"))
+    judged = models.BooleanField(_("counts for on-time"))
     reason = models.CharField(_("reason"), max_length=300, blank=True)
     # Who recorded it: a member of the merchant, ops, or NULL for the recipient.
     agreed_by = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("agreed by")
     )
     label = models.CharField(_("by"), max_length=160)
-    created_at = models.DateTimeField(_("written down"), default=timezone.now)
+    created_at = models.DateTimeField(_("recorded at"), default=timezone.now)
 
     objects = models.Manager.from_queryset(JudgedQuerySet)()
 

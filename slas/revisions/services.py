@@ -82,7 +82,7 @@ def revise_delivery(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now
     """
     require(actor, Capability.BOOK_PARCELS)
     if actor.is_courier:
-        raise NotPermitted(_("A courier cannot move its own promises."))
+        raise NotPermitted(_("A courier cannot reschedule its own promises."))
     if problems := list(_problems(asked)):
         raise InvalidInput(errors=problems)
     party = RevisionParty(asked.requested_by)
@@ -184,24 +184,24 @@ def _version(commitment: Commitment, now: datetime) -> TierVersion:
         return versions.get(pk=commitment.version_id)
     version = versions.filter(tier_id=commitment.tier_id, valid_from__lte=now).order_by("-valid_from").first()
     if version is None:
-        raise Conflict(_("This service has no rules to find another day by."), code="no_rules")
+        raise Conflict(_("This service has no rules to calculate another day."), code="no_rules")
     return version
 
 
 def _problems(request: RevisionRequest) -> Iterator[FieldError]:
     if request.requested_by not in RevisionParty.values:
-        message = _("Say who asked for it: the recipient or the merchant.")
+        message = _("Choose who asked for it: the recipient or the merchant.")
         yield FieldError("/requested_by", message, "choice")
     reason = request.reason.strip()
     if not reason and request.requested_by == RevisionParty.MERCHANT:
-        yield FieldError("/reason", _("Say why: courier and recipient read it."), "required")
+        yield FieldError("/reason", _("Enter a reason: the courier and the recipient read it."), "required")
     if len(reason) > REASON_LENGTH:
         message = _("At most %(most)d characters.") % {"most": REASON_LENGTH}
         yield FieldError("/reason", message, "max_length")
     elif any(not character.isprintable() for character in reason):
-        yield FieldError("/reason", _("Write it in one line of text."), "characters")
+        yield FieldError("/reason", _("Enter a single line of text."), "characters")
     elif _PHONE.search(reason):
-        message = _("Leave numbers of phones out: anybody with the tracking number reads this.")
+        message = _("Leave out phone numbers: anyone with the tracking number can read this.")
         yield FieldError("/reason", message, "personal")
 
 
@@ -209,12 +209,12 @@ def _refuse_late(commitment: Commitment, party: RevisionParty, now: datetime) ->
     """Raise Conflict when it is too late for the party to ask."""
     match judge(commitment.due_at, commitment.reached_at, now, commitment.outcome == Outcome.VOID):
         case Outcome.MET | Outcome.LATE:
-            detail = _("The delivery was made or attempted already: there is nothing left to move.")
+            detail = _("The delivery was already made or attempted: it can no longer be rescheduled.")
             raise Conflict(detail, code="settled")
         case Outcome.VOID:
-            raise Conflict(_("Nothing is promised for this parcel any more."), code="settled")
+            raise Conflict(_("There is no delivery date for this parcel any more."), code="settled")
         case Outcome.OVERDUE if party == RevisionParty.RECIPIENT:
-            detail = _("The promised time has passed: the recipient's wish cannot undo the lateness.")
+            detail = _("The promised time has passed: the recipient's request cannot undo the delay.")
             raise Conflict(detail, code="past_due")
     if commitment.lost_at is not None:
         raise Conflict(_("This parcel counts as lost."), code="lost")
@@ -223,7 +223,7 @@ def _refuse_late(commitment: Commitment, party: RevisionParty, now: datetime) ->
 def _refuse_many(revisions: Iterable[Revision], party: RevisionParty) -> None:
     most = MOST_BY_PARTY[party]
     if sum(revision.requested_by == party for revision in revisions) >= most:
-        message = _("Another day was asked for %(most)d times already, which is as often as can be.")
+        message = _("The delivery day was already changed %(most)d times, the most allowed.")
         raise Conflict(message % {"most": most}, code="too_many_revisions")
 
 
@@ -231,14 +231,14 @@ def _deadline(delivery: _Delivery, day: date, now: datetime) -> datetime:
     """The delivery deadline of that day. Raises InvalidInput, with the reason, if there is none."""
     span = span_after(delivery.current_due_at, now, delivery.place.zone)
     if day < span.first:
-        raise _day_error(_("Choose a day after the one agreed on, from %s on.") % day_text(span.first))
+        raise _day_error(_("Choose a day after the current one, from %s on.") % day_text(span.first))
     if day > span.last:
-        raise _day_error(_("Choose a day until %s.") % day_text(span.last))
+        raise _day_error(_("Choose a day no later than %s.") % day_text(span.last))
     due_at = delivery_on(delivery.rule, delivery.place, day, delivery.closures)
     if not isinstance(due_at, datetime):
         raise _day_error(step_text(due_at, Ends("", delivery.city.name)))
     if due_at <= max(delivery.current_due_at, now):
-        raise _day_error(_("The last delivery of that day has passed."))
+        raise _day_error(_("The last delivery of that day is over."))
     return due_at
 
 

@@ -36,7 +36,7 @@ def _unknown_names(
 ) -> Iterator[FieldError]:
     for name in values:
         if name not in known_names:
-            message = _("There is no component “%(name)s”.") % {"name": name}
+            message = _("Unknown component “%(name)s”.") % {"name": name}
             yield FieldError(f"/{section}/{name}", message, "unknown")
 
 
@@ -56,29 +56,31 @@ def _weight_problems(weights: Mapping[str, Any]) -> Iterator[FieldError]:
 def _band_problems(name: str, rows: Sequence[Any]) -> Iterator[FieldError]:
     pointer = f"/bands/{name}"
     if not 1 <= len(rows) <= MOST_BANDS:
-        message = _("Give from 1 to %(most)d bands.") % {"most": MOST_BANDS}
+        message = _("Enter 1 to %(most)d bands.") % {"most": MOST_BANDS}
         yield FieldError(pointer, message, "count")
         return
     if any(not 0 <= threshold <= 1 for threshold, _points in rows):
-        yield FieldError(pointer, _("A share is from 0 to 100 percent."), "range")
+        yield FieldError(pointer, _("A share must be from 0 to 100 percent."), "range")
     if any(not _is_share(points) for _threshold, points in rows):
-        yield FieldError(pointer, _("Points are whole numbers from 0 to 100."), "range")
+        yield FieldError(pointer, _("Points must be whole numbers from 0 to 100."), "range")
         return
     thresholds = [row[0] for row in rows]
     lower = ScoreComponent(name).lower_is_better
     if lower and not _is_descending(thresholds[::-1]):
-        yield FieldError(pointer, _("Lower is better here: each line's share is above the last."), "order")
+        yield FieldError(
+            pointer, _("Lower is better here: each line's share must be above the last."), "order"
+        )
     if not lower and not _is_descending(thresholds):
-        yield FieldError(pointer, _("Best first: each line's share is below the last."), "order")
+        yield FieldError(pointer, _("Best first: each line's share must be below the last."), "order")
     if not _is_descending([points for _threshold, points in rows]):
-        yield FieldError(pointer, _("Best first: each line gives fewer points than the last."), "order")
+        yield FieldError(pointer, _("Best first: each line must give fewer points than the last."), "order")
 
 
 def _grade_problems(grades: Mapping[str, Any]) -> Iterator[FieldError]:
     names = [grade.value for grade in EARNED]
     for name in grades:
         if name not in names:
-            message = _("There is no grade “%(name)s” to be earned.") % {"name": name}
+            message = _("Unknown grade “%(name)s”.") % {"name": name}
             yield FieldError(f"/grades/{name}", message, "unknown")
     invalid = [name for name in names if not _is_share(grades.get(name))]
     for name in invalid:
@@ -87,7 +89,7 @@ def _grade_problems(grades: Mapping[str, Any]) -> Iterator[FieldError]:
         return
     for better, worse in zip(EARNED, EARNED[1:], strict=False):
         if grades[better] <= grades[worse]:
-            message = _("Must be below %(grade)s, which asks for %(least)d.") % {
+            message = _("Must be below %(grade)s, which needs %(least)d.") % {
                 "grade": better.label, "least": grades[better]
             }  # fmt: skip
             yield FieldError(f"/grades/{worse.value}", message, "order")

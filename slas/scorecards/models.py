@@ -27,11 +27,11 @@ class ScoreRules(models.Model):
     # {"delivery_on_time": [[0.98, 100], [0.95, 90], ...], ...}: the first threshold reached gives the points.
     bands = models.JSONField(_("points by band"))
     # {"gold": 90, "silver": 80, "member": 60}: the least score; below the last is probation.
-    grades = models.JSONField(_("least score by grade"))
-    minimum_volume = models.PositiveIntegerField(_("least deliveries to be graded"))
-    note = models.CharField(_("why"), max_length=300, blank=True)
-    created_by = dimension(User, _("made by"), null=True)
-    created_at = models.DateTimeField(_("made"), default=timezone.now)
+    grades = models.JSONField(_("minimum score by grade"))
+    minimum_volume = models.PositiveIntegerField(_("minimum deliveries for a grade"))
+    note = models.CharField(_("reason"), max_length=300, blank=True)
+    created_by = dimension(User, _("created by"), null=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:
         verbose_name = _("scorecard rules")
@@ -67,8 +67,8 @@ class Scorecard(models.Model):
     # Empty below the minimum volume.
     grade = models.CharField(_("grade"), max_length=10, choices=Grade, blank=True)
     rank = models.PositiveIntegerField(_("rank"), null=True)
-    ranked = models.PositiveIntegerField(_("of"), default=0)
-    computed_at = models.DateTimeField(_("worked out"))
+    ranked = models.PositiveIntegerField(_("couriers ranked"), default=0)
+    computed_at = models.DateTimeField(_("calculated"))
     frozen_at = models.DateTimeField(_("final since"), null=True)
 
     objects = models.Manager.from_queryset(ScorecardQuerySet)()

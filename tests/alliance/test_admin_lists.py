@@ -35,7 +35,7 @@ def test_empty_list_that_nobody_adds_to_does_not_ask_to_add(ops_client: Client) 
 def test_empty_search_offers_to_reset(ops_client: Client) -> None:
     page = ops_client.get(reverse("admin:couriers_courier_changelist"), {"q": "nobody"}).content.decode()
 
-    assert "No entry fits the filters and the search." in page
+    assert "No entry matches the filters and the search." in page
     assert "Reset filters" in page
 
 

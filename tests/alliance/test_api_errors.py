@@ -35,7 +35,7 @@ def test_a_capability_that_is_missing_is_403(courier_api: APIClient) -> None:
 
 def test_a_key_without_a_scope_is_told_which_it_needs(courier_api: APIClient) -> None:
     body = problem(courier_api.get("/api/v1/exports"), 403)
-    assert body["detail"] == "This needs a key with the scope “export”: make one that has it."
+    assert body["detail"] == "This needs a key with the permission “export”: create one that has it."
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/", "/api/", "/api/v2/parcels"])
@@ -158,7 +158,7 @@ def test_half_a_surrogate_pair_is_told_back_spelt_out(courier_api: APIClient) ->
 
 
 def test_so_it_is_in_a_pointer() -> None:
-    errors = problem_body(InvalidInput(errors=[FieldError("/a\udfff", "There is no such field.")]))["errors"]
+    errors = problem_body(InvalidInput(errors=[FieldError("/a\udfff", "Unknown field.")]))["errors"]
     assert errors[0]["pointer"] == "/a\\udfff"
 
 

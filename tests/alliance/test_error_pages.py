@@ -75,8 +75,8 @@ def test_error_without_words_of_its_own_says_what_to_do_and_nothing_twice(error:
 
 
 def test_error_with_words_of_its_own_keeps_them() -> None:
-    html = html_of(errors.alliance_error(_request(), NotPermitted("Only merchants book parcels.")))
-    assert "Only merchants book parcels." in html
+    html = html_of(errors.alliance_error(_request(), NotPermitted("Only merchants can book parcels.")))
+    assert "Only merchants can book parcels." in html
     assert "An owner of your organisation" not in html
 
 
@@ -141,5 +141,5 @@ def test_an_address_that_only_takes_forms_says_so(merchant_client: Client) -> No
     """Whoever logs in again after sending a form is led there."""
     response = merchant_client.get("/excuses/1/withdraw/")
     assert (response.status_code, response["Allow"]) == (405, "POST")
-    assert "There is no page here" in html_of(response)
+    assert "No page at this address" in html_of(response)
     assert "Go to the start page" in html_of(response)

@@ -107,7 +107,7 @@ def test_locked_account_is_told_when_to_come_back(client: Client, settings: Lazy
     )
     assert response.status_code == 429
     assert response["Retry-After"] == "900"
-    assert "quarter of an hour" in html_of(response)
+    assert "15 minutes" in html_of(response)
 
 
 @pytest.mark.django_db
@@ -117,7 +117,7 @@ def test_whoever_signs_up_too_often_is_told_when_to_come_back(client: Client, se
     response = client.post(reverse("account_signup"), {})
     assert response.status_code == 429
     assert response["Retry-After"] == "180"
-    assert "You have asked very often. Wait a few minutes" in html_of(response)
+    assert "Too many requests. Wait a few minutes" in html_of(response)
 
 
 # --- menu, organisations, language -----------------------------------------------------------

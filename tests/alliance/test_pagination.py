@@ -34,7 +34,7 @@ def test_what_is_no_cursor_is_refused(courier_api: APIClient, path: str, given: 
 def test_what_is_no_size_of_a_page_is_refused(courier_api: APIClient, path: str, given: str) -> None:
     body = problem(courier_api.get(f"/api/v1/{path}", {"page_size": given}), 422)
     assert [error["pointer"] for error in body["errors"]] == ["/page_size"]
-    assert body["errors"][0]["detail"] == "Ask for a whole number from 1 to 500."
+    assert body["errors"][0]["detail"] == "Enter a whole number from 1 to 500."
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -74,7 +74,7 @@ def test_file_is_booked_corrected_and_not_doubled(
 
     upload(mei, orders)
     page.wait_for_url("**/bookings/files/*/")
-    mei.sees("订单.csv", "Waiting for its turn.")
+    mei.sees("订单.csv", "Waiting in the queue.")
     fits(mei)
     # The page looks again by itself.
     assert not book_file(file_id=sent[-1][1], stretch=timedelta(0))
@@ -104,9 +104,9 @@ def test_file_is_booked_corrected_and_not_doubled(
 
     # The whole file again, as people do who are not sure: nothing is doubled.
     upload(mei, orders)
-    mei.sees("The very same file was uploaded on")
+    mei.sees("The same file was uploaded on")
     fits(mei)
-    page.get_by_label("Book this file once more").check()
+    page.get_by_label("Book this file again").check()
     page.locator("#id_file").set_input_files(orders)
     mei.press("Upload and book")
     page.wait_for_url("**/bookings/files/*/")
@@ -126,7 +126,7 @@ def correct(rejected: Path, corrected: Path) -> None:
     """Do what the file of rejected rows says; each of them has its reason."""
     text = rejected.read_text("utf-8-sig")
     assert text.splitlines()[0].endswith(",problem")
-    assert text.count("Give the weight in whole grams") == 1
+    assert text.count("Enter the weight in whole grams") == 1
     for wrong, right in (("light", "800"), ("Atlantis", "CN-CTU"), ("1.38E+10", "13812345678")):
         text = text.replace(f",{wrong},", f",{right},")
     corrected.write_text(text)

@@ -55,10 +55,10 @@ def see_the_breach(alliance: Alliance) -> None:
     rows = courier.locator("#breaches tbody tr")
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text(alliance.silent)
-    expect(rows).to_contain_text("still missing")
+    expect(rows).to_contain_text("not completed")
 
     merchant.get_by_role("link", name="Tracking page").click()
-    alliance.merchant.sees("This parcel is late")
+    alliance.merchant.sees("This parcel is overdue")
 
 
 def send_the_proof(alliance: Alliance, delivered_at: datetime) -> None:

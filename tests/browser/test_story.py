@@ -102,7 +102,7 @@ def fill_in_the_company(courier: Person) -> None:
         daily_capacity="25000",
     )
     courier.press("Save and continue")
-    courier.is_told("credit_code", "The check character does not fit")
+    courier.is_told("credit_code", "The check character does not match")
     courier.fill(credit_code="91330100799655058B")
     courier.press("Save and continue")
 
@@ -115,7 +115,7 @@ def fill_in_the_contact(courier: Person) -> None:
     courier.fill(contact_phone="0571-8502 2088")
     # Stopping here and coming back loses nothing.
     courier.press("Save for later")
-    courier.sees("Saved. You can go on here whenever you like.")
+    courier.sees("Saved. You can continue here at any time.")
     courier.page.goto("/")
 
 
@@ -139,9 +139,9 @@ def upload_documents(courier: Person) -> None:
     upload(courier, "business_licence", "licence.pdf", files.archive())
     courier.is_told("file", "This is a ZIP archive")
     upload(courier, "business_licence", "licence.pdf", files.pdf(mark="licence"))
-    courier.sees("licence.pdf is uploaded.")
+    courier.sees("licence.pdf was uploaded.")
     upload(courier, "express_permit", "permit.png", files.image())
-    courier.sees("permit.png is uploaded.")
+    courier.sees("permit.png was uploaded.")
     page.get_by_role("link", name="Continue").click()
 
 
@@ -158,7 +158,7 @@ def submit(courier: Person) -> None:
     courier.is_told("confirmed", "Please confirm this")
     courier.page.locator("#id_confirmed").check()
     courier.press("Submit the application")
-    courier.sees("Your application is being read", "Waiting for review")
+    courier.sees("Your application is being reviewed", "Waiting for review")
 
 
 def look_at_a_document(ops: Person) -> None:
@@ -176,9 +176,9 @@ def look_at_a_document(ops: Person) -> None:
 
 def approve(ops: Person) -> None:
     page = ops.page
-    page.get_by_role("link", name="Ask for more").click()
-    ops.press("Ask for more")
-    ops.sees("Give a reason. The applicant reads it.")
+    page.get_by_role("link", name="Request more information").click()
+    ops.press("Request more information")
+    ops.sees("Enter a reason. The applicant reads it.")
     page.get_by_role("link", name="Back", exact=True).click()
     page.get_by_role("link", name="Approve").click()
     ops.press("Approve")
@@ -196,7 +196,7 @@ def sell_the_lane(courier: Person) -> None:
     courier.fill(origin="Hangzhou", destination="Chengdo", price="cheap", daily_capacity="50")
     courier.press("Save offer")
     courier.is_told("price", "12.50")
-    courier.is_told("destination", "We know no city “Chengdo”. Did you mean: Chengdu")
+    courier.is_told("destination", "Unknown city “Chengdo”. Did you mean: Chengdu")
     courier.fill(destination="成都", price="12.50")
     courier.press("Save offer")
     courier.sees("The offer is on sale.", "Hangzhou → Chengdu", "¥12.50")
@@ -219,7 +219,7 @@ def book(merchant: Person, clock: Clock) -> str:
     page.get_by_role("link", name=f"Choose {COURIER}, Next day").click()
     merchant.fill(name="王小明", phone="none", address="人民南路四段12号3单元1203室")
     merchant.press("Book for CNY 12.50")
-    merchant.is_told("phone", "Give a phone number with its digits.")
+    merchant.is_told("phone", "A phone number must contain digits.")
     merchant.fill(phone="138 1234 5678")
     merchant.press("Book for CNY 12.50")
     page.wait_for_url("**/booked/")
@@ -231,10 +231,10 @@ def sender(playwright: Playwright, courier: Person) -> Callable[[list[dict[str, 
     page = courier.page
     page.get_by_role("link", name="API keys").click()
     courier.fill(name="Depot Hangzhou")
-    courier.press("Make key")
-    expect(page.locator(".ca-form-errors")).to_contain_text("What it may do")
+    courier.press("Create key")
+    expect(page.locator(".ca-form-errors")).to_contain_text("Permissions")
     page.locator("input[value='scans:write']").check()
-    courier.press("Make key")
+    courier.press("Create key")
     key = page.get_by_label("API key", exact=True).input_value()
     program = playwright.request.new_context(base_url=page.url.split("/api-keys")[0])
     assert program.post("/api/v1/scans", data=[]).status == 401

@@ -19,7 +19,7 @@ RECIPIENT: dict[str, Any] = body_for()["recipient"]
 # What is wrong, the fields that are (`...`: left out), where the answer points, and that error's code.
 ITEMS: list[tuple[str, dict[str, Any], str, str]] = [
     ("no tier", {"tier": ...}, "/tier", "required"),
-    ("no such tier", {"tier": "teleport"}, "/tier", "unknown"),
+    ("Unknown tier", {"tier": "teleport"}, "/tier", "unknown"),
     ("NUL in the tier", {"tier": "\0"}, "/tier", "unknown"),
     ("half a pair in the tier", {"tier": "\ud800"}, "/tier", "unknown"),
     ("1 MB of tier", {"tier": "x" * HUGE}, "/tier", "unknown"),
@@ -52,12 +52,12 @@ ITEMS: list[tuple[str, dict[str, Any], str, str]] = [
     ("half a pair for a reference", {"reference": "\ud800"}, "/reference", "unprintable"),
     ("1 MB of reference", {"reference": "x" * HUGE}, "/reference", "max_length"),
     ("an object for a reference", {"reference": {}}, "/reference", "invalid"),
-    ("no such courier", {"courier": "\0"}, "/courier", "not_offered"),
+    ("Unknown courier", {"courier": "\0"}, "/courier", "not_offered"),
     ("1 MB of courier", {"courier": "x" * HUGE}, "/courier", "not_offered"),
     ("no such choice", {"if_full": []}, "/if_full", "choice"),
     ("another's address", {"pickup_address": 1}, "/pickup_address", "unknown"),
     ("a huge address", {"pickup_address": 10**30}, "/pickup_address", "unknown"),
-    ("no such field", {"priority": 1}, "/priority", "unknown_field"),
+    ("Unknown field", {"priority": 1}, "/priority", "unknown_field"),
     ("half a pair for a name", {"\ud800": 1}, "/\\ud800", "unknown_field"),
     ("no recipient", {"recipient": ...}, "/recipient", "required"),
     ("a list for a recipient", {"recipient": []}, "/recipient", "invalid"),

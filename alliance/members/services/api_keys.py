@@ -38,9 +38,9 @@ def create_api_key(*, actor: Actor, name: str, scopes: Iterable[str]) -> tuple[A
     allowed = KEY_SCOPES & actor.capabilities
     errors = []
     if not name.strip():
-        errors.append(FieldError("/name", _("Name the program that will use the key."), "required"))
+        errors.append(FieldError("/name", _("Enter the name of the program that uses the key."), "required"))
     if not wanted or not set(wanted) <= {str(item) for item in allowed}:
-        errors.append(FieldError("/scopes", _("Choose what the key may do, within your own role."), "choice"))
+        errors.append(FieldError("/scopes", _("Choose permissions within your own role."), "choice"))
     if errors:
         raise InvalidInput(errors=errors)
     prefix = "".join(secrets.choice("0123456789abcdefghijklmnopqrstuvwxyz") for _i in range(10))

@@ -21,10 +21,10 @@ def add_member(*, actor: Actor, organisation_id: int, email: str, role: Role | s
     if not actor.is_ops and actor.organisation_id != organisation_id:
         raise NotFound
     if role not in Role.values:
-        raise InvalidInput(errors=[FieldError("/role", _("Choose one of the roles."), "choice")])
+        raise InvalidInput(errors=[FieldError("/role", _("Choose a role."), "choice")])
     user = User.objects.filter(email__iexact=email.strip()).first()
     if user is None:
-        message = _("Nobody has signed up with this address yet. Ask them to sign up first.")
+        message = _("No account has this address yet. Ask the person to sign up first.")
         raise InvalidInput(errors=[FieldError("/email", message, "unknown")])
     member, _created = Member.objects.get_or_create(
         organisation_id=organisation_id, user=user, defaults={"role": role}
@@ -70,4 +70,4 @@ def _keep_an_owner(member: Member) -> None:
         .values_list("pk", flat=True)
     )
     if owners == [member.pk]:
-        raise Conflict(_("An organisation keeps at least one owner."), code="last_owner")
+        raise Conflict(_("An organisation needs at least one owner."), code="last_owner")

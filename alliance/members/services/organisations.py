@@ -36,7 +36,7 @@ def create_organisation(
         raise NotPermitted
     name = " ".join(name.split())
     if not name:
-        raise InvalidInput(errors=[FieldError("/name", _("Give the company's name."), "required")])
+        raise InvalidInput(errors=[FieldError("/name", _("Enter the company's name."), "required")])
     default = OrganisationStatus.APPLICANT if kind == OrganisationKind.COURIER else OrganisationStatus.ACTIVE
     # Nobody is a member yet, so no tenant's scope could write this.
     with scope(Scope.everything()):

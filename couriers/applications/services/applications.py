@@ -48,7 +48,7 @@ def start_application(*, actor: Actor, language: str = "en") -> Application:
     if current is not None and current.state != ApplicationState.REJECTED:
         return current
     if organisation.status != OrganisationStatus.APPLICANT:
-        raise Conflict(_("Your company is a member already."), code="already_member")
+        raise Conflict(_("Your company is already a member."), code="already_member")
     given = {name: getattr(current, name) for name in _KEPT} if current else {"legal_name": organisation.name}
     application = Application.objects.create(
         organisation=organisation, created_by_id=actor.user_id, language=language, **given
@@ -92,7 +92,7 @@ def save_application_step(
         application.updated_at = moment
         application.save(update_fields=[*clean, "updated_at"])
     else:
-        raise InvalidInput(errors=[FieldError("/step", _("There is no such part."), "choice")])
+        raise InvalidInput(errors=[FieldError("/step", _("Unknown step."), "choice")])
     _record_edit(actor, application, {"step": str(step)})
     return application
 
@@ -134,7 +134,7 @@ def submit_application(
         lacking = missing_from(application)
         if lacking:
             errors = [FieldError(f"/{item.step}/{item.field}", item.label, "required") for item in lacking]
-            message = _("Some parts of the application are missing.")
+            message = _("Some steps of the application are incomplete.")
             raise InvalidInput(message, code="incomplete", errors=errors)
     application.submitted_at = now or timezone.now()
     application.language = language or application.language
@@ -176,7 +176,7 @@ def change_state(actor: Actor, application: Application, state: ApplicationState
     The mail goes out after the commit. Raises Conflict for a move the table does not have.
     """
     if not may_become(application.state, state):
-        message = _("This application cannot become “%(new)s”: it is “%(old)s”.")
+        message = _("This application cannot be changed to “%(new)s”: it is “%(old)s”.")
         labels = {"new": state.label, "old": application.get_state_display()}
         raise Conflict(message % labels, code="wrong_state")
     application.state = state

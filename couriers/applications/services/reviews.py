@@ -79,7 +79,7 @@ def approve_application(
         pk=application.organisation_id, status=OrganisationStatus.APPLICANT
     ).update(status=OrganisationStatus.ACTIVE)
     if not activated:
-        message = _("The organisation is not an applicant (any more).")
+        message = _("The organisation is not an applicant.")
         raise Conflict(message, code="wrong_organisation_status")
     return courier
 
@@ -90,7 +90,7 @@ def remarks_on(application: Application) -> list[str]:
     if application.credit_code:
         members = Courier.objects.filter(credit_code=application.credit_code)
         if members.exclude(pk=application.organisation_id).exists():
-            remarks.append(_("A courier with this unified social credit code is a member already."))
+            remarks.append(_("A member already has this unified social credit code."))
         others = Application.objects.filter(credit_code=application.credit_code)
         if count := others.exclude(organisation_id=application.organisation_id).count():
             text = ngettext(
@@ -112,10 +112,10 @@ def _lock_for_review(actor: Actor, application_id: int, seen: datetime | None) -
     application = lock_application(actor=actor, application_id=application_id)
     colleagues = Member.objects.filter(organisation_id=application.organisation_id)
     if actor.user_id is not None and colleagues.filter(user_id=actor.user_id).exists():
-        raise NotPermitted(_("Nobody decides on an application of their own company."))
+        raise NotPermitted(_("You cannot decide on an application of your own company."))
     # Given back to the applicant and submitted again since the page was opened.
     if seen is not None and application.submitted_at != seen:
-        message = _("The application was submitted again meanwhile. Please look at it anew.")
+        message = _("The application was submitted again in the meantime. Review the new version.")
         raise Conflict(message, code="changed_meanwhile")
     return application
 
@@ -153,6 +153,6 @@ def _become_courier(application: Application, joined_at: datetime) -> Courier:
                 organisation_id=application.organisation_id, defaults=details
             )
     except IntegrityError as error:
-        message = _("A courier with this unified social credit code is a member already.")
+        message = _("A member already has this unified social credit code.")
         raise Conflict(message, code="credit_code_taken") from error
     return courier

@@ -89,7 +89,7 @@ def require_booker(actor: Actor) -> None:
     """Raises NotPermitted for anybody who does not book for a merchant."""
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant:
-        raise NotPermitted(_("Only merchants book parcels."))
+        raise NotPermitted(_("Only merchants can book parcels."))
 
 
 def book_file(*, file_id: int, stretch: timedelta | None = None) -> bool:
@@ -113,7 +113,7 @@ def cancel_booking_file(*, actor: Actor, file_id: int) -> BookingFile:
     if file.state == BookingFileState.CANCELLED:
         return file
     if file.is_finished:
-        raise Conflict(_("This file is done: there is nothing left to cancel."), code="finished")
+        raise Conflict(_("This file is finished: there is nothing to cancel."), code="finished")
     _finish(file, BookingFileState.CANCELLED)
     file.save()
     _record(actor, "booking_file.cancelled", file)
@@ -198,7 +198,7 @@ def _require_room(actor: Actor, digest: str, *, again: bool) -> None:
     if known is not None and not again:
         raise FileKnown(known)
     if files.filter(state__in=UNFINISHED).count() >= MOST_RUNNING:
-        detail = _("%(most)d files are being booked already. Upload this one when one of them is done.")
+        detail = _("%(most)d files are already being booked. Upload this one when one of them is finished.")
         raise Conflict(detail % {"most": MOST_RUNNING}, code="files_running", retry_after=60)
 
 

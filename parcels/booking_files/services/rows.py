@@ -24,44 +24,48 @@ _MOST_WEIGHT_DIGITS: Final = 9
 # Error messages that follow from the code alone, or from column and code.
 _DETAILS: Final[Mapping[str, str | Promise]] = {
     RowProblem.TOO_LONG.value: gettext_lazy("The row is longer than %(most)s bytes."),
-    RowProblem.OPEN_QUOTE.value: gettext_lazy("A quotation mark is opened and never closed."),
-    RowProblem.QUOTES.value: gettext_lazy("There is a quotation mark in the wrong place."),
-    RowProblem.NOT_TEXT.value: gettext_lazy("The line is not text in the encoding of the rest of the file."),
-    "too_many_cells": gettext_lazy("This row has more cells than there are columns."),
+    RowProblem.OPEN_QUOTE.value: gettext_lazy("A quotation mark is not closed."),
+    RowProblem.QUOTES.value: gettext_lazy("A quotation mark is in the wrong place."),
+    RowProblem.NOT_TEXT.value: gettext_lazy("The encoding of this line differs from the rest of the file."),
+    "too_many_cells": gettext_lazy("This row has more cells than columns."),
     "required": gettext_lazy("This field is required."),
     "unprintable": gettext_lazy("Remove the characters that cannot be printed."),
     "shortened": gettext_lazy("A spreadsheet has shortened this number."),
-    "time": gettext_lazy("This is no date and time."),
-    "naive": gettext_lazy("Give the time with its UTC offset."),
-    "weight_g invalid": gettext_lazy("Give the weight in whole grams, such as 800."),
-    "recipient_phone invalid": gettext_lazy("Give a phone number with its digits."),
-    "pickup_address unknown": gettext_lazy("You have no such pickup address."),
+    "time": gettext_lazy("This is not a valid date and time."),
+    "naive": gettext_lazy("Include the UTC offset."),
+    "weight_g invalid": gettext_lazy("Enter the weight in whole grams, such as 800."),
+    "recipient_phone invalid": gettext_lazy("A phone number must contain digits."),
+    "pickup_address unknown": gettext_lazy("Unknown pickup address."),
 }
 # How to fix a problem, by its code.
 _REMEDIES: Final[Mapping[str, str | Promise]] = {
-    RowProblem.TOO_LONG.value: gettext_lazy("Look for a missing line break or quotation mark in this line."),
-    RowProblem.OPEN_QUOTE.value: gettext_lazy("Close it, or write a quotation mark within a cell twice."),
+    RowProblem.TOO_LONG.value: gettext_lazy("Check this line for a missing line break or quotation mark."),
+    RowProblem.OPEN_QUOTE.value: gettext_lazy("Close it; write a quotation mark within a cell twice."),
     RowProblem.QUOTES.value: gettext_lazy(
-        "Put the whole cell in quotation marks, and those within it twice."
+        "Put the whole cell in quotation marks, and write those inside it twice."
     ),
     RowProblem.NOT_TEXT.value: gettext_lazy("Save the file as “CSV UTF-8”."),
     "required": gettext_lazy("Fill in this cell."),
     "max_length": gettext_lazy("Shorten the text."),
-    "unprintable": gettext_lazy("Type the text anew instead of pasting it."),
+    "unprintable": gettext_lazy("Type the text instead of pasting it."),
     "too_many_cells": gettext_lazy("Put cells with a comma in quotation marks."),
     "shortened": gettext_lazy("Format the column as text, then enter the number again."),
-    "unknown_city": gettext_lazy("Give the city's code, such as CN-HGH."),
-    "ambiguous_city": gettext_lazy("Give the city's code, such as CN-HGH."),
-    "naive": gettext_lazy("Write it as 2026-11-22T10:00:00+08:00."),
-    "time": gettext_lazy("Write it as 2026-11-22T10:00:00+08:00."),
-    "past": gettext_lazy("Leave it empty for “now”, or give a later time."),
-    "too_far_ahead": gettext_lazy("Book it later, or give an earlier time."),
-    "capacity_full": gettext_lazy("Book it another day; “next” under if_full takes the next day with room."),
-    "promise_changed": gettext_lazy("Leave expected_deliver_by empty, or write the promise that holds now."),
+    "unknown_city": gettext_lazy("Enter the city's code, such as CN-HGH."),
+    "ambiguous_city": gettext_lazy("Enter the city's code, such as CN-HGH."),
+    "naive": gettext_lazy("Enter it as 2026-11-22T10:00:00+08:00."),
+    "time": gettext_lazy("Enter it as 2026-11-22T10:00:00+08:00."),
+    "past": gettext_lazy("Leave it empty for “now”, or enter a later time."),
+    "too_far_ahead": gettext_lazy("Book it later, or enter an earlier time."),
+    "capacity_full": gettext_lazy(
+        "Book it for another day, or set if_full to “next” for the next day with capacity."
+    ),
+    "promise_changed": gettext_lazy("Leave expected_deliver_by empty, or enter the current promise."),
     "not_offered": gettext_lazy("Choose another tier, or leave the courier empty."),
-    "too_heavy": gettext_lazy("Check that the weight is in grams; split what is heavier."),
-    "booked_before": gettext_lazy("Nothing, if it is the same parcel; else give it a reference of its own."),
-    "not_done": gettext_lazy("Upload this row again; tell us if it happens twice."),
+    "too_heavy": gettext_lazy("Check that the weight is in grams; split heavier parcels."),
+    "booked_before": gettext_lazy(
+        "Nothing to do if it is the same parcel; otherwise give it its own reference."
+    ),
+    "not_done": gettext_lazy("Upload this row again; contact us if it happens twice."),
 }
 _OTHERWISE: Final = gettext_lazy("Correct this cell and upload the row again.")
 
@@ -171,7 +175,7 @@ def column_of(pointer: str) -> str:
 
 def booked_before(number: str) -> tuple[str, str, str, str]:
     """Like explain(), for a reference that already has a parcel."""
-    detail = _("A parcel with this reference was booked before: %(number)s.") % {"number": number}
+    detail = _("A parcel with this reference is already booked: %(number)s.") % {"number": number}
     return "reference", "booked_before", detail, str(_REMEDIES["booked_before"])
 
 
@@ -266,6 +270,6 @@ def _if_full(cells: Mapping[str, str], errors: list[FieldError]) -> IfFull:
     try:
         return IfFull(text)
     except ValueError:
-        message = _("Write one of: %(options)s.") % {"options": ", ".join(IfFull)}
+        message = _("Enter one of: %(options)s.") % {"options": ", ".join(IfFull)}
         errors.append(_error("if_full", message, "choice"))
         return IfFull.REFUSE

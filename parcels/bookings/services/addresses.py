@@ -38,7 +38,9 @@ def save_pickup_address(
         if address is None:
             raise NotFound
         if any(other.name == values["name"] for other in addresses.values() if other.pk != address_id):
-            raise InvalidInput(errors=[FieldError("/name", _("You have an address of this name."), "taken")])
+            raise InvalidInput(
+                errors=[FieldError("/name", _("You already have an address of this name."), "taken")]
+            )
         if is_default:
             PickupAddress.objects.visible_to(actor).exclude(pk=address_id).update(is_default=False)
         address.city, address.is_default = city, is_default

@@ -50,7 +50,7 @@ def book_parcels(
     """
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant or actor.organisation_id is None:
-        raise NotPermitted(_("Only merchants book parcels."))
+        raise NotPermitted(_("Only merchants can book parcels."))
     with transaction.atomic():
         addresses = _own_addresses(actor, requests)
         batch = _Batch(requests, at=at, asked_at=asked_at or at, addresses=addresses)
@@ -135,9 +135,9 @@ class _Batch:
         if request.pickup_address_id is not None:
             city_id = self._addresses.get(request.pickup_address_id)
             if city_id is None:
-                errors.append(FieldError("/pickup_address", _("You have no such pickup address."), "unknown"))
+                errors.append(FieldError("/pickup_address", _("Unknown pickup address."), "unknown"))
             elif city_id != request.origin.pk:
-                message = _("This pickup address is in another city than the origin.")
+                message = _("The pickup address is not in the origin city.")
                 errors.append(FieldError("/pickup_address", message, "other_city"))
         if errors:
             self.refused[index] = InvalidInput(errors=errors)
@@ -197,7 +197,7 @@ class _Batch:
                         "day": promise.effective_date.isoformat(),
                         "deliver_by": promise.deliver_by.isoformat(),
                     }
-        return _("The days after it are full as well.")
+        return _("The following days are full as well.")
 
 
 def _cities(request: BookingRequest) -> tuple[City, City]:
@@ -216,7 +216,7 @@ def _days(request: BookingRequest, group: Group) -> range:
 def _promise_changed(group: Group) -> Conflict:
     promise = group.day(0)
     now = promise.deliver_by.isoformat() if promise else ""
-    detail = _("The promise you expect does not hold any more. It is now: delivered by %s.") % now
+    detail = _("The promise you expect is no longer available. It is now: delivered by %s.") % now
     return Conflict(
         detail,
         code="promise_changed",

@@ -36,7 +36,7 @@ def cancel_parcel(*, actor: Actor, parcel_id: int, at: datetime) -> Parcel:
 
 def _cancel(actor: Actor, parcel: Parcel, at: datetime) -> None:
     if parcel.status != ParcelStatus.BOOKED:
-        detail = _("This parcel can no longer be cancelled: it is “%(status)s” since %(since)s.") % {
+        detail = _("This parcel can no longer be cancelled: it has been “%(status)s” since %(since)s.") % {
             "status": parcel.get_status_display(),
             "since": parcel.status_at.isoformat(timespec="minutes"),
         }

@@ -273,11 +273,11 @@ def revise_due(
     if commitment is None:
         raise NotFound
     if commitment.outcome not in (Outcome.PENDING, Outcome.OVERDUE):
-        raise Conflict(_("This promise is settled: it cannot be moved any more."), code="settled")
+        raise Conflict(_("This promise is settled: it can no longer be rescheduled."), code="settled")
     if judged and (commitment.outcome == Outcome.OVERDUE or commitment.due_at < now):
-        raise Conflict(_("The promised time has passed: lateness stands."), code="past_due")
+        raise Conflict(_("The promised time has passed: the parcel stays late."), code="past_due")
     if due_at <= max(commitment.due_at, commitment.revised_due_at or commitment.due_at):
-        raise Conflict(_("The new day must be later than the one promised."), code="not_later")
+        raise Conflict(_("The new date must be later than the promised one."), code="not_later")
     changes = {"revised_due_at": due_at, **({"due_at": due_at} if judged else {})}
     Commitment.objects.filter(parcel_id=parcel_id, kind=kind).update(**changes)
     return commitment

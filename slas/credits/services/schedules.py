@@ -67,7 +67,7 @@ def withdraw_schedule(*, actor: Actor, schedule_id: int, now: datetime) -> None:
         raise NotFound
     if schedule.valid_from <= now:
         raise Conflict(
-            _("A schedule that has been in force stays: parcels were booked by it."), code="in_force"
+            _("A schedule that was in force must stay: parcels were booked under it."), code="in_force"
         )
     _record(actor, "credit_schedule.withdrawn", schedule)
     schedule.delete()
@@ -84,11 +84,11 @@ def _rule_of(row: CreditSchedule) -> Schedule:
 
 def _problems(rules: ScheduleRules, now: datetime, newest: datetime | None) -> Iterator[FieldError]:
     if rules.valid_from <= now:
-        yield FieldError("/valid_from", _("Schedules change from a moment that is still to come."), "past")
+        yield FieldError("/valid_from", _("A schedule must start in the future."), "past")
     elif rules.valid_from > now + MOST_AHEAD:
         yield FieldError("/valid_from", _("Schedules are announced at most three years ahead."), "far")
     elif newest is not None and rules.valid_from <= newest:
-        yield FieldError("/valid_from", _("There is a version from that moment on or later."), "order")
+        yield FieldError("/valid_from", _("A version already starts at that moment or later."), "order")
     try:
         check_bands(bands_from(rules.bands))
     except ValueError as error:
@@ -97,7 +97,7 @@ def _problems(rules: ScheduleRules, now: datetime, newest: datetime | None) -> I
         if not 0 <= getattr(rules, name) <= MAX_FEN:
             yield FieldError(f"/{name}", _("The amount is too large."), "too_large")
     if rules.lost_fen < rules.cap_fen:
-        message = _("A lost parcel must not be credited with less than a late one can be.")
+        message = _("A lost parcel must be credited at least as much as a late one.")
         yield FieldError("/lost_fen", message, "order")
 
 

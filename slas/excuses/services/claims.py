@@ -49,7 +49,7 @@ def require_claimant(actor: Actor) -> None:
     """Raise NotAuthenticated or NotPermitted unless the actor may claim excuses."""
     require(actor, Capability.CLAIM_EXCUSES)
     if not actor.is_courier:
-        raise NotPermitted(_("Claiming excuses is for couriers."), code="not_the_courier")
+        raise NotPermitted(_("Only couriers can request exemptions."), code="not_the_courier")
 
 
 def claim_until(breach: Breach) -> datetime:
@@ -65,21 +65,23 @@ def obstacle(
     One claim per breach: a withdrawn or lapsed one may be claimed again, a decided one may not.
     """
     if breach is None or breach.withdrawn_at is not None or not is_breach(Outcome(commitment.outcome)):
-        return Conflict(_("There is no standing breach to excuse."), code="no_breach")
+        return Conflict(_("There is no breach to exempt."), code="no_breach")
     for excuse in excuses:
         match excuse.state:
             case ExcuseState.CLAIMED:
-                return Conflict(_("An excuse is claimed already, and not decided on yet."), code="claimed")
+                return Conflict(
+                    _("An exemption was already requested and is waiting for a decision."), code="claimed"
+                )
             case ExcuseState.GRANTED:
-                return Conflict(_("An excuse is granted already."), code="granted")
+                return Conflict(_("An exemption was already granted."), code="granted")
             case ExcuseState.REVOKED:
-                return Conflict(_("The excuse of this breach was revoked."), code="decided")
+                return Conflict(_("The exemption of this breach was revoked."), code="decided")
             # An excuse proposed by an event is not the courier's own claim.
             case ExcuseState.DECLINED if excuse.source == ExcuseSource.COURIER:
-                message = _("Your claim was declined; only the alliance can change that.")
+                message = _("Your request was declined; only the alliance can change that.")
                 return Conflict(message, code="decided")
     if now > (until := claim_until(breach)):
-        message = _("Excuses are claimed within %(days)d days: this one could be claimed until %(until)s.")
+        message = _("Exemptions can be requested within %(days)d days: for this breach, until %(until)s.")
         until_text = formats.date_format(timezone.localtime(until), "DATETIME_FORMAT")
         return Conflict(message % {"days": CLAIMED_WITHIN.days, "until": until_text}, code="too_late")
     return None
@@ -129,7 +131,7 @@ def take_back_claim(*, actor: Actor, excuse_id: int, now: datetime | None = None
     if excuse is None:
         raise NotFound
     if excuse.source != ExcuseSource.COURIER:
-        raise Conflict(_("This was not claimed by the courier."), code="not_claimed_by_courier")
+        raise Conflict(_("The courier did not request this exemption."), code="not_claimed_by_courier")
     # Guarded update: a decision made in the meantime stands.
     open_claims = Excuse.objects.filter(pk=excuse_id, state=ExcuseState.CLAIMED)
     if open_claims.update(state=ExcuseState.WITHDRAWN):
@@ -138,7 +140,7 @@ def take_back_claim(*, actor: Actor, excuse_id: int, now: datetime | None = None
         return excuse
     excuse.refresh_from_db()
     if excuse.state != ExcuseState.WITHDRAWN:
-        raise Conflict(_("This claim has been decided on."), code="decided")
+        raise Conflict(_("This request is already decided."), code="decided")
     return excuse
 
 

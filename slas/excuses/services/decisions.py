@@ -83,7 +83,7 @@ def decide_excuses(
     """
     require_decider(actor)
     if decision not in Decision.values:
-        raise InvalidInput(_("Choose to grant, to decline or to revoke."))
+        raise InvalidInput(_("Choose to grant, decline or revoke."))
     step, moment = Decision(decision), now or timezone.now()
     decision_note = read_text(note, required=step != Decision.GRANT)
     ids = sorted(set(excuse_ids))
@@ -137,9 +137,11 @@ def excuse_breach(
             raise NotFound
         result = excuse_breaches(actor=actor, keys=[key], reason=reason, note=note, now=now)
         if result.gone:
-            raise Conflict(_("There is no standing breach to excuse."), code="no_breach")
+            raise Conflict(_("There is no breach to exempt."), code="no_breach")
         if result.waiting:
-            raise Conflict(_("The courier has claimed an excuse: decide on that."), code="claim_waiting")
+            raise Conflict(
+                _("The courier has requested an exemption: decide on that request."), code="claim_waiting"
+            )
         excuse: Excuse = Excuse.objects.standing().get(parcel_id=parcel_id, kind=kind)
     return excuse
 

@@ -211,7 +211,7 @@ def withdraw_disruption(*, actor: Actor, disruption_id: int) -> None:
     if disruption is None:
         raise NotFound
     if disruption.excuses.exists():
-        raise Conflict(_("Excuses were proposed for it: it stays on record."), code="in_use")
+        raise Conflict(_("Exemptions were proposed for it: it stays on record."), code="in_use")
     disruption.delete()
     _record(actor, "disruption.withdrawn", disruption_id, {"name": disruption.name})
 
@@ -322,19 +322,19 @@ def _cities(country: str, province: str, city_id: int | None) -> list[tuple[int,
 
 def _problems(name: str, reason: str, country: str, province: str, period: Period) -> Iterable[FieldError]:
     if not name.strip():
-        yield FieldError("/name", _("Say what the event is."), "required")
+        yield FieldError("/name", _("Enter the name of the event."), "required")
     elif len(name.strip()) > 120:
-        yield FieldError("/name", _("Write at most %(most)d characters.") % {"most": 120}, "max_length")
+        yield FieldError("/name", _("Enter at most %(most)d characters.") % {"most": 120}, "max_length")
     if reason not in DisruptionReason.values:
-        yield FieldError("/reason", _("Choose one of the reasons."), "choice")
+        yield FieldError("/reason", _("Choose a reason."), "choice")
     if not City.objects.filter(country=country).exists():
-        yield FieldError("/country", _("There is no city of that country."), "choice")
+        yield FieldError("/country", _("That country has no such city."), "choice")
     elif province and not City.objects.filter(country=country, province_en=province).exists():
-        yield FieldError("/province", _("There is no such province in that country."), "choice")
+        yield FieldError("/province", _("Unknown province in that country."), "choice")
     if not all(moment.year in YEARS for moment in (period.starts_at, period.ends_at)):
         yield FieldError("/starts_at", _("The date is out of range."), "range")
     elif period.ends_at <= period.starts_at:
-        yield FieldError("/ends_at", _("The end must lie after the start."), "range")
+        yield FieldError("/ends_at", _("The end must be after the start."), "range")
     elif period.ends_at - period.starts_at > LONGEST:
         yield FieldError(
             "/ends_at", _("An event lasts at most %(days)d days.") % {"days": LONGEST.days}, "range"
@@ -348,7 +348,7 @@ def _province_problems(area: Area) -> Iterable[FieldError]:
     """The error for a city that does not lie in the given province: one of the two is a mistake."""
     city, province = area.city, area.province.strip().casefold()
     if city is not None and province not in ("", city.province_en.casefold(), city.province_zh):
-        message = _("%(city)s lies in %(province)s.") % {"city": city.name, "province": city.province}
+        message = _("%(city)s is in %(province)s.") % {"city": city.name, "province": city.province}
         yield FieldError("/province", message, "other_province")
 
 

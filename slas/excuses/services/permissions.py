@@ -54,7 +54,7 @@ def may_decide(actor: Actor) -> bool:
 def require_decider(actor: Actor) -> None:
     """Raise NotPermitted unless the actor may decide on excuses."""
     if not may_decide(actor):
-        raise NotPermitted(_("Deciding on excuses is for customer service."), code="no_decider")
+        raise NotPermitted(_("Only customer service can decide on exemptions."), code="no_decider")
 
 
 def lock_commitments(keys: Iterable[Key]) -> dict[Key, Locked]:
@@ -80,7 +80,7 @@ def lock_commitments(keys: Iterable[Key]) -> dict[Key, Locked]:
 def read_reason(reason: ExcuseReason | str) -> ExcuseReason:
     """Return the reason. Raises InvalidInput for an unknown one."""
     if reason not in ExcuseReason.values:
-        raise InvalidInput(errors=[FieldError("/reason", _("Choose one of the reasons."), "choice")])
+        raise InvalidInput(errors=[FieldError("/reason", _("Choose a reason."), "choice")])
     return ExcuseReason(reason)
 
 
@@ -88,9 +88,9 @@ def read_text(text: str, *, field: str = "note", required: bool = False) -> str:
     """Return a text, trimmed. Raises InvalidInput if it is too long, or empty though required."""
     message, code, trimmed = "", "", text.strip()
     if required and not trimmed:
-        message, code = _("Say why: both parties read it."), "required"
+        message, code = _("Enter a reason: both parties read it."), "required"
     elif len(trimmed) > MOST_TEXT:
-        message, code = _("Write at most %(most)d characters.") % {"most": MOST_TEXT}, "max_length"
+        message, code = _("Enter at most %(most)d characters.") % {"most": MOST_TEXT}, "max_length"
     elif "\0" in trimmed:
         message, code = _("The text contains a character that cannot be stored."), "invalid"
     if message:

@@ -55,7 +55,7 @@ def request_export(*, actor: Actor, asked: ExportRequest, now: datetime) -> Expo
         wait_for(Lock.REQUEST_EXPORT, of=actor.organisation_id or 0)
         running = _own(actor).filter(state__in=UNFINISHED).count()
         if running >= MOST_RUNNING:
-            detail = _("%(most)d files are being written already. Ask again when one of them is ready.")
+            detail = _("%(most)d files are already being prepared. Try again when one of them is ready.")
             raise Conflict(detail % {"most": MOST_RUNNING}, code="exports_running", retry_after=30)
         return _noted(actor, asked, now)
 
@@ -107,7 +107,7 @@ def take_export(*, actor: Actor, export_id: int, expires: str, signature: str, n
     if export.state != ExportState.DONE:
         raise _not_ready(export)
     if export.with_fees and not sees_fees(actor):
-        detail = _("This file has fees in it, which your role does not see. Ask for one of your own.")
+        detail = _("This file contains fees, which your role cannot see. Create your own export.")
         raise NotPermitted(detail, code="has_fees")
     audit.record(
         actor=actor,
@@ -133,13 +133,13 @@ def _own(actor: Actor) -> ExportQuerySet:
 
 def _problems(asked: ExportRequest) -> Iterator[FieldError]:
     if asked.content not in ExportContent.values:
-        yield FieldError("/content", _("Choose what the file is to hold."), "choice")
+        yield FieldError("/content", _("Choose the content of the file."), "choice")
     if asked.format not in ExportFormat.values:
         yield FieldError("/format", _("Choose CSV or Parquet."), "choice")
     if asked.first > asked.last:
-        yield FieldError("/to", _("The period ends before it begins."), "period")
+        yield FieldError("/to", _("The end date is before the start date."), "period")
     elif (asked.last - asked.first).days >= MOST_DAYS:
-        message = _("Ask for at most %(days)d days at once.") % {"days": MOST_DAYS}
+        message = _("At most %(days)d days at once.") % {"days": MOST_DAYS}
         yield FieldError("/to", message, "period")
     elif asked.first < EARLIEST or asked.last > LATEST:
         pointer = "/from" if asked.first < EARLIEST else "/to"
@@ -187,18 +187,16 @@ def _signature(export_id: int, expires: int) -> str:
 
 
 def _bad_link() -> AllianceError:
-    return NotPermitted(
-        _("This link is not complete. Take it anew from the list of exports."), code="bad_link"
-    )
+    return NotPermitted(_("The link is incomplete. Open it from the list of exports."), code="bad_link")
 
 
 def _expired(export: Export) -> AllianceError:
     day = formats.date_format(timezone.localtime(export.expires_at), "DATETIME_FORMAT")
-    detail = _("This file was kept until %(day)s. Ask for it again.") % {"day": day}
+    detail = _("This file was kept until %(day)s. Export it again.") % {"day": day}
     return NotFound(detail, code="export_expired")
 
 
 def _not_ready(export: Export) -> AllianceError:
     if export.state == ExportState.FAILED:
-        return Conflict(_("This file could not be written. Ask for it again."), code="export_failed")
-    return Conflict(_("This file is still being written."), code="export_not_ready", retry_after=5)
+        return Conflict(_("This file could not be written. Export it again."), code="export_failed")
+    return Conflict(_("This file is still being prepared."), code="export_not_ready", retry_after=5)

@@ -96,9 +96,7 @@ def allocate(wants: Sequence[Want]) -> list[Placement | None]:
             known |= plan.left.keys()
         else:
             return plan.placed
-    raise Conflict(
-        _("Too many bookings at once for the same places. Send it again."), code="busy", retry_after=1
-    )
+    raise Conflict(_("Too many bookings on the same lane at once. Try again."), code="busy", retry_after=1)
 
 
 class _Plan:

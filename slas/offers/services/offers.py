@@ -65,7 +65,7 @@ def create_offer(*, actor: Actor, terms: OfferTerms) -> Offer:
     )
     if existing.exists():
         raise Conflict(
-            _("You sell this lane at this tier already. Change that offer instead."), code="offer_exists"
+            _("You already sell this lane at this tier. Change that offer instead."), code="offer_exists"
         )
     offer = Offer.objects.create(
         courier_id=courier_id, tier=terms.tier, origin=terms.origin, destination=terms.destination,
@@ -117,10 +117,10 @@ def read_offer_file(content: bytes) -> list[dict[str, str]]:
         ]
     except csv.Error as error:
         raise _file_error(
-            _("Line %(line)d is not CSV: %(error)s") % {"line": reader.line_num, "error": error}
+            _("Line %(line)d is not valid CSV: %(error)s") % {"line": reader.line_num, "error": error}
         ) from None
     if not rows:
-        raise _file_error(_("The file has a header and no rows."))
+        raise _file_error(_("The file has a header but no rows."))
     if len(rows) > MAX_ROWS:
         message = ngettext(
             "The file has more than %(most)d row.", "The file has more than %(most)d rows.", MAX_ROWS
@@ -145,7 +145,7 @@ def save_offer_rows(*, actor: Actor, rows: Sequence[dict[str, str]]) -> list[Row
             terms = reader.terms(row)
             key = (terms.tier.pk, terms.origin.pk, terms.destination.pk)
             if key in lines:
-                message = _("This lane and tier are on line %(line)d already.") % {"line": lines[key]}
+                message = _("Line %(line)d already has this lane and tier.") % {"line": lines[key]}
                 raise InvalidInput(errors=[FieldError("/tier", message, "duplicate")])
         except InvalidInput as error:
             lane = f"{row.get('origin', '')} → {row.get('destination', '')}"
@@ -222,7 +222,7 @@ class _RowReader:
         values: dict[str, Any] = {}
         tier = self.tiers.get(row.get("tier", ""))
         if tier is None:
-            message = _("There is no such tier; there are %(known)s.") % {"known": ", ".join(self.tiers)}
+            message = _("Unknown tier. Choose from: %(known)s.") % {"known": ", ".join(self.tiers)}
             errors.append(FieldError("/tier", message, "choice"))
         for column in ("origin", "destination"):
             try:
@@ -238,11 +238,11 @@ class _RowReader:
         if capacity.isdecimal() and len(capacity) < 12:
             values["daily_capacity"] = int(capacity)
         else:
-            message = _("Give a whole number of parcels a day.")
+            message = _("Enter parcels a day as a whole number.")
             errors.append(FieldError("/daily_capacity", message, "number"))
         on_sale = row.get("on_sale", "").lower()
         if on_sale not in _TRUE | _FALSE:
-            errors.append(FieldError("/on_sale", _("Say yes or no."), "choice"))
+            errors.append(FieldError("/on_sale", _("Enter yes or no."), "choice"))
         if errors or tier is None:
             raise InvalidInput(errors=errors)
         terms = OfferTerms(tier=tier, active=on_sale in _TRUE, **values)

@@ -153,13 +153,13 @@ def _duplicate_days(declaration: Declaration) -> list[date]:
 
 def _duplicate(days: list[date]) -> InvalidInput:
     listed_days = ", ".join(day.isoformat() for day in days[:5]) + (" …" if len(days) > 5 else "")
-    message = _("This is declared already for %(days)s.") % {"days": listed_days}
+    message = _("This closure is already declared for %(days)s.") % {"days": listed_days}
     return InvalidInput(errors=[FieldError("/first", message, "duplicate")])
 
 
 def _problems(declaration: Declaration, now: datetime) -> Iterator[FieldError]:
     if not declaration.name.strip():
-        yield FieldError("/name", _("Say what the closure is."), "required")
+        yield FieldError("/name", _("Enter the reason for the closure."), "required")
     if declaration.side not in ClosureSide.values:
         yield FieldError("/side", _("Choose origin, destination or both."), "choice")
     yield from _place_problems(declaration)
@@ -169,34 +169,34 @@ def _problems(declaration: Declaration, now: datetime) -> Iterator[FieldError]:
 def _place_problems(declaration: Declaration) -> Iterator[FieldError]:
     country, city = declaration.country, declaration.city
     if city is not None and country and city.country != country:
-        message = _("%(city)s does not lie in that country.") % {"city": city.name}
+        message = _("%(city)s is not in that country.") % {"city": city.name}
         yield FieldError("/country", message, "other_country")
     elif city is None and not City.objects.filter(country=country).exists():
-        yield FieldError("/country", _("There is no city of that country."), "choice")
+        yield FieldError("/country", _("That country has no such city."), "choice")
     elif declaration.province.strip():
         province = _province(city.country if city else country, declaration.province)
         if province is None:
             yield FieldError("/province", _unknown_province(country, declaration.province), "choice")
         elif city is not None and city.province_en != province:
-            message = _("%(city)s lies in %(province)s.") % {"city": city.name, "province": city.province}
+            message = _("%(city)s is in %(province)s.") % {"city": city.name, "province": city.province}
             yield FieldError("/province", message, "other_province")
 
 
 def _time_problems(declaration: Declaration, now: datetime) -> Iterator[FieldError]:
     last = declaration.last or declaration.first
     if last < declaration.first:
-        yield FieldError("/last", _("The last day lies before the first."), "order")
+        yield FieldError("/last", _("The last day is before the first."), "order")
     elif (last - declaration.first).days >= MOST_DAYS:
         yield FieldError("/last", _("Declare at most %(days)d days at once.") % {"days": MOST_DAYS}, "range")
     if last - now.date() > MOST_AHEAD:
-        yield FieldError("/first", _("The day lies more than three years ahead."), "range")
+        yield FieldError("/first", _("The day is more than three years ahead."), "range")
     if now.date() - declaration.first > MOST_BACK:
-        yield FieldError("/first", _("The day lies more than a year back."), "range")
+        yield FieldError("/first", _("The day is more than a year ago."), "range")
     if declaration.ends is not None and declaration.ends <= (declaration.starts or MIDNIGHT):
-        message = _("It ends before it starts. Leave the end empty for midnight.")
+        message = _("The end is before the start. Leave the end empty for midnight.")
         yield FieldError("/ends", message, "order")
     if declaration.announced_at is not None and declaration.announced_at < now - _GRACE:
-        message = _("Promises made since then did not know of it: announce it now, or later.")
+        message = _("Promises made since then did not take it into account: announce it now or later.")
         yield FieldError("/announced_at", message, "past")
 
 
@@ -214,10 +214,8 @@ def _unknown_province(country: str, text: str) -> str:
     names = City.objects.filter(country=country).exclude(province_en="")
     provinces = sorted(set(names.values_list("province_en", flat=True)))
     if matches := get_close_matches(text.strip().title(), provinces, n=3):
-        return _("There is no such province in that country. Did you mean: %(names)s?") % {
-            "names": ", ".join(matches)
-        }
-    return _("There is no such province in that country.")
+        return _("Unknown province in that country. Did you mean: %(names)s?") % {"names": ", ".join(matches)}
+    return _("Unknown province in that country.")
 
 
 def _record(actor: Actor, verb: str, closures: list[Closure]) -> None:

@@ -63,10 +63,13 @@ def load_holidays(
 
 def _check_years(first: int, last: int) -> None:
     if not FIRST_KNOWN_YEAR <= first <= LAST_YEAR:
-        message = _("Years run from %(first)d to %(last)d.") % {"first": FIRST_KNOWN_YEAR, "last": LAST_YEAR}
+        message = _("Years must be from %(first)d to %(last)d.") % {
+            "first": FIRST_KNOWN_YEAR,
+            "last": LAST_YEAR,
+        }
         raise InvalidInput(errors=[FieldError("/first_year", message, "range")])
     if not first <= last <= LAST_YEAR:
-        message = _("The last year is the first or a later one, up to %d.") % LAST_YEAR
+        message = _("The last year must not be before the first, nor after %d.") % LAST_YEAR
         raise InvalidInput(errors=[FieldError("/last_year", message, "range")])
 
 

@@ -64,9 +64,7 @@ def withdraw_version(*, actor: Actor, version_id: int, now: datetime) -> None:
     if version is None:
         raise NotFound
     if version.valid_from <= now:
-        raise Conflict(
-            _("A version that has been in force stays: promises were made by it."), code="in_force"
-        )
+        raise Conflict(_("A version that was in force must stay: promises were made by it."), code="in_force")
     _record(actor, "tier_version.withdrawn", version)
     version.delete()
 
@@ -77,14 +75,18 @@ def _columns(rules: VersionRules) -> dict[str, Any]:
 
 def _problems(version: TierVersion, now: datetime, newest: datetime | None) -> Iterator[FieldError]:
     if version.valid_from <= now:
-        yield FieldError("/valid_from", _("Rules change from a moment that is still to come."), "past")
+        yield FieldError("/valid_from", _("Rules must start in the future."), "past")
     elif version.valid_from > now + MOST_AHEAD:
         # A mistyped year would block every version before it.
         yield FieldError("/valid_from", _("Rules are announced at most three years ahead."), "far")
     elif newest is not None and version.valid_from <= newest:
-        yield FieldError("/valid_from", _("There is a version from that moment on or later."), "order")
+        yield FieldError("/valid_from", _("A version already starts at that moment or later."), "order")
     if version.days_in_transit == 0 and version.deliver_by <= version.pickup_by:
-        yield FieldError("/deliver_by", _("On the same day, delivery comes after pickup."), "order")
+        yield FieldError(
+            "/deliver_by",
+            _("For delivery on the same day, the delivery time must be after the pickup time."),
+            "order",
+        )
     yield from _rule_problems(version)
     try:
         check_bands(bands_of(version))
@@ -99,7 +101,7 @@ def _rule_problems(version: TierVersion) -> Iterator[FieldError]:
         yield FieldError("/pickup_by", str(error), "order")
         return
     if not rule.picks_up:
-        yield FieldError("/cut_offs", _("Give a cut-off for at least one weekday."), "required")
+        yield FieldError("/cut_offs", _("Enter a cut-off for at least one weekday."), "required")
 
 
 def _record(actor: Actor, verb: str, version: TierVersion) -> None:

@@ -167,18 +167,18 @@ def withdraw_rules(*, actor: Actor, rules_id: int, now: datetime) -> None:
     if version is None:
         raise NotFound
     if version.valid_from < first_month_open(now):
-        raise Conflict(_("Rules that months were scored by stay."), code="in_force")
+        raise Conflict(_("Rules that months were scored by must stay."), code="in_force")
     _record(actor, "score_rules.withdrawn", version)
     version.delete()
 
 
 def _date_problems(valid_from: date, newest: date, now: datetime) -> list[FieldError]:
     if valid_from.day != 1:
-        return [FieldError("/valid_from", _("Rules hold for whole months: give the first day."), "month")]
+        return [FieldError("/valid_from", _("Rules apply to whole months: enter the first day."), "month")]
     if valid_from < first_month_open(now):
-        return [FieldError("/valid_from", _("Rules change from next month on at the earliest."), "past")]
+        return [FieldError("/valid_from", _("Rules can change from next month at the earliest."), "past")]
     if valid_from <= newest:
-        return [FieldError("/valid_from", _("There is a version from that month on or later."), "order")]
+        return [FieldError("/valid_from", _("A version already starts in that month or later."), "order")]
     return []
 
 

@@ -31,14 +31,14 @@ def test_unknown_address_is_an_error_at_the_field(merchant_client: Client) -> No
         reverse("member_list"), {"email": "nobody@x.example", "role": Role.VIEWER}
     )
     assert response.status_code == 422
-    assert "Nobody has signed up with this address" in response.content.decode()
+    assert "No account has this address" in response.content.decode()
 
 
 def test_the_last_owner_stays(merchant_client: Client, merchant_user: User) -> None:
     with scope(Scope.everything()):
         member = Member.objects.get(user=merchant_user)
     response = merchant_client.post(reverse("member_remove", args=[member.pk]), follow=True)
-    assert "keeps at least one owner" in response.content.decode()
+    assert "needs at least one owner" in response.content.decode()
     with scope(Scope.everything()):
         assert Member.objects.filter(pk=member.pk).exists()
 

@@ -32,7 +32,7 @@ def test_page_whose_servers_are_away_is_503_with_a_time(
     answer = client.get("/track/CA17ZYVECCRZR557/")
     assert answer.status_code == 503, answer.content[:300]
     assert 2 <= int(answer["Retry-After"]) <= 4
-    assert "not available right now" in answer.content.decode()
+    assert "temporarily unavailable" in answer.content.decode()
 
 
 @pytest.mark.django_db

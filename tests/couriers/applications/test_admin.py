@@ -126,7 +126,7 @@ def test_the_page_shows_everything_and_edits_nothing(ops_client: Client, submitt
         "0571-8502 2088",
         "Hangzhou",
         "business_licence.pdf",
-        "Nothing stands out",
+        "Nothing unusual",
     ):
         assert shown in page
     ops_client.post(detail(submitted), {"legal_name": "other", "state": "approved"})
@@ -183,7 +183,7 @@ def test_a_refusal_without_a_reason_is_asked_for_one(
 ) -> None:
     response = ops_client.post(decision(submitted, verb), {"reason": "  "})
     assert response.status_code == 422
-    assert "Give a reason" in response.text
+    assert "Enter a reason" in response.text
     assert reread(submitted).state == "submitted"
 
 
@@ -195,7 +195,7 @@ def test_a_stale_page_decides_nothing(
         reviews.request_more(actor=ops, application_id=submitted.pk, reason="More.")
         applications.submit_application(actor=applicant, application_id=submitted.pk)
     response = ops_client.post(decision(submitted, "approve"), {"seen": seen}, follow=True)
-    assert "submitted again meanwhile" in response.text
+    assert "submitted again in the meantime" in response.text
     assert reread(submitted).state == "submitted"
 
 
@@ -210,7 +210,7 @@ def test_a_decision_on_what_is_decided_is_refused_politely(
     with scope(Scope.everything()):
         reviews.reject_application(actor=ops, application_id=submitted.pk, reason="No.")
     response = ops_client.post(decision(submitted, "approve"), {}, follow=True)
-    assert "cannot become" in response.text
+    assert "cannot be changed to" in response.text
     assert reread(submitted).state == "rejected"
 
 

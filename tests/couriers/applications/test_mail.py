@@ -82,7 +82,7 @@ def test_the_mail_goes_to_applicant_and_contact_once(event: ApplicationEvent) ->
     ("state", "verb", "says"),
     [
         ("more_needed", reviews.request_more, "submit again"),
-        ("rejected", reviews.reject_application, "turned it down"),
+        ("rejected", reviews.reject_application, "rejected it"),
         ("approved", reviews.approve_application, "active courier"),
     ],
 )

@@ -93,7 +93,7 @@ def test_a_complete_draft_leads_to_the_review(applicant_client: Client, complete
 def test_a_member_without_an_application_sees_no_form(courier_client: Client) -> None:
     response = courier_client.get(at("application_edit"), follow=True)
     assert response.redirect_chain[-1][0] == at("application_view")
-    assert "Your company is a member" in response.text
+    assert "Your company is already a member" in response.text
 
 
 def test_saving_a_step_leads_to_the_next(applicant_client: Client, draft: Application) -> None:
@@ -116,9 +116,9 @@ def test_saving_for_later_stays_and_keeps_what_there_is(applicant_client: Client
         ("company_edit", "legal_name", "速" * 201, "At most 200 characters"),
         ("company_edit", "credit_code", "91330100799655058C", "check character"),
         ("company_edit", "permit_number", "?", "As printed on the permit"),
-        ("company_edit", "founded_on", "2999-01-01", "still to come"),
+        ("company_edit", "founded_on", "2999-01-01", "in the future"),
         ("company_edit", "founded_on", "yesterday", "Enter a valid date"),
-        ("company_edit", "fleet_size", "0", "A whole number from 1"),
+        ("company_edit", "fleet_size", "0", "a whole number from 1"),
         ("company_edit", "daily_capacity", "many", "Enter a whole number"),
         ("contact_edit", "contact_phone", "call me", "Digits, spaces and hyphens"),
         ("contact_edit", "contact_email", "chen@", "valid email address"),
@@ -165,7 +165,7 @@ def test_submitting_needs_the_confirmation(applicant_client: Client, complete: A
 def test_submitting_leads_to_the_status(applicant_client: Client, complete: Application) -> None:
     response = applicant_client.post(at("application_submit"), {"confirmed": "on"}, follow=True)
     assert response.redirect_chain[-1][0] == at("application_view")
-    assert "Your application is being read" in response.text
+    assert "Your application is being reviewed" in response.text
 
 
 def test_a_second_tab_that_submits_learns_that_it_is_done(

@@ -168,7 +168,7 @@ def test_a_lost_file_is_said_plainly(paper: Document, applicant_client: Client) 
     paper.file.storage.delete(paper.file.name)
     response = applicant_client.get(at("document_view", paper.pk))
     assert response.status_code == 404
-    assert "upload it again" in response.text
+    assert "Upload it again" in response.text
 
 
 @pytest.mark.parametrize("number", [0, 10**18, 99])
@@ -188,10 +188,10 @@ def test_more_facilities_than_are_shown_are_said_to_be_there(
     monkeypatch.setattr(facilities, "SHOWN", 2)
     for number in range(2):
         Facility.objects.create(name=f"Hub {number}", city=hangzhou, kind="warehouse")
-    assert "are listed: give a name" not in courier_client.get(at("facility_list")).text
+    assert "are listed: enter a name" not in courier_client.get(at("facility_list")).text
     Facility.objects.create(name="Hub 2", city=hangzhou, kind="warehouse")
     page = courier_client.get(at("facility_list")).text
-    assert "The first 2 are listed: give a name or a city to see others." in page
+    assert "The first 2 are listed: enter a name or a city to find others." in page
     assert "Hub 2" not in page
 
 

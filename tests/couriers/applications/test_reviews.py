@@ -104,7 +104,7 @@ def test_nobody_but_ops_decides(applicant: Actor, courier: Actor, submitted: App
 
 def test_ops_do_not_decide_on_their_own_company(ops: Actor, submitted: Application) -> None:
     Member.objects.create(organisation_id=submitted.organisation_id, user_id=ops.user_id, role="viewer")
-    with pytest.raises(NotPermitted, match="their own company"):
+    with pytest.raises(NotPermitted, match="your own company"):
         reviews.approve_application(actor=ops, application_id=submitted.pk)
 
 
@@ -114,7 +114,7 @@ def test_nobody_decides_on_what_they_have_not_seen(
     seen = submitted.submitted_at
     reviews.request_more(actor=ops, application_id=submitted.pk, reason="More.")
     applications.submit_application(actor=applicant, application_id=submitted.pk)
-    with pytest.raises(Conflict, match="submitted again meanwhile"):
+    with pytest.raises(Conflict, match="submitted again in the meantime"):
         reviews.approve_application(actor=ops, application_id=submitted.pk, seen=seen)
 
 
@@ -125,10 +125,10 @@ def test_a_credit_code_joins_once(ops: Actor, submitted: Application, fill_in: C
     fill_in(twin, second)
     applications.submit_application(actor=twin, application_id=second.pk)
     assert reviews.remarks_on(second) == [
-        "A courier with this unified social credit code is a member already.",
+        "A member already has this unified social credit code.",
         "1 other company has applied with this unified social credit code.",
     ]
-    with pytest.raises(Conflict, match="is a member already"):
+    with pytest.raises(Conflict, match="already has this unified social credit code"):
         reviews.approve_application(actor=ops, application_id=second.pk)
     second.refresh_from_db()
     assert second.state == "submitted"

@@ -40,7 +40,7 @@ def test_upload_redirects_to_a_page_that_polls_until_the_file_is_finished(
     page = answer.content.decode()
     assert 'hx-trigger="every 2s"' in page
     assert 'max="4"' in page
-    assert "Waiting for its turn" in page
+    assert "Waiting in the queue" in page
     with scope(Scope.everything()):
         book_file(file_id=BookingFile.objects.get().pk)
     asked_again = merchant_client.get(url, headers={"HX-Request": "true"})
@@ -48,7 +48,7 @@ def test_upload_redirects_to_a_page_that_polls_until_the_file_is_finished(
     page = merchant_client.get(url).content.decode()
     assert "hx-trigger" not in page.split("<main", 1)[1].split("</main", 1)[0]
     assert "whole grams" in page
-    assert "Booked before" in page
+    assert "Already booked" in page
     assert parcels_of(merchant)[0].number in page
     assert "bookings.csv" in merchant_client.get(UPLOAD).content.decode()
 
@@ -98,11 +98,11 @@ def test_downloads_are_not_found_before_the_first_slice(merchant: Actor, merchan
 def test_cancel_button_cancels_a_file(merchant: Actor, merchant_client: Client) -> None:
     file = started(merchant, text_of(row()))
     page = merchant_client.post(f"/bookings/files/{file.pk}/cancel/", follow=True).content.decode()
-    assert "stays booked" in page
+    assert "stay booked" in page
     assert reread(file).state == "cancelled"
     finished_file = finished(merchant, text_of(row(reference="B")))
     page = merchant_client.post(f"/bookings/files/{finished_file.pk}/cancel/", follow=True).content.decode()
-    assert "nothing left to cancel" in page
+    assert "nothing to cancel" in page
 
 
 def test_failed_slice_is_told_and_when_it_is_tried_again(
@@ -116,7 +116,7 @@ def test_failed_slice_is_told_and_when_it_is_tried_again(
         patched.setattr(booking_files, "book_rows", broken)
         assert not book_file(file_id=file.pk)
     page = merchant_client.get(f"/bookings/files/{file.pk}/").content.decode()
-    assert "Something went wrong on our side. Rows done before: 0. It will be tried again after" in page
+    assert "Something went wrong on our side. Rows already processed: 0. It will be tried again after" in page
     assert book_file(file_id=file.pk)
     page = merchant_client.get(f"/bookings/files/{file.pk}/").content.decode()
     assert "went wrong" not in page
@@ -126,9 +126,9 @@ def test_problems_are_paged(merchant: Actor, merchant_client: Client) -> None:
     file = finished(merchant, text_of(*(row(weight_g="x", reference=f"R{n}") for n in range(130))))
     url = f"/bookings/files/{file.pk}/"
     page = merchant_client.get(url).content.decode()
-    assert page.count("Give the weight") == 100
+    assert page.count("Enter the weight") == 100
     following = page.split("?from=", 1)[1].split("#", 1)[0]
-    assert merchant_client.get(url, {"from": following}).content.decode().count("Give the weight") == 30
+    assert merchant_client.get(url, {"from": following}).content.decode().count("Enter the weight") == 30
     for odd in ("x", "-1", "9" * 30, "7"):
         assert merchant_client.get(url, {"from": odd}).status_code == 200
 
@@ -156,7 +156,7 @@ def test_problems_are_shown_in_the_readers_language(merchant: Actor, merchant_cl
         parcels_of(merchant)[0].number,
     ):
         assert phrase in page
-    for unsaid in ("A spreadsheet has", "Fill in this cell", "Correct this cell", "booked before"):
+    for unsaid in ("A spreadsheet has", "Fill in this cell", "Correct this cell", "already booked"):
         assert unsaid not in page
 
 

@@ -339,7 +339,7 @@ def test_cancelled_file_may_be_uploaded_again(merchant: Actor) -> None:
 def test_unfinished_files_are_limited(merchant: Actor) -> None:
     for number in range(booking_files.MOST_RUNNING):
         started(merchant, text_of(row(reference=f"R{number}")))
-    with pytest.raises(Conflict, match="booked already"):
+    with pytest.raises(Conflict, match="already booked"):
         started(merchant, text_of(row(reference="one more")))
 
 

@@ -198,7 +198,7 @@ def test_repeatedly_failing_slice_fails_the_file_and_ops_can_resume_it(
             lambda: book_file(file_id=file.pk),
             lambda now: booking_files.resume_booking_files(now=now),
         )
-    assert failed.problem == "Something went wrong on our side. Rows done before: 10."
+    assert failed.problem == "Something went wrong on our side. Rows already processed: 10."
     with scope(Scope.everything()):
         assert booking_files.retry_booking_file(actor=system, file_id=file.pk)
         assert not booking_files.retry_booking_file(actor=system, file_id=file.pk)

@@ -203,7 +203,7 @@ def test_all_days_full_is_reported(merchant: Actor, sold: Offer, hangzhou: City,
         fill(sold, TODAY + timedelta(days=days))
     [refused] = book_all(merchant, [request_for(hangzhou, chengdu, NOON)])
     assert isinstance(refused, CapacityFull)
-    assert "The days after it are full as well." in refused.detail
+    assert "The following days are full as well." in refused.detail
 
 
 # --- refusals ---------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def test_offers_show_promise_price_record_countdown_and_recommendation(
     ("change", "field", "words"),
     [
         ({"destination": ""}, "destination", "required"),
-        ({"destination": "Atlantis"}, "destination", "We know no city"),
+        ({"destination": "Atlantis"}, "destination", "Unknown city"),
         ({"destination": "a\x00"}, "destination", "Null characters"),
         ({"origin": ""}, "origin", "Say where"),
         ({"weight": "0"}, "weight", "greater than or equal"),
@@ -127,7 +127,7 @@ def test_link_to_a_withdrawn_offer_redirects_to_the_quote(merchant_client: Clien
 
 def test_quote_without_offers_shows_a_message(merchant_client: Client, hangzhou: City) -> None:
     page = offers(merchant_client).content.decode()
-    assert "Nobody offers this yet" in page
+    assert "No courier offers this yet" in page
     assert "No courier offers Next day between these cities." in page
 
 

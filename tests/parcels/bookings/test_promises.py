@@ -220,7 +220,7 @@ def test_parcel_page_explains_only_promises_it_can_reproduce(
     parcel = booked(merchant, hangzhou, chengdu, at=today_at(10))
     with scope(Scope.everything()):
         Parcel.objects.filter(pk=parcel.parcel_id).update(deliver_by=today_at(19, days=1))
-    assert "How this promise was worked out" not in page_of(merchant_client, parcel.parcel_id)
+    assert "How this promise was calculated" not in page_of(merchant_client, parcel.parcel_id)
 
 
 # --- the demo ---------------------------------------------------------------------------------

@@ -52,8 +52,8 @@ def test_quote_has_couriers_grades_and_recommends_by_them(
     assert (first["courier"], first["grade"], first["recommended"]) == ("swift-express", "gold", True)
     assert first["reason"] == {
         "code": "not_on_probation",
-        "text": "The best on-time record on this lane of the couriers that are not on probation."
-        " The courier's grade is Gold.",
+        "text": "The best on-time record on this lane among couriers not on probation. The courier's grade "
+        "is Gold.",
     }
     assert (last["courier"], last["grade"], last["reason"]) == ("rival-logistics", "probation", None)
     # Still bookable by name, or if no other courier has capacity.

@@ -156,7 +156,7 @@ def test_reference_with_another_booking_time_is_refused() -> None:
     bring([line("r1")])
     report = bring([line("r1", booked_at="2018-03-01T10:00:01+08:00")])
     assert (report.new, report.bad) == (0, 1)
-    assert "another booking time" in report.problems[0].message
+    assert "a different booking time" in report.problems[0].message
 
 
 @pytest.mark.django_db

@@ -192,7 +192,7 @@ def test_mistyped_number_gets_a_hint(book: Book, merchant_client: Client) -> Non
     [parcel] = book()
     wrong = parcel.number[:8] + ("3" if parcel.number[8] != "3" else "4") + parcel.number[9:]
     page = text_of(merchant_client.get(LIST, {"search": wrong}))
-    assert "a character of it is mistyped" in page
+    assert "one character is mistyped" in page
     assert "Nothing matches these filters" in page
 
 
@@ -201,7 +201,7 @@ def test_mistyped_number_gets_a_hint(book: Book, merchant_client: Client) -> Non
 
 def test_empty_list_shows_the_first_steps(merchant_client: Client, courier_client: Client) -> None:
     assert "choose a courier and book" in text_of(merchant_client.get(LIST))
-    assert "Merchants book you where you have offers" in text_of(courier_client.get(LIST))
+    assert "Merchants book your offers" in text_of(courier_client.get(LIST))
 
 
 def test_no_matches_offers_to_clear_the_filters(book: Book, merchant_client: Client) -> None:
@@ -280,8 +280,8 @@ def test_page_examines_a_limited_number_and_shows_where_it_stopped(
     assert numbers_on(page) == (five[:1] if way == "next" else [])
     text = text_of(page)
     assert "2 parcels were looked through" in text
-    assert ("looks further" in text) == (way == "next")
-    assert "Look further" in text or way == "next"
+    assert ("searches further" in text) == (way == "next")
+    assert "Search further" in text or way == "next"
     numbers_found = numbers_on(page)
     for _step in range(3):
         page = follow(merchant_client, page, way)

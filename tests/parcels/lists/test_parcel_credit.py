@@ -45,8 +45,8 @@ def test_merchant_and_courier_see_credits_and_reversals(
         excuse_commitments(keys=[(overdue.pk, "delivery")], reason="weather", now=NOW)
     work(NOW)
     words = page(merchant_client, overdue)
-    assert "Past the promise, not delivered" in words
-    assert "Excused: reversed" in words
+    assert "Overdue, not delivered" in words
+    assert "Exempt: reversed" in words
     assert "Credited by the courier 0.00" in words
 
 

@@ -270,7 +270,7 @@ def test_early_erasure_is_refused(
 def test_early_erasure_is_refused_during_a_claim(make: Make, system: Actor) -> None:
     parcel = make()
     excuse_of(parcel, state="claimed")
-    with pytest.raises(Conflict, match="waits for a decision"):
+    with pytest.raises(Conflict, match="waiting for a decision"):
         erase(system, parcel)
 
 

@@ -92,5 +92,5 @@ def test_scans_of_a_retired_parcel_are_rejected(settled: list[Parcel], system: A
 
 def test_retired_month_is_not_created_again(settled: list[Parcel], system: Actor) -> None:
     retire(system)
-    with pytest.raises(Conflict, match="moved out to the archive"):
+    with pytest.raises(Conflict, match="are archived"):
         partitions.ensure_months(OLD, OLD)

@@ -26,10 +26,10 @@ def write(client: Client, parcel: Parcel, **values: Any) -> Any:
 
 def test_merchant_records_another_day(parcel: Parcel, merchant_client: Client) -> None:
     page = merchant_client.get(f"/parcels/{parcel.number}/")
-    assert "Write down the new day" in text_of(page)
+    assert "Change date" in text_of(page)
     assert write(merchant_client, parcel).status_code == 302
     text = text_of(merchant_client.get(f"/parcels/{parcel.number}/"))
-    for phrase in ("First promised by", "Agreed on now", "The merchant", "“Sold out”", "Recorded only"):
+    for phrase in ("Originally promised by", "New date", "The merchant", "“Sold out”", "For the record only"):
         assert phrase in text
     assert "merchant@alliance.example" in text
     assert due_at(parcel) == parcel.deliver_by
@@ -43,7 +43,7 @@ def test_merchant_sees_why_there_is_no_form(parcel: Parcel, merchant_client: Cli
             revision_request = RevisionRequest(day(parcel, ahead), party, "Sold out")
             revise_parcel(actor=actor, parcel_id=parcel.pk, asked=revision_request, now=timezone.now())
     page = merchant_client.get(f"/parcels/{parcel.number}/")
-    assert "Another day was asked for 5 times already" in text_of(page)
+    assert "The delivery day was already changed 5 times" in text_of(page)
     assert 'name="requested_by"' not in page.content.decode()
 
 
@@ -55,7 +55,7 @@ def test_courier_and_public_do_not_see_the_members_name(
         text = text_of(reader.get(f"/{path}/{parcel.number}/"))
         assert "The recipient, through the merchant" in text
         assert "“Away”" in text
-        assert "On time is judged by this day." in text
+        assert "On time is judged by this date." in text
         assert "merchant@alliance.example" not in text
 
 
@@ -63,10 +63,10 @@ def test_courier_and_public_do_not_see_the_members_name(
     ("values", "status", "phrase"),
     [
         ({"day": ""}, 422, "required"),
-        ({"day": "2016-01-01"}, 422, "after the one agreed on"),
+        ({"day": "2016-01-01"}, 422, "after the current one"),
         ({"requested_by": "courier"}, 422, "valid choice"),
         ({"reason": ""}, 422, "Say why"),
-        ({"reason": "Ask 13812345678"}, 422, "Leave numbers of phones out"),
+        ({"reason": "Ask 13812345678"}, 422, "Leave out phone numbers"),
     ],
 )
 def test_merchant_sees_form_errors(
@@ -84,12 +84,12 @@ def test_late_revision_shows_an_error(
     [late] = some_parcels(merchant_organisation, courier_organisation, hours_ago=40)
     response = write(merchant_client, late, requested_by="recipient")
     assert response.status_code == 409
-    assert "cannot undo the lateness" in text_of(response)
+    assert "cannot undo the delay" in text_of(response)
     assert write(merchant_client, late).status_code == 302
 
 
 def test_courier_has_no_form_and_is_refused(parcel: Parcel, courier_client: Client) -> None:
-    assert "Write down the new day" not in text_of(courier_client.get(f"/parcels/{parcel.number}/"))
+    assert "Change date" not in text_of(courier_client.get(f"/parcels/{parcel.number}/"))
     assert write(courier_client, parcel).status_code == 403
     assert revisions_of(parcel) == []
 
@@ -98,7 +98,7 @@ def test_viewers_and_anonymous_users_cannot_revise(
     parcel: Parcel, merchant_organisation: Organisation, rival_merchant: Organisation
 ) -> None:
     viewer, stranger = client_of(merchant_organisation, Role.VIEWER), client_of(rival_merchant, Role.OWNER)
-    assert "Write down the new day" not in text_of(viewer.get(f"/parcels/{parcel.number}/"))
+    assert "Change date" not in text_of(viewer.get(f"/parcels/{parcel.number}/"))
     assert (write(viewer, parcel).status_code, write(stranger, parcel).status_code) == (403, 404)
 
 
@@ -112,7 +112,7 @@ def test_admin_records_a_revision(parcel: Parcel, ops_client: Client) -> None:
     wrong = ops_client.post("/admin/slas/revision/add/", {**data, "number": "CA1"})
     assert wrong.status_code == 422
     past = ops_client.post("/admin/slas/revision/add/", {**data, "day": "2016-01-01"})
-    assert "after the one agreed on" in text_of(past)
+    assert "after the current one" in text_of(past)
     assert ops_client.post("/admin/slas/revision/add/", data).status_code == 302
     [revision] = revisions_of(parcel)
     assert revision.label == "ops@alliance.example"

@@ -35,7 +35,7 @@ def days_on(page: Any) -> list[str]:
 
 def test_form_offers_the_next_days(parcel: Parcel, client: Client) -> None:
     page = client.get(f"/track/{parcel.number}/")
-    assert "Another day suits me better" in text_of(page)
+    assert "Change delivery day" in text_of(page)
     # Without JavaScript it is a link; with it, the form is fetched when opened.
     assert page.content.decode().count(f'"/track/{parcel.number}/day/') == 2
     assert days_on(page) == []
@@ -57,7 +57,7 @@ def test_missing_later_days_are_explained(
 ) -> None:
     monkeypatch.setattr("parcels.portal.tracking.days_for_recipient", lambda **_asked: [])
     page = client.get(f"/track/{parcel.number}/day/")
-    assert "There is no later day to choose from." in text_of(page)
+    assert "There is no later day to choose." in text_of(page)
     assert 'name="digits"' not in page.content.decode()
 
 
@@ -74,7 +74,7 @@ def test_recipient_moves_the_delivery(parcel: Parcel, client: Client) -> None:
     assert due_at(parcel) == revision.due_at
     text = text_of(client.get(response["Location"]))
     assert "Your parcel comes on the day you chose." in text
-    for phrase in ("Now promised by", "First promised by", "Agreed on now", "The recipient"):
+    for phrase in ("Now promised by", "Originally promised by", "New date", "The recipient"):
         assert phrase in text
     with scope(Scope.everything()):
         assert AuditEntry.objects.get(verb="commitment.revised").actor_label == "recipient, tracking page"
@@ -145,7 +145,7 @@ def test_parcel_without_a_phone_has_no_proof(
     assert "no phone number" in text_of(response)
     with scope(Scope.everything()):
         Parcel.objects.filter(pk=parcel.pk).update(source="history")
-    assert "Another day" not in text_of(client.get(f"/track/{parcel.number}/"))
+    assert "Change delivery day" not in text_of(client.get(f"/track/{parcel.number}/"))
 
 
 @pytest.mark.parametrize(
@@ -153,8 +153,8 @@ def test_parcel_without_a_phone_has_no_proof(
     [
         ({"day": ""}, "required"),
         ({"day": "soon"}, "valid date"),
-        ({"day": "2016-01-01"}, "after the one agreed on"),
-        ({"day": "2084-01-01"}, "Choose a day until"),
+        ({"day": "2016-01-01"}, "after the current one"),
+        ({"day": "2084-01-01"}, "Choose a day no later than"),
     ],
 )
 def test_impossible_day_shows_an_error_and_the_open_form(
@@ -170,7 +170,7 @@ def test_recipient_can_revise_twice(parcel: Parcel, client: Client) -> None:
     assert ask(client, parcel, ahead=1).status_code == 302
     assert ask(client, parcel, ahead=2).status_code == 302
     page = client.get(f"/track/{parcel.number}/")
-    assert "Another day was asked for 2 times already" in text_of(page)
+    assert "The delivery day was already changed 2 times" in text_of(page)
     assert 'name="digits"' not in page.content.decode()
     response = ask(client, parcel, ahead=3)
     assert response.status_code == 409
@@ -181,10 +181,10 @@ def test_late_parcel_offers_no_days_and_refuses_revisions(
     merchant_organisation: Organisation, courier_organisation: Organisation, client: Client
 ) -> None:
     [parcel] = some_parcels(merchant_organisation, courier_organisation, hours_ago=40)
-    assert "Another day" not in text_of(client.get(f"/track/{parcel.number}/"))
+    assert "Change delivery day" not in text_of(client.get(f"/track/{parcel.number}/"))
     response = ask(client, parcel)
     assert response.status_code == 409
-    assert "cannot undo the lateness" in text_of(response)
+    assert "cannot undo the delay" in text_of(response)
     with scope(Scope.everything()):
         sweep_overdue(now=timezone.now())
     assert ask(client, parcel).status_code == 409
@@ -195,7 +195,7 @@ def test_delivered_returning_and_lost_parcels_cannot_be_moved(
     parcel: Parcel, client: Client, merchant: Actor, code: str
 ) -> None:
     scan(parcel, code, 1)
-    assert "Another day" not in text_of(client.get(f"/track/{parcel.number}/"))
+    assert "Change delivery day" not in text_of(client.get(f"/track/{parcel.number}/"))
     assert ask(client, parcel).status_code == 409
     revision_request = RevisionRequest(day(parcel), RevisionParty.MERCHANT, "Sold out")
     with pytest.raises(Conflict), scope(Scope.of(merchant)):

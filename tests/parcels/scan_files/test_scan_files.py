@@ -229,7 +229,7 @@ def test_batch_that_keeps_failing_fails_the_file_and_ops_may_go_on(
             lambda: scan_files.process_scan_file(file_id=file.pk),
             lambda now: scan_files.resume_scan_files(now=now),
         )
-    assert failed.problem == "Something went wrong on our side. Rows done before: 2000."
+    assert failed.problem == "Something went wrong on our side. Rows already processed: 2000."
     with scope(Scope.everything()):
         assert scan_files.retry_scan_file(actor=system, file_id=file.pk)
         assert not scan_files.retry_scan_file(actor=system, file_id=file.pk)
@@ -250,7 +250,7 @@ def test_small_file_whose_batch_fails_is_kept_and_tried_again(
         patched.setattr(scan_files, "record_scans", broken)
         file = receive(courier, csv_file(row(parcels[0])))
     page = courier_client.get(f"/scans/files/{file.pk}/").content.decode()
-    assert "Something went wrong on our side. Rows done before: 0. It will be tried again after" in page
+    assert "Something went wrong on our side. Rows already processed: 0. It will be tried again after" in page
     assert scan_files.process_scan_file(file_id=file.pk)
     with scope(Scope.everything()):
         file.refresh_from_db()
@@ -301,8 +301,8 @@ def test_results_are_paged_and_downloaded(
 ) -> None:
     file = receive(courier, csv_file(*(row(parcels[0], "teleported", n) for n in range(1, 250))))
     url = f"/scans/files/{file.pk}/"
-    assert courier_client.get(url).content.decode().count("There is no such scan code") == 100
-    assert courier_client.get(url, {"from": "200"}).content.decode().count("no such scan code") == 49
+    assert courier_client.get(url).content.decode().count("Unknown scan code") == 100
+    assert courier_client.get(url, {"from": "200"}).content.decode().count("Unknown scan code") == 49
     assert courier_client.get(url, {"from": "x"}).status_code == 200
     refused = courier_client.get(url, {"show": "x"})
     assert (refused.status_code, refused.context["rows"]) == (422, [])

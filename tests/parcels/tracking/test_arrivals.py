@@ -40,7 +40,7 @@ def test_arrival_is_the_same_on_both_pages_and_in_the_api(
     assert detail["chance_late"] == pytest.approx(1 / 3, abs=1e-4)
     assert detail["p50"] < detail["p90"]
     page = text_of(merchant_client.get(f"/parcels/{parcel.number}/"))
-    assert "All couriers' parcels of the last 28 days on this lane" in page
+    assert "all couriers' parcels on this lane and service in the last 28 days" in page
     assert "33 %" in page
     public = text_of(client.get(f"/track/{parcel.number}/"))
     assert "Expected around" in public
@@ -68,7 +68,7 @@ def test_without_data_the_promise_is_the_forecast(
     assert (expected["basis"], expected["n"], expected["chance_late"]) == ("promise", 0, None)
     assert expected["p50"] == expected["p90"]
     assert "Expected around" not in text_of(client.get(f"/track/{parcel.number}/"))
-    assert "Too little is known yet" in text_of(merchant_client.get(f"/parcels/{parcel.number}/"))
+    assert "Not enough data yet" in text_of(merchant_client.get(f"/parcels/{parcel.number}/"))
 
 
 @pytest.mark.parametrize("ending", ["delivered", "lost", "return_started", "cancelled"])

@@ -132,7 +132,7 @@ def test_steps_show_the_progress() -> None:
 def test_parcel_past_its_promise_is_late_at_once(book: Book, client: Client) -> None:
     parcel = book(hours_ago=32)
     scan(parcel, "picked_up", 1)
-    assert "This parcel is late: the promised time passed 2 h ago." in page_of(client, parcel)
+    assert "This parcel is overdue: the promised time passed 2 h ago." in page_of(client, parcel)
     promise = api_of(client, parcel)["promise"]
     assert (promise["outcome"], promise["late"]) == ("overdue", True)
     assert promise["late_by_seconds"] >= 2 * 3600
@@ -141,7 +141,7 @@ def test_parcel_past_its_promise_is_late_at_once(book: Book, client: Client) -> 
 def test_late_delivery_stays_late(book: Book, client: Client) -> None:
     parcel = book(hours_ago=50)
     scan(parcel, "delivered", 33)
-    assert "It came late: 3 h after the promised time." in page_of(client, parcel)
+    assert "Delivered late: 3 h after the promised time." in page_of(client, parcel)
     assert api_of(client, parcel)["promise"]["late_by_seconds"] == 3 * 3600
 
 
@@ -150,7 +150,7 @@ def test_kept_promise_is_shown(book: Book, client: Client) -> None:
     scan(delivered, "delivered", 20)
     scan(refused, "attempt_failed", 20, reason="consignee_refused")
     assert "The promise was kept." in page_of(client, delivered)
-    assert "Delivery was attempted in time." in page_of(client, refused)
+    assert "Delivery was attempted on time." in page_of(client, refused)
 
 
 def test_lost_parcel_did_not_keep_its_promise(book: Book, client: Client) -> None:
@@ -321,12 +321,12 @@ def test_search_without_a_number_shows_the_form(client: Client) -> None:
 def test_mistyped_number_is_distinguished_from_unknown_number(client: Client) -> None:
     mistyped = client.get("/track/", {"number": MISTYPED})
     assert mistyped.status_code == 422
-    assert "A character of this number is mistyped." in text_of(mistyped)
+    assert "One character of this number is mistyped." in text_of(mistyped)
     assert MISTYPED in mistyped.content.decode()
     assert client.get(f"/track/{MISTYPED}/").status_code == 404
     unknown = client.get(f"/track/{UNKNOWN}/")
     assert unknown.status_code == 404
-    assert "We know no parcel of this number." in text_of(unknown)
+    assert "We can't find this number." in text_of(unknown)
     short = client.get("/track/", {"number": "CA123"})
     assert "has 16 letters and digits, not 5" in text_of(short)
 
@@ -359,7 +359,7 @@ def test_page_and_api_share_the_rate_limit_of_an_address(book: Book, client: Cli
     for response in (page, twin):
         assert response.status_code == 429
         assert 40 <= int(response["Retry-After"]) <= 46
-    assert "You have asked very often." in text_of(page)
+    assert "Too many requests." in text_of(page)
     assert twin.json()["type"] == "urn:alliance:problem:too_many_requests"
     assert client.get(f"/track/{number}/", REMOTE_ADDR="203.0.113.9").status_code == 200
 

@@ -197,7 +197,7 @@ def test_chips_count_and_filter_in_one_click(merchant_client: Client, parcels: l
     put(parcels[2], chance=0.0, due_in_hours=1, reason="silent")
     page = merchant_client.get(LIST)
     assert [(str(chip.label), chip.count) for chip in page.context["reasons"]] == [
-        ("All reasons", None), ("Silent", 1), ("At risk", 1),
+        ("All reasons", None), ("No recent scans", 1), ("At risk", 1),
     ]  # fmt: skip
     silent = page.context["reasons"][1]
     narrowed = merchant_client.get(silent.url)
@@ -254,7 +254,7 @@ def test_members_see_only_their_parcels(
     for outsider in (rival_courier, rival_merchant):
         page = text_of(client_of(outsider).get(LIST))
         assert number not in page
-        assert "Nothing needs a look" in page
+        assert "No parcels need attention" in page
 
 
 def test_count_in_the_menu_matches_the_page(
@@ -274,7 +274,7 @@ def test_count_in_the_menu_matches_the_page(
 
 
 def test_filter_without_matches_can_be_cleared(merchant_client: Client) -> None:
-    assert "Nothing needs a look" in text_of(merchant_client.get(LIST))
+    assert "No parcels need attention" in text_of(merchant_client.get(LIST))
     page = merchant_client.get(f"{LIST}?reason=silent")
     assert "Nothing matches these filters" in text_of(page)
     assert [chip.count for chip in page.context["reasons"]] == [None, 0]
@@ -328,5 +328,13 @@ def test_row_shows_all_data(
     assert row["due_at"] < row["expected"]["p50"] < row["expected"]["p90"]
     assert row["due_at"].endswith("+08:00")
     page = text_of(merchant_client.get(LIST))
-    for phrase in (parcel.number, "SO-77", "Swift Express", "Silent", "At risk", "70 %", "in 1 h 59 min"):
+    for phrase in (
+        parcel.number,
+        "SO-77",
+        "Swift Express",
+        "No recent scans",
+        "At risk",
+        "70 %",
+        "in 1 h 59 min",
+    ):
         assert phrase in page, phrase

@@ -125,7 +125,7 @@ def test_versions_come_one_after_the_other(system: Actor) -> None:
 @pytest.mark.usefixtures("everything")
 def test_only_a_version_not_in_force_can_be_withdrawn(system: Actor) -> None:
     added = add_schedule(actor=system, tier_id=tier().pk, rules=rules(), now=NOW)
-    with pytest.raises(Conflict, match="in force stays"):
+    with pytest.raises(Conflict, match="in force must stay"):
         withdraw_schedule(actor=system, schedule_id=added.pk, now=NOW + DAY)
     withdraw_schedule(actor=system, schedule_id=added.pk, now=NOW)
     assert CreditSchedule.objects.count() == 3
@@ -162,19 +162,19 @@ def test_ops_announce_a_schedule(staff_client: Client) -> None:
     ("fields", "message"),
     [
         ({"tier": "99"}, "Select a valid choice"),
-        ({"valid_from": "2020-01-01T00:00"}, "still to come"),
+        ({"valid_from": "2020-01-01T00:00"}, "in the future"),
         ({"valid_from": "soon"}, "Enter a valid date/time"),
         ({"bands": ""}, "This field is required"),
         ({"bands": "0 25\nlate much"}, "Line 2: write minutes and percent"),
         ({"bands": "0 25 30"}, "Line 1: write minutes and percent"),
         ({"bands": "-5 25"}, "Line 1: write minutes and percent"),
-        ({"bands": "0 25\n60 20"}, "must not share less than before"),
+        ({"bands": "0 25\n60 20"}, "must not be lower than the one before it"),
         ({"bands": "10 25"}, "begins at 0 minutes"),
         ({"bands": "0 250"}, "from 0 to 100 percent"),
-        ({"cap_fen": "4,000"}, "Write the amount as digits"),
+        ({"cap_fen": "4,000"}, "Enter the amount in digits"),
         ({"cap_fen": "-1"}, "cannot be negative"),
         ({"lost_fen": "1.234"}, "two decimal places"),
-        ({"lost_fen": "39.99"}, "must not be credited with less"),
+        ({"lost_fen": "39.99"}, "must be credited at least as much"),
     ],
 )
 def test_invalid_schedule_is_explained(staff_client: Client, fields: dict[str, object], message: str) -> None:
@@ -238,7 +238,7 @@ def test_a_month_is_closed_after_a_look_at_it(staff_client: Client, old_entry: C
     assert empty.context["preview"] is None
     preview = staff_client.get(f"{MONTHS}add/", {"month": text})
     assert dict(preview.context["preview"]["rows"]) == {
-        "Entries": "1", "Credited": "CNY 2.00", "Taken back": "CNY 0.00", "Total": "CNY 2.00",
+        "Entries": "1", "Credited": "CNY 2.00", "Reversed": "CNY 0.00", "Total": "CNY 2.00",
         "Statements for merchants": "1", "Statements for couriers": "1",
     }  # fmt: skip
     assert not ClosedMonth.objects.exists()

@@ -197,14 +197,14 @@ def run(*arguments: str) -> str:
 def test_command_closes_a_month_and_reports_it() -> None:
     assert run("2020-01", "--dry-run").startswith("2020-01 would be closed: 0 entries")
     assert not ClosedMonth.objects.exists()
-    assert run("2020-01") == "2020-01 is closed: 0 entries, 0 statements, CNY 0.00 in all."
-    assert run("2020-01") == "2020-01 is closed: 0 entries, 0 statements, CNY 0.00 in all."
+    assert run("2020-01") == "2020-01 is closed: 0 entries, 0 statements, CNY 0.00 in total."
+    assert run("2020-01") == "2020-01 is closed: 0 entries, 0 statements, CNY 0.00 in total."
 
 
 @seen
 def test_the_command_closes_all_that_is_over_when_no_month_is_named() -> None:
     assert "is closed: 0 entries" in run()
-    assert run() == "Every month that is over is closed."
+    assert run() == "All past months are closed."
 
 
 @seen

@@ -231,12 +231,12 @@ def test_a_schedule_from_before_all_ids_holds_from_the_first_id() -> None:
     [
         ([], "begins at 0"),
         ([(5, 20)], "begins at 0"),
-        ([(0, 20), (0, 30)], "must come after"),
-        ([(0, 20), (60, 30), (30, 40)], "must come after"),
+        ([(0, 20), (0, 30)], "must be later than"),
+        ([(0, 20), (60, 30), (30, 40)], "must be later than"),
         ([(0, 101)], "from 0 to 100"),
         ([(0, -1)], "from 0 to 100"),
-        ([(0, 20), (60, 10)], "must not share less"),
-        ([(0, 20), (99_999_999, 30)], "must come after"),
+        ([(0, 20), (60, 10)], "must not be lower"),
+        ([(0, 20), (99_999_999, 30)], "must be later than"),
         ([(minutes, 1) for minutes in range(21)], "at most 20"),
     ],
 )

@@ -112,7 +112,7 @@ def test_lines_have_causes_and_a_running_total(credited: Lane, courier_client: C
     text = text_of(response)
     assert "Lotus Tea" in text
     assert "late by 1 d 1 h" in text
-    assert "On time after all: reversed" in text
+    assert "Found to be on time: reversed" in text
     assert "Owed to merchants (CNY) 205.00" in text
 
 
@@ -143,7 +143,7 @@ def test_invalid_cursor_is_the_first_page(credited: Lane, merchant_client: Clien
 
 def test_current_month_exists_before_its_first_entry(merchant_client: Client, lane: Lane) -> None:
     today = spell(month_of(timezone.now()))
-    assert "Nothing to credit so far" in text_of(merchant_client.get(f"/statements/{today}/"))
+    assert "No credits so far" in text_of(merchant_client.get(f"/statements/{today}/"))
     assert pdf_of(merchant_client, f"/statements/{today}/pdf/").pages
     assert rows_of(merchant_client, f"/statements/{today}/csv/") == []
 
@@ -151,8 +151,8 @@ def test_current_month_exists_before_its_first_entry(merchant_client: Client, la
 @pytest.mark.parametrize(
     ("month", "status", "message"),
     [
-        ("2019-01", 404, "There is nothing in that month."),
-        ("2084-01", 404, "There is nothing in that month."),
+        ("2019-01", 404, "There are no entries in that month."),
+        ("2084-01", 404, "There are no entries in that month."),
         ("2026-13", 422, "Write a month from 2000 to 2099, as in 2026-10."),
         ("2026-1", 422, "Write a month from 2000 to 2099, as in 2026-10."),
         ("now", 422, "Write a month from 2000 to 2099, as in 2026-10."),
@@ -179,7 +179,7 @@ def test_statements_of_others_are_hidden(
         assert [month.entries for month in client.get("/statements/").context["months"]] == [0]
         response = client.get("/statements/", {"organisation": credited.merchant.slug})
         assert response.status_code == 422
-        assert "You read your own statements: leave this out." in response.content.decode()
+        assert "You see your own statements: leave this out." in response.content.decode()
 
 
 def test_an_agent_sees_no_money(credited: Lane) -> None:
@@ -293,7 +293,7 @@ def test_too_long_pdf_is_refused(
     monkeypatch.setattr("slas.portal.statements.MOST_ON_PAPER", 4)
     response = merchant_client.get(f"{URL}pdf/")
     assert response.status_code == 409
-    assert "take it as CSV" in text_of(response)
+    assert "download it as CSV" in text_of(response)
     assert f"{URL}pdf/" not in merchant_client.get(URL).content.decode()
 
 

@@ -94,13 +94,13 @@ class TestBreaches:
         other = late_parcel(lane)
         ticked = {"action": "excuse", "_selected_action": [f"{late}:delivery"]}
         response = ops_client.post(BREACHES, ticked)
-        assert "Excuse breaches" in response.content.decode()
+        assert "Exempt breaches" in response.content.decode()
         assert not Excuse.objects.exists()
         unanswered = ops_client.post(BREACHES, {**ticked, "decide": "yes", "keys": f"{late}:delivery"})
         assert "This field is required" in unanswered.content.decode()
         answer = {"decide": "yes", "keys": f"{late}:delivery", "reason": "weather", "note": "Typhoon"}
         done = ops_client.post(BREACHES, {**ticked, **answer}, follow=True)
-        assert "1 breach is excused." in done.content.decode()
+        assert "1 breach was exempted." in done.content.decode()
         claim = Excuse.objects.get()
         assert (claim.parcel_id, claim.reason, claim.note, claim.decided_by) == (
             late,
@@ -121,11 +121,11 @@ class TestBreaches:
         answer = {"decide": "yes", "keys": keys, "reason": "disaster", "note": ""}
         ticked = {"action": "excuse", "_selected_action": [f"{late}:delivery"]}
         text = text_of(ops_client.post(BREACHES, {**ticked, **answer}, follow=True))
-        for said in ("1 breach is excused.", "1 stands no more.", "1 is claimed by its courier"):
+        for said in ("1 breach was exempted.", "1 is no longer a breach.", "1 is claimed by its courier"):
             assert said in text
         again = text_of(ops_client.post(BREACHES, {**ticked, **answer}, follow=True))
-        assert "is excused." not in again
-        assert "1 was excused." in again
+        assert "was exempted." not in again
+        assert "1 was already exempt." in again
 
     def test_all_of_the_filtered_list_are_excused(self, lane: Lane, late: int, ops_client: Client) -> None:
         late_parcel(lane)
@@ -133,7 +133,7 @@ class TestBreaches:
         assert "2 breaches will be left out" in ops_client.post(BREACHES, across).content.decode()
 
     def test_staff_without_the_role_cannot(self, late: int, staff_client: Client) -> None:
-        assert "Excuse: not the courier" not in staff_client.get(BREACHES).content.decode()
+        assert "Exemption: not the courier" not in staff_client.get(BREACHES).content.decode()
         answer = {"decide": "yes", "keys": f"{late}:delivery", "reason": "weather", "note": ""}
         staff_client.post(BREACHES, {"action": "excuse", "_selected_action": [f"{late}:delivery"], **answer})
         assert states() == []
@@ -220,12 +220,12 @@ class TestDeciding:
         self, claims: list[Excuse], service_client: Client
     ) -> None:
         result = self.decide(service_client, "grant", reason="weather")
-        assert "2 excuses are decided on." in text_of(result)
+        assert "2 exemptions were decided." in text_of(result)
         assert [state for state, _source, _reason in states()] == ["granted", "granted", "claimed", "claimed"]
         result = self.decide(service_client, "decline", "No proof")
-        assert "2 excuses are decided on." in text_of(result)
+        assert "2 exemptions were decided." in text_of(result)
         result = self.decide(service_client, "revoke", "A mistake", state="granted")
-        assert "2 excuses are decided on." in text_of(result)
+        assert "2 exemptions were decided." in text_of(result)
         assert [state for state, _source, _reason in states()] == ["revoked"] * 2 + ["declined"] * 2
         fold_tallies()
         assert_books_agree()
@@ -233,8 +233,8 @@ class TestDeciding:
     def test_lapsed_excuses_are_reported(self, claims: list[Excuse], service_client: Client) -> None:
         reach(claims[0].parcel_id, NOON)
         text = text_of(self.decide(service_client, "grant"))
-        assert "3 excuses are decided on." in text
-        assert "The breach of 1 stands no more: it lapsed." in text
+        assert "3 exemptions were decided." in text
+        assert "1 exemption lapsed: the breach was withdrawn." in text
 
     def test_excuses_newer_than_the_preview_are_not_decided(
         self, claims: list[Excuse], service_client: Client, lane: Lane, agent: Actor
@@ -247,7 +247,7 @@ class TestDeciding:
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"decision": "decline"}, "Say why: both parties read it."),
+            ({"decision": "decline"}, "Enter a reason: both parties read it."),
             ({"decision": "shrug"}, "Select a valid choice"),
             ({"decision": "revoke", "note": "x"}, "Select a valid choice"),
             ({"note": "x"}, "This field is required"),
@@ -269,7 +269,7 @@ class TestDeciding:
         Member.objects.create(organisation=lane.courier, user=user, role="viewer")
         client = at_browser(user)
         response = client.post(DECIDE, {"decision": "grant", "note": "", "newest": "999999"})
-        assert "somebody else must decide" in text_of(response)
+        assert "another person must decide" in text_of(response)
         assert {state for state, _source, _reason in states()} == {"claimed"}
 
     def test_staff_without_the_role_are_refused(self, claims: list[Excuse], staff_client: Client) -> None:
@@ -327,7 +327,7 @@ class TestDeciding:
         response = service_client.get(misspelt)
         assert response.status_code == 422
         assert response.context["count"] == 0
-        assert "There is no filter “reasons”." in text_of(response)
+        assert "Unknown filter “reasons”." in text_of(response)
         sent = {"decision": "grant", "note": "", "newest": "999999"}
         assert service_client.post(misspelt, sent).status_code == 422
         assert {state for state, _source, _reason in states()} == {"claimed"}

@@ -120,7 +120,7 @@ def test_wrong_input_is_pointed_at(late: int, agent: Actor, media: Path) -> None
 def test_one_claim_a_breach(late: int, agent: Actor, lane: Lane) -> None:
     first = claimed(agent, late)
     code, said = refusal(agent, late)
-    assert (code, said) == ("claimed", "An excuse is claimed already, and not decided on yet.")
+    assert (code, said) == ("claimed", "An exemption was already requested and is waiting for a decision.")
     decided(service(), [first], "grant")
     assert refusal(agent, late)[0] == "granted"
     other = late_parcel(lane)
@@ -166,7 +166,7 @@ class TestTakingBack:
     def test_comes_too_late_after_a_decision(self, late: int, agent: Actor) -> None:
         excuse = claimed(agent, late)
         decided(service(), [excuse], "grant")
-        with pytest.raises(Conflict, match="has been decided on"):
+        with pytest.raises(Conflict, match="is already decided"):
             self.take_back(agent, excuse)
         assert Commitment.objects.get(parcel_id=late).excused
 
@@ -180,7 +180,7 @@ class TestTakingBack:
         with pytest.raises(NotFound):
             self.take_back(agent_of(rival_courier), excuse)
         Excuse.objects.filter(pk=excuse.pk).update(source="event")
-        with pytest.raises(Conflict, match="not claimed by the courier"):
+        with pytest.raises(Conflict, match="did not request this exemption"):
             self.take_back(agent, excuse)
 
     def test_is_no_decision(self, late: int, agent: Actor, system: Actor) -> None:

@@ -79,12 +79,12 @@ class TestWhoDecides:
         claim = claimed(agent_of(lane.courier), late)
         Member.objects.create(organisation=lane.courier, user_id=decider.user_id, role="viewer")
         for decision in Decision:
-            with pytest.raises(NotPermitted, match="somebody else must decide"):
+            with pytest.raises(NotPermitted, match="another person must decide"):
                 decided(decider, [claim], decision)
         other = late_parcel(lane)
-        with pytest.raises(NotPermitted, match="somebody else must decide"):
+        with pytest.raises(NotPermitted, match="another person must decide"):
             excuse(decider, other)
-        with pytest.raises(NotPermitted, match="somebody else must decide"):
+        with pytest.raises(NotPermitted, match="another person must decide"):
             excuse_breaches(actor=decider, keys=[(other, DELIVERY)], reason="weather")
 
     def test_inactive_users_cannot_decide(self, late: int) -> None:

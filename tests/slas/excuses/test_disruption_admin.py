@@ -121,20 +121,20 @@ class TestDisruptions:
         response = ops_client.post(
             self.address(storm), {"apply": "yes", "seen": "1", "note": "Red alert"}, follow=True
         )
-        assert "1 excuse is proposed." in text_of(response)
+        assert "1 exemption was proposed." in text_of(response)
         assert response.request["QUERY_STRING"] == f"disruption={storm.pk}"
         assert response.context["count"] == 1
         assert states() == [("claimed", "event", "weather")]
         assert Excuse.objects.get().note == "Red alert"
         second_response = ops_client.get(self.address(storm))
         assert second_response.context["count"] == 0
-        assert "touched nothing that is not excused or claimed already" in text_of(second_response)
+        assert "already have an exemption or a request" in text_of(second_response)
 
     def test_apply_may_grant_at_once(self, storm: Disruption, late: int, ops_client: Client) -> None:
         response = ops_client.post(
             self.address(storm), {"apply": "yes", "seen": "1", "grant": "on"}, follow=True
         )
-        assert "1 excuse is granted." in text_of(response)
+        assert "1 exemption was granted." in text_of(response)
         assert states() == [("granted", "event", "weather")]
         assert Commitment.objects.get(parcel_id=late).excused
 
@@ -156,14 +156,14 @@ class TestDisruptions:
         assert states() == [("claimed", "event", "weather")]
         # They may not decide: they are redirected to the proposed excuses.
         assert (response.status_code, response.request["PATH_INFO"]) == (200, "/admin/slas/excuse/")
-        assert "1 excuse is proposed." in text_of(response)
+        assert "1 exemption was proposed." in text_of(response)
 
     def test_too_long_note_is_an_error_at_its_field(
         self, storm: Disruption, late: int, ops_client: Client
     ) -> None:
         response = ops_client.post(self.address(storm), {"apply": "yes", "seen": "1", "note": "x" * 2001})
         assert response.status_code == 422
-        assert response.context["form"].errors == {"note": ["Write at most 2000 characters."]}
+        assert response.context["form"].errors == {"note": ["Enter at most 2000 characters."]}
         assert states() == []
 
     def test_changes_since_the_preview_are_shown_first(
@@ -171,7 +171,7 @@ class TestDisruptions:
     ) -> None:
         late_parcel(lane)
         response = ops_client.post(self.address(storm), {"apply": "yes", "seen": "1"})
-        assert "It has changed meanwhile" in text_of(response)
+        assert "The data has changed" in text_of(response)
         assert states() == []
         assert response.context["count"] == 2
 

@@ -268,7 +268,7 @@ class TestProposing:
         with pytest.raises(NotPermitted):
             propose_excuses(actor=staff, cause=cause, grant=True)
         Member.objects.create(organisation=lane.courier, user=ops_user, role="viewer")
-        with pytest.raises(NotPermitted, match="somebody else"):
+        with pytest.raises(NotPermitted, match="another person"):
             propose_excuses(actor=actor_of_user(ops_user), cause=cause, grant=True)
         assert propose_excuses(actor=staff, cause=cause) == ProposalResult(3)
 

@@ -76,7 +76,7 @@ def test_filters_narrow_the_list(four: list[Excuse], courier_client: Client) -> 
     assert len(shown(courier_client, reason="weather")) == 2
     assert len(shown(courier_client, state="claimed", reason="weather")) == 1
     assert not shown(courier_client, state="withdrawn")
-    assert "No excuse matches" in text_of(courier_client.get(URL, {"state": "withdrawn"}))
+    assert "No exemption matches" in text_of(courier_client.get(URL, {"state": "withdrawn"}))
 
 
 @pytest.mark.parametrize("name", ["state", "reason", "period"])
@@ -106,9 +106,9 @@ def test_the_form_shows_the_period_that_counts(courier_client: Client, query: di
 def test_page_without_claims_shows_advice(
     courier_client: Client, merchant_client: Client, courier_organisation: Organisation
 ) -> None:
-    assert "claim an excuse on its page within 14 days" in text_of(courier_client.get(URL))
+    assert "request an exemption on its page within 14 days" in text_of(courier_client.get(URL))
     for client in (merchant_client, client_of(courier_organisation, "viewer")):
-        assert "Whatever a courier claims" in text_of(client.get(URL))
+        assert "Exemption requests of couriers" in text_of(client.get(URL))
 
 
 def test_pages_meet_without_gap_or_overlap(

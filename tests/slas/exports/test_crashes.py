@@ -145,7 +145,7 @@ def test_file_that_fails_repeatedly_is_given_up_and_ops_resume_it(
             lambda: write_export(export_id=export.pk, rows_a_slice=6),
             lambda now: tend_exports(now=now)[0],
         )
-    assert failed.problem == "Something went wrong on our side. Rows done before: 6."
+    assert failed.problem == "Something went wrong on our side. Rows already processed: 6."
     # Its parts are kept to go on with, as long as a file that is done.
     with scope(Scope.everything()):
         assert writing.retry_export(actor=system, file_id=export.pk)

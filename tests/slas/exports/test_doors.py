@@ -81,7 +81,7 @@ def test_file_is_requested_followed_and_downloaded(promised: list[int], merchant
     [
         ({"from": ""}, "required"),
         ({"from": "yesterday"}, "valid date"),
-        ({"from": LAST.isoformat(), "to": FIRST.isoformat()}, "ends before it begins"),
+        ({"from": LAST.isoformat(), "to": FIRST.isoformat()}, "end date is before the start date"),
         ({"from": (LAST - timedelta(days=366)).isoformat()}, "at most 366 days"),
         ({"content": "recipients"}, "valid choice"),
         ({"format": "xlsx"}, "valid choice"),
@@ -142,7 +142,7 @@ def test_failed_and_expired_files_are_shown(merchant: Actor, merchant_client: Cl
     text = text_of(merchant_client.get("/exports/"))
     assert "The disk is full." in text
     assert "Expired" in text
-    assert "tried again" not in text
+    assert "try again" not in text
 
 
 def test_a_part_that_failed_is_told_and_when_it_is_tried_again(
@@ -160,7 +160,7 @@ def test_expired_link_gets_an_error_page(merchant: Actor, merchant_client: Clien
         Export.objects.update(expires_at=export.created_at - timedelta(days=400), state=ExportState.EXPIRED)
     response = merchant_client.get(f"/exports/{export.pk}/file/", link_of(reread(export)))
     assert response.status_code == 404
-    assert "Ask for it again" in text_of(response)
+    assert "Export it again" in text_of(response)
 
 
 def test_link_of_another_organisation_is_not_found(
@@ -300,7 +300,7 @@ def test_ops_ask_for_everybodys_and_see_all_files(
 def test_admin_shows_errors_at_the_fields(ops_client: Client) -> None:
     response = ops_client.post(f"{ADMIN}/add/", {**FORM, "to": "2016-01-01"})
     assert response.status_code == 422
-    assert "ends before it begins" in text_of(response)
+    assert "end date is before the start date" in text_of(response)
 
 
 def test_admin_cannot_delete_files(ops_client: Client, merchant: Actor) -> None:

@@ -43,7 +43,7 @@ def test_offer_is_added_listed_and_changed(courier_client: Client) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("origin", "Atlantis", "We know no city"),
+        ("origin", "Atlantis", "Unknown city"),
         ("price", "cheap", "amount"),
         ("price", "0", "above 0"),
         ("daily_capacity", "-1", "greater than or equal to 0"),
@@ -59,7 +59,7 @@ def test_existing_lane_is_reported(courier_client: Client) -> None:
     courier_client.post(reverse("slas:offer_create"), _new())
     response = courier_client.post(reverse("slas:offer_create"), _new())
     assert response.status_code == 422
-    assert "sell this lane at this tier already" in response.content.decode()
+    assert "already sell this lane at this tier" in response.content.decode()
 
 
 def test_upload_answers_row_by_row(courier_client: Client) -> None:

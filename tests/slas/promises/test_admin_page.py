@@ -104,7 +104,7 @@ def test_version_without_promise_has_a_reason(
 ) -> None:
     TierVersion.objects.filter(tier=tier, number=3).update(cut_offs={})
     answer = ask(system, tier, hangzhou, chengdu)[0]
-    assert (answer.promise, answer.refusal) == (None, "This service runs on no day of the week")
+    assert (answer.promise, answer.refusal) == (None, "This service does not run on any day of the week")
 
 
 def test_version_that_makes_no_sense_does_not_spoil_the_others(
@@ -113,7 +113,7 @@ def test_version_that_makes_no_sense_does_not_spoil_the_others(
     TierVersion.objects.filter(tier=tier, number=3).update(pickup_by=time(9))
     answers = ask(system, tier, hangzhou, chengdu)
     assert [bool(item.promise) for item in answers] == [False, True, True]
-    assert answers[0].refusal == "This version's rules make no sense."
+    assert answers[0].refusal == "The rules of this version are not valid."
 
 
 @pytest.mark.parametrize(
@@ -210,17 +210,17 @@ def test_time_with_an_offset_keeps_it(staff_client: Client, tier: ServiceTier) -
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"origin": "Atlantis"}, "We know no city"),
+        ({"origin": "Atlantis"}, "Unknown city"),
         ({"destination": ...}, "This field is required"),
-        ({"booked_at": "yesterday"}, "Write a day and a time"),
+        ({"booked_at": "yesterday"}, "Enter a day and a time"),
         ({"booked_at": ""}, "This field is required"),
         ({"booked_at": "0001-01-01T00:00"}, "Choose a day from 2016 to 2084."),
         ({"booked_at": "9999-12-31T23:59"}, "Choose a day from 2016 to 2084."),
-        ({"ready_at": "2026-09-30T17:39"}, "A parcel is ready when it is booked, or later."),
+        ({"ready_at": "2026-09-30T17:39"}, "The ready time must not be before the booking."),
         ({"ready_at": "2026-12-30T17:39"}, "Book at most 30 days ahead."),
-        ({"known_at": "2026-13-01"}, "Write a day and a time"),
+        ({"known_at": "2026-13-01"}, "Enter a day and a time"),
         ({"tier": "999"}, "Select a valid choice"),
-        ({"version": "99"}, "This tier has no version of that number."),
+        ({"version": "99"}, "This tier has no version with that number."),
         ({"version": "0"}, "greater than or equal to 1"),
     ],
 )

@@ -143,7 +143,7 @@ def test_closures_list_has_announced_closures_of_the_period(merchant_api: APICli
     close(name="Today")
     close(name="In sixty days", date=TODAY + 60 * DAY)
     close(name="Later", date=TODAY + 61 * DAY)
-    close(name="Taken back", withdrawn_at=timezone.now())
+    close(name="Withdrawn", withdrawn_at=timezone.now())
     close(name="Not announced", announced_at=timezone.now() + DAY)
     assert [item["name"] for item in ask(merchant_api, CLOSURES).json()] == ["Today", "In sixty days"]
     asked = {"from": TODAY - DAY, "to": TODAY}

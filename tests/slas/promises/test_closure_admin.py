@@ -83,20 +83,20 @@ def test_promises_go_round_a_closed_province(staff_client: Client, hangzhou: Cit
         ({"name": " "}, "This field is required"),
         ({"first": "2026-02-30"}, "Enter a valid date"),
         ({"first": ""}, "This field is required"),
-        ({"last": TOMORROW - DAY}, "The last day lies before the first."),
+        ({"last": TOMORROW - DAY}, "The last day is before the first."),
         ({"last": TOMORROW + 31 * DAY}, "at most 31 days"),
         ({"first": "2999-01-01"}, "three years ahead"),
         ({"starts": "25:00"}, "Enter a valid time"),
-        ({"starts": "18:00", "ends": "14:00"}, "ends before it starts"),
-        ({"city": "Atlantis"}, "We know no city"),
+        ({"starts": "18:00", "ends": "14:00"}, "end is before the start"),
+        ({"city": "Atlantis"}, "Unknown city"),
         ({"city": "Hangzhou\0"}, "Null characters are not allowed"),
-        ({"province": "Sichuan"}, "Hangzhou lies in Zhejiang."),
-        ({"country": "JP"}, "Hangzhou does not lie in that country."),
-        ({"city": "", "province": "Nowhere"}, "There is no such province"),
+        ({"province": "Sichuan"}, "Hangzhou is in Zhejiang."),
+        ({"country": "JP"}, "Hangzhou is not in that country."),
+        ({"city": "", "province": "Nowhere"}, "Unknown province"),
         ({"city": "", "province": "Zhejang"}, "Did you mean: Zhejiang"),
-        ({"city": "", "country": "XX"}, "There is no city of that country"),
+        ({"city": "", "country": "XX"}, "That country has no such city"),
         ({"side": "left"}, "Select a valid choice"),
-        ({"announced_at": "2020-01-01T00:00"}, "did not know of it"),
+        ({"announced_at": "2020-01-01T00:00"}, "did not take it into account"),
     ],
 )
 def test_closures_that_cannot_be_are_explained(
@@ -112,7 +112,7 @@ def test_a_closure_declared_already_is_explained(staff_client: Client) -> None:
     staff_client.post(f"{CLOSURES}add/", typhoon())
     response = staff_client.post(f"{CLOSURES}add/", typhoon(last=TOMORROW + DAY))
     assert response.status_code == 422
-    assert f"This is declared already for {TOMORROW}." in response.content.decode()
+    assert f"This closure is already declared for {TOMORROW}." in response.content.decode()
     assert len(declared()) == 1
 
 
@@ -137,7 +137,7 @@ def some(hangzhou: City) -> None:
     Closure.objects.create(**values, name="Of the city", city=hangzhou, province="Zhejiang")
     Closure.objects.create(**values, name="Of the evening", starts=time(18))
     Closure.objects.create(date=TOMORROW - 9 * DAY, country="CN", name="Of last week")
-    Closure.objects.create(**values, name="Taken back", withdrawn_at=timezone.now())
+    Closure.objects.create(**values, name="Withdrawn", withdrawn_at=timezone.now())
     Closure.objects.create(**values, name="Of the year", is_public_holiday=True)
 
 
@@ -174,9 +174,9 @@ def test_withdrawn_closure_is_kept(staff_client: Client) -> None:
     staff_client.post(f"{CLOSURES}add/", typhoon())
     [closure] = declared()
     page = staff_client.get(f"{CLOSURES}{closure.pk}/delete/").content.decode()
-    assert "What was promised meanwhile stays as it is" in page
+    assert "Promises made in the meantime do not change" in page
     response = staff_client.post(f"{CLOSURES}{closure.pk}/delete/", {"post": "yes"}, follow=True)
-    assert "is taken back." in response.content.decode()
+    assert "was withdrawn." in response.content.decode()
     [closure] = declared()
     assert closure.withdrawn_at is not None
     assert staff_client.post(f"{CLOSURES}{closure.pk}/delete/", {"post": "yes"}).status_code == 403
@@ -195,7 +195,7 @@ def test_several_closures_are_withdrawn_at_once(staff_client: Client) -> None:
     assert None not in [row.withdrawn_at for row in declared()]
     assert verbs().count("closure.withdrawn") == 2
     second_page = staff_client.post(CLOSURES, query).content.decode()
-    assert "All of these are taken back already." in second_page
+    assert "All of these are already withdrawn." in second_page
 
 
 # --- public holidays --------------------------------------------------------------------------
@@ -217,8 +217,8 @@ def test_a_year_of_public_holidays_is_loaded(staff_client: Client) -> None:
     [
         ({"first_year": ""}, "This field is required"),
         ({"first_year": "next"}, "Enter a whole number"),
-        ({"first_year": "1850"}, "Years run from 2004 to 2085."),
-        ({"first_year": "2026", "last_year": "2025"}, "The last year is the first or a later one"),
+        ({"first_year": "1850"}, "Years must be from 2004 to 2085."),
+        ({"first_year": "2026", "last_year": "2025"}, "The last year must not be before the first"),
         ({"first_year": "2026", "last_year": "99999"}, "up to 2085"),
     ],
 )

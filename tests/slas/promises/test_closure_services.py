@@ -111,20 +111,20 @@ def test_withdrawn_closure_counts_for_promises_made_in_between(
 @pytest.mark.parametrize(
     ("fields", "pointer", "message"),
     [
-        ({"name": " "}, "/name", "Say what the closure is."),
+        ({"name": " "}, "/name", "Enter the reason for the closure."),
         ({"side": "left"}, "/side", "Choose origin"),
-        ({"country": "XX"}, "/country", "no city of that country"),
-        ({"country": ""}, "/country", "no city of that country"),
+        ({"country": "XX"}, "/country", "country has no such city"),
+        ({"country": ""}, "/country", "country has no such city"),
         ({"province": "Zhejang"}, "/province", "Did you mean: Zhejiang"),
-        ({"province": "Atlantis"}, "/province", "There is no such province in that country."),
+        ({"province": "Atlantis"}, "/province", "Unknown province in that country."),
         ({"last": TODAY - DAY}, "/last", "before the first"),
         ({"last": TODAY + 31 * DAY}, "/last", "at most 31 days"),
         ({"first": TODAY + 1_100 * DAY}, "/first", "three years ahead"),
-        ({"first": TODAY - 400 * DAY}, "/first", "a year back"),
-        ({"starts": time(18), "ends": time(14)}, "/ends", "ends before it starts"),
-        ({"starts": time(18), "ends": time(18)}, "/ends", "ends before it starts"),
-        ({"ends": time(0)}, "/ends", "ends before it starts"),
-        ({"announced_at": NOON - timedelta(hours=1)}, "/announced_at", "did not know of it"),
+        ({"first": TODAY - 400 * DAY}, "/first", "a year ago"),
+        ({"starts": time(18), "ends": time(14)}, "/ends", "end is before the start"),
+        ({"starts": time(18), "ends": time(18)}, "/ends", "end is before the start"),
+        ({"ends": time(0)}, "/ends", "end is before the start"),
+        ({"announced_at": NOON - timedelta(hours=1)}, "/announced_at", "did not take it into account"),
     ],
 )
 def test_closures_that_cannot_be_are_refused(system: Actor, fields: dict, pointer: str, message: str) -> None:
@@ -145,10 +145,10 @@ def test_all_problems_of_a_closure_are_reported_together(system: Actor) -> None:
 def test_city_and_province_must_belong_together(system: Actor, hangzhou: City) -> None:
     with pytest.raises(InvalidInput, match=r".*") as error:
         declared(system, city=hangzhou, province="Sichuan")
-    assert str(error.value.errors[0].message) == "Hangzhou lies in Zhejiang."
+    assert str(error.value.errors[0].message) == "Hangzhou is in Zhejiang."
     with pytest.raises(InvalidInput) as error:
         declared(system, city=hangzhou, country="JP")
-    assert str(error.value.errors[0].message) == "Hangzhou does not lie in that country."
+    assert str(error.value.errors[0].message) == "Hangzhou is not in that country."
     assert declared(system, city=hangzhou, province="浙江省", country="")[0].province == "Zhejiang"
 
 
@@ -174,7 +174,7 @@ def test_same_closure_is_not_declared_twice(system: Actor, second: dict, is_dupl
         return
     with pytest.raises(InvalidInput) as error:
         declared(system, **second)
-    assert str(error.value.errors[0].message) == f"This is declared already for {TODAY.isoformat()}."
+    assert str(error.value.errors[0].message) == f"This closure is already declared for {TODAY.isoformat()}."
     assert Closure.objects.count() == 1
 
 

@@ -182,7 +182,7 @@ def test_too_long_answer_is_refused_with_advice(
     response = courier_api.get(URL, {"from": MONDAY, "group_by": "lane"})
     [error] = response.json()["errors"]
     assert (response.status_code, error["code"]) == (422, "too_many_rows")
-    assert "narrow the question" in error["detail"]
+    assert "narrow the query" in error["detail"]
 
 
 def test_no_promises_give_zeros_or_no_rows(courier_api: APIClient) -> None:

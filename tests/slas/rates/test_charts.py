@@ -216,7 +216,7 @@ def test_courier_with_few_parcels_reads_why_it_has_no_rank(
 @pytest.mark.django_db
 def test_rates_without_promises_have_no_chart(courier_client: Client, lane: Lane) -> None:
     response = courier_client.get("/rates/", {"picture": "calendar"})
-    assert "Nothing was promised for these days" in response.content.decode()
+    assert "Nothing was due on these days" in response.content.decode()
     assert "data-chart=" not in response.content.decode()
 
 
@@ -236,5 +236,5 @@ def test_too_many_lanes_for_one_picture_leave_the_table(
         )  # fmt: skip
     monkeypatch.setattr("slas.rates.queries.MOST_ROWS", 1)
     response = courier_client.get("/rates/", {"picture": "lanes", "group_by": "tier"})
-    assert "Too much for one picture" in response.content.decode()
+    assert "Too much data for one chart" in response.content.decode()
     assert [line.row.n for line in response.context["page"].rows] == [4]

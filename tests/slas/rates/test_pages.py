@@ -61,7 +61,7 @@ def test_custom_dates_can_be_selected(judged: Lane, courier_client: Client) -> N
     assert page(courier_client, **day).total.n == 6
     before = {"period": "custom", "from": TODAY - 9 * DAY, "to": TODAY - 2 * DAY}
     assert page(courier_client, **before).total.n == 0
-    assert "Nothing was promised for these days" in courier_client.get(URL, before).content.decode()
+    assert "Nothing was due on these days" in courier_client.get(URL, before).content.decode()
 
 
 def test_dates_alone_are_meant(judged: Lane, courier_client: Client) -> None:
@@ -85,7 +85,7 @@ def test_other_dates_begin_with_those_shown(courier_client: Client) -> None:
     [
         ({"period": "custom"}, "Give both dates."),
         ({"period": "custom", "from": "2026-02-30", "to": "2026-03-01"}, "Enter a valid date."),
-        ({"period": "custom", "from": "2026-03-02", "to": "2026-03-01"}, "ends before it begins"),
+        ({"period": "custom", "from": "2026-03-02", "to": "2026-03-01"}, "end date is before the start date"),
         ({"period": "custom", "from": "2020-01-01", "to": "2026-03-01"}, "at most 366 days"),
         ({"period": "custom", "from": "0001-01-01", "to": "2026-03-01"}, "between 2000 and 2099"),
         ({"group_by": "mood"}, "Rows cannot be by “mood”"),

@@ -34,7 +34,7 @@ def test_the_recipient_asks_until_the_promised_moment(
         with pytest.raises(Conflict) as error:
             revise(merchant, parcel_id, now=now)
         assert why(error) == "past_due"
-        assert "cannot undo the lateness" in error.value.detail
+        assert "cannot undo the delay" in error.value.detail
         with scope(Scope.everything()):
             sweep_overdue(now=now)
 
@@ -99,7 +99,7 @@ def test_each_party_has_a_limit_of_revisions(
 
 @pytest.mark.parametrize(
     ("ahead", "message"),
-    [(0, "after the one agreed on"), (-3, "after the one agreed on"), (31, "Choose a day until")],
+    [(0, "after the current one"), (-3, "after the current one"), (31, "Choose a day no later than")],
 )
 def test_a_day_out_of_reach_is_refused_with_the_first_or_last_that_is(
     parcel_id: int, merchant: Actor, ahead: int, message: str

@@ -89,4 +89,4 @@ def test_messages_name_the_correction() -> None:
     [error] = problems(**stored(weights=SEED.WEIGHTS | {"lateness": 10}))
     assert error.message == "The weights add up to 95, not to 100."
     [error] = problems(**stored(grades={"gold": 80, "silver": 80, "member": 60}))
-    assert error.message == "Must be below Gold, which asks for 80."
+    assert error.message == "Must be below Gold, which needs 80."

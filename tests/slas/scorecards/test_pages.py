@@ -129,7 +129,7 @@ def test_the_last_change_is_found(grades: list[str], expected: tuple[Any, ...] |
 def test_page_without_months_shows_when_the_first_comes(courier_client: Client) -> None:
     page = page_of(courier_client, LIST)
     assert "No scorecard yet" in page
-    assert "Scorecards are worked out every night" in page
+    assert "Scorecards are calculated every night" in page
 
 
 def test_the_trend_spans_twelve_months_with_gaps(courier_client: Client, scored: Organisation) -> None:
@@ -164,11 +164,11 @@ def test_month_shows_value_band_points_weight_and_next_band(
 
 def test_current_month_shows_when_it_is_final(courier_client: Client, scored: Organisation) -> None:
     page = page_of(courier_client, f"{LIST}{THIS:%Y-%m}/")
-    assert "Provisional: worked out anew every night until" in page
+    assert "Provisional: recalculated every night until" in page
     assert str(final_on(THIS).year) in page
-    assert "Below 100 deliveries no grade changes." in page
+    assert "Below 100 deliveries the grade does not change." in page
     # No pickups were counted: the others weigh more.
-    assert "nothing to count" in page
+    assert "no data" in page
     assert "counts 47.1" in page
 
 
@@ -180,7 +180,7 @@ def test_months_lead_to_their_neighbours(courier_client: Client, scored: Organis
 @pytest.mark.parametrize(
     ("months", "status", "message"),
     [
-        (["2019-01", "2099-12"], 404, "There is no scorecard of that month."),
+        (["2019-01", "2099-12"], 404, "There is no scorecard for that month."),
         (
             ["1999-01", "2026-13", "2026-1", "2026", "may", "2026-10-01", "9999-12"],
             422,
@@ -251,7 +251,7 @@ def test_rules_announced_are_shown_before_they_hold(courier_client: Client, syst
     page = page_of(courier_client, f"{RULES}?version=2")
     assert "321 deliveries judged" in page
     assert "Small ones, too." in page
-    assert "These are not the rules of this month: version 1 is in force." in page
+    assert "These rules do not apply this month: version 1 is in force." in page
 
 
 @pytest.mark.parametrize("version", ["3", "0", "x", "1.0", ""])

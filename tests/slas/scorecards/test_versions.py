@@ -235,7 +235,7 @@ def test_the_page_opens_with_the_newest_rules(staff_client: Client) -> None:
     assert {name: form[name].value() for name in entered() if name not in ("valid_from", "note")} == {
         name: value for name, value in entered().items() if name not in ("valid_from", "note")
     }
-    assert "There are no scorecards of that month" in response.content.decode()
+    assert "There are no scorecards for that month" in response.content.decode()
     assert 'name="apply"' not in response.content.decode()
 
 
@@ -273,9 +273,9 @@ def test_rules_are_tried_before_they_are_applied(staff_client: Client, peers: No
         ({"weight_lateness": ""}, "weight_lateness", "required"),
         ({"weight_lateness": "15.5"}, "weight_lateness", "whole number"),
         ({"weight_lateness": "-1"}, "weight_lateness", "from 0 to 100"),
-        ({"weight_smiles": 0}, None, "There is no component “smiles”."),
-        ({"bands_smiles": "98 100"}, None, "There is no component “smiles”."),
-        ({"grade_platinum": 99}, None, "There is no grade “platinum” to be earned."),
+        ({"weight_smiles": 0}, None, "Unknown component “smiles”."),
+        ({"bands_smiles": "98 100"}, None, "Unknown component “smiles”."),
+        ({"grade_platinum": 99}, None, "Unknown grade “platinum”."),
         ({"bands_lateness": ""}, "bands_lateness", "required"),
         ({"bands_lateness": "1 100 2"}, "bands_lateness", "Line 1: write a percentage"),
         ({"bands_lateness": "1 100\nfew 50"}, "bands_lateness", "Line 2: write a percentage"),
@@ -284,8 +284,8 @@ def test_rules_are_tried_before_they_are_applied(staff_client: Client, peers: No
         ({"bands_first_attempt": "90 100\n95 50"}, "bands_first_attempt", "Best first"),
         ({"bands_first_attempt": "95 50\n90 100"}, "bands_first_attempt", "fewer points"),
         ({"bands_first_attempt": "101 100"}, "bands_first_attempt", "from 0 to 100 percent"),
-        ({"bands_first_attempt": "95 101"}, "bands_first_attempt", "Points are whole numbers"),
-        ({"grade_silver": 95}, "grade_silver", "Must be below Gold, which asks for 85."),
+        ({"bands_first_attempt": "95 101"}, "bands_first_attempt", "Points must be whole numbers"),
+        ({"grade_silver": 95}, "grade_silver", "Must be below Gold, which needs 85."),
         ({"grade_member": 80}, "grade_member", "Must be below Silver"),
         ({"minimum_volume": 0}, "minimum_volume", "From 1 to"),
         ({"valid_from": "2016-01-01"}, "valid_from", "valid choice"),
@@ -332,7 +332,7 @@ def test_ops_look_at_everybodys_months(
 ) -> None:
     page = staff_client.get(CARDS).content.decode()
     assert "Rival Logistics" in page
-    assert "What if the rules were others?" in page
+    assert "Try other rules" in page
     scorecard = card(courier_organisation, LAST)
     page = staff_client.get(f"{CARDS}{scorecard.pk}/change/").content.decode()
     assert "Deliveries on time: 95.00%, n = 1,000, 80" in page

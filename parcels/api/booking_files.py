@@ -41,8 +41,8 @@ class BookingFileBody(serializers.Serializer[Any]):
     )
     again = serializers.BooleanField(
         default=False,
-        help_text="Book the very same file once more. Rows whose reference was booked in the last 30 days "
-        "are left out all the same.",
+        help_text="Book the same file again. Rows whose reference was booked in the last 30 days are "
+        "skipped.",
     )
 
 
@@ -52,18 +52,20 @@ class BookingFileAnswer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=BookingFileState.choices)
     uploaded_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
-    lines = serializers.IntegerField(help_text="Lines of the file, the header among them.")
+    lines = serializers.IntegerField(help_text="Lines of the file, including the header.")
     lines_done = serializers.IntegerField(source="line")
     rows_done = serializers.IntegerField(source="done")
     booked = serializers.IntegerField()
-    duplicate = serializers.IntegerField(help_text="Not booked: their reference has a parcel already.")
-    rejected = serializers.IntegerField(help_text="Not booked: the results say why.")
+    duplicate = serializers.IntegerField(
+        help_text="Not booked: a parcel with their reference already exists."
+    )
+    rejected = serializers.IntegerField(help_text="Not booked: the results give the reason.")
     rows_per_second = serializers.FloatField(source="rate", allow_null=True)
     seconds_left = serializers.IntegerField(allow_null=True)
     problem = serializers.CharField(
-        help_text="Why the file failed; while it is unfinished, why the last attempt did."
+        help_text="Why the file failed; while it is not finished, why the last attempt failed."
     )
-    results = serializers.SerializerMethodField(help_text="Where the results are, once there are some.")
+    results = serializers.SerializerMethodField(help_text="Address of the results; null until there are any.")
 
     def get_results(self, file: BookingFile) -> str | None:
         if not file.results_size or file.deleted_at:
@@ -79,8 +81,8 @@ class BookingFilesView(APIView):
     @extend_schema(
         operation_id="booking_files_create",
         summary="Book from a CSV file",
-        description="Answers 202 at once; the rows are booked in the background. 409 `file_known` for the "
-        "very same file, with where the first one is in `errors`.",
+        description="Answers 202 at once; the rows are booked in the background. 409 `file_known` if the "
+        "same file was uploaded before, with the address of the first one in `errors`.",
         parameters=[IDEMPOTENCY_KEY],
         request={"multipart/form-data": BookingFileBody},
         responses={202: BookingFileAnswer},
@@ -99,7 +101,7 @@ class BookingFileView(APIView):
 
     @extend_schema(
         operation_id="booking_files_retrieve",
-        summary="Read how far a booking file is",
+        summary="Read the progress of a booking file",
         responses=BookingFileAnswer,
         tags=["booking"],
     )
@@ -114,7 +116,7 @@ class BookingFileCancelView(APIView):
     @extend_schema(
         operation_id="booking_files_cancel",
         summary="Stop a booking file",
-        description="What is booked stays booked. 409 `finished` for one that is done.",
+        description="Parcels already booked stay booked. 409 `finished` if the file is finished.",
         request=None,
         responses=BookingFileAnswer,
         tags=["booking"],
@@ -129,7 +131,8 @@ class BookingFileResultsView(APIView):
     @extend_schema(
         operation_id="booking_files_results",
         summary="Download a booking file's results",
-        description="CSV, a line a row that is done with: tracking number and promise, or why there is none.",
+        description="CSV, one line per processed row: tracking number and promise, or the reason why it "
+        "was not booked.",
         parameters=[OpenApiParameter("file_id", int, OpenApiParameter.PATH)],
         responses={(200, "text/csv"): OpenApiTypes.STR},
         tags=["booking"],

@@ -42,7 +42,7 @@ class BreachRevision(S):
     requested_by = serializers.ChoiceField(choices=RevisionParty.choices)
     previous_due_at = serializers.DateTimeField()
     due_at = serializers.DateTimeField()
-    judged = serializers.BooleanField(help_text="Whether on-time is judged by the new day.")
+    judged = serializers.BooleanField(help_text="Whether on-time is judged by the new date.")
     reason = serializers.CharField()
     at = serializers.DateTimeField(source="created_at")
 
@@ -51,9 +51,9 @@ class BreachPromise(S):
     """What was promised, and by which rules."""
 
     tier = serializers.ChoiceField(choices=TierCode.choices)
-    version = serializers.IntegerField(allow_null=True, help_text="Of the tier's rules.")
-    promised_at = serializers.DateTimeField(help_text="What was promised first.")
-    due_at = serializers.DateTimeField(help_text="What on-time is judged by.")
+    version = serializers.IntegerField(allow_null=True, help_text="Version of the tier's rules.")
+    promised_at = serializers.DateTimeField(help_text="The original promise.")
+    due_at = serializers.DateTimeField(help_text="The time that on-time is judged by.")
     revisions = BreachRevision(many=True)
 
 
@@ -63,13 +63,13 @@ class BreachScan(S):
     received_at = serializers.DateTimeField()
     reason = serializers.CharField()
     facility = serializers.CharField()
-    withdrawn = serializers.BooleanField(help_text="A correction says that it never happened.")
+    withdrawn = serializers.BooleanField(help_text="Withdrawn by a correction.")
 
 
 class BreachLeg(S):
     leg = serializers.ChoiceField(choices=Leg.choices)
     seconds = serializers.IntegerField()
-    open = serializers.BooleanField(help_text="Not over yet.")
+    open = serializers.BooleanField(help_text="The leg is not finished.")
 
 
 class BreachAttribution(S):
@@ -79,7 +79,9 @@ class BreachAttribution(S):
     ground = serializers.ChoiceField(choices=Ground.choices)
     why = serializers.CharField(help_text="In the language of the request.")
     legs = BreachLeg(many=True)
-    leg = serializers.ChoiceField(choices=Leg.choices, allow_null=True, help_text="The one that counts.")
+    leg = serializers.ChoiceField(
+        choices=Leg.choices, allow_null=True, help_text="The leg the delay is attributed to."
+    )
 
 
 class BreachExcuse(S):
@@ -88,7 +90,9 @@ class BreachExcuse(S):
     reason = serializers.ChoiceField(choices=ExcuseReason.choices)
     note = serializers.CharField()
     claimed_by = serializers.ChoiceField(choices=ExcuseSource.choices, source="source")
-    event = serializers.SerializerMethodField(help_text="The declared event that proposed it, or null.")
+    event = serializers.SerializerMethodField(
+        help_text="The disruption or closure it was proposed for, or null."
+    )
     evidence = serializers.CharField(source="evidence_name")
     claimed_at = serializers.DateTimeField()
     decided_at = serializers.DateTimeField(allow_null=True)
@@ -100,10 +104,10 @@ class BreachExcuse(S):
 
 
 class BreachCredit(S):
-    amount = serializers.SerializerMethodField(help_text="CNY; negative is taken back.")
+    amount = serializers.SerializerMethodField(help_text="CNY; negative for a reversal.")
     cause = serializers.ChoiceField(choices=CreditCause.choices)
     at = serializers.DateTimeField()
-    statement = serializers.DateField(source="month", help_text="The first day of the statement's month.")
+    statement = serializers.DateField(source="month", help_text="First day of the statement's month.")
 
     def get_amount(self, entry: Any) -> str:
         return yuan(entry.amount_fen)
@@ -122,16 +126,16 @@ class BreachDetail(S):
     outcome = serializers.ChoiceField(choices=Outcome.choices)
     reached_at = serializers.DateTimeField(allow_null=True)
     late_by_seconds = serializers.IntegerField(
-        allow_null=True, help_text="Null when it was not late after all."
+        allow_null=True, help_text="Null if it turned out not to be late."
     )
     opened_at = serializers.DateTimeField()
     withdrawn_at = serializers.DateTimeField(allow_null=True)
     excused = serializers.BooleanField()
     attribution = BreachAttribution()
-    excuses = BreachExcuse(many=True, help_text="The newest first.")
-    claim_until = serializers.DateTimeField(help_text="Until when the courier can claim an excuse.")
-    credits = BreachCredit(many=True, help_text="Empty for whoever may not see money.")
-    scans = BreachScan(many=True, help_text="The latest first.")
+    excuses = BreachExcuse(many=True, help_text="Newest first.")
+    claim_until = serializers.DateTimeField(help_text="The courier can request an exemption until then.")
+    credits = BreachCredit(many=True, help_text="Empty without the permission to see fees.")
+    scans = BreachScan(many=True, help_text="Latest first.")
 
 
 class BreachDetailView(APIView):
@@ -140,8 +144,8 @@ class BreachDetailView(APIView):
     @extend_schema(
         operation_id="breaches_retrieve",
         summary="Read a breach",
-        description="What was promised, what happened, by how much it was late, who it is attributed to and "
-        "why, excuses, credits: of your own parcels.",
+        description="Promise, events, delay, attribution with its reason, exemptions and credits of one "
+        "of your own parcels.",
         parameters=[
             OpenApiParameter(
                 "kind",

@@ -38,8 +38,8 @@ CITIES_SHOWN = 20
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     location=OpenApiParameter.HEADER,
-    description="Any text of up to 255 characters. Sent again within 24 hours with the same body, the first "
-    "answer is repeated and nothing is booked twice.",
+    description="Any text of up to 255 characters. If it is sent again within 24 hours with the same body, "
+    "the first answer is repeated and nothing is booked twice.",
 )
 
 
@@ -49,7 +49,7 @@ class QuoteView(APIView):
     @extend_schema(
         operation_id="quotes_create",
         summary="Quote",
-        description="Offers of every tier asked for, the recommended first. Nothing is reserved.",
+        description="Offers of the requested tiers, the recommended one first. Reserves nothing.",
         request=schema.QuoteBody,
         responses=schema.QuoteAnswer,
         examples=examples.QUOTE,
@@ -95,8 +95,8 @@ class ParcelListView(APIView):
     @extend_schema(
         operation_id="parcels_create",
         summary="Book a parcel",
-        description="Reserves a place, freezes the promise, and answers with the tracking number. 409 "
-        "`capacity_full` says what comes instead; 409 `promise_changed` carries the promise that holds now.",
+        description="Reserves capacity, fixes the promise and returns the tracking number. 409 "
+        "`capacity_full` names the next option; 409 `promise_changed` contains the current promise.",
         parameters=[IDEMPOTENCY_KEY],
         request=schema.BookingBody,
         responses={201: schema.BookedAnswer},
@@ -149,7 +149,7 @@ class ParcelDetailView(APIView):
     @extend_schema(
         operation_id="parcels_retrieve",
         summary="Read a parcel",
-        description="One of your own, by its number. The recipient is masked unless asked for in full.",
+        description="One of your own parcels. The recipient is masked unless requested in full.",
         parameters=[schema.UnmaskQuery],
         responses=schema.ParcelDetailAnswer,
         examples=examples.PARCEL,
@@ -173,7 +173,8 @@ class ParcelCancelView(APIView):
     @extend_schema(
         operation_id="parcels_cancel",
         summary="Cancel a parcel",
-        description="Before pickup only; 409 `already_moving` after it. Cancelling again answers the same.",
+        description="Before pickup only; 409 `already_moving` afterwards. Cancelling again returns the same "
+        "answer.",
         request=None,
         responses=schema.ParcelAnswer,
         examples=examples.CANCELLED,
@@ -194,7 +195,7 @@ class CityListView(APIView):
         summary="Find a city",
         description=f"The best {CITIES_SHOWN} matches by code, English or Chinese name.",
         parameters=[
-            OpenApiParameter("search", str, description="Code or name, or how it begins.", required=True)
+            OpenApiParameter("search", str, description="Code or name, or the start of one.", required=True)
         ],
         responses=schema.CityAnswer(many=True),
         tags=["reference"],

@@ -34,13 +34,13 @@ class RevisionBody(S):
 
     day = serializers.DateField(help_text="One of `possible_days`, local at the destination.")
     requested_by = WordField(
-        choices=RevisionParty.choices, help_text="On-time is judged by the new day only for `recipient`."
+        choices=RevisionParty.choices, help_text="On-time is judged by the new date only for `recipient`."
     )
     reason = serializers.CharField(
         max_length=REASON_LENGTH,
         required=False,
         allow_blank=True,
-        help_text="Public: anybody who has the number reads it. Required of the merchant.",
+        help_text="Public: visible to anyone with the tracking number. Required if the merchant asked.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -51,10 +51,10 @@ class RevisionBody(S):
 class RevisionAnswer(S):
     """One later day agreed on. Times carry the destination's offset."""
 
-    previous_due_at = serializers.DateTimeField(help_text="Agreed on before.")
-    due_at = serializers.DateTimeField(help_text="Agreed on since.")
+    previous_due_at = serializers.DateTimeField(help_text="Agreed time before this change.")
+    due_at = serializers.DateTimeField(help_text="Agreed time after this change.")
     requested_by = serializers.ChoiceField(choices=RevisionParty.choices)
-    judged = serializers.BooleanField(help_text="On-time is judged by this day.")
+    judged = serializers.BooleanField(help_text="On-time is judged by this date.")
     reason = serializers.CharField()
     created_at = serializers.DateTimeField()
 
@@ -68,11 +68,11 @@ class RevisionsAnswer(S):
     """The original promise of a delivery beside what was agreed on since."""
 
     tracking_number = serializers.CharField()
-    original_due_at = serializers.DateTimeField(help_text="What was promised at booking. Never moves.")
-    due_at = serializers.DateTimeField(help_text="What on-time is judged by.")
-    revised_due_at = serializers.DateTimeField(allow_null=True, help_text="The latest day agreed on, if any.")
-    revisions = RevisionAnswer(many=True, help_text="The oldest first.")
-    possible_days = PossibleDay(many=True, help_text="What it can be moved to by you, the earliest first.")
+    original_due_at = serializers.DateTimeField(help_text="The promise at booking. It never changes.")
+    due_at = serializers.DateTimeField(help_text="The time that on-time is judged by.")
+    revised_due_at = serializers.DateTimeField(allow_null=True, help_text="The latest agreed date, if any.")
+    revisions = RevisionAnswer(many=True, help_text="Oldest first.")
+    possible_days = PossibleDay(many=True, help_text="The dates you can move it to, earliest first.")
 
 
 class RevisionsView(APIView):
@@ -81,8 +81,8 @@ class RevisionsView(APIView):
     @extend_schema(
         operation_id="parcels_revisions_list",
         summary="Read a delivery's revisions",
-        description="What was promised first, which later days were agreed on, who asked and why, and to "
-        "which days it can be moved.",
+        description="The original promise, the agreed changes with who asked and why, and the dates it "
+        "can be moved to.",
         responses=RevisionsAnswer,
         tags=["parcels"],
     )
@@ -95,10 +95,10 @@ class RevisionsView(APIView):
     @extend_schema(
         operation_id="parcels_revisions_create",
         summary="Move a delivery to a later day",
-        description="For merchants, while the delivery is neither made nor called off. What the recipient "
-        "asked for moves the time that on-time is judged by, and comes before it has passed (409 "
-        "`past_due`). What the merchant agreed to is recorded beside the promise, which is judged by as "
-        "before. Couriers cannot move their own promises (403).",
+        description="For merchants, until the parcel is delivered or cancelled. A change the recipient "
+        "asked for moves the time that on-time is judged by, and must be made before that time (409 "
+        "`past_due`). A change the merchant asked for is only recorded beside the promise. Couriers "
+        "cannot move their own promises (403).",
         parameters=[IDEMPOTENCY_KEY],
         request=RevisionBody,
         responses={201: RevisionsAnswer},

@@ -17,8 +17,8 @@ class ScanSerializer(serializers.Serializer[Any]):
         max_length=64,
         required=False,
         allow_null=True,
-        help_text="Your own id of the event. A second scan of the parcel with the same id is a duplicate; "
-        "without ids, one with the same code, time and facility is.",
+        help_text="Your own id of the event. A second scan of the parcel with the same id is a duplicate. "
+        "Without ids, scans with the same code, time and facility are duplicates.",
     )
     reason = serializers.ChoiceField(
         choices=ScanReason.choices,
@@ -30,8 +30,8 @@ class ScanSerializer(serializers.Serializer[Any]):
     consent = serializers.BooleanField(
         required=False,
         allow_null=True,
-        help_text="The recipient agreed to a locker or station drop; without it, "
-        "available_for_pickup counts as a failed attempt.",
+        help_text="The recipient agreed to delivery to a locker or station. Without it, available_for_pickup "
+        "counts as a failed attempt.",
     )
     corrects = extend_schema_field(
         {
@@ -51,20 +51,20 @@ class ScanSerializer(serializers.Serializer[Any]):
         }
     )(serializers.JSONField)(
         required=False,
-        help_text="Of a correction: the event id of the scan it withdraws, or its code, time and facility.",
+        help_text="For a correction: the event id of the scan it withdraws, or its code, time and facility.",
     )
 
 
 class RejectionSerializer(serializers.Serializer[Any]):
-    index = serializers.IntegerField(help_text="Which scan of the batch, from 0.")
+    index = serializers.IntegerField(help_text="Index of the scan in the batch, from 0.")
     pointer = serializers.CharField(help_text="JSON pointer (RFC 6901) into the batch.")
     code = serializers.CharField()
     detail = serializers.CharField()
 
 
 class ScanReportSerializer(serializers.Serializer[Any]):
-    accepted = serializers.IntegerField(help_text="New, stored, and acted on.")
-    duplicate = serializers.IntegerField(help_text="Known before, or twice in this batch.")
+    accepted = serializers.IntegerField(help_text="New scans, stored and processed.")
+    duplicate = serializers.IntegerField(help_text="Received before, or twice in this batch.")
     rejected = serializers.IntegerField()
     rejections = RejectionSerializer(many=True)
 
@@ -74,9 +74,10 @@ REQUEST = {
     "application/x-ndjson": OpenApiTypes.BINARY,
 }
 DESCRIPTION = (
-    "Send 1 to 5,000 scans of parcels you carry: a JSON array, an object with the array in `scans`, or one "
-    "JSON object a line. `Content-Encoding: gzip` is understood. A line that cannot be taken is named in "
-    "`rejections` and does not stop the others: `invalid`, `bad_tracking_number`, `unknown_parcel`, "
-    "`unknown_code`, `unknown_reason`, `reason_required`, `in_future`, `before_booking`, `corrects_missing`. "
-    "Sending a batch again is safe: what is known already counts as duplicate."
+    "Send 1 to 5,000 scans of parcels you carry: a JSON array, an object with the array in "
+    "`scans`, or one JSON object per line. `Content-Encoding: gzip` is accepted. Invalid scans "
+    "are listed in `rejections` and do not stop the others: `invalid`, `bad_tracking_number`, "
+    "`unknown_parcel`, `unknown_code`, `unknown_reason`, `reason_required`, `in_future`, "
+    "`before_booking`, `corrects_missing`. A batch can safely be sent again: scans received "
+    "before count as duplicates."
 )

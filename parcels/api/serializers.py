@@ -13,23 +13,22 @@ from slas.choices import TierCode
 from slas.forecasts.rules import Basis
 
 S = serializers.Serializer[Any]
-CITY_HELP = "City code, or its name where that is unambiguous: CN-HGH, Hangzhou, 杭州."
+CITY_HELP = "City code, or its name if unambiguous: CN-HGH, Hangzhou, 杭州."
 
 
 class ExpectedArrival(S):
     """The first attempt to expect, by parcels of 28 days that had come as far with as much time left."""
 
-    p50 = serializers.DateTimeField(help_text="Half of such parcels are attempted by then.")
-    p90 = serializers.DateTimeField(help_text="Nine in ten of such parcels are attempted by then.")
-    chance_late = serializers.FloatField(
-        allow_null=True, help_text="0 to 1; null where nothing is known yet."
-    )
+    p50 = serializers.DateTimeField(help_text="Half of similar parcels are attempted by then.")
+    p90 = serializers.DateTimeField(help_text="90 % of similar parcels are attempted by then.")
+    chance_late = serializers.FloatField(allow_null=True, help_text="0 to 1; null without enough data.")
     basis = serializers.ChoiceField(
         choices=[basis.value for basis in Basis],
-        help_text="Whose parcels: the courier's on this lane, the courier's, everybody's on this lane, "
-        "everybody's; `promise` is none: then both times are the promise.",
+        help_text="The parcels it is based on: the courier's on this lane, all of the courier's, all "
+        "couriers' on this lane, or all parcels; with `promise` there is no data and both times are the "
+        "promise.",
     )
-    n = serializers.IntegerField(help_text="How many parcels it rests on.")
+    n = serializers.IntegerField(help_text="Number of parcels it is based on.")
 
 
 class QuoteBody(S):
@@ -42,9 +41,9 @@ class QuoteBody(S):
     destination = serializers.CharField(max_length=120, help_text=CITY_HELP)
     weight_g = serializers.IntegerField(min_value=1)
     ready_at = serializers.DateTimeField(
-        required=False, allow_null=True, help_text="RFC 3339 with an offset; now by default."
+        required=False, allow_null=True, help_text="RFC 3339 with an offset. Default: now."
     )
-    tier = WordField(choices=TierCode.choices, required=False, help_text="All tiers when left out.")
+    tier = WordField(choices=TierCode.choices, required=False, help_text="Default: all tiers.")
 
 
 class RecipientBody(S):
@@ -59,24 +58,24 @@ class BookingBody(QuoteBody):
     tier = WordField(choices=TierCode.choices)
     recipient = RecipientBody()
     reference = serializers.CharField(
-        max_length=64, required=False, help_text="Your own number of it; not necessarily unique."
+        max_length=64, required=False, help_text="Your own number for the parcel; need not be unique."
     )
     courier = serializers.CharField(
         required=False,
-        help_text="Short name of a courier, as in the quote: it, on the promised day, or a refusal. "
-        "Left out, the recommended one.",
+        help_text="Short name of a courier, as in the quote: books with this courier on the promised day, or "
+        "is refused. Default: the recommended courier.",
     )
     expected_deliver_by = serializers.DateTimeField(
         required=False,
         allow_null=True,
-        help_text="`promise.deliver_by` as quoted: book this promise; 409 `promise_changed` when it does not "
-        "hold any more.",
+        help_text="`promise.deliver_by` as quoted: books only with this promise; 409 `promise_changed` if it "
+        "is no longer available.",
     )
     if_full = WordField(
         choices=[item.value for item in IfFull],
         default=IfFull.REFUSE.value,
         help_text="Without a courier or an expected promise: `next` takes the next courier, then the next "
-        "day, as the quote says; `refuse` answers 409 `capacity_full` rather than another day.",
+        "day, as quoted; `refuse` answers 409 `capacity_full` instead of moving to another day.",
     )
 
 
@@ -114,11 +113,11 @@ class PromiseAnswer(S):
     pickup_date = serializers.DateField()
     pickup_by = serializers.DateTimeField()
     deliver_by = serializers.DateTimeField()
-    cut_off_at = serializers.DateTimeField(help_text="The cut-off kept for this pickup day.")
-    rolled = serializers.BooleanField(help_text="Pickup is not on the day asked for.")
+    cut_off_at = serializers.DateTimeField(help_text="The cut-off for this pickup day.")
+    rolled = serializers.BooleanField(help_text="Pickup is later than requested.")
     rolled_days = serializers.IntegerField()
     full_on = serializers.ListField(child=serializers.DateField(), help_text="Earlier days that are full.")
-    note = serializers.CharField(help_text="Why pickup is later than asked for; empty when it is not.")
+    note = serializers.CharField(help_text="Why pickup is later than requested; empty if it is not.")
     version = serializers.IntegerField(help_text="Version of the tier's rules.")
     steps = StepAnswer(many=True, required=False, help_text="Left out in batches.")
 
@@ -127,12 +126,12 @@ class OnTimeAnswer(S):
     """The courier's deliveries on this lane and tier that fell due in the last 30 days."""
 
     days = serializers.IntegerField()
-    n = serializers.IntegerField(help_text="Parcels judged, excused ones left out.")
+    n = serializers.IntegerField(help_text="Parcels judged, without exempt ones.")
     rate = serializers.FloatField(allow_null=True, help_text="Accountable on-time rate.")
     raw = serializers.FloatField(allow_null=True)
     lower_bound = serializers.FloatField(allow_null=True, help_text="Wilson, 95 %.")
     excused = serializers.IntegerField()
-    few = serializers.BooleanField(help_text="n is below 30: topped up with the average when ranked.")
+    few = serializers.BooleanField(help_text="n is below 30: combined with the average for the ranking.")
 
 
 class ReasonAnswer(S):
@@ -141,25 +140,27 @@ class ReasonAnswer(S):
 
 
 class InsteadAnswer(S):
-    courier = serializers.CharField(help_text="Who has room on the first day; empty when nobody has.")
-    day = serializers.DateField(allow_null=True, help_text="This courier's next day with room.")
+    courier = serializers.CharField(
+        help_text="The courier with capacity on the first day; empty if there is none."
+    )
+    day = serializers.DateField(allow_null=True, help_text="This courier's next day with capacity.")
 
 
 class OfferAnswer(S):
-    courier = serializers.CharField(help_text="Short name, to book with.")
+    courier = serializers.CharField(help_text="Short name, for booking.")
     courier_name = serializers.CharField()
     grade = serializers.ChoiceField(
-        choices=Grade.choices, help_text="Of its newest final scorecard; couriers on probation come last."
+        choices=Grade.choices, help_text="From its newest final scorecard; couriers on probation come last."
     )
     tier = serializers.ChoiceField(choices=TierCode.choices)
     price = serializers.CharField(help_text="CNY, a decimal.")
     promise = PromiseAnswer()
     capacity_left = serializers.IntegerField(help_text="On the promise's pickup day.")
-    full = serializers.BooleanField(help_text="No day looked at has room.")
-    instead = InsteadAnswer(allow_null=True, help_text="When the first day is full: what comes instead.")
+    full = serializers.BooleanField(help_text="No day within the search has capacity.")
+    instead = InsteadAnswer(allow_null=True, help_text="If the first day is full: the next option.")
     cut_off_in_seconds = serializers.IntegerField()
     on_time = OnTimeAnswer()
-    recommended = serializers.BooleanField(help_text="What a booking without a courier takes; one a tier.")
+    recommended = serializers.BooleanField(help_text="Used by a booking without a courier; one per tier.")
     reason = ReasonAnswer(allow_null=True)
 
 
@@ -244,7 +245,7 @@ class ParcelAnswer(S):
     deliver_by = serializers.DateTimeField()
     delivered_at = serializers.DateTimeField(allow_null=True)
     cancelled_at = serializers.DateTimeField(allow_null=True)
-    recipient = RecipientBody(help_text="Masked, unless asked for with `unmask`; empty once erased.")
+    recipient = RecipientBody(help_text="Masked unless requested with `unmask`; empty once erased.")
     recipient_erased_at = serializers.DateTimeField(
         allow_null=True, help_text="When the recipient's data were erased."
     )
@@ -253,7 +254,7 @@ class ParcelAnswer(S):
 class ParcelDetailAnswer(ParcelAnswer):
     """The same, and when it will probably be delivered."""
 
-    expected = ExpectedArrival(allow_null=True, help_text="Null once attempted, and when nobody knows.")
+    expected = ExpectedArrival(allow_null=True, help_text="Null once attempted, or if unknown.")
 
 
 class ParcelPage(S):
@@ -264,7 +265,7 @@ class ParcelPage(S):
 
 class UnmaskQuery(S):
     unmask = serializers.BooleanField(
-        default=False, help_text="Recipients in full; needs the capability, and is recorded."
+        default=False, help_text="Recipients in full; needs the permission, and is logged."
     )
 
 
@@ -279,5 +280,5 @@ class ParcelsQuery(UnmaskQuery):
     booked_to = serializers.DateField(required=False, help_text="Last day of booking.")
     late = WordField(choices=Lateness.choices, required=False)
     search = serializers.CharField(
-        max_length=80, required=False, help_text="A tracking number, or how a reference begins."
+        max_length=80, required=False, help_text="A tracking number, or the start of a reference."
     )

@@ -44,9 +44,9 @@ class TrackedCity(S):
 class TrackedPromise(S):
     """What was promised, and how that stands at this moment."""
 
-    deliver_by = serializers.DateTimeField(help_text="What on-time is judged by.")
-    original_deliver_by = serializers.DateTimeField(help_text="What was promised first. Never moves.")
-    revisions = RevisionAnswer(many=True, help_text="Later days agreed on, the oldest first.")
+    deliver_by = serializers.DateTimeField(help_text="The time that on-time is judged by.")
+    original_deliver_by = serializers.DateTimeField(help_text="The original promise. It never changes.")
+    revisions = RevisionAnswer(many=True, help_text="Agreed date changes, oldest first.")
     outcome = serializers.ChoiceField(choices=Outcome.choices)
     reached_at = serializers.DateTimeField(allow_null=True, help_text="First valid attempt or delivery.")
     late = serializers.BooleanField()
@@ -59,7 +59,7 @@ class TrackedEvent(S):
     occurred_at = serializers.DateTimeField()
     facility = serializers.CharField()
     reason = serializers.CharField()
-    withdrawn = serializers.BooleanField(help_text="A later correction says that it never happened.")
+    withdrawn = serializers.BooleanField(help_text="Withdrawn by a later correction.")
 
 
 class Equivalents(S):
@@ -83,9 +83,9 @@ class TrackingAnswer(S):
     tier = serializers.ChoiceField(choices=TierCode.choices)
     origin = TrackedCity()
     destination = TrackedCity()
-    promise = TrackedPromise(allow_null=True, help_text="Null when nothing stands promised any more.")
-    expected = ExpectedArrival(allow_null=True, help_text="Null once attempted, and when nobody knows.")
-    events = TrackedEvent(many=True, help_text="The latest first.")
+    promise = TrackedPromise(allow_null=True, help_text="Null if there is no promise any more.")
+    expected = ExpectedArrival(allow_null=True, help_text="Null once attempted, or if unknown.")
+    events = TrackedEvent(many=True, help_text="Latest first.")
 
 
 class TrackingView(APIView):
@@ -100,8 +100,8 @@ class TrackingView(APIView):
         operation_id="tracking_retrieve",
         summary="Track a parcel",
         description="Needs no key. 404 `bad_tracking_number` for a mistyped number, 404 "
-        "`unknown_tracking_number` for one that no parcel has; 429 with Retry-After past "
-        "the calls a minute of one address.",
+        "`unknown_tracking_number` if no parcel has it; 429 with Retry-After beyond the rate limit "
+        "of an address.",
         responses=TrackingAnswer,
         examples=examples.TRACKING,
         auth=[],

@@ -36,8 +36,8 @@ class WatchParameters(S):
         min_value=0,
         max_value=1,
         required=False,
-        help_text="From which chance of being late on. Left out, parcels with nothing but `at_risk` against "
-        "them are listed from 0.5 on; with it, whatever is as likely as that, from 0.05 on.",
+        help_text="Minimum chance of being late. Without it, parcels whose only reason is `at_risk` are "
+        "listed from 0.5; with it, every parcel at least as likely to be late, from 0.05.",
     )
     page_size = serializers.IntegerField(
         min_value=1, max_value=MOST_A_PAGE, default=PAGE_SIZE, required=False
@@ -45,8 +45,8 @@ class WatchParameters(S):
 
 
 class ExpectedAnswer(S):
-    p50 = serializers.DateTimeField(help_text="Half of such parcels are attempted by then.")
-    p90 = serializers.DateTimeField(help_text="Nine in ten of such parcels are attempted by then.")
+    p50 = serializers.DateTimeField(help_text="Half of similar parcels are attempted by then.")
+    p90 = serializers.DateTimeField(help_text="90 % of similar parcels are attempted by then.")
 
 
 class WatchedAnswer(S):
@@ -55,7 +55,7 @@ class WatchedAnswer(S):
     tracking_number = serializers.CharField()
     reference = serializers.CharField()
     reasons = serializers.ListField(
-        child=serializers.ChoiceField(choices=WatchReason.choices), help_text="The most pressing first."
+        child=serializers.ChoiceField(choices=WatchReason.choices), help_text="Most urgent first."
     )
     status = serializers.ChoiceField(choices=ParcelStatus.choices)
     tier = serializers.ChoiceField(choices=TierCode.choices)
@@ -64,18 +64,18 @@ class WatchedAnswer(S):
     merchant = serializers.CharField()
     courier = serializers.CharField()
     due_at = serializers.DateTimeField()
-    stage = serializers.ChoiceField(choices=Stage.choices, help_text="How far it has come.")
-    stage_at = serializers.DateTimeField(help_text="When it was first seen there.")
+    stage = serializers.ChoiceField(choices=Stage.choices, help_text="Progress of the parcel.")
+    stage_at = serializers.DateTimeField(help_text="When it reached that stage.")
     last_scan_at = serializers.DateTimeField(allow_null=True)
     expected = ExpectedAnswer(allow_null=True)
-    chance_late = serializers.FloatField(help_text="0 to 1; 1 for what is past due.")
+    chance_late = serializers.FloatField(help_text="0 to 1; 1 if past due.")
 
 
 class WatchAnswer(S):
-    next = serializers.CharField(allow_null=True, help_text="Where the next page is.")
+    next = serializers.CharField(allow_null=True, help_text="Address of the next page.")
     previous = serializers.CharField(allow_null=True)
     refreshed_at = serializers.DateTimeField(
-        allow_null=True, help_text="When the list was worked out last; null when it is empty."
+        allow_null=True, help_text="When the list was last calculated; null if it is empty."
     )
     results = WatchedAnswer(many=True)
 
@@ -86,9 +86,9 @@ class WatchView(APIView):
     @extend_schema(
         operation_id="watch_list",
         summary="Watch list",
-        description="Your parcels that are late or may become so. What is due within three hours is looked "
-        "at every five minutes, what is due later every half hour. What can still be saved comes first, of "
-        "that the soonest due, of those due together the likeliest to be late; then comes what is past due.",
+        description="Your parcels that are late or at risk. Parcels due within three hours are checked every "
+        "five minutes, later ones every half hour. Parcels that can still be on time come first, by "
+        "due time, then by the chance of being late; overdue parcels follow.",
         parameters=[
             WatchParameters,
             OpenApiParameter("cursor", str, description="From `next`."),

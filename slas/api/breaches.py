@@ -23,7 +23,7 @@ from slas.models import Breach, Commitment, ServiceTier
 class BreachesQuery(serializers.Serializer[Any]):
     """Which breaches to list."""
 
-    state = WordField(choices=["standing", "withdrawn"], required=False, help_text="Both by default.")
+    state = WordField(choices=["standing", "withdrawn"], required=False, help_text="Default: both.")
     kind = WordField(choices=CommitmentKind.choices, required=False)
     tier = WordField(choices=TierCode.choices, required=False)
 
@@ -35,7 +35,7 @@ class BreachAnswer(serializers.ModelSerializer[Breach]):
     courier = serializers.CharField(source="courier.organisation.slug")
     merchant = serializers.CharField(source="merchant.slug")
     tier = serializers.CharField(source="tier.code")
-    outcome = serializers.ChoiceField(choices=Outcome.choices, help_text="What the promise is judged as now.")
+    outcome = serializers.ChoiceField(choices=Outcome.choices, help_text="Current state of the promise.")
     reached_at = serializers.DateTimeField(allow_null=True)
     excused = serializers.BooleanField()
 
@@ -66,7 +66,7 @@ class BreachesView(generics.ListAPIView[Breach]):
     @extend_schema(
         operation_id="breaches_list",
         summary="Breaches",
-        description="Promises that were not kept, the newest first, with what became of them since.",
+        description="Promises that were not kept, newest first, with their current state.",
         parameters=[BreachesQuery],
         tags=["rates"],
     )

@@ -34,8 +34,8 @@ S = serializers.Serializer[Any]
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     location=OpenApiParameter.HEADER,
-    description="Any text of up to 255 characters. Sent again within 24 hours with the same body, the first "
-    "answer is repeated and nothing is claimed twice.",
+    description="Any text of up to 255 characters. If it is sent again within 24 hours with the same body, "
+    "the first answer is repeated and nothing is requested twice.",
 )
 
 
@@ -47,12 +47,14 @@ class ExcusesQuery(S):
     claimed_by = WordField(choices=ExcuseSource.choices, required=False, source="source")
     kind = WordField(choices=CommitmentKind.choices, required=False)
     number = serializers.CharField(required=False, help_text="A parcel's tracking number.")
-    to = serializers.DateField(required=False, help_text="Last day of the claim, in the alliance's own zone.")
+    to = serializers.DateField(
+        required=False, help_text="Last day of the request, in the alliance's time zone."
+    )
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         # "from" is a keyword, so it cannot be an attribute.
         first = serializers.DateField(
-            required=False, help_text="First day of the claim, in the alliance's own zone."
+            required=False, help_text="First day of the request, in the alliance's time zone."
         )
         return {"from": first, **super().get_fields()}
 
@@ -71,7 +73,7 @@ class ClaimBody(S):
     """What a courier claims. Sent as multipart/form-data it may carry a file."""
 
     number = serializers.CharField(help_text="The parcel's tracking number.")
-    kind = WordField(choices=CommitmentKind.choices, help_text="Which promise was broken.")
+    kind = WordField(choices=CommitmentKind.choices, help_text="The promise that was broken.")
     reason = WordField(choices=ExcuseReason.choices)
     note = serializers.CharField(required=False, allow_blank=True, max_length=MOST_TEXT)
     file = serializers.FileField(
@@ -100,8 +102,10 @@ class ExcuseAnswer(S):
     reason = serializers.ChoiceField(choices=ExcuseReason.choices)
     note = serializers.CharField()
     claimed_by = serializers.ChoiceField(choices=ExcuseSource.choices, source="source")
-    event = serializers.SerializerMethodField(help_text="The declared event that proposed it, or null.")
-    evidence = serializers.CharField(source="evidence_name", help_text="The file's name; empty without one.")
+    event = serializers.SerializerMethodField(
+        help_text="The disruption or closure it was proposed for, or null."
+    )
+    evidence = serializers.CharField(source="evidence_name", help_text="File name; empty without a file.")
     claimed_at = serializers.DateTimeField()
     decided_at = serializers.DateTimeField(allow_null=True)
     decision_note = serializers.CharField()
@@ -120,7 +124,7 @@ class ExcuseCount(S):
 class ExcusesAnswer(S):
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
-    counts = ExcuseCount(many=True, help_text="Of all that was asked for, by decision and reason.")
+    counts = ExcuseCount(many=True, help_text="Of all matching requests, by decision and reason.")
     results = ExcuseAnswer(many=True)
 
 
@@ -137,9 +141,9 @@ class ExcusesView(APIView):
 
     @extend_schema(
         operation_id="excuses_list",
-        summary="Excuses",
-        description="Claims and decisions on your breaches, the newest first, with counts by decision and "
-        "reason. Courier and merchant read the same.",
+        summary="Exemptions",
+        description="Exemption requests and decisions on your breaches, newest first, with counts by "
+        "decision and reason. Courier and merchant see the same.",
         parameters=[
             ExcusesQuery,
             OpenApiParameter("cursor", str, description="From `next` or `previous`."),
@@ -170,9 +174,10 @@ class ExcusesView(APIView):
 
     @extend_schema(
         operation_id="excuses_create",
-        summary="Claim an excuse",
-        description="A courier claims that a breach was not its fault, within 14 days of its opening. "
-        "409 `no_breach`, `too_late`, `claimed`, `granted` or `decided` when it cannot be claimed.",
+        summary="Request an exemption",
+        description="A courier requests an exemption for a breach that was not its fault, within 14 days "
+        "of its opening. 409 `no_breach`, `too_late`, `claimed`, `granted` or `decided` if it cannot be "
+        "requested.",
         parameters=[IDEMPOTENCY_KEY],
         request={"application/json": ClaimBody, "multipart/form-data": ClaimBody},
         responses={201: ExcuseAnswer},
@@ -193,9 +198,9 @@ class ExcuseWithdrawView(APIView):
 
     @extend_schema(
         operation_id="excuses_withdraw",
-        summary="Take a claim back",
-        description="The courier's own, until it is decided on; 409 `decided` after that. Again answers the "
-        "same.",
+        summary="Withdraw a request",
+        description="Only the courier's own request, until it is decided; 409 `decided` afterwards. "
+        "Withdrawing again returns the same answer.",
         request=None,
         responses=ExcuseAnswer,
         tags=["rates"],

@@ -28,8 +28,8 @@ _PERIOD = f"Due dates, both included; at most {requests.MOST_DAYS} days."
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     location=OpenApiParameter.HEADER,
-    description="Any text of up to 255 characters. Sent again within 24 hours with the same body, the first "
-    "answer is repeated and no second file is written.",
+    description="Any text of up to 255 characters. If it is sent again within 24 hours with the same body, "
+    "the first answer is repeated and no second file is written.",
 )
 
 
@@ -57,15 +57,15 @@ class ExportAnswer(serializers.ModelSerializer[Export]):
     state = serializers.ChoiceField(choices=ExportState.choices)
     rows_done = serializers.IntegerField(source="done", help_text="Rows written so far.")
     rows_total = serializers.IntegerField(
-        source="rows", allow_null=True, help_text="About how many there will be; exact once done."
+        source="rows", allow_null=True, help_text="Estimated number of rows; exact once done."
     )
     size = serializers.IntegerField(help_text="Bytes; 0 until done.")
     problem = serializers.CharField(
-        help_text="Why it failed; while it is unfinished, why the last attempt did."
+        help_text="Why it failed; while it is not finished, why the last attempt failed."
     )
-    expires_at = serializers.DateTimeField(help_text="Taken away then.")
+    expires_at = serializers.DateTimeField(help_text="The file is deleted then.")
     file_url = serializers.SerializerMethodField(
-        help_text="Good until `expires_at`, for callers who may see it; null unless the file is there."
+        help_text="Valid until `expires_at`, for callers who may see it; null without a file."
     )
 
     class Meta:
@@ -98,7 +98,7 @@ class ExportListView(APIView):
     @extend_schema(
         operation_id="exports_list",
         summary="List exports",
-        description="The newest first, expired ones included.",
+        description="Newest first, including expired ones.",
         parameters=[
             OpenApiParameter("cursor", str, description="From `next` or `previous`."),
             OpenApiParameter("page_size", int, description="50 by default, 500 at most."),
@@ -114,7 +114,7 @@ class ExportListView(APIView):
 
     @extend_schema(
         operation_id="exports_create",
-        summary="Ask for an export",
+        summary="Create an export",
         description="Your own commitments or on-time cells that fell due in a period, written in the "
         f"background and kept for {requests.KEPT.days} days. 409 `exports_running` while "
         f"{requests.MOST_RUNNING} files of your organisation are being written. Ask for the export until "
@@ -147,7 +147,7 @@ class ExportDetailView(APIView):
     @extend_schema(
         operation_id="exports_retrieve",
         summary="Read an export",
-        description="How far it is, and the link that takes it once it is there.",
+        description="Its progress, and the download link once the file is ready.",
         parameters=[OpenApiParameter("export_id", int, OpenApiParameter.PATH)],
         responses=ExportAnswer,
         tags=["exports"],
@@ -175,8 +175,8 @@ class ExportFileView(APIView):
 
     @extend_schema(
         operation_id="exports_file",
-        summary="Take an export's file",
-        description="By the link in `file_url`: `expires` and `signature` come from there. 404 "
+        summary="Download an export",
+        description="Use the link in `file_url`, which contains `expires` and `signature`. 404 "
         "`export_expired` after its time, 409 `export_not_ready` before it is written.",
         parameters=[
             OpenApiParameter("export_id", int, OpenApiParameter.PATH),

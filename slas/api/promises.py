@@ -58,13 +58,13 @@ class PromisesQuery(serializers.Serializer[Any]):
     origin = CityField(help_text="City, by code or name.")
     destination = CityField(help_text="City, by code or name.")
     tier = WordField(choices=TierCode.choices)
-    booked_at = MomentField(required=False, help_text="Now by default.")
-    ready_at = MomentField(required=False, help_text="When it is booked, by default.")
+    booked_at = MomentField(required=False, help_text="Default: now.")
+    ready_at = MomentField(required=False, help_text="Default: the time of booking.")
     known_at = MomentField(
-        required=False, help_text="Closures announced by then count; when it is booked, by default."
+        required=False, help_text="Only closures announced by then count. Default: the time of booking."
     )
     version = serializers.IntegerField(
-        required=False, min_value=1, max_value=100_000, help_text="One version; all by default."
+        required=False, min_value=1, max_value=100_000, help_text="One version. Default: all."
     )
 
     def question(self, now: datetime) -> Question:
@@ -94,19 +94,19 @@ class ToldPromise(serializers.Serializer[Any]):
     pickup_date = serializers.DateField()
     pickup_by = serializers.DateTimeField()
     deliver_by = serializers.DateTimeField()
-    cut_off_at = serializers.DateTimeField(help_text="The cut-off kept for this pickup day.")
-    rolled = serializers.BooleanField(help_text="Pickup is not on the day asked for.")
+    cut_off_at = serializers.DateTimeField(help_text="The cut-off for this pickup day.")
+    rolled = serializers.BooleanField(help_text="Pickup is later than requested.")
     rolled_days = serializers.IntegerField()
-    note = serializers.CharField(help_text="Why pickup is later than asked for; empty when it is not.")
+    note = serializers.CharField(help_text="Why pickup is later than requested; empty if it is not.")
     steps = ToldStep(many=True)
 
 
 class VersionAnswer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     valid_from = serializers.DateTimeField()
-    in_force = serializers.BooleanField(help_text="Whether it was the version in force when booked.")
+    in_force = serializers.BooleanField(help_text="Whether this version was in force at booking.")
     promise = ToldPromise(allow_null=True)
-    refusal = serializers.CharField(help_text="Why it promises nothing; empty when it does.")
+    refusal = serializers.CharField(help_text="Why there is no promise; empty if there is one.")
 
 
 class PromisesView(APIView):
@@ -114,9 +114,9 @@ class PromisesView(APIView):
 
     @extend_schema(
         operation_id="promises_list",
-        summary="What would be promised",
-        description="One question put to every version of a tier's rules, the newest first, with the "
-        "sentences that say how each comes to its answer. Reserves nothing and looks at no capacity.",
+        summary="Calculate promises",
+        description="Calculates the promise by every version of a tier's rules, newest first, with an "
+        "explanation in sentences. Reserves nothing and ignores capacity.",
         parameters=[PromisesQuery],
         responses=VersionAnswer(many=True),
         tags=["reference"],
@@ -140,12 +140,12 @@ class PromisesView(APIView):
 class ClosuresQuery(serializers.Serializer[Any]):
     """Which days to look at."""
 
-    to = serializers.DateField(required=False, help_text="Last day; 60 days after `from` by default.")
-    city = CityField(required=False, help_text="Only what closes this city, by code or name.")
+    to = serializers.DateField(required=False, help_text="Last day. Default: 60 days after `from`.")
+    city = CityField(required=False, help_text="Only closures of this city, by code or name.")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         # "from" is a keyword, so it cannot be an attribute.
-        first = serializers.DateField(required=False, help_text="First day; today by default.")
+        first = serializers.DateField(required=False, help_text="First day. Default: today.")
         return {"from": first, **super().get_fields()}
 
 
@@ -153,7 +153,7 @@ class ClosureAnswer(serializers.ModelSerializer[Closure]):
     """A day, or hours of one, in which a place does not work."""
 
     name = serializers.SerializerMethodField()
-    hours = serializers.SerializerMethodField(help_text="Local wall clock; empty for all day.")
+    hours = serializers.SerializerMethodField(help_text="Local time; empty for the whole day.")
     city = serializers.SerializerMethodField(help_text="City code; empty for a whole province or country.")
     side = serializers.ChoiceField(choices=ClosureSide.choices)
 
@@ -180,8 +180,8 @@ class ClosuresView(APIView):
     @extend_schema(
         operation_id="closures_list",
         summary="Closures",
-        description="What is closed and announced: public holidays, typhoons, sales-day stops. A public "
-        "holiday closes the tiers that do not work on holidays.",
+        description="Announced closures: public holidays, typhoons, sales-day stops. A public holiday "
+        "closes the tiers that do not work on holidays.",
         parameters=[ClosuresQuery],
         responses=ClosureAnswer(many=True),
         tags=["reference"],

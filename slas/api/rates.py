@@ -60,7 +60,7 @@ class RatesQuery(serializers.Serializer[Any]):
     to = serializers.DateField(
         required=False,
         validators=DATES,
-        help_text="Last due date, local where it fell due; today by default.",
+        help_text="Last due date, local to where it fell due. Default: today.",
     )
     kind = WordField(choices=CommitmentKind.choices, default=CommitmentKind.DELIVERY)
     courier = NamesField(required=False, help_text="Short names of couriers.")
@@ -73,12 +73,12 @@ class RatesQuery(serializers.Serializer[Any]):
     )
     destination_province = NamesField(required=False, help_text="Provinces by name or code.")
     weekday = WeekdaysField(required=False, help_text="Days of the week of the due date, 1 is Monday.")
-    group_by = GroupsField(required=False, help_text="What the rows are by, up to three; none is one row.")
+    group_by = GroupsField(required=False, help_text="Grouping of the rows, up to three; one row without it.")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         # "from" is a keyword, so it cannot be an attribute.
         first = serializers.DateField(
-            required=False, validators=DATES, help_text="First due date; 29 days before `to` by default."
+            required=False, validators=DATES, help_text="First due date. Default: 29 days before `to`."
         )
         return {"from": first, **super().get_fields()}
 
@@ -126,7 +126,7 @@ class LateByCounts(serializers.Serializer[Any]):
     two_days = serializers.IntegerField(help_text="By more than one day, up to two.")
     three_days = serializers.IntegerField(help_text="By more than two days, up to three.")
     more = serializers.IntegerField(help_text="By more than three days.")
-    missing = serializers.IntegerField(help_text="Past due and not reached yet.")
+    missing = serializers.IntegerField(help_text="Overdue: past due and not reached yet.")
 
 
 class Lateness(serializers.Serializer[Any]):
@@ -142,8 +142,8 @@ class RateFigures(serializers.Serializer[Any]):
 
     met = serializers.IntegerField()
     late = serializers.IntegerField(help_text="Reached after the promise.")
-    overdue = serializers.IntegerField(help_text="Past the promise and not reached.")
-    excused = serializers.IntegerField(help_text="Of late and overdue: not held against the courier.")
+    overdue = serializers.IntegerField(help_text="Overdue: past the promise and not reached.")
+    excused = serializers.IntegerField(help_text="Late and overdue, but exempt: not the courier's fault.")
     pending = serializers.IntegerField(help_text="Not due yet.")
     void = serializers.IntegerField(help_text="Cancelled before pickup.")
     n = serializers.IntegerField(help_text="met + late + overdue")
@@ -153,8 +153,12 @@ class RateFigures(serializers.Serializer[Any]):
     lower_bound = serializers.FloatField(
         allow_null=True, help_text="Wilson lower bound (95 %) of the accountable rate."
     )
-    upper_bound = serializers.FloatField(allow_null=True, help_text="Wilson upper bound (95 %) of the same.")
-    provisional = serializers.BooleanField(help_text="A cohort closed less than seven days ago.")
+    upper_bound = serializers.FloatField(
+        allow_null=True, help_text="Wilson upper bound (95 %) of the accountable rate."
+    )
+    provisional = serializers.BooleanField(
+        help_text="Due less than seven days ago: the rate can still change."
+    )
     few = serializers.BooleanField(source="is_few", help_text=f"n is below {FEW}.")
     excused_by = serializers.DictField(
         child=serializers.IntegerField(),
@@ -169,7 +173,7 @@ class RateFigures(serializers.Serializer[Any]):
     within_48h_rate = serializers.FloatField(allow_null=True, help_text="within_48h / n")
     within_72h = serializers.IntegerField(help_text="Delivered within 72 hours of pickup.")
     within_72h_rate = serializers.FloatField(allow_null=True, help_text="within_72h / n")
-    pickup_met = serializers.IntegerField(help_text="Pickups on time, whatever `kind` was asked for.")
+    pickup_met = serializers.IntegerField(help_text="Pickups on time, regardless of `kind`.")
     pickup_n = serializers.IntegerField(help_text="Pickups that fell due.")
     pickup_on_time = serializers.FloatField(allow_null=True, help_text="pickup_met / pickup_n")
 
@@ -202,8 +206,8 @@ class Rate(RateFigures):
 class RatesAnswer(serializers.Serializer[Any]):
     to = serializers.DateField()
     kind = serializers.ChoiceField(choices=CommitmentKind.choices)
-    group_by = serializers.CharField(allow_null=True, help_text="As asked, separated by commas.")
-    total = RateFigures(help_text="The whole that the rows are parts of.")
+    group_by = serializers.CharField(allow_null=True, help_text="As in the query, separated by commas.")
+    total = RateFigures(help_text="Total of all rows.")
     results = Rate(many=True)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:

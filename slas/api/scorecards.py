@@ -40,13 +40,15 @@ class LineAnswer(serializers.Serializer[Any]):
     name = serializers.CharField(help_text="In the language of the request.")
     lower_is_better = serializers.BooleanField()
     value = serializers.FloatField(allow_null=True, help_text="Between 0 and 1; null where n is 0.")
-    n = serializers.IntegerField(help_text="What the value rests on.")
+    n = serializers.IntegerField(help_text="Number of parcels the value is based on.")
     points = serializers.IntegerField(allow_null=True)
     band = BandAnswer(allow_null=True, help_text="The band reached; null below all.")
-    next_band = BandAnswer(allow_null=True, help_text="What the next better band needs; null in the best.")
-    weight = serializers.IntegerField(help_text="Percent, by the rules.")
-    share = serializers.FloatField(help_text="The weight once components without a value have left.")
-    adds = serializers.DecimalField(5, 2, help_text="To the score.")
+    next_band = BandAnswer(
+        allow_null=True, help_text="Value needed for the next better band; null in the best."
+    )
+    weight = serializers.IntegerField(help_text="Percent, as in the rules.")
+    share = serializers.FloatField(help_text="Weight without the components that have no value.")
+    adds = serializers.DecimalField(5, 2, help_text="Contribution to the score.")
 
 
 class CardAnswer(serializers.Serializer[Any]):
@@ -55,13 +57,13 @@ class CardAnswer(serializers.Serializer[Any]):
     month = serializers.RegexField(MONTH)
     courier = serializers.CharField(help_text="Short name.")
     state = serializers.ChoiceField(choices=ScorecardState.choices)
-    final_on = serializers.DateField(help_text="From that day on the month does not change.")
+    final_on = serializers.DateField(help_text="The month does not change from that day.")
     score = serializers.DecimalField(5, 2, allow_null=True, help_text="From 0 to 100.")
     grade = serializers.ChoiceField(
-        choices=Grade.choices, allow_null=True, help_text="Null below the least volume."
+        choices=Grade.choices, allow_null=True, help_text="Null below the minimum volume."
     )
-    rank = serializers.IntegerField(allow_null=True, help_text="Among the couriers graded that month.")
-    ranked = serializers.IntegerField(help_text="How many those are.")
+    rank = serializers.IntegerField(allow_null=True, help_text="Rank among the couriers graded that month.")
+    ranked = serializers.IntegerField(help_text="Number of couriers graded that month.")
     n = serializers.IntegerField(help_text="Deliveries judged.")
     rules_version = serializers.IntegerField()
     computed_at = serializers.DateTimeField()
@@ -80,7 +82,7 @@ class CardsQuery(serializers.Serializer[Any]):
 
 class CardQuery(serializers.Serializer[Any]):
     courier = serializers.CharField(
-        required=False, help_text="Short name; ops must say whose, couriers see their own."
+        required=False, help_text="Short name; required for ops, couriers see their own."
     )
 
 
@@ -89,7 +91,7 @@ class ComponentRule(serializers.Serializer[Any]):
     name = serializers.CharField(help_text="In the language of the request.")
     lower_is_better = serializers.BooleanField()
     weight = serializers.IntegerField(help_text="Percent.")
-    bands = BandAnswer(many=True, help_text="The best first; below the last there are no points.")
+    bands = BandAnswer(many=True, help_text="Best first; no points below the last.")
 
 
 class GradeRule(serializers.Serializer[Any]):
@@ -99,8 +101,8 @@ class GradeRule(serializers.Serializer[Any]):
 
 class RulesVersionAnswer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
-    valid_from = serializers.RegexField(MONTH, help_text="The first month scored by it.")
-    in_force = serializers.BooleanField(help_text="Holds for the running month.")
+    valid_from = serializers.RegexField(MONTH, help_text="First month it applies to.")
+    in_force = serializers.BooleanField(help_text="Applies to the current month.")
     components = ComponentRule(many=True)
     grades = GradeRule(many=True)
     minimum_volume = serializers.IntegerField(help_text="Fewer deliveries are not graded or ranked.")
@@ -110,8 +112,12 @@ class RulesVersionAnswer(serializers.Serializer[Any]):
 class RulesAnswer(serializers.Serializer[Any]):
     """The published rules, the newest version first, announced ones included."""
 
-    final_on_day = serializers.IntegerField(help_text="Of the following month: scorecards are final then.")
-    claim_days = serializers.IntegerField(help_text="How long after a month breaches can be claimed.")
+    final_on_day = serializers.IntegerField(
+        help_text="Day of the following month on which scorecards become final."
+    )
+    claim_days = serializers.IntegerField(
+        help_text="Days after a month in which exemptions can be requested."
+    )
     versions = RulesVersionAnswer(many=True)
 
 
@@ -132,7 +138,7 @@ class ScorecardListView(APIView):
     @extend_schema(
         operation_id="scorecards_list",
         summary="Scorecards",
-        description="A courier's months, the newest first: score, grade, and rank among its peers, whose "
+        description="A courier's months, newest first: score, grade, and rank among its peers, whose "
         "names stay hidden. Ops see every courier's.",
         parameters=[
             CardsQuery,
@@ -162,8 +168,8 @@ class ScorecardView(APIView):
     @extend_schema(
         operation_id="scorecards_retrieve",
         summary="A month's scorecard",
-        description="Component by component: value, band reached, what the next band needs, points, weight, "
-        "and what it adds to the score.",
+        description="By component: value, band reached, requirement of the next band, points, weight, and "
+        "contribution to the score.",
         parameters=[CardQuery],
         responses=CardDetailAnswer,
         tags=["scorecards"],
@@ -190,8 +196,8 @@ class ScoreRulesView(APIView):
     @extend_schema(
         operation_id="scorecard_rules_list",
         summary="Scorecard rules",
-        description="How couriers are scored and graded: weights, points by band, least scores, least "
-        "volume. Every version, those announced for later months included.",
+        description="How couriers are scored and graded: weights, points by band, minimum scores, minimum "
+        "volume. All versions, including those announced for later months.",
         responses=RulesAnswer,
         tags=["scorecards"],
     )

@@ -34,10 +34,10 @@ from slas.promises.prices import yuan
 OF_WHOM = OpenApiParameter(
     "organisation",
     str,
-    description="Ops only, and required of them: the short name of a merchant or courier.",
+    description="Required for ops, not allowed otherwise: the short name of a merchant or courier.",
 )
 MONTH = OpenApiParameter(
-    "month", str, OpenApiParameter.PATH, description="YYYY-MM, by Beijing time.", pattern=r"^\d{4}-\d{2}$"
+    "month", str, OpenApiParameter.PATH, description="YYYY-MM, in Beijing time.", pattern=r"^\d{4}-\d{2}$"
 )
 
 
@@ -46,16 +46,18 @@ class MonthAnswer(serializers.Serializer[Any]):
 
     month = serializers.CharField(help_text="YYYY-MM.")
     state = serializers.ChoiceField(
-        choices=["open", "final"], help_text="Final: later corrections go into the next open month."
+        choices=["open", "final"], help_text="Final: later corrections go to the next open month."
     )
     closed_at = serializers.DateTimeField(allow_null=True)
     entries = serializers.IntegerField()
-    total = serializers.CharField(help_text="Credited to the merchant, less what was taken back.")
+    total = serializers.CharField(help_text="Credited to the merchant, less reversals.")
     currency = serializers.CharField()
 
 
 class MonthsAnswer(serializers.Serializer[Any]):
-    organisation = serializers.CharField(help_text="Short name of whose statements these are.")
+    organisation = serializers.CharField(
+        help_text="Short name of the merchant or courier of these statements."
+    )
     results = MonthAnswer(many=True)
 
 
@@ -88,10 +90,11 @@ class EntryAnswer(serializers.ModelSerializer[CreditEntry]):
     promised = serializers.DateTimeField(source="due_at")
     reached = serializers.DateTimeField(source="reached_at", allow_null=True)
     late_by = serializers.IntegerField(
-        allow_null=True, help_text="Seconds; what was not delivered was that late by then."
+        allow_null=True,
+        help_text="Seconds; for a parcel not delivered, the delay so far when the entry was recorded.",
     )
     cause = serializers.ChoiceField(choices=CreditCause.choices)
-    amount = serializers.SerializerMethodField(help_text="CNY; negative where credit is taken back.")
+    amount = serializers.SerializerMethodField(help_text="CNY; negative for a reversal.")
     written_at = serializers.DateTimeField(source="at")
 
     class Meta:
@@ -111,7 +114,7 @@ class StatementsView(APIView):
     @extend_schema(
         operation_id="statements_list",
         summary="Credit statements",
-        description="Every month with credits, the newest first, the one that is going on included.",
+        description="Every month with credits, newest first, including the current one.",
         parameters=[OF_WHOM],
         responses=MonthsAnswer,
         tags=["statements"],
@@ -128,7 +131,7 @@ class StatementView(APIView):
     @extend_schema(
         operation_id="statements_read",
         summary="One credit statement",
-        description="A month added up: by service, by merchant or courier, and by cause.",
+        description="Totals of a month by service, by merchant or courier, and by cause.",
         parameters=[OF_WHOM, MONTH],
         responses=StatementAnswer,
         tags=["statements"],
@@ -153,8 +156,8 @@ class StatementEntriesView(generics.ListAPIView[CreditEntry]):
     @extend_schema(
         operation_id="statements_entries",
         summary="Entries of a credit statement",
-        description="Every line of the ledger in a month, in the order they were written. Their amounts add "
-        "up to the statement's total.",
+        description="All ledger entries of a month, in the order they were recorded. Their amounts add up "
+        "to the statement's total.",
         parameters=[OF_WHOM, MONTH],
         tags=["statements"],
     )

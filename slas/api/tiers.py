@@ -20,14 +20,14 @@ CLOCK = r"^[0-2][0-9]:[0-5][0-9]$"
 
 
 class CutOffAnswer(serializers.Serializer[Any]):
-    weekday = serializers.IntegerField(help_text="0 is Monday: the day of pickup.")
-    time = serializers.RegexField(CLOCK, help_text="Wall clock at the origin.")
-    day_offset = serializers.IntegerField(help_text="0: on the day itself; -1: on the day before.")
+    weekday = serializers.IntegerField(help_text="Day of pickup; 0 is Monday.")
+    time = serializers.RegexField(CLOCK, help_text="Local time at the origin.")
+    day_offset = serializers.IntegerField(help_text="0: the same day; -1: the day before.")
 
 
 class WeightBandAnswer(serializers.Serializer[Any]):
     up_to_g = serializers.IntegerField()
-    surcharge = serializers.CharField(help_text="CNY, on top of the offer's price.")
+    surcharge = serializers.CharField(help_text="CNY, added to the offer's price.")
 
 
 class TierAnswer(serializers.Serializer[Any]):
@@ -35,8 +35,8 @@ class TierAnswer(serializers.Serializer[Any]):
     name = serializers.CharField(help_text="In the language of the request.")
     version = serializers.IntegerField()
     cut_offs = CutOffAnswer(many=True)
-    pickup_by = serializers.RegexField(CLOCK, help_text="Wall clock at the origin.")
-    deliver_by = serializers.RegexField(CLOCK, help_text="Wall clock at the destination.")
+    pickup_by = serializers.RegexField(CLOCK, help_text="Local time at the origin.")
+    deliver_by = serializers.RegexField(CLOCK, help_text="Local time at the destination.")
     days_in_transit = serializers.IntegerField()
     delivery_weekdays = serializers.ListField(child=serializers.IntegerField())
     works_on_holidays = serializers.BooleanField()
@@ -49,7 +49,7 @@ class TierListView(APIView):
     @extend_schema(
         operation_id="tiers_list",
         summary="Service tiers",
-        description="What is on sale, and by which rules: cut-offs, deadlines, days in transit, surcharges.",
+        description="The services on sale and their rules: cut-offs, deadlines, days in transit, surcharges.",
         responses=TierAnswer(many=True),
         tags=["reference"],
     )

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor, transaction
 from django.db.utils import ProgrammingError
 from django.test import Client
 
@@ -108,7 +109,7 @@ def test_migrate_makes_what_is_missing(registered: StoredStatement) -> None:
 
 def test_next_start_makes_what_is_missing_without_a_migration(registered: StoredStatement) -> None:
     assert stored_functions.missing() == [registered]
-    up.Command()._prepare_database()
+    up.Command()._prepare_database(MigrationExecutor(connection))
     assert stored_functions.missing() == []
 
 

@@ -279,7 +279,7 @@ def test_page_examines_a_limited_number_and_shows_where_it_stopped(
     page = merchant_client.get(LIST, start)
     assert numbers_on(page) == (five[:1] if way == "next" else [])
     text = text_of(page)
-    assert "2 parcels were looked through" in text
+    assert "Searched 2 parcels" in text
     assert ("searches further" in text) == (way == "next")
     assert "Search further" in text or way == "next"
     numbers_found = numbers_on(page)

@@ -15,7 +15,7 @@ from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from parcels.bookings.services.addresses import delete_pickup_address, save_pickup_address
 from parcels.models import PickupAddress
-from parcels.portal.forms import PickupAddressForm
+from parcels.portal.booking_forms import PickupAddressForm
 
 
 class Row(NamedTuple):

@@ -25,11 +25,11 @@ from alliance.web.requests import ActorRequest
 from parcels.choices import ParcelStatus
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel, PickupAddress, Scan
-from parcels.portal.entries import full_entries
 from parcels.portal.links import link_to
 from parcels.portal.parcel_credits import credit_of
+from parcels.portal.promise_steps import story_of
 from parcels.portal.revisions import RevisionForm, RevisionView, revision_view
-from parcels.portal.stories import story_of
+from parcels.portal.timeline_entries import full_entries
 from parcels.revisions.services import days_for_merchant, revise_parcel, why_no_day
 from parcels.scans.timelines import track, zone_text
 from parcels.tracking.arrivals import arrival_of

@@ -19,8 +19,8 @@ from alliance.identifiers import tracking_number
 from alliance.portal.forms import add_service_errors
 from alliance.web.http import limit_by_address, scoped_by_itself
 from parcels.choices import ParcelStatus
-from parcels.portal.entries import public_entries
 from parcels.portal.revisions import RecipientDayForm, revision_view
+from parcels.portal.timeline_entries import public_entries
 from parcels.revisions.services import days_for_recipient, may_choose_day, revise_for_recipient, why_no_day
 from parcels.scans.rules import TERMINAL
 from parcels.scans.timelines import zone_text

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, pgettext
 from alliance.tenancy import Actor
 from slas.choices import CommitmentKind
 from slas.portal.rate_columns import FIGURES
-from slas.rates.choices_to_ask import RateChoices
+from slas.rates.filter_choices import RateChoices
 from slas.rates.questions import EARLIEST, FILTERS, LATEST, RateQuestion, split_values
 from slas.rates.rules import MOST_DIMENSIONS, GroupBy
 

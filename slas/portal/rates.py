@@ -18,10 +18,10 @@ from alliance.errors import FieldError, InvalidInput
 from alliance.portal.forms import add_service_errors
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
+from slas.portal.rate_charts import Shown, draw, picture_names
 from slas.portal.rate_columns import FIGURES, Column, as_file
 from slas.portal.rate_form import GROUPS, PICTURES, RateQueryForm, presets
-from slas.portal.rate_pictures import Shown, draw, picture_names
-from slas.rates.choices_to_ask import NO_CHOICES, choices_for
+from slas.rates.filter_choices import NO_CHOICES, choices_for
 from slas.rates.names import NamedRow, named_rows
 from slas.rates.queries import RateAnswer, answer_rates
 from slas.rates.questions import rate_query

@@ -18,7 +18,7 @@ from alliance.choices import Role
 from alliance.models import AuditEntry, Organisation
 from alliance.tenancy import Scope, scope
 from parcels.models import Parcel
-from parcels.portal.exports import COLUMNS
+from parcels.portal.parcels_csv import COLUMNS
 from tests.parcels.helpers.parcel_views import client_of, scan, some_parcels
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,7 @@ def test_file_is_streamed_with_bom_and_name(book: Book, merchant_client: Client)
 def test_every_parcel_is_exported_once_newest_first(
     book: Book, merchant_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("parcels.portal.exports.BATCH", 2)
+    monkeypatch.setattr("parcels.portal.parcels_csv.BATCH", 2)
     numbers = [parcel.number for parcel in book(count=5)][::-1]
     assert [row["tracking_number"] for row in file_of(merchant_client)] == numbers
 
@@ -153,7 +153,7 @@ def test_query_count_of_a_page_is_constant(book: Book, merchant_client: Client) 
 def test_each_page_has_its_own_transaction_and_scope(
     book: Book, merchant_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("parcels.portal.exports.BATCH", 1)
+    monkeypatch.setattr("parcels.portal.parcels_csv.BATCH", 1)
     book(count=2)
     response: Any = merchant_client.get(EXPORT)
     stream = iter(response.streaming_content)

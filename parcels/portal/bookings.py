@@ -25,7 +25,7 @@ from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.choices import ParcelSource
 from parcels.models import Parcel, PickupAddress
-from parcels.portal.forms import QuoteForm, RecipientForm
+from parcels.portal.booking_forms import QuoteForm, RecipientForm
 from parcels.portal.quotes import OfferView, offer_view, tier_views
 from slas.offers.market import Quote, QuoteRequest, quote
 from slas.promises.texts import moment_text

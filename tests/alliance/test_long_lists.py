@@ -107,7 +107,7 @@ def assert_along_an_index(sql: str, nodes: list[dict[str, Any]]) -> None:
 def test_these_are_the_lists_of_hot_tables() -> None:
     assert {model.__name__ for model in LISTS} == {
         "AuditEntry", "BookingFile", "BreachListing", "CapacityDay", "CommitmentListing", "CreditEntry",
-        "Event", "Exemption", "OnTimeRate", "Parcel", "Revision", "Statement", "WatchItem",
+        "Event", "Excuse", "OnTimeRate", "Parcel", "Revision", "Statement", "WatchItem",
     }  # fmt: skip
     assert all(isinstance(admin.site._registry[model], LongListMixin) for model in LISTS)
 

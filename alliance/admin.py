@@ -30,6 +30,7 @@ from alliance.models import (
     User,
 )
 from alliance.web.requests import actor_of
+from alliance.wording import code_text
 
 
 def operates(request: HttpRequest) -> bool:
@@ -166,7 +167,12 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     list_display = ("name", "organisation", "prefix", "created_at", "last_used_at", "revoked_at")
     list_select_related = ("organisation",)
     search_fields = ("prefix", "organisation__name")
-    exclude = ("secret_hash",)
+    exclude = ("secret_hash", "scopes")
+    readonly_fields = ("permissions",)
+
+    @admin.display(description=_("Permissions"))
+    def permissions(self, key: ApiKey) -> str:
+        return key.permissions
 
 
 @admin.register(City)
@@ -178,7 +184,9 @@ class CityAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(OrganisationSearchAdmin):
-    list_display = ("at", "actor_label", "verb", "object_type", "object_id", "organisation_id")
+    list_display = ("at", "actor_label", "verb_text", "object_type", "object_id", "organisation_id")
+    exclude = ("verb",)
+    readonly_fields = ("verb_text",)
     search_help_text = _("A tracking number, an object with its id such as closure 12, or an organisation")
     # As they were written: their moments have no index.
     ordering = ("-pk",)
@@ -196,20 +204,40 @@ class AuditEntryAdmin(OrganisationSearchAdmin):
             return found, False
         return super().get_search_results(request, queryset, search_term)
 
+    @admin.display(description=_("verb"))
+    def verb_text(self, entry: AuditEntry) -> str:
+        return code_text(entry.verb)
+
 
 @admin.register(Event)
 class EventAdmin(UncountedAdmin):
-    list_display = ("id", "topic", "at", "parcel_id", "merchant_id", "courier_id")
+    list_display = ("id", "topic_text", "at", "parcel_id", "merchant_id", "courier_id")
+    exclude = ("topic",)
+    readonly_fields = ("topic_text",)
     ordering = ("-id",)
+
+    @admin.display(description=_("topic"))
+    def topic_text(self, event: Event) -> str:
+        return code_text(event.topic)
 
 
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnlyAdmin):
-    list_display = ("name", "at", "detail")
+    list_display = ("name_text", "at", "detail")
+
+    @admin.display(description=_("name"), ordering="name")
+    def name_text(self, heartbeat: Heartbeat) -> str:
+        return code_text(heartbeat.name)
 
 
 class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):
     """When beat runs what; ops may switch a job off or change its times."""
+
+    list_display = ("name_text", *beat_admin.PeriodicTaskAdmin.list_display[1:])
+
+    @admin.display(description=_("name"), ordering="name")
+    def name_text(self, task: PeriodicTask) -> str:
+        return code_text(task.name)
 
 
 class IntervalScheduleAdmin(ModelAdmin):

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
 from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from alliance.gazetteer.keys import TERM, search_key
@@ -188,3 +190,16 @@ def _similar(key: str) -> list[City]:
     names = {search_key(city.name_en): city for city in City.objects.order_by("population")}
     close = get_close_matches(key, names, n=_SUGGESTIONS, cutoff=_CLOSE_ENOUGH)
     return [names[name] for name in close]
+
+
+def province_text(country: str, province: str) -> str:
+    """A province, known by its English name, in the language of the request."""
+    if province and get_language() == "zh-hans":
+        return _chinese_province(country, province) or province
+    return province
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _chinese_province(country: str, province: str) -> str:
+    cities = City.objects.filter(country=country, province_en=province).exclude(province_zh="")
+    return cities.values_list("province_zh", flat=True).first() or ""

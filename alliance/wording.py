@@ -1,10 +1,11 @@
 """Texts put together the way the reader's language does: Chinese writes no space after a full stop."""
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import reduce
 
-from django.utils.translation import pgettext
+from django.utils.translation import gettext, pgettext
 
 
 def sentences(*texts: str) -> str:
@@ -30,6 +31,16 @@ def parted(texts: Iterable[str]) -> str:
 def named(name: object, text: object) -> str:
     """What something is, and what there is to say of it."""
     return pgettext("label and text", "%(label)s: %(text)s") % {"label": name, "text": text}
+
+
+def code_text(code: str) -> str:
+    """An audit verb, a topic or a task's name for people: "parcel.unmasked" is "Parcel unmasked"."""
+    text = gettext(code)
+    return text if text != code else re.sub(r"[._-]", " ", code).capitalize()
+
+
+def money_text(text: str) -> str:
+    return gettext("CNY %(amount)s") % {"amount": amount(text)}
 
 
 def amount(text: str) -> str:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
 from alliance.members.querysets import ApiKeyQuerySet, MemberQuerySet, OrganisationQuerySet
+from alliance.wording import listed
 
 
 class UserManager(BaseUserManager["User"]):
@@ -103,12 +104,16 @@ class Member(models.Model):
 class ApiKey(models.Model):
     """A secret that lets a program act for an organisation. Only its hash is kept."""
 
-    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="api_keys")
+    organisation = models.ForeignKey(
+        Organisation, models.PROTECT, related_name="api_keys", verbose_name=_("organisation")
+    )
     name = models.CharField(_("name"), max_length=80)
     prefix = models.CharField(_("prefix"), max_length=12, unique=True)
     secret_hash = models.CharField(max_length=64)
     scopes = ArrayField(models.CharField(max_length=24, choices=Capability), verbose_name=_("scopes"))
-    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_by = models.ForeignKey(
+        User, models.SET_NULL, null=True, related_name="+", verbose_name=_("created by")
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
@@ -121,3 +126,8 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def permissions(self) -> str:
+        """What it may do, in words."""
+        return listed(str(Capability(scope).label) for scope in self.scopes)

@@ -53,8 +53,8 @@ class AuditEntry(models.Model):
     organisation_id = models.BigIntegerField(_("organisation"), null=True)
     actor_kind = models.CharField(_("kind of actor"), max_length=10)
     actor_label = models.CharField(_("actor"), max_length=160)
-    user_id = models.BigIntegerField(null=True)
-    api_key_id = models.BigIntegerField(null=True)
+    user_id = models.BigIntegerField(_("user id"), null=True)
+    api_key_id = models.BigIntegerField(_("API key id"), null=True)
     verb = models.CharField(_("verb"), max_length=60)
     object_type = models.CharField(_("object"), max_length=40)
     object_id = models.CharField(_("object id"), max_length=40)
@@ -81,10 +81,10 @@ class Event(models.Model):
 
     topic = models.CharField(_("topic"), max_length=40)
     at = models.DateTimeField(_("at"), default=timezone.now)
-    merchant_id = models.BigIntegerField(null=True)
-    courier_id = models.BigIntegerField(null=True)
-    parcel_id = models.BigIntegerField(null=True)
-    payload = models.JSONField(default=dict)
+    merchant_id = models.BigIntegerField(_("merchant id"), null=True)
+    courier_id = models.BigIntegerField(_("courier id"), null=True)
+    parcel_id = models.BigIntegerField(_("parcel id"), null=True)
+    payload = models.JSONField(_("content"), default=dict)
 
     objects = models.Manager.from_queryset(EventQuerySet)()
 
@@ -121,9 +121,13 @@ class IdempotentRequest(models.Model):
 class Heartbeat(models.Model):
     """When a periodic job last finished, for health pages."""
 
-    name = models.CharField(max_length=60, primary_key=True)
-    at = models.DateTimeField()
-    detail = models.JSONField(default=dict)
+    name = models.CharField(_("name"), max_length=60, primary_key=True)
+    at = models.DateTimeField(_("last run"))
+    detail = models.JSONField(_("detail"), default=dict)
+
+    class Meta:
+        verbose_name = _("system check")
+        verbose_name_plural = _("system checks")
 
     def __str__(self) -> str:
         return self.name

@@ -31,7 +31,7 @@ from alliance.durations import duration_text
 from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.web.requests import actor_of
-from alliance.wording import amount
+from alliance.wording import money_text
 from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Merchant, Parcel, PickupAddress, Scan
 from parcels.retention.erasing import REASON_LENGTH, erase_early
@@ -142,7 +142,7 @@ class ParcelAdmin(UncountedAdmin):
 
     @admin.display(description=_("fee"))
     def fee(self, parcel: Parcel) -> str:
-        return "–" if parcel.fee_fen is None else f"CNY {amount(yuan(parcel.fee_fen))}"
+        return "–" if parcel.fee_fen is None else money_text(yuan(parcel.fee_fen))
 
     @admin.display(description=_("tracking page"))
     def tracking_page(self, parcel: Parcel) -> SafeString:

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -96,7 +97,8 @@ def track_revise(request: HttpRequest, number: str) -> HttpResponse:
             form.add_error(None, error.detail)
             status, wait = error.status, error.retry_after
         else:
-            messages.success(request, _("Your parcel comes on the day you chose."))
+            day = date_format(form.asked.day, "MONTH_DAY_FORMAT")
+            messages.success(request, _("Delivery moved to %(day)s.") % {"day": day})
             # The message is at the top: without a fragment, the redirect would keep the form's.
             return _private(
                 redirect(f"{reverse('parcels:track', args=[public_parcel.parcel.number])}#content")

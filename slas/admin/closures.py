@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
 
 from alliance.admin import operates
+from alliance.cities import province_text
 from alliance.web.requests import actor_of
 from slas.admin.closure_forms import ClosureForm, HolidaysForm
 from slas.admin.excuse_proposals import ProposingMixin
@@ -205,7 +206,7 @@ class ClosureAdmin(ProposingMixin, EnteredAdmin):
     def place(self, closure: Closure) -> str:
         if closure.city is not None:
             return f"{closure.city}, {closure.city.province}" if closure.city.province else str(closure.city)
-        return closure.province or closure.country
+        return province_text(closure.country, closure.province) or closure.country
 
 
 def _load(request: HttpRequest, form: HolidaysForm) -> str:

@@ -23,7 +23,7 @@ from alliance.admin import OrganisationSearchAdmin, ReadOnlyAdmin, operates
 from alliance.durations import duration_text
 from alliance.errors import AllianceError
 from alliance.web.requests import actor_of
-from alliance.wording import amount, parted
+from alliance.wording import amount, money_text, parted
 from slas.admin.commitments import NumberSearchAdmin
 from slas.admin.offers import EnteredAdmin
 from slas.admin.tier_forms import text_input
@@ -292,9 +292,9 @@ def _preview(books: MonthBooks) -> dict[str, Any]:
         "month": spell(books.month),
         "rows": [
             (_("Entries"), f"{books.entries:,}"),
-            (_("Credited"), f"CNY {amount(yuan(books.credited_fen))}"),
-            (pgettext("credit", "Reversed"), f"CNY {amount(yuan(books.taken_back_fen))}"),
-            (_("Total"), f"CNY {amount(yuan(books.total_fen))}"),
+            (_("Credited"), money_text(yuan(books.credited_fen))),
+            (pgettext("credit", "Reversed"), money_text(yuan(books.taken_back_fen))),
+            (_("Total"), money_text(yuan(books.total_fen))),
             (_("Statements for merchants"), f"{books.merchants:,}"),
             (_("Statements for couriers"), f"{books.couriers:,}"),
         ],

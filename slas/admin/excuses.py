@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from alliance.admin import operates
+from alliance.cities import province_text
 from alliance.errors import InvalidInput, NotPermitted
 from alliance.tenancy import Actor
 from alliance.web.requests import actor_of
@@ -390,7 +391,8 @@ class DisruptionAdmin(ProposingMixin, EnteredAdmin):
 
     @admin.display(description=_("place"))
     def place(self, disruption: Disruption) -> str:
-        return str(disruption.city or disruption.province or disruption.country)
+        province = province_text(disruption.country, disruption.province)
+        return str(disruption.city or province or disruption.country)
 
     @admin.display(description=_("exemptions"))
     def proposed(self, disruption: Disruption) -> str:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from alliance.cities import UnknownCity, resolve_city
+from alliance.cities import UnknownCity, province_text, resolve_city
 from alliance.models import City
 from slas.models import Closure, ServiceTier, TierVersion
 from slas.promises.closures import Hours
@@ -94,5 +94,9 @@ def _closure(closure: Closure) -> ClosureLine:
         closure=closure,
         name=closure_text(closure.name),
         hours=_("all day") if starts is None else hours_text(Hours(starts, closure.ends)),
-        place=str(closure.city or closure.province or _("all of %(country)s") % {"country": closure.country}),
+        place=str(
+            closure.city
+            or province_text(closure.country, closure.province)
+            or _("all of %(country)s") % {"country": closure.country}
+        ),
     )

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from alliance.csv_cells import safe_cell
 from alliance.durations import column_text
 from alliance.tenancy import Actor, Scope, scope
-from alliance.wording import amount
+from alliance.wording import amount, money_text
 from slas.credits.months import ZONE
 from slas.credits.statement_pdf import Column, Paper, Table, render
 from slas.credits.statements import Account, Line, MonthSums, Part, Sums, lines_of, summary_of
@@ -96,10 +96,10 @@ def _facts(account: Account, sums: MonthSums) -> list[tuple[str, str]]:
         else _("Open: entries are still added")
     )
     return [
-        (total, f"CNY {amount(sums.total)}"),
+        (total, money_text(sums.total)),
         (_("State"), state),
-        (_("Credited"), f"CNY {amount(sums.credited)}"),
-        (pgettext("credit", "Reversed"), f"CNY {amount(sums.taken_back)}"),
+        (_("Credited"), money_text(sums.credited)),
+        (pgettext("credit", "Reversed"), money_text(sums.taken_back)),
         (_("Entries"), f"{sums.entries:,}"),
         (_("Times"), _("Beijing time")),
     ]

@@ -12,8 +12,13 @@ from babel.messages.pofile import read_po
 from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
+from alliance.cities import province_text
+from alliance.events import Topic
 from alliance.models import City, Organisation
+from alliance.periodic_tasks import SCHEDULE
+from alliance.wording import code_text, money_text
 from tests.parcels.helpers.bookings import tomorrow
 from tests.parcels.helpers.parcel_views import scan, some_parcels
 from tests.slas.helpers.offers import offer
@@ -98,6 +103,30 @@ def test_punctuation_is_chinese(catalogue: Catalog) -> None:
         if _ends_a_sentence(_source(message)) != _texts(message)[0].endswith("。")
     ]
     assert unfinished == []
+
+
+def test_codes_that_ops_read_have_names(catalogue: Catalog) -> None:
+    codes = [*SCHEDULE, *Topic]
+    assert [code for code in codes if catalogue.get(code) is None] == []
+
+
+@pytest.mark.usefixtures("chinese")
+def test_code_is_named_in_the_readers_language() -> None:
+    with translation.override("zh-hans"):
+        assert code_text("parcel.unmasked") == "查看收件人信息"
+        assert money_text("1234.5") == "¥1,234.5"
+    assert code_text("parcel.unmasked") == "Parcel unmasked"
+    assert code_text("sweep-overdue") == "Sweep overdue"
+    assert money_text("1234.50") == "CNY 1,234.50"
+
+
+@pytest.mark.django_db
+def test_province_is_named_in_the_readers_language(hangzhou: City) -> None:
+    assert province_text(hangzhou.country, hangzhou.province_en) == "Zhejiang"
+    with translation.override("zh-hans"):
+        assert province_text(hangzhou.country, hangzhou.province_en) == hangzhou.province_zh
+        assert province_text("CN", "Nowhere") == "Nowhere"
+        assert province_text("CN", "") == ""
 
 
 # --- pages -----------------------------------------------------------------------------------

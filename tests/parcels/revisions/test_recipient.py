@@ -73,7 +73,7 @@ def test_recipient_moves_the_delivery(parcel: Parcel, client: Client) -> None:
     )
     assert due_at(parcel) == revision.due_at
     text = text_of(client.get(response["Location"]))
-    assert "Your parcel comes on the day you chose." in text
+    assert "Delivery moved to " in text
     for phrase in ("Now promised by", "Originally promised by", "New date", "The recipient"):
         assert phrase in text
     with scope(Scope.everything()):

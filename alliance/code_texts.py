@@ -1,0 +1,17 @@
+"""Audit verbs, event topics and names of periodic tasks: named here, they reach our catalogue."""
+
+from django.utils.translation import gettext_noop
+
+TEXTS = (
+    gettext_noop("organisation.created"),
+    gettext_noop("member.set"),
+    gettext_noop("member.removed"),
+    gettext_noop("api_key.created"),
+    gettext_noop("api_key.revoked"),
+    gettext_noop("beat"),
+    gettext_noop("heartbeat"),
+    gettext_noop("partitions"),
+    gettext_noop("forget-idempotency-keys"),
+    gettext_noop("forget-old-events"),
+    gettext_noop("forget-visits"),
+)

@@ -1,0 +1,18 @@
+"""Audit verbs, event topics and names of periodic tasks: named here, they reach our catalogue."""
+
+from django.utils.translation import gettext_noop
+
+TEXTS = (
+    gettext_noop("application.started"),
+    gettext_noop("application.saved"),
+    gettext_noop("application.submitted"),
+    gettext_noop("application.more_needed"),
+    gettext_noop("application.approved"),
+    gettext_noop("application.rejected"),
+    gettext_noop("document.added"),
+    gettext_noop("document.removed"),
+    gettext_noop("facility.created"),
+    gettext_noop("facility.changed"),
+    gettext_noop("send-application-mails"),
+    gettext_noop("forget-orphaned-files"),
+)

@@ -31,10 +31,10 @@ CASES = [
     ("merchant", "/rates/", "kind", "odd", WRONG_CHOICE),
     ("merchant", "/rates/", "figures", "odd", WRONG_CHOICE),
     ("merchant", "/rates/", "from", "never", WRONG_DATE),
-    ("courier", "/rates/", "group_by", "planet", ("Rows cannot be by “planet”", "不能按“planet”分组")),
+    ("courier", "/rates/", "group_by", "planet", ("Cannot group by “planet”", "不能按“planet”分组")),
     ("courier", "/rates/", "origin", "Atlantis", UNKNOWN_CITY),
-    ("merchant", "/rates/", "courier", "nobody", ("There is no courier “nobody”", "没有快递公司“nobody”")),
-    ("courier", "/rates/", "tier", "rocket", ("There is no service “rocket”", "没有时效产品“rocket”")),
+    ("merchant", "/rates/", "courier", "nobody", ("Unknown courier “nobody”", "没有快递公司“nobody”")),
+    ("courier", "/rates/", "tier", "rocket", ("Unknown service “rocket”", "没有时效产品“rocket”")),
 ]  # fmt: skip
 
 

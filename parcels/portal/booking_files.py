@@ -121,7 +121,7 @@ def booking_cancel(request: ActorRequest, file_id: int) -> HttpResponse:
     except AllianceError as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, _t("Stopped. What was booked so far stays booked."))
+        messages.success(request, _t("Stopped. Parcels booked so far stay booked."))
     return redirect("parcels:booking_file", file_id)
 
 

@@ -26,4 +26,4 @@ def test_unknown_word_is_answered_with_the_list() -> None:
     assert not body.is_valid()
     (error,) = body.errors["side"]
     assert error.code == "invalid_choice"
-    assert error == f"“{'up' * 20}” is not known. Choose from: left, right."
+    assert error == f"“{'up' * 20}” is not a valid choice. Choose from: left, right."

@@ -25,9 +25,9 @@ def test_a_wrong_city_is_told_beside_its_field_and_taken_back(page: Page) -> Non
     expect(wrong).to_be_hidden()
     city.fill("Atlantis")
     city.press("Enter")
-    expect(wrong).to_contain_text("We know no city “Atlantis”")
+    expect(wrong).to_contain_text("Unknown city “Atlantis”")
     expect(page.locator("#parcel-list")).to_contain_text("Please check what you entered")
-    expect(page.locator("#announcer")).to_contain_text("We know no city “Atlantis”")
+    expect(page.locator("#announcer")).to_contain_text("Unknown city “Atlantis”")
     # Typing on is not disturbed, and no message says that the server failed.
     expect(city).to_be_focused()
     expect(page.locator(".ca-toast")).to_have_count(0)
@@ -39,12 +39,12 @@ def test_a_wrong_city_is_told_beside_its_field_and_taken_back(page: Page) -> Non
     expect(page.locator("#announcer")).to_contain_text("Nothing matches these filters")
 
     page.go_back()
-    expect(wrong).to_contain_text("We know no city “Atlantis”")
+    expect(wrong).to_contain_text("Unknown city “Atlantis”")
 
 
 def test_a_wrong_city_of_closures_is_told_in_their_card(page: Page) -> None:
     page.goto("/promises/")
     page.get_by_label("City").fill("Atlantis")
     page.get_by_label("City").press("Enter")
-    expect(page.locator("#closures")).to_contain_text("We know no city “Atlantis”")
+    expect(page.locator("#closures")).to_contain_text("Unknown city “Atlantis”")
     expect(page.locator(".ca-toast")).to_have_count(0)

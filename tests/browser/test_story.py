@@ -212,7 +212,7 @@ def book(merchant: Person, clock: Clock) -> str:
     merchant.is_told("weight", "number")
     merchant.fill(weight="0.8", destination="Nowhereville")
     merchant.press("Show offers")
-    merchant.is_told("destination", "We know no city “Nowhereville”")
+    merchant.is_told("destination", "Unknown city “Nowhereville”")
     merchant.fill(destination="Chengdu")
     merchant.press("Show offers")
     merchant.sees(COURIER, "20:00", "12.50")

@@ -116,7 +116,7 @@ def test_failed_slice_is_told_and_when_it_is_tried_again(
         patched.setattr(booking_files, "book_rows", broken)
         assert not book_file(file_id=file.pk)
     page = merchant_client.get(f"/bookings/files/{file.pk}/").content.decode()
-    assert "Something went wrong on our side. Rows already processed: 0. It will be tried again after" in page
+    assert "Something went wrong on our side. Rows already processed: 0. We will try again after" in page
     assert book_file(file_id=file.pk)
     page = merchant_client.get(f"/bookings/files/{file.pk}/").content.decode()
     assert "went wrong" not in page
@@ -151,8 +151,8 @@ def test_problems_are_shown_in_the_readers_language(merchant: Actor, merchant_cl
         "recipient_name: 该字段必填。 recipient_address: 该字段必填。",
         "该数字已被电子表格软件缩写",
         # Several codes do not determine their columns, and only the file has the city's name.
-        "tier: This field is required. weight_g: Give the weight",
-        "We know no city “Atlantis”",
+        "tier: This field is required. weight_g: Enter the weight",
+        "Unknown city “Atlantis”",
         parcels_of(merchant)[0].number,
     ):
         assert phrase in page

@@ -288,11 +288,11 @@ NAMES = ",".join(HEADER)
         (NAMES.encode("utf-16"), "UTF-16"),
         (NAMES.replace(",", ";").encode() + b"\nx;y\n", "separated by commas"),
         (NAMES.replace(",", "\t").encode() + b"\nx\ty\n", "separated by commas"),
-        (f"{NAMES}\r{LINE}\r".encode(), "old Macs"),
+        (f"{NAMES}\r{LINE}\r".encode(), "old Mac"),
         (f"{NAMES.replace('recipient_phone', 'recipient_fone')}\n{LINE}\n".encode(), "mean recipient_phone"),
         (f"{NAMES.replace('tier', 'Service')}\n{LINE}\n".encode(), "mean tier"),
         (f"{NAMES},colour\n{LINE}\n".encode(), "no column “colour”"),
-        (f"{NAMES},tier\n{LINE}\n".encode(), "tier is there twice"),
+        (f"{NAMES},tier\n{LINE}\n".encode(), "tier appears twice"),
         (f"{NAMES.replace('weight_g,', '')}\n{LINE}\n".encode(), "missing: weight_g"),
         (b'"' + b"x" * 100_000 + b"\n" + LINE.encode(), "name the columns"),
         (b"\x00" * 5_000, "no column|name the columns"),
@@ -339,7 +339,7 @@ def test_cancelled_file_may_be_uploaded_again(merchant: Actor) -> None:
 def test_unfinished_files_are_limited(merchant: Actor) -> None:
     for number in range(booking_files.MOST_RUNNING):
         started(merchant, text_of(row(reference=f"R{number}")))
-    with pytest.raises(Conflict, match="already booked"):
+    with pytest.raises(Conflict, match="already being booked"):
         started(merchant, text_of(row(reference="one more")))
 
 

@@ -245,5 +245,5 @@ def test_invalid_bytes_and_unclosed_quotes_reject_only_their_line(
     call_command("import_history", file, create=True)
     printed = capsys.readouterr()
     assert "5 rows: 3 new parcels, 0 known already, 2 bad" in printed.out
-    assert "line 3 (left out): This line is not CSV" in printed.err
+    assert "line 3 (left out): This line is not valid CSV" in printed.err
     assert "line 5 (left out): This line is not UTF-8" in printed.err

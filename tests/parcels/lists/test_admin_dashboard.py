@@ -149,7 +149,7 @@ def test_what_the_audit_found_is_a_warning(ops_client: Client) -> None:
     all_beating()
     beat("audit-rates", HOUR, cells=2, breaches=1, first=["..."])
     [warning] = ops_client.get(URL).context["warnings"]
-    assert "2 rates and 1 breaches differ" in warning
+    assert "2 rates and 1 breaches do not match" in warning
 
 
 def test_partitions_ending_soon_are_a_warning(ops_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

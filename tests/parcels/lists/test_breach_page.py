@@ -82,7 +82,7 @@ class TestPage:
         text = page(request.getfixturevalue(who), late())
         for phrase in (
             "3 h late",
-            "Attributed to The courier Nobody else is named",
+            "Attributed to The courier No other party named",
             "Time spent: waiting for pickup 2 h; line-haul and sorting 1 d 6 h; last mile 1 h.",
             "Last mile 1 h",
             "What happened Times are local to Chengdu",
@@ -102,7 +102,7 @@ class TestPage:
         scan(parcel, "held", 20, reason="weather_typhoon")
         text = page(merchant_client, parcel)
         assert "The weather The reason given by a scan" in text
-        assert "before it fell due said: Typhoon." in text
+        assert "before the due time: Typhoon." in text
 
     def test_pickup_breach_has_its_own_page(self, late: Break, courier_client: Client) -> None:
         parcel = late()
@@ -173,7 +173,7 @@ class TestPage:
                 )  # fmt: skip
         text = page(merchant_client, parcel)
         assert "Delivered late 2.40" in text
-        assert "In all 2.00" in text
+        assert "Total 2.00" in text
         assert "Delivered late 2.40" not in page(client_of(merchant_organisation, "viewer"), parcel)
 
     def test_others_do_not_find_it(
@@ -249,7 +249,7 @@ class TestClaiming:
         with scope(Scope.everything()):
             breaches = Breach.objects.filter(parcel_id=parcel.pk)
             breaches.update(opened_at=timezone.now() - timedelta(days=14, minutes=1))
-        assert "Excuses are claimed within 14 days" in page(courier_client, parcel)
+        assert "Exemptions can be requested within 14 days" in page(courier_client, parcel)
         again = courier_client.post(address(parcel), CLAIM, follow=True)
         assert "for this breach, until" in text_of(again)
         assert excuses() == []
@@ -271,7 +271,7 @@ class TestClaiming:
         courier_client.post(address(parcel), CLAIM)
         decide(system, "grant")
         text = page(merchant_client, parcel)
-        assert "The weather A granted excuse An exemption was granted: Weather." in text
+        assert "The weather A granted exemption An exemption was granted: Weather." in text
         assert "Exempt" in text
 
     def test_claim_can_be_withdrawn_until_it_is_decided(

@@ -79,7 +79,7 @@ def test_raw_and_accountable_rates_are_shown_for_both_periods(
         assert row.provisional
     assert (picked_7.n, picked_7.raw, picked_7.pending) == (1, 1.0, 1)
     page = response.content.decode()
-    for text in ("50.00\N{NO-BREAK SPACE}%", "60.00\N{NO-BREAK SPACE}%", "n = 6", "1 excused", "provisional"):
+    for text in ("50.00\N{NO-BREAK SPACE}%", "60.00\N{NO-BREAK SPACE}%", "n = 6", "1 exempt", "provisional"):
         assert text in page
 
 

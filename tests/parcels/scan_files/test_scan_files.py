@@ -250,7 +250,7 @@ def test_small_file_whose_batch_fails_is_kept_and_tried_again(
         patched.setattr(scan_files, "record_scans", broken)
         file = receive(courier, csv_file(row(parcels[0])))
     page = courier_client.get(f"/scans/files/{file.pk}/").content.decode()
-    assert "Something went wrong on our side. Rows already processed: 0. It will be tried again after" in page
+    assert "Something went wrong on our side. Rows already processed: 0. We will try again after" in page
     assert scan_files.process_scan_file(file_id=file.pk)
     with scope(Scope.everything()):
         file.refresh_from_db()

@@ -141,11 +141,14 @@ def test_of_a_lost_parcel_the_leg_it_was_lost_in_counts() -> None:
 def test_attribution_is_explained_in_sentences() -> None:
     attribution = judged(Facts(picked_up=9, out=39), of_pickup=LATE_PICKUP)
     assert attribution.why == (
-        "No exemption was granted, and no scan before the due time names another party. It was "
-        "picked up 3 h after the promised pickup. Where the time went: waiting for pickup 9 h; "
+        "No exemption was granted, and no scan before the due time names another party. Picked "
+        "up 3 h after the promised pickup. Time spent: waiting for pickup 9 h; "
         "line-haul and sorting 1 d 6 h; last mile 1 h."
     )
-    assert "said weather_typhoon" in judged(Facts(), (20, "weather_typhoon"), of_pickup=pickup()).why
+    assert (
+        "before the due time: weather_typhoon"
+        in judged(Facts(), (20, "weather_typhoon"), of_pickup=pickup()).why
+    )
     assert "An exemption was granted: Weather." in judged(Facts(excuse="weather"), of_pickup=pickup()).why
     assert "so far" in judged(Facts(reached=None), of_pickup=pickup()).why
 

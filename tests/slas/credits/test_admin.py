@@ -165,9 +165,9 @@ def test_ops_announce_a_schedule(staff_client: Client) -> None:
         ({"valid_from": "2020-01-01T00:00"}, "in the future"),
         ({"valid_from": "soon"}, "Enter a valid date/time"),
         ({"bands": ""}, "This field is required"),
-        ({"bands": "0 25\nlate much"}, "Line 2: write minutes and percent"),
-        ({"bands": "0 25 30"}, "Line 1: write minutes and percent"),
-        ({"bands": "-5 25"}, "Line 1: write minutes and percent"),
+        ({"bands": "0 25\nlate much"}, "Line 2: enter minutes and percent"),
+        ({"bands": "0 25 30"}, "Line 1: enter minutes and percent"),
+        ({"bands": "-5 25"}, "Line 1: enter minutes and percent"),
         ({"bands": "0 25\n60 20"}, "must not be lower than the one before it"),
         ({"bands": "10 25"}, "begins at 0 minutes"),
         ({"bands": "0 250"}, "from 0 to 100 percent"),
@@ -244,7 +244,7 @@ def test_a_month_is_closed_after_a_look_at_it(staff_client: Client, old_entry: C
     assert not ClosedMonth.objects.exists()
     response = staff_client.post(f"{MONTHS}add/", {"month": text}, follow=True)
     assert response.redirect_chain[0][0] == "/admin/slas/statement/"
-    assert f"{text} is closed: 2 statements, CNY 2.00 in all." in response.content.decode()
+    assert f"{text} is closed: 2 statements, CNY 2.00 in total." in response.content.decode()
     closed = ClosedMonth.objects.get()
     assert closed.closed_by.email == "staff@alliance.example"  # type: ignore[union-attr]
     with scope(Scope.everything()):

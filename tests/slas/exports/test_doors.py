@@ -101,7 +101,7 @@ def test_a_fourth_file_at_once_is_refused_in_words(merchant_client: Client, merc
         ask(merchant)
     response = merchant_client.post("/exports/", FORM)
     assert response.status_code == 409
-    assert "3 files are being written already" in text_of(response)
+    assert "3 files are already being prepared" in text_of(response)
 
 
 def test_other_pages_fill_the_form_in(merchant_client: Client) -> None:
@@ -151,7 +151,7 @@ def test_a_part_that_failed_is_told_and_when_it_is_tried_again(
     export = ask(merchant)
     with scope(Scope.everything()):
         Export.objects.filter(pk=export.pk).update(problem="The disk is full.")
-    assert "The disk is full. It will be tried again after" in text_of(merchant_client.get("/exports/"))
+    assert "The disk is full. We will try again after" in text_of(merchant_client.get("/exports/"))
 
 
 def test_expired_link_gets_an_error_page(merchant: Actor, merchant_client: Client) -> None:

@@ -163,7 +163,7 @@ def test_closures_are_filtered_by_state_and_extent(
 ) -> None:
     page = staff_client.get(f"{CLOSURES}?{query}").content.decode()
     names = ("Of the country", "Of the province", "Of the city", "Of the evening", "Of last week",
-             "Taken back</", "Of the year")  # fmt: skip
+             "Withdrawn</", "Of the year")  # fmt: skip
     assert sum(name in page.partition('id="result_list"')[2] for name in names) == found
 
 
@@ -205,7 +205,7 @@ def test_a_year_of_public_holidays_is_loaded(staff_client: Client) -> None:
     Closure.objects.all().delete()
     assert "published schedule up to" in staff_client.get(f"{CLOSURES}holidays/").content.decode()
     response = staff_client.post(f"{CLOSURES}holidays/", {"first_year": "2026"}, follow=True)
-    assert "days added, 0 taken back, 0 kept." in response.content.decode()
+    assert "days added, 0 withdrawn, 0 kept." in response.content.decode()
     days = Closure.objects.filter(is_public_holiday=True)
     assert {row.date.year for row in days} == {2026}
     assert days.filter(date=date(2026, 10, 1), name="National Day").exists()

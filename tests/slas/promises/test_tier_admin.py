@@ -66,7 +66,7 @@ def test_the_form_opens_with_the_newest_rules(staff_client: Client) -> None:
         ({"cut_off_2": "-2 18:00"}, "Enter a time such as 18:00"),
         ({"cut_off_2": "23:00"}, "cannot lie after the pickup deadline"),
         ({f"cut_off_{day}": "" for day in range(7)}, "at least one weekday"),
-        ({"weight_bands": "1000 free"}, "Line 1: write grams and yuan"),
+        ({"weight_bands": "1000 free"}, "Line 1: enter grams and yuan"),
         ({"weight_bands": "3000 1.00\n1000 2.00"}, "must be later than"),
         ({"days_in_transit": "0", "deliver_by": "19:00"}, "must be after the pickup time"),
         ({"delivery_weekdays": []}, "This field is required"),

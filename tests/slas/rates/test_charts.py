@@ -201,7 +201,7 @@ def test_a_long_trend_is_by_week_or_month(
 @pytest.mark.django_db
 def test_lateness_chart_notes_missing_parcels(judged: Lane, courier_client: Client) -> None:
     html = courier_client.get("/rates/", {"picture": "lateness"}).content.decode()
-    assert "1 still missing" in html
+    assert "1 not completed" in html
 
 
 @pytest.mark.django_db

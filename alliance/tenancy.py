@@ -5,10 +5,11 @@ queryset of tenant data. The second is the database: forced row-level security t
 transaction's `alliance.scope`. No scope means no rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
 from django.db import connection, migrations, models, transaction
@@ -262,12 +263,14 @@ def row_policy(
     also_read: str = "",
     also_write: str = "",
     own_writes: bool = True,
+    instead: Mapping[str, str | None] = MappingProxyType({}),
 ) -> migrations.RunSQL:
     """Return the migration that puts forced row-level security on a table.
 
     Each keyword names the column that is compared with that kind of scope. `also_read` and
     `also_write` are further SQL conditions, over `{scope}`. Without `own_writes` only workers and
-    ops write. Plain expressions only: Citus refuses subqueries in policies.
+    ops write. `instead` gives `insert`, `update` or `delete` another condition; None lets nobody.
+    Plain expressions only: Citus refuses subqueries in policies.
     """
     current = f"nullif(current_setting('{SETTING}', true), '')"
     columns = {"merchant": merchant, "courier": courier, "parcel": parcel, "user": user, "key": key}
@@ -277,23 +280,26 @@ def row_policy(
     writers = [condition for condition in own if "'parcel:'" not in condition] if own_writes else own[:1]
     read = " OR ".join([*own, *([also_read.format(scope=current)] if also_read else [])])
     write = " OR ".join([*writers, *([also_write.format(scope=current)] if also_write else [])])
-    forward = f"""
-        ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
-        ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
-        CREATE POLICY {table}_read ON {table} FOR SELECT USING ({read});
-        CREATE POLICY {table}_insert ON {table} FOR INSERT WITH CHECK ({write});
-        CREATE POLICY {table}_update ON {table} FOR UPDATE USING ({write}) WITH CHECK ({write});
-        CREATE POLICY {table}_delete ON {table} FOR DELETE USING ({write});
-    """  # noqa: S608 -- table and column names are literals of our migrations
-    backward = f"""
-        DROP POLICY {table}_read ON {table};
-        DROP POLICY {table}_insert ON {table};
-        DROP POLICY {table}_update ON {table};
-        DROP POLICY {table}_delete ON {table};
-        ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
-        ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;
-    """
-    return migrations.RunSQL(forward, backward)
+    others = {command: asked and asked.format(scope=current) for command, asked in instead.items()}
+    insert, update, delete = (others.get(command, write) for command in ("insert", "update", "delete"))
+    policies = {
+        "read": f"FOR SELECT USING ({read})",
+        "insert": insert and f"FOR INSERT WITH CHECK ({insert})",
+        "update": update and f"FOR UPDATE USING ({update}) WITH CHECK ({update})",
+        "delete": delete and f"FOR DELETE USING ({delete})",
+    }
+    made = {f"{table}_{name}": policy for name, policy in policies.items() if policy}
+    forward = [
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+        *(f"CREATE POLICY {name} ON {table} {policy}" for name, policy in made.items()),
+    ]
+    backward = [
+        *(f"DROP POLICY {name} ON {table}" for name in made),
+        f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY",
+        f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+    ]
+    return migrations.RunSQL(";\n".join(forward), ";\n".join(backward))
 
 
 def protected_tables() -> list[str]:

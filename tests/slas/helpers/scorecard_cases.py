@@ -5,7 +5,7 @@ from importlib import import_module
 from slas.choices import ScoreComponent
 from slas.scorecards.rules import Measured, Month, Rules
 
-SEED = import_module("slas.migrations.0010_scorecards")
+SEED = import_module("slas.migrations.0004_seeds")
 RULES = Rules.from_stored(SEED.WEIGHTS, SEED.BANDS, SEED.GRADES, SEED.MINIMUM_VOLUME)
 # What a gold courier's month may look like: each component in its best band.
 BEST = {

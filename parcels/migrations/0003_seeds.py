@@ -1,13 +1,15 @@
-from django.apps.registry import Apps
+"""Reference data: what customer service may look up."""
+
+from typing import Any
+
 from django.db import migrations
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 # As in slas/excuses/services/permissions.py.
 GROUP = "Customer service"
 PERMISSION = ("view_parcel", "Can view parcel")
 
 
-def let_look(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+def let_look(apps: Any, schema_editor: Any) -> None:
     """Let customer service look parcels up. Django makes the permission after the last migration only."""
     content_type, _made = apps.get_model("contenttypes", "ContentType").objects.get_or_create(
         app_label="parcels", model="parcel"
@@ -18,7 +20,7 @@ def let_look(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     apps.get_model("auth", "Group").objects.get(name=GROUP).permissions.add(permission)
 
 
-def forbid(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+def forbid(apps: Any, schema_editor: Any) -> None:
     group = apps.get_model("auth", "Group").objects.get(name=GROUP)
     group.permissions.remove(
         *group.permissions.filter(content_type__app_label="parcels", codename=PERMISSION[0])
@@ -29,8 +31,8 @@ class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
-        ("slas", "0012_customer_service"),
-        ("parcels", "0009_tracked_parcel"),
+        ("slas", "0004_seeds"),
+        ("parcels", "0002_policies"),
     ]
 
     operations = [migrations.RunPython(let_look, forbid)]

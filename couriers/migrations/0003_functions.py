@@ -1,11 +1,11 @@
-from django.db import migrations
+"""Triggers that hold what an application may become, and when it may be edited."""
 
-from alliance.tenancy import row_policy
+from django.db import migrations
 
 # Applications move along the table of couriers/applications/rules.py and no other way, whatever program
 # writes them. What the alliance decides takes the alliance's scope: an applicant's session cannot
 # approve itself, even by SQL. What was submitted stays as it was until more is asked for.
-GUARD_APPLICATION = """
+APPLICATION_GUARD = """
 CREATE FUNCTION couriers_application_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
@@ -57,8 +57,13 @@ END $$;
 CREATE TRIGGER couriers_application_guard BEFORE INSERT OR UPDATE OR DELETE ON couriers_application
     FOR EACH ROW EXECUTE FUNCTION couriers_application_guard();
 """
+NO_APPLICATION_GUARD = """
+DROP TRIGGER couriers_application_guard ON couriers_application;
+DROP FUNCTION couriers_application_guard();
+"""
 
-GUARD_PARTS = """
+# What belongs to an application is frozen with it, and belongs to its organisation.
+PART_GUARD = """
 CREATE FUNCTION couriers_application_part_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     part record;
@@ -83,27 +88,17 @@ CREATE TRIGGER couriers_document_guard
 CREATE TRIGGER couriers_servicecity_guard BEFORE INSERT OR UPDATE OR DELETE ON couriers_servicecity
     FOR EACH ROW EXECUTE FUNCTION couriers_application_part_guard();
 """
+NO_PART_GUARD = """
+DROP TRIGGER couriers_servicecity_guard ON couriers_servicecity;
+DROP TRIGGER couriers_document_guard ON couriers_document;
+DROP FUNCTION couriers_application_part_guard();
+"""
 
 
 class Migration(migrations.Migration):
-    dependencies = [("couriers", "0003_applications")]
+    dependencies = [("couriers", "0002_policies")]
 
     operations = [
-        migrations.RunSQL(
-            GUARD_APPLICATION,
-            "DROP TRIGGER couriers_application_guard ON couriers_application;"
-            " DROP FUNCTION couriers_application_guard();",
-        ),
-        migrations.RunSQL(
-            GUARD_PARTS,
-            "DROP TRIGGER couriers_document_guard ON couriers_document;"
-            " DROP TRIGGER couriers_servicecity_guard ON couriers_servicecity;"
-            " DROP FUNCTION couriers_application_part_guard();",
-        ),
-        row_policy("couriers_application", courier="organisation_id"),
-        row_policy("couriers_servicecity", courier="organisation_id"),
-        row_policy("couriers_document", courier="organisation_id"),
-        row_policy("couriers_applicationevent", courier="organisation_id"),
-        # Couriers read what they share; the alliance writes it.
-        row_policy("couriers_facility", also_read="{scope} LIKE 'courier:%'"),
+        migrations.RunSQL(APPLICATION_GUARD, NO_APPLICATION_GUARD),
+        migrations.RunSQL(PART_GUARD, NO_PART_GUARD),
     ]

@@ -34,7 +34,7 @@ test: $(VENV)/.dev build/.assets ## Run every test, browser tests included (ARGS
 
 test-long: override ARGS += --hypothesis-profile=long
 test-long: export CHAOS_SECONDS = $(SECONDS)
-test-long: test ## Run every test, with twenty times the random examples and longer chaos (ARGS=, WORKERS=, SECONDS=)
+test-long: test ## Run every test, with ten times the random examples and more, and longer chaos (ARGS=, WORKERS=, SECONDS=)
 
 chaos: $(VENV)/.dev ## Kill web, workers, PostgreSQL, Valkey and clients at random, then audit (SECONDS=, SEED=)
 	@CHAOS_SECONDS="$(SECONDS)" CHAOS_SEED="$(SEED)" $(BIN)/python -m pytest tests/chaos -m chaos -q -s $(ARGS)

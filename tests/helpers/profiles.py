@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-# With fewer, bugs planted to try a test were not found every time.
+# The smallest number a test was written with, but for those of the API's schema.
 FEWEST = 25
 USUAL = 100
 

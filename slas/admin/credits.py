@@ -51,7 +51,6 @@ def read_bands(text: str) -> list[dict[str, int]]:
 
 
 def bands_text(bands: list[dict[str, int]]) -> str:
-    """Format bands as `read_bands` reads them."""
     return "\n".join(f"{band['late_by_minutes']} {band['share_percent']}" for band in bands)
 
 

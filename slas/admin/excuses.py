@@ -322,7 +322,6 @@ def _decision_form(selection: DecisionFilterForm, data: QueryDict | None = None)
 
 
 def _decided_texts(result: DecisionResult) -> list[tuple[int, str]]:
-    """Messages about the excuses that were decided on."""
     return _messages((result.decided, _decided), (result.lapsed, _lapsed), (result.untouched, _untouched))
 
 

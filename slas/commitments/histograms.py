@@ -39,7 +39,6 @@ LAST_BIN: Final = len(EDGES)
 
 
 def bin_of(duration: timedelta) -> int:
-    """Return the bin a duration falls into."""
     return bisect_left(EDGES, duration)
 
 

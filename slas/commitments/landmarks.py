@@ -50,7 +50,6 @@ class Journey(NamedTuple):
 
 
 def measure_of(landmark: int, stage: Stage) -> int:
-    """Return the measure of parcels that had reached a stage by a landmark."""
     return Measure.PROGRESS + _PER_LANDMARK * landmark + STAGES.index(stage)
 
 

@@ -40,7 +40,6 @@ class JudgedListing(models.Model):
 
     @property
     def number(self) -> str:
-        """The tracking number."""
         return tracking_number(self.parcel_id)
 
 

@@ -28,5 +28,4 @@ class CommitmentQuerySet(JudgedQuerySet):
 
 class BreachQuerySet(JudgedQuerySet):
     def standing(self) -> Self:
-        """Breaches not withdrawn."""
         return self.filter(withdrawn_at=None)

@@ -74,7 +74,6 @@ def voided_by_cancellation(kind: CommitmentKind, due_at: datetime, cancelled_at:
 
 
 def is_breach(outcome: Outcome) -> bool:
-    """Whether the promise is broken, reached since or not."""
     return outcome in BREACHES
 
 

@@ -105,7 +105,6 @@ class CreditEntry(models.Model):
 
     @property
     def number(self) -> str:
-        """The parcel's tracking number."""
         return tracking_number(self.parcel_id)
 
 

@@ -25,17 +25,14 @@ def month_of(moment: datetime) -> date:
 
 
 def next_month(month: date) -> date:
-    """The first day of the next month."""
     return (month.replace(day=1) + timedelta(days=31)).replace(day=1)
 
 
 def start_of(month: date) -> datetime:
-    """The start of a month."""
     return datetime.combine(month.replace(day=1), time.min, ZONE)
 
 
 def is_over(month: date, now: datetime) -> bool:
-    """Whether the month has ended."""
     return start_of(next_month(month)) <= now
 
 

@@ -48,7 +48,6 @@ class Schedule:
     lost_fen: int
 
     def share_at(self, late_by: timedelta) -> int:
-        """The percentage of the fee credited for a lateness."""
         reached = [band for band in self.bands if band.late_by <= late_by]
         return reached[-1].share_percent if reached else 0
 
@@ -156,7 +155,6 @@ class Schedules:
 
 
 def first_id(valid_from: datetime) -> int:
-    """The lowest parcel id that a schedule applies to."""
     return parcel_id_at(max(valid_from, EPOCH))
 
 

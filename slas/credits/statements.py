@@ -136,7 +136,6 @@ class Line:
 
     @property
     def late_by(self) -> timedelta | None:
-        """The lateness of the delivery when the entry was written."""
         seconds = self.entry.late_by
         return None if seconds is None else timedelta(seconds=seconds)
 

@@ -57,7 +57,6 @@ class BreachReport:
 
     @property
     def promised_at(self) -> datetime:
-        """The due time before the first revision."""
         due_at: datetime = self.revisions[0].previous_due_at if self.revisions else self.commitment.due_at
         return due_at
 

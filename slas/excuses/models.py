@@ -147,5 +147,4 @@ class Excuse(models.Model):
 
     @property
     def number(self) -> str:
-        """The parcel's tracking number."""
         return tracking_number(self.parcel_id)

@@ -14,7 +14,6 @@ from slas.commitments.querysets import JudgedQuerySet
 
 class ExcuseQuerySet(JudgedQuerySet):
     def waiting(self) -> Self:
-        """Claims not decided on yet."""
         return self.filter(state=ExcuseState.CLAIMED)
 
     def standing(self) -> Self:

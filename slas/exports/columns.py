@@ -135,7 +135,6 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 
 
 def values_of(columns: Sequence[Column], lines: Sequence[Line]) -> list[list[Value]]:
-    """Return the lines' values, one list per row."""
     return [[column.value(line) for column in columns] for line in lines]
 
 

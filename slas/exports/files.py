@@ -54,7 +54,6 @@ def join_parts(target: Path, columns: Sequence[Column], parts: Sequence[Path]) -
 
 
 def remove_parts(target: Path) -> None:
-    """Delete the parts of a file."""
     for part in target.parent.glob("part-*"):
         part.unlink(missing_ok=True)
 
@@ -65,7 +64,6 @@ def remove_file(target: Path) -> None:
 
 
 def csv_bytes(rows: Sequence[Sequence[Value]]) -> bytes:
-    """Return rows as CSV in UTF-8."""
     return csv_text([[_cell(value) for value in row] for row in rows]).encode()
 
 

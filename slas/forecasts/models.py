@@ -102,5 +102,4 @@ class WatchItem(models.Model):
 
     @property
     def number(self) -> str:
-        """The tracking number."""
         return tracking_number(self.parcel_id)

@@ -64,7 +64,6 @@ class Sighting:
 
     @property
     def stage(self) -> tuple[Stage, datetime]:
-        """The furthest stage reached, and when."""
         stage, since = self.journey.furthest
         return stage, since or self.booked_at
 
@@ -85,7 +84,6 @@ class Sighting:
         )
 
     def is_due_soon(self, now: datetime) -> bool:
-        """Whether it is not late yet and due within HORIZON."""
         return self.awaits_attempt and now <= self.due_at <= now + HORIZON
 
     def chance(self, forecast: Forecast | None, now: datetime) -> float:

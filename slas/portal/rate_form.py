@@ -230,7 +230,6 @@ def _filters(actor: Actor, choices: RateChoices) -> list[tuple[str, str, list[An
 
 
 def _days_back(today: date, days: int) -> date:
-    """The first of the last `days` days."""
     return today - timedelta(days=days - 1)
 
 

@@ -66,7 +66,6 @@ class CardView:
 
     @property
     def has_gap(self) -> bool:
-        """Whether a component is left out of the weighting."""
         return any(line.value is None for line in self.lines)
 
 

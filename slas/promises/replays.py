@@ -106,7 +106,6 @@ def find_tier(code: str) -> ServiceTier:
 
 
 def range_text() -> str:
-    """The range of days that a question may be about, as text."""
     return _("Choose a day from %(first)d to %(last)d.") % {"first": FIRST_YEAR, "last": LAST_YEAR}
 
 

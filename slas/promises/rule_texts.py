@@ -56,7 +56,6 @@ def delivered_by(version: Rules) -> str:
 
 
 def price_bands(version: Rules) -> list[str]:
-    """The surcharges on top of the offer's price, by weight."""
     bands = version.weight_bands
     return [f"≤ {band['up_to_g']:,} g: +¥{amount(yuan(band['surcharge_fen']))}" for band in bands]
 

@@ -78,7 +78,6 @@ class TierRule:
 
     @property
     def picks_up(self) -> bool:
-        """Whether any weekday can be booked."""
         return any(self.cut_offs.get(weekday) for weekday in self.pickup_weekdays)
 
 

@@ -32,11 +32,9 @@ class OnTimeRateQuerySet(TenantQuerySet):
         return self.filter(organisation_id=actor.organisation_id)
 
     def of_couriers(self) -> Self:
-        """Cells by courier and lane."""
         return self.filter(counterpart=None)
 
     def of_merchants(self) -> Self:
-        """Cells by merchant, courier and lane."""
         return self.exclude(counterpart=None)
 
     def in_grain(self, actor: Actor, *, by_merchant: bool) -> Self:

@@ -76,7 +76,6 @@ class RateQuery:
 
     @property
     def needs_merchants(self) -> bool:
-        """Whether only merchants' cells can answer it."""
         return self.by_merchant or self.merchants is not None or GroupBy.MERCHANT in self.group_by
 
 
@@ -125,7 +124,6 @@ class RateRow:
 
     @property
     def accountable_n(self) -> int:
-        """The denominator of the accountable rate."""
         return self.n - self.excused
 
     @property
@@ -152,12 +150,10 @@ class RateRow:
 
     @property
     def is_few(self) -> bool:
-        """Whether too few were judged for a reliable rate."""
         return self.n < FEW
 
     @property
     def first_attempt_rate(self) -> float | None:
-        """Share delivered on the first attempt, of those with an attempt."""
         return share(self.first_attempt, self.attempted)
 
     @property
@@ -251,7 +247,6 @@ def is_provisional(newest: date, today: date) -> bool:
 
 
 def keys_of(row: RateRow, group_by: Sequence[GroupBy]) -> tuple[Any, ...]:
-    """Return one key for each dimension the rows are grouped by."""
     return (row.group,) if len(group_by) == 1 else tuple(row.group)
 
 

@@ -58,7 +58,6 @@ class Promised:
 
     @property
     def first_due_at(self) -> datetime:
-        """The due time before the first revision."""
         return self.revisions[0].previous_due_at if self.revisions else self.commitment.due_at
 
 

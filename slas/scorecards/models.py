@@ -46,7 +46,6 @@ class ScoreRules(models.Model):
 
     @property
     def rules(self) -> Rules:
-        """The rules in the form used by the scoring."""
         return Rules.from_stored(self.weights, self.bands, self.grades, self.minimum_volume)
 
 

@@ -253,7 +253,6 @@ def month_after(month: date, months: int = 1) -> date:
 
 
 def final_on(month: date) -> date:
-    """Return the day from which a month's scorecards are final."""
     return month_after(month).replace(day=FINAL_DAY)
 
 

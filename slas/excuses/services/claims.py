@@ -53,7 +53,6 @@ def require_claimant(actor: Actor) -> None:
 
 
 def claim_until(breach: Breach) -> datetime:
-    """The deadline for claiming an excuse of a breach."""
     return breach.opened_at + CLAIMED_WITHIN
 
 

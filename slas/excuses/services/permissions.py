@@ -52,7 +52,6 @@ def may_decide(actor: Actor) -> bool:
 
 
 def require_decider(actor: Actor) -> None:
-    """Raise NotPermitted unless the actor may decide on excuses."""
     if not may_decide(actor):
         raise NotPermitted(_("Only customer service can decide on exemptions."), code="no_decider")
 

@@ -83,25 +83,25 @@ def test_quote_names_price_promise_places_and_time_to_cut_off(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
 ) -> None:
     offer(courier_organisation, hangzhou, chengdu, price_fen=1250)
-    [found] = ask(merchant, hangzhou, chengdu, weight_g=1_500).offers
-    assert found.fee_fen == 1250 + 300
-    assert found.promise.pickup_by == today_at(20)
-    assert found.promise.deliver_by == today_at(20, days=1)
-    assert found.places_left == 20
-    assert found.to_cut_off == timedelta(hours=6)
-    assert found.recommended
-    assert found.reason is Reason.ONLY_OFFER
-    assert found.record == NO_RECORD
+    [quoted_offer] = ask(merchant, hangzhou, chengdu, weight_g=1_500).offers
+    assert quoted_offer.fee_fen == 1250 + 300
+    assert quoted_offer.promise.pickup_by == today_at(20)
+    assert quoted_offer.promise.deliver_by == today_at(20, days=1)
+    assert quoted_offer.places_left == 20
+    assert quoted_offer.to_cut_off == timedelta(hours=6)
+    assert quoted_offer.recommended
+    assert quoted_offer.reason is Reason.ONLY_OFFER
+    assert quoted_offer.record == NO_RECORD
 
 
 def test_quote_past_the_cut_off_rolls_and_explains_it(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
 ) -> None:
     offer(courier_organisation, hangzhou, chengdu)
-    [found] = ask(merchant, hangzhou, chengdu, at=today_at(18, 1)).offers
-    assert found.promise.rolled
-    assert found.promise.effective_date == TOMORROW
-    assert found.full_on == ()
+    [quoted_offer] = ask(merchant, hangzhou, chengdu, at=today_at(18, 1)).offers
+    assert quoted_offer.promise.rolled
+    assert quoted_offer.promise.effective_date == TOMORROW
+    assert quoted_offer.full_on == ()
 
 
 def test_quote_without_a_tier_lists_all_and_explains_missing_ones(
@@ -110,8 +110,8 @@ def test_quote_without_a_tier_lists_all_and_explains_missing_ones(
     offer(courier_organisation, hangzhou, chengdu, tier="standard")
     offer(courier_organisation, hangzhou, chengdu, tier="next_day")
     answer = ask(merchant, hangzhou, chengdu, tier="")
-    assert [found.tier.code for found in answer.offers] == ["next_day", "standard"]
-    assert all(found.recommended for found in answer.offers)
+    assert [quoted_offer.tier.code for quoted_offer in answer.offers] == ["next_day", "standard"]
+    assert all(quoted_offer.recommended for quoted_offer in answer.offers)
     assert [(item.tier, item.code) for item in answer.unavailable] == [("same_day", "not_offered")]
 
 
@@ -136,8 +136,8 @@ def test_quote_within_one_city_is_allowed_where_it_is_offered(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City
 ) -> None:
     offer(courier_organisation, hangzhou, hangzhou, tier="same_day")
-    [found] = ask(merchant, hangzhou, hangzhou, tier="same_day", at=today_at(10)).offers
-    assert found.promise.deliver_by == today_at(22)
+    [quoted_offer] = ask(merchant, hangzhou, hangzhou, tier="same_day", at=today_at(10)).offers
+    assert quoted_offer.promise.deliver_by == today_at(22)
 
 
 @pytest.mark.parametrize("changes", [{"weight_g": 0}, {"weight_g": -5}])
@@ -184,8 +184,8 @@ def test_standard_rests_on_a_public_holiday_and_next_day_does_not(
         date=TODAY, country="CN", name="Holiday", is_public_holiday=True, announced_at=NOON
     )
     days = {
-        found.tier.code: found.promise.effective_date
-        for found in ask(merchant, hangzhou, chengdu, tier="").offers
+        quoted_offer.tier.code: quoted_offer.promise.effective_date
+        for quoted_offer in ask(merchant, hangzhou, chengdu, tier="").offers
     }
     assert days == {"next_day": TODAY, "standard": TOMORROW}
 
@@ -287,7 +287,9 @@ def test_a_courier_on_probation_comes_last_and_can_still_be_had(
     assert (last.offer.offer_id, last.places_left) == (cheap.pk, 20)
     # Alone with room, it is what a booking takes.
     fill(bad, TODAY)
-    [best] = [found for found in ask(merchant, hangzhou, chengdu).offers if found.recommended]
+    [best] = [
+        quoted_offer for quoted_offer in ask(merchant, hangzhou, chengdu).offers if quoted_offer.recommended
+    ]
     assert (best.offer.offer_id, best.reason) == (cheap.pk, Reason.ONLY_ROOM)
 
 
@@ -304,7 +306,9 @@ def test_full_courier_names_the_alternative_and_the_day(
     best = offer(courier_organisation, hangzhou, chengdu, price_fen=900)
     other = offer(rival_courier, hangzhou, chengdu, price_fen=1500)
     fill(best, TODAY)
-    by_offer = {found.offer.offer_id: found for found in ask(merchant, hangzhou, chengdu).offers}
+    by_offer = {
+        quoted_offer.offer.offer_id: quoted_offer for quoted_offer in ask(merchant, hangzhou, chengdu).offers
+    }
     full = by_offer[best.pk]
     assert full.full_on == (TODAY,)
     assert full.promise.effective_date == TOMORROW
@@ -325,7 +329,9 @@ def test_all_couriers_full_recommends_the_best_of_the_next_day(
     cheap = offer(courier_organisation, hangzhou, chengdu, price_fen=900)
     fill(cheap, TODAY)
     fill(offer(rival_courier, hangzhou, chengdu, price_fen=1500), TODAY)
-    [best] = [found for found in ask(merchant, hangzhou, chengdu).offers if found.recommended]
+    [best] = [
+        quoted_offer for quoted_offer in ask(merchant, hangzhou, chengdu).offers if quoted_offer.recommended
+    ]
     assert best.offer.offer_id == cheap.pk
     assert best.promise.requested_date == TODAY
     assert best.promise.rolled_days == 1
@@ -338,10 +344,10 @@ def test_full_for_all_days_is_full(
     sold = offer(courier_organisation, hangzhou, chengdu)
     for days in range(8):
         fill(sold, TODAY + timedelta(days=days))
-    [found] = ask(merchant, hangzhou, chengdu).offers
-    assert found.is_full
-    assert len(found.full_on) == 8
-    assert not found.recommended
+    [quoted_offer] = ask(merchant, hangzhou, chengdu).offers
+    assert quoted_offer.is_full
+    assert len(quoted_offer.full_on) == 8
+    assert not quoted_offer.recommended
 
 
 @pytest.mark.parametrize("couriers", [1, 3])

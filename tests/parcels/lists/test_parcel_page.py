@@ -227,7 +227,7 @@ def test_number_can_be_copied_and_page_printed(book: Book, merchant_client: Clie
 DETAIL_QUERIES = 28
 
 
-def test_the_page_costs_the_same_for_one_and_three_scans(book: Book, merchant_client: Client) -> None:
+def test_query_count_is_the_same_for_one_and_three_scans(book: Book, merchant_client: Client) -> None:
     parcel = book(hours_ago=20)
     scan(parcel, "picked_up", 1)
     merchant_client.get(address(parcel))

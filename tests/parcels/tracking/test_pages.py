@@ -237,7 +237,7 @@ def test_page_is_not_indexed_by_search_engines(book: Book, client: Client) -> No
 TRACKING_QUERIES = 5
 
 
-def test_the_page_costs_the_same_for_one_and_three_scans(book: Book, client: Client) -> None:
+def test_query_count_is_the_same_for_one_and_three_scans(book: Book, client: Client) -> None:
     parcel = book(hours_ago=20)
     scan(parcel, "picked_up", 1)
     for hours in (2, 3):

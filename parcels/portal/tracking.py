@@ -97,7 +97,7 @@ def track_revise(request: HttpRequest, number: str) -> HttpResponse:
             form.add_error(None, error.detail)
             status, wait = error.status, error.retry_after
         else:
-            day = date_format(form.asked.day, "MONTH_DAY_FORMAT")
+            day = date_format(form.revision_request.day, "MONTH_DAY_FORMAT")
             messages.success(request, _("Delivery moved to %(day)s.") % {"day": day})
             # The message is at the top: without a fragment, the redirect would keep the form's.
             return _private(

@@ -70,9 +70,11 @@ def check_bands(bands: Sequence[WeightBand]) -> None:
     previous_band = WeightBand(0, 0)
     for band in bands:
         if band.up_to_g <= previous_band.up_to_g:
-            raise ValueError(f"The band up to {band.up_to_g} g must come after {previous_band.up_to_g} g")
+            message = _("The band up to %(grams)d g must be above %(previous)d g.")
+            raise ValueError(message % {"grams": band.up_to_g, "previous": previous_band.up_to_g})
         if band.surcharge_fen < previous_band.surcharge_fen:
-            raise ValueError(f"The band up to {band.up_to_g} g must not cost less than a lighter one")
+            message = _("The band up to %(grams)d g must not cost less than a lighter one.")
+            raise ValueError(message % {"grams": band.up_to_g})
         previous_band = band
 
 

@@ -25,6 +25,8 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from django.utils.translation import gettext
+
 from alliance.clocks import ONE_DAY, day_exists, local_clock, wall_clock
 from slas.choices import ClosureSide, NoPromiseReason, TierCode
 from slas.promises.closures import ClosureCalendar, Hours, Place, Reopening
@@ -51,7 +53,7 @@ class CutOff:
 
     def __post_init__(self) -> None:
         if not -7 <= self.day_offset <= 0:
-            raise ValueError("A cut-off lies on the day itself or up to seven days before")
+            raise ValueError(gettext("A cut-off must be on the same day or up to seven days before."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,11 @@ class TierRule:
 
     def __post_init__(self) -> None:
         if self.days_in_transit < 0:
-            raise ValueError("Days in transit cannot be negative")
+            raise ValueError(gettext("Days in transit cannot be negative."))
         if not EVERY_DAY.issuperset({*self.cut_offs, *self.pickup_weekdays, *self.delivery_weekdays}):
             raise ValueError("Weekdays run from 0 (Monday) to 6 (Sunday)")
         if any(c.day_offset == 0 and c.time > self.pickup_by for c in self.cut_offs.values() if c):
-            raise ValueError("A cut-off on the day itself cannot lie after the pickup deadline")
+            raise ValueError(gettext("A cut-off on the same day must not be after the pickup deadline."))
 
     @property
     def picks_up(self) -> bool:

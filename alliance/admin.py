@@ -184,9 +184,9 @@ class CityAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(OrganisationSearchAdmin):
-    list_display = ("at", "actor_label", "verb_text", "object_type", "object_id", "organisation_id")
-    exclude = ("verb",)
-    readonly_fields = ("verb_text",)
+    list_display = ("at", "actor_label", "verb_text", "object_text", "object_id", "organisation_id")
+    exclude = ("verb", "object_type")
+    readonly_fields = ("verb_text", "object_text")
     search_help_text = _("A tracking number, an object with its id such as closure 12, or an organisation")
     # As they were written: their moments have no index.
     ordering = ("-pk",)
@@ -207,6 +207,10 @@ class AuditEntryAdmin(OrganisationSearchAdmin):
     @admin.display(description=_("verb"))
     def verb_text(self, entry: AuditEntry) -> str:
         return code_text(entry.verb)
+
+    @admin.display(description=_("object"))
+    def object_text(self, entry: AuditEntry) -> str:
+        return code_text(entry.object_type)
 
 
 @admin.register(Event)
@@ -238,6 +242,10 @@ class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):
     @admin.display(description=_("name"), ordering="name")
     def name_text(self, task: PeriodicTask) -> str:
         return code_text(task.name)
+
+    @admin.display(description=_("timing"))
+    def scheduler(self, task: PeriodicTask) -> str:
+        return str(task.scheduler)
 
 
 class IntervalScheduleAdmin(ModelAdmin):

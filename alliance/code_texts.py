@@ -1,4 +1,4 @@
-"""Audit verbs, event topics and names of periodic tasks: named here, they reach our catalogue."""
+"""Audit verbs and objects, event topics and names of periodic tasks: named here, they reach our catalogue."""
 
 from django.utils.translation import gettext_noop
 
@@ -14,4 +14,8 @@ TEXTS = (
     gettext_noop("forget-idempotency-keys"),
     gettext_noop("forget-old-events"),
     gettext_noop("forget-visits"),
+    gettext_noop("organisation"),
+    gettext_noop("member"),
+    gettext_noop("api_key"),
+    gettext_noop("celery.backend_cleanup"),
 )

@@ -1,4 +1,4 @@
-"""Audit verbs, event topics and names of periodic tasks: named here, they reach our catalogue."""
+"""Audit verbs and objects, event topics and names of periodic tasks: named here, they reach our catalogue."""
 
 from django.utils.translation import gettext_noop
 
@@ -15,4 +15,8 @@ TEXTS = (
     gettext_noop("facility.changed"),
     gettext_noop("send-application-mails"),
     gettext_noop("forget-orphaned-files"),
+    gettext_noop("application"),
+    gettext_noop("document"),
+    gettext_noop("facility"),
+    gettext_noop("courier"),
 )

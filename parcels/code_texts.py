@@ -1,4 +1,4 @@
-"""Audit verbs, event topics and names of periodic tasks: named here, they reach our catalogue."""
+"""Audit verbs and objects, event topics and names of periodic tasks: named here, they reach our catalogue."""
 
 from django.utils.translation import gettext_noop
 
@@ -27,4 +27,10 @@ TEXTS = (
     gettext_noop("resume-scan-files"),
     gettext_noop("trace-lost-parcels"),
     gettext_noop("demo"),
+    gettext_noop("parcel"),
+    gettext_noop("pickup_address"),
+    gettext_noop("booking_file"),
+    gettext_noop("scan_file"),
+    gettext_noop("month"),
+    gettext_noop("history"),
 )

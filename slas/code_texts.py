@@ -1,4 +1,4 @@
-"""Audit verbs, event topics and names of periodic tasks: named here, they reach our catalogue."""
+"""Audit verbs and objects, event topics and names of periodic tasks: named here, they reach our catalogue."""
 
 from django.utils.translation import gettext_noop
 
@@ -48,6 +48,17 @@ TEXTS = (
     gettext_noop("check-grown-credits"),
     gettext_noop("close-months"),
     gettext_noop("forget-orphaned-evidence"),
+    gettext_noop("tier_version"),
+    gettext_noop("closure"),
+    gettext_noop("offer"),
+    gettext_noop("commitment"),
+    gettext_noop("excuse"),
+    gettext_noop("disruption"),
+    gettext_noop("credit_schedule"),
+    gettext_noop("score_rules"),
+    gettext_noop("export"),
+    gettext_noop("closed_month"),
+    gettext_noop("on_time_rate"),
     # The note of the score rules that the migrations load.
     gettext_noop("The first rules."),
 )

@@ -124,9 +124,9 @@ class RateQueryForm(forms.Form):
                 continue
             day = cleaned.get(name)
             if day is None:
-                self.add_error(name, _("Give both dates."))
+                self.add_error(name, _("Enter both dates."))
             elif not EARLIEST <= day <= LATEST:
-                self.add_error(name, _("Give a date between 2000 and 2099."))
+                self.add_error(name, _("Enter a date between 2000 and 2099."))
         return cleaned
 
     def question(self, today: date) -> RateQuestion:

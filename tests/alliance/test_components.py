@@ -106,7 +106,7 @@ def test_badge_escapes_its_words() -> None:
 
 def test_rate_pair_shows_both_rates_with_n() -> None:
     html = draw("{% rate_pair raw accountable 2110 excused=57 %}", raw=0.91308, accountable=0.9388)
-    assert [part in html for part in ("91.31", "93.88", "2,110", "57 excused")] == [True] * 4
+    assert [part in html for part in ("91.31", "93.88", "2,110", "57 exempt")] == [True] * 4
     assert "few parcels" not in html
 
 

@@ -99,7 +99,8 @@ def test_asking_again_never_leads_to_another_site() -> None:
 
 def test_what_was_sent_is_not_sent_again_at_a_click() -> None:
     request = RequestFactory().post("/parcels/", {})
-    assert "Try again" not in html_of(errors.alliance_error(request, Unavailable()))
+    assert "ti-refresh" not in html_of(errors.alliance_error(request, Unavailable()))
+    assert "ti-refresh" in html_of(errors.alliance_error(RequestFactory().get("/parcels/"), Unavailable()))
 
 
 def test_error_of_a_service_becomes_its_page() -> None:

@@ -84,7 +84,7 @@ def test_a_stale_picker_is_led_to_the_status(
 def test_a_document_is_uploaded_opened_and_removed(applicant_client: Client, draft: Application) -> None:
     sent = {"kind": "business_licence", "file": files.upload("营业执照.pdf")}
     page = applicant_client.post(at("document_list"), sent, follow=True)
-    assert "营业执照.pdf is uploaded" in page.text
+    assert "营业执照.pdf was uploaded" in page.text
     with scope(Scope.everything()):
         document = Document.objects.get()
     opened = applicant_client.get(at("document_view", document.pk))
@@ -100,7 +100,7 @@ def test_a_document_is_uploaded_opened_and_removed(applicant_client: Client, dra
     [
         ("licence.pdf", files.archive(), "ZIP archive"),
         ("licence.pdf", files.encrypted_pdf(), "password"),
-        ("licence.pdf", files.pdf()[:200], "cut off"),
+        ("licence.pdf", files.pdf()[:200], "incomplete"),
         ("licence.png", files.bomb(), "too many pixels"),
         ("licence.pdf", b"", "The file is empty"),
         ("licence.pdf", files.image("JPEG") + bytes(10 * 1024 * 1024), "at most 10 MB"),

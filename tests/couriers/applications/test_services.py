@@ -49,7 +49,7 @@ def test_start_is_for_couriers_that_apply(courier: Actor, merchant: Actor) -> No
         applications.start_application(actor=merchant)
     with pytest.raises(NotAuthenticated):
         applications.start_application(actor=ANONYMOUS)
-    with pytest.raises(Conflict, match="member already"):
+    with pytest.raises(Conflict, match="already a member"):
         applications.start_application(actor=courier)
 
 

@@ -76,7 +76,7 @@ def test_offers_show_promise_price_record_countdown_and_recommendation(
         ({"destination": ""}, "destination", "required"),
         ({"destination": "Atlantis"}, "destination", "Unknown city"),
         ({"destination": "a\x00"}, "destination", "Null characters"),
-        ({"origin": ""}, "origin", "Say where"),
+        ({"origin": ""}, "origin", "Enter where"),
         ({"weight": "0"}, "weight", "greater than or equal"),
         ({"weight": "heavy"}, "weight", "number"),
         ({"ready_at": "2016-01-01T10:00"}, "ready_at", "has passed"),

@@ -148,7 +148,7 @@ def test_rejected_row_creates_no_organisation() -> None:
 def test_repeated_reference_in_a_file_is_one_parcel() -> None:
     report = bring([line("r1"), line("r1"), line("r1", merchant="bamboo")])
     assert (report.new, report.bad) == (2, 1)
-    assert "line 2" in report.problems[0].message
+    assert "Line 2" in report.problems[0].message
 
 
 @pytest.mark.django_db

@@ -57,7 +57,7 @@ USELESS: list[tuple[str, bytes, str]] = [
     ("UTF-16", lines(GOOD).decode().encode("utf-16"), "UTF-16"),
     ("UTF-16 without a mark", lines(GOOD).decode().encode("utf-16-le"), "no column"),
     ("UTF-32", lines(GOOD).decode().encode("utf-32"), "UTF-16"),
-    ("carriage returns", lines(GOOD).replace(b"\n", b"\r"), "old Macs"),
+    ("carriage returns", lines(GOOD).replace(b"\n", b"\r"), "old Mac"),
     ("NUL bytes", b"\0" * MEGABYTE, "name the columns"),
     ("noise", bytes(range(256)) * 1_000, "separated by commas"),
     ("a ZIP archive", zipped(lines(GOOD)), "Excel workbook"),

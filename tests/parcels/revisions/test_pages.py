@@ -55,6 +55,7 @@ def test_courier_and_public_do_not_see_the_members_name(
         text = text_of(reader.get(f"/{path}/{parcel.number}/"))
         assert "The recipient, through the merchant" in text
         assert "“Away”" in text
+        # What couriers are judged by is not for recipients.
         assert ("On time is judged by this date." in text) == (path == "parcels")
         assert "merchant@alliance.example" not in text
 

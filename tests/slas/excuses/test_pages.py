@@ -167,7 +167,7 @@ def test_missing_file_is_reported(four: list[Excuse], courier_client: Client, tm
     (tmp_path / four[0].evidence.name).unlink()
     response = courier_client.get(f"/excuses/{four[0].pk}/evidence/")
     assert response.status_code == 404
-    assert "is lost" in text_of(response)
+    assert "is missing" in text_of(response)
 
 
 def test_menu_counts_waiting_claims_of_the_courier(

@@ -209,7 +209,7 @@ def test_courier_with_few_parcels_reads_why_it_has_no_rank(
     judged: Lane, rival_courier: Organisation, courier_client: Client
 ) -> None:
     response = courier_client.get("/rates/", {"picture": "couriers"})
-    assert "at least 3 couriers with 30 parcels each" in response.content.decode()
+    assert "at least 3 couriers of 30 parcels each" in response.content.decode()
     assert rival_courier.name not in response.content.decode()
 
 

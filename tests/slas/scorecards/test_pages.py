@@ -247,7 +247,7 @@ def test_rules_announced_are_shown_before_they_hold(courier_client: Client, syst
         add_rules(
             actor=system, draft=draft, valid_from=month_after(THIS), note="Small ones, too.", now=on(THIS)
         )
-    assert "version 2 holds" in page_of(courier_client, RULES)
+    assert "version 2 applies" in page_of(courier_client, RULES)
     page = page_of(courier_client, f"{RULES}?version=2")
     assert "321 deliveries judged" in page
     assert "Small ones, too." in page

@@ -263,7 +263,7 @@ def test_rules_are_tried_before_they_are_applied(staff_client: Client, peers: No
     assert made.bands == SEED.BANDS
     assert made.created_by.email == "staff@alliance.example"
     assert made.valid_from == month_after(month_of(timezone.localdate()))
-    assert "Version 2 holds from" in staff_client.get(RULES).content.decode()
+    assert "Version 2 applies from" in staff_client.get(RULES).content.decode()
 
 
 @pytest.mark.parametrize(

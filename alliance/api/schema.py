@@ -11,27 +11,27 @@ from alliance.api.errors import PROBLEM_JSON
 
 # Status -> when it is answered, and the code in the example's type.
 REFUSALS: dict[str, tuple[str, str]] = {
-    "400": ("The request cannot be read at all.", "malformed"),
-    "401": ("No API key, or one that is not (any longer) good.", "not_authenticated"),
-    "403": ("The key's scopes, or the user's role, do not allow this.", "not_permitted"),
-    "404": ("There is no such thing, or it is not yours.", "not_found"),
-    "406": ("`Accept` asks for something that is not JSON.", "not_acceptable"),
-    "409": ("The present state does not allow this.", "conflict"),
+    "400": ("The request cannot be read.", "malformed"),
+    "401": ("The API key is missing, unknown or revoked.", "not_authenticated"),
+    "403": ("The key's permissions or the user's role do not allow this.", "not_permitted"),
+    "404": ("Not found, or not yours.", "not_found"),
+    "406": ("`Accept` does not allow JSON.", "not_acceptable"),
+    "409": ("The current state does not allow this.", "conflict"),
     "413": ("The body is too large.", "too_large"),
-    "415": ("The body is not of a type taken here.", "unsupported_media_type"),
-    "422": ("The input was read but is not valid; `errors` says where.", "invalid"),
-    "429": ("Too many calls this minute.", "too_many_requests"),
+    "415": ("The content type is not supported.", "unsupported_media_type"),
+    "422": ("The input is not valid; `errors` says where.", "invalid"),
+    "429": ("Too many requests.", "too_many_requests"),
 }
 PROBLEM: dict[str, Any] = {
     "type": "object",
-    "description": "What was wrong, after RFC 9457.",
+    "description": "A problem as in RFC 9457.",
     "required": ["type", "title", "status", "detail", "request_id"],
     "properties": {
-        "type": {"type": "string", "description": "`urn:alliance:problem:` and a stable code."},
+        "type": {"type": "string", "description": "`urn:alliance:problem:` followed by a stable code."},
         "title": {"type": "string", "description": "In the language of the request."},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "For people, in the language of the request."},
-        "request_id": {"type": "string", "description": "Name it when you ask for help."},
+        "request_id": {"type": "string", "description": "Quote it when you ask for help."},
         "errors": {
             "type": "array",
             "items": {
@@ -48,9 +48,9 @@ PROBLEM: dict[str, Any] = {
 }
 HEADERS: dict[str, Any] = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
-    "RateLimit": {"description": 'What is left, as `"key";r=1199;t=42`.', "schema": {"type": "string"}},
+    "RateLimit": {"description": 'Requests left, such as `"key";r=1199;t=42`.', "schema": {"type": "string"}},
     "RateLimit-Policy": {
-        "description": 'Calls a window, as `"key";q=1200;w=60`.',
+        "description": 'Requests allowed per window, such as `"key";q=1200;w=60`.',
         "schema": {"type": "string"},
     },
 }

@@ -51,7 +51,7 @@ _OFFER = {
     "recommended": True,
     "reason": {
         "code": "price",
-        "text": "The cheapest of the couriers with the best on-time record on this lane."
+        "text": "The lowest price among the couriers with the best on-time record on this lane."
         " The courier's grade is Gold.",
     },
 }  # fmt: skip
@@ -172,7 +172,7 @@ BATCH = [
         },
     ),
 ]
-PARCEL = [_answer_example("Delivered in time", {**_PARCEL, "expected": None})]
+PARCEL = [_answer_example("Delivered on time", {**_PARCEL, "expected": None})]
 PARCELS = [_answer_example("The only page", {"next": None, "previous": None, "results": [_PARCEL]})]
 CANCELLED = [
     _answer_example(

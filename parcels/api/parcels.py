@@ -122,10 +122,10 @@ class ParcelBatchView(APIView):
     @extend_schema(
         operation_id="parcels_batch_create",
         summary="Book many parcels",
-        description=f"Up to {BATCH_LIMIT:,}: an array, or an object with the array in `parcels`. Each gets "
-        "its own result, in order; one that is rejected never stops the others. Places go to the items in "
-        "order: what does not fit with the recommended courier goes to the next, then to the next day, "
-        "unless the item names a courier or a promise.",
+        description=f"Up to {BATCH_LIMIT:,}: an array, or an object with the array in `parcels`. Each "
+        "item gets its own result, in order; a rejected item does not stop the others. Capacity is assigned "
+        "in order. An item for which it is used up is rejected; with `if_full: next` it goes to the next "
+        "courier, then to the next day, unless it names a courier or a promise.",
         parameters=[IDEMPOTENCY_KEY],
         request=PolymorphicProxySerializer(
             component_name="Batch",

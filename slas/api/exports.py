@@ -24,7 +24,7 @@ from slas.exports.responses import file_response
 from slas.exports.services import requests
 from slas.models import Export
 
-_PERIOD = f"Due dates, both included; at most {requests.MOST_DAYS} days."
+_PERIOD = f"Due dates, first and last included; at most {requests.MOST_DAYS} days."
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     location=OpenApiParameter.HEADER,
@@ -115,10 +115,10 @@ class ExportListView(APIView):
     @extend_schema(
         operation_id="exports_create",
         summary="Create an export",
-        description="Your own commitments or on-time cells that fell due in a period, written in the "
+        description="Your own commitments or on-time statistics due in a period, written in the "
         f"background and kept for {requests.KEPT.days} days. 409 `exports_running` while "
-        f"{requests.MOST_RUNNING} files of your organisation are being written. Ask for the export until "
-        "`state` is `done`, then take the file at `file_url`.",
+        f"{requests.MOST_RUNNING} files of your organisation are being written. Read the export until "
+        "`state` is `done`, then download the file from `file_url`.",
         parameters=[IDEMPOTENCY_KEY],
         request=ExportBody,
         responses={201: ExportAnswer},

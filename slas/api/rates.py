@@ -162,7 +162,7 @@ class RateFigures(serializers.Serializer[Any]):
     few = serializers.BooleanField(source="is_few", help_text=f"n is below {FEW}.")
     excused_by = serializers.DictField(
         child=serializers.IntegerField(),
-        help_text=f"Excused by reason, those that occur: {', '.join(ExcuseReason.values)}.",
+        help_text=f"Exempt by reason, where not zero: {', '.join(ExcuseReason.values)}.",
     )
     late_by = LateByCounts()
     lateness = serializers.SerializerMethodField()

@@ -1,6 +1,6 @@
 """docs/outcomes.md, drawn from the table of transitions.
 
-python -m tests.slas.transitions_page > docs/outcomes.md
+python -m tests.slas.helpers.transitions_page > docs/outcomes.md
 """
 
 import os
@@ -11,10 +11,9 @@ from django.utils.translation import override
 PAGE = Path(__file__).parents[3] / "docs" / "outcomes.md"
 HEAD = """# Outcomes of a promise
 
-Every promised milestone, a pickup or a delivery, has one outcome. It changes only as drawn here: the
-picture and the table are made from `TRANSITIONS` in `slas/commitments/rules.py`, and a trigger on the
-commitments
-refuses every other change, whoever asks (`commitment_transition`).
+Every promised milestone, a pickup or a delivery, has one outcome. It changes only as drawn here: picture and
+table are made from `TRANSITIONS` in `slas/commitments/rules.py`, and a trigger (`commitment_transition`)
+refuses every other change.
 
 Overdue and late are breaches. A promise that is past due counts against the courier at once, also while
 the parcel is still missing; a scan that arrives late and proves punctuality withdraws the breach, its

@@ -19,7 +19,7 @@ class ParcelsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models need the app registry.
-        from alliance.database.stored_functions import stored  # noqa: PLC0415
+        from alliance.database.stored_functions import STATEMENTS  # noqa: PLC0415
         from alliance.members.services.organisations import RECORD_CREATORS  # noqa: PLC0415
         from parcels.bookings.services.addresses import create_merchant  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
@@ -27,7 +27,7 @@ class ParcelsConfig(AppConfig):
         from parcels.tracking.sql import TRACKED_PARCEL  # noqa: PLC0415
 
         RECORD_CREATORS.register({OrganisationKind.MERCHANT: create_merchant})
-        stored += [RECORD_SCANS, TRACKED_PARCEL]
+        STATEMENTS += [RECORD_SCANS, TRACKED_PARCEL]
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         PARAMETERS.register(TABLE_STORAGE)

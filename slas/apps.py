@@ -20,14 +20,14 @@ class SlasConfig(AppConfig):
 
     def ready(self) -> None:
         # Models need the app registry.
-        from alliance.database.stored_functions import stored  # noqa: PLC0415
+        from alliance.database.stored_functions import STATEMENTS  # noqa: PLC0415
         from alliance.health import QUEUES  # noqa: PLC0415
         from slas.forecasts.curves import READ_CURVES  # noqa: PLC0415
         from slas.models import CreditCheck, ProgressTally, Tally  # noqa: PLC0415
         from slas.portal.menu import MENU  # noqa: PLC0415
 
         QUEUES.register({"tallies": Tally, "progress": ProgressTally, "credit_checks": CreditCheck})
-        stored.append(READ_CURVES)
+        STATEMENTS.append(READ_CURVES)
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         PARAMETERS.register(TABLE_STORAGE)

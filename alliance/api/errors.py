@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from alliance.database.retirement import explained
+from alliance.database.retirement import explain_not_found
 from alliance.errors import (
     AllianceError,
     FieldError,
@@ -26,7 +26,7 @@ PROBLEM_JSON = "application/problem+json"
 
 
 def problem(error: AllianceError) -> dict[str, Any]:
-    """Return the body that tells a program, and its author, what was wrong and where."""
+    """Return the problem document of an error."""
     body: dict[str, Any] = {
         "type": f"urn:alliance:problem:{error.reason}",
         "title": str(error.title),
@@ -43,16 +43,16 @@ def problem(error: AllianceError) -> dict[str, Any]:
 
 
 def _encodable(text: str) -> str:
-    """JSON can spell half a surrogate pair, UTF-8 cannot: what is told back of the input has it spelt out."""
+    """Escape lone surrogates of the input: JSON can hold them, UTF-8 cannot."""
     return str(text).encode("utf-8", "backslashreplace").decode()
 
 
-def problem_response(raised: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler: every error of every view, in one form, rolled back."""
-    error = translate(raised)
+def problem_response(exception: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: every error of every view as a problem document, rolled back."""
+    error = translate(exception)
     if error is None:
         return None
-    error = explained(error, context.get("kwargs", {}))
+    error = explain_not_found(error, context.get("kwargs", {}))
     if connection.in_atomic_block:
         transaction.set_rollback(True)
     response = Response(problem(error), status=error.status, content_type=PROBLEM_JSON)
@@ -64,18 +64,18 @@ def problem_response(raised: Exception, context: dict[str, Any]) -> Response | N
 
 
 def problem_page(request: HttpRequest, error: AllianceError) -> JsonResponse:
-    """The same outside DRF: unknown API addresses, and errors raised around a view."""
+    """The same outside DRF: for unknown API URLs, and errors raised by middleware."""
     response = JsonResponse(problem(error), status=error.status, content_type=PROBLEM_JSON)
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
     return response
 
 
-def translate(raised: Exception) -> AllianceError | None:
-    """Return our error for DRF's and Django's, or None for what is a bug of ours."""
-    match raised:
+def translate(exception: Exception) -> AllianceError | None:
+    """Return our error for one of DRF or Django, or None for a bug of ours."""
+    match exception:
         case AllianceError():
-            return raised
+            return exception
         case Http404():
             return NotFound()
         case PermissionDenied() | exceptions.PermissionDenied():
@@ -83,14 +83,14 @@ def translate(raised: Exception) -> AllianceError | None:
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
             return NotAuthenticated()
         case exceptions.ParseError():
-            return MalformedInput(str(raised.detail))
+            return MalformedInput(str(exception.detail))
         case exceptions.Throttled():
-            return TooMany(retry_after=int(getattr(raised, "wait", None) or 1))
+            return TooMany(retry_after=int(getattr(exception, "wait", None) or 1))
         case exceptions.ValidationError():
-            return InvalidInput(errors=list(field_errors(raised.detail)))
+            return InvalidInput(errors=list(field_errors(exception.detail)))
         case exceptions.APIException():
-            error = AllianceError(str(raised.detail), code=str(raised.default_code))
-            error.status = raised.status_code  # type: ignore[misc]
+            error = AllianceError(str(exception.detail), code=str(exception.default_code))
+            error.status = exception.status_code  # type: ignore[misc]
             return error
     return None
 
@@ -103,7 +103,7 @@ def field_errors(detail: Any, pointer: str = "") -> Iterator[FieldError]:
             yield from field_errors(value, pointer + part)
     elif isinstance(detail, list):
         for index, value in enumerate(detail):
-            nested = isinstance(value, dict | list)
-            yield from field_errors(value, f"{pointer}/{index}" if nested else pointer)
+            is_nested = isinstance(value, dict | list)
+            yield from field_errors(value, f"{pointer}/{index}" if is_nested else pointer)
     else:
         yield FieldError(pointer, str(detail), str(getattr(detail, "code", "invalid")))

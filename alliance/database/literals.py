@@ -1,7 +1,7 @@
-"""Columns of a batch as PostgreSQL array literals: one string each, instead of a parameter a value.
+"""PostgreSQL array literals of the columns of a batch: one string parameter per column.
 
-psycopg2 adapts lists value by value and sends every moment with a cast of its own; a thousand rows of
-twenty columns took longer to write down and parse than to insert. Cast the parameter: `%(id)s::bigint[]`.
+psycopg2 adapts lists value by value and adds a cast to every moment; for a thousand rows of twenty columns,
+writing and parsing them took longer than the insert. Cast the parameter: `%(id)s::bigint[]`.
 """
 
 from collections.abc import Iterable
@@ -9,23 +9,23 @@ from datetime import date
 
 
 def numbers(values: Iterable[int | None]) -> str:
-    """Whole numbers, or nothing."""
+    """Return an array of whole numbers or NULLs."""
     return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"
 
 
 def moments(values: Iterable[date | None]) -> str:
-    """Days, or moments with their offset, or nothing."""
-    # Rows of a batch share their promises, so most are spelled already.
-    spelled: dict[date | None, str] = {None: "NULL"}
-    found = []
+    """Return an array of dates, moments with their offset, or NULLs."""
+    # Rows of a batch often share the same moments, so each is formatted once.
+    literals: dict[date | None, str] = {None: "NULL"}
+    elements = []
     for value in values:
-        if value not in spelled:
-            spelled[value] = str(value and value.isoformat())
-        found.append(spelled[value])
-    return f"{{{','.join(found)}}}"
+        if value not in literals:
+            literals[value] = str(value and value.isoformat())
+        elements.append(literals[value])
+    return f"{{{','.join(elements)}}}"
 
 
 def texts(values: Iterable[str]) -> str:
-    """Texts of any content."""
+    """Return an array of texts, escaped."""
     quoted = ['"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values]
     return f"{{{','.join(quoted)}}}"

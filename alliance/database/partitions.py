@@ -1,12 +1,12 @@
-"""Months of the partitioned tables.
+"""Monthly partitions of the partitioned tables.
 
-Parcels and all that belongs to them are range-partitioned by parcel id, a month a partition.
-Ids carry their time, so a month is a range of ids, and retention is a dropped partition.
+Parcels and the tables that belong to them are range-partitioned by parcel id, one partition per month.
+Ids contain their time, so a month is a range of ids, and retention drops a partition.
 
-Nothing here makes a writer wait. Attaching and detaching a month take SHARE UPDATE EXCLUSIVE on the
-parent, which goes together with reading and writing it, and full locks on the month alone, which nobody
-uses yet or any more. That holds as long as no partitioned table has a foreign key in the database:
-attaching, detaching and dropping would lock the table it points to, until the last long transaction ends.
+Nothing here makes writers wait. Attaching and detaching a month take SHARE UPDATE EXCLUSIVE on the parent,
+which does not conflict with reads and writes, and exclusive locks only on the month, which is not in use yet
+or any more. This requires that no partitioned table has a foreign key in the database: attaching, detaching
+and dropping would lock the referenced table until the last long transaction ends.
 """
 
 import time
@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MONTHS_AHEAD = 6
-# For a lock, once, and how often: an ANALYZE of a whole table or another change of months holds it.
-# Longer than the second after which an autovacuum in the way is cancelled.
+# How long and how often to wait for a lock: an ANALYZE of the table or another change of months may hold it.
+# Longer than the second after which PostgreSQL cancels a blocking autovacuum.
 LOCK_TIMEOUT = "2s"
 _ATTEMPTS = 30
 _PAUSE = 1.0
@@ -50,7 +50,7 @@ class Month:
 
     @classmethod
     def of_parcel(cls, parcel_id: int) -> "Month":
-        """The month whose partitions a parcel is in."""
+        """Return the month of a parcel's partitions."""
         return cls.of(moment_of(parcel_id))
 
     def plus(self, months: int) -> "Month":
@@ -74,7 +74,7 @@ class Month:
 
     @property
     def id_range(self) -> tuple[int, int]:
-        """Parcel ids of the month: lower bound inclusive, upper exclusive."""
+        """Return the month's range of parcel ids: lower bound inclusive, upper exclusive."""
         return parcel_id_at(self.start), parcel_id_at(self.plus(1).start)
 
 
@@ -109,7 +109,7 @@ def first_month() -> Month | None:
 
 
 def retired_before() -> int:
-    """Return the lowest parcel id that was not moved out of the database: months leave in order."""
+    """Return the lowest parcel id that was not retired: months are retired in order."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT max(month) FROM alliance_retiredmonth")
         (last,) = cursor.fetchone()
@@ -121,34 +121,34 @@ def partition_name(table: str, month: Month) -> str:
 
 
 def ensure_months(first: Month, last: Month) -> int:
-    """Make the months from first to last in every partitioned table; return how many were new.
+    """Create the months from first to last in every partitioned table; return how many are new.
 
-    Each in a transaction of its own, which gives up waiting for a lock soon and tries again. May run
-    twice and side by side. Raises Conflict for a month that was moved out.
+    Each is created in its own transaction, which waits for a lock only briefly and retries. May run twice
+    and concurrently. Raises Conflict for a retired month.
     """
     if first.id_range[0] < retired_before():
         message = _("Parcels of %(month)s are archived; no more can be added.")
         raise Conflict(message % {"month": first}, code="retired")
-    made = 0
+    count = 0
     for table in partitioned_tables():
         present = set(months_of(table))
         for month in _between(first, last):
             if month.suffix not in present:
-                made += patiently(partial(_make_month, table, month))
-    return made
+                count += with_lock_retries(partial(_make_month, table, month))
+    return count
 
 
 def ensure_months_ahead(*, now: datetime | None = None, ahead: int = MONTHS_AHEAD) -> int:
-    """Make last month, this one, and `ahead` more; see to the storage parameters of all hot tables."""
+    """Create last month, this one, and `ahead` more; update the storage parameters of all hot tables."""
     this = Month.of((now or timezone.now()).astimezone(UTC).date())
-    made = ensure_months(this.plus(-1), this.plus(ahead))
+    count = ensure_months(this.plus(-1), this.plus(ahead))
     for table, name in _tables_in_storage():
-        patiently(partial(_store, table, name))
-    return made
+        with_lock_retries(partial(_store, table, name))
+    return count
 
 
 def months_ahead(*, now: datetime | None = None) -> int:
-    """Return how many whole months after this one exist in every table, without a gap."""
+    """Return how many months after this one exist in every table, without a gap."""
     this = Month.of((now or timezone.now()).astimezone(UTC).date())
     reach = []
     for table in partitioned_tables():
@@ -161,10 +161,10 @@ def months_ahead(*, now: datetime | None = None) -> int:
 
 
 def detach_month(table: str, month: Month) -> None:
-    """Take a month out of its table; it stays as a table of its own, which nothing reads or writes.
+    """Detach a month from its table; it stays as a separate table, which nothing reads or writes.
 
-    Waits for transactions that began before, and nobody waits for it. Cut off in the middle, the month is
-    invisible already and the next call finishes it. Needs to be outside any transaction.
+    Waits for older transactions without blocking others. If interrupted, the month is already invisible, and
+    the next call finishes the detachment. Must run outside a transaction.
     """
     name = partition_name(table, month)
     how = {False: "CONCURRENTLY", True: "FINALIZE"}.get(_pending_detach(table, name))  # type: ignore[arg-type]
@@ -175,15 +175,15 @@ def detach_month(table: str, month: Month) -> None:
 
 
 def drop_detached(table: str, month: Month) -> None:
-    """Drop a month that is detached, if it is there."""
-    patiently(partial(_drop, partition_name(table, month)))
+    """Drop a detached month, if it exists."""
+    with_lock_retries(partial(_drop, partition_name(table, month)))
 
 
-def patiently(deed: Callable[[], T]) -> T:
-    """Do something that waits only briefly for its locks, again and again while it gets none."""
+def with_lock_retries(work: Callable[[], T]) -> T:
+    """Call `work`, which waits only briefly for its locks, and retry it when it gets none."""
     for attempt in range(_ATTEMPTS):
         try:
-            return deed()
+            return work()
         except DatabaseError as error:
             code = getattr(error.__cause__, "pgcode", None)
             if code not in (_LOCK_NOT_AVAILABLE, _DEADLOCK) or attempt == _ATTEMPTS - 1:
@@ -203,7 +203,7 @@ def _between(first: Month, last: Month) -> Iterator[Month]:
 def _make_month(table: str, month: Month) -> int:
     with _brief_waits(), connection.cursor() as cursor:
         wait_for(Lock.MAKE_MONTH)
-        # Somebody else may have made it while this one waited.
+        # Another session may have created it during the wait.
         if month.suffix in months_of(table):
             return 0
         cursor.execute(_create_month(table, month))
@@ -223,45 +223,45 @@ def _store(table: str, of: str) -> None:
 
 @contextmanager
 def _brief_waits() -> Iterator[None]:
-    """Run a block in a transaction whose statements give up soon when they get no lock."""
+    """Run a block in a transaction with a short lock_timeout."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
         before = cursor.fetchone()[0]
         cursor.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
         yield
-        # The transaction may be somebody else's.
+        # The caller may have opened the transaction, so restore its lock_timeout.
         cursor.execute("SET LOCAL lock_timeout = %s", [before])
 
 
 def _tables_in_storage() -> Iterator[tuple[str, str]]:
-    """Every table that has rows and parameters, and whose parameters those are."""
-    partitioned = partitioned_tables()
+    """Yield every table with storage parameters, and the table that these are registered for."""
+    parents = partitioned_tables()
     for name in table_storage.PARAMETERS:
-        if name not in partitioned:
+        if name not in parents:
             yield name, name
         else:
             yield from ((f"{name}_{suffix}", name) for suffix in months_of(name))
 
 
 def _pending_detach(table: str, name: str) -> bool | None:
-    """Whether a month is half detached; None when it is no part of the table."""
+    """Whether a detachment of the month is pending; None if it is no partition of the table."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT inhdetachpending FROM pg_inherits"
             " WHERE inhparent = to_regclass(%s) AND inhrelid = to_regclass(%s)",
             [table, name],
         )
-        found = cursor.fetchone()
-    return found[0] if found else None
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def _create_month(table: str, month: Month) -> str:
     name = partition_name(table, month)
     low, high = month.id_range
-    # ATTACH takes a lock that lets writers of the parent go on; CREATE ... PARTITION OF does not. It
-    # reads the month for rows that do not belong there: of an empty one, nothing.
-    # A partition asked directly would go round its parent's policies: its own, of which it has
-    # none, then show nothing.
+    # ATTACH takes a lock that does not block writers of the parent; CREATE ... PARTITION OF blocks them.
+    # ATTACH scans the month for rows outside its range, but a new month is empty.
+    # The parent's policies do not apply to a partition that is queried directly. Row-level security
+    # without a policy of its own hides all of its rows.
     return f"""
         CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE);
         ALTER TABLE {name} ENABLE ROW LEVEL SECURITY;
@@ -271,7 +271,7 @@ def _create_month(table: str, month: Month) -> str:
 
 
 class CreatePartitionedModel(migrations.CreateModel):
-    """CreateModel whose table is range-partitioned by parcel id. Months come from `ensure_months`."""
+    """CreateModel for a table that is range-partitioned by parcel id; `ensure_months` creates the months."""
 
     partition_column = "parcel_id"
 
@@ -285,6 +285,6 @@ class CreatePartitionedModel(migrations.CreateModel):
 
 
 class CreateModelPartitionedById(CreatePartitionedModel):
-    """The same for parcels, whose own id is the parcel id."""
+    """The same for the table of parcels, which is partitioned by its own id."""
 
     partition_column = "id"

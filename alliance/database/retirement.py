@@ -1,6 +1,6 @@
-"""Which months have left the database, and what that means for whoever asks for a parcel of theirs.
+"""Which months were moved out of the database, and the error for a parcel of such a month.
 
-Months leave in order, so one parcel id divides what was moved out from what is here.
+Months leave in order, so one parcel id separates retired parcels from those still here.
 """
 
 from collections.abc import Mapping
@@ -17,31 +17,31 @@ from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import RetiredMonth
 
 CODE = "retired"
-# So many whole months before this one stay, whatever is asked for: whether one of theirs was retired is known
-# without asking the database, which looks for numbers that nobody knows would do otherwise.
+# So many whole months before the current one are never retired, whatever the setting says. For their parcels
+# no query is needed, so look-ups of unknown recent numbers cost no second query.
 LEAST_MONTHS = 3
 
 
 def is_retired(parcel_id: int) -> bool:
-    """Whether a parcel's month has left, or is leaving."""
+    """Whether a parcel's month was moved out of the database, or is being moved."""
     if Month.of_parcel(parcel_id) >= Month.of(timezone.now().date()).plus(-LEAST_MONTHS):
         return False
     return parcel_id < retired_before()
 
 
 def retired_through() -> date:
-    """Return the last due date that parcels of retired months share in; what is due later is all here."""
+    """Return the last due date of retired parcels; all that is due later is in the database."""
     latest = RetiredMonth.objects.filter(due_through__isnull=False).order_by("-due_through").first()
     return latest.due_through if latest and latest.due_through else date.min
 
 
 def is_detaching() -> bool:
-    """Whether a month is on its way out of the tables at this moment."""
+    """Whether a month is being detached from its tables now."""
     return RetiredMonth.objects.filter(state=RetirementState.LEAVING).exists()
 
 
-def gone(parcel_id: int) -> Gone:
-    """Return the error that says so to whoever asks for the parcel."""
+def retired_error(parcel_id: int) -> Gone:
+    """Return the error for a parcel of a retired month."""
     month = Month.of_parcel(parcel_id)
     detail = _(
         "This parcel was booked in %(month)s and is now in the alliance's archive. Its results still "
@@ -50,12 +50,12 @@ def gone(parcel_id: int) -> Gone:
     return Gone(detail % {"month": month}, code=CODE)
 
 
-def explained(error: AllianceError, arguments: Mapping[str, Any]) -> AllianceError:
-    """Return a better error when what was not found is a parcel, named in the address, that was moved out."""
+def explain_not_found(error: AllianceError, arguments: Mapping[str, Any]) -> AllianceError:
+    """Return Gone instead of an error if the URL names a parcel that was moved out of the database."""
     if not isinstance(error, NotFound) or isinstance(error, Gone):
         return error
     try:
         parcel_id = parse_tracking_number(str(arguments.get("number", "")))
     except InvalidTrackingNumber:
         return error
-    return gone(parcel_id) if is_retired(parcel_id) else error
+    return retired_error(parcel_id) if is_retired(parcel_id) else error

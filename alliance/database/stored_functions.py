@@ -1,13 +1,13 @@
-"""Statements that are planned once a connection, not once a call: functions of the database.
+"""Stored functions, whose statements are planned once per connection instead of once per call.
 
-Planning a long statement takes far longer than running it for one row. PL/pgSQL keeps the plans of a
-function for as long as a connection lives, on the server's side of PgBouncer's transaction pooling, too,
-where a statement prepared by a session would not be found again.
+Planning a long statement takes far longer than running it for one row. PL/pgSQL caches the plans of a
+function for the life of a connection. This works behind PgBouncer's transaction pooling, too, where a
+statement prepared by a session might not exist on the next server connection.
 
-Such a function is made from its text in Python and named after it, so `migrate` need only make what is
-missing, and while new versions are rolled out, or back, the processes of older ones find theirs. Plans are
-generic: whatever is given, months are left out when a plan is started and not row by row (see
-`slas.commitments.sql.locked`), joins are by hash, and nothing is compiled.
+A function is defined by its text in Python, and its name contains a hash of the text. So `migrate` creates
+only missing ones, and during a deployment or a rollback processes of an older version still find theirs.
+Plans are generic: partitions are pruned at the start of execution and not per row (see
+`slas.commitments.sql.locked`), joins are hash joins, and JIT is off.
 """
 
 import hashlib
@@ -20,22 +20,22 @@ from django.db import connections, transaction
 
 from alliance.locks import Lock
 
-# How a plan that nobody looks at again must be made. Without nested loops, but where nothing else will do:
-# not knowing how long an array is, the planner would take it for short.
+# Planner settings of the generic plans. No nested loops where another join is possible: the planner does not
+# know the length of an array, and would assume a short one.
 _PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_nestloop": "off", "jit": "off"}
 
 
-# Versions that stay besides the one installed: nothing says which are still called. They cost nothing.
+# Old versions that are kept: it is unknown which are still called, and they cost nothing.
 _KEPT = 20
 
 
 @dataclass(frozen=True)
 class StoredStatement:
-    """A function of the database, by its text.
+    """A stored function, defined by its text.
 
-    `body` is PL/pgSQL over `%(parameter)s`, as if it were given to the driver. `parameters` and `returns`
-    give names and types. Where a column of `returns` and one of a table share a name, the table's is meant.
-    A stable one only reads, all of it as of the moment of the call.
+    `body` is PL/pgSQL with `%(parameter)s` placeholders, as for the driver. `parameters` and `returns` map
+    names to types. If a column of `returns` has the name of a table's column, the name means the table's.
+    A stable function only reads, with the snapshot of the calling statement.
     """
 
     prefix: str
@@ -50,13 +50,13 @@ class StoredStatement:
 
     @cached_property
     def call(self) -> str:
-        """The statement to execute in its place, over the same parameters."""
-        given = ", ".join(f"%({name})s" for name in self.parameters)
-        return f"SELECT * FROM {self.name}({given})"  # noqa: S608 -- built of constants
+        """Return the statement that calls the function with the same parameters."""
+        arguments = ", ".join(f"%({name})s" for name in self.parameters)
+        return f"SELECT * FROM {self.name}({arguments})"  # noqa: S608 -- built of constants
 
     @cached_property
     def _definition(self) -> str:
-        # By position: a parameter's name could be a column's.
+        # Refer to parameters by position: a name could be that of a column.
         body = self.body % {name: f"${place}" for place, name in enumerate(self.parameters, start=1)}
         columns = ", ".join(f"{name} {kind}" for name, kind in self.returns.items())
         settings = " ".join(f"SET {name} = '{value}'" for name, value in _PLANNING.items())
@@ -68,14 +68,14 @@ class StoredStatement:
             $statement$"""
 
     def install(self, *, using: str = "default") -> None:
-        """Make the function, and drop those of long ago. May run twice, side by side, or be killed."""
+        """Create the function, and drop old versions. May run twice, concurrently, or be killed."""
         with transaction.atomic(using=using), connections[using].cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [Lock.INSTALL_STATEMENT.value])
-            # Replaced by the same, it would have to be planned again by everybody.
+            # Replacing it by the same text would invalidate the cached plans of all connections.
             if not self.is_installed(using=using):
                 cursor.execute(f"CREATE FUNCTION {self.name} {self._definition}")
             cursor.execute(
-                # Not by what is selected, which would be their names.
+                # Order by the id of the function, not by the selected name.
                 "SELECT p.oid::regprocedure::text FROM pg_proc p"
                 " WHERE proname <> %s AND starts_with(proname, %s)"
                 " AND pronamespace = current_schema()::regnamespace ORDER BY p.oid DESC OFFSET %s",
@@ -90,16 +90,16 @@ class StoredStatement:
             return bool(cursor.fetchone()[0])
 
 
-# What `migrate` installs. Apps add theirs when they are ready.
-stored: list[StoredStatement] = []
+# The statements that `migrate` installs. Apps add theirs in AppConfig.ready.
+STATEMENTS: list[StoredStatement] = []
 
 
 def missing() -> list[StoredStatement]:
-    """Return the statements that the database does not have."""
-    return [statement for statement in stored if not statement.is_installed()]
+    """Return the statements that are not installed in the database."""
+    return [statement for statement in STATEMENTS if not statement.is_installed()]
 
 
 def install_all(*, using: str = "default", **_signal: Any) -> None:
     """Install every statement; called after each `migrate`."""
-    for statement in stored:
+    for statement in STATEMENTS:
         statement.install(using=using)

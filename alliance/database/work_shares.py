@@ -1,6 +1,6 @@
-"""Work on a queue divided by courier: workers take a share each, side by side, and touch no row of another's.
+"""Divide the work of a queue by courier, so that concurrent workers never lock the same rows.
 
-Whatever is counted is counted by courier, too, so that shares have no cell in common either.
+All counts are per courier as well, so shares have no counter row in common.
 """
 
 import random
@@ -15,30 +15,30 @@ from alliance.tenancy import Scope, scope
 
 
 def in_share(courier: str) -> str:
-    """Return the condition that a row, by its courier's column, is in the share of share_parameters()."""
+    """Return the SQL condition that a row belongs to the share of share_parameters()."""
     return f"mod({courier}, %(shares)s) = %(share)s"
 
 
 def share_parameters(share: int) -> dict[str, Any]:
-    """Return what in_share() asks for."""
+    """Return the parameters of in_share()."""
     return {"share": share, "shares": settings.WORK_SHARES}
 
 
 def work_in_shares(work: Callable[[int], bool], *, lock: Lock) -> bool:
-    """Do one piece of each share after the other, in a transaction each, until none has more to do.
+    """Work on a batch of each share in turn, each in its own transaction, until no share has more.
 
-    `work` says whether its share has. Shares that somebody else is at are left to them: with `lock` each has
-    one worker at most. Returns whether any share was ours.
+    `work` returns whether its share has more. Shares that another worker has locked are skipped: by `lock`
+    each share has at most one worker. Returns whether this worker got any share.
     """
-    # In any order: two that begin at the same moment should not both ask for the same first.
+    # In random order, so that two workers starting together do not both try the same share first.
     waiting = deque(random.sample(range(settings.WORK_SHARES), settings.WORK_SHARES))
-    ours = False
+    has_worked = False
     while waiting:
-        # In turns: who did one share to its end would pass by all that waits of the others, at each piece.
+        # In turns: the queue is in order of age, and a batch of one share scans past the rows of the others.
         share = waiting.popleft()
         with scope(Scope.everything()):
             if try_to_take(lock, of=share):
-                ours = True
+                has_worked = True
                 if work(share):
                     waiting.append(share)
-    return ours
+    return has_worked

@@ -13,7 +13,7 @@ from django.utils.functional import SimpleLazyObject
 
 from alliance.api.errors import problem_page
 from alliance.api.throttling import add_headers
-from alliance.database.retirement import explained
+from alliance.database.retirement import explain_not_found
 from alliance.errors import AllianceError
 from alliance.members.services.actors import actor_of_user
 from alliance.members.services.api_keys import actor_of_key
@@ -148,7 +148,7 @@ class TenancyMiddleware:
                 if not getattr(response, "is_rendered", True):
                     response = response.render()  # type: ignore[attr-defined]
         except AllianceError as error:
-            return answer_of(request, explained(error, kwargs))
+            return answer_of(request, explain_not_found(error, kwargs))
         if isinstance(response, HttpResponseNotAllowed):
             return method_not_allowed(request, response)
         add_headers(request, response)

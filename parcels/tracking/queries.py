@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from django.utils.translation import gettext as _
 
-from alliance.database.retirement import gone, is_retired
+from alliance.database.retirement import is_retired, retired_error
 from alliance.errors import NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.tenancy import Scope, rows_in
@@ -150,7 +150,7 @@ def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
     """Read one parcel, in a scope that contains nothing else. Raises NotFound with UNKNOWN, or Gone."""
     [(parcel_text,)] = rows_in(Scope.parcel(parcel_id), TRACKED_PARCEL.call, {"parcel_id": parcel_id})
     if parcel_text is None and is_retired(parcel_id):
-        raise gone(parcel_id)
+        raise retired_error(parcel_id)
     if parcel_text is None:
         detail = _("We can't find this number. Has the shop sent you another one?")
         raise NotFound(detail, code=UNKNOWN)

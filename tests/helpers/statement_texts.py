@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from alliance.database.stored_functions import StoredStatement, stored
+from alliance.database.stored_functions import STATEMENTS, StoredStatement
 
 FOLDER = Path(__file__).parents[1] / "stored_statements"
 LONGEST = 110
@@ -16,7 +16,7 @@ PARTS = re.compile(r"(?<=[,;]) | (?=(?:AND|OR|WHEN|ELSE|FROM)\b)")
 
 def written_out() -> dict[str, str]:
     """What each file should say, by its name; Django must be set up."""
-    return {f"{statement.prefix}.sql": _written_out(statement) for statement in stored}
+    return {f"{statement.prefix}.sql": _written_out(statement) for statement in STATEMENTS}
 
 
 def _written_out(statement: StoredStatement) -> str:

@@ -1,1 +1,1 @@
-"""The PostgreSQL backend of Django, with a cheaper look at whether a connection still lives."""
+"""Django's PostgreSQL backend with a cheaper check of whether a connection is usable."""

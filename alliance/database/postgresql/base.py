@@ -1,4 +1,4 @@
-"""Django's backend under the name that ENGINE needs; see the package."""
+"""Django's backend, in the module that ENGINE requires; see the package."""
 
 import select
 
@@ -7,10 +7,10 @@ from django.db.backends.postgresql import base
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def is_usable(self) -> bool:
-        """Whether the connection still answers, asked at the beginning of each request.
+        """Whether the connection is usable; checked at the start of each request.
 
-        The server says nothing on an idle connection, unless it is to end it or has a notice. So only when
-        there is something to be read is `SELECT 1` worth the way there and back.
+        The server sends nothing on an idle connection, except when it closes it or has a notice. So the
+        round trip of `SELECT 1` is needed only when the socket has data to read.
         """
         if self.connection.closed:
             return False

@@ -41,9 +41,9 @@ def functions() -> set[str]:
 
 @pytest.fixture
 def registered() -> Iterator[StoredStatement]:
-    stored_functions.stored.append(TWICE)
+    stored_functions.STATEMENTS.append(TWICE)
     yield TWICE
-    stored_functions.stored.remove(TWICE)
+    stored_functions.STATEMENTS.remove(TWICE)
 
 
 def test_statement_is_called_like_any_other() -> None:
@@ -95,7 +95,7 @@ def test_stable_statement_only_reads(is_stable: bool, kind: str) -> None:
 
 
 def test_policies_bind_what_a_function_reads() -> None:
-    names = [statement.name for statement in stored_functions.stored]
+    names = [statement.name for statement in stored_functions.STATEMENTS]
     bound = raw_rows("SELECT proname FROM pg_proc WHERE proname = ANY(%s) AND NOT prosecdef", [names])
     assert {name for (name,) in bound} == set(names)
 
@@ -104,7 +104,7 @@ def test_migrate_makes_what_is_missing(registered: StoredStatement) -> None:
     assert not registered.is_installed()
     call_command("migrate", "alliance", verbosity=0)
     assert registered.is_installed()
-    assert all(statement.is_installed() for statement in stored_functions.stored)
+    assert all(statement.is_installed() for statement in stored_functions.STATEMENTS)
 
 
 def test_next_start_makes_what_is_missing_without_a_migration(

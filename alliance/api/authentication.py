@@ -1,4 +1,4 @@
-"""API authentication: the actor the middleware found, under DRF's names."""
+"""API authentication: gives DRF the actor that the middleware has determined."""
 
 from typing import Any, cast
 
@@ -13,12 +13,12 @@ from alliance.web.requests import ActorRequest
 
 
 def actor_of(request: Request) -> Actor:
-    """Return who asks. Unlike DRF's own names for them, it is there before a request is authenticated."""
+    """Return the actor. Unlike `request.user`, it is set before DRF authenticates the request."""
     return plain_request(request).actor
 
 
 def plain_request(request: Request) -> ActorRequest:
-    """Return the request that DRF has wrapped."""
+    """Return the Django request that DRF wraps."""
     return cast(ActorRequest, request._request)  # noqa: SLF001
 
 
@@ -41,7 +41,7 @@ class ActorAuthentication(BaseAuthentication):
 
 
 class IsMember(BasePermission):
-    """Somebody known asks. What they may do is for `require()` in the service."""
+    """Refuses anonymous requests. Services check capabilities by `require()`."""
 
     def has_permission(self, request: Request, view: object) -> bool:
         actor = actor_of(request)

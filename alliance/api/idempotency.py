@@ -1,4 +1,4 @@
-"""Idempotency-Key: a creating POST sent twice does its work once and answers the same."""
+"""Idempotency-Key: a POST sent twice creates once, and both get the same response."""
 
 import hashlib
 import json
@@ -24,8 +24,8 @@ KEPT = timedelta(hours=24)
 def idempotent(request: Request, route: str, work: Callable[[], tuple[int, Any]]) -> Response:
     """Run `work` (returning status and body) once for the request's Idempotency-Key.
 
-    The answer is stored in the transaction that does the work. Raises Conflict while another
-    request with the key runs, InvalidInput when the key came with another body.
+    The response is stored in the transaction of the work. Raises Conflict while another request
+    with the key runs, InvalidInput when the key was used with another body.
     """
     key = request.headers.get("Idempotency-Key", "")
     if not key:
@@ -38,11 +38,11 @@ def idempotent(request: Request, route: str, work: Callable[[], tuple[int, Any]]
     actor = actor_of(request)
     body_hash = _body_hash(request)
     _lock(f"{actor.organisation_id}:{route}:{key}")
-    stored = IdempotentRequest.objects.filter(
+    previous = IdempotentRequest.objects.filter(
         organisation_id=actor.tenant_id, route=route, key=key, created_at__gt=timezone.now() - KEPT
     ).first()
-    if stored is not None:
-        return _replay(stored, body_hash)
+    if previous is not None:
+        return _replay(previous, body_hash)
     status, body = work()
     IdempotentRequest.objects.update_or_create(
         organisation_id=actor.tenant_id,
@@ -59,15 +59,15 @@ def idempotent(request: Request, route: str, work: Callable[[], tuple[int, Any]]
 
 
 def forget_old(*, now: datetime) -> int:
-    """Delete answers kept longer than promised; return how many."""
-    deleted, _by_model = IdempotentRequest.objects.filter(created_at__lt=now - KEPT).delete()
-    return deleted
+    """Delete responses older than KEPT; return how many."""
+    count, _by_model = IdempotentRequest.objects.filter(created_at__lt=now - KEPT).delete()
+    return count
 
 
 def _body_hash(request: Request) -> str:
     if (request.content_type or "").partition(";")[0].strip().lower() != "multipart/form-data":
         return hashlib.sha256(request._request.body).hexdigest()  # noqa: SLF001
-    # By what is in it: clients draw another boundary each time they send the same.
+    # Hash the parts of multipart bodies: clients use a new boundary for each try.
     digest = hashlib.sha256()
     form = cast("QueryDict", request.data)
     for name, values in sorted(form.lists()):
@@ -94,12 +94,12 @@ def _lock(name: str) -> None:
             )
 
 
-def _replay(stored: IdempotentRequest, body_hash: str) -> Response:
-    if stored.body_hash != body_hash:
+def _replay(previous: IdempotentRequest, body_hash: str) -> Response:
+    if previous.body_hash != body_hash:
         raise InvalidInput(
             _("This Idempotency-Key was used with a different body. Use a new key for a new request."),
             code="idempotency_key_reused",
         )
-    response = Response(json.loads(stored.answer), status=stored.status)
+    response = Response(json.loads(previous.answer), status=previous.status)
     response["Idempotent-Replayed"] = "true"
     return response

@@ -1,4 +1,4 @@
-"""Cursor pages: a next page costs the same however deep it lies."""
+"""Cursor pagination: a page costs the same at any depth."""
 
 from base64 import b64decode
 from typing import Any
@@ -24,7 +24,7 @@ class CursorPagination(pagination.CursorPagination):
         return super().paginate_queryset(queryset, request, view)
 
     def get_page_size(self, request: Request) -> int:
-        """The size asked for. What cannot be had is refused: another page would not be what was asked."""
+        """Return the requested size. An invalid one is refused instead of replaced by the default."""
         text = request.query_params.get("page_size", "")
         if not text:
             return self.page_size
@@ -36,7 +36,7 @@ class CursorPagination(pagination.CursorPagination):
     def decode_cursor(self, request: Request) -> Any:
         try:
             if text := request.query_params.get(self.cursor_query_param, ""):
-                # DRF's own decoding passes over what is no base64, to the first page.
+                # DRF ignores characters that are not base64, and would return the first page.
                 b64decode(text, validate=True)
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
@@ -47,7 +47,7 @@ class CursorPagination(pagination.CursorPagination):
         return cursor
 
     def _check(self, position: str) -> None:
-        """Raise ValueError or ValidationError for what the first column cannot be compared with."""
+        """Raise ValueError or ValidationError for a position that is no value of the first column."""
         field = self.model._meta.get_field(self.ordering[0].lstrip("-"))  # noqa: SLF001
         value = field.to_python(position) if isinstance(field, Field) else position
         if not is_comparable(value):

@@ -1,4 +1,4 @@
-"""Reading what programs send: JSON bodies, words out of a list, cities, and names that mean nothing to us."""
+"""Parsers and fields of API input: JSON bodies, choices, cities, unknown fields and parameters."""
 
 from collections.abc import Container, Iterable
 from typing import Any, NoReturn
@@ -18,7 +18,7 @@ _SHOWN = 40
 
 
 class BoundedJSONParser(JSONParser):
-    """JSON that nests no deeper than the reader goes: deeper is malformed, not a fault of ours."""
+    """Refuses JSON nested deeper than the recursion limit as malformed, instead of status 500."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         try:
@@ -28,7 +28,7 @@ class BoundedJSONParser(JSONParser):
 
 
 class WordField(serializers.ChoiceField):
-    """A word out of a list, for what programs send. Whoever sends another is told the list."""
+    """A choice whose error for any other value names all choices."""
 
     def fail(self, key: str, **options: Any) -> NoReturn:
         if key != "invalid_choice":
@@ -41,7 +41,7 @@ class WordField(serializers.ChoiceField):
 
 
 class CityField(serializers.CharField):
-    """A city by its code or by whatever people call it."""
+    """A city by its code or by any of its names."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"max_length": MOST_LETTERS, **options})
@@ -50,23 +50,23 @@ class CityField(serializers.CharField):
         text = super().run_validation(data)
         try:
             return resolve_city(text) if text else text
-        except UnknownCity as unknown:
-            raise serializers.ValidationError(str(unknown), code=unknown.code) from None
+        except UnknownCity as error:
+            raise serializers.ValidationError(str(error), code=error.code) from None
 
 
-def refuse_unknown_parameters(request: Request, *known: str) -> None:
-    """Raise InvalidInput for query parameters we don't know: a typing error must not pass for an answer."""
-    _refuse(request.query_params, known, _("Unknown parameter."))
+def refuse_unknown_parameters(request: Request, *names: str) -> None:
+    """Raise InvalidInput for unknown query parameters: with a misspelt one the result would be wrong."""
+    _refuse(request.query_params, names, _("Unknown parameter."))
 
 
-def refuse_unknown_fields(body: object, known: Container[str]) -> None:
-    """Raise InvalidInput for fields of a body that we don't know. Anything but an object has none."""
+def refuse_unknown_fields(body: object, names: Container[str]) -> None:
+    """Raise InvalidInput for unknown fields of a body. A body that is no object has none."""
     if isinstance(body, dict):
-        _refuse(map(str, body), known, _("Unknown field."))
+        _refuse(map(str, body), names, _("Unknown field."))
 
 
-def _refuse(names: Iterable[str], known: Container[str], message: str | Promise) -> None:
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        pointers = ["/" + name.replace("~", "~0").replace("/", "~1") for name in unknown]
+def _refuse(names: Iterable[str], allowed: Container[str], message: str | Promise) -> None:
+    unknown_names = [name for name in names if name not in allowed]
+    if unknown_names:
+        pointers = ["/" + name.replace("~", "~0").replace("/", "~1") for name in unknown_names]
         raise InvalidInput(errors=[FieldError(pointer, str(message), "unknown") for pointer in pointers])

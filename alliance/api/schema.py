@@ -1,7 +1,7 @@
-"""What the OpenAPI schema says of every operation alike: how it refuses, in which form.
+"""The parts of the OpenAPI schema that all operations share: error responses and headers.
 
-Views describe what they answer when all is well; errors come from one handler, so they are
-described in one place.
+Views describe their successful responses; errors come from one handler, so they are described
+in one place.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Any
 
 from alliance.api.errors import PROBLEM_JSON
 
-# Status -> when it is answered, and the code in the example's type.
+# Status -> when it is returned, and the code in the example's type.
 REFUSALS: dict[str, tuple[str, str]] = {
     "400": ("The request cannot be read.", "malformed"),
     "401": ("The API key is missing, unknown or revoked.", "not_authenticated"),
@@ -56,8 +56,8 @@ HEADERS: dict[str, Any] = {
 }
 
 
-def describe_refusals(result: dict[str, Any], **_given: Any) -> dict[str, Any]:
-    """Add to each operation the refusals it can answer with. A hook of drf-spectacular."""
+def describe_refusals(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+    """Add its possible error responses to each operation. A hook of drf-spectacular."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM
     components["responses"] = {f"Refused{status}": _refusal(status) for status in REFUSALS}
@@ -77,7 +77,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> Iterator[str
     if "{" in path:
         yield "404"
     if method == "get":
-        # Unknown parameters are refused also where there are no others.
+        # Unknown parameters are refused by operations without parameters, too.
         yield "422"
     if path.endswith("/file"):
         # Not written yet.

@@ -1,4 +1,4 @@
-"""How many calls a minute one API key (or session) may make, and the headers that say so."""
+"""Rate limit per minute of an API key or session, and its response headers."""
 
 import time
 from dataclasses import dataclass
@@ -19,56 +19,55 @@ from alliance.errors import spread
 from alliance.web.caching import REST_SECONDS
 
 if TYPE_CHECKING:
-    # DRF's views read their throttles while they are being imported.
+    # DRF's views import their throttles while they are being imported themselves.
     from rest_framework.views import APIView
 
 WINDOW = 60
 
 
-# Calls a process keeps to itself before it tells the others: a twentieth of the limit, and no more than this.
-AT_ONCE = 16
+# Calls that a process counts before it adds them to Redis: a twentieth of the limit, and no more than this.
+MOST_PENDING = 16
 
 
 @dataclass(slots=True)
 class _Count:
-    """Calls of one bucket in one minute: what is known of all processes, and ours they were not told of."""
+    """Calls of one bucket in one minute: the last total of all processes, and ours not yet in Redis."""
 
-    known: int = 0
-    untold: int = 0
+    total: int = 0
+    pending: int = 0
 
 
 def take(bucket: str, limit: int) -> tuple[int, int]:
-    """Count one call in this minute's bucket; return what is left (negative: over) and seconds to reset.
+    """Count one call in this minute's bucket; return the calls left (negative: over) and seconds to reset.
 
-    Processes count together in Redis, and tell it of their calls by the handful: asking takes as long as
-    a light answer. So each of them may let AT_ONCE calls too many through, of a large limit. Without Redis
-    each counts for itself: it holds no truth, and its loss must neither stop scans nor open the door to a
-    flood.
+    Processes count together in Redis, and add their calls in groups, because one round trip takes as long as
+    a light response. So each process may let up to MOST_PENDING calls too many through. Without Redis each
+    process counts for itself: losing Redis must neither stop scans nor lift the limit.
     """
-    at_once = max(1, min(limit // 20, AT_ONCE))
+    most_pending = max(1, min(limit // 20, MOST_PENDING))
     with _lock:
-        # In here: one that waited would take the minute back, and everybody's counts with it.
+        # Read the time under the lock: a thread that waited with an older minute would reset all counts.
         now = time.time()
         count = _count_of(bucket, int(now // WINDOW))
-        count.untold += 1
-        used = count.known + count.untold
-        told = count.untold if not count.known or count.untold >= at_once else 0
-        count.untold -= told
-        count.known += told
-    if told:
-        used = max(used, _tell(count, f"rate:{bucket}:{int(now // WINDOW)}", told))
+        count.pending += 1
+        used = count.total + count.pending
+        pending = count.pending if not count.total or count.pending >= most_pending else 0
+        count.pending -= pending
+        count.total += pending
+    if pending:
+        used = max(used, _add_to_redis(count, f"rate:{bucket}:{int(now // WINDOW)}", pending))
     return limit - used, WINDOW - int(now % WINDOW)
 
 
-# Of this minute alone.
+# Counts of the current minute only.
 _counts: dict[str, _Count] = {}
 _lock = Lock()
-# The minute they are of, and until when Redis is not asked.
+# The minute of the counts, and until when Redis is skipped after a failure.
 _state = {"minute": 0.0, "away_until": 0.0}
 
 
 def forget() -> None:
-    """Forget every call of this process, and that Redis was away."""
+    """Reset the counts of this process, and the pause after a failure of Redis."""
     _counts.clear()
     _state["away_until"] = 0.0
 
@@ -80,8 +79,8 @@ def _count_of(bucket: str, minute: int) -> _Count:
     return _counts.setdefault(bucket, _Count())
 
 
-def _tell(count: _Count, name: str, calls: int) -> int:
-    """Add calls to those of all processes, and return how many there are: ours alone without Redis."""
+def _add_to_redis(count: _Count, name: str, calls: int) -> int:
+    """Add calls to the total of all processes and return it; without Redis return our own count."""
     if time.monotonic() < _state["away_until"]:
         return 0
     key = cache.make_key(name)
@@ -92,24 +91,24 @@ def _tell(count: _Count, name: str, calls: int) -> int:
     except (RedisError, ConnectionError):
         _state["away_until"] = time.monotonic() + REST_SECONDS
         return 0
-    count.known = max(count.known, used)
+    count.total = max(count.total, used)
     return used
 
 
 @lru_cache(maxsize=1)
 def _redis() -> Redis:
-    # Not Django's cache: to add up it asks twice, and it cannot say from when on a sum is forgotten.
+    # Not Django's cache: incr() takes two round trips there, and cannot set when the key expires.
     return Redis.from_url(settings.REDIS_URL, **settings.REDIS_OPTIONS)
 
 
 class KeyRateThrottle(BaseThrottle):
-    """One bucket a key or user, a minute wide."""
+    """One bucket per key or user and minute."""
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         actor = actor_of(request)
-        who = f"key{actor.api_key_id}" if actor.api_key_id else f"user{actor.user_id}"
+        bucket = f"key{actor.api_key_id}" if actor.api_key_id else f"user{actor.user_id}"
         limit = settings.API_RATE_PER_MINUTE
-        self.left, self.reset = take(who, limit)
+        self.left, self.reset = take(bucket, limit)
         plain_request(request).rate_limit = (limit, max(self.left, 0), self.reset)
         return self.left >= 0
 
@@ -118,9 +117,9 @@ class KeyRateThrottle(BaseThrottle):
 
 
 def add_headers(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Add RateLimit-Policy and RateLimit when the request was counted."""
-    counted = getattr(request, "rate_limit", None)
-    if counted is not None:
-        limit, left, reset = counted
+    """Add the headers RateLimit-Policy and RateLimit if the request was counted."""
+    rate_limit = getattr(request, "rate_limit", None)
+    if rate_limit is not None:
+        limit, remaining, reset = rate_limit
         response["RateLimit-Policy"] = f'"key";q={limit};w={WINDOW}'
-        response["RateLimit"] = f'"key";r={left};t={reset}'
+        response["RateLimit"] = f'"key";r={remaining};t={reset}'

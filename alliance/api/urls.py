@@ -1,4 +1,4 @@
-"""The REST API: version 1, its schema, and its pages."""
+"""URLs of the REST API: version 1, its schema, and its documentation."""
 
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView

@@ -7,7 +7,7 @@ import pytest
 from django.core.cache import cache
 
 from alliance.api import throttling
-from alliance.api.throttling import AT_ONCE, WINDOW, take
+from alliance.api.throttling import MOST_PENDING, WINDOW, take
 
 NOON = 1_800_000_000.0
 
@@ -25,13 +25,13 @@ def minute(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many calls Redis was told of each time."""
     asked: list[int] = []
-    tell = throttling._tell
+    tell = throttling._add_to_redis
 
     def listening(count: Any, name: str, calls: int) -> int:
         asked.append(calls)
         return tell(count, name, calls)
 
-    monkeypatch.setattr(throttling, "_tell", listening)
+    monkeypatch.setattr(throttling, "_add_to_redis", listening)
     return asked
 
 
@@ -54,16 +54,16 @@ def test_small_limits_are_counted_together_call_by_call(told: list[int]) -> None
 
 
 def test_of_a_large_limit_the_others_are_told_by_the_handful(told: list[int]) -> None:
-    for _call in range(1 + 3 * AT_ONCE):
+    for _call in range(1 + 3 * MOST_PENDING):
         take("large", 1200)
-    assert told == [1, AT_ONCE, AT_ONCE, AT_ONCE]
+    assert told == [1, MOST_PENDING, MOST_PENDING, MOST_PENDING]
 
 
 def test_what_others_did_is_known_a_handful_later_and_kept(told: list[int]) -> None:
     take("large", 1200)
     elsewhere("large", 1200)
-    left = [take("large", 1200)[0] for _call in range(2 * AT_ONCE)]
-    assert [value for value in left if value >= 0] == left[: AT_ONCE - 1]
+    left = [take("large", 1200)[0] for _call in range(2 * MOST_PENDING)]
+    assert [value for value in left if value >= 0] == left[: MOST_PENDING - 1]
 
 
 def test_each_bucket_and_each_minute_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:

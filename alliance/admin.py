@@ -1,6 +1,6 @@
-"""Ops' door to the kernel: people, organisations, keys, and what was done.
+"""The admin of the kernel: users, organisations, API keys, audit entries and events.
 
-Read-only but for users' flags: the work itself is done by services.
+Read-only except for users' flags: services make all other changes.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from alliance.choices import Capability
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
-from alliance.long_lists import LongListMixin, organisations_meant
+from alliance.long_lists import LongListMixin, organisation_ids_matching
 from alliance.models import (
     ApiKey,
     AuditEntry,
@@ -34,25 +34,25 @@ from alliance.wording import code_text
 
 
 def operates(request: HttpRequest) -> bool:
-    """Whether somebody runs the alliance. Ops of a group have what the group's permissions say."""
+    """Whether the user has full operator rights. Staff in a group have the group's permissions only."""
     actor = actor_of(request)
     return actor.can(Capability.OPERATE)
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """A list and a page for ops to look at. Big tables are never counted."""
+    """A read-only list and detail page for ops. Large tables are never counted."""
 
     show_full_result_count = False
     list_per_page = 50
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Allow what filters ask for whose rows have another table's row as their key.
+        """Allow lookups of filters on models whose primary key is a foreign key.
 
-        A courier's key is its organisation: Django's own filter by courier asks for
-        "courier__organisation__exact", which Django then takes for a step further that nobody listed.
+        A courier's primary key is its organisation: Django's own filter by courier uses
+        "courier__organisation__exact", which Django then refuses as a lookup that no filter lists.
         """
-        listed = lookup.removesuffix("__organisation__exact") in self.get_list_filter(request)
-        return listed or super().lookup_allowed(lookup, value, request)
+        is_listed = lookup.removesuffix("__organisation__exact") in self.get_list_filter(request)
+        return is_listed or super().lookup_allowed(lookup, value, request)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
@@ -61,11 +61,11 @@ class ReadOnlyAdmin(ModelAdmin):
         return operates(request) or super().has_view_permission(request, obj)
 
     def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """For pages of their own that change what the alliance goes by."""
+        """The permission of custom pages that change rules of the alliance."""
         return operates(request)
 
     def require_operator(self, request: HttpRequest) -> None:
-        """Raise PermissionDenied for whoever may only look. For pages that take the place of Django's."""
+        """Raise PermissionDenied without full operator rights. For pages that replace Django's."""
         if not operates(request):
             raise PermissionDenied
 
@@ -80,14 +80,14 @@ class ReadOnlyAdmin(ModelAdmin):
 
 
 class UncountedAdmin(LongListMixin, ReadOnlyAdmin):
-    """For tables too large to count: pages are next and previous.
+    """For tables too large to count: pages have next and previous links only.
 
-    Lists go by an index, and searches find by one.
+    Lists are ordered by an index, and searches use one.
     """
 
 
 class OrganisationSearchAdmin(UncountedAdmin):
-    """A long list searched by whose rows they are."""
+    """A long list that is searched by the organisation of its rows."""
 
     organisation_field = "organisation_id"
     # The field is not searched: it only makes the admin show the box.
@@ -99,14 +99,14 @@ class OrganisationSearchAdmin(UncountedAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         if not (term := search_term.strip()):
             return queryset, False
-        meant = organisations_meant(term)
-        return queryset.filter(**{f"{self.organisation_field}__in": meant}), False
+        organisation_ids = organisation_ids_matching(term)
+        return queryset.filter(**{f"{self.organisation_field}__in": organisation_ids}), False
 
 
 class FileJobMixin:
-    """Files that workers read or write: ops resume those that failed."""
+    """Files that workers read or write: ops can resume failed ones."""
 
-    # A service of the app's: keyword arguments `actor` and `file_id`.
+    # A service of the app, called with the keyword arguments `actor` and `file_id`.
     resume: ClassVar[Callable[..., bool]]
     actions = ("go_on",)
 
@@ -148,7 +148,7 @@ class UserAdmin(ModelAdmin):
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        # Who is ops decides who sees everything: superusers alone say so.
+        # Ops see all tenants' rows, so only superusers may make a user ops.
         extra = () if request.user.is_superuser else ("is_staff", "groups", "is_superuser")
         return (*self.readonly_fields, *extra)
 
@@ -188,7 +188,7 @@ class AuditEntryAdmin(OrganisationSearchAdmin):
     exclude = ("verb", "object_type")
     readonly_fields = ("verb_text", "object_text")
     search_help_text = _("A tracking number, an object with its id such as closure 12, or an organisation")
-    # As they were written: their moments have no index.
+    # Ordered by id: the time of an entry has no index.
     ordering = ("-pk",)
 
     def get_search_results(
@@ -198,10 +198,10 @@ class AuditEntryAdmin(OrganisationSearchAdmin):
             kind, number = "parcel", str(parse_tracking_number(search_term))
         except InvalidTrackingNumber:
             kind, _space, number = search_term.strip().partition(" ")
-        found = queryset.filter(object_type=kind, object_id=number)
-        # Two words may be an organisation's name as well.
-        if number and found.exists():
-            return found, False
+        entries = queryset.filter(object_type=kind, object_id=number)
+        # Two words may also be an organisation's name.
+        if number and entries.exists():
+            return entries, False
         return super().get_search_results(request, queryset, search_term)
 
     @admin.display(description=_("verb"))
@@ -235,7 +235,7 @@ class HeartbeatAdmin(ReadOnlyAdmin):
 
 
 class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):
-    """When beat runs what; ops may switch a job off or change its times."""
+    """The schedule of beat; ops may disable a task or change its times."""
 
     list_display = ("name_text", *beat_admin.PeriodicTaskAdmin.list_display[1:])
 
@@ -257,11 +257,11 @@ class CrontabScheduleAdmin(beat_admin.CrontabScheduleAdmin, ModelAdmin):
 
 
 def adopt_other_apps(site: admin.AdminSite) -> None:
-    """Dress other apps' admin pages in our theme, and leave out those that mean nothing here.
+    """Register other packages' admin pages again in our theme, and unregister those without use here.
 
-    Called once every app has registered its own.
+    Called after every app has registered its own.
     """
-    dressed: dict[type[Model], Any] = {
+    themed: dict[type[Model], Any] = {
         PeriodicTask: PeriodicTaskAdmin,
         IntervalSchedule: IntervalScheduleAdmin,
         CrontabSchedule: CrontabScheduleAdmin,
@@ -269,5 +269,5 @@ def adopt_other_apps(site: admin.AdminSite) -> None:
     for model in list(site._registry):  # noqa: SLF001 -- the registry has no public listing
         if model._meta.app_label in {"auth", "account", "sites", "axes", "django_celery_beat"}:
             site.unregister(model)
-    for model, model_admin in dressed.items():
+    for model, model_admin in themed.items():
         site.register(model, model_admin)

@@ -12,7 +12,7 @@ class AllianceConfig(AppConfig):
     verbose_name = _("Alliance")
 
     def ready(self) -> None:
-        # Importing registers the system checks, and makes ours the Celery application that tasks are sent by.
+        # Importing registers the system checks, and makes ours the current Celery application.
         from alliance import celery, checks  # noqa: F401, PLC0415 -- they need the app registry
         from alliance.database import stored_functions  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Audit entries: who did what of consequence."""
+"""Write audit entries: who changed what, and when."""
 
 import json
 from typing import Any
@@ -21,10 +21,10 @@ def record(
 ) -> None:
     """Write one audit entry in the current transaction.
 
-    `organisation_id` is the tenant the deed concerns when that is not the actor's own.
+    `organisation_id` is the tenant that the change concerns, if it is not the actor's own.
     """
     context = structlog.contextvars.get_contextvars()
-    # No RETURNING: somebody who may write an entry for another tenant may not read it back.
+    # No RETURNING: an actor may write an entry for another tenant, but not read it.
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO alliance_auditentry (at, organisation_id, actor_kind, actor_label, user_id,"

@@ -12,5 +12,5 @@ app = Celery("alliance")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-# The registry itself, not a copy: apps add to it when they are ready, which is after this.
+# The registry itself, not a copy: apps add to it later, in AppConfig.ready.
 app.conf.beat_schedule = SCHEDULE

@@ -1,4 +1,4 @@
-"""System checks: refuse to start where the second wall would not hold, or work would never be done."""
+"""System checks: refuse to start without effective row-level security, or with no work shares."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ def role_is_bound_by_policies(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Refuse a database role that row-level security does not bind."""
-    found: list[CheckMessage] = []
+    messages: list[CheckMessage] = []
     for alias in databases or []:
         try:
             with connections[alias].cursor() as cursor:
@@ -23,10 +23,10 @@ def role_is_bound_by_policies(
                 )
                 name, is_super, bypasses = cursor.fetchone()
         except DatabaseError:
-            # Without a connection there is nothing to judge, and nothing to leak.
+            # Without a connection nothing can be checked, and nothing can leak.
             continue
         if is_super or bypasses:
-            found.append(
+            messages.append(
                 Error(
                     f"The database role {name!r} is a superuser or bypasses row-level security.",
                     hint="Connect as an ordinary role that owns the database:"
@@ -34,12 +34,12 @@ def role_is_bound_by_policies(
                     id="alliance.E001",
                 )
             )
-    return found
+    return messages
 
 
 @register
 def work_has_a_share(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Refuse to divide work into no share at all: nothing would be swept or folded, and nobody told."""
+    """Refuse WORK_SHARES below 1: nothing would be swept or folded, without any error."""
     if settings.WORK_SHARES >= 1:
         return []
     message = f"WORK_SHARES is {settings.WORK_SHARES}: sweeps and folds would do nothing."

@@ -1,4 +1,4 @@
-"""Closed vocabularies of the kernel."""
+"""Choices of the kernel's models."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -44,7 +44,7 @@ class Capability(models.TextChoices):
 
 
 class RetirementState(models.TextChoices):
-    """How far a month is on its way out."""
+    """How far the retirement of a month is."""
 
     LEAVING = "leaving", _("Exporting")
     DETACHED = "detached", _("Writing")

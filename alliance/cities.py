@@ -1,4 +1,4 @@
-"""The city table: filling it from the gazetteer, and finding a city by whatever people call it."""
+"""Fill the city table from the gazetteer, and find cities by code or name."""
 
 import re
 from collections.abc import Iterable
@@ -19,14 +19,14 @@ _SUGGESTIONS: Final = 5
 _CLOSE_ENOUGH: Final = 0.7
 _EXPLAINED: Final = 5
 _REMEMBERED: Final = 10_000
-# Letters that people may use; no name we know has half as many.
+# The longest text that is looked up; no name in the table has half as many letters.
 MOST_LETTERS: Final = 120
-# What full_name() ends with.
+# The code in brackets at the end of full_name().
 _IN_BRACKETS: Final = re.compile(r"\(([A-Za-z0-9-]{2,16})\)\s*$")
 
 
 class UnknownCity(ValueError):
-    """Text that names no city, or more than one. `candidates` are those it may have meant."""
+    """A text that names no city, or more than one. `candidates` are similar or ambiguous cities."""
 
     def __init__(self, text: str, candidates: list[City], *, is_ambiguous: bool = False) -> None:
         self.text = text
@@ -36,7 +36,7 @@ class UnknownCity(ValueError):
 
     @property
     def code(self) -> str:
-        """What programs tell the two apart by."""
+        """The stable code: unknown or ambiguous."""
         return "ambiguous_city" if self.is_ambiguous else "unknown_city"
 
     def _message(self) -> str:
@@ -55,12 +55,12 @@ class UnknownCity(ValueError):
 
 
 def load_cities(city_model: type[City] = City) -> int:
-    """Write the gazetteer's cities, over what is there by code; return how many there are.
+    """Insert the gazetteer's cities or update them by code; return how many there are.
 
-    May run any number of times. A city that the packages no longer have stays: lanes may lead to it.
+    May run any number of times. A city that the packages no longer have stays, because lanes may use it.
     A migration passes its own `city_model`.
     """
-    from alliance.gazetteer.rows import (  # noqa: PLC0415 -- dictionaries that no web worker needs in memory
+    from alliance.gazetteer.rows import (  # noqa: PLC0415 -- large dictionaries: keep them out of web workers' memory
         CityRow,
         city_rows,
     )
@@ -77,10 +77,10 @@ def load_cities(city_model: type[City] = City) -> int:
 
 
 class CityFinder:
-    """Cities by what people call them, for many texts: each is looked up once.
+    """Finds the cities of many texts; each text is looked up once.
 
-    What an unknown text may have meant is worked out for the first few only: it costs a look at every city.
-    Whoever sends more of them is answered from memory, without a query a text.
+    Suggestions are made for the first few unknown texts only, because they compare every city. After that
+    unknown texts are checked in memory, without a query per text.
     """
 
     def __init__(self, cities: Iterable[City] = ()) -> None:
@@ -90,26 +90,26 @@ class CityFinder:
         self._named: dict[str, list[City]] = {}
 
     def find(self, text: str) -> City:
-        """Return the one city a text names. Raises UnknownCity."""
-        found = self._found.get(text)
-        if found is None:
-            found = self._look_up(text)
-        if isinstance(found, UnknownCity):
-            raise found
-        return found
+        """Return the city named by a text. Raises UnknownCity."""
+        city = self._found.get(text)
+        if city is None:
+            city = self._look_up(text)
+        if isinstance(city, UnknownCity):
+            raise city
+        return city
 
     def _look_up(self, text: str) -> City | UnknownCity:
-        found: City | UnknownCity
+        city: City | UnknownCity
         try:
-            found = resolve_city(text) if self._unknown < _EXPLAINED else self._recall(text)
-        except UnknownCity as unknown:
-            found = unknown
+            city = resolve_city(text) if self._unknown < _EXPLAINED else self._recall(text)
+        except UnknownCity as error:
+            city = error
             self._unknown += 1
-        # A file of a million texts must not end up in memory.
+        # Limited: a file may have a million different texts.
         if len(self._found) >= _REMEMBERED:
             self._found.clear()
-        self._found[text] = found
-        return found
+        self._found[text] = city
+        return city
 
     def _recall(self, text: str) -> City:
         if not self._codes:
@@ -127,46 +127,46 @@ class CityFinder:
 
 
 def resolve_city(text: str) -> City:
-    """Find the one city that a text names.
+    """Find the city named by a text.
 
-    Takes our code or the bare letters in any case, GB/T 2260 codes of four or six digits, Chinese names with
-    or without 市 and their province, English names where they are unambiguous ("Suzhou, Anhui"), and a name
-    with the code after it in brackets, as full_name() writes it. Raises UnknownCity with the candidates.
+    Accepts our code or its letters alone in any case, GB/T 2260 codes of four or six digits, Chinese names
+    with or without 市 and their province, unambiguous English names ("Suzhou, Anhui"), and a name followed by
+    the code in brackets, as full_name() writes it. Raises UnknownCity with the candidates.
     """
     readings = _readings(text)
     keys = [search_key(reading) for reading in readings]
-    if not keys[0] or "\0" in text:  # PostgreSQL refuses text with a NUL in it.
+    if not keys[0] or "\0" in text:  # PostgreSQL refuses text with a NUL character.
         raise UnknownCity(text, [])
     exact = City.objects.filter(code__in=[reading.upper() for reading in readings]).first()
     if exact:
         return exact
     for key in keys:
-        found = list(City.objects.filter(search_text__contains=f"{TERM}{key}{TERM}"))
-        if found:
-            return _the_one(text, key, found)
+        cities = list(City.objects.filter(search_text__contains=f"{TERM}{key}{TERM}"))
+        if cities:
+            return _the_one(text, key, cities)
     raise UnknownCity(text, _similar(keys[-1]))
 
 
 def _readings(text: str) -> list[str]:
-    """The text, and what stands in brackets at its end: either may be what names the city."""
+    """Return the text and the part in brackets at its end: either may name the city."""
     inside = _IN_BRACKETS.search(text)
     return [text.strip(), inside[1]] if inside else [text.strip()]
 
 
-def _the_one(text: str, key: str, found: list[City]) -> City:
-    """Choose among the cities of a name. Raises UnknownCity for none, and for several."""
-    # Who is called so comes before who was once, or is in some other language.
-    named = [city for city in found if key in (search_key(city.name_en), search_key(city.name_zh))]
-    best = named or found
+def _the_one(text: str, key: str, cities: list[City]) -> City:
+    """Return the only city of a name. Raises UnknownCity for none, and for several."""
+    # Current English and Chinese names go before former names and those in other languages.
+    current = [city for city in cities if key in (search_key(city.name_en), search_key(city.name_zh))]
+    best = current or cities
     if len(best) == 1:
         return best[0]
     raise UnknownCity(text, best[:_SUGGESTIONS], is_ambiguous=bool(best))
 
 
 def search_cities(text: str) -> QuerySet[City]:
-    """The cities that a text may mean: those of that name, those whose name begins so, the others.
+    """Return the cities matching a text: exact names first, then names that begin with it, then the others.
 
-    The largest first of each. A county-level city (义乌) finds the prefecture it is in.
+    Each group is ordered by size. A county-level city (义乌) matches its prefecture.
     """
     key = search_key(text)
     rank = Case(
@@ -179,7 +179,7 @@ def search_cities(text: str) -> QuerySet[City]:
 
 
 def full_name(city: City) -> str:
-    """A city with what tells it from others of its name: "Suzhou, Anhui (CN-3413)"."""
+    """Return an unambiguous name of a city: "Suzhou, Anhui (CN-3413)"."""
     return f"{city.name}, {city.province or city.country} ({city.code})"
 
 

@@ -1,4 +1,4 @@
-"""The field of a city in forms, of pages and of filters."""
+"""The form field of a city, for forms and filters."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from alliance.models import City
 
 
 class CityField(forms.CharField):
-    """A city by its code or by whatever people call it."""
+    """A city by its code or by any of its names."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"max_length": MOST_LETTERS, **options})

@@ -1,8 +1,8 @@
-"""Wall clocks of the world: from "20:00 on that day there" to one exact moment.
+"""Convert between local times of a time zone and exact moments.
 
-Moments are returned with a fixed UTC offset, the one in force there and then. They
-print as local time, and unlike datetimes with a ZoneInfo they compare, subtract and
-hash as moments even in the hour that a clock change repeats.
+Moments are returned with a fixed UTC offset, the one of the zone at that moment. They print as
+local time, and unlike datetimes with a ZoneInfo they compare, subtract and hash as moments even in
+the hour that a clock change repeats.
 """
 
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -11,18 +11,18 @@ from zoneinfo import ZoneInfo
 
 ONE_DAY = timedelta(days=1)
 _NOON = time(12)
-# A year of days, three deadlines each, in some dozen zones.
+# A year of days, three deadlines a day, about a dozen zones.
 _REMEMBERED = 16_384
 
 
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
-    """The zone of that IANA name. ZoneInfo's own cache holds eight."""
+    """Return the zone of an IANA name, cached: ZoneInfo's own cache holds eight zones."""
     return ZoneInfo(name)
 
 
 def local_clock(moment: datetime, zone_name: str) -> datetime:
-    """That moment as clocks there show it. Raises ValueError for a time without an offset."""
+    """Return a moment as local time of a zone. Raises ValueError for a naive datetime."""
     if moment.utcoffset() is None:
         raise ValueError("A time without a UTC offset is not a moment")
     return moment.astimezone(timezone(_offset(moment.astimezone(zone(zone_name)))))
@@ -30,11 +30,10 @@ def local_clock(moment: datetime, zone_name: str) -> datetime:
 
 @lru_cache(maxsize=_REMEMBERED)
 def wall_clock(day: date, at: time, zone_name: str) -> datetime:
-    """The first moment at which clocks there read that time of that day, or later.
+    """Return the first moment at which the local time of that day is `at` or later.
 
-    A time that happens twice means the first. A time that a clock change skips means
-    the end of the gap: with 02:00-03:00 skipped, 02:30 is 03:00. So a later reading
-    never gives an earlier moment.
+    A time that occurs twice means its first occurrence. A time that a clock change skips means the end of
+    the gap: with 02:00-03:00 skipped, 02:30 is 03:00. So a later local time never gives an earlier moment.
     """
     tz = zone(zone_name)
     local = datetime.combine(day, at.replace(fold=0), tz)
@@ -46,19 +45,19 @@ def wall_clock(day: date, at: time, zone_name: str) -> datetime:
 
 @lru_cache(maxsize=_REMEMBERED)
 def day_exists(day: date, zone_name: str) -> bool:
-    """Whether the calendar there had that day at all.
+    """Whether the day exists in the calendar of a zone.
 
-    Places that cross the date line westwards skip one: Samoa had no 30 December 2011.
+    A place that moves across the date line skips a day: Samoa had no 30 December 2011.
     """
     noon = datetime.combine(day, _NOON, zone(zone_name))
     return _offset(noon.replace(fold=1)) - _offset(noon) < ONE_DAY
 
 
 def _end_of_gap(local: datetime) -> datetime:
-    """The moment of the clock change that skips this local time.
+    """Return the moment of the clock change that skips this local time.
 
-    Python gives a skipped time two readings, one on either side of the change;
-    zone data has whole seconds, so halving the distance finds the change itself.
+    Python gives a skipped time two readings, one on each side of the change; zone data has whole seconds,
+    so a binary search finds the change.
     """
     tz, before = local.tzinfo, _offset(local)
     low = int(local.replace(fold=1).timestamp())

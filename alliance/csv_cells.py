@@ -1,19 +1,19 @@
-"""Texts of people in CSV files, written so that no spreadsheet runs them as formulas. Pure."""
+"""Escape user input in CSV files so that no spreadsheet runs it as a formula. Pure functions."""
 
 from typing import Final
 from unicodedata import category
 
-# What a formula begins with, and the full-width forms that spreadsheets take for the same. The apostrophe
-# is what such a text is preceded by: a reader may take the first one away, and has the text.
+# The characters a formula begins with, and their full-width forms, which spreadsheets accept as well. An
+# apostrophe is added before such a text; it is itself in the set, so that removing one restores any text.
 _FORMULA: Final = frozenset("=+-@＝＋－＠\t\r'")
 # Format characters (zero-width, direction, byte order mark), controls, spaces, marks on the letter before.
 _INVISIBLE: Final = frozenset({"Cf", "Cc", "Zs", "Zl", "Zp", "Mn"})
-# Letters and symbols that show as nothing.
+# Letters and symbols that are displayed as nothing.
 _FILLERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 def safe_cell(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: such a text, with an apostrophe before it."""
+    """Return the text, with an apostrophe before it if a spreadsheet would run it as a formula."""
     return f"'{text}" if _begins_formula(text) else text
 
 
@@ -26,7 +26,7 @@ def _begins_formula(text: str) -> bool:
     for character in text:
         if character in _FORMULA:
             return True
-        # Some programs drop what shows as nothing, and then see what stands behind it.
+        # Some programs drop invisible characters, and then see the character after them.
         if category(character) not in _INVISIBLE and character not in _FILLERS:
             return False
     return False

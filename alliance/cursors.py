@@ -1,7 +1,7 @@
-"""Pages of long lists by cursor: a page costs the same however deep it lies, and stands still under inserts.
+"""Cursor (keyset) pagination: a page costs the same at any depth, and does not shift when rows are added.
 
-A list goes from its newest row to its oldest, and a place in it is the values of a row in the columns it is
-in the order of.
+A list goes from its newest row to its oldest. A place in it is the values of a row in the columns that the
+list is ordered by.
 """
 
 import re
@@ -18,7 +18,7 @@ Row = TypeVar("Row")
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 Place = tuple[Any, ...]
 
-# Beyond these, a zone's offset can lead out of the calendar.
+# Outside these years, adding a zone's offset can overflow datetime.
 _YEARS: Final = range(1900, 3000)
 # Larger ones would not fit the column.
 _NUMBER: Final = re.compile("[0-9]{1,18}|[0-8][0-9]{18}")
@@ -27,23 +27,23 @@ _BETWEEN: Final = "|"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The order of a list, newest first: columns, each with what reads its values; the last tell rows apart.
+    """The order of a list, newest first: columns, each with its parser. Together they must be unique.
 
-    An index has to begin with what the list is narrowed by, and go on with the first column.
+    An index has to begin with the columns the list is filtered by, followed by the first column.
     """
 
     columns: tuple[tuple[str, Callable[[str], Any]], ...]
-    # What the list is narrowed to a single value of, where that may be NULL: the planner takes such a value
-    # for none, and rows in the order of the index for rows in no order, unless the order begins with it.
+    # A nullable column that the list is filtered by to a single value. Unless ORDER BY begins with it, the
+    # planner does not see that the index already gives the rows in order.
     led_by: tuple[str, ...] = ()
 
     def older(self, rows: Rows, than: Place | None) -> Rows:
-        """The rows behind a place, those next to it first; all of them, newest first, without a place."""
+        """Return the rows older than a place, nearest first; without a place all rows, newest first."""
         newest_first = [*self.led_by, *(f"-{column}" for column, _read in self.columns)]
         return (rows if than is None else rows.filter(self._beyond(than, "lt"))).order_by(*newest_first)
 
     def newer(self, rows: Rows, than: Place) -> Rows:
-        """The rows before a place, those next to it first."""
+        """Return the rows newer than a place, nearest first."""
         oldest_first = [*(f"-{lead}" for lead in self.led_by), *(column for column, _read in self.columns)]
         return rows.filter(self._beyond(than, "gt")).order_by(*oldest_first)
 
@@ -51,7 +51,7 @@ class Order:
         return tuple(getattr(row, column) for column, _read in self.columns)
 
     def read(self, text: str) -> Place | None:
-        """Read what written() wrote; None for anything else."""
+        """Parse the result of place_text(); None for any other text."""
         parts = text.split(_BETWEEN)
         if len(parts) != len(self.columns):
             return None
@@ -65,12 +65,12 @@ class Order:
             same &= Q(**{column: value})
         if len(place) == 1:
             return beyond
-        # The first condition alone is a range of the index; the others decide among equals.
+        # The first condition is a range of the index; the others compare rows with equal values.
         return Q(**{f"{self.columns[0][0]}__{step}e": place[0]}) & beyond
 
 
-def written(place: Place | None) -> str:
-    """A place as addresses carry it; "" for none."""
+def place_text(place: Place | None) -> str:
+    """Return a place as text for a URL; "" for none."""
     return _BETWEEN.join(v.isoformat() if isinstance(v, datetime) else str(v) for v in place or ())
 
 
@@ -79,16 +79,16 @@ def written(place: Place | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Stretch(Generic[Row]):
-    """Rows on one side of a place, the nearest first, one more than a page has if there are as many."""
+    """Rows on one side of a place, nearest first; one more than the page size if there are more."""
 
     rows: list[Row]
-    # Where the look for what matches was broken off; None when the page is full or the list is at its end.
+    # Where the search for matching rows was stopped; None if the page is full or the list ends.
     end: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """Some rows, newest first, and the places to go on from; None is an end."""
+    """The rows of a page, newest first, and the places of its neighbours; None at an end of the list."""
 
     rows: list[Row]
     older: Place | None = None
@@ -97,7 +97,7 @@ class Page(Generic[Row]):
 
 
 class Look(Protocol[Row]):
-    """Reads a stretch behind a place or before one; without a place, from the newest row on."""
+    """Reads rows older or newer than a place; without a place, from the newest row on."""
 
     def __call__(
         self, *, older_than: Place | None = None, newer_than: Place | None = None
@@ -113,10 +113,10 @@ def page_at(
     is_last: bool = False,
     size: int,
 ) -> Page[Row]:
-    """Return the page behind a place, or before one; without either, the newest.
+    """Return the page older or newer than a place; without a place, the newest page.
 
-    A page before a place that is not full is the newest page: rows that are newer since fill it. Only the
-    last page of a list may be as short as it is. One that has nothing on its side is the newest as well.
+    If fewer rows than a page are newer than the place, return the newest page instead: only the last page of
+    a list may be short. If no rows are on that side of the place, return the newest page as well.
     """
     if older_than is not None:
         stretch = look(older_than=older_than)
@@ -130,45 +130,45 @@ def page_at(
 
 
 def _older(stretch: Stretch[Row], place_of: Callable[[Row], Place], size: int) -> Page[Row]:
-    shown = stretch.rows[:size]
-    newer = place_of(shown[0]) if shown else None
+    rows = stretch.rows[:size]
+    newer = place_of(rows[0]) if rows else None
     if len(stretch.rows) > size:
-        return Page(shown, older=place_of(shown[-1]), newer=newer)
-    return Page(shown, older=stretch.end, newer=newer, broken_off=stretch.end)
+        return Page(rows, older=place_of(rows[-1]), newer=newer)
+    return Page(rows, older=stretch.end, newer=newer, broken_off=stretch.end)
 
 
 def _newer(stretch: Stretch[Row], place_of: Callable[[Row], Place], size: int, *, is_last: bool) -> Page[Row]:
-    shown = stretch.rows[:size][::-1]
-    older = None if is_last or not shown else place_of(shown[-1])
+    rows = stretch.rows[:size][::-1]
+    older = None if is_last or not rows else place_of(rows[-1])
     if len(stretch.rows) > size:
-        return Page(shown, older=older, newer=place_of(shown[0]))
-    return Page(shown, older=older, newer=stretch.end, broken_off=stretch.end)
+        return Page(rows, older=older, newer=place_of(rows[0]))
+    return Page(rows, older=older, newer=stretch.end, broken_off=stretch.end)
 
 
 # --- values ----------------------------------------------------------------------------------
 
 
 def moment(text: str) -> datetime | None:
-    """Read a moment of a place; None for what is none."""
+    """Parse a moment; None for an invalid one."""
     try:
-        found = parse_datetime(text)
+        value = parse_datetime(text)
     except ValueError:
         return None
-    return found if found is not None and is_comparable(found) else None
+    return value if value is not None and is_comparable(value) else None
 
 
 def number(text: str) -> int | None:
-    """Read a number of a place; None for what is none."""
+    """Parse a number; None for an invalid one."""
     return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def word(text: str) -> str | None:
-    """Read a word of a place; None for what the database takes for no text."""
+    """Parse a word; None for text that the database refuses."""
     return text if is_comparable(text) else None
 
 
 def is_comparable(value: Any) -> bool:
-    """Whether the database can compare a value that came with an address to one of a column."""
+    """Whether the database can compare a value from a URL to a column."""
     if isinstance(value, str):
         return "\0" not in value
     if isinstance(value, datetime) and not is_aware(value):

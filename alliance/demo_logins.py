@@ -1,5 +1,5 @@
-"""Who can log in to the demo alliance. The password is public: a production alliance is started by
-its own programs (see docs/deployment.md), never by `manage.py up`, which loads the demo."""
+"""Accounts of the demo alliance. The password is public: start a production alliance by its own programs
+(see docs/deployment.md), never by `manage.py up`, which loads the demo."""
 
 from typing import Final, NamedTuple
 
@@ -15,6 +15,6 @@ DEMO_LOGINS: Final = (
     DemoLogin("ops", "ops@alliance.example", PASSWORD),
     DemoLogin("courier", "courier@alliance.example", PASSWORD),
     DemoLogin("merchant", "merchant@alliance.example", PASSWORD),
-    # Of ops, too: who decides on excuses.
+    # Ops user who decides on excuses.
     DemoLogin("service", "service@alliance.example", PASSWORD),
 )

@@ -1,6 +1,6 @@
-"""How far the demo alliance is that `manage.py up` loads beside the running product.
+"""The progress of the demo alliance that `manage.py up` loads beside the running product.
 
-Every page shows it. Where no demo is being loaded, and once it is whole, a page pays nothing for that.
+Every page shows it. Without a demo, and once it is complete, it costs pages nothing.
 """
 
 from dataclasses import dataclass
@@ -10,35 +10,35 @@ from django.db import DatabaseError
 
 from alliance.models import Heartbeat
 
-# The heartbeat that says how far the demo is, and whether it was loaded to its end.
+# The heartbeat with the progress of the demo, and whether it was loaded completely.
 DEMO = "demo"
 
 
 @dataclass(frozen=True, slots=True)
 class DemoProgress:
-    """The demo as it is being loaded."""
+    """The progress of a demo that is being loaded."""
 
     day: int
     days: int
-    # Its users are there: whoever logs in before that is not known.
+    # Its users exist: before that, log-ins fail.
     has_people: bool
     is_stopped: bool
 
 
 class _Known:
-    """What this process need not ask again."""
+    """What this process need not query again."""
 
     is_whole = False
 
 
 def demo_progress() -> DemoProgress | None:
-    """Return how far the demo is; None where none is being loaded, and once it is whole."""
+    """Return the progress of the demo; None if none is being loaded, or once it is complete."""
     if not settings.DEMO_LOADING or _Known.is_whole:
         return None
     try:
         heartbeat = Heartbeat.objects.filter(name=DEMO).first()
     except DatabaseError:
-        # An error page of a database that is away, or of a transaction that failed.
+        # This may be an error page while the database is down, or after a failed transaction.
         return None
     detail = heartbeat.detail if heartbeat else {}
     _Known.is_whole = detail.get("whole", False)

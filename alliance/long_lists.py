@@ -1,4 +1,4 @@
-"""Lists of tables that grow without end, for the admin: neither counted, nor sorted, nor walked for long."""
+"""Admin lists of tables that grow without limit: not counted, not sorted, and with a time limit."""
 
 from contextlib import nullcontext
 from typing import Any, Final
@@ -17,16 +17,16 @@ from unfold.views import ChangeList
 from alliance.models import Organisation
 from alliance.tenancy import in_index_order
 
-# A page deep down reads all that is above it.
+# Pages use OFFSET, so a deep page reads all rows above it.
 MOST_PAGES: Final = 200
-# What matches rarely is looked for along the whole list: a filter that takes longer helps nobody.
+# A filter with few matches scans the whole list: it is given up after this time.
 PATIENCE_SECONDS: Final = 10
-# Organisations one search means, at most.
-_MOST_NAMED: Final = 100
+# Organisations that one search may match, at most.
+_MOST_ORGANISATIONS: Final = 100
 
 
 class BoundedPaginator(InfinitePaginator):
-    """Next and previous, so far down and no farther."""
+    """Next and previous links, down to a limited depth."""
 
     @property
     def count(self) -> int:
@@ -34,7 +34,7 @@ class BoundedPaginator(InfinitePaginator):
 
 
 class OneOrderList(ChangeList):
-    """A list in the order of its index, whatever column the address asks for."""
+    """A list in the order of its index, whatever column the URL asks for."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         self.params.pop(ORDER_VAR, None)
@@ -43,16 +43,16 @@ class OneOrderList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        # Nobody counted: the heading, which writes a count that differs, is to write none.
+        # There is no count, so the heading must not show one.
         self.full_result_count = self.result_count
 
 
 class LongListMixin:
-    """Adds to an admin that its list may be of a table of any size."""
+    """Lets the list of an admin be of a table of any size."""
 
     paginator = BoundedPaginator
     sortable_by = ()
-    # "Show counts" would count everything by each filter.
+    # "Show counts" would run a count of the table for each filter.
     show_facets = ShowFacets.NEVER
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -61,15 +61,15 @@ class LongListMixin:
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the list, or go back to it without the filters when what they find takes too long to find."""
+        """Show the list, or redirect to it without the filters when the filtered query takes too long."""
         if request.method != "GET":
             return self._list(request, extra_context)
         try:
             with transaction.atomic():
                 with connection.cursor() as cursor:
                     cursor.execute("SET LOCAL statement_timeout = %s", [f"{PATIENCE_SECONDS}s"])
-                # What a search finds is put in order; all there is is not, though the names joined to it and
-                # the policies make the planner think so.
+                # The results of a search may be sorted. The whole list must not be, though the joined names
+                # and the policies make the planner choose a sort.
                 with nullcontext() if request.GET.get(SEARCH_VAR) else in_index_order():
                     return self._list(request, extra_context)
         except OperationalError as error:
@@ -82,14 +82,14 @@ class LongListMixin:
 
     def _list(self, request: HttpRequest, extra_context: dict[str, Any] | None) -> HttpResponse:
         response: Any = super().changelist_view(request, extra_context)  # type: ignore[misc]
-        # Rows are read where the page is written.
+        # The query runs while the template is rendered.
         return response.render() if hasattr(response, "render") else response
 
 
-def organisations_meant(text: str) -> list[int]:
-    """Ids of organisations of that short name, or with that in their name.
+def organisation_ids_matching(text: str) -> list[int]:
+    """Return the ids of organisations with that slug, or with the text in their name.
 
-    To be looked up by: joined to a long list, names would be compared row by row.
+    The list is filtered by these ids: with a join, names would be compared for each row of the list.
     """
-    named = Organisation.objects.filter(Q(slug=text) | Q(name__icontains=text))
-    return list(named.order_by("pk").values_list("pk", flat=True)[:_MOST_NAMED])
+    organisations = Organisation.objects.filter(Q(slug=text) | Q(name__icontains=text))
+    return list(organisations.order_by("pk").values_list("pk", flat=True)[:_MOST_ORGANISATIONS])

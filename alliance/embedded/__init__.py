@@ -1,15 +1,14 @@
-"""A real PostgreSQL and a real Redis-compatible server out of two Python wheels.
+"""PostgreSQL and the Redis-compatible Valkey, run from two Python wheels.
 
-With `DATABASE_URL` and `REDIS_URL` unset, settings point at servers that live under one private
-folder (`ALLIANCE_HOME`, by default `.alliance` beside the code) and that exist only while some
-process of ours uses them. `running()` is that use. Nothing here may import Django's settings:
-the settings import this.
+With `DATABASE_URL` and `REDIS_URL` unset, the settings point at servers in one private folder
+(`ALLIANCE_HOME`, by default `.alliance` beside the code). They run only while a process of ours uses
+them, by `running()`. Nothing here may import Django's settings, because the settings import this.
 """
 
 from alliance.embedded.errors import EmbeddedServerError
 from alliance.embedded.folders import home, secret_key, server_root
 from alliance.embedded.postgres import database_settings
-from alliance.embedded.sharing import drop_everything, ensure_running, mend, running
+from alliance.embedded.sharing import drop_everything, ensure_running, restart_dead, running
 from alliance.embedded.valkey import redis_url
 
 __all__ = [
@@ -18,7 +17,7 @@ __all__ = [
     "drop_everything",
     "ensure_running",
     "home",
-    "mend",
+    "restart_dead",
     "redis_url",
     "running",
     "secret_key",

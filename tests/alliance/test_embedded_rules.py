@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 import manage
-from alliance.embedded.errors import EmbeddedServerError, plainly
+from alliance.embedded.errors import EmbeddedServerError, describe_os_errors
 from alliance.embedded.folders import Account, reachable
 
 
 def test_full_disk_gets_one_sentence() -> None:
-    with pytest.raises(EmbeddedServerError, match="no space left on the disk of /data"), plainly("Writing"):
+    with (
+        pytest.raises(EmbeddedServerError, match="no space left on the disk of /data"),
+        describe_os_errors("Writing"),
+    ):
         raise OSError(errno.ENOSPC, "No space left on device", "/data")
 
 

@@ -34,7 +34,7 @@ from alliance import embedded
 from alliance.database import partitions, stored_functions
 from alliance.demo_logins import DEMO_LOGINS
 from alliance.demo_progress import DEMO
-from alliance.embedded.errors import plainly
+from alliance.embedded.errors import describe_os_errors
 from alliance.health import note_heartbeat
 from alliance.models import Heartbeat, Organisation
 from alliance.supervision import READY, Supervisor
@@ -46,7 +46,7 @@ PAGES = {"Portal": "home", "Admin": "admin:index", "API docs": "api:docs"}
 
 class Command(BaseCommand):
     help = "Starts everything: servers, web, worker and beat. Ctrl-C stops it all and keeps the data."
-    # They need the database, which is not there yet; `handle` runs them when it is.
+    # Checks need the database, which is not running yet; `handle` runs them later.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -56,11 +56,11 @@ class Command(BaseCommand):
         parser.add_argument("--demo-days", type=int, default=60, help="Days of parcels in the demo.")
 
     def handle(self, *args: Any, host: str, port: int, no_demo: bool, demo_days: int, **options: Any) -> None:
-        """Make everything ready, then run until Ctrl-C or until a program ends."""
+        """Prepare everything, then run until Ctrl-C or until a program ends."""
         require_free_port(host, port)
         begun = time.monotonic()
-        with plainly("Preparing the pages' assets"):
-            # Does nothing where nothing changed.
+        with describe_os_errors("Preparing the pages' assets"):
+            # Does nothing if nothing changed.
             call_command("build_assets", verbosity=0)
             assets = self._collect_assets()
         with embedded.running(), the_only_one(embedded.home()):
@@ -80,11 +80,11 @@ class Command(BaseCommand):
             )
             with TemporaryDirectory(prefix="courier-alliance-run-") as folder:
                 gate = Path(folder) / "go"
-                # Counters of an earlier run would be added to this one's: a new folder each time.
+                # A new folder at each start: counters of an earlier run would be added to those of this one.
                 environment = program_environment(address, metrics=folder)
                 environment |= {"WEB_WAITS_FOR": str(gate), "DEMO_LOADING": str(loads_demo)}
                 add_programs(supervisor, host, port, environment, demo_days=demo_days if loads_demo else 0)
-                # The web server imports what it serves while we migrate, and answers when the gate is open.
+                # The web server imports its code while we migrate, and answers when the gate is open.
                 supervisor.begin()
                 try:
                     with stoppable():
@@ -101,7 +101,7 @@ class Command(BaseCommand):
         self.stdout.write("Everything was stopped; the data is kept.")
 
     def _collect_assets(self) -> "Collecting":
-        """Begin to collect the pages' assets if any was added, removed or changed."""
+        """Start collecting the pages' assets if any was added, removed or changed."""
         assets = Collecting()
         if assets.has_changed:
             self.stdout.write("Collecting the pages' assets ...")
@@ -111,28 +111,28 @@ class Command(BaseCommand):
 
     def _prepare_database(self, executor: MigrationExecutor) -> None:
         with preparing_database():
-            # Comparing takes a moment; running `migrate` with nothing to do takes seconds.
+            # This comparison is fast; `migrate` without pending migrations takes seconds.
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):
                 self.stdout.write("Migrating the database ...")
-                # Models are made by the thousand: looking for garbage in between takes a third of the time.
+                # Migrations create thousands of model classes: garbage collection takes a third of the time.
                 gc.disable()
                 call_command("migrate", interactive=False, verbosity=0)
                 gc.enable()
-            # Their texts change without a migration.
+            # The texts of stored statements change without a migration.
             for statement in stored_functions.missing():
                 statement.install()
-            # Beat makes them too, but a machine that was off for long, or never on, cannot wait for it.
+            # Beat creates months, too, but after a long stop, or at the first start, there may be none yet.
             partitions.ensure_months_ahead()
 
     def _demo_is_due(self, demo: Heartbeat | None) -> bool:
-        """Tell whether the demo alliance is to be loaded; say so if an earlier start was cut short."""
+        """Tell whether to load the demo alliance; print a warning if an earlier load was interrupted."""
         if demo and not demo.detail.get("whole"):
             self.stdout.write(NOT_WHOLE)
         return not demo and DEMO in get_commands() and not _has_organisations()
 
 
 class Collecting:
-    """Collects the pages' assets in a process beside this one: it takes seconds at the first start."""
+    """Collects the pages' assets in a child process: it takes seconds at the first start."""
 
     def __init__(self) -> None:
         self._mark = Path(settings.STATIC_ROOT) / ".collected"
@@ -146,7 +146,7 @@ class Collecting:
         self._process.start()
 
     def finish(self) -> None:
-        """Wait for the end. Raises CommandError with what went wrong."""
+        """Wait for the process. Raises CommandError if it failed."""
         if not self.has_changed:
             return
         self._process.join()
@@ -155,11 +155,11 @@ class Collecting:
             raise CommandError(reason or "The pages' assets could not be collected.")
 
     def _collect(self) -> None:
-        # It ends as a program of the shell does, without a word.
+        # SystemExit ends the child process without a traceback.
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, signal.SIG_DFL)
         try:
-            with plainly("Preparing the pages' assets"):
+            with describe_os_errors("Preparing the pages' assets"):
                 call_command("collectstatic", interactive=False, verbosity=0)
                 self._mark.write_text(self._found)
         except embedded.EmbeddedServerError as error:
@@ -169,13 +169,13 @@ class Collecting:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Have no Ctrl-C go unheard: Python drops an exception in a finalizer, and migrations run thousands."""
+    """Exit after Ctrl-C even if Python drops its exception, as in a finalizer; migrations run thousands."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in numbers}
-    heard: list[int] = []
+    signals: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
-        heard.append(number)
+        signals.append(number)
         sys.exit(128 + number)
 
     for number in numbers:
@@ -185,13 +185,13 @@ def stoppable() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if heard:
-        sys.exit(128 + heard[0])
+    if signals:
+        sys.exit(128 + signals[0])
 
 
 @contextmanager
 def preparing_database() -> Iterator[None]:
-    """Leave no connection behind: the supervisor forks, and its children must not share one.
+    """Run a block and close the connection: the supervisor forks, and its children must not share it.
 
     Raises CommandError when the database fails.
     """
@@ -204,16 +204,16 @@ def preparing_database() -> Iterator[None]:
 
 
 def demo_so_far() -> Heartbeat | None:
-    """Return what is known of the demo: nothing where it was never loaded, or nothing can be known yet."""
+    """Return the heartbeat of the demo; None if it was never loaded, or if the table does not exist yet."""
     if Heartbeat._meta.db_table not in connection.introspection.table_names():
         return None
     return Heartbeat.objects.filter(name=DEMO).first()
 
 
 def require_known_migrations(loader: MigrationLoader) -> None:
-    """Raise CommandError if this database went through migrations of ours that are not ours any more."""
-    ours = {app.label for app in apps.get_app_configs() if Path(app.path).parent == settings.BASE_DIR}
-    unknown = {key for key in loader.applied_migrations if key[0] in ours} - set(loader.disk_migrations)
+    """Raise CommandError if the database has applied migrations of ours that this code does not have."""
+    our_apps = {app.label for app in apps.get_app_configs() if Path(app.path).parent == settings.BASE_DIR}
+    unknown = {key for key in loader.applied_migrations if key[0] in our_apps} - set(loader.disk_migrations)
     if unknown:
         example = ".".join(min(unknown))
         raise CommandError(
@@ -225,26 +225,26 @@ def require_known_migrations(loader: MigrationLoader) -> None:
 def add_programs(
     supervisor: Supervisor, host: str, port: int, environment: dict[str, str], *, demo_days: int
 ) -> None:
-    """Add all programs, so that the web server answers first; without days no demo is loaded."""
+    """Add all programs, the web server first; with zero days no demo is loaded."""
     commands = programs(host, port)
     supervisor.add("web", commands["web"], environment)
     supervisor.add("worker", commands["worker"], environment, after=READY)
     if demo_days:
         demo = [sys.executable, str(settings.BASE_DIR / "manage.py"), DEMO, "--days", str(demo_days)]
         supervisor.add("demo", demo, environment, after=READY, when_done=demo_is_over)
-    # The demo plays its days in order, each job at its own hour: beat's jobs, which go by the clock, would
-    # close and sweep what has not been played yet.
+    # The demo simulates its days in order and runs the jobs of each hour itself: beat's jobs, which use the
+    # real time, would close and sweep what has not been simulated yet.
     supervisor.add("beat", commands["beat"], environment, after="demo" if demo_days else READY)
 
 
 def demo_is_over(code: int) -> str:
-    """Return what to say when the demo's program has ended, and have the pages say it."""
+    """Return the message to print when the demo's program has ended, and record the end for the pages."""
     if code == 0:
         return "The demo alliance is loaded."
     try:
         note_heartbeat(DEMO, whole=False, stopped=True)
     except DatabaseError:
-        # It is away for a moment: the pages go on showing how far the demo came.
+        # The database is down for a moment: pages keep showing the last progress.
         pass
     finally:
         connection.close()
@@ -252,16 +252,16 @@ def demo_is_over(code: int) -> str:
 
 
 def tend() -> str:
-    """Start embedded servers again that have died; say so."""
+    """Restart embedded servers that have died; return a message about it."""
     try:
-        mended = embedded.mend()
+        names = embedded.restart_dead()
     except embedded.EmbeddedServerError as error:
         return f"{error} Trying again."
-    return "\n".join(f"{name} had died and was started again." for name in mended)
+    return "\n".join(f"{name} had died and was started again." for name in names)
 
 
 def require_free_port(host: str, port: int) -> None:
-    """Raise CommandError if nobody could listen there now."""
+    """Raise CommandError if the port cannot be bound now."""
     try:
         if not 0 < port < 2**16:
             raise OverflowError(f"ports go from 1 to {2**16 - 1}")
@@ -292,7 +292,7 @@ def require_servers() -> None:
 
 
 def first_line(error: Exception) -> str:
-    """Return the line of a database error that says what is wrong."""
+    """Return the first line of a database error, which says what is wrong."""
     return str(error).strip().split("\n")[0]
 
 
@@ -304,7 +304,7 @@ def _has_organisations() -> bool:
 
 
 def fingerprint_of_assets() -> str:
-    """Return a text that differs when any static file was added, removed or changed."""
+    """Return a text that changes when any static file is added, removed or changed."""
     digest = hashlib.sha256()
     for finder in get_finders():
         for name, storage in finder.list([]):
@@ -314,7 +314,7 @@ def fingerprint_of_assets() -> str:
 
 
 def programs(host: str, port: int) -> dict[str, list[str]]:
-    """Return the programs to run, by the name their lines are marked with."""
+    """Return the programs to run, by the name that prefixes their output."""
     python = [sys.executable, "-m"]
     configuration = str(settings.BASE_DIR / "gunicorn.conf.py")
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -345,20 +345,20 @@ def programs(host: str, port: int) -> dict[str, list[str]]:
 
 
 def program_environment(address: str, metrics: str) -> dict[str, str]:
-    """Return the programs' environment: ours, with what a terminal and this address ask for."""
-    wanted = {
+    """Return the programs' environment: ours, with defaults for a terminal and this URL."""
+    defaults = {
         "PUBLIC_URL": address,
         "LOG_JSON": "false",
         "PYTHONUNBUFFERED": "1",
-        # Said at every start to whoever is root in a container; worth nothing here.
+        # Celery warns root at every start; in a container this is expected.
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
         "PROMETHEUS_MULTIPROC_DIR": metrics,
     }
-    return {**wanted, **os.environ}
+    return {**defaults, **os.environ}
 
 
 def visible_host(host: str) -> str:
-    """Return where a browser on this machine finds a server that listens on a host."""
+    """Return the host at which a browser on this machine reaches a server that listens on `host`."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- named, not bound
     return f"[{host}]" if ":" in host else host
 
@@ -369,7 +369,7 @@ def answers(address: str) -> bool:
         with urllib.request.urlopen(f"{address}/healthz", timeout=5) as response:  # noqa: S310 -- our own http
             return response.status == 200
     except urllib.error.HTTPError as error:
-        # It answers, if only to say that this host is not among ALLOWED_HOSTS.
+        # An error response is an answer, too, as for a host that is not in ALLOWED_HOSTS.
         return error.code < 500
     except OSError:
         return False
@@ -377,7 +377,7 @@ def answers(address: str) -> bool:
 
 @contextmanager
 def the_only_one(home: Path) -> Iterator[None]:
-    """Refuse to run twice on the same data: two beats would send every job twice."""
+    """Refuse to run twice on the same data: two beats would send every task twice."""
     with (home / "up.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -387,14 +387,14 @@ def the_only_one(home: Path) -> Iterator[None]:
 
 
 def summary(address: str, *, has_demo: bool, loads_demo: bool) -> str:
-    """Return the short table of a start: where to go, and who to be."""
+    """Return the table printed at the start: URLs and accounts."""
     rows = [(name, address + path) for name, path in _pages().items()]
     if "EMAIL_URL" not in os.environ:
         rows.append(("Test mail", settings.EMAIL_FILE_PATH))
     if "DATABASE_URL" not in os.environ:
         rows.append(("Data", str(embedded.server_root())))
     logins = list(DEMO_LOGINS) if has_demo or loads_demo else []
-    lines = ["", *(f"  {name:<10} {where}" for name, where in rows)]
+    lines = ["", *(f"  {name:<10} {url}" for name, url in rows)]
     if logins:
         lines += ["", f"  {'Log-in':<10} {'E-mail':<34} Password"]
         lines += [f"  {role:<10} {email:<34} {password}" for role, email, password in logins]

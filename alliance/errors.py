@@ -1,4 +1,4 @@
-"""The errors services raise; every door translates them, none invents its own."""
+"""The errors that services raise; pages and the API only translate them."""
 
 import random
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with one input. `pointer` is a JSON pointer (RFC 6901)."""
+    """One error of one input. `pointer` is a JSON pointer (RFC 6901)."""
 
     pointer: str
     message: str
@@ -18,17 +18,17 @@ class FieldError:
 
     @property
     def field(self) -> str:
-        """The last part of the pointer: the name of a form's field."""
+        """The last part of the pointer: the name of a form field."""
         return self.pointer.rsplit("/", 1)[-1]
 
 
 def spread(seconds: int) -> int:
-    """Return a wait a little longer by chance: those who were sent away together come back apart."""
+    """Add random jitter to a wait, so that clients refused together do not all retry together."""
     return seconds + random.randint(0, 2 + seconds // 10)  # noqa: S311 -- nothing to guess
 
 
 class AllianceError(Exception):
-    """A rule of the business said no. `code` is stable; `detail` is for people."""
+    """A request that a rule refuses. `code` is stable; `detail` is for people."""
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "error"
@@ -50,7 +50,7 @@ class AllianceError(Exception):
 
 
 class MalformedInput(AllianceError):
-    """The body could not be read at all."""
+    """The body could not be parsed."""
 
     status = 400
     code = "malformed"
@@ -58,7 +58,7 @@ class MalformedInput(AllianceError):
 
 
 class InvalidInput(AllianceError):
-    """The body was read; what it says cannot be done. `errors` says where."""
+    """The body was parsed, but has invalid values. `errors` says where."""
 
     status = 422
     code = "invalid"
@@ -84,7 +84,7 @@ class NotFound(AllianceError):
 
 
 class Gone(NotFound):
-    """It was there once, and was moved out."""
+    """The object existed, and was moved out of the database."""
 
     status = 410
     code = "gone"
@@ -92,7 +92,7 @@ class Gone(NotFound):
 
 
 class Conflict(AllianceError):
-    """The thing is not in a state that allows this."""
+    """The state of the object does not allow this."""
 
     status = 409
     code = "conflict"
@@ -123,7 +123,7 @@ class TooMany(AllianceError):
 
 
 class Unavailable(AllianceError):
-    """Something we need is not there, or is busy, for now: nothing was done, and it may be sent again."""
+    """A server we need is down or busy for now: nothing was done, and the request may be sent again."""
 
     status = 503
     code = "unavailable"

@@ -1,4 +1,4 @@
-"""The outbox: services append events in the transaction that did the deed."""
+"""The outbox: services append events in the transaction of the change."""
 
 import json
 from collections.abc import Iterable
@@ -13,37 +13,37 @@ from django.utils import timezone
 
 from alliance.tenancy import Scope, raw_rows, scope
 
-# Events deleted in a transaction.
+# Events deleted per transaction.
 SLICE = 10_000
 
 
 class Topic(StrEnum):
-    """What an event is about. Stored, and sent to others: a topic keeps its text."""
+    """What an event is about. Stored and sent to clients, so never change a value."""
 
     # A courier's application reached a state.
     APPLICATION_SUBMITTED = "application.submitted"
     APPLICATION_MORE_NEEDED = "application.more_needed"
     APPLICATION_APPROVED = "application.approved"
     APPLICATION_REJECTED = "application.rejected"
-    # A parcel was booked, by whatever door.
+    # A parcel was booked, by a page, the API or a file.
     PARCEL_BOOKED = "parcel.booked"
     # The merchant cancelled a parcel before its pickup.
     PARCEL_CANCELLED = "parcel.cancelled"
     # A scan gave a parcel another status.
     PARCEL_STATUS_CHANGED = "parcel.status_changed"
-    # A promised time passed, and the milestone was not reached yet.
+    # A promised time passed before the milestone was reached.
     COMMITMENT_OVERDUE = "commitment.overdue"
     # A milestone was reached after its promised time.
     COMMITMENT_LATE = "commitment.late"
     # Another day was agreed on for a delivery.
     COMMITMENT_REVISED = "commitment.revised"
-    # What was late or overdue is neither any more: a scan came in that had happened in time, say.
+    # A breach no longer is one: for example, a scan of an event in time arrived late.
     BREACH_WITHDRAWN = "breach.withdrawn"
     # A breach no longer counts against the courier.
     BREACH_EXCUSED = "breach.excused"
     # A breach that was excused counts again.
     BREACH_EXCUSE_LIFTED = "breach.excuse_lifted"
-    # An excuse reached a state: claimed or withdrawn by the courier, decided on by ops, or past need.
+    # An excuse reached a state: claimed or withdrawn by the courier, decided by ops, or no longer needed.
     EXCUSE_CLAIMED = "excuse.claimed"
     EXCUSE_WITHDRAWN = "excuse.withdrawn"
     EXCUSE_GRANTED = "excuse.granted"
@@ -60,7 +60,7 @@ class Topic(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """Something that happened. Merchant and courier named here may learn of it."""
+    """An event to record. The merchant and courier named here may read it."""
 
     topic: Topic
     merchant_id: int | None = None
@@ -70,7 +70,7 @@ class NewEvent:
 
 
 def record(events: Iterable[NewEvent], *, at: datetime | None = None) -> None:
-    """Append events in the current transaction, all in one statement."""
+    """Append events in the current transaction, in one statement."""
     rows = list(events)
     if not rows:
         return
@@ -92,21 +92,21 @@ def record(events: Iterable[NewEvent], *, at: datetime | None = None) -> None:
 
 
 def forget_old_events(*, now: datetime) -> int:
-    """Delete events older than the setting, a slice a transaction; return how many.
+    """Delete events older than the setting, one slice per transaction; return how many.
 
-    Ids go with the time, so the oldest come first. May run twice, side by side, or be killed.
+    Ids grow with time, so the oldest are deleted first. May run twice, concurrently, or be killed.
     """
-    before, forgotten = now - timedelta(days=settings.EVENTS_KEPT_DAYS), 0
+    before, count = now - timedelta(days=settings.EVENTS_KEPT_DAYS), 0
     while True:
         with scope(Scope.everything()):
             oldest = raw_rows("SELECT id, at FROM alliance_event ORDER BY id LIMIT %s", [SLICE])
-            # Up to the first one that stays: none is skipped, whatever the clocks of those that wrote them.
+            # Stop at the first event that stays, so that none is skipped, even if writers' clocks differ.
             last = 0
             for event_id, at in oldest:
                 if at >= before:
                     break
                 last = event_id
-            gone = raw_rows("DELETE FROM alliance_event WHERE id <= %s RETURNING 1", [last])
-        forgotten += len(gone)
-        if len(gone) < SLICE:
-            return forgotten
+            rows = raw_rows("DELETE FROM alliance_event WHERE id <= %s RETURNING 1", [last])
+        count += len(rows)
+        if len(rows) < SLICE:
+            return count

@@ -1,8 +1,8 @@
-"""Files that workers read or write in slices: claim, work a slice, count failures, resume, give up.
+"""Files that workers read or write in slices: claim, work on a slice, count failures, resume, give up.
 
-Before a slice, a claim counts an attempt and says when the file is due again. A slice that succeeds resets
-the count in its own transaction. So a slice that raises and a worker that is killed are one case: the file
-stands where it stood, and beat's sweeper hands it out once it is due, each time after a longer wait.
+Before a slice, a claim counts an attempt and sets when the file is due again. A successful slice resets the
+count in its own transaction. So a slice that raises and a killed worker are the same case: the position of
+the file is unchanged, and beat's sweeper sends it to a worker once it is due, with growing waits.
 """
 
 import time
@@ -25,9 +25,9 @@ from alliance.tenancy import Actor, Scope, require, scope
 from alliance.web.outages import is_busy
 
 MOST_ATTEMPTS: Final = 5
-# After the first attempt; twice as long after each further one. A slice takes less.
+# The wait after the first attempt; doubled after each further one. Longer than a slice takes.
 FIRST_WAIT: Final = timedelta(minutes=2)
-# After so long a worker takes the next task, and the file queues up again behind what others wait for.
+# After this time a worker sends the file to the end of the queue, and takes the next task.
 STRETCH: Final = timedelta(seconds=60)
 QUEUED, RUNNING, FAILED = "queued", "running", "failed"
 UNFINISHED: Final = (QUEUED, RUNNING)
@@ -35,28 +35,28 @@ log = structlog.get_logger(__name__)
 
 
 class Overtaken(Exception):
-    """Another worker has gone on with the file, or somebody has cancelled it."""
+    """Another worker has continued the file, or a user has cancelled it."""
 
 
 def first_due() -> datetime:
-    """When a new file is due again: until then, its first task is on its way."""
+    """Return when the sweeper may send a new file: before that, its first task may still be queued."""
     return timezone.now() + FIRST_WAIT
 
 
 class FileJob(models.Model):
-    """A file that workers read or write in slices. Each app says which states there are besides ours."""
+    """A file that workers read or write in slices. Apps may add states to QUEUED, RUNNING and FAILED."""
 
-    # Columns of each app's own.
+    # Columns that each app's model defines.
     state: "models.Field[Any, Any]"
     done: "models.Field[Any, Any]"
 
-    # Whatever is written for the person who asked is in their language.
+    # Texts in the file are in the language of the user who requested it.
     language = models.CharField(gettext_lazy("language"), max_length=12)
-    # How often the slice at hand was begun.
+    # Attempts at the current slice.
     attempts = models.PositiveSmallIntegerField(gettext_lazy("attempts"), default=0)
     due_at = models.DateTimeField(gettext_lazy("next attempt"), default=first_due)
     finished_at = models.DateTimeField(gettext_lazy("finished"), null=True, blank=True)
-    # Why it failed; while it is unfinished, why the last attempt did.
+    # The cause of the failure; of an unfinished file, the failure of its last attempt.
     problem = models.CharField(gettext_lazy("problem"), max_length=300, blank=True)
 
     class Meta:
@@ -64,7 +64,7 @@ class FileJob(models.Model):
 
     @property
     def place(self) -> object:
-        """How far the file is: changes with each slice."""
+        """The position in the file; it changes with each slice."""
         raise NotImplementedError
 
     @property
@@ -83,9 +83,9 @@ J = TypeVar("J", bound=FileJob)
 
 @contextmanager
 def turn(actor: Actor, file: J, place: object) -> Iterator[J]:
-    """Lock the file's row for the slice that begins at `place`, and save how far it is afterwards.
+    """Lock the file's row for the slice that begins at `place`, and save the new position afterwards.
 
-    All in one transaction in the actor's scope. Raises Overtaken when the file is elsewhere by now.
+    Runs in one transaction in the actor's scope. Raises Overtaken if the position has changed meanwhile.
     """
     with scope(Scope.of(actor)):
         row: J = type(file)._default_manager.select_for_update(no_key=True).get(pk=file.pk)
@@ -100,7 +100,7 @@ def turn(actor: Actor, file: J, place: object) -> Iterator[J]:
 
 @dataclass(frozen=True, slots=True)
 class FileJobs(Generic[J]):
-    """The files of one model, and how one of them is sent to a worker."""
+    """The files of one model, and the task that works on them."""
 
     model: type[J]
     hand_over: Callable[[int], None]
@@ -108,10 +108,10 @@ class FileJobs(Generic[J]):
     def run(
         self, file_id: int, slices: Callable[[J], Iterator[None]], stretch: timedelta | None = None
     ) -> bool:
-        """Work on a file from where it stands, for as long as told; return whether nothing is left to do.
+        """Work on a file from its position for a limited time; return whether it needs no further task.
 
-        `slices` works one slice each time it is asked for the next. May be killed anywhere, and run twice
-        side by side. Raises when the database is away.
+        `slices` works on one slice for each item it yields. May be killed at any point, and run twice and
+        concurrently. Raises when the database is down.
         """
         began = time.monotonic()
         file = self._claim(file_id)
@@ -128,10 +128,10 @@ class FileJobs(Generic[J]):
             except Overtaken:
                 return True
             except (OperationalError, InterfaceError) as error:
-                # A slice may be what the database cannot do in time: that counts.
+                # A statement timeout counts: the slice may take too long each time.
                 if is_busy(error):
                     return self._note_exception(file_id)
-                # Not the file's failure. While the database is still away, the attempt stays counted.
+                # An outage is no failure of the file. While it lasts, the attempt cannot be uncounted.
                 with suppress(Error):
                     self._uncount(file_id)
                 raise
@@ -146,10 +146,10 @@ class FileJobs(Generic[J]):
         return True
 
     def hand_out(self, *, now: datetime) -> int:
-        """Send what is due to workers; return how many. Fail what was killed at each of its attempts."""
+        """Send due files to workers; return how many. Fail files whose worker was killed at every attempt."""
         handed_out = 0
         with scope(Scope.everything()):
-            # A locked row is in a worker's hands.
+            # A worker is working on a locked row.
             rows = self.model._default_manager.select_for_update(skip_locked=True, no_key=True)
             for file in rows.filter(state__in=UNFINISHED, due_at__lte=now):
                 if file.attempts >= MOST_ATTEMPTS:
@@ -163,21 +163,21 @@ class FileJobs(Generic[J]):
                 file.save()
         return handed_out
 
-    def resume(self, *, actor: Actor, file_id: int, **kept: Any) -> bool:
-        """Have a failed file gone on with from where it stopped; return whether it was one. For ops."""
+    def resume(self, *, actor: Actor, file_id: int, **conditions: Any) -> bool:
+        """Resume a failed file where it stopped; return whether it had failed. For ops."""
         require(actor, Capability.OPERATE)
-        failed = self.model._default_manager.filter(pk=file_id, state=FAILED, **kept)
-        resumed = failed.update(state=QUEUED, attempts=0, problem="", finished_at=None, due_at=first_due())
-        if resumed:
+        files = self.model._default_manager.filter(pk=file_id, state=FAILED, **conditions)
+        count = files.update(state=QUEUED, attempts=0, problem="", finished_at=None, due_at=first_due())
+        if count:
             self.hand_over(file_id)
-        return bool(resumed)
+        return bool(count)
 
     def _claim(self, file_id: int) -> J | None:
-        """Count an attempt and say when the next is due; None when the file needs none from here."""
+        """Count an attempt and set when the next is due; None if this worker must not work on the file."""
         with scope(Scope.everything()):
             rows = self.model._default_manager.select_for_update(no_key=True)
             file: J | None = rows.filter(pk=file_id, state__in=UNFINISHED).first()
-            # At the last attempt: others are at work, or the sweeper fails it once it is due.
+            # No attempt left: another worker is working on it, or the sweeper fails it once it is due.
             if file is None or file.attempts >= MOST_ATTEMPTS:
                 return None
             file.due_at = timezone.now() + FIRST_WAIT * 2**file.attempts
@@ -195,10 +195,10 @@ class FileJobs(Generic[J]):
         return self._note(file_id)
 
     def _note(self, file_id: int, problem: str = "") -> bool:
-        """Write down that an attempt failed; a `problem` of the file's own fails it at once."""
+        """Record a failed attempt; with a `problem`, which no retry can solve, fail the file at once."""
         with scope(Scope.everything()):
             file = self.model._default_manager.select_for_update(no_key=True).get(pk=file_id)
-            # Another worker may have finished it meanwhile, and taken the upload away.
+            # Another worker may have finished the file meanwhile, and deleted the upload.
             if file.is_finished:
                 return True
             file.problem = _("Something went wrong on our side. Rows already processed: %(rows)d.") % {

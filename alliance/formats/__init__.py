@@ -1,1 +1,1 @@
-"""How dates and numbers are written, by language: dates that read the same everywhere, a 24-hour clock."""
+"""Formats of dates and numbers by language: unambiguous dates and a 24-hour clock."""

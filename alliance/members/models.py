@@ -1,4 +1,4 @@
-"""Organisations, the people in them, and their keys."""
+"""Users, organisations, members and API keys."""
 
 from typing import Any, ClassVar
 
@@ -28,7 +28,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person who logs in with an e-mail address. Staff are the alliance's ops."""
+    """A user who logs in with an e-mail address. Staff are the alliance's ops."""
 
     email = models.EmailField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
@@ -102,7 +102,7 @@ class Member(models.Model):
 
 
 class ApiKey(models.Model):
-    """A secret that lets a program act for an organisation. Only its hash is kept."""
+    """A secret that lets a program act for an organisation. Only its hash is stored."""
 
     organisation = models.ForeignKey(
         Organisation, models.PROTECT, related_name="api_keys", verbose_name=_("organisation")

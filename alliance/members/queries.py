@@ -1,4 +1,4 @@
-"""Which organisations a person belongs to."""
+"""Checks of the organisations that an actor belongs to."""
 
 from collections.abc import Iterable
 
@@ -10,11 +10,11 @@ from alliance.tenancy import Actor
 
 
 def refuse_own(actor: Actor, courier_ids: Iterable[int]) -> None:
-    """Raise NotPermitted for whoever belongs to one of the couriers: nobody judges their own lateness."""
-    concerned = set(courier_ids)
-    mine = {actor.organisation_id}
+    """Raise NotPermitted if the actor belongs to one of the couriers: none may judge its own lateness."""
+    couriers = set(courier_ids)
+    own = {actor.organisation_id}
     if actor.user_id is not None:
-        members = Member.objects.filter(user_id=actor.user_id, organisation_id__in=concerned)
-        mine |= set(members.values_list("organisation_id", flat=True))
-    if mine & concerned:
+        members = Member.objects.filter(user_id=actor.user_id, organisation_id__in=couriers)
+        own |= set(members.values_list("organisation_id", flat=True))
+    if own & couriers:
         raise NotPermitted(_("You belong to this courier: another person must decide."), code="own_courier")

@@ -1,4 +1,4 @@
-"""Who is asking: the actor of a user or of an organisation."""
+"""Build the actor of a user or of an organisation."""
 
 from alliance.choices import Capability, Role
 from alliance.members.models import Member, Organisation, User
@@ -12,17 +12,17 @@ from alliance.tenancy import (
 
 
 def actor_of_user(user: User, *, organisation_id: int | None = None) -> Actor:
-    """Return the actor of a logged-in user in the organisation chosen, else in the first joined."""
+    """Return the actor of a logged-in user in the given organisation, else in the first one joined."""
     if user.is_staff:
         runs_everything = user.is_superuser or not user.groups.exists()
-        allowed = frozenset(Capability) if runs_everything else DESK_CAPABILITIES
-        return Actor(kind="user", user_id=user.pk, is_ops=True, capabilities=allowed, label=user.email)
+        capabilities = frozenset(Capability) if runs_everything else DESK_CAPABILITIES
+        return Actor(kind="user", user_id=user.pk, is_ops=True, capabilities=capabilities, label=user.email)
     with scope(Scope.user(user.pk)):
         memberships = list(
             Member.objects.filter(user_id=user.pk).select_related("organisation").order_by("created_at", "pk")
         )
-    chosen = next((m for m in memberships if m.organisation_id == organisation_id), None)
-    member = chosen or next(iter(memberships), None)
+    selected = next((m for m in memberships if m.organisation_id == organisation_id), None)
+    member = selected or next(iter(memberships), None)
     if member is None:
         return Actor(kind="user", user_id=user.pk, label=user.email)
     return actor_of_organisation(
@@ -30,15 +30,15 @@ def actor_of_user(user: User, *, organisation_id: int | None = None) -> Actor:
     )
 
 
-def actor_of_organisation(organisation: Organisation, **given: object) -> Actor:
-    """Return an actor of an organisation with what its kind, status and role (or key) allow."""
-    role = str(given.get("role") or Role.OWNER)
-    allowed = capabilities_of(kind=organisation.kind, status=organisation.status, role=role)
-    scopes = given.pop("capabilities", None)
+def actor_of_organisation(organisation: Organisation, **fields: object) -> Actor:
+    """Return an actor of an organisation with the capabilities of its kind, status and role (or key)."""
+    role = str(fields.get("role") or Role.OWNER)
+    capabilities = capabilities_of(kind=organisation.kind, status=organisation.status, role=role)
+    scopes = fields.pop("capabilities", None)
     return Actor(
         organisation_id=organisation.pk,
         organisation_kind=organisation.kind,
         organisation_status=organisation.status,
-        capabilities=allowed & scopes if isinstance(scopes, frozenset) else allowed,
-        **given,  # type: ignore[arg-type]
+        capabilities=capabilities & scopes if isinstance(scopes, frozenset) else capabilities,
+        **fields,  # type: ignore[arg-type]
     )

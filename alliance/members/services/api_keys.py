@@ -1,4 +1,4 @@
-"""API keys: made, revoked, and looked up."""
+"""Create, revoke and look up API keys."""
 
 import hashlib
 import hmac
@@ -27,19 +27,19 @@ from alliance.tenancy import (
 KEY_FORMAT = re.compile(r"^ca_([0-9a-z]{10})_([0-9A-Za-z_-]{43})$")
 
 
-# How fresh last_used_at is kept: a write a call would make every key a hot row.
+# How often last_used_at is updated: a write per call would make every key a hot row.
 LAST_USED_EVERY = timedelta(minutes=5)
 
 
 def create_api_key(*, actor: Actor, name: str, scopes: Iterable[str]) -> tuple[ApiKey, str]:
-    """Create a key for the actor's organisation; return it with the secret, shown this once."""
+    """Create a key for the actor's organisation; return it with the secret, which is shown only now."""
     require(actor, Capability.MANAGE_KEYS)
-    wanted = sorted(set(scopes))
+    scope_names = sorted(set(scopes))
     allowed = KEY_SCOPES & actor.capabilities
     errors = []
     if not name.strip():
         errors.append(FieldError("/name", _("Enter the name of the program that uses the key."), "required"))
-    if not wanted or not set(wanted) <= {str(item) for item in allowed}:
+    if not scope_names or not set(scope_names) <= {str(item) for item in allowed}:
         errors.append(FieldError("/scopes", _("Choose permissions within your own role."), "choice"))
     if errors:
         raise InvalidInput(errors=errors)
@@ -50,7 +50,7 @@ def create_api_key(*, actor: Actor, name: str, scopes: Iterable[str]) -> tuple[A
         name=name.strip()[:80],
         prefix=prefix,
         secret_hash=hash_secret(secret),
-        scopes=wanted,
+        scopes=scope_names,
         created_by_id=actor.user_id,
     )
     audit.record(
@@ -58,13 +58,13 @@ def create_api_key(*, actor: Actor, name: str, scopes: Iterable[str]) -> tuple[A
         verb="api_key.created",
         object_type="api_key",
         object_id=key.pk,
-        detail={"scopes": wanted},
+        detail={"scopes": scope_names},
     )
     return key, f"ca_{prefix}_{secret}"
 
 
 def revoke_api_key(*, actor: Actor, api_key_id: int, now: datetime | None = None) -> ApiKey:
-    """Revoke a key for good. Revoking again changes nothing."""
+    """Revoke a key permanently. Revoking it again changes nothing."""
     require(actor, Capability.MANAGE_KEYS)
     key = ApiKey.objects.visible_to(actor).select_for_update().filter(pk=api_key_id).first()
     if key is None:
@@ -77,7 +77,7 @@ def revoke_api_key(*, actor: Actor, api_key_id: int, now: datetime | None = None
 
 
 def hash_secret(secret: str) -> str:
-    # 256 random bits need no slow hash: there is nothing to guess.
+    # 256 random bits cannot be guessed, so they need no slow hash.
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -88,7 +88,7 @@ def actor_of_key(token: str, *, now: datetime | None = None) -> Actor | None:
         return None
     prefix, secret = match.groups()
     with scope(Scope.key(prefix)):
-        # One query, as every call pays for it; and each call does, as a key revoked is revoked at once.
+        # One query, because every call runs it; not cached, because a revoked key must stop working at once.
         key = next(iter(ApiKey.objects.live().filter(prefix=prefix).select_related("organisation")), None)
         if key is None or not hmac.compare_digest(key.secret_hash, hash_secret(secret)):
             return None
@@ -106,7 +106,7 @@ def _note_use(key: ApiKey, now: datetime) -> None:
     if key.last_used_at and now - key.last_used_at < LAST_USED_EVERY:
         return
     with connection.cursor() as cursor:
-        # Skip rather than wait: of many calls at once, one that notes the time is enough.
+        # SKIP LOCKED: if many calls run at once, only one needs to update the time.
         cursor.execute(
             "UPDATE alliance_apikey SET last_used_at = %s WHERE id ="
             " (SELECT id FROM alliance_apikey WHERE id = %s FOR UPDATE SKIP LOCKED)",

@@ -1,4 +1,4 @@
-"""Who belongs to an organisation, and in which role."""
+"""Add and remove members of an organisation."""
 
 from django.utils.translation import gettext as _
 
@@ -13,9 +13,9 @@ from alliance.tenancy import (
 
 
 def add_member(*, actor: Actor, organisation_id: int, email: str, role: Role | str) -> Member:
-    """Give an existing user a role in the actor's organisation; again changes the role.
+    """Give an existing user a role in the actor's organisation; of a member, change the role.
 
-    Raises NotFound when nobody has signed up with that address, InvalidInput for an unknown role.
+    Raises NotFound if no user has that address, InvalidInput for an unknown role.
     """
     require(actor, Capability.MANAGE_MEMBERS)
     if not actor.is_ops and actor.organisation_id != organisation_id:
@@ -45,7 +45,7 @@ def add_member(*, actor: Actor, organisation_id: int, email: str, role: Role | s
 
 
 def remove_member(*, actor: Actor, member_id: int) -> None:
-    """Take a user's role away. Raises Conflict for the last owner."""
+    """Remove a member. Raises Conflict for the last owner."""
     require(actor, Capability.MANAGE_MEMBERS)
     member = Member.objects.visible_to(actor).select_for_update(of=("self",)).filter(pk=member_id).first()
     if member is None:
@@ -63,7 +63,7 @@ def remove_member(*, actor: Actor, member_id: int) -> None:
 
 
 def _keep_an_owner(member: Member) -> None:
-    # Lock the owners: two that remove each other at once would leave none.
+    # Lock the owners: two owners removing each other concurrently would leave none.
     owners = list(
         Member.objects.select_for_update()
         .filter(organisation_id=member.organisation_id, role=Role.OWNER)

@@ -1,4 +1,4 @@
-"""Organisations: made with their first owner and their own record."""
+"""Create organisations with their first owner and the record of their kind."""
 
 from collections.abc import Callable
 from typing import Final
@@ -18,8 +18,8 @@ from alliance.tenancy import (
     scope,
 )
 
-# Kind of organisation -> what creates its own record. The app that owns the record registers it: the kernel
-# knows the kind, not the record.
+# Kind of organisation -> the function that creates its record, such as a courier. The app of the record
+# registers it, because the kernel imports no app.
 RECORD_CREATORS: Final[Registry[str, Callable[[Organisation], None]]] = Registry("creator of records")
 
 
@@ -38,7 +38,7 @@ def create_organisation(
     if not name:
         raise InvalidInput(errors=[FieldError("/name", _("Enter the company's name."), "required")])
     default = OrganisationStatus.APPLICANT if kind == OrganisationKind.COURIER else OrganisationStatus.ACTIVE
-    # Nobody is a member yet, so no tenant's scope could write this.
+    # There is no member yet, so no tenant's scope may write these rows.
     with scope(Scope.everything()):
         organisation = Organisation.objects.create(
             kind=kind, status=status or default, name=name, slug=free_slug(name)
@@ -59,7 +59,7 @@ def create_organisation(
 
 
 def free_slug(name: str) -> str:
-    """Return a short name for an organisation that no other has."""
+    """Return a unique slug for an organisation."""
     base = slugify(name, allow_unicode=True)[:70] or "organisation"
     slug, number = base, 1
     while Organisation.objects.filter(slug=slug).exists():
@@ -69,7 +69,7 @@ def free_slug(name: str) -> str:
 
 
 def worker_of_organisation(organisation_id: int, *, label: str) -> Actor:
-    """Return the actor of a task that works for an organisation: with what it may do now, and no more."""
+    """Return the actor of a task for an organisation, with the organisation's current capabilities."""
     with scope(Scope.everything()):
         organisation = Organisation.objects.get(pk=organisation_id)
     return actor_of_organisation(organisation, kind="system", label=label)

@@ -10,7 +10,7 @@ from alliance.portal import assets
 
 
 class Command(BaseCommand):
-    """Copy what pages load into build/static/vendor and compile translations into build/locale."""
+    """Copy browser libraries to build/static/vendor and compile translations to build/locale."""
 
     help = "Fetch the browser libraries named in package-lock.json and compile the translations."
     # Assets are built before there is a database.

@@ -1,4 +1,4 @@
-"""Fill the city table from the data packages. May run any number of times."""
+"""`manage.py load_cities`: fill the city table from the data packages. May run any number of times."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         before = City.objects.count()
-        loaded = load_cities()
+        count = load_cities()
         new = City.objects.count() - before
         chinese = City.objects.filter(country="CN").count()
         self.stdout.write(
-            f"{loaded:,} cities, {chinese:,} of them in China: {new:,} new, {loaded - new:,} updated."
+            f"{count:,} cities, {chinese:,} of them in China: {new:,} new, {count - new:,} updated."
         )

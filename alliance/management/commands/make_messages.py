@@ -8,20 +8,20 @@ from django.core.management.commands import makemessages
 
 
 class Command(makemessages.Command):
-    """Bring locale/<language>/LC_MESSAGES/django.po up to date. Needs GNU gettext on the machine."""
+    """Update locale/<language>/LC_MESSAGES/django.po. Needs GNU gettext on the machine."""
 
     help = "Collect the texts to translate into locale/; build_assets compiles them."
-    # A guessed translation is worse than a missing one: the latter fails a test, and somebody writes it.
+    # A fuzzy translation is worse than a missing one, which fails a test and then gets written.
     msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching"]
 
     def handle(self, *args: Any, **options: Any) -> None:
         sources = settings.BASE_DIR / "locale"
-        # Settings point at build/locale, where compiled catalogues are read; sources live in the repository.
+        # Settings point at build/locale with the compiled catalogues; the sources are in locale/.
         settings.LOCALE_PATHS = [sources]
         options["locale"] = options["locale"] or [folder.name for folder in sources.iterdir()]
         options["ignore_patterns"] += ["build/*", "node_modules/*", "tests/*", "docs/*"]
         # Line numbers would change the file with every commit.
         options.update(no_location=not options["add_location"], no_obsolete=True)
-        # gettext works relative to the folder it is called in.
+        # gettext uses paths relative to the current folder.
         os.chdir(settings.BASE_DIR)
         super().handle(*args, **options)

@@ -1,4 +1,4 @@
-"""`manage.py make_partitions`: the months that rows will be written to."""
+"""`manage.py make_partitions`: create the partitions of the coming months."""
 
 from typing import Any
 
@@ -11,5 +11,5 @@ class Command(BaseCommand):
     help = "Make the coming months of the partitioned tables; may run any number of times. Beat does it too."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        made = partitions.ensure_months_ahead()
-        self.stdout.write(f"{made} partitions made; {partitions.months_ahead()} months lie ahead.")
+        count = partitions.ensure_months_ahead()
+        self.stdout.write(f"{count} partitions made; {partitions.months_ahead()} months lie ahead.")

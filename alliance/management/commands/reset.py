@@ -15,7 +15,7 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="Do not ask.")
 
     def handle(self, *args: Any, yes: bool, **options: Any) -> None:
-        """Ask, unless told not to, and drop everything under the state folder."""
+        """Drop everything in the state folder, after a confirmation unless --yes was given."""
         folder = embedded.home()
         if not yes and input(f"Drop all data in {folder}? [y/N] ").strip().lower() not in ("y", "yes"):
             raise CommandError("Nothing was dropped.")

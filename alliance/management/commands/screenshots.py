@@ -1,4 +1,4 @@
-"""`manage.py screenshots`: pictures of the real product with the demo alliance, for the README."""
+"""`manage.py screenshots`: take pictures of the running product with the demo, for the README."""
 
 import os
 import re
@@ -28,18 +28,18 @@ PHONE: Final = {"viewport": {"width": 390, "height": 800}, "device_scale_factor"
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 # The first start loads the demo alliance.
 PATIENCE_SECONDS: Final = 600
-# After the page is there: fonts, icons and charts.
+# Wait after the page has loaded, for fonts, icons and charts.
 SETTLE_MS: Final = 1_500
 MAX_BYTES: Final = 300_000
 
-# Playwright's page; the package is there for developers only, so its types are not either.
+# Playwright's Page; the package is a development dependency, so its types may be missing.
 Page = Any
 Prepare = Callable[[Page], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture: who looks, where they go, and how they get to what is shown."""
+    """One picture: the user, the page, and the steps before it is taken."""
 
     name: str
     role: str
@@ -58,7 +58,7 @@ def _first_breach(page: Page) -> None:
 
 
 def _tracking(page: Page) -> None:
-    """Look at it as its recipient does, who has no account."""
+    """Open the tracking page as the recipient, who has no account."""
     _first_parcel(page)
     address = page.locator("a[href*='/track/CA']").first.get_attribute("href")
     page.context.clear_cookies()
@@ -66,7 +66,7 @@ def _tracking(page: Page) -> None:
 
 
 def _quote(page: Page) -> None:
-    """Ask for a lane that several couriers of the demo sell."""
+    """Request quotes of a lane that several couriers of the demo offer."""
     page.goto("/quote/")
     if page.locator("#id_pickup_address").count():
         page.locator("#id_pickup_address").select_option("")
@@ -106,7 +106,7 @@ PICTURES: Final = (
 
 class Command(BaseCommand):
     help = "Takes the pictures in docs/images from the running product with its demo alliance."
-    # They need the database, which may not be there before the product is started.
+    # Checks need the database, which may not run before the product is started.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -115,19 +115,19 @@ class Command(BaseCommand):
         parser.add_argument("--only", default="", help="Names of pictures, with commas between.")
 
     def handle(self, *args: Any, url: str, folder: Path, only: str, **options: Any) -> None:
-        """Find everything that is needed, then look at the pages one after the other."""
+        """Find the browser and the product, then take the pictures one after the other."""
         playwright = require_playwright()
         executable = require_chromium()
-        wanted = [picture for picture in PICTURES if not only or picture.name in only.split(",")]
-        if not wanted:
-            known = ", ".join(picture.name for picture in PICTURES)
-            raise CommandError(f"There is no such picture. There are: {known}.")
+        pictures = [picture for picture in PICTURES if not only or picture.name in only.split(",")]
+        if not pictures:
+            names = ", ".join(picture.name for picture in PICTURES)
+            raise CommandError(f"There is no such picture. There are: {names}.")
         folder.mkdir(parents=True, exist_ok=True)
         with product(url.rstrip("/")) as address, playwright() as driver:
             browser = driver.chromium.launch(
                 executable_path=executable, args=["--no-sandbox", "--disable-gpu"]
             )
-            for picture in wanted:
+            for picture in pictures:
                 size = self._take(browser, address, picture, folder)
                 self.stdout.write(f"{picture.name:<24}{size / 1000:>5.0f} kB")
             browser.close()
@@ -157,7 +157,7 @@ class Command(BaseCommand):
 
 
 def require_playwright() -> Any:
-    """Return Playwright's entry, or raise CommandError: it comes with the packages for developers."""
+    """Return Playwright's entry point, or raise CommandError: it is a development dependency."""
     try:
         from playwright.sync_api import sync_playwright  # noqa: PLC0415 -- not there in production
     except ImportError as error:
@@ -168,16 +168,16 @@ def require_playwright() -> Any:
 
 
 def require_chromium() -> str:
-    """Return where Chromium is, or raise CommandError."""
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not found:
+    """Return the path of Chromium, or raise CommandError."""
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not path:
         raise CommandError("Screenshots need Chromium: apt-get install chromium fonts-noto-cjk.")
-    return found
+    return path
 
 
 @contextmanager
 def product(url: str) -> Iterator[str]:
-    """Give the address of a running product: the one named, or one started for the while."""
+    """Yield the URL of a running product: the given one, or one started for the block."""
     if url:
         if not answers(url):
             raise CommandError(f"Nothing answers at {url}; start it with: make run")
@@ -188,7 +188,7 @@ def product(url: str) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "up", "--port", str(port)]
     quiet = {"LOG_LEVEL": "WARNING", **os.environ}
-    # Its own session: Ctrl-C is for us, and we pass it on.
+    # A session of its own: Ctrl-C reaches only us, and we stop the program.
     program = subprocess.Popen(command, env=quiet, start_new_session=True)  # noqa: S603 -- ourselves
     try:
         wait_until_it_answers(program, address)
@@ -216,7 +216,7 @@ def wait_until_it_answers(program: subprocess.Popen[bytes], address: str) -> Non
 
 
 def wait_until_demo_is_loaded(address: str) -> None:
-    """Wait until pages show no more that the demo alliance fills in."""
+    """Wait until pages no longer show that the demo is being loaded."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         with urllib.request.urlopen(f"{address}/demo-progress/", timeout=30) as response:  # noqa: S310 -- our own http
@@ -227,7 +227,7 @@ def wait_until_demo_is_loaded(address: str) -> None:
 
 
 def log_in(page: Page, role: str) -> None:
-    """Log in as somebody of the demo alliance."""
+    """Log in as a user of the demo alliance."""
     [login] = [login for login in DEMO_LOGINS if login.role == role]
     page.goto("/accounts/login/")
     page.locator("#id_login").fill(login.email)
@@ -239,7 +239,7 @@ def log_in(page: Page, role: str) -> None:
 
 
 def smaller(png: bytes) -> bytes:
-    """Return a picture in 256 colours, which is all that pages like ours need."""
+    """Return a picture reduced to 256 colours, which are enough for our pages."""
     stream = BytesIO()
     Image.open(BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
         stream, "PNG", optimize=True

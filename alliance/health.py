@@ -1,4 +1,4 @@
-"""Is it alive, and can it work? For load balancers, and for people at night."""
+"""Liveness and readiness checks, for load balancers and operators."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,28 +17,28 @@ from alliance.registry import Registry
 from alliance.tenancy import Scope, scope
 
 BEAT_SILENT_AFTER = timedelta(seconds=90)
-# Fewer months ahead than this and bookings will soon have nowhere to go.
+# With fewer months ahead, bookings will soon have no partition.
 MONTHS_AHEAD_NEEDED = 2
-# Queues in tables, by name; the app that has one registers it.
+# Queue tables by name; apps register their own.
 QUEUES: Final[Registry[str, type[models.Model]]] = Registry("queue")
-# Longer ones are not counted out.
+# Rows of longer queues are counted only up to this number.
 COUNTED_TO = 100_000
 
 
 def note_heartbeat(name: str, **detail: object) -> None:
-    """Write down that a periodic job has just run."""
+    """Record that a periodic job has just run."""
     Heartbeat.objects.update_or_create(name=name, defaults={"at": timezone.now(), "detail": detail})
 
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers."""
+    """Liveness: the process answers."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Everything a request needs is there: 200, else 503 with what is missing."""
+    """Readiness: 200 if everything a request needs works, else 503 with the failed checks."""
     checks = {
         "database": _database(),
         "redis": _redis(),
@@ -61,7 +61,7 @@ def _database() -> dict[str, object]:
 
 
 def _redis() -> dict[str, object]:
-    # Not through the cache, which goes on without it.
+    # Not through the cache, which ignores failures of Redis.
     try:
         with Redis.from_url(settings.REDIS_URL, **settings.REDIS_OPTIONS) as redis:
             return {"ok": True, "tasks_waiting": redis.llen("celery")}
@@ -70,7 +70,7 @@ def _redis() -> dict[str, object]:
 
 
 def _queues() -> dict[str, object]:
-    """How much waits to be worked through: nothing is wrong with any number, but with one that grows."""
+    """Return the lengths of the queues. No length is a failure, but one that keeps growing is."""
     try:
         with scope(Scope.everything()):
             waiting = {
@@ -85,10 +85,10 @@ def _migrations() -> dict[str, object]:
     try:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        unknown = [statement.name for statement in stored_functions.missing()]
+        missing = [statement.name for statement in stored_functions.missing()]
     except DatabaseError:
         return {"ok": False, "detail": "unknown"}
-    return {"ok": not waiting and not unknown, "waiting": len(waiting), "statements_missing": unknown}
+    return {"ok": not waiting and not missing, "waiting": len(waiting), "statements_missing": missing}
 
 
 def _partitions() -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""A parcel's id is its tracking number: one integer, two spellings.
+"""Parcel ids and tracking numbers: two forms of the same integer.
 
 The id has 63 bits: 41 of milliseconds since 2016-01-01 UTC (good until 2085-09-06) and 22 random ones, so
 ids sort by time and cannot be guessed. The number is "CA", 13 characters of Crockford's base 32 and a check
@@ -28,27 +28,27 @@ _DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CHECK_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*"
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
-# The check is summed from tables, ten bits of the id at a time, instead of calling python-stdnum for every
-# number: numbers are read and written 25,000 times a second, and this takes a third of stdnum's time or less
-# (0.3 against 1.0 microseconds; writing a whole number 0.5 against 1.5). A test holds the two equal.
+# The check character is computed by tables, ten bits of the id at a time, instead of by python-stdnum: ids
+# are parsed and formatted 25,000 times a second, and this takes at most a third of stdnum's time (0.3 against
+# 1.0 microseconds; 0.5 against 1.5 for formatting a number). A test compares the two.
 _PAIRS: Final = tuple(high + low for high in _DIGITS for low in _DIGITS)
 _VALUES: Final = tuple(_CHECK_ALPHABET.index(digit) for digit in _DIGITS)
 
 
 def _pair_weights(position: int) -> bytes:
-    """What each pair of digits adds to the check sum when it starts at a position of the body."""
+    """Return what each pair of digits adds to the check sum if it starts at a position of the body."""
     high, low = (2 ** (_BODY_LENGTH - place) % 37 for place in (position, position + 1))
     return bytes((first * high + second * low) % 37 for first in _VALUES for second in _VALUES)
 
 
-# The body's first digit carries the id's highest 3 bits, and stands alone; six pairs carry the other 60.
+# The first digit of the body has the id's highest 3 bits; six pairs of digits have the other 60.
 _W0: Final = bytes(value * 2**_BODY_LENGTH % 37 for value in _VALUES[:8])
 _W1, _W2, _W3, _W4, _W5, _W6 = (_pair_weights(position) for position in range(1, _BODY_LENGTH, 2))
 _CHECK_OF_SUM: Final = tuple(_CHECK_ALPHABET[(1 - total) % 37] for total in range(7 * 36 + 1))
 _AMBIGUOUS_CHECKS: Final = frozenset("ILOU*")
 
-# What people type becomes the digits that int(..., 32) reads; all else becomes "!", which it refuses (it
-# would take a sign or an underscore). O, I and L are read as 0, 1 and 1 everywhere: no number contains them.
+# Input is translated to the digits of int(..., 32), and all other characters to "!", which int() refuses (it
+# would accept a sign or an underscore). O, I and L are read as 0, 1 and 1: no number contains them.
 _PYTHON_DIGITS: Final = "0123456789abcdefghijklmnopqrstuv"
 _READ: Final = {
     **dict(zip(_DIGITS + _DIGITS.lower(), _PYTHON_DIGITS * 2, strict=True)),
@@ -61,7 +61,7 @@ _CHECK_READ: Final = {check: ord(_READ[check]) for check in _DIGITS}
 _PREFIX_READ: Final = PREFIX.encode().translate(_READ_TABLE)
 _draw: Callable[[int], int] = secrets.randbits
 _SEPARATORS: Final = b" -\t\r\n"
-# People paste full-width letters and typographic dashes; both are folded away on the slow path only.
+# Full-width letters and typographic dashes in pasted text are converted on the slow path only.
 _FOLD: Final[dict[int, int | str]] = {
     **{wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)},
     **dict.fromkeys((0x3000, 0x00A0, 0x200B, 0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2212), " "),
@@ -69,7 +69,7 @@ _FOLD: Final[dict[int, int | str]] = {
 
 
 class InvalidTrackingNumber(ValueError):
-    """Text that is no tracking number. `reason` is one of length, character, check."""
+    """A text that is no tracking number. `reason` is one of length, character, check."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -77,10 +77,10 @@ class InvalidTrackingNumber(ValueError):
 
 
 def new_parcel_id(at: datetime, *, random_bits: int | None = None) -> int:
-    """Make an id for a parcel booked at a moment.
+    """Return a new id for a parcel booked at a moment.
 
-    With `random_bits` the answer is the first id from those bits upwards that has a number, so that the
-    same bits always give the same id. Raises ValueError outside 2016 to 2085.
+    With `random_bits`, return the first allowed id from those bits upwards, so that the same bits always give
+    the same id. Raises ValueError outside 2016 to 2085.
     """
     start = parcel_id_at(at)
     if random_bits is not None:
@@ -92,7 +92,7 @@ def new_parcel_id(at: datetime, *, random_bits: int | None = None) -> int:
 
 @contextmanager
 def drawing_from(draw: Callable[[int], int]) -> Iterator[None]:
-    """Draw ids' random bits from somewhere else in this process: the demo's are the same every time."""
+    """Replace the source of ids' random bits in this process, so that the demo's ids are reproducible."""
     global _draw  # noqa: PLW0603 -- the source of randomness is the process's
     genuine, _draw = _draw, draw
     try:
@@ -102,26 +102,26 @@ def drawing_from(draw: Callable[[int], int]) -> Iterator[None]:
 
 
 def history_parcel_id(at: datetime, key: str, *, attempt: int = 0) -> int:
-    """The id of a parcel from before it joined: the same key and moment give the same id.
+    """Return the id of an imported historical parcel: the same key and moment give the same id.
 
-    Two keys may clash (one pair in four million within a millisecond): the next `attempt` is another id.
+    Two keys may collide (one pair in four million within a millisecond): another `attempt` gives another id.
     """
     if attempt < 0:
         raise ValueError("attempt counts from 0")
     start = parcel_id_at(at)
-    salt = found = 0
+    salt = allowed = 0
     while True:
         digest = hashlib.sha256(f"{key}\0{salt}".encode()).digest()
         parcel_id = start | int.from_bytes(digest[:4], "big") >> (32 - RANDOM_BITS)
         if is_allowed(parcel_id):
-            if found == attempt:
+            if allowed == attempt:
                 return parcel_id
-            found += 1
+            allowed += 1
         salt += 1
 
 
 def parcel_id_at(moment: datetime) -> int:
-    """The lowest id of a moment's millisecond: every parcel booked then or later has that id or a higher one.
+    """Return the lowest id of a moment's millisecond: parcels booked then or later have no lower id.
 
     Raises ValueError outside 2016 to 2085, and for a moment without a zone.
     """
@@ -137,23 +137,23 @@ def parcel_id_at(moment: datetime) -> int:
 
 
 def moment_of(parcel_id: int) -> datetime:
-    """The moment an id was made for, to the millisecond, in UTC."""
+    """Return the moment of an id, to the millisecond, in UTC."""
     _require_range(parcel_id)
     return EPOCH + timedelta(milliseconds=parcel_id >> RANDOM_BITS)
 
 
 def is_allowed(parcel_id: int) -> bool:
-    """Whether an id may be used: it fits 63 bits, and its check character looks like no other."""
+    """Whether an id may be used: it fits 63 bits, and its check character is not ambiguous."""
     return 0 <= parcel_id <= MAX_ID and _check_character(parcel_id) not in _AMBIGUOUS_CHECKS
 
 
 def tracking_number(parcel_id: int) -> str:
-    """Write an id as a tracking number. Raises ValueError for an id that is not allowed."""
+    """Return the tracking number of an id. Raises ValueError for an id that is not allowed."""
     _require_range(parcel_id)
     first = parcel_id >> 60
     a, b, c = parcel_id >> 50 & 1023, parcel_id >> 40 & 1023, parcel_id >> 30 & 1023
     d, e, f = parcel_id >> 20 & 1023, parcel_id >> 10 & 1023, parcel_id & 1023
-    # The sum of _check_character, repeated here because this runs for every parcel that is shown.
+    # The sum of _check_character, inlined because this runs for every displayed parcel.
     check = _CHECK_OF_SUM[_W0[first] + _W1[a] + _W2[b] + _W3[c] + _W4[d] + _W5[e] + _W6[f]]
     if check in _AMBIGUOUS_CHECKS:
         raise ValueError(f"{parcel_id} has no tracking number: its check character would be {check}")
@@ -162,7 +162,7 @@ def tracking_number(parcel_id: int) -> str:
 
 
 def parse_tracking_number(text: str) -> int:
-    """Read a tracking number as people write it: any case, spaces, dashes, O for 0, I or L for 1.
+    """Parse a tracking number in any case, with spaces, dashes, O for 0, and I or L for 1.
 
     Raises InvalidTrackingNumber with the reason.
     """
@@ -180,7 +180,7 @@ def parse_tracking_number(text: str) -> int:
     check = digits[15]
     if not digits.startswith(_PREFIX_READ) or parcel_id > MAX_ID or check == _UNREADABLE:
         raise InvalidTrackingNumber("character", _wrong_character())
-    # A check character that is never issued is in no table, so a "1" does not pass for an "I".
+    # Ambiguous check characters are never issued and in no table, so a "1" is not accepted for an "I".
     if check != _CHECK_READ.get(_check_character(parcel_id)):
         raise InvalidTrackingNumber("check", _("This tracking number contains a typing mistake."))
     return parcel_id
@@ -211,10 +211,10 @@ def _require_range(parcel_id: int) -> None:
         raise ValueError(f"{parcel_id} is no parcel id: ids are whole numbers of at most 63 bits")
 
 
-def _wrong_length(found: int) -> str:
+def _wrong_length(length: int) -> str:
     return _("A tracking number has %(expected)d letters and digits, not %(found)d.") % {
         "expected": _LENGTH,
-        "found": found,
+        "found": length,
     }
 
 

@@ -1,7 +1,7 @@
-"""Celery tasks, sent by name once the transaction that needs them is committed.
+"""Send Celery tasks by name when the current transaction is committed.
 
-By name, because a web process imports no task modules, and a service that imported them would import
-itself. tests/alliance/test_jobs.py checks that every name is a registered task.
+By name, because web processes import no task modules, and a service that imported its task would be a
+circular import. tests/alliance/test_jobs.py checks that every name is a registered task.
 """
 
 from celery import current_app
@@ -9,11 +9,11 @@ from django.db import transaction
 
 
 def after_commit(task: str, *arguments: int) -> None:
-    """Send a task to a worker when the current transaction commits; at once outside of one.
+    """Send a task to a worker when the current transaction commits; outside a transaction, at once.
 
-    `task` is a literal or a constant of the module, so that a test can read it.
+    `task` must be a literal or a constant of the module, so that a test can find it.
     """
-    # Robust: while the broker is away the row stands, and beat's sweeper of the same work finds it.
+    # Robust: if the broker is down, the row is committed anyway, and beat's sweeper finds it later.
     transaction.on_commit(lambda: send(task, *arguments), robust=True)
 
 

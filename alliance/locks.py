@@ -1,7 +1,7 @@
-"""Advisory locks of the database: their numbers, in one place so that no two are the same.
+"""Advisory locks of the database; all numbers are here so that no two are the same.
 
-All are held until the transaction ends. A lock taken `of` something, a share of the work or an
-organisation, is one for each of these. Requests with an Idempotency-Key lock by a hash of the key instead.
+All are held until the end of the transaction. A lock `of` something, such as a work share or an organisation,
+is a separate lock for each. Requests with an Idempotency-Key lock a hash of the key instead.
 """
 
 from enum import IntEnum
@@ -10,15 +10,15 @@ from django.db import connection
 
 
 class Lock(IntEnum):
-    """What only one session does at a time."""
+    """Operations that only one session may run at a time."""
 
-    # Make a month of a partitioned table: two CREATE TABLE of the same name would fail on each other.
+    # Create a month of a partitioned table: a second CREATE TABLE of the same name would fail.
     MAKE_MONTH = 5_264_001
     # Mark commitments as overdue, of a share.
     SWEEP = 5_264_002
     # Add waiting tallies to the on-time rates, of a share.
     FOLD_TALLIES = 5_264_003
-    # Add waiting marks of progress to their histograms, of a share.
+    # Add waiting progress marks to their histograms, of a share.
     FOLD_PROGRESS = 5_264_004
     # Create a stored statement, and drop its old versions.
     INSTALL_STATEMENT = 5_264_005
@@ -30,25 +30,25 @@ class Lock(IntEnum):
     REQUEST_EXPORT = 5_264_011
     # Add a version of the scorecards' rules: two at once would get the same number.
     ADD_SCORE_RULES = 5_264_012
-    # Work out credits: nothing may be added to the ledger between reading it and writing to it.
+    # Calculate credits: nothing may be added to the ledger between reading it and writing to it.
     WORK_OUT_CREDITS = 5_264_031
-    # Close a month's statements; shared by all who write entries, so that none lands in a closing month.
+    # Close a month's statements; writers of entries share it, so that none is added to a closing month.
     CLOSE_BOOKS = 5_264_032
-    # Mark silent parcels as lost: a second run would only wait for the first one's parcels.
+    # Mark silent parcels as lost: a second run would only wait for the row locks of the first.
     TRACE_LOST_PARCELS = 5_264_033
     # Upload a booking file, of a merchant: two at once would not count each other.
     UPLOAD_BOOKING_FILE = 5_264_041
-    # Book a slice of a booking file, of a merchant: what one file books, the next must see.
+    # Book a slice of a booking file, of a merchant: each must see the bookings of the others.
     BOOK_SLICE = 5_264_042
 
 
 def wait_for(lock: Lock, *, of: int | None = None, shared: bool = False) -> None:
-    """Take a lock, waiting for whoever holds it. Those who share it keep out only those who do not."""
+    """Take a lock, waiting for it. Shared holders block only exclusive ones."""
     _call("pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock", lock, of)
 
 
 def try_to_take(lock: Lock, *, of: int | None = None) -> bool:
-    """Take a lock unless another session holds it; return whether it is ours."""
+    """Take a lock unless another session holds it; return whether it was taken."""
     return bool(_call("pg_try_advisory_xact_lock", lock, of))
 
 

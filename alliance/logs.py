@@ -1,4 +1,4 @@
-"""Structured logs: one event a line, with the request id on every one."""
+"""Structured logs: one event per line, each with the request id."""
 
 import logging
 from typing import Any
@@ -7,10 +7,10 @@ import structlog
 
 
 class WithoutPolls(logging.Filter):
-    """Leaves out that a page asked how far the demo is: each does every other second."""
+    """Drops requests for the demo's progress: each open page sends one every two seconds."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        # A dict: as structlog hands its events over.
+        # structlog passes its events as a dict.
         return not (isinstance(record.msg, dict) and record.msg.get("request") == "GET /demo-progress/")
 
 
@@ -58,11 +58,11 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # axes and celery announce every start and every beat; their warnings are enough.
+            # axes and celery log every start and every beat; their warnings are enough.
             "axes": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
             "django_celery_beat": {"level": "WARNING"},
-            # Jobs that run every few seconds would fill the log with having run.
+            # Successful jobs that run every few seconds would fill the log.
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "django_structlog.celery.receivers": {"level": "WARNING"},

@@ -1,4 +1,4 @@
-"""What beat runs when. Each app has a module of this name for its own tasks."""
+"""The schedule of beat. Each app has a module of this name for its own tasks."""
 
 from typing import Final, TypedDict
 
@@ -8,13 +8,13 @@ from alliance.registry import Registry
 
 
 class PeriodicTask(TypedDict):
-    """A task by its name, and when it runs: every so many seconds, or at these times."""
+    """A task by name, with its interval in seconds or its crontab."""
 
     task: str
     schedule: float | crontab
 
 
-# Copied to the admin's schedule by the database scheduler when beat starts; ops may change it there.
+# The database scheduler copies it to the admin's schedule when beat starts; ops may change it there.
 SCHEDULE: Final[Registry[str, PeriodicTask]] = Registry(
     "periodic task",
     {

@@ -1,8 +1,8 @@
-"""Every column that may hold what people write, and whether that is about a person.
+"""All columns that may hold free text, and whether they hold personal data.
 
-Each app has a module of this name for its own columns; those of the kernel and of the packages are here.
-A test walks all models and fails for a column that is in none; `docs/retention.md` lists those that are
-about somebody. Columns whose values come from a closed list need no entry.
+Each app has a module of this name for its own columns; those of the kernel and of packages are here. A test
+fails for any column of a model that is missing; `docs/retention.md` lists those with personal data. Columns
+with choices need no entry.
 """
 
 from collections.abc import Mapping
@@ -13,28 +13,28 @@ from alliance.registry import Registry
 
 
 class Holds(StrEnum):
-    """What a column may hold, and how long that is kept."""
+    """What a column may hold, and how long it is kept."""
 
-    # A recipient's data, or text and files that may name one: erased after a parcel's end.
+    # A recipient's data, or text and files that may name one: erased some time after a parcel's end.
     RECIPIENT = "recipient"
-    # A customer's or ops member's own account: while the account is there.
+    # The account of a member or ops user: kept while the account exists.
     ACCOUNT = "account"
-    # The people a company names as its contacts: while it is a customer or an applicant.
+    # Contacts of a company: kept while it is a customer or an applicant.
     CONTACT = "contact"
-    # Who visited from where: deleted after some days.
+    # Visits with their addresses: deleted after some days.
     VISIT = "visit"
-    # Who did what: kept as evidence, never about recipients.
+    # Actions of users: kept as evidence, never about recipients.
     RECORD = "record"
-    # About no person.
+    # No personal data.
     NOTHING = "nothing"
 
 
-# app.Model.column -> what it holds.
+# app.Model.column -> what the column holds.
 COLUMNS: Final[Registry[str, Holds]] = Registry("column")
 
 
 def register_columns(columns: Mapping[Holds, str]) -> None:
-    """Add an app's columns, given as words separated by white space for each thing they may hold."""
+    """Register an app's columns, given as names separated by white space for each kind of data."""
     for holds, names in columns.items():
         COLUMNS.register(dict.fromkeys(names.split(), holds))
 

@@ -1,4 +1,4 @@
-"""Reads of the kernel's tables."""
+"""Querysets of the kernel's tables."""
 
 from typing import Self
 

@@ -1,4 +1,4 @@
-"""Tables of the kernel that every app adds its own entries to."""
+"""Registries of the kernel, to which apps add their own entries."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -10,9 +10,9 @@ V = TypeVar("V")
 
 
 class Registry(dict[K, V]):
-    """Entries by name. An app registers its own in `AppConfig.ready`; each name is taken once.
+    """Entries by name. Apps register their own in `AppConfig.ready`; each name only once.
 
-    `kind` says what an entry is, for the error.
+    `kind` names an entry in errors.
     """
 
     def __init__(self, kind: str, entries: Mapping[K, V] | None = None) -> None:
@@ -20,8 +20,8 @@ class Registry(dict[K, V]):
         self.kind = kind
 
     def register(self, entries: Mapping[K, V]) -> None:
-        """Add entries. Raises ImproperlyConfigured and adds none when one of the names is taken."""
-        if taken := self.keys() & entries.keys():
-            names = ", ".join(sorted(str(name) for name in taken))
+        """Add entries. Raises ImproperlyConfigured, and adds none, if one of the names exists."""
+        if duplicates := self.keys() & entries.keys():
+            names = ", ".join(sorted(str(name) for name in duplicates))
             raise ImproperlyConfigured(f"There is a {self.kind} of this name already: {names}.")
         self.update(entries)

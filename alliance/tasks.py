@@ -1,4 +1,4 @@
-"""Periodic jobs of the kernel."""
+"""Periodic tasks of the kernel."""
 
 from datetime import timedelta
 
@@ -17,35 +17,35 @@ from alliance.tenancy import Scope, scope
 
 @shared_task(acks_late=True)
 def beat() -> None:
-    """Note that beat and a worker are alive. May run twice: it writes the time."""
+    """Record that beat and a worker are alive. May run twice: it writes the time."""
     note_heartbeat("beat")
 
 
 @shared_task(acks_late=True)
 def make_partitions() -> int:
-    """Make the months ahead. May run twice and side by side: it makes what is missing."""
+    """Create the coming months. May run twice and concurrently: it creates only missing ones."""
     return partitions.ensure_months_ahead()
 
 
 @shared_task(acks_late=True)
 def forget_idempotency_keys() -> int:
-    """Delete stored answers older than a day. May run twice: it deletes what is left."""
+    """Delete stored responses older than a day. May run twice: it deletes the rest."""
     with scope(Scope.everything()):
         return idempotency.forget_old(now=timezone.now())
 
 
 @shared_task(acks_late=True)
 def forget_old_events() -> int:
-    """Delete what the outbox no longer needs. May run twice, side by side, or be killed."""
+    """Delete old events of the outbox. May run twice, concurrently, or be killed."""
     return events.forget_old_events(now=timezone.now())
 
 
 @shared_task(acks_late=True)
 def forget_visits() -> int:
-    """Delete sessions that are over and old records of log-ins. May run twice: it deletes what is left."""
+    """Delete expired sessions and old records of log-ins. May run twice: it deletes the rest."""
     now = timezone.now()
     before = now - timedelta(days=settings.VISITS_KEPT_DAYS)
-    gone = Session.objects.filter(expire_date__lt=now).delete()[0]
+    count = Session.objects.filter(expire_date__lt=now).delete()[0]
     for records in (AccessAttempt, AccessFailureLog, AccessLog):
-        gone += records.objects.filter(attempt_time__lt=before).delete()[0]
-    return gone
+        count += records.objects.filter(attempt_time__lt=before).delete()[0]
+    return count

@@ -1,4 +1,4 @@
-"""Texts of django-unfold, which comes without Chinese: named here, they reach our catalogue."""
+"""Texts of django-unfold, which has no Chinese translation: listed here, they get into our catalogue."""
 
 from django.utils.translation import gettext_noop
 

@@ -1,4 +1,4 @@
-"""Every address of the product. The access table in the tests lists each one."""
+"""All URLs of the product. The access table in the tests lists each one."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -22,6 +22,6 @@ urlpatterns = [
 handler400 = "alliance.portal.errors.bad_request"
 handler403 = "alliance.portal.errors.permission_denied"
 handler404 = "alliance.portal.errors.page_not_found"
-# Not of Django but of allauth, for its own limits.
+# Used by allauth for its own rate limits; Django has no handler429.
 handler429 = "alliance.portal.errors.too_many"
 handler500 = "alliance.portal.errors.server_error"

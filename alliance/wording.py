@@ -1,4 +1,4 @@
-"""Texts put together the way the reader's language does: Chinese writes no space after a full stop."""
+"""Join texts by the rules of the active language: Chinese has no space after a full stop."""
 
 import re
 from collections.abc import Iterable
@@ -9,12 +9,12 @@ from django.utils.translation import gettext, pgettext
 
 
 def sentences(*texts: str) -> str:
-    """Whole sentences, one after the other; empty ones are left out."""
-    return reduce(_followed, filter(None, texts), "")
+    """Join whole sentences; empty ones are left out."""
+    return reduce(_join_sentences, filter(None, texts), "")
 
 
-def _followed(first: str, second: str) -> str:
-    # A pattern and not a separator: a catalogue cannot say that there is none.
+def _join_sentences(first: str, second: str) -> str:
+    # A pattern instead of a separator: an empty msgstr means "not translated" in a catalogue.
     pattern = pgettext("two sentences", "%(first)s %(second)s")
     return pattern % {"first": first, "second": second} if first else second
 
@@ -24,12 +24,12 @@ def listed(texts: Iterable[str]) -> str:
 
 
 def parted(texts: Iterable[str]) -> str:
-    """Items that may have commas of their own."""
+    """Join items that may contain commas."""
     return pgettext("between items with commas", "; ").join(texts)
 
 
 def named(name: object, text: object) -> str:
-    """What something is, and what there is to say of it."""
+    """Return a name and a text about it."""
     return pgettext("label and text", "%(label)s: %(text)s") % {"label": name, "text": text}
 
 
@@ -44,5 +44,5 @@ def money_text(text: str) -> str:
 
 
 def amount(text: str) -> str:
-    """An amount with its thousands grouped, for people to read: "-1234.50" is "-1,234.50"."""
+    """Return an amount with thousands separators for display: "-1234.50" becomes "-1,234.50"."""
     return f"{Decimal(text):,}"

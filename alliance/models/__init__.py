@@ -1,9 +1,9 @@
-"""Organisations and their people, cities, and the kernel's records."""
+"""Models of the kernel: organisations, users, cities and records."""
 
 from alliance.members.models import ApiKey, Member, Organisation, User, UserManager
 from alliance.models.records import AuditEntry, City, Event, Heartbeat, IdempotentRequest, RetiredMonth
 
-# Django looks for models here; each is in the file of its subject.
+# Django imports models from here; each is defined in the file of its subject.
 __all__ = [
     "ApiKey",
     "AuditEntry",

@@ -1,4 +1,4 @@
-"""Cities, and what the kernel writes down: audit entries, events, answers, heartbeats, retired months."""
+"""Cities and the kernel's records: audit entries, events, stored responses, heartbeats, retired months."""
 
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from alliance.tenancy import TenantQuerySet
 
 
 class City(models.Model):
-    """A place parcels go from and to: the unit of lanes, cut-offs and closures."""
+    """An origin or destination of parcels: the unit of lanes, cut-offs and closures."""
 
     id = models.AutoField(primary_key=True)
     code = models.CharField(_("code"), max_length=16, unique=True)
@@ -38,7 +38,7 @@ class City(models.Model):
 
     @property
     def name(self) -> str:
-        """The name in the language of whoever is reading."""
+        """The name in the active language."""
         return self.name_zh if translation.get_language() == "zh-hans" else self.name_en
 
     @property
@@ -47,7 +47,7 @@ class City(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who did what of consequence, and when. Never edited."""
+    """An important action of a user or program. Never edited."""
 
     at = models.DateTimeField(_("at"), default=timezone.now)
     organisation_id = models.BigIntegerField(_("organisation"), null=True)
@@ -77,7 +77,7 @@ class AuditEntry(models.Model):
 
 
 class Event(models.Model):
-    """Something that happened, written in the transaction that did it (outbox)."""
+    """An event, written in the transaction of its cause (outbox)."""
 
     topic = models.CharField(_("topic"), max_length=40)
     at = models.DateTimeField(_("at"), default=timezone.now)
@@ -97,7 +97,7 @@ class Event(models.Model):
 
 
 class IdempotentRequest(models.Model):
-    """The stored answer of a request that carried an Idempotency-Key; kept 24 hours."""
+    """The stored response of a request with an Idempotency-Key; kept for 24 hours."""
 
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
     route = models.CharField(max_length=120)
@@ -119,7 +119,7 @@ class IdempotentRequest(models.Model):
 
 
 class Heartbeat(models.Model):
-    """When a periodic job last finished, for health pages."""
+    """When a periodic job last finished, for health checks."""
 
     name = models.CharField(_("name"), max_length=60, primary_key=True)
     at = models.DateTimeField(_("last run"))
@@ -134,21 +134,21 @@ class Heartbeat(models.Model):
 
 
 class RetiredMonth(models.Model):
-    """A month of parcels that was moved out to files, or is on its way there. Its rates stay.
+    """A month of parcels that was moved to files, or is being moved. Its rates stay in the database.
 
-    Written before the first table loses the month, so that whoever counts knows. Months go in order.
+    Written before the first table loses the month, so that no recount misses it. Months are retired in order.
     """
 
-    # Its first day; parcels belong to the month (UTC) their number was made in.
+    # The first day of the month; a parcel belongs to the month (UTC) in which its number was created.
     month = models.DateField(_("month"), primary_key=True)
     state = models.CharField(
         _("state"), max_length=10, choices=RetirementState, default=RetirementState.LEAVING
     )
-    # The last day anything of it fell due: cells up to there can be counted again from no commitment.
+    # The last due date of its commitments: cells up to that day can no longer be recounted.
     due_through = models.DateField(_("due until"), null=True)
     # Under ARCHIVE_ROOT.
     folder = models.CharField(_("folder"), max_length=40)
-    # {"parcels_scan": {"rows": 1200, "bytes": 5321, "sha256": "…"}, …}: what is written and was read back.
+    # {"parcels_scan": {"rows": 1200, "bytes": 5321, "sha256": "…"}, …}: the files, verified by reading them.
     tables = models.JSONField(_("files"), default=dict)
     began_at = models.DateTimeField(_("started"), default=timezone.now)
     gone_at = models.DateTimeField(_("removed at"), null=True)

@@ -1,6 +1,6 @@
 """Which parcels should be watched, and why. Pure: sightings in, reasons out.
 
-Reasons as in metrics.md, section 3 [parcelLab]; the time limits are ours.
+The reasons are those that parcel monitoring services use; the time limits are ours.
 """
 
 from collections.abc import Iterator

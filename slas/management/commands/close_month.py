@@ -27,7 +27,7 @@ class Command(BaseCommand):
             for month in months:
                 self.stdout.write(_summary(self._books(month, dry=options["dry_run"]), options["dry_run"]))
         if not months:
-            self.stdout.write("Every month that is over is closed.")
+            self.stdout.write("All past months are closed.")
 
     def _months(self, text: str | None) -> list[date]:
         if text is None:
@@ -50,5 +50,5 @@ def _summary(books: MonthBooks, dry: bool) -> str:
     state = "would be closed" if dry and not books.closed else "is closed"
     return (
         f"{spell(books.month)} {state}: {books.entries} entries, {books.statements} statements,"
-        f" CNY {yuan(books.total_fen)} in all."
+        f" CNY {yuan(books.total_fen)} in total."
     )

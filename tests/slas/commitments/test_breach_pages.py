@@ -94,7 +94,7 @@ def test_withdrawn_breaches_stay_and_say_so(lane: Lane, courier_client: Client) 
 def test_excused_breaches_say_so(judged: Lane, courier_client: Client) -> None:
     [line] = shown(courier_client, state="excused")
     assert line.breach.excused
-    assert "Excused</span>" in courier_client.get(URL, {"state": "excused"}).content.decode()
+    assert "Exempt</span>" in courier_client.get(URL, {"state": "excused"}).content.decode()
 
 
 def test_filters_narrow_the_list(judged: Lane, courier_client: Client) -> None:

@@ -44,7 +44,7 @@ class TestDisruptions:
 
     def test_are_declared(self, ops_client: Client, ops_user: User) -> None:
         response = ops_client.post(f"{DISRUPTIONS}add/", self.ENTRY, follow=True)
-        assert "Typhoon Haikui is declared." in text_of(response)
+        assert "Typhoon Haikui was declared." in text_of(response)
         made = Disruption.objects.get()
         assert (made.country, made.province, made.declared_by) == ("CN", "Sichuan", ops_user)
         assert made.ends_at - made.starts_at == 2 * DAY

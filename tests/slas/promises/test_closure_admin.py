@@ -219,7 +219,7 @@ def test_a_year_of_public_holidays_is_loaded(staff_client: Client) -> None:
         ({"first_year": "next"}, "Enter a whole number"),
         ({"first_year": "1850"}, "Years must be from 2004 to 2085."),
         ({"first_year": "2026", "last_year": "2025"}, "The last year must not be before the first"),
-        ({"first_year": "2026", "last_year": "99999"}, "up to 2085"),
+        ({"first_year": "2026", "last_year": "99999"}, "nor after 2085"),
     ],
 )
 def test_years_that_cannot_be_are_explained(staff_client: Client, fields: dict, message: str) -> None:

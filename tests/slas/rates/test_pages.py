@@ -86,7 +86,7 @@ def test_other_dates_begin_with_those_shown(courier_client: Client) -> None:
         ({"period": "custom"}, "Enter both dates."),
         ({"period": "custom", "from": "2026-02-30", "to": "2026-03-01"}, "Enter a valid date."),
         ({"period": "custom", "from": "2026-03-02", "to": "2026-03-01"}, "end date is before the start date"),
-        ({"period": "custom", "from": "2020-01-01", "to": "2026-03-01"}, "at most 366 days"),
+        ({"period": "custom", "from": "2020-01-01", "to": "2026-03-01"}, "At most 366 days"),
         ({"period": "custom", "from": "0001-01-01", "to": "2026-03-01"}, "between 2000 and 2099"),
         ({"group_by": "mood"}, "Cannot group by “mood”"),
         ({"group_by": "day,week,month,tier"}, "at most 3 things"),

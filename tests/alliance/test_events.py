@@ -31,6 +31,8 @@ def test_topics_are_written_out_in_the_enum_alone() -> None:
         (path.name, topic)
         for package in PACKAGES
         for path in modules(package)
+        # What translators translate must be a literal.
+        if path.name != "code_texts.py"
         for text in texts(path)
         for topic in TOPICS
         if topic in text

@@ -92,7 +92,7 @@ def test_credit_code_is_read_as_people_write_it(typed: str, kept: str) -> None:
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        ("9133010079965505", "18 characters; this one has 16"),
+        ("9133010079965505", "18 characters; you entered 16"),
         ("91330100799655058C", "check character"),
         ("9133010079965505IO", "without I, O"),
         ("A1330100799655058B", "Eight digits"),

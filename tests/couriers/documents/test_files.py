@@ -49,7 +49,7 @@ def test_exactly_ten_megabytes_are_allowed_and_one_byte_more_is_not() -> None:
         (b"<html><script>alert(1)</script>", "not PDF, PNG or JPEG"),
         (b"GIF89a" + bytes(50), "not PDF, PNG or JPEG"),
         (files.encrypted_pdf(), "password"),
-        (files.pdf()[: len(files.pdf()) // 2], "cut off"),
+        (files.pdf()[: len(files.pdf()) // 2], "incomplete"),
         (b"%PDF-1.7\nnothing\n%%EOF", "damaged"),
         (files.pdf(pages=201), "1 to 200 pages"),
         (files.pdf_with_script(), "program"),

@@ -146,7 +146,7 @@ def test_attribution_is_explained_in_sentences() -> None:
         "line-haul and sorting 1 d 6 h; last mile 1 h."
     )
     assert (
-        "before the due time: weather_typhoon"
+        "before the due time: said weather_typhoon"
         in judged(Facts(), (20, "weather_typhoon"), of_pickup=pickup()).why
     )
     assert "An exemption was granted: Weather." in judged(Facts(excuse="weather"), of_pickup=pickup()).why

@@ -1,4 +1,4 @@
-"""Closed vocabularies of membership. The values are stored; the labels are for people."""
+"""Choices of couriers' models. Values are stored; labels are for people."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +14,7 @@ class ApplicationState(models.TextChoices):
 
 
 class Step(models.TextChoices):
-    """The parts an application is filled in by; each can be saved on its own."""
+    """The steps of an application; each can be saved separately."""
 
     COMPANY = "company", _("Company")
     CONTACT = "contact", _("Contact")
@@ -36,7 +36,7 @@ class FacilityKind(models.TextChoices):
 
 
 class Grade(models.TextChoices):
-    """How well a courier kept its promises, the best first; follows from its scorecards."""
+    """The grade of a courier, best first; derived from its scorecards."""
 
     GOLD = "gold", pgettext_lazy("grade", "Gold")
     SILVER = "silver", pgettext_lazy("grade", "Silver")

@@ -1,4 +1,4 @@
-"""What beat runs for couriers, and when."""
+"""The periodic tasks of couriers."""
 
 from typing import Final
 

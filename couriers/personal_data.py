@@ -1,4 +1,4 @@
-"""What the text columns of couriers hold: see `alliance.personal_data`."""
+"""The text columns of couriers and the personal data in them: see `alliance.personal_data`."""
 
 from typing import Final
 

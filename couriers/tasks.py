@@ -1,4 +1,4 @@
-"""Jobs of membership: mails to applicants, and tidying up after uploads."""
+"""Tasks of couriers: mails to applicants, and clean-up of uploads."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from couriers.documents import services as documents
 
 @shared_task(bind=True, acks_late=True, max_retries=5)
 def mail_application_event(self: Any, event_id: int) -> None:
-    """Mail the applicant about one change of state. May run twice: a sent mail is noted on its event."""
+    """Mail the applicant about one change of state. May run twice: the event records the mail."""
     try:
         mail.send_application_mail(event_id=event_id)
     except OSError as error:
@@ -25,5 +25,5 @@ def send_waiting_mails() -> int:
 
 @shared_task(acks_late=True)
 def forget_orphaned_files() -> int:
-    """Delete files of uploads that were rolled back. May run twice: it deletes what is left."""
+    """Delete files of rolled back uploads. May run twice: it deletes the rest."""
     return documents.forget_orphaned_files()

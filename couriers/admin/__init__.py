@@ -1,4 +1,4 @@
-"""Ops' door to membership; importing registers."""
+"""The admin of couriers; importing it registers the models."""
 
 from couriers.admin import applications, facilities, standing
 

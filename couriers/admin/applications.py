@@ -1,4 +1,4 @@
-"""The queue of applications, and deciding on them."""
+"""The queue of applications, and decisions on them."""
 
 # unfold's decorators carry no types.
 # mypy: disable-error-code="untyped-decorator"
@@ -37,7 +37,7 @@ Decide = Callable[..., object]
 
 
 class WaitingFilter(admin.SimpleListFilter):
-    """How long an application has been waiting for us."""
+    """Filters applications by how long they have been waiting for ops."""
 
     title = gettext_lazy("waiting for")
     parameter_name = "waiting"
@@ -57,7 +57,7 @@ class WaitingFilter(admin.SimpleListFilter):
 
 
 class DecisionForm(forms.Form):
-    """The reason of a decision; the applicant reads it."""
+    """The reason of a decision, which is shown to the applicant."""
 
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
@@ -65,13 +65,13 @@ class DecisionForm(forms.Form):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 5, "maxlength": REASON_LENGTH}),
         required=False,
     )
-    # When it was submitted, as this page showed it: nobody decides on what they have not seen.
+    # The time of the submission that the page showed: a newer one must not be decided on unseen.
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
 
 @admin.register(Application)
 class ApplicationAdmin(ReadOnlyAdmin):
-    """The queue: what waits on top, longest first."""
+    """The queue of applications: waiting ones first, the longest waiting on top."""
 
     list_display = (
         "company",
@@ -113,7 +113,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
     )
     readonly_fields = ("remarks", "history", "documents_list", "cities_list")
     actions_detail = ("ask_for_more", "approve", "reject")
-    # What happened is told by the page itself.
+    # The page shows its own history.
     actions_detail_hide_default = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
@@ -129,7 +129,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
     @display(
         description=gettext_lazy("State"),
         ordering="state",
-        # Every state: one that is missing here would be shown by its code.
+        # All states: a missing one would be shown as its code.
         label={
             "draft": "default",
             "submitted": "info",
@@ -179,9 +179,9 @@ class ApplicationAdmin(ReadOnlyAdmin):
             "reject": ApplicationState.REJECTED,
         }
         return [
-            offered
-            for offered in super().get_actions_detail(request, object_id)
-            if application and may_become(application.state, states[offered.path.replace("-", "_")])
+            action
+            for action in super().get_actions_detail(request, object_id)
+            if application and may_become(application.state, states[action.path.replace("-", "_")])
         ]
 
     @action(
@@ -224,12 +224,12 @@ class ApplicationAdmin(ReadOnlyAdmin):
         if application is None:
             raise NotFound
         back = reverse("admin:couriers_application_change", args=[application.pk])
-        seen = application.submitted_at.isoformat() if application.submitted_at else ""
-        form = DecisionForm(request.POST if request.method == "POST" else None, initial={"seen": seen})
+        submission = application.submitted_at.isoformat() if application.submitted_at else ""
+        form = DecisionForm(request.POST if request.method == "POST" else None, initial={"seen": submission})
         if request.method == "POST" and form.is_valid():
-            answer = self._carry_out(request, application, decide, form, back)
-            if answer is not None:
-                return answer
+            response = self._carry_out(request, application, decide, form, back)
+            if response is not None:
+                return response
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -250,7 +250,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
                 actor=actor_of(request),
                 application_id=application.pk,
                 reason=form.cleaned_data["reason"],
-                seen=_moment(form.cleaned_data["seen"]),
+                reviewed_submission=_moment(form.cleaned_data["seen"]),
             )
         except InvalidInput as error:
             for problem in error.errors:
@@ -260,8 +260,8 @@ class ApplicationAdmin(ReadOnlyAdmin):
             messages.error(request, error.detail)
             return redirect(back)
         application.refresh_from_db()
-        done = _("%(name)s: %(state)s. The applicant gets an e-mail.")
-        messages.success(request, done % {"name": application, "state": application.get_state_display()})
+        text = _("%(name)s: %(state)s. The applicant gets an e-mail.")
+        messages.success(request, text % {"name": application, "state": application.get_state_display()})
         return redirect(back)
 
 

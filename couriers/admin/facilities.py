@@ -1,4 +1,4 @@
-"""Facilities that couriers share."""
+"""The admin of shared facilities."""
 
 from typing import Any
 
@@ -33,11 +33,11 @@ class FacilityAdmin(ReadOnlyAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Facility, form: forms.Form, change: bool) -> None:
-        saved = facilities.save_facility(
+        facility = facilities.save_facility(
             actor=actor_of(request),
             name=obj.name,
             city=obj.city,
             kind=obj.kind,
             facility_id=obj.pk,
         )
-        obj.pk = saved.pk
+        obj.pk = facility.pk

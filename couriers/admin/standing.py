@@ -1,4 +1,4 @@
-"""The members of the alliance: their status and grade."""
+"""The admin of couriers: their status and grade."""
 
 # unfold's decorators carry no types.
 # mypy: disable-error-code="untyped-decorator"
@@ -13,7 +13,7 @@ from couriers.models import Courier
 
 @admin.register(Courier)
 class CourierAdmin(ReadOnlyAdmin):
-    """The members of the alliance."""
+    """The couriers of the alliance."""
 
     list_display = ("legal_name", "status", "grade", "permit_number", "contact_email", "joined_at")
     list_filter = ("organisation__status", "grade")

@@ -1,4 +1,4 @@
-"""Applications of couriers: what they say, where they deliver, what became of them."""
+"""Applications of couriers, with their service cities and history."""
 
 from typing import ClassVar
 
@@ -18,10 +18,10 @@ FINAL = [ApplicationState.APPROVED, ApplicationState.REJECTED]
 
 
 class Application(models.Model):
-    """A courier company's request to join, from the first saved line to the alliance's decision.
+    """A courier company's request to join, from the first draft to the decision.
 
-    A trigger holds the table of transitions, asks for the alliance's own scope where the
-    alliance decides, and keeps what was submitted as it was.
+    A trigger enforces the table of transitions, requires the scope of ops for decisions, and refuses
+    changes of a submitted application.
     """
 
     organisation = models.ForeignKey(
@@ -39,7 +39,7 @@ class Application(models.Model):
     contact_name = models.CharField(_("contact person"), max_length=CONTACT_LENGTH, blank=True)
     contact_phone = models.CharField(_("phone"), max_length=40, blank=True)
     contact_email = models.EmailField(_("e-mail"), blank=True)
-    # What mails to the applicant are written in.
+    # The language of mails to the applicant.
     language = models.CharField(_("language"), max_length=10, default="en")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("applicant")
@@ -92,7 +92,7 @@ class Application(models.Model):
                 condition=Q(state__in=FINAL, decided_at__isnull=False)
                 | (~Q(state__in=FINAL) & Q(decided_at__isnull=True)),
             ),
-            # Rejected ones stay; beside them a company has one that is open or was approved.
+            # A company has one open or approved application at most; rejected ones are kept.
             models.UniqueConstraint(
                 fields=["organisation"],
                 condition=~Q(state=ApplicationState.REJECTED),
@@ -100,7 +100,7 @@ class Application(models.Model):
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            # The queue in the admin: what waits, longest first.
+            # For the queue in the admin: waiting applications, longest first.
             models.Index(
                 fields=["submitted_at"],
                 condition=Q(state=ApplicationState.SUBMITTED),
@@ -117,7 +117,7 @@ class Application(models.Model):
 
 
 class ServiceCity(models.Model):
-    """A city the applicant collects in and delivers to."""
+    """A city in which the applicant collects and delivers."""
 
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
     application = models.ForeignKey(Application, models.PROTECT, related_name="service_cities")
@@ -137,7 +137,7 @@ class ServiceCity(models.Model):
 
 
 class ApplicationEvent(models.Model):
-    """One change of an application's state: the history the applicant reads, and the mail about it."""
+    """One change of an application's state, for the history shown to the applicant, and its mail."""
 
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
     application = models.ForeignKey(Application, models.PROTECT, related_name="events")
@@ -145,7 +145,7 @@ class ApplicationEvent(models.Model):
     reason = models.TextField(_("reason"), blank=True)
     actor_label = models.CharField(_("by"), max_length=160)
     at = models.DateTimeField(_("at"), default=timezone.now)
-    # A task claims the mail, sends it, and notes that it went out.
+    # A task claims the mail, sends it, and records that it was sent.
     mail_claimed_at = models.DateTimeField(null=True, blank=True)
     mailed_at = models.DateTimeField(_("mailed"), null=True, blank=True)
 
@@ -166,7 +166,7 @@ class ApplicationEvent(models.Model):
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            # The sweeper of mails that never went out.
+            # For the sweeper of unsent mails.
             models.Index(fields=["at"], condition=Q(mailed_at=None), name="application_event_unmailed"),
         ]
 

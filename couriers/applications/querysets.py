@@ -1,4 +1,4 @@
-"""Reads of applications and their parts."""
+"""Querysets of applications and their parts."""
 
 from typing import Self
 
@@ -9,7 +9,7 @@ from alliance.models import City
 from alliance.tenancy import Actor, TenantQuerySet
 from couriers.choices import ApplicationState
 
-# What waits for ops first, longest waiting on top; then what waits for applicants, then the rest.
+# Applications waiting for ops first, longest waiting on top; then those waiting for applicants, then others.
 QUEUE_ORDER = (
     Case(
         When(state=ApplicationState.SUBMITTED, then=Value(0)),
@@ -24,7 +24,7 @@ QUEUE_ORDER = (
 
 
 class ApplicationQuerySet(TenantQuerySet):
-    """An application, and what belongs to it, is seen by those of its organisation who may apply."""
+    """Members see their organisation's application and its parts if they have the capability APPLY."""
 
     def visible_to_member(self, actor: Actor) -> Self:
         if not (actor.is_courier and actor.can(Capability.APPLY)):
@@ -35,11 +35,11 @@ class ApplicationQuerySet(TenantQuerySet):
         return self.order_by("-created_at", "-pk")
 
     def queue(self) -> Self:
-        """What waits for ops first, longest waiting on top; the rest newest first."""
+        """Order by waiting for ops, longest first; the rest newest first."""
         return self.order_by(*QUEUE_ORDER)
 
     def with_counts(self) -> Self:
-        """Add how many cities and documents each has."""
+        """Annotate the numbers of cities and documents."""
         return self.annotate(
             city_count=Count("service_cities", distinct=True),
             document_count=Count("documents", distinct=True),
@@ -47,11 +47,11 @@ class ApplicationQuerySet(TenantQuerySet):
 
 
 class ApplicationPartQuerySet(ApplicationQuerySet):
-    """Documents, cities and history of applications."""
+    """Documents, cities and events of applications."""
 
 
 def cities_matching(query: str) -> QuerySet[City]:
-    """Return the cities whose name, province or code holds the text, largest first."""
+    """Return the cities whose name, province or code contains the text, largest first."""
     text = " ".join(query.split())
     return City.objects.filter(
         Q(search_text__icontains=text)

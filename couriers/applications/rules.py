@@ -1,7 +1,7 @@
-"""The rules of a courier's application: its states, what may be typed, and what is still missing.
+"""The rules of a courier's application: its states, validation, and missing parts.
 
-Pure: no database and no clock. The transition table is held by a database trigger as well; a
-test compares the two.
+Pure: no database and no clock. A database trigger enforces the table of transitions, too; a test compares
+the two.
 """
 
 import re
@@ -24,7 +24,7 @@ from couriers.choices import ApplicationState, DocumentKind, Step
 
 S = ApplicationState
 
-# Rejected is final: who was turned down starts a new application and the old one stays as it was.
+# Rejected is final: a rejected company starts a new application, and the old one stays unchanged.
 TRANSITIONS: dict[str, frozenset[str]] = {
     S.DRAFT: frozenset({S.SUBMITTED}),
     S.SUBMITTED: frozenset({S.MORE_NEEDED, S.APPROVED, S.REJECTED}),
@@ -64,7 +64,7 @@ CONTACT_LENGTH = 120
 REASON_LENGTH = 2000
 MOST_VEHICLES = 1_000_000
 MOST_PARCELS = 100_000_000
-# The oldest post offices still at work are about that old.
+# The oldest post offices still in operation are about that old.
 OLDEST = date(1800, 1, 1)
 _PERMIT = re.compile(r"[\w()\-/ ]{6,40}")
 _PHONE = re.compile(r"\+?[\d ()\-]{6,24}(?: ?(?:x|ext\.?|转) ?\d{1,6})?", re.IGNORECASE)
@@ -72,7 +72,7 @@ _PHONE = re.compile(r"\+?[\d ()\-]{6,24}(?: ?(?:x|ext\.?|转) ?\d{1,6})?", re.IG
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """One thing an application still lacks, and the step where it is given."""
+    """One missing part of an application, and its step."""
 
     step: Step
     field: str
@@ -84,7 +84,7 @@ def may_become(old: str, new: str) -> bool:
 
 
 def tidy(value: object) -> str:
-    """Return text as it is stored: one line, no control characters, full-width digits made plain."""
+    """Return text in its stored form: one line, no control characters, plain instead of full-width digits."""
     text = "".join(char if unicodedata.category(char)[0] != "C" else " " for char in str(value or ""))
     return " ".join(text.split())
 
@@ -92,9 +92,9 @@ def tidy(value: object) -> str:
 def check_step(
     step: str, values: Mapping[str, Any], *, today: date
 ) -> tuple[dict[str, Any], list[FieldError]]:
-    """Return what a step's values are stored as, and what is wrong with them.
+    """Return a step's values in their stored form, and their errors.
 
-    Nothing given is fine: a draft may be incomplete. Values of other steps are left out.
+    Empty values are valid, because a draft may be incomplete. Values of other steps are ignored.
     """
     clean: dict[str, Any] = {}
     errors: list[FieldError] = []
@@ -108,21 +108,21 @@ def check_step(
 
 
 def check_reason(reason: str) -> tuple[str, list[FieldError]]:
-    """Return a reason as it is stored, and what is wrong with it: it must not be empty."""
+    """Return a reason in its stored form, and its errors: it must not be empty."""
     if not tidy(reason):
         return "", [FieldError("/reason", _("Enter a reason. The applicant reads it."), "required")]
     return check_note(reason, field="reason")
 
 
 def check_note(note: str, *, field: str = "note") -> tuple[str, list[FieldError]]:
-    """Return a text of several lines as it is stored, its line breaks kept, and what is wrong with it."""
+    """Return a text of several lines in its stored form, with line breaks, and its errors."""
     text = "\n".join(tidy(line) for line in note.replace("\r\n", "\n").split("\n")).strip()
     problem = _too_long(text, REASON_LENGTH)
     return text, [FieldError(f"/{field}", problem)] if problem else []
 
 
 def missing(values: Mapping[str, Any], *, cities: int, documents: Collection[str]) -> list[Missing]:
-    """Return what has to be given before the application can be submitted, in the order of the steps."""
+    """Return the parts that are missing for the submission, in the order of the steps."""
     lacking = [
         Missing(Step(step), field, str(LABELS[field]))
         for step, fields in STEP_FIELDS.items()
@@ -159,7 +159,7 @@ def _text(limit: int) -> Callable[[Any, date], tuple[str, str]]:
 
 
 def _credit_code(value: Any, today: date) -> tuple[str, str]:
-    # Pasted from a scanned licence it may come in full-width characters.
+    # Text pasted from a scanned licence may have full-width characters.
     text = unicodedata.normalize("NFKC", tidy(value))
     if not text:
         return "", ""

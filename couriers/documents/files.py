@@ -1,6 +1,6 @@
-"""What an uploaded document is, judged by its content alone, and where it is kept.
+"""Inspect uploaded documents by their content, and store and serve them.
 
-The name and the type a browser sends are never believed.
+The file name and content type sent by the browser are never trusted.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ MAX_PIXELS = 60_000_000
 ACCEPT = ".pdf,.png,.jpg,.jpeg,application/pdf,image/png,image/jpeg"
 EXTENSIONS = {"application/pdf": "pdf", "image/png": "png", "image/jpeg": "jpg"}
 CONTENT_TYPES = {extension: content_type for content_type, extension in EXTENSIONS.items()}
-# A document may draw itself and nothing else: no script, no request, no form.
+# A document may only render itself: no scripts, requests or forms.
 DOCUMENT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 )
@@ -36,12 +36,12 @@ _PROGRAMS = {"/JavaScript", "/Launch", "/ImportData", "/SubmitForm"}
 
 
 class DocumentRefused(Exception):
-    """The file is not a document we take; the message says why, for people."""
+    """The file is no acceptable document; the message tells people why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What the content turned out to be."""
+    """The content type, size and hash of a document."""
 
     content_type: str
     size: int
@@ -53,10 +53,10 @@ class Inspected:
 
 
 def inspect(stream: IO[bytes], *, size: int) -> Inspected:
-    """Return what a file is, or raise DocumentRefused. Leaves the stream at its start."""
+    """Inspect a file, or raise DocumentRefused. Leaves the stream at its start."""
     if size > MAX_BYTES:
         message = _("The file has %(size)s MB; at most 10 MB can be uploaded.")
-        # Rounded up: 10.0 MB must not be called too much.
+        # Rounded up: a message that 10.0 MB is too large would be confusing.
         raise DocumentRefused(message % {"size": f"{-(-size * 10 // 1024 // 1024) / 10:.1f}"})
     stream.seek(0)
     content = stream.read(MAX_BYTES + 1)
@@ -83,20 +83,20 @@ def _recognise(content: bytes) -> str:
 
 
 def _check_pdf(content: bytes) -> None:
-    # pypdf mends files that were cut off; nobody should have to review half a licence.
+    # pypdf repairs truncated files, but an incomplete licence must be refused.
     if b"%%EOF" not in content[-2048:]:
         raise DocumentRefused(_("The PDF is incomplete. Export or download it again."))
     try:
         reader = PdfReader(io.BytesIO(content), strict=False)
-        encrypted = reader.is_encrypted
-        pages = 0 if encrypted else len(reader.pages)
-        program = not encrypted and _runs_a_program(reader)
+        is_encrypted = reader.is_encrypted
+        pages = 0 if is_encrypted else len(reader.pages)
+        program = not is_encrypted and _runs_a_program(reader)
         if pages:
             reader.pages[0].mediabox  # noqa: B018 -- reading it is the check
-    except Exception as error:  # pypdf raises whatever a broken file makes it stumble over
+    except Exception as error:  # pypdf raises all kinds of errors for broken files
         log.info("document refused", reason=repr(error)[:200])
         raise DocumentRefused(_("The PDF is damaged and cannot be opened.")) from error
-    if encrypted:
+    if is_encrypted:
         raise DocumentRefused(_("The PDF is protected by a password. Print it to a new PDF without one."))
     if not 1 <= pages <= MAX_PAGES:
         raise DocumentRefused(_("A document has 1 to 200 pages; this one has %(pages)d.") % {"pages": pages})
@@ -123,11 +123,11 @@ def _check_image(content: bytes, content_type: str) -> None:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]) as image:
                 width, height = image.size
-                # Before a single pixel is unpacked: a small file can hold a huge picture.
+                # Before decoding any pixels: a small file can hold a huge picture.
                 if width * height > MAX_PIXELS:
                     raise DocumentRefused(_too_many_pixels(width, height))
                 image.verify()
-            # verify() reads the structure only, and spoils the image: a cut-off picture shows on load.
+            # verify() checks the structure only, and ends the use of the image: load() detects a truncated one.
             with Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]) as image:
                 image.draft("L", (width // 8 or 1, height // 8 or 1))
                 image.load()
@@ -147,9 +147,9 @@ def _too_many_pixels(width: int, height: int) -> str:
 
 
 def serve(stream: IO[bytes], *, name: str, extension: str, download: bool) -> FileResponse:
-    """Return a document as an answer, to be looked at in the browser or to be saved.
+    """Return a document as a response, for viewing in the browser or for download.
 
-    Name and type go by what the content turned out to be, never by what the uploader said.
+    File extension and content type are those of the inspected content, never those of the upload.
     """
     stem = name.rsplit(".", 1)[0]
     response = FileResponse(
@@ -165,24 +165,24 @@ def serve(stream: IO[bytes], *, name: str, extension: str, download: bool) -> Fi
 
 
 def private_storage() -> FileSystemStorage:
-    """Return the storage of documents: no address leads there, and only our own user may read it."""
+    """Return the storage of documents: it has no URL, and only our own user may read it."""
     return FileSystemStorage(file_permissions_mode=0o600, directory_permissions_mode=0o700)
 
 
 def random_name(instance: object, filename: str) -> str:
-    """Return where a document is kept: nothing in the name tells whose it is or can be guessed."""
+    """Return the storage name of a document: random, without the name of its owner."""
     return random_file_name("documents", getattr(instance, "content_type", ""))
 
 
 def random_file_name(folder: str, content_type: str) -> str:
-    """Return a place in a folder that nobody can guess, with the extension of what the content is."""
+    """Return a random file name in a folder, with the extension of the content type."""
     name = uuid.uuid4().hex
     return f"{folder}/{name[:2]}/{name}.{EXTENSIONS.get(content_type, 'bin')}"
 
 
 def shown_name(name: str) -> str:
-    """Return an uploader's file name as it may be shown and sent back: no path, no control characters."""
+    """Return an uploaded file name that is safe to show and send: without path and control characters."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     text = "".join(char for char in last if char.isprintable() and char not in '"<>|*?:')
-    # Bidirectional overrides make "exe.pdf" of "fdp.exe"; isprintable() already dropped them.
+    # isprintable() also drops bidirectional overrides, which display "fdp.exe" as "exe.pdf".
     return text.strip(" .")[-160:] or "document"

@@ -16,7 +16,7 @@ from couriers.documents.files import EXTENSIONS, MAX_BYTES, private_storage, ran
 
 
 class Document(models.Model):
-    """A paper that proves what an application says. Private: served only after asking who looks."""
+    """A document that proves the data of an application. Private: served only after a permission check."""
 
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
     application = models.ForeignKey(Application, models.PROTECT, related_name="documents")

@@ -1,4 +1,4 @@
-"""Documents of an application: taken in after a look at their content, taken away with their file."""
+"""Add documents to an application after an inspection of their content, and remove them with their file."""
 
 import os
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ from couriers.documents.models import Document
 log = structlog.get_logger(__name__)
 
 MOST_DOCUMENTS = 20
-# A file without a row may belong to an upload that is not committed yet.
+# A newer file without a row may belong to an upload that is not committed yet.
 ORPHAN_AFTER = timedelta(days=1)
 
 
@@ -30,19 +30,19 @@ def add_document(
 ) -> Document:
     """Add a document to an application that is open for changes.
 
-    The same file under the same kind again returns the first. Raises InvalidInput for what is not
-    a sound PDF, PNG or JPEG of at most 10 MB, and for more than 20 documents.
+    The same file of the same kind returns the first document. Raises InvalidInput unless it is a valid PDF,
+    PNG or JPEG of at most 10 MB, and for more than 20 documents.
     """
     if kind not in DocumentKind.values:
         raise InvalidInput(errors=[FieldError("/kind", _("Choose the kind of document."), "choice")])
     try:
-        # Before the lock: a large PDF takes a moment to read.
-        found = inspect(upload.file or upload, size=upload.size)
+        # Before the lock: parsing a large PDF takes a moment.
+        content = inspect(upload.file or upload, size=upload.size)
     except DocumentRefused as refusal:
         raise InvalidInput(errors=[FieldError("/file", str(refusal), "refused")]) from refusal
     with transaction.atomic():
         application = lock_application(actor=actor, application_id=application_id, editable=True)
-        same = application.documents.filter(kind=kind, sha256=found.sha256).first()
+        same = application.documents.filter(kind=kind, sha256=content.sha256).first()
         if same is not None:
             return same
         if application.documents.count() >= MOST_DOCUMENTS:
@@ -53,9 +53,9 @@ def add_document(
             application=application,
             kind=kind,
             name=shown_name(upload.name or ""),
-            content_type=found.content_type,
-            size=found.size,
-            sha256=found.sha256,
+            content_type=content.content_type,
+            size=content.size,
+            sha256=content.sha256,
             uploaded_by_id=actor.user_id,
         )
         _store(document, upload)
@@ -67,44 +67,46 @@ def add_document(
 def remove_document(*, actor: Actor, document_id: int) -> None:
     """Remove a document and its file from an application that is open for changes.
 
-    Raises NotFound for one that is not there (any more), Conflict when the application is closed.
+    Raises NotFound for a missing or removed one, Conflict when the application is closed.
     """
-    found = Document.objects.visible_to(actor).filter(pk=document_id).values_list("application_id", flat=True)
-    application_id = found.first()
+    application_ids = (
+        Document.objects.visible_to(actor).filter(pk=document_id).values_list("application_id", flat=True)
+    )
+    application_id = application_ids.first()
     if application_id is None:
         raise NotFound
     application = lock_application(actor=actor, application_id=application_id, editable=True)
-    # Read again under the lock: another tab may have removed it.
+    # Read it again under the lock: another tab may have removed it.
     document = application.documents.filter(pk=document_id).first()
     if document is None:
         raise NotFound
     _record(actor, document, "document.removed")
     name = document.file.name
     document.delete()
-    # After the commit: a file cannot be rolled back.
+    # After the commit: deleting a file cannot be rolled back.
     transaction.on_commit(partial(private_storage().delete, str(name)), robust=True)
 
 
 def forget_orphaned_files(*, now: datetime | None = None) -> int:
-    """Delete stored files that no document names: an upload's transaction may have been rolled back."""
-    storage, moment, removed = private_storage(), now or timezone.now(), 0
+    """Delete stored files without a document: an upload's transaction may have been rolled back."""
+    storage, moment, count = private_storage(), now or timezone.now(), 0
     with scope(Scope.everything()):
-        named = set(Document.objects.values_list("file", flat=True))
+        referenced = set(Document.objects.values_list("file", flat=True))
     folders = storage.listdir("documents")[0] if storage.exists("documents") else []
     for folder in folders:
         for file in storage.listdir(os.path.join("documents", folder))[1]:
             name = f"documents/{folder}/{file}"
-            if name not in named and moment - storage.get_modified_time(name) > ORPHAN_AFTER:
+            if name not in referenced and moment - storage.get_modified_time(name) > ORPHAN_AFTER:
                 storage.delete(name)
-                removed += 1
-    return removed
+                count += 1
+    return count
 
 
 def _store(document: Document, upload: "File[bytes]") -> None:
     upload.seek(0)
     document.file.save(upload.name or "", File(upload.file or upload), save=False)
     try:
-        # A savepoint of its own, so that the file goes when the row is refused.
+        # A savepoint, so that the file is deleted when the row is refused.
         with transaction.atomic():
             document.save(force_insert=True)
     except Exception:

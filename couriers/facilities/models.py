@@ -1,4 +1,4 @@
-"""Warehouses and distribution centres that members share."""
+"""Warehouses and distribution centres that couriers share."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""Reads of shared facilities."""
+"""Querysets of shared facilities."""
 
 from typing import Self
 
@@ -8,6 +8,6 @@ from alliance.tenancy import Actor, TenantQuerySet
 
 class FacilityQuerySet(TenantQuerySet):
     def visible_to_member(self, actor: Actor) -> Self:
-        # Shared by all couriers; merchants have no business there.
-        joined = actor.is_courier and actor.organisation_status == OrganisationStatus.ACTIVE
-        return self if joined else self.none()
+        # Visible to all active couriers, and to no merchants.
+        is_active = actor.is_courier and actor.organisation_status == OrganisationStatus.ACTIVE
+        return self if is_active else self.none()

@@ -1,4 +1,4 @@
-"""The alliance's shared facilities, kept by ops."""
+"""Create and change shared facilities, by ops."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from couriers.facilities.models import Facility
 def save_facility(
     *, actor: Actor, name: str, city: City, kind: FacilityKind | str, facility_id: int | None = None
 ) -> Facility:
-    """Write down a shared facility, or correct one. Raises InvalidInput for a name taken in that city."""
+    """Create or change a shared facility. Raises InvalidInput if the city has one of that name."""
     require(actor, Capability.OPERATE)
     name = tidy(name)
     errors = []
@@ -32,14 +32,14 @@ def save_facility(
     if errors:
         raise InvalidInput(errors=errors)
     values: dict[str, Any] = {"name": name, "city": city, "kind": kind}
-    created = facility_id is None
+    is_new = facility_id is None
     facility = Facility() if facility_id is None else Facility.objects.get(pk=facility_id)
     for field, value in values.items():
         setattr(facility, field, value)
     facility.save()
     audit.record(
         actor=actor,
-        verb="facility.created" if created else "facility.changed",
+        verb="facility.created" if is_new else "facility.changed",
         object_type="facility",
         object_id=facility.pk,
         detail={"name": name, "city": city.code, "kind": str(kind)},

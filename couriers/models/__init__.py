@@ -1,11 +1,11 @@
-"""Who the members are: couriers, their applications and documents, shared facilities."""
+"""Models of couriers: couriers, applications, documents and shared facilities."""
 
 from couriers.applications.models import Application, ApplicationEvent, ServiceCity
 from couriers.documents.models import Document
 from couriers.facilities.models import Facility
 from couriers.standing.models import Courier
 
-# Django looks for models here; each is in the file of its subject.
+# Django imports models from here; each is defined in the file of its subject.
 __all__ = [
     "Application",
     "ApplicationEvent",

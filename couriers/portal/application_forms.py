@@ -1,4 +1,4 @@
-"""Forms of the application. They read what was typed; the rules are couriers.applications.rules'."""
+"""Forms of the application. They parse the input; the rules are in couriers.applications.rules."""
 
 from typing import Any
 
@@ -11,33 +11,33 @@ from couriers.applications.rules import LABELS, check_step
 from couriers.choices import DocumentKind, FacilityKind, Step
 from couriers.documents.files import ACCEPT
 
-# Every field may stay empty until the application is submitted.
+# All fields may be empty until the application is submitted.
 _OPTIONAL: dict[str, Any] = {"required": False}
 
 
 def _number(name: str, example: str, help_text: Any = "") -> forms.IntegerField:
     attrs = {"inputmode": "numeric", "placeholder": example, "autocomplete": "off"}
-    # Text, not number: a wheel turned over a number field changes it unseen.
+    # A text input: scrolling over a number input changes its value unnoticed.
     return forms.IntegerField(
         label=LABELS[name], help_text=help_text, widget=forms.TextInput(attrs=attrs), **_OPTIONAL
     )
 
 
 class StepForm(forms.Form):
-    """A step's fields. What the rules say of the readable ones is shown with what could not be read."""
+    """The fields of a step. Errors of the rules are shown together with those of parsing."""
 
     step: Step
 
     def clean(self) -> dict[str, Any]:
-        given = super().clean() or self.cleaned_data
-        _stored, errors = check_step(self.step, given, today=timezone.localdate())
+        data = super().clean() or self.cleaned_data
+        _stored, errors = check_step(self.step, data, today=timezone.localdate())
         for error in errors:
             self.add_error(error.field, str(error.message))
-        return given
+        return data
 
 
 class CompanyForm(StepForm):
-    """Who the company is, as its licence and its permit say."""
+    """The company's data, as in its licence and its permit."""
 
     step = Step.COMPANY
 
@@ -73,7 +73,7 @@ class CompanyForm(StepForm):
 
 
 class ContactForm(StepForm):
-    """Whom the alliance writes to and calls."""
+    """The contact of the company."""
 
     step = Step.CONTACT
 
@@ -108,14 +108,14 @@ class DocumentForm(forms.Form):
         label=_("File"),
         help_text=_("PDF, PNG or JPEG, at most 10 MB. Only you and the alliance's staff can open it."),
         widget=forms.ClearableFileInput(attrs={"accept": ACCEPT}),
-        # An empty file is told so by its inspection, as every other fault of a file is.
+        # Allow empty files here: the inspection reports them, like all other errors of a file.
         allow_empty_file=True,
         error_messages={"required": _("Choose a file first.")},
     )
 
 
 class SubmitForm(forms.Form):
-    """The last word before the alliance reads it."""
+    """The confirmation and note of a submission."""
 
     note = forms.CharField(
         label=_("Message to the reviewers (optional)"),
@@ -129,7 +129,7 @@ class SubmitForm(forms.Form):
 
 
 class FacilityFilterForm(FilterForm):
-    """Narrow the list of facilities."""
+    """The filters of the list of facilities."""
 
     q = forms.CharField(
         label=_("Name or city"),

@@ -1,4 +1,4 @@
-"""What the pages of an application have in common: which one it is, its steps, its errors."""
+"""Helpers of the pages of an application: the current application, its steps and its errors."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ STEP_URLS = {
 
 
 def applicant(request: ActorRequest) -> Actor:
-    """Return who asks, if they may work on their courier company's application."""
+    """Return the actor if it may work on its courier company's application."""
     actor = request.actor
     require(actor, Capability.APPLY)
     if not actor.is_courier:
@@ -47,7 +47,7 @@ def current_application(actor: Actor) -> Application:
 
 
 def open_application(actor: Actor) -> Application:
-    """Return the application if it can be changed; Conflict says why it cannot."""
+    """Return the application if it can be changed; raises Conflict with the reason if not."""
     application = current_application(actor)
     if not application.is_editable:
         message = _("This application cannot be changed now: %(state)s.")
@@ -58,43 +58,48 @@ def open_application(actor: Actor) -> Application:
 def step_page(
     request: ActorRequest, application: Application, step: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
-    """Render the page of one step with its stepper and, where more is needed, what was asked."""
-    asked = None
+    """Render the page of one step with its stepper and the request for more, if there is one."""
+    request_event = None
     if application.state == ApplicationState.MORE_NEEDED:
-        asked = application.events.filter(state=ApplicationState.MORE_NEEDED).first()
-    shared = {"application": application, "step": step, "steps": steps(application, step), "asked": asked}
-    return render(request, f"couriers/{step}.html", {**shared, **context}, status=status)
+        request_event = application.events.filter(state=ApplicationState.MORE_NEEDED).first()
+    base = {
+        "application": application,
+        "step": step,
+        "steps": steps(application, step),
+        "asked": request_event,
+    }
+    return render(request, f"couriers/{step}.html", {**base, **context}, status=status)
 
 
 def steps(application: Application, current: str) -> list[dict[str, Any]]:
-    """Return the stepper's steps; on the last one, those with gaps are marked."""
+    """Return the steps of the stepper; the last page marks those with missing parts."""
     gaps = {item.step.value for item in missing_from(application)}
-    unfinished = "error" if current == REVIEW else "todo"
+    gap_state = "error" if current == REVIEW else "todo"
     labels = {**{step.value: step.label for step in Step}, REVIEW: _("Submit")}
     return [
         {
             "label": labels[name],
             "url": reverse(url),
-            "state": "current" if name == current else _state(name, gaps, unfinished),
+            "state": "current" if name == current else _state(name, gaps, gap_state),
         }
         for name, url in STEP_URLS.items()
     ]
 
 
-def _state(name: str, gaps: set[str], unfinished: str) -> str:
+def _state(name: str, gaps: set[str], gap_state: str) -> str:
     if name == REVIEW:
         return "todo"
-    return unfinished if name in gaps else "done"
+    return gap_state if name in gaps else "done"
 
 
 def next_url(step: str) -> str:
-    """Return the address of the step after this one."""
+    """Return the URL of the next step."""
     names = list(STEP_URLS)
     return reverse(STEP_URLS[names[names.index(step) + 1]])
 
 
 def put_errors(form: forms.Form, error: AllianceError) -> None:
-    """Show a service's errors beside the fields they are about, the rest above the form."""
+    """Add a service's errors to their fields, and the rest to the form."""
     for problem in error.errors:
         form.add_error(problem.field if problem.field in form.fields else None, problem.message)
     if not error.errors:
@@ -102,7 +107,7 @@ def put_errors(form: forms.Form, error: AllianceError) -> None:
 
 
 def history(application: Application) -> list[dict[str, Any]]:
-    """Return what happened to an application as entries of a timeline, newest first."""
+    """Return the history of an application as entries of a timeline, newest first."""
     entries = []
     for event in application.events.all():
         badge = badge_for("application", event.state)
@@ -113,24 +118,24 @@ def history(application: Application) -> list[dict[str, Any]]:
                 "at": event.at,
                 "icon": badge.icon,
                 "colour": badge.colour,
-                # Escapes what was typed and keeps its lines.
+                # Escapes the text and keeps its line breaks.
                 "text": linebreaksbr(event.reason),
             }
         )
-    started = badge_for("application", ApplicationState.DRAFT)
+    draft_badge = badge_for("application", ApplicationState.DRAFT)
     entries.append(
         {
             "title": _("Started"),
             "at": application.created_at,
-            "icon": started.icon,
-            "colour": started.colour,
+            "icon": draft_badge.icon,
+            "colour": draft_badge.colour,
         }
     )
     return entries
 
 
 def facts(application: Application) -> dict[str, Any]:
-    """Return what the summary of an application shows."""
+    """Return the context of the summary of an application."""
     return {
         "company_rows": _rows(application, Step.COMPANY),
         "contact_rows": _rows(application, Step.CONTACT),
@@ -141,9 +146,10 @@ def facts(application: Application) -> dict[str, Any]:
 
 def _rows(application: Application, step: Step) -> list[dict[str, Any]]:
     return [
-        {"label": LABELS[name], "value": _shown(getattr(application, name))} for name in STEP_FIELDS[step]
+        {"label": LABELS[name], "value": _display_value(getattr(application, name))}
+        for name in STEP_FIELDS[step]
     ]
 
 
-def _shown(value: object) -> object:
+def _display_value(value: object) -> object:
     return f"{value:,}" if isinstance(value, int) else value

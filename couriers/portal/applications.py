@@ -1,4 +1,4 @@
-"""The application, page by page: start, fill in, submit, follow."""
+"""Pages of the application: start, edit, submit, status."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ from couriers.portal.application_pages import (
 @require_safe
 @login_required
 def application_edit(request: ActorRequest) -> HttpResponse:
-    """Lead to where the applicant's work goes on: the start, the first gap, or the decision."""
+    """Redirect to the next page of the applicant: the start, the first missing step, or the status."""
     actor = request.actor
     if actor.organisation_id is None and not actor.is_ops:
         return redirect(f"{reverse('onboarding')}?kind={OrganisationKind.COURIER}")
@@ -55,7 +55,7 @@ def application_edit(request: ActorRequest) -> HttpResponse:
 @require_POST
 @login_required
 def application_start(request: ActorRequest) -> HttpResponse:
-    """Make the draft, or find the one there is."""
+    """Create the draft, or open the existing one."""
     applications.start_application(actor=applicant(request), language=translation.get_language())
     return redirect("couriers:application_edit")
 
@@ -63,14 +63,14 @@ def application_start(request: ActorRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def company_edit(request: ActorRequest) -> HttpResponse:
-    """Ask for the company's data."""
+    """Edit the company's data."""
     return _edit(request, Step.COMPANY, CompanyForm)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def contact_edit(request: ActorRequest) -> HttpResponse:
-    """Ask whom to write to and call."""
+    """Edit the contact."""
     return _edit(request, Step.CONTACT, ContactForm)
 
 
@@ -79,16 +79,16 @@ def _edit(request: ActorRequest, step: Step, form_class: type[forms.Form]) -> Ht
     try:
         application = open_application(actor)
         form = form_class(
-            request.POST if request.method == "POST" else None, initial=_stored(application, step)
+            request.POST if request.method == "POST" else None, initial=_stored_values(application, step)
         )
         if request.method == "POST" and form.is_valid() and _save(actor, application, step, form):
             return _after_saving(request, step)
     except Conflict as error:
-        return _closed(request, error)
+        return _redirect_closed(request, error)
     return step_page(request, application, step, {"form": form}, status=422 if form.errors else 200)
 
 
-def _stored(application: Application, step: Step) -> dict[str, Any]:
+def _stored_values(application: Application, step: Step) -> dict[str, Any]:
     return {name: getattr(application, name) for name in STEP_FIELDS[step]}
 
 
@@ -110,8 +110,8 @@ def _after_saving(request: ActorRequest, step: Step) -> HttpResponse:
     return redirect(next_url(step.value))
 
 
-def _closed(request: ActorRequest, error: Conflict) -> HttpResponse:
-    # Another tab, or a colleague, was faster: the status page says what happened.
+def _redirect_closed(request: ActorRequest, error: Conflict) -> HttpResponse:
+    # Another tab, or a colleague, has changed the state: the status page shows it.
     messages.warning(request, error.detail)
     return redirect("couriers:application_view")
 
@@ -119,17 +119,17 @@ def _closed(request: ActorRequest, error: Conflict) -> HttpResponse:
 @require_safe
 @login_required
 def application_review(request: ActorRequest) -> HttpResponse:
-    """Show everything as the alliance will see it, and what is missing."""
+    """Show the whole application, and the missing parts."""
     try:
         return _review(request, open_application(applicant(request)), SubmitForm())
     except Conflict as error:
-        return _closed(request, error)
+        return _redirect_closed(request, error)
 
 
 @require_POST
 @login_required
 def application_submit(request: ActorRequest) -> HttpResponse:
-    """Hand the application in. A second tab that does the same learns that it is done."""
+    """Submit the application. A second submission from another tab leads to the status page."""
     actor = applicant(request)
     application = current_application(actor)
     form = SubmitForm(request.POST)
@@ -143,14 +143,14 @@ def application_submit(request: ActorRequest) -> HttpResponse:
             language=translation.get_language(),
         )
     except InvalidInput as error:
-        # What is missing is listed with links on the page; the note's own errors go to its field.
+        # The page lists the missing parts with links; errors of the note go to its field.
         if error.reason == "incomplete":
             form.add_error(None, error.detail)
         else:
             put_errors(form, error)
         return _review(request, application, form, status=422)
     except Conflict as error:
-        return _closed(request, error)
+        return _redirect_closed(request, error)
     messages.success(request, _("Your application was submitted. We will write to you when it is decided."))
     return redirect("couriers:application_view")
 
@@ -169,14 +169,14 @@ def _review(
 @require_safe
 @login_required
 def application_view(request: ActorRequest) -> HttpResponse:
-    """Tell where the application stands, why, and what comes next."""
+    """Show the state of the application, the reason, and the next step."""
     actor = applicant(request)
-    found = list(Application.objects.visible_to(actor).newest_first())
-    if not found and actor.organisation_status == OrganisationStatus.APPLICANT:
+    applications = list(Application.objects.visible_to(actor).newest_first())
+    if not applications and actor.organisation_status == OrganisationStatus.APPLICANT:
         return redirect("couriers:application_edit")
     context: dict[str, Any] = {"application": None}
-    if found:
-        application, *earlier = found
+    if applications:
+        application, *earlier = applications
         last = application.events.first()
         context |= {
             "application": application,

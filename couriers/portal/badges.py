@@ -1,4 +1,4 @@
-"""How a courier's application and its grade look on a page."""
+"""Badges of a courier's application and grade."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Documents of an application: upload, open, remove."""
+"""Pages of an application's documents: upload, view, remove."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -23,7 +23,7 @@ from couriers.portal.application_pages import applicant, next_url, open_applicat
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def document_list(request: ActorRequest) -> HttpResponse:
-    """Show the documents there are, and take one more."""
+    """List the documents, and upload one."""
     actor = applicant(request)
     try:
         application = open_application(actor)
@@ -68,13 +68,13 @@ def _next_kind(application: Application) -> str:
 
 
 def _shelves(application: Application) -> list[dict[str, object]]:
-    found = list(application.documents.all())
+    documents = list(application.documents.all())
     return [
         {
             "label": kind.label,
             "kind": kind.value,
             "required": kind in REQUIRED_DOCUMENTS,
-            "documents": [document for document in found if document.kind == kind],
+            "documents": [document for document in documents if document.kind == kind],
         }
         for kind in DocumentKind
     ]
@@ -96,10 +96,10 @@ def document_remove(request: ActorRequest, document_id: int) -> HttpResponse:
 @require_safe
 @login_required
 def document_view(request: ActorRequest, document_id: int) -> HttpResponse | FileResponse:
-    """Send a document to its owner or to ops, to be looked at in the browser."""
+    """Send a document to its owner or to ops, for viewing in the browser."""
     actor = request.actor
     document = Document.objects.visible_to(actor).filter(pk=document_id).first()
-    # Customer service sees everybody's rows; applications are no business of theirs.
+    # Customer service sees all tenants' rows, but must not see applications.
     if document is None or not actor.can(Capability.APPLY):
         raise NotFound
     try:

@@ -1,4 +1,4 @@
-"""A courier company's lines of the menu."""
+"""The menu items of courier companies."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The picker of service cities: search, add, remove; with htmx in place, without scripts by pages."""
+"""The picker of service cities: search, add, remove; by htmx, or by full pages without scripts."""
 
 from itertools import groupby
 from typing import Any
@@ -23,7 +23,7 @@ from couriers.models import Application
 from couriers.portal.application_pages import applicant, next_url, open_application, step_page
 
 SHOWN = 24
-# A province, or a small country; "a" matches half of the world and is nobody's wish.
+# Enough for a province or a small country, but not for a search for "a", which matches half of the world.
 MOST_AT_ONCE = 400
 QUERY_LENGTH = 80
 
@@ -32,7 +32,7 @@ QUERY_LENGTH = 80
 @login_required
 @vary_on_headers("HX-Request")
 def city_list(request: ActorRequest) -> HttpResponse:
-    """Show the cities served and those that match the search."""
+    """Show the service cities and the search results."""
     try:
         application = open_application(applicant(request))
     except Conflict as error:
@@ -47,14 +47,14 @@ def city_list(request: ActorRequest) -> HttpResponse:
 @require_POST
 @login_required
 def city_add(request: ActorRequest) -> HttpResponse:
-    """Add one city, or all that match the search."""
+    """Add one city, or all search results."""
     return _change(request, add=True)
 
 
 @require_POST
 @login_required
 def city_remove(request: ActorRequest) -> HttpResponse:
-    """Take one city, or all, off the list."""
+    """Remove one city, or all."""
     return _change(request, add=False)
 
 
@@ -63,7 +63,7 @@ def _change(request: ActorRequest, *, add: bool) -> HttpResponse:
     problem = ""
     try:
         application = open_application(actor)
-        ids = _wanted(request, application, query, add=add)
+        ids = _city_ids(request, application, query, add=add)
         change = applications.add_service_cities if add else applications.remove_service_cities
         change(actor=actor, application_id=application.pk, city_ids=ids)
     except InvalidInput as error:
@@ -86,15 +86,15 @@ def _fragment(request: ActorRequest, application: Application, query: str, probl
 def _go(request: ActorRequest, url: str) -> HttpResponse:
     if not request.htmx:
         return redirect(url)
-    # A redirect would be followed inside the page's fragment.
+    # htmx would follow a redirect and swap the whole page into the fragment.
     return HttpResponse(headers={"HX-Redirect": url})
 
 
-def _wanted(request: ActorRequest, application: Application, query: str, *, add: bool) -> list[int]:
+def _city_ids(request: ActorRequest, application: Application, query: str, *, add: bool) -> list[int]:
     if "all" not in request.POST:
-        given = request.POST.getlist("city")
-        # Beyond nine digits it is no id of ours, and no integer of the database's either.
-        return [int(text) for text in given if text.isdecimal() and len(text) < 10]
+        texts = request.POST.getlist("city")
+        # More than nine digits are no valid id, and may overflow the database's integer.
+        return [int(text) for text in texts if text.isdecimal() and len(text) < 10]
     if not add:
         return list(application.service_cities.values_list("city_id", flat=True))
     return list(_matches(query).values_list("pk", flat=True)[:MOST_AT_ONCE]) if query.strip() else []
@@ -106,19 +106,19 @@ def _matches(query: str) -> Any:
 
 def _picker(application: Application, query: str) -> dict[str, Any]:
     query = query.strip()[:QUERY_LENGTH]
-    served = list(application.cities.all())
-    taken = {city.pk for city in served}
+    cities = list(application.cities.all())
+    city_ids = {city.pk for city in cities}
     matches = _matches(query)
-    found = matches.exclude(pk__in=taken)
-    total = found.count() if query else 0
+    candidates = matches.exclude(pk__in=city_ids)
+    total = candidates.count() if query else 0
     return {
         "query": query,
-        "results": list(found[:SHOWN]) if query else [],
+        "results": list(candidates[:SHOWN]) if query else [],
         "total": total,
         "all_taken": bool(query) and total == 0 and matches.exists(),
         "may_add_all": 1 < total <= MOST_AT_ONCE,
-        "groups": _by_province(served),
-        "served_count": len(served),
+        "groups": _by_province(cities),
+        "served_count": len(cities),
         "problem": "",
     }
 

@@ -1,4 +1,4 @@
-"""The members of the alliance, and how they stand."""
+"""Couriers of the alliance, and their grade."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from couriers.standing.querysets import CourierQuerySet
 
 
 class Courier(models.Model):
-    """A courier company that has joined: the record its approved application became."""
+    """A courier company that has joined, created from its approved application."""
 
     organisation = models.OneToOneField(
         Organisation, models.PROTECT, primary_key=True, related_name="courier", verbose_name=_("organisation")
@@ -24,7 +24,7 @@ class Courier(models.Model):
     contact_phone = models.CharField(_("phone"), max_length=40, blank=True)
     contact_email = models.EmailField(_("e-mail"), blank=True)
     joined_at = models.DateTimeField(_("joined"), null=True, blank=True)
-    # Of its newest final scorecard; who has none is a member.
+    # The grade of the newest final scorecard; MEMBER without one.
     grade = models.CharField(_("grade"), max_length=10, choices=Grade, default=Grade.MEMBER)
 
     objects = models.Manager.from_queryset(CourierQuerySet)()
@@ -33,7 +33,7 @@ class Courier(models.Model):
         verbose_name = _("courier")
         verbose_name_plural = _("couriers")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            # Couriers known from history only have no code.
+            # Couriers that exist only in imported history have no code.
             models.UniqueConstraint(
                 fields=["credit_code"], condition=~Q(credit_code=""), name="courier_credit_code_once"
             ),

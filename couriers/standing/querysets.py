@@ -1,4 +1,4 @@
-"""Reads of the members of the alliance."""
+"""Querysets of couriers."""
 
 from typing import Self
 

@@ -21,7 +21,7 @@ from couriers.applications.rules import EDITABLE, STEP_FIELDS, Missing, check_no
 from couriers.applications.rules import missing as missing_parts
 from couriers.choices import ApplicationState, Step
 
-# What a new application takes over from the one that was rejected.
+# The fields that a new application copies from a rejected one.
 _KEPT = (*STEP_FIELDS[Step.COMPANY], *STEP_FIELDS[Step.CONTACT])
 # No application becomes a draft again.
 _TOPICS: Final[Mapping[ApplicationState, Topic]] = {
@@ -36,22 +36,24 @@ _TOPICS: Final[Mapping[ApplicationState, Topic]] = {
 def start_application(*, actor: Actor, language: str = "en") -> Application:
     """Start the application of the actor's courier company.
 
-    Again returns the one there is. After a rejection a new draft starts with what the old one
-    said. Raises NotPermitted for anybody but a courier's owner or manager, Conflict for members.
+    A second call returns the existing one. After a rejection, a new draft starts with the data of the old
+    one. Raises NotPermitted unless the actor is a courier's owner or manager, Conflict for members.
     """
     require(actor, Capability.APPLY)
     if not actor.is_courier:
         raise NotPermitted
-    # Lock the company: two tabs that start at once must end up with one application.
+    # Lock the company: two tabs starting at once must get the same application.
     organisation = Organisation.objects.visible_to(actor).select_for_update().get(pk=actor.organisation_id)
     current = Application.objects.visible_to(actor).newest_first().first()
     if current is not None and current.state != ApplicationState.REJECTED:
         return current
     if organisation.status != OrganisationStatus.APPLICANT:
         raise Conflict(_("Your company is already a member."), code="already_member")
-    given = {name: getattr(current, name) for name in _KEPT} if current else {"legal_name": organisation.name}
+    values = (
+        {name: getattr(current, name) for name in _KEPT} if current else {"legal_name": organisation.name}
+    )
     application = Application.objects.create(
-        organisation=organisation, created_by_id=actor.user_id, language=language, **given
+        organisation=organisation, created_by_id=actor.user_id, language=language, **values
     )
     if current is not None:
         _copy_cities(current, application)
@@ -74,10 +76,10 @@ def save_application_step(
     values: Mapping[str, Any],
     now: datetime | None = None,
 ) -> Application:
-    """Store one part of an application; parts may be incomplete, but not wrong.
+    """Save one step of an application, which may be incomplete, but not invalid.
 
-    For the cities, `values["cities"]` is the whole set of ids. Saving the same again changes nothing.
-    Raises InvalidInput with an error a field, Conflict when the application is not open for changes.
+    For the cities, `values["cities"]` is the complete set of ids. Saving the same again changes nothing.
+    Raises InvalidInput with an error per field, Conflict when the application is not open for changes.
     """
     application = lock_application(actor=actor, application_id=application_id, editable=True)
     if step == Step.CITIES:
@@ -99,30 +101,30 @@ def save_application_step(
 
 @transaction.atomic
 def add_service_cities(*, actor: Actor, application_id: int, city_ids: Iterable[int]) -> int:
-    """Add cities to those served; return how many were new. Unknown ones raise InvalidInput."""
+    """Add service cities; return how many were new. Unknown ones raise InvalidInput."""
     application = lock_application(actor=actor, application_id=application_id, editable=True)
-    added = _add_cities(application, set(city_ids))
-    _record_edit(actor, application, {"step": Step.CITIES.value, "added": added})
-    return added
+    count = _add_cities(application, set(city_ids))
+    _record_edit(actor, application, {"step": Step.CITIES.value, "added": count})
+    return count
 
 
 @transaction.atomic
 def remove_service_cities(*, actor: Actor, application_id: int, city_ids: Iterable[int]) -> int:
-    """Take cities off those served; return how many there were. Again removes nothing."""
+    """Remove service cities; return how many. A second call removes none."""
     application = lock_application(actor=actor, application_id=application_id, editable=True)
-    removed, _by_model = application.service_cities.filter(city_id__in=set(city_ids)).delete()
-    _record_edit(actor, application, {"step": Step.CITIES.value, "removed": removed})
-    return removed
+    count, _by_model = application.service_cities.filter(city_id__in=set(city_ids)).delete()
+    _record_edit(actor, application, {"step": Step.CITIES.value, "removed": count})
+    return count
 
 
 @transaction.atomic
 def submit_application(
     *, actor: Actor, application_id: int, note: str = "", language: str = "", now: datetime | None = None
 ) -> Application:
-    """Hand the application to the alliance; `note` goes with it.
+    """Submit the application to the alliance, with a `note`.
 
-    Submitting what waits already changes nothing. Raises InvalidInput naming every missing
-    part, Conflict once the alliance has decided.
+    Submitting it again changes nothing. Raises InvalidInput with every missing part, Conflict once the
+    alliance has decided.
     """
     application = lock_application(actor=actor, application_id=application_id)
     if application.state == ApplicationState.SUBMITTED:
@@ -143,7 +145,7 @@ def submit_application(
 
 
 def missing_from(application: Application) -> list[Missing]:
-    """Return what an application still lacks before it can be submitted."""
+    """Return the missing parts of an application."""
     values = {name: getattr(application, name) for name in _KEPT}
     kinds: Collection[str] = set(application.documents.values_list("kind", flat=True))
     return missing_parts(values, cities=application.service_cities.count(), documents=kinds)
@@ -152,8 +154,8 @@ def missing_from(application: Application) -> list[Missing]:
 def lock_application(*, actor: Actor, application_id: int, editable: bool = False) -> Application:
     """Return the application, locked until the transaction ends.
 
-    Raises NotPermitted, NotFound for somebody else's, Conflict when it has to be open for changes
-    and is not: a second tab may have submitted it meanwhile.
+    Raises NotPermitted, NotFound for those of others, and Conflict if `editable` and it is not open for
+    changes: another tab may have submitted it meanwhile.
     """
     require(actor, Capability.APPLY)
     application = (
@@ -171,9 +173,9 @@ def lock_application(*, actor: Actor, application_id: int, editable: bool = Fals
 
 
 def change_state(actor: Actor, application: Application, state: ApplicationState, *, reason: str) -> None:
-    """Move a locked application, and write down that it moved, in history, audit and outbox.
+    """Change the state of a locked application, and record it in history, audit log and outbox.
 
-    The mail goes out after the commit. Raises Conflict for a move the table does not have.
+    The mail is sent after the commit. Raises Conflict for a transition that is not in the table.
     """
     if not may_become(application.state, state):
         message = _("This application cannot be changed to “%(new)s”: it is “%(old)s”.")
@@ -223,8 +225,8 @@ def _set_cities(application: Application, city_ids: set[int]) -> None:
 def _add_cities(application: Application, city_ids: set[int]) -> int:
     there = set(application.service_cities.values_list("city_id", flat=True))
     new = city_ids - there
-    known = set(City.objects.filter(pk__in=new).values_list("pk", flat=True))
-    if known != new:
+    existing = set(City.objects.filter(pk__in=new).values_list("pk", flat=True))
+    if existing != new:
         raise InvalidInput(errors=[FieldError("/cities", _("Choose cities from the list."), "choice")])
     ServiceCity.objects.bulk_create(
         ServiceCity(organisation_id=application.organisation_id, application=application, city_id=city_id)

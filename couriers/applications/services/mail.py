@@ -1,4 +1,4 @@
-"""Mails about an application: claimed, sent outside any transaction, and noted as sent."""
+"""Mails about an application: claimed, sent outside any transaction, and then marked as sent."""
 
 from datetime import datetime, timedelta
 
@@ -15,18 +15,18 @@ from couriers.applications.models import ApplicationEvent
 
 log = structlog.get_logger(__name__)
 
-# Longer than any mail server takes; a claim this old belongs to a worker that died.
+# Longer than any mail server takes: the worker of an older claim has died.
 CLAIM_FOR = timedelta(minutes=10)
-# The task of a fresh event is still on its way; after three days a mail is no news.
+# The task of a newer event may still be queued; after three days a mail is out of date.
 SWEEP_FROM, SWEEP_UNTIL = timedelta(minutes=2), timedelta(days=3)
 SWEEP_AT_ONCE = 100
 
 
 def send_application_mail(*, event_id: int, now: datetime | None = None) -> bool:
-    """Tell the applicant of one change of state; return whether a mail went out.
+    """Mail the applicant about one change of state; return whether a mail was sent.
 
-    A mail that was sent, or is being sent, is not sent again. An error of the mail server
-    gives the claim back and is raised.
+    A mail that was sent, or is being sent, is not sent again. An error of the mail server releases the claim
+    and is raised.
     """
     moment = now or timezone.now()
     with scope(Scope.everything()):
@@ -46,7 +46,7 @@ def send_application_mail(*, event_id: int, now: datetime | None = None) -> bool
 
 
 def send_waiting_mails(*, now: datetime | None = None) -> int:
-    """Send what a lost task left unsent; return how many went out."""
+    """Send mails whose tasks were lost; return how many."""
     moment, sent = now or timezone.now(), 0
     with scope(Scope.everything()):
         waiting = list(
@@ -60,7 +60,7 @@ def send_waiting_mails(*, now: datetime | None = None) -> int:
         try:
             sent += send_application_mail(event_id=event_id, now=moment)
         except Exception:
-            # The next sweep tries again; one bad address must not hold up the others.
+            # The next sweep tries again; one bad address must not block the others.
             log.exception("mail about an application failed", event_id=event_id)
     return sent
 
@@ -80,7 +80,7 @@ def compose(event: ApplicationEvent) -> EmailMultiAlternatives:
         subject = " ".join(render_to_string(f"{base}.subject.txt", context).split())
         text = render_to_string(f"{base}.txt", context)
         html = render_to_string("couriers/mail/page.html", {"text": text.strip(), "subject": subject})
-    # Always the same id for the same event: should a mail go out twice after all, readers see one.
+    # The same Message-ID for the same event: if a mail is sent twice after all, readers see one.
     headers = {"Message-ID": f"<application-event-{event.pk}-{event.at:%Y%m%d%H%M%S}@courier-alliance>"}
     message = EmailMultiAlternatives(subject, text, to=_recipients(event), headers=headers)
     message.attach_alternative(html, "text/html")

@@ -1,4 +1,4 @@
-"""The alliance's side of an application: ask for more, approve, reject."""
+"""Decisions of ops on an application: request more, approve, reject."""
 
 from datetime import datetime
 
@@ -20,15 +20,15 @@ from couriers.standing.models import Courier
 
 @transaction.atomic
 def request_more(
-    *, actor: Actor, application_id: int, reason: str, seen: datetime | None = None
+    *, actor: Actor, application_id: int, reason: str, reviewed_submission: datetime | None = None
 ) -> Application:
-    """Give a submitted application back to the applicant, saying what is missing.
+    """Return a submitted application to the applicant with a request for more.
 
-    The same request again changes nothing. Raises InvalidInput without a reason, Conflict in any
-    other state, or when it was submitted anew after `seen`, the submission that was looked at.
+    The same request again changes nothing. Raises InvalidInput without a reason, Conflict in any other
+    state, or when it was submitted again after `reviewed_submission`, the time of the submission reviewed.
     """
-    application = _lock_for_review(actor, application_id, seen)
-    return _decide(actor, application, ApplicationState.MORE_NEEDED, reason=_required(reason))
+    application = _lock_for_review(actor, application_id, reviewed_submission)
+    return _decide(actor, application, ApplicationState.MORE_NEEDED, reason=_require_reason(reason))
 
 
 @transaction.atomic
@@ -37,18 +37,18 @@ def reject_application(
     actor: Actor,
     application_id: int,
     reason: str,
-    seen: datetime | None = None,
+    reviewed_submission: datetime | None = None,
     now: datetime | None = None,
 ) -> Application:
-    """Turn an application down for good; the company may start a new one.
+    """Reject an application permanently; the company may start a new one.
 
-    The same rejection again changes nothing. Raises InvalidInput without a reason, Conflict in
-    any other state.
+    The same rejection again changes nothing. Raises InvalidInput without a reason, Conflict in any other
+    state.
     """
-    application = _lock_for_review(actor, application_id, seen)
+    application = _lock_for_review(actor, application_id, reviewed_submission)
     if application.state != ApplicationState.REJECTED:
         application.decided_at = now or timezone.now()
-    return _decide(actor, application, ApplicationState.REJECTED, reason=_required(reason))
+    return _decide(actor, application, ApplicationState.REJECTED, reason=_require_reason(reason))
 
 
 @transaction.atomic
@@ -57,15 +57,15 @@ def approve_application(
     actor: Actor,
     application_id: int,
     reason: str = "",
-    seen: datetime | None = None,
+    reviewed_submission: datetime | None = None,
     now: datetime | None = None,
 ) -> Courier:
-    """Make the applicant an active courier of the alliance; its owner stays its owner.
+    """Make the applicant an active courier of the alliance, with the same owner.
 
-    Again returns the courier. Raises Conflict in any other state, or when a courier with the same
+    A second call returns the courier. Raises Conflict in any other state, or when a courier with the same
     credit code is a member already.
     """
-    application = _lock_for_review(actor, application_id, seen)
+    application = _lock_for_review(actor, application_id, reviewed_submission)
     if application.state == ApplicationState.APPROVED:
         return Courier.objects.get(pk=application.organisation_id)
     text, errors = check_note(reason, field="reason")
@@ -75,52 +75,52 @@ def approve_application(
     application.decided_at = moment
     change_state(actor, application, ApplicationState.APPROVED, reason=text)
     courier = _become_courier(application, moment)
-    activated = Organisation.objects.filter(
+    count = Organisation.objects.filter(
         pk=application.organisation_id, status=OrganisationStatus.APPLICANT
     ).update(status=OrganisationStatus.ACTIVE)
-    if not activated:
+    if not count:
         message = _("The organisation is not an applicant.")
         raise Conflict(message, code="wrong_organisation_status")
     return courier
 
 
 def remarks_on(application: Application) -> list[str]:
-    """Return what ops should know before they decide, from everything the alliance holds."""
+    """Return remarks for ops about the application, from data of the whole alliance."""
     remarks = []
     if application.credit_code:
         members = Courier.objects.filter(credit_code=application.credit_code)
         if members.exclude(pk=application.organisation_id).exists():
             remarks.append(_("A member already has this unified social credit code."))
-        others = Application.objects.filter(credit_code=application.credit_code)
-        if count := others.exclude(organisation_id=application.organisation_id).count():
+        same_code = Application.objects.filter(credit_code=application.credit_code)
+        if count := same_code.exclude(organisation_id=application.organisation_id).count():
             text = ngettext(
                 "%(n)d other company has applied with this unified social credit code.",
                 "%(n)d other companies have applied with this unified social credit code.",
                 count,
             )
             remarks.append(text % {"n": count})
-    rejected = Application.objects.filter(
+    earlier_rejections = Application.objects.filter(
         organisation_id=application.organisation_id, state=ApplicationState.REJECTED
     )
-    if rejected.exclude(pk=application.pk).exists():
+    if earlier_rejections.exclude(pk=application.pk).exists():
         remarks.append(_("An earlier application of this company was rejected."))
     return remarks
 
 
-def _lock_for_review(actor: Actor, application_id: int, seen: datetime | None) -> Application:
+def _lock_for_review(actor: Actor, application_id: int, reviewed_submission: datetime | None) -> Application:
     require(actor, Capability.OPERATE)
     application = lock_application(actor=actor, application_id=application_id)
     colleagues = Member.objects.filter(organisation_id=application.organisation_id)
     if actor.user_id is not None and colleagues.filter(user_id=actor.user_id).exists():
         raise NotPermitted(_("You cannot decide on an application of your own company."))
-    # Given back to the applicant and submitted again since the page was opened.
-    if seen is not None and application.submitted_at != seen:
+    # It was returned to the applicant and submitted again after the page was opened.
+    if reviewed_submission is not None and application.submitted_at != reviewed_submission:
         message = _("The application was submitted again in the meantime. Review the new version.")
         raise Conflict(message, code="changed_meanwhile")
     return application
 
 
-def _required(reason: str) -> str:
+def _require_reason(reason: str) -> str:
     text, errors = check_reason(reason)
     if errors:
         raise InvalidInput(errors=errors)
@@ -148,7 +148,7 @@ def _become_courier(application: Application, joined_at: datetime) -> Courier:
     }
     try:
         with transaction.atomic():
-            # Update: a courier known from imported history has its row already.
+            # update_or_create: a courier with imported history has its row already.
             courier, _created = Courier.objects.update_or_create(
                 organisation_id=application.organisation_id, defaults=details
             )

@@ -115,7 +115,7 @@ def test_nobody_decides_on_what_they_have_not_seen(
     reviews.request_more(actor=ops, application_id=submitted.pk, reason="More.")
     applications.submit_application(actor=applicant, application_id=submitted.pk)
     with pytest.raises(Conflict, match="submitted again in the meantime"):
-        reviews.approve_application(actor=ops, application_id=submitted.pk, seen=seen)
+        reviews.approve_application(actor=ops, application_id=submitted.pk, reviewed_submission=seen)
 
 
 def test_a_credit_code_joins_once(ops: Actor, submitted: Application, fill_in: Callable[..., None]) -> None:

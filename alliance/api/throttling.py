@@ -16,7 +16,7 @@ from rest_framework.throttling import BaseThrottle
 
 from alliance.api.authentication import actor_of, plain_request
 from alliance.errors import spread
-from alliance.web.caching import REST_SECONDS
+from alliance.web.caching import RETRY_AFTER_SECONDS
 
 if TYPE_CHECKING:
     # DRF's views import their throttles while they are being imported themselves.
@@ -89,7 +89,7 @@ def _add_to_redis(count: _Count, name: str, calls: int) -> int:
         if used == calls:
             _redis().expire(key, WINDOW * 2)
     except (RedisError, ConnectionError):
-        _state["away_until"] = time.monotonic() + REST_SECONDS
+        _state["away_until"] = time.monotonic() + RETRY_AFTER_SECONDS
         return 0
     count.total = max(count.total, used)
     return used

@@ -1,9 +1,8 @@
-"""How much heavy work one web process does at once, and how it is shared between those who ask for it.
+"""Limits of heavy work in one web process, and its fair division between tenants.
 
-Calls beyond capacity are sent away at once instead of queueing for longer and longer: what was accepted
-stays fast, and some threads are always left for light reads. All of it is one process's own memory, so
-nothing is left behind by a process that dies, and nothing has to be asked of anybody. The numbers are in
-settings, their reasons in docs/limits.md.
+Calls beyond the capacity are refused at once instead of queueing ever longer: accepted calls stay fast, and
+some threads are always free for light reads. The state is in the memory of the process, so it needs no
+clean-up after a crash, and no network. The numbers are in the settings, their reasons in docs/limits.md.
 """
 
 import threading
@@ -18,22 +17,22 @@ from django.utils.translation import gettext as _
 from alliance.errors import TooMany, Unavailable, spread
 from alliance.tenancy import Actor
 
-# All who show neither a good key nor a session. Keys are easily made up: each a tenant by itself, they
-# would soon have every place.
+# The tenant of all requests without a valid key or session. Invented keys must not count as tenants of their
+# own, or they could take every place.
 STRANGERS = "strangers"
 
 
 @dataclass(eq=False, slots=True)
 class _Ticket:
-    """One who waits for a slot."""
+    """A request that waits for a slot."""
 
     tenant: str
 
 
 class Gate:
-    """Places for those who send something heavy, and fewer slots for those whose work is being done.
+    """Places for requests with heavy work, and fewer slots for those that are running.
 
-    `share`: most places one tenant has at once. `patience`: seconds that one with a place waits for a slot.
+    `share`: places of one tenant at most. `patience`: seconds that a request with a place waits for a slot.
     """
 
     def __init__(self, *, slots: int, places: int, share: int, patience: float) -> None:
@@ -45,9 +44,9 @@ class Gate:
 
     @contextmanager
     def place(self, tenant: str) -> Iterator[None]:
-        """Be one of those inside. Raises TooMany past the tenant's share, Unavailable when all is full.
+        """Hold a place. Raises TooMany beyond the tenant's share, Unavailable if there is no place.
 
-        Strangers have one place: it would be wrong to read nothing of theirs, and worse to wait for them.
+        Unauthenticated requests share one place: their bodies must be read, but must not block others.
         """
         with self._changed:
             if tenant == STRANGERS and self._inside[tenant]:
@@ -66,10 +65,10 @@ class Gate:
 
     @contextmanager
     def slot(self, tenant: str) -> Iterator[None]:
-        """Wait for one's turn, and have it. Raises Unavailable when it does not come soon.
+        """Wait for a slot and hold it. Raises Unavailable if none is free within `patience`.
 
-        Turns go to whoever's tenant has the fewest, and among those to the first who came: a flood of one
-        tenant's takes what the others leave, and no more.
+        The next slot goes to the tenant with the fewest slots, and among equals to the oldest request: a
+        flood of one tenant gets only what the others leave.
         """
         ticket, until = _Ticket(tenant), time.monotonic() + self._patience
         with self._changed:
@@ -81,7 +80,7 @@ class Gate:
                 self._running[tenant] += 1
             finally:
                 self._waiting.remove(ticket)
-                # There may be another slot for the one behind.
+                # There may be another free slot for the next request.
                 self._changed.notify_all()
         try:
             yield
@@ -101,7 +100,7 @@ class Gate:
 
 
 class Tenants:
-    """Whose credentials are whose, as far as this process has seen: known before any query."""
+    """The tenants of credentials that this process has seen, so that no query is needed."""
 
     _MOST = 10_000
 
@@ -109,12 +108,12 @@ class Tenants:
         self._organisations: dict[int, int] = {}
 
     def of(self, credentials: str) -> str | None:
-        """Return one name for all credentials of an organisation, None for those not seen before."""
+        """Return the tenant of credentials, one for all of an organisation; None for unseen ones."""
         organisation = self._organisations.get(hash(credentials))
         return None if organisation is None else _organisation(organisation)
 
     def learn(self, credentials: str, organisation_id: int | None) -> None:
-        """Remember whose credentials these were found to be; forget those that are nobody's any more."""
+        """Store the organisation of credentials; remove credentials that are no longer valid."""
         if organisation_id is None:
             self._organisations.pop(hash(credentials), None)
             return
@@ -124,7 +123,7 @@ class Tenants:
 
 
 def tenant_of(actor: Actor) -> str:
-    """Return the name that an actor is counted by."""
+    """Return the tenant that an actor's requests are counted for."""
     if actor.is_anonymous:
         return STRANGERS
     return f"user {actor.user_id}" if actor.organisation_id is None else _organisation(actor.organisation_id)

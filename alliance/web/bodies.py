@@ -1,4 +1,4 @@
-"""The bodies of requests: how large they may be, and that all of one is there before work begins."""
+"""Request bodies: limit their size, and read them completely before work begins."""
 
 import io
 import time
@@ -18,34 +18,34 @@ _STEP = 64 * 1024
 
 
 def take_in(request: HttpRequest) -> None:
-    """Refuse a body that is too large by what is said of it; read that of a program, whole.
+    """Refuse a body whose announced length is too large; read the whole body of an API call.
 
-    Forms are left to whoever reads forms: uploads are spooled to disk, not to memory. Raises TooLarge,
-    MalformedInput for a body that is cut off and TooSlow for one that drips.
+    Forms are left to Django, which spools uploads to disk instead of memory. Raises TooLarge, MalformedInput
+    for a truncated body and TooSlow for one that arrives too slowly.
     """
     is_program = request.path.startswith("/api/") and not is_form(request)
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_program else settings.MAX_BODY_BYTES
     if is_form(request) and request.path in settings.LARGE_BODY_PATHS:
         most = settings.MAX_LARGE_BODY_BYTES
-    chunked = "HTTP_TRANSFER_ENCODING" in request.META
+    is_chunked = "HTTP_TRANSFER_ENCODING" in request.META
     length = length_of(request)
     if length > most:
-        _throw_away(request)
+        _discard(request)
         raise _too_large(most)
-    if is_program and (length or chunked):
-        body = _read(request, most + 1 if chunked else length)
+    if is_program and (length or is_chunked):
+        body = _read(request, most + 1 if is_chunked else length)
         if len(body) > most:
-            _throw_away(request)
+            _discard(request)
             raise _too_large(most)
-        if not chunked and len(body) < length:
+        if not is_chunked and len(body) < length:
             raise MalformedInput(_("The body is shorter than its declared length."), code="cut_off")
-        # Django takes a body without an announced length for none.
+        # Django treats a body without Content-Length as empty.
         request._stream = io.BytesIO(body)
         request.META["CONTENT_LENGTH"] = str(len(body))
 
 
 class _Announced(LimitedStream):
-    """A body of the length that was announced, and whether all of it came."""
+    """A body of the announced length, which knows whether all of it was received."""
 
     @property
     def is_whole(self) -> bool:
@@ -53,17 +53,17 @@ class _Announced(LimitedStream):
 
 
 def take_in_large(request: HttpRequest, *, is_known: bool) -> None:
-    """Spool an upload that may be large to disk: views read it in a transaction, this is before any.
+    """Spool a possibly large upload to disk before the view's transaction begins.
 
-    Strangers' are not taken, so that they fill no disk. Raises NotAuthenticated for these, MalformedInput
-    for a form that cannot be read.
+    Unauthenticated uploads are refused, so that they cannot fill the disk. Raises NotAuthenticated for these,
+    MalformedInput for a form that cannot be parsed.
     """
     if length_of(request) > settings.MAX_BODY_BYTES and not is_known:
-        _throw_away(request)
+        _discard(request)
         raise NotAuthenticated
     if request.content_type != "multipart/form-data" or not is_known:
         return
-    # Django takes the beginning of a file for a file when the client hangs up.
+    # If the client disconnects, Django would treat the beginning of a file as the whole file.
     body = _Announced(request.META["wsgi.input"], length_of(request))
     request._stream = body  # type: ignore[assignment]
     try:
@@ -80,7 +80,7 @@ def take_in_large(request: HttpRequest, *, is_known: bool) -> None:
 
 
 def is_form(request: HttpRequest) -> bool:
-    """Tell whether the body is a form's, files perhaps."""
+    """Tell whether the body is a form, possibly with files."""
     return request.content_type in ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
@@ -100,13 +100,13 @@ def _read(request: HttpRequest, most: int) -> bytes:
         raise MalformedInput(_("The chunked body is invalid or cut off."), code="cut_off") from None
 
 
-def _throw_away(request: HttpRequest) -> None:
-    """Read on for a moment without keeping anything: hung up on, few clients would read why."""
-    until, left = time.monotonic() + LINGER_SECONDS, LINGER_BYTES
+def _discard(request: HttpRequest) -> None:
+    """Read and discard the rest for a moment: after a reset connection, clients would not read the error."""
+    until, remaining = time.monotonic() + LINGER_SECONDS, LINGER_BYTES
     source = request.META["wsgi.input"]
     with suppress(OSError, ParseException):
-        while left > 0 and time.monotonic() < until and source.read(_STEP):
-            left -= _STEP
+        while remaining > 0 and time.monotonic() < until and source.read(_STEP):
+            remaining -= _STEP
 
 
 def _too_large(most: int) -> TooLarge:

@@ -1,4 +1,4 @@
-"""Django's Redis cache, without which everything goes on: what it cannot tell is not in it."""
+"""Django's Redis cache, with failures of Redis treated as cache misses."""
 
 import time
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis import Redis
 from redis.exceptions import RedisError
 
-# After a failure nobody waits for the server again for so long.
-REST_SECONDS = 1.0
+# Seconds to skip Redis after a failure.
+RETRY_AFTER_SECONDS = 1.0
 
 
 class _Client(RedisCacheClient):
-    """Keeps one client: Django makes one a command, which takes several times as long as the command."""
+    """Keeps one client: Django creates one per command, which takes longer than the command itself."""
 
     _made: Redis | None = None
 
@@ -24,17 +24,17 @@ class _Client(RedisCacheClient):
 
 
 class ForgivingCache(RedisCache):
-    """Reads find nothing and writes do nothing while the server is away.
+    """While the server is down, reads find nothing and writes do nothing.
 
-    Counting does say so, by RedisError: whoever counts has to know that nobody else does. What could not be
-    deleted is gone all the same when the server had died, for it keeps nothing on disk; one that was only
-    cut off is to be restarted, see docs/limits.md.
+    incr() raises RedisError, because callers must know that the count is not shared. Keys that could not be
+    deleted are lost anyway if the server has died, because it writes nothing to disk; a server that was only
+    disconnected must be restarted, see docs/limits.md.
     """
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self._class = _Client
-        # Django makes one of these a thread.
+        # Django creates one cache per thread, so this state is shared by the class.
         self._rests_until = 0.0
 
     def get(self, key: Any, default: Any = None, version: Any = None) -> Any:
@@ -46,14 +46,14 @@ class ForgivingCache(RedisCache):
     def has_key(self, key: Any, version: Any = None) -> bool:
         return bool(self._forgive(False, super().has_key, key, version=version))
 
-    def set(self, key: Any, value: Any, *args: Any, **named: Any) -> None:
-        self._forgive(None, super().set, key, value, *args, **named)
+    def set(self, key: Any, value: Any, *args: Any, **kwargs: Any) -> None:
+        self._forgive(None, super().set, key, value, *args, **kwargs)
 
-    def set_many(self, data: Any, *args: Any, **named: Any) -> list[Any]:
-        return self._forgive([*data], super().set_many, data, *args, **named) or []
+    def set_many(self, data: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        return self._forgive([*data], super().set_many, data, *args, **kwargs) or []
 
-    def touch(self, key: Any, *args: Any, **named: Any) -> bool:
-        return bool(self._forgive(False, super().touch, key, *args, **named))
+    def touch(self, key: Any, *args: Any, **kwargs: Any) -> bool:
+        return bool(self._forgive(False, super().touch, key, *args, **kwargs))
 
     def delete(self, key: Any, version: Any = None) -> bool:
         return bool(self._forgive(False, super().delete, key, version=version))
@@ -61,20 +61,20 @@ class ForgivingCache(RedisCache):
     def incr(self, key: Any, delta: int = 1, version: Any = None) -> int:
         return int(self._try(super().incr, key, delta, version=version))
 
-    def add(self, key: Any, value: Any, *args: Any, **named: Any) -> bool:
-        return bool(self._forgive(True, super().add, key, value, *args, **named))
+    def add(self, key: Any, value: Any, *args: Any, **kwargs: Any) -> bool:
+        return bool(self._forgive(True, super().add, key, value, *args, **kwargs))
 
-    def _forgive(self, otherwise: Any, work: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    def _forgive(self, otherwise: Any, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
-            return self._try(work, *args, **named)
+            return self._try(work, *args, **kwargs)
         except RedisError:
             return otherwise
 
-    def _try(self, work: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    def _try(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if time.monotonic() < self._rests_until:
             raise RedisError("the server was away a moment ago")
         try:
-            return work(*args, **named)
+            return work(*args, **kwargs)
         except RedisError:
-            self._rests_until = time.monotonic() + REST_SECONDS
+            self._rests_until = time.monotonic() + RETRY_AFTER_SECONDS
             raise

@@ -1,10 +1,10 @@
-"""The web server's worker, with an end to its patience: a request that drips in byte by byte is cut off.
+"""The web server's worker, which closes connections whose requests arrive too slowly.
 
-A thread that waits for a client's bytes is a thread nobody else has, and gunicorn's own worker waits for as
-long as the client likes. A proxy that takes in whole requests does the same, where there is one.
+A thread that waits for a client's bytes is not free for others, and gunicorn's own worker waits without a
+limit. A proxy that buffers whole requests would prevent this, too, but may be missing.
 
-And workers share connections evenly: these are kept, so whoever is given most of them has most of the work
-for as long as they last, while a processor beside it idles.
+The workers also divide connections evenly: connections are kept alive, so a worker with most of them would
+have most of the work while another one idles.
 """
 
 import errno
@@ -19,31 +19,31 @@ from typing import Any, Self
 import django
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-# What a request may make a thread wait before anything has come, and how much more each byte buys.
+# Seconds that a thread waits for a request, and the least rate that extends this time.
 GRACE_SECONDS = float(os.environ.get("WEB_SLOW_REQUEST_SECONDS", "10"))
 LEAST_BYTES_A_SECOND = 16 * 1024
-# How long a client may take to fetch what it was sent; counted anew for each piece of a streamed answer.
+# Seconds that a client may take to read the response; counted anew for each chunk of a streamed one.
 FETCH_SECONDS = 60.0
-# How long a worker leaves a new connection to one that has fewer: that one may be too busy to take it.
+# Seconds that a worker leaves a new connection to one with fewer, which may be too busy to accept it.
 YIELD_SECONDS = 0.001
-# Between two looks at whether we may begin.
+# Seconds between two checks of the gate.
 GATE_SECONDS = 0.02
-# Connections of each worker, in memory that all of them share: this is imported before they are forked.
+# Connections of each worker, in shared memory: this module is imported before the workers are forked.
 _COUNTS = memoryview(mmap.mmap(-1, 4 * 256)).cast("i")
-_NOBODY = -1
+_NO_WORKER = -1
 for _slot in range(len(_COUNTS)):
-    _COUNTS[_slot] = _NOBODY
+    _COUNTS[_slot] = _NO_WORKER
 
 
 class ImpatientSocket(socket.socket):
-    """A connection that counts how long it was waited for, and says it is gone when that was too long."""
+    """A connection that sums up its waiting time, and acts as closed when that is too long."""
 
     _waited = 0.0
     _received = 0
 
     @classmethod
     def over(cls, plain: socket.socket) -> Self:
-        """Take a plain socket's place."""
+        """Return a socket that replaces a plain one."""
         return cls(plain.family, plain.type, plain.proto, fileno=plain.detach())
 
     def begin(self) -> None:
@@ -51,16 +51,16 @@ class ImpatientSocket(socket.socket):
         self._waited, self._received = 0.0, 0
 
     def recv(self, *args: Any) -> bytes:
-        left = GRACE_SECONDS + self._received / LEAST_BYTES_A_SECOND - self._waited
+        remaining = GRACE_SECONDS + self._received / LEAST_BYTES_A_SECOND - self._waited
         begun, limit = time.monotonic(), self.gettimeout()
         try:
-            if left <= 0:
+            if remaining <= 0:
                 raise TimeoutError
-            # Gunicorn's own limit, where it has one: it drains what nobody read, and not for long.
-            self.settimeout(left if limit is None else min(left, limit))
+            # Respect gunicorn's own timeout: it uses a short one for draining unread data.
+            self.settimeout(remaining if limit is None else min(remaining, limit))
             data = super().recv(*args)
         except TimeoutError:
-            # What gunicorn takes for a client that has hung up: no error of ours, nothing to log.
+            # Gunicorn treats this as a disconnected client, and logs no error.
             raise ConnectionResetError(errno.ECONNRESET, "the request came in too slowly") from None
         finally:
             self.settimeout(FETCH_SECONDS if limit is None else limit)
@@ -70,11 +70,11 @@ class ImpatientSocket(socket.socket):
 
 
 class PatientWorker(ThreadWorker):
-    """Gunicorn's threaded worker on impatient sockets, and as many of them as the others have."""
+    """Gunicorn's threaded worker with ImpatientSocket, and with its share of the connections."""
 
     def load_wsgi(self) -> None:
-        # `manage.py up` starts us while it migrates: what takes longest here needs neither a database nor
-        # collected assets. Whoever connects meanwhile waits.
+        # `manage.py up` starts us while it migrates: imports take longest, and need neither the database nor
+        # collected assets. Connections wait meanwhile.
         if gate := os.environ.get("WEB_WAITS_FOR"):
             django.setup()
             import_module("alliance.urls")
@@ -90,25 +90,25 @@ class PatientWorker(ThreadWorker):
         return super().handle(conn)
 
     def accept(self, listener: socket.socket) -> None:
-        # All are called when somebody connects; whoever comes too late finds nobody there.
-        self._tell()
-        if any(_NOBODY < count < self.nr_conns for count in _COUNTS):
+        # All workers wake up for a new connection; accept() fails for all but the first.
+        self._publish_count()
+        if any(_NO_WORKER < count < self.nr_conns for count in _COUNTS):
             time.sleep(YIELD_SECONDS)
         super().accept(listener)
-        self._tell()
+        self._publish_count()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        self._tell()
+        self._publish_count()
         super().wait_for_and_dispatch_events(timeout)
 
     def forget(self) -> None:
-        """Have the others not wait for a worker that is gone. Called in the process that started it."""
-        _COUNTS[self._slot] = _NOBODY
+        """Make sure that no worker waits for an ended one. Called in the process that started it."""
+        _COUNTS[self._slot] = _NO_WORKER
 
-    def _tell(self) -> None:
-        _COUNTS[self._slot] = self.nr_conns if self._accepting else _NOBODY
+    def _publish_count(self) -> None:
+        _COUNTS[self._slot] = self.nr_conns if self._accepting else _NO_WORKER
 
     @property
     def _slot(self) -> int:
-        # Started one after the other: two that live at once are never so many apart.
+        # Workers are numbered in order of their start: the numbers of two live ones never differ by so many.
         return int(self.age) % len(_COUNTS)

@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection, and how often they may ask without saying who they are."""
+"""Client addresses, rate limits by address, and views with their own scope."""
 
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
@@ -13,24 +13,24 @@ from alliance.errors import TooMany, spread
 
 
 def scoped_by_itself(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Have the middleware leave a view's scope and transaction to the view: who asks is nothing to it."""
+    """Mark a view that opens its own scope and transaction, for which the actor does not matter."""
     view.scoped_by_itself = True  # type: ignore[attr-defined]
     return view
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the address of whoever asks; behind our proxy, the one the proxy saw.
+    """Return the client's address; behind our proxy, the address that the proxy saw.
 
-    An IPv6 address is given as its /64 network: one household has all of those.
+    An IPv6 address is returned as its /64 network, because a household has all addresses of one.
     """
-    given = str(request.META.get("REMOTE_ADDR", ""))
+    text = str(request.META.get("REMOTE_ADDR", ""))
     if settings.SECURE_PROXY_SSL_HEADER is not None:
-        # The last entry is our proxy's own; those before it are whatever the client claims.
-        given = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or given
+        # The last entry is from our proxy; those before it may be invented by the client.
+        text = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or text
     try:
-        address = ip_address(given)
+        address = ip_address(text)
     except ValueError:
-        return given
+        return text
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)
@@ -39,9 +39,9 @@ def client_address(request: HttpRequest) -> str:
 
 
 def limit_by_address(request: HttpRequest, *, bucket: str, per_minute: int) -> None:
-    """Count a call of this address. Raises TooMany when it was one too many this minute."""
-    left, reset = take(f"{bucket}:{client_address(request)}", per_minute)
-    if left < 0:
+    """Count a call of the client's address. Raises TooMany beyond the limit per minute."""
+    remaining, reset = take(f"{bucket}:{client_address(request)}", per_minute)
+    if remaining < 0:
         wait = ngettext(
             "Too many requests. Try again in %(seconds)d second.",
             "Too many requests. Try again in %(seconds)d seconds.",

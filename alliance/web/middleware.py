@@ -1,4 +1,4 @@
-"""Request ids, and the tenant's scope around every view."""
+"""Middleware: request ids, Retry-After, admission of heavy work, and the tenant's scope of views."""
 
 import re
 import uuid
@@ -26,24 +26,24 @@ from alliance.web.requests import ActorRequest
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 SESSION_KEY = "organisation_id"
 _REQUEST_ID = re.compile(r"^[0-9A-Za-z._-]{8,64}$")
-# Health and metrics answer while the database is down; static files need none.
+# Health checks and metrics must work while the database is down; static files do not need it.
 _WITHOUT_DATABASE = ("/healthz", "/readyz", "/metrics", "/static/")
 
 
-# Seconds, where nobody knows better.
+# The default of Retry-After in seconds.
 LATER = 60
 
 
 class RequestIdMiddleware:
-    """Name every request; the id is in its logs, its errors and its response."""
+    """Give every request an id, which is in its logs, its errors and its response."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: ActorRequest) -> HttpResponseBase:
-        # Not request.headers: it is built once, and later readers must see the id set here.
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex
+        # Not request.headers: it is cached at the first access, and must contain the id set here.
+        header = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = header if _REQUEST_ID.match(header) else uuid.uuid4().hex
         request.META["HTTP_X_REQUEST_ID"] = request_id
         request.request_id = request_id
         structlog.contextvars.clear_contextvars()
@@ -54,7 +54,7 @@ class RequestIdMiddleware:
 
 
 class RetryAfterMiddleware:
-    """Whoever is told to come back later is told when; pages of other packages leave it out."""
+    """Add Retry-After to 429 and 503 responses without it, such as those of other packages."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -67,11 +67,11 @@ class RetryAfterMiddleware:
 
 
 class AdmissionMiddleware:
-    """Take in what was sent, and do no more heavy work at once than there is room for.
+    """Read request bodies, and limit concurrent heavy work.
 
-    Heavy is what programs write, and whatever comes with a large body. The body is taken in before a slot
-    or a transaction is held for it: neither waits for a slow client. Uploads have a place and no slot: what
-    is in them is worked through by tasks. Sets `request.actor`.
+    API writes and all requests with a large body are heavy. The body is read before a slot or a transaction
+    is held, so that neither waits for a slow client. Uploads need a place but no slot, because tasks process
+    them. Sets `request.actor`.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -98,7 +98,7 @@ class AdmissionMiddleware:
         credentials = request.META.get("HTTP_AUTHORIZATION") or request.COOKIES.get(
             settings.SESSION_COOKIE_NAME, ""
         )
-        # Whoever is new to this process is looked up before anything of theirs is taken in.
+        # Credentials unknown to this process are looked up before any of the body is read.
         tenant = self.tenants.of(credentials) or tenant_of(request.actor)
         with self.gate.place(tenant):
             take_in(request)
@@ -111,15 +111,15 @@ class AdmissionMiddleware:
 
 
 def is_heavy(request: HttpRequest) -> bool:
-    """Tell heavy work by what can be seen before any of it is done."""
+    """Tell whether a request is heavy, by its method, path and length."""
     writes = request.method not in ("GET", "HEAD", "OPTIONS")
     return writes and (request.path.startswith("/api/") or length_of(request) >= settings.HEAVY_BODY_BYTES)
 
 
 class TenancyMiddleware:
-    """Run each view, rendering included, in the scope of `request.actor`.
+    """Run each view, including rendering, in the scope of `request.actor`.
 
-    One transaction a request: an exception, or an error answer of the API, rolls it back.
+    One transaction per request: an exception, or an error response of the API, rolls it back.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -144,7 +144,7 @@ class TenancyMiddleware:
         try:
             with _scope_of(request, view):
                 response: HttpResponseBase = view(request, *args, **kwargs)
-                # Templates read lazily: what they read must be read in here.
+                # Templates run queries lazily, so the response must be rendered inside the scope.
                 if not getattr(response, "is_rendered", True):
                     response = response.render()  # type: ignore[attr-defined]
         except AllianceError as error:
@@ -159,21 +159,21 @@ def _scope_of(request: ActorRequest, view: Callable[..., Any]) -> AbstractContex
     if getattr(view, "scoped_by_itself", False):
         return nullcontext()
     actor = request.actor
-    # Later calls with these credentials are counted as the organisation's.
+    # Later calls with these credentials are counted for the organisation.
     request.organisation_id = actor.organisation_id
     structlog.contextvars.bind_contextvars(user_id=actor.user_id)
     return scope(Scope.of(actor))
 
 
 def answer_of(request: HttpRequest, error: AllianceError) -> HttpResponseBase:
-    """Return an error as its door shows it: a problem document to programs, a page to people."""
+    """Return the response of an error: a problem document under /api/, otherwise a page."""
     return (
         problem_page(request, error) if request.path.startswith("/api/") else alliance_error(request, error)
     )
 
 
 def actor_of_request(request: HttpRequest) -> Actor:
-    """Return who asks: a bearer key before a session, anonymous when neither is good."""
+    """Return the actor of a bearer key, else of the session, else the anonymous one."""
     scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return actor_of_key(token.strip()) or ANONYMOUS

@@ -1,4 +1,4 @@
-"""Telling a fault of ours from something that is away, or busy, and will be back."""
+"""Distinguish outages of the database and Redis, which will pass, from bugs of ours."""
 
 from django.db import InterfaceError, OperationalError
 from django.http import UnreadablePostError
@@ -8,24 +8,24 @@ from redis.exceptions import RedisError
 
 from alliance.errors import AllianceError, MalformedInput, Unavailable
 
-# PostgreSQL's codes: a statement or a wait for a lock took longer than requests are given, or two waited for
-# each other. The others are of a server that stops, starts, recovers, or has no connection left.
+# PostgreSQL's codes of timeouts of statements and locks, deadlocks and serialization failures. Others come
+# from a server that stops, starts, recovers, or has no connection left.
 _BUSY = {"57014", "55P03", "40P01", "40001"}
 
 
 def is_busy(error: BaseException) -> bool:
-    """Tell whether a statement was cut off by a limit or a deadlock, while the database itself is there."""
+    """Tell whether a statement was cancelled by a timeout or a deadlock, while the database is up."""
     return getattr(error.__cause__, "pgcode", None) in _BUSY
 
 
-def outage_of(raised: BaseException | None) -> AllianceError | None:
-    """Return what to answer where something we need is away, or None for a fault of ours.
+def outage_of(exception: BaseException | None) -> AllianceError | None:
+    """Return the error of an outage, or None for a bug of ours.
 
-    The request's transaction was rolled back, or never began; but one that was cut off in its commit may
-    have been done, which is what idempotency keys and event ids are for.
+    The request's transaction was rolled back or never began. But if the connection broke during COMMIT, it
+    may have been committed: idempotency keys and event ids make a retry safe.
     """
-    match raised:
-        case OperationalError() if is_busy(raised):
+    match exception:
+        case OperationalError() if is_busy(exception):
             return Unavailable(_("The server is busy. Send the request again."), code="busy")
         case OperationalError() | InterfaceError() | RedisError() | BrokerError():
             return Unavailable(_("The service was interrupted. Try again shortly."))

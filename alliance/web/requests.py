@@ -1,4 +1,4 @@
-"""Requests as views have them: with what our middleware has added."""
+"""The type of requests with the attributes that our middleware adds."""
 
 from typing import cast
 
@@ -9,18 +9,18 @@ from alliance.tenancy import Actor
 
 
 class ActorRequest(HttpRequest):
-    """A request of somebody who is known, or known to be nobody. A type only: none is ever made."""
+    """A request with its actor, who may be anonymous. Only a type: no instance is ever created."""
 
     actor: Actor
-    # Tells the request from all others, in logs and errors.
+    # The id of the request in logs and errors.
     request_id: str
     htmx: HtmxDetails
-    # Whose scope the view ran in; unset before, and for views that open a scope of their own.
+    # The actor of the view's scope; unset before the view, and for views that open their own scope.
     organisation_id: int | None
-    # Calls a minute, how many are left, and seconds until all are back; unset where calls are not counted.
+    # Limit per minute, remaining calls, and seconds until the reset; unset if calls are not counted.
     rate_limit: tuple[int, int, int]
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Return who asks, for methods of Django's that take any request."""
+    """Return the actor, for methods of Django that accept any request."""
     return cast(ActorRequest, request).actor

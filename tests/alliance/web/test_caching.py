@@ -51,7 +51,7 @@ def test_server_that_is_away_is_left_alone_for_a_moment(
     monkeypatch.setattr(away._class, "get", lambda *_given: asked.append(1))
     away.get("name")
     assert asked == []
-    monkeypatch.setattr(caching, "REST_SECONDS", 0.0)
+    monkeypatch.setattr(caching, "RETRY_AFTER_SECONDS", 0.0)
     away._rests_until = 0.0
     away.get("name")
     assert asked == [1]

@@ -25,7 +25,7 @@ def pair() -> Iterator[list[PatientWorker]]:
     for age, connections in ((1, 2), (2, 1)):
         worker = PatientWorker(age, 0, [], None, 30, Config(), None)
         worker.nr_conns, worker._accepting = connections, True
-        worker._tell()
+        worker._publish_count()
         workers.append(worker)
     yield workers
     for worker in workers:
@@ -71,6 +71,6 @@ def test_nobody_waits_for_a_worker_that_takes_no_more(
     pair: list[PatientWorker], listener: socket.socket, waits: list[float]
 ) -> None:
     pair[1]._accepting = False
-    pair[1]._tell()
+    pair[1]._publish_count()
     pair[0].accept(listener)
     assert waits == []

@@ -77,13 +77,13 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    # Whoever is not known yet is asked for by key or session: after that of sessions.
+    # After the session middleware: it determines the actor by API key or session.
     "alliance.web.middleware.AdmissionMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
-    # Last: it calls the view itself, inside the tenant's scope.
+    # Last: it calls the view inside the tenant's scope.
     "alliance.web.middleware.TenancyMiddleware",
 ]
 
@@ -117,7 +117,7 @@ DATABASES = {
         **(env.db("DATABASE_URL") if DATABASE_URL else embedded.database_settings()),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        # PgBouncer pools by transaction: a server-side cursor outlives its transaction.
+        # PgBouncer pools by transaction, which server-side cursors may outlive.
         "DISABLE_SERVER_SIDE_CURSORS": True,
     },
 }
@@ -127,7 +127,7 @@ if env("DIRECT_DATABASE_URL", default="") and env.bool("MIGRATING", default=Fals
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env("REDIS_URL", default="") or embedded.redis_url()
-# One that hangs must not make requests hang; one that is away is not asked again and again.
+# A hanging Redis must not make requests hang, and a failed command must not be retried.
 REDIS_OPTIONS = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0, "retry": Retry(NoBackoff(), 0)}
 CACHES = {
     "default": {
@@ -138,24 +138,24 @@ CACHES = {
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 
-# Uploaded documents are private: they are served by views that ask who is looking.
+# Uploaded documents are private: they are served only by views that check permissions.
 MEDIA_ROOT = Path(env("MEDIA_ROOT", default=str(HOME / "media")))
-# Months moved out of the database: so many whole months before this one stay in it.
+# Number of whole months before the current one that stay in the database.
 RETENTION_MONTHS = env.int("RETENTION_MONTHS", default=13)
 ARCHIVE_ROOT = Path(env("ARCHIVE_ROOT", default=str(HOME / "archive")))
-# Recipients are erased so long after a parcel's end; one without an end so long after it was last heard of.
+# Days after a parcel's end until its recipient is erased; without an end, days after its last event.
 ERASE_AFTER_DAYS = env.int("ERASE_AFTER_DAYS", default=90)
 ERASE_UNENDED_AFTER_DAYS = env.int("ERASE_UNENDED_AFTER_DAYS", default=180)
-# The outbox is read within minutes; what is older is for looking back.
+# The outbox is read within minutes; older events are kept for investigations.
 EVENTS_KEPT_DAYS = env.int("EVENTS_KEPT_DAYS", default=90)
-# Log-ins and failed ones, with address and browser.
+# Successful and failed log-ins, with address and browser.
 VISITS_KEPT_DAYS = env.int("VISITS_KEPT_DAYS", default=30)
-# The largest thing a door takes is a file of scans (40 MB); each door has its own, smaller limit.
+# The largest ordinary request is a file of scans (40 MB); each endpoint has its own, smaller limit.
 MAX_BODY_BYTES = 44 * 1024 * 1024
-# But for these, which take a file of bookings (500 MB) from somebody known.
+# Except for these, which accept a file of bookings (500 MB) from authenticated clients.
 LARGE_BODY_PATHS = ("/bookings/upload/", "/api/v1/booking-files")
 MAX_LARGE_BODY_BYTES = 504 * 1024 * 1024
-# Beside where files stay, so that keeping one is a rename, and on a disk: /tmp may be memory.
+# On the file system of MEDIA_ROOT, so that a file is moved by a rename. Not /tmp, which may be in memory.
 FILE_UPLOAD_TEMP_DIR = MEDIA_ROOT / "incoming"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 
@@ -195,10 +195,10 @@ ACCOUNT_FORMS = {
     "reset_password_from_key": "alliance.portal.account_forms.ResetPasswordKeyForm",
     "reauthenticate": "alliance.portal.account_forms.ReauthenticateForm",
 }
-# Confirming in the browser one signed up in goes straight on to the company's page.
+# After confirmation in the browser of the sign-up, go on to the organisation's page without a log-in.
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
-# Brute force is counted by axes over all doors; allauth's own limits stay for sign-up and mail.
+# axes counts failed log-ins of portal and admin; allauth's own limits stay for sign-up and mail.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -248,13 +248,13 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-# In development, pages find their assets without a collectstatic in between.
+# In development, assets are served without collectstatic.
 WHITENOISE_USE_FINDERS = DEBUG
-# Pages name the hashed files only. Without the others, and with source maps left as they are, collecting
+# Pages link to hashed files only. Collecting without the unhashed ones, and without compressing source maps,
 # takes a third of the time; it is part of the first start.
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
-# `manage.py up` sets it while it loads the demo alliance: pages say how far that is.
+# `manage.py up` sets it while it loads the demo alliance, so that pages show the progress.
 DEMO_LOADING = env.bool("DEMO_LOADING", default=False)
 CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
@@ -275,7 +275,7 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 900
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# Must exceed the longest task, or a task still running would be given out again.
+# Must exceed the longest task, or a running task would be delivered again.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 1800}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = TIME_ZONE
@@ -292,7 +292,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "alliance.api.pagination.CursorPagination",
     "EXCEPTION_HANDLER": "alliance.api.errors.problem_response",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    # `?format=` is no parameter of ours: like others of that kind it is refused by name.
+    # Disable DRF's parameter `format`, so that it is refused like any unknown parameter.
     "URL_FORMAT_OVERRIDE": None,
     "PAGE_SIZE": 50,
 }
@@ -329,34 +329,34 @@ SPECTACULAR_SETTINGS = {
         "ScorecardState": "slas.choices.ScorecardState",
     },
 }
-# Calls a minute of one API key; a batch counts once.
+# Calls per minute of one API key; a batch counts once.
 API_RATE_PER_MINUTE = env.int("API_RATE_PER_MINUTE", default=1200)
 TRACKING_RATE_PER_MINUTE = env.int("TRACKING_RATE_PER_MINUTE", default=60)
 
 # --- how much at once (docs/limits.md gives the reasons) ---------------------------------------
-# One statement of a web request, and one wait for somebody else's lock; beyond it is 503, not a wait.
+# Limits of a statement and of a lock wait in web requests; beyond them the response is 503.
 WEB_STATEMENT_SECONDS = env.float("WEB_STATEMENT_SECONDS", default=20.0)
 WEB_LOCK_SECONDS = env.float("WEB_LOCK_SECONDS", default=5.0)
-# In one web process: threads; heavy calls whose work is done at once; how many more may wait, and how long;
-# how many of them are one tenant's.
+# Of one web process: threads, concurrent heavy calls, places of heavy calls including waiting ones, places of
+# one tenant, and the longest wait.
 WEB_THREADS = env.int("WEB_THREADS", default=12)
 WEB_HEAVY = env.int("WEB_HEAVY", default=2)
 WEB_PLACES = env.int("WEB_PLACES", default=max(WEB_THREADS // 2, 1))
 WEB_SHARE = env.int("WEB_SHARE", default=max(WEB_PLACES - 2, 1))
 WEB_PATIENCE_SECONDS = env.float("WEB_PATIENCE_SECONDS", default=3.0)
-# A body from so many bytes on counts as heavy, whatever it is.
+# Requests with a body of at least this size are heavy.
 HEAVY_BODY_BYTES = 1024 * 1024
 
-# Folds and sweeps are divided by courier into so many shares, which workers do side by side.
+# Folds and sweeps are divided by courier into so many shares, which workers process concurrently.
 WORK_SHARES = env.int("WORK_SHARES", default=2)
 
 # --- watching --------------------------------------------------------------------------------
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 LOGGING = logging_config(LOG_LEVEL, as_json=env.bool("LOG_JSON", default=not DEBUG))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-# TenancyMiddleware says who it is, where it is asked: the package would ask the database before every view.
+# The package would query the user before every view; TenancyMiddleware binds the user instead.
 DJANGO_STRUCTLOG_USER_ID_FIELD = None
-# Not the client's word: RequestIdMiddleware has looked at the header, and set it.
+# Safe to trust: RequestIdMiddleware has validated the header, or replaced it.
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 SILENCED_SYSTEM_CHECKS: list[str] = []
 UNFOLD = {

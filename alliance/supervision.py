@@ -1,8 +1,8 @@
-"""Several long-running programs as one foreground command.
+"""Run several long-running programs as one foreground command.
 
-Honcho's manager, and on top of it: nothing outlives us even when we are killed outright, a signal
-that comes while a line is being printed does no harm, something is said once all is ready, and what ends by
-itself after that is started again. Some programs wait for others, and some do their work and end.
+This extends Honcho's manager: no program outlives us even if we are killed by SIGKILL, a signal during
+printing does no harm, a message is printed once all programs are ready, and programs that end after that are
+restarted. Some programs wait for others, and some do their work and end.
 """
 
 import ctypes
@@ -22,21 +22,21 @@ from honcho.process import Popen, Process
 
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 READY_SECONDS = 180.0
-# For a program that waits until everything is ready.
+# Name to wait for: the program starts once everything is ready.
 READY = "*ready*"
-# After this long, programs that were asked to stop are killed.
+# Seconds after the signal to stop until programs are killed.
 STOP_SECONDS = 15.0
-# Celery's worker ends when the broker goes away at the wrong moment, and nothing is lost by it. What ends
-# more often than this in so many seconds is broken.
+# Celery's worker may exit when the broker disconnects; nothing is lost, so it is restarted. A program that
+# ends more often than this within so many seconds is broken.
 MOST_STARTS_AGAIN, STARTS_AGAIN_WITHIN = 3, 60.0
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Supervisor(Manager):
-    """Runs programs until we are asked to stop; then, or when one cannot be kept running, stops them all.
+    """Runs programs until we get a signal to stop or one of them fails repeatedly; then stops them all.
 
-    After `loop()`, `failure` says in one sentence what went wrong, or is empty.
+    After `loop()`, `failure` is one sentence about what went wrong, or empty.
     """
 
     _processes: dict[str, dict[str, Any]]
@@ -51,18 +51,18 @@ class Supervisor(Manager):
     ) -> None:
         super().__init__(_Console(output))
         self._process_ctor = _Program
-        # Called about once a second; what it returns is said.
+        # Called about once a second; its result is printed.
         self._tend = tend
         self._is_ready, self._when_ready = is_ready, when_ready
         self._asked_to_stop = threading.Event()
         self._ready = self._begun = False
-        # Programs that wait: for the end of which other, and what they are.
+        # Waiting programs, by the name of the program whose end they wait for.
         self._waiting: dict[str, tuple[str, Callable[[], None]]] = {}
-        # Programs that do their work and end: what to say then, by their exit code.
-        self._when_done: dict[str, Callable[[int], str]] = {}
+        # Programs that do their work and end: the message to print, by their exit code.
+        self._on_exit: dict[str, Callable[[int], str]] = {}
         self._done: set[str] = set()
         self._started_again: dict[str, list[float]] = {}
-        # Whoever is being started has no process yet that could be stopped.
+        # A program that is being started has no process yet that could be stopped.
         self._changing = threading.Lock()
         self._ended = threading.Event()
         self.failure = ""
@@ -74,16 +74,16 @@ class Supervisor(Manager):
         environment: Mapping[str, str],
         *,
         after: str = "",
-        when_done: Callable[[int], str] | None = None,
+        on_exit: Callable[[int], str] | None = None,
     ) -> None:
         """Add a program; `begin()` starts it, or it waits for the end of another, or for READY.
 
-        One with `when_done` does its work and ends; what that returns, given the exit code, is said.
+        A program with `on_exit` does its work and ends; the result of `on_exit(exit code)` is printed.
         """
-        # exec: no shell stays between us and the program.
+        # exec: the shell is replaced by the program, so signals reach it.
         line, variables = f"exec {shlex.join(command)}", dict(environment)
-        if when_done:
-            self._when_done[name] = when_done
+        if on_exit:
+            self._on_exit[name] = on_exit
         if after:
             self._printer.width = max(self._printer.width, len(name))
             self._waiting[name] = (after, lambda: self.add_process(name, line, env=variables))
@@ -91,30 +91,30 @@ class Supervisor(Manager):
             self.add_process(name, line, env=variables)
 
     def begin(self) -> None:
-        """Start the programs that wait for nothing. Their lines are shown when `loop()` runs."""
+        """Start the programs that wait for no other. Their output is shown when `loop()` runs."""
         self._begun = True
-        # Blocked while forking: honcho's helper processes would run our handlers otherwise.
+        # Block signals while forking: otherwise honcho's helper processes would run our handlers.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         super()._start()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def abandon(self) -> None:
-        """Stop what `begin()` started, instead of `loop()`."""
+        """Stop the programs that `begin()` started, instead of calling `loop()`."""
         self._asked_to_stop.set()
         self.loop()
 
     def loop(self) -> None:
-        """Run everything until the end."""
+        """Run all programs until the end."""
         super().loop()
         self._ended.set()
 
     def terminate(self) -> None:
-        """Ask all programs to stop. Honcho calls this as soon as one of them has ended."""
+        """Send all programs the signal to stop. Honcho calls this when one of them has ended."""
         if not self._asked_to_stop.is_set() and not self.failure:
             name, code = next(
                 (name, state["returncode"])
                 for name, state in self._processes.items()
-                if "returncode" in state and name not in self._when_done
+                if "returncode" in state and name not in self._on_exit
             )
             self.failure = (
                 f"{name} ended by itself (code {code}) and everything was stopped; its last lines say why."
@@ -129,30 +129,31 @@ class Supervisor(Manager):
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _any_stopped(self) -> bool:
-        """Say whether honcho has to stop everything, as one has ended: not when it can be started again.
+        """Tell honcho whether to stop everything because a program has ended: not if it can be restarted.
 
-        Honcho asks over and over; programs that waited are started here.
+        Honcho calls this in its loop, so waiting programs are started here, too.
         """
         with self._changing:
             for name, state in list(self._processes.items()):
                 if "returncode" not in state:
                     continue
-                if name in self._when_done:
-                    self._note_done(name, state["returncode"])
+                if name in self._on_exit:
+                    self._note_exit(name, state["returncode"])
                 elif self._may_start_again(name):
-                    self._say(f"{name} ended by itself (code {state['returncode']}) and is started again.")
+                    self._print_line(
+                        f"{name} ended by itself (code {state['returncode']}) and is started again."
+                    )
                     self._start_only(name, self._processes[name]["obj"])
             self._start_waiting()
             return any(
-                "returncode" in state and name not in self._when_done
-                for name, state in self._processes.items()
+                "returncode" in state and name not in self._on_exit for name, state in self._processes.items()
             )
 
-    def _note_done(self, name: str, code: int) -> None:
+    def _note_exit(self, name: str, code: int) -> None:
         if name in self._done or self._is_stopping():
             return
         self._done.add(name)
-        self._say(self._when_done[name](code))
+        self._print_line(self._on_exit[name](code))
 
     def _start_waiting(self) -> None:
         if self._is_stopping():
@@ -177,7 +178,7 @@ class Supervisor(Manager):
 
     def _start_only(self, name: str, program: Process) -> None:
         everybody = self._processes
-        # All that honcho starts is what it has.
+        # Honcho starts all programs that it has, so give it only this one.
         self._processes = {name: {"obj": program}}
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         super()._start()
@@ -185,13 +186,13 @@ class Supervisor(Manager):
         self._processes = {**everybody, **self._processes}
 
     def _watch(self) -> None:
-        """Say when everything is ready, then wait for the signal to stop."""
+        """Print a message when everything is ready, then wait for the signal to stop."""
         deadline = time.monotonic() + READY_SECONDS
         while not self._asked_to_stop.wait(1.0 if self._ready else 0.2):
             if not self._ready and self._is_ready():
                 self._ready = True
-                self._say(self._when_ready)
-            self._say(self._tend())
+                self._print_line(self._when_ready)
+            self._print_line(self._tend())
             if not self._ready and time.monotonic() > deadline:
                 self.failure = (
                     f"The web server did not answer within {READY_SECONDS:.0f} s; everything was stopped."
@@ -209,23 +210,23 @@ class Supervisor(Manager):
             super().terminate()
             return True
 
-    def _say(self, text: str) -> None:
+    def _print_line(self, text: str) -> None:
         if text:
             self.events.put(Message("line", text, datetime.now().astimezone(), None, None))
 
 
 class _Console(Printer):
-    """Prints the programs' lines with their names, and our own text as it is."""
+    """Prints the programs' lines with their names, and our own lines without a name."""
 
     def write(self, message: Message) -> None:
         if message.name is None:
-            print(message.data, file=self.output, flush=True)  # noqa: T201 -- a terminal is what this is for
+            print(message.data, file=self.output, flush=True)  # noqa: T201 -- output of a terminal command
         else:
             super().write(message)
 
 
 class _Program(Process):
-    """A program that ends when we do, however we end."""
+    """A program that ends when we end, even by SIGKILL."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -237,12 +238,12 @@ class _Program(Process):
 
 
 def end_with_parent() -> None:
-    """Prepare a process to become a program that is told to stop when its parent dies."""
+    """Prepare a child process so that its program gets SIGTERM when the parent dies."""
     _end_with_parent(signal.SIGTERM)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def _end_with_parent(signum: signal.Signals) -> None:
-    """Have the kernel signal this process when its parent dies (Linux only)."""
+    """Let the kernel signal this process when its parent dies (Linux only)."""
     if _libc:
         _libc.prctl(_PR_SET_PDEATHSIG, signum)

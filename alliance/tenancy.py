@@ -1,8 +1,8 @@
-"""Who is asking, what they may touch, and the two walls that hold it.
+"""Actors, their capabilities, and the two layers that separate tenants.
 
-The first wall is code: an `Actor` with capabilities, `require()`, and `visible_to()` on every
-queryset of tenant data. The second is the database: forced row-level security that reads the
-transaction's `alliance.scope`. No scope means no rows.
+The first layer is code: an `Actor` with capabilities, `require()`, and `visible_to()` of every queryset of
+tenant data. The second is the database: forced row-level security, whose policies read the transaction's
+setting `alliance.scope`. Without a scope no rows are visible.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ ROLE_CAPABILITIES: dict[str, frozenset[Capability]] = {
     Role.VIEWER: frozenset(_VIEW),
 }
 
-# What the kind of organisation can do at all, whatever the role.
+# The capabilities of a kind of organisation, over all roles.
 KIND_CAPABILITIES: dict[str, frozenset[Capability]] = {
     OrganisationKind.COURIER: frozenset(Capability) - {C.BOOK_PARCELS},
     OrganisationKind.MERCHANT: frozenset(Capability)
@@ -41,27 +41,27 @@ KIND_CAPABILITIES: dict[str, frozenset[Capability]] = {
     OrganisationKind.OPERATOR: frozenset(Capability),
 }
 
-# Ops of a group look things up, and do besides what their group's permissions say.
+# Ops in a group may look things up; all else is decided by the group's permissions.
 DESK_CAPABILITIES = frozenset({C.VIEW_PARCELS, C.VIEW_RATES})
 
-# A courier that is not (or no longer) a member works on its application and nothing else.
+# A courier that is not (or no longer) a member may only work on its application.
 APPLICANT_CAPABILITIES = frozenset({C.APPLY, C.MANAGE_MEMBERS})
 
-# What an API key can be given: keys never manage people or keys.
+# Possible scopes of an API key: keys never manage members or keys.
 KEY_SCOPES = frozenset(Capability) - {C.MANAGE_MEMBERS, C.MANAGE_KEYS, C.APPLY, C.OPERATE}
 
 
 def capabilities_of(*, kind: str, status: str, role: str) -> frozenset[Capability]:
-    """Return what a member of that role may do in an organisation of that kind and status."""
-    granted = ROLE_CAPABILITIES.get(role, frozenset()) & KIND_CAPABILITIES.get(kind, frozenset())
+    """Return the capabilities of a role in an organisation of a kind and status."""
+    capabilities = ROLE_CAPABILITIES.get(role, frozenset()) & KIND_CAPABILITIES.get(kind, frozenset())
     if status == OrganisationStatus.ACTIVE:
-        return granted
-    return granted & APPLICANT_CAPABILITIES if status == OrganisationStatus.APPLICANT else frozenset()
+        return capabilities
+    return capabilities & APPLICANT_CAPABILITIES if status == OrganisationStatus.APPLICANT else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody, or something, that asks for a piece of work."""
+    """The user, API key or program that calls a service."""
 
     kind: ActorKind = "anonymous"
     user_id: int | None = None
@@ -76,7 +76,7 @@ class Actor:
 
     @classmethod
     def system(cls, label: str) -> Self:
-        """Return the actor of tasks and commands; `label` names the one that asks."""
+        """Return the actor of a task or command; `label` is its name."""
         return cls(kind="system", is_ops=True, capabilities=frozenset(Capability), label=label)
 
     @property
@@ -93,7 +93,7 @@ class Actor:
 
     @property
     def tenant_id(self) -> int:
-        """The actor's organisation; raises NotPermitted for one who has none."""
+        """The id of the actor's organisation; raises NotPermitted without one."""
         if self.organisation_id is None:
             raise NotPermitted
         return self.organisation_id
@@ -113,25 +113,25 @@ def require(actor: Actor, capability: Capability) -> None:
         return
     works = actor.kind == "api_key" and actor.organisation_status == OrganisationStatus.ACTIVE
     if works and capability in KIND_CAPABILITIES.get(actor.organisation_kind, frozenset()) & KEY_SCOPES:
-        said = {"scope": str(capability.value)}
+        params = {"scope": str(capability.value)}
         raise NotPermitted(
-            _("This needs a key with the permission “%(scope)s”: create one that has it.") % said
+            _("This needs a key with the permission “%(scope)s”: create one that has it.") % params
         )
     raise NotPermitted
 
 
-# --- the second wall -------------------------------------------------------------------------
+# --- row-level security ----------------------------------------------------------------------
 
 SETTING = "alliance.scope"
 _current: ContextVar[str] = ContextVar("alliance_scope", default="")
-# Ways of the planner that end in a sort.
-_SORTED_WAYS = ("enable_sort", "enable_bitmapscan", "enable_seqscan")
+# Planner settings that allow plans with a sort.
+_SORT_SETTINGS = ("enable_sort", "enable_bitmapscan", "enable_seqscan")
 _limits: ContextVar[str] = ContextVar("alliance_limits", default="")
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the database lets a transaction see, as the text the policies compare with."""
+    """Which rows a transaction may see, as the text that the policies compare."""
 
     value: str = ""
 
@@ -165,7 +165,7 @@ class Scope:
 
     @classmethod
     def of(cls, actor: Actor) -> Self:
-        """Return the widest scope the actor's own work needs, and no wider."""
+        """Return the narrowest scope that the actor's work needs."""
         if actor.is_ops:
             return cls.everything()
         if actor.is_courier and actor.organisation_id:
@@ -177,29 +177,29 @@ class Scope:
 
 @contextmanager
 def scope(to: Scope) -> Iterator[None]:
-    """Run a block in one transaction that sees what `to` says; the outer scope comes back after.
+    """Run a block in one transaction with the scope `to`; afterwards the outer scope is restored.
 
-    A block that raises is rolled back (to a savepoint when nested), scope included.
+    A block that raises is rolled back (to a savepoint if nested), including its scope.
     """
-    nested = connection.in_atomic_block
-    outer = _current.get() if nested else ""
+    is_nested = connection.in_atomic_block
+    outer = _current.get() if is_nested else ""
     with transaction.atomic(durable=False):
-        _set(to.value, limits="" if nested else _limits.get())
+        _set(to.value, limits="" if is_nested else _limits.get())
         token = _current.set(to.value)
         try:
             yield
         finally:
             _current.reset(token)
-        # Only on success: a block rolled back takes its SET LOCAL with it, as the end of a transaction does.
-        if nested and not connection.needs_rollback:
+        # Only on success: a rollback, like the end of a transaction, also reverts SET LOCAL.
+        if is_nested and not connection.needs_rollback:
             _set(outer)
 
 
 @contextmanager
 def limited(*, statement_seconds: float, lock_seconds: float) -> Iterator[None]:
-    """Give each statement of the scopes opened inside so long, and each wait for a lock.
+    """Limit the time of each statement, and of each lock wait, in the scopes opened inside.
 
-    Not settings of the session: behind PgBouncer it is somebody else's a moment later.
+    Not by session settings: behind PgBouncer, another client may get the session next.
     """
     token = _limits.set(
         f"SET LOCAL statement_timeout = {int(statement_seconds * 1000)};"
@@ -212,35 +212,35 @@ def limited(*, statement_seconds: float, lock_seconds: float) -> Iterator[None]:
 
 
 def _set(value: str, *, limits: str = "") -> None:
-    # A real SET LOCAL, not set_config(): Citus sends only the former to its workers. Values are
-    # built from integers and key prefixes, and quoted by the driver all the same.
+    # SET LOCAL instead of set_config(): Citus propagates only the former to its workers. Values consist of
+    # integers and key prefixes, and are quoted by the driver anyway.
     with connection.cursor() as cursor:
         cursor.execute(f"{limits}SET LOCAL {SETTING} = %s", [value])
 
 
 @contextmanager
 def in_index_order() -> Iterator[None]:
-    """Have the planner walk an index in its order, and stop when there is enough.
+    """Make the planner scan an index in its order, and stop at the LIMIT.
 
-    Policies make it expect a handful of rows where there are a million: left alone, it reads and sorts
-    all of them for each page.
+    Because of the policies it estimates a few rows where there are a million, and would otherwise read and
+    sort all of them for each page.
     """
     _allow("off")
     yield
-    # Not after an error: the transaction that the settings are of is over.
+    # Not after an error: the transaction of the settings has ended.
     _allow("on")
 
 
 def _allow(switch: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("; ".join(f"SET LOCAL {way} = {switch}" for way in _SORTED_WAYS))
+        cursor.execute("; ".join(f"SET LOCAL {name} = {switch}" for name in _SORT_SETTINGS))
 
 
 class TenantQuerySet(models.QuerySet[Any]):
-    """Reads of tenant data. Every subclass says who sees what in `visible_to`."""
+    """A queryset of tenant data. Subclasses define in `visible_to_member` which rows a member sees."""
 
     def visible_to(self, actor: Actor) -> Self:
-        """Return the rows the actor may know of; everything else is 404 to them."""
+        """Return the rows the actor may see; all others are 404 to the actor."""
         if actor.is_ops:
             return self
         if actor.organisation_id is None:
@@ -265,37 +265,43 @@ def row_policy(
     own_writes: bool = True,
     instead: Mapping[str, str | None] = MappingProxyType({}),
 ) -> migrations.RunSQL:
-    """Return the migration that puts forced row-level security on a table.
+    """Return the migration that enables forced row-level security on a table.
 
-    Each keyword names the column that is compared with that kind of scope. `also_read` and
-    `also_write` are further SQL conditions, over `{scope}`. Without `own_writes` only workers and
-    ops write. `instead` gives `insert`, `update` or `delete` another condition; None lets nobody.
-    Plain expressions only: Citus refuses subqueries in policies.
+    Each keyword names the column that is compared with that kind of scope. `also_read` and `also_write` are
+    additional SQL conditions with `{scope}`. Without `own_writes` only workers and ops may write. `instead`
+    replaces the condition of `insert`, `update` or `delete`; None forbids the command. Use plain expressions
+    only: Citus refuses subqueries in policies.
     """
     current = f"nullif(current_setting('{SETTING}', true), '')"
     columns = {"merchant": merchant, "courier": courier, "parcel": parcel, "user": user, "key": key}
-    own = [f"{current} = 'all'"]
-    own += [f"{current} = '{kind}:' || {column}" for kind, column in columns.items() if column]
-    # The tracking page's scope reads one parcel; it never writes.
-    writers = [condition for condition in own if "'parcel:'" not in condition] if own_writes else own[:1]
-    read = " OR ".join([*own, *([also_read.format(scope=current)] if also_read else [])])
+    conditions = [f"{current} = 'all'"]
+    conditions += [f"{current} = '{kind}:' || {column}" for kind, column in columns.items() if column]
+    # The scope of the tracking page reads one parcel, and never writes.
+    writers = (
+        [condition for condition in conditions if "'parcel:'" not in condition]
+        if own_writes
+        else conditions[:1]
+    )
+    read = " OR ".join([*conditions, *([also_read.format(scope=current)] if also_read else [])])
     write = " OR ".join([*writers, *([also_write.format(scope=current)] if also_write else [])])
-    others = {command: asked and asked.format(scope=current) for command, asked in instead.items()}
-    insert, update, delete = (others.get(command, write) for command in ("insert", "update", "delete"))
+    replaced = {
+        command: condition and condition.format(scope=current) for command, condition in instead.items()
+    }
+    insert, update, delete = (replaced.get(command, write) for command in ("insert", "update", "delete"))
     policies = {
         "read": f"FOR SELECT USING ({read})",
         "insert": insert and f"FOR INSERT WITH CHECK ({insert})",
         "update": update and f"FOR UPDATE USING ({update}) WITH CHECK ({update})",
         "delete": delete and f"FOR DELETE USING ({delete})",
     }
-    made = {f"{table}_{name}": policy for name, policy in policies.items() if policy}
+    by_name = {f"{table}_{name}": policy for name, policy in policies.items() if policy}
     forward = [
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
-        *(f"CREATE POLICY {name} ON {table} {policy}" for name, policy in made.items()),
+        *(f"CREATE POLICY {name} ON {table} {policy}" for name, policy in by_name.items()),
     ]
     backward = [
-        *(f"DROP POLICY {name} ON {table}" for name in made),
+        *(f"DROP POLICY {name} ON {table}" for name in by_name),
         f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
     ]
@@ -303,7 +309,7 @@ def row_policy(
 
 
 def protected_tables() -> list[str]:
-    """Return the tables (partitions left out) whose row-level security is on and forced."""
+    """Return the tables (without partitions) with forced row-level security."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity"
@@ -313,22 +319,22 @@ def protected_tables() -> list[str]:
 
 
 def rows_in(to: Scope, sql: str, parameters: list[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Run one read in a scope of its own and return its rows.
+    """Run one query in its own scope and return its rows.
 
-    Outside a transaction in one message: PostgreSQL takes its statements for one transaction, and the way
-    there and back is spared four times.
+    Outside a transaction, all statements are sent in one message: PostgreSQL runs them as one transaction,
+    which saves four round trips.
     """
     if connection.in_atomic_block:
         with scope(to):
             return raw_rows(sql, parameters)
     if isinstance(parameters, dict):
-        named = {"rows_in_scope": to.value, **parameters}
-        return raw_rows(f"{_limits.get()}SET LOCAL {SETTING} = %(rows_in_scope)s; {sql}", named)
+        params = {"rows_in_scope": to.value, **parameters}
+        return raw_rows(f"{_limits.get()}SET LOCAL {SETTING} = %(rows_in_scope)s; {sql}", params)
     return raw_rows(f"{_limits.get()}SET LOCAL {SETTING} = %s; {sql}", [to.value, *parameters])
 
 
 def raw_rows(sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-    """Run a statement in the current scope and return its rows."""
+    """Execute a statement in the current scope and return its rows."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return cursor.fetchall() if cursor.description else []

@@ -1,4 +1,4 @@
-"""The components pages are made of; see docs/ui.md for how each is used."""
+"""Components of pages; docs/ui.md describes how to use each."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ ALERT_ICONS = {"success": "circle-check", "error": "alert-circle", "warning": "a
 
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
-    """Draw a Tabler icon; with a label it is read aloud, without it is decoration."""
+    """Render a Tabler icon; with a label for screen readers, without one as decoration."""
     if label:
         return format_html('<i class="ti ti-{}" role="img" aria-label="{}"></i>', name, label)
     return format_html('<i class="ti ti-{}" aria-hidden="true"></i>', name)
@@ -35,7 +35,7 @@ def icon(name: str, label: str = "") -> SafeString:
 
 @register.filter
 def initial(value: object) -> str:
-    """Return the letter an avatar shows."""
+    """Return the letter of an avatar."""
     text = str(value).strip()
     return text[:1].upper() or "·"
 
@@ -52,28 +52,28 @@ def alert_icon(level_tag: str) -> str:
 
 @register.filter
 def percent(ratio: float | None, places: int = 2) -> str:
-    """Write a ratio as a percentage: 0.91308 is `91.31 %`; no ratio is a dash."""
+    """Format a ratio as a percentage: 0.91308 is `91.31 %`; None is a dash."""
     if ratio is None:
         return "–"
-    # Not formats.number_format: it cuts digits off where it should round.
+    # Not formats.number_format: it truncates digits instead of rounding.
     return f"{ratio * 100:.{places}f}\N{NO-BREAK SPACE}%"
 
 
 @register.filter
 def count(value: int | None) -> str:
-    """Write a whole number with its thousands grouped; no number is a dash."""
+    """Format a whole number with thousands separators; None is a dash."""
     return "–" if value is None else f"{value:,}"
 
 
 @register.filter
 def money(value: str) -> str:
-    """Write an amount with its thousands grouped; no amount stays empty."""
+    """Format an amount with thousands separators; an empty one stays empty."""
     return amount(value) if value else ""
 
 
 @register.filter
 def in_unit(value: float | int | str | None, unit: Unit) -> str:
-    """Write a value of a chart's table in its unit."""
+    """Format a value of a chart's table by its unit."""
     if value is None or isinstance(value, str):
         return value or "–"
     return percent(value) if unit == "percent" else f"{value:,.10g}"
@@ -83,7 +83,7 @@ def in_unit(value: float | int | str | None, unit: Unit) -> str:
 
 
 def _badge(family: str, value: object, label: str = "") -> SafeString:
-    # Callers may hold a TextChoices member or its plain value.
+    # The value may be a TextChoices member or a plain string.
     badge = badge_for(family, str(getattr(value, "value", value)), label=label)
     return format_html(
         '<span class="ca-badge" data-colour="{}"><i class="ti ti-{}" aria-hidden="true"></i>{}</span>',
@@ -134,7 +134,7 @@ def rate_pair(
 
 @register.inclusion_tag("components/chart.html")
 def chart(chart: Picture, *, height: str = "md", heading: bool = True) -> dict[str, Any]:
-    """Draw a chart with its table behind it. Heights: sm, md, lg."""
+    """Render a chart with its data table. Heights: sm, md, lg."""
     return {
         "chart": chart,
         "json": json.dumps(chart.as_json(), cls=DjangoJSONEncoder),
@@ -149,19 +149,19 @@ def chart(chart: Picture, *, height: str = "md", heading: bool = True) -> dict[s
 
 @register.inclusion_tag("components/empty_state.html")
 def empty_state(title: str, text: str = "", **options: Any) -> dict[str, Any]:
-    """Say that there is nothing, and what to do. Options: icon, action_url, action_label, compact."""
+    """Explain an empty list, and what to do. Options: icon, action_url, action_label, compact."""
     return {"title": title, "text": text, "icon": "inbox", **options}
 
 
 @register.inclusion_tag("components/pager.html")
 def pager(next_url: str = "", previous_url: str = "", *, target: str = "", note: str = "") -> dict[str, Any]:
-    """Walk a list by cursor. With `target` (a CSS id) htmx swaps that part only."""
+    """Links to the next and previous page. With `target` (a CSS id) htmx swaps only that element."""
     return {"next_url": next_url, "previous_url": previous_url, "target": target, "note": note}
 
 
 @register.simple_block_tag(takes_context=True)
 def filter_bar(context: template.Context, content: str, *, target: str = "", url: str = "") -> SafeString:
-    """Wrap the fields of a GET form; with `target` the list refreshes while they change."""
+    """Wrap the fields of a GET form; with `target` the list refreshes when they change."""
     return mark_safe(  # noqa: S308 -- rendered by Django's own templates
         render_to_string(
             "components/filter_bar.html",
@@ -172,22 +172,22 @@ def filter_bar(context: template.Context, content: str, *, target: str = "", url
 
 @register.inclusion_tag("components/filter_field.html")
 def filter_field(field: BoundField, *, css: str = "") -> dict[str, Any]:
-    """Show a field of a filter bar, with its label and what is wrong with it."""
+    """Show a field of a filter bar, with its label and error."""
     return {"field": field, "css": css}
 
 
 @register.inclusion_tag("components/field_error.html")
 def field_error(field: BoundField, *, within: bool = False) -> dict[str, Any]:
-    """Say what is wrong with a field of a filter bar; empty, it waits for what htmx brings.
+    """Show the error of a field of a filter bar; if empty, render a placeholder that htmx can swap.
 
-    `within` the part of the page that htmx swaps, it is swapped along.
+    `within` says that it is inside the part of the page that htmx swaps anyway.
     """
     return {"field": field, "within": within}
 
 
 @register.simple_block_tag
 def data_table(content: str, *, caption: str = "", id: str = "") -> SafeString:
-    """Wrap thead and tbody; a phone shows each row as a card, named by each cell's data-label."""
+    """Wrap thead and tbody; a phone shows each row as a card with the data-label of each cell."""
     return mark_safe(  # noqa: S308 -- rendered by Django's own templates
         render_to_string("components/data_table.html", {"content": content, "caption": caption, "id": id})
     )
@@ -197,7 +197,7 @@ def data_table(content: str, *, caption: str = "", id: str = "") -> SafeString:
 def card(
     content: str, *, title: str = "", subtitle: str = "", id: str = "", flush: bool = False
 ) -> SafeString:
-    """Wrap a piece of a page. `flush` leaves the padding out, for tables and lists."""
+    """Wrap a part of a page. `flush` removes the padding, for tables and lists."""
     return mark_safe(  # noqa: S308 -- rendered by Django's own templates
         render_to_string(
             "components/card.html",
@@ -208,16 +208,16 @@ def card(
 
 @register.inclusion_tag("components/timeline.html")
 def timeline(entries: Iterable[Mapping[str, Any]], *, empty: str = "") -> dict[str, Any]:
-    """Tell what happened, newest first. Keys of an entry: see components/timeline.html."""
-    known = list(entries)
-    # What was taken back is not where things stand.
-    newest = next((place for place, entry in enumerate(known) if not entry.get("struck")), None)
-    return {"entries": known, "newest": newest, "empty": empty or gettext("No history yet.")}
+    """Show a history, newest first. Keys of an entry: see components/timeline.html."""
+    entry_list = list(entries)
+    # A revoked entry is not the current state.
+    newest = next((place for place, entry in enumerate(entry_list) if not entry.get("struck")), None)
+    return {"entries": entry_list, "newest": newest, "empty": empty or gettext("No history yet.")}
 
 
 @register.inclusion_tag("components/stepper.html")
 def stepper(steps: Iterable[Mapping[str, Any]], *, label: str = "") -> dict[str, Any]:
-    """Show where one is in a sequence. A step: label, state (done, current, todo, error), url."""
+    """Show the current step of a sequence. A step: label, state (done, current, todo, error), url."""
     return {"steps": list(steps), "label": label or gettext("Steps")}
 
 
@@ -226,7 +226,7 @@ def stepper(steps: Iterable[Mapping[str, Any]], *, label: str = "") -> dict[str,
 
 @register.inclusion_tag("components/form_errors.html")
 def form_errors(form: BaseForm) -> dict[str, Any]:
-    """Sum up a form's errors, each linked to its field. Crispy forms show it by themselves."""
+    """Summarise a form's errors, each linked to its field. Crispy forms include this themselves."""
     return {"form": form, "fields": fields_with_errors(form)}
 
 
@@ -237,7 +237,7 @@ def fields_with_errors(form: BaseForm) -> list[BoundField]:
 
 @register.inclusion_tag("components/dropzone.html")
 def dropzone(field: BoundField, *, accept: str = "", max_bytes: int = 0, hint: str = "") -> dict[str, Any]:
-    """Take files by drop or by choice; without scripts it is the plain file field it wraps."""
+    """A file field with drag and drop; without scripts it is a plain file field."""
     return {"field": field, "accept": accept, "max_bytes": max_bytes, "hint": hint}
 
 
@@ -245,7 +245,7 @@ def dropzone(field: BoundField, *, accept: str = "", max_bytes: int = 0, hint: s
 def confirm_dialog(
     context: template.Context, id: str, title: str, text: str, **options: Any
 ) -> dict[str, Any]:
-    """Ask before a POST. Options: action (URL), button, tone (danger, primary), name, value, field."""
+    """Confirm a POST. Options: action (URL), button, tone (danger, primary), name, value, field."""
     return {
         "id": id,
         "title": title,
@@ -260,9 +260,9 @@ def confirm_dialog(
 def progress(
     done: int, total: int, *, url: str = "", label: str = "", id: str = "progress"
 ) -> dict[str, Any]:
-    """Show how far a job is; with `url` it asks that page every second until done >= total."""
-    finished = total > 0 and done >= total
-    return {"done": done, "total": total, "url": "" if finished else url, "label": label, "id": id}
+    """Show the progress of a job; with `url`, poll that page every second until done >= total."""
+    is_finished = total > 0 and done >= total
+    return {"done": done, "total": total, "url": "" if is_finished else url, "label": label, "id": id}
 
 
 def _path(context: template.Context) -> str:

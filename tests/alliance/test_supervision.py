@@ -127,7 +127,7 @@ ONE_AFTER_ANOTHER = """
     run = lambda code: [sys.executable, "-uc", code]
     supervisor.add("one", run(WAIT), os.environ)
     said = lambda code: f"*** two said {code} ***"
-    supervisor.add("two", run(WORK), os.environ, after=READY, when_done=said)
+    supervisor.add("two", run(WORK), os.environ, after=READY, on_exit=said)
     supervisor.add("three", run(WAIT), os.environ, after="two")
     supervisor.loop()
     print("failure:", supervisor.failure)

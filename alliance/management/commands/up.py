@@ -231,7 +231,7 @@ def add_programs(
     supervisor.add("worker", commands["worker"], environment, after=READY)
     if demo_days:
         demo = [sys.executable, str(settings.BASE_DIR / "manage.py"), DEMO, "--days", str(demo_days)]
-        supervisor.add("demo", demo, environment, after=READY, when_done=demo_is_over)
+        supervisor.add("demo", demo, environment, after=READY, on_exit=demo_is_over)
     # The demo simulates its days in order and runs the jobs of each hour itself: beat's jobs, which use the
     # real time, would close and sweep what has not been simulated yet.
     supervisor.add("beat", commands["beat"], environment, after="demo" if demo_days else READY)

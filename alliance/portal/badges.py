@@ -1,7 +1,7 @@
-"""How a state looks on a page: its label, colour and icon.
+"""Badges of states on pages: label, colour and icon.
 
-Each app has `portal/badges.py` for the families of its own choices. States that several apps have, and that
-no family describes, are here.
+Each app has `portal/badges.py` for the families of its own choices. States that several apps share and that
+are in no family are here.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from alliance.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """One state's label, one of the colours of css/components.css, and a Tabler icon."""
+    """The label of a state, one of the colours of css/components.css, and a Tabler icon."""
 
     label: str | Promise
     colour: str
@@ -50,8 +50,8 @@ FAMILIES: Final[Registry[str, Mapping[str, Badge]]] = Registry("family of badges
 
 
 def badge_for(family: str, value: str, *, label: str = "") -> Badge:
-    """Return the badge of a value; one nobody described shows its own name, never a wrong one."""
-    known = FAMILIES[family].get(value) or GENERAL.get(value)
-    if known is None:
+    """Return the badge of a value; an unknown value shows its own name."""
+    badge = FAMILIES[family].get(value) or GENERAL.get(value)
+    if badge is None:
         return Badge(label or value.replace("_", " ").capitalize(), "grey", "point")
-    return Badge(label, known.colour, known.icon) if label else known
+    return Badge(label, badge.colour, badge.icon) if label else badge

@@ -1,7 +1,7 @@
-"""What a page hands to a chart: numbers and words, no drawing options.
+"""The data of a chart: numbers and labels, without drawing options.
 
-Lines and bars are here, the other kinds in alliance/portal/pictures.py; what all have in common is
-`Picture`.
+Line and bar charts are here, the other kinds in alliance/portal/pictures.py; `Picture` is their common
+interface.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from django.utils.translation import gettext, pgettext
 Unit = Literal["percent", "number", "text"]
 Kind = Literal["line", "bar", "stacked"]
 Values = Sequence[float | int | None]
-# A value of a chart's table, and how it is written.
+# A value of a chart's table, and its unit.
 Cell = tuple[float | int | str | None, Unit]
-# A row of it: its heading and its cells.
+# A row of the table: its heading and its cells.
 Line = tuple[str, Sequence[Cell]]
 
 
 class Picture(Protocol):
-    """A drawing and the table behind it: what the chart component needs. `id` is unique on the page."""
+    """A chart and its data table, as the chart component needs them. `id` is unique on the page."""
 
     @property
     def id(self) -> str: ...
@@ -33,7 +33,7 @@ class Picture(Protocol):
     def is_empty(self) -> bool: ...
     @property
     def columns(self) -> Sequence[str | Promise]:
-        """The table's header, that of the headings first."""
+        """The headers of the table, that of the heading column first."""
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -45,10 +45,10 @@ class Picture(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line or set of bars. A value of None is a gap, never a zero.
+    """One line or set of bars. None is a gap, not a zero.
 
-    Percent values are ratios (0.9131 is drawn and written as 91.31 %). `colour` is one of the
-    chart colours of js/charts.js; without one they are taken in turn.
+    Percent values are ratios (0.9131 is shown as 91.31 %). `colour` is one of the chart colours of
+    js/charts.js; by default they are used in turn.
     """
 
     name: str | Promise
@@ -59,7 +59,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A shaded range behind the lines, such as a confidence interval."""
+    """A shaded area behind the lines, such as a confidence interval."""
 
     name: str | Promise
     low: Values
@@ -68,7 +68,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart and the table behind it. `id` is unique on the page."""
+    """A line or bar chart and its data table. `id` is unique on the page."""
 
     id: str
     title: str | Promise
@@ -78,10 +78,10 @@ class Chart:
     unit: Unit = "number"
     category_name: str | Promise = ""
     band: Band | None = None
-    # Counts behind each point, shown in the tooltip and the table: a rate without n is a rumour.
+    # The sample size of each point, for the tooltip and the table: a rate means little without it.
     counts: Sequence[int] | None = None
     counts_name: str | Promise = "n"
-    # Categories from this index on are still changing, and are drawn as such.
+    # Categories from this index on are provisional, and are drawn differently.
     provisional_from: int | None = None
 
     @property
@@ -123,16 +123,16 @@ class Chart:
 
     @property
     def lines(self) -> list[Line]:
-        """A category, a value a series, the band, and n where known."""
-        drawn = [series.values for series in self.series]
+        """The category, one value per series, the band, and the counts if known."""
+        columns = [series.values for series in self.series]
         if self.band is not None:
-            drawn += [self.band.low, self.band.high]
-        units: list[Unit] = [self.unit] * len(drawn)
+            columns += [self.band.low, self.band.high]
+        units: list[Unit] = [self.unit] * len(columns)
         if self.counts is not None:
-            drawn, units = [*drawn, self.counts], [*units, "number"]
+            columns, units = [*columns, self.counts], [*units, "number"]
         return [
             (str(category), list(zip(values, units, strict=True)))
-            for category, *values in zip(self.categories, *drawn, strict=True)
+            for category, *values in zip(self.categories, *columns, strict=True)
         ]
 
     def _band_json(self) -> dict[str, Any] | None:

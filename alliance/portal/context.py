@@ -1,4 +1,4 @@
-"""What every page can use in its template. All of it is lazy: an error page pays for nothing."""
+"""Context processor of all pages. All values are lazy, so an error page needs no query."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
 
 def portal(request: HttpRequest) -> dict[str, Any]:
     """Return the names that templates/portal.html and public.html use, all starting with ui_."""
-    # API views and early failures come here before the tenancy middleware set an actor.
+    # API views and early failures run this before the tenancy middleware has set an actor.
     actor: Actor = getattr(request, "actor", ANONYMOUS)
     memberships = SimpleLazyObject(lambda: _memberships(actor))
     return {
@@ -47,15 +47,17 @@ def _url(name: str) -> str:
 def _memberships(actor: Actor) -> list[Member]:
     if actor.user_id is None:
         return []
-    # The page's own scope is one organisation; the menu lists all the user belongs to.
+    # The scope of the page is one organisation, but the menu lists all organisations of the user.
     with scope(Scope.user(actor.user_id)):
         members = Member.objects.filter(user_id=actor.user_id).select_related("organisation")
         return list(members.order_by("organisation__name"))
 
 
 def _organisation(actor: Actor, memberships: Iterable[Member]) -> Organisation | None:
-    mine = (member.organisation for member in memberships)
-    return next((organisation for organisation in mine if organisation.pk == actor.organisation_id), None)
+    organisations = (member.organisation for member in memberships)
+    return next(
+        (organisation for organisation in organisations if organisation.pk == actor.organisation_id), None
+    )
 
 
 def _role(actor: Actor) -> str:

@@ -1,4 +1,4 @@
-"""The Content-Security-Policy, and the one place where it is wider."""
+"""The Content-Security-Policy, with a wider one for the admin."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,9 @@ from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest, HttpResponseBase
 
-# django-unfold runs on Alpine.js, which evaluates the expressions in its attributes (eval) and
-# comes with style elements and attributes in its templates. Scripts still come from us alone:
-# an injected script element stays dead, in the admin too.
+# unfold uses Alpine.js, which evaluates expressions in attributes (unsafe-eval), and its templates have
+# style elements and attributes. Scripts are still allowed from our own origin only, so an injected script
+# element does not run in the admin either.
 ADMIN_POLICY: Mapping[str, list[str]] = {
     "script-src": [SELF, UNSAFE_EVAL],
     "style-src": [SELF, UNSAFE_INLINE],

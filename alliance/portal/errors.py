@@ -1,4 +1,4 @@
-"""Pages for what went wrong. None needs the database: it may be what went wrong."""
+"""Error pages. None needs the database, which may be what failed."""
 
 import logging
 import sys
@@ -18,7 +18,7 @@ from alliance.errors import AllianceError, FieldError, NotAuthenticated
 from alliance.web.outages import outage_of
 
 log = logging.getLogger(__name__)
-# Shown when even the error page cannot be drawn (its assets were never built, say).
+# Used when rendering the error page itself fails, for example without built assets.
 _BARE_PAGE = "<!doctype html><title>500</title><h1>Something went wrong</h1><p>Request {}</p>"
 
 _ADVICE = {
@@ -34,12 +34,12 @@ _ICONS = {
     403: "lock", 404: "map-search", 410: "archive", 413: "file-alert",
     429: "hourglass", 503: "plug-connected-x",
 }  # fmt: skip
-# What may work a moment later; of what was only read, the page asks for it again at a click.
+# Statuses that may pass soon; after a GET, the page has a link to try again.
 _PASSING = (429, 500, 503)
-# Seconds: allauth's limits are of a minute, some of three.
+# Seconds: allauth's rate limits are per minute, some per three minutes.
 _FEW_MINUTES = 180
 
-# Status -> the stable code a program goes by, as in alliance.errors.
+# Status -> the stable code for programs, as in alliance.errors.
 _PROBLEMS = {
     400: "malformed", 403: "not_permitted", 404: "not_found", 405: "method_not_allowed",
     429: "too_many_requests", 500: "server_error", 503: "unavailable",
@@ -55,7 +55,7 @@ def error_page(
     icon: str = "alert-triangle",
     problems: Sequence[FieldError] = (),
 ) -> HttpResponseBase:
-    """Return a page (or, under /api/, a problem document) that says what happened and what to do."""
+    """Return an error page or, under /api/, a problem document."""
     request_id = getattr(request, "request_id", "")
     if request.path.startswith("/api/"):
         return _problem(status, title=title, text=text, request_id=request_id)
@@ -66,25 +66,25 @@ def error_page(
         "icon": icon,
         "request_id": request_id,
         "again": _address(request) if status in _PASSING and request.method == "GET" else "",
-        # An address whose only fault the text tells already.
+        # The text already names the only error.
         "problems": [problem for problem in problems if problem.message != text],
     }
-    # Without the request: no context processor runs, so no session and no user is read.
+    # Rendered without the request: no context processor runs, so no session or user is read.
     return HttpResponse(render_to_string("error.html", context), status=status)
 
 
 def _address(request: HttpRequest) -> str:
-    """The page's own address, which no leading slashes can make another site's."""
+    """Return the URL of the page with a single leading slash: "//" would lead to another site."""
     return escape_leading_slashes(request.get_full_path())
 
 
 def alliance_error(request: HttpRequest, error: AllianceError) -> HttpResponseBase:
-    """Return the page of an error that a service raised and no view translated."""
+    """Return the page of an error that a service raised and no view handled."""
     if isinstance(error, NotAuthenticated):
         return redirect_to_login(request.get_full_path())
     title, text = str(error.title), error.detail
     if text == title:
-        # Nothing particular to say: then what to do about it.
+        # Without a detail of its own, the page shows the general advice.
         text = str(_ADVICE.get(error.status, text))
     icon = _ICONS.get(error.status, "alert-triangle")
     response = error_page(request, error.status, title=title, text=text, icon=icon, problems=error.errors)
@@ -112,7 +112,7 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 
 
 def too_many(request: HttpRequest) -> HttpResponseBase:
-    """Handle 429 of the account pages: so many sign-ups, mails or changes of a password a minute."""
+    """Handle 429 of the account pages, which limit sign-ups, mails and password changes per minute."""
     text = _("Too many requests. Wait a few minutes and try again.")
     response = error_page(request, 429, title=_("Too many attempts"), text=text, icon="lock-pause")
     response["Retry-After"] = str(_FEW_MINUTES)
@@ -120,22 +120,22 @@ def too_many(request: HttpRequest) -> HttpResponseBase:
 
 
 def locked_out(request: HttpRequest, *_given: Any) -> HttpResponse:
-    """Refuse log-ins of who gave wrong passwords too often. Called by axes."""
+    """Refuse log-ins after too many wrong passwords. Called by axes."""
     response = render(request, "account/locked.html", status=429)
     response["Retry-After"] = str(int(settings.AXES_COOLOFF_TIME * 3600))
     return response
 
 
-def method_not_allowed(request: HttpRequest, refused: HttpResponseBase) -> HttpResponseBase:
-    """Give 405 a page: Django's is blank. Whoever logs in again after sending a form is led to one."""
+def method_not_allowed(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Give 405 a page, as Django's is blank: a log-in after a POST leads to its URL by GET."""
     text = _("This address only accepts submitted forms. Open the page with the form and send it again.")
     page = error_page(request, 405, title=_("No page at this address"), text=text, icon="map-search")
-    page["Allow"] = refused["Allow"]
+    page["Allow"] = response["Allow"]
     return page
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Handle 500, whatever is broken. What will be there again is a 503 that says when to come back."""
+    """Handle 500. An outage of a server we need is a 503 with Retry-After instead."""
     outage = outage_of(sys.exc_info()[1])
     if outage is not None:
         return alliance_error(request, outage)
@@ -148,7 +148,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    """Handle a form that came back without its token: an old tab, or cookies turned off."""
+    """Handle a form without a valid CSRF token: from an old tab, or with cookies disabled."""
     text = _(
         "This form has expired, or your browser blocks cookies. Reload the page and send the form "
         "again; nothing was changed."

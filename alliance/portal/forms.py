@@ -1,4 +1,4 @@
-"""Forms of the organisation's own pages."""
+"""Base form of list filters, and the forms of members and API keys."""
 
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 
 def add_service_errors(form: forms.Form, error: InvalidInput) -> None:
-    """Show a service's field errors where they belong in a form."""
+    """Add a service's field errors to the fields of a form."""
     for item in error.errors:
         form.add_error(item.field if item.field in form.fields else None, str(item.message))
     if not error.errors:
@@ -22,10 +22,10 @@ def add_service_errors(form: forms.Form, error: InvalidInput) -> None:
 
 
 class FilterForm(forms.Form):
-    """What a list can be narrowed by.
+    """The filters of a list.
 
-    What cannot be read is an error beside its field, and nothing is listed: everything would be a wrong
-    answer. Parameters that are no fields are let pass, for other sites add theirs to addresses.
+    An invalid value is shown as an error of its field, and the list is empty: the whole list would be wrong.
+    Unknown parameters are ignored, because other sites add their own to links.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -35,18 +35,18 @@ class FilterForm(forms.Form):
             field.widget.attrs.setdefault("class", "form-select" if is_list else "form-control")
 
     @property
-    def asked(self) -> dict[str, Any]:
-        """What is asked for, as far as it could be read."""
+    def filters(self) -> dict[str, Any]:
+        """The valid values of the filters."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value}
 
     def among(self, rows: Rows) -> Rows:
-        """What is left to be narrowed: nothing, when it cannot be read what is asked for."""
+        """Return the rows to filter: none if the form is invalid."""
         return rows if self.is_valid() else rows.none()
 
     @property
     def status(self) -> int:
-        """What a page with this form is answered with, as every other form."""
+        """The HTTP status of a page with this form, as of all forms."""
         return 200 if self.is_valid() else 422
 
 

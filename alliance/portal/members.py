@@ -1,4 +1,4 @@
-"""Who works for an organisation, and in which role."""
+"""Pages of an organisation's members and their roles."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -19,14 +19,14 @@ from alliance.web.requests import ActorRequest
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def member_list(request: ActorRequest) -> HttpResponse:
-    """List the members; give somebody a role."""
+    """List the members; add one or change a role."""
     actor = request.actor
     require(actor, Capability.MANAGE_MEMBERS)
     form = MemberForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and _added(actor, form):
+    if request.method == "POST" and form.is_valid() and _add_member(actor, form):
         messages.success(request, _("%(email)s is now a member.") % form.cleaned_data)
         return redirect("member_list")
-    # A company's people: as many as fit on a page.
+    # Not paginated: a page holds all members of a company.
     members = Member.objects.visible_to(actor).select_related("user").order_by("created_at")
     status = 422 if form.errors else 200
     return render(request, "alliance/member_list.html", {"form": form, "members": members}, status=status)
@@ -35,7 +35,7 @@ def member_list(request: ActorRequest) -> HttpResponse:
 @require_POST
 @login_required
 def member_remove(request: ActorRequest, member_id: int) -> HttpResponse:
-    """Take somebody's role away."""
+    """Remove a member."""
     try:
         members.remove_member(actor=request.actor, member_id=member_id)
         messages.success(request, _("The member was removed."))
@@ -44,7 +44,7 @@ def member_remove(request: ActorRequest, member_id: int) -> HttpResponse:
     return redirect("member_list")
 
 
-def _added(actor: Actor, form: MemberForm) -> bool:
+def _add_member(actor: Actor, form: MemberForm) -> bool:
     try:
         members.add_member(actor=actor, organisation_id=actor.organisation_id or 0, **form.cleaned_data)
     except InvalidInput as error:

@@ -1,6 +1,6 @@
-"""What the portal's menu holds, for whom, and in which order.
+"""The portal's menu: its items, their order, and who sees them.
 
-Each app has `portal/menu.py` for its own lines; the kernel's are here.
+Each app has `portal/menu.py` for its own items; those of the kernel are here.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ MEMBERS = COURIER | MERCHANT
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Lines of the menu under one heading. Sections stand in the order of their places."""
+    """Items of the menu under one heading. Sections are sorted by `place`."""
 
     label: str | Promise
     place: int
@@ -34,9 +34,9 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """One line of the menu. One whose URL name does not resolve is left out.
+    """An item of the menu, left out if its URL name does not resolve.
 
-    Lines stand in the order of their places in a section. `count` tells how many things wait there.
+    Items are sorted by `place` in their section. `count` returns how many objects wait there.
     """
 
     label: str | Promise
@@ -49,16 +49,16 @@ class NavItem:
     count: Callable[[Actor], int] | None = None
 
 
-# Without a heading, on top.
+# The first section, without a heading.
 START = Section("", 0)
 COMPANY = Section(pgettext_lazy("menu section", "Company"), 90)
 
-# URL name -> its line of the menu.
+# URL name -> its item of the menu.
 NAVIGATION: Final[Registry[str, NavItem]] = Registry("line of the menu")
 
 
 def register_menu(*items: NavItem) -> None:
-    """Add lines to the menu."""
+    """Add items to the menu."""
     NAVIGATION.register({item.url_name: item for item in items})
 
 
@@ -69,13 +69,13 @@ register_menu(
 
 
 class LinkedPage(StrEnum):
-    """Pages that the kernel leads to and an app has."""
+    """Pages of apps that the kernel links to."""
 
-    # Where members start.
+    # The start page of members.
     DASHBOARD = "dashboard"
-    # Where a courier that is not a member yet starts.
+    # The start page of a courier that is not a member yet.
     APPLICATION = "application"
-    # Where anybody asks for a parcel by its number.
+    # The public search for a parcel by its tracking number.
     TRACKING = "tracking"
 
 
@@ -85,7 +85,7 @@ LINKED_PAGES: Final[Registry[LinkedPage, str]] = Registry("linked page")
 
 @dataclass(frozen=True, slots=True)
 class NavEntry:
-    """A line of the menu as one reader sees it."""
+    """An item of the menu as rendered for one user."""
 
     label: str | Promise
     icon: str
@@ -101,11 +101,11 @@ class NavSection:
 
 
 def navigation_for(request: HttpRequest, actor: Actor) -> list[NavSection]:
-    """Return the menu of whoever asks: only what they may do and what exists."""
+    """Return the menu of an actor: the items that exist and that the actor may use."""
     items = sorted(NAVIGATION.values(), key=lambda item: (item.section.place, item.place))
-    shown = [(item, url) for item in items if _may_see(actor, item) and (url := _url(item.url_name))]
-    here = _closest(request.path, [url for _item, url in shown])
-    sections = groupby(shown, key=lambda pair: str(pair[0].section.label))
+    pairs = [(item, url) for item in items if _may_see(actor, item) and (url := _url(item.url_name))]
+    here = _closest(request.path, [url for _item, url in pairs])
+    sections = groupby(pairs, key=lambda pair: str(pair[0].section.label))
     return [NavSection(label, list(_entries(pairs, here, actor))) for label, pairs in sections]
 
 
@@ -121,7 +121,7 @@ def _url(name: str) -> str:
 
 
 def _closest(path: str, urls: list[str]) -> str:
-    # A parcel's page belongs to the list it is under: the longest address that starts its own.
+    # A detail page belongs to its list: the item whose URL is the longest prefix of the path.
     under = [url for url in urls if path.startswith(url)]
     return max(under, key=len, default="")
 

@@ -1,4 +1,4 @@
-"""From a new account to an organisation: which door, and its name."""
+"""Create the organisation of a new user: its kind and name."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ KIND_KEY = "signup_kind"
 
 
 class DoorField(forms.ChoiceField):
-    """Merchant or courier company; drawn as two cards by components/door_choice.html."""
+    """Merchant or courier company; rendered as two cards by components/door_choice.html."""
 
     def __init__(self, **options: Any) -> None:
         choices = [(door.value, door.label) for door in DOORS]
@@ -34,7 +34,7 @@ class DoorField(forms.ChoiceField):
 
 
 class OrganisationForm(forms.Form):
-    """The organisation a new user works for."""
+    """The organisation of a new user."""
 
     kind = DoorField()
     name = forms.CharField(
@@ -45,8 +45,8 @@ class OrganisationForm(forms.Form):
     )
 
 
-def asked_kind(request: ActorRequest) -> str:
-    """Return the door asked for in the address or at sign-up; merchants are the many."""
+def requested_kind(request: ActorRequest) -> str:
+    """Return the kind of organisation from the URL or the sign-up; most users are merchants."""
     kind = request.GET.get("kind") or request.session.get(KIND_KEY, "")
     return str(kind) if kind in [door.value for door in DOORS] else ""
 
@@ -54,11 +54,11 @@ def asked_kind(request: ActorRequest) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def onboarding(request: ActorRequest) -> HttpResponse:
-    """Ask a user without an organisation which door they come through, and make the organisation."""
+    """Ask a user without an organisation for its kind and name, and create it."""
     actor = request.actor
     if actor.organisation_id is not None or actor.is_ops:
         return redirect(start_page(actor))
-    form = OrganisationForm(request.POST or None, initial={"kind": asked_kind(request)})
+    form = OrganisationForm(request.POST or None, initial={"kind": requested_kind(request)})
     if request.method == "POST" and form.is_valid() and _create(request, actor, form):
         return redirect("home")
     return render(request, "onboarding.html", {"form": form}, status=422 if form.errors else 200)

@@ -1,6 +1,6 @@
-"""Charts that are neither lines nor bars: a heat map, a calendar, a distribution, intervals.
+"""Other charts than lines and bars: a heat map, a calendar, a distribution, intervals.
 
-Each is numbers and words, drawn by js/pictures.js, with the table behind it; see `Picture`.
+Each has only numbers and labels and its data table, and is drawn by js/pictures.js; see `Picture`.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from django.utils.translation import gettext
 
 from alliance.portal.charts import Line
 
-# Ends of the colour steps of a share: below the first is worst. Chosen for shares near 1.
+# Upper bounds of the colour steps of a share; below the first is the worst. For shares near 1.
 SHARE_STEPS = (0.8, 0.9, 0.95, 0.98)
 
 
 class Spot(NamedTuple):
-    """One cell of a heat map: its column and row, its share, and how many that rests on."""
+    """One cell of a heat map: its column and row, its share, and the sample size."""
 
     x: int
     y: int
@@ -27,7 +27,7 @@ class Spot(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A line across a distribution: where (bars are 1 wide, the first begins at 0), and what it says."""
+    """A line across a distribution: its position (bars are 1 wide, the first starts at 0) and label."""
 
     name: str
     at: float
@@ -36,11 +36,11 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HeatMap:
-    """Shares of combinations of two things, as colours. Spots with few behind them are hatched."""
+    """Shares by two dimensions as colours. Cells with a small sample are hatched."""
 
     id: str
     title: str | Promise
-    # Names along the axes, the most important first: a narrow screen shows the first of them.
+    # Labels of the axes, the most important first: a narrow screen shows only the first ones.
     across: Sequence[str]
     down: Sequence[str]
     spots: Sequence[Spot]
@@ -70,7 +70,7 @@ class HeatMap:
 
 @dataclass(frozen=True, slots=True)
 class DayMap:
-    """A year of days as a calendar, each coloured by its share."""
+    """A calendar of a year, each day coloured by its share."""
 
     id: str
     title: str | Promise
@@ -98,11 +98,11 @@ class DayMap:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """How often each of some ranges occurs, side by side, and marks across them."""
+    """A histogram, with marks across the bars."""
 
     id: str
     title: str | Promise
-    # One more than there are bars: what each begins with, and where the last one ends.
+    # The start of each bar, and the end of the last one: one more than there are bars.
     edges: Sequence[str]
     counts: Sequence[int]
     marks: Sequence[Mark]
@@ -128,7 +128,7 @@ class Distribution:
 
 
 class Whisker(NamedTuple):
-    """One row of a ranking: a share, its interval, and how many it rests on."""
+    """One row of a ranking: a share, its confidence interval, and the sample size."""
 
     name: str
     low: float
@@ -136,13 +136,13 @@ class Whisker(NamedTuple):
     high: float
     n: int
     is_few: bool
-    # The reader's own, which stands out.
+    # The reader's own row, which is highlighted.
     is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Shares with their intervals below each other, the best first."""
+    """Shares with their confidence intervals, the best first."""
 
     id: str
     title: str | Promise

@@ -1,4 +1,4 @@
-"""Addresses of the portal's own pages; the apps bring theirs."""
+"""URLs of the kernel's portal pages; apps have their own."""
 
 from django.urls import path
 from django.views.i18n import set_language

@@ -1,4 +1,4 @@
-"""The front page, and choosing the organisation one works for."""
+"""The front page, and switching the organisation."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -19,7 +19,7 @@ from alliance.web.requests import ActorRequest
 
 @require_safe
 def home(request: ActorRequest) -> HttpResponse:
-    """Tell a stranger what the alliance is; send everybody else to their own start page."""
+    """Show the front page to anonymous users; redirect all others to their start page."""
     actor = request.actor
     if actor.is_anonymous:
         return render(request, "landing.html")
@@ -27,7 +27,7 @@ def home(request: ActorRequest) -> HttpResponse:
 
 
 def start_page(actor: Actor) -> str:
-    """Return the address where an actor's work begins."""
+    """Return the URL of an actor's start page."""
     if actor.is_ops:
         return reverse("admin:index")
     if actor.organisation_id is None:
@@ -42,12 +42,16 @@ def start_page(actor: Actor) -> str:
 @require_POST
 @login_required
 def switch_organisation(request: ActorRequest) -> HttpResponse:
-    """Work for another organisation the user is a member of."""
-    given = request.POST.get("organisation", "")
+    """Switch to another organisation of the user."""
+    organisation_id = request.POST.get("organisation", "")
     actor = request.actor
     with scope(Scope.user(actor.user_id or 0)):
         members = Member.objects.select_related("organisation").filter(user_id=actor.user_id)
-        member = members.filter(organisation_id=int(given)).first() if given.isdecimal() else None
+        member = (
+            members.filter(organisation_id=int(organisation_id)).first()
+            if organisation_id.isdecimal()
+            else None
+        )
     if member is None:
         raise NotFound
     request.session[SESSION_KEY] = member.organisation_id
@@ -58,5 +62,5 @@ def switch_organisation(request: ActorRequest) -> HttpResponse:
 @require_safe
 @login_required
 def suspended(request: ActorRequest) -> HttpResponse:
-    """Say why the portal is closed to a suspended organisation's members."""
+    """Explain to members of a suspended organisation why the portal is closed."""
     return render(request, "suspended.html")

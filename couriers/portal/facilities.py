@@ -1,4 +1,4 @@
-"""The facilities couriers share."""
+"""The page of shared facilities."""
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Q
@@ -19,25 +19,25 @@ SHOWN = 200
 @require_safe
 @login_required
 def facility_list(request: ActorRequest) -> HttpResponse:
-    """List the alliance's facilities by city; members read, ops write them in the admin."""
+    """List the alliance's facilities by city; ops edit them in the admin."""
     actor = request.actor
     require(actor, Capability.VIEW_OFFERS)
     if not (actor.is_courier or actor.is_ops):
         raise NotPermitted
     form = FacilityFilterForm(request.GET)
-    found = form.among(Facility.objects.visible_to(actor)).select_related("city")
-    asked = form.asked
-    if query := asked.get("q"):
-        found = found.filter(
+    queryset = form.among(Facility.objects.visible_to(actor)).select_related("city")
+    filters = form.filters
+    if query := filters.get("q"):
+        queryset = queryset.filter(
             Q(name__icontains=query) | Q(city__name_en__icontains=query) | Q(city__name_zh__icontains=query)
         )
-    if kind := asked.get("kind"):
-        found = found.filter(kind=kind)
-    facilities = list(found[: SHOWN + 1])
+    if kind := filters.get("kind"):
+        queryset = queryset.filter(kind=kind)
+    facilities = list(queryset[: SHOWN + 1])
     context = {
         "facilities": facilities[:SHOWN],
         "shown": SHOWN if len(facilities) > SHOWN else None,
         "form": form,
-        "asked": asked,
+        "asked": filters,
     }
     return render(request, "couriers/facilities.html", context, status=form.status)

@@ -20,7 +20,7 @@ def write_some(actors: list[Actor], *, today: date) -> int:
             with scope(Scope.of(actor)):
                 # Not the demo's clock: a file is kept for a week from now.
                 export = request_export(
-                    actor=actor, asked=ExportRequest(content, format, first, today), now=timezone.now()
+                    actor=actor, request=ExportRequest(content, format, first, today), now=timezone.now()
                 )
             write_export(export_id=export.pk)
     return len(actors) * len(WANTED)

@@ -1,4 +1,4 @@
-"""Pages of parcels by id: a page costs the same however deep it lies, and stands still under inserts."""
+"""Cursor pages of parcels by id: a page costs the same at any depth, and does not shift on inserts."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -13,39 +13,38 @@ from parcels.bookings.querysets import ParcelQuerySet
 from parcels.lists.filters import LOOKED_AT, ParcelFilter
 
 _BY_ID: Final = Order((("pk", number),))
-# Less than any id: what is newer than that is the whole list, its oldest page first.
+# Less than any id: the page after it is the oldest one.
 _BELOW_ALL: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some parcels with their names, newest first, and the ids to go on from; None is an end."""
+    """Parcels with their names, newest first, and the ids of the neighbour pages; None at an end."""
 
     parcels: list[Parcel]
     before: int | None = None
     after: int | None = None
-    # Where the look for what matches was broken off; None when the page is full or the list is at its end.
+    # Where the search for matching parcels was stopped; None if the page is full or the list ends.
     broken_off: int | None = None
 
 
 def page_of(
-    found: ParcelFilter,
+    filters: ParcelFilter,
     *,
     before: int | None = None,
     after: int | None = None,
     oldest: bool = False,
     size: int,
 ) -> Page:
-    """Return the page of what was booked before, or after, a parcel; without either, the newest or oldest.
+    """Return the page of parcels booked before or after a parcel; without one, the newest or oldest page.
 
-    A page back that is not full is the newest page: parcels booked since fill it. One that has nothing
-    on its side is the newest page as well.
+    If a page of newer parcels is not full, or a page is empty, return the newest page instead.
     """
     if oldest and after is None:
         after = _BELOW_ALL
-    with nullcontext() if found.is_few else in_index_order():
+    with nullcontext() if filters.is_few else in_index_order():
         page = page_at(
-            partial(_stretch, found, size),
+            partial(_stretch, filters, size),
             _BY_ID.place_of,
             older_than=_place(before),
             newer_than=_place(after),
@@ -53,7 +52,7 @@ def page_of(
             size=size,
         )
         return Page(
-            found.queryset.named(page.rows),
+            filters.queryset.named(page.rows),
             before=_id(page.older),
             after=_id(page.newer),
             broken_off=_id(page.broken_off),
@@ -61,7 +60,7 @@ def page_of(
 
 
 def read_place(number: str) -> int | None:
-    """The id of a tracking number to go on from; None for a text that is none."""
+    """Return the id of a tracking number; None for an invalid one."""
     try:
         return parse_tracking_number(number) if number else None
     except InvalidTrackingNumber:
@@ -69,13 +68,13 @@ def read_place(number: str) -> int | None:
 
 
 def _stretch(
-    found: ParcelFilter, size: int, *, older_than: Place | None = None, newer_than: Place | None = None
+    filters: ParcelFilter, size: int, *, older_than: Place | None = None, newer_than: Place | None = None
 ) -> Stretch[Parcel]:
     end = None
-    if found.looks_at_each:
-        walked = _side(found.among, older_than, newer_than).values_list("pk", flat=True)
-        end = next(iter(walked[LOOKED_AT - 1 : LOOKED_AT]), None)
-    matching = _side(found.qs, older_than, newer_than)
+    if filters.looks_at_each:
+        ids = _side(filters.among, older_than, newer_than).values_list("pk", flat=True)
+        end = next(iter(ids[LOOKED_AT - 1 : LOOKED_AT]), None)
+    matching = _side(filters.qs, older_than, newer_than)
     if end is not None:
         matching = matching.filter(pk__gte=end) if newer_than is None else matching.filter(pk__lte=end)
     return Stretch(list(matching[: size + 1]), _place(end))

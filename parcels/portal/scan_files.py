@@ -80,7 +80,7 @@ def scan_file(request: ActorRequest, file_id: int) -> HttpResponse:
     file = _file(request, file_id)
     default_filter = "rejected" if file.rejected else ""
     form = RowFilterForm({"show": request.GET.get("show", default_filter)})
-    only = form.asked.get("show", "")
+    only = form.filters.get("show", "")
     start = max(_number(request.GET.get("from", "")), 0)
     # Read one more row than shown, to know whether there is a next page.
     results = read_results(file, only=only) if form.is_valid() else iter(())

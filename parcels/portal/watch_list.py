@@ -87,7 +87,7 @@ def watch_list(request: ActorRequest) -> HttpResponse:
     actor = request.actor
     require(actor, Capability.VIEW_PARCELS)
     form = WatchFilterForm(request.GET)
-    filters = form.asked
+    filters = form.filters
     query = _query(filters)
     now = timezone.now()
     after, before = request.GET.get("after", ""), request.GET.get("before", "")

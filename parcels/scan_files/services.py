@@ -1,4 +1,4 @@
-"""Scan files: taken in at once, worked through in batches, the same scans as by the API."""
+"""Scan files: stored at upload, and processed in batches, with the same results as by the API."""
 
 import csv
 import io
@@ -35,9 +35,9 @@ JOBS: Final = FileJobs(ScanFile, lambda file_id: after_commit("parcels.tasks.pro
 
 
 def receive_scan_file(*, actor: Actor, upload: "UploadedFile[Any]") -> ScanFile:
-    """Keep an uploaded CSV and have it worked through: a small one now, a big one by a task.
+    """Store an uploaded CSV and process it: a small one now, a large one by a task.
 
-    Raises InvalidInput for a file that cannot be read, and keeps nothing of it.
+    Raises InvalidInput for an unreadable file, and stores nothing of it.
     """
     require(actor, Capability.SEND_SCANS)
     if not actor.is_courier:
@@ -73,32 +73,32 @@ def receive_scan_file(*, actor: Actor, upload: "UploadedFile[Any]") -> ScanFile:
 
 
 def process_scan_file(*, file_id: int, stretch: timedelta | None = None) -> bool:
-    """Work through a file from where it stands, for as long as told; return whether nothing is left to do.
+    """Process a file from its position for a limited time; return whether it needs no further task.
 
-    May be stopped anywhere, and run twice side by side. A batch that keeps failing fails the file.
+    May be stopped at any point, and run twice and concurrently. A batch that keeps failing fails the file.
     """
     return JOBS.run(file_id, _batches, stretch)
 
 
 def retry_scan_file(*, actor: Actor, file_id: int) -> bool:
-    """Have a failed file gone on with from where it stopped; return whether it was one. For ops."""
+    """Resume a failed file where it stopped; return whether it had failed. For ops."""
     return JOBS.resume(actor=actor, file_id=file_id)
 
 
 def resume_scan_files(*, now: datetime) -> int:
-    """Give files that were dropped, or failed a while ago, to a worker again; return how many."""
+    """Send files whose worker was killed or failed a while ago to workers again; return how many."""
     return JOBS.hand_out(now=now)
 
 
 def read_results(file: ScanFile, *, only: str = "") -> Iterator[dict[str, str]]:
-    """Read what became of the rows so far, in the file's order; `only` names one result."""
+    """Yield the results of the rows so far, in the file's order; `only` selects one result."""
     path = results_path(file)
     if not file.results_size or not path.exists():
         return
     with path.open("rb") as results:
-        # What lies behind was never committed.
-        committed = io.TextIOWrapper(io.BytesIO(results.read(file.results_size)), "utf-8-sig", newline="")
-    for row in csv.DictReader(committed):
+        # Bytes after results_size were never committed.
+        text = io.TextIOWrapper(io.BytesIO(results.read(file.results_size)), "utf-8-sig", newline="")
+    for row in csv.DictReader(text):
         if not only or row["result"] == only:
             yield row
 
@@ -128,7 +128,7 @@ def _record_batch(actor: Actor, file: ScanFile, rows: Sequence[FileRow]) -> None
     file.done += len(rows)
     for name in ("accepted", "duplicate", "rejected"):
         setattr(file, name, getattr(file, name) + counts[name])
-    # Written before the commit: cut off in between, the file is too long, and is cut next time.
+    # Written before the commit: if interrupted in between, the next attempt truncates the file.
     file.results_size = _append(file, results)
     if file.done >= file.rows:
         file.finish(FileState.DONE)
@@ -144,26 +144,26 @@ def _results(rows: Sequence[FileRow], report: ScanReport) -> list[list[str]]:
     rejections = {rejection.index: rejection for rejection in report.rejections}
     results = []
     for index, row in enumerate(rows):
-        told = [row.cells.get(name, "") for name in scan_files.REQUIRED]
+        cells = [row.cells.get(name, "") for name in scan_files.REQUIRED]
         rejection = rejections.get(index)
         if rejection is not None:
             column = "/".join(rejection.pointer.split("/")[2:])
             outcome = ["rejected", rejection.code, column, rejection.detail]
         else:
             outcome = ["duplicate" if index in duplicates else "accepted", "", "", ""]
-        results.append([str(row.number), *told, *outcome])
+        results.append([str(row.number), *cells, *outcome])
     return results
 
 
 def _append(file: ScanFile, results: Sequence[Sequence[str]]) -> int:
-    """Add results behind those that stand, and return how long the file is for good."""
+    """Append results after the committed ones, and return the new size of the file."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     if not file.results_size:
         text.write("\ufeff")
         writer.writerow(scan_files.RESULT_COLUMNS)
     writer.writerows([safe_cell(cell) for cell in result] for result in results)
-    with _opened(results_path(file)) as target:
+    with _open(results_path(file)) as target:
         target.truncate(file.results_size)
         target.seek(file.results_size)
         target.write(text.getvalue().encode())
@@ -171,7 +171,7 @@ def _append(file: ScanFile, results: Sequence[Sequence[str]]) -> int:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[io.BufferedRandom]:
+def _open(path: Path) -> Iterator[io.BufferedRandom]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "r+b") as target:
         yield target

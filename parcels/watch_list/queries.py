@@ -1,4 +1,4 @@
-"""The watch list as people and programs read it: filtered, in order of urgency, page by page."""
+"""Queries of the watch list for pages and the API: filtered, ordered by urgency, in cursor pages."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -22,28 +22,28 @@ _FIELDS: Final = ("is_past", "distance", "due_at", "chance", "parcel_id")
 
 @dataclass(frozen=True, slots=True)
 class WatchQuery:
-    """What of the list is asked for; None is everything.
+    """The filters of the list; None means all.
 
-    Without a chance: what needs a look, that is no parcel that is merely a little at risk.
+    Without `chance`, only parcels that need a look: none with just a small risk.
     """
 
     reason: WatchReason | None = None
     tier: str | None = None
-    # From which chance of being late on, 0 to 1.
+    # The least chance of being late, 0 to 1.
     chance: float | None = None
 
     def of(self, actor: Actor) -> WatchItemQuerySet:
-        """The rows asked for: one a parcel and reason."""
-        found = WatchItem.objects.visible_to(actor)
-        found = found.needing_a_look() if self.chance is None else found.filter(chance__gte=self.chance)
+        """Return the matching rows: one per parcel and reason."""
+        items = WatchItem.objects.visible_to(actor)
+        items = items.needing_a_look() if self.chance is None else items.filter(chance__gte=self.chance)
         if self.tier is not None:
-            found = found.filter(tier__code=self.tier)
-        return found if self.reason is None else found.filter(reason=self.reason)
+            items = items.filter(tier__code=self.tier)
+        return items if self.reason is None else items.filter(reason=self.reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page begins or ends, and the moment its order is that of."""
+    """The place where a page begins or ends, and the moment of its order."""
 
     at: datetime
     due_at: datetime
@@ -52,7 +52,7 @@ class Place:
 
     @classmethod
     def read(cls, text: str) -> "Place | None":
-        """Read what str() wrote; None for anything else."""
+        """Parse the result of str(); None for any other text."""
         parts = text.split("~")
         if len(parts) != 4:
             return None
@@ -71,10 +71,10 @@ class Place:
         )
 
     def beyond(self, *, backwards: bool) -> Q:
-        """What lies after this place in the order of urgency, or before it."""
+        """Return the condition of items after this place in the order of urgency, or before it."""
         more, less = ("lt", "gt") if backwards else ("gt", "lt")
         is_past = self.due_at < self.at
-        # What is past due lies behind the rest, and the other way round in time.
+        # Overdue items come after the others, and in reverse order of time.
         later = less if is_past else more
         within = Q(**{f"due_at__{later}": self.due_at}) | (
             Q(due_at=self.due_at)
@@ -91,11 +91,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One parcel to look at, and all reasons why, the most pressing first."""
+    """One parcel of the watch list with all its reasons, the most urgent first."""
 
     item: WatchItem
     reasons: list[WatchReason]
-    # As it stands at this moment; the reasons are those of the last refresh.
+    # The current parcel, while the reasons are those of the last refresh.
     parcel: Parcel
 
     @property
@@ -109,7 +109,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class WatchPage:
-    """Some parcels in order of urgency, and the places to go on from; None is an end."""
+    """Parcels in order of urgency, and the places of the neighbour pages; None at an end."""
 
     watched: list[Watched]
     before: Place | None = None
@@ -119,51 +119,51 @@ class WatchPage:
 def page_of_watched(
     actor: Actor, query: WatchQuery, *, size: int, now: datetime, after: str = "", before: str = ""
 ) -> WatchPage:
-    """Return the page after a place, or before one; without either, or with one that is none, the first.
+    """Return the page after or before a place; without a place, or with an invalid one, the first page.
 
-    The order is by the moment the first page was read, so that none moves meanwhile. A page back
-    that is not full is the first page.
+    The order uses the moment at which the first page was read, so that no item moves between pages. If a page
+    before a place is not full, return the first page.
     """
-    found = query.of(actor)
+    items = query.of(actor)
     if (place := Place.read(before)) is not None:
-        keys = _keys(found.filter(place.beyond(backwards=True)), place.at, size, backwards=True)
+        keys = _keys(items.filter(place.beyond(backwards=True)), place.at, size, backwards=True)
         if len(keys) > size:
             return _page(actor, keys[:size][::-1], place.at, has_before=True, has_after=True)
         now = place.at
     elif (place := Place.read(after)) is not None:
-        keys = _keys(found.filter(place.beyond(backwards=False)), place.at, size)
+        keys = _keys(items.filter(place.beyond(backwards=False)), place.at, size)
         if keys:
             return _page(actor, keys[:size], place.at, has_before=True, has_after=len(keys) > size)
-    keys = _keys(found, now, size)
+    keys = _keys(items, now, size)
     return _page(actor, keys[:size], now, has_before=False, has_after=len(keys) > size)
 
 
 def reason_counts(actor: Actor, query: WatchQuery) -> dict[WatchReason, int]:
-    """Count the parcels of each reason there is, whichever reason is asked for; the most pressing first."""
+    """Count the parcels per reason, ignoring the filter by reason; the most urgent first."""
     rows = replace(query, reason=None).of(actor).order_by().values_list("reason").annotate(n=Count("id"))
     counts = dict(rows)
     return {reason: counts[reason] for reason in URGENCY if reason in counts}
 
 
 def refreshed_at(actor: Actor) -> datetime | None:
-    """When what the actor sees was worked out."""
+    """Return when the items that the actor sees were calculated."""
     newest: datetime | None = WatchItem.objects.visible_to(actor).aggregate(at=Max("refreshed_at"))["at"]
     return newest
 
 
 def _keys(
-    found: WatchItemQuerySet, at: datetime, size: int, *, backwards: bool = False
+    items: WatchItemQuerySet, at: datetime, size: int, *, backwards: bool = False
 ) -> list[dict[str, Any]]:
-    ordered = found.by_urgency(at)
-    # A parcel's rows differ in their reason alone.
-    return list((ordered.reverse() if backwards else ordered).values(*_FIELDS).distinct()[: size + 1])
+    by_urgency = items.by_urgency(at)
+    # The rows of a parcel differ only in their reason.
+    return list((by_urgency.reverse() if backwards else by_urgency).values(*_FIELDS).distinct()[: size + 1])
 
 
 def _page(
     actor: Actor, keys: list[dict[str, Any]], at: datetime, *, has_before: bool, has_after: bool
 ) -> WatchPage:
     places = [Place(at, key["due_at"], key["chance"], key["parcel_id"]) for key in keys]
-    watched = _watched(actor, [place.parcel_id for place in places])
+    watched = _watched_parcels(actor, [place.parcel_id for place in places])
     return WatchPage(
         watched,
         before=places[0] if has_before and places else None,
@@ -171,7 +171,7 @@ def _page(
     )
 
 
-def _watched(actor: Actor, parcel_ids: Iterable[int]) -> list[Watched]:
+def _watched_parcels(actor: Actor, parcel_ids: Iterable[int]) -> list[Watched]:
     ids = list(parcel_ids)
     parcels = Parcel.objects.visible_to(actor).with_names().in_bulk(ids)
     items: dict[int, list[WatchItem]] = {}

@@ -69,7 +69,7 @@ class ExportAdmin(FileJobMixin, EnteredAdmin):
     def enter(self, request: HttpRequest, form: Any) -> str:
         data = form.cleaned_data
         export_request = requests.ExportRequest(data["content"], data["format"], data["from"], data["to"])
-        requests.request_export(actor=actor_of(request), asked=export_request, now=timezone.now())
+        requests.request_export(actor=actor_of(request), request=export_request, now=timezone.now())
         return gettext("The file is being prepared.")
 
     @admin.display(description=_("file"))

@@ -133,7 +133,7 @@ class ExportListView(APIView):
             body.is_valid(raise_exception=True)
             data = body.validated_data
             export_request = requests.ExportRequest(data["content"], data["format"], data["from"], data["to"])
-            export = requests.request_export(actor=actor, asked=export_request, now=timezone.now())
+            export = requests.request_export(actor=actor, request=export_request, now=timezone.now())
             return 201, dict(ExportAnswer(export, context={"request": request}).data)
 
         response = idempotent(request, "exports_create", work)

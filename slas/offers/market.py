@@ -1,7 +1,7 @@
-"""What is on sale on some lanes at one moment, and what a parcel would get there.
+"""The offers on some lanes at one moment, and quotes.
 
-A market is read at once for any number of lanes, so that a batch of bookings costs the statements of
-one quote. Its questions raise NotAvailable where the answer is that a parcel cannot be carried.
+A market is loaded at once for any number of lanes, so that a batch of bookings needs only the statements of
+one quote. Its methods raise NotAvailable if a parcel cannot be carried.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ from slas.promises.tiers_in_force import TierInForce, calendar_at, place_of, tie
 
 
 class Lane(NamedTuple):
-    """Cities by id, from and to."""
+    """Origin and destination by city id."""
 
     origin_id: int
     destination_id: int
@@ -37,7 +37,7 @@ class Lane(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OnSale:
-    """One active courier's offer, and how it did on the lane."""
+    """One active courier's offer, and its record on the lane."""
 
     offer_id: int
     courier_id: int
@@ -61,7 +61,7 @@ class NotAvailable(InvalidInput):
 
 
 class Market:
-    """Offers, tiers and closures as they stood when it was opened, for the lanes given."""
+    """Offers, tiers and closures of the given lanes at the moment of loading."""
 
     def __init__(self, lanes: Iterable[tuple[City, City]], *, at: datetime) -> None:
         self.at = at
@@ -71,20 +71,20 @@ class Market:
         self._places: dict[int, Place] = {city.pk: place_of(city) for pair in pairs for city in pair}
         lanes_by_id = sorted({Lane(origin.pk, destination.pk) for origin, destination in pairs})
         self._offers = _ranked_offers(lanes_by_id, self._places, at)
-        # Bookings alike ask for the same days, by the hundred.
+        # Hundreds of similar bookings need the same days.
         self._days: dict[tuple[Lane, str, datetime], list[Promise]] = {}
 
     def tier(self, code: str) -> TierInForce:
-        """Return the tier on sale under a code. Raises NotAvailable when there is none."""
+        """Return the tier of a code. Raises NotAvailable if none is on sale."""
         if code not in self.tiers:
             message = _("This service is not on sale. Choose one of: %(tiers)s.")
             raise NotAvailable("tier", message % {"tiers": ", ".join(self.tiers)}, "unknown")
         return self.tiers[code]
 
     def offers(self, lane: Lane, tier: TierInForce, *, courier: str = "") -> Sequence[OnSale]:
-        """Return a tier's offers on a lane, the best first; only the courier's when one is named.
+        """Return a tier's offers on a lane, best first; only those of `courier` if given.
 
-        Raises NotAvailable when there are none.
+        Raises NotAvailable if there are none.
         """
         offers = self._offers.get((lane, tier.id), [])
         if not offers:
@@ -98,7 +98,7 @@ class Market:
         return offers
 
     def surcharge_fen(self, tier: TierInForce, weight_g: int) -> int:
-        """Return what a weight adds to an offer's price. Raises NotAvailable over the last weight band."""
+        """Return the surcharge of a weight. Raises NotAvailable above the last weight band."""
         try:
             return fee_fen(0, tier.bands, weight_g)
         except TooHeavy as refusal:
@@ -109,9 +109,9 @@ class Market:
             raise NotAvailable("weight_g", message, "too_heavy") from None
 
     def day(self, lane: Lane, tier: TierInForce, ready_at: datetime, later: int = 0) -> Promise:
-        """Return the promise when `later` pickup days before it are full; 0 is the first.
+        """Return the promise after `later` full pickup days; 0 is the first day.
 
-        Raises NotAvailable where there is no such day.
+        Raises NotAvailable if there is no such day.
         """
         days = self._days.setdefault((lane, tier.code, ready_at), [])
         while len(days) <= later:
@@ -122,7 +122,7 @@ class Market:
         return days[later]
 
     def days(self, lane: Lane, tier: TierInForce, ready_at: datetime) -> list[Promise]:
-        """Return the promises of all the days that are looked at. Raises NotAvailable when there is none."""
+        """Return the promises of all days that are considered. Raises NotAvailable if there is none."""
         days = [self.day(lane, tier, ready_at)]
         with suppress(NotAvailable):
             for later in range(1, LATER_DAYS + 1):
@@ -146,7 +146,7 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class QuoteRequest:
-    """What is to be carried. Without a tier, all of them are quoted."""
+    """The parcel of a quote. Without a tier, all tiers are quoted."""
 
     origin: City
     destination: City
@@ -157,19 +157,19 @@ class QuoteRequest:
 
 @dataclass(frozen=True, slots=True)
 class QuotedOffer:
-    """One courier's offer: on the first day it has room, or on the first day if it has none at all."""
+    """One courier's offer: on the first day with room, or on the first day if no day has room."""
 
     offer: OnSale
     tier: TierInForce
     fee_fen: int
     promise: Promise
     places_left: int
-    # Pickup days before the promise's that are full.
+    # Full pickup days before that of the promise.
     full_on: tuple[date, ...]
-    # When full: the courier, and its name, that comes next on the first of those days.
+    # If full: the next courier on the first of those days, and its name.
     next_courier: str
     next_courier_name: str
-    # Why it is recommended; None when another is.
+    # The reason of the recommendation; None if not recommended.
     reason: Reason | None
     to_cut_off: timedelta
 
@@ -179,7 +179,7 @@ class QuotedOffer:
 
     @property
     def is_full(self) -> bool:
-        """Whether no day that was looked at has room."""
+        """Whether no considered day has room."""
         return self.places_left == 0
 
     @property
@@ -193,7 +193,7 @@ class QuotedOffer:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """A tier that cannot be had for this parcel, and why."""
+    """A tier that is not available for this parcel, and why."""
 
     tier: str
     code: str
@@ -202,7 +202,7 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The answer. Offers by tier, the best of each tier first."""
+    """The result. Offers by tier, the best of each tier first."""
 
     request: QuoteRequest
     at: datetime
@@ -211,9 +211,9 @@ class Quote:
 
 
 def quote(*, actor: Actor, request: QuoteRequest, at: datetime) -> Quote:
-    """Say what booking this parcel now would get, without reserving anything.
+    """Return the offers for booking this parcel now, without reserving anything.
 
-    Raises InvalidInput for an unknown tier, an impossible weight or ready time.
+    Raises InvalidInput for an unknown tier, an invalid weight or ready time.
     """
     require(actor, Capability.BOOK_PARCELS)
     problems = weight_problems("/weight_g", request.weight_g)
@@ -240,41 +240,41 @@ def _quote_tier(market: Market, tier: TierInForce, request: QuoteRequest) -> lis
     left = places_left(Slot(offer.offer_id, day.effective_date) for offer in offers for day in days)
     full = {offer.offer_id: _full_days(offer, days, left) for offer in offers}
     by_day = sorted(offers, key=lambda offer: full[offer.offer_id])
-    # The first is what booking would take; it comes instead of who is full on the first day.
+    # The first offer is the one that a booking would get; it replaces those that are full on the first day.
     best = by_day[0]
     next_courier = best if full[best.offer_id] == 0 else None
     reason = _reason(by_day, full) if full[best.offer_id] < len(days) else None
-    quoted: list[QuotedOffer] = []
+    quotes: list[QuotedOffer] = []
     for offer in by_day:
         full_on = days[: full[offer.offer_id]]
-        # Where every day is full, the first is shown.
-        promised = days[len(full_on)] if len(full_on) < len(days) else days[0]
+        # If all days are full, show the first.
+        promise = days[len(full_on)] if len(full_on) < len(days) else days[0]
         instead = next_courier if full_on else None
-        quoted.append(
+        quotes.append(
             QuotedOffer(
                 offer=offer,
                 tier=tier,
                 fee_fen=offer.price_fen + surcharge_fen,
-                promise=promised,
-                places_left=left.get(Slot(offer.offer_id, promised.effective_date), 0),
+                promise=promise,
+                places_left=left.get(Slot(offer.offer_id, promise.effective_date), 0),
                 full_on=tuple(day.effective_date for day in full_on),
                 next_courier=instead.courier if instead else "",
                 next_courier_name=instead.courier_name if instead else "",
                 reason=reason if offer is best else None,
-                to_cut_off=promised.cut_off_at - market.at,
+                to_cut_off=promise.cut_off_at - market.at,
             )
         )
-    return quoted
+    return quotes
 
 
 def _full_days(offer: OnSale, days: Sequence[Promise], left: dict[Slot, int]) -> int:
-    """Count the days before the first with room; all of them when none has any."""
+    """Count the days before the first day with room; all days if none has room."""
     rooms = (left.get(Slot(offer.offer_id, day.effective_date), 0) for day in days)
     return next((index for index, room in enumerate(rooms) if room > 0), len(days))
 
 
 def _reason(by_day: Sequence[OnSale], full: dict[int, int]) -> Reason:
-    """Why the first is recommended rather than the others with room on its day."""
+    """Return why the first offer is recommended instead of others with room on the same day."""
     best, *others = by_day
     rivals = [other.merit for other in others if full[other.offer_id] == full[best.offer_id]]
     return reason_for(best.merit, rivals, others_on_sale=len(others))
@@ -284,7 +284,7 @@ def _ranked_offers(
     lanes: list[Lane], places: dict[int, Place], at: datetime
 ) -> dict[tuple[Lane, int], list[OnSale]]:
     records = _records(lanes, places, at)
-    ranked: dict[tuple[Lane, int], list[OnSale]] = {}
+    by_lane: dict[tuple[Lane, int], list[OnSale]] = {}
     for offer_id, courier_id, slug, name, grade, tier_id, origin_id, destination_id, price_fen in raw_rows(
         """
         SELECT o.id, o.courier_id, g.slug, g.name, k.grade, o.tier_id, o.origin_id, o.destination_id,
@@ -299,16 +299,16 @@ def _ranked_offers(
         lane = Lane(origin_id, destination_id)
         record = records.get((courier_id, tier_id, lane), NO_RECORD)
         offer = OnSale(offer_id, courier_id, slug, name, price_fen, record, Grade(grade))
-        ranked.setdefault((lane, tier_id), []).append(offer)
-    for offers in ranked.values():
+        by_lane.setdefault((lane, tier_id), []).append(offer)
+    for offers in by_lane.values():
         offers.sort(key=lambda offer: rank_key(offer.merit, offer.price_fen, offer.offer_id))
-    return ranked
+    return by_lane
 
 
 def _records(
     lanes: list[Lane], places: dict[int, Place], at: datetime
 ) -> dict[tuple[int, int, Lane], Record]:
-    """How each courier did, by the local date at the lane's destination."""
+    """Return each courier's record, by local dates of the lane's destination."""
     today = [local_clock(at, places[lane.destination_id].zone).date() for lane in lanes]
     rows = raw_rows(
         """

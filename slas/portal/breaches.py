@@ -1,4 +1,4 @@
-"""Promises that were not kept, the newest first."""
+"""The list of breaches, newest first."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,7 @@ NEWEST_FIRST = Listing((("opened_at", moment), ("parcel_id", number), ("kind", w
 
 
 class BreachState(models.TextChoices):
-    """What became of a broken promise since."""
+    """The current state of a breach."""
 
     MISSING = "missing", gettext_lazy("Still overdue")
     LATE = "late", gettext_lazy("Reached late")
@@ -57,11 +57,11 @@ class BreachFilterForm(FilterForm):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A breach as the page tells it, in the time of the place where it fell due."""
+    """A breach as shown on the page, in the local time of its place."""
 
     breach: BreachListing
     zone: str
-    # For how long it was late, or is by now; empty when the breach stands no more.
+    # How late it was, or is by now; empty if it is no longer a breach.
     lateness: str
 
     @property
@@ -72,33 +72,33 @@ class Line:
 @require_safe
 @login_required
 def breach_list(request: ActorRequest) -> HttpResponse:
-    """List the actor's breaches by cursor: what was promised, what came of it, and how late."""
+    """List the actor's breaches by cursor: the promise, the outcome and the lateness."""
     actor = request.actor
     require(actor, Capability.VIEW_RATES)
     form = BreachFilterForm(request.GET)
-    asked = form.asked
-    found = _filtered(form.among(BreachListing.objects.visible_to(actor)), asked).select_related(
+    filters = form.filters
+    breaches = _filter(form.among(BreachListing.objects.visible_to(actor)), filters).select_related(
         "courier__organisation", "merchant", "tier", "origin", "destination"
     )
     after, before = request.GET.get("after", ""), request.GET.get("before", "")
-    page = NEWEST_FIRST.page(found, after=after, before=before, size=PAGE)
+    page = NEWEST_FIRST.page(breaches, after=after, before=before, size=PAGE)
     now = timezone.now()
     context = {
         "form": form,
         "lines": [_line(breach, now) for breach in page.rows],
-        "asked": asked,
+        "asked": filters,
         "may_export": actor.can(Capability.EXPORT),
-        **page.links(asked),
+        **page.links(filters),
     }
     return render(request, "slas/breach_list.html", context, status=form.status)
 
 
-def _filtered(breaches: JudgedQuerySet, asked: dict[str, str]) -> JudgedQuerySet:
-    if "kind" in asked:
-        breaches = breaches.filter(kind=asked["kind"])
-    if "tier" in asked:
-        breaches = breaches.filter(tier__code=asked["tier"])
-    match asked.get("state"):
+def _filter(breaches: JudgedQuerySet, filters: dict[str, str]) -> JudgedQuerySet:
+    if "kind" in filters:
+        breaches = breaches.filter(kind=filters["kind"])
+    if "tier" in filters:
+        breaches = breaches.filter(tier__code=filters["tier"])
+    match filters.get("state"):
         case BreachState.MISSING:
             return breaches.filter(outcome=Outcome.OVERDUE)
         case BreachState.LATE:
@@ -112,6 +112,6 @@ def _filtered(breaches: JudgedQuerySet, asked: dict[str, str]) -> JudgedQuerySet
 
 def _line(breach: BreachListing, now: datetime) -> Line:
     city = breach.origin if breach.kind == CommitmentKind.PICKUP else breach.destination
-    stands = is_breach(Outcome(breach.outcome))
-    late = duration_text((breach.reached_at or now) - breach.due_at) if stands else ""
+    is_current = is_breach(Outcome(breach.outcome))
+    late = duration_text((breach.reached_at or now) - breach.due_at) if is_current else ""
     return Line(breach, city.time_zone, late)

@@ -1,4 +1,4 @@
-"""Excuses: why promises were not kept, and what was decided. Courier and merchant read the same."""
+"""The list of excuses and decisions. Courier and merchant see the same."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ NEWEST_FIRST = Listing((("claimed_at", moment), ("pk", number)))
 
 
 class Period(models.TextChoices):
-    """How far back the page looks, by the day of the claim."""
+    """The period of the list, by the day of the claim."""
 
     MONTH = "30", gettext_lazy("Last 30 days")
     QUARTER = "90", gettext_lazy("Last 90 days")
@@ -62,7 +62,7 @@ class ExcuseFilterForm(FilterForm):
 
 @dataclass(frozen=True, slots=True)
 class ReasonRow:
-    """How many excuses for one reason came to what."""
+    """The number of excuses for one reason, by state."""
 
     reason: str
     # In the order of the table's columns.
@@ -84,12 +84,12 @@ def excuse_list(request: ActorRequest) -> HttpResponse:
     actor = request.actor
     require(actor, Capability.VIEW_RATES)
     form = ExcuseFilterForm(_with_period(request.GET))
-    asked = form.asked
-    in_period = _in_period(form.among(Excuse.objects.visible_to(actor)), asked.get("period", Period.ALL))
-    found = in_period.matching(state=asked.get("state"), reason=asked.get("reason"))
+    filters = form.filters
+    in_period = _in_period(form.among(Excuse.objects.visible_to(actor)), filters.get("period", Period.ALL))
+    excuses = in_period.matching(state=filters.get("state"), reason=filters.get("reason"))
     page = NEWEST_FIRST.page(
-        # Joined, the names' policies would make the planner expect one row: see ParcelQuerySet.named.
-        found.prefetch_related("courier__organisation", "merchant", "disruption", "closure"),
+        # Not by a join, for which policies would make the planner expect one row: see ParcelQuerySet.named.
+        excuses.prefetch_related("courier__organisation", "merchant", "disruption", "closure"),
         after=request.GET.get("after", ""),
         before=request.GET.get("before", ""),
         size=PAGE,
@@ -97,12 +97,12 @@ def excuse_list(request: ActorRequest) -> HttpResponse:
     states = [state for state in ExcuseState if state != ExcuseState.LAPSED]
     context = {
         "form": form,
-        "asked": {name: value for name, value in asked.items() if name != "period"},
+        "asked": {name: value for name, value in filters.items() if name != "period"},
         "excuses": page.rows,
         "states": states,
         "rows": _by_reason(in_period, states),
         "may_claim": may_claim(actor),
-        **page.links(asked),
+        **page.links(filters),
     }
     return render(request, "slas/excuse_list.html", context, status=form.status)
 
@@ -127,7 +127,7 @@ def excuse_evidence(request: ActorRequest, excuse_id: int) -> FileResponse:
 @require_POST
 @login_required
 def excuse_withdraw(request: ActorRequest, excuse_id: int) -> HttpResponse:
-    """Take a claim back, and return to where it was shown."""
+    """Withdraw a claim, and return to the page that showed it."""
     actor = request.actor
     try:
         excuse = take_back_claim(actor=actor, excuse_id=excuse_id)
@@ -139,9 +139,9 @@ def excuse_withdraw(request: ActorRequest, excuse_id: int) -> HttpResponse:
 
 
 def _with_period(query: QueryDict) -> dict[str, str]:
-    """What is asked for, with the usual period in the place of none: the form shows what counts."""
-    asked = {name: str(value) for name, value in query.items()}
-    return {**asked, "period": asked.get("period") or Period.QUARTER.value}
+    """Return the query with the default period if it has none, so that the form shows the period used."""
+    params = {name: str(value) for name, value in query.items()}
+    return {**params, "period": params.get("period") or Period.QUARTER.value}
 
 
 def _in_period(excuses: ExcuseQuerySet, period: str) -> ExcuseQuerySet:
@@ -151,9 +151,9 @@ def _in_period(excuses: ExcuseQuerySet, period: str) -> ExcuseQuerySet:
 
 
 def _by_reason(excuses: ExcuseQuerySet, states: Sequence[ExcuseState]) -> list[ReasonRow]:
-    found = {(reason, state): count for reason, state, count in excuses.counts("reason", "state")}
+    counts = {(reason, state): count for reason, state, count in excuses.counts("reason", "state")}
     rows = [
-        ReasonRow(reason, [found.get((reason, state), 0) for state in states])
+        ReasonRow(reason, [counts.get((reason, state), 0) for state in states])
         for reason in ExcuseReason.values
     ]
     return sorted((row for row in rows if row.total), key=lambda row: -row.total)

@@ -1,4 +1,4 @@
-"""Exports: asking for a file, how far each is, and the link that takes it."""
+"""Pages of exports: the request, the progress and the download link of each file."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -29,12 +29,12 @@ from slas.models import Export
 
 FILES_A_PAGE = 20
 DAYS = 30
-# Files are taken away after a while, what is told of them stays. Ops' own belong to no organisation.
+# Files are deleted after a while, but stay in the list. Exports of ops have no organisation.
 NEWEST_FIRST = Listing((("pk", number),), led_by=("organisation_id",))
 
 
 class ExportForm(forms.Form):
-    """What is to be in the file; the fields are named as in the API."""
+    """The request of an export; its fields are named as in the API."""
 
     DEFAULTS: ClassVar[dict[str, str]] = {"content": ExportContent.COMMITMENTS, "format": ExportFormat.CSV}
 
@@ -43,21 +43,21 @@ class ExportForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # "from" cannot be an attribute's name.
+        # "from" is a keyword, so it cannot be the name of an attribute.
         names = (("from", pgettext_lazy("first day", "From")), ("to", pgettext_lazy("last day", "To")))
         for name, label in names:
             picker = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
             self.fields[name] = forms.DateField(label=label, widget=picker)
 
     @property
-    def asked(self) -> requests.ExportRequest:
-        given = self.cleaned_data
-        return requests.ExportRequest(given["content"], given["format"], given["from"], given["to"])
+    def export_request(self) -> requests.ExportRequest:
+        data = self.cleaned_data
+        return requests.ExportRequest(data["content"], data["format"], data["from"], data["to"])
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One file of the list; `url` takes it, while it is there and the reader's to take."""
+    """One file of the list; `url` downloads it, if it exists and the user may download it."""
 
     export: Export
     url: str
@@ -70,14 +70,14 @@ class Row:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def export_list(request: ActorRequest) -> HttpResponse:
-    """Take a wish for a file; list the ones before, which refresh themselves while one is written."""
+    """Request a file; list earlier ones, which refresh by themselves while one is being written."""
     actor = request.actor
     files = requests.exports_of(actor)
     form = _form(request)
     problem = None
     if request.method == "POST" and form.is_valid():
         try:
-            requests.request_export(actor=actor, asked=form.asked, now=timezone.now())
+            requests.request_export(actor=actor, request=form.export_request, now=timezone.now())
         except InvalidInput as error:
             add_service_errors(form, error)
         except Conflict as error:
@@ -104,7 +104,7 @@ def export_list(request: ActorRequest) -> HttpResponse:
 @require_safe
 @login_required
 def export_file(request: ActorRequest, export_id: int) -> FileResponse:
-    """Send a file to whoever may have it, by a link that is still good."""
+    """Send a file to a permitted user with a valid link."""
     actor = request.actor
     export = requests.take_export(
         actor=actor,
@@ -117,17 +117,17 @@ def export_file(request: ActorRequest, export_id: int) -> FileResponse:
 
 
 def _form(request: ActorRequest) -> ExportForm:
-    """The form as it was sent; else with what a link from another page asks for, and the last 30 days."""
+    """Return the submitted form, or one with the parameters of the URL and the last 30 days."""
     if request.method == "POST":
         return ExportForm(request.POST)
     today = timezone.localdate()
     days: dict[str, date] = {"from": today - timedelta(days=DAYS - 1), "to": today}
-    asked = {
+    params = {
         name: value for name, value in request.GET.items() if name in ("content", "format", "from", "to")
     }
-    values: dict[str, Any] = {**ExportForm.DEFAULTS, **days, **asked}
-    # A link that asks for what there is not is told so, as if it had been sent.
-    return ExportForm(values) if asked else ExportForm(initial=values)
+    values: dict[str, Any] = {**ExportForm.DEFAULTS, **days, **params}
+    # Bind the parameters of a link, so that invalid ones are shown as errors.
+    return ExportForm(values) if params else ExportForm(initial=values)
 
 
 def _url(actor: Actor, export: Export) -> str:

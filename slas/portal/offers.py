@@ -37,7 +37,7 @@ def offer_list(request: ActorRequest) -> HttpResponse:
     require(actor, Capability.VIEW_OFFERS)
     form = OfferFilterForm(request.GET)
     own_offers = Offer.objects.visible_to(actor)
-    filtered = _filter(form.among(own_offers), form.asked).select_related("tier", "origin", "destination")
+    filtered = _filter(form.among(own_offers), form.filters).select_related("tier", "origin", "destination")
     # A courier has thousands of offers, not billions: numbered pages are affordable.
     page = Paginator(
         filtered.order_by("origin__name_en", "destination__name_en", "tier__position"), PAGE

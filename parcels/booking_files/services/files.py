@@ -1,7 +1,7 @@
-"""Booking files: taken in at once, booked in slices, the same parcels as by the API.
+"""Booking files: stored at upload, and booked in slices by workers, with the same results as by the API.
 
-A slice's parcels, its counters and how far the file is are one transaction. So whoever is killed
-anywhere, or runs twice, neither doubles a row nor forgets one.
+The parcels of a slice, its counters and the position in the file are written in one transaction. So a worker
+that is killed, or runs twice, neither repeats a row nor skips one.
 """
 
 import time
@@ -34,14 +34,14 @@ from parcels.booking_files.services.slices import book_rows
 from parcels.choices import BookingFileState
 
 SLICE: Final = 2_000
-# A row of a file of blank lines costs little, and yet the page must move.
+# Also limits a slice of a file with many blank lines, so that its progress is shown.
 SLICE_LINES: Final = 100_000
 MOST_RUNNING: Final = 3
 JOBS: Final = FileJobs(BookingFile, lambda file_id: after_commit("parcels.tasks.book_file", file_id))
 
 
 class FileKnown(Conflict):
-    """The very same file was uploaded before: `file` is that one."""
+    """The same file was uploaded before: `file` is the earlier one."""
 
     code = "file_known"
 
@@ -52,10 +52,10 @@ class FileKnown(Conflict):
 
 
 def start_booking_file(*, actor: Actor, upload: "UploadedFile[Any]", again: bool = False) -> BookingFile:
-    """Keep an uploaded CSV and have a worker book it.
+    """Store an uploaded CSV and send it to a worker.
 
-    Raises InvalidInput for a file that cannot be read, FileKnown for one uploaded before (`again` books
-    it once more), Conflict while MOST_RUNNING are being booked; keeps nothing of these.
+    Raises InvalidInput for an unreadable file, FileKnown for one uploaded before (unless `again`), Conflict
+    while MOST_RUNNING are being booked; then nothing is stored.
     """
     require_booker(actor)
     if (upload.size or 0) > booking_files.MAX_BYTES:
@@ -64,7 +64,7 @@ def start_booking_file(*, actor: Actor, upload: "UploadedFile[Any]", again: bool
         raise InvalidInput(errors=[FieldError("/file", message, "too_large")])
     shape = booking_files.examine(upload)
     upload.seek(0)
-    # On disk it has a name of ours: theirs may be longer than a disk allows, in Chinese above all.
+    # The file name on disk is ours: an uploaded name may exceed the file system's limit, mostly in Chinese.
     name, upload.name = Path(upload.name or "bookings.csv").name[-200:], "bookings.csv"
     with transaction.atomic():
         wait_for(Lock.UPLOAD_BOOKING_FILE, of=actor.tenant_id)
@@ -86,27 +86,27 @@ def start_booking_file(*, actor: Actor, upload: "UploadedFile[Any]", again: bool
 
 
 def require_booker(actor: Actor) -> None:
-    """Raises NotPermitted for anybody who does not book for a merchant."""
+    """Raise NotPermitted unless the actor books for a merchant."""
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant:
         raise NotPermitted(_("Only merchants can book parcels."))
 
 
 def book_file(*, file_id: int, stretch: timedelta | None = None) -> bool:
-    """Book a file from where it stands, for as long as told; return whether nothing is left to do.
+    """Book a file from its position for a limited time; return whether it needs no further task.
 
-    May be stopped anywhere, and run twice side by side. A slice that keeps failing fails the file.
+    May be stopped at any point, and run twice and concurrently. A slice that keeps failing fails the file.
     """
     return JOBS.run(file_id, _slices, stretch)
 
 
 def cancel_booking_file(*, actor: Actor, file_id: int) -> BookingFile:
-    """Stop booking a file; what is booked stays booked. Cancelling again changes nothing.
+    """Stop booking a file; parcels booked so far stay. Cancelling again changes nothing.
 
-    Raises NotFound for others' files, Conflict for one that is done.
+    Raises NotFound for files of others, Conflict for a finished one.
     """
     require_booker(actor)
-    # Waits for the slice that is being booked.
+    # Waits for the end of the current slice.
     file = BookingFile.objects.visible_to(actor).select_for_update(of=("self",)).filter(pk=file_id).first()
     if file is None:
         raise NotFound
@@ -121,18 +121,18 @@ def cancel_booking_file(*, actor: Actor, file_id: int) -> BookingFile:
 
 
 def retry_booking_file(*, actor: Actor, file_id: int) -> bool:
-    """Have a failed file gone on with from where it stopped; return whether it was one. For ops."""
+    """Resume a failed file where it stopped; return whether it had failed. For ops."""
     return JOBS.resume(actor=actor, file_id=file_id, deleted_at__isnull=True)
 
 
 def resume_booking_files(*, now: datetime) -> int:
-    """Give files that were dropped, or failed a while ago, to a worker again; return how many."""
+    """Send files whose worker was killed or failed a while ago to workers again; return how many."""
     return JOBS.hand_out(now=now)
 
 
 @dataclass(frozen=True, slots=True)
 class _Slice:
-    """Rows that are booked together, from one place of the file to another."""
+    """Rows that are booked together, with their start and end in the file."""
 
     records: Sequence[Record]
     start: int
@@ -156,24 +156,24 @@ def _slices(file: BookingFile) -> Iterator[None]:
 
 
 def _pieces(records: Records, *, start: int) -> Iterator[_Slice]:
-    taken: list[Record] = []
+    batch: list[Record] = []
     line = records.line
     for record in records:
         if record.problem or any(record.cells):
-            taken.append(record)
-        if len(taken) == SLICE or records.line - line >= SLICE_LINES:
-            yield _Slice(taken, start, records.offset, records.line, is_last=False)
-            taken, start, line = [], records.offset, records.line
-    yield _Slice(taken, start, records.offset, records.line, is_last=True)
+            batch.append(record)
+        if len(batch) == SLICE or records.line - line >= SLICE_LINES:
+            yield _Slice(batch, start, records.offset, records.line, is_last=False)
+            batch, start, line = [], records.offset, records.line
+    yield _Slice(batch, start, records.offset, records.line, is_last=True)
 
 
 def _book(actor: Actor, file: BookingFile, rows: Rows, piece: _Slice) -> None:
     """Book one slice and write its results."""
     began = time.monotonic()
     with turn(actor, file, piece.start) as row:
-        # Files of one merchant take turns: what one books, the other must see.
+        # Files of one merchant are booked one at a time: each must see the bookings of the others.
         wait_for(Lock.BOOK_SLICE, of=row.merchant_id)
-        outcomes = book_rows(actor, rows, piece.records, asked_at=row.uploaded_at, at=timezone.now())
+        outcomes = book_rows(actor, rows, piece.records, requested_at=row.uploaded_at, at=timezone.now())
         for name, count in outcomes.counts().items():
             setattr(row, name, getattr(row, name) + count)
         row.done += len(piece.records)
@@ -187,16 +187,16 @@ def _book(actor: Actor, file: BookingFile, rows: Rows, piece: _Slice) -> None:
 
 def _finish(file: BookingFile, state: BookingFileState) -> None:
     file.finish(state)
-    # Its rows are parcels now, or among those to correct. One that failed is kept: ops may let it go on.
+    # Its rows are booked, or in the file of rows to correct. A failed file is kept: ops may resume it.
     transaction.on_commit(partial(Path(file.content.path).unlink, missing_ok=True), robust=True)
 
 
 def _require_room(actor: Actor, digest: str, *, again: bool) -> None:
     files = BookingFile.objects.visible_to(actor)
-    stopped = (BookingFileState.FAILED, BookingFileState.CANCELLED)
-    known = files.filter(digest=digest).exclude(state__in=stopped).first()
-    if known is not None and not again:
-        raise FileKnown(known)
+    unsuccessful = (BookingFileState.FAILED, BookingFileState.CANCELLED)
+    earlier = files.filter(digest=digest).exclude(state__in=unsuccessful).first()
+    if earlier is not None and not again:
+        raise FileKnown(earlier)
     if files.filter(state__in=UNFINISHED).count() >= MOST_RUNNING:
         detail = _("%(most)d files are already being booked. Upload this one when one of them is finished.")
         raise Conflict(detail % {"most": MOST_RUNNING}, code="files_running", retry_after=60)

@@ -54,7 +54,7 @@ class Outcomes:
 
 
 def book_rows(
-    actor: Actor, rows: Rows, records: Sequence[Record], *, asked_at: datetime, at: datetime
+    actor: Actor, rows: Rows, records: Sequence[Record], *, requested_at: datetime, at: datetime
 ) -> Outcomes:
     """Book the valid rows; the results of the others say why they failed. Runs in the merchant's scope.
 
@@ -77,7 +77,7 @@ def book_rows(
             actor=actor,
             requests=[requests[index] for index in run],
             at=at,
-            asked_at=asked_at,
+            requested_at=requested_at,
             source=ParcelSource.FILE,
         )
         for index, answer in zip(run, answers, strict=True):

@@ -1,4 +1,4 @@
-"""Booking parcels: one, or a thousand for the price of a few statements."""
+"""Book one parcel, or a batch of up to a thousand in a few statements."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ from slas.promises.rules import LATER_DAYS
 def book_parcel(
     *, actor: Actor, request: BookingRequest, at: datetime, source: ParcelSource = ParcelSource.API
 ) -> Booked:
-    """Book one parcel. Raises what `book_parcels` answers: InvalidInput, CapacityFull or Conflict."""
+    """Book one parcel. Raises what `book_parcels` returns: InvalidInput, CapacityFull or Conflict."""
     [result] = book_parcels(actor=actor, requests=[request], at=at, source=source)
     if isinstance(result, AllianceError):
         raise result
@@ -37,23 +37,23 @@ def book_parcels(
     actor: Actor,
     requests: Sequence[BookingRequest],
     at: datetime,
-    asked_at: datetime | None = None,
+    requested_at: datetime | None = None,
     source: ParcelSource = ParcelSource.API,
 ) -> list[Booked | AllianceError]:
-    """Book parcels for the acting merchant; each gets its own answer, in order, and none fails another.
+    """Book parcels for the acting merchant; return one result per request, in order; none affects another.
 
-    An answer is InvalidInput for what cannot be booked, CapacityFull where all the request would take
-    is full, Conflict when the promise it expects does not hold any more. Runs in the merchant's scope;
-    the caller makes a replay safe (Idempotency-Key). `asked_at` is when it was asked for, should that be
-    earlier: what was ready by then is not refused for the wait. Raises NotPermitted for anybody but a
-    merchant.
+    A result is InvalidInput for an invalid request, CapacityFull if all days that the request accepts are
+    full, Conflict if the expected promise is no longer valid. Runs in the merchant's scope; the caller makes
+    retries safe (Idempotency-Key). `requested_at` is the time of the request if it was earlier: ready times
+    are compared with it, so that none is refused because of the wait. Raises NotPermitted unless the actor
+    is a merchant.
     """
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant or actor.organisation_id is None:
         raise NotPermitted(_("Only merchants can book parcels."))
     with transaction.atomic():
         addresses = _own_addresses(actor, requests)
-        batch = _Batch(requests, at=at, asked_at=asked_at or at, addresses=addresses)
+        batch = _Batch(requests, at=at, requested_at=requested_at or at, addresses=addresses)
         batch.place(allocate(list(batch.wants.values())))
         booked = write_parcels(
             merchant_id=actor.organisation_id, booked=list(batch.booked.values()), at=at, source=source
@@ -75,28 +75,28 @@ def _audit(actor: Actor, booked: Sequence[Booked]) -> None:
 
 
 def _own_addresses(actor: Actor, requests: Sequence[BookingRequest]) -> dict[int, int]:
-    """The merchant's pickup addresses named, and their cities."""
-    wanted = {request.pickup_address_id for request in requests} - {None}
-    if not wanted:
+    """Return the merchant's pickup addresses of the requests, with their cities."""
+    ids = {request.pickup_address_id for request in requests} - {None}
+    if not ids:
         return {}
-    addresses = PickupAddress.objects.visible_to(actor).filter(pk__in=wanted)
+    addresses = PickupAddress.objects.visible_to(actor).filter(pk__in=ids)
     return dict(addresses.values_list("pk", "city_id"))
 
 
 class _Batch:
-    """Requests on their way to answers."""
+    """A batch of requests, and their results."""
 
     def __init__(
         self,
         requests: Sequence[BookingRequest],
         *,
         at: datetime,
-        asked_at: datetime,
+        requested_at: datetime,
         addresses: dict[int, int],
     ) -> None:
         self.requests = requests
         self.at = at
-        self._asked_at = asked_at
+        self._requested_at = requested_at
         self.booked: dict[int, Booked] = {}
         self.refused: dict[int, AllianceError] = {}
         self.wants: dict[int, Want] = {}
@@ -112,7 +112,7 @@ class _Batch:
         return [self.booked.get(index) or self.refused[index] for index in range(len(self.requests))]
 
     def place(self, placements: Sequence[Placement | None]) -> None:
-        """Turn what the allocation gave into answers."""
+        """Set the results from the allocation."""
         ids = iter(distinct_ids(len(placements), self.at))
         for (index, want), placement in zip(self.wants.items(), placements, strict=True):
             request, tier = self.requests[index], want.group.tier
@@ -131,7 +131,7 @@ class _Batch:
 
     def _is_sound(self, index: int) -> bool:
         request = self.requests[index]
-        errors = list(problems_of(request, at=self._asked_at))
+        errors = list(problems_of(request, at=self._requested_at))
         if request.pickup_address_id is not None:
             city_id = self._addresses.get(request.pickup_address_id)
             if city_id is None:
@@ -147,7 +147,7 @@ class _Batch:
         request = self.requests[index]
         try:
             group = self._group(request)
-            # Raises for what is too heavy, before a place is taken.
+            # Raises for too heavy parcels before capacity is reserved.
             self.market.surcharge_fen(group.tier, request.weight_g)
             self.wants[index] = Want(group, _days(request, group))
         except AllianceError as refusal:
@@ -164,7 +164,7 @@ class _Batch:
     def _new_group(self, request: BookingRequest, lane: Lane) -> Group:
         tier = self.market.tier(request.tier)
         offers = self.market.offers(lane, tier, courier=request.courier)
-        # Raises where there is no day at all, and says why.
+        # Raises with the reason if there is no day at all.
         self.market.day(lane, tier, request.ready_at)
         return Group(self.market, lane, tier, request.ready_at, offers)
 

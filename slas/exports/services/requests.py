@@ -1,4 +1,4 @@
-"""Exports: asking for a file of one's own data, and taking it while its link is good."""
+"""Request exports of an organisation's data, and download them while their link is valid."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,16 +26,16 @@ from slas.exports.querysets import ExportQuerySet
 MOST_DAYS: Final = 366
 MOST_RUNNING: Final = 3
 KEPT: Final = timedelta(days=7)
-# What cannot be a due date here: ids begin in 2016 and end in 2085.
+# The range of possible due dates: ids are valid from 2016 to 2085.
 EARLIEST, LATEST = date(2016, 1, 1), date(2085, 8, 31)
-# Larger ones do not fit the column.
+# The largest value of the column.
 _MAX_ID: Final = 2**63 - 1
 JOBS: Final = FileJobs(Export, lambda export_id: after_commit("slas.tasks.write_export", export_id))
 
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """What somebody wants to take away. Both days are due dates, and included."""
+    """The content of an export. Both dates are due dates, inclusive."""
 
     content: str
     format: str
@@ -43,25 +43,25 @@ class ExportRequest:
     last: date
 
 
-def request_export(*, actor: Actor, asked: ExportRequest, now: datetime) -> Export:
-    """Note what is wanted and have it written: one's own organisation's, for ops everybody's.
+def request_export(*, actor: Actor, request: ExportRequest, now: datetime) -> Export:
+    """Create an export of the actor's organisation, for ops of all, and send it to a worker.
 
-    Raises InvalidInput for a period that cannot be, Conflict while MOST_RUNNING are being written.
+    Raises InvalidInput for an invalid period, Conflict while MOST_RUNNING are being written.
     """
     require_export(actor)
-    if problems := list(_problems(asked)):
+    if problems := list(_problems(request)):
         raise InvalidInput(errors=problems)
     with transaction.atomic():
         wait_for(Lock.REQUEST_EXPORT, of=actor.organisation_id or 0)
-        running = _own(actor).filter(state__in=UNFINISHED).count()
+        running = _own_exports(actor).filter(state__in=UNFINISHED).count()
         if running >= MOST_RUNNING:
             detail = _("%(most)d files are already being prepared. Try again when one of them is ready.")
             raise Conflict(detail % {"most": MOST_RUNNING}, code="exports_running", retry_after=30)
-        return _noted(actor, asked, now)
+        return _create(actor, request, now)
 
 
 def require_export(actor: Actor) -> None:
-    """Raise NotPermitted unless the actor may take files of rates and commitments away."""
+    """Raise NotPermitted unless the actor may export rates and commitments."""
     require(actor, Capability.VIEW_RATES)
     require(actor, Capability.EXPORT)
     if not actor.is_ops and actor.organisation_id is None:
@@ -69,13 +69,13 @@ def require_export(actor: Actor) -> None:
 
 
 def exports_of(actor: Actor) -> ExportQuerySet:
-    """Return the files of the actor's own organisation, for ops those of ops, the newest first."""
+    """Return the exports of the actor's own organisation, for ops those of ops, newest first."""
     require_export(actor)
-    return _own(actor).select_related("requested_by")
+    return _own_exports(actor).select_related("requested_by")
 
 
 def export_for(*, actor: Actor, export_id: int) -> Export:
-    """Return one file's record. Raises NotFound for somebody else's."""
+    """Return one export. Raises NotFound for those of others."""
     require_export(actor)
     if export_id > _MAX_ID:
         raise NotFound
@@ -86,16 +86,16 @@ def export_for(*, actor: Actor, export_id: int) -> Export:
 
 
 def link_of(export: Export) -> dict[str, str]:
-    """Return the parameters that make the address of a file good until it expires."""
+    """Return the signed URL parameters of a file, valid until it expires."""
     expires = int(export.expires_at.timestamp())
     return {"expires": str(expires), "signature": _signature(export.pk, expires)}
 
 
 def take_export(*, actor: Actor, export_id: int, expires: str, signature: str, now: datetime) -> Export:
-    """Return a file that is ready, for sending; who took it is recorded.
+    """Return a finished export for download, and record the download in the audit log.
 
-    Raises NotFound for somebody else's and for what has expired, NotPermitted for a link that is
-    not ours and for a file with fees that are not the actor's to see, Conflict while it is written.
+    Raises NotFound for those of others and for expired ones, NotPermitted for an invalid signature and for a
+    file with fees that the actor may not see, Conflict while it is being written.
     """
     export = export_for(actor=actor, export_id=export_id)
     if not expires.isascii() or not expires.isdigit() or len(expires) > 12:
@@ -103,7 +103,7 @@ def take_export(*, actor: Actor, export_id: int, expires: str, signature: str, n
     if not compare_digest(signature.encode(), _signature(export.pk, int(expires)).encode()):
         raise _bad_link()
     if int(expires) <= now.timestamp() or export.state == ExportState.EXPIRED or export.expires_at <= now:
-        raise _expired(export)
+        raise _expired_error(export)
     if export.state != ExportState.DONE:
         raise _not_ready(export)
     if export.with_fees and not sees_fees(actor):
@@ -115,69 +115,71 @@ def take_export(*, actor: Actor, export_id: int, expires: str, signature: str, n
         object_type="export",
         object_id=export.pk,
         organisation_id=export.organisation_id,
-        detail=_described(export),
+        detail=_detail(export),
     )
     return export
 
 
 def sees_fees(actor: Actor) -> bool:
-    """Whether fees are the actor's to see, as on a parcel's page."""
+    """Whether the actor may see fees, as on a parcel's page."""
     return actor.can(Capability.VIEW_FINANCE) or actor.can(Capability.BOOK_PARCELS)
 
 
-def _own(actor: Actor) -> ExportQuerySet:
-    # Ops belong to no organisation, and neither do their files.
-    own: ExportQuerySet = Export.objects.filter(organisation=actor.organisation_id)
-    return own.visible_to(actor)
+def _own_exports(actor: Actor) -> ExportQuerySet:
+    # Ops and their exports have no organisation.
+    exports: ExportQuerySet = Export.objects.filter(organisation=actor.organisation_id)
+    return exports.visible_to(actor)
 
 
-def _problems(asked: ExportRequest) -> Iterator[FieldError]:
-    if asked.content not in ExportContent.values:
+def _problems(request: ExportRequest) -> Iterator[FieldError]:
+    if request.content not in ExportContent.values:
         yield FieldError("/content", _("Choose the content of the file."), "choice")
-    if asked.format not in ExportFormat.values:
+    if request.format not in ExportFormat.values:
         yield FieldError("/format", _("Choose CSV or Parquet."), "choice")
-    if asked.first > asked.last:
+    if request.first > request.last:
         yield FieldError("/to", _("The end date is before the start date."), "period")
-    elif (asked.last - asked.first).days >= MOST_DAYS:
+    elif (request.last - request.first).days >= MOST_DAYS:
         message = _("At most %(days)d days at once.") % {"days": MOST_DAYS}
         yield FieldError("/to", message, "period")
-    elif asked.first < EARLIEST or asked.last > LATEST:
-        pointer = "/from" if asked.first < EARLIEST else "/to"
+    elif request.first < EARLIEST or request.last > LATEST:
+        pointer = "/from" if request.first < EARLIEST else "/to"
         years = {"first": EARLIEST.year, "last": LATEST.year}
         yield FieldError(
             pointer, _("There are no parcels before %(first)d or after %(last)d.") % years, "period"
         )
 
 
-def _noted(actor: Actor, asked: ExportRequest, now: datetime) -> Export:
+def _create(actor: Actor, request: ExportRequest, now: datetime) -> Export:
     export = Export(
         organisation_id=actor.organisation_id,
         requested_by_id=actor.user_id,
         label=actor.label[:160],
-        content=asked.content,
-        format=asked.format,
-        first=asked.first,
-        last=asked.last,
+        content=request.content,
+        format=request.format,
+        first=request.first,
+        last=request.last,
         with_fees=sees_fees(actor),
         language=translation.get_language() or "en",
         created_at=now,
         due_at=now + FIRST_WAIT,
         expires_at=now + KEPT,
     )
-    export.file.name = export_name(export, f"{asked.content}-{asked.first}-{asked.last}.{asked.format}")
+    export.file.name = export_name(
+        export, f"{request.content}-{request.first}-{request.last}.{request.format}"
+    )
     export.save(force_insert=True)
     audit.record(
         actor=actor,
         verb="export.requested",
         object_type="export",
         object_id=export.pk,
-        detail=_described(export),
+        detail=_detail(export),
     )
     JOBS.hand_over(export.pk)
     return export
 
 
-def _described(export: Export) -> dict[str, object]:
+def _detail(export: Export) -> dict[str, object]:
     names = ("content", "format", "first", "last", "with_fees")
     return {name: getattr(export, name) for name in names}
 
@@ -190,7 +192,7 @@ def _bad_link() -> AllianceError:
     return NotPermitted(_("The link is incomplete. Open it from the list of exports."), code="bad_link")
 
 
-def _expired(export: Export) -> AllianceError:
+def _expired_error(export: Export) -> AllianceError:
     day = formats.date_format(timezone.localtime(export.expires_at), "DATETIME_FORMAT")
     detail = _("This file was kept until %(day)s. Export it again.") % {"day": day}
     return NotFound(detail, code="export_expired")

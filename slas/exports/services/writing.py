@@ -1,6 +1,6 @@
-"""Writing exports in the background: a slice at a time, from where the last one ended.
+"""Write exports in the background, slice by slice, from where the last one ended.
 
-A part is on the disk before the row says so: cut off in between, it is written again, in the same place.
+A part is written to disk before the row is updated: if interrupted in between, it is overwritten.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,32 +31,32 @@ log = structlog.get_logger(__name__)
 def write_export(
     *, export_id: int, stretch: timedelta | None = None, rows_a_slice: int = ROWS_A_SLICE
 ) -> bool:
-    """Write a file from where it stands, for as long as told; return whether nothing is left to do.
+    """Write a file from its position for a limited time; return whether it needs no further task.
 
-    May be stopped anywhere, and run twice side by side. A slice that keeps failing fails the file.
+    May be stopped at any point, and run twice and concurrently. A slice that keeps failing fails the file.
     """
     return JOBS.run(export_id, partial(_slices, limit=rows_a_slice), stretch)
 
 
 def retry_export(*, actor: Actor, file_id: int) -> bool:
-    """Have a failed file gone on with from where it stopped; return whether it was one. For ops."""
-    # After that, its parts are being taken away.
+    """Resume a failed file where it stopped; return whether it had failed. For ops."""
+    # After it has expired, its parts are being deleted.
     return JOBS.resume(actor=actor, file_id=file_id, expires_at__gt=timezone.now())
 
 
 def tend_exports(*, now: datetime) -> tuple[int, int]:
-    """Give files that are due to a worker again, take expired ones away; return how many of each.
+    """Send due files to workers, and delete expired ones; return how many of each.
 
-    May run twice: a file worked on by two is written by one, and taking away again does nothing.
+    May run twice: of two workers on a file only one writes it, and a second deletion does nothing.
     """
     handed_out = JOBS.hand_out(now=now)
     with scope(Scope.everything()):
         Export.objects.filter(state=ExportState.DONE, expires_at__lte=now).update(state=ExportState.EXPIRED)
-    return handed_out, _take_away(now)
+    return handed_out, _delete_expired(now)
 
 
 def _actor_of(export: Export) -> Actor:
-    """Return who the file is written for: what its organisation may see now, and no more."""
+    """Return the actor of an export, with its organisation's current capabilities."""
     label = f"export {export.pk}"
     if export.organisation_id is None:
         return Actor.system(label)
@@ -66,13 +66,13 @@ def _actor_of(export: Export) -> Actor:
 
 
 def _slices(export: Export, *, limit: int) -> Iterator[None]:
-    """Write a part after the other, and the whole when all parts are there."""
+    """Write the parts one by one, and the whole file once all parts exist."""
     actor, place = _actor_of(export), export.place
     while True:
         with turn(actor, export, place) as row:
             _write_slice(actor, row, limit)
         if row.is_finished:
-            # After the commit: until then, the parts are what an attempt that is cut off goes on with.
+            # Delete the parts after the commit: an interrupted attempt needs them.
             remove_parts(Path(row.file.path))
             return
         place = row.place
@@ -95,7 +95,7 @@ def _write_slice(actor: Actor, export: Export, limit: int) -> None:
 
 def _finish(export: Export, target: Path) -> None:
     parts: Sequence[Path] = [part_path(target, number) for number in range(export.parts)]
-    # A file of nothing has a folder, and its header, all the same.
+    # An export without rows still needs its folder, and a file with a header.
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     export.size = join_parts(target, COLUMNS[export.content], parts)
     export.finish(ExportState.DONE)
@@ -103,13 +103,13 @@ def _finish(export: Export, target: Path) -> None:
     log.info("export written", export=export.pk, rows=export.done, bytes=export.size)
 
 
-def _take_away(now: datetime) -> int:
-    """Delete the files of what has expired, then forget their names. Until then, what failed can go on."""
-    gone = Q(state=ExportState.EXPIRED) | Q(state=ExportState.FAILED, expires_at__lte=now)
+def _delete_expired(now: datetime) -> int:
+    """Delete the files of expired exports, then clear their names. Until then failed ones can be resumed."""
+    expired = Q(state=ExportState.EXPIRED) | Q(state=ExportState.FAILED, expires_at__lte=now)
     with scope(Scope.everything()):
-        exports = list(Export.objects.exclude(file="").filter(gone))
+        exports = list(Export.objects.exclude(file="").filter(expired))
     for export in exports:
-        # The file first: cut off after it, the next run finds the name again.
+        # Delete the file first: if interrupted after that, the next run finds the name again.
         remove_file(Path(export.file.path))
         with scope(Scope.everything()):
             Export.objects.filter(pk=export.pk).update(file="")

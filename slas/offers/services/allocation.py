@@ -1,8 +1,8 @@
-"""Which courier and which day each of many bookings gets, and the places taken for them.
+"""Allocate a courier, a day and capacity to each of many bookings.
 
-In order: the first with room on the earliest day, best courier first, then the next day. A booking
-may be held to certain couriers or days. Nothing is ever oversold: places are taken by a guarded
-update, and when somebody else was quicker everything is decided anew.
+In order: the best courier with room on the earliest day, then the next day. A booking may be restricted to
+certain couriers or days. Capacity is never oversold: it is reserved by a conditional UPDATE, and if a
+concurrent booking was faster, all is decided again.
 """
 
 from collections import Counter
@@ -20,13 +20,13 @@ from slas.offers.services.capacity import Slot, Taken, lock, places_left, reserv
 from slas.promises.rules import LATER_DAYS, Promise
 from slas.promises.tiers_in_force import TierInForce
 
-# From the second on, an attempt holds all that those before it looked at: it fails only by needing more.
+# From the second on, an attempt locks all rows that earlier ones read: it fails only if it needs more.
 ATTEMPTS = LATER_DAYS + 3
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Bookings alike: same lane, tier and ready time, open to the same offers (best first)."""
+    """Bookings with the same lane, tier, ready time and possible offers (best first)."""
 
     market: Market
     lane: Lane
@@ -35,19 +35,19 @@ class Group:
     offers: Sequence[OnSale]
 
     def day(self, later: int) -> Promise | None:
-        """Return the promise when `later` days before it are full; None where there is no such day."""
+        """Return the promise after `later` full days; None if there is no such day."""
         try:
             return self.market.day(self.lane, self.tier, self.ready_at, later)
         except NotAvailable:
             return None
 
     def slots(self, later: int) -> list[Slot]:
-        """Return the offers' places on that day."""
+        """Return the capacity slots of the offers on that day."""
         promise = self.day(later)
         return [Slot(offer.offer_id, promise.effective_date) for offer in self.offers] if promise else []
 
     def days_delivering(self, deliver_by: datetime) -> range:
-        """Return which days promise that very moment; empty when none does."""
+        """Return the days that promise exactly this moment; empty if none does."""
         days: list[int] = []
         for later in range(LATER_DAYS + 1):
             promise = self.day(later)
@@ -59,14 +59,14 @@ class Group:
 
 
 class Want(NamedTuple):
-    """One booking's place in the queue, and which days of its group it would take."""
+    """One booking in the queue, and the days of its group that it accepts."""
 
     group: Group
     days: range
 
 
 class Placement(NamedTuple):
-    """What one booking got. `full_on` are the earlier days it would have had."""
+    """The result of one booking. `full_on` are the earlier days that were full."""
 
     offer: OnSale
     promise: Promise
@@ -74,33 +74,33 @@ class Placement(NamedTuple):
 
 
 def allocate(wants: Sequence[Want]) -> list[Placement | None]:
-    """Take a place for each want in order; None where all it would take is full.
+    """Reserve capacity for each booking in order; None where all acceptable days are full.
 
-    Raises Conflict when others kept being quicker, which takes an unlikely crowd.
+    Raises Conflict if concurrent bookings were faster at every attempt, which is very unlikely.
     """
-    known: set[Slot] = set()
+    slots: set[Slot] = set()
     for attempt in range(ATTEMPTS):
         plan = _Plan(wants)
         try:
-            # The savepoint gives back the locks of an attempt that failed, so that the next one
-            # can take all of its own in order. Who holds some must not wait for more: two that do
-            # wait for each other.
+            # Rolling back to the savepoint releases the locks of a failed attempt, so that the next one can
+            # take all locks in order. A transaction that waited for more locks while holding some could
+            # deadlock.
             with transaction.atomic():
                 if attempt:
-                    lock(known)
+                    lock(slots)
                 plan.fill()
-                if attempt and not plan.left.keys() <= known:
+                if attempt and not plan.left.keys() <= slots:
                     raise Taken
                 reserve(plan.takes)
         except Taken:
-            known |= plan.left.keys()
+            slots |= plan.left.keys()
         else:
             return plan.placed
     raise Conflict(_("Too many bookings on the same lane at once. Try again."), code="busy", retry_after=1)
 
 
 class _Plan:
-    """One attempt: what is left, who gets what, and how many places that takes."""
+    """One attempt: the capacity left, the placements, and the capacity they use."""
 
     def __init__(self, wants: Sequence[Want]) -> None:
         self.wants = wants
@@ -109,7 +109,7 @@ class _Plan:
         self.placed: list[Placement | None] = [None] * len(wants)
 
     def fill(self) -> None:
-        # Day by day, so that what is left is asked for once a day and not once a booking.
+        # Day by day, so that the capacity left is queried once per day instead of once per booking.
         waiting = list(range(len(self.wants)))
         later = 0
         while waiting:
@@ -124,7 +124,7 @@ class _Plan:
         self.left |= places_left(slots - self.left.keys())
 
     def _place(self, index: int, later: int) -> bool:
-        """Give the booking a place on that day; say whether it got one."""
+        """Place the booking on that day; return whether there was room."""
         want = self.wants[index]
         promise = want.group.day(later) if later >= want.days.start else None
         if promise is None:

@@ -38,7 +38,7 @@ def ask(
     now: datetime = NOON,
 ) -> Export:
     with scope(Scope.of(actor)):
-        return request_export(actor=actor, asked=ExportRequest(content, format, first, last), now=now)
+        return request_export(actor=actor, request=ExportRequest(content, format, first, last), now=now)
 
 
 def written(actor: Actor, *asked: Any, rows_a_slice: int = 7, **given: Any) -> Export:

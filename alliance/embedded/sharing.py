@@ -34,6 +34,10 @@ CONTENTS = (
 )
 
 
+# Open files of ours on which the lock of changes is held or waited for.
+_changes: set[IO[str]] = set()
+
+
 class _Use:
     """This process's use of the servers."""
 
@@ -155,8 +159,23 @@ def _stop() -> None:
 def _changing() -> Iterator[None]:
     """Hold the exclusive lock for starting and stopping servers."""
     with _open(CHANGES) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        _changes.add(file)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        finally:
+            # Not only by closing the file: a program forked meanwhile has it open as well.
+            fcntl.flock(file, fcntl.LOCK_UN)
+            _changes.discard(file)
+
+
+def _close_inherited() -> None:
+    # Otherwise the lock of a parent that is killed while it holds it would live on in its child.
+    while _changes:
+        _changes.pop().close()
+
+
+os.register_at_fork(after_in_child=_close_inherited)
 
 
 def _open(name: str) -> IO[str]:

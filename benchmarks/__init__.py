@@ -1,1 +1,1 @@
-"""What the product does on this machine, beside what the machine could do: `python -m benchmarks`."""
+"""Benchmarks of the product against the floor of the machine: `python -m benchmarks`."""

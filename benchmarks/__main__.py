@@ -1,8 +1,8 @@
-"""Run all benchmarks, or those named: `python -m benchmarks [NAME ...]`.
+"""Run all benchmarks, or the named ones: `python -m benchmarks [NAME ...]`.
 
-Each prints a row: our rate, the floor's in the same run, their ratio, peak memory (PSS) of web, worker and
-database. One database is filled to each of --sizes in turn; what is named `..._growing` is measured at each,
-everything else at --parcels.
+Each prints rows: our rate, the floor's rate in the same run, their ratio, and the peak memory (PSS) of web,
+worker and database. One database is filled to each of --sizes in turn; benchmarks named `..._growing` are
+measured at each size, all others at --parcels.
 """
 
 import argparse
@@ -19,12 +19,12 @@ from typing import Any
 
 import benchmarks
 from benchmarks import comparing, documents, machine, profile_table, rows, tables
-from benchmarks.database import django_ready, say
+from benchmarks.database import django_ready, print_progress
 from benchmarks.rows import Row
 from benchmarks.stopping import cleanly
 
-# Sizes of what grows: from the first to the last, sixteenfold.
-# Not a row, but where the time of a scan goes.
+# Sizes of the growing benchmarks: from the first to the last by a factor of sixteen.
+# Not a row, but a profile of the time of a scan.
 PROFILE = "profile"
 SIZES = (250_000, 1_000_000, 4_000_000)
 PARCELS = 2_000_000
@@ -33,9 +33,9 @@ PARCELS = 2_000_000
 def main() -> int:
     names = _names()
     options = _parser(names).parse_args()
-    if unknown := set(options.names) - {*names, PROFILE}:
+    if unknown_names := set(options.names) - {*names, PROFILE}:
         sys.stderr.write(
-            f"There is no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(names)}.\n"
+            f"There is no benchmark {', '.join(sorted(unknown_names))}; there are: {', '.join(names)}.\n"
         )
         return 2
     with cleanly(), django_ready():
@@ -44,20 +44,20 @@ def main() -> int:
 
 def _measure(names: Sequence[str], options: argparse.Namespace) -> int:
     begun = time.perf_counter()
-    run = machine.described()
-    found: list[Row] = []
+    run = machine.describe()
+    result_rows: list[Row] = []
     options.profile = PROFILE in options.names or not options.names
-    chosen = [name for name in options.names if name != PROFILE] if options.names else names
-    modules = [importlib.import_module(f"benchmarks.bench_{name}") for name in chosen]
-    # Closed by us: left to Python's own time, what it holds open would outlive the servers.
-    with closing(_rows(modules, options, run)) as measured:
-        for row in measured:
+    selected = [name for name in options.names if name != PROFILE] if options.names else names
+    modules = [importlib.import_module(f"benchmarks.bench_{name}") for name in selected]
+    # Close the generator explicitly: at garbage collection, its connections would outlive the servers.
+    with closing(_rows(modules, options, run)) as measurements:
+        for row in measurements:
             sys.stdout.write(f"{row.text()}\n")
             sys.stdout.flush()
-            found.append(row)
-    say(f"{time.perf_counter() - begun:.0f} s in all")
-    run["rows"] = [row.as_json() for row in found]
-    return _tell(found, run, options)
+            result_rows.append(row)
+    print_progress(f"{time.perf_counter() - begun:.0f} s in all")
+    run["rows"] = [row.as_json() for row in result_rows]
+    return _report(result_rows, run, options)
 
 
 def _names() -> list[str]:
@@ -99,13 +99,13 @@ def _counts(text: str) -> list[int]:
 def _rows(
     modules: Sequence[ModuleType], options: argparse.Namespace, run: dict[str, Any]
 ) -> Generator[Row, None, None]:
-    """Run those that share a world in one, the others in their own databases."""
+    """Run the benchmarks that share a world in one database, and the others in their own."""
     sharing = [module for module in modules if not hasattr(module, "OWN_SIZES")]
     if sharing or options.profile:
         yield from _in_one_world(sharing, options, run)
     for module in modules:
         if module not in sharing:
-            yield from _timed(module, module.run(options.sizes or module.OWN_SIZES))
+            yield from _with_duration(module, module.run(options.sizes or module.OWN_SIZES))
 
 
 def _in_one_world(
@@ -115,7 +115,7 @@ def _in_one_world(
     from benchmarks.world import ROAD, open_world  # noqa: PLC0415
 
     growing = [module for module in modules if hasattr(module, "AT_EACH_SIZE")]
-    # Reads before writes: what these leave to autovacuum and the next checkpoint is no reader's doing.
+    # Reads before writes, so that autovacuum and checkpoints after writes do not slow them down.
     once = sorted(
         (module for module in modules if module not in growing),
         key=lambda module: not getattr(module, "ONLY_READS", False),
@@ -127,21 +127,21 @@ def _in_one_world(
             world.grow(size, road=ROAD["once"] * is_main + ROAD["growing"] * (size in sizes))
             here = (growing if size in sizes else []) + (once if is_main else [])
             for module in here:
-                yield from _timed(module, module.run(world))
+                yield from _with_duration(module, module.run(world))
             if is_main:
                 run["parcels"] = size
                 if options.profile:
-                    run.update(reads=profile_reads.measured(world), **profile.measured(world))
-                run.update(tables=tables.measured(world))
+                    run.update(reads=profile_reads.measure(world), **profile.measure(world))
+                run.update(tables=tables.measure(world))
 
 
-def _timed(module: ModuleType, found: Iterator[Row]) -> Iterator[Row]:
+def _with_duration(module: ModuleType, measurements: Iterator[Row]) -> Iterator[Row]:
     begun = time.perf_counter()
-    yield from found
-    say(f"[{module.__name__.rpartition('bench_')[2]}: {time.perf_counter() - begun:.0f} s]")
+    yield from measurements
+    print_progress(f"[{module.__name__.rpartition('bench_')[2]}: {time.perf_counter() - begun:.0f} s]")
 
 
-def _tell(found: Sequence[Row], run: dict[str, Any], options: argparse.Namespace) -> int:
+def _report(measurements: Sequence[Row], run: dict[str, Any], options: argparse.Namespace) -> int:
     if options.json:
         options.json.write_text(json.dumps(run, indent=1) + "\n")
     if "profile" in run:
@@ -150,16 +150,16 @@ def _tell(found: Sequence[Row], run: dict[str, Any], options: argparse.Namespace
             f"\n{profile_table.table(run['reads'], item='call')}\n"
         )
     if options.write_docs:
-        documents.store(documents.merged(documents.stored_run(), run, options.names))
+        documents.store(documents.merge(documents.stored_run(), run, options.names))
     if options.table:
-        for table in (rows.table(found), rows.growth_table(found)):
+        for table in (rows.table(measurements), rows.growth_table(measurements)):
             sys.stdout.write(f"\n{table}\n" if table else "")
-    for name in rows.missed(found):
+    for name in rows.missed(measurements):
         sys.stdout.write(f"MISSED: {name}\n")
     if not options.compare:
         return 0
-    stored = [Row.from_json(row) for row in json.loads(options.compare.read_text())["rows"]]
-    report, is_worse = comparing.report(stored, found, tolerance=options.tolerance)
+    stored_rows = [Row.from_json(row) for row in json.loads(options.compare.read_text())["rows"]]
+    report, is_worse = comparing.report(stored_rows, measurements, tolerance=options.tolerance)
     sys.stdout.write(f"\n{report}\n")
     return int(is_worse)
 

@@ -1,7 +1,7 @@
-"""The rows of bookings by bare SQL: as many inserts as there are tables, a transaction a batch.
+"""Insert the rows of bookings by bare SQL: one INSERT per table, one transaction per batch.
 
-COPY is refused under forced row-level security, so it is INSERT ... SELECT of columns sent as arrays. Nothing
-is read, worked out or answered: values are made up beforehand.
+COPY is refused under forced row-level security, so columns are sent as arrays to INSERT ... SELECT. Nothing
+is read, calculated or returned: all values are generated beforehand.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg2
 
-from benchmarks.clients import Done
+from benchmarks.clients import LoadResult
 
 _COLUMNS = """
 FROM unnest(%(id)s::bigint[], %(origin)s::int[], %(destination)s::int[], %(reference)s::text[])
@@ -45,16 +45,21 @@ SELECT 'parcel.booked', %(now)s, %(merchant)s, 1, id, jsonb_build_object('tracki
 
 
 def insert(
-    ready: Callable[[], Any], where: dict[str, Any], merchant: int, seed: int, batch: int, batches: int
-) -> Done:
-    """Insert batches of bookings of a merchant; the first is not counted. No two seeds give the same ids."""
+    ready: Callable[[], Any],
+    connection_parameters: dict[str, Any],
+    merchant: int,
+    seed: int,
+    batch: int,
+    batches: int,
+) -> LoadResult:
+    """Insert batches of bookings of a merchant; the first is not counted. Each seed gives different ids."""
     from alliance.identifiers import new_parcel_id  # noqa: PLC0415 -- after django.setup()
 
     now = datetime.now(UTC)
-    # At the end of the indexes, as bookings are, in a second that no other run and no booking has.
+    # At the end of the indexes, like real bookings, in a second that no other run and no booking uses.
     at = now + timedelta(minutes=10, seconds=seed)
     ids = [new_parcel_id(at, random_bits=8 * place) for place in range(batch * (batches + 1))]
-    given = {
+    values = {
         "merchant": merchant,
         "now": now,
         "pickup": now + timedelta(hours=6),
@@ -62,7 +67,7 @@ def insert(
     }
     parts = [
         {
-            **given,
+            **values,
             "id": ids[number * batch : (number + 1) * batch],
             "origin": [1 + place % 10 for place in range(batch)],
             "destination": [1 + place // 10 % 10 for place in range(batch)],
@@ -70,7 +75,7 @@ def insert(
         }
         for number in range(batches + 1)
     ]
-    connection, done = psycopg2.connect(**where), Done()
+    connection, result = psycopg2.connect(**connection_parameters), LoadResult()
     for number, part in enumerate(parts):
         if number == 1:
             ready()
@@ -79,5 +84,5 @@ def insert(
             for statement in (_PARCELS, _COMMITMENTS, _TALLIES, _EVENTS):
                 cursor.execute(statement, part)
         if number:
-            done.items += batch
-    return done
+            result.items += batch
+    return result

@@ -1,30 +1,30 @@
-"""Scans while months of the partitioned tables are made, detached and dropped, beside scans left in peace."""
+"""Scans while months of the partitioned tables are created, detached and dropped, and without that."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.bench_scans import BATCH, CLIENTS, JSON, jobs, over_http
-from benchmarks.clients import Done, added, side_by_side, together
+from benchmarks.clients import LoadResult, run_jobs, run_parallel, sum_of
 from benchmarks.rows import Row
 from benchmarks.world import World
 
 BATCHES, ROUNDS = 10, 2
-# Far from whatever is booked or scanned.
+# A year without any bookings or scans.
 YEAR = 2071
 
 
 def run(world: World) -> Iterator[Row]:
-    """Measure both in turns, so that a slow minute of the machine falls on both."""
+    """Measure both in turns, so that a slow minute of the machine affects both."""
     peace, unrest, months = [], [], 0
     for turn in range(ROUNDS):
-        peace.append(together(over_http, jobs(world, world.port, BATCHES, BATCH, JSON)))
+        peace.append(run_parallel(over_http, jobs(world, world.port, BATCHES, BATCH, JSON)))
         work = [(over_http, *job) for job in jobs(world, world.port, BATCHES, BATCH, JSON)]
-        _begun, [*done, changed] = side_by_side([*work, (_change_months, turn)])
-        disturbed = added(done)
-        disturbed.seconds = max(each.seconds for each in done)
+        _begun, [*results, changes] = run_jobs([*work, (_change_months, turn)])
+        disturbed = sum_of(results)
+        disturbed.seconds = max(result.seconds for result in results)
         unrest.append(disturbed)
-        months += changed.items
-    disturbed, left_alone = added(unrest), added(peace)
+        months += changes.items
+    disturbed, left_alone = sum_of(unrest), sum_of(peace)
     yield Row(
         f"scans over HTTP, JSON, {BATCH:,} a batch, {CLIENTS} clients, while months are made and dropped",
         disturbed.rate,
@@ -38,18 +38,18 @@ def run(world: World) -> Iterator[Row]:
     )
 
 
-# --- in a process of its own -----------------------------------------------------------------
+# --- in a client process ---------------------------------------------------------------------
 
 
-def _change_months(ready: Callable[[], Any], turn: int) -> Done:
-    """Make a month, take it out and drop it, again and again."""
+def _change_months(ready: Callable[[], Any], turn: int) -> LoadResult:
+    """Create, detach and drop a month repeatedly."""
     from django.db import connections  # noqa: PLC0415 -- after django.setup()
 
     from alliance.database import partitions  # noqa: PLC0415
 
-    # The parent's connection came along with the fork, and is the parent's.
+    # The forked process inherits the parent's connection, and must not use it.
     connections["default"].connection = None
-    done = Done()
+    result = LoadResult()
     ready()
     for number in range(3):
         month = partitions.Month(YEAR, 1 + 4 * turn + number)
@@ -57,5 +57,5 @@ def _change_months(ready: Callable[[], Any], turn: int) -> Done:
         for table in partitions.partitioned_tables():
             partitions.detach_month(table, month)
             partitions.drop_detached(table, month)
-        done.items += 1
-    return done
+        result.items += 1
+    return result

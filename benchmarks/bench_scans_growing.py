@@ -1,4 +1,4 @@
-"""Scans a second as the tables grow: the same batches, ever more history beside their parcels."""
+"""Scans per second as the tables grow: the same batches with more and more history."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,11 +7,11 @@ from benchmarks.bench_scans import JSON, in_batches
 from benchmarks.rows import Goal, Row
 from benchmarks.world import World
 
-# Run at each of --sizes, not once at --parcels.
+# Run at each of --sizes instead of once at --parcels.
 AT_EACH_SIZE = True
 
 
 def run(world: World) -> Iterator[Row]:
-    """Measure at the size that the tables have now."""
+    """Measure at the current size of the tables."""
     [row] = in_batches(world, JSON, rounds=3)
     yield replace(row, what=f"{row.what}, as parcels grow", goal=Goal(kept=0.85), size=world.size)

@@ -1,10 +1,10 @@
-"""Scans with everything of the product running: beat, and a worker that folds, sweeps and pays meanwhile."""
+"""Scans while all of the product runs: beat, and a worker that folds, sweeps and calculates credits."""
 
 from collections.abc import Iterator
 
 from benchmarks import servers
 from benchmarks.bench_scans import BATCH, CLIENTS, JSON, jobs, over_http
-from benchmarks.clients import together
+from benchmarks.clients import run_parallel
 from benchmarks.rows import WORKER, Row
 from benchmarks.world import World
 
@@ -12,18 +12,18 @@ BATCHES = 30
 
 
 def run(world: World) -> Iterator[Row]:
-    """Load for some rounds of the fold, which runs every five seconds."""
+    """Run the load for several rounds of the fold, which runs every five seconds."""
     [(before,)] = world.rows("SELECT count(*) FROM slas_tally")
     with servers.worker() as process, servers.beat():
         world.watch.roots[WORKER] = process
-        with world.watch.taken() as taken:
-            done = together(over_http, jobs(world, world.port, BATCHES, BATCH, JSON))
+        with world.watch.usage() as usage:
+            result = run_parallel(over_http, jobs(world, world.port, BATCHES, BATCH, JSON))
         del world.watch.roots[WORKER]
     [(after,)] = world.rows("SELECT count(*) FROM slas_tally")
     yield Row(
         f"scans over HTTP, JSON, {BATCH:,} a batch, {CLIENTS} clients, worker and beat running",
-        done.rate,
-        notes={"tallies waiting before": before, "after": after, **done.latencies},
-        memory=taken.memory,
-        cost=taken.cost(done.items + done.before),
+        result.rate,
+        notes={"tallies waiting before": before, "after": after, **result.latencies},
+        memory=usage.memory,
+        cost=usage.cost(result.items + result.before),
     )

@@ -1,6 +1,6 @@
-"""What hardware so many parcels a year need: `python -m benchmarks.capacity [FILE]`.
+"""The hardware needed for a number of parcels per year: `python -m benchmarks.capacity [FILE]`.
 
-Prints the tables of docs/scale.md, worked out from a stored run.
+Prints the tables of docs/scale.md, calculated from a stored run.
 """
 
 import json
@@ -14,7 +14,7 @@ from benchmarks.rows import DATABASE, WEB, WORKER, markdown, number
 
 STORED = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.json"
 PARCELS = (1e6, 1e9, 1e11)
-_SAID = {
+_DESCRIPTIONS = {
     "scans": "scans a parcel (25,000 beside 3,170 bookings a second)",
     "looks": "looks of people at a parcel's tracking page",
     "calls": "calls of programs that track a parcel",
@@ -41,16 +41,16 @@ _SAID = {
 
 
 def assumptions_table(model: Model) -> str:
-    given = {name: getattr(model.assumed, name) for name in _SAID}
+    values = {name: getattr(model.assumed, name) for name in _DESCRIPTIONS}
     body = [
-        (_SAID[name], bytes_text(value) if "bytes" in _SAID[name] else f"{value:,g}")
-        for name, value in given.items()
+        (_DESCRIPTIONS[name], bytes_text(value) if "bytes" in _DESCRIPTIONS[name] else f"{value:,g}")
+        for name, value in values.items()
     ]
     return markdown(("assumed", "value"), body)
 
 
 def costs_table(model: Model) -> str:
-    """What is measured, an item."""
+    """Return the measured costs per item."""
     body = [
         (name, *(_figure(getattr(cost, part)) for part in (WEB, DATABASE, WORKER, "wal")))
         for name, cost in {
@@ -63,7 +63,7 @@ def costs_table(model: Model) -> str:
 
 
 def tables_table(model: Model) -> str:
-    """Which table grows how."""
+    """Return the growth of each table."""
     body = []
     for table, (_rows, how) in GROWING.items():
         if table in model.bytes:
@@ -83,7 +83,7 @@ def tables_table(model: Model) -> str:
 
 
 def needs_table(model: Model) -> str:
-    """What hardware the sizes need."""
+    """Return the hardware needs of the sizes."""
     a = model.assumed
     needs = [model.needs(parcels) for parcels in PARCELS]
     lines: Sequence[tuple[str, Sequence[str]]] = (
@@ -106,10 +106,8 @@ def needs_table(model: Model) -> str:
 
 
 def limits_table(model: Model) -> str:
-    """At which size which part is split, and onto what."""
-    body = [
-        (f"{_parcels(_rounded(limit.parcels))} a year", limit.what, limit.onto) for limit in limits(model)
-    ]
+    """Return the size at which each part must be split, and how."""
+    body = [(f"{_parcels(_round(limit.parcels))} a year", limit.what, limit.onto) for limit in limits(model)]
     return markdown(("from about", "what gives way", "split onto"), body)
 
 
@@ -134,8 +132,8 @@ def _figure(value: float) -> str:
     return number(value) if value else ""
 
 
-def _rounded(value: float) -> float:
-    """Two digits: the third would be a lie."""
+def _round(value: float) -> float:
+    """Round to two digits: more would be false precision."""
     return float(f"{value:.2g}")
 
 
@@ -147,8 +145,8 @@ def _parcels(count: float) -> str:
 
 
 def main() -> None:
-    stored = Path(sys.argv[1]) if len(sys.argv) > 1 else STORED
-    model = Model.of(json.loads(stored.read_text()))
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else STORED
+    model = Model.of(json.loads(path.read_text()))
     sys.stdout.write("\n\n".join(table(model) for table in TABLES.values()) + "\n")
 
 

@@ -1,6 +1,6 @@
-"""A parcel's life, and a year of parcels, in processor seconds, bytes and machines. Pure.
+"""Model of the cost of parcels in processor seconds, bytes and machines. Pure functions.
 
-What is measured comes from a stored run; what is assumed stands in Assumed.
+Measured costs come from a stored run; assumptions are in Assumed.
 """
 
 import math
@@ -16,21 +16,21 @@ _YEAR, _DAY = 365.25 * 86_400, 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """What no benchmark tells. Every figure is in the table of assumptions (`capacity.py`)."""
+    """Figures that no benchmark measures. All are in the table of assumptions (`capacity.py`)."""
 
     # 25,000 scans a second beside 3,170 bookings.
     scans: float = 8
-    # Of people at the page of a parcel, and calls of programs.
+    # Views of the tracking page, and tracking calls of programs, per parcel.
     looks: float = 4
     calls: float = 1
-    # The busiest hour of a sales day beside the average of the year.
+    # The busiest hour of a sales day, as a multiple of the year's average.
     peak: float = 5
-    # How busy a core may be at the peak, so that calls need not queue.
+    # Utilisation of a core at the peak, so that calls need not queue.
     busy: float = 0.6
     late: float = 0.05
     # Months of parcels, scans, commitments and breaches kept in the database; older ones are Parquet.
     months: float = 3
-    # Bytes over the network: of a scan sent in a batch, a booking and its answer, a look, a call.
+    # Bytes over the network: of a scan in a batch, a booking with its response, a page view, an API call.
     scan_bytes: float = 140
     booking_bytes: float = 900
     look_bytes: float = 9_000
@@ -40,17 +40,17 @@ class Assumed:
     database_bytes: float = 8e12
     database_wal: float = 300e6
     web_cores: float = 32
-    # Of one month of scans with its index, before vacuum and copies of it take too long.
+    # Largest month of scans with its index, before vacuum and copies of it take too long.
     partition_bytes: float = 250e9
     connections: float = 400
-    # Calls of one Valkey a second; each request of the API takes two.
+    # Calls per second of one Valkey; each API request needs two.
     valkey_calls: float = 100_000
-    # Seconds between two refreshes of the watch list. Of what is due within a day, each looks at what is due
-    # within so many hours, at one in so many of the others, and at what is late or in trouble.
+    # Seconds between two refreshes of the watch list. Each refresh checks the parcels due within so many
+    # hours, one in so many of those due within a day, and all late ones and those with problems.
     refresh: float = REFRESH.total_seconds()
     near: float = NEAR.total_seconds() / 3600
     turns: float = TURNS
-    # Couriers' shares, of which each is folded by one worker at a time: WORK_SHARES as it comes.
+    # Work shares, each folded by one worker at a time: the default of WORK_SHARES.
     shares: float = 2
 
 
@@ -59,7 +59,7 @@ ASSUMED = Assumed()
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Microseconds of processor by program, and bytes of WAL, of one item."""
+    """Processor microseconds per program, and bytes of WAL, of one item."""
 
     web: float = 0.0
     database: float = 0.0
@@ -78,7 +78,7 @@ class Cost:
         return Cost(self.web * factor, self.database * factor, self.worker * factor, self.wal * factor)
 
 
-# What is measured, by the beginning of its row's name.
+# Measured costs, by the beginning of the row's name.
 ROWS = {
     "scan": "scans over HTTP, JSON, 2,000 a batch",
     "booking": "bookings over HTTP, 1,000 a batch",
@@ -92,7 +92,7 @@ ROWS = {
     "credit": "credits worked out",
     "watch": "watch list, due within a day",
 }
-# Of each table: rows a parcel, and how it grows.
+# Table -> rows per parcel, and its growth.
 TABLES: Mapping[str, tuple[str, str]] = {
     "parcels_parcel": ("1", "with parcels, by month"),
     "parcels_scan": ("scans", "with scans, by month"),
@@ -104,10 +104,10 @@ TABLES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Measured costs of one parcel's life, and the assumptions they are multiplied with."""
+    """The measured costs of a parcel, and the assumptions they are multiplied with."""
 
     costs: Mapping[str, Cost]
-    # Bytes of a row with its share of the indexes.
+    # Bytes of a row including its indexes.
     bytes: Mapping[str, tuple[float, float]]
     assumed: Assumed = ASSUMED
 
@@ -123,9 +123,9 @@ class Model:
 
     @property
     def parcel(self) -> Cost:
-        """All that one parcel costs in its life, the watch list left out."""
+        """The total cost of one parcel, without the watch list."""
         a, c = self.assumed, self.costs
-        # Two promises are opened and the pickup is reached: three small tallies at most, and the delivery's.
+        # Two opened promises and the pickup: three small tallies at most, and that of the delivery.
         folds = c["fold"].times(3) + c["delivery fold"].times(1 - a.late) + c["progress"]
         late = (c["sweep"] + c["fold"] + c["late fold"] + c["credit"].times(2)).times(a.late)
         looking = c["look"].times(a.looks) + c["call"].times(a.calls)
@@ -133,18 +133,18 @@ class Model:
 
     @property
     def watching(self) -> Cost:
-        """What the refreshes of the watch list cost a parcel: those of the day before its promise."""
+        """The cost of the watch list per parcel: of the refreshes of the day before its promise."""
         return self.costs["watch"].times(self.seen * _DAY / self.assumed.refresh)
 
     @property
     def seen(self) -> float:
-        """The share of a day's refreshes that look at a parcel; all do at one that is in trouble."""
+        """The share of a day's refreshes that check a parcel; all check one with problems."""
         a = self.assumed
         near = a.near / 24
         return a.late + (1 - a.late) * (near + (1 - near) / a.turns)
 
     def rows_of(self, table: str) -> float:
-        """Rows of a table a parcel."""
+        """Return the rows of a table per parcel."""
         a = self.assumed
         return {"scans": a.scans, "late": a.late, "1 + scans": 1 + a.scans}.get(TABLES[table][0]) or float(
             TABLES[table][0]
@@ -154,7 +154,7 @@ class Model:
         return sum(sum(self.bytes[table]) * self.rows_of(table) for table in TABLES if table in self.bytes)
 
     def needs(self, parcels: float) -> "Needs":
-        """Return what so many parcels a year need."""
+        """Return the needs of a number of parcels per year."""
         a, life = self.assumed, self.parcel + self.watching
         a_second = parcels / _YEAR
 
@@ -177,7 +177,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Rates are of the year's average, cores and bytes a second of the peak."""
+    """Rates are averages of the year; cores and bytes per second are those of the peak."""
 
     bookings: float
     scans: float
@@ -190,11 +190,11 @@ class Needs:
     network: float
 
     def web_nodes(self, a: Assumed) -> int:
-        """Return how many large machines the web servers and workers are spread over."""
+        """Return the number of large machines for web servers and workers."""
         return max(1, math.ceil((self.web_cores + self.worker_cores) / a.web_cores))
 
     def database_nodes(self, a: Assumed) -> int:
-        """Return how many large machines the database is spread over, standbys not counted."""
+        """Return the number of large machines for the database, without standbys."""
         shares = (
             self.database_cores / a.database_cores,
             self.disk / a.database_bytes,
@@ -205,7 +205,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What gives way at which size, and what it is split onto then."""
+    """The size at which a part reaches its limit, and how it is split then."""
 
     what: str
     parcels: float
@@ -213,16 +213,16 @@ class Limit:
 
 
 def limits(model: Model) -> list[Limit]:
-    """Return what must be split, what gives way first, first. All needs grow in step with parcels."""
+    """Return the limits in the order in which they are reached. All needs grow linearly with parcels."""
     a, one = model.assumed, model.needs(1.0)
     fold = model.costs["fold"].times(3) + model.costs["delivery fold"]
     scans_a_month = sum(model.bytes.get("parcels_scan", (0, 0))) * a.scans / 12
     threads = one.web_cores * 4
     requests = one.bookings * a.peak * (a.looks + a.calls + 1 / 1_000 + a.scans / 2_000)
-    looked = model.costs["look"].times(a.looks) + model.costs["call"].times(a.calls)
-    looking = one.bookings * a.peak * looked.database / 1e6 / a.busy
+    tracking_cost = model.costs["look"].times(a.looks) + model.costs["call"].times(a.calls)
+    tracking_cores = one.bookings * a.peak * tracking_cost.database / 1e6 / a.busy
     watching = model.seen * (model.costs["watch"].database + model.costs["watch"].worker) / 1e6 / 365.25
-    found = [
+    candidates = [
         (
             "everything on one machine of 2 cores",
             2,
@@ -236,11 +236,11 @@ def limits(model: Model) -> list[Limit]:
         ("processors of one database", a.database_cores, one.database_cores, _CITUS),
         ("disks of one database", a.database_bytes, one.disk, _CITUS),
         ("WAL of one database", a.database_wal, one.wal_at_peak, _CITUS),
-        ("looks beside writes on the primary", a.database_cores / 4, looking, _REPLICAS),
+        ("looks beside writes on the primary", a.database_cores / 4, tracking_cores, _REPLICAS),
         ("one Valkey for limits and caches", a.valkey_calls, 2 * requests, _VALKEYS),
     ]
     return sorted(
-        (Limit(what, has / needs, onto) for what, has, needs, onto in found if needs),
+        (Limit(what, has / needs, onto) for what, has, needs, onto in candidates if needs),
         key=lambda limit: limit.parcels,
     )
 
@@ -256,11 +256,11 @@ _CITUS = "Citus: the four monthly tables by parcel id, rates and queues by organ
 
 
 def _cost(rows: Sequence[Row], beginning: str) -> Cost:
-    """The cost that the run has of something, at the largest size it was measured at."""
-    found = [row for row in rows if row.what.startswith(beginning) and row.cost]
-    if not found:
+    """Return the measured cost of an item, at the largest size of the run."""
+    matching = [row for row in rows if row.what.startswith(beginning) and row.cost]
+    if not matching:
         raise ValueError(f"the run has no costs of: {beginning}")
-    cost = max(found, key=lambda row: row.size or 0).cost
+    cost = max(matching, key=lambda row: row.size or 0).cost
     return Cost(
         *(cost.get(f"{name} us", 0.0) for name in (WEB, DATABASE, WORKER)), cost.get("WAL bytes", 0.0)
     )

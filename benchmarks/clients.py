@@ -1,7 +1,7 @@
-"""Load from processes of its own, over loopback, bounded in count and time.
+"""Load from client processes over loopback, limited in count and time.
 
-The client is as small as can be: on a machine that it shares with web server and database, what it
-takes is missing there, in our figures and in the floor's.
+The client is as small as possible: it runs on the same machine, so its processor time is missing for the web
+server and the database, in our figures and in those of the floor.
 """
 
 import multiprocessing
@@ -13,12 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-# Nothing measured takes longer; a server that does not answer ends the run.
+# Seconds. Nothing measured takes longer; a server that does not respond ends the run.
 PATIENCE = 120
 
 
-class Answer(NamedTuple):
-    """What came back."""
+class Response(NamedTuple):
+    """A response."""
 
     status: int
     body: bytes
@@ -26,28 +26,28 @@ class Answer(NamedTuple):
 
     @property
     def retry_after(self) -> float:
-        """Seconds to wait, where it says that it was too much; else 0."""
-        _before, found, after = self.head.lower().partition(b"\r\nretry-after:")
-        if self.status not in (429, 503) or not found:
+        """Seconds to wait if the request was refused by 429 or 503; else 0."""
+        _before, header, after = self.head.lower().partition(b"\r\nretry-after:")
+        if self.status not in (429, 503) or not header:
             return 0.0
         return max(0.05, float(after.split(b"\r\n", 1)[0]))
 
 
 class Caller:
-    """One connection that is kept alive, asking one thing after another."""
+    """One keep-alive connection that sends one request after another."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self.refused = 0
         self._connect()
 
-    def ask(self, request: bytes) -> Answer:
-        """Send a whole request and read the answer. Reconnects when the server has closed."""
+    def ask(self, request: bytes) -> Response:
+        """Send a request and read the response. Reconnects if the server has closed the connection."""
         try:
             self._socket.sendall(request)
             head = self._head()
         except (ConnectionError, BrokenPipeError):
-            # Workers are replaced after so many requests, and close what is idle then.
+            # Workers are replaced after a number of requests, and then close idle connections.
             self._connect()
             self._socket.sendall(request)
             head = self._head()
@@ -59,22 +59,22 @@ class Caller:
             body = self._take(int(rest.split(b"\r\n", 1)[0])) if rest else b""
         if b"connection: close" in lower:
             self._connect()
-        return Answer(int(head[9:12]), body, head)
+        return Response(int(head[9:12]), body, head)
 
     def must(self, request: bytes) -> bytes:
-        """Send a request and return the answer's body. Raises RuntimeError for anything but success.
+        """Send a request and return the body of the response. Raises RuntimeError unless it succeeds.
 
-        Sent away with Retry-After it comes back, as a client should; `refused` counts how often.
+        After a refusal with Retry-After it tries again, as a client should; `refused` counts these.
         """
         until = time.monotonic() + PATIENCE
-        answer = self.ask(request)
-        while answer.retry_after and time.monotonic() < until:
+        response = self.ask(request)
+        while response.retry_after and time.monotonic() < until:
             self.refused += 1
-            time.sleep(answer.retry_after)
-            answer = self.ask(request)
-        if not 200 <= answer.status < 300:
-            raise RuntimeError(f"{answer.status}: {answer.body[:300]!r}")
-        return answer.body
+            time.sleep(response.retry_after)
+            response = self.ask(request)
+        if not 200 <= response.status < 300:
+            raise RuntimeError(f"{response.status}: {response.body[:300]!r}")
+        return response.body
 
     def _connect(self) -> None:
         self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE)
@@ -82,10 +82,10 @@ class Caller:
         self._rest = b""
 
     def _more(self) -> None:
-        received = self._socket.recv(262_144)
-        if not received:
+        data = self._socket.recv(262_144)
+        if not data:
             raise ConnectionError("the server closed the connection")
-        self._rest += received
+        self._rest += data
 
     def _head(self) -> bytes:
         while (end := self._rest.find(b"\r\n\r\n")) < 0:
@@ -96,8 +96,8 @@ class Caller:
     def _take(self, size: int) -> bytes:
         while len(self._rest) < size:
             self._more()
-        taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
 
     def _chunks(self) -> bytes:
         body = b""
@@ -112,32 +112,32 @@ class Caller:
 
 
 def get(path: str, **headers: str) -> bytes:
-    """Spell a GET."""
+    """Return the bytes of a GET request."""
     return _request("GET", path, headers, b"")
 
 
 def post(path: str, body: bytes, *, token: str, content_type: str = "application/json") -> bytes:
-    """Spell a POST by API key."""
+    """Return the bytes of a POST request with an API key."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": content_type}
     return _request("POST", path, headers, body)
 
 
 def _request(method: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
-    given = {"Host": "127.0.0.1", **headers, **({"Content-Length": str(len(body))} if body else {})}
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items())]
+    all_headers = {"Host": "127.0.0.1", **headers, **({"Content-Length": str(len(body))} if body else {})}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in all_headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 @dataclass(slots=True)
-class Done:
-    """What one or several processes did: items, the seconds of the longest, seconds of each call."""
+class LoadResult:
+    """The result of one or more clients: items, seconds of the slowest client, seconds of each call."""
 
     items: int = 0
     seconds: float = 0.0
     calls: list[float] = field(default_factory=list)
-    # Items of the same kind that were worked on before the clock started.
+    # Items of the same kind before the measurement started.
     before: int = 0
-    # Calls that were told to come again later.
+    # Calls that were refused with Retry-After.
     refused: int = 0
 
     @property
@@ -145,20 +145,22 @@ class Done:
         return self.items / self.seconds if self.seconds else 0.0
 
     def milliseconds(self, share: float) -> float:
-        """Return the time that this share of the calls took at most."""
-        ordered = sorted(self.calls)
-        return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        """Return a quantile of the calls' durations."""
+        durations = sorted(self.calls)
+        return 1000 * durations[min(len(durations) - 1, int(share * len(durations)))]
 
     @property
     def latencies(self) -> dict[str, str]:
-        found = {f"p{share:.0%}".rstrip("%"): f"{self.milliseconds(share):.1f} ms" for share in (0.5, 0.99)}
-        # Rare where the machine is quiet; where it is not, this says so.
-        return {**found, "sent away and come back": str(self.refused)} if self.refused else found
+        quantiles = {
+            f"p{share:.0%}".rstrip("%"): f"{self.milliseconds(share):.1f} ms" for share in (0.5, 0.99)
+        }
+        # Refusals are rare on a quiet machine, so they show that it was busy.
+        return {**quantiles, "sent away and come back": str(self.refused)} if self.refused else quantiles
 
 
-def added(parts: Iterable[Done]) -> Done:
-    """Add up rounds of the same, one after the other."""
-    total = Done()
+def sum_of(parts: Iterable[LoadResult]) -> LoadResult:
+    """Return the sum of consecutive results."""
+    total = LoadResult()
     for part in parts:
         total.items += part.items
         total.seconds += part.seconds
@@ -168,38 +170,41 @@ def added(parts: Iterable[Done]) -> Done:
     return total
 
 
-def timed(
+def send_calls(
     calls: Iterable[bytes], caller: Caller, *, seconds: float, items: Callable[[bytes], int] = lambda _body: 1
-) -> Done:
-    """Send calls one after the other until they, or the time, are over; `items` counts an answer's."""
-    done, begun, refused = Done(), time.perf_counter(), caller.refused
+) -> LoadResult:
+    """Send calls one after another until the end of the calls or of the time.
+
+    `items` counts the items of a response body.
+    """
+    result, begun, refused = LoadResult(), time.perf_counter(), caller.refused
     last = begun
     for call in calls:
         body = caller.must(call)
         now = time.perf_counter()
-        done.calls.append(now - last)
-        done.items += items(body)
+        result.calls.append(now - last)
+        result.items += items(body)
         last = now
         if now - begun > seconds:
             break
-    done.seconds = time.perf_counter() - begun
-    done.refused = caller.refused - refused
-    return done
+    result.seconds = time.perf_counter() - begun
+    result.refused = caller.refused - refused
+    return result
 
 
-def together(work: Callable[..., Done], jobs: Sequence[tuple[Any, ...]]) -> Done:
-    """Run a process a job, all starting at once, and add up what they did in the time of the longest.
+def run_parallel(work: Callable[..., LoadResult], jobs: Sequence[tuple[Any, ...]]) -> LoadResult:
+    """Run each job in a process, all starting at once; return the sum, with the time of the slowest.
 
-    `work(ready, *job)` prepares, calls `ready()` and returns what it did after that.
+    `work(ready, *job)` prepares, calls `ready()` and returns the result of its work after that.
     """
-    begun, done = side_by_side([(work, *job) for job in jobs])
-    total = added(done)
+    begun, results = run_jobs([(work, *job) for job in jobs])
+    total = sum_of(results)
     total.seconds = time.perf_counter() - begun
     return total
 
 
-def side_by_side(jobs: Sequence[tuple[Any, ...]]) -> tuple[float, list[Done]]:
-    """Run a process a job (its work first), all starting at once; return when, and what each did."""
+def run_jobs(jobs: Sequence[tuple[Any, ...]]) -> tuple[float, list[LoadResult]]:
+    """Run each job (a function and its arguments) in a process; return the start time and the results."""
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(len(jobs) + 1)
     queues = [context.SimpleQueue() for _job in jobs]
@@ -209,21 +214,21 @@ def side_by_side(jobs: Sequence[tuple[Any, ...]]) -> tuple[float, list[Done]]:
     ]
     for process in processes:
         process.start()
-    # Broken by one that failed while it prepared: what it says comes below.
+    # The barrier breaks if a job fails during its preparation: its error is raised below.
     with suppress(threading.BrokenBarrierError):
         barrier.wait(timeout=300)
     begun = time.perf_counter()
-    done = [queue.get() for queue in queues]
+    results = [queue.get() for queue in queues]
     for process in processes:
         process.join()
-    if failed := [error for error in done if isinstance(error, str)]:
-        raise RuntimeError(min(failed, key=lambda error: error.startswith("BrokenBarrier")))
-    return begun, done
+    if errors := [error for error in results if isinstance(error, str)]:
+        raise RuntimeError(min(errors, key=lambda error: error.startswith("BrokenBarrier")))
+    return begun, results
 
 
-def _job(barrier: Any, results: Any, work: Callable[..., Done], *job: Any) -> None:
+def _job(barrier: Any, queue: Any, work: Callable[..., LoadResult], *job: Any) -> None:
     try:
-        results.put(work(barrier.wait, *job))
-    except Exception as error:  # noqa: BLE001 -- told to the parent, which stops
+        queue.put(work(barrier.wait, *job))
+    except Exception as error:  # noqa: BLE001 -- reported to the parent, which stops
         barrier.abort()
-        results.put(repr(error))
+        queue.put(repr(error))

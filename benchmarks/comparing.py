@@ -1,23 +1,23 @@
-"""A run beside a stored one: what changed, and whether that is worse than chance allows."""
+"""Compare a run to a stored one, and decide whether it is worse than noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.rows import Row, markdown, number
 
-# Two runs on a quiet machine differ by less; on a busy one, take more.
+# Two runs on a quiet machine differ by less; use more on a busy one.
 TOLERANCE = 0.15
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row then and now. `by` is the share it got better (or, below zero, worse) by."""
+    """A row before and after. `by` is the relative improvement; negative if worse."""
 
     key: str
     before: Row
     after: Row
     by: float
-    # Whether rates to the floor were compared, which mean the same on any machine, or bare figures.
+    # Whether ratios to the floor were compared, which are valid on any machine, or absolute figures.
     of_ratios: bool
 
     def is_worse(self, tolerance: float) -> bool:
@@ -25,25 +25,27 @@ class Change:
 
 
 def changes(before: Sequence[Row], after: Sequence[Row]) -> list[Change]:
-    """Compare the rows that both runs have."""
-    stored = {row.key: row for row in before}
-    return [_change(stored[row.key], row) for row in after if row.key in stored]
+    """Compare the rows that are in both runs."""
+    rows_by_key = {row.key: row for row in before}
+    return [_change(rows_by_key[row.key], row) for row in after if row.key in rows_by_key]
 
 
 def report(before: Sequence[Row], after: Sequence[Row], *, tolerance: float = TOLERANCE) -> tuple[str, bool]:
-    """Return what changed as text, and whether a ratio fell by more than `tolerance`.
+    """Return the changes as text, and whether a ratio fell by more than `tolerance`.
 
-    Bare figures are shown, and judge nothing: they are of two machines, or of two days of one.
+    Absolute figures are shown but not judged: they may be of two machines, or of two days on one.
     """
-    found = changes(before, after)
-    worse = [change for change in found if change.of_ratios and change.is_worse(tolerance)]
+    all_changes = changes(before, after)
+    worse = [change for change in all_changes if change.of_ratios and change.is_worse(tolerance)]
     lines = [
-        markdown(("what", "stored", "now", "change", "of", ""), [_line(each, tolerance) for each in found])
+        markdown(
+            ("what", "stored", "now", "change", "of", ""), [_line(each, tolerance) for each in all_changes]
+        )
     ]
-    stored, now = {row.key for row in before}, {row.key for row in after}
-    lines += [f"Only stored: {key}" for key in sorted(stored - now)]
-    lines += [f"New: {key}" for key in sorted(now - stored)]
-    if not found:
+    stored_keys, new_keys = {row.key for row in before}, {row.key for row in after}
+    lines += [f"Only stored: {key}" for key in sorted(stored_keys - new_keys)]
+    lines += [f"New: {key}" for key in sorted(new_keys - stored_keys)]
+    if not all_changes:
         lines.append("Nothing in common to compare.")
     elif worse:
         lines.append(f"WORSE by more than {tolerance:.0%}: {'; '.join(change.key for change in worse)}.")
@@ -62,8 +64,8 @@ def _change(before: Row, after: Row) -> Change:
 def _line(change: Change, tolerance: float) -> tuple[str, ...]:
     before, after = change.before, change.after
     if change.of_ratios:
-        shown, of = [f"{row.ratio:.2f}" for row in (before, after)], "ratio"
+        figures, of = [f"{row.ratio:.2f}" for row in (before, after)], "ratio"
     else:
-        shown, of = [f"{number(row.ours)} {row.unit}" for row in (before, after)], "figure"
+        figures, of = [f"{number(row.ours)} {row.unit}" for row in (before, after)], "figure"
     word = "worse" if change.is_worse(tolerance) else "better" if change.by > tolerance else ""
-    return (change.key, *shown, f"{change.by:+.0%}", of, word)
+    return (change.key, *figures, f"{change.by:+.0%}", of, word)

@@ -1,6 +1,6 @@
-"""An empty database of the benchmarks' own: nothing of the product's data is touched.
+"""A separate, empty database for benchmarks: the product's data is never touched.
 
-Such a database takes gigabytes. It goes with its run, and when that was killed outright, with the next one.
+It takes gigabytes, so it is dropped at the end of its run or, if that was killed, by the next run.
 """
 
 import os
@@ -15,26 +15,26 @@ from psycopg2.errors import ObjectInUse
 
 from benchmarks.stopping import end_clients
 
-# For settings here and in every process we start.
+# The environment of the settings, here and in all child processes.
 _ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
     "BENCH_DATABASE": "bench_alliance",
-    # As many calls a minute as come: one client sends here what hundreds would.
+    # No effective rate limit: one client here sends the load of hundreds.
     "API_RATE_PER_MINUTE": "10000000",
     "TRACKING_RATE_PER_MINUTE": "10000000",
 }
 
 
-# Names of all databases of benchmarks, as PostgreSQL's LIKE has them.
+# LIKE patterns of the names of all databases of benchmarks.
 _OURS: Final = ("bench\\_%", "soak\\_%")
-# With a hash of the database's name: the lock of the run that uses it, which goes with its connection.
+# Advisory lock, with a hash of the database's name, of the run that uses it; released with its connection.
 _LOCK: Final = 5_264_900
 _DROP_SECONDS: Final = 20.0
 
 
 @contextmanager
 def django_ready() -> Iterator[None]:
-    """Have the servers running and Django set up inside."""
+    """Run a block with the servers running and Django set up."""
     from alliance import embedded  # noqa: PLC0415 -- reads the environment
 
     os.environ.update({**_ENVIRONMENT, "BENCH_DATABASE": os.environ.get("BENCH_DATABASE", "bench_alliance")})
@@ -47,7 +47,7 @@ def django_ready() -> Iterator[None]:
 
 @contextmanager
 def own_database(name: str) -> Iterator[dict[str, Any]]:
-    """Have Django, here and in processes started inside, use an empty, migrated database; drop it after."""
+    """Run a block, and processes started in it, with an empty, migrated database; drop it afterwards."""
     os.environ["BENCH_DATABASE"] = name
     with django_ready(), closing(_lock(name)):
         drop_stale()
@@ -62,7 +62,7 @@ def own_database(name: str) -> Iterator[dict[str, Any]]:
 
 
 def drop_stale() -> list[str]:
-    """Drop what runs left behind that were killed outright; return the names."""
+    """Drop databases left by killed runs; return their names."""
     stale = []
     with closing(psycopg2.connect(**parameters_of("postgres"))) as connection, connection.cursor() as cursor:
         cursor.execute(
@@ -79,7 +79,7 @@ def drop_stale() -> list[str]:
 
 
 def _lock(name: str) -> "psycopg2.extensions.connection":
-    """Return a connection that keeps others from taking this database for one left behind."""
+    """Return a connection whose lock shows that this database is in use."""
     connection = psycopg2.connect(**parameters_of("postgres"))
     connection.autocommit = True
     with connection.cursor() as cursor:
@@ -91,10 +91,10 @@ def _lock(name: str) -> "psycopg2.extensions.connection":
 
 
 def drop(name: str) -> None:
-    """Drop a database that only we are connected to, if it is there.
+    """Drop a database to which only we are connected, if it exists.
 
-    Not WITH (FORCE): that would have to end the server's own autovacuum, which is not ours to end. Without it
-    the server sees to that itself.
+    Not WITH (FORCE): our role may not terminate an autovacuum worker, which FORCE would try. Without it, the
+    server cancels autovacuum itself.
     """
     until = time.monotonic() + _DROP_SECONDS
     while True:
@@ -106,13 +106,13 @@ def drop(name: str) -> None:
             administer(f"DROP DATABASE IF EXISTS {name}")
             return
         except ObjectInUse:
-            # A program that is ending has connected once more.
+            # A program that is ending may have connected once more.
             if time.monotonic() > until:
                 raise
 
 
 def administer(statement: str) -> None:
-    """Run a statement outside the benchmarks' database."""
+    """Run a statement in another database than that of the benchmarks."""
     with closing(psycopg2.connect(**parameters_of("postgres"))) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -120,7 +120,7 @@ def administer(statement: str) -> None:
 
 
 def parameters_of(name: str) -> dict[str, Any]:
-    """Return what psycopg2 needs to connect to a database as the application's role."""
+    """Return psycopg2's parameters of a connection to a database as the application's role."""
     from django.conf import settings  # noqa: PLC0415 -- after django.setup()
 
     database = settings.DATABASES["default"]
@@ -133,8 +133,8 @@ def parameters_of(name: str) -> dict[str, Any]:
     }
 
 
-def say(text: str) -> None:
-    """Tell whoever waits how far we are."""
+def print_progress(text: str) -> None:
+    """Print a line about the progress."""
     sys.stderr.write(f"{text}\n")
 
 
@@ -150,5 +150,5 @@ def _make(name: str) -> dict[str, Any]:
     settings.CACHES["default"]["KEY_PREFIX"] = name
     begun = time.perf_counter()
     call_command("migrate", verbosity=0, interactive=False)
-    say(f"migrated in {time.perf_counter() - begun:.1f} s")
+    print_progress(f"migrated in {time.perf_counter() - begun:.1f} s")
     return parameters_of(name)

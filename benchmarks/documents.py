@@ -1,6 +1,6 @@
-"""Numbers in docs come from a command: tables between marks are written from the stored run.
+"""Write the tables between marks in the docs from the stored run.
 
-`python -m benchmarks.documents` writes them anew from docs/benchmarks.json, without measuring.
+`python -m benchmarks.documents` writes them again from docs/benchmarks.json, without measuring.
 """
 
 import json
@@ -49,35 +49,35 @@ PARTS: dict[str, dict[str, Callable[[Run], str]]] = {
 
 
 def stored_run() -> dict[str, Any]:
-    """Return the run that the docs were last written from; an empty one before the first."""
-    found: dict[str, Any] = json.loads(STORED.read_text()) if STORED.is_file() else {"rows": []}
-    return found
+    """Return the stored run of the docs; an empty one if there is none."""
+    run: dict[str, Any] = json.loads(STORED.read_text()) if STORED.is_file() else {"rows": []}
+    return run
 
 
-def merged(stored: Run, run: Run, names: Sequence[str]) -> dict[str, Any]:
-    """Put what was measured anew in the place of what was stored; a run of everything replaces it whole."""
+def merge(stored: Run, run: Run, names: Sequence[str]) -> dict[str, Any]:
+    """Replace stored rows by newly measured ones; a run of all benchmarks replaces the whole run."""
     if not names:
         return dict(run)
     fresh = {row.key: row for row in _rows(run)}
-    kept = [row for row in _rows(stored) if row.key not in fresh]
+    unchanged = [row for row in _rows(stored) if row.key not in fresh]
     again = {"date": run["date"], "commit": run["commit"], "names": list(names)}
     parts = {name: run[name] for name in ("tables", "profile", "reads", "plan", "parcels") if name in run}
     since = {} if stored.get("date") else {name: run[name] for name in run if name != "rows"}
-    every = [row.as_json() for row in [*kept, *fresh.values()]]
+    every = [row.as_json() for row in [*unchanged, *fresh.values()]]
     return {**stored, **since, **parts, "measured again": again, "rows": every}
 
 
 def store(run: Run) -> None:
-    """Keep a run beside the docs and write them from it."""
+    """Store a run in docs/ and write the docs from it."""
     STORED.write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n")
     for name in PARTS:
         page = DOCS / name
-        page.write_text(written(page.read_text(), run, PARTS[name]))
+        page.write_text(render(page.read_text(), run, PARTS[name]))
 
 
-def written(text: str, run: Run, parts: Mapping[str, Callable[[Run], str]]) -> str:
-    """Return a page with its parts written from the run. Raises KeyError for a mark that means nothing."""
-    return _PART.sub(lambda found: f"{found[1]}{parts[found['name']](run)}\n{found[3]}", text)
+def render(text: str, run: Run, parts: Mapping[str, Callable[[Run], str]]) -> str:
+    """Return a page with its parts rendered from the run. Raises KeyError for an unknown mark."""
+    return _PART.sub(lambda match: f"{match[1]}{parts[match['name']](run)}\n{match[3]}", text)
 
 
 def main() -> None:

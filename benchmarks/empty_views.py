@@ -1,4 +1,4 @@
-"""Views that do nothing, or next to it, behind the middleware of the product: the floor of a call."""
+"""Empty and minimal views behind the product's middleware: the floor of a call."""
 
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
@@ -11,20 +11,20 @@ from alliance.web.http import scoped_by_itself
 
 @scoped_by_itself
 def empty(request: HttpRequest) -> HttpResponse:
-    """Answer anybody, without asking the database anything."""
+    """Respond to anonymous requests without a query."""
     return HttpResponse(b"{}", content_type="application/json")
 
 
 @scoped_by_itself
 def one_row(request: HttpRequest, number: str) -> HttpResponse:
-    """Answer anybody with one column of one row, looked up by its key in its scope."""
+    """Respond to anonymous requests with one column of one row, read by primary key in its scope."""
     pk = parse_tracking_number(number)
     [(status,)] = rows_in(Scope.parcel(pk), "SELECT status FROM parcels_parcel WHERE id = %s", [pk])
     return HttpResponse(f'{{"status": "{status}"}}', content_type="application/json")
 
 
 class AuthenticatedView(APIView):
-    """Answers who has an API key, and counts the call, as every view of the API does."""
+    """Requires an API key, and counts the call, like every view of the API."""
 
     def post(self, request: Request) -> HttpResponse:
         return HttpResponse(b"{}", content_type="application/json")

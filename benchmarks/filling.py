@@ -1,6 +1,6 @@
-"""Parcels by the million, made by bare SQL: history as the product leaves it, and parcels just booked.
+"""Insert millions of parcels by SQL: history as the product would leave it, and newly booked parcels.
 
-Role, policies, indexes and triggers are the product's. To be imported after django.setup().
+With the product's role, policies, indexes and triggers. Import after django.setup().
 """
 
 import time
@@ -12,20 +12,20 @@ import psycopg2
 
 from alliance.embedded.postgres import SUPERUSER
 from alliance.identifiers import EPOCH
-from benchmarks.database import parameters_of, say
+from benchmarks.database import parameters_of, print_progress
 
 DAYS = 45
-# Parcels on the road were booked this long ago, so that a day's scans lie between then and now.
+# Age of parcels in transit at booking, so that the scans of a day are between then and now.
 OLDEST_HOURS, NEWEST_HOURS = 60, 27
 CHUNK = 125_000
-# A parcel's day: code and hours after its booking.
+# Scans of a parcel: code, and hours after its booking.
 STORY = (("picked_up", 2), ("departed", 4), ("arrived", 10), ("out_for_delivery", 20), ("delivered", 26))
 
 _EPOCH = int(EPOCH.timestamp() * 1000)
-# Digits of Crockford's alphabet, as the check character's alphabet counts them.
+# Values of the digits of Crockford's alphabet in the alphabet of the check character.
 _VALUES = [*range(18), 19, 20, 22, 23, *range(25, 30), *range(31, 36)]
 _SUM = " + ".join(f"v[1 + (id >> {60 - 5 * place} & 31)] * {2 ** (13 - place) % 37}" for place in range(13))
-# Of 37 check characters, the five that look like others are not issued: as many more are drawn.
+# Five of the 37 check characters are ambiguous and not issued, so more ids are generated.
 _DRAWN = f"""
 CREATE TEMPORARY TABLE drawn ON COMMIT DROP AS
 SELECT id, n, booked_at, hashint8extended(id, 7) & {2**62 - 1} AS hash
@@ -40,7 +40,7 @@ FROM (
 WHERE (38 - ({_SUM}) %% 37) %% 37 NOT IN (18, 21, 24, 30, 36)
 LIMIT %(count)s
 """
-# The first merchant has a little more than half of them all.
+# The first merchant has a little more than half of all parcels.
 _GROWN = """
 CREATE TEMPORARY TABLE grown ON COMMIT DROP AS
 SELECT id, booked_at, hash,
@@ -106,19 +106,19 @@ TABLES = ("parcels_parcel", "parcels_scan", "slas_commitment", "slas_breach")
 def fill(
     *, history: int, road: int, couriers: Sequence[int], merchants: Sequence[int], seed: int
 ) -> list[int]:
-    """Add parcels delivered over the last weeks, and parcels booked and waiting for their first scan.
+    """Add parcels delivered during the last weeks, and parcels that wait for their first scan.
 
-    Return the seeds of the latter, which their references begin with.
+    Return the seeds of the latter, with which their references begin.
     """
     begun, now = time.perf_counter(), datetime.now(UTC)
-    whose = {"couriers": list(couriers), "merchants": list(merchants)}
+    organisations = {"couriers": list(couriers), "merchants": list(merchants)}
     weeks = (now - timedelta(days=DAYS), now - timedelta(hours=OLDEST_HOURS))
     days = (now - timedelta(hours=OLDEST_HOURS), now - timedelta(hours=NEWEST_HOURS))
     parts = [(_HISTORY, count, weeks) for count in _chunks(history)]
     parts += [(_ROAD, count, days) for count in _chunks(road)]
     jobs = [
-        (statements, {**whose, "first": first, "last": last, "count": count, "drawn": count * 6 // 5 + 100,
-            "seed": seed + place})
+        (statements, {**organisations, "first": first, "last": last, "count": count,
+            "drawn": count * 6 // 5 + 100, "seed": seed + place})
         for place, (statements, count, (first, last)) in enumerate(parts)
     ]  # fmt: skip
     with get_context("fork").Pool(2) as pool:
@@ -127,12 +127,12 @@ def fill(
         checkpoint()
         pool.starmap(_run, [job for job in jobs if job[0] is _ROAD], chunksize=1)
     tidy()
-    say(f"{history + road:,} parcels made in {time.perf_counter() - begun:.1f} s")
+    print_progress(f"{history + road:,} parcels made in {time.perf_counter() - begun:.1f} s")
     return [job["seed"] for statements, job in jobs if statements is _ROAD]
 
 
 def tidy() -> None:
-    """Leave the tables as autovacuum does after some quiet minutes."""
+    """Vacuum and analyze the tables, as autovacuum does after some quiet minutes."""
     connection = _connect()
     connection.autocommit = True
     with connection.cursor() as cursor:
@@ -142,11 +142,11 @@ def tidy() -> None:
 
 
 def checkpoint() -> None:
-    """Begin a checkpoint's cycle, so that each size is measured at the same place of one.
+    """Run a checkpoint, so that each size is measured at the same point of the checkpoint cycle.
 
-    A page is logged whole when it changes for the first time after a checkpoint, which more than doubles the
-    WAL of a scan; where the last one was depends on how much was filled. What is on the road is filled after
-    it, as today's parcels are. On another server than the embedded one nobody here may.
+    The first change of a page after a checkpoint writes a full-page image, which more than doubles the WAL of
+    a scan; the time of the last checkpoint depends on the amount of inserted data. Parcels in transit are
+    inserted after it, like today's parcels. On another server than the embedded one, this is not permitted.
     """
     try:
         connection = psycopg2.connect(**{**parameters_of("postgres"), "user": SUPERUSER})
@@ -155,12 +155,12 @@ def checkpoint() -> None:
             cursor.execute("CHECKPOINT")
         connection.close()
     except psycopg2.Error:
-        say("no superuser here: a checkpoint may come anywhere")
+        print_progress("no superuser here: a checkpoint may come anywhere")
 
 
 def _chunks(count: int) -> list[int]:
-    whole, rest = divmod(count, CHUNK)
-    return [CHUNK] * whole + [rest] * bool(rest)
+    full_chunks, remainder = divmod(count, CHUNK)
+    return [CHUNK] * full_chunks + [remainder] * bool(remainder)
 
 
 def _run(statements: Sequence[str], parameters: dict[str, object]) -> None:

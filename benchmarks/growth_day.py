@@ -1,7 +1,7 @@
-"""The same day at every size: booked, picked up, delivered or overdue, by the product's own services.
+"""The same simulated day at every size: bookings, pickups, deliveries and breaches by the product's services.
 
-Merchants are many and send everywhere, so that tallies are what batches really make: of bookings a merchant a
-batch, of scans a courier a batch, from whatever merchants and lanes. Import after django.setup().
+Many merchants send to all cities, so that tallies are like those of real batches: batches of bookings by
+merchant, batches of scans by courier, of many merchants and lanes. Import after django.setup().
 """
 
 import random
@@ -36,7 +36,7 @@ class Carried(NamedTuple):
 
 
 class Day:
-    """A day to live through. All times are counted from the hour it begins at."""
+    """A simulated day. All times are relative to its first hour."""
 
     def __init__(self, world: GrowthWorld, seed: int) -> None:
         self.world = world
@@ -44,8 +44,8 @@ class Day:
         self._seed = seed
 
     def book(self, count: int, due_at: Sequence[datetime]) -> list[Carried]:
-        """Book parcels over the two days before, due at those moments in turn, a merchant a batch."""
-        parcels = list(self._drawn(count, due_at))
+        """Book parcels of the two days before, due at the given moments in turn, one merchant per batch."""
+        parcels = list(self._random_parcels(count, due_at))
         self._seed += 1
         _insert(parcels)
         for batch in _batches(parcels, lambda parcel: parcel.lane.merchant_id, BOOKED_AT_ONCE):
@@ -55,26 +55,26 @@ class Day:
         return parcels
 
     def pick_up(self, parcels: Iterable[Carried]) -> None:
-        """Have their first scans come in, a courier a batch."""
+        """Record the pickup scans, one courier per batch."""
         self._scan(
             parcels, lambda parcel: Milestone(parcel.parcel_id, CommitmentKind.PICKUP, parcel.picked_up_at)
         )
 
     def deliver(self, parcels: Iterable[Carried], *, after: timedelta) -> None:
-        """Have them delivered up to three hours before so long after their promise."""
-        source, delivered = random.Random(self._seed), list(parcels)
+        """Record deliveries in the three hours before `after` their promises."""
+        source, parcel_list = random.Random(self._seed), list(parcels)
         self._scan(
-            delivered, lambda parcel: _delivery(parcel, parcel.due_at + after - source.random() * 3 * HOUR)
+            parcel_list, lambda parcel: _delivery(parcel, parcel.due_at + after - source.random() * 3 * HOUR)
         )
         with scope(Scope.everything()):
-            raw_rows(_DELIVERED, {"ids": numbers(parcel.parcel_id for parcel in delivered)})
+            raw_rows(_DELIVERED, {"ids": numbers(parcel.parcel_id for parcel in parcel_list)})
 
     def _scan(self, parcels: Iterable[Carried], milestone: Callable[[Carried], Milestone]) -> None:
         for batch in _batches(parcels, lambda parcel: parcel.lane.courier_id, SCANNED_AT_ONCE):
             with scope(Scope.everything()):
                 settle([milestone(parcel) for parcel in batch], now=self.begins)
 
-    def _drawn(self, count: int, due_at: Sequence[datetime]) -> Iterator[Carried]:
+    def _random_parcels(self, count: int, due_at: Sequence[datetime]) -> Iterator[Carried]:
         source = random.Random(self._seed)
         world = self.world
         for number in range(count):
@@ -124,7 +124,7 @@ def _delivery(parcel: Carried, at: datetime) -> Milestone:
 
 
 def _batches(parcels: Iterable[Carried], key: Callable[[Carried], int], size: int) -> Iterator[list[Carried]]:
-    """Give batches of one merchant or one courier each, in the order they fill up in."""
+    """Yield batches of one merchant or courier each, in the order in which they become full."""
     waiting: dict[int, list[Carried]] = defaultdict(list)
     for parcel in parcels:
         batch = waiting[key(parcel)]

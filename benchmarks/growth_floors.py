@@ -1,6 +1,6 @@
-"""What bare SQL does to the same rows, by the same role, under the same policies: nothing but what must be.
+"""The floors: the necessary changes of the same rows by bare SQL, with the same role and policies.
 
-Each is rolled back. To be imported after django.setup().
+Each is rolled back. Import after django.setup().
 """
 
 import time
@@ -75,8 +75,8 @@ SELECT count(*) FROM taken
 
 
 def sweeps_a_second(now: datetime) -> float:
-    """Return how many commitments a second become overdue and get their breach."""
-    with _undone():
+    """Return how many commitments per second are marked overdue and get a breach."""
+    with _rolled_back():
         raw_rows(_BY_INDEX)
         begun = time.perf_counter()
         return len(raw_rows(_SWEEP, {"now": now})) / (time.perf_counter() - begun)
@@ -84,7 +84,7 @@ def sweeps_a_second(now: datetime) -> float:
 
 @contextmanager
 def keeping_tallies(queue: str = "slas_tally") -> Iterator[None]:
-    """Keep the waiting tallies for folds_a_second() or progress_a_second()."""
+    """Copy the waiting tallies for folds_a_second() or progress_a_second()."""
     with scope(Scope.everything()):
         raw_rows(f"CREATE TEMPORARY TABLE kept AS SELECT * FROM {queue}")  # noqa: S608 -- one of two
     yield
@@ -92,35 +92,35 @@ def keeping_tallies(queue: str = "slas_tally") -> Iterator[None]:
 
 
 def folds_a_second() -> float:
-    """Return how many of the kept tallies a second are added to the cells, without histograms."""
-    with _undone():
+    """Return how many of the copied tallies per second are added to the cells, without histograms."""
+    with _rolled_back():
         raw_rows("INSERT INTO slas_tally SELECT * FROM kept")
         return _items_a_second(_FOLD)
 
 
 def progress_a_second() -> float:
-    """Return how many of the kept tallies of progress a second move to a table as they are, none merged."""
-    with _undone():
+    """Return how many of the copied progress tallies per second are moved to a table without merging."""
+    with _rolled_back():
         raw_rows("INSERT INTO slas_progresstally SELECT * FROM kept")
         raw_rows("CREATE TABLE moved (LIKE slas_progress INCLUDING ALL)")
         return _items_a_second(_PROGRESS)
 
 
 def credits_a_second() -> float:
-    """Return how many waiting checks a second are consumed and get an entry, whatever it should be."""
-    with _undone():
+    """Return how many waiting checks per second are deleted and get a ledger entry, of any amount."""
+    with _rolled_back():
         return _items_a_second(_CREDITS)
 
 
 def cells_since(actor: Actor, first: date) -> int:
-    """Count the cells that an actor's figures since a day are added up from."""
+    """Count the cells that an actor's figures since a day sum up."""
     return (
         OnTimeRate.objects.in_grain(actor, by_merchant=actor.is_merchant).filter(due_date__gte=first).count()
     )
 
 
 @contextmanager
-def _undone() -> Iterator[None]:
+def _rolled_back() -> Iterator[None]:
     with scope(Scope.everything()):
         yield
         transaction.set_rollback(True)

@@ -1,7 +1,7 @@
-"""What is measured at each size, beside what bare SQL does to the same rows in the same minute.
+"""The measurements at each size, compared to bare SQL on the same rows in the same minute.
 
-Times are of the clock, and of the processor: the database's backend and this process. On a machine that
-does other things meanwhile, only the latter say something. To be imported after django.setup().
+Times are wall-clock and processor times of the database backend and of this process. On a busy machine only
+the processor times are meaningful. Import after django.setup().
 """
 
 import statistics
@@ -20,7 +20,7 @@ from alliance.members.services.actors import actor_of_organisation
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from benchmarks import growth_floors
-from benchmarks.database import say
+from benchmarks.database import print_progress
 from benchmarks.growth_day import HOUR, Carried, Day
 from benchmarks.growth_world import GrowthWorld, populate, tidy
 from benchmarks.rows import DATABASE, WORKER, Goal, Row
@@ -34,25 +34,25 @@ from slas.forecasts.watch_rules import REFRESH, TURNS
 from slas.rates.queries import MONTH, summary_for
 from slas.rates.services.folding import fold_tallies
 
-# Parcels of each part of a day.
+# Parcels per part of a day.
 PART = 20_000
 PARTS = 4
 REPEATS = 15
-# What has to stay as it is may differ by chance.
+# The least share of the first rate that counts as unchanged, because of noise.
 FLAT = 0.7
 
 
-class Took(NamedTuple):
-    """Seconds of the clock, of the database's processor and of ours, bytes of WAL, and what came of it."""
+class Measurement(NamedTuple):
+    """Wall-clock seconds, processor seconds of the database and of us, bytes of WAL, and the result."""
 
     clock: float
     database: float
     client: float
-    written: int
+    wal: int
     result: Any
 
     def rate(self, what: str, items: int, size: int, **fields: Any) -> Row:
-        """Say how many items a second that was."""
+        """Return a row with the items per second."""
         notes = {
             "items": items,
             "per second of processor": round(items / (self.database + self.client or 1)),
@@ -61,23 +61,23 @@ class Took(NamedTuple):
         cost = {
             f"{DATABASE} us": 1e6 * self.database / items,
             f"{WORKER} us": 1e6 * self.client / items,
-            # Much more than elsewhere: a checkpoint has just been, and pages are written whole.
-            "WAL bytes": self.written / items,
+            # More than usual: it follows a checkpoint, so changed pages are written as full-page images.
+            "WAL bytes": self.wal / items,
         }
         return Row(what, items / self.clock, notes=notes, size=size, cost=cost, **fields)
 
 
 def measure(sizes: Sequence[int]) -> Iterator[Row]:
-    """Live through the same day at each size; the first time look whether the books agree after it."""
+    """Simulate the same day at each size; after the first, check that rates and commitments agree."""
     world = populate()
-    lived = 2 * PART * PARTS
+    simulated = 2 * PART * PARTS
     for place, size in enumerate(sizes):
-        seconds = world.grow(size - lived)
-        say(f"{world.commitments:,} commitments of history after {seconds:.1f} s")
+        seconds = world.grow(size - simulated)
+        print_progress(f"{world.commitments:,} commitments of history after {seconds:.1f} s")
         yield from _day(Day(world, seed=10 * place), size)
-        world.commitments += lived
+        world.commitments += simulated
         if not place:
-            _must_agree()
+            _require_agreement()
         yield from _dashboards(world, size)
 
 
@@ -90,7 +90,7 @@ def _day(day: Day, size: int) -> Iterator[Row]:
     evening = [day.book(PART, [now + hours * HOUR]) for hours in (1, 2)]
     for parcels in evening:
         day.pick_up(parcels)
-    # Half an hour later: it is everybody's turn again.
+    # Half an hour later, so that all parcels are due for a refresh again.
     yield _refresh(size, now + TURNS * REFRESH, "three times as many due")
     fold_tallies()
     day.deliver(tomorrow, after=-HOUR)
@@ -105,7 +105,7 @@ def _day(day: Day, size: int) -> Iterator[Row]:
 
 
 def _come_late(day: Day, evening: list[list[Carried]], size: int) -> Iterator[Row]:
-    """Deliver what is overdue, so that the next day begins with nothing open."""
+    """Deliver overdue parcels, so that the next day begins without open commitments."""
     for parcels in evening:
         day.deliver(parcels, after=20 * HOUR)
     yield _fold(size, "late deliveries")
@@ -116,7 +116,7 @@ def _come_late(day: Day, evening: list[list[Carried]], size: int) -> Iterator[Ro
 
 def _fold(size: int, of: str) -> Row:
     with growth_floors.keeping_tallies():
-        took = _side_by_side(fold_tallies)
+        took = _measure_in_parallel(fold_tallies)
         floor = growth_floors.folds_a_second()
     return took.rate(
         f"fold of {of}",
@@ -130,7 +130,7 @@ def _fold(size: int, of: str) -> Row:
 
 def _progress(size: int, of: str) -> Row:
     with growth_floors.keeping_tallies("slas_progresstally"):
-        took = _side_by_side(fold_progress)
+        took = _measure_in_parallel(fold_progress)
         floor = growth_floors.progress_a_second()
     return took.rate(
         f"progress of {of}, folded apart",
@@ -142,10 +142,10 @@ def _progress(size: int, of: str) -> Row:
 
 
 def _sweeps(size: int, now: datetime) -> Iterator[Row]:
-    """Sweep the first half of the evening; the second by bare SQL and, as that is rolled back, once more."""
-    took = _side_by_side(lambda: sweep_overdue(now=now + 1.5 * HOUR))
+    """Sweep the first half of the evening, and the second by bare SQL and then, after its rollback, by us."""
+    took = _measure_in_parallel(lambda: sweep_overdue(now=now + 1.5 * HOUR))
     floor = growth_floors.sweeps_a_second(now + 3 * HOUR)
-    again = _side_by_side(lambda: sweep_overdue(now=now + 3 * HOUR))
+    again = _measure_in_parallel(lambda: sweep_overdue(now=now + 3 * HOUR))
     yield took.rate(
         "sweep, newly overdue",
         _overdue(took),
@@ -157,19 +157,19 @@ def _sweeps(size: int, now: datetime) -> Iterator[Row]:
     )
 
 
-def _overdue(took: Took) -> int:
+def _overdue(took: Measurement) -> int:
     return sum(swept.overdue for swept in took.result)
 
 
 def _idle(size: int, now: datetime, what: str) -> Row:
-    return _repeated(lambda: sweep_overdue(now=now), what, size, goal=Goal(most=5, kept=FLAT))
+    return _median_row(lambda: sweep_overdue(now=now), what, size, goal=Goal(most=5, kept=FLAT))
 
 
 def _refresh(size: int, now: datetime, what: str) -> Row:
-    took = _took(lambda: refresh_watch_list(now=now))
-    # This one still hears of what happened before the last: events are read twice.
+    took = _measure_call(lambda: refresh_watch_list(now=now))
+    # This refresh still reads events from before the last one: events are read twice.
     refresh_watch_list(now=now + REFRESH)
-    later = _took(lambda: refresh_watch_list(now=now + 2 * REFRESH))
+    later = _measure_call(lambda: refresh_watch_list(now=now + 2 * REFRESH))
     notes = {
         "listed": took.result.listed,
         "when it is a sixth's turn": f"{later.result.parcels:,} of {took.result.parcels:,} looked at, "
@@ -180,7 +180,7 @@ def _refresh(size: int, now: datetime, what: str) -> Row:
 
 def _credits(size: int, now: datetime) -> Row:
     floor = growth_floors.credits_a_second()
-    took = _took(lambda: work_out_credits(now=now))
+    took = _measure_call(lambda: work_out_credits(now=now))
     return took.rate(
         "credits worked out",
         took.result.checks,
@@ -202,7 +202,7 @@ def _dashboards(world: GrowthWorld, size: int) -> Iterator[Row]:
     for name, actor in {**members, "ops": Actor.system("bench")}.items():
         with scope(Scope.of(actor)):
             cells = growth_floors.cells_since(actor, today - timedelta(days=MONTH - 1))
-            yield _repeated(
+            yield _median_row(
                 lambda actor=actor: summary_for(actor=actor, today=today),
                 f"summary of {name}",
                 size,
@@ -211,27 +211,27 @@ def _dashboards(world: GrowthWorld, size: int) -> Iterator[Row]:
             )
 
 
-def _must_agree() -> None:
+def _require_agreement() -> None:
     begun = time.perf_counter()
     with scope(Scope.everything()):
         report = audit_rates()
     if not report.is_clean:
         raise RuntimeError(f"the rates are not what the commitments say: {report.as_detail()}")
-    say(f"audit of the rates after the day: nothing found, {time.perf_counter() - begun:.1f} s")
+    print_progress(f"audit of the rates after the day: nothing found, {time.perf_counter() - begun:.1f} s")
 
 
-def _took(call: Callable[[], Any]) -> Took:
-    [(pid, written)] = raw_rows("SELECT pg_backend_pid(), pg_current_wal_insert_lsn() - '0/0'")
+def _measure_call(call: Callable[[], Any]) -> Measurement:
+    [(pid, wal_before)] = raw_rows("SELECT pg_backend_pid(), pg_current_wal_insert_lsn() - '0/0'")
     database, client, begun = processor_of(pid), time.process_time(), time.perf_counter()
     result = call()
     clock, client = time.perf_counter() - begun, time.process_time() - client
     database = processor_of(pid) - database
     [(wal,)] = raw_rows("SELECT pg_current_wal_insert_lsn() - '0/0'")
-    return Took(clock, database, client, int(wal - written), result)
+    return Measurement(clock, database, client, int(wal - wal_before), result)
 
 
-def _side_by_side(call: Callable[[], Any]) -> Took:
-    """The same by as many workers at once as there are shares; the result is a list of theirs."""
+def _measure_in_parallel(call: Callable[[], Any]) -> Measurement:
+    """Measure the call in one worker per work share, in parallel; the result is the list of theirs."""
     ready = threading.Barrier(settings.WORK_SHARES)
 
     def one(_number: int) -> tuple[float, float, float, Any]:
@@ -245,16 +245,16 @@ def _side_by_side(call: Callable[[], Any]) -> Took:
         finally:
             connection.close()
 
-    [(written,)], client = raw_rows("SELECT pg_current_wal_insert_lsn() - '0/0'"), time.process_time()
+    [(wal_before,)], client = raw_rows("SELECT pg_current_wal_insert_lsn() - '0/0'"), time.process_time()
     with ThreadPoolExecutor(settings.WORK_SHARES) as pool:
         began, ended, database, results = zip(*pool.map(one, range(settings.WORK_SHARES)), strict=True)
     client = time.process_time() - client
     [(wal,)] = raw_rows("SELECT pg_current_wal_insert_lsn() - '0/0'")
-    return Took(max(ended) - min(began), sum(database), client, int(wal - written), list(results))
+    return Measurement(max(ended) - min(began), sum(database), client, int(wal - wal_before), list(results))
 
 
-def _repeated(call: Callable[[], Any], what: str, size: int, **fields: Any) -> Row:
-    """Say how many milliseconds a call takes: the median, and the least, its first time left out."""
+def _median_row(call: Callable[[], Any], what: str, size: int, **fields: Any) -> Row:
+    """Return a row with the median and the least milliseconds of a call, without the first call."""
     call()
     times = []
     for _time in range(REPEATS):

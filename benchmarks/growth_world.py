@@ -1,6 +1,6 @@
-"""A database that grows: ever more settled history in the same thirty days, as the product leaves it.
+"""A growing database: more and more settled history in the same thirty days, as the product would leave it.
 
-History is made by bare SQL; role, policies, indexes and triggers are the product's. To be imported after
+History is inserted by SQL with the product's role, policies, indexes and triggers. Import after
 django.setup().
 """
 
@@ -23,14 +23,14 @@ from slas.models import ServiceTier
 from tests import factories
 
 COURIERS, MERCHANTS, CITIES = 8, 200, 10
-# History is of the first merchants, on so many lanes each, so that its cells are the same at each size.
+# History has the first merchants only, with so many lanes each, so that its cells are the same at each size.
 SENDERS, LANES_EACH = 16, 5
-# It ends a week ago: of what was promised then, nothing is open.
+# It ends a week ago, so that no commitment of it is open.
 DAYS, SINCE = 30, 7
 
 
 class Lane(NamedTuple):
-    """Who sends by whom, from and to where."""
+    """A merchant, a courier, an origin and a destination."""
 
     merchant_id: int
     courier_id: int
@@ -41,7 +41,7 @@ class Lane(NamedTuple):
 
 @dataclass(slots=True)
 class GrowthWorld:
-    """Who is in it, and how much there is."""
+    """The organisations of the database, and its size."""
 
     couriers: list[int]
     merchants: list[int]
@@ -51,7 +51,7 @@ class GrowthWorld:
     commitments: int = 0
 
     def grow(self, commitments: int) -> float:
-        """Add history until there are so many commitments; return the seconds it took."""
+        """Add history up to a number of commitments; return the seconds this took."""
         begun = time.perf_counter()
         missing = (commitments - self.commitments) // 2
         if missing > 0:
@@ -61,7 +61,7 @@ class GrowthWorld:
 
 
 def populate() -> GrowthWorld:
-    """Make months, couriers and merchants in an empty database."""
+    """Create months, couriers and merchants in an empty database."""
     now = datetime.now(UTC)
     oldest = partitions.Month.of(now - timedelta(days=DAYS + SINCE + 1))
     partitions.ensure_months(oldest, partitions.Month.of(now).plus(partitions.MONTHS_AHEAD))
@@ -85,7 +85,7 @@ def populate() -> GrowthWorld:
 
 
 def tidy() -> None:
-    """Leave the tables as autovacuum does after some quiet minutes."""
+    """Vacuum and analyze the tables, as autovacuum does after some quiet minutes."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
@@ -98,7 +98,7 @@ def tidy() -> None:
 # --- history ---------------------------------------------------------------------------------
 
 _EPOCH = int(EPOCH.timestamp() * 1000)
-# One delivery in 25 comes late. None is open any more, and none is paid for: history needs no ledger.
+# One delivery in 25 is late. None is open, and none has credits: history needs no ledger.
 _GROWN = f"""
 CREATE TEMPORARY TABLE grown ON COMMIT DROP AS
 SELECT ((extract(epoch FROM booked_at) * 1000)::bigint - {_EPOCH} << 22) + (hash & 4194303) AS id,
@@ -162,7 +162,7 @@ _SUMS = ", ".join(
     [f"count(*) FILTER (WHERE outcome = '{name}')" for name in _OUTCOMES]
     + [f"sum({name})" for name in COUNTS]
 )
-# Counted by the expressions that settlement and audit count with.
+# Counted by the same expressions as in settlement and audit.
 _JUDGED = f"""
 CREATE TEMPORARY TABLE judged ON COMMIT DROP AS
 SELECT merchant_id, courier_id, {_LANE}, outcome,
@@ -188,14 +188,14 @@ def _add_history(world: GrowthWorld, count: int) -> None:
         raw_rows("SET LOCAL synchronous_commit = off")
         raw_rows("SET LOCAL work_mem = '256MB'")
         raw_rows(_GROWN, parameters)
-        for statement in (_PARCELS, _COMMITMENTS, _BREACHES, _JUDGED, *_added_up()):
+        for statement in (_PARCELS, _COMMITMENTS, _BREACHES, _JUDGED, *_summing_statements()):
             raw_rows(statement)
     fold_progress()
     tidy()
 
 
-def _added_up() -> Iterator[str]:
-    """Give the statements that add the history to both grains of cells, and its progress to couriers'."""
+def _summing_statements() -> Iterator[str]:
+    """Yield the statements that add the history to both grains of cells, and to the progress histograms."""
     yield from _grain("courier_id", "NULL::bigint", "courier_id")
     yield from _grain("merchant_id", "courier_id", "merchant_id, courier_id")
     yield _PROGRESS

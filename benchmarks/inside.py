@@ -1,4 +1,4 @@
-"""Calls of the application within this process, with a clock at every part of the way."""
+"""Call the application in this process, and measure the time of each part."""
 
 import functools
 import importlib
@@ -13,7 +13,7 @@ from unittest import mock
 
 
 class Clock:
-    """Seconds by part; a part that calls another does not count the other's."""
+    """Seconds per part, without the time of other parts that it calls."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -41,12 +41,12 @@ class Clock:
 
 
 @contextmanager
-def clocked(parts: Mapping[str, str]) -> Iterator[Clock]:
-    """Have a clock at each of these functions, `dotted.name: what it is`, while the block runs."""
+def measure_parts(parts: Mapping[str, str]) -> Iterator[Clock]:
+    """Measure the functions of `dotted.name: description` while the block runs."""
     clock = Clock()
     with ExitStack() as patches:
-        for dotted, name in parts.items():
-            owner, attribute = _found(dotted)
+        for path, name in parts.items():
+            owner, attribute = _resolve(path)
             patches.enter_context(
                 mock.patch.object(owner, attribute, clock.around(name, getattr(owner, attribute)))
             )
@@ -54,18 +54,18 @@ def clocked(parts: Mapping[str, str]) -> Iterator[Clock]:
 
 
 def application() -> Any:
-    """Return the product as gunicorn calls it. Requests are logged as ever, but not here."""
+    """Return the product's WSGI application. Requests are logged as usual, but not to this terminal."""
     from django.core.wsgi import get_wsgi_application  # noqa: PLC0415 -- after django.setup()
 
-    found = get_wsgi_application()
+    app = get_wsgi_application()
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(io.StringIO())
-    return found
+    return app
 
 
 def call(app: Any, path: str, **more: Any) -> None:
-    """Call it as gunicorn would; `more` of the environment, `body` for what is posted."""
+    """Call it like gunicorn; `more` is added to the environment, and `body` is the body of a POST."""
     body = more.pop("body", b"")
     environ = {
         "REQUEST_METHOD": "POST" if body else "GET", "PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": "",
@@ -75,17 +75,17 @@ def call(app: Any, path: str, **more: Any) -> None:
         "wsgi.version": (1, 0), "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False,
         **more,
     }  # fmt: skip
-    told: list[str] = []
-    response = app(environ, lambda status, _headers, _exc=None: told.append(status))
-    answer = b"".join(response)
+    statuses: list[str] = []
+    response = app(environ, lambda status, _headers, _exc=None: statuses.append(status))
+    body_text = b"".join(response)
     response.close()
-    if not told[0].startswith("200"):
-        raise RuntimeError(f"{told[0]}: {answer[:300]!r}")
+    if not statuses[0].startswith("200"):
+        raise RuntimeError(f"{statuses[0]}: {body_text[:300]!r}")
 
 
-def _found(dotted: str) -> tuple[Any, str]:
-    """Return the module or class, and the name in it."""
-    path, _dot, attribute = dotted.rpartition(".")
+def _resolve(dotted_name: str) -> tuple[Any, str]:
+    """Return the module or class, and the name of the attribute."""
+    path, _dot, attribute = dotted_name.rpartition(".")
     try:
         return importlib.import_module(path), attribute
     except ModuleNotFoundError:

@@ -1,4 +1,4 @@
-"""Where and of what the numbers are: machine, versions, commit, date."""
+"""Description of a run: machine, versions, commit, date."""
 
 import os
 import platform
@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 _PACKAGES = ("Django", "djangorestframework", "psycopg2-binary", "gunicorn", "celery", "msgspec")
 
 
-def described() -> dict[str, Any]:
-    """Return what the numbers of a run depend on."""
+def describe() -> dict[str, Any]:
+    """Return the properties that the numbers of a run depend on."""
     with closing(psycopg2.connect(**parameters_of("postgres"))) as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT name, setting || coalesce(' ' || unit, '') FROM pg_settings"
@@ -47,7 +47,7 @@ def described() -> dict[str, Any]:
 
 
 def sentence(run: dict[str, Any]) -> str:
-    """Say in one line where the numbers come from."""
+    """Return one sentence about the origin of the numbers."""
     machine, versions = run["machine"], run["versions"]
     parcels = f"; {run['parcels']:,} parcels in the tables" if "parcels" in run else ""
     return (
@@ -58,10 +58,10 @@ def sentence(run: dict[str, Any]) -> str:
 
 
 def _commit() -> str:
-    """Return the commit, with a plus where files differ from it; nothing outside a clone."""
-    asked = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--dirty=+"]
+    """Return the commit, with a plus if files differ from it; empty outside a clone."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--dirty=+"]
     try:
-        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

@@ -1,4 +1,4 @@
-"""Couriers and merchants with API keys and log-ins. To be imported after django.setup()."""
+"""Couriers and merchants with API keys and log-ins. Import after django.setup()."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ from tests import factories
 
 
 def make(couriers: int, merchants: int) -> tuple[list[Member], list[Member]]:
-    """Make months, couriers and merchants in an empty database."""
+    """Create months, couriers and merchants in an empty database."""
     now = datetime.now(UTC)
     oldest = partitions.Month.of(now - timedelta(days=DAYS + 1))
     partitions.ensure_months(oldest, partitions.Month.of(now).plus(partitions.MONTHS_AHEAD))
@@ -34,7 +34,7 @@ ON CONFLICT DO NOTHING
 
 
 def offer_everywhere(count: int) -> list[str]:
-    """Let every courier offer next day between so many cities, with more room than a run needs."""
+    """Create next-day offers of all couriers between the cities, with more capacity than a run needs."""
     cities = City.objects.filter(country="CN").order_by("-population", "code")
     codes = list(cities.values_list("code", flat=True)[:count])
     with scope(Scope.everything()):
@@ -43,7 +43,7 @@ def offer_everywhere(count: int) -> list[str]:
 
 
 def session_of(merchant: Member) -> str:
-    """Log somebody of a merchant in; return the cookie."""
+    """Log in a member of a merchant; return the cookie."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: PLC0415
     from django.contrib.sessions.backends.cached_db import SessionStore  # noqa: PLC0415
 

@@ -1,7 +1,7 @@
-"""Bookings as a Django developer would write them first: a serializer, and a few queries and `save()`s a row.
+"""Bookings in the simplest Django code: a serializer, and a few queries and `save()`s per row.
 
-On the same tables, under the same policies, in one transaction a call. The cheapest offer with room gets
-the parcel; the promise is a fixed number of hours. The product looks at calendars, cut-offs and rates.
+On the same tables, with the same policies, in one transaction per call. The cheapest offer with capacity gets
+the parcel, and the promise is a fixed number of hours. The product also uses calendars, cut-offs and rates.
 """
 
 from datetime import timedelta
@@ -28,7 +28,7 @@ class RecipientSerializer(serializers.Serializer[Any]):
 
 
 class BookingSerializer(serializers.Serializer[Any]):
-    """One parcel, read, checked and booked."""
+    """Parses, validates and books one parcel."""
 
     tier = serializers.ChoiceField(choices=TierCode.choices)
     origin = serializers.SlugRelatedField(slug_field="code", queryset=City.objects.all())
@@ -40,7 +40,7 @@ class BookingSerializer(serializers.Serializer[Any]):
     def create(self, validated_data: dict[str, Any]) -> Parcel:
         now = timezone.now()
         tier = ServiceTier.objects.get(code=validated_data["tier"])
-        offer = self._placed(tier, validated_data["origin"], validated_data["destination"], now)
+        offer = self._reserve(tier, validated_data["origin"], validated_data["destination"], now)
         recipient = validated_data["recipient"]
         parcel = Parcel(
             id=new_parcel_id(now),
@@ -67,7 +67,7 @@ class BookingSerializer(serializers.Serializer[Any]):
         self._promise(parcel)
         return parcel
 
-    def _placed(self, tier: ServiceTier, origin: City, destination: City, now: Any) -> Offer:
+    def _reserve(self, tier: ServiceTier, origin: City, destination: City, now: Any) -> Offer:
         offers = Offer.objects.filter(tier=tier, origin=origin, destination=destination, active=True)
         for offer in offers.order_by("price_fen", "pk"):
             day, _made = CapacityDay.objects.get_or_create(
@@ -75,13 +75,13 @@ class BookingSerializer(serializers.Serializer[Any]):
                 date=timezone.localdate(now),
                 defaults={"courier_id": offer.courier_id, "limit": offer.daily_capacity},
             )
-            taken = CapacityDay.objects.filter(pk=day.pk, reserved__lt=F("limit"))
-            if taken.update(reserved=F("reserved") + 1):
+            capacity = CapacityDay.objects.filter(pk=day.pk, reserved__lt=F("limit"))
+            if capacity.update(reserved=F("reserved") + 1):
                 return offer
         raise serializers.ValidationError("Every courier is full.")
 
     def _promise(self, parcel: Parcel) -> None:
-        whose = {
+        organisations = {
             "merchant_id": parcel.merchant_id,
             "courier_id": parcel.courier_id,
             "tier_id": parcel.tier_id,
@@ -92,7 +92,7 @@ class BookingSerializer(serializers.Serializer[Any]):
             (CommitmentKind.PICKUP, parcel.pickup_by),
             (CommitmentKind.DELIVERY, parcel.deliver_by),
         ):
-            due = {**whose, "kind": kind, "due_date": timezone.localdate(due_at)}
+            due = {**organisations, "kind": kind, "due_date": timezone.localdate(due_at)}
             Commitment(**due, parcel_id=parcel.pk, due_at=due_at).save(force_insert=True)
             Tally.objects.create(**due, pending=1)
         Event.objects.create(
@@ -105,7 +105,7 @@ class BookingSerializer(serializers.Serializer[Any]):
 
 
 class NaiveBookingView(APIView):
-    """Books one parcel, or a list of them."""
+    """Books one parcel or a list."""
 
     def post(self, request: Request) -> Response:
         serializer = BookingSerializer(
@@ -114,6 +114,6 @@ class NaiveBookingView(APIView):
             context={"merchant_id": request.auth.organisation_id},
         )
         serializer.is_valid(raise_exception=True)
-        saved = serializer.save()
-        parcels = saved if isinstance(saved, list) else [saved]
+        result = serializer.save()
+        parcels = result if isinstance(result, list) else [result]
         return Response({"booked": len(parcels), "numbers": [parcel.number for parcel in parcels]})

@@ -1,7 +1,7 @@
-"""Scans as a Django developer would write them first: a serializer, and a few queries and `save()`s a row.
+"""Scans in the simplest Django code: a serializer, and a few queries and `save()`s per row.
 
-On the same tables, under the same policies, in one transaction a call. It is kinder to itself than the
-product may be: it folds by order of arrival, takes no correction and keeps no histogram.
+On the same tables, with the same policies, in one transaction per call. It does less than the product: it
+uses the order of arrival, accepts no corrections and keeps no histograms.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _KINDS = {"picked_up": CommitmentKind.PICKUP, "delivered": CommitmentKind.DELIVE
 
 
 class ScanSerializer(serializers.Serializer[Any]):
-    """One scan, read, checked and stored."""
+    """Parses, validates and stores one scan."""
 
     tracking_number = serializers.CharField(max_length=32)
     code = serializers.ChoiceField(choices=ScanCode.choices)
@@ -85,7 +85,7 @@ class ScanSerializer(serializers.Serializer[Any]):
         commitment.outcome = Outcome.MET if on_time else Outcome.LATE
         commitment.reached_at = at
         commitment.save()
-        whose = {
+        organisations = {
             "merchant_id": parcel.merchant_id,
             "courier_id": parcel.courier_id,
             "tier_id": parcel.tier_id,
@@ -93,15 +93,17 @@ class ScanSerializer(serializers.Serializer[Any]):
             "destination_id": parcel.destination_id,
             "kind": kind,
         }
-        Tally.objects.create(**whose, due_date=commitment.due_date, pending=-1, met=on_time, late=not on_time)
+        Tally.objects.create(
+            **organisations, due_date=commitment.due_date, pending=-1, met=on_time, late=not on_time
+        )
         if not on_time:
             Breach.objects.create(
-                **whose, parcel_id=parcel.pk, due_at=commitment.due_at, opened_at=timezone.now()
+                **organisations, parcel_id=parcel.pk, due_at=commitment.due_at, opened_at=timezone.now()
             )
 
 
 class NaiveScanView(APIView):
-    """Takes one scan, or a list of them."""
+    """Accepts one scan or a list."""
 
     def post(self, request: Request) -> Response:
         actor = request.auth
@@ -111,8 +113,8 @@ class NaiveScanView(APIView):
             context={"courier_id": actor.organisation_id},
         )
         serializer.is_valid(raise_exception=True)
-        saved = serializer.save()
-        return Response({"accepted": len(saved) if isinstance(saved, list) else 1})
+        result = serializer.save()
+        return Response({"accepted": len(result) if isinstance(result, list) else 1})
 
 
 def _key(code: str, at: datetime, facility: str) -> int:

@@ -1,6 +1,6 @@
-"""A plan, as EXPLAIN (ANALYZE, BUFFERS, WAL, FORMAT JSON) gives it, taken apart by CTE. Pure.
+"""Split a plan of EXPLAIN (ANALYZE, BUFFERS, WAL, FORMAT JSON) by CTE. Pure functions.
 
-The time of a CTE is counted in whoever reads it first, and in itself: here only in itself.
+PostgreSQL counts the time of a CTE in its first reader, too: here it is counted only in the CTE.
 """
 
 from collections import defaultdict
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 Node = dict[str, Any]
-# What the parts of the scan statement are for; others are shown without a word.
+# Descriptions of the parts of the scan statement; others are shown without one.
 _DOES = {
     "": "the statement's own end: what is answered",
     "line": "columns to lines",
@@ -37,18 +37,18 @@ _SMALLEST = 0.005
 
 
 def parts_of_plan(plan: dict[str, Any], *, scans: int) -> list[dict[str, Any]]:
-    """Return each part's microseconds, pages and WAL a scan, in the order of the statement."""
+    """Return microseconds, pages and WAL per scan of each part, in the order of the statement."""
     totals: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     first_readers = _first_readers(plan["Plan"])
-    whole = _ctes(plan["Plan"])
+    ctes = _ctes(plan["Plan"])
     for name, node in _nodes(plan["Plan"], ""):
         children = [child for child in node.get("Plans", []) if not _is_cte(child)]
-        inside = [*children, *([whole[node["CTE Name"]]] if id(node) in first_readers else [])]
+        inside = [*children, *([ctes[node["CTE Name"]]] if id(node) in first_readers else [])]
         for measure, of in _MEASURES.items():
             totals[name][measure] += max(0.0, of(node) - sum(map(of, inside))) / scans
     return [
         {"cte": name or "SELECT", "does": _DOES.get(name, ""), **totals[name]}
-        for name in [*whole, ""]
+        for name in [*ctes, ""]
         if totals[name]["us"] >= _SMALLEST
     ]
 
@@ -61,7 +61,7 @@ def _pages(node: Node) -> float:
     return float(node.get("Shared Hit Blocks", 0) + node.get("Shared Read Blocks", 0))
 
 
-# Each counts what a node did with all that is inside of it.
+# Each value of a node includes its children.
 _MEASURES: dict[str, Callable[[Node], float]] = {
     "us": lambda node: 1000 * _milliseconds(node),
     "buffers": _pages,
@@ -75,7 +75,7 @@ def _is_cte(node: Node) -> bool:
 
 
 def _name(node: Node, outer: str) -> str:
-    """The CTE a node belongs to: its own, else that of what is around it."""
+    """Return the CTE of a node: its own, else that of its parent."""
     subplan = str(node.get("Subplan Name", ""))
     return subplan.removeprefix("CTE ") if subplan.startswith("CTE ") else outer
 
@@ -94,11 +94,11 @@ def _ctes(root: Node) -> dict[str, Node]:
 
 
 def _first_readers(root: Node) -> set[int]:
-    """Of each CTE, the scan of it that took longest: it waited for the rows to be made."""
+    """Return the slowest scan of each CTE: the first one, which waits for its rows."""
     readers: dict[str, Node] = {}
     for _name_of, node in _nodes(root, ""):
         if node["Node Type"] == "CTE Scan":
-            known = readers.get(node["CTE Name"])
-            if known is None or _milliseconds(node) > _milliseconds(known):
+            slowest = readers.get(node["CTE Name"])
+            if slowest is None or _milliseconds(node) > _milliseconds(slowest):
                 readers[node["CTE Name"]] = node
     return {id(node) for node in readers.values()}

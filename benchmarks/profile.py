@@ -1,8 +1,7 @@
-"""Where each microsecond of a scan goes: timers around the parts of a call, and the plan of its statement.
+"""Profile of a scan: timers around the parts of a call, and the plan of its statement.
 
-`python -m benchmarks profile` fills a database, sends batches over HTTP from one client, runs the same
-calls in this process with a clock at every part, and takes the plans of one batch apart, as auto_explain
-tells them.
+`python -m benchmarks profile` fills a database, sends batches over HTTP from one client, runs the same calls
+in this process with timers around the parts, and splits the plans of one batch, as logged by auto_explain.
 """
 
 import json
@@ -15,15 +14,15 @@ import psycopg2
 from alliance.embedded.postgres import ROLE, SUPERUSER
 from benchmarks import inside, scan_bodies
 from benchmarks.bench_scans import JSON, PATH, over_http
-from benchmarks.clients import together
-from benchmarks.database import say
+from benchmarks.clients import run_parallel
+from benchmarks.database import print_progress
 from benchmarks.plans import parts_of_plan
 from benchmarks.scan_bodies import BATCH, RAMP, as_json
 from benchmarks.world import Member, World
 from parcels.scans import sql
 
 BATCHES = 20
-# What is looked at, from the outside in. Each is counted without what it calls of the others.
+# The measured functions, from outer to inner. Each is counted without the others that it calls.
 PARTS: dict[str, str] = {
     "alliance.web.middleware.actor_of_key": "API key: who asks",
     "alliance.api.throttling.take": "calls a minute, counted in Valkey",
@@ -39,48 +38,48 @@ _HTTP = "gunicorn, sockets, the client's own time"
 _STATEMENT, _PLANNING = "the statement, run", "the statement, planned"
 
 
-def measured(world: World) -> dict[str, Any]:
-    """Return the parts of a call (`profile`) and those of its statement (`plan`)."""
+def measure(world: World) -> dict[str, Any]:
+    """Return the parts of a call (`profile`) and of its statement (`plan`)."""
     courier = world.couriers[0]
-    needed = scan_bodies.parcels_needed(BATCHES)
-    http = together(over_http, [(world.port, courier, world.parcels(courier, needed), BATCHES, JSON)])
-    inside = _inside(courier, world.parcels(courier, needed))
+    count = scan_bodies.parcels_needed(BATCHES)
+    http = run_parallel(over_http, [(world.port, courier, world.parcels(courier, count), BATCHES, JSON)])
+    inside = _inside(courier, world.parcels(courier, count))
     plan, planning, execution = _plan(world, courier, world.parcels(courier, scan_bodies.parcels_needed(1)))
     scans = BATCHES * BATCH
     parts = {name: 1e6 * seconds / scans for name, seconds in inside.items()}
-    whole = sum(parts.values())
+    total = sum(parts.values())
     parts[_PLANNING], parts[_STATEMENT] = planning, execution
-    sent = PARTS["parcels.scans.services._write"]
-    parts[sent] = max(0.0, parts[sent] - planning - execution)
+    write_part = PARTS["parcels.scans.services._write"]
+    parts[write_part] = max(0.0, parts[write_part] - planning - execution)
     order = [
         _HTTP,
         _MIDDLEWARE,
         *list(PARTS.values())[:-2],
-        sent,
+        write_part,
         _PLANNING,
         _STATEMENT,
         *list(PARTS.values())[-1:],
     ]
-    parts[_HTTP] = max(0.0, 1e6 * http.seconds / http.items - whole)
+    parts[_HTTP] = max(0.0, 1e6 * http.seconds / http.items - total)
     return {"profile": [{"where": name, "us": parts.get(name, 0.0)} for name in order], "plan": plan}
 
 
 def _inside(courier: Member, parcels: list[int]) -> dict[str, float]:
-    """Call the application as gunicorn would, in this process; return seconds by part."""
+    """Call the application in this process, like gunicorn; return seconds per part."""
     app = inside.application()
-    asked = {"CONTENT_TYPE": JSON, "HTTP_AUTHORIZATION": f"Bearer {courier.token}"}
+    headers = {"CONTENT_TYPE": JSON, "HTTP_AUTHORIZATION": f"Bearer {courier.token}"}
     bodies = [as_json(lines) for lines in scan_bodies.batches(parcels, BATCHES)]
     for body in bodies[:RAMP]:
-        inside.call(app, PATH, body=body, **asked)
-    with inside.clocked(PARTS) as clock:
+        inside.call(app, PATH, body=body, **headers)
+    with inside.measure_parts(PARTS) as clock:
         for body in bodies[RAMP:]:
             with clock.part(_MIDDLEWARE):
-                inside.call(app, PATH, body=body, **asked)
+                inside.call(app, PATH, body=body, **headers)
     return clock.seconds
 
 
 def _plan(world: World, courier: Member, parcels: list[int]) -> tuple[Sequence[dict[str, Any]], float, float]:
-    """Return the statement's parts, and the microseconds a scan of planning and of running it."""
+    """Return the statement's parts, and the microseconds per scan of planning and execution."""
     from parcels.scans.batch import ScanBatch  # noqa: PLC0415 -- after django.setup()
     from parcels.scans.lines import read_json  # noqa: PLC0415
 
@@ -90,14 +89,14 @@ def _plan(world: World, courier: Member, parcels: list[int]) -> tuple[Sequence[d
         for lines in scan_bodies.batches(parcels, 1)
     ]
     connection, may_look = _explaining(world)
-    scoped = f"SET LOCAL alliance.scope = 'courier:{courier.organisation_id}'"
-    for given in first:
+    set_scope = f"SET LOCAL alliance.scope = 'courier:{courier.organisation_id}'"
+    for params in first:
         with connection, connection.cursor() as cursor:
-            cursor.execute(scoped)
-            cursor.execute(sql.RECORD, given)
+            cursor.execute(set_scope)
+            cursor.execute(sql.RECORD, params)
     with connection, connection.cursor() as cursor:
-        cursor.execute(scoped)
-        # Once without clocks in every node, and taken back; then with them.
+        cursor.execute(set_scope)
+        # Once without timing of each node, and rolled back; then with it.
         cursor.execute("SAVEPOINT before")
         cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql.RECORD}", last)
         [plain] = cursor.fetchone()[0]
@@ -113,17 +112,17 @@ def _plan(world: World, courier: Member, parcels: list[int]) -> tuple[Sequence[d
 
 
 def _explaining(world: World) -> tuple["psycopg2.extensions.connection", bool]:
-    """Connect as the application's role, able to look into functions where the server is our own."""
+    """Connect as the application's role, with auto_explain for functions if the server is embedded."""
     try:
         connection = psycopg2.connect(**{**world.parameters, "user": SUPERUSER})
         with connection, connection.cursor() as cursor:
             cursor.execute("LOAD 'auto_explain'")
             for name, value in _AUTO_EXPLAIN.items():
                 cursor.execute(f"SET {name} = '{value}'")
-            # What may look may do anything, so it looks only.
+            # This needs a superuser, so it only sets the parameters, and then switches to the role.
             cursor.execute(f"SET ROLE {ROLE}")
     except psycopg2.Error:
-        say("no superuser here: the statement is not taken apart")
+        print_progress("no superuser here: the statement is not taken apart")
         return world.connect(), False
     return connection, True
 

@@ -1,4 +1,4 @@
-"""Where the time of a tracking call goes, beside that of a view that does nothing, in one process."""
+"""Profile of a tracking call, compared to an empty view, in one process."""
 
 import time
 from typing import Any
@@ -8,7 +8,7 @@ from benchmarks.bench_tracking import EMPTY, JSON, some_numbers
 from benchmarks.world import World
 
 CALLS, WARM = 3_000, 500
-# What is looked at, from the outside in. Each is counted without what it calls of the others.
+# The measured functions, from outer to inner. Each is counted without the others that it calls.
 PARTS: dict[str, str] = {
     "parcels.api.tracking.limit_by_address": "calls a minute of one address",
     "parcels.tracking.queries.rows_in": "the statement: sent, waited for, read",
@@ -21,19 +21,19 @@ PARTS: dict[str, str] = {
 _EMPTY, _MORE = "all that an empty view takes", "more of the same, for a longer answer and a connection"
 
 
-def measured(world: World) -> list[dict[str, Any]]:
-    """Return microseconds a call of each part; together they are what a call takes."""
+def measure(world: World) -> list[dict[str, Any]]:
+    """Return the microseconds per call of each part; their sum is the time of a call."""
     app = inside.application()
     paths = [JSON.format(number) for number in some_numbers(world, CALLS + WARM)]
     for path in paths[:WARM]:
         inside.call(app, path)
         inside.call(app, EMPTY)
     empty = 0.0
-    with inside.clocked(PARTS) as clock:
+    with inside.measure_parts(PARTS) as clock:
         for path in paths[WARM:]:
             with clock.part(_MORE):
                 inside.call(app, path)
-            # In turns, so that a slow minute of the machine falls on both.
+            # In turns, so that a slow minute of the machine affects both.
             begun = time.perf_counter()
             inside.call(app, EMPTY)
             empty += time.perf_counter() - begun

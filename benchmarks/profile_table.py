@@ -1,4 +1,4 @@
-"""Where the time of a scan, and of a look at a parcel, goes, as tables. Pure."""
+"""Tables of the profiles of a scan and of a tracking call. Pure functions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,14 +9,14 @@ Part = Mapping[str, Any]
 
 
 def table(parts: Sequence[Part], *, item: str = "scan") -> str:
-    """Microseconds of each scan, or call, by part of the way, in the order of the way."""
+    """Return a table of microseconds per scan or call, by part, from outer to inner."""
     total = sum(part["us"] for part in parts)
     body = [(part["where"], f"{part['us']:.2f}", f"{part['us'] / total:.0%}") for part in parts]
     return markdown(("where", f"us a {item}", "share"), [*body, ("all", f"{total:.2f}", "")] if body else [])
 
 
 def plan_table(parts: Sequence[Part]) -> str:
-    """The statement's own parts, by name of the CTE, as EXPLAIN (ANALYZE, BUFFERS, WAL) tells them."""
+    """Return a table of the statement's parts by CTE, from EXPLAIN (ANALYZE, BUFFERS, WAL)."""
     body = [
         (
             f"`{part['cte']}`",
@@ -33,26 +33,26 @@ def plan_table(parts: Sequence[Part]) -> str:
 
 
 def limit_text(run: Mapping[str, Any]) -> str:
-    """Say what a scan takes of the machine, how many that allows at most, and what most of it is for."""
+    """Return a text about the cost of a scan, the possible rate, and the most expensive parts."""
     row = next((row for row in run["rows"] if row["what"].startswith(_SCANS) and row["cost"]), None)
     if row is None:
         return ""
     web, database = (row["cost"].get(f"{name} us", 0.0) for name in (WEB, DATABASE))
     cores = run["machine"]["cores"]
     most = cores * 1e6 / (web + database)
-    said = (
+    text = (
         f"A scan in a batch of 2,000 takes {web:.1f} us of the web server and {database:.1f} us of the"
         f" database. {cores} cores do\n{most:,.0f} a second of that at most, with clients that cost nothing;"
         f" {row['ours']:,.0f} are done."
     )
     parts = sorted(run.get("plan", []), key=lambda part: -part["us"])
     if not parts:
-        return said
-    whole = sum(part["us"] for part in parts)
-    largest = ", ".join(f"{part['does']} {part['us'] / whole:.0%}" for part in parts[:4])
+        return text
+    total = sum(part["us"] for part in parts)
+    largest = ", ".join(f"{part['does']} {part['us'] / total:.0%}" for part in parts[:4])
     pages, wal = (sum(part[name] for part in parts) for name in ("buffers", "wal_bytes"))
     return (
-        f"{said}\n\nOf the statement, these take most: {largest}. A scan touches {pages:.0f} pages and leaves"
+        f"{text}\n\nOf the statement, these take most: {largest}. A scan touches {pages:.0f} pages and leaves"
         f" {wal:,.0f} bytes of WAL."
     )
 

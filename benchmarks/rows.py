@@ -1,4 +1,4 @@
-"""What a benchmark says: rows, what was wanted of them, and how they are written down."""
+"""Rows of results, their goals, and their tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -10,22 +10,22 @@ WEB, WORKER, DATABASE, CLIENT = "web", "worker", "database", "client"
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is wanted: of the figure itself, of its ratio to the floor, or both."""
+    """The goal of a row: of the figure itself, of its ratio to the floor, or both."""
 
-    # At least so many a second.
+    # The least rate per second.
     rate: float | None = None
-    # At most so many milliseconds, or whatever the unit is.
+    # The greatest figure, in milliseconds or the unit of the row.
     most: float | None = None
     ratio: float | None = None
     ratio_most: float | None = None
-    # At the largest size, at least this share of the rate at the smallest (of a time: its inverse).
+    # The least share of the rate at the smallest size that is left at the largest (of a time: its inverse).
     kept: float | None = None
-    # At most so many megabytes of the worker.
+    # The greatest memory of the worker in MB.
     worker_mb: float | None = None
 
     def text(self, unit: str) -> str:
-        """Spell it for a table."""
-        wanted = [
+        """Return the goal as text for a table."""
+        limits = [
             ("{} " + unit, self.rate),
             ("under {} " + unit, self.most),
             ("ratio {}", self.ratio),
@@ -36,12 +36,12 @@ class Goal:
             ),
             ("worker under {} MB", self.worker_mb),
         ]
-        return "; ".join(form.format(f"{value:,g}") for form, value in wanted if value is not None)
+        return "; ".join(form.format(f"{value:,g}") for form, value in limits if value is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the results: our rate (or time), the floor's in the same run, and what both took."""
+    """One result: our rate (or time), the floor's in the same run, and the resources used."""
 
     what: str
     ours: float
@@ -50,11 +50,11 @@ class Row:
     goal: Goal | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     unit: str = "/s"
-    # Of what grows with the data: how much there was.
+    # The size of the data, for rows measured at several sizes.
     size: int | None = None
-    # Of this row's own part of the run: the highest PSS of each program, in MB ...
+    # During this part of the run: the peak PSS of each program in MB ...
     memory: dict[str, float] = field(default_factory=dict)
-    # ... and, of each item, microseconds of processor by program, and bytes of WAL.
+    # ... and, per item, processor microseconds of each program, and bytes of WAL.
     cost: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -63,19 +63,19 @@ class Row:
 
     @property
     def is_rate(self) -> bool:
-        """Whether more is better."""
+        """Whether a higher figure is better."""
         return self.unit.endswith("/s")
 
     @property
     def key(self) -> str:
-        """What the row is called from run to run."""
+        """The key of the row, the same in all runs."""
         at = f" at {self.size:,}" if self.size else ""
         floor = f", beside {self.floor_is}" if self.floor_is else ""
         return f"{self.what}{at}{floor}"
 
     @property
     def missed(self) -> bool:
-        """Whether something that one row can say was wanted and is not so."""
+        """Whether the row misses a goal that does not need other rows."""
         goal, ratio = self.goal or Goal(), self.ratio
         return (
             (goal.rate is not None and self.ours < goal.rate)
@@ -86,7 +86,7 @@ class Row:
         )
 
     def text(self) -> str:
-        """Say it on one line of a terminal."""
+        """Return one line for the terminal."""
         parts = [f"{self.key}: {number(self.ours)} {self.unit}"]
         if self.floor and self.ratio:
             parts.append(f"floor {number(self.floor)} {self.unit}, ratio {self.ratio:.2f}")
@@ -105,14 +105,14 @@ class Row:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        known = {each.name for each in fields(cls)}
-        given = {name: value for name, value in stored.items() if name in known}
-        goal = given.pop("goal", None)
-        return cls(**given, goal=Goal(**goal) if goal else None)
+        names = {each.name for each in fields(cls)}
+        values = {name: value for name, value in stored.items() if name in names}
+        goal = values.pop("goal", None)
+        return cls(**values, goal=Goal(**goal) if goal else None)
 
 
 def number(value: float) -> str:
-    """Spell a rate or a time with as many digits as mean anything."""
+    """Format a rate or a time with significant digits only."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
@@ -121,7 +121,7 @@ def memory_text(memory: Mapping[str, float]) -> str:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Return what was measured at one size as a table for the docs."""
+    """Return the table of the rows measured at one size, for the docs."""
     body = [
         (
             row.what,
@@ -152,24 +152,27 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def growth_table(rows: Iterable[Row]) -> str:
-    """Return what was measured at several sizes as a table: a column a size, and how much it grew."""
-    sized = [row for row in rows if row.size]
+    """Return the table of the rows measured at several sizes: a column per size, and the growth."""
+    rows_with_size = [row for row in rows if row.size]
     body = []
-    sizes = sorted({row.size for row in sized if row.size})
-    for what in dict.fromkeys(row.what for row in sized):
-        found = {row.size: row for row in sized if row.what == what}
-        last = found[max(size for size in found if size)]
-        kept = grown(list(found.values()))
+    sizes = sorted({row.size for row in rows_with_size if row.size})
+    for what in dict.fromkeys(row.what for row in rows_with_size):
+        row_by_size = {row.size: row for row in rows_with_size if row.what == what}
+        last = row_by_size[max(size for size in row_by_size if size)]
+        ratio = growth(list(row_by_size.values()))
         goal = last.goal.text(last.unit) if last.goal else ""
         body.append(
             (
                 what,
-                *(f"{number(found[size].ours)} {last.unit}" if size in found else "" for size in sizes),
-                f"{kept:.2f}" if kept else "",
+                *(
+                    f"{number(row_by_size[size].ours)} {last.unit}" if size in row_by_size else ""
+                    for size in sizes
+                ),
+                f"{ratio:.2f}" if ratio else "",
                 last.floor_is,
                 f"{last.ratio:.2f}" if last.ratio else "",
                 goal,
-                ("no" if last.missed or has_fallen(list(found.values())) else "yes") if goal else "",
+                ("no" if last.missed or has_fallen(list(row_by_size.values())) else "yes") if goal else "",
             )
         )
     heads = ("what", *(f"{size:,}" for size in sizes), "last / first", "floor is", "ratio", "goal", "met")
@@ -177,7 +180,7 @@ def growth_table(rows: Iterable[Row]) -> str:
 
 
 def cost_table(rows: Iterable[Row]) -> str:
-    """Return what an item takes: processor time by program, bytes of WAL, and how long calls wait."""
+    """Return the table of costs per item: processor time by program, bytes of WAL, and latencies."""
     body = [
         (
             row.what if row.size is None else f"{row.what}, at {row.size:,}",
@@ -194,13 +197,13 @@ _COSTS = (f"{WEB} us", f"{DATABASE} us", f"{WORKER} us", "WAL bytes")
 
 
 def missed_list(rows: Sequence[Row]) -> str:
-    """Return the goals that were missed, a line each."""
-    found = missed(rows)
-    return "\n".join(f"- {name}" for name in found) if found else "All were met."
+    """Return a list of the missed goals."""
+    names = missed(rows)
+    return "\n".join(f"- {name}" for name in names) if names else "All were met."
 
 
-def grown(rows: Sequence[Row]) -> float | None:
-    """Return the figure at the largest size as a share of that at the smallest."""
+def growth(rows: Sequence[Row]) -> float | None:
+    """Return the ratio of the figure at the largest size to that at the smallest."""
     by_size = sorted((row for row in rows if row.size), key=lambda row: row.size or 0)
     if len(by_size) < 2 or not by_size[0].ours:
         return None
@@ -208,15 +211,15 @@ def grown(rows: Sequence[Row]) -> float | None:
 
 
 def has_fallen(rows: Sequence[Row]) -> bool:
-    """Tell whether the rows of one thing at several sizes fell by more than their goal allows."""
-    kept, goal = grown(rows), rows[0].goal
-    if not kept or goal is None or goal.kept is None:
+    """Tell whether the figure fell with the size by more than its goal allows."""
+    ratio, goal = growth(rows), rows[0].goal
+    if not ratio or goal is None or goal.kept is None:
         return False
-    return (kept if rows[0].is_rate else 1 / kept) < goal.kept
+    return (ratio if rows[0].is_rate else 1 / ratio) < goal.kept
 
 
 def missed(rows: Sequence[Row]) -> list[str]:
-    """Return the names of what missed its goal."""
+    """Return the names of rows that miss their goals."""
     names = [row.key for row in rows if row.missed]
     for what in dict.fromkeys(row.what for row in rows if row.size):
         if has_fallen([row for row in rows if row.what == what]):
@@ -225,11 +228,11 @@ def missed(rows: Sequence[Row]) -> list[str]:
 
 
 def markdown(heads: Sequence[str], body: Iterable[Sequence[str]]) -> str:
-    """Return a table, or nothing at all without rows. Columns that are empty throughout are left out."""
+    """Return a table without its empty columns; an empty text without rows."""
     lines = list(body)
-    kept = [place for place in range(len(heads)) if any(line[place] for line in lines)]
-    if not kept:
+    columns = [place for place in range(len(heads)) if any(line[place] for line in lines)]
+    if not columns:
         return ""
-    written = [f"| {' | '.join(heads[place] for place in kept)} |", "|---" * len(kept) + "|"]
-    written += [f"| {' | '.join(line[place] for place in kept)} |" for line in lines]
-    return "\n".join(written)
+    lines_of_table = [f"| {' | '.join(heads[place] for place in columns)} |", "|---" * len(columns) + "|"]
+    lines_of_table += [f"| {' | '.join(line[place] for place in columns)} |" for line in lines]
+    return "\n".join(lines_of_table)

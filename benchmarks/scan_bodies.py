@@ -1,6 +1,6 @@
-"""Bodies of scans: parcels go through their day, a stage a batch, many at once.
+"""Request bodies of scans: groups of parcels pass through their stages, one stage per batch.
 
-The first batches only get the day going: from then on each batch has as many of every stage.
+The first batches are a ramp: after them each batch has an equal number of scans of every stage.
 """
 
 import json
@@ -11,17 +11,17 @@ from alliance.identifiers import moment_of, tracking_number
 from benchmarks.filling import STORY
 
 BATCH = 2_000
-# Batches before the first that has every stage; they are sent, and not counted.
+# Batches before the first one with every stage; they are sent, but not counted.
 RAMP = len(STORY) - 1
 
 
 def parcels_needed(batches: int, batch: int = BATCH) -> int:
-    """Return how many parcels so many counted batches take."""
+    """Return the number of parcels needed for a number of counted batches."""
     return (batches + RAMP) * (batch // len(STORY))
 
 
 def batches(parcels: Sequence[int], count: int) -> list[list[dict[str, str]]]:
-    """Lay parcels out in RAMP + count batches of scans, an equal share of each stage in the counted ones."""
+    """Return RAMP + count batches of scans, with an equal share of each stage in the counted ones."""
     groups = count + RAMP
     waves = [parcels[place::groups] for place in range(groups)]
     return [
@@ -36,7 +36,7 @@ def batches(parcels: Sequence[int], count: int) -> list[list[dict[str, str]]]:
 
 
 def singly(parcels: Sequence[int]) -> Iterator[dict[str, str]]:
-    """Give the scans one by one, each parcel's in their order, parcels in turns of a hundred."""
+    """Yield single scans, each parcel's in order, alternating between a hundred parcels."""
     for first in range(0, len(parcels), 100):
         for code, hours in STORY:
             for parcel_id in parcels[first : first + 100]:

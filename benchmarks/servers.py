@@ -1,6 +1,6 @@
-"""The web server and the worker as `make run` starts them, on the benchmarks' database.
+"""Run the web server, worker and beat like `make run`, on the benchmarks' database.
 
-To be imported after django.setup().
+Import after django.setup().
 """
 
 import os
@@ -25,8 +25,8 @@ _START_SECONDS = 60
 
 @contextmanager
 def web_server() -> Iterator[tuple[int, int]]:
-    """Run gunicorn with the product's own configuration on a free port; give port and process id."""
-    # As `make run` does: pages name their assets by what is in them.
+    """Run gunicorn with the product's configuration on a free port; yield port and process id."""
+    # Like `make run`: pages link to assets with hashed names.
     call_command("collectstatic", interactive=False, verbosity=0)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -38,7 +38,7 @@ def web_server() -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def worker() -> Iterator[int]:
-    """Run a Celery worker with its children; give its process id."""
+    """Run a Celery worker with its child processes; yield its process id."""
     with _program("worker") as program:
         time.sleep(5)
         yield program.pid
@@ -46,7 +46,7 @@ def worker() -> Iterator[int]:
 
 @contextmanager
 def beat() -> Iterator[int]:
-    """Run what sends the periodic jobs; give its process id."""
+    """Run beat; yield its process id."""
     with _program("beat") as program:
         yield program.pid
 
@@ -63,7 +63,7 @@ def _program(name: str, port: int = 0) -> Iterator["subprocess.Popen[bytes]"]:
             stdout=output,
             stderr=output,
             cwd=settings.BASE_DIR,
-            # A group of its own: it is we who stop it, and all of it, when Ctrl-C is pressed.
+            # A process group of its own: after Ctrl-C, we stop all of it ourselves.
             start_new_session=True,
             preexec_fn=end_with_parent,
         )

@@ -1,7 +1,7 @@
-"""The product's settings on a database and a Redis number of the benchmarks' own, with the floors' addresses.
+"""The product's settings with another database and Redis number, and with the URLs of the floors.
 
-Nothing else differs: what is measured is what is shipped. Limits of calls a minute are counted as ever
-and are raised in the environment, or they would be what is measured.
+Nothing else differs, so the product is measured as shipped. Rate limits are counted as usual, but are raised
+in the environment, or they would limit the measurement.
 """
 
 import os
@@ -11,7 +11,7 @@ from alliance.settings import *  # noqa: F403
 from alliance.settings import CACHES, DATABASES, REDIS_URL
 
 DATABASES["default"]["NAME"] = os.environ["BENCH_DATABASE"]
-# Another number than the product's 0: a running alliance's worker must not get our tasks.
+# Not the product's number 0: the worker of a running alliance must not receive our tasks.
 REDIS_URL = urlsplit(REDIS_URL)._replace(path="/9").geturl()
 CELERY_BROKER_URL = CACHES["default"]["LOCATION"] = REDIS_URL
 CACHES["default"]["KEY_PREFIX"] = os.environ["BENCH_DATABASE"]

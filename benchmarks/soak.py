@@ -1,9 +1,8 @@
-"""An hour of the alliance's days at a bounded rate: `python -m benchmarks.soak [--minutes 60]`.
+"""A soak test of an hour at a limited rate: `python -m benchmarks.soak [--minutes 60]`.
 
-Bookings and scans go through the product's services, and what beat runs goes on beside them, in a
-database of its own, with row-level security on. Parcels are booked a day back, some two, so that promises
-fall due and the sweep, breaches and credits have their share. Prints a line a minute, a table at the end, and
-whether anything grew that should not.
+Bookings and scans use the product's services while the periodic tasks run, in a separate database with
+row-level security. Parcels are booked one or two days in the past, so that promises fall due and the sweep,
+breaches and credits have work. Prints a line per minute, and at the end a table and what grew unexpectedly.
 """
 
 import argparse
@@ -25,7 +24,7 @@ from benchmarks.stopping import cleanly
 
 NAME = "soak_alliance"
 COURIERS, MERCHANTS, CITIES, WRITERS = 4, 20, 10, 2
-# Of a parcel's day: the scan, hours after booking, and seconds of the run after the booking.
+# Scans of a parcel: the code, hours after booking, and seconds of the run after the booking.
 STORY = (
     ("picked_up", 3, 5),
     ("departed", 6, 35),
@@ -35,9 +34,9 @@ STORY = (
 )
 # Parcels booked together are not scanned together.
 SPREAD = 60.0
-# So many in a hundred are never delivered: the sweep's.
+# Percentage of parcels that are never delivered, for the sweep.
 MISSED = 4
-# And so many batches are booked so long ago that the sweep comes before their scans.
+# One in so many batches is booked so far in the past that the sweep runs before its scans.
 TOO_LATE = 4
 SHARED = multiprocessing.get_context("fork")
 
@@ -56,18 +55,18 @@ def main() -> None:
             (_write, (number, options.bookings // WRITERS, cities, counts, waits))
             for number in range(WRITERS)
         ]
-        processes = [SHARED.Process(target=_run, args=(job, until, *given)) for job, given in jobs]
+        processes = [SHARED.Process(target=_run, args=(job, until, *args)) for job, args in jobs]
         for process in processes:
             process.start()
         minutes = _watch(parameters, options.minutes, counts, waits)
         for process in processes:
             process.join()
-        failed = [process.exitcode for process in processes if process.exitcode]
-        _conclude(minutes, failed)
+        exit_codes = [process.exitcode for process in processes if process.exitcode]
+        _conclude(minutes, exit_codes)
 
 
 def _world() -> list[str]:
-    """Make couriers that offer next day between ten cities, and merchants."""
+    """Create couriers with next-day offers between ten cities, and merchants."""
     from alliance.database import partitions  # noqa: PLC0415 -- after django.setup()
     from benchmarks import members  # noqa: PLC0415
     from tests import factories  # noqa: PLC0415
@@ -80,19 +79,19 @@ def _world() -> list[str]:
     return members.offer_everywhere(CITIES)
 
 
-def _run(job: Callable[..., None], until: float, *given: Any) -> None:
+def _run(job: Callable[..., None], until: float, *args: Any) -> None:
     from django.db import connections  # noqa: PLC0415 -- after django.setup()
 
-    # The parent's connection came along with the fork, and is the parent's.
+    # The forked process inherits the parent's connection, and must not use it.
     connections["default"].connection = None
-    job(until, *given)
+    job(until, *args)
 
 
-# --- who writes ------------------------------------------------------------------------------
+# --- writers ---------------------------------------------------------------------------------
 
 
 def _write(until: float, seed: int, rate: int, cities: list[str], counts: Any, waits: Any) -> None:
-    """Book so many a second and scan what was booked some seconds ago, until the time is up."""
+    """Book at a rate per second and scan the parcels booked some seconds ago, until the end."""
     from alliance.members.services.actors import actor_of_organisation  # noqa: PLC0415
     from alliance.models import City, Organisation  # noqa: PLC0415
     from alliance.tenancy import Scope, scope  # noqa: PLC0415
@@ -100,17 +99,17 @@ def _write(until: float, seed: int, rate: int, cities: list[str], counts: Any, w
     source = random.Random(seed)
     with scope(Scope.everything()):
         places = list(City.objects.filter(code__in=cities))
-        found = Organisation.objects.filter(kind__in=["merchant", "courier"])
-        actors = {one.pk: actor_of_organisation(one, kind="user", label="soak") for one in found}
+        organisations = Organisation.objects.filter(kind__in=["merchant", "courier"])
+        actors = {one.pk: actor_of_organisation(one, kind="user", label="soak") for one in organisations}
     merchants = [actor for actor in actors.values() if actor.is_merchant]
-    booked: deque[tuple[float, Any, int]] = deque()
+    queue: deque[tuple[float, Any, int]] = deque()
     tick = time.time()
     while tick < until:
-        done, took = _book(source.choice(merchants), places, rate, source)
-        booked.extend((time.time() + source.uniform(0, SPREAD), parcel, 0) for parcel in done)
-        scans, took_scans = _scan(booked, actors, source)
+        parcels, took = _book(source.choice(merchants), places, rate, source)
+        queue.extend((time.time() + source.uniform(0, SPREAD), parcel, 0) for parcel in parcels)
+        scans, took_scans = _scan(queue, actors, source)
         with counts.get_lock():
-            counts[0] += len(done)
+            counts[0] += len(parcels)
             counts[1] += scans
         waits.put((took, took_scans))
         tick += 1
@@ -123,7 +122,7 @@ def _book(merchant: Any, places: list[Any], count: int, source: random.Random) -
     from parcels.bookings.services.booking import book_parcels  # noqa: PLC0415
     from parcels.bookings.services.writing import Booked  # noqa: PLC0415
 
-    # What was booked a day ago is due within a day; the rest is overdue, and scanned too late.
+    # Parcels booked a day ago are due within a day; the others are overdue, and scanned too late.
     overdue = source.randrange(100) < TOO_LATE
     at = datetime.now(UTC) - timedelta(hours=60 if overdue else source.uniform(22.5, 24))
     recipient = Recipient("王小明", "13812345678", "人民南路四段12号3单元1203室")
@@ -146,39 +145,39 @@ def _book(merchant: Any, places: list[Any], count: int, source: random.Random) -
     return [(item.number, item.offer.courier_id, at) for item in results if isinstance(item, Booked)], took
 
 
-def _scan(booked: deque[Any], actors: dict[int, Any], source: random.Random) -> tuple[int, float]:
-    """Send, courier by courier, every scan whose time has come."""
+def _scan(queue: deque[Any], actors: dict[int, Any], source: random.Random) -> tuple[int, float]:
+    """Send all scans that are due, by courier."""
     from alliance.tenancy import Scope, scope  # noqa: PLC0415 -- after django.setup()
     from parcels.scans.lines import ScanLine  # noqa: PLC0415
     from parcels.scans.services import record_scans  # noqa: PLC0415
 
     now, lines, waiting = time.time(), {}, []
-    while booked:
-        since, parcel, stage = booked.popleft()
+    while queue:
+        since, parcel, stage = queue.popleft()
         code, hours, after = STORY[stage]
         if now < since + after:
             waiting.append((since, parcel, stage))
             continue
         number, courier_id, at = parcel
         lines.setdefault(courier_id, []).append(ScanLine(number, code, at + timedelta(hours=hours)))
-        missed = stage == len(STORY) - 2 and source.randrange(100) < MISSED
-        if stage + 1 < len(STORY) and not missed:
+        is_missed = stage == len(STORY) - 2 and source.randrange(100) < MISSED
+        if stage + 1 < len(STORY) and not is_missed:
             waiting.append((since, parcel, stage + 1))
-    booked.extend(waiting)
-    accepted, begun = 0, time.perf_counter()
-    for courier_id, sent in lines.items():
+    queue.extend(waiting)
+    count, begun = 0, time.perf_counter()
+    for courier_id, courier_lines in lines.items():
         actor = actors[courier_id]
-        for first in range(0, len(sent), 2_000):
+        for first in range(0, len(courier_lines), 2_000):
             with scope(Scope.of(actor)):
-                accepted += record_scans(actor=actor, lines=sent[first : first + 2_000]).accepted
-    return accepted, time.perf_counter() - begun
+                count += record_scans(actor=actor, lines=courier_lines[first : first + 2_000]).accepted
+    return count, time.perf_counter() - begun
 
 
-# --- what beat runs --------------------------------------------------------------------------
+# --- periodic tasks --------------------------------------------------------------------------
 
 
 def _keep(until: float) -> None:
-    """Run what beat runs, at its pace."""
+    """Run the periodic tasks at beat's intervals."""
     from django.utils import timezone  # noqa: PLC0415 -- after django.setup()
 
     from parcels.watch_list.services import refresh_watch_list  # noqa: PLC0415
@@ -203,14 +202,14 @@ def _keep(until: float) -> None:
         time.sleep(0.2)
 
 
-# --- who watches -----------------------------------------------------------------------------
+# --- monitoring ------------------------------------------------------------------------------
 
 
 def _watch(parameters: dict[str, Any], count: int, counts: Any, waits: Any) -> list[Minute]:
     connection = psycopg2.connect(**parameters)
     connection.autocommit = True
     minutes: list[Minute] = []
-    seen, begun = [0, 0], time.time()
+    previous, begun = [0, 0], time.time()
     with connection.cursor() as cursor:
         for number in range(1, count + 1):
             time.sleep(max(0.0, begun + number * 60 - time.time()))
@@ -220,8 +219,8 @@ def _watch(parameters: dict[str, Any], count: int, counts: Any, waits: Any) -> l
             minute = Minute(
                 number,
                 seconds,
-                now[0] - seen[0],
-                now[1] - seen[1],
+                now[0] - previous[0],
+                now[1] - previous[1],
                 tables,
                 wal,
                 size,
@@ -229,39 +228,39 @@ def _watch(parameters: dict[str, Any], count: int, counts: Any, waits: Any) -> l
                 snapshot,
                 _waits(waits),
             )
-            seen = now
-            _say(line(minute, minutes[-1] if minutes else None))
+            previous = now
+            _print_line(line(minute, minutes[-1] if minutes else None))
             minutes.append(minute)
     connection.close()
     return minutes
 
 
 def _waits(waits: Any) -> dict[str, float]:
-    found = []
+    rounds = []
     while not waits.empty():
-        found.append(waits.get())
-    named = {}
-    for name, values in zip(("bookings", "scans"), zip(*found, strict=True), strict=False):
-        named[f"{name} median"] = statistics.median(values) * 1000
-        named[f"{name} worst"] = max(values) * 1000
-    return named
+        rounds.append(waits.get())
+    figures = {}
+    for name, values in zip(("bookings", "scans"), zip(*rounds, strict=True), strict=False):
+        figures[f"{name} median"] = statistics.median(values) * 1000
+        figures[f"{name} worst"] = max(values) * 1000
+    return figures
 
 
-def _conclude(minutes: list[Minute], failed: list[int]) -> None:
-    """Print the table and the verdict, and whether the rates still are what the commitments say."""
+def _conclude(minutes: list[Minute], exit_codes: list[int]) -> None:
+    """Print the table and the result, including the audit of rates against commitments."""
     from alliance.tenancy import Scope, scope  # noqa: PLC0415 -- after django.setup()
     from slas.audits.rates import audit_rates  # noqa: PLC0415
 
-    _say("\n" + table_of(minutes[len(minutes) // 4], minutes[-1]))
+    _print_line("\n" + table_of(minutes[len(minutes) // 4], minutes[-1]))
     with scope(Scope.everything()):
         differences = audit_rates().differences
-    findings = judge(minutes) + [f"the audit: {found}" for found in differences[:5]]
-    findings += [f"a process ended with {code}" for code in failed]
-    _say("\nFlat." if not findings else "\nNot flat:\n" + "\n".join(findings))
+    findings = judge(minutes) + [f"the audit: {difference}" for difference in differences[:5]]
+    findings += [f"a process ended with {code}" for code in exit_codes]
+    _print_line("\nFlat." if not findings else "\nNot flat:\n" + "\n".join(findings))
     sys.exit(1 if findings else 0)
 
 
-def _say(text: str) -> None:
+def _print_line(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

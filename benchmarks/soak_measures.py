@@ -1,4 +1,4 @@
-"""What a soak looks at every minute: sizes, dead rows, vacuums, HOT updates, WAL, the age of transactions."""
+"""The statistics of a soak test per minute: sizes, dead rows, vacuums, HOT updates, WAL, transaction age."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ MB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table, all its months together. Counts are since the database was made."""
+    """Statistics of one table, summed over its months. Counts are since the creation of the database."""
 
     rows: int
     dead: int
@@ -46,13 +46,13 @@ class Table:
         return self.dead / max(1, self.rows + self.dead)
 
     def per_row(self) -> tuple[float, float]:
-        """Bytes of heap, and of indexes, a row that is there."""
+        """Bytes of heap and of indexes per live row."""
         return self.heap / max(1, self.rows), self.indexes / max(1, self.rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """The state at the end of a minute, and what was done in it."""
+    """The state at the end of a minute, and the work done in it."""
 
     number: int
     seconds: float
@@ -63,7 +63,7 @@ class Minute:
     size: int
     frozen_age: int
     oldest_snapshot: int
-    # Of the rounds in it: median and worst milliseconds of a batch of bookings, and of scans.
+    # Median and worst milliseconds of the minute's batches of bookings and of scans.
     waits: dict[str, float]
 
 
@@ -77,7 +77,7 @@ def look(cursor: Any) -> tuple[dict[str, Table], tuple[int, int, int, int]]:
 
 
 def line(minute: Minute, before: Minute | None) -> str:
-    """Spell a minute in one line."""
+    """Return a minute as one line."""
     wal = (minute.wal - before.wal) / MB if before else 0.0
     rows = minute.booked + minute.scanned
     queues = sum(minute.tables[name].heap + minute.tables[name].indexes for name in QUEUES) / MB
@@ -95,7 +95,7 @@ def line(minute: Minute, before: Minute | None) -> str:
 
 
 def table_of(first: Minute, last: Minute) -> str:
-    """Spell every hot table early and at the end as a table for the docs."""
+    """Return a table of every hot table, early in the run and at its end, for the docs."""
     lines = [
         "| table | rows | dead | HOT updates | autovacuums | heap B/row | index B/row | size |",
         "|---|---|---|---|---|---|---|---|",
@@ -115,7 +115,7 @@ def table_of(first: Minute, last: Minute) -> str:
 
 
 def judge(minutes: Sequence[Minute]) -> list[str]:
-    """Say what was not flat from the second quarter of the run to the last; nothing when all was."""
+    """Return what was not flat from the second quarter of the run to the last."""
     quarter = max(1, len(minutes) // 4)
     early, late = minutes[quarter : 2 * quarter] or minutes[:1], minutes[-quarter:]
     findings = []
@@ -135,7 +135,7 @@ def _judge_table(name: str, early: list[Table], late: list[Table], now: Table) -
         if after > max(1.5 * before, before + 2 * MB):
             findings.append(f"{name} grew from {before / MB:.1f} to {after / MB:.1f} MB")
         return findings
-    # Below this a share says nothing.
+    # With fewer rows, a share is not significant.
     if early[0].rows < 5_000:
         return findings
     worst = max(table.dead_share for table in late)

@@ -1,4 +1,4 @@
-"""How a run ends that is told to stop: everything it started ends first, and what it made is dropped."""
+"""Stop a run after a signal: first end its child processes, then drop its databases."""
 
 import contextlib
 import multiprocessing
@@ -15,13 +15,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def cleanly() -> Iterator[None]:
-    """Turn the first signal to stop into SystemExit, and hear no other while things are cleared away."""
+    """Raise SystemExit at the first signal to stop, and ignore further ones during the clean-up."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     owner = os.getpid()
 
     def stop(number: int, _frame: FrameType | None) -> None:
         if os.getpid() != owner:
-            # A client that was forked from us: it has nothing to clear away.
+            # A forked client process, which has nothing to clean up.
             os._exit(128 + number)
         for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)
@@ -30,7 +30,7 @@ def cleanly() -> Iterator[None]:
 
     for number in SIGNALS:
         signal.signal(number, stop)
-    # Clients of a run that is killed outright end with it.
+    # If the run is killed by SIGKILL, its clients end with it.
     os.register_at_fork(after_in_child=end_with_parent)
     try:
         yield
@@ -40,7 +40,7 @@ def cleanly() -> Iterator[None]:
 
 
 def end_clients() -> None:
-    """Kill the processes that were forked to send load, fill tables or watch."""
+    """Kill the forked processes that send load, fill tables or monitor."""
     for child in multiprocessing.active_children():
         child.kill()
         child.join()

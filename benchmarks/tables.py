@@ -1,10 +1,10 @@
-"""What a row of each big table takes on disk, indexes and all, and how many there are."""
+"""Size on disk per row of each large table, including indexes, and its number of rows."""
 
 from typing import Any
 
 from benchmarks.world import World
 
-# Partitions are added up under their table's name.
+# Partitions are summed up by table.
 _SIZES = """
 SELECT coalesce(p.relname, c.relname) AS name, sum(pg_relation_size(c.oid)), sum(pg_indexes_size(c.oid)),
     sum(c.reltuples)
@@ -16,16 +16,16 @@ GROUP BY 1 HAVING sum(c.reltuples) >= 1000 ORDER BY 2 DESC
 """
 
 
-def measured(world: World) -> dict[str, dict[str, Any]]:
-    """Return rows, and bytes of heap and indexes, of each table that has some thousands of rows."""
+def measure(world: World) -> dict[str, dict[str, Any]]:
+    """Return rows, and bytes of heap and indexes, of each table with some thousands of rows."""
     connection = world.connect()
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")
         cursor.execute(_SIZES)
-        found = cursor.fetchall()
+        sizes = cursor.fetchall()
     connection.close()
     return {
         name: {"rows": int(count), "heap": int(heap), "indexes": int(indexes)}
-        for name, heap, indexes, count in found
+        for name, heap, indexes, count in sizes
     }

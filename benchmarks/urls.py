@@ -1,4 +1,4 @@
-"""The product's addresses, and those of the floors."""
+"""The product's URLs, and those of the floors."""
 
 from django.urls import path
 

@@ -1,10 +1,10 @@
-"""What programs take while they work: memory and processor time of whole process trees, and WAL.
+"""Measure the resources of programs: memory and processor time of process trees, and WAL.
 
-Memory is PSS, from /proc: a page that several processes share is counted once, a share in each. The highest
-sum seen at any one moment is kept. Processes of other machines, and of systems without /proc, say nothing.
+Memory is PSS from /proc: a shared page is divided between its processes. The peak of the sum is kept.
+Processes on other machines, and on systems without /proc, are not measured.
 
-Adding up a database's pages takes half a second in which its backends cannot map new ones: what takes long is
-looked at rarely while others are being timed, and once more when they are done.
+Summing up a database's pages takes half a second, in which its backends cannot map new ones: slow samples are
+taken rarely during measurements, and once more at their end.
 """
 
 import os
@@ -17,20 +17,20 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
-# Seconds between two looks, and the share of a core that looking may take.
+# Seconds between two samples, and the share of a core that sampling may take.
 _EVERY, _SHARE = 0.5, 0.02
 
 
 @dataclass(slots=True)
-class Taken:
-    """What a part of a run took, by program."""
+class Usage:
+    """The resources used by a part of a run, by program."""
 
     memory: dict[str, float] = field(default_factory=dict)
     processor: dict[str, float] = field(default_factory=dict)
     wal: int = 0
 
-    def add(self, other: "Taken") -> None:
-        """Count another part of the same in."""
+    def add(self, other: "Usage") -> None:
+        """Add the usage of another part."""
         for name, peak in other.memory.items():
             self.memory[name] = max(peak, self.memory.get(name, 0.0))
         for name, seconds in other.processor.items():
@@ -38,55 +38,55 @@ class Taken:
         self.wal += other.wal
 
     def cost(self, items: float) -> dict[str, float]:
-        """Return microseconds of each program and bytes of WAL, an item."""
-        found = {f"{name} us": 1e6 * seconds / items for name, seconds in self.processor.items()}
-        return {**found, "WAL bytes": self.wal / items} if items else {}
+        """Return microseconds of each program and bytes of WAL per item."""
+        costs = {f"{name} us": 1e6 * seconds / items for name, seconds in self.processor.items()}
+        return {**costs, "WAL bytes": self.wal / items} if items else {}
 
 
 class Watch:
-    """Watches process trees, named by what they are."""
+    """Measures named process trees."""
 
-    def __init__(self, roots: Mapping[str, int], written: Callable[[], int] = lambda: 0) -> None:
-        """`roots` are process ids; `written` returns the bytes of WAL written since ever."""
+    def __init__(self, roots: Mapping[str, int], wal_bytes: Callable[[], int] = lambda: 0) -> None:
+        """`roots` are process ids by name; `wal_bytes` returns the total bytes of WAL written."""
         self.roots = dict(roots)
-        self._written = written
-        # Seconds of our own that the last look at each took.
+        self._wal_bytes = wal_bytes
+        # Duration of the last sample of each tree in seconds.
         self._cost: dict[str, float] = {}
 
     @contextmanager
-    def taken(self) -> Iterator[Taken]:
-        """Watch while the block runs; what it took is known after it. Floors are watched, too: it costs."""
-        taken, stop = Taken(), threading.Event()
+    def usage(self) -> Iterator[Usage]:
+        """Measure while the block runs; the result is complete after it. Floors, too: sampling costs time."""
+        usage, stop = Usage(), threading.Event()
         for name in self.roots.keys() - self._cost.keys():
-            self._look_at(name, taken)
-        sampler = threading.Thread(target=self._sample, args=(taken, stop), daemon=True)
-        before, written = self._processor(), self._written()
+            self._look_at(name, usage)
+        sampler = threading.Thread(target=self._sample, args=(usage, stop), daemon=True)
+        before, wal_before = self._processor(), self._wal_bytes()
         sampler.start()
         try:
-            yield taken
+            yield usage
         finally:
             stop.set()
             sampler.join()
-            taken.wal = self._written() - written
+            usage.wal = self._wal_bytes() - wal_before
             for name, seconds in self._processor().items():
-                taken.processor[name] = max(0.0, seconds - before.get(name, 0.0))
+                usage.processor[name] = max(0.0, seconds - before.get(name, 0.0))
             for name in self.roots:
-                self._look_at(name, taken)
+                self._look_at(name, usage)
 
-    def _sample(self, taken: Taken, stop: threading.Event) -> None:
-        looked = dict.fromkeys(self.roots, time.monotonic())
+    def _sample(self, usage: Usage, stop: threading.Event) -> None:
+        sampled_at = dict.fromkeys(self.roots, time.monotonic())
         while not stop.wait(_EVERY):
-            for name, at in looked.items():
+            for name, at in sampled_at.items():
                 if time.monotonic() - at > self._cost[name] / _SHARE:
-                    self._look_at(name, taken)
-                    looked[name] = time.monotonic()
+                    self._look_at(name, usage)
+                    sampled_at[name] = time.monotonic()
 
-    def _look_at(self, name: str, taken: Taken) -> None:
+    def _look_at(self, name: str, usage: Usage) -> None:
         begun = time.thread_time()
-        found = sum(map(memory_of, self._trees().get(name, []))) / 2**20
+        memory = sum(map(memory_of, self._trees().get(name, []))) / 2**20
         self._cost[name] = time.thread_time() - begun
-        if found:
-            taken.memory[name] = max(found, taken.memory.get(name, 0.0))
+        if memory:
+            usage.memory[name] = max(memory, usage.memory.get(name, 0.0))
 
     def _processor(self) -> dict[str, float]:
         return {name: sum(map(processor_of, members)) for name, members in self._trees().items()}
@@ -97,17 +97,17 @@ class Watch:
 
 
 def parents_of_all() -> dict[int, int]:
-    """Return every process there is, and its parent."""
-    found = {}
+    """Return the parent of every process."""
+    parents = {}
     for entry in _PROC.iterdir() if _PROC.is_dir() else ():
         if entry.name.isdecimal():
             with suppress(OSError, IndexError, ValueError):
-                found[int(entry.name)] = int(_statistics(int(entry.name))[1])
-    return found
+                parents[int(entry.name)] = int(_statistics(int(entry.name))[1])
+    return parents
 
 
 def tree(root: int, parents: Mapping[int, int]) -> list[int]:
-    """Return a process and all that descend from it."""
+    """Return a process and all its descendants."""
     members = [root]
     for member in members:
         members += [process for process, parent in parents.items() if parent == member]
@@ -115,7 +115,7 @@ def tree(root: int, parents: Mapping[int, int]) -> list[int]:
 
 
 def memory_of(process: int) -> int:
-    """Return the bytes of a process, those it shares divided by how many share them; 0 if it is gone."""
+    """Return the PSS of a process in bytes; 0 if it has ended."""
     with suppress(OSError, ValueError):
         for line in (_PROC / str(process) / "smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -124,19 +124,19 @@ def memory_of(process: int) -> int:
 
 
 def processor_of(process: int) -> float:
-    """Return the seconds a process has used, with those of its children that have ended."""
+    """Return the processor seconds of a process, including its ended children."""
     with suppress(OSError, IndexError, ValueError):
         return sum(map(int, _statistics(process)[11:15])) / _TICKS
     return 0.0
 
 
 def parent_of(process: int) -> int | None:
-    """Return a process's parent, if it is one of this machine."""
+    """Return the parent of a process; None if it is not on this machine."""
     with suppress(OSError, IndexError, ValueError):
         return int(_statistics(process)[1])
     return None
 
 
 def _statistics(process: int) -> list[str]:
-    # After the name, which may have blanks and parentheses in it: state, parent, ...
+    # The fields after the name, which may contain blanks and parentheses: state, parent, ...
     return (_PROC / str(process) / "stat").read_text().rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""What benchmarks find: a database that can grow, the product's web server, members with keys."""
+"""The environment of benchmarks: a growing database, the product's web server, members with API keys."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from benchmarks.watching import Watch, parent_of
 
 NAME = "bench_alliance"
 COURIERS, MERCHANTS = 4, 40
-# Parcels on the road that come with a size at which what grows is measured, and with that of all the others.
+# Parcels in transit that are added at each size of the growing benchmarks, and for all the others.
 ROAD = {"growing": 140_000, "once": 620_000}
 
 
@@ -28,7 +28,7 @@ class Member:
 
 @dataclass(slots=True)
 class World:
-    """Four couriers, forty merchants, as many parcels as asked for, and a web server before them."""
+    """Four couriers, forty merchants, any number of parcels, and a web server."""
 
     couriers: list[Member]
     merchants: list[Member]
@@ -36,31 +36,31 @@ class World:
     watch: Watch
     port: int = 0
     size: int = 0
-    # Whether to take the time that the figures of the issue are defined for.
+    # Whether to run as long as the definitions of the goals require.
     full: bool = False
-    # Seeds of the parcels that were put on the road last.
+    # Seeds of the latest parcels in transit.
     _road: list[int] = field(default_factory=list)
-    # By courier, parcels that no scan has been sent of.
+    # Parcels without scans, by courier.
     _waiting: dict[int, list[int]] = field(default_factory=dict)
 
     def connect(self) -> "psycopg2.extensions.connection":
-        """Open a bare connection to the benchmarks' database."""
+        """Open a connection to the benchmarks' database without Django."""
         return psycopg2.connect(**self.parameters)
 
     def rows(self, statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
-        """Ask the database as a worker would, seeing everything."""
+        """Run a query in the scope of a worker, which sees all rows."""
         with self.connect() as connection, connection.cursor() as cursor:
             cursor.execute("SET LOCAL alliance.scope = 'all'")
             cursor.execute(statement, parameters)
-            found: list[tuple[Any, ...]] = cursor.fetchall()
+            result: list[tuple[Any, ...]] = cursor.fetchall()
         connection.close()
-        return found
+        return result
 
     def grow(self, size: int, *, road: int) -> None:
-        """Add parcels until there are so many, of which so many new ones wait for their first scan.
+        """Add parcels up to a size, of which `road` new ones wait for their first scan.
 
-        Only the new ones are handed out: what an earlier size left waiting would be more parcels on the road
-        at one size than at another, on pages that are logged whole when they change.
+        Scans are sent only for the new ones: with those left from an earlier size, the number of parcels in
+        transit would differ between sizes, and their pages would cause more full-page images.
         """
         from benchmarks import filling  # noqa: PLC0415 -- after django.setup()
 
@@ -77,17 +77,17 @@ class World:
         self._waiting = {}
 
     def parcels(self, courier: Member, count: int) -> list[int]:
-        """Hand out parcels of a courier that no scan was sent of, from all over the road, each once."""
+        """Return parcels of a courier without scans, evenly distributed, each only once."""
         if not self._waiting:
             self._look_for_waiting()
         waiting = self._waiting[courier.organisation_id]
         if len(waiting) < count:
             raise RuntimeError(f"only {len(waiting):,} parcels wait for a scan, not {count:,}")
         step = len(waiting) // count
-        taken = waiting[: step * count : step]
-        gone = set(taken)
-        self._waiting[courier.organisation_id] = [pk for pk in waiting if pk not in gone]
-        return taken
+        selected = waiting[: step * count : step]
+        used = set(selected)
+        self._waiting[courier.organisation_id] = [pk for pk in waiting if pk not in used]
+        return selected
 
     def _look_for_waiting(self) -> None:
         from alliance.identifiers import parcel_id_at  # noqa: PLC0415 -- after django.setup()
@@ -95,18 +95,18 @@ class World:
 
         now = datetime.now(UTC)
         low, high = (parcel_id_at(now - timedelta(hours=hours)) for hours in (OLDEST_HOURS, NEWEST_HOURS))
-        found = self.rows(
+        rows = self.rows(
             "SELECT courier_id, array_agg(id ORDER BY id) FROM parcels_parcel"
             " WHERE id BETWEEN %s AND %s AND status = 'booked' AND last_scan_at IS NULL"
             " AND split_part(reference, '-', 2)::bigint = ANY(%s) GROUP BY 1",
             [low, high, self._road],
         )
-        self._waiting = dict(found)
+        self._waiting = dict(rows)
 
 
 @contextmanager
 def open_world(*, full: bool = False) -> Iterator[World]:
-    """Make the database, its members and the web server; drop and stop all at the end."""
+    """Create the database and its members, and start the web server; drop and stop them at the end."""
     with own_database(NAME) as parameters:
         from benchmarks import members, servers  # noqa: PLC0415 -- after django.setup()
 
@@ -116,18 +116,18 @@ def open_world(*, full: bool = False) -> Iterator[World]:
             if database := _database(parameters):
                 roots[DATABASE] = database
             yield World(
-                couriers, merchants, parameters, Watch(roots, lambda: written(parameters)), port, full=full
+                couriers, merchants, parameters, Watch(roots, lambda: wal_bytes(parameters)), port, full=full
             )
 
 
-def written(parameters: dict[str, Any]) -> int:
-    """Return the bytes of WAL written since the server was made."""
+def wal_bytes(parameters: dict[str, Any]) -> int:
+    """Return the total bytes of WAL written by the server."""
     connection = psycopg2.connect(**parameters)
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_current_wal_insert_lsn() - '0/0'")
-        found = int(cursor.fetchone()[0])
+        position = int(cursor.fetchone()[0])
     connection.close()
-    return found
+    return position
 
 
 def _database(parameters: dict[str, Any]) -> int | None:
@@ -135,6 +135,6 @@ def _database(parameters: dict[str, Any]) -> int | None:
     connection = psycopg2.connect(**parameters)
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
-        found = parent_of(int(cursor.fetchone()[0]))
+        process = parent_of(int(cursor.fetchone()[0]))
     connection.close()
-    return found
+    return process

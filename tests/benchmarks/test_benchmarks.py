@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import comparing, documents, profile_table, rows, watching
 from benchmarks.capacity_model import Assumed, Cost, Model, limits
-from benchmarks.clients import Answer, Done, added
+from benchmarks.clients import LoadResult, Response, sum_of
 from benchmarks.inside import Clock
 from benchmarks.plans import parts_of_plan
 from benchmarks.rows import Goal, Row
@@ -133,7 +133,7 @@ def test_scans_of_a_parcel_come_in_their_order() -> None:
 
 
 def test_rounds_add_up_to_one_rate() -> None:
-    done = added([Done(100, 1.0, [0.1] * 99 + [0.9]), Done(200, 3.0, [0.1] * 100)])
+    done = sum_of([LoadResult(100, 1.0, [0.1] * 99 + [0.9]), LoadResult(200, 3.0, [0.1] * 100)])
     assert done.rate == 75
     assert done.latencies == {"p50": "100.0 ms", "p99": "100.0 ms"}
     assert done.milliseconds(1) == 900
@@ -149,7 +149,7 @@ def test_rounds_add_up_to_one_rate() -> None:
     ],
 )
 def test_clients_come_back_when_they_are_told_to(status: int, head: bytes, seconds: float) -> None:
-    assert Answer(status, b"", head).retry_after == seconds
+    assert Response(status, b"", head).retry_after == seconds
 
 
 def test_a_tree_is_a_process_and_all_below_it() -> None:
@@ -164,7 +164,7 @@ def test_this_process_takes_memory_and_time() -> None:
     if not Path("/proc/self/smaps_rollup").exists() and os.environ.get("CI") != "true":
         pytest.skip("no /proc here")
     watch = watching.Watch({"web": os.getpid()}, iter((1_000, 5_000)).__next__)
-    with watch.taken() as taken:
+    with watch.usage() as taken:
         sum(range(1_000_000))
     assert taken.memory["web"] > 10
     assert taken.wal == 4_000
@@ -278,7 +278,7 @@ def test_lateness_costs() -> None:
 @pytest.mark.parametrize("page", sorted(documents.PARTS))
 def test_docs_say_what_the_stored_run_says(page: str) -> None:
     text = (documents.DOCS / page).read_text()
-    assert text == documents.written(text, documents.stored_run(), documents.PARTS[page])
+    assert text == documents.render(text, documents.stored_run(), documents.PARTS[page])
 
 
 @pytest.mark.parametrize("page", sorted(documents.PARTS))
@@ -290,11 +290,11 @@ def test_every_table_of_the_stored_run_has_its_place(page: str) -> None:
 def test_rows_measured_again_take_the_place_of_the_stored() -> None:
     stored = {"date": "then", "commit": "a", "rows": [SCANS.as_json(), Row("kept", 1).as_json()]}
     run = {"date": "now", "commit": "b", "rows": [replace(SCANS, ours=1).as_json()]}
-    found = documents.merged(stored, run, ["scans"])
+    found = documents.merge(stored, run, ["scans"])
     assert found["date"] == "then"
     assert found["measured again"] == {"date": "now", "commit": "b", "names": ["scans"]}
     assert {row["what"]: row["ours"] for row in found["rows"]} == {"kept": 1, "scans": 1}
-    assert documents.merged(stored, run, []) == run
+    assert documents.merge(stored, run, []) == run
 
 
 def _is_issued(parcel_id: int) -> bool:

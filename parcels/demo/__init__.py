@@ -1,1 +1,1 @@
-"""A demo alliance, made through the services that real couriers and merchants go through."""
+"""A demo alliance, created through the same services as real couriers and merchants use."""

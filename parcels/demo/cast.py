@@ -1,11 +1,11 @@
-"""Who plays in the demo: couriers with their habits, merchants with their trades."""
+"""The couriers and merchants of the demo, and their properties."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class DemoCourier:
-    """A courier and how well it keeps its word."""
+    """A courier and how reliable it is."""
 
     name: str
     permit: str
@@ -87,7 +87,7 @@ TRADES = (
 )
 
 SURNAMES = "王李张刘陈杨黄赵周吴徐孙马朱胡郭何高林罗"
-GIVEN = (
+GIVEN_NAMES = (
     "伟",
     "芳",
     "娜",

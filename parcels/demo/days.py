@@ -1,4 +1,4 @@
-"""The demo's days: merchants book, couriers scan, beat's jobs run, each at its own hour."""
+"""Simulate the demo's days: bookings, scans and periodic tasks, each at its own hour."""
 
 import heapq
 from collections import defaultdict
@@ -29,7 +29,7 @@ from slas.promises.services.closures import Declaration, declare_closures
 from slas.rates.services.folding import fold_tallies
 
 ZONE = ZoneInfo("Asia/Shanghai")
-# When couriers' programs have sent all they have, and the sweep looks.
+# When couriers' programs have sent all scans, and the sweep runs.
 NOON, NIGHT = time(13, 5), time(22, 30)
 BOOKS_TODAY, PINNED, CANCELLED = 0.5, 0.45, 0.015
 STORM_PROVINCE = "Guangdong"
@@ -38,7 +38,7 @@ STORM_DAYS_AGO, STORM_DAYS = 24, 2
 
 @dataclass(slots=True)
 class Counts:
-    """What the demo has come to so far."""
+    """Counts of the demo so far."""
 
     parcels: int = 0
     refused: int = 0
@@ -52,23 +52,23 @@ class Counts:
 
 @dataclass(slots=True)
 class Stage:
-    """Everything that acts in the demo."""
+    """The state of the simulation: actors, queues and counts."""
 
     ops: Actor
-    # Customer service: decides on excuses.
+    # Customer service, which decides on excuses.
     service: Actor
     sellers: Sequence[Seller]
     buyers: Sequence[Buyer]
     random: Random
     until: datetime
     counts: Counts = field(default_factory=Counts)
-    # Scans not sent yet, by courier, the next one first; the number breaks ties.
+    # Unsent scans, by courier, as heaps by time; the number breaks ties.
     waiting: dict[int, list[tuple[datetime, int, Sent]]] = field(default_factory=lambda: defaultdict(list))
     made: int = 0
 
 
 def play(stage: Stage, *, days: int, on_day: Callable[[int, date], None]) -> Counts:
-    """Play the days up to now, this one as far as it has come."""
+    """Simulate the days up to now, the current one only partly."""
     today = stage.until.astimezone(ZONE).date()
     first = today - timedelta(days=days - 1)
     storm = _declare_storm(stage, today - timedelta(days=STORM_DAYS_AGO))
@@ -110,20 +110,20 @@ def _book(
 ) -> None:
     random = stage.random
     a_batch = buyer.parcels_a_day / (1 if buyer.daily else BOOKS_TODAY)
-    wanted = max(1, round(random.gauss(a_batch, 3)))
+    count = max(1, round(random.gauss(a_batch, 3)))
     # More before a weekend, fewer on it.
-    wanted = round(wanted * (1.25, 1.0, 1.0, 1.05, 1.2, 0.8, 0.7)[at.weekday()]) or 1
-    requests = [_request(stage, buyer, at) for _number in range(wanted)]
+    count = round(count * (1.25, 1.0, 1.0, 1.05, 1.2, 0.8, 0.7)[at.weekday()]) or 1
+    requests = [_request(stage, buyer, at) for _number in range(count)]
     with scope(Scope.of(buyer.actor)):
         answers = book_parcels(actor=buyer.actor, requests=requests, at=at, source=ParcelSource.API)
         booked = [answer for answer in answers if isinstance(answer, Booked)]
-        gone = [parcel for parcel in booked if random.random() < CANCELLED]
-        for parcel in gone:
+        cancelled = [parcel for parcel in booked if random.random() < CANCELLED]
+        for parcel in cancelled:
             cancel_parcel(actor=buyer.actor, parcel_id=parcel.parcel_id, at=at + timedelta(minutes=4))
     stage.counts.parcels += len(booked)
     stage.counts.refused += sum(isinstance(answer, AllianceError) for answer in answers)
-    stage.counts.cancelled += len(gone)
-    called_off = {parcel.parcel_id for parcel in gone}
+    stage.counts.cancelled += len(cancelled)
+    called_off = {parcel.parcel_id for parcel in cancelled}
     for parcel in booked:
         if parcel.parcel_id not in called_off:
             _send_off(stage, parcel, by_courier[parcel.offer.courier], storm)
@@ -152,7 +152,7 @@ def _request(stage: Stage, buyer: Buyer, at: datetime) -> BookingRequest:
 
 
 def recipient(random: Random, city: City) -> Recipient:
-    name = random.choice(cast.SURNAMES) + random.choice(cast.GIVEN)
+    name = random.choice(cast.SURNAMES) + random.choice(cast.GIVEN_NAMES)
     street = f"{random.choice(cast.STREETS)}{random.randint(1, 400)}号"
     room = f"{random.randint(1, 12)}幢{random.randint(101, 2_604)}室"
     phone = f"1{random.choice('3578')}{random.randint(0, 999_999_999):09d}"
@@ -160,7 +160,7 @@ def recipient(random: Random, city: City) -> Recipient:
 
 
 def _hub(city: City) -> str:
-    """Where couriers scan there; facilities have one name, whatever the reader's language."""
+    """Return the name of a city's facility, which is the same in all languages."""
     return f"{city.name_en} hub {city.name_zh}分拨中心"
 
 
@@ -176,10 +176,10 @@ def _send_off(stage: Stage, parcel: Booked, seller: Seller, storm: tuple[datetim
         punctual=seller.cast.punctual,
         storm=storm if destination.province_en == STORM_PROVINCE else None,
     )
-    for sent in journey(plan, stage.random):
-        if sent.at <= stage.until and sent.line.occurred_at <= stage.until:
+    for sending in journey(plan, stage.random):
+        if sending.at <= stage.until and sending.line.occurred_at <= stage.until:
             stage.made += 1
-            heapq.heappush(stage.waiting[seller.actor.tenant_id], (sent.at, stage.made, sent))
+            heapq.heappush(stage.waiting[seller.actor.tenant_id], (sending.at, stage.made, sending))
 
 
 def _tick(stage: Stage, now: datetime) -> None:
@@ -189,7 +189,7 @@ def _tick(stage: Stage, now: datetime) -> None:
         while queue and queue[0][0] <= now:
             lines.append(heapq.heappop(queue)[2].line)
         if lines:
-            # Programs send what their scanners gave them, in no order.
+            # Programs send scans in the order of their scanners, which is random.
             stage.random.shuffle(lines)
             with scope(Scope.of(seller.actor)):
                 report = record_scans(actor=seller.actor, lines=lines, now=now)
@@ -202,13 +202,13 @@ def _tick(stage: Stage, now: datetime) -> None:
 
 
 def _declare_storm(stage: Stage, first: date) -> tuple[datetime, datetime]:
-    """Close a province for a typhoon, announced the afternoon before."""
+    """Declare closures of a province for a typhoon, announced the afternoon before."""
     start = datetime.combine(first, time(0), ZONE)
-    announced = start - timedelta(hours=9)
+    announced_at = start - timedelta(hours=9)
     typhoon = Declaration(
         name="Typhoon 台风“海鸥”", first=first, last=first + timedelta(days=STORM_DAYS - 1), country="CN",
-        province=STORM_PROVINCE, announced_at=announced,
+        province=STORM_PROVINCE, announced_at=announced_at,
     )  # fmt: skip
     with scope(Scope.everything()):
-        declare_closures(actor=stage.ops, declaration=typhoon, now=announced)
+        declare_closures(actor=stage.ops, declaration=typhoon, now=announced_at)
     return start, start + timedelta(days=STORM_DAYS)

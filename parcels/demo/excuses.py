@@ -1,4 +1,4 @@
-"""The demo's excuses: couriers claim some, customer service decides, two storms propose others."""
+"""The demo's excuses: claims of couriers, decisions, and proposals for two storms."""
 
 import io
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from slas.excuses.services.disruptions import Area, Cause, Period, declare_disru
 from slas.models import Breach, Excuse
 
 ZONE = ZoneInfo("Asia/Shanghai")
-# How many of a day's breaches are claimed for, and for how long a claim waits.
-CLAIMED, TAKEN_BACK, GRANTED, REVOKED, WITH_FILE = 0.1, 0.05, 0.62, 0.04, 0.3
+# Shares of a day's breaches that are claimed, withdrawn and so on, and the days until each step.
+CLAIMED, WITHDRAWN, GRANTED, REVOKED, WITH_FILE = 0.1, 0.05, 0.62, 0.04, 0.3
 CLAIMED_AFTER_DAYS, DECIDED_AFTER_DAYS = 2, 3
 RAIN_DAYS_AGO, RAIN_HOURS = 4, 36
 # Reasons couriers give, how often, and what they write.
@@ -35,7 +35,7 @@ WHY_REVOKED = "The recipient says that nobody called. 收件人称未接到电�
 
 
 def declare_storm(ops: Actor, province: str, storm: tuple[datetime, datetime]) -> Cause:
-    """Declare the typhoon as force majeure the afternoon before it comes."""
+    """Declare the typhoon as force majeure the afternoon before."""
     with scope(Scope.everything()):
         disruption = declare_disruption(
             actor=ops, name="Typhoon 台风“海鸥”", reason=DisruptionReason.WEATHER,
@@ -46,7 +46,7 @@ def declare_storm(ops: Actor, province: str, storm: tuple[datetime, datetime]) -
 
 
 def excuse_storm(ops: Actor, cause: Cause, now: datetime) -> int:
-    """Propose excuses for all the typhoon touched, and grant them at once; return how many."""
+    """Propose excuses for all breaches by the typhoon, and grant them at once; return how many."""
     note = "The province was closed by its government. 全省停工停运。"
     with scope(Scope.everything()):
         return propose_excuses(actor=ops, cause=cause, note=note, grant=True, now=now).granted
@@ -65,26 +65,26 @@ def propose_for_rain(ops: Actor, province: str, today: date) -> int:
 
 
 def argue(service: Actor, sellers: Sequence[Seller], day: date, now: datetime) -> int:
-    """Play a day of excuses: couriers claim, some think better of it, customer service decides.
+    """Simulate a day of excuses: couriers claim, withdraw some, and customer service decides.
 
-    With a chance of its own for each day, so that nothing else in the demo depends on it.
+    Uses its own random generator per day, so that nothing else in the demo depends on it.
     """
     random = Random(f"excuses of {day}")
-    made = _claim(sellers, random, now)
+    count = _claim(sellers, random, now)
     _decide(service, random, now)
-    return made
+    return count
 
 
 def _claim(sellers: Sequence[Seller], random: Random, now: datetime) -> int:
     by_courier = {seller.actor.tenant_id: seller.actor for seller in sellers}
     with scope(Scope.everything()):
-        # By then scans that were sent late have come in.
+        # By then, late scans have arrived.
         last = now - timedelta(days=CLAIMED_AFTER_DAYS)
-        opened = Breach.objects.standing().filter(
+        breaches = Breach.objects.standing().filter(
             kind=CommitmentKind.DELIVERY, opened_at__gt=last - timedelta(days=1), opened_at__lte=last
         )
-        rows = list(opened.order_by("parcel_id").values_list("parcel_id", "courier_id"))
-    made = 0
+        rows = list(breaches.order_by("parcel_id").values_list("parcel_id", "courier_id"))
+    count = 0
     for parcel_id, courier_id in rows:
         if random.random() >= CLAIMED:
             continue
@@ -96,10 +96,10 @@ def _claim(sellers: Sequence[Seller], random: Random, now: datetime) -> int:
             if Excuse.objects.filter(parcel_id=parcel_id).exists():
                 continue
             excuse = claim_excuse(actor=actor, claim=claim, now=now)
-            if random.random() < TAKEN_BACK:
+            if random.random() < WITHDRAWN:
                 take_back_claim(actor=actor, excuse_id=excuse.pk, now=now + timedelta(minutes=20))
-        made += 1
-    return made
+        count += 1
+    return count
 
 
 def _decide(service: Actor, random: Random, now: datetime) -> None:
@@ -108,14 +108,18 @@ def _decide(service: Actor, random: Random, now: datetime) -> None:
         due = claims.filter(
             state=ExcuseState.CLAIMED, claimed_at__lte=now - timedelta(days=DECIDED_AFTER_DAYS)
         )
-        chosen: dict[Decision, list[int]] = {Decision.GRANT: [], Decision.DECLINE: [], Decision.REVOKE: []}
+        ids_by_decision: dict[Decision, list[int]] = {
+            Decision.GRANT: [],
+            Decision.DECLINE: [],
+            Decision.REVOKE: [],
+        }
         for pk in due.values_list("pk", flat=True):
-            chosen[Decision.GRANT if random.random() < GRANTED else Decision.DECLINE].append(pk)
+            ids_by_decision[Decision.GRANT if random.random() < GRANTED else Decision.DECLINE].append(pk)
         for pk in claims.filter(state=ExcuseState.GRANTED).values_list("pk", flat=True)[:5]:
             if random.random() < REVOKED:
-                chosen[Decision.REVOKE].append(pk)
+                ids_by_decision[Decision.REVOKE].append(pk)
         notes = {Decision.GRANT: "", Decision.DECLINE: WHY_NOT, Decision.REVOKE: WHY_REVOKED}
-        for decision, ids in chosen.items():
+        for decision, ids in ids_by_decision.items():
             if ids:
                 decide_excuses(
                     actor=service, excuse_ids=ids, decision=decision, note=notes[decision], now=now

@@ -1,4 +1,4 @@
-"""A file of bookings that the demo's merchant uploaded, with the mistakes that files have."""
+"""A booking file of the demo's merchant, with typical errors."""
 
 import csv
 import io
@@ -47,7 +47,7 @@ def _content(stage: Stage) -> str:
     for line in range(2, ROWS + 2):
         destination = random.choice([city for city in seller.cities if city != buyer.city])
         to = recipient(random, destination)
-        column, given = MISTAKES.get(line, ("if_full", "next"))
+        column, value = MISTAKES.get(line, ("if_full", "next"))
         row = {
             "reference": f"SALE-{1_000 + line}",
             "tier": "next_day",
@@ -58,5 +58,5 @@ def _content(stage: Stage) -> str:
             "recipient_phone": to.phone,
             "recipient_address": to.address,
         }
-        writer.writerow({**row, column: given})
+        writer.writerow({**row, column: value})
     return text.getvalue()

@@ -1,6 +1,6 @@
-"""How one parcel of the demo fares: the scans its courier makes, and when each is sent.
+"""The scans of one parcel of the demo, and when each is sent.
 
-Pure: a random generator in, scans out.
+Pure: the result depends only on the plan and the random generator.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ FORGOTTEN, HELD = 0.001, 0.03
 
 @dataclass(frozen=True, slots=True)
 class Itinerary:
-    """What a journey depends on: the promise, the depots, and the courier's habit."""
+    """The input of a journey: the promise, the facilities, and the courier's reliability."""
 
     number: str
     ready_at: datetime
@@ -32,20 +32,20 @@ class Itinerary:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A scan and the moment its courier's program sends it."""
+    """A scan and the moment at which its courier's program sends it."""
 
     at: datetime
     line: ScanLine
 
 
 def journey(plan: Itinerary, random: Random) -> list[Sent]:
-    """Return every scan of a parcel, with those that come late, twice, or are taken back."""
-    return [sent for line in _scans(plan, random) for sent in _sendings(line, random)]
+    """Return all scans of a parcel, including late, duplicate and withdrawn ones."""
+    return [sending for line in _scans(plan, random) for sending in _sendings(line, random)]
 
 
 def _scans(plan: Itinerary, random: Random) -> Iterator[ScanLine]:
     if random.random() < FORGOTTEN:
-        # It stands in a corner of the sender's, and nobody scans it ever.
+        # Forgotten at the sender's: it is never scanned.
         return
     picked = _between(random, plan.ready_at, plan.pickup_by)
     if random.random() > 0.5 + plan.punctual / 2:
@@ -66,7 +66,7 @@ def _scans(plan: Itinerary, random: Random) -> Iterator[ScanLine]:
 
 
 def _delivery(plan: Itinerary, picked: datetime, random: Random) -> datetime:
-    """When the courier first stands at the door."""
+    """Return the time of the first delivery attempt."""
     earliest = max(picked + timedelta(minutes=70), plan.deliver_by - timedelta(hours=11))
     if random.random() < plan.punctual and earliest < plan.deliver_by:
         return _between(random, earliest, plan.deliver_by - timedelta(minutes=3))
@@ -78,9 +78,9 @@ def _delivery(plan: Itinerary, picked: datetime, random: Random) -> datetime:
 def _transit(plan: Itinerary, picked: datetime, delivered: datetime, random: Random) -> Iterator[ScanLine]:
     if plan.origin == plan.destination:
         return
-    left = picked + (delivered - picked) * random.uniform(0.1, 0.25)
+    departed = picked + (delivered - picked) * random.uniform(0.1, 0.25)
     there = picked + (delivered - picked) * random.uniform(0.5, 0.75)
-    yield _line(plan, ScanCode.DEPARTED, left, plan.origin)
+    yield _line(plan, ScanCode.DEPARTED, departed, plan.origin)
     yield _line(plan, ScanCode.ARRIVED, there, plan.destination)
     if random.random() < HELD:
         reason = random.choice((ScanReason.COURIER_MISSORTED, ScanReason.MERCHANT_BAD_DATA))
@@ -103,11 +103,11 @@ def _ending(plan: Itinerary, delivered: datetime, random: Random) -> Iterator[Sc
         out = delivered - timedelta(hours=1)
         yield _line(plan, ScanCode.OUT_FOR_DELIVERY, out, plan.destination)
     if random.random() < MISTAKEN:
-        # The wrong parcel was scanned at a door, and somebody noticed.
+        # The wrong parcel was scanned at the delivery, and the scan is corrected.
         wrong = _line(plan, ScanCode.DELIVERED, delivered - timedelta(minutes=50), plan.destination)
         yield wrong
-        taken_back = _line(plan, ScanCode.CORRECTION, delivered - timedelta(minutes=20), plan.destination)
-        yield _taking_back(taken_back, wrong)
+        correction = _line(plan, ScanCode.CORRECTION, delivered - timedelta(minutes=20), plan.destination)
+        yield _withdrawal(correction, wrong)
     yield _line(plan, ScanCode.DELIVERED, delivered, plan.destination)
 
 
@@ -120,7 +120,7 @@ def _sendings(line: ScanLine, random: Random) -> Iterator[Sent]:
         yield Sent(at + timedelta(hours=random.randint(1, 30)), line)
 
 
-def _taking_back(line: ScanLine, wrong: ScanLine) -> ScanLine:
+def _withdrawal(line: ScanLine, wrong: ScanLine) -> ScanLine:
     """Return the correction that withdraws a scan."""
     return ScanLine(
         tracking_number=line.tracking_number,

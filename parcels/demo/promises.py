@@ -1,4 +1,4 @@
-"""What is to come: a change of rules that is announced, and an evening on which a city is closed."""
+"""Announcements of the demo: a future version of a tier, and a closure of a city."""
 
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -39,11 +39,11 @@ def _faster_standard(ops: Actor, today: date, now: datetime, zone: ZoneInfo) -> 
     """Standard takes two days instead of three, with an hour less to book."""
     tier = ServiceTier.objects.get(code=TierCode.STANDARD)
     newest = TierVersion.objects.filter(tier=tier).latest("number")
-    given = {name: getattr(newest, name) for name in VersionRules.__slots__}
+    values = {name: getattr(newest, name) for name in VersionRules.__slots__}
     changes = {
         "valid_from": datetime.combine(today + timedelta(days=DAYS_TO_VERSION), time(0), zone),
         "cut_offs": {str(day): {"time": "17:00", "day_offset": 0} for day in range(7)},
         "days_in_transit": 2,
     }
-    version = add_version(actor=ops, tier_id=tier.pk, rules=VersionRules(**{**given, **changes}), now=now)
+    version = add_version(actor=ops, tier_id=tier.pk, rules=VersionRules(**{**values, **changes}), now=now)
     return version.number

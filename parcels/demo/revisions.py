@@ -1,4 +1,4 @@
-"""Recipients of the demo who ask for another day, and merchants who agree to one."""
+"""Revisions of delivery days in the demo, by recipients and merchants."""
 
 from datetime import timedelta
 from random import Random
@@ -13,7 +13,7 @@ from slas.models import Commitment
 from slas.revisions.services import RevisionRequest, promised_delivery
 
 # Of the parcels under way at the end of the demo.
-ASKED, AGREED = 12, 5
+BY_RECIPIENTS, AGREED = 12, 5
 WISHES = (
     "On a business trip until then",
     "Away over the weekend",
@@ -29,7 +29,7 @@ AGREEMENTS = (
 
 def move_some(stage: Stage) -> int:
     """Have some deliveries under way moved, as of the demo's last moment; return how many."""
-    # Its own, so that the rest of the demo stays as it is.
+    # Its own random generator, so that the rest of the demo does not change.
     random, now = Random(stage.until.toordinal()), stage.until
     with scope(Scope.everything()):
         due = Commitment.objects.filter(
@@ -37,32 +37,32 @@ def move_some(stage: Stage) -> int:
         )
         # From the newest: their parcels have far to go.
         numbers = list(
-            due.order_by("-parcel_id").values_list("parcel_id", flat=True)[: 40 * (ASKED + AGREED)]
+            due.order_by("-parcel_id").values_list("parcel_id", flat=True)[: 40 * (BY_RECIPIENTS + AGREED)]
         )
-        chosen = random.sample(numbers, min(ASKED + AGREED, len(numbers)))
-        parcels = Parcel.objects.select_related("destination").in_bulk(chosen)
+        parcel_ids = random.sample(numbers, min(BY_RECIPIENTS + AGREED, len(numbers)))
+        parcels = Parcel.objects.select_related("destination").in_bulk(parcel_ids)
     by_merchant = {buyer.actor.organisation_id: buyer.actor for buyer in stage.buyers}
-    moved = 0
-    for number, parcel_id in enumerate(chosen):
+    count = 0
+    for number, parcel_id in enumerate(parcel_ids):
         parcel = parcels[parcel_id]
         with scope(Scope.everything()):
-            promised = promised_delivery(parcel_id=parcel_id)
-            days = days_for_recipient(parcel=parcel, promised=promised, now=now)[:4]
+            promise = promised_delivery(parcel_id=parcel_id)
+            days = days_for_recipient(parcel=parcel, promised=promise, now=now)[:4]
         if not days:
             continue
         day = random.choice(days).day
         try:
-            if number < ASKED:
-                asked = RevisionRequest(day, RevisionParty.RECIPIENT, random.choice(WISHES))
+            if number < BY_RECIPIENTS:
+                revision_request = RevisionRequest(day, RevisionParty.RECIPIENT, random.choice(WISHES))
                 digits = parcel.recipient_phone[-DIGITS:]
-                revise_for_recipient(parcel_id=parcel_id, digits=digits, asked=asked, now=now)
+                revise_for_recipient(parcel_id=parcel_id, digits=digits, asked=revision_request, now=now)
             else:
                 actor = by_merchant[parcel.merchant_id]
-                asked = RevisionRequest(day, RevisionParty.MERCHANT, random.choice(AGREEMENTS))
+                revision_request = RevisionRequest(day, RevisionParty.MERCHANT, random.choice(AGREEMENTS))
                 with scope(Scope.of(actor)):
-                    revise_parcel(actor=actor, parcel_id=parcel_id, asked=asked, now=now)
+                    revise_parcel(actor=actor, parcel_id=parcel_id, asked=revision_request, now=now)
         except AllianceError:
-            # It has come meanwhile, or goes back.
+            # It was delivered meanwhile, or is being returned.
             continue
-        moved += 1
-    return moved
+        count += 1
+    return count

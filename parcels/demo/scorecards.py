@@ -1,4 +1,4 @@
-"""The demo's scorecards: worked out on the nights that matter, so that grades came about as they do."""
+"""The demo's scorecards: calculated on the nights that matter, so that grades develop as in reality."""
 
 from datetime import date, datetime, time
 

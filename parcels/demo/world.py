@@ -1,4 +1,4 @@
-"""Building the demo's world: couriers that enrol and are approved, their offers, merchants."""
+"""Create the demo's couriers, applications, offers and merchants."""
 
 import io
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ LIST_PRICES = {"same_day": 16.0, "next_day": 12.0, "standard": 7.0}
 
 @dataclass(frozen=True, slots=True)
 class Seller:
-    """A courier of the demo, and the actor its programs are."""
+    """A courier of the demo, and the actor of its programs."""
 
     cast: DemoCourier
     actor: Actor
@@ -49,7 +49,7 @@ class Seller:
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """A merchant of the demo, where it sends from, and how much."""
+    """A merchant of the demo, its city and its volume."""
 
     name: str
     actor: Actor
@@ -67,13 +67,13 @@ def demo_cities() -> list[City]:
 
 
 def make_ops() -> Actor:
-    """Make the ops log-in and return its actor."""
+    """Create the account of ops and return its actor."""
     user = _user(DEMO_LOGINS[0].email, "Operations", is_staff=True, is_superuser=True)
     return actor_of_user(user)
 
 
 def make_service() -> Actor:
-    """Make the log-in of customer service and return its actor."""
+    """Create the account of customer service and return its actor."""
     user = _user(DEMO_LOGINS[3].email, "Customer service 客服", is_staff=True)
     user.groups.add(Group.objects.get(name=CUSTOMER_SERVICE))
     return actor_of_user(user)
@@ -98,14 +98,14 @@ def make_couriers(ops: Actor, cities: Sequence[City], *, founded: datetime, unti
 
 
 def make_offers(sellers: Sequence[Seller], random: Random) -> int:
-    """Put every courier's lanes on sale, as its CSV would; return how many offers there are."""
-    made = 0
+    """Create every courier's offers, like a CSV upload; return how many."""
+    count = 0
     for seller in sellers:
         rows = list(_offer_rows(seller, random))
         with scope(Scope.of(seller.actor)):
             results = save_offer_rows(actor=seller.actor, rows=rows)
-        made += sum(result.outcome == "created" for result in results)
-    return made
+        count += sum(result.outcome == "created" for result in results)
+    return count
 
 
 def make_merchants(cities: Sequence[City], random: Random) -> list[Buyer]:
@@ -131,7 +131,7 @@ def make_merchants(cities: Sequence[City], random: Random) -> list[Buyer]:
 
 
 def _user(email: str, name: str, **extra: bool) -> User:
-    # Who is not among the demo's log-ins has no password: hashing one takes a quarter of a second.
+    # Only the demo's log-ins have passwords: hashing one takes a quarter of a second.
     password = PASSWORD if email in {login.email for login in DEMO_LOGINS} else None
     user = User.objects.create_user(email, password, name=name, **extra)
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
@@ -156,8 +156,8 @@ def _apply(
             "contact_name": cast.contact, "contact_phone": "+86 571 8765 4321", "contact_email": user.email,
         }  # fmt: skip
         save_application_step(actor=actor, application_id=application.pk, step=Step.CONTACT, values=contact)
-        served = [cities[place].pk for place in cast.cities]
-        add_service_cities(actor=actor, application_id=application.pk, city_ids=served)
+        city_ids = [cities[place].pk for place in cast.cities]
+        add_service_cities(actor=actor, application_id=application.pk, city_ids=city_ids)
         for kind in (DocumentKind.BUSINESS_LICENCE, DocumentKind.EXPRESS_PERMIT):
             add_document(actor=actor, application_id=application.pk, kind=kind, upload=_document(kind, name))
         submit_application(actor=actor, application_id=application.pk, now=now)
@@ -174,7 +174,7 @@ def _document(kind: DocumentKind, name: str) -> "ContentFile[bytes]":
     page = Image.new("RGB", (840, 594), "#fffdf5")
     draw = ImageDraw.Draw(page)
     draw.rectangle((20, 20, 820, 574), outline="#b8860b", width=6)
-    # The image library's own typeface has no Chinese: only the Latin part of the name is drawn.
+    # The image library's font has no Chinese characters: only the Latin part of the name is drawn.
     lines = (kind.value.replace("_", " ").upper(), name.encode("ascii", "ignore").decode(), "SPECIMEN")
     draw.text((80, 120), "\n\n".join(lines), fill="#444", font_size=34)
     out = io.BytesIO()

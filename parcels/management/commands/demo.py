@@ -37,8 +37,8 @@ class Command(BaseCommand):
         if not 1 <= days <= 365:
             raise CommandError("--days must be from 1 to 365.")
         if User.objects.filter(email=DEMO_LOGINS[0].email).exists():
-            finished = Heartbeat.objects.filter(name=DEMO, detail__whole=True).exists()
-            state = "is loaded already" if finished else "was interrupted while it was loaded"
+            is_complete = Heartbeat.objects.filter(name=DEMO, detail__whole=True).exists()
+            state = "is loaded already" if is_complete else "was interrupted while it was loaded"
             raise CommandError(f"The demo {state}. Start afresh with: make reset")
         note_heartbeat(DEMO, whole=False, day=0, days=days)
         until = timezone.now()
@@ -61,23 +61,23 @@ class Command(BaseCommand):
             self.stage = Stage(
                 ops=ops, service=make_service(), sellers=sellers, buyers=buyers, random=random, until=until
             )
-            # From here on its users can log in.
+            # From here on, its users can log in.
             self.note(0)
             counts = play(self.stage, days=days, on_day=self.on_day)
         moved = move_some(self.stage)
         announce_what_comes(ops, now=until, zone=ZONE)
         files = write_some([buyers[0].actor, sellers[0].actor], today=timezone.localdate(until))
-        uploaded = upload_one(self.stage)
+        bookings = upload_one(self.stage)
         note_heartbeat(DEMO, whole=True)
         self.say(
             f"{counts.parcels:,} parcels ({counts.cancelled:,} cancelled, {counts.refused:,} found no place),"
             f" {counts.scans:,} scans ({counts.duplicates:,} came twice), {counts.overdue:,} times overdue,"
             f" {counts.excused:,} breaches excused for the typhoon, {counts.claimed:,} excuses claimed,"
-            f" {moved} deliveries moved, {files} exports, {uploaded.booked} parcels booked from a file"
+            f" {moved} deliveries moved, {files} exports, {bookings.booked} parcels booked from a file"
         )
 
     def on_day(self, number: int, day: date) -> None:
-        # Weeks pass in seconds: autovacuum has not looked yet, and plans would go by empty tables.
+        # Weeks pass in seconds: before the first autovacuum, plans would assume empty tables.
         if number in (2, 6, 15, 30):
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE")
@@ -85,11 +85,13 @@ class Command(BaseCommand):
             self.say(f"day {number} of {self.days} ({day}): scorecards final, {graded} grades change")
         self.note(number)
         if number % 10 == 0 or number == self.days:
-            done = self.stage.counts
-            self.say(f"day {number} of {self.days} ({day}): {done.parcels:,} parcels, {done.scans:,} scans")
+            counts = self.stage.counts
+            self.say(
+                f"day {number} of {self.days} ({day}): {counts.parcels:,} parcels, {counts.scans:,} scans"
+            )
 
     def note(self, day: int) -> None:
-        """Write down how far we are: every page shows it."""
+        """Record the progress, which every page shows."""
         note_heartbeat(DEMO, whole=False, people=True, day=day, days=self.days)
 
     def say(self, text: str) -> None:

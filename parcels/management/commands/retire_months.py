@@ -39,12 +39,12 @@ class Command(BaseCommand):
 
     def _retire(self, month: Month) -> None:
         try:
-            retired = retiring.retire_month(
+            retired_month = retiring.retire_month(
                 actor=Actor.system("retire_months"), month=month, now=timezone.now()
             )
         except (Conflict, Damaged, OSError) as error:
             raise CommandError(f"{month} stays: {error}") from error
-        size = sum(table["bytes"] for table in retired.tables.values())
+        size = sum(table["bytes"] for table in retired_month.tables.values())
         self.stdout.write(f"{month} is in {retiring.folder_of(month)} ({filesizeformat(size)}), and dropped.")
 
     def _print(self, survey: retiring.Survey) -> None:

@@ -32,13 +32,13 @@ GROUPS = {
 }
 
 
-def _named(actors: Iterable[str]) -> str:
-    left, words = list(actors), []
+def _actor_names(actors: Iterable[str]) -> str:
+    remaining, words = list(actors), []
     for word, group in GROUPS.items():
-        if group <= set(left):
+        if group <= set(remaining):
             words.append(f"*{word}*")
-            left = [actor for actor in left if actor not in group]
-    return ", ".join([*words, *(f"`{actor}`" for actor in left)]) or "–"
+            remaining = [actor for actor in remaining if actor not in group]
+    return ", ".join([*words, *(f"`{actor}`" for actor in remaining)]) or "–"
 
 
 def _line(*cells: object) -> str:
@@ -46,12 +46,18 @@ def _line(*cells: object) -> str:
 
 
 def _rule_line(rule: Rule) -> str:
-    def who(*wanted: object) -> list[str]:
-        return [actor for actor in ACTORS if rule.answers[actor] in wanted]
+    def who(*answers: object) -> list[str]:
+        return [actor for actor in ACTORS if rule.answers[actor] in answers]
 
     refusals = [answer for answer in (LOGIN, 302, 401, 403, 404) if who(answer)]
-    refused = "; ".join(f"**{answer}** {_named(who(answer))}" for answer in refusals)
-    return _line(f"**{rule.name}**", rule.about, _named(who("own")), _named(who("rival")), refused or "–")
+    refusal_text = "; ".join(f"**{answer}** {_actor_names(who(answer))}" for answer in refusals)
+    return _line(
+        f"**{rule.name}**",
+        rule.about,
+        _actor_names(who("own")),
+        _actor_names(who("rival")),
+        refusal_text or "–",
+    )
 
 
 def _row_line(row: Row) -> str:
@@ -63,7 +69,8 @@ def _row_line(row: Row) -> str:
     for actor, answer in row.but.items():
         by_answer.setdefault(answer, []).append(actor)
     but = "; ".join(
-        f"**{answer}** {_named(sorted(who, key=list(ACTORS).index))}" for answer, who in by_answer.items()
+        f"**{answer}** {_actor_names(sorted(who, key=list(ACTORS).index))}"
+        for answer, who in by_answer.items()
     )
     route = " ".join([f"`{row.route}`", *row.path]) + (f" ?{row.query}" if row.query else "")
     remark = ". ".join(part for part in (but, row.note) if part)

@@ -1,4 +1,4 @@
-"""Rows of the access table: a method of a route, who knocks, and what they are answered."""
+"""Rows of the access table: a method of a route, and the response to each actor."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -45,17 +45,17 @@ class Row:
         return " ".join([self.method, self.route, *self.path]) + (f"?{self.query}" if self.query else "")
 
 
-def get_and_post(route: str, rule: Rule, *, post: Answer, **shared: object) -> list[Row]:
+def get_and_post(route: str, rule: Rule, *, post: Answer, **fields: object) -> list[Row]:
     """A page with a form. An empty form is 422: let in, and told what is missing."""
     return [
-        Row(route, "GET", rule, **shared),  # type: ignore[arg-type]
-        Row(route, "POST", rule, **{**shared, "own": post}),  # type: ignore[arg-type]
+        Row(route, "GET", rule, **fields),  # type: ignore[arg-type]
+        Row(route, "POST", rule, **{**fields, "own": post}),  # type: ignore[arg-type]
     ]
 
 
-def looked_at(route: str, rule: Rule, **shared: object) -> list[Row]:
+def read_only(route: str, rule: Rule, **fields: object) -> list[Row]:
     """A page that changes nothing, and takes a POST for a GET."""
-    return [Row(route, method, rule, **shared) for method in ("GET", "POST")]  # type: ignore[arg-type]
+    return [Row(route, method, rule, **fields) for method in ("GET", "POST")]  # type: ignore[arg-type]
 
 
 def pages_of_model(
@@ -80,7 +80,7 @@ def pages_of_model(
         Row(f"admin:{name}_add", "POST", changing, ops=add[1]),
         Row(f"admin:{name}_change", "GET", rule, path=(thing,)),
         Row(f"admin:{name}_change", "POST", rule, ops=change, path=(thing,)),
-        *looked_at(f"admin:{name}_history", rule, path=(thing,)),
+        *read_only(f"admin:{name}_history", rule, path=(thing,)),
         Row(f"admin:{name}_delete", "GET", changing, ops=delete[0], path=(thing,)),
         Row(f"admin:{name}_delete", "POST", changing, ops=delete[1], path=(thing,)),
     ]

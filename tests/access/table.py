@@ -7,7 +7,7 @@ Read `docs/access.md` for the same as tables; `python -m tests.access.table > do
 import sys
 from typing import Final
 
-from tests.access.rows import Row, get_and_post, looked_at, pages_of_model
+from tests.access.rows import Row, get_and_post, pages_of_model, read_only
 from tests.access.rules import (
     API_BOOK,
     API_CLAIM,
@@ -51,7 +51,7 @@ from tests.access.rules import (
 WATCHING = [
     Row("healthz", "GET", PUBLIC),
     Row("readyz", "GET", PUBLIC),
-    *looked_at("metrics", PUBLIC),
+    *read_only("metrics", PUBLIC),
 ]
 
 KERNEL = [
@@ -252,14 +252,14 @@ def _decision(name: str, *, post: int) -> list[Row]:
 
 OPEN: Final = {"add": (200, 200), "change": 200, "delete": (200, 302)}
 ADMIN = [
-    *looked_at("admin:index", LOOK_UP, everybody=True),
-    *looked_at(
+    *read_only("admin:index", LOOK_UP, everybody=True),
+    *read_only(
         "admin:app_list", DESK, path=("alliance",), but={"service": 404}, note="nothing of it is theirs"
     ),
-    *looked_at("admin:search", LOOK_UP, query="s=x"),
+    *read_only("admin:search", LOOK_UP, query="s=x"),
     Row("admin:autocomplete", "GET", LOOK_UP, ops=403, note="no form of ours asks"),
     Row("admin:jsi18n", "GET", LOOK_UP),
-    *looked_at("admin:view_on_site", LOOK_UP, ops=404, path=("1", "1")),
+    *read_only("admin:view_on_site", LOOK_UP, ops=404, path=("1", "1")),
     Row("admin:login", "GET", PUBLIC, but=dict.fromkeys(OPS, 302), everybody=True),
     Row("admin:login", "POST", PUBLIC, everybody=True),
     Row("admin:logout", "GET", PUBLIC, own=302, but=dict.fromkeys(OPS, 405), everybody=True),
@@ -289,8 +289,8 @@ ADMIN = [
     *pages_of_model("slas_closure", "closure", LOOK_UP, add=(200, 422), delete=(200, 302)),
     Row("admin:slas_closure_holidays", "GET", DESK),
     Row("admin:slas_closure_holidays", "POST", DESK, ops=422),
-    *looked_at("admin:slas_tierversion_promised", DESK),
-    *looked_at("admin:slas_tierversion_promised_by", DESK, ops=302, path=("tier_version",)),
+    *read_only("admin:slas_tierversion_promised", DESK),
+    *read_only("admin:slas_tierversion_promised_by", DESK, ops=302, path=("tier_version",)),
     *pages_of_model("slas_offer", "offer"),
     *pages_of_model("slas_capacityday", "capacity_day"),
     *pages_of_model("slas_commitmentlisting", "commitment", LOOK_UP),
@@ -298,9 +298,9 @@ ADMIN = [
     *pages_of_model("slas_excuse", "excuse", LOOK_UP),
     Row("admin:slas_excuse_decide", "GET", DECIDE),
     Row("admin:slas_excuse_decide", "POST", DECIDE, own=422),
-    *looked_at("admin:slas_excuse_decide_one", DECIDE, own=302, path=("claim",)),
+    *read_only("admin:slas_excuse_decide_one", DECIDE, own=302, path=("claim",)),
     *pages_of_model("slas_disruption", "disruption", LOOK_UP, add=(200, 422), delete=(200, 302)),
-    *looked_at("admin:slas_disruption_propose", DESK, path=("disruption",)),
+    *read_only("admin:slas_disruption_propose", DESK, path=("disruption",)),
     *get_and_post("admin:slas_closure_propose", DESK, post=422, path=("closure",)),
     *pages_of_model("slas_ontimerate", "rate"),
     *pages_of_model("slas_watchitem", "watch_item"),

@@ -1,4 +1,4 @@
-"""Everybody knocks at every door, and gets the answer that the access table says."""
+"""Requests of all actors to all routes get the responses of the access table."""
 
 import json
 from collections.abc import Iterator
@@ -46,8 +46,8 @@ def knock(client: Client, row: Row, things: dict[str, str]) -> HttpResponseBase:
         response = client.generic(row.method, address, body, content_type="application/json")
     elif row.method == "POST":
         # A browser sends at least the token.
-        given = {"csrfmiddlewaretoken": "", **(row.data or {})}
-        response = client.post(address, {key: str(value).format(**things) for key, value in given.items()})
+        body = {"csrfmiddlewaretoken": "", **(row.data or {})}
+        response = client.post(address, {key: str(value).format(**things) for key, value in body.items()})
     else:
         response = client.generic(row.method, address)
     if response.streaming:
@@ -61,7 +61,7 @@ def answer_of(response: HttpResponseBase) -> Answer:
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-def test_a_door_answers_everybody_as_the_table_says(row: Row, world: World) -> None:
+def test_route_responds_to_each_actor_as_in_the_table(row: Row, world: World) -> None:
     answers = {}
     for actor in row.visitors:
         with savepoint():
@@ -109,10 +109,10 @@ ROUTES = list(routes(get_resolver()))
 
 
 def test_every_route_is_in_the_table() -> None:
-    known = {row.route for row in TABLE}
-    named = {route.name for route in ROUTES if route.name}
-    assert sorted(named - known) == []
-    assert sorted(known - named) == [], "in the table, but not there"
+    table_routes = {row.route for row in TABLE}
+    route_names = {route.name for route in ROUTES if route.name}
+    assert sorted(route_names - table_routes) == []
+    assert sorted(table_routes - route_names) == [], "in the table, but not there"
 
 
 def test_nameless_routes_are_the_two_kinds_of_the_admin() -> None:
@@ -133,12 +133,12 @@ def test_the_admin_says_nothing_of_what_is_not_there(actor: str, answer: Answer,
 
 
 def test_methods_that_are_not_in_the_table_are_not_allowed(world: World) -> None:
-    listed = {(row.route, row.method) for row in TABLE}
+    methods_in_table = {(row.route, row.method) for row in TABLE}
     paths = {row.route: row for row in TABLE}
     allowed = []
     for route in ROUTES:
         for method in route.methods:
-            if not route.name or (route.name, method) in listed:
+            if not route.name or (route.name, method) in methods_in_table:
                 continue
             row = replace(paths[route.name], method=method, data=None)
             # Ops: whatever is asked before the method, they may.

@@ -1,4 +1,4 @@
-"""What two organisations of the world of access have done with each other: one of everything."""
+"""Create one of everything between two organisations of the access tests."""
 
 from datetime import date, timedelta
 
@@ -82,7 +82,7 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     _book_from_file(merchant)
     audit.record(actor=owner(courier), verb="test.tried", object_type="test", object_id=1)
     _credit(courier, merchant, parcel_id=lost.pk)
-    _take_away(courier, merchant)
+    _request_exports(courier, merchant)
     _postpone(merchant, parcel_id=moved.pk)
     return booked
 
@@ -95,18 +95,20 @@ def _book_from_file(merchant: Organisation) -> None:
     book_file(file_id=file.pk)
 
 
-def _take_away(*organisations: Organisation) -> None:
+def _request_exports(*organisations: Organisation) -> None:
     """A file asked for by each."""
     today = timezone.localdate()
     for organisation in organisations:
-        asked = ExportRequest("rates", "csv", today, today)
-        request_export(actor=owner(organisation), asked=asked, now=timezone.now())
+        export_request = ExportRequest("rates", "csv", today, today)
+        request_export(actor=owner(organisation), request=export_request, now=timezone.now())
 
 
 def _postpone(merchant: Organisation, *, parcel_id: int) -> None:
     """Another day agreed on, after somebody failed to prove being the recipient."""
-    asked = RevisionRequest(timezone.localdate() + timedelta(days=3), RevisionParty.MERCHANT, "Sold out")
-    revise_delivery(actor=owner(merchant), parcel_id=parcel_id, asked=asked, now=timezone.now())
+    revision_request = RevisionRequest(
+        timezone.localdate() + timedelta(days=3), RevisionParty.MERCHANT, "Sold out"
+    )
+    revise_delivery(actor=owner(merchant), parcel_id=parcel_id, asked=revision_request, now=timezone.now())
     RecipientProof.objects.create(parcel_id=parcel_id, merchant_id=merchant.pk, failed=1)
 
 

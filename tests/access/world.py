@@ -88,7 +88,7 @@ CONTACT = {
 
 @dataclass
 class World:
-    """Who there is, and the names of the things that stand in addresses."""
+    """The actors, and the URL arguments of the objects."""
 
     sessions: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
@@ -109,7 +109,7 @@ class World:
 
 @contextmanager
 def savepoint() -> Iterator[None]:
-    """Undo what a case did, in the database and in the cache (counted calls, sessions)."""
+    """Roll back the effects of a case in the database and in the cache (counted calls, sessions)."""
     with transaction.atomic():
         cache.clear()
         forget_calls()
@@ -193,13 +193,13 @@ class _Builder:
     def _application(self, actor: Actor, company: dict[str, Any]) -> tuple[Application, int]:
         with scope(Scope.of(actor)):
             application = applications.start_application(actor=actor)
-            asked: dict[str, Any] = {"actor": actor, "application_id": application.pk}
-            applications.save_application_step(**asked, step=Step.COMPANY, values=company)
-            applications.save_application_step(**asked, step=Step.CONTACT, values=CONTACT)
-            applications.add_service_cities(**asked, city_ids=[self.hangzhou.pk])
+            target: dict[str, Any] = {"actor": actor, "application_id": application.pk}
+            applications.save_application_step(**target, step=Step.COMPANY, values=company)
+            applications.save_application_step(**target, step=Step.CONTACT, values=CONTACT)
+            applications.add_service_cities(**target, city_ids=[self.hangzhou.pk])
             for kind in (DocumentKind.BUSINESS_LICENCE, DocumentKind.EXPRESS_PERMIT):
                 upload = SimpleUploadedFile(f"{kind}.png", IMAGE, "image/png")
-                document = documents.add_document(**asked, kind=kind, upload=upload)
+                document = documents.add_document(**target, kind=kind, upload=upload)
         return application, document.pk
 
     def _others(self) -> None:
@@ -210,8 +210,8 @@ class _Builder:
         company = COMPANY | {"credit_code": "91330100799655060K", "legal_name": "飞燕"}
         application, document = self._application(actor_of_user(applicant), company)
         self.world.things |= {"draft": str(application.pk), "draft_document": str(document)}
-        suspended = factories.courier_organisation("Sleepy Cargo", OrganisationStatus.SUSPENDED)
-        self._log_in("suspended", factories.member_user("suspended@alliance.example", suspended))
+        sleepy_cargo = factories.courier_organisation("Sleepy Cargo", OrganisationStatus.SUSPENDED)
+        self._log_in("suspended", factories.member_user("suspended@alliance.example", sleepy_cargo))
         self.rival_courier = factories.courier_organisation("Rival Logistics")
         self._log_in(
             "rival_courier", factories.member_user("rival_courier@alliance.example", self.rival_courier)
@@ -241,10 +241,10 @@ class _Builder:
         with scope(Scope.everything()):
             revoke(actor=owner(self.courier), api_key_id=int(self.world.things["revoked_key"]))
 
-    def _key(self, name: str, organisation: Organisation, wanted: set[Capability]) -> ApiKey:
+    def _key(self, name: str, organisation: Organisation, capabilities: set[Capability]) -> ApiKey:
         actor = owner(organisation)
         with scope(Scope.of(actor)):
-            key, token = create_api_key(actor=actor, name=name, scopes=wanted & actor.capabilities)
+            key, token = create_api_key(actor=actor, name=name, scopes=capabilities & actor.capabilities)
         self.world.tokens[name] = token
         return key
 
@@ -304,9 +304,9 @@ class _Builder:
 
     def _scorecard(self) -> Scorecard:
         refresh_scorecards(now=timezone.now())
-        found = Scorecard.objects.filter(courier_id=self.courier.pk).latest("month")
-        self.world.things["scorecard_month"] = f"{found.month:%Y-%m}"
-        return found
+        scorecard = Scorecard.objects.filter(courier_id=self.courier.pk).latest("month")
+        self.world.things["scorecard_month"] = f"{scorecard.month:%Y-%m}"
+        return scorecard
 
     def _rules_announced(self) -> ScoreRules:
         """Rules that no month was scored by yet: they can be taken back."""

@@ -1,4 +1,4 @@
-"""Lists of the admin: what their filters link to, and what they say when they are empty."""
+"""Lists of the admin: their filters, and their texts when empty."""
 
 import pytest
 from django.contrib import admin
@@ -20,12 +20,12 @@ def test_lists_are_filtered_by_courier(ops_client: Client, name: str, courier) -
     assert ops_client.get(address, query).status_code == 200
 
 
-def test_lookups_nobody_listed_stay_refused(ops_client: Client) -> None:
+def test_lookup_without_a_filter_is_refused(ops_client: Client) -> None:
     address = reverse("admin:parcels_parcel_changelist")
     assert ops_client.get(address, {"merchant__organisation__name": "x"}).status_code == 400
 
 
-def test_empty_list_that_nobody_adds_to_does_not_ask_to_add(ops_client: Client) -> None:
+def test_empty_read_only_list_has_no_add_link(ops_client: Client) -> None:
     page = ops_client.get(reverse("admin:alliance_retiredmonth_changelist")).content.decode()
 
     assert "Nothing here yet" in page
@@ -40,7 +40,7 @@ def test_empty_search_offers_to_reset(ops_client: Client) -> None:
 
 
 @pytest.mark.parametrize("query", [{}, {"kind__exact": "delivery"}])
-def test_lists_nobody_counts_name_no_count(ops_client: Client, query: dict[str, str]) -> None:
+def test_uncounted_lists_show_no_count(ops_client: Client, query: dict[str, str]) -> None:
     page = ops_client.get(reverse("admin:slas_breachlisting_changelist"), query).content.decode()
 
     assert "result" not in page.split("<h1", 1)[1].split("</h1>", 1)[0]

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 JSON = {"content_type": "application/json"}
 
 
-def test_no_key_is_told_how_to_show_one(client: Client) -> None:
+def test_missing_key_is_401_with_the_scheme(client: Client) -> None:
     response = client.get("/api/v1/parcels")
     problem(response, 401)
     assert response["WWW-Authenticate"].startswith("Bearer")
@@ -33,7 +33,7 @@ def test_a_capability_that_is_missing_is_403(courier_api: APIClient) -> None:
     assert body["type"] == "urn:alliance:problem:not_permitted"
 
 
-def test_a_key_without_a_scope_is_told_which_it_needs(courier_api: APIClient) -> None:
+def test_key_without_scope_is_refused_with_the_scope(courier_api: APIClient) -> None:
     body = problem(courier_api.get("/api/v1/exports"), 403)
     assert body["detail"] == "This needs a key with the permission “export”: create one that has it."
 
@@ -46,18 +46,18 @@ def test_unknown_addresses_are_problems_for_everybody(
     problem(courier_api.get(path), 404)
 
 
-def test_what_belongs_to_others_is_what_does_not_exist(courier_api: APIClient) -> None:
+def test_objects_of_others_are_not_found(courier_api: APIClient) -> None:
     unknown = problem(courier_api.get("/api/v1/parcels/CA180HFPF3JNCPRS"), 404)
     assert unknown["type"] == "urn:alliance:problem:not_found"
 
 
-def test_a_wrong_method_says_which_are_right(courier_api: APIClient) -> None:
+def test_wrong_method_lists_the_allowed_ones(courier_api: APIClient) -> None:
     response = courier_api.delete("/api/v1/scans")
     assert problem(response, 405)["type"] == "urn:alliance:problem:method_not_allowed"
     assert "POST" in response["Allow"]
 
 
-def test_an_answer_that_nobody_can_give_is_406(courier_api: APIClient) -> None:
+def test_unsupported_accept_header_is_406(courier_api: APIClient) -> None:
     response = courier_api.get("/api/v1/parcels", headers={"Accept": "application/xml"})
     assert problem(response, 406)["type"] == "urn:alliance:problem:not_acceptable"
 
@@ -106,7 +106,7 @@ def test_a_query_that_makes_no_sense_is_422(merchant_api: APIClient, query: str,
 
 
 @pytest.mark.usefixtures("in_one_minute")
-def test_one_call_too_many_is_told_when_to_come_back(merchant_api: APIClient, settings: Any) -> None:
+def test_call_over_the_limit_has_retry_after(merchant_api: APIClient, settings: Any) -> None:
     settings.API_RATE_PER_MINUTE = 2
     first, second, third = (merchant_api.get("/api/v1/tiers") for _call in range(3))
     assert [first.status_code, second.status_code] == [200, 200]
@@ -118,7 +118,7 @@ def test_one_call_too_many_is_told_when_to_come_back(merchant_api: APIClient, se
 
 
 @pytest.mark.usefixtures("in_one_minute")
-def test_tracking_too_often_is_told_when_to_come_back(client: Client, settings: Any) -> None:
+def test_tracking_over_the_limit_has_retry_after(client: Client, settings: Any) -> None:
     settings.TRACKING_RATE_PER_MINUTE = 1
     problem(client.get("/api/v1/tracking/CA180HFPF3JNCPRS"), 404)
     response = client.get("/api/v1/tracking/CA180HFPF3JNCPRS")
@@ -136,7 +136,7 @@ def test_one_key_does_not_use_up_anothers_calls(
     assert courier_api.get("/api/v1/tiers").status_code == 200
 
 
-def test_a_request_id_that_is_given_comes_back(client: Client) -> None:
+def test_request_id_of_the_client_is_returned(client: Client) -> None:
     body = problem(client.get("/api/v1/parcels", headers={"X-Request-Id": "from-the-client"}), 401)
     assert body["request_id"] == "from-the-client"
 
@@ -150,14 +150,14 @@ def test_field_errors_escape_what_json_pointers_escape() -> None:
     ]
 
 
-def test_half_a_surrogate_pair_is_told_back_spelt_out(courier_api: APIClient) -> None:
-    sent = json.dumps({"reason": "\ud800"})
-    body = problem(courier_api.post("/api/v1/excuses", sent, content_type="application/json"), 422)
-    told = {error["pointer"]: error["detail"] for error in body["errors"]}
-    assert "\\ud800" in told["/reason"]
+def test_lone_surrogate_is_escaped_in_a_message(courier_api: APIClient) -> None:
+    request_body = json.dumps({"reason": "\ud800"})
+    body = problem(courier_api.post("/api/v1/excuses", request_body, content_type="application/json"), 422)
+    details = {error["pointer"]: error["detail"] for error in body["errors"]}
+    assert "\\ud800" in details["/reason"]
 
 
-def test_so_it_is_in_a_pointer() -> None:
+def test_lone_surrogate_is_escaped_in_a_pointer() -> None:
     errors = problem_body(InvalidInput(errors=[FieldError("/a\udfff", "Unknown field.")]))["errors"]
     assert errors[0]["pointer"] == "/a\\udfff"
 

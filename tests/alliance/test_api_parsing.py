@@ -1,4 +1,4 @@
-"""Bodies that a reader of JSON chokes on are the sender's error, never ours."""
+"""JSON that the parser cannot read is the client's error, never status 500."""
 
 import pytest
 from rest_framework import serializers

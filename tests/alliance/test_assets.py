@@ -45,9 +45,9 @@ def project(tmp_path: Path) -> Path:
 
 
 def _build(root: Path) -> list[str]:
-    said: list[str] = []
-    assets.build(root, say=said.append)
-    return said
+    messages: list[str] = []
+    assets.build(root, say=messages.append)
+    return messages
 
 
 def test_every_file_of_the_pages_is_there() -> None:
@@ -71,10 +71,10 @@ def test_building_again_changes_nothing_and_says_so() -> None:
 
 def test_lock_file_names_no_host_and_a_hash_for_every_package() -> None:
     packages = json.loads((settings.BASE_DIR / "package-lock.json").read_text())["packages"]
-    installed = {name: entry for name, entry in packages.items() if name}
-    assert installed
-    assert not [name for name, entry in installed.items() if "resolved" in entry]
-    assert all(entry["integrity"].startswith("sha512-") for entry in installed.values())
+    locked_packages = {name: entry for name, entry in packages.items() if name}
+    assert locked_packages
+    assert not [name for name, entry in locked_packages.items() if "resolved" in entry]
+    assert all(entry["integrity"].startswith("sha512-") for entry in locked_packages.values())
 
 
 def test_a_missing_file_is_fetched_again(project: Path) -> None:

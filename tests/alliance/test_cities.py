@@ -1,4 +1,4 @@
-"""The city table: what the packages yield, and finding a city by whatever people call it."""
+"""The city table: its rows from the packages, and finding a city by code or name."""
 
 import csv
 import hashlib
@@ -109,11 +109,11 @@ def prefectures(rows):
 
 
 def test_china_has_all_its_prefectures(rows):
-    found = list(prefectures(rows))
+    prefecture_rows = list(prefectures(rows))
     # 333 prefecture-level divisions and 4 municipalities, as of the end of 2025.
-    assert len(found) == 337
-    assert len({division.gb[:2] for division, _row in found}) == 31
-    for division, row in found:
+    assert len(prefecture_rows) == 337
+    assert len({division.gb[:2] for division, _row in prefecture_rows}) == 31
+    for division, row in prefecture_rows:
         assert row.country == "CN"
         assert row.time_zone == "Asia/Shanghai"
         assert re.fullmatch(r"CN-([A-Z]{3}|\d{4})", row.code)
@@ -232,7 +232,7 @@ def test_city_keeps_its_zone(rows, code):
         ("杭州 (hangzhou) ", "CN-HGH"),
     ],
 )
-def test_city_is_found_by_what_people_call_it(loaded, text, code):
+def test_city_is_found_by_code_and_name(loaded, text, code):
     assert resolve_city(text).code == code
 
 
@@ -256,7 +256,7 @@ def test_ambiguous_name_is_refused_with_the_candidates(loaded, text, candidates)
 @pytest.mark.parametrize(
     ("text", "candidate"), [("义乌", "CN-JHR"), ("Hangzou", "CN-HGH"), ("Guangz", "CN-CAN")]
 )
-def test_unknown_name_is_refused_with_what_it_may_have_meant(loaded, text, candidate):
+def test_unknown_name_is_refused_with_suggestions(loaded, text, candidate):
     with pytest.raises(UnknownCity, match="Did you mean") as caught:
         resolve_city(text)
     assert (caught.value.is_ambiguous, caught.value.code) == (False, "unknown_city")
@@ -314,7 +314,7 @@ def test_chinese_name_is_simplified_and_the_usual_one():
 def test_many_unknown_texts_are_answered_without_a_query_each(
     django_assert_max_num_queries: Callable[[int], Any],
 ) -> None:
-    """From memory the answers are those of the database, and the unknown are told without suggestions."""
+    """Results from memory equal those of the database, but unknown names get no suggestions."""
     texts = ["cn-hgh", "杭州", "Hangzhou", "Suzhou", "Suzhou, Anhui", "3301", "330100", "\0", "", "~", "|"]
     texts += ["Suzhou, Anhui (CN-3413)", "杭州 (hangzhou)", "Suzhou (Suzhou)", "()", "Atlantis (XX-ATL)"]
     finder = CityFinder()
@@ -322,8 +322,8 @@ def test_many_unknown_texts_are_answered_without_a_query_each(
         for number in range(500):
             with pytest.raises(UnknownCity):
                 finder.find(f"Nowhere {number}")
-        told = [outcome(finder.find, text) for text in texts]
-    assert told == [outcome(resolve_city, text) for text in texts]
+        outcomes = [outcome(finder.find, text) for text in texts]
+    assert outcomes == [outcome(resolve_city, text) for text in texts]
 
 
 def outcome(find: Callable[[str], City], text: str) -> tuple[object, ...]:

@@ -25,10 +25,10 @@ from tests.slas.helpers.strategies import TURNING_POINTS, clock_times
 @example(TURNING_POINTS[7], 0, time(12), "Pacific/Apia")
 def test_wall_clock_is_the_first_moment_clocks_show_it_or_later(point, days, at, zone_name):
     day = point.date() + timedelta(days=days)
-    wanted = datetime.combine(day, at)
+    expected = datetime.combine(day, at)
     zone = ZoneInfo(zone_name)
     minute = datetime.combine(day, time(0), UTC) - timedelta(hours=15)
-    while minute.astimezone(zone).replace(tzinfo=None) < wanted:
+    while minute.astimezone(zone).replace(tzinfo=None) < expected:
         minute += timedelta(minutes=1)
     assert wall_clock(day, at, zone_name) == minute
 
@@ -59,7 +59,7 @@ def test_day_exists_unless_the_date_line_moved(day, zone_name, exists):
     assert day_exists(day, zone_name) is exists
 
 
-def test_local_clock_tells_repeated_hours_apart():
+def test_local_clock_distinguishes_repeated_hours():
     first, second = (datetime(2026, 11, 1, hour, 30, tzinfo=UTC) for hour in (5, 6))
-    shown = [local_clock(moment, "America/New_York").isoformat() for moment in (first, second)]
-    assert shown == ["2026-11-01T01:30:00-04:00", "2026-11-01T01:30:00-05:00"]
+    local_times = [local_clock(moment, "America/New_York").isoformat() for moment in (first, second)]
+    assert local_times == ["2026-11-01T01:30:00-04:00", "2026-11-01T01:30:00-05:00"]

@@ -1,4 +1,4 @@
-"""The components of docs/ui.md, drawn and read back."""
+"""The components of docs/ui.md, rendered and parsed."""
 
 import re
 from pathlib import Path
@@ -73,8 +73,8 @@ def test_template_carries_nothing_the_policy_refuses(file: Path) -> None:
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
 def test_every_state_has_a_badge_with_its_own_words(family: str, choices: type, language: str) -> None:
     with override(language):
-        shown = {value: str(badge.label) for value, badge in badges.FAMILIES[family].items()}
-        assert shown == {value: str(label) for value, label in choices.choices}
+        labels = {value: str(badge.label) for value, badge in badges.FAMILIES[family].items()}
+        assert labels == {value: str(label) for value, label in choices.choices}
 
 
 def test_badges_use_colours_and_icons_that_exist() -> None:
@@ -88,12 +88,12 @@ def test_badges_use_colours_and_icons_that_exist() -> None:
 
 def test_icons_in_templates_exist() -> None:
     icons = (settings.BASE_DIR / "build/static/vendor/icons/tabler-icons.min.css").read_text()
-    named = {
+    icon_names = {
         name
         for file in TEMPLATES
         for name in re.findall(r'\bicon[ =]"([a-z0-9-]+)"', file.read_text("utf-8"))
     }
-    assert not {name for name in named if f".ti-{name}:before" not in icons}
+    assert not {name for name in icon_names if f".ti-{name}:before" not in icons}
 
 
 def test_unknown_state_shows_its_own_name() -> None:
@@ -165,7 +165,7 @@ def test_form_errors_are_linked_to_their_fields() -> None:
     assert 'href="#div_id_speed"' in html
 
 
-def test_pager_swaps_one_part_when_asked() -> None:
+def test_pager_with_target_swaps_one_part() -> None:
     html = draw('{% pager "?cursor=b" "" target="#list" %}')
     assert 'hx-target="#list"' in html
     assert 'rel="next" href="?cursor=b"' in html
@@ -173,12 +173,12 @@ def test_pager_swaps_one_part_when_asked() -> None:
     assert draw('{% pager "" "" %}').strip() == ""
 
 
-def test_progress_asks_again_until_done() -> None:
+def test_progress_polls_until_finished() -> None:
     assert 'hx-get="/job/"' in draw('{% progress 40 100 url="/job/" %}')
     assert "hx-get" not in draw('{% progress 100 100 url="/job/" %}')
 
 
-def test_timeline_stands_at_the_newest_entry_that_was_not_taken_back() -> None:
+def test_timeline_marks_the_newest_entry_that_is_not_struck() -> None:
     entries = [{"title": "Delivered", "struck": True}, {"title": "Arrived"}, {"title": "Departed"}]
     [newest] = re.findall(
         r'class="ca-timeline-item newest".*?</li>', draw("{% timeline entries %}", entries=entries), re.S

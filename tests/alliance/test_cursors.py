@@ -49,7 +49,7 @@ def look_at(
     older_than: Place | None = None,
     newer_than: Place | None = None,
 ) -> Stretch[int]:
-    """Read a list of numbers, of which even ones match; after `at_most` of them the look is broken off."""
+    """Read a list of numbers, of which even ones match; after `at_most` of them the search is stopped."""
     side = sorted(ids, reverse=True) if newer_than is None else sorted(ids)
     if older_than is not None:
         side = [pk for pk in side if pk < older_than[0]]
@@ -111,10 +111,12 @@ def test_sides_of_a_place_are_ordered_from_it_and_leave_it_out() -> None:
     assert newer.endswith('"organisation_id" DESC, "alliance_auditentry"."id" ASC')
 
 
-def test_rows_equal_in_the_first_column_are_told_apart_by_the_next() -> None:
+def test_rows_equal_in_the_first_column_are_ordered_by_the_next() -> None:
     by_time = Order((("at", moment), ("pk", number)))
     place = (datetime(2026, 2, 28, tzinfo=UTC), 7)
-    where = str(by_time.older(AuditEntry.objects.all(), place).query).partition("WHERE ")[2]
-    said = where.replace('"alliance_auditentry".', "").replace('"', "").partition(" ORDER BY")[0]
+    condition = str(by_time.older(AuditEntry.objects.all(), place).query).partition("WHERE ")[2]
+    short_condition = (
+        condition.replace('"alliance_auditentry".', "").replace('"', "").partition(" ORDER BY")[0]
+    )
     at = "2026-02-28 00:00:00+00:00"
-    assert said == f"(at <= {at} AND (at < {at} OR (at = {at} AND id < 7)))"
+    assert short_condition == f"(at <= {at} AND (at < {at} OR (at = {at} AND id < 7)))"

@@ -21,19 +21,19 @@ BAR = 'id="demo-progress"'
 
 @pytest.fixture
 def loading(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A process that was started beside a demo being loaded, and has not heard of its end."""
+    """A process started beside a demo that is being loaded, without a cached end of it."""
     settings.DEMO_LOADING = True
     monkeypatch.setattr(demo_progress._Known, "is_whole", False)
     return
 
 
-def test_elsewhere_nobody_is_asked(django_assert_num_queries: Callable) -> None:
+def test_without_a_demo_no_query_runs(django_assert_num_queries: Callable) -> None:
     note_heartbeat(DEMO, whole=False, people=True, day=3, days=60)
     with django_assert_num_queries(0):
         assert demo_progress.demo_progress() is None
 
 
-def test_once_it_is_whole_nobody_is_asked_again(loading: None, django_assert_num_queries: Callable) -> None:
+def test_complete_demo_needs_no_further_query(loading: None, django_assert_num_queries: Callable) -> None:
     note_heartbeat(DEMO, whole=False, people=True, day=3, days=60)
     with django_assert_num_queries(1):
         assert demo_progress.demo_progress() == DemoProgress(3, 60, has_people=True, is_stopped=False)
@@ -46,7 +46,7 @@ def test_once_it_is_whole_nobody_is_asked_again(loading: None, django_assert_num
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
 @pytest.mark.parametrize("path", ["/", "/accounts/login/", "/track/", "/api/docs/"])
-def test_public_pages_show_it_and_ask_again(loading: None, client: Client, path: str, language: str) -> None:
+def test_public_pages_show_the_bar_and_poll(loading: None, client: Client, path: str, language: str) -> None:
     note_heartbeat(DEMO, whole=False, people=True, day=3, days=60)
     client.cookies["django_language"] = language
     html = html_of(client.get(path))
@@ -74,7 +74,7 @@ def test_pages_of_members_and_of_ops_show_it(
         assert "css/demo.css" in html
 
 
-def test_before_a_log_in_works_it_says_so(loading: None, client: Client) -> None:
+def test_bar_says_when_log_ins_do_not_work_yet(loading: None, client: Client) -> None:
     assert "Its log-ins work in a few seconds" in html_of(client.get("/accounts/login/"))
     note_heartbeat(DEMO, whole=False, day=0, days=60)
     html = html_of(client.get("/accounts/login/"))
@@ -83,14 +83,14 @@ def test_before_a_log_in_works_it_says_so(loading: None, client: Client) -> None
     assert '<progress aria-labelledby="demo-progress-label">' in html
 
 
-def test_a_demo_that_was_stopped_is_not_asked_for_again(loading: None, client: Client) -> None:
+def test_stopped_demo_is_not_polled(loading: None, client: Client) -> None:
     note_heartbeat(DEMO, whole=False, stopped=True)
     html = html_of(client.get("/"))
     assert "make reset starts over" in html
     assert "hx-trigger" not in html.split(BAR)[1].split("</div>")[0]
 
 
-def test_it_goes_away_and_says_so_when_the_demo_is_whole(
+def test_bar_disappears_with_a_message_when_the_demo_is_complete(
     loading: None, client: Client, django_assert_num_queries: Callable
 ) -> None:
     note_heartbeat(DEMO, whole=False, people=True, day=60, days=60)
@@ -121,6 +121,6 @@ def test_without_a_database_a_page_has_no_bar(loading: None, monkeypatch: pytest
         ("GET /demo-progress/", True),
     ],
 )
-def test_asking_again_is_not_logged(message: object, is_kept: bool) -> None:
+def test_polls_are_not_logged(message: object, is_kept: bool) -> None:
     record = logging.LogRecord("web", logging.INFO, "", 0, message, None, None)
     assert WithoutPolls().filter(record) is is_kept

@@ -36,9 +36,9 @@ HOLD = """
 
 def environment_of(folder: Path) -> dict[str, str]:
     """Return the environment of a process that uses the embedded servers of a folder."""
-    named = {"DATABASE_URL", "REDIS_URL", "DIRECT_DATABASE_URL", "SECRET_KEY"}
-    kept = {name: value for name, value in os.environ.items() if name not in named}
-    return kept | {"ALLIANCE_HOME": str(folder), "PYTHONPATH": str(ROOT)}
+    overridden = {"DATABASE_URL", "REDIS_URL", "DIRECT_DATABASE_URL", "SECRET_KEY"}
+    inherited = {name: value for name, value in os.environ.items() if name not in overridden}
+    return inherited | {"ALLIANCE_HOME": str(folder), "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture
@@ -234,8 +234,8 @@ def test_killed_servers_are_started_again(folder: Path, start: Start) -> None:
 
 def test_process_ids_of_a_crash_that_now_belong_to_others_do_no_harm(folder: Path, start: Start) -> None:
     finish(start())
-    where = {"postgres/postmaster.pid": folder / "postgres", "run/.s.PGSQL.5432.lock": folder / "postgres"}
-    for name, data in where.items():
+    files = {"postgres/postmaster.pid": folder / "postgres", "run/.s.PGSQL.5432.lock": folder / "postgres"}
+    for name, data in files.items():
         (folder / name).write_text(f"{os.getpid()}\n{data}\n1700000000\n5432\n{folder / 'run'}\n\n")
     finish(start())
 
@@ -275,7 +275,7 @@ def test_data_folder_of_another_version_gets_one_sentence(folder: Path, start: S
     assert "was made by PostgreSQL 15 and this is 18" in the_refusal(run(folder))
 
 
-def test_interrupted_initialisation_is_done_again(folder: Path, start: Start) -> None:
+def test_interrupted_initialisation_is_repeated(folder: Path, start: Start) -> None:
     leftover = folder / "postgres.new-1"
     leftover.mkdir(parents=True)
     folder.chmod(0o711)
@@ -302,7 +302,7 @@ def test_unusable_state_folder_gets_one_sentence(place: str) -> None:
     assert "ALLIANCE_HOME" in refusal
 
 
-def test_port_taken_by_a_stranger_is_given_up_for_another(folder: Path) -> None:
+def test_port_used_by_another_program_is_replaced(folder: Path) -> None:
     ask = "from alliance import embedded; print(embedded.redis_url())"
     before = run(folder, ask).stdout
     port = json.loads((folder / "valkey.json").read_text())["port"]
@@ -313,7 +313,7 @@ def test_port_taken_by_a_stranger_is_given_up_for_another(folder: Path) -> None:
     assert before != after
 
 
-def test_port_taken_at_the_last_moment_gets_one_sentence(folder: Path, start: Start) -> None:
+def test_port_used_at_the_last_moment_gets_one_sentence(folder: Path, start: Start) -> None:
     run(folder, "from alliance import embedded; embedded.redis_url()")
     port = json.loads((folder / "valkey.json").read_text())["port"]
     with closing(socket.create_server(("127.0.0.1", port))):
@@ -332,10 +332,10 @@ def test_long_path_gets_a_short_private_socket_folder(folder: Path, start: Start
     assert not sockets.exists()
 
 
-def test_socket_folder_of_somebody_else_is_refused(folder: Path) -> None:
+def test_socket_folder_of_another_user_is_refused(folder: Path) -> None:
     deep = folder.parent / ("d" * 60) / ("e" * 60)
-    where = "from alliance import embedded; print(embedded.database_settings()['HOST'])"
-    sockets = Path(run(deep, where).stdout.strip())
+    code = "from alliance import embedded; print(embedded.database_settings()['HOST'])"
+    sockets = Path(run(deep, code).stdout.strip())
     sockets.mkdir(mode=0o755)
     try:
         assert f"{sockets} must be a folder of user" in the_refusal(run(deep))
@@ -346,8 +346,8 @@ def test_socket_folder_of_somebody_else_is_refused(folder: Path) -> None:
 @pytest.mark.skipif(not AS_ROOT, reason="only root runs servers as somebody else")
 def test_root_in_a_private_folder_keeps_the_data_where_servers_can_reach(folder: Path) -> None:
     folder.parent.chmod(0o700)
-    where = "from alliance import embedded; print(embedded.server_root())"
-    elsewhere = Path(run(folder, where).stdout.strip())
+    code = "from alliance import embedded; print(embedded.server_root())"
+    elsewhere = Path(run(folder, code).stdout.strip())
     assert elsewhere.parent == Path("/var/lib")
     assert run(folder).returncode == 0
     assert (elsewhere / "postgres" / "PG_VERSION").is_file()

@@ -1,4 +1,4 @@
-"""Pages of errors: they need no database, name the request, and say what to do."""
+"""Error pages: they need no database, show the request id, and give advice."""
 
 import re
 
@@ -81,15 +81,15 @@ def test_error_with_words_of_its_own_keeps_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "offered"),
+    ("error", "has_link"),
     [(Unavailable(), True), (TooMany(), True), (NotFound(), False), (TooLarge(), False), (Gone(), False)],
 )
-def test_what_may_work_in_a_moment_is_asked_for_again_at_a_click(error: AllianceError, offered: bool) -> None:
+def test_passing_error_offers_a_link_to_try_again(error: AllianceError, has_link: bool) -> None:
     link = 'href="/parcels/?search=A&amp;tier=x"'
-    assert (link in html_of(errors.alliance_error(_request("/parcels/?search=A&tier=x"), error))) is offered
+    assert (link in html_of(errors.alliance_error(_request("/parcels/?search=A&tier=x"), error))) is has_link
 
 
-def test_asking_again_never_leads_to_another_site() -> None:
+def test_link_to_try_again_never_leads_to_another_site() -> None:
     request = _request()
     request.path = "//evil.example/somewhere/"
     page = html_of(errors.alliance_error(request, Unavailable()))
@@ -97,7 +97,7 @@ def test_asking_again_never_leads_to_another_site() -> None:
     assert 'href="//' not in page
 
 
-def test_what_was_sent_is_not_sent_again_at_a_click() -> None:
+def test_error_after_a_post_offers_no_link() -> None:
     request = RequestFactory().post("/parcels/", {})
     assert "ti-refresh" not in html_of(errors.alliance_error(request, Unavailable()))
     assert "ti-refresh" in html_of(errors.alliance_error(RequestFactory().get("/parcels/"), Unavailable()))

@@ -1,4 +1,4 @@
-"""The outbox: what events are about stands in one enum, and all that write events take it from there."""
+"""The outbox: topics are defined in one enum, which all writers of events use."""
 
 import ast
 import re
@@ -41,14 +41,14 @@ def test_topics_are_written_out_in_the_enum_alone() -> None:
 
 
 def test_sql_that_writes_events_takes_its_topics_from_the_enum() -> None:
-    written = [
+    inserts = [
         (path.name, insert)
         for package in PACKAGES
         for path in modules(package)
         for insert in re.findall(r"INSERT INTO alliance_event .*?FROM", path.read_text(), re.DOTALL)
     ]
-    assert len(written) > 5
-    assert [(name, insert) for name, insert in written if re.search(r"'[a-z_]+\.[a-z_]*'", insert)] == []
+    assert len(inserts) > 5
+    assert [(name, insert) for name, insert in inserts if re.search(r"'[a-z_]+\.[a-z_]*'", insert)] == []
 
 
 def test_every_topic_is_used() -> None:

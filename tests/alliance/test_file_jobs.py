@@ -1,4 +1,4 @@
-"""Files worked on in slices: claims, failures and their waits, outages, workers killed or side by side."""
+"""Files processed in slices: claims, failures and waits, outages, killed and concurrent workers."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -21,14 +21,14 @@ Slices = Callable[[ScanFile], Iterator[None]]
 
 
 @pytest.fixture
-def handed() -> list[int]:
-    """Files handed to workers, instead of a worker."""
+def sent_ids() -> list[int]:
+    """The ids of files sent to workers."""
     return []
 
 
 @pytest.fixture
-def jobs(handed: list[int]) -> FileJobs[ScanFile]:
-    return FileJobs(ScanFile, handed.append)
+def jobs(sent_ids: list[int]) -> FileJobs[ScanFile]:
+    return FileJobs(ScanFile, sent_ids.append)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def reread(file: ScanFile) -> ScanFile:
 
 
 def slices(file: ScanFile, before: Callable[[ScanFile], None] = lambda row: None) -> Iterator[None]:
-    """A row a slice; `before` is called in each one's transaction."""
+    """One row per slice; `before` is called in the transaction of each."""
     place = file.done
     while True:
         with turn(SYSTEM, file, place) as row:
@@ -70,29 +70,29 @@ def failing(error: BaseException, *, at: int = 0) -> Slices:
 
 
 def test_file_is_worked_on_to_its_end_in_its_own_language(
-    jobs: FileJobs[ScanFile], file: ScanFile, handed: list[int]
+    jobs: FileJobs[ScanFile], file: ScanFile, sent_ids: list[int]
 ) -> None:
-    spoken: list[str | None] = []
+    languages: list[str | None] = []
 
     assert jobs.run(
-        file.pk, lambda file: slices(file, lambda _row: spoken.append(translation.get_language()))
+        file.pk, lambda file: slices(file, lambda _row: languages.append(translation.get_language()))
     )
 
-    done = reread(file)
-    assert (done.state, done.done, done.attempts, handed) == ("done", ROWS, 0, [])
-    assert done.finished_at is not None
-    assert spoken == ["zh-hans"] * ROWS
-    # Given out twice: nothing is left to do.
+    finished = reread(file)
+    assert (finished.state, finished.done, finished.attempts, sent_ids) == ("done", ROWS, 0, [])
+    assert finished.finished_at is not None
+    assert languages == ["zh-hans"] * ROWS
+    # Sent twice: the second worker has nothing to do.
     assert jobs.run(file.pk, slices)
     assert jobs.run(file.pk + 1, slices)
 
 
 def test_file_queues_up_again_when_its_time_is_over(
-    jobs: FileJobs[ScanFile], file: ScanFile, handed: list[int]
+    jobs: FileJobs[ScanFile], file: ScanFile, sent_ids: list[int]
 ) -> None:
     while not jobs.run(file.pk, slices, timedelta(0)):
         assert (reread(file).state, reread(file).attempts) == ("running", 0)
-    assert handed == [file.pk] * (ROWS - 1)
+    assert sent_ids == [file.pk] * (ROWS - 1)
     assert reread(file).state == "done"
 
 
@@ -102,8 +102,8 @@ def test_slice_that_succeeds_resets_the_count(jobs: FileJobs[ScanFile], file: Sc
     assert reread(file).attempts == MOST_ATTEMPTS - 1
     # Its first slice succeeds, its second fails: that is the first attempt at it.
     assert not jobs.run(file.pk, failing(RuntimeError(), at=1))
-    stopped = reread(file)
-    assert (stopped.state, stopped.done, stopped.attempts) == ("running", 1, 1)
+    reread_file = reread(file)
+    assert (reread_file.state, reread_file.done, reread_file.attempts) == ("running", 1, 1)
     assert jobs.run(file.pk, slices)
     assert (reread(file).state, reread(file).problem) == ("done", "")
 
@@ -134,21 +134,25 @@ def test_slice_that_the_database_cannot_do_in_time_is_counted(
 
 
 def test_refusal_that_asks_to_come_again_is_not_counted(
-    jobs: FileJobs[ScanFile], file: ScanFile, handed: list[int]
+    jobs: FileJobs[ScanFile], file: ScanFile, sent_ids: list[int]
 ) -> None:
     assert not jobs.run(file.pk, failing(Conflict(code="busy", retry_after=1)))
-    assert (reread(file).attempts, handed) == (0, [file.pk])
+    assert (reread(file).attempts, sent_ids) == (0, [file.pk])
 
 
 def test_refusal_fails_the_file_at_once_in_its_words(jobs: FileJobs[ScanFile], file: ScanFile) -> None:
     assert jobs.run(file.pk, failing(NotPermitted("You are 100% suspended."), at=1))
-    failed = reread(file)
-    assert (failed.state, failed.problem, failed.done) == ("failed", "You are 100% suspended.", 1)
-    assert failed.finished_at is not None
+    failed_file = reread(file)
+    assert (failed_file.state, failed_file.problem, failed_file.done) == (
+        "failed",
+        "You are 100% suspended.",
+        1,
+    )
+    assert failed_file.finished_at is not None
 
 
 def test_worker_killed_at_each_attempt_fails_the_file(
-    jobs: FileJobs[ScanFile], file: ScanFile, handed: list[int]
+    jobs: FileJobs[ScanFile], file: ScanFile, sent_ids: list[int]
 ) -> None:
     for _attempt in range(MOST_ATTEMPTS):
         with pytest.raises(KeyboardInterrupt):
@@ -158,19 +162,19 @@ def test_worker_killed_at_each_attempt_fails_the_file(
     assert jobs.hand_out(now=timezone.now()) == 0
     assert (reread(file).state, reread(file).done) == ("queued", 0)
     assert jobs.hand_out(now=timezone.now() + LATER) == 0
-    failed = reread(file)
-    assert (failed.state, handed) == ("failed", [])
-    assert str(MOST_ATTEMPTS) in failed.problem
+    failed_file = reread(file)
+    assert (failed_file.state, sent_ids) == ("failed", [])
+    assert str(MOST_ATTEMPTS) in failed_file.problem
 
 
 def test_worker_that_is_overtaken_leaves_the_file(jobs: FileJobs[ScanFile], file: ScanFile) -> None:
-    def overtaken(seen: ScanFile) -> Iterator[None]:
+    def overtaken_slices(current: ScanFile) -> Iterator[None]:
         assert not jobs.run(file.pk, slices, timedelta(0))
-        return slices(seen)
+        return slices(current)
 
-    assert jobs.run(file.pk, overtaken)
-    left = reread(file)
-    assert (left.state, left.done, left.problem) == ("running", 1, "")
+    assert jobs.run(file.pk, overtaken_slices)
+    reread_file = reread(file)
+    assert (reread_file.state, reread_file.done, reread_file.problem) == ("running", 1, "")
 
 
 def test_failure_after_another_worker_has_finished_changes_nothing(
@@ -185,32 +189,32 @@ def test_failure_after_another_worker_has_finished_changes_nothing(
     assert (reread(file).state, reread(file).problem) == ("done", "")
 
 
-def test_due_file_is_handed_out_once(jobs: FileJobs[ScanFile], file: ScanFile, handed: list[int]) -> None:
+def test_due_file_is_handed_out_once(jobs: FileJobs[ScanFile], file: ScanFile, sent_ids: list[int]) -> None:
     assert jobs.hand_out(now=file.due_at - timedelta(seconds=1)) == 0
     assert jobs.hand_out(now=file.due_at) == 1
     # It is on its way to a worker; when that is lost, it is due again.
     assert jobs.hand_out(now=file.due_at) == 0
     assert jobs.hand_out(now=file.due_at + timedelta(minutes=2)) == 1
-    assert handed == [file.pk, file.pk]
+    assert sent_ids == [file.pk, file.pk]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_file_in_the_middle_of_a_slice_is_not_handed_out(jobs: FileJobs[ScanFile], file: ScanFile) -> None:
-    counted: list[int] = []
+    counts: list[int] = []
 
     def sweep() -> None:
-        counted.append(jobs.hand_out(now=timezone.now() + LATER))
+        counts.append(jobs.hand_out(now=timezone.now() + LATER))
         connection.close()
 
     with transaction.atomic(), turn(SYSTEM, file, 0):
         sweeper = Thread(target=sweep)
         sweeper.start()
         sweeper.join()
-    assert counted == [0]
+    assert counts == [0]
 
 
 def test_failed_file_is_resumed_by_ops_only(
-    jobs: FileJobs[ScanFile], file: ScanFile, courier: Actor, handed: list[int]
+    jobs: FileJobs[ScanFile], file: ScanFile, courier: Actor, sent_ids: list[int]
 ) -> None:
     with scope(Scope.everything()):
         assert not jobs.resume(actor=SYSTEM, file_id=file.pk)
@@ -220,8 +224,13 @@ def test_failed_file_is_resumed_by_ops_only(
             jobs.resume(actor=courier, file_id=file.pk)
         assert not jobs.resume(actor=SYSTEM, file_id=file.pk, done=0)
         assert jobs.resume(actor=SYSTEM, file_id=file.pk)
-    resumed = reread(file)
-    assert (resumed.state, resumed.done, resumed.problem, resumed.finished_at) == ("queued", 1, "", None)
-    assert handed == [file.pk]
+    resumed_file = reread(file)
+    assert (resumed_file.state, resumed_file.done, resumed_file.problem, resumed_file.finished_at) == (
+        "queued",
+        1,
+        "",
+        None,
+    )
+    assert sent_ids == [file.pk]
     assert jobs.run(file.pk, slices)
     assert reread(file).state == "done"

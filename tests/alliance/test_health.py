@@ -1,4 +1,4 @@
-"""What a load balancer and a person at night are told."""
+"""Health and readiness checks."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,7 +20,7 @@ def test_healthz_answers_without_the_database(client: Client, django_assert_num_
         assert client.get("/healthz").status_code == 200
 
 
-def test_healthz_asks_the_database_for_nobody(
+def test_healthz_queries_no_user(
     merchant_user: User, django_assert_num_queries: Callable, client: Client
 ) -> None:
     client.force_login(merchant_user)
@@ -57,7 +57,7 @@ def test_not_ready_when_months_run_out(client: Client, monkeypatch: pytest.Monke
     assert response.json()["checks"]["partitions"] == {"ok": False, "months_ahead": 1}
 
 
-def test_what_waits_is_told(client: Client) -> None:
+def test_queue_lengths_are_reported(client: Client) -> None:
     checks = client.get("/readyz").json()["checks"]
     assert checks["queues"] == {"ok": True, "tallies": 0, "progress": 0, "credit_checks": 0}
     assert checks["redis"]["tasks_waiting"] >= 0
@@ -77,5 +77,5 @@ def test_metrics_are_exposed(client: Client) -> None:
 
 def test_request_id_is_kept_when_sane_and_made_otherwise(client: Client) -> None:
     assert client.get("/healthz", headers={"X-Request-Id": "abc-12345678"})["X-Request-Id"] == "abc-12345678"
-    made = client.get("/healthz", headers={"X-Request-Id": "bad id\n"})["X-Request-Id"]
-    assert len(made) == 32
+    request_id = client.get("/healthz", headers={"X-Request-Id": "bad id\n"})["X-Request-Id"]
+    assert len(request_id) == 32

@@ -1,4 +1,4 @@
-"""A creating POST sent twice does its work once and answers the same."""
+"""A POST with an Idempotency-Key sent twice creates once, with the same response."""
 
 import threading
 from collections.abc import Callable
@@ -93,7 +93,7 @@ def test_answers_are_forgotten_after_a_day(merchant: Actor) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_second_request_while_the_first_runs_is_told_so(merchant: Actor) -> None:
+def test_second_request_while_the_first_runs_is_a_conflict(merchant: Actor) -> None:
     inside, go_on = threading.Event(), threading.Event()
     answers: list[int] = []
 

@@ -130,11 +130,11 @@ def test_id_keeps_its_moment_to_the_millisecond(at):
 @given(moments, st.integers(0, 2**RANDOM_BITS - 1))
 def test_ids_are_redrawn_until_allowed(at, bits):
     assert is_allowed(new_parcel_id(at))
-    drawn = new_parcel_id(at, random_bits=bits)
-    assert is_allowed(drawn)
-    assert drawn == new_parcel_id(at, random_bits=bits)
+    parcel_id = new_parcel_id(at, random_bits=bits)
+    assert is_allowed(parcel_id)
+    assert parcel_id == new_parcel_id(at, random_bits=bits)
     if is_allowed(parcel_id_at(at) | bits):
-        assert drawn == parcel_id_at(at) | bits
+        assert parcel_id == parcel_id_at(at) | bits
 
 
 def test_new_id_draws_again_when_the_check_is_ambiguous():
@@ -166,7 +166,7 @@ def test_history_id_differs_by_key_and_attempt():
         history_parcel_id(NOON, "olist/1", attempt=-1)
 
 
-def test_moment_counts_whatever_zone_it_is_told_in():
+def test_moment_is_the_same_in_any_zone():
     sao_paulo = timezone(timedelta(hours=-3))
     assert parcel_id_at(NOON.astimezone(sao_paulo)) == parcel_id_at(NOON)
 

@@ -26,8 +26,10 @@ def names_in(source: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if called != "after_commit":
+        function_name = (
+            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        )
+        if function_name != "after_commit":
             continue
         match node.args:
             case [ast.Constant(value=str(name)), *_]:
@@ -45,16 +47,16 @@ def names_sent() -> set[str]:
 
 def test_every_task_that_is_sent_is_registered() -> None:
     app.loader.import_default_modules()
-    sent = names_sent()
-    assert sent
-    assert sorted(sent - set(app.tasks)) == []
+    names = names_sent()
+    assert names
+    assert sorted(names - set(app.tasks)) == []
 
 
 def test_beat_runs_every_task_that_nothing_else_sends() -> None:
     app.loader.import_default_modules()
-    ours = {name for name in app.tasks if not name.startswith("celery.")}
+    own_tasks = {name for name in app.tasks if not name.startswith("celery.")}
     scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
-    assert scheduled == ours - names_sent()
+    assert scheduled == own_tasks - names_sent()
 
 
 def test_names_are_read_from_literals_and_constants() -> None:
@@ -94,7 +96,7 @@ def test_broker_that_is_away_undoes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_task_is_sent_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Any] = []
-    monkeypatch.setattr(app, "send_task", lambda *task: told.append(task))
+    sent_tasks: list[Any] = []
+    monkeypatch.setattr(app, "send_task", lambda *task: sent_tasks.append(task))
     jobs.send("a.tasks.b", 1)
-    assert told == [("a.tasks.b", (1,))]
+    assert sent_tasks == [("a.tasks.b", (1,))]

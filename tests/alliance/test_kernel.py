@@ -39,10 +39,10 @@ def test_names_of_apps_are_found() -> None:
 
 def test_no_module_of_the_kernel_names_an_app() -> None:
     root = Path(settings.BASE_DIR)
-    found = {
+    violations = {
         path: names
         for file in sorted((root / "alliance").rglob("*.py"))
         if (path := str(file.relative_to(root))) not in WIRING
         and (names := list(names_of_apps(file.read_text())))
     }
-    assert found == {}
+    assert violations == {}

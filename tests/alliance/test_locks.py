@@ -32,12 +32,12 @@ def test_numbers_stand_in_one_file() -> None:
 @pytest.fixture
 def other_session() -> Iterator[object]:
     """A cursor of another session."""
-    other = connection.copy()
+    other_connection = connection.copy()
     try:
-        with other.cursor() as cursor:
+        with other_connection.cursor() as cursor:
             yield cursor
     finally:
-        other.close()
+        other_connection.close()
 
 
 @pytest.mark.django_db

@@ -57,17 +57,17 @@ def address_of(model: type[Model]) -> str:
 
 
 def plans_of(
-    client: Client, address: str, *, ordered: bool = True
+    client: Client, address: str, *, is_ordered: bool = True
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Each statement of a page that reads such a table, and the nodes of its plan."""
     with CaptureQueriesContext(connection) as queries:
         assert client.get(address).status_code == 200, address
     with scope(Scope.everything()):
         # Of an empty table the planner would read and sort all.
-        for way in ("seqscan", "bitmapscan", "sort"):
-            raw_rows(f"SET LOCAL enable_{way} = off")
+        for setting in ("seqscan", "bitmapscan", "sort"):
+            raw_rows(f"SET LOCAL enable_{setting} = off")
         for sql in [query["sql"] for query in queries if query["sql"].startswith("SELECT")]:
-            if not ordered:
+            if not is_ordered:
                 sql, *_rest = sql.split(" ORDER BY ")
             [[plan]] = raw_rows("EXPLAIN (FORMAT JSON) " + sql.replace("%", "%%"))
             nodes = list(_nodes(plan[0]["Plan"]))
@@ -97,11 +97,13 @@ def questions_of(client: Client, model: type[Model]) -> Iterator[str]:
 
 
 def assert_along_an_index(sql: str, nodes: list[dict[str, Any]]) -> None:
-    said = f"{sql}\n{[(node['Node Type'], node.get('Index Name'), node.get('Sort Key')) for node in nodes]}"
+    message = (
+        f"{sql}\n{[(node['Node Type'], node.get('Index Name'), node.get('Sort Key')) for node in nodes]}"
+    )
     kinds = {node["Node Type"] for node in nodes}
-    assert not [node for node in nodes if _table(node) in TABLES and node["Node Type"] == "Seq Scan"], said
+    assert not [node for node in nodes if _table(node) in TABLES and node["Node Type"] == "Seq Scan"], message
     # Counts and choices of distinct values read everything; so does another order than an index has.
-    assert not kinds & {"Aggregate", "Unique", "Group", "Sort"}, said
+    assert not kinds & {"Aggregate", "Unique", "Group", "Sort"}, message
 
 
 def test_these_are_the_lists_of_hot_tables() -> None:
@@ -122,14 +124,14 @@ def test_no_list_and_no_filter_sorts_or_counts_a_hot_table(
 
 
 @pytest.mark.parametrize("model", [model for model in LISTS if admin.site._registry[model].search_fields])
-def test_a_search_is_a_look_into_an_index(
-    model: type[Model], ops_client: Client, merchant_organisation: Model
-) -> None:
+def test_search_uses_an_index(model: type[Model], ops_client: Client, merchant_organisation: Model) -> None:
     number = tracking_number(new_parcel_id(timezone.now()))
     for term in (number, "PO-1", merchant_organisation.slug, "closure 12"):  # type: ignore[attr-defined]
-        for sql, nodes in plans_of(ops_client, f"{address_of(model)}?{SEARCH_VAR}={term}", ordered=False):
-            found = [node for node in nodes if _table(node) in TABLES]
-            assert all("Index Cond" in node for node in found), f"{sql}\n{json.dumps(nodes[0], indent=1)}"
+        for sql, nodes in plans_of(ops_client, f"{address_of(model)}?{SEARCH_VAR}={term}", is_ordered=False):
+            table_nodes = [node for node in nodes if _table(node) in TABLES]
+            assert all("Index Cond" in node for node in table_nodes), (
+                f"{sql}\n{json.dumps(nodes[0], indent=1)}"
+            )
 
 
 def test_pages_end_before_they_lie_too_deep(ops_client: Client) -> None:
@@ -140,12 +142,10 @@ def test_pages_end_before_they_lie_too_deep(ops_client: Client) -> None:
     assert (beyond.status_code, beyond.url) == (302, f"{address_of(model)}?e=1")  # type: ignore[attr-defined]
 
 
-def test_filters_that_find_nothing_soon_are_given_up(
-    ops_client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_filter_is_given_up(ops_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     address = reverse("admin:alliance_event_changelist")
     wait = "SELECT pg_sleep(5) FROM generate_series(1, 2)"
     monkeypatch.setattr(long_lists, "PATIENCE_SECONDS", 0.05)
     monkeypatch.setattr("alliance.long_lists.OneOrderList.get_results", lambda self, request: raw_rows(wait))
-    answer = ops_client.get(f"{address}?topic=lost", follow=False)
-    assert (answer.status_code, answer.url) == (302, address)  # type: ignore[attr-defined]
+    response = ops_client.get(f"{address}?topic=lost", follow=False)
+    assert (response.status_code, response.url) == (302, address)  # type: ignore[attr-defined]

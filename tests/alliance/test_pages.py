@@ -99,7 +99,7 @@ def test_dead_link_says_so_and_offers_a_way_on(client: Client, address: str) -> 
 
 
 @pytest.mark.django_db
-def test_locked_account_is_told_when_to_come_back(client: Client, settings: LazySettings) -> None:
+def test_locked_account_page_says_when_to_retry(client: Client, settings: LazySettings) -> None:
     settings.AXES_FAILURE_LIMIT = 1
     factories.user("somebody@alliance.example")
     response = client.post(
@@ -111,7 +111,7 @@ def test_locked_account_is_told_when_to_come_back(client: Client, settings: Lazy
 
 
 @pytest.mark.django_db
-def test_whoever_signs_up_too_often_is_told_when_to_come_back(client: Client, settings: LazySettings) -> None:
+def test_sign_ups_over_the_limit_are_told_when_to_retry(client: Client, settings: LazySettings) -> None:
     settings.ACCOUNT_RATE_LIMITS = {"signup": "1/m/ip"}
     client.post(reverse("account_signup"), {})
     response = client.post(reverse("account_signup"), {})
@@ -212,7 +212,7 @@ def test_member_of_two_switches_between_them(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("given", ["rival", "", "x", "-1", "99999999999999999999"])
-def test_switching_to_somebody_elses_organisation_is_not_found(
+def test_switching_to_a_foreign_organisation_is_not_found(
     merchant_client: Client, rival_merchant: Organisation, given: str
 ) -> None:
     value = rival_merchant.pk if given == "rival" else given

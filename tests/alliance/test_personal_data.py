@@ -1,4 +1,4 @@
-"""Every column that people's words may get into is judged: about somebody, until when, or about nobody."""
+"""Every column with free text is classified: whether it has personal data, and how long it is kept."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -37,10 +37,10 @@ def columns_of_text() -> Iterator[str]:
 
 
 def test_every_column_of_text_is_judged_by_its_app() -> None:
-    found = list(columns_of_text())
-    assert len(found) > 100
-    assert sorted(set(found) - set(COLUMNS)) == []
-    assert sorted(set(COLUMNS) - set(found)) == []
+    columns = list(columns_of_text())
+    assert len(columns) > 100
+    assert sorted(set(columns) - set(COLUMNS)) == []
+    assert sorted(set(COLUMNS) - set(columns)) == []
 
 
 def test_a_column_is_judged_once() -> None:
@@ -48,7 +48,7 @@ def test_a_column_is_judged_once() -> None:
         register_columns({Holds.NOTHING: "alliance.User.email"})
 
 
-def test_the_docs_list_what_is_about_somebody() -> None:
+def test_docs_list_the_columns_with_personal_data() -> None:
     text = DOCS.read_text()
     about = [column for column, holds in COLUMNS.items() if holds != Holds.NOTHING]
     assert [column for column in about if f"`{column}`" not in text] == []
@@ -86,8 +86,8 @@ def test_visits_are_forgotten() -> None:
     now = timezone.now()
     for days in (40, 1):
         for records in (AccessLog, AccessFailureLog):
-            made = records.objects.create(username="somebody", ip_address="192.0.2.1")
-            records.objects.filter(pk=made.pk).update(attempt_time=now - timedelta(days=days))
+            record = records.objects.create(username="somebody", ip_address="192.0.2.1")
+            records.objects.filter(pk=record.pk).update(attempt_time=now - timedelta(days=days))
         Session.objects.create(session_key=f"k{days}", expire_date=now + timedelta(days=20 - days))
     assert tasks.forget_visits() == 3
     assert (AccessLog.objects.count(), AccessFailureLog.objects.count(), Session.objects.count()) == (1, 1, 1)

@@ -16,13 +16,13 @@ def _chromium(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHROMIUM", sys.executable)
 
 
-def test_missing_playwright_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_playwright_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
     with pytest.raises(CommandError, match=r"requirements-dev\.lock"):
         call_command("screenshots")
 
 
-def test_missing_chromium_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_chromium_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CHROMIUM", raising=False)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(CommandError, match="apt-get install chromium"):
@@ -36,7 +36,7 @@ def test_unknown_pictures_are_refused_with_the_known_ones() -> None:
 
 
 @pytest.mark.usefixtures("_chromium")
-def test_product_that_does_not_answer_is_said(tmp_path: Path) -> None:
+def test_product_that_does_not_answer_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="Nothing answers at http://127.0.0.1:9"):
         call_command("screenshots", url="http://127.0.0.1:9/", folder=tmp_path)
 

@@ -1,4 +1,4 @@
-"""Several programs as one: what is said, and that nothing is left behind."""
+"""Several programs as one command: its messages, and that no process is left."""
 
 import io
 import os
@@ -77,11 +77,11 @@ def exists(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-def assert_gone(found: list[int]) -> None:
+def assert_ended(process_ids: list[int]) -> None:
     deadline = time.monotonic() + 10
-    while any(map(exists, found)) and time.monotonic() < deadline:
+    while any(map(exists, process_ids)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not any(map(exists, found))
+    assert not any(map(exists, process_ids))
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -91,14 +91,14 @@ def test_signal_stops_every_program_and_is_no_failure(signum: signal.Signals) ->
     process.send_signal(signum)
     rest, _ = process.communicate(timeout=30)
     assert rest.endswith("failure: \n")
-    assert_gone(pids(lines))
+    assert_ended(pids(lines))
 
 
 def test_program_that_ends_stops_the_others_and_is_named() -> None:
     output, _ = supervise(one=WAIT, two=DIE).communicate(timeout=30)
     assert "two    | no luck" in output
     assert "failure: two ended by itself (code 3) and everything was stopped" in output
-    assert_gone(pids(output.splitlines()))
+    assert_ended(pids(output.splitlines()))
 
 
 def test_program_that_ends_after_all_was_ready_is_started_again(tmp_path: Path) -> None:
@@ -110,14 +110,14 @@ def test_program_that_ends_after_all_was_ready_is_started_again(tmp_path: Path) 
     assert rest.endswith("failure: \n")
     # One of the one and two of the other.
     assert len(pids(lines)) == 3
-    assert_gone(pids(lines))
+    assert_ended(pids(lines))
 
 
-def test_program_that_ends_again_and_again_is_given_up() -> None:
+def test_program_that_ends_repeatedly_is_not_restarted() -> None:
     output, _ = supervise(one=WAIT, two=DIE_LATER).communicate(timeout=60)
     assert output.count("two ended by itself (code 3) and is started again.") == 3
     assert "failure: two ended by itself (code 3) and everything was stopped" in output
-    assert_gone(pids(output.splitlines()))
+    assert_ended(pids(output.splitlines()))
 
 
 ONE_AFTER_ANOTHER = """
@@ -141,10 +141,10 @@ def test_program_that_does_its_work_ends_alone_and_the_next_one_starts(work: str
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=30)
     assert rest.endswith("failure: \n")
-    said = [line.strip() for line in lines if "***" in line or "started" in line]
+    messages = [line.strip() for line in lines if "***" in line or "started" in line]
     order = ["one started", "*** ready", "two started", f"*** two said {work[-2]}", "three started"]
-    assert [next(word for word in order if word in line) for line in said] == order
-    assert_gone(pids(lines))
+    assert [next(word for word in order if word in line) for line in messages] == order
+    assert_ended(pids(lines))
 
 
 def test_program_that_works_is_stopped_with_the_others() -> None:
@@ -155,7 +155,7 @@ def test_program_that_works_is_stopped_with_the_others() -> None:
     assert rest.endswith("failure: \n")
     assert "*** two said" not in rest
     assert "three started" not in rest
-    assert_gone(pids(lines))
+    assert_ended(pids(lines))
 
 
 def test_programs_that_began_early_are_stopped_when_it_comes_to_nothing() -> None:
@@ -175,7 +175,7 @@ def test_program_that_will_not_stop_is_killed() -> None:
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=40)
     assert rest.endswith("failure: \n")
-    assert_gone(pids(lines))
+    assert_ended(pids(lines))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
@@ -184,12 +184,12 @@ def test_programs_end_with_a_supervisor_that_is_killed_outright() -> None:
     lines = read_until(process, "one    | pid", "two    | pid")
     process.kill()
     process.communicate(timeout=30)
-    assert_gone(pids(lines))
+    assert_ended(pids(lines))
 
 
-def test_what_tending_says_is_said() -> None:
-    told = SUPERVISE.replace("output=sys.stdout)", 'output=sys.stdout, tend=lambda: "mended")')
-    code = f"PROGRAMS = {dict(one=WAIT)!r}\n{textwrap.dedent(told)}"
+def test_result_of_tend_is_printed() -> None:
+    supervise_code = SUPERVISE.replace("output=sys.stdout)", 'output=sys.stdout, tend=lambda: "mended")')
+    code = f"PROGRAMS = {dict(one=WAIT)!r}\n{textwrap.dedent(supervise_code)}"
     process = subprocess.Popen(
         [sys.executable, "-uc", code],
         stdout=subprocess.PIPE,

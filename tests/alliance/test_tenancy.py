@@ -38,14 +38,14 @@ def test_scope_shows_own_organisation_only(
 def test_inner_scope_gives_way_to_outer_after_success_and_failure(
     merchant_organisation: Organisation,
 ) -> None:
-    mine = f"merchant:{merchant_organisation.pk}"
+    own_scope = f"merchant:{merchant_organisation.pk}"
     with scope(Scope.merchant(merchant_organisation.pk)):
         with scope(Scope.everything()):
             assert raw_rows("SHOW alliance.scope") == [("all",)]
-        assert raw_rows("SHOW alliance.scope") == [(mine,)]
+        assert raw_rows("SHOW alliance.scope") == [(own_scope,)]
         with pytest.raises(ValueError, match="broken"), scope(Scope.everything()):
             raise ValueError("broken")
-        assert raw_rows("SHOW alliance.scope") == [(mine,)]
+        assert raw_rows("SHOW alliance.scope") == [(own_scope,)]
 
 
 def test_database_refuses_a_row_of_another_tenant(
@@ -86,7 +86,7 @@ def test_partitions_have_no_way_round_the_policies(table: str) -> None:
     assert all(forced for _name, forced in rows)
 
 
-def test_require_tells_apart_nobody_and_somebody_who_may_not() -> None:
+def test_require_distinguishes_anonymous_from_not_permitted() -> None:
     with pytest.raises(NotAuthenticated):
         require(ANONYMOUS, Capability.BOOK_PARCELS)
     with pytest.raises(NotPermitted):

@@ -1,4 +1,4 @@
-"""Calls are counted by all processes together, and few of them are told of at once."""
+"""Calls are counted together by all processes, which add them to Redis in groups."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,21 +22,21 @@ def minute(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many calls Redis was told of each time."""
-    asked: list[int] = []
-    tell = throttling._add_to_redis
+def increments(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of calls of each update of Redis."""
+    increments: list[int] = []
+    add_to_redis = throttling._add_to_redis
 
     def listening(count: Any, name: str, calls: int) -> int:
-        asked.append(calls)
-        return tell(count, name, calls)
+        increments.append(calls)
+        return add_to_redis(count, name, calls)
 
     monkeypatch.setattr(throttling, "_add_to_redis", listening)
-    return asked
+    return increments
 
 
 def elsewhere(bucket: str, calls: int) -> None:
-    """Another process told of its calls."""
+    """Add calls like another process."""
     throttling._redis().incrby(cache.make_key(f"rate:{bucket}:{int(NOON // WINDOW)}"), calls)
 
 
@@ -46,20 +46,20 @@ def test_alone_exactly_the_limit_is_let_through(limit: int) -> None:
     assert left == list(range(limit - 1, -3, -1))
 
 
-def test_small_limits_are_counted_together_call_by_call(told: list[int]) -> None:
+def test_small_limits_are_counted_together_call_by_call(increments: list[int]) -> None:
     assert take("small", 2)[0] == 1
     elsewhere("small", 1)
     assert take("small", 2)[0] < 0
-    assert told == [1, 1]
+    assert increments == [1, 1]
 
 
-def test_of_a_large_limit_the_others_are_told_by_the_handful(told: list[int]) -> None:
+def test_calls_of_a_large_limit_are_added_in_groups(increments: list[int]) -> None:
     for _call in range(1 + 3 * MOST_PENDING):
         take("large", 1200)
-    assert told == [1, MOST_PENDING, MOST_PENDING, MOST_PENDING]
+    assert increments == [1, MOST_PENDING, MOST_PENDING, MOST_PENDING]
 
 
-def test_what_others_did_is_known_a_handful_later_and_kept(told: list[int]) -> None:
+def test_calls_of_others_are_known_after_one_group(increments: list[int]) -> None:
     take("large", 1200)
     elsewhere("large", 1200)
     left = [take("large", 1200)[0] for _call in range(2 * MOST_PENDING)]

@@ -76,7 +76,7 @@ def _kept(text: str) -> list[str]:
 # --- the catalogue ---------------------------------------------------------------------------
 
 
-def test_every_text_is_translated_and_none_is_a_guess(catalogue: Catalog) -> None:
+def test_every_text_is_translated_and_none_is_fuzzy(catalogue: Catalog) -> None:
     messages = _messages(catalogue)
     assert len(messages) > 1000
     assert [message.id for message in messages if message.fuzzy or not all(_texts(message))] == []
@@ -97,12 +97,12 @@ def test_placeholders_survive(catalogue: Catalog) -> None:
 def test_punctuation_is_chinese(catalogue: Catalog) -> None:
     texts = [text for message in _messages(catalogue) for text in _texts(message)]
     assert [text for text in texts if FULL_WIDTH.search(text)] == []
-    unfinished = [
+    unended_texts = [
         message.id
         for message in _messages(catalogue)
         if _ends_a_sentence(_source(message)) != _texts(message)[0].endswith("。")
     ]
-    assert unfinished == []
+    assert unended_texts == []
 
 
 def test_codes_that_ops_read_have_names(catalogue: Catalog) -> None:
@@ -158,8 +158,8 @@ def test_english_is_noticed(client: Client) -> None:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("chinese")
 def test_public_pages_are_chinese(client: Client) -> None:
-    left = {name: _english(_in_chinese(client, reverse(name))) for name in PUBLIC_PAGES}
-    assert left == {name: [] for name in PUBLIC_PAGES}
+    english = {name: _english(_in_chinese(client, reverse(name))) for name in PUBLIC_PAGES}
+    assert english == {name: [] for name in PUBLIC_PAGES}
 
 
 @pytest.mark.django_db
@@ -185,8 +185,8 @@ def test_portal_is_chinese(
     pages += [(courier_client, reverse(name)) for name in SHARED_PAGES + COURIER_PAGES]
     pages += [(merchant_client, reverse("parcels:parcel_detail", args=[parcel.number]))]
     pages += [(Client(), reverse("parcels:track", args=[parcel.number]))]
-    left = {address: _english(_in_chinese(client, address)) for client, address in pages}
-    assert {address: found for address, found in left.items() if found} == {}
+    english = {address: _english(_in_chinese(client, address)) for client, address in pages}
+    assert {address: sentences for address, sentences in english.items() if sentences} == {}
 
 
 @pytest.mark.django_db

@@ -40,9 +40,9 @@ def folder() -> Iterator[Path]:
 
 
 def environment_of(folder: Path, **extra: str) -> dict[str, str]:
-    named = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EMAIL_URL"}
-    kept = {name: value for name, value in os.environ.items() if name not in named}
-    return kept | {"ALLIANCE_HOME": str(folder)} | extra
+    overridden = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EMAIL_URL"}
+    inherited = {name: value for name, value in os.environ.items() if name not in overridden}
+    return inherited | {"ALLIANCE_HOME": str(folder)} | extra
 
 
 def manage(folder: Path, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
@@ -75,7 +75,7 @@ class Running:
         self.wait_for(TABLE_ENDS)
 
     def wait_for(self, words: str) -> None:
-        """Wait until it has said something."""
+        """Wait until it has printed a text."""
         # Generous: other tests may have the machine.
         until = time.monotonic() + 300
         while words not in self.text:
@@ -128,7 +128,7 @@ def free_port() -> int:
 
 def processes_of(folder: Path) -> list[str]:
     """Return the processes that belong to a state folder: by environment, or by command line."""
-    found = []
+    commands = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
@@ -136,8 +136,8 @@ def processes_of(folder: Path) -> list[str]:
         except OSError:
             continue
         if os.fsencode(folder) in traces:
-            found.append(command.replace(b"\0", b" ").decode())
-    return found
+            commands.append(command.replace(b"\0", b" ").decode())
+    return commands
 
 
 def test_first_page_answers_while_the_demo_fills_in(folder: Path, first_start: Running) -> None:
@@ -174,7 +174,7 @@ def test_first_start_says_where_to_go_and_ctrl_c_leaves_nothing_behind(
         assert attempt.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_next_start_skips_what_is_done_and_gets_ready_to_work(folder: Path, next_start: Running) -> None:
+def test_next_start_skips_finished_steps(folder: Path, next_start: Running) -> None:
     assert "Migrating" not in next_start.text
     assert "Collecting" not in next_start.text
     assert up.NOT_WHOLE not in next_start.text
@@ -202,10 +202,10 @@ def test_server_that_dies_is_started_again(folder: Path, next_start: Running) ->
 
 
 def test_program_that_dies_is_started_again(folder: Path, next_start: Running) -> None:
-    killed = next_start.pid_of("worker")
-    os.kill(killed, signal.SIGKILL)
+    pid = next_start.pid_of("worker")
+    os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + 60
-    while next_start.pid_of("worker") == killed:
+    while next_start.pid_of("worker") == pid:
         assert time.monotonic() < deadline, next_start.text
         time.sleep(0.1)
     assert "worker ended by itself (code -9) and is started again." in next_start.text
@@ -216,9 +216,9 @@ def test_program_that_dies_is_started_again(folder: Path, next_start: Running) -
 def test_port_in_use_is_refused_before_anything_starts(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
-        refused = manage(tmp_path / "state", "up", "--port", str(port))
-    assert refused.returncode == 1
-    assert refused.stderr.splitlines() == [
+        process = manage(tmp_path / "state", "up", "--port", str(port))
+    assert process.returncode == 1
+    assert process.stderr.splitlines() == [
         f"CommandError: Port {port} of 127.0.0.1 cannot be used: another program listens there; "
         "stop it, or choose another port (make run PORT=8001)."
     ]
@@ -229,10 +229,10 @@ def test_port_in_use_is_refused_before_anything_starts(tmp_path: Path) -> None:
     ("host", "port"), [("127.0.0.1", "99999"), ("192.0.2.1", "8000"), ("no.such.host.invalid", "80")]
 )
 def test_address_that_cannot_be_used_gets_one_sentence(tmp_path: Path, host: str, port: str) -> None:
-    refused = manage(tmp_path, "up", "--host", host, "--port", port)
-    assert refused.returncode == 1
-    assert len(refused.stderr.splitlines()) == 1
-    assert f"Port {port} of {host} cannot be used" in refused.stderr
+    process = manage(tmp_path, "up", "--host", host, "--port", port)
+    assert process.returncode == 1
+    assert len(process.stderr.splitlines()) == 1
+    assert f"Port {port} of {host} cannot be used" in process.stderr
 
 
 @pytest.mark.parametrize(
@@ -242,20 +242,20 @@ def test_address_that_cannot_be_used_gets_one_sentence(tmp_path: Path, host: str
 def test_server_of_the_environment_that_does_not_answer_gets_one_sentence(
     folder: Path, name: str, url: str
 ) -> None:
-    refused = manage(folder, "up", "--port", str(free_port()), **{name: url})
-    assert refused.returncode == 1
-    assert len(refused.stderr.splitlines()) == 1
-    assert f"look at {name}" in refused.stderr
+    process = manage(folder, "up", "--port", str(free_port()), **{name: url})
+    assert process.returncode == 1
+    assert len(process.stderr.splitlines()) == 1
+    assert f"look at {name}" in process.stderr
     assert processes_of(folder) == []
 
 
 def test_damaged_data_folder_gets_one_sentence(folder: Path) -> None:
     damaged = folder.with_name("damaged")
     (damaged / "postgres" / "base").mkdir(parents=True)
-    refused = manage(damaged, "migrate")
-    assert refused.returncode == 1
-    assert len(refused.stderr.splitlines()) == 1
-    assert "make reset" in refused.stderr
+    process = manage(damaged, "migrate")
+    assert process.returncode == 1
+    assert len(process.stderr.splitlines()) == 1
+    assert "make reset" in process.stderr
 
 
 def test_commands_without_a_database_start_nothing(tmp_path: Path) -> None:
@@ -263,9 +263,9 @@ def test_commands_without_a_database_start_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "users.lock").exists()
 
 
-def test_demo_that_is_killed_is_said_to_be_not_whole(folder: Path) -> None:
-    other = folder.with_name("killed")
-    running = Running(other)
+def test_killed_demo_is_reported_as_incomplete(folder: Path) -> None:
+    other_folder = folder.with_name("killed")
+    running = Running(other_folder)
     try:
         pid = running.pid_of("demo")
         while "day 1 of 60" not in running.get("/"):
@@ -277,14 +277,14 @@ def test_demo_that_is_killed_is_said_to_be_not_whole(folder: Path) -> None:
         # The product goes on with what there is.
         running.wait_for("beat started")
         assert running.stop(signal.SIGTERM) == 0
-        running = Running(other)
+        running = Running(other_folder)
         assert up.NOT_WHOLE in running.text
         assert "demo started" not in running.text
         assert BAR not in running.get("/")
     finally:
         with suppress(ProcessLookupError):
             running.stop(signal.SIGTERM)
-        manage(other, "reset", "--yes")
+        manage(other_folder, "reset", "--yes")
 
 
 @pytest.mark.parametrize(("has_demo", "loads_demo"), [(True, False), (False, True)])
@@ -299,7 +299,7 @@ def test_no_log_ins_are_promised_where_no_demo_was_loaded(db: None) -> None:
 
 
 @pytest.mark.parametrize("detail", [{"whole": False}, {"whole": True}])
-def test_demo_is_loaded_once_and_one_cut_short_is_said_so(
+def test_demo_is_loaded_once_and_an_interrupted_one_is_reported(
     db: None, capsys: pytest.CaptureFixture[str], detail: dict[str, bool]
 ) -> None:
     command = up.Command()
@@ -320,7 +320,7 @@ def test_demo_that_failed_is_noted_for_the_pages(db: None, monkeypatch: pytest.M
     assert demo.detail == {"whole": False, "stopped": True}
 
 
-def test_data_of_another_version_is_told_to_reset(db: None) -> None:
+def test_data_of_another_version_asks_for_a_reset(db: None) -> None:
     up.require_known_migrations(MigrationLoader(connection))
     recorder = MigrationRecorder(connection)
     # Other packages may drop old migrations of theirs.

@@ -24,8 +24,8 @@ def test_texts_are_put_together_as_the_language_does(
 
 
 @pytest.mark.parametrize(
-    ("sent", "shown"),
+    ("value", "shown"),
     [("0.00", "0.00"), ("999.99", "999.99"), ("1234.50", "1,234.50"), ("-1234567.05", "-1,234,567.05")],
 )
-def test_amounts_are_grouped(sent: str, shown: str) -> None:
-    assert amount(sent) == shown
+def test_amounts_are_grouped(value: str, shown: str) -> None:
+    assert amount(value) == shown

@@ -48,13 +48,15 @@ def test_growth_is_judged_from_the_smallest_size_to_the_largest(
     unit: str, first: float, last: float, has_fallen: bool
 ) -> None:
     goal = Goal(kept=0.85)
-    sized = [Row("it", ours, unit=unit, size=size, goal=goal) for size, ours in ((10, first), (160, last))]
-    sized.insert(1, Row("it", 1, unit=unit, size=40, goal=goal))
-    assert rows.has_fallen(sized) is has_fallen
-    assert rows.missed(sized) == (["it, growing"] if has_fallen else [])
+    rows_by_size = [
+        Row("it", ours, unit=unit, size=size, goal=goal) for size, ours in ((10, first), (160, last))
+    ]
+    rows_by_size.insert(1, Row("it", 1, unit=unit, size=40, goal=goal))
+    assert rows.has_fallen(rows_by_size) is has_fallen
+    assert rows.missed(rows_by_size) == (["it, growing"] if has_fallen else [])
 
 
-def test_a_table_leaves_out_what_nobody_has() -> None:
+def test_table_leaves_out_empty_columns() -> None:
     assert rows.table([SCANS, Row("sized", 3, size=10)]) == (
         "| what | ours | floor | floor is | ratio | goal | met | web MB |\n"
         "|---|---|---|---|---|---|---|---|\n"
@@ -63,8 +65,10 @@ def test_a_table_leaves_out_what_nobody_has() -> None:
 
 
 def test_growth_has_a_column_a_size() -> None:
-    sized = [Row("scans", ours, size=size, goal=Goal(kept=0.85)) for size, ours in ((250, 200), (4_000, 150))]
-    assert rows.growth_table(sized) == (
+    rows_by_size = [
+        Row("scans", ours, size=size, goal=Goal(kept=0.85)) for size, ours in ((250, 200), (4_000, 150))
+    ]
+    assert rows.growth_table(rows_by_size) == (
         "| what | 250 | 4,000 | last / first | goal | met |\n"
         "|---|---|---|---|---|---|\n"
         "| scans | 200 /s | 150 /s | 0.75 | within 15 % of the smallest size's | no |"
@@ -78,7 +82,7 @@ def test_rows_are_stored_and_read_again() -> None:
 # --- comparing -------------------------------------------------------------------------------
 
 
-def test_a_ratio_that_fell_is_told_and_fails() -> None:
+def test_fallen_ratio_is_reported_and_fails() -> None:
     report, is_worse = comparing.report([SCANS], [replace(SCANS, ours=20_000)], tolerance=0.15)
     assert is_worse
     assert "| scans, beside bare | 0.80 | 0.62 | -23% | ratio | worse |" in report
@@ -104,7 +108,7 @@ def test_rows_without_a_floor_are_shown_and_judge_nothing() -> None:
     assert "New: new" in report
 
 
-def test_nothing_in_common_is_said() -> None:
+def test_runs_without_common_rows_are_reported() -> None:
     report, is_worse = comparing.report([SCANS], [Row("other", 1)])
     assert not is_worse
     assert "Nothing in common to compare." in report
@@ -133,10 +137,10 @@ def test_scans_of_a_parcel_come_in_their_order() -> None:
 
 
 def test_rounds_add_up_to_one_rate() -> None:
-    done = sum_of([LoadResult(100, 1.0, [0.1] * 99 + [0.9]), LoadResult(200, 3.0, [0.1] * 100)])
-    assert done.rate == 75
-    assert done.latencies == {"p50": "100.0 ms", "p99": "100.0 ms"}
-    assert done.milliseconds(1) == 900
+    total = sum_of([LoadResult(100, 1.0, [0.1] * 99 + [0.9]), LoadResult(200, 3.0, [0.1] * 100)])
+    assert total.rate == 75
+    assert total.latencies == {"p50": "100.0 ms", "p99": "100.0 ms"}
+    assert total.milliseconds(1) == 900
 
 
 @pytest.mark.parametrize(
@@ -148,7 +152,7 @@ def test_rounds_add_up_to_one_rate() -> None:
         (503, b"HTTP/1.1 503 Service Unavailable\r\n", 0),
     ],
 )
-def test_clients_come_back_when_they_are_told_to(status: int, head: bytes, seconds: float) -> None:
+def test_clients_wait_for_retry_after(status: int, head: bytes, seconds: float) -> None:
     assert Response(status, b"", head).retry_after == seconds
 
 
@@ -164,11 +168,11 @@ def test_this_process_takes_memory_and_time() -> None:
     if not Path("/proc/self/smaps_rollup").exists() and os.environ.get("CI") != "true":
         pytest.skip("no /proc here")
     watch = watching.Watch({"web": os.getpid()}, iter((1_000, 5_000)).__next__)
-    with watch.usage() as taken:
+    with watch.usage() as usage:
         sum(range(1_000_000))
-    assert taken.memory["web"] > 10
-    assert taken.wal == 4_000
-    assert taken.cost(1_000)["WAL bytes"] == 4
+    assert usage.memory["web"] > 10
+    assert usage.wal == 4_000
+    assert usage.cost(1_000)["WAL bytes"] == 4
 
 
 # --- profile ---------------------------------------------------------------------------------
@@ -187,9 +191,9 @@ def test_the_time_of_a_cte_is_its_own_and_not_its_readers() -> None:
     again = _node("CTE Scan", 3, 0) | {"CTE Name": "locked"}
     insert = _node("ModifyTable", 50, 20, [first]) | {"Subplan Name": "CTE written"}
     plan = {"Plan": _node("Result", 55, 20, [lookup, insert, again])}
-    found = {part["cte"]: (round(part["us"]), part["buffers"]) for part in parts_of_plan(plan, scans=1_000)}
+    parts = {part["cte"]: (round(part["us"]), part["buffers"]) for part in parts_of_plan(plan, scans=1_000)}
     # Answered: 55 less the second reading; locked, written and both readings add up to all there is.
-    assert found == {"locked": (30, 0.008), "written": (20, 0.012), "SELECT": (55, 0.02)}
+    assert parts == {"locked": (30, 0.008), "written": (20, 0.012), "SELECT": (55, 0.02)}
 
 
 def test_a_profile_adds_up() -> None:
@@ -197,7 +201,7 @@ def test_a_profile_adds_up() -> None:
     assert table.splitlines()[2:] == ["| a | 30.00 | 75% |", "| b | 10.00 | 25% |", "| all | 40.00 |  |"]
 
 
-def test_what_limits_is_said_in_numbers() -> None:
+def test_limit_text_has_numbers() -> None:
     row = {"what": "scans over HTTP, JSON, 2,000 a batch, 4 clients", "ours": 30_000.0}
     plan = [
         {"does": "update of the parcels", "us": 15.0, "buffers": 9.0, "wal_bytes": 300.0},
@@ -252,8 +256,8 @@ def test_needs_grow_in_step_with_parcels() -> None:
 
 
 def test_what_gives_way_first_comes_first() -> None:
-    found = [limit.parcels for limit in limits(_model(replace(PLAIN, late=0.05))) if limit.parcels]
-    assert found == sorted(found)
+    sizes = [limit.parcels for limit in limits(_model(replace(PLAIN, late=0.05))) if limit.parcels]
+    assert sizes == sorted(sizes)
 
 
 def test_the_watch_list_looks_as_often_as_its_turns_say() -> None:
@@ -287,13 +291,13 @@ def test_every_table_of_the_stored_run_has_its_place(page: str) -> None:
     assert [name for name in documents.PARTS[page] if f"<!-- {name}: " not in text] == []
 
 
-def test_rows_measured_again_take_the_place_of_the_stored() -> None:
+def test_new_rows_replace_stored_ones() -> None:
     stored = {"date": "then", "commit": "a", "rows": [SCANS.as_json(), Row("kept", 1).as_json()]}
     run = {"date": "now", "commit": "b", "rows": [replace(SCANS, ours=1).as_json()]}
-    found = documents.merge(stored, run, ["scans"])
-    assert found["date"] == "then"
-    assert found["measured again"] == {"date": "now", "commit": "b", "names": ["scans"]}
-    assert {row["what"]: row["ours"] for row in found["rows"]} == {"kept": 1, "scans": 1}
+    merged_run = documents.merge(stored, run, ["scans"])
+    assert merged_run["date"] == "then"
+    assert merged_run["measured again"] == {"date": "now", "commit": "b", "names": ["scans"]}
+    assert {row["what"]: row["ours"] for row in merged_run["rows"]} == {"kept": 1, "scans": 1}
     assert documents.merge(stored, run, []) == run
 
 

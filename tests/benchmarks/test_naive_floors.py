@@ -1,4 +1,4 @@
-"""The naive versions that benchmarks measure beside ours write the same: else they would be no floor."""
+"""The naive versions in benchmarks write the same data as ours, or they would be no valid comparison."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -58,7 +58,7 @@ def test_a_days_scans_settle_both_promises(courier_api: APIClient, parcel: Parce
         assert (pending, met) == (0, 2)
 
 
-def test_single_scans_are_taken_too(courier_api: APIClient, parcel: Parcel) -> None:
+def test_single_scans_are_accepted(courier_api: APIClient, parcel: Parcel) -> None:
     for line in _day(parcel):
         assert courier_api.post("/api/v1/bench/scans", line, format="json").status_code == 200
     with scope(Scope.everything()):

@@ -63,21 +63,21 @@ def databases() -> set[str]:
 
 def processes_of(name: str) -> list[str]:
     """Return the programs that were started for a database: they have its name in their environment."""
-    found = []
+    commands = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if os.fsencode(name) in (process / "environ").read_bytes():
-                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                commands.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
         except OSError:
             continue
-    return found
+    return commands
 
 
-def assert_gone(name: str) -> None:
+def assert_ended(name: str) -> None:
     deadline = time.monotonic() + 20
-    while (left := processes_of(name)) and time.monotonic() < deadline:
+    while (remaining := processes_of(name)) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not left
+    assert not remaining
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
@@ -90,10 +90,10 @@ def test_a_run_that_is_stopped_leaves_nothing(
     # Whoever is impatient presses it twice.
     time.sleep(0.1)
     os.killpg(run.pid, signum)
-    _output, said = run.communicate(timeout=60)
+    _output, errors = run.communicate(timeout=60)
     assert run.returncode == 128 + signum
-    assert "Traceback" not in said
-    assert_gone(name)
+    assert "Traceback" not in errors
+    assert_ended(name)
     assert name not in databases()
 
 
@@ -104,7 +104,7 @@ def test_what_a_killed_run_left_goes_with_the_next_one(
     assert name not in database.drop_stale()
     run.kill()
     run.communicate(timeout=60)
-    assert_gone(name)
+    assert_ended(name)
     assert name in databases()
     deadline = time.monotonic() + 20
     # Until the server has noticed that its client is gone.

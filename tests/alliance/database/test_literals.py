@@ -24,8 +24,8 @@ def test_texts_of_any_content_arrive() -> None:
 
 @pytest.mark.django_db
 def test_numbers_and_moments_arrive() -> None:
-    given_numbers = [0, -1, None, 2**63 - 1]
-    assert raw_rows("SELECT %s::bigint[]", [numbers(given_numbers)]) == [(given_numbers,)]
+    values = [0, -1, None, 2**63 - 1]
+    assert raw_rows("SELECT %s::bigint[]", [numbers(values)]) == [(values,)]
     china = timezone(timedelta(hours=8))
     times = [datetime(2026, 11, 22, 10, 5, 1, 123456, china), datetime(2016, 1, 1, tzinfo=UTC)]
     assert raw_rows("SELECT %s::timestamptz[]", [moments(times)]) == [(times,)]

@@ -16,9 +16,9 @@ NOW = datetime(2031, 11, 30, 23, 59, tzinfo=UTC)
 def test_months_ahead_are_made_once_in_every_table() -> None:
     tables = partitions.partitioned_tables()
     assert {"parcels_parcel", "parcels_scan", "slas_commitment", "slas_breach"} <= set(tables)
-    made = partitions.ensure_months_ahead(now=NOW, ahead=3)
+    count = partitions.ensure_months_ahead(now=NOW, ahead=3)
     # Last month, this month and three more.
-    assert made == 5 * len(tables)
+    assert count == 5 * len(tables)
     assert partitions.ensure_months_ahead(now=NOW, ahead=3) == 0
     assert partitions.months_ahead(now=NOW) == 3
 

@@ -1,4 +1,4 @@
-"""Statements that live in the database as functions: named by their text, made by `migrate`."""
+"""Stored functions: named by a hash of their text, created by `migrate`."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,7 +31,7 @@ END""",
 )
 
 
-def changed(number: int) -> StoredStatement:
+def statement_version(number: int) -> StoredStatement:
     return replace(TWICE, body=TWICE.body.replace("2 *", f"{number} *"))
 
 
@@ -40,7 +40,7 @@ def functions() -> set[str]:
 
 
 @pytest.fixture
-def registered() -> Iterator[StoredStatement]:
+def missing_statement() -> Iterator[StoredStatement]:
     stored_functions.STATEMENTS.append(TWICE)
     yield TWICE
     stored_functions.STATEMENTS.remove(TWICE)
@@ -52,33 +52,33 @@ def test_statement_is_called_like_any_other() -> None:
 
 
 def test_statement_of_other_text_is_another_function() -> None:
-    for statement in (TWICE, changed(3)):
+    for statement in (TWICE, statement_version(3)):
         statement.install()
-    given = {"numbers": [1], "label": ""}
-    assert (raw_rows(TWICE.call, given)[0][0], raw_rows(changed(3).call, given)[0][0]) == (2, 3)
+    params = {"numbers": [1], "label": ""}
+    assert (raw_rows(TWICE.call, params)[0][0], raw_rows(statement_version(3).call, params)[0][0]) == (2, 3)
 
 
 def test_versions_in_use_are_kept_while_others_are_rolled_out_and_back() -> None:
     for number in (2, 3, 4, 2, 5):
-        changed(number).install()
-        changed(number).install()
-    assert functions() == {changed(number).name for number in (2, 3, 4, 5)}
+        statement_version(number).install()
+        statement_version(number).install()
+    assert functions() == {statement_version(number).name for number in (2, 3, 4, 5)}
 
 
-def test_versions_of_long_ago_are_dropped() -> None:
+def test_old_versions_are_dropped() -> None:
     for number in range(30):
-        changed(number).install()
-    assert functions() == {changed(number).name for number in range(9, 30)}
+        statement_version(number).install()
+    assert functions() == {statement_version(number).name for number in range(9, 30)}
 
 
 def test_installing_again_leaves_plans_alone() -> None:
-    def made() -> list[tuple[int]]:
+    def function_rows() -> list[tuple[int]]:
         return raw_rows("SELECT cmin::text || xmin::text FROM pg_proc WHERE proname = %s", [TWICE.name])
 
     TWICE.install()
-    first = made()
+    first = function_rows()
     TWICE.install()
-    assert made() == first
+    assert function_rows() == first
 
 
 def test_function_is_planned_for_any_number_of_rows() -> None:
@@ -100,34 +100,34 @@ def test_policies_bind_what_a_function_reads() -> None:
     assert {name for (name,) in bound} == set(names)
 
 
-def test_migrate_makes_what_is_missing(registered: StoredStatement) -> None:
-    assert not registered.is_installed()
+def test_migrate_makes_what_is_missing(missing_statement: StoredStatement) -> None:
+    assert not missing_statement.is_installed()
     call_command("migrate", "alliance", verbosity=0)
-    assert registered.is_installed()
+    assert missing_statement.is_installed()
     assert all(statement.is_installed() for statement in stored_functions.STATEMENTS)
 
 
 def test_next_start_makes_what_is_missing_without_a_migration(
-    registered: StoredStatement, monkeypatch: pytest.MonkeyPatch
+    missing_statement: StoredStatement, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It leaves no connection to the programs it forks; this one is the test's.
     monkeypatch.setattr(connection, "close", lambda: None)
-    assert stored_functions.missing() == [registered]
+    assert stored_functions.missing() == [missing_statement]
     up.Command()._prepare_database(MigrationExecutor(connection))
     assert stored_functions.missing() == []
 
 
-def test_site_is_not_ready_without_its_statements(client: Client, registered: StoredStatement) -> None:
+def test_site_is_not_ready_without_its_statements(client: Client, missing_statement: StoredStatement) -> None:
     def check() -> dict[str, Any]:
-        found: dict[str, Any] = client.get("/readyz").json()["checks"]["migrations"]
-        return found
+        result: dict[str, Any] = client.get("/readyz").json()["checks"]["migrations"]
+        return result
 
-    assert check() == {"ok": False, "waiting": 0, "statements_missing": [registered.name]}
-    registered.install()
+    assert check() == {"ok": False, "waiting": 0, "statements_missing": [missing_statement.name]}
+    missing_statement.install()
     assert check()["ok"]
 
 
 def test_missing_function_is_an_error_of_its_own() -> None:
     with pytest.raises(ProgrammingError, match="does not exist"), transaction.atomic():
-        raw_rows(changed(7).call, {"numbers": [1], "label": ""})
+        raw_rows(statement_version(7).call, {"numbers": [1], "label": ""})
     assert not connection.needs_rollback

@@ -1,4 +1,4 @@
-"""Work divided by courier: every share is done, in turns, and by one worker at a time."""
+"""Work divided by courier: every share is worked on, in turns, by one worker at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,22 +21,22 @@ def three_shares(settings: Any) -> None:
 
 
 @contextmanager
-def somebody_at(*shares: int) -> Iterator[None]:
-    """Have another session hold these shares."""
-    other = connection.copy()
+def other_session_holding(*shares: int) -> Iterator[None]:
+    """Let another session hold the locks of these shares."""
+    other_connection = connection.copy()
     try:
-        with other.cursor() as cursor:
+        with other_connection.cursor() as cursor:
             for share in shares:
                 cursor.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK, share])
         yield
     finally:
-        other.close()
+        other_connection.close()
 
 
 @pytest.mark.django_db
 def test_every_row_is_in_one_share() -> None:
     condition = in_share("courier")
-    found = [
+    ids = [
         row[0]
         for share in range(3)
         for row in raw_rows(
@@ -44,46 +44,46 @@ def test_every_row_is_in_one_share() -> None:
             share_parameters(share),
         )
     ]
-    assert sorted(found) == list(range(1, 21))
+    assert sorted(ids) == list(range(1, 21))
 
 
 @pytest.mark.django_db
 def test_shares_take_turns_until_each_has_nothing_more() -> None:
-    left = {0: 3, 1: 1, 2: 2}
-    done: list[int] = []
+    remaining = {0: 3, 1: 1, 2: 2}
+    shares: list[int] = []
 
     def work(share: int) -> bool:
-        done.append(share)
-        left[share] -= 1
-        return left[share] > 0
+        shares.append(share)
+        remaining[share] -= 1
+        return remaining[share] > 0
 
     assert work_in_shares(work, lock=LOCK)
-    assert sorted(done) == [0, 0, 0, 1, 2, 2]
-    assert sorted(done[:3]) == [0, 1, 2]
+    assert sorted(shares) == [0, 0, 0, 1, 2, 2]
+    assert sorted(shares[:3]) == [0, 1, 2]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_shares_of_others_are_left_to_them() -> None:
-    done: list[int] = []
-    with somebody_at(0, 2):
-        assert work_in_shares(lambda share: bool(done.append(share)), lock=LOCK)
-    assert done == [1]
-    with somebody_at(0, 1, 2):
-        assert not work_in_shares(lambda share: bool(done.append(share)), lock=LOCK)
-    assert done == [1]
+def test_shares_locked_by_others_are_skipped() -> None:
+    shares: list[int] = []
+    with other_session_holding(0, 2):
+        assert work_in_shares(lambda share: bool(shares.append(share)), lock=LOCK)
+    assert shares == [1]
+    with other_session_holding(0, 1, 2):
+        assert not work_in_shares(lambda share: bool(shares.append(share)), lock=LOCK)
+    assert shares == [1]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_share_whose_work_fails_is_free_again() -> None:
+def test_share_is_unlocked_after_a_failure() -> None:
     def fail(share: int) -> bool:
         raise ValueError(share)
 
     for _time in range(2):
         with pytest.raises(ValueError, match="[012]"):
             work_in_shares(fail, lock=LOCK)
-    done: list[int] = []
-    work_in_shares(lambda share: bool(done.append(share)), lock=LOCK)
-    assert sorted(done) == [0, 1, 2]
+    shares: list[int] = []
+    work_in_shares(lambda share: bool(shares.append(share)), lock=LOCK)
+    assert sorted(shares) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every component on one page: tests render it, and people look at it. Not part of the product."""
+"""A page with all components, for tests and for viewing. Not part of the product."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -124,10 +124,10 @@ def gallery(request: HttpRequest) -> HttpResponse:
 
 
 def job(request: HttpRequest) -> HttpResponse:
-    """Answer as a job that is done the second time it is asked."""
-    done = int(request.session.get("done", 40)) + 30
-    request.session["done"] = done
-    return render(request, "gallery_job.html", {"done": min(done, 100), "job_url": "/gallery/job/"})
+    """Respond like a job that is finished at the second poll."""
+    progress = int(request.session.get("done", 40)) + 30
+    request.session["done"] = progress
+    return render(request, "gallery_job.html", {"done": min(progress, 100), "job_url": "/gallery/job/"})
 
 
 def broken(request: HttpRequest) -> HttpResponse:

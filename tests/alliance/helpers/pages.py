@@ -1,4 +1,4 @@
-"""Pages as a browser gets them, and what their policy would refuse of them."""
+"""Helpers for HTML of pages and for violations of the Content-Security-Policy."""
 
 from html.parser import HTMLParser
 
@@ -15,9 +15,9 @@ class PolicyReader(HTMLParser):
         self.refused: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
+        attributes = dict(attrs)
         if tag == "style" or (
-            tag == "script" and not given.get("src") and "json" not in str(given.get("type"))
+            tag == "script" and not attributes.get("src") and "json" not in str(attributes.get("type"))
         ):
             self.refused.append(f"{self.getpos()[0]}: inline <{tag}>")
         for name, value in attrs:

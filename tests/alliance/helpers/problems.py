@@ -1,11 +1,11 @@
-"""Problem documents, read by tests."""
+"""Checks of problem documents."""
 
 import json
 from typing import Any
 
 
 def problem(response: Any, status: int) -> dict[str, Any]:
-    """Return the body of a problem, after looking at what every one of them has."""
+    """Return the body of a problem, after checking the fields that all have."""
     assert response.status_code == status, response.content
     assert response["Content-Type"] == "application/problem+json"
     body: dict[str, Any] = json.loads(response.content)

@@ -45,8 +45,8 @@ def test_the_last_owner_stays(merchant_client: Client, merchant_user: User) -> N
 
 def test_members_of_others_are_not_there(merchant_client: Client, courier_user: User) -> None:
     with scope(Scope.everything()):
-        other = Member.objects.get(user=courier_user)
-    assert merchant_client.post(reverse("member_remove", args=[other.pk])).status_code == 404
+        other_member = Member.objects.get(user=courier_user)
+    assert merchant_client.post(reverse("member_remove", args=[other_member.pk])).status_code == 404
 
 
 def test_a_viewer_may_not_manage_members(merchant_organisation: Organisation) -> None:
@@ -60,9 +60,9 @@ def test_a_viewer_may_not_manage_members(merchant_organisation: Organisation) ->
 
 
 def test_a_key_is_shown_once_and_works_until_revoked(merchant_client: Client) -> None:
-    made = merchant_client.post(reverse("api_key_list"), {"name": "ERP", "scopes": ["parcels:book"]})
-    token = made.context["token"]
-    assert token in made.content.decode()
+    response = merchant_client.post(reverse("api_key_list"), {"name": "ERP", "scopes": ["parcels:book"]})
+    token = response.context["token"]
+    assert token in response.content.decode()
     assert token not in merchant_client.get(reverse("api_key_list")).content.decode()
     actor = actor_of_key(token)
     assert actor is not None
@@ -72,10 +72,10 @@ def test_a_key_is_shown_once_and_works_until_revoked(merchant_client: Client) ->
 
 
 def test_only_the_hash_of_a_key_is_kept(merchant_client: Client) -> None:
-    made = merchant_client.post(reverse("api_key_list"), {"name": "ERP", "scopes": ["parcels:book"]})
+    response = merchant_client.post(reverse("api_key_list"), {"name": "ERP", "scopes": ["parcels:book"]})
     with scope(Scope.everything()):
         key = ApiKey.objects.get()
-    assert made.context["token"].rsplit("_", 1)[1] not in key.secret_hash
+    assert response.context["token"].rsplit("_", 1)[1] not in key.secret_hash
 
 
 def test_a_key_cannot_do_what_its_organisation_cannot(merchant_client: Client) -> None:

@@ -1,4 +1,4 @@
-"""From signing up to an organisation of one's own."""
+"""Sign-up and the creation of an organisation."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""No more heavy work at once than there is room for, and nobody's flood takes what is others'."""
+"""Heavy work is limited, and a flood of one tenant leaves places for others."""
 
 import threading
 import time
@@ -15,21 +15,21 @@ from alliance.tenancy import ANONYMOUS, Actor
 from alliance.web.admission import STRANGERS, Gate, Tenants, tenant_of
 
 
-def gate(**given: Any) -> Gate:
-    return Gate(**{"slots": 2, "places": 6, "share": 4, "patience": 0.01, **given})
+def gate(**options: Any) -> Gate:
+    return Gate(**{"slots": 2, "places": 6, "share": 4, "patience": 0.01, **options})
 
 
 def test_tenant_has_its_share_of_places_and_no_more() -> None:
     full = gate()
-    with ExitStack() as held:
+    with ExitStack() as stack:
         for _call in range(4):
-            held.enter_context(full.place("flood"))
+            stack.enter_context(full.place("flood"))
         with pytest.raises(TooMany) as raised, full.place("flood"):
             pass
         assert raised.value.reason == "too_many_at_once"
         # What is left is for others.
-        held.enter_context(full.place("other"))
-        held.enter_context(full.place("third"))
+        stack.enter_context(full.place("other"))
+        stack.enter_context(full.place("third"))
         with pytest.raises(Unavailable) as refused, full.place("fourth"):
             pass
     assert refused.value.reason == "overloaded"
@@ -55,7 +55,7 @@ def test_work_that_fails_gives_back_its_place_and_its_slot() -> None:
 
 
 class Waiting(threading.Thread):
-    """One who waits for a slot, notes that it had its turn, and holds on until it is let go."""
+    """A thread that waits for a slot, records its turn, and holds the slot until it is released."""
 
     def __init__(self, gate: Gate, tenant: str, turns: list[str]) -> None:
         super().__init__(daemon=True)
@@ -70,7 +70,7 @@ class Waiting(threading.Thread):
 
 @contextmanager
 def waiting(gate: Gate, *tenants: str) -> Iterator[tuple[list[Waiting], list[str]]]:
-    """Have them wait in this order, each behind the one before."""
+    """Let tenants wait in this order."""
     turns: list[str] = []
     threads = [Waiting(gate, tenant, turns) for tenant in tenants]
     for count, thread in enumerate(threads, start=1):
@@ -101,7 +101,7 @@ def test_turns_go_to_the_tenant_with_the_fewest() -> None:
         assert turns == ["flood", "other"]
 
 
-def test_credentials_of_one_organisation_are_one_tenant_once_seen() -> None:
+def test_credentials_of_one_organisation_are_one_tenant() -> None:
     tenants = Tenants()
     assert tenants.of("key 1") is None
     tenants.learn("key 1", 7)
@@ -144,16 +144,16 @@ def test_strangers_have_one_place_between_them() -> None:
         ({"WEB_HEAVY": 0, "WEB_PATIENCE_SECONDS": 0}, 503, "overloaded"),
     ],
 )
-def test_call_beyond_capacity_is_told_when_to_come_back_and_reads_go_on(
+def test_call_beyond_capacity_has_retry_after_and_reads_go_on(
     merchant_api: APIClient, settings: Any, limits: dict[str, Any], status: int, code: str
 ) -> None:
     for name, value in limits.items():
         setattr(settings, name, value)
-    answer = merchant_api.post("/api/v1/parcels", {})
-    assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
-    assert answer.json()["type"] == f"urn:alliance:problem:{code}"
-    assert 1 <= int(answer["Retry-After"]) <= 4
-    assert answer.json()["request_id"]
+    response = merchant_api.post("/api/v1/parcels", {})
+    assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
+    assert response.json()["type"] == f"urn:alliance:problem:{code}"
+    assert 1 <= int(response["Retry-After"]) <= 4
+    assert response.json()["request_id"]
     assert merchant_api.get("/api/v1/parcels").status_code == 200
 
 
@@ -161,9 +161,9 @@ def test_call_beyond_capacity_is_told_when_to_come_back_and_reads_go_on(
 def test_large_upload_of_a_person_has_a_place_too(courier_client: Client, settings: Any) -> None:
     settings.WEB_PLACES = 0
     settings.HEAVY_BODY_BYTES = 100
-    answer = courier_client.post("/scans/upload/", {"file": "x" * 200})
-    assert answer.status_code == 503
-    assert answer["Retry-After"]
+    response = courier_client.post("/scans/upload/", {"file": "x" * 200})
+    assert response.status_code == 503
+    assert response["Retry-After"]
     assert courier_client.get("/scans/upload/").status_code == 200
 
 
@@ -175,19 +175,19 @@ def test_calls_that_were_answered_hold_nothing(merchant_api: APIClient, settings
 
 
 @pytest.mark.django_db
-def test_keys_that_nobody_has_are_strangers_and_good_ones_are_known_at_once(
+def test_unknown_keys_are_strangers_and_valid_ones_are_recognised(
     merchant_api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[str] = []
+    tenants: list[str] = []
     place = Gate.place
 
-    def noted(self: Gate, tenant: str) -> Any:
-        seen.append(tenant)
+    def record_place(self: Gate, tenant: str) -> Any:
+        tenants.append(tenant)
         return place(self, tenant)
 
-    monkeypatch.setattr(Gate, "place", noted)
+    monkeypatch.setattr(Gate, "place", record_place)
     made_up = APIClient(headers={"Authorization": "Bearer ca_0123456789_" + "x" * 43})
     assert made_up.post("/api/v1/parcels", {}).status_code == 401
     assert merchant_api.post("/api/v1/parcels", {}).status_code == 422
-    assert seen[0] == STRANGERS
-    assert seen[1].startswith("organisation ")
+    assert tenants[0] == STRANGERS
+    assert tenants[1].startswith("organisation ")

@@ -1,4 +1,4 @@
-"""A body larger than its door takes is refused by what is said of it, and nothing of it is kept."""
+"""A body above the limit is refused by its announced length, and nothing of it is stored."""
 
 from io import BytesIO
 
@@ -23,7 +23,7 @@ def test_a_huge_body_is_refused_by_its_length(client: Client, path: str, most: s
 
 
 @pytest.mark.parametrize(("path", "stranger"), [("/bookings/upload/", 302), ("/api/v1/booking-files", 401)])
-def test_a_file_of_bookings_may_be_larger_from_somebody_known(
+def test_authenticated_booking_file_may_be_larger(
     client: Client, merchant_client: Client, path: str, stranger: int
 ) -> None:
     form = "multipart/form-data; boundary=b"

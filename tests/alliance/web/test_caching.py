@@ -1,4 +1,4 @@
-"""Redis holds no truth: without it sessions, limits and pages go on, and nobody waits for it."""
+"""Without Redis, sessions, rate limits and pages keep working, without waiting for it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ from tests.factories import PASSWORD
 
 @pytest.fixture
 def away(settings: Any) -> Iterator[BaseCache]:
-    """Nobody listens where the cache should be."""
+    """A cache without a server."""
     throttling._redis.cache_clear()
     throttling.forget()
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
@@ -38,30 +38,28 @@ def test_reads_find_nothing_and_writes_do_nothing(away: BaseCache) -> None:
     assert away.get_or_set("name", 5) == 5
 
 
-def test_counting_says_that_nobody_counted(away: BaseCache) -> None:
+def test_counting_raises_an_error(away: BaseCache) -> None:
     with pytest.raises(RedisError):
         away.incr("name")
 
 
-def test_server_that_is_away_is_left_alone_for_a_moment(
-    away: BaseCache, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_server_is_skipped_for_a_moment(away: BaseCache, monkeypatch: pytest.MonkeyPatch) -> None:
     away.get("name")
-    asked: list[int] = []
-    monkeypatch.setattr(away._class, "get", lambda *_given: asked.append(1))
+    reads: list[int] = []
+    monkeypatch.setattr(away._class, "get", lambda *_given: reads.append(1))
     away.get("name")
-    assert asked == []
+    assert reads == []
     monkeypatch.setattr(caching, "RETRY_AFTER_SECONDS", 0.0)
     away._rests_until = 0.0
     away.get("name")
-    assert asked == [1]
+    assert reads == [1]
 
 
 @pytest.mark.django_db
 def test_people_log_in_and_work_without_it(merchant_user: Any, away: BaseCache) -> None:
     client = Client()
-    answer = client.post("/accounts/login/", {"login": merchant_user.email, "password": PASSWORD})
-    assert answer.status_code == 302, answer.content[:300]
+    response = client.post("/accounts/login/", {"login": merchant_user.email, "password": PASSWORD})
+    assert response.status_code == 302, response.content[:300]
     assert client.get("/parcels/").status_code == 200
     assert client.get("/track/CA17ZYVECCRZR557/").status_code == 404
 

@@ -1,4 +1,4 @@
-"""Web workers share connections evenly; whoever is gone is not waited for. Slow clients: tests/hostile."""
+"""Web workers divide connections evenly, and do not wait for ended workers. Slow clients: tests/hostile."""
 
 import socket
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from alliance.web.gunicorn_worker import PatientWorker
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds that new connections were left to others."""
-    found: list[float] = []
-    monkeypatch.setattr(gunicorn_worker.time, "sleep", found.append)
-    return found
+    """Seconds that workers left new connections to others."""
+    sleeps: list[float] = []
+    monkeypatch.setattr(gunicorn_worker.time, "sleep", sleeps.append)
+    return sleeps
 
 
 @pytest.fixture
@@ -35,10 +35,10 @@ def pair() -> Iterator[list[PatientWorker]]:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """Nobody connects: as for a worker that came too late."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        found.setblocking(False)
-        yield found
+    """A listener without a connection, as for a worker that accepts too late."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        yield server
 
 
 def test_worker_with_more_leaves_a_new_connection_to_the_other(
@@ -59,7 +59,7 @@ def test_equals_do_not_wait_for_each_other(
     assert waits == []
 
 
-def test_nobody_waits_for_a_worker_that_died(
+def test_dead_worker_is_not_waited_for(
     pair: list[PatientWorker], listener: socket.socket, waits: list[float]
 ) -> None:
     pair[1].forget()
@@ -67,7 +67,7 @@ def test_nobody_waits_for_a_worker_that_died(
     assert waits == []
 
 
-def test_nobody_waits_for_a_worker_that_takes_no_more(
+def test_worker_that_stops_accepting_is_not_waited_for(
     pair: list[PatientWorker], listener: socket.socket, waits: list[float]
 ) -> None:
     pair[1]._accepting = False

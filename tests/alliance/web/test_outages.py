@@ -1,4 +1,4 @@
-"""What is away for a moment is a 503 that says when to come back, at every door; it is no fault of ours."""
+"""Outages are 503 with Retry-After, on pages and in the API."""
 
 from typing import Any
 
@@ -29,10 +29,10 @@ def test_page_whose_servers_are_away_is_503_with_a_time(
 ) -> None:
     monkeypatch.setattr("parcels.portal.tracking.look_up", raising(error))
     client.raise_request_exception = False
-    answer = client.get("/track/CA17ZYVECCRZR557/")
-    assert answer.status_code == 503, answer.content[:300]
-    assert 2 <= int(answer["Retry-After"]) <= 4
-    assert "temporarily unavailable" in answer.content.decode()
+    response = client.get("/track/CA17ZYVECCRZR557/")
+    assert response.status_code == 503, response.content[:300]
+    assert 2 <= int(response["Retry-After"]) <= 4
+    assert "temporarily unavailable" in response.content.decode()
 
 
 @pytest.mark.django_db
@@ -41,14 +41,14 @@ def test_call_whose_database_is_away_is_a_problem_503_with_a_time(
 ) -> None:
     monkeypatch.setattr("parcels.api.parcels.book_parcels", raising(OperationalError("gone")))
     merchant_api.raise_request_exception = False
-    answer = merchant_api.post("/api/v1/parcels/batch", [{}])
-    assert (answer.status_code, answer["Content-Type"]) == (503, "application/problem+json")
-    assert answer.json()["type"] == "urn:alliance:problem:unavailable"
-    assert 2 <= int(answer["Retry-After"]) <= 4
+    response = merchant_api.post("/api/v1/parcels/batch", [{}])
+    assert (response.status_code, response["Content-Type"]) == (503, "application/problem+json")
+    assert response.json()["type"] == "urn:alliance:problem:unavailable"
+    assert 2 <= int(response["Retry-After"]) <= 4
 
 
 @pytest.mark.django_db(transaction=True)
-def test_statement_and_lock_are_given_so_long_and_no_session_remembers() -> None:
+def test_timeouts_of_statements_and_locks_end_with_the_transaction() -> None:
     with limited(statement_seconds=0.05, lock_seconds=3), scope(Scope.everything()):
         assert raw_rows("SHOW lock_timeout") == [("3s",)]
         with pytest.raises(OperationalError) as raised, scope(Scope.everything()):

@@ -127,8 +127,7 @@ def _check_image(content: bytes, content_type: str) -> None:
                 if width * height > MAX_PIXELS:
                     raise DocumentRefused(_too_many_pixels(width, height))
                 image.verify()
-            # verify() checks only the structure and spoils the image: load() detects a truncated
-            # one.
+            # verify() checks only the structure and spoils the image: load() detects a truncated one.
             with Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]) as image:
                 image.draft("L", (width // 8 or 1, height // 8 or 1))
                 image.load()

@@ -63,6 +63,18 @@ MOVEMENTS: Final = frozenset(
 )
 # The courier was, or claims to have been, at the door: the basis of first-attempt success.
 TRIES: Final = frozenset({C.ATTEMPT_FAILED, C.AVAILABLE_FOR_PICKUP, C.DELIVERED})
+# Statuses after an attempt or a loss: a new time of an earlier stage then changes the commitments.
+TRIED: Final = frozenset(
+    {
+        ParcelStatus.ATTEMPT_FAILED,
+        ParcelStatus.AVAILABLE_FOR_PICKUP,
+        ParcelStatus.DELIVERED,
+        ParcelStatus.EXCEPTION,
+        ParcelStatus.RETURNING,
+        ParcelStatus.RETURNED,
+        ParcelStatus.LOST,
+    }
+)
 NEEDS_REASON: Final = frozenset({C.ATTEMPT_FAILED, C.HELD})
 CONSIGNEE: Final = "consignee"
 PARTIES: Final = ("courier", "merchant", CONSIGNEE, "customs", "weather", "force_majeure")

@@ -18,8 +18,8 @@ from typing import Final
 
 from alliance.database.stored_functions import StoredStatement
 from alliance.events import Topic
-from parcels.choices import ParcelStatus, ScanCode
-from parcels.scans.rules import CONSIGNEE, MOVEMENTS, RANKED, STATUS_OF_CODE, TERMINAL, TRIES
+from parcels.choices import ScanCode
+from parcels.scans.rules import CONSIGNEE, MOVEMENTS, RANKED, STATUS_OF_CODE, TERMINAL, TRIED, TRIES
 from slas.choices import CommitmentKind
 from slas.commitments.sql import MILESTONES, locked, settlement
 
@@ -64,13 +64,7 @@ _TIMES: Final = f"""
         min(occurred_at) FILTER (WHERE {_TRIES}) AS attempted_at,
         min(occurred_at) FILTER (WHERE code = '{ScanCode.DELIVERED}') AS first_delivered_at,
         min(occurred_at) FILTER (WHERE code = '{ScanCode.LOST}') AS lost_at"""
-# Statuses after an attempt or a loss: a new time of an earlier stage then changes the commitments.
-_TRIED: Final = _list(
-    {
-        ParcelStatus.ATTEMPT_FAILED, ParcelStatus.AVAILABLE_FOR_PICKUP, ParcelStatus.DELIVERED,
-        ParcelStatus.EXCEPTION, ParcelStatus.RETURNING, ParcelStatus.RETURNED, ParcelStatus.LOST,
-    }
-)  # fmt: skip
+_TRIED: Final = _list(TRIED)
 # In the order of slas.commitments.sql.MILESTONES, over `folded`.
 _JOURNEY: Final = (
     "picked_up_at, departed_at, arrived_at, out_for_delivery_at, attempted_at, first_delivered_at, lost_at"

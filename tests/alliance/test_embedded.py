@@ -24,7 +24,10 @@ AS_ROOT = os.geteuid() == 0
 Start = Callable[..., subprocess.Popen[str]]
 
 HOLD = """
+    import signal
     from alliance import embedded
+    # A shell that starts the tests in the background has its programs ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with embedded.running():
             print("up", flush=True)

@@ -83,7 +83,7 @@ def test_file_is_booked_corrected_and_not_doubled(
     fits(mei)
     assert book_file(file_id=sent[-1][1])
     mei.sees("Done", "whole grams", "Atlantis", "A spreadsheet has shortened this number.")
-    see_counts(mei, booked=9, booked_before=0, rejected=3)
+    see_counts(mei, booked=9, already_booked=0, rejected=3)
     fits(mei)
 
     with page.expect_download() as told:
@@ -112,7 +112,7 @@ def test_file_is_booked_corrected_and_not_doubled(
     page.wait_for_url("**/bookings/files/*/")
     assert book_file(file_id=sent[-1][1])
     mei.sees("Download results")
-    see_counts(mei, booked=0, booked_before=9, rejected=3)
+    see_counts(mei, booked=0, already_booked=9, rejected=3)
     assert sorted(parcel.reference for parcel in parcels_of(merchant)) == sorted(
         good["reference"] for good in ROWS
     )

@@ -61,6 +61,7 @@ class Histories(RuleBasedStateMachine):
     @initialize()
     def book(self) -> None:
         self.sent: list[ScanLine] = []
+        self.on_their_way_again: set[int] = set()
         courier = factories.courier_organisation("Swift Express")
         merchant = factories.merchant_organisation("Lotus Tea")
         self.courier = actor_of_organisation(courier, kind="user", role=Role.OWNER)
@@ -131,15 +132,19 @@ class Histories(RuleBasedStateMachine):
             standing = Breach.objects.standing().filter(parcel_id=parcel.pk, kind=commitment.kind).exists()
             assert standing == is_breach(Outcome(commitment.outcome))
 
-    @staticmethod
-    def _journey_is_kept(parcel: Parcel, commitment: Commitment, folded: rules.Folded) -> None:
-        """After an attempt or loss, the commitment has the journey; before, only the parcel has it."""
+    def _journey_is_kept(self, parcel: Parcel, commitment: Commitment, folded: rules.Folded) -> None:
+        """After an attempt or loss, the commitment has the journey; before, only the parcel has it.
+
+        Not of a parcel that was on its way again after it: see decision 104.
+        """
         stages = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at")
         journey = tuple(getattr(folded, name) for name in stages)
         assert tuple(getattr(parcel, name) for name in stages) == journey
         ends = (folded.attempted_at, folded.first_delivered_at, folded.lost_at)
         assert (commitment.attempted_at, commitment.delivered_at, commitment.lost_at) == ends
-        if any(ends):
+        if any(ends) and parcel.status not in rules.TRIED:
+            self.on_their_way_again.add(parcel.pk)
+        if any(ends) and parcel.pk not in self.on_their_way_again:
             assert tuple(getattr(commitment, name) for name in stages) == journey
 
     @invariant()

@@ -83,20 +83,23 @@ class Stack:
         """Kill one part after the other; what does not come back by itself is started again."""
         until = time.monotonic() + seconds
         # Each kind once, whatever chance says, where there is time for it; then by chance.
-        first = source.sample(parts_of(seconds), len(parts_of(seconds)))
+        due = source.sample(parts_of(seconds), len(parts_of(seconds)))
         weighted = [part for part in parts_of(seconds) for _time in range(PARTS[part])]
-        while time.monotonic() < until or first:
+        while time.monotonic() < until or (due and time.monotonic() < until + START_PATIENCE):
             time.sleep(source.uniform(0.2, 1.2))
-            part = first.pop() if first else source.choice(weighted)
-            if part == "client":
-                client = source.choice(clients)
-                client.kill()
-                client.start()
+            # What is not there to be killed, as a backend of a server just killed, stays due.
+            part = due[-1] if due else source.choice(weighted)
+            if self._kill_client(clients, source) if part == "client" else self._kill(part, source):
                 self.kills[part] += 1
-            elif self._kill(part, source):
-                self.kills[part] += 1
+                due = [other for other in due if other != part]
             if not self.up.lives:
                 self.start()
+
+    def _kill_client(self, clients: Sequence[Program], source: random.Random) -> bool:
+        client = source.choice(clients)
+        client.kill()
+        client.start()
+        return True
 
     def _kill(self, part: str, source: random.Random) -> bool:
         if part == "everything":

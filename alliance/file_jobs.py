@@ -138,8 +138,8 @@ class FileJobs(Generic[J]):
             except AllianceError as error:
                 if error.retry_after is None:
                     return self._note(file_id, error.detail)
-                self._uncount(file_id)
-                self.hand_over(file_id)
+                # The sweeper queues it again then: at once, a busy worker would do nothing else.
+                self._uncount(file_id, due_at=timezone.now() + timedelta(seconds=error.retry_after))
                 return False
             except Exception:
                 return self._note_exception(file_id)
@@ -185,10 +185,10 @@ class FileJobs(Generic[J]):
             file.save(update_fields=["attempts", "due_at"])
             return file
 
-    def _uncount(self, file_id: int) -> None:
+    def _uncount(self, file_id: int, **fields: Any) -> None:
         with scope(Scope.everything()):
             begun = self.model._default_manager.filter(pk=file_id, attempts__gt=0)
-            begun.update(attempts=F("attempts") - 1)
+            begun.update(attempts=F("attempts") - 1, **fields)
 
     def _note_exception(self, file_id: int) -> bool:
         log.exception("slice_failed", model=self.model.__name__, file=file_id)

@@ -136,8 +136,11 @@ def test_slice_that_the_database_cannot_do_in_time_is_counted(
 def test_refusal_that_asks_to_come_again_is_not_counted(
     jobs: FileJobs[ScanFile], file: ScanFile, sent_ids: list[int]
 ) -> None:
-    assert not jobs.run(file.pk, failing(Conflict(code="busy", retry_after=1)))
-    assert (reread(file).attempts, sent_ids) == (0, [file.pk])
+    assert not jobs.run(file.pk, failing(Conflict(code="busy", retry_after=60)))
+    waiting = reread(file)
+    assert (waiting.attempts, sent_ids) == (0, [])
+    assert timedelta(0) < waiting.due_at - timezone.now() <= timedelta(seconds=60)
+    assert jobs.hand_out(now=waiting.due_at) == 1
 
 
 def test_refusal_fails_the_file_at_once_in_its_words(jobs: FileJobs[ScanFile], file: ScanFile) -> None:

@@ -67,14 +67,21 @@ def make_database(shared: Path, *, keep: bool) -> None:
 
 
 def drop_database() -> None:
-    connection.creation.destroy_test_db(verbosity=0)
+    """Drop this process's database, and end what a test left connected to it."""
+    name = connection.settings_dict["NAME"]
+    connection.close()
+    _drop(name)
 
 
 def drop_migrated() -> None:
     """Drop what workers copied, when all have ended."""
+    _drop(connection.creation._get_test_db_name())
+
+
+def _drop(name: str) -> None:
     with connection.creation._nodb_cursor() as cursor:
-        name = connection.ops.quote_name(connection.creation._get_test_db_name())
-        cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+        # A server program that was killed may be in its last statement yet.
+        cursor.execute(f"DROP DATABASE IF EXISTS {connection.ops.quote_name(name)} WITH (FORCE)")
 
 
 def _migrate(*, keep: bool) -> None:

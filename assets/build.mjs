@@ -1,4 +1,4 @@
-// Makes what pages load from npm's packages: node assets/build.mjs FOLDER. manage.py build_assets runs it.
+// Makes what pages load of npm's packages: node assets/build.mjs FOLDER. manage.py build_assets runs it.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build, transform } from "esbuild";
@@ -14,13 +14,17 @@ const PUBLIC = [
 ];
 const PORTAL = [
   "templates/**/*.html", "{alliance,couriers,parcels,slas}/**/*.py", "alliance/static/js/*.js", "assets/*.js",
-  "node_modules/@tabler/core/dist/js/tabler.min.js", process.argv[3],
+  "node_modules/@tabler/core/js/src/bootstrap/**/*.ts", process.argv[3],
 ];
+
+const TABLER = "node_modules/@tabler/core/dist/css/tabler.min.css";
+// Scripts set attributes by parts of their names, too.
+const ATTRIBUTES = Array.from(readFileSync(TABLER, "utf-8").matchAll(/\[([a-z-]+)/g), (match) => match[1]);
 
 // One file a layout: on a slow network each costs a turn of its own.
 async function writeStyles(name, content, ours) {
   const [{ css }] = await new PurgeCSS().purge({
-    css: ["node_modules/@tabler/core/dist/css/tabler.min.css"], content, variables: true, keyframes: true,
+    css: [TABLER], content, variables: true, keyframes: true, dynamicAttributes: ATTRIBUTES,
     safelist: { standard: CLASSES_PUT_TOGETHER },
   });
   const sheets = ours.map((sheet) => readFileSync(join("alliance/static/css", sheet), "utf-8"));
@@ -40,4 +44,7 @@ function writeIcons() {
 writeIcons();
 await writeStyles("public.min.css", PUBLIC, ["app.css", "components.css", "public.css"]);
 await writeStyles("portal.min.css", PORTAL, ["app.css", "components.css"]);
-await build({ entryPoints: ["assets/charts.js"], bundle: true, minify: true, outfile: join(folder, "static/vendor/charts.js"), logLevel: "warning" });
+await build({
+  entryPoints: ["assets/charts.js", "assets/components.js"], bundle: true, minify: true, outdir: join(folder, "static/js"),
+  entryNames: "[name].min", logLevel: "warning",
+});

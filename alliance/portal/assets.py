@@ -5,7 +5,6 @@
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,21 +18,21 @@ from babel.messages.pofile import PoFileError, read_po
 
 # Path of each file in node_modules that pages load as it is -> its path under static/vendor.
 FILES: dict[str, str] = {
-    "@tabler/core/dist/js/tabler.min.js": "tabler/tabler.min.js",
     "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "fonts/inter-latin-wght-normal.woff2",
 }
 # What assets/build.mjs makes of the libraries and of what our pages use of them, under build.
 MADE = (
     "icons.json",
-    "static/vendor/charts.js",
+    "static/js/charts.min.js",
+    "static/js/components.min.js",
     "static/css/portal.min.css",
     "static/css/public.min.css",
 )
+BUILT = (*MADE, *(f"static/vendor/{target}" for target in FILES.values()))
 PACKAGES = ("package.json", "package-lock.json")
 # Where classes of Tabler's may be named.
 APPS = ("alliance", "couriers", "parcels", "slas")
 USERS = ("templates/**/*.html", *(f"{app}/**/*.py" for app in APPS), "alliance/static/*/*", "assets/*")
-_SOURCE_MAP = re.compile(r"(/\*|//)[#@] sourceMappingURL=\S+( \*/)?\s*$")
 NPM_TIMEOUT_SECONDS = 600
 NODE_TIMEOUT_SECONDS = 120
 
@@ -52,7 +51,9 @@ def _build_vendor(root: Path, say: Callable[[str], None], force: bool) -> None:
     folder = root / "build"
     stamp = folder / "vendor.stamp"
     libraries, users = fingerprints(root)
-    complete = all((folder / made).is_file() for made in (*MADE, *(f"static/vendor/{to}" for to in FILES.values())))
+    complete = all(
+        (folder / made).is_file() for made in (*MADE, *(f"static/vendor/{to}" for to in FILES.values()))
+    )
     before = stamp.read_text().split() if complete and not force and stamp.is_file() else []
     if before == [libraries, users]:
         say("Browser libraries are up to date.")
@@ -65,7 +66,7 @@ def _build_vendor(root: Path, say: Callable[[str], None], force: bool) -> None:
     _make(root, folder)
     # Write the stamp last, so that an interrupted build is repeated.
     stamp.write_text(f"{libraries} {users}")
-    say(f"Built {len(FILES) + len(MADE)} files in build.")
+    say(f"Built {len(BUILT)} files in build.")
 
 
 def fingerprints(root: Path) -> list[str]:
@@ -126,12 +127,7 @@ def _copy(source: Path, target: Path) -> None:
     if not source.is_file():
         raise AssetError(f"{source.name} is not where its package used to have it.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    if source.suffix not in (".css", ".js"):
-        shutil.copyfile(source, target)
-        return
-    # Source maps are not served, and collectstatic fails on a reference to a missing file.
-    text = _SOURCE_MAP.sub("", source.read_text("utf-8").rstrip())
-    target.write_text(text + "\n", "utf-8")
+    shutil.copyfile(source, target)
 
 
 def _build_locale(root: Path, say: Callable[[str], None]) -> None:

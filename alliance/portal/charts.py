@@ -40,7 +40,7 @@ class Picture(Protocol):
         """The table's rows."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return what js/charts.js reads; every lazy text is resolved in the current language."""
+        """Return what assets/charts.js reads; every lazy text is resolved in the current language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Series:
     """One line or set of bars. None is a gap, not a zero.
 
     Percent values are ratios (0.9131 is shown as 91.31 %). `colour` is one of the chart colours of
-    js/charts.js; by default they are used in turn.
+    assets/charts.js; by default they are used in turn.
     """
 
     name: str | Promise
@@ -89,7 +89,7 @@ class Chart:
         return not any(value is not None for series in self.series for value in series.values)
 
     def as_json(self) -> dict[str, Any]:
-        """Return what js/charts.js reads; every lazy text is resolved in the current language."""
+        """Return what assets/charts.js reads; every lazy text is resolved in the current language."""
         return {
             "kind": self.kind,
             "unit": self.unit,

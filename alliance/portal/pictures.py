@@ -1,6 +1,6 @@
 """Other charts than lines and bars: a heat map, a calendar, a distribution, intervals.
 
-Each has only numbers and labels and its data table, and is drawn by js/pictures.js; see `Picture`.
+Each has only numbers and labels and its data table, and is drawn by assets/pictures.js; see `Picture`.
 """
 
 from collections.abc import Sequence

@@ -101,7 +101,9 @@ def test_link_to_try_again_never_leads_to_another_site() -> None:
 def test_error_after_a_post_offers_no_link() -> None:
     request = RequestFactory().post("/parcels/", {})
     assert str(picture_of("refresh")) not in html_of(errors.alliance_error(request, Unavailable()))
-    assert str(picture_of("refresh")) in html_of(errors.alliance_error(RequestFactory().get("/parcels/"), Unavailable()))
+    assert str(picture_of("refresh")) in html_of(
+        errors.alliance_error(RequestFactory().get("/parcels/"), Unavailable())
+    )
 
 
 def test_error_of_a_service_becomes_its_page() -> None:

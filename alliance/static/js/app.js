@@ -186,6 +186,19 @@
     }
   });
 
+  // What was swapped under somebody's hands keeps the focus.
+  let swapped = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    swapped = event.detail.target.contains(document.activeElement) ? event.detail.target.id : null;
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    const element = swapped && document.getElementById(swapped);
+    swapped = null;
+    if (!element || document.activeElement !== document.body) return;
+    element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+  });
+
   document.addEventListener("htmx:load", (event) => setUp(event.detail.elt));
   // The bar of the demo asks again by itself, and again.
   function complain(event, text) {

@@ -5,8 +5,10 @@ printing does no harm, a message is printed once all programs are ready, and pro
 restarted. Some programs wait for others, and some do their work and end.
 """
 
+import contextlib
 import ctypes
 import functools
+import os
 import shlex
 import signal
 import sys
@@ -24,8 +26,12 @@ SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 READY_SECONDS = 180.0
 # Name to wait for: the program starts once everything is ready.
 READY = "*ready*"
-# Seconds after the signal to stop until programs are killed.
-STOP_SECONDS = 15.0
+# Seconds after the signal to stop until programs are killed, and then until they are no longer waited for.
+STOP_SECONDS, KILL_SECONDS = 6.0, 2.0
+# `tend` that takes longer hangs: another thread goes on in its place.
+TEND_SECONDS = 330.0
+# A message of `tend` that stays the same is printed once in so many seconds.
+REPEAT_SECONDS = 60.0
 # Celery's worker may exit when the broker disconnects; nothing is lost, so it is restarted. A program that
 # ends more often than this within so many seconds is broken.
 MOST_STARTS_AGAIN, STARTS_AGAIN_WITHIN = 3, 60.0
@@ -51,11 +57,18 @@ class Supervisor(Manager):
     ) -> None:
         super().__init__(_Console(output))
         self._process_ctor = _Program
-        # Called about once a second; its result is printed.
+        # Called about once a second, in a thread of its own; its result is printed.
         self._tend = tend
+        self._tender: threading.Thread | None = None
+        self._watcher: threading.Thread | None = None
+        self._tended_at = 0.0
+        # Process ids of the programs that we stop.
+        self._stopping: set[int] = set()
+        # The last message of `tend`, and when it was printed.
+        self._tended = ("", 0.0)
         self._is_ready, self._when_ready = is_ready, when_ready
         self._asked_to_stop = threading.Event()
-        self._ready = self._begun = False
+        self._ready = self._begun = self._gave_up = False
         # Waiting programs, by the name of the program whose end they wait for.
         self._waiting: dict[str, tuple[str, Callable[[], None]]] = {}
         # Programs that do their work and end: the message to print, by their exit code.
@@ -107,6 +120,7 @@ class Supervisor(Manager):
         """Run all programs until the end."""
         super().loop()
         self._ended.set()
+        self._kill_rest()
 
     def terminate(self) -> None:
         """Send all programs the signal to stop. Honcho calls this when one of them has ended."""
@@ -119,20 +133,28 @@ class Supervisor(Manager):
             self.failure = (
                 f"{name} ended by itself (code {code}) and everything was stopped; its last lines say why."
             )
+        self._note_running()
         super().terminate()
+
+    def _note_running(self) -> None:
+        # Not those that ended long ago: others may have their process ids by now.
+        for state in self._processes.values():
+            if "pid" in state and "returncode" not in state:
+                self._stopping.add(state["pid"])
 
     def _start(self) -> None:
         for signum in SIGNALS:
             signal.signal(signum, lambda _number, _frame: self._asked_to_stop.set())
         if not self._begun:
             self.begin()
-        threading.Thread(target=self._watch, daemon=True).start()
+        self._keep_watching()
 
     def _any_stopped(self) -> bool:
         """Tell honcho whether to stop everything because a program has ended: not if it can be restarted.
 
-        Honcho calls this in its loop, so waiting programs are started here, too.
+        Honcho calls this in its loop, so waiting programs are started here, and the watch is kept up.
         """
+        self._keep_watching()
         with self._changing:
             for name, state in list(self._processes.items()):
                 if "returncode" not in state:
@@ -185,6 +207,33 @@ class Supervisor(Manager):
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._processes = {**everybody, **self._processes}
 
+    def _keep_watching(self) -> None:
+        """Have a thread that watches and one that tends, whatever became of the ones before."""
+        if not self._ended.is_set() and not (self._watcher and self._watcher.is_alive()):
+            self._watcher = threading.Thread(target=self._watch, daemon=True)
+            self._watcher.start()
+        hangs = time.monotonic() - self._tended_at > TEND_SECONDS
+        if not self._is_stopping() and (hangs or not (self._tender and self._tender.is_alive())):
+            if self._tender:
+                self._print_line(
+                    f"The watch over the servers {'hangs' if hangs else 'ended'}; a new one begins."
+                )
+            self._tended_at = time.monotonic()
+            self._tender = threading.Thread(target=self._keep_tending, daemon=True)
+            self._tender.start()
+
+    def _keep_tending(self) -> None:
+        while self._tender is threading.current_thread() and not self._asked_to_stop.wait(1.0):
+            self._tended_at = time.monotonic()
+            try:
+                said = self._tend()
+            except Exception as error:  # noqa: BLE001 -- whatever it was, the watch goes on
+                said = f"Looking after the servers failed: {error!r}. Trying again."
+            before, at = self._tended
+            if said and (said != before or time.monotonic() - at > REPEAT_SECONDS):
+                self._tended = said, time.monotonic()
+                self._print_line(said)
+
     def _watch(self) -> None:
         """Print a message when everything is ready, then wait for the signal to stop."""
         deadline = time.monotonic() + READY_SECONDS
@@ -192,23 +241,41 @@ class Supervisor(Manager):
             if not self._ready and self._is_ready():
                 self._ready = True
                 self._print_line(self._when_ready)
-            self._print_line(self._tend())
             if not self._ready and time.monotonic() > deadline:
                 self.failure = (
                     f"The web server did not answer within {READY_SECONDS:.0f} s; everything was stopped."
                 )
                 break
-        while not self._stopped_if_started():
+        deadline = time.monotonic() + STOP_SECONDS
+        while not self._stopped_if_started() and time.monotonic() < deadline:
             time.sleep(0.05)
-        if not self._ended.wait(STOP_SECONDS):
-            self.kill()
+        if not self._ended.wait(deadline - time.monotonic()):
+            self._kill_rest()
+            if not self._ended.wait(KILL_SECONDS):
+                self._gave_up = True
+
+    def _all_stopped(self) -> bool:
+        return self._gave_up or super()._all_stopped()
+
+    def _kill_rest(self) -> None:
+        """Kill what is left of each program: its whole session, and the process that passes on its output."""
+        for pid in self._stopping:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        for state in self._processes.values() if self._gave_up else ():
+            if "process" in state:
+                state["process"].kill()
 
     def _stopped_if_started(self) -> bool:
         with self._changing:
+            self._note_running()
             if not self._all_started():
                 return False
             super().terminate()
             return True
+
+    def _all_started(self) -> bool:
+        return self._gave_up or super()._all_started()
 
     def _print_line(self, text: str) -> None:
         if text:

@@ -8,7 +8,7 @@ them, by `running()`. Nothing here may import Django's settings, because the set
 from alliance.embedded.errors import EmbeddedServerError
 from alliance.embedded.folders import home, secret_key, server_root
 from alliance.embedded.postgres import database_settings
-from alliance.embedded.sharing import drop_everything, ensure_running, restart_dead, running
+from alliance.embedded.sharing import drop_everything, ensure_running, find_dead, running
 from alliance.embedded.valkey import redis_url
 
 __all__ = [
@@ -16,8 +16,8 @@ __all__ = [
     "database_settings",
     "drop_everything",
     "ensure_running",
+    "find_dead",
     "home",
-    "restart_dead",
     "redis_url",
     "running",
     "secret_key",

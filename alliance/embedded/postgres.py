@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from alliance.embedded.folders import (
     server_root,
     socket_folder,
 )
+from alliance.embedded.waiting import describe_process, wait_until
 
 NAME = "PostgreSQL"
 MAJOR = "18"
@@ -106,6 +106,7 @@ def _initialise(folder: Path) -> None:
             env=processes.plain_environment(),
             start_new_session=True,
             check=False,
+            timeout=processes.START_SECONDS,
             **(user.spawn_options() if user else {}),
         )
         if process.returncode == 0:
@@ -136,30 +137,20 @@ def _check(folder: Path) -> None:
 
 def _postmaster(folder: Path) -> int | None:
     """Return the process id of the server of this data folder, if it lives."""
-    try:
-        pid = int((folder / "postmaster.pid").read_text().split("\n", 1)[0])
-    except (OSError, ValueError):
-        return None
-    if not processes.alive(pid):
-        return None
-    try:
-        is_ours = os.path.samefile(f"/proc/{pid}/cwd", folder)
-    except OSError:
-        # No /proc on this system, or no permission to read it: PostgreSQL's own check decides.
-        is_ours = not Path("/proc/self").exists()
-    return pid if is_ours else None
+    return processes.pid_of_server(folder / "postmaster.pid", folder)
 
 
 def _wait_for_predecessor(folder: Path) -> None:
     """Wait for a server that is still starting, recovering or shutting down."""
-    deadline = time.monotonic() + processes.START_SECONDS
-    while (pid := _postmaster(folder)) is not None and not _answers():
-        if time.monotonic() > deadline:
-            raise EmbeddedServerError(
-                f"The PostgreSQL server with process id {pid} holds {folder} and does not answer; stop it."
-            )
-        time.sleep(0.05)
-    if pid is None:
+    what = "PostgreSQL, {}, which runs and does not answer yet"
+    if not wait_until(
+        lambda: _postmaster(folder) is None or _answers(),
+        what=lambda: what.format(describe_process(_postmaster(folder))),
+        seconds=processes.START_SECONDS,
+    ):
+        holder = describe_process(_postmaster(folder))
+        raise EmbeddedServerError(f"PostgreSQL, {holder}, holds {folder} and does not answer; stop it.")
+    if _postmaster(folder) is None:
         # After a crash the process ids in these files may have been reused, and PostgreSQL would refuse to
         # start. It still detects surviving processes by its shared memory.
         for stale in (folder / "postmaster.pid", socket_folder() / f".s.PGSQL.{PORT}.lock"):

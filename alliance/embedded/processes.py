@@ -4,17 +4,18 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from alliance.embedded.errors import EmbeddedServerError, describe_os_errors
 from alliance.embedded.folders import account, give_to_account
+from alliance.embedded.waiting import describe_process, wait_until
 
 LOG_LIMIT = 5 * 1024 * 1024
 # Crash recovery after a power cut replays up to max_wal_size.
 START_SECONDS = 120.0
-STOP_SECONDS = 30.0
+# A person waits for the stop. What has not ended by then recovers at the next start, and loses nothing.
+STOP_SECONDS, KILL_SECONDS = 8.0, 3.0
 # Words of log lines that give the cause of a failure, the most specific first.
 _TELLING = ("PANIC", "No space", "could not", "unrecognized", "nvalid", "FATAL", "rror", "ailed")
 
@@ -53,28 +54,58 @@ def launch(command: list[str], *, log: Path, stdin_text: str = "", answers: Call
 def _wait_for(
     process: subprocess.Popen[bytes], *, name: str, log: Path, beginning: int, answers: Callable[[], bool]
 ) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not answers():
-        if process.poll() is not None:
-            raise EmbeddedServerError(f"{name} did not start: {_last_words(log, beginning)} (log: {log}).")
-        if time.monotonic() > deadline:
-            raise EmbeddedServerError(f"{name} did not answer within {START_SECONDS:.0f} s (log: {log}).")
-        time.sleep(0.02)
+    def is_over() -> bool:
+        return answers() or process.poll() is not None
+
+    what = f"{name}, process {process.pid}, to start (log: {log})"
+    if not wait_until(is_over, what=lambda: what, seconds=START_SECONDS):
+        raise EmbeddedServerError(f"{name} did not answer within {START_SECONDS:.0f} s (log: {log}).")
+    if process.poll() is not None:
+        raise EmbeddedServerError(f"{name} did not start: {_last_words(log, beginning)} (log: {log}).")
 
 
 def stop(pid: int, *, gently: signal.Signals, firmly: signal.Signals) -> None:
-    """Stop a server and wait until it ends; send the signal `firmly` if `gently` has no effect."""
-    for signum in (gently, firmly):
-        if not alive(pid):
+    """Stop a server and wait until it ends; send the signal `firmly` if `gently` has no effect.
+
+    One that ignores both, as a process that was paused does, is killed with its children.
+    """
+    family = [pid]
+    for signum, seconds in ((gently, STOP_SECONDS), (firmly, KILL_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+        family = [pid, *(_children_of(pid) or family[1:])]
+        for member in family if signum == signal.SIGKILL else family[:1]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(member, signum)
+        if wait_until(
+            lambda: not alive(pid), what=lambda: f"{describe_process(pid)} to end", seconds=seconds
+        ):
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signum)
-        deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline:
-            if not alive(pid):
-                return
-            time.sleep(0.02)
     raise EmbeddedServerError(f"The server with process id {pid} does not stop.")
+
+
+def _children_of(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (OSError, ValueError):
+        return []
+
+
+def pid_of_server(pid_file: Path, folder: Path) -> int | None:
+    """Return the process id in a file, if that process lives and works in the server's folder.
+
+    After a crash, or in a copied folder, the file may name a process of somebody else.
+    """
+    try:
+        pid = int(pid_file.read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        return None
+    if not alive(pid):
+        return None
+    try:
+        is_ours = os.path.samefile(f"/proc/{pid}/cwd", folder)
+    except OSError:
+        # No /proc on this system, or no permission to read it: the server's own check decides.
+        is_ours = not Path("/proc/self").exists()
+    return pid if is_ours else None
 
 
 def alive(pid: int) -> bool:

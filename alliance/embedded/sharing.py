@@ -11,6 +11,7 @@ import fcntl
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,7 @@ from alliance.embedded.folders import (
     server_root,
     socket_folder,
 )
+from alliance.embedded.waiting import describe_process, wait_until
 
 USERS, CHANGES = "users.lock", "changes.lock"
 # All of our names in the state folder; reset drops these and no others.
@@ -32,7 +34,10 @@ CONTENTS = (
     *("postgres", "postgres.new-*", "valkey", "run", "log", "programs-*", "mail", "media", "static"),
     *("secret_key", valkey.ADDRESS, USERS, CHANGES, "up.lock"),
 )
-
+# Longer than any start and stop take: what holds the lock for longer hangs.
+LOCK_SECONDS = 2 * processes.START_SECONDS + processes.STOP_SECONDS + 2 * processes.KILL_SECONDS
+# A process that ends does not wait for long.
+LEAVE_SECONDS = 5.0
 
 # Open files of ours on which the lock of changes is held or waited for.
 _changes: set[IO[str]] = set()
@@ -63,17 +68,23 @@ def ensure_running() -> None:
         atexit.register(_leave)
 
 
-def restart_dead() -> list[str]:
-    """Restart our servers that have died, and return their names. For a process that uses them.
+def find_dead() -> list[str]:
+    """Return the names of our servers whose processes have ended. For a process that uses them."""
+    return [server.NAME for server in _our_servers() if _Use.depth and not server.lives()]
+
+
+def start_dead() -> list[str]:
+    """Start the servers whose processes have ended again, and return their names.
 
     Raises EmbeddedServerError when one does not start: child processes of the old one may still be ending.
     """
     names = []
-    for server in _our_servers():
-        if _Use.depth and not server.lives():
-            with _changing():
+    with _changing():
+        for server in _our_servers():
+            if not server.lives():
                 server.start()
-            names.append(server.NAME)
+                names.append(server.NAME)
+    processes.disown()
     return names
 
 
@@ -127,8 +138,11 @@ def _leave() -> None:
     # A second Ctrl-C must not interrupt this and leave a server running.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
-        with _changing():
+        with _changing(LEAVE_SECONDS):
             _give_up()
+    except EmbeddedServerError as error:
+        # Whoever holds the lock starts or stops the servers, uses them, and stops them in the end.
+        sys.stderr.write(f"{error} The servers are left to it.\n")
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -156,17 +170,44 @@ def _stop() -> None:
 
 
 @contextlib.contextmanager
-def _changing() -> Iterator[None]:
-    """Hold the exclusive lock for starting and stopping servers."""
+def _changing(seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Hold the exclusive lock for starting and stopping servers.
+
+    Raises EmbeddedServerError, which names the holder, when it is not free within so many seconds.
+    """
     with _open(CHANGES) as file:
         _changes.add(file)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            if not wait_until(
+                lambda: _try_lock(file, fcntl.LOCK_EX),
+                what=lambda: f"the lock of the embedded servers, held by {_holder()}",
+                seconds=seconds,
+            ):
+                raise EmbeddedServerError(
+                    f"The lock of the embedded servers ({home() / CHANGES}) was not free within"
+                    f" {seconds:.0f} s: {_holder()} holds it."
+                )
+            _sign(file)
             yield
         finally:
             # Not only by closing the file: a program forked meanwhile has it open as well.
             fcntl.flock(file, fcntl.LOCK_UN)
             _changes.discard(file)
+
+
+def _sign(file: IO[str]) -> None:
+    """Write our process id into a file that we have locked, for whoever waits. A full disk may prevent it."""
+    with contextlib.suppress(OSError):
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+
+
+def _holder() -> str:
+    try:
+        return describe_process(int((home() / CHANGES).read_text()))
+    except (OSError, ValueError):
+        return describe_process(None)
 
 
 def _close_inherited() -> None:

@@ -2,9 +2,14 @@
 
 import errno
 import fcntl
+import json
 import os
+import shutil
 import signal
 import stat
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import manage
-from alliance.embedded import sharing
+from alliance.embedded import mending, processes, sharing, valkey, waiting
 from alliance.embedded.errors import EmbeddedServerError, describe_os_errors
 from alliance.embedded.folders import Account, reachable
 
@@ -60,6 +65,129 @@ def test_lock_of_changes_does_not_live_on_in_a_child(child: Callable[[], int]) -
         assert not is_free()
     assert is_free()
     wait_until(lambda: sharing.CHANGES not in open_files(pid))
+
+
+def test_wait_for_the_lock_of_changes_has_a_limit_and_names_the_holder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ALLIANCE_HOME", str(tmp_path))
+    monkeypatch.setattr(waiting, "SAY_AFTER_SECONDS", 0.0)
+    refusal = f"was not free within 0 s: process {os.getpid()} "
+    with sharing._changing(), pytest.raises(EmbeddedServerError, match=refusal), sharing._changing(0.1):
+        pass
+    assert f"Waiting for the lock of the embedded servers, held by process {os.getpid()} (" in (
+        capsys.readouterr().err
+    )
+    with sharing._changing(0.1):
+        assert not is_free()
+
+
+def test_lock_is_taken_on_a_disk_too_full_to_sign_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLIANCE_HOME", str(tmp_path))
+    (tmp_path / sharing.CHANGES).symlink_to("/dev/full")
+    with sharing._changing():
+        pass
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """The addresses of Valkey for a state folder and for a copy of it."""
+    monkeypatch.setenv("ALLIANCE_HOME", str(tmp_path / "original"))
+    original = valkey.redis_url()
+    shutil.copytree(tmp_path / "original", tmp_path / "copy")
+    monkeypatch.setenv("ALLIANCE_HOME", str(tmp_path / "copy"))
+    return original, valkey.redis_url()
+
+
+def test_copied_folder_has_a_valkey_of_its_own(copied: tuple[str, str]) -> None:
+    original, copy = copied
+    assert copy != original
+    assert valkey.redis_url() == copy
+
+
+def test_replaced_folder_has_a_valkey_of_its_own(tmp_path: Path, copied: tuple[str, str]) -> None:
+    # The same path, and another folder: the original's server may still run.
+    shutil.rmtree(tmp_path / "copy")
+    shutil.copytree(tmp_path / "original", tmp_path / "spare")
+    (tmp_path / "spare").rename(tmp_path / "copy")
+    address = json.loads((tmp_path / "copy" / valkey.ADDRESS).read_text())
+    address["home"] = f"{tmp_path / 'copy'} 1"
+    (tmp_path / "copy" / valkey.ADDRESS).write_text(json.dumps(address))
+    assert valkey.redis_url() not in copied
+
+
+def test_new_address_of_another_process_is_not_dropped(copied: tuple[str, str]) -> None:
+    valkey._drop_address("what was there before")
+    assert valkey.redis_url() == copied[1]
+
+
+def test_server_of_the_folder_is_ours_whatever_its_address_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLIANCE_HOME", str(tmp_path))
+    (tmp_path / valkey.ADDRESS).write_text('{"port": 20001, "password": "x"}')
+    monkeypatch.setattr(valkey, "_pid", lambda: os.getpid())
+    assert valkey.redis_url() == "redis://:x@127.0.0.1:20001/0"
+
+
+@pytest.fixture
+def one_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mending, "find_dead", lambda: ["Valkey"])
+
+
+def mender(code: str) -> mending.Mender:
+    return mending.Mender((sys.executable, "-c", code))
+
+
+def test_mender_says_what_it_did(one_is_dead: None) -> None:
+    assert mender("print('Valkey')").mend() == "Valkey had died and was started again."
+    complaint = mender("raise SystemExit('The port is taken.')").mend()
+    assert complaint == "The port is taken. Trying again."
+
+
+def test_mender_that_hangs_is_killed(one_is_dead: None) -> None:
+    said = mender("import time; time.sleep(60)").mend(seconds=0.2)
+    assert said == "Starting Valkey again took over 0 s and was broken off. Trying again."
+
+
+def test_mender_is_broken_off_at_the_end(one_is_dead: None) -> None:
+    hanging = mender("import time; time.sleep(60)")
+    thread = threading.Thread(target=hanging.mend)
+    thread.start()
+    wait_until(lambda: hanging._process is not None)
+    hanging.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert hanging.mend() == ""
+
+
+def test_nothing_is_mended_when_nothing_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mending, "find_dead", list)
+    assert mender("raise SystemExit('never asked')").mend() == ""
+
+
+IGNORES_SIGNALS = """
+import signal, subprocess, sys, time
+for number in (signal.SIGINT, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_server_that_ignores_signals_is_killed_with_its_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "STOP_SECONDS", 0.1)
+    monkeypatch.setattr(processes, "KILL_SECONDS", 5.0)
+    command = [sys.executable, "-c", IGNORES_SIGNALS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        child = int(server.stdout.readline())
+        monkeypatch.setitem(processes._children, server.pid, server)
+        os.kill(server.pid, signal.SIGSTOP)
+        processes.stop(server.pid, gently=signal.SIGINT, firmly=signal.SIGKILL)
+        assert server.poll() == -signal.SIGKILL
+    wait_until(lambda: not processes.alive(child))
 
 
 def test_full_disk_gets_one_sentence() -> None:

@@ -201,6 +201,67 @@ def test_result_of_tend_is_printed() -> None:
     process.communicate(timeout=30)
 
 
+FAILING = """
+    said = iter(["mended", RuntimeError("no luck"), RuntimeError("no luck"), SystemExit(), "mended again"])
+    def tend():
+        result = next(said, "")
+        if isinstance(result, BaseException):
+            raise result
+        return result
+"""
+
+
+def test_watch_over_servers_goes_on_whatever_happens_to_it() -> None:
+    body = textwrap.dedent(SUPERVISE).replace("output=sys.stdout)", "output=sys.stdout, tend=tend)")
+    process = start(f"PROGRAMS = {dict(one=WAIT)!r}\n{textwrap.dedent(FAILING)}\n{body}")
+    text = "".join(read_until(process, "mended again"))
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    assert rest.endswith("failure: \n")
+    assert text.count("Looking after the servers failed: RuntimeError('no luck'). Trying again.") == 1
+    assert "The watch over the servers ended; a new one begins." in text
+
+
+HANGING = """
+    import time
+    from alliance import supervision
+    supervision.TEND_SECONDS = 0.5
+    waits = iter([60])
+    def tend():
+        time.sleep(next(waits, 0))
+        return "mended"
+"""
+
+
+def test_watch_that_hangs_is_replaced_and_does_not_keep_the_end_waiting() -> None:
+    body = textwrap.dedent(SUPERVISE).replace("output=sys.stdout)", "output=sys.stdout, tend=tend)")
+    process = start(f"PROGRAMS = {dict(one=WAIT)!r}\n{textwrap.dedent(HANGING)}\n{body}")
+    lines = read_until(process, "mended")
+    assert any("The watch over the servers hangs; a new one begins." in line for line in lines)
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=10)
+    assert rest.endswith("failure: \n")
+
+
+# A child of a program in its session, which outlives it.
+LEAVES_A_CHILD = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN);"
+                          "print('ready', flush=True); time.sleep(60)"], stdout=subprocess.PIPE)
+child.stdout.readline()
+print('pid', child.pid)
+time.sleep(60)
+"""
+
+
+def test_no_child_of_a_program_is_left() -> None:
+    process = supervise(one=LEAVES_A_CHILD)
+    lines = read_until(process, "one    | pid", "*** ready ***")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert_ended(pids(lines))
+
+
 def test_our_own_text_is_printed_without_a_name() -> None:
     output = io.StringIO()
     printer = Supervisor(is_ready=lambda: True, when_ready="", output=output)._printer

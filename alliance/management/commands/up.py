@@ -35,12 +35,14 @@ from alliance.database import partitions, stored_functions
 from alliance.demo_logins import DEMO_LOGINS
 from alliance.demo_progress import DEMO
 from alliance.embedded.errors import describe_os_errors
+from alliance.embedded.mending import Mender
 from alliance.health import note_heartbeat
 from alliance.models import Heartbeat, Organisation
 from alliance.supervision import READY, Supervisor
 from alliance.tenancy import Scope, scope
 
 NOT_WHOLE = "The demo alliance is not whole: its loading was stopped. 'make reset' starts over."
+COLLECT_SECONDS = 300.0
 PAGES = {"Portal": "home", "Admin": "admin:index", "API docs": "api:docs"}
 
 
@@ -72,11 +74,12 @@ class Command(BaseCommand):
                 demo = demo_so_far()
                 loads_demo = demo_days > 0 and not no_demo and self._demo_is_due(demo)
             address = f"http://{visible_host(host)}:{port}"
+            mender = Mender()
             supervisor = Supervisor(
                 is_ready=lambda: answers(address),
                 when_ready=summary(address, has_demo=bool(demo), loads_demo=loads_demo),
                 output=sys.stdout,
-                tend=tend,
+                tend=mender.mend,
             )
             with TemporaryDirectory(prefix="courier-alliance-run-") as folder:
                 gate = Path(folder) / "go"
@@ -96,6 +99,7 @@ class Command(BaseCommand):
                 gate.touch()
                 self.stdout.write(f"Ready to start after {time.monotonic() - begun:.1f} s.")
                 supervisor.loop()
+                mender.stop()
             if supervisor.failure:
                 raise CommandError(supervisor.failure)
         self.stdout.write("Everything was stopped; the data is kept.")
@@ -149,7 +153,10 @@ class Collecting:
         """Wait for the process. Raises CommandError if it failed."""
         if not self.has_changed:
             return
-        self._process.join()
+        self._process.join(COLLECT_SECONDS)
+        if self._process.exitcode is None:
+            self._process.kill()
+            raise CommandError(f"Collecting the pages' assets took over {COLLECT_SECONDS:.0f} s.")
         if self._process.exitcode:
             reason = "" if self._problems.empty() else self._problems.get()
             raise CommandError(reason or "The pages' assets could not be collected.")
@@ -251,15 +258,6 @@ def demo_is_over(code: int) -> str:
     return NOT_WHOLE
 
 
-def tend() -> str:
-    """Restart embedded servers that have died; return a message about it."""
-    try:
-        names = embedded.restart_dead()
-    except embedded.EmbeddedServerError as error:
-        return f"{error} Trying again."
-    return "\n".join(f"{name} had died and was started again." for name in names)
-
-
 def require_free_port(host: str, port: int) -> None:
     """Raise CommandError if the port cannot be bound now."""
     try:
@@ -286,7 +284,7 @@ def require_servers() -> None:
             f"The database does not answer ({first_line(error)}); look at DATABASE_URL."
         ) from error
     try:
-        Redis.from_url(settings.REDIS_URL).ping()
+        Redis.from_url(settings.REDIS_URL, **settings.REDIS_OPTIONS).ping()
     except RedisError as error:
         raise CommandError(f"Redis does not answer ({error}); look at REDIS_URL.") from error
 
@@ -378,11 +376,16 @@ def answers(address: str) -> bool:
 @contextmanager
 def the_only_one(home: Path) -> Iterator[None]:
     """Refuse to run twice on the same data: two beats would send every task twice."""
-    with (home / "up.lock").open("w") as lock:
+    with (home / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise CommandError(f"The alliance in {home} is running already, in another terminal.") from None
+            lock.seek(0)
+            holder = f"process {lock.read() or 'unknown'}"
+            raise CommandError(f"The alliance in {home} is running already, by {holder}.") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         yield
 
 

@@ -1,14 +1,19 @@
 """Health and readiness checks."""
 
-from collections.abc import Callable
+import socket
+import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
+from alliance import health
 from alliance.database import partitions
+from alliance.database.postgresql import silence
 from alliance.health import note_heartbeat
 from alliance.models import Heartbeat, User
 
@@ -69,6 +74,59 @@ def test_not_ready_without_redis_which_pages_go_on_without(client: Client, setti
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"]["redis"] == {"ok": False, "detail": "no connection"}
+
+
+@pytest.fixture
+def frozen() -> Iterator[int]:
+    """The port of a server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_not_ready_soon_when_both_servers_hang(
+    client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch, frozen: int
+) -> None:
+    monkeypatch.setattr(health, "DATABASE_SECONDS", 0.05)
+    monkeypatch.setattr(health, "REDIS_SECONDS", 0.05)
+    settings.REDIS_URL = f"redis://127.0.0.1:{frozen}/0"
+    params = connection.get_connection_params() | {"host": "127.0.0.1", "port": frozen}
+    monkeypatch.setattr(connection, "get_connection_params", lambda: params)
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    unknown = dict.fromkeys(
+        ("migrations", "partitions", "beat", "queues"), {"ok": False, "detail": "unknown"}
+    )
+    assert response.json()["checks"] == {
+        "database": {"ok": False, "detail": "no answer"},
+        "redis": {"ok": False, "detail": "no connection"},
+        **unknown,
+    }
+
+
+def test_limits_of_readiness_are_below_two_seconds() -> None:
+    assert health.DATABASE_SECONDS + health.REDIS_SECONDS < 2
+
+
+def test_silent_database_is_not_asked(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(silence.WATCH, "silent_since", time.monotonic())
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["database"] == {"ok": False, "detail": "no answer"}
+
+
+def test_database_that_fails_in_between_is_not_asked_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> int:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(partitions, "months_ahead", fail)
+    checks = client.get("/readyz").json()["checks"]
+    assert [name for name, check in checks.items() if check.get("detail") == "unknown"] == [
+        "partitions",
+        "beat",
+        "queues",
+    ]
 
 
 def test_metrics_are_exposed(client: Client) -> None:

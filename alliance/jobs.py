@@ -4,8 +4,20 @@ By name, because web processes import no task modules, and a service that import
 circular import. tests/alliance/test_jobs.py checks that every name is a registered task.
 """
 
+import time
+
+import structlog
 from celery import current_app
 from django.db import transaction
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
+
+# Seconds for which nothing is sent after a failure; and what fails this quickly, as over a connection of
+# before a restart, is sent once more.
+RETRY_AFTER_SECONDS = 1.0
+QUICKLY_SECONDS = 0.2
+_state = {"away_until": 0.0}
+log = structlog.get_logger(__name__)
 
 
 def after_commit(task: str, *arguments: int) -> None:
@@ -18,5 +30,18 @@ def after_commit(task: str, *arguments: int) -> None:
 
 
 def send(task: str, *arguments: int) -> None:
-    """Send a task to a worker now."""
-    current_app.send_task(task, arguments)
+    """Send a task to a worker now, if the broker answers; if not, beat's sweeper finds the row later."""
+    begun = time.monotonic()
+    if begun < _state["away_until"]:
+        log.warning("task_not_sent", task=task, reason="the broker was away a moment ago")
+        return
+    try:
+        try:
+            current_app.send_task(task, arguments)
+        except (BrokerError, RedisError, OSError):
+            if time.monotonic() - begun > QUICKLY_SECONDS:
+                raise
+            current_app.send_task(task, arguments)
+    except (BrokerError, RedisError, OSError) as error:
+        _state["away_until"] = time.monotonic() + RETRY_AFTER_SECONDS
+        log.warning("task_not_sent", task=task, reason=str(error))

@@ -266,6 +266,8 @@ if "EMAIL_URL" in env:
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = str(HOME / "mail")
+# For each step of sending a mail: Django waits for a server that hangs without a limit.
+EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT", default=10.0)
 
 # --- tasks -----------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL
@@ -275,8 +277,18 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 900
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# Must exceed the longest task, or a running task would be delivered again.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 1800}
+# For ever: a worker that gives up waits for nobody to start it again.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# alliance.jobs does so itself: Celery would try for seconds inside a request.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Must exceed the longest task, or a running task would be delivered again.
+    "visibility_timeout": 1800,
+    # Without them, a command to a broker that hangs waits for ever. Longer than a worker's wait for tasks.
+    "socket_timeout": 2.0,
+    "socket_connect_timeout": 2.0,
+    "socket_keepalive": True,
+}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = TIME_ZONE
 

@@ -1,12 +1,17 @@
 """Tasks sent by name: after the commit, whatever the broker does, and only names that a worker knows."""
 
 import ast
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 from django.db import transaction
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
 
 from alliance import jobs
 from alliance.celery import app
@@ -85,7 +90,7 @@ def test_task_is_sent_after_the_commit_and_not_after_a_rollback(sent: list[Any])
 @pytest.mark.django_db(transaction=True)
 def test_broker_that_is_away_undoes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_task: Any, **_options: Any) -> None:
-        raise ConnectionRefusedError
+        raise BrokerError
 
     monkeypatch.setattr(app, "send_task", away)
     committed: list[str] = []
@@ -93,6 +98,61 @@ def test_broker_that_is_away_undoes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
         jobs.after_commit("a.tasks.b", 1)
         transaction.on_commit(lambda: committed.append("what came after"))
     assert committed == ["what came after"]
+
+
+class Broker:
+    """A broker that fails so often, after a wait."""
+
+    def __init__(self, failures: int, clock: list[float], seconds: float = 0.0) -> None:
+        self.calls, self.failures, self.clock, self.seconds = 0, failures, clock, seconds
+
+    def send_task(self, *_task: Any) -> None:
+        self.calls += 1
+        self.clock[0] += self.seconds
+        if self.calls <= self.failures:
+            raise BrokerError
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [time.monotonic()]
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: now[0])
+    monkeypatch.setitem(jobs._state, "away_until", 0.0)
+    return now
+
+
+def test_connection_of_before_a_restart_is_tried_once_more(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    broker = Broker(1, clock)
+    monkeypatch.setattr(app, "send_task", broker.send_task)
+    jobs.send("a.tasks.b", 1)
+    jobs.send("a.tasks.b", 2)
+    assert broker.calls == 3
+
+
+def test_broker_that_hangs_is_not_waited_for_twice(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    broker = Broker(99, clock, seconds=2.0)
+    monkeypatch.setattr(app, "send_task", broker.send_task)
+    for _task in range(5):
+        jobs.send("a.tasks.b", 1)
+    assert broker.calls == 1
+    clock[0] += jobs.RETRY_AFTER_SECONDS + 0.1
+    jobs.send("a.tasks.b", 1)
+    assert broker.calls == 2
+
+
+def test_broker_that_accepts_and_never_answers_does_not_hold_up_a_request(settings: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        options = settings.CELERY_BROKER_TRANSPORT_OPTIONS | {"socket_timeout": 0.05}
+        url = f"redis://127.0.0.1:{frozen.getsockname()[1]}/0"
+        client = Celery(broker=url, set_as_current=False)
+        client.conf.broker_transport_options = options
+        client.conf.task_publish_retry = settings.CELERY_TASK_PUBLISH_RETRY
+        with pytest.raises((BrokerError, RedisError)):
+            client.send_task("a.tasks.b")
 
 
 def test_task_is_sent_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,11 @@ class AllianceConfig(AppConfig):
     def ready(self) -> None:
         # Importing registers the system checks, and makes ours the current Celery application.
         from alliance import celery, checks  # noqa: F401, PLC0415 -- they need the app registry
-        from alliance.database import stored_functions  # noqa: PLC0415
+        from alliance.database import owner, partitions, stored_functions  # noqa: PLC0415
 
         post_migrate.connect(stored_functions.install_all, sender=self, dispatch_uid="install_statements")
+        post_migrate.connect(owner.grant_to_server, sender=self, dispatch_uid="grant_to_server")
+        post_migrate.connect(partitions.set_storage, sender=self, dispatch_uid="set_storage")
 
         Path(settings.FILE_UPLOAD_TEMP_DIR).mkdir(parents=True, exist_ok=True)
 

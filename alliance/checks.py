@@ -8,29 +8,39 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
 
+from alliance.database.owner import is_owner
+
+# The database's owner, and whoever may become it, can switch policies off.
+_ROLE = """
+    SELECT rolname, rolsuper OR rolbypassrls, pg_has_role(current_user, datdba, 'MEMBER')
+    FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()
+"""
+
 
 @register(Tags.database)
 def role_is_bound_by_policies(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Refuse a database role that row-level security does not bind."""
+    """Refuse a server's role that row-level security does not bind, or that could switch it off."""
     messages: list[CheckMessage] = []
     for alias in databases or []:
+        if is_owner(using=alias) and connections[alias].settings_dict is not settings.DATABASES[alias]:
+            # `migrate` checks before it works; this is about the role of everything else.
+            continue
         try:
             with connections[alias].cursor() as cursor:
-                cursor.execute(
-                    "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
-                )
-                name, is_super, bypasses = cursor.fetchone()
+                cursor.execute(_ROLE)
+                name, is_exempt, owns = cursor.fetchone()
         except DatabaseError:
             # Without a connection nothing can be checked, and nothing can leak.
             continue
-        if is_super or bypasses:
+        if is_exempt or owns:
+            problem = "is a superuser or bypasses row-level security" if is_exempt else "owns the database"
             messages.append(
                 Error(
-                    f"The database role {name!r} is a superuser or bypasses row-level security.",
-                    hint="Connect as an ordinary role that owns the database:"
-                    " CREATE ROLE alliance LOGIN PASSWORD '...'; CREATE DATABASE alliance OWNER alliance;",
+                    f"The database role {name!r} {problem}.",
+                    hint="DATABASE_URL names an ordinary role that owns nothing, and OWNER_DATABASE_URL the"
+                    " owner of the database (docs/deployment.md).",
                     id="alliance.E001",
                 )
             )

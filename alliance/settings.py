@@ -122,8 +122,11 @@ DATABASES = {
     },
 }
 DATABASES["default"]["ENGINE"] = "alliance.database.postgresql"
-if env("DIRECT_DATABASE_URL", default="") and env.bool("MIGRATING", default=False):
-    DATABASES["default"].update(env.db("DIRECT_DATABASE_URL"))
+# The owner of the tables (alliance/database/owner.py), for commands of an operator: nothing that serves
+# requests or runs tasks is told of it. Connects directly where DATABASE_URL goes through a pooler.
+OWNER_DATABASE = None if DATABASE_URL else embedded.owner_settings()
+if "OWNER_DATABASE_URL" in env:
+    OWNER_DATABASE = env.db("OWNER_DATABASE_URL")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env("REDIS_URL", default="") or embedded.redis_url()

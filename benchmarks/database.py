@@ -64,7 +64,8 @@ def own_database(name: str) -> Iterator[dict[str, Any]]:
 def drop_stale() -> list[str]:
     """Drop databases left by killed runs; return their names."""
     stale = []
-    with closing(psycopg2.connect(**parameters_of("postgres"))) as connection, connection.cursor() as cursor:
+    owner = parameters_of("postgres", is_owner=True)
+    with closing(psycopg2.connect(**owner)) as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT datname FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba"
             " WHERE datname LIKE ANY (%s) AND rolname = current_user",
@@ -97,10 +98,11 @@ def drop(name: str) -> None:
     server cancels autovacuum itself.
     """
     until = time.monotonic() + _DROP_SECONDS
+    server = parameters_of(name)["user"]
     while True:
         administer(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            f" WHERE datname = '{name}' AND usename = current_user AND pid <> pg_backend_pid()"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            f" AND datname = '{name}' AND usename IN (current_user, '{server}')"
         )
         try:
             administer(f"DROP DATABASE IF EXISTS {name}")
@@ -111,19 +113,19 @@ def drop(name: str) -> None:
                 raise
 
 
-def administer(statement: str) -> None:
-    """Run a statement in another database than that of the benchmarks."""
-    with closing(psycopg2.connect(**parameters_of("postgres"))) as connection:
+def administer(statement: str, *, database: str = "postgres") -> None:
+    """Run a statement as the owner, by default in another database than that of the benchmarks."""
+    with closing(psycopg2.connect(**parameters_of(database, is_owner=True))) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(statement)
 
 
-def parameters_of(name: str) -> dict[str, Any]:
-    """Return psycopg2's parameters of a connection to a database as the application's role."""
+def parameters_of(name: str, *, is_owner: bool = False) -> dict[str, Any]:
+    """Return psycopg2's parameters of a connection to a database, as the server's role or as the owner."""
     from django.conf import settings  # noqa: PLC0415 -- after django.setup()
 
-    database = settings.DATABASES["default"]
+    database = settings.OWNER_DATABASE if is_owner else settings.DATABASES["default"]
     return {
         "dbname": name,
         "user": database["USER"],
@@ -150,5 +152,8 @@ def _make(name: str) -> dict[str, Any]:
     settings.CACHES["default"]["KEY_PREFIX"] = name
     begun = time.perf_counter()
     call_command("migrate", verbosity=0, interactive=False)
+    # A floor makes a table.
+    server = settings.DATABASES["default"]["USER"]
+    administer(f'GRANT CREATE ON SCHEMA public TO "{server}"', database=name)
     print_progress(f"migrated in {time.perf_counter() - begun:.1f} s")
     return parameters_of(name)

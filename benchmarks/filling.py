@@ -12,7 +12,7 @@ import psycopg2
 
 from alliance.embedded.postgres import SUPERUSER
 from alliance.identifiers import EPOCH
-from benchmarks.database import parameters_of, print_progress
+from benchmarks.database import administer, parameters_of, print_progress
 
 DAYS = 45
 # Age of parcels in transit at booking, so that the scans of a day are between then and now.
@@ -133,12 +133,9 @@ def fill(
 
 def tidy() -> None:
     """Vacuum and analyze the tables, as autovacuum does after some quiet minutes."""
-    connection = _connect()
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        for name in TABLES:
-            cursor.execute(f"VACUUM (ANALYZE) {name}")
-    connection.close()
+    from django.conf import settings  # noqa: PLC0415 -- after django.setup()
+
+    administer(f"VACUUM (ANALYZE) {', '.join(TABLES)}", database=settings.DATABASES["default"]["NAME"])
 
 
 def checkpoint() -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from alliance.database import partitions
+from alliance.database.owner import as_owner
 from alliance.identifiers import EPOCH
 from alliance.models import City
 from alliance.tenancy import Scope, raw_rows, scope
@@ -86,7 +87,7 @@ def populate() -> GrowthWorld:
 
 def tidy() -> None:
     """Vacuum and analyze the tables, as autovacuum does after some quiet minutes."""
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
             " AND relnamespace = current_schema()::regnamespace AND relname ~ '^(parcels|slas)_'"

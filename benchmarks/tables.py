@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from benchmarks.database import administer
 from benchmarks.world import World
 
 # Partitions are summed up by table.
@@ -18,10 +19,9 @@ GROUP BY 1 HAVING sum(c.reltuples) >= 1000 ORDER BY 2 DESC
 
 def measure(world: World) -> dict[str, dict[str, Any]]:
     """Return rows, and bytes of heap and indexes, of each table with some thousands of rows."""
+    administer("VACUUM (ANALYZE)", database=world.parameters["dbname"])
     connection = world.connect()
-    connection.autocommit = True
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM (ANALYZE)")
         cursor.execute(_SIZES)
         sizes = cursor.fetchall()
     connection.close()

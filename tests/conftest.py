@@ -1,6 +1,7 @@
 """The world of the tests: real PostgreSQL and Valkey, scopes on, three kinds of people.
 
-The database role of the tests is the application's: not a superuser, bound by row-level security.
+The database role of the tests is the server's: it owns nothing and is bound by row-level security. Databases
+are made by the owner of the tables.
 """
 
 import os
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client, TransactionTestCase
@@ -27,6 +29,7 @@ from parcels.tracking.names import forget_names
 from slas.forecasts.curves import forget_near
 from tests import factories
 from tests.helpers import workers
+from tests.helpers.owner import execute_as_owner
 from tests.helpers.profiles import register_profiles
 
 # The same servers as `make run`, other database; nothing is started where the environment names servers.
@@ -34,6 +37,8 @@ try:
     embedded.ensure_running()
 except embedded.EmbeddedServerError as error:
     pytest.exit(str(error), 3)
+if settings.OWNER_DATABASE is None:
+    pytest.exit("Tests make databases: with DATABASE_URL, set OWNER_DATABASE_URL too.", 3)
 workers.use_own_valkey_database()
 
 register_profiles()
@@ -68,7 +73,7 @@ def _truncate(self: TransactionTestCase) -> None:
         )
         if tables := sorted({row[0] for row in cursor.fetchall()} - REFERENCE_TABLES):
             # No reference table points at any other: a cascade does not reach them.
-            cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+            execute_as_owner(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

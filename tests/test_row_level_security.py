@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.test import override_settings
 
@@ -17,6 +18,7 @@ from alliance.models import ApiKey, Organisation, User
 from alliance.tenancy import Scope, protected_tables, raw_rows, scope
 from parcels.models import Parcel
 from tests.access import world
+from tests.helpers.owner import execute_as_owner
 
 pytestmark = pytest.mark.django_db
 
@@ -61,7 +63,7 @@ class Sides:
                 # Triggers that guard other rules would complain before the policies do.
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 for table in self.tables:
-                    cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+                    execute_as_owner(f"ALTER TABLE {table} DISABLE TRIGGER USER")
                     cursor.execute(f"CREATE TEMPORARY TABLE copy_of_{table} AS SELECT * FROM {table}")
                 cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         self.courier, self.rival_courier = ids["Swift Express"], ids["Rival Logistics"]
@@ -154,12 +156,13 @@ def test_views_ask_with_the_rights_of_who_asks() -> None:
     assert [name for name, options in rows if "security_invoker=true" not in options] == []
 
 
-def test_nothing_of_ours_runs_with_the_rights_of_its_maker() -> None:
-    """A SECURITY DEFINER function would be a way round."""
+def test_one_function_runs_with_the_rights_of_the_owner() -> None:
+    """Another SECURITY DEFINER function would be a way round; this one looks for names in no other schema."""
     definers = raw_rows(
-        "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = current_schema()::regnamespace"
+        "SELECT proname, proconfig FROM pg_proc"
+        " WHERE prosecdef AND pronamespace = current_schema()::regnamespace"
     )
-    assert definers == []
+    assert definers == [("alliance_make_month", ["search_path=public, pg_temp"])]
 
 
 def test_the_world_has_rows_of_everything_to_hide(sides: Sides) -> None:
@@ -318,13 +321,64 @@ def test_the_role_of_the_tests_passes_the_check() -> None:
     assert checks.role_is_bound_by_policies(None, ["default"]) == []
 
 
-@pytest.mark.parametrize(("is_super", "bypasses"), [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize(("is_exempt", "owns"), [(True, False), (False, True), (True, True)])
 def test_a_role_that_policies_do_not_bind_is_refused(
-    monkeypatch: pytest.MonkeyPatch, *, is_super: bool, bypasses: bool
+    monkeypatch: pytest.MonkeyPatch, *, is_exempt: bool, owns: bool
 ) -> None:
     cursor = MagicMock()
-    cursor.__enter__.return_value.fetchone.return_value = ("boss", is_super, bypasses)
-    monkeypatch.setattr(checks, "connections", {"default": MagicMock(cursor=lambda: cursor)})
+    cursor.__enter__.return_value.fetchone.return_value = ("boss", is_exempt, owns)
+    connection = MagicMock(cursor=lambda: cursor, settings_dict={"USER": "boss"})
+    monkeypatch.setattr(checks, "connections", {"default": connection})
     [error] = checks.role_is_bound_by_policies(None, ["default"])
     assert error.id == "alliance.E001"
     assert "boss" in error.msg
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE parcels_parcel DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE parcels_parcel NO FORCE ROW LEVEL SECURITY",
+        "DROP POLICY parcels_parcel_read ON parcels_parcel",
+        "ALTER POLICY parcels_parcel_read ON parcels_parcel USING (true)",
+        "CREATE POLICY all_of_it ON parcels_parcel FOR SELECT USING (true)",
+        "ALTER TABLE parcels_parcel DISABLE TRIGGER ALL",
+        "ALTER TABLE parcels_parcel OWNER TO CURRENT_USER",
+        "TRUNCATE parcels_parcel",
+        "DROP TABLE slas_watchitem",
+        "CREATE TABLE of_my_own (id int)",
+        "CREATE FUNCTION of_my_own() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE TRIGGER of_my_own AFTER INSERT ON parcels_scan EXECUTE FUNCTION slas_refuse_transition()",
+        "CREATE ROLE another",
+        "ALTER ROLE CURRENT_USER BYPASSRLS",
+        "SET SESSION AUTHORIZATION {owner}",
+        "SET ROLE {owner}",
+        "SET ROLE pg_read_all_data",
+        "SET session_replication_role = replica",
+        "DELETE FROM django_migrations",
+        "COPY parcels_parcel TO PROGRAM 'cat'",
+        "SELECT pg_read_file('postgresql.conf')",
+    ],
+)
+def test_the_servers_role_owns_nothing_and_becomes_nobody_else(statement: str) -> None:
+    owner = connection.ops.quote_name(settings.OWNER_DATABASE["USER"])
+    with (
+        pytest.raises(DatabaseError, match=r"must be owner|permission denied|must be able to"),
+        transaction.atomic(),
+    ):
+        raw_rows(statement.format(owner=owner))
+
+
+@pytest.mark.parametrize(
+    ("table", "day", "storage"),
+    [
+        ("alliance_user", "2050-01-01", ""),
+        ("no_such_table", "2050-01-01", ""),
+        ("parcels_parcel", "2050-01-02", ""),
+        ("parcels_parcel", "2050-01-01", "fillfactor = 70) ; DROP TABLE slas_watchitem; --"),
+        ("parcels_parcel; DROP TABLE slas_watchitem; --", "2050-01-01", ""),
+    ],
+)
+def test_what_makes_months_makes_nothing_else(table: str, day: str, storage: str) -> None:
+    with pytest.raises(DatabaseError, match=r"no month|no storage parameters"), transaction.atomic():
+        raw_rows("SELECT alliance_make_month(%s, %s, %s)", [table, day, storage])

@@ -23,6 +23,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance.database import table_storage
+from alliance.database.owner import as_owner
 from alliance.errors import Conflict
 from alliance.identifiers import moment_of, parcel_id_at
 from alliance.locks import Lock, wait_for
@@ -139,12 +140,16 @@ def ensure_months(first: Month, last: Month) -> int:
 
 
 def ensure_months_ahead(*, now: datetime | None = None, ahead: int = MONTHS_AHEAD) -> int:
-    """Create last month, this one, and `ahead` more; update the storage parameters of all hot tables."""
+    """Create last month, this one, and `ahead` more; return how many are new."""
     this = Month.of((now or timezone.now()).astimezone(UTC).date())
-    count = ensure_months(this.plus(-1), this.plus(ahead))
-    for table, name in _tables_in_storage():
-        with_lock_retries(partial(_store, table, name))
-    return count
+    return ensure_months(this.plus(-1), this.plus(ahead))
+
+
+def set_storage(**_signal: Any) -> None:
+    """Update the storage parameters of all hot tables, as their owner; called after each `migrate`."""
+    with as_owner():
+        for table, name in _tables_in_storage():
+            with_lock_retries(partial(_store, table, name))
 
 
 def months_ahead(*, now: datetime | None = None) -> int:
@@ -164,19 +169,20 @@ def detach_month(table: str, month: Month) -> None:
     """Detach a month from its table; it stays as a separate table, which nothing reads or writes.
 
     Waits for older transactions without blocking others. If interrupted, the month is already invisible, and
-    the next call finishes the detachment. Must run outside a transaction.
+    the next call finishes the detachment. Needs the owner of the tables, and no transaction.
     """
     name = partition_name(table, month)
     how = {False: "CONCURRENTLY", True: "FINALIZE"}.get(_pending_detach(table, name))  # type: ignore[arg-type]
     if how is None:
         return
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {name} {how}")
 
 
 def drop_detached(table: str, month: Month) -> None:
-    """Drop a detached month, if it exists."""
-    with_lock_retries(partial(_drop, partition_name(table, month)))
+    """Drop a detached month, if it exists. Needs the owner of the tables."""
+    with as_owner():
+        with_lock_retries(partial(_drop, partition_name(table, month)))
 
 
 def with_lock_retries(work: Callable[[], T]) -> T:
@@ -206,8 +212,11 @@ def _make_month(table: str, month: Month) -> int:
         # Another session may have created it during the wait.
         if month.suffix in months_of(table):
             return 0
-        cursor.execute(_create_month(table, month))
-        table_storage.set_parameters(partition_name(table, month), of=table)
+        # As the tables' owner, whoever calls it (alliance/migrations/0100_wall_months.py).
+        cursor.execute(
+            "SELECT alliance_make_month(%s, %s, %s)",
+            [table, month.first_day, table_storage.as_sql(table_storage.PARAMETERS.get(table, {}))],
+        )
     return 1
 
 
@@ -253,21 +262,6 @@ def _pending_detach(table: str, name: str) -> bool | None:
         )
         row = cursor.fetchone()
     return row[0] if row else None
-
-
-def _create_month(table: str, month: Month) -> str:
-    name = partition_name(table, month)
-    low, high = month.id_range
-    # ATTACH takes a lock that does not block writers of the parent; CREATE ... PARTITION OF blocks them.
-    # ATTACH scans the month for rows outside its range, but a new month is empty.
-    # The parent's policies do not apply to a partition that is queried directly. Row-level security
-    # without a policy of its own hides all of its rows.
-    return f"""
-        CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE);
-        ALTER TABLE {name} ENABLE ROW LEVEL SECURITY;
-        ALTER TABLE {name} FORCE ROW LEVEL SECURITY;
-        ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ({high});
-    """
 
 
 class CreatePartitionedModel(migrations.CreateModel):

@@ -1,10 +1,11 @@
 """Storage parameters of the hot tables: fillfactor and autovacuum.
 
 Each app has a module of this name for its own tables. A partitioned table has no parameters, its partitions
-have: they get them when they are created. `make_partitions` compares all of them with PARAMETERS every few
-hours, so a change reaches every partition and database.
+have: they get them when they are created. Each `migrate` compares all of them with PARAMETERS, so a change
+reaches every partition and database.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from django.db import connection
@@ -60,6 +61,10 @@ def set_parameters(table: str, *, of: str) -> bool:
         if removed:
             cursor.execute(f"ALTER TABLE {table} RESET ({removed})")
         if expected:
-            values = ", ".join(f"{name} = {value}" for name, value in expected.items())
-            cursor.execute(f"ALTER TABLE {table} SET ({values})")
+            cursor.execute(f"ALTER TABLE {table} SET ({as_sql(expected)})")
     return True
+
+
+def as_sql(parameters: Mapping[str, str]) -> str:
+    """Return parameters as ALTER TABLE takes them."""
+    return ", ".join(f"{name} = {value}" for name, value in parameters.items())

@@ -7,7 +7,7 @@ them, by `running()`. Nothing here may import Django's settings, because the set
 
 from alliance.embedded.errors import EmbeddedServerError
 from alliance.embedded.folders import home, secret_key, server_root
-from alliance.embedded.postgres import database_settings
+from alliance.embedded.postgres import database_settings, owner_settings
 from alliance.embedded.sharing import drop_everything, ensure_running, find_dead, running
 from alliance.embedded.valkey import redis_url
 
@@ -18,6 +18,7 @@ __all__ = [
     "ensure_running",
     "find_dead",
     "home",
+    "owner_settings",
     "redis_url",
     "running",
     "secret_key",

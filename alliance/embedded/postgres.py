@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: its data folder, start and stop, the application's role and database."""
+"""The embedded PostgreSQL: its data folder, start and stop, the database, its owner and the server's role."""
 
 import os
 import shutil
@@ -25,6 +25,7 @@ NAME = "PostgreSQL"
 MAJOR = "18"
 PORT = 5432
 ROLE = DATABASE = "alliance"
+OWNER = "alliance_owner"
 SUPERUSER = "postgres"
 CONFIGURATION = "alliance.conf"
 # Files that every data folder has. initdb writes to another folder first, so all exist or none.
@@ -36,8 +37,13 @@ def database_settings() -> dict[str, str]:
     return {"NAME": DATABASE, "USER": ROLE, "PASSWORD": "", "HOST": str(socket_folder()), "PORT": str(PORT)}
 
 
+def owner_settings() -> dict[str, str]:
+    """Return the same for the owner of the database."""
+    return {**database_settings(), "USER": OWNER}
+
+
 def start() -> None:
-    """Start the server if it is not running, and create its role and database if missing."""
+    """Start the server if it is not running, and create its roles and database if missing."""
     make_server_folder(server_root())
     folder, sockets = _data_folder(), make_server_folder(socket_folder())
     if not _answers():
@@ -185,6 +191,11 @@ def _configure(folder: Path, sockets: Path) -> None:
         "log_timezone": "UTC",
         "shared_preload_libraries": "pg_stat_statements",
         "log_checkpoints": "off",
+        # Of a statement that fails neither the text nor the row is logged: both name recipients.
+        "log_min_error_statement": "panic",
+        "log_error_verbosity": "terse",
+        "log_parameter_max_length": "0",
+        "log_parameter_max_length_on_error": "0",
         # No durability is given up for speed: after a 2xx response the data is on disk.
         "fsync": "on",
         "synchronous_commit": "on",
@@ -197,14 +208,28 @@ def _configure(folder: Path, sockets: Path) -> None:
 
 
 def _bootstrap() -> None:
-    """Create the application's role and database, or correct their attributes."""
+    """Create the two roles and the database, or correct their attributes."""
     with closing(_connect("postgres")) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE])
-        verb = "ALTER" if cursor.fetchone() else "CREATE"
-        # Neither SUPERUSER nor BYPASSRLS: row-level security must apply to the application's role.
-        cursor.execute(f"{verb} ROLE {ROLE} LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS NOCREATEROLE")
-        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
-        if not cursor.fetchone():
-            cursor.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
+        # The server's role owns nothing, so that row-level security applies to it and stays. The owner makes
+        # tables, and is exempt. CREATEDB and membership are for tests: they make databases and drop them
+        # while the server's role is connected.
+        _set_role(cursor, ROLE, "LOGIN NOCREATEDB NOSUPERUSER NOBYPASSRLS NOCREATEROLE")
+        _set_role(cursor, OWNER, "LOGIN CREATEDB NOSUPERUSER BYPASSRLS NOCREATEROLE")
+        cursor.execute(f"GRANT {ROLE} TO {OWNER}")
+        cursor.execute("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [DATABASE])
+        row = cursor.fetchone()
+        if not row:
+            cursor.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
+        elif row[0] != OWNER:
+            raise EmbeddedServerError(
+                f"The data in {_data_folder()} was made by a version whose tables belonged to the server's"
+                " role: 'make reset' drops it and starts over."
+            )
+        cursor.execute(f"REVOKE TEMPORARY ON DATABASE {DATABASE} FROM PUBLIC")
     with closing(_connect(DATABASE)) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+
+
+def _set_role(cursor: "psycopg2.extensions.cursor", name: str, attributes: str) -> None:
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
+    cursor.execute(f"{'ALTER' if cursor.fetchone() else 'CREATE'} ROLE {name} {attributes}")

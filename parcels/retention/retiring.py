@@ -23,6 +23,7 @@ from django.db.models import Max
 from alliance import audit
 from alliance.choices import Capability, RetirementState
 from alliance.database import partitions
+from alliance.database.owner import as_owner
 from alliance.database.partitions import Month
 from alliance.database.retirement import LEAST_MONTHS
 from alliance.errors import Conflict
@@ -84,11 +85,17 @@ def survey(month: Month, *, now: datetime) -> Survey:
 def retire_month(*, actor: Actor, month: Month, now: datetime) -> RetiredMonth:
     """Move a month to files and drop it, or resume an interrupted attempt.
 
-    Must not run in a transaction. Raises NotPermitted for actors other than operators, Conflict if the
-    month has blockers or an older month is still in the database; archive_files.Damaged if a file differs
-    from its table, which then stays.
+    Needs the owner of the tables, and no transaction. Raises NotPermitted for actors other than operators,
+    Conflict if the month has blockers or an older month is still in the database; archive_files.Damaged if a
+    file differs from its table, which then stays.
     """
     require(actor, Capability.OPERATE)
+    # A detached month has no policy, and shows its rows to its owner only.
+    with as_owner():
+        return _retire(actor, month, now)
+
+
+def _retire(actor: Actor, month: Month, now: datetime) -> RetiredMonth:
     retired = _begin(actor, month, now)
     if retired.state == RetirementState.LEAVING:
         # The order of the table names puts parcels first: a scan that finds no parcel writes nothing else.
@@ -142,8 +149,6 @@ def _leave(retired: RetiredMonth, month: Month) -> None:
     with scope(Scope.everything()):
         if not _is_still(retired, RetirementState.LEAVING):
             return
-        for table in partitions.partitioned_tables():
-            _let_workers_read(partitions.partition_name(table, month))
         no_longer_overdue(partitions.partition_name(Commitment._meta.db_table, month))
         retired.state = RetirementState.DETACHED
         retired.save(update_fields=["state"])
@@ -162,12 +167,6 @@ def _write(retired: RetiredMonth, table: str, month: Month) -> None:
         retired.tables[table] = written._asdict()
         retired.save(update_fields=["tables"])
     log.info("month_table_written", table=name, rows=written.rows, bytes=written.bytes)
-
-
-def _let_workers_read(name: str) -> None:
-    """Add a read policy to a detached month: without one, its rows are visible only through its parent."""
-    everything = "nullif(current_setting('alliance.scope', true), '') = 'all'"
-    raw_rows(f"CREATE POLICY {name}_read ON {name} FOR SELECT USING ({everything})")
 
 
 def _seal(retired: RetiredMonth, month: Month) -> None:

@@ -39,7 +39,7 @@ HOLD = """
 
 def environment_of(folder: Path) -> dict[str, str]:
     """Return the environment of a process that uses the embedded servers of a folder."""
-    overridden = {"DATABASE_URL", "REDIS_URL", "DIRECT_DATABASE_URL", "SECRET_KEY"}
+    overridden = {"DATABASE_URL", "REDIS_URL", "OWNER_DATABASE_URL", "SECRET_KEY"}
     inherited = {name: value for name, value in os.environ.items() if name not in overridden}
     return inherited | {"ALLIANCE_HOME": str(folder), "PYTHONPATH": str(ROOT)}
 
@@ -137,37 +137,93 @@ def test_servers_run_unprivileged_and_private_and_end_with_their_user(folder: Pa
     assert not valkey_answers(folder)
 
 
-def test_application_role_is_bound_by_policies_and_owns_its_database(folder: Path) -> None:
+def test_servers_role_is_bound_by_policies_and_the_owner_makes_tables(folder: Path) -> None:
     result = run(
         folder,
         """
         import psycopg2
         from alliance import embedded
         with embedded.running():
-            where = embedded.database_settings()
+            where = embedded.owner_settings()
             connection = psycopg2.connect(
                 host=where["HOST"], port=where["PORT"], user=where["USER"], dbname=where["NAME"])
             cursor = connection.cursor()
             cursor.execute("CREATE EXTENSION pg_trgm; CREATE EXTENSION btree_gist")
             cursor.execute(
-                "SELECT rolname, rolsuper, rolbypassrls, rolcreatedb, pg_get_userbyid(datdba), datcollate,"
-                " current_setting('fsync'), current_setting('synchronous_commit'), show_trgm('杭州') <> '{}'"
-                " FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()")
+                "SELECT pg_get_userbyid(datdba), datcollate, current_setting('fsync'),"
+                " current_setting('synchronous_commit'), show_trgm('杭州') <> '{}'"
+                " FROM pg_database WHERE datname = current_database()")
             print(*cursor.fetchone())
+            cursor.execute(
+                "SELECT rolname, rolsuper, rolbypassrls, rolcreatedb, rolcreaterole,"
+                " pg_has_role(rolname, 'alliance_owner', 'MEMBER')"
+                " FROM pg_roles WHERE rolname LIKE 'alliance%' ORDER BY rolname")
+            for row in cursor.fetchall():
+                print(*row)
             connection.close()
         """,
     )
-    assert result.stdout.split() == [
-        "alliance",
-        "False",
-        "False",
-        "True",
-        "alliance",
-        "C.UTF-8",
-        "on",
-        "on",
-        "True",
+    assert result.stdout.splitlines() == [
+        "alliance_owner C.UTF-8 on on True",
+        "alliance False False False False False",
+        "alliance_owner False True True False True",
     ]
+
+
+def test_log_of_the_database_names_no_recipient(folder: Path) -> None:
+    result = run(
+        folder,
+        """
+        import psycopg2
+        from alliance import embedded
+        statements = [
+            "INSERT INTO t VALUES ('13800001111')",
+            "INSERT INTO t VALUES ('Zhang Wei, 13800001111')",
+            "INSERT INTO t (phone, note) VALUES ('13800001111', NULL)",
+            "SELECT 1 FROM nowhere WHERE phone = '13800001111'",
+            "DO $$ BEGIN INSERT INTO t VALUES ('13800001111'); END $$",
+        ]
+        with embedded.running():
+            where = embedded.owner_settings()
+            connection = psycopg2.connect(
+                host=where["HOST"], port=where["PORT"], user=where["USER"], dbname=where["NAME"])
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute(
+                "CREATE TABLE t (phone text PRIMARY KEY CHECK (length(phone) = 11),"
+                " note text NOT NULL DEFAULT '')")
+            cursor.execute(statements[0])
+            for statement in statements:
+                try:
+                    cursor.execute(statement)
+                except psycopg2.Error as error:
+                    print(error.pgcode)
+            connection.close()
+            print((embedded.server_root() / "log" / "postgres.log").read_text())
+        """,
+    )
+    assert result.stdout.split()[:5] == ["23505", "23514", "23502", "42P01", "23505"]
+    assert result.stdout.count("duplicate key value") == 2
+    assert "13800001111" not in result.stdout
+
+
+def test_data_whose_tables_belong_to_the_servers_role_gets_one_sentence(folder: Path) -> None:
+    change = """
+        import psycopg2
+        from alliance import embedded
+        with embedded.running():
+            where = embedded.owner_settings()
+            connection = psycopg2.connect(
+                host=where["HOST"], port=where["PORT"], user="postgres", dbname=where["NAME"])
+            connection.cursor().execute("ALTER DATABASE alliance OWNER TO alliance")
+            connection.commit()
+            connection.close()
+    """
+    assert run(folder, change).returncode == 0
+    result = run(folder, HOLD)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "make reset" in result.stderr
 
 
 def test_one_redis_url_serves_the_client_the_broker_and_the_cache(folder: Path) -> None:

@@ -23,6 +23,7 @@ from alliance.database.table_storage import PARAMETERS
 from alliance.identifiers import new_parcel_id, tracking_number
 from alliance.long_lists import MOST_PAGES, LongListMixin
 from alliance.tenancy import Scope, raw_rows, scope
+from tests.helpers.owner import execute_as_owner
 
 pytestmark = pytest.mark.django_db
 # Not so hot that they are stored in a way of their own, but nobody counts them either.
@@ -44,11 +45,11 @@ def _as_new(db: None) -> None:
     """Forget what an ANALYZE found: of a table never looked at, the planner expects hundreds of rows."""
     if connection.pg_version < 180_000:  # type: ignore[attr-defined]
         return
-    raw_rows(
+    names = ", ".join(f"'{name}'" for name in TABLES)
+    execute_as_owner(
         "SELECT pg_clear_relation_stats(current_schema()::text, relname::text) FROM pg_class"
         " WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace"
-        " AND regexp_replace(relname, '_y[0-9]{4}m[0-9]{2}$', '') = ANY(%s)",
-        [list(TABLES)],
+        f" AND regexp_replace(relname, '_y[0-9]{{4}}m[0-9]{{2}}$', '') IN ({names})"
     )
 
 

@@ -68,7 +68,7 @@ def as_markdown() -> Iterator[str]:
     tables = raw_rows(TABLES)
     yield INTRODUCTION
     yield "## Tables\n"
-    yield "Row-level security is on and forced, so that it binds the owner of the tables, too:\n"
+    yield "Row-level security is on and forced, so that it binds every role without BYPASSRLS:\n"
     yield from (f"- `{name}`" for name, is_on, is_forced in tables if is_on and is_forced)
     yield "\nOn, but not forced:\n"
     yield from [f"- `{name}`" for name, is_on, is_forced in tables if is_on and not is_forced] or ["- none"]

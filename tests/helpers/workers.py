@@ -14,6 +14,8 @@ from django.db import connection
 from xdist.scheduler import LoadScopeScheduling
 
 from alliance.database import partitions
+from alliance.database.owner import as_owner
+from tests.helpers.owner import make_function
 
 # "gw0" and so on; nothing in a run of one process, and in the process that only hands out tests.
 NAME = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -49,21 +51,25 @@ def use_own_valkey_database() -> None:
 
 def make_database(shared: Path, *, keep: bool) -> None:
     """Migrate the test database, or copy the one that a worker of this run has migrated."""
-    if not NAME:
-        _migrate(keep=keep)
-        return
     migrated = connection.creation._get_test_db_name()
-    done = shared / "migrated"
-    with (shared / "migrating.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
+    with as_owner():
+        if not NAME:
             _migrate(keep=keep)
-            done.touch()
-        connection.close()
-        connection.settings_dict["NAME"] = migrated
-        connection.creation.clone_test_db(suffix=NAME, verbosity=0, autoclobber=True)
-    connection.settings_dict.update(connection.creation.get_test_db_clone_settings(NAME))
-    _prefer_speed()
+        else:
+            done = shared / "migrated"
+            with (shared / "migrating.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not done.exists():
+                    _migrate(keep=keep)
+                    done.touch()
+                connection.close()
+                connection.settings_dict["NAME"] = migrated
+                connection.creation.clone_test_db(suffix=NAME, verbosity=0, autoclobber=True)
+            connection.settings_dict["NAME"] = f"{migrated}_{NAME}"
+            _prefer_speed()
+        name = connection.settings_dict["NAME"]
+    # From now on, and in all threads, the server's role.
+    connection.settings_dict["NAME"] = settings.DATABASES["default"]["NAME"] = name
 
 
 def drop_database() -> None:
@@ -79,7 +85,7 @@ def drop_migrated() -> None:
 
 
 def _drop(name: str) -> None:
-    with connection.creation._nodb_cursor() as cursor:
+    with as_owner(), connection.creation._nodb_cursor() as cursor:
         # A server program that was killed may be in its last statement yet.
         cursor.execute(f"DROP DATABASE IF EXISTS {connection.ops.quote_name(name)} WITH (FORCE)")
 
@@ -88,6 +94,7 @@ def _migrate(*, keep: bool) -> None:
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False, keepdb=keep)
     # The months that tests write into.
     partitions.ensure_months_ahead()
+    make_function()
     _prefer_speed()
 
 

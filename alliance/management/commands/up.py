@@ -32,6 +32,7 @@ from redis import Redis, RedisError
 
 from alliance import embedded
 from alliance.database import partitions, stored_functions
+from alliance.database.owner import as_owner
 from alliance.demo_logins import DEMO_LOGINS
 from alliance.demo_progress import DEMO
 from alliance.embedded.errors import describe_os_errors
@@ -114,7 +115,7 @@ class Command(BaseCommand):
         return assets
 
     def _prepare_database(self, executor: MigrationExecutor) -> None:
-        with preparing_database():
+        with preparing_database(), as_owner():
             # This comparison is fast; `migrate` without pending migrations takes seconds.
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):
                 self.stdout.write("Migrating the database ...")
@@ -125,6 +126,7 @@ class Command(BaseCommand):
             # The texts of stored statements change without a migration.
             for statement in stored_functions.missing():
                 statement.install()
+            partitions.set_storage()
             # Beat creates months, too, but after a long stop, or at the first start, there may be none yet.
             partitions.ensure_months_ahead()
 

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
 
+from alliance.database.owner import as_owner
 from alliance.database.partitions import Month, ensure_months, ensure_months_ahead
 from alliance.demo_logins import DEMO_LOGINS
 from alliance.demo_progress import DEMO
@@ -79,8 +80,7 @@ class Command(BaseCommand):
     def on_day(self, number: int, day: date) -> None:
         # Weeks pass in seconds: before the first autovacuum, plans would assume empty tables.
         if number in (2, 6, 15, 30):
-            with connection.cursor() as cursor:
-                cursor.execute("ANALYZE")
+            analyze()
         if graded := keep_scorecards(day, until=self.stage.until):
             self.say(f"day {number} of {self.days} ({day}): scorecards final, {graded} grades change")
         self.note(number)
@@ -97,3 +97,9 @@ class Command(BaseCommand):
     def say(self, text: str) -> None:
         self.stdout.write(f"demo {time.monotonic() - self.started:5.1f} s  {text}")
         self.stdout.flush()
+
+
+def analyze() -> None:
+    """Update the statistics of all tables, which is for their owner."""
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute("ANALYZE")

@@ -15,6 +15,7 @@ from alliance.database import stored_functions
 from alliance.database.stored_functions import StoredStatement
 from alliance.management.commands import up
 from alliance.tenancy import raw_rows
+from tests.helpers.owner import execute_as_owner
 
 pytestmark = pytest.mark.django_db
 
@@ -31,6 +32,13 @@ END""",
 )
 
 
+def install(statement: StoredStatement) -> None:
+    """Install it in the test's own transaction, where the server's role is let make functions."""
+    role = connection.settings_dict["USER"]
+    execute_as_owner(f"GRANT CREATE ON SCHEMA public TO {connection.ops.quote_name(role)}")
+    statement.install()
+
+
 def statement_version(number: int) -> StoredStatement:
     return replace(TWICE, body=TWICE.body.replace("2 *", f"{number} *"))
 
@@ -40,34 +48,35 @@ def functions() -> set[str]:
 
 
 @pytest.fixture
-def missing_statement() -> Iterator[StoredStatement]:
+def missing_statement(db: None) -> Iterator[StoredStatement]:
     stored_functions.STATEMENTS.append(TWICE)
     yield TWICE
     stored_functions.STATEMENTS.remove(TWICE)
+    execute_as_owner(f"DROP FUNCTION IF EXISTS {TWICE.name}")
 
 
 def test_statement_is_called_like_any_other() -> None:
-    TWICE.install()
+    install(TWICE)
     assert raw_rows(TWICE.call, {"numbers": "{1,2,3}", "label": "six", "unused": 1}) == [(12, "sixth")]
 
 
 def test_statement_of_other_text_is_another_function() -> None:
     for statement in (TWICE, statement_version(3)):
-        statement.install()
+        install(statement)
     params = {"numbers": [1], "label": ""}
     assert (raw_rows(TWICE.call, params)[0][0], raw_rows(statement_version(3).call, params)[0][0]) == (2, 3)
 
 
 def test_versions_in_use_are_kept_while_others_are_rolled_out_and_back() -> None:
     for number in (2, 3, 4, 2, 5):
-        statement_version(number).install()
-        statement_version(number).install()
+        install(statement_version(number))
+        install(statement_version(number))
     assert functions() == {statement_version(number).name for number in (2, 3, 4, 5)}
 
 
 def test_old_versions_are_dropped() -> None:
     for number in range(30):
-        statement_version(number).install()
+        install(statement_version(number))
     assert functions() == {statement_version(number).name for number in range(9, 30)}
 
 
@@ -75,14 +84,14 @@ def test_installing_again_leaves_plans_alone() -> None:
     def function_rows() -> list[tuple[int]]:
         return raw_rows("SELECT cmin::text || xmin::text FROM pg_proc WHERE proname = %s", [TWICE.name])
 
-    TWICE.install()
+    install(TWICE)
     first = function_rows()
-    TWICE.install()
+    install(TWICE)
     assert function_rows() == first
 
 
 def test_function_is_planned_for_any_number_of_rows() -> None:
-    TWICE.install()
+    install(TWICE)
     [(settings,)] = raw_rows("SELECT proconfig FROM pg_proc WHERE proname = %s", [TWICE.name])
     assert set(settings) == {"plan_cache_mode=force_generic_plan", "enable_nestloop=off", "jit=off"}
 
@@ -90,7 +99,7 @@ def test_function_is_planned_for_any_number_of_rows() -> None:
 @pytest.mark.parametrize(("is_stable", "kind"), [(True, "s"), (False, "v")])
 def test_stable_statement_only_reads(is_stable: bool, kind: str) -> None:
     statement = replace(TWICE, is_stable=is_stable)
-    statement.install()
+    install(statement)
     assert raw_rows("SELECT provolatile FROM pg_proc WHERE proname = %s", [statement.name]) == [(kind,)]
 
 
@@ -100,6 +109,7 @@ def test_policies_bind_what_a_function_reads() -> None:
     assert {name for (name,) in bound} == set(names)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_migrate_makes_what_is_missing(missing_statement: StoredStatement) -> None:
     assert not missing_statement.is_installed()
     call_command("migrate", "alliance", verbosity=0)
@@ -107,11 +117,8 @@ def test_migrate_makes_what_is_missing(missing_statement: StoredStatement) -> No
     assert all(statement.is_installed() for statement in stored_functions.STATEMENTS)
 
 
-def test_next_start_makes_what_is_missing_without_a_migration(
-    missing_statement: StoredStatement, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # It leaves no connection to the programs it forks; this one is the test's.
-    monkeypatch.setattr(connection, "close", lambda: None)
+@pytest.mark.django_db(transaction=True)
+def test_next_start_makes_what_is_missing_without_a_migration(missing_statement: StoredStatement) -> None:
     assert stored_functions.missing() == [missing_statement]
     up.Command()._prepare_database(MigrationExecutor(connection))
     assert stored_functions.missing() == []
@@ -123,7 +130,7 @@ def test_site_is_not_ready_without_its_statements(client: Client, missing_statem
         return result
 
     assert check() == {"ok": False, "waiting": 0, "statements_missing": [missing_statement.name]}
-    missing_statement.install()
+    install(missing_statement)
     assert check()["ok"]
 
 

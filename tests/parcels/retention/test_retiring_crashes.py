@@ -104,7 +104,8 @@ def test_overtaken_retirement_leaves_the_rest_to_the_other(
 
 
 def test_repeatedly_killed_retirement_finishes(settled: list[Parcel], archive: Path) -> None:
-    environment = {**os.environ, "DATABASE_URL": stage.database_url(), "ARCHIVE_ROOT": str(archive)}
+    urls = {"DATABASE_URL": stage.database_url(), "OWNER_DATABASE_URL": stage.owner_url()}
+    environment = {**os.environ, **urls, "ARCHIVE_ROOT": str(archive)}
     command = [sys.executable, "manage.py", "retire_months", "--really"]
     killed = 0
     for tries in range(12):

@@ -15,6 +15,7 @@ from slas.commitments.services.settling import Milestone, excuse_commitments, se
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, HistogramBin, Tally
 from slas.rates.services.folding import fold_tallies
+from tests.helpers.owner import execute_as_owner
 from tests.helpers.plans import plans_of
 from tests.slas.helpers.commitments import (
     DAY,
@@ -105,8 +106,7 @@ class TestSweep:
         free."""
         for _ in range(50):
             reach(lane.promise(), NOON)
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE slas_commitment")
+        execute_as_owner("ANALYZE slas_commitment")
         lane.promise()
         with plans_of("slas_commitment") as plans:
             assert sweep_overdue(now=NOON + HOUR).overdue == 1

@@ -9,13 +9,14 @@ from django.utils import timezone
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.identifiers import new_parcel_id
 from alliance.models import AuditEntry
-from alliance.tenancy import Actor, Scope, raw_rows, scope
+from alliance.tenancy import Actor, Scope, scope
 from slas.admin.credits import bands_text, read_bands
 from slas.credits.months import month_of, next_month, spell, start_of
 from slas.credits.services.closing import close_month
 from slas.credits.services.schedules import ScheduleRules, add_schedule, all_schedules, withdraw_schedule
 from slas.models import ClosedMonth, CreditEntry, CreditSchedule, ServiceTier, Statement
 from tests import factories
+from tests.helpers.owner import execute_as_owner
 from tests.slas.helpers.commitments import DAY, NOON, Lane
 from tests.slas.helpers.credit_cases import send, work
 
@@ -213,7 +214,7 @@ def old_entry(lane: Lane) -> CreditEntry:
         month = month_of(timezone.now() - 70 * DAY)
         [entry] = CreditEntry.objects.all()
         # As if written then: entries cannot be changed, so this one replaces another.
-        raw_rows("TRUNCATE slas_creditentry")
+        execute_as_owner("TRUNCATE slas_creditentry")
         entry.month = month
         entry.save(force_insert=True)
     return entry

@@ -17,6 +17,7 @@ from slas.credits.services.closing import books_of, close_month, close_months_ov
 from slas.credits.services.entries import work_out_credits
 from slas.models import ClosedMonth, Commitment, CreditEntry, Statement
 from slas.tasks import close_months
+from tests.helpers.owner import execute_as_owner
 from tests.slas.helpers.commitments import HOUR, NOON, Lane, lane
 from tests.slas.helpers.credit_cases import assert_ledger_agrees, check, deliver, ledger, send, work
 
@@ -161,13 +162,13 @@ def test_the_audit_finds_a_statement_that_is_not_the_ledger(lane: Lane, rival_co
     assert_ledger_agrees(NOON + HOUR)
     Statement.objects.create(organisation=rival_courier, month=MONTH, entries=1, total_fen=900)
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE slas_creditentry DISABLE TRIGGER USER")
+        execute_as_owner("ALTER TABLE slas_creditentry DISABLE TRIGGER USER")
         cursor.execute(
             "INSERT INTO slas_creditentry (parcel_id, kind, merchant_id, courier_id, tier_id, schedule_id,"
             " amount_fen, cause, at, due_at, month) SELECT parcel_id, kind, merchant_id, courier_id, tier_id,"
             " schedule_id, 5, cause, at, due_at, month FROM slas_creditentry"
         )
-        cursor.execute("ALTER TABLE slas_creditentry ENABLE TRIGGER USER")
+        execute_as_owner("ALTER TABLE slas_creditentry ENABLE TRIGGER USER")
     result = [str(difference) for difference in audit_credits(now=NOON + HOUR)]
     assert len(result) == 4
     assert result[0].endswith("credited with 2.05 instead of 2.00")

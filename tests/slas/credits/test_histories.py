@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from alliance.errors import Conflict
 from alliance.models import Organisation
-from alliance.tenancy import Actor, Scope, raw_rows, scope
+from alliance.tenancy import Actor, Scope, scope
 from slas.commitments.services.settling import (
     Milestone,
     excuse_commitments,
@@ -32,6 +32,7 @@ from slas.credits.months import month_of, next_month, start_of
 from slas.credits.services.closing import close_month, open_months
 from slas.credits.services.entries import check_grown_credits, work_out_credits
 from slas.models import ClosedMonth, Commitment, CreditEntry, CreditSchedule, Statement
+from tests.helpers.owner import execute_as_owner
 from tests.helpers.profiles import scaled
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane, lane
 from tests.slas.helpers.credit_cases import empty_books
@@ -67,7 +68,7 @@ class CreditHistories(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         with scope(Scope.everything()):
-            raw_rows("TRUNCATE slas_commitment, slas_breach, slas_tally, slas_progresstally")
+            execute_as_owner("TRUNCATE slas_commitment, slas_breach, slas_tally, slas_progresstally")
             empty_books()
         self.now = NOON
         self.parcels: list[int] = []

@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 
 from alliance.models import Organisation
-from alliance.tenancy import Scope, raw_rows, scope
+from alliance.tenancy import Scope, scope
 from slas.commitments.services.settling import Milestone, settle
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.audit import audit_credits
 from slas.credits.services.entries import CreditRun, check_grown_credits, work_out_credits
 from slas.models import CreditCheck, CreditEntry
+from tests.helpers.owner import execute_as_owner
 from tests.slas.helpers.commitments import DELIVERY, HOUR, NOON, Lane
 
 # Ten yuan: 20 % of it at once, half after a day, all after three (next day, version 1).
@@ -69,4 +70,4 @@ def assert_ledger_agrees(now: datetime) -> None:
 
 def empty_books() -> None:
     """Start afresh: no policy lets a ledger be deleted, so it is truncated."""
-    raw_rows("TRUNCATE slas_creditentry, slas_creditcheck, slas_statement, slas_closedmonth")
+    execute_as_owner("TRUNCATE slas_creditentry, slas_creditcheck, slas_statement, slas_closedmonth")

@@ -249,6 +249,16 @@ def test_server_of_the_environment_that_does_not_answer_gets_one_sentence(
     assert processes_of(folder) == []
 
 
+def test_demo_is_not_served_to_other_machines(folder: Path) -> None:
+    for place in ({"host": "0.0.0.0"}, {"PUBLIC_URL": "https://alliance.company.example"}):
+        host = place.pop("host", "127.0.0.1")
+        process = manage(folder, "up", "--host", host, "--port", str(free_port()), **place)
+        assert process.returncode == 1
+        assert len(process.stderr.splitlines()) == 1
+        assert "--public-demo" in process.stderr
+    assert processes_of(folder) == []
+
+
 def test_damaged_data_folder_gets_one_sentence(folder: Path) -> None:
     damaged = folder.with_name("damaged")
     (damaged / "postgres" / "base").mkdir(parents=True)

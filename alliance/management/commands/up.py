@@ -12,12 +12,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
@@ -33,12 +34,12 @@ from redis import Redis, RedisError
 from alliance import embedded
 from alliance.database import partitions, stored_functions
 from alliance.database.owner import as_owner
-from alliance.demo_logins import DEMO_LOGINS
+from alliance.demo_logins import DEMO_LOGINS, require_private
 from alliance.demo_progress import DEMO
 from alliance.embedded.errors import describe_os_errors
 from alliance.embedded.mending import Mender
 from alliance.health import note_heartbeat
-from alliance.models import Heartbeat, Organisation
+from alliance.models import Heartbeat, Organisation, User
 from alliance.supervision import READY, Supervisor
 from alliance.tenancy import Scope, scope
 
@@ -56,9 +57,23 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="Address to listen on.")
         parser.add_argument("--port", type=int, default=8000, help="Port to listen on.")
         parser.add_argument("--no-demo", action="store_true", help="Start with an empty alliance.")
+        parser.add_argument(
+            "--public-demo",
+            action="store_true",
+            help="Serve the demo to other machines.",
+        )
         parser.add_argument("--demo-days", type=int, default=60, help="Days of parcels in the demo.")
 
-    def handle(self, *args: Any, host: str, port: int, no_demo: bool, demo_days: int, **options: Any) -> None:
+    def handle(
+        self,
+        *args: Any,
+        host: str,
+        port: int,
+        no_demo: bool,
+        public_demo: bool,
+        demo_days: int,
+        **options: Any,
+    ) -> None:
         """Prepare everything, then run until Ctrl-C or until a program ends."""
         require_free_port(host, port)
         begun = time.monotonic()
@@ -75,6 +90,8 @@ class Command(BaseCommand):
                 demo = demo_so_far()
                 loads_demo = demo_days > 0 and not no_demo and self._demo_is_due(demo)
             address = f"http://{visible_host(host)}:{port}"
+            if (demo or loads_demo) and not public_demo:
+                require_private(host, urlsplit(os.environ.get("PUBLIC_URL", "")).hostname)
             mender = Mender()
             supervisor = Supervisor(
                 is_ready=lambda: answers(address),
@@ -87,7 +104,8 @@ class Command(BaseCommand):
                 # A new folder at each start: counters of an earlier run would be added to those of this one.
                 environment = program_environment(address, metrics=folder)
                 environment |= {"WEB_WAITS_FOR": str(gate), "DEMO_LOADING": str(loads_demo)}
-                add_programs(supervisor, host, port, environment, demo_days=demo_days if loads_demo else 0)
+                demo_arguments = ["--days", str(demo_days)] + ["--public-demo"] * public_demo
+                add_programs(supervisor, host, port, environment, demo=demo_arguments if loads_demo else [])
                 # The web server imports its code while we migrate, and answers when the gate is open.
                 supervisor.begin()
                 try:
@@ -134,7 +152,7 @@ class Command(BaseCommand):
         """Tell whether to load the demo alliance; print a warning if an earlier load was interrupted."""
         if demo and not demo.detail.get("whole"):
             self.stdout.write(NOT_WHOLE)
-        return not demo and DEMO in get_commands() and not _has_organisations()
+        return not demo and DEMO in get_commands() and not _has_members()
 
 
 class Collecting:
@@ -232,18 +250,18 @@ def require_known_migrations(loader: MigrationLoader) -> None:
 
 
 def add_programs(
-    supervisor: Supervisor, host: str, port: int, environment: dict[str, str], *, demo_days: int
+    supervisor: Supervisor, host: str, port: int, environment: dict[str, str], *, demo: Sequence[str]
 ) -> None:
-    """Add all programs, the web server first; with zero days no demo is loaded."""
+    """Add all programs, the web server first; without arguments for the demo none is loaded."""
     commands = programs(host, port)
     supervisor.add("web", commands["web"], environment)
     supervisor.add("worker", commands["worker"], environment, after=READY)
-    if demo_days:
-        demo = [sys.executable, str(settings.BASE_DIR / "manage.py"), DEMO, "--days", str(demo_days)]
-        supervisor.add("demo", demo, environment, after=READY, on_exit=demo_is_over)
+    if demo:
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), DEMO, *demo]
+        supervisor.add("demo", command, environment, after=READY, on_exit=demo_is_over)
     # The demo simulates its days in order and runs the jobs of each hour itself: beat's jobs, which use the
     # real time, would close and sweep what has not been simulated yet.
-    supervisor.add("beat", commands["beat"], environment, after="demo" if demo_days else READY)
+    supervisor.add("beat", commands["beat"], environment, after="demo" if demo else READY)
 
 
 def demo_is_over(code: int) -> str:
@@ -296,11 +314,12 @@ def first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0]
 
 
-def _has_organisations() -> bool:
+def _has_members() -> bool:
+    """Whether anybody real is here: the demo's log-ins never stand beside theirs."""
     if Organisation._meta.db_table not in connection.introspection.table_names():
         return False
     with scope(Scope.everything()):
-        return Organisation.objects.exists()
+        return Organisation.objects.exists() or User.objects.exists()
 
 
 def fingerprint_of_assets() -> str:

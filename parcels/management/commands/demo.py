@@ -5,18 +5,21 @@ from argparse import ArgumentParser
 from datetime import date, timedelta
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
 
 from alliance.database.owner import as_owner
 from alliance.database.partitions import Month, ensure_months, ensure_months_ahead
-from alliance.demo_logins import DEMO_LOGINS
+from alliance.demo_logins import DEMO_LOGINS, require_private
 from alliance.demo_progress import DEMO
 from alliance.health import note_heartbeat
 from alliance.identifiers import drawing_from
-from alliance.models import Heartbeat, User
+from alliance.models import Heartbeat, Organisation, User
+from alliance.tenancy import Scope, scope
 from parcels.demo.days import ZONE, Stage, play
 from parcels.demo.exporting import write_some
 from parcels.demo.filing import upload_one
@@ -31,6 +34,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--seed", type=int, default=2016)
+        parser.add_argument(
+            "--public-demo", action="store_true", help="load it although PUBLIC_URL is open to other machines"
+        )
         parser.add_argument("--days", type=int, default=60, help="days of parcels up to now")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,6 +47,14 @@ class Command(BaseCommand):
             is_complete = Heartbeat.objects.filter(name=DEMO, detail__whole=True).exists()
             state = "is loaded already" if is_complete else "was interrupted while it was loaded"
             raise CommandError(f"The demo {state}. Start afresh with: make reset")
+        with scope(Scope.everything()):
+            if User.objects.exists() or Organisation.objects.exists():
+                raise CommandError(
+                    "This database has log-ins or organisations of its own, and the demo's passwords are"
+                    " public: it is loaded into an empty database only."
+                )
+        if not options["public_demo"]:
+            require_private(urlsplit(settings.PUBLIC_URL).hostname)
         note_heartbeat(DEMO, whole=False, day=0, days=days)
         until = timezone.now()
         first = (until - timedelta(days=days + 2)).date()

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from alliance.demo_logins import DEMO_LOGINS
+from alliance.demo_logins import DEMO_LOGINS, is_loopback
 from alliance.management.commands import up
-from alliance.models import Heartbeat, Organisation
+from alliance.models import Heartbeat, Organisation, User
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.choices import ScanCode
 from parcels.demo.journeys import Itinerary, journey
@@ -101,6 +101,39 @@ def test_demo_is_coherent_and_loaded_once(
     assert Heartbeat.objects.get(name="demo").detail == {"whole": True}
     with pytest.raises(CommandError, match="make reset"):
         call_command("demo", days=2)
+
+
+@pytest.mark.django_db
+def test_demo_is_loaded_beside_nobody_real(ops_user: User) -> None:
+    User.objects.filter(pk=ops_user.pk).update(email="boss@company.example")
+    with pytest.raises(CommandError, match="into an empty database only"):
+        call_command("demo", days=2)
+    assert not up.Command()._demo_is_due(None)
+    assert not User.objects.filter(email__endswith="@alliance.example").exists()
+
+
+@pytest.mark.django_db
+def test_demo_stays_on_this_machine(settings: Any) -> None:
+    settings.PUBLIC_URL = "https://alliance.company.example"
+    with pytest.raises(CommandError, match="passwords are public"):
+        call_command("demo", days=2)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_private"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.1", False),
+        ("no.such.host.invalid", False),
+    ],
+)
+def test_only_a_loopback_address_is_this_machine(host: str, *, is_private: bool) -> None:
+    assert is_loopback(host) is is_private
 
 
 @pytest.mark.django_db

@@ -4,7 +4,6 @@ Only a request of the recipient moves the due time that on-time is judged by. Th
 original promise, so that moving parcels out of a month improves no rate.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from alliance import audit, events
 from alliance.choices import Capability
+from alliance.contact_data import has_contact_data
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.members.queries import refuse_own
 from alliance.models import City
@@ -36,8 +36,6 @@ from slas.revisions.rules import DeliveryDay, delivery_on, possible_days, span_a
 REASON_LENGTH: Final = 300
 # How many changes of day each party has per parcel.
 MOST_BY_PARTY: Final = {RevisionParty.RECIPIENT: 2, RevisionParty.MERCHANT: 5}
-# Phone numbers in the reason: the tracking page shows it to everyone who has the tracking number.
-_PHONE: Final = re.compile(r"\d(?:[\s\-.()]*\d){6,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +197,9 @@ def _problems(request: RevisionRequest) -> Iterator[FieldError]:
         yield FieldError("/reason", message, "max_length")
     elif any(not character.isprintable() for character in reason):
         yield FieldError("/reason", _("Enter a single line of text."), "characters")
-    elif _PHONE.search(reason):
-        message = _("Leave out phone numbers: anyone with the tracking number can read this.")
+    # The tracking page shows it to everyone who has the tracking number.
+    elif has_contact_data(reason):
+        message = _("Leave out phone numbers and e-mails: anyone with the tracking number can read this.")
         yield FieldError("/reason", message, "personal")
 
 

@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -28,7 +28,10 @@ def spread(seconds: int) -> int:
 
 
 class AllianceError(Exception):
-    """A request that a rule refuses. `code` is stable; `detail` is for people."""
+    """A request that a rule refuses. `code` is stable; `detail` is for people.
+
+    `members` are further members of the problem document, for programs.
+    """
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "error"
@@ -41,12 +44,14 @@ class AllianceError(Exception):
         code: str = "",
         errors: list[FieldError] | None = None,
         retry_after: int | None = None,
+        members: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(str(detail) or str(self.title))
         self.detail = str(detail) or str(self.title)
         self.reason = code or self.code
         self.errors = errors or []
         self.retry_after = retry_after
+        self.members = members or {}
 
 
 class MalformedInput(AllianceError):

@@ -39,7 +39,7 @@ def problem(error: AllianceError) -> dict[str, Any]:
             {"pointer": _encodable(item.pointer), "detail": _encodable(str(item.message)), "code": item.code}
             for item in error.errors
         ]
-    return body
+    return body | error.members
 
 
 def _encodable(text: str) -> str:

@@ -44,6 +44,10 @@ PROBLEM: dict[str, Any] = {
                 },
             },
         },
+        "available": {
+            "description": "Of a refused booking: what can be booked now, as in the results of a batch; null "
+            "if nothing can.",
+        },
     },
 }
 HEADERS: dict[str, Any] = {

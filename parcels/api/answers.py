@@ -134,7 +134,12 @@ def batch_json(results: list[Booked | AllianceError]) -> JSON:
 
 def _rejection_json(error: AllianceError) -> JSON:
     document = problem(error)
-    return {"type": document["type"], "detail": document["detail"], "errors": document.get("errors", [])}
+    return {
+        "type": document["type"],
+        "detail": document["detail"],
+        "errors": document.get("errors", []),
+        **error.members,
+    }
 
 
 def parcel_json(parcel: Parcel, *, unmasked: bool) -> JSON:

@@ -18,11 +18,12 @@ from alliance.tenancy import Actor
 from parcels.bookings.rules import BookingRequest, IfFull, Recipient, one_line, text_problems
 from parcels.models import PickupAddress
 from slas.offers.market import QuoteRequest
+from slas.promises.prices import InvalidAmount, fen_from_yuan
 
 FIELDS = frozenset(
     {
         "tier", "origin", "destination", "pickup_address", "weight_g", "ready_at", "recipient", "reference",
-        "courier", "expected_deliver_by", "if_full",
+        "courier", "expected_deliver_by", "expected_pickup_by", "expected_price", "if_full",
     }
 )  # fmt: skip
 RECIPIENT_FIELDS = frozenset({"name", "phone", "address"})
@@ -83,6 +84,8 @@ def read_booking(body: object, places: Places, *, at: datetime, pointer: str = "
         reference=reader.text("reference"),
         pickup_address_id=address_id,
         expected_deliver_by=reader.moment("expected_deliver_by"),
+        expected_pickup_by=reader.moment("expected_pickup_by"),
+        expected_price_fen=reader.amount("expected_price"),
         if_full=reader.choice("if_full", IfFull, IfFull.REFUSE),
     )
     reader.finish(recipient)
@@ -163,6 +166,20 @@ class _Reader:
             self._wrong(name, _("Write the UTC offset in hours and minutes, such as +08:00."), "invalid")
             return None
         return moment
+
+    def amount(self, name: str) -> int | None:
+        """Return an amount in fen: a text, as we send it, or a number."""
+        value = self._body.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            self._wrong(name, _("Enter the amount in digits, such as 12.50."), "invalid")
+            return None
+        try:
+            return fen_from_yuan(str(value))
+        except InvalidAmount as refusal:
+            self._wrong(name, refusal.message, refusal.code)
+            return None
 
     def choice(self, name: str, kind: type[IfFull], default: IfFull) -> IfFull:
         value = self._body.get(name)

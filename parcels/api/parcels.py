@@ -95,8 +95,9 @@ class ParcelListView(APIView):
     @extend_schema(
         operation_id="parcels_create",
         summary="Book a parcel",
-        description="Reserves capacity, fixes the promise and returns the tracking number. 409 "
-        "`capacity_full` names the next option; 409 `promise_changed` contains the current promise.",
+        description="Reserves capacity, fixes the promise and returns the tracking number. What a quote said "
+        "can be sent as `courier` and `expected_...`: it is booked only if a quote would still say so. 409 "
+        "`promise_changed`, `price_changed` and `capacity_full` name in `available` what can be booked now.",
         parameters=[IDEMPOTENCY_KEY],
         request=schema.BookingBody,
         responses={201: schema.BookedAnswer},
@@ -124,8 +125,8 @@ class ParcelBatchView(APIView):
         summary="Book many parcels",
         description=f"Up to {BATCH_LIMIT:,}: an array, or an object with the array in `parcels`. Each "
         "item gets its own result, in order; a rejected item does not stop the others. Capacity is assigned "
-        "in order. An item for which it is used up is rejected; with `if_full: next` it goes to the next "
-        "courier, then to the next day, unless it names a courier or a promise.",
+        "in order. An item for which the day is full is rejected (`if_full: refuse`, the default); with "
+        "`if_full: next` it goes to the next day, unless it names a courier or a promise.",
         parameters=[IDEMPOTENCY_KEY],
         request=PolymorphicProxySerializer(
             component_name="Batch",

@@ -68,8 +68,17 @@ class BookingBody(QuoteBody):
     expected_deliver_by = serializers.DateTimeField(
         required=False,
         allow_null=True,
-        help_text="`promise.deliver_by` as quoted: books only with this promise; 409 `promise_changed` if it "
-        "is no longer available.",
+        help_text="`promise.deliver_by` as quoted: books only if a quote would still say so; otherwise 409 "
+        "`promise_changed`, with what can be booked now in `available`.",
+    )
+    expected_pickup_by = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="`promise.pickup_by` as quoted; the same."
+    )
+    expected_price = serializers.CharField(
+        required=False,
+        allow_null=True,
+        help_text="`price` as quoted: books only at this price; otherwise 409 `price_changed`, with the new "
+        "price in `available`.",
     )
     if_full = WordField(
         choices=[item.value for item in IfFull],
@@ -199,6 +208,18 @@ class ProblemItem(S):
     code = serializers.CharField()
 
 
+class AvailableAnswer(S):
+    """What can be booked now: send the values as `courier` and `expected_...` to book it."""
+
+    courier = serializers.CharField()
+    courier_name = serializers.CharField()
+    tier = serializers.ChoiceField(choices=TierCode.choices)
+    price = serializers.CharField(help_text="CNY, a decimal.")
+    pickup_date = serializers.DateField()
+    pickup_by = serializers.DateTimeField()
+    deliver_by = serializers.DateTimeField()
+
+
 class BatchItemAnswer(S):
     """Of a rejected item: type, detail and errors, as in a problem document."""
 
@@ -215,6 +236,7 @@ class BatchItemAnswer(S):
     type = serializers.CharField(required=False)
     detail = serializers.CharField(required=False)
     errors = ProblemItem(many=True, required=False)  # type: ignore[assignment]
+    available = AvailableAnswer(required=False, allow_null=True)
 
 
 class BatchAnswer(S):

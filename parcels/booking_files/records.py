@@ -33,6 +33,7 @@ COLUMNS: Final = (
     "ready_at",
     "courier",
     "expected_deliver_by",
+    "expected_price",
     "if_full",
 )
 # A column in the file of rows to correct; ignored when that file is uploaded again.
@@ -53,6 +54,7 @@ _SYNONYMS: Final = {
     "order_number": "reference",
     "ready": "ready_at",
     "deliver_by": "expected_deliver_by",
+    "price": "expected_price",
 }
 MAX_BYTES: Final = 500 * 1024 * 1024
 MAX_LINES: Final = 2_000_001
@@ -67,7 +69,7 @@ _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 SAMPLE: Final = (
     "SO-2026-0001", "next_day", "CN-HGH", "CN-CTU", "800", "王小明", "13812345678",
-    "人民南路四段12号3单元1203室", "", "", "", "", "",
+    "人民南路四段12号3单元1203室", "", "", "", "", "", "",
 )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ class Recipient:
 class BookingRequest:
     """One parcel to book. Without a courier, the quote's recommendation is used.
 
-    With `expected_deliver_by`, the promise of a quote, only that promise is booked.
+    With what a quote said (`expected_...`), it is booked only if a quote would say so now.
     With a courier, only that courier on the promised day is booked.
     """
 
@@ -60,11 +60,14 @@ class BookingRequest:
     reference: str = ""
     pickup_address_id: int | None = None
     expected_deliver_by: datetime | None = None
+    expected_pickup_by: datetime | None = None
+    # The whole fee: the offer's price and the surcharge of the weight.
+    expected_price_fen: int | None = None
     if_full: IfFull = IfFull.REFUSE
 
     @property
     def is_pinned(self) -> bool:
-        return bool(self.courier) or self.expected_deliver_by is not None or self.if_full is IfFull.REFUSE
+        return bool(self.courier) or self.if_full is IfFull.REFUSE
 
 
 def one_line(text: str) -> str:
@@ -82,8 +85,10 @@ def problems_of(request: BookingRequest, *, at: datetime) -> Iterator[FieldError
     yield from text_problems("/reference", request.reference, REFERENCE_LENGTH, required=False)
     yield from weight_problems("/weight_g", request.weight_g)
     yield from ready_problems("/ready_at", request.ready_at, at=at)
-    if request.expected_deliver_by is not None and request.expected_deliver_by.utcoffset() is None:
-        yield FieldError("/expected_deliver_by", _("Include the UTC offset."), "naive")
+    for name in ("expected_deliver_by", "expected_pickup_by"):
+        moment = getattr(request, name)
+        if moment is not None and moment.utcoffset() is None:
+            yield FieldError(f"/{name}", _("Include the UTC offset."), "naive")
 
 
 def text_problems(pointer: str, text: str, limit: int, *, required: bool = True) -> Iterator[FieldError]:

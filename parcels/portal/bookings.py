@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,14 +20,17 @@ from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
+from alliance.wording import sentences
 from parcels.bookings.rules import BookingRequest, Recipient, one_line
 from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.cancelling import cancel_parcel
+from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelSource
 from parcels.models import Parcel, PickupAddress
 from parcels.portal.booking_forms import QuoteForm, RecipientForm
-from parcels.portal.quotes import OfferView, offer_view, tier_views
+from parcels.portal.quotes import expected_of, offer_view, tier_views, without_agreed
 from slas.offers.market import Quote, QuoteRequest, quote
+from slas.promises.prices import yuan
 from slas.promises.texts import moment_text
 
 SUGGESTIONS = 8
@@ -59,46 +62,108 @@ def quote_create(request: ActorRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def parcel_book(request: ActorRequest) -> HttpResponse:
-    """Book the chosen offer: quote and offer are in the URL, the recipient is in the form."""
+    """Book the chosen offer: the quote and what is agreed on are in the URL, the recipient is in the form.
+
+    Whatever no longer holds is refused with what holds now, and the form with all that was typed.
+    """
     actor = _merchant(request)
-    quote_form = QuoteForm(request.GET, addresses=_addresses(actor))
-    current_quote = _quote_for(actor, quote_form)
-    offer = _chosen_offer(current_quote, request.GET) if current_quote else None
-    if current_quote is None or offer is None:
-        return redirect(f"{reverse('parcels:quote_create')}?{_quote_query(request.GET)}")
-    form = RecipientForm(request.POST or None)
-    problem = ""
-    if request.method == "POST" and form.is_valid():
+    choice = _Choice(request, actor)
+    if request.method != "POST":
+        if choice.offer is None:
+            return redirect(choice.quote_url)
+        return choice.page(RecipientForm())
+    if "choose" in request.POST:
+        # Another offer was chosen after a refusal: what was typed goes along.
+        return choice.page(RecipientForm(initial=request.POST.dict()))
+    form = RecipientForm(request.POST)
+    problem = choice.problem
+    if form.is_valid() and not problem:
         try:
-            booked = book_parcel(
-                actor=actor,
-                request=_booking(current_quote, quote_form, form, request.GET),
-                at=current_quote.at,
-                source=ParcelSource.PORTAL,
-            )
+            booked = choice.book(form)
         except InvalidInput as error:
             _add_errors(form, error)
         except Conflict as error:
             problem = error.detail
         else:
             return redirect("parcels:parcel_booked", booked.number)
-    context = {
-        "form": form,
-        "quote": current_quote,
-        "offer": offer,
-        "address": quote_form.cleaned_data.get("pickup_address"),
-        "problem": problem,
-        "quote_url": f"{reverse('parcels:quote_create')}?{_quote_query(request.GET)}",
-        "changed": offer.deliver_by_iso != request.GET.get("deliver_by", ""),
-    }
-    status = 409 if problem else 422 if form.errors else 200
-    return render(request, "parcels/book.html", context, status=status)
+        choice.quote_again()
+    return choice.page(form, problem)
+
+
+class _Choice:
+    """The offer that a merchant chose: what was agreed on is in the URL, and what holds now."""
+
+    def __init__(self, request: ActorRequest, actor: Actor) -> None:
+        self._request, self._actor = request, actor
+        self.quote_url = f"{reverse('parcels:quote_create')}?{without_agreed(request.GET)}"
+        self.quote_again()
+
+    def quote_again(self) -> None:
+        query = self._request.GET
+        self._form = QuoteForm(query, addresses=_addresses(self._actor))
+        self._quote = _quote_for(self._actor, self._form, is_chosen=True)
+        offers = self._quote.offers if self._quote else ()
+        views = [offer_view(self._quote, offer, query) for offer in offers] if self._quote else []
+        key = (query.get("courier"), query.get("service") or query.get("tier"))
+        self.offer = next((view for view in views if (view.courier, view.service) == key), None)
+        self._others = [view for view in views if view is not self.offer and not view.is_full]
+
+    @property
+    def problem(self) -> str:
+        """Why the offer can't be booked as agreed, as far as can be told before booking."""
+        if self._quote is None:
+            return sentences(*(str(error) for errors in self._form.errors.values() for error in errors))
+        if self.offer is None:
+            return _("This courier no longer offers this service between these cities.")
+        if expected_of(self._request.GET) is None:
+            return _("Check the price and the delivery time, then book again.")
+        return ""
+
+    def book(self, form: RecipientForm) -> Booked:
+        """Book it as agreed. Raises Conflict if that no longer holds, and InvalidInput."""
+        assert self._quote is not None  # noqa: S101 -- `problem` was asked before
+        query, quoted = self._request.GET, self._quote.request
+        address = self._form.cleaned_data.get("pickup_address")
+        recipient = form.cleaned_data
+        booking = BookingRequest(
+            tier=query.get("service") or query.get("tier", ""),
+            origin=quoted.origin,
+            destination=quoted.destination,
+            weight_g=quoted.weight_g,
+            ready_at=quoted.ready_at,
+            recipient=Recipient(
+                one_line(recipient["name"]), one_line(recipient["phone"]), one_line(recipient["address"])
+            ),
+            courier=query.get("courier", ""),
+            reference=one_line(recipient["reference"]),
+            pickup_address_id=address.pk if address else None,
+            **(expected_of(query) or {}),
+        )
+        return book_parcel(actor=self._actor, request=booking, at=self._quote.at, source=ParcelSource.PORTAL)
+
+    def page(self, form: RecipientForm, problem: str = "") -> HttpResponse:
+        query = self._request.GET
+        is_changed = self.offer is not None and any(
+            value != query.get(name) for name, value in self.offer.agreed.items()
+        )
+        context = {
+            "form": form,
+            "quote": self._quote,
+            "offer": self.offer,
+            "others": self._others if problem else [],
+            "address": self._form.cleaned_data.get("pickup_address"),
+            "problem": problem,
+            "quote_url": self.quote_url,
+            "changed": is_changed,
+        }
+        status = 409 if problem else 422 if form.errors else 200
+        return render(self._request, "parcels/book.html", context, status=status)
 
 
 @require_safe
 @login_required
 def parcel_booked(request: ActorRequest, number: str) -> HttpResponse:
-    """Confirm a booking: tracking number and promise."""
+    """Confirm a booking: tracking number, promise and price."""
     actor = _merchant(request)
     try:
         parcel_id = parse_tracking_number(number)
@@ -111,6 +176,7 @@ def parcel_booked(request: ActorRequest, number: str) -> HttpResponse:
         "parcel": parcel,
         "pickup_text": _local(parcel.pickup_by, parcel.origin.time_zone),
         "deliver_text": _local(parcel.deliver_by, parcel.destination.time_zone),
+        "price": "" if parcel.fee_fen is None else yuan(parcel.fee_fen),
     }
     return render(request, "parcels/booked.html", context)
 
@@ -157,16 +223,20 @@ def _initial(actor: Actor) -> dict[str, Any]:
     return {"pickup_address": default.pk if default else None}
 
 
-def _quote_for(actor: Actor, form: QuoteForm) -> Quote | None:
-    """The quote for a form; None, with errors on the form, if there is none."""
+def _quote_for(actor: Actor, form: QuoteForm, *, is_chosen: bool = False) -> Quote | None:
+    """The quote for a form; None, with errors on the form, if there is none.
+
+    Once an offer is chosen, a ready time that passes means "now": minutes go by while one types.
+    """
     if not form.is_valid():
         return None
     data, now = form.cleaned_data, timezone.now()
+    ready_at = data["ready_at"] or now
     request = QuoteRequest(
         origin=data["origin"],
         destination=data["destination"],
         weight_g=data["weight_g"],
-        ready_at=data["ready_at"] or now,
+        ready_at=max(ready_at, now) if is_chosen else ready_at,
         tier=data["tier"],
     )
     try:
@@ -174,51 +244,6 @@ def _quote_for(actor: Actor, form: QuoteForm) -> Quote | None:
     except InvalidInput as error:
         _add_errors(form, error)
         return None
-
-
-def _chosen_offer(current_quote: Quote, query: QueryDict) -> OfferView | None:
-    key = (query.get("courier"), query.get("service") or query.get("tier"))
-    for offer in current_quote.offers:
-        if (offer.offer.courier, offer.tier.code.value) == key:
-            return offer_view(current_quote, offer, query)
-    return None
-
-
-def _booking(
-    current_quote: Quote, quote_form: QuoteForm, form: RecipientForm, query: QueryDict
-) -> BookingRequest:
-    address = quote_form.cleaned_data.get("pickup_address")
-    recipient = form.cleaned_data
-    return BookingRequest(
-        tier=query.get("service") or query.get("tier", ""),
-        origin=current_quote.request.origin,
-        destination=current_quote.request.destination,
-        weight_g=current_quote.request.weight_g,
-        ready_at=current_quote.request.ready_at,
-        recipient=Recipient(
-            one_line(recipient["name"]), one_line(recipient["phone"]), one_line(recipient["address"])
-        ),
-        courier=query.get("courier", ""),
-        reference=one_line(recipient["reference"]),
-        pickup_address_id=address.pk if address else None,
-        expected_deliver_by=_moment(query.get("deliver_by", "")),
-    )
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.utcoffset() is not None else None
-
-
-def _quote_query(query: QueryDict) -> str:
-    """The query of the comparison page: without the chosen offer."""
-    quote_query = query.copy()
-    for name in ("courier", "service", "deliver_by"):
-        quote_query.pop(name, None)
-    return quote_query.urlencode()
 
 
 def _add_errors(form: forms.Form, error: InvalidInput) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.http import QueryDict
 from django.urls import reverse
@@ -12,7 +13,7 @@ from couriers.choices import Grade
 from slas.offers.market import Quote, QuotedOffer
 from slas.offers.ranking import RECORD_DAYS, Record
 from slas.offers.texts import reason_text
-from slas.promises.prices import yuan
+from slas.promises.prices import fen_from_yuan, yuan
 from slas.promises.texts import Ends, clock_text, day_text, explained, moment_text, rolled_text
 
 
@@ -29,7 +30,6 @@ class OfferView:
     pickup: str
     deliver_day: str
     deliver_clock: str
-    deliver_by_iso: str
     cut_off: str
     cut_off_at: datetime
     cut_off_left: str
@@ -43,6 +43,8 @@ class OfferView:
     recommended: bool
     reason: str
     book_url: str
+    # What a merchant agrees on by booking it, as it travels in the URL.
+    agreed: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,6 @@ def offer_view(quote: Quote, offer: QuotedOffer, query: QueryDict) -> OfferView:
         pickup=moment_text(promise.pickup_by),
         deliver_day=day_text(promise.deliver_by.date()),
         deliver_clock=clock_text(promise.deliver_by),
-        deliver_by_iso=promise.deliver_by.isoformat(),
         cut_off=moment_text(promise.cut_off_at),
         cut_off_at=promise.cut_off_at,
         cut_off_left=duration_text(max(offer.to_cut_off, timedelta(0))),
@@ -92,7 +93,43 @@ def offer_view(quote: Quote, offer: QuotedOffer, query: QueryDict) -> OfferView:
         recommended=offer.recommended,
         reason=reason_text(offer.reason, offer.record, offer.grade),
         book_url=_book_url(offer, query),
+        agreed=_agreed(offer),
     )
+
+
+def _agreed(offer: QuotedOffer) -> dict[str, str]:
+    return {
+        "courier": offer.offer.courier,
+        "service": offer.tier.code.value,
+        "price": yuan(offer.fee_fen),
+        "pickup_by": offer.promise.pickup_by.isoformat(),
+        "deliver_by": offer.promise.deliver_by.isoformat(),
+    }
+
+
+def expected_of(query: QueryDict) -> dict[str, Any] | None:
+    """The expectations of a booking, from the URL of its page; None if the URL does not say them all."""
+    try:
+        price_fen = fen_from_yuan(query.get("price", ""))
+        pickup_by = datetime.fromisoformat(query.get("pickup_by", ""))
+        deliver_by = datetime.fromisoformat(query.get("deliver_by", ""))
+    except ValueError:
+        return None
+    if pickup_by.utcoffset() is None or deliver_by.utcoffset() is None:
+        return None
+    return {
+        "expected_price_fen": price_fen,
+        "expected_pickup_by": pickup_by,
+        "expected_deliver_by": deliver_by,
+    }
+
+
+def without_agreed(query: QueryDict) -> str:
+    """The query of the comparison page: without the chosen offer."""
+    params = query.copy()
+    for name in ("courier", "service", "price", "pickup_by", "deliver_by"):
+        params.pop(name, None)
+    return params.urlencode()
 
 
 def _alternative_text(offer: QuotedOffer) -> str:
@@ -108,8 +145,8 @@ def _alternative_text(offer: QuotedOffer) -> str:
 
 
 def _book_url(offer: QuotedOffer, query: QueryDict) -> str:
+    """The booking page of an offer: its URL says all that is agreed on there."""
     params = query.copy()
-    params["courier"] = offer.offer.courier
-    params["service"] = offer.tier.code.value
-    params["deliver_by"] = offer.promise.deliver_by.isoformat()
+    for name, value in _agreed(offer).items():
+        params[name] = value
     return f"{reverse('parcels:parcel_book')}?{params.urlencode()}"

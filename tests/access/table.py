@@ -147,7 +147,7 @@ PARCELS = [
     Row("parcels:quote_create", "GET", BOOK, ops=404, note="ops book for nobody"),
     Row("parcels:city_options", "GET", BOOK, ops=404),
     Row("parcels:parcel_book", "GET", BOOK, own=302, ops=404, note="without a quote: back to it"),
-    Row("parcels:parcel_book", "POST", BOOK, own=302, ops=404),
+    Row("parcels:parcel_book", "POST", BOOK, own=409, ops=404, note="without a quote: nothing to book"),
     Row("parcels:parcel_booked", "GET", BOOK, rival=404, ops=404, path=("parcel",)),
     Row("parcels:parcel_cancel", "POST", BOOK, own=302, rival=404, ops=404, path=("parcel",)),
     Row("parcels:address_list", "GET", BOOK, ops=404),

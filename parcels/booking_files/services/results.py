@@ -136,7 +136,14 @@ def _row(
     if isinstance(result, Known):
         number, texts = result.number, booked_before(result.number)
     name = "duplicate" if number else "rejected"
-    return (line, cell, name, number, "", "", "", "", *(safe_cell(text.replace("\0", "")) for text in texts))
+    now = _available(result)
+    return (line, cell, name, number, *now, *(safe_cell(text.replace("\0", "")) for text in texts))
+
+
+def _available(result: Known | AllianceError) -> tuple[str, ...]:
+    """What could be booked instead of a row whose promise or price changed, or whose day is full."""
+    available = result.members.get("available") if isinstance(result, AllianceError) else None
+    return tuple((available or {}).get(name, "") for name in ("courier", "price", "pickup_by", "deliver_by"))
 
 
 def _iso_text(moment: datetime) -> str:

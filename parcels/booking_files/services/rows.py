@@ -16,6 +16,7 @@ from alliance.tenancy import Actor
 from parcels.booking_files.records import MAX_ROW_BYTES, Record, RowProblem
 from parcels.bookings.models import PickupAddress
 from parcels.bookings.rules import BookingRequest, IfFull, Recipient, one_line
+from slas.promises.prices import InvalidAmount, fen_from_yuan
 
 # A spreadsheet turns a long number into 1.38123E+10.
 _SHORTENED: Final = ("E+", "e+")
@@ -60,6 +61,7 @@ _REMEDIES: Final[Mapping[str, str | Promise]] = {
         "Book it for another day, or set if_full to “next” for the next day with capacity."
     ),
     "promise_changed": gettext_lazy("Leave expected_deliver_by empty, or enter the current promise."),
+    "price_changed": gettext_lazy("Leave expected_price empty, or enter the current price."),
     "not_offered": gettext_lazy("Choose another tier, or leave the courier empty."),
     "too_heavy": gettext_lazy("Check that the weight is in grams; split heavier parcels."),
     "booked_before": gettext_lazy(
@@ -115,6 +117,7 @@ class Rows:
             reference=_unshortened("reference", cells, errors),
             pickup_address_id=address_id,
             expected_deliver_by=_moment("expected_deliver_by", cells, errors),
+            expected_price_fen=_amount("expected_price", cells, errors),
             if_full=_if_full(cells, errors),
         )
         if errors:
@@ -261,6 +264,18 @@ def _moment(name: str, cells: Mapping[str, str], errors: list[FieldError]) -> da
         errors.append(_wrong(name, "naive"))
         return None
     return moment
+
+
+def _amount(name: str, cells: Mapping[str, str], errors: list[FieldError]) -> int | None:
+    """An amount in fen."""
+    text = cells.get(name, "")
+    if not text:
+        return None
+    try:
+        return fen_from_yuan(text)
+    except InvalidAmount as refusal:
+        errors.append(_error(name, refusal.message, refusal.code))
+        return None
 
 
 def _if_full(cells: Mapping[str, str], errors: list[FieldError]) -> IfFull:

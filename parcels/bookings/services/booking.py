@@ -1,7 +1,6 @@
 """Book one parcel, or a batch of up to a thousand in a few statements."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
@@ -9,16 +8,16 @@ from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
-from alliance.errors import AllianceError, CapacityFull, Conflict, FieldError, InvalidInput, NotPermitted
+from alliance.errors import AllianceError, FieldError, InvalidInput, NotPermitted
 from alliance.models import City
 from alliance.tenancy import Actor, require
 from parcels.bookings.models import PickupAddress
 from parcels.bookings.rules import BookingRequest, problems_of
+from parcels.bookings.services.refusals import Refusals
 from parcels.bookings.services.writing import Booked, distinct_ids, write_parcels
 from parcels.choices import ParcelSource
 from slas.offers.market import Lane, Market
-from slas.offers.services.allocation import Group, Placement, Want, allocate
-from slas.offers.services.capacity import Slot, places_left
+from slas.offers.services.allocation import Expected, Group, Placement, Want, allocate
 from slas.promises.rules import LATER_DAYS
 
 
@@ -43,10 +42,10 @@ def book_parcels(
     """Book parcels for the acting merchant; return one result per request, in order; none affects another.
 
     A result is InvalidInput for an invalid request, CapacityFull if all days that the request accepts are
-    full, Conflict if the expected promise is no longer valid. Runs in the merchant's scope; the caller makes
-    retries safe (Idempotency-Key). `requested_at` is the time of the request if it was earlier: ready times
-    are compared with it, so that none is refused because of the wait. Raises NotPermitted unless the actor
-    is a merchant.
+    full, Conflict if what it expects (promise, price) is not what a quote would offer now. Runs in the
+    merchant's scope; the caller makes retries safe (Idempotency-Key). `requested_at` is the time of the
+    request if it was earlier: ready times are compared with it, so that none is refused because of the wait.
+    Raises NotPermitted unless the actor is a merchant.
     """
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant or actor.organisation_id is None:
@@ -102,7 +101,7 @@ class _Batch:
         self.wants: dict[int, Want] = {}
         self._addresses = addresses
         self._groups: dict[tuple[Lane, str, datetime, str], Group] = {}
-        self._explained: dict[tuple[int, int], str] = {}
+        self._refusals = Refusals()
         self._sound = [index for index in range(len(requests)) if self._is_sound(index)]
         self.market = Market({_cities(requests[index]) for index in self._sound}, at=at)
         for index in self._sound:
@@ -117,7 +116,10 @@ class _Batch:
         for (index, want), placement in zip(self.wants.items(), placements, strict=True):
             request, tier = self.requests[index], want.group.tier
             if placement is None:
-                self.refused[index] = self._full(request, want)
+                self.refused[index] = self._refusals.full(request, want)
+                continue
+            if not placement.is_expected:
+                self.refused[index] = self._refusals.changed(request, want, placement)
                 continue
             self.booked[index] = Booked(
                 parcel_id=next(ids),
@@ -148,8 +150,8 @@ class _Batch:
         try:
             group = self._group(request)
             # Raises for too heavy parcels before capacity is reserved.
-            self.market.surcharge_fen(group.tier, request.weight_g)
-            self.wants[index] = Want(group, _days(request, group))
+            surcharge_fen = self.market.surcharge_fen(group.tier, request.weight_g)
+            self.wants[index] = Want(group, _days(request), _expected(request, surcharge_fen))
         except AllianceError as refusal:
             self.refused[index] = refusal
 
@@ -168,57 +170,21 @@ class _Batch:
         self.market.day(lane, tier, request.ready_at)
         return Group(self.market, lane, tier, request.ready_at, offers)
 
-    def _full(self, request: BookingRequest, want: Want) -> CapacityFull:
-        # Explained once for all bookings alike: a full sales day refuses them by the hundred.
-        key = (id(want.group), want.days.start)
-        if key not in self._explained:
-            self._explained[key] = self._why_full(request, want)
-        detail = self._explained[key]
-        pointer = "/courier" if request.courier else ""
-        return CapacityFull(detail, errors=[FieldError(pointer, detail, "capacity_full")])
-
-    def _why_full(self, request: BookingRequest, want: Want) -> str:
-        """Say which day is full and what comes instead: the next courier, then the next day."""
-        promise = want.group.day(want.days.start)
-        day = promise.effective_date.isoformat() if promise else ""
-        who = want.group.offers[0].courier_name if request.courier else _("Every courier")
-        full = _("%(who)s is full for pickup on %(day)s.") % {"who": who, "day": day}
-        return f"{full} {self._what_instead(want.group, want.days.start)}"
-
-    def _what_instead(self, group: Group, first: int) -> str:
-        everybody = replace(group, offers=self.market.offers(group.lane, group.tier))
-        days = range(first, LATER_DAYS + 1)
-        left = places_left(slot for later in days for slot in everybody.slots(later))
-        for promise in filter(None, map(everybody.day, days)):
-            for offer in everybody.offers:
-                if left.get(Slot(offer.offer_id, promise.effective_date), 0) > 0:
-                    return _("Next: %(courier)s on %(day)s, delivered by %(deliver_by)s.") % {
-                        "courier": offer.courier_name,
-                        "day": promise.effective_date.isoformat(),
-                        "deliver_by": promise.deliver_by.isoformat(),
-                    }
-        return _("The following days are full as well.")
-
 
 def _cities(request: BookingRequest) -> tuple[City, City]:
     return request.origin, request.destination
 
 
-def _days(request: BookingRequest, group: Group) -> range:
-    """Return which days the request would take: all, or the one it is pinned to."""
-    if request.expected_deliver_by is None:
-        return range(1 if request.is_pinned else LATER_DAYS + 1)
-    if days := group.days_delivering(request.expected_deliver_by):
-        return days
-    raise _promise_changed(group)
+def _days(request: BookingRequest) -> int:
+    """Return how many days the request considers: all of a quote, or only the first."""
+    expects_a_day = request.expected_deliver_by is not None or request.expected_pickup_by is not None
+    return LATER_DAYS + 1 if expects_a_day or not request.is_pinned else 1
 
 
-def _promise_changed(group: Group) -> Conflict:
-    promise = group.day(0)
-    now = promise.deliver_by.isoformat() if promise else ""
-    detail = _("The promise you expect is no longer available. It is now: delivered by %s.") % now
-    return Conflict(
-        detail,
-        code="promise_changed",
-        errors=[FieldError("/expected_deliver_by", now, "promise_changed")],
+def _expected(request: BookingRequest, surcharge_fen: int) -> Expected:
+    price_fen = request.expected_price_fen
+    return Expected(
+        pickup_by=request.expected_pickup_by,
+        deliver_by=request.expected_deliver_by,
+        price_fen=None if price_fen is None else price_fen - surcharge_fen,
     )

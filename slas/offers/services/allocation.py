@@ -1,7 +1,8 @@
 """Allocate a courier, a day and capacity to each of many bookings.
 
-In order: the best courier with room on the earliest day, then the next day. A booking may be restricted to
-certain couriers or days. Capacity is never oversold: it is reserved by a conditional UPDATE, and if a
+In order: the best courier with room on the earliest day, then the next day, as a quote says. A booking may be
+restricted to certain couriers or days, or expect a promise or a price: it gets what a quote would offer now,
+or nothing. Capacity is never oversold: it is reserved by a conditional UPDATE, and if a
 concurrent booking was faster, all is decided again.
 """
 
@@ -46,31 +47,40 @@ class Group:
         promise = self.day(later)
         return [Slot(offer.offer_id, promise.effective_date) for offer in self.offers] if promise else []
 
-    def days_delivering(self, deliver_by: datetime) -> range:
-        """Return the days that promise exactly this moment; empty if none does."""
-        days: list[int] = []
-        for later in range(LATER_DAYS + 1):
-            promise = self.day(later)
-            if promise is None or promise.deliver_by > deliver_by:
-                break
-            if promise.deliver_by == deliver_by:
-                days.append(later)
-        return range(days[0], days[-1] + 1) if days else range(0)
+
+class Expected(NamedTuple):
+    """What a booking was agreed on; None where it takes what there is. The price is the offer's own."""
+
+    pickup_by: datetime | None = None
+    deliver_by: datetime | None = None
+    price_fen: int | None = None
+
+    def is_met_by(self, offer: OnSale, promise: Promise) -> bool:
+        return (
+            self.deliver_by in {None, promise.deliver_by}
+            and self.pickup_by in {None, promise.pickup_by}
+            and self.price_fen in {None, offer.price_fen}
+        )
 
 
 class Want(NamedTuple):
-    """One booking in the queue, and the days of its group that it accepts."""
+    """One booking in the queue: how many days of its group it accepts, and what it expects of them."""
 
     group: Group
-    days: range
+    days: int
+    expected: Expected = Expected()
 
 
 class Placement(NamedTuple):
-    """The result of one booking. `full_on` are the earlier days that were full."""
+    """The result of one booking. `full_on` are the earlier days that were full.
+
+    If it is not what the booking expects, nothing is reserved.
+    """
 
     offer: OnSale
     promise: Promise
     full_on: tuple[date, ...]
+    is_expected: bool = True
 
 
 def allocate(wants: Sequence[Want]) -> list[Placement | None]:
@@ -116,7 +126,7 @@ class _Plan:
             self._look(later, waiting)
             waiting = [index for index in waiting if not self._place(index, later)]
             later += 1
-            waiting = [index for index in waiting if later < self.wants[index].days.stop]
+            waiting = [index for index in waiting if later < self.wants[index].days]
 
     def _look(self, later: int, waiting: list[int]) -> None:
         groups = {id(want.group): want.group for want in map(self.wants.__getitem__, waiting)}
@@ -126,19 +136,21 @@ class _Plan:
     def _place(self, index: int, later: int) -> bool:
         """Place the booking on that day; return whether there was room."""
         want = self.wants[index]
-        promise = want.group.day(later) if later >= want.days.start else None
+        promise = want.group.day(later)
         if promise is None:
             return False
         for offer in want.group.offers:
             slot = Slot(offer.offer_id, promise.effective_date)
             if self.left.get(slot, 0) > 0:
-                self.left[slot] -= 1
-                self.takes[slot] += 1
-                self.placed[index] = Placement(offer, promise, _days_before(want, later))
+                is_expected = want.expected.is_met_by(offer, promise)
+                if is_expected:
+                    self.left[slot] -= 1
+                    self.takes[slot] += 1
+                self.placed[index] = Placement(offer, promise, _days_before(want, later), is_expected)
                 return True
         return False
 
 
 def _days_before(want: Want, later: int) -> tuple[date, ...]:
-    promises = map(want.group.day, range(want.days.start, later))
+    promises = map(want.group.day, range(later))
     return tuple(promise.effective_date for promise in promises if promise)

@@ -79,6 +79,21 @@ def test_bad_rows_are_reported_and_good_rows_are_booked(merchant: Actor) -> None
     assert all(item["detail"] and item["what_to_do"] for item in result_rows[1:-1])
 
 
+def test_row_is_booked_only_at_the_price_and_promise_it_expects(merchant: Actor) -> None:
+    header = (*HEADER, "expected_price", "expected_deliver_by")
+    kept = row(expected_price="12.0")
+    late = row(expected_price="12.00", expected_deliver_by="2030-01-01T20:00:00+08:00")
+    wrong = row(expected_price="12,50")
+    file = finished(merchant, text_of(row(expected_price="11.50"), kept, late, wrong, header=header))
+    cheap, booked, later, unread = results(file)
+    assert (booked["result"], booked["price"]) == ("booked", "12.00")
+    assert (cheap["column"], cheap["problem"]) == ("expected_price", "price_changed")
+    assert (cheap["price"], cheap["courier"]) == ("12.00", "swift-express")
+    assert "CNY 12.00" in cheap["detail"]
+    assert (later["problem"], later["deliver_by"]) == ("promise_changed", booked["deliver_by"])
+    assert (unread["column"], unread["price"]) == ("expected_price", "")
+
+
 def test_result_of_a_booked_row_has_its_number_and_promise(merchant: Actor) -> None:
     [result] = results(finished(merchant, text_of(row(reference="SO-1"))))
     [parcel] = parcels_of(merchant)

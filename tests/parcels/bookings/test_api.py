@@ -77,8 +77,38 @@ def test_booking_with_an_outdated_promise_is_409_with_the_current_promise(
     answer = response.json()
     assert answer["type"] == "urn:alliance:problem:promise_changed"
     expected = f"{tomorrow().date() + timedelta(days=1)}T20:00:00+08:00"
-    assert answer["errors"][0]["detail"] == expected
-    assert expected in answer["detail"]
+    assert answer["available"]["deliver_by"] == expected
+    assert pointers(response) == [("/expected_deliver_by", "promise_changed")]
+    # What holds now can be sent back as it came.
+    now = answer["available"]
+    body = body_for(
+        ready_at=ready,
+        courier=now["courier"],
+        expected_deliver_by=now["deliver_by"],
+        expected_pickup_by=now["pickup_by"],
+        expected_price=now["price"],
+    )
+    assert merchant_api.post(PARCELS, body).status_code == 201
+
+
+def test_booking_at_a_price_that_changed_is_409_with_the_new_price(
+    merchant_api: APIClient, sold: Offer, ready: str
+) -> None:
+    with scope(Scope.everything()):
+        Offer.objects.update(price_fen=5800)
+    for price in ("12.50", 12.5, "0"):
+        response = merchant_api.post(PARCELS, body_for(ready_at=ready, expected_price=price))
+        assert response.status_code == 409
+        assert response.json()["type"] == "urn:alliance:problem:price_changed"
+        assert response.json()["available"]["price"] == "58.00"
+    item = merchant_api.post(BATCH, [body_for(ready_at=ready, expected_price="12.50")]).json()["results"][0]
+    assert (item["status"], item["available"]["price"]) == ("rejected", "58.00")
+    for wrong in ("12,50", "-1", True, [], 1e300):
+        response = merchant_api.post(PARCELS, body_for(ready_at=ready, expected_price=wrong))
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["pointer"] == "/expected_price"
+    assert parcels() == []
+    assert merchant_api.post(PARCELS, body_for(ready_at=ready, expected_price="58")).status_code == 201
 
 
 def test_booking_a_full_courier_is_409_with_the_alternative(

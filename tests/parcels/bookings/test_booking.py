@@ -140,8 +140,8 @@ def test_requested_courier_is_booked_or_refused_but_never_replaced(
     refused = results[-1]
     assert isinstance(refused, CapacityFull)
     assert refused.errors[0].pointer == "/courier"
-    assert "Rival Logistics is full for pickup on 2026-11-24." in refused.detail
-    assert "Next: Swift Express on 2026-11-24" in refused.detail
+    assert "Rival Logistics is full for pickup on Tue 24 Nov 2026." in refused.detail
+    assert "Next: Swift Express on Tue 24 Nov 2026" in refused.detail
     assert reserved(sold, TODAY) == 0
 
 
@@ -154,7 +154,8 @@ def test_if_full_refuse_books_another_courier_but_no_other_day(
     first, second = book_all(merchant, [request, request])
     assert first.offer.offer_id == rival.pk
     assert isinstance(second, CapacityFull)
-    assert "Next: Swift Express on 2026-11-25, delivered by 2026-11-26T20:00:00+08:00" in second.detail
+    assert "Next: Swift Express on Wed 25 Nov 2026, delivered by Thu 26 Nov 2026 20:00." in second.detail
+    assert second.members["available"]["deliver_by"] == today_at(20, days=2).isoformat()
 
 
 def test_current_expected_promise_is_booked(
@@ -169,12 +170,70 @@ def test_expected_promise_of_a_later_day_is_booked_for_that_day(
     merchant: Actor, sold: Offer, hangzhou: City, chengdu: City
 ) -> None:
     """The next day that a quote shows for a full courier can be booked."""
+    fill(sold, TODAY)
     request = request_for(
         hangzhou, chengdu, NOON, courier="swift-express", expected_deliver_by=today_at(20, days=2)
     )
     [booking] = book_all(merchant, [request])
     assert booking.promise.effective_date == TOMORROW
-    assert (reserved(sold, TODAY), reserved(sold, TOMORROW)) == (0, 1)
+    assert reserved(sold, TOMORROW) == 1
+
+
+def test_promise_that_no_quote_says_is_refused_while_there_is_room(
+    merchant: Actor, sold: Offer, rival_courier: Organisation, hangzhou: City, chengdu: City
+) -> None:
+    """A later day's promise exists, but a quote would not offer it: not for the courier, not for any."""
+    offer(rival_courier, hangzhou, chengdu, price_fen=900)
+    later = {"expected_deliver_by": today_at(20, days=5)}
+    requests = [
+        request_for(hangzhou, chengdu, NOON, **later, **choice)
+        for choice in ({}, {"courier": "swift-express"}, {"if_full": IfFull.NEXT})
+    ]
+    for refused in book_all(merchant, requests):
+        assert (type(refused), refused.reason) == (Conflict, "promise_changed")
+        assert refused.members["available"]["deliver_by"] == today_at(20, days=1).isoformat()
+    assert parcels_of(merchant) == []
+
+
+def test_pickup_that_moved_is_refused_though_the_delivery_did_not(
+    merchant: Actor, sold: Offer, hangzhou: City, chengdu: City
+) -> None:
+    request = request_for(
+        hangzhou,
+        chengdu,
+        NOON,
+        expected_deliver_by=today_at(20, days=1),
+        expected_pickup_by=today_at(19),
+    )
+    [refused] = book_all(merchant, [request])
+    assert [error.pointer for error in refused.errors] == ["/expected_pickup_by"]
+    assert refused.members["available"]["pickup_by"] == today_at(20).isoformat()
+
+
+@pytest.mark.parametrize("change", [{}, {"courier": "swift-express"}, {"if_full": IfFull.NEXT}])
+def test_price_that_changed_is_refused_with_the_new_one(
+    merchant: Actor, sold: Offer, hangzhou: City, chengdu: City, change: dict
+) -> None:
+    """The price includes the surcharge of the weight."""
+    fits = request_for(hangzhou, chengdu, NOON, weight_g=1500, expected_price_fen=1550, **change)
+    changed = request_for(hangzhou, chengdu, NOON, weight_g=1500, expected_price_fen=1549, **change)
+    booked_one, refused = book_all(merchant, [fits, changed])
+    assert booked_one.fee_fen == 1550
+    assert (type(refused), refused.reason) == (Conflict, "price_changed")
+    assert refused.detail == "The price has changed: it is now CNY 15.50."
+    assert refused.members["available"]["price"] == "15.50"
+    assert reserved(sold, TODAY) == 1
+
+
+def test_expected_price_of_a_full_courier_is_refused_with_the_next_courier(
+    merchant: Actor, sold: Offer, rival_courier: Organisation, hangzhou: City, chengdu: City
+) -> None:
+    """Without a courier the recommended one is booked; when it is full, another one's price is not agreed."""
+    offer(rival_courier, hangzhou, chengdu, price_fen=5800)
+    fill(sold, TODAY)
+    [refused] = book_all(merchant, [request_for(hangzhou, chengdu, NOON, expected_price_fen=1250)])
+    available = refused.members["available"]
+    assert (available["courier"], available["price"]) == ("rival-logistics", "58.00")
 
 
 def test_outdated_expected_promise_is_refused_with_the_current_one(
@@ -185,7 +244,8 @@ def test_outdated_expected_promise_is_refused_with_the_current_one(
     [refused] = book_all(merchant, [request], at=late)
     assert isinstance(refused, Conflict)
     assert refused.reason == "promise_changed"
-    assert refused.errors[0].message == today_at(20, days=2).isoformat()
+    assert refused.detail == "The promise has changed: it is now delivered by Thu 26 Nov 2026 20:00."
+    assert refused.members["available"]["deliver_by"] == today_at(20, days=2).isoformat()
     assert parcels_of(merchant) == []
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
 
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
@@ -115,6 +117,85 @@ def test_offer_that_became_full_is_refused_and_the_next_one_shown(
     again = merchant_client.post(response.context["offer"].book_url, RECIPIENT)
     assert again.status_code == 302
     assert parcels()[0].pickup_date > tomorrow().date()
+
+
+def change_price(price_fen: int) -> None:
+    with scope(Scope.everything()):
+        Offer.objects.update(price_fen=price_fen)
+
+
+def test_price_that_changed_is_refused_with_the_form_and_the_new_price(
+    merchant_client: Client, sold: Offer
+) -> None:
+    url = first_book_url(merchant_client)
+    change_price(5800)
+    response = merchant_client.post(url, RECIPIENT)
+    page = response.content.decode()
+    assert response.status_code == 409
+    assert "The price has changed: it is now CNY 61.00." in page
+    assert "Book for CNY 61.00" in page
+    assert RECIPIENT["address"] in page
+    assert parcels() == []
+    # The form agrees to what the page says now, and to nothing else.
+    change_price(1250)
+    again = merchant_client.post(response.context["offer"].book_url, RECIPIENT)
+    assert again.status_code == 409
+    booked = merchant_client.post(again.context["offer"].book_url, RECIPIENT)
+    assert "CNY 15.50" in merchant_client.get(booked["Location"]).content.decode()
+
+
+def test_booking_that_says_no_price_or_promise_is_asked_to_confirm(
+    merchant_client: Client, sold: Offer
+) -> None:
+    url = reverse("parcels:parcel_book")
+    question = {**quote_params(), "courier": "swift-express", "service": "next_day"}
+    response = merchant_client.post(f"{url}?{urlencode(question)}", RECIPIENT)
+    assert response.status_code == 409
+    assert "Check the price and the delivery time" in response.content.decode()
+    for name in ("price", "pickup_by", "deliver_by"):
+        agreed = {**response.context["offer"].agreed, name: "x"}
+        assert (
+            merchant_client.post(f"{url}?{urlencode({**question, **agreed})}", RECIPIENT).status_code == 409
+        )
+    assert parcels() == []
+
+
+def test_ready_time_that_passed_while_typing_is_booked_from_now_on(
+    merchant_client: Client, sold: Offer
+) -> None:
+    early = (timezone.localtime() - timedelta(minutes=8)).strftime("%Y-%m-%dT%H:%M")
+    question = {**quote_params(ready_at=early), "courier": "swift-express", "service": "next_day"}
+    url = f"{reverse('parcels:parcel_book')}?{urlencode(question)}"
+    shown = merchant_client.get(url)
+    assert merchant_client.post(shown.context["offer"].book_url, RECIPIENT).status_code == 302
+    assert parcels()[0].ready_at >= parcels()[0].booked_at
+
+
+def test_offer_withdrawn_while_typing_keeps_the_form_and_shows_the_others(
+    merchant_client: Client, sold: Offer, rival_courier: Organisation, hangzhou: City, chengdu: City
+) -> None:
+    url = first_book_url(merchant_client)
+    with scope(Scope.everything()):
+        Offer.objects.update(active=False)
+    offer(rival_courier, hangzhou, chengdu, price_fen=1000)
+    response = merchant_client.post(url, RECIPIENT)
+    page = response.content.decode()
+    assert response.status_code == 409
+    assert "This courier no longer offers this service between these cities." in page
+    assert RECIPIENT["address"] in page
+    [other] = response.context["others"]
+    chosen = merchant_client.post(other.book_url, {**RECIPIENT, "choose": "1"})
+    assert (chosen.status_code, parcels()) == (200, [])
+    assert RECIPIENT["address"] in chosen.content.decode()
+    assert merchant_client.post(other.book_url, RECIPIENT).status_code == 302
+
+
+def test_quote_that_cannot_be_made_any_more_keeps_the_form(merchant_client: Client, sold: Offer) -> None:
+    url = f"{reverse('parcels:parcel_book')}?{urlencode(quote_params(destination='Atlantis'))}"
+    response = merchant_client.post(url, RECIPIENT)
+    assert response.status_code == 409
+    assert "Unknown city" in response.context["problem"]
+    assert RECIPIENT["address"] in response.content.decode()
 
 
 def test_link_to_a_withdrawn_offer_redirects_to_the_quote(merchant_client: Client, sold: Offer) -> None:

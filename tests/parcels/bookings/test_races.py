@@ -37,7 +37,7 @@ def test_50_bookings_for_20_places_book_20_and_refuse_30(
     bookings = [item for item in results if isinstance(item, Booked)]
     full = [item for item in results if isinstance(item, CapacityFull)]
     assert (len(bookings), len(full)) == (20, 30)
-    assert all("is full for pickup on 2026-11-24" in item.detail for item in full)
+    assert all("is full for pickup on Tue 24 Nov 2026" in item.detail for item in full)
     assert reserved(sold, TODAY) == 20
     with scope(Scope.everything()):
         assert Parcel.objects.count() == 20

@@ -18,7 +18,7 @@ from tests.slas.helpers.offers import fill, in_threads, offer, reserved, today_a
 NOON = today_at(12)
 TODAY = NOON.date()
 TOMORROW = TODAY + timedelta(days=1)
-DAYS = range(8)
+DAYS = 8
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_allocation_pinned_to_a_full_day_is_none(
     everything: None,
 ) -> None:
     sold = offer(courier_organisation, hangzhou, chengdu, daily_capacity=2)
-    placed = allocate([Want(group_of(), range(1))] * 3)
+    placed = allocate([Want(group_of(), 1)] * 3)
     assert [place is not None for place in placed] == [True, True, False]
     assert CapacityDay.objects.filter(offer=sold).count() == 1
 

@@ -1,0 +1,136 @@
+"""Why a booking was refused: no capacity, or what was agreed no longer holds; and what can be booked now."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+
+from alliance.errors import CapacityFull, Conflict, FieldError
+from alliance.wording import money_text, sentences
+from parcels.bookings.rules import BookingRequest
+from slas.offers.market import OnSale
+from slas.offers.services.allocation import Group, Placement, Want
+from slas.offers.services.capacity import Slot, places_left
+from slas.promises.prices import yuan
+from slas.promises.rules import LATER_DAYS, Promise
+from slas.promises.texts import day_text, moment_text
+
+
+class Available(NamedTuple):
+    """What can be booked now instead."""
+
+    group: Group
+    offer: OnSale
+    promise: Promise
+    fee_fen: int
+
+    def json(self) -> dict[str, Any]:
+        """For programs: sent back as `courier` and `expected_...`, these values book it."""
+        return {
+            "courier": self.offer.courier,
+            "courier_name": self.offer.courier_name,
+            "tier": self.group.tier.code.value,
+            "price": yuan(self.fee_fen),
+            "pickup_date": self.promise.effective_date.isoformat(),
+            "pickup_by": self.promise.pickup_by.isoformat(),
+            "deliver_by": self.promise.deliver_by.isoformat(),
+        }
+
+
+class Refusals:
+    """The refusals of one batch.
+
+    Bookings alike are explained once: a full day refuses them by the hundred.
+    """
+
+    def __init__(self) -> None:
+        self._full: dict[int, tuple[str, Available | None]] = {}
+
+    def changed(self, request: BookingRequest, want: Want, placement: Placement) -> Conflict:
+        """Return the refusal of a booking that would get other than it expects."""
+        if _is_agreed_day_full(want, placement):
+            return self.full(request, want)
+        surcharge_fen = want.group.market.surcharge_fen(want.group.tier, request.weight_g)
+        offer, promise = placement.offer, placement.promise
+        now = Available(want.group, offer, promise, offer.price_fen + surcharge_fen)
+        errors = list(_changes(request, now))
+        code = "price_changed" if errors[0].pointer == "/expected_price" else "promise_changed"
+        detail = sentences(*(error.message for error in errors))
+        return Conflict(detail, code=code, errors=errors, members={"available": now.json()})
+
+    def full(self, request: BookingRequest, want: Want) -> CapacityFull:
+        """Return the refusal of a booking for which every day that it accepts is full."""
+        key = id(want.group)
+        if key not in self._full:
+            self._full[key] = _why_full(request, want)
+        detail, instead = self._full[key]
+        if instead is not None:
+            surcharge_fen = want.group.market.surcharge_fen(want.group.tier, request.weight_g)
+            instead = instead._replace(fee_fen=instead.offer.price_fen + surcharge_fen)
+        error = FieldError("/courier" if request.courier else "", detail, "capacity_full")
+        return CapacityFull(detail, errors=[error], members={"available": instead and instead.json()})
+
+
+def _is_agreed_day_full(want: Want, placement: Placement) -> bool:
+    """Whether the agreed promise is still made, and there is no room on its day."""
+    earlier = filter(None, map(want.group.day, range(len(placement.full_on))))
+    agreed = want.expected._replace(price_fen=None)
+    return any(agreed.is_met_by(placement.offer, promise) for promise in earlier)
+
+
+def _changes(request: BookingRequest, now: Available) -> Sequence[FieldError]:
+    """Return what is no longer as expected, the promise first."""
+    changes: list[FieldError] = []
+    for name, expected, value, text in (
+        (
+            "deliver_by",
+            request.expected_deliver_by,
+            now.promise.deliver_by,
+            _("The promise has changed: it is now delivered by %s."),
+        ),
+        (
+            "pickup_by",
+            request.expected_pickup_by,
+            now.promise.pickup_by,
+            _("The pickup has changed: it is now picked up by %s."),
+        ),
+    ):
+        if expected not in {None, value}:
+            message = text % moment_text(value)
+            changes.append(FieldError(f"/expected_{name}", message, "promise_changed"))
+    if request.expected_price_fen not in {None, now.fee_fen}:
+        message = _("The price has changed: it is now %s.") % money_text(yuan(now.fee_fen))
+        changes.append(FieldError("/expected_price", message, "price_changed"))
+    return changes
+
+
+def _why_full(request: BookingRequest, want: Want) -> tuple[str, Available | None]:
+    """Say which day is full and what comes instead: the next courier, then the next day."""
+    group = want.group
+    promise = group.day(0)
+    who = group.offers[0].courier_name if request.courier else _("Every courier")
+    full = _("%(who)s is full for pickup on %(day)s.") % {
+        "who": who,
+        "day": day_text(promise.effective_date if promise else None),
+    }
+    instead = _next(group)
+    if instead is None:
+        return sentences(full, _("The following days are full as well.")), None
+    params = {
+        "courier": instead.offer.courier_name,
+        "day": day_text(instead.promise.effective_date),
+        "deliver_by": moment_text(instead.promise.deliver_by),
+    }
+    return sentences(full, _("Next: %(courier)s on %(day)s, delivered by %(deliver_by)s.") % params), instead
+
+
+def _next(group: Group) -> Available | None:
+    everybody = replace(group, offers=group.market.offers(group.lane, group.tier))
+    days = range(LATER_DAYS + 1)
+    left = places_left(slot for later in days for slot in everybody.slots(later))
+    for promise in filter(None, map(everybody.day, days)):
+        for offer in everybody.offers:
+            if left.get(Slot(offer.offer_id, promise.effective_date), 0) > 0:
+                return Available(group, offer, promise, offer.price_fen)
+    return None

@@ -94,6 +94,8 @@ class Page(Generic[Row]):
     older: Place | None = None
     newer: Place | None = None
     broken_off: Place | None = None
+    # Nothing is left beyond the place that was asked for: the rows that were there are gone.
+    is_past_end: bool = False
 
 
 class Look(Protocol[Row]):
@@ -111,21 +113,26 @@ def page_at(
     older_than: Place | None = None,
     newer_than: Place | None = None,
     is_last: bool = False,
+    is_exact: bool = False,
     size: int,
 ) -> Page[Row]:
     """Return the page older or newer than a place; without a place, the newest page.
 
-    If fewer rows than a page are newer than the place, return the newest page instead: only the last page of
-    a list may be short. If no rows are on that side of the place, return the newest page as well.
+    A page has no row of the other side of its place: who walks a shrinking list reads no row twice. Only if
+    fewer rows than a page are newer than the place, people get the newest page instead, so that only the
+    last page of a list is short; with `is_exact` they are all that is returned.
     """
     if older_than is not None:
         stretch = look(older_than=older_than)
         if stretch.rows or stretch.end is not None:
             return _older(stretch, place_of, size)
-    elif newer_than is not None:
+        return Page([], is_past_end=True)
+    if newer_than is not None:
         stretch = look(newer_than=newer_than)
-        if len(stretch.rows) > size or stretch.end is not None or (is_last and stretch.rows):
+        if len(stretch.rows) > size or stretch.end is not None or (stretch.rows and (is_last or is_exact)):
             return _newer(stretch, place_of, size, is_last=is_last)
+        if is_exact:
+            return Page([], is_past_end=True)
     return replace(_older(look(), place_of, size), newer=None)
 
 

@@ -115,13 +115,23 @@ def test_pages_lead_there_and_back(files: FileList, reader: Actor, client: Clien
     assert 'rel="next"' in first.content.decode()
 
 
-@pytest.mark.parametrize("place", ["x", "-1", "9" * 30, "1|2", "\0", "2"])
+@pytest.mark.parametrize("place", ["x", "-1", "9" * 30, "1|2", "\0"])
 def test_places_that_are_none_are_the_newest_page(
     files: FileList, reader: Actor, client: Client, place: str
 ) -> None:
     store(files, files.of(reader), 2)
     assert len(shown(client.get(files.path, {"after": place}))) == 2
     assert len(shown(client.get(files.path, {"before": place}))) == 2
+
+
+def test_page_whose_files_are_gone_says_that_the_list_ends(
+    files: FileList, reader: Actor, client: Client
+) -> None:
+    store(files, files.of(reader), 1)
+    page = client.get(files.path, {"after": "0"})
+    assert shown(page) == []
+    assert "Nothing more here" in page.content.decode()
+    assert len(shown(client.get(files.path + page.context["newest_url"]))) == 1
 
 
 def test_a_page_costs_the_same_for_one_for_many_and_deep_down(

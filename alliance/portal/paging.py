@@ -18,14 +18,19 @@ class Page:
     rows: list[Any]
     newer: str = ""
     older: str = ""
+    is_past_end: bool = False
 
     def links(self, filters: Mapping[str, Any] | None = None) -> dict[str, str]:
-        """Return the URLs of the neighbour pages for the pager; `filters` are the list's parameters."""
+        """Return the URLs of the neighbour pages for the pager; `filters` are the list's parameters.
+
+        Past the end of the list, the URL of its newest page.
+        """
         places = {"next_url": ("after", self.older), "previous_url": ("before", self.newer)}
-        return {
+        links = {
             name: f"?{urlencode({**(filters or {}), side: place})}" if place else ""
             for name, (side, place) in places.items()
         }
+        return {**links, "newest_url": f"?{urlencode(filters or {})}" if self.is_past_end else ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Listing(Order):
         # Because of the policies and joins, the planner would otherwise sort the whole table for each page.
         with in_index_order():
             page = page_at(look, self.place_of, older_than=older_than, newer_than=newer_than, size=size)
-        return Page(page.rows, newer=place_text(page.newer), older=place_text(page.older))
+        return Page(page.rows, place_text(page.newer), place_text(page.older), page.is_past_end)
 
 
 # For lists ordered by their id.

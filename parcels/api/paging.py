@@ -27,7 +27,11 @@ class ParcelPagination(CursorPagination):
         place = int(cursor.position) if cursor is not None and cursor.position else None
         is_back = cursor is not None and cursor.reverse
         self.found = page_of(
-            found, before=None if is_back else place, after=place if is_back else None, size=size
+            found,
+            before=None if is_back else place,
+            after=place if is_back else None,
+            is_exact=True,
+            size=size,
         )
         return self.found.parcels
 

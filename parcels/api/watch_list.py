@@ -117,6 +117,7 @@ class WatchView(APIView):
             now=timezone.now(),
             after=_cursor(request, "cursor"),
             before=_cursor(request, "before"),
+            is_exact=True,
         )
         last_refresh = refreshed_at(actor)
         return Response(

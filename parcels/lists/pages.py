@@ -26,6 +26,7 @@ class Page:
     after: int | None = None
     # Where the search for matching parcels was stopped; None if the page is full or the list ends.
     broken_off: int | None = None
+    is_past_end: bool = False
 
 
 def page_of(
@@ -34,11 +35,12 @@ def page_of(
     before: int | None = None,
     after: int | None = None,
     oldest: bool = False,
+    is_exact: bool = False,
     size: int,
 ) -> Page:
     """Return the page of parcels booked before or after a parcel; without one, the newest or oldest page.
 
-    If a page of newer parcels is not full, or a page is empty, return the newest page instead.
+    If a page of newer parcels is not full, return the newest page instead, unless `is_exact`.
     """
     if oldest and after is None:
         after = _BELOW_ALL
@@ -49,6 +51,7 @@ def page_of(
             older_than=_place(before),
             newer_than=_place(after),
             is_last=oldest,
+            is_exact=is_exact,
             size=size,
         )
         return Page(
@@ -56,6 +59,7 @@ def page_of(
             before=_id(page.older),
             after=_id(page.newer),
             broken_off=_id(page.broken_off),
+            is_past_end=page.is_past_end,
         )
 
 

@@ -59,6 +59,7 @@ def parcel_list(request: ActorRequest) -> HttpResponse:
         "broken_off": page.broken_off and moment_of(page.broken_off),
         "looked_at": LOOKED_AT,
         "ends": _ends(request.GET, page),
+        "newest_url": _list_url(request.GET) if page.is_past_end else "",
         "export_url": _export_url(actor, request.GET),
         "nothing": _empty_state(actor),
     }

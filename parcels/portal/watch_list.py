@@ -108,6 +108,7 @@ def watch_list(request: ActorRequest) -> HttpResponse:
         "here": _url(request.GET.dict()),
         "next_url": _url({**filters, "after": page.after}) if page.after else "",
         "previous_url": _url({**filters, "before": page.before}) if page.before else "",
+        "newest_url": _url(filters) if page.is_past_end else "",
     }
     return render(request, "parcels/watch_list.html", context, status=form.status)
 

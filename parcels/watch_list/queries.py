@@ -114,26 +114,37 @@ class WatchPage:
     watched: list[Watched]
     before: Place | None = None
     after: Place | None = None
+    # Nothing is left after the place that was asked for.
+    is_past_end: bool = False
 
 
 def page_of_watched(
-    actor: Actor, query: WatchQuery, *, size: int, now: datetime, after: str = "", before: str = ""
+    actor: Actor,
+    query: WatchQuery,
+    *,
+    size: int,
+    now: datetime,
+    after: str = "",
+    before: str = "",
+    is_exact: bool = False,
 ) -> WatchPage:
     """Return the page after or before a place; without a place, or with an invalid one, the first page.
 
     The order uses the moment at which the first page was read, so that no item moves between pages. If a page
-    before a place is not full, return the first page.
+    before a place is not full, return the first page; with `is_exact`, what there is before it.
     """
     items = query.of(actor)
     if (place := Place.read(before)) is not None:
         keys = _keys(items.filter(place.beyond(backwards=True)), place.at, size, backwards=True)
-        if len(keys) > size:
-            return _page(actor, keys[:size][::-1], place.at, has_before=True, has_after=True)
+        if len(keys) > size or is_exact:
+            has_before = len(keys) > size
+            return _page(actor, keys[:size][::-1], place.at, has_before=has_before, has_after=True)
         now = place.at
     elif (place := Place.read(after)) is not None:
         keys = _keys(items.filter(place.beyond(backwards=False)), place.at, size)
-        if keys:
-            return _page(actor, keys[:size], place.at, has_before=True, has_after=len(keys) > size)
+        if not keys:
+            return WatchPage([], is_past_end=True)
+        return _page(actor, keys[:size], place.at, has_before=True, has_after=len(keys) > size)
     keys = _keys(items, now, size)
     return _page(actor, keys[:size], now, has_before=False, has_after=len(keys) > size)
 

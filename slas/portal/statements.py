@@ -75,8 +75,6 @@ def statement_detail(request: ActorRequest, month: str) -> HttpResponse:
     account, sums = _month(request, month)
     last_id = _number(request.GET.get("after", ""))
     lines = lines_of(account, sums.month, after=last_id, limit=PAGE + 1)
-    if last_id and not lines:
-        last_id, lines = 0, lines_of(account, sums.month, limit=PAGE + 1)
     lines_shown = lines[:PAGE]
     query = _query(account, actor)
     context = {
@@ -135,10 +133,11 @@ def _pages(account: Account, sums: MonthSums, lines: list[Line], *, after: int, 
     more = f"{query}&" if query else "?"
     next_url = f"{more}after={lines[PAGE - 1].entry.pk}" if len(lines) > PAGE else ""
     previous_url = ""
-    if after:
+    if after and lines:
         start = page_before(account, sums.month, before=lines[0].entry.pk)
         previous_url = f"{more}after={start}" if start else query or "?"
-    return {"next_url": next_url, "previous_url": previous_url}
+    newest_url = (query or "?") if after and not lines else ""
+    return {"next_url": next_url, "previous_url": previous_url, "newest_url": newest_url}
 
 
 def _row(line: Line) -> Row:

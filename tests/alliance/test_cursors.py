@@ -78,10 +78,23 @@ def test_list_is_walked_to_its_end_and_back() -> None:
     assert page_of(ids, 4, newer_than=second.newer) == first
 
 
-@pytest.mark.parametrize("place", [{"older_than": (2,)}, {"newer_than": (20,)}])
-def test_page_with_nothing_on_its_side_is_the_newest(place: dict[str, Place]) -> None:
+def test_page_with_nothing_older_is_empty_and_the_end() -> None:
+    """Rows that are gone do not bring the first page again: a program would read it twice."""
+    page = page_of(list(range(2, 22, 2)), 4, older_than=(2,))
+    assert (page.rows, page.older, page.newer, page.is_past_end) == ([], None, None, True)
+
+
+def test_page_with_nothing_newer_is_the_newest() -> None:
     ids = list(range(2, 22, 2))
-    assert page_of(ids, 4, **place) == page_of(ids, 4)
+    assert page_of(ids, 4, newer_than=(20,)) == page_of(ids, 4)
+
+
+def test_exact_page_holds_only_what_is_on_its_side() -> None:
+    ids = list(range(2, 22, 2))
+    page = page_of(ids, 4, newer_than=(16,), is_exact=True)
+    assert (page.rows, page.older, page.newer) == ([20, 18], (18,), None)
+    gone = page_of(ids, 4, newer_than=(20,), is_exact=True)
+    assert (gone.rows, gone.older, gone.newer) == ([], None, None)
 
 
 def test_last_page_is_as_short_as_it_is() -> None:

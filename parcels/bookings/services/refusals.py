@@ -10,7 +10,7 @@ from alliance.errors import CapacityFull, Conflict, FieldError
 from alliance.wording import money_text, sentences
 from parcels.bookings.rules import BookingRequest
 from slas.offers.market import OnSale
-from slas.offers.services.allocation import Group, Placement, Want
+from slas.offers.services.allocation import Expected, Group, Placement, Want
 from slas.offers.services.capacity import Slot, places_left
 from slas.promises.prices import yuan
 from slas.promises.rules import LATER_DAYS, Promise
@@ -74,8 +74,10 @@ class Refusals:
 
 def _is_agreed_day_full(want: Want, placement: Placement) -> bool:
     """Whether the agreed promise is still made, and there is no room on its day."""
-    earlier = filter(None, map(want.group.day, range(len(placement.full_on))))
     agreed = want.expected._replace(price_fen=None)
+    if agreed == Expected():
+        return False
+    earlier = filter(None, map(want.group.day, range(len(placement.full_on))))
     return any(agreed.is_met_by(placement.offer, promise) for promise in earlier)
 
 

@@ -231,9 +231,17 @@ def test_expected_price_of_a_full_courier_is_refused_with_the_next_courier(
     """Without a courier the recommended one is booked; when it is full, another one's price is not agreed."""
     offer(rival_courier, hangzhou, chengdu, price_fen=5800)
     fill(sold, TODAY)
-    [refused] = book_all(merchant, [request_for(hangzhou, chengdu, NOON, expected_price_fen=1250)])
-    available = refused.members["available"]
-    assert (available["courier"], available["price"]) == ("rival-logistics", "58.00")
+    fill(sold, TOMORROW)
+    requests = [
+        request_for(hangzhou, chengdu, NOON, expected_price_fen=1250, if_full=if_full) for if_full in IfFull
+    ]
+    for refused in book_all(merchant, requests):
+        available = refused.members["available"]
+        assert (refused.reason, available["courier"], available["price"]) == (
+            "price_changed",
+            "rival-logistics",
+            "58.00",
+        )
 
 
 def test_outdated_expected_promise_is_refused_with_the_current_one(

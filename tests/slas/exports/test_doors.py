@@ -246,6 +246,10 @@ def test_the_api_lists_page_by_page(merchant: Actor, merchant_api: APIClient, co
     rest = merchant_api.get(page["next"]).json()
     listed = [item["id"] for item in page["results"] + rest["results"]]
     assert listed == [export.pk for export in reversed(exports)]
+    with scope(Scope.everything()):
+        Export.objects.filter(pk=exports[0].pk).delete()
+    gone = merchant_api.get(page["next"]).json()
+    assert (gone["results"], gone["next"]) == ([], None)
 
 
 @pytest.mark.parametrize("path", ["", "/{id}", "/{id}/file"])

@@ -8,6 +8,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
     Holds.RECIPIENT: """
         parcels.Parcel.recipient_name parcels.Parcel.recipient_phone parcels.Parcel.recipient_address
         parcels.BookingFile.content
+        parcels.Scan.facility parcels.ScanFile.content
     """,
     Holds.CONTACT: """
         parcels.Merchant.contact_name parcels.Merchant.contact_phone
@@ -17,8 +18,8 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
     # A merchant's reference is its order number; scans, events and exports use tracking numbers only.
     Holds.NOTHING: """
         parcels.Parcel.reference
-        parcels.Scan.reason parcels.Scan.facility parcels.Scan.event_id
-        parcels.ScanFile.name parcels.ScanFile.content parcels.ScanFile.encoding parcels.ScanFile.language
+        parcels.Scan.reason parcels.Scan.event_id
+        parcels.ScanFile.name parcels.ScanFile.encoding parcels.ScanFile.language
         parcels.ScanFile.problem
         parcels.BookingFile.name parcels.BookingFile.digest parcels.BookingFile.encoding
         parcels.BookingFile.language parcels.BookingFile.problem

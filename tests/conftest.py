@@ -25,6 +25,7 @@ from alliance.choices import Role
 from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, Organisation, User
 from alliance.tenancy import Actor, Scope, scope
+from parcels.scans.places import forget_places
 from parcels.tracking.names import forget_names
 from slas.forecasts.curves import forget_near
 from tests import factories
@@ -134,6 +135,7 @@ def _settings_of_tests(settings: object) -> None:
     cache.clear()
     forget_near()
     forget_names()
+    forget_places()
     throttling.forget()
 
 

@@ -24,6 +24,7 @@ from parcels.api import examples
 from parcels.api.revisions import RevisionAnswer, revision_json
 from parcels.api.serializers import ExpectedArrival
 from parcels.choices import ParcelStatus, ScanCode
+from parcels.scans.places import public_place
 from parcels.scans.rules import AFTERSHIP, EASYPOST, KUAIDI100
 from parcels.scans.timelines import TrackedScan
 from parcels.tracking.arrivals import arrival_json
@@ -57,7 +58,9 @@ class TrackedEvent(S):
     code = serializers.ChoiceField(choices=ScanCode.choices)
     text = serializers.CharField(help_text="In the language of the request.")
     occurred_at = serializers.DateTimeField()
-    facility = serializers.CharField()
+    facility = serializers.CharField(
+        help_text="As sent, if made of a city, words for facilities and short codes; else the city."
+    )
     reason = serializers.CharField()
     withdrawn = serializers.BooleanField(help_text="Withdrawn by a later correction.")
 
@@ -206,7 +209,7 @@ def _event_json(tracked_scan: TrackedScan, zone: str, words: _Words) -> dict[str
         "code": scan.code,
         "text": words.scans[scan.code],
         "occurred_at": _local(scan.occurred_at, zone),
-        "facility": scan.facility,
+        "facility": public_place(scan.facility),
         "reason": scan.reason,
         "withdrawn": tracked_scan.withdrawn_at is not None,
     }

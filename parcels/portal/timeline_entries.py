@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from alliance.durations import duration_text
 from alliance.portal.badges import Badge, badge_for
 from parcels.choices import ParcelStatus, ScanCode
+from parcels.scans.places import public_place
 from parcels.scans.timelines import ScanRow, TrackedScan, reason_text
 
 Entry = dict[str, Any]
@@ -30,7 +31,9 @@ def full_entries(parcel: ParcelTimes, tracked: Iterable[TrackedScan]) -> list[En
 def public_entries(parcel: ParcelTimes, tracked: Iterable[TrackedScan]) -> list[Entry]:
     """The public entries: corrections are omitted, the scans they withdraw are struck out."""
     entries = [
-        _entry(tracked_scan.scan, tracked_scan) for tracked_scan in tracked if not tracked_scan.is_correction
+        {**_entry(tracked_scan.scan, tracked_scan), "place": public_place(tracked_scan.scan.facility)}
+        for tracked_scan in tracked
+        if not tracked_scan.is_correction
     ]
     return _with_booking(parcel, entries)
 

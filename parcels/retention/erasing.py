@@ -1,8 +1,8 @@
 """Erase recipients' personal data: automatically some time after a parcel's end, or earlier on request.
 
 Erased: the recipient's name, phone and address, free text about the parcel (notes of claims and decisions,
-reasons of revisions) and its files. Kept, because it identifies no person: times, cities, outcomes, rates,
-credits. `alliance.personal_data` lists every column.
+reasons of revisions, what couriers typed as a place) and its files. Kept, because it identifies no person:
+times, cities, outcomes, rates, credits. `alliance.personal_data` lists every column.
 """
 
 import time
@@ -22,6 +22,7 @@ from alliance.tenancy import Actor, Scope, raw_rows, require, scope
 from couriers.documents.files import private_storage
 from parcels.booking_files.services.retention import forget_recipient
 from parcels.bookings.models import Parcel
+from parcels.scans.places import public_place
 from parcels.scans.rules import TERMINAL
 from slas.choices import ExcuseState
 from slas.models import Excuse, Revision
@@ -58,6 +59,15 @@ LIMIT %(limit)s
 _ERASE = """
 UPDATE parcels_parcel SET recipient_name = '', recipient_phone = '', recipient_address = '', erased_at = %s
 WHERE id = ANY(%s) AND erased_at IS NULL RETURNING id
+"""
+_PLACES = """
+SELECT DISTINCT facility FROM parcels_scan
+WHERE parcel_id = ANY(%(parcels)s) AND parcel_id BETWEEN %(low)s AND %(high)s AND facility <> ''
+"""
+_ERASE_PLACES = """
+UPDATE parcels_scan s SET facility = place.public
+FROM unnest(%(typed)s::text[], %(public)s::text[]) AS place (typed, public)
+WHERE s.parcel_id = ANY(%(parcels)s) AND s.parcel_id BETWEEN %(low)s AND %(high)s AND s.facility = place.typed
 """
 
 
@@ -154,4 +164,14 @@ def _erase(parcel_ids: Sequence[int], now: datetime) -> int:
         private_storage().delete(name)
     excuses.update(note="", decision_note="", evidence="", evidence_name="")
     Revision.objects.filter(parcel_id__in=parcel_ids).exclude(reason="").update(reason="")
+    _erase_places(parcel_ids)
     return len(raw_rows(_ERASE, [now, list(parcel_ids)]))
+
+
+def _erase_places(parcel_ids: Sequence[int]) -> None:
+    """Keep of each scan's place what the public may see."""
+    parameters = {"parcels": list(parcel_ids), "low": min(parcel_ids), "high": max(parcel_ids)}
+    typed = [row[0] for row in raw_rows(_PLACES, parameters)]
+    public = {text: place for text in typed if (place := public_place(text)) != text}
+    if public:
+        raw_rows(_ERASE_PLACES, {**parameters, "typed": list(public), "public": list(public.values())})

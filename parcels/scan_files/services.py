@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -132,6 +134,8 @@ def _record_batch(actor: Actor, file: ScanFile, rows: Sequence[FileRow]) -> None
     file.results_size = _append(file, results)
     if file.done >= file.rows:
         file.finish(FileState.DONE)
+        # What was typed into it is erased with the parcels; their results stay.
+        transaction.on_commit(partial(Path(file.content.path).unlink, missing_ok=True), robust=True)
 
 
 def _at(row: FileRow, index: int) -> ScanLine | Rejection:

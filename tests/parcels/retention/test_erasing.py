@@ -20,8 +20,10 @@ from alliance.models import AuditEntry, Heartbeat, IdempotentRequest, Organisati
 from alliance.tenancy import Actor, Scope, scope
 from couriers.documents.files import private_storage
 from parcels import tasks
-from parcels.models import Parcel
+from parcels.models import Parcel, Scan
 from parcels.retention.erasing import erase_due, erase_early
+from parcels.scans.lines import ScanLine
+from parcels.scans.services import record_scans
 from slas.models import Excuse, Revision
 from tests.parcels.helpers.parcels import booked_parcels
 
@@ -330,3 +332,24 @@ def test_pages_api_and_exports_show_the_erasure(
     text = b"".join(response.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     [row] = csv.DictReader(io.StringIO(text))
     assert (row["recipient_name"], row["recipient_phone"], row["recipient_address"]) == ("", "", "")
+
+
+def test_what_couriers_typed_as_a_place_is_erased(make: Make) -> None:
+    parcel, other = make(), make(status="in_transit", status_at=NOW, last_scan_at=NOW)
+    with scope(Scope.everything()):
+        lines = [
+            ScanLine(to.number, "arrived", BOOKED + timedelta(hours=hours), facility=facility)
+            for to in (parcel, other)
+            for hours, facility in enumerate(["CTU-03", "Zhou 13900015101", "Chengdu, Li Wei", ""], start=1)
+        ]
+        record_scans(actor=Actor.system("test"), lines=lines, now=NOW - timedelta(days=15))
+        Parcel.objects.filter(pk=parcel.pk).update(**ENDED)
+    assert erase_due(now=NOW) == 1
+
+    def places(of: Parcel) -> list[str]:
+        with scope(Scope.everything()):
+            scans = Scan.objects.filter(parcel_id=of.pk).order_by("occurred_at")
+            return list(scans.values_list("facility", flat=True))
+
+    assert places(parcel) == ["CTU-03", "", "Chengdu", ""]
+    assert places(other) == ["CTU-03", "Zhou 13900015101", "Chengdu, Li Wei", ""]

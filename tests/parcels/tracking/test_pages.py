@@ -391,3 +391,14 @@ def test_rate_limit_uses_the_clients_address(
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if behind_proxy else None
     headers = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
     assert client_address(RequestFactory().get("/", REMOTE_ADDR=remote, **headers)) == expected
+
+
+@pytest.mark.parametrize("typed", ["Courier Zhou 13900015101", "Li Wei", "周师傅"])
+def test_what_couriers_type_as_a_place_is_not_public(typed: str, book: Book, client: Client) -> None:
+    parcel = book(hours_ago=20)
+    scan(parcel, "arrived", 10, facility=f"Chengdu {typed}")
+    scan(parcel, "departed", 11, facility="CTU-03")
+    page = page_of(client, parcel)
+    assert typed not in page
+    assert "CTU-03" in page
+    assert [event["facility"] for event in api_of(client, parcel)["events"]] == ["CTU-03", "Chengdu"]

@@ -30,17 +30,19 @@ S = serializers.Serializer[Any]
 
 
 class RevisionBody(S):
-    """Another day, and who asked for it."""
+    """Another day, and why."""
 
     day = serializers.DateField(help_text="One of `possible_days`, local at the destination.")
     requested_by = WordField(
-        choices=RevisionParty.choices, help_text="On-time is judged by the new date only for `recipient`."
+        choices=RevisionParty.choices,
+        default=RevisionParty.MERCHANT.value,
+        help_text="`merchant`. Recipients ask for themselves on the tracking page; `recipient` is refused.",
     )
     reason = serializers.CharField(
         max_length=REASON_LENGTH,
         required=False,
         allow_blank=True,
-        help_text="Public: visible to anyone with the tracking number. Required if the merchant asked.",
+        help_text="Required: why, and who asked. The courier reads it; the tracking page does not show it.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -48,15 +50,20 @@ class RevisionBody(S):
         return attrs
 
 
-class RevisionAnswer(S):
-    """One later day agreed on. Times carry the destination's offset."""
+class PublicRevision(S):
+    """One later day agreed on, without its reason. Times carry the destination's offset."""
 
     previous_due_at = serializers.DateTimeField(help_text="Agreed time before this change.")
     due_at = serializers.DateTimeField(help_text="Agreed time after this change.")
     requested_by = serializers.ChoiceField(choices=RevisionParty.choices)
     judged = serializers.BooleanField(help_text="On-time is judged by this date.")
-    reason = serializers.CharField()
     created_at = serializers.DateTimeField()
+
+
+class RevisionAnswer(PublicRevision):
+    """One later day agreed on, and why, for merchant and courier."""
+
+    reason = serializers.CharField()
 
 
 class PossibleDay(S):
@@ -95,10 +102,10 @@ class RevisionsView(APIView):
     @extend_schema(
         operation_id="parcels_revisions_create",
         summary="Move a delivery to a later day",
-        description="For merchants, until the parcel is delivered or cancelled. A change the recipient "
-        "asked for moves the time that on-time is judged by, and must be made before that time (409 "
-        "`past_due`). A change the merchant asked for is only recorded beside the promise. Couriers "
-        "cannot move their own promises (403).",
+        description="For merchants, until the parcel is delivered, lost or cancelled. Before the time that "
+        "on-time is judged by, it moves that time; afterwards it is recorded beside it, and what is late "
+        "stays late. Only recipients ask in their own name, with a proof. Couriers cannot move their own "
+        "promises (403).",
         parameters=[IDEMPOTENCY_KEY],
         request=RevisionBody,
         responses={201: RevisionsAnswer},
@@ -123,13 +130,12 @@ class RevisionsView(APIView):
 
 
 def revision_json(revision: Revision, zone: str) -> dict[str, Any]:
-    """Return the public data of one revision."""
+    """Return the public data of one revision: the reason is people's own words, for the parties only."""
     return {
         "previous_due_at": _local(revision.previous_due_at, zone),
         "due_at": _local(revision.due_at, zone),
         "requested_by": revision.requested_by,
         "judged": revision.judged,
-        "reason": revision.reason,
         "created_at": _local(revision.created_at, zone),
     }
 
@@ -145,7 +151,9 @@ def _answer(actor: Actor, parcel: Parcel) -> dict[str, Any]:
         "original_due_at": _local(promised.first_due_at, zone),
         "due_at": _local(commitment.due_at, zone),
         "revised_due_at": commitment.revised_due_at and _local(commitment.revised_due_at, zone),
-        "revisions": [revision_json(revision, zone) for revision in promised.revisions],
+        "revisions": [
+            {**revision_json(revision, zone), "reason": revision.reason} for revision in promised.revisions
+        ],
         "possible_days": [
             {"day": item.day.isoformat(), "due_at": _local(item.due_at, zone)} for item in days
         ],

@@ -21,7 +21,7 @@ from alliance.api.parsing import refuse_unknown_parameters
 from alliance.clocks import zone as zone_of
 from alliance.web.http import limit_by_address, scoped_by_itself
 from parcels.api import examples
-from parcels.api.revisions import RevisionAnswer, revision_json
+from parcels.api.revisions import PublicRevision, revision_json
 from parcels.api.serializers import ExpectedArrival
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.scans.places import public_place
@@ -47,7 +47,7 @@ class TrackedPromise(S):
 
     deliver_by = serializers.DateTimeField(help_text="The time that on-time is judged by.")
     original_deliver_by = serializers.DateTimeField(help_text="The original promise. It never changes.")
-    revisions = RevisionAnswer(many=True, help_text="Agreed date changes, oldest first.")
+    revisions = PublicRevision(many=True, help_text="Agreed date changes, oldest first.")
     outcome = serializers.ChoiceField(choices=Outcome.choices)
     reached_at = serializers.DateTimeField(allow_null=True, help_text="First valid attempt or delivery.")
     late = serializers.BooleanField()

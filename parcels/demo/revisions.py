@@ -53,7 +53,7 @@ def move_some(stage: Stage) -> int:
         day = random.choice(days).day
         try:
             if number < BY_RECIPIENTS:
-                revision_request = RevisionRequest(day, RevisionParty.RECIPIENT, random.choice(WISHES))
+                revision_request = RevisionRequest(day, RevisionParty.RECIPIENT, reason=random.choice(WISHES))
                 digits = parcel.recipient_phone[-DIGITS:]
                 revise_for_recipient(parcel_id=parcel_id, digits=digits, asked=revision_request, now=now)
             else:

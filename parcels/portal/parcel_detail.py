@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -117,7 +118,9 @@ def parcel_revise(request: ActorRequest, number: str) -> HttpResponse:
             form.add_error(None, error.detail)
             status = error.status
         else:
-            messages.success(request, _("The delivery date was changed. The courier sees it too."))
+            day = date_format(form.revision_request.day, "MONTH_DAY_FORMAT")
+            text = _("Delivery moved to %(day)s. The courier sees it too.") % {"day": day}
+            messages.success(request, text)
             # The message is at the top: without a fragment, the redirect would keep the form's.
             return redirect(f"{reverse('parcels:parcel_detail', args=[parcel.number])}#content")
     return _page(request, actor, parcel, _masked(parcel), form=form, status=status)
@@ -150,7 +153,7 @@ def _revision_form(
     days = days_for_merchant(actor=actor, parcel=parcel, promised=promised, now=now)
     refusal = ""
     if actor.can(Capability.BOOK_PARCELS) and not actor.is_courier:
-        refusal = why_no_day(parcel=parcel, promised=promised, parties=list(RevisionParty), now=now)
+        refusal = why_no_day(parcel=parcel, promised=promised, party=RevisionParty.MERCHANT)
     return RevisionForm(data, days=days, zone=parcel.destination.time_zone, refusal=refusal)
 
 

@@ -69,21 +69,18 @@ class _DayForm(forms.Form):
 class RevisionForm(_DayForm):
     """The merchant's form for another day."""
 
-    requested_by = forms.ChoiceField(label=gettext_lazy("Change requested by"), choices=RevisionParty.choices)
     reason = forms.CharField(
-        label=gettext_lazy("Reason"),
+        label=gettext_lazy("Reason, and who asked"),
+        # The service says that a reason is needed, and why.
         required=False,
         max_length=REASON_LENGTH,
-        help_text=gettext_lazy(
-            "Visible to the courier, the recipient and anyone with the tracking number: no names, no "
-            "phone numbers."
-        ),
+        help_text=gettext_lazy("Visible to the courier, not on the tracking page: no phone numbers."),
     )
 
     @property
     def revision_request(self) -> RevisionRequest:
         data = self.cleaned_data
-        return RevisionRequest(data["day"], data["requested_by"], data["reason"])
+        return RevisionRequest(data["day"], RevisionParty.MERCHANT, data["reason"])
 
 
 class RecipientDayForm(_DayForm):
@@ -121,7 +118,8 @@ def _line(revision: Revision, reader: Actor | None) -> RevisionLine:
         previous_due_at=revision.previous_due_at,
         due_at=revision.due_at,
         who=who_text(revision),
-        reason=revision.reason,
+        # What people wrote is for the parties.
+        reason=revision.reason if reader is not None else "",
         judged=revision.judged,
         created_at=revision.created_at,
         label=revision.label if may_know and revision.label != RECIPIENT else "",
@@ -129,10 +127,10 @@ def _line(revision: Revision, reader: Actor | None) -> RevisionLine:
 
 
 def who_text(revision: Revision) -> str:
-    """Who asked for another day, and through whom."""
+    """Who asked for another day."""
     if revision.requested_by == RevisionParty.MERCHANT:
         return _("The merchant")
-    return _("The recipient") if revision.label == RECIPIENT else _("The recipient, through the merchant")
+    return _("The recipient")
 
 
 def _choices(days: Sequence[DeliveryDay], zone: str) -> list[tuple[str, str]]:

@@ -131,14 +131,10 @@ def _page(
 
 def _context(public_parcel: PublicParcel) -> dict[str, Any]:
     parcel = public_parcel.parcel
-    delivery_args: dict[str, Any] = {
-        "parcel": parcel,
-        "promised": public_parcel.promised,
-        "now": timezone.now(),
-    }
+    promised = public_parcel.promised
     return {
-        "may_choose_day": may_choose_day(**delivery_args),
-        "no_day": why_no_day(**delivery_args, parties=[RevisionParty.RECIPIENT]),
+        "may_choose_day": may_choose_day(parcel=parcel, promised=promised),
+        "no_day": why_no_day(parcel=parcel, promised=promised, party=RevisionParty.RECIPIENT),
         "parcel": parcel,
         "names": public_parcel.names,
         "explanation": loss_text(parcel.delivery, parcel.status) or EXPLANATIONS[parcel.status],

@@ -6,7 +6,7 @@ parcels. See docs/revisions.md.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Final, Protocol
@@ -33,8 +33,8 @@ DIGITS: Final = 4
 # Of 10,000 combinations: one guesser in 2,000 succeeds, and can only choose a later day.
 MOST_WRONG: Final = 5
 FORGOTTEN_AFTER: Final = timedelta(days=1)
-# A parcel that is returning or has a final status has no delivery to move.
-_OVER: Final = frozenset({*TERMINAL, ParcelStatus.RETURNING})
+# A parcel that is returning, waits to be collected or has a final status has no delivery to move.
+_OVER: Final = frozenset({*TERMINAL, ParcelStatus.RETURNING, ParcelStatus.AVAILABLE_FOR_PICKUP})
 # The most days that a recipient is offered.
 DAYS_SHOWN: Final = 7
 
@@ -83,12 +83,13 @@ def revise_for_recipient(*, parcel_id: int, digits: str, asked: RevisionRequest,
         raise refusal
     recipient = Actor.system(RECIPIENT)
     with scope(Scope.merchant(parcel.merchant_id)):
-        return revise_parcel(actor=recipient, parcel_id=parcel_id, asked=asked, now=now)
+        proven = replace(asked, requested_by=RevisionParty.RECIPIENT, is_proven=True)
+        return revise_parcel(actor=recipient, parcel_id=parcel_id, asked=proven, now=now)
 
 
 def days_for_recipient(*, parcel: Deliverable, promised: Promised | None, now: datetime) -> list[DeliveryDay]:
     """Return the days a recipient can choose on the tracking page; empty if there is no choice."""
-    if promised is None or not may_choose_day(parcel=parcel, promised=promised, now=now):
+    if promised is None or not may_choose_day(parcel=parcel, promised=promised):
         return []
     return days_to_choose(
         promised=promised,
@@ -98,12 +99,12 @@ def days_for_recipient(*, parcel: Deliverable, promised: Promised | None, now: d
     )
 
 
-def may_choose_day(*, parcel: Deliverable, promised: Promised | None, now: datetime) -> bool:
+def may_choose_day(*, parcel: Deliverable, promised: Promised | None) -> bool:
     """Return whether a recipient may ask for another day. Needs no query."""
     # Imported parcels have no phone number, so a recipient has no proof.
     if promised is None or parcel.status in _OVER or parcel.source == ParcelSource.HISTORY:
         return False
-    return refusal_of(promised=promised, parties=[RevisionParty.RECIPIENT], now=now) is None
+    return refusal_of(promised=promised, parties=[RevisionParty.RECIPIENT]) is None
 
 
 def days_for_merchant(
@@ -114,16 +115,14 @@ def days_for_merchant(
         return []
     if parcel.status in _OVER:
         return []
-    return days_to_choose(promised=promised, parties=list(RevisionParty), now=now)
+    return days_to_choose(promised=promised, parties=[RevisionParty.MERCHANT], now=now)
 
 
-def why_no_day(
-    *, parcel: Deliverable, promised: Promised | None, parties: Sequence[RevisionParty], now: datetime
-) -> str:
-    """Return why none of the parties may ask for another day; "" if they may or the page already shows it."""
+def why_no_day(*, parcel: Deliverable, promised: Promised | None, party: RevisionParty) -> str:
+    """Return why the party may not ask for another day; "" if it may or the page already shows it."""
     if promised is None or parcel.status in _OVER or parcel.source == ParcelSource.HISTORY:
         return ""
-    refusal = refusal_of(promised=promised, parties=parties, now=now)
+    refusal = refusal_of(promised=promised, parties=[party])
     # Delivered, late and lost are already shown at the top of the page.
     return refusal.detail if refusal and refusal.reason == "too_many_revisions" else ""
 

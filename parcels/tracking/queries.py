@@ -54,9 +54,6 @@ class _Revision(msgspec.Struct):
     due_at: datetime
     requested_by: str
     judged: bool
-    reason: str
-    # Who recorded it: distinguishes the recipient from the merchant; not shown.
-    label: str
     created_at: datetime
 
 

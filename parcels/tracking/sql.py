@@ -38,7 +38,7 @@ BEGIN
     IF is_revised THEN
         told := left(told, -1) || ',"revisions":' || (
             SELECT coalesce(json_agg(r), '[]') FROM (
-                SELECT previous_due_at, due_at, requested_by, judged, reason, label, created_at
+                SELECT previous_due_at, due_at, requested_by, judged, created_at
                 FROM slas_revision WHERE parcel_id = %(parcel_id)s AND kind = 'delivery' ORDER BY id
             ) r
         ) || '}';

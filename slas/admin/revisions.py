@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.web.requests import actor_of
@@ -30,15 +30,9 @@ class RevisionEntryForm(forms.Form):
         help_text=_("Local date at the destination, on a delivery day of the service."),
         widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
     )
-    requested_by = forms.ChoiceField(
-        label=_("Change requested by"),
-        choices=RevisionParty.choices,
-        help_text=_("The new date counts for on-time rates only if the recipient asked for it."),
-        widget=UnfoldAdminSelectWidget,
-    )
     reason = forms.CharField(
-        label=_("Reason"),
-        required=False,
+        label=_("Reason, and who asked"),
+        help_text=_("Recorded for the merchant. Recipients change the day themselves on the tracking page."),
         max_length=REASON_LENGTH,
         widget=UnfoldAdminTextInputWidget(attrs={"type": "text"}),
     )
@@ -73,7 +67,7 @@ class RevisionAdmin(NumberSearchAdmin, EnteredAdmin):
         revision = revise_delivery(
             actor=actor_of(request),
             parcel_id=data["number"],
-            asked=RevisionRequest(data["day"], data["requested_by"], data["reason"]),
+            asked=RevisionRequest(data["day"], RevisionParty.MERCHANT, data["reason"]),
             now=timezone.now(),
         )
         number = tracking_number(revision.parcel_id)

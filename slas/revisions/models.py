@@ -25,7 +25,7 @@ class Revision(models.Model):
     requested_by = models.CharField(_("requested by"), max_length=10, choices=RevisionParty)
     previous_due_at = models.DateTimeField(_("before"))
     due_at = models.DateTimeField(_("revised to"))
-    # Whether on-time is judged by the new day: only when the recipient asked for it.
+    # Whether on-time is judged by the new day: not when the due time had passed or an attempt was made.
     judged = models.BooleanField(_("counts for on-time"))
     reason = models.CharField(_("reason"), max_length=300, blank=True)
     # Who recorded it: a member of the merchant, ops, or NULL for the recipient.
@@ -44,10 +44,6 @@ class Revision(models.Model):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
                 name="revision_is_later", condition=Q(due_at__gt=models.F("previous_due_at"))
-            ),
-            models.CheckConstraint(
-                name="revision_judged_for_recipient",
-                condition=Q(judged=False) | Q(requested_by=RevisionParty.RECIPIENT),
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [

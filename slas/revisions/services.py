@@ -1,14 +1,15 @@
 """Move deliveries to a later day; the original promise is kept beside it.
 
-Only a request of the recipient moves the due time that on-time is judged by. The cohort stays that of the
-original promise, so that moving parcels out of a month improves no rate.
+A change moves the due time that on-time is judged by if it is made before that time: the courier keeps to
+the new day. Afterwards it is recorded only: what is late stays late. The cohort stays that of the original
+promise, so that moving parcels out of a month improves no rate.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -37,7 +38,6 @@ REASON_LENGTH: Final = 300
 # How many changes of day each party has per parcel.
 MOST_BY_PARTY: Final = {RevisionParty.RECIPIENT: 2, RevisionParty.MERCHANT: 5}
 
-
 @dataclass(frozen=True, slots=True)
 class RevisionRequest:
     """The new day, the party that requested it, and the reason."""
@@ -45,6 +45,8 @@ class RevisionRequest:
     day: date
     requested_by: str
     reason: str = ""
+    # The recipient proved who they are; without a proof nobody asks in the recipient's name.
+    is_proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,13 @@ class Promised:
     @property
     def first_due_at(self) -> datetime:
         return self.revisions[0].previous_due_at if self.revisions else self.commitment.due_at
+
+
+class Moved(NamedTuple):
+    """The new due time, and whether on-time is judged by it."""
+
+    due_at: datetime
+    judged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +82,10 @@ class _Delivery:
 def revise_delivery(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now: datetime) -> Revision:
     """Record that a parcel is to be delivered on another day.
 
-    For its merchant and for ops; a recipient's request comes through parcels, which asks for proof. Raises
-    NotPermitted for couriers, NotFound for another organisation's parcel, InvalidInput for an impossible day,
-    and Conflict once the promise is settled or, for the recipient, has passed.
+    For its merchant and for ops; a recipient's request comes through parcels, which asks for proof. After an
+    attempt it names the day of the next one. Raises NotPermitted for couriers, NotFound for another
+    organisation's parcel, InvalidInput for an impossible day or an unproven recipient, and Conflict once the
+    parcel is delivered, lost or cancelled.
     """
     require(actor, Capability.BOOK_PARCELS)
     if actor.is_courier:
@@ -86,17 +96,12 @@ def revise_delivery(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now
     with transaction.atomic():
         commitment = _lock_commitment(actor, parcel_id)
         refuse_own(actor, [commitment.courier_id])
-        _refuse_late(commitment, party, now)
+        _refuse_over(commitment)
         _refuse_many(list(_revisions(parcel_id)), party)
         due_at = _deadline(_delivery(commitment, now), asked.day, now)
-        revise_due(
-            parcel_id=parcel_id,
-            kind=CommitmentKind.DELIVERY,
-            due_at=due_at,
-            judged=party == RevisionParty.RECIPIENT,
-            now=now,
-        )
-        revision = _create_revision(actor, commitment, asked, due_at, now)
+        judged = _outcome(commitment, now) == Outcome.PENDING
+        revise_due(parcel_id=parcel_id, kind=CommitmentKind.DELIVERY, due_at=due_at, judged=judged, now=now)
+        revision = _create_revision(actor, commitment, asked, Moved(due_at, judged), now)
         _record(actor, revision)
     return revision
 
@@ -117,7 +122,7 @@ def days_to_choose(
     most: int | None = None,
 ) -> list[DeliveryDay]:
     """Return the next days that any of the parties can move a delivery to; empty if none may."""
-    if refusal_of(promised=promised, parties=parties, now=now) is not None:
+    if refusal_of(promised=promised, parties=parties) is not None:
         return []
     delivery = _delivery(promised.commitment, now)
     days = possible_days(
@@ -126,15 +131,15 @@ def days_to_choose(
     return list(islice(days, most))
 
 
-def refusal_of(*, promised: Promised, parties: Iterable[RevisionParty], now: datetime) -> Conflict | None:
+def refusal_of(*, promised: Promised, parties: Iterable[RevisionParty]) -> Conflict | None:
     """Return why none of the parties may move the delivery; None when one of them may."""
-    refusals = [_refusal(promised, party, now) for party in parties]
+    refusals = [_refusal(promised, party) for party in parties]
     return None if None in refusals else refusals[-1]
 
 
-def _refusal(promised: Promised, party: RevisionParty, now: datetime) -> Conflict | None:
+def _refusal(promised: Promised, party: RevisionParty) -> Conflict | None:
     try:
-        _refuse_late(promised.commitment, party, now)
+        _refuse_over(promised.commitment)
         _refuse_many(promised.revisions, party)
     except Conflict as refusal:
         return refusal
@@ -189,9 +194,15 @@ def _problems(request: RevisionRequest) -> Iterator[FieldError]:
     if request.requested_by not in RevisionParty.values:
         message = _("Choose who asked for it: the recipient or the merchant.")
         yield FieldError("/requested_by", message, "choice")
+    elif request.requested_by == RevisionParty.RECIPIENT and not request.is_proven:
+        message = _(
+            "Only recipients can ask in their own name, on the tracking page. Record the change as the "
+            "merchant's, and say in the reason who asked."
+        )
+        yield FieldError("/requested_by", message, "unproven")
     reason = request.reason.strip()
     if not reason and request.requested_by == RevisionParty.MERCHANT:
-        yield FieldError("/reason", _("Enter a reason: the courier and the recipient read it."), "required")
+        yield FieldError("/reason", _("Enter a reason: the courier reads it."), "required")
     if len(reason) > REASON_LENGTH:
         message = _("At most %(most)d characters.") % {"most": REASON_LENGTH}
         yield FieldError("/reason", message, "max_length")
@@ -199,21 +210,20 @@ def _problems(request: RevisionRequest) -> Iterator[FieldError]:
         yield FieldError("/reason", _("Enter a single line of text."), "characters")
     # The tracking page shows it to everyone who has the tracking number.
     elif has_contact_data(reason):
-        message = _("Leave out phone numbers and e-mails: anyone with the tracking number can read this.")
+        message = _("Leave out phone numbers and e-mails: the reason is kept longer than the recipient's data.")
         yield FieldError("/reason", message, "personal")
 
 
-def _refuse_late(commitment: Commitment, party: RevisionParty, now: datetime) -> None:
-    """Raise Conflict when it is too late for the party to ask."""
-    match judge(commitment.due_at, commitment.reached_at, now, commitment.outcome == Outcome.VOID):
-        case Outcome.MET | Outcome.LATE:
-            detail = _("The delivery was already made or attempted: it can no longer be rescheduled.")
-            raise Conflict(detail, code="settled")
-        case Outcome.VOID:
-            raise Conflict(_("There is no delivery date for this parcel any more."), code="settled")
-        case Outcome.OVERDUE if party == RevisionParty.RECIPIENT:
-            detail = _("The promised time has passed: the recipient's request cannot undo the delay.")
-            raise Conflict(detail, code="past_due")
+def _outcome(commitment: Commitment, now: datetime) -> Outcome:
+    return judge(commitment.due_at, commitment.reached_at, now, commitment.outcome == Outcome.VOID)
+
+
+def _refuse_over(commitment: Commitment) -> None:
+    """Raise Conflict when no delivery is to come. After an attempt one is, and late is no obstacle."""
+    if commitment.outcome == Outcome.VOID:
+        raise Conflict(_("There is no delivery date for this parcel any more."), code="settled")
+    if commitment.delivered_at is not None:
+        raise Conflict(_("The parcel was delivered: it can no longer be rescheduled."), code="settled")
     if commitment.lost_at is not None:
         raise Conflict(_("This parcel counts as lost."), code="lost")
 
@@ -245,7 +255,7 @@ def _day_error(message: str) -> InvalidInput:
 
 
 def _create_revision(
-    actor: Actor, commitment: Commitment, request: RevisionRequest, due_at: datetime, now: datetime
+    actor: Actor, commitment: Commitment, request: RevisionRequest, moved: Moved, now: datetime
 ) -> Revision:
     return Revision.objects.create(
         parcel_id=commitment.parcel_id,
@@ -254,8 +264,8 @@ def _create_revision(
         courier_id=commitment.courier_id,
         requested_by=request.requested_by,
         previous_due_at=max(commitment.due_at, commitment.revised_due_at or commitment.due_at),
-        due_at=due_at,
-        judged=request.requested_by == RevisionParty.RECIPIENT,
+        due_at=moved.due_at,
+        judged=moved.judged,
         reason=request.reason.strip(),
         agreed_by_id=actor.user_id,
         label=actor.label[:160],

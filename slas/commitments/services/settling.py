@@ -264,7 +264,7 @@ def revise_due(
     """Record a later due time beside a promise; if `judged`, on-time is judged by it from now on.
 
     The cohort stays that of the original promise, so no rate changes. Returns the commitment as it was
-    before. Raises NotFound, and Conflict for a promise that is kept, void or (judged) past due, and for a due
+    before. Raises NotFound, and Conflict for a promise that is void, (judged) kept or past due, and for a due
     time that is not later than the current one.
     """
     commitment = (
@@ -272,7 +272,9 @@ def revise_due(
     )
     if commitment is None:
         raise NotFound
-    if commitment.outcome not in (Outcome.PENDING, Outcome.OVERDUE):
+    # After an attempt, a new day is that of the next attempt: recorded, but not judged.
+    settled = (Outcome.MET, Outcome.LATE, Outcome.VOID) if judged else (Outcome.VOID,)
+    if commitment.outcome in settled:
         raise Conflict(_("This promise is settled: it can no longer be rescheduled."), code="settled")
     if judged and (commitment.outcome == Outcome.OVERDUE or commitment.due_at < now):
         raise Conflict(_("The promised time has passed: the parcel stays late."), code="past_due")

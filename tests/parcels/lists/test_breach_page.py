@@ -148,7 +148,7 @@ class TestPage:
             )
         text = page(merchant_client, parcel)
         assert "2 h late" in text
-        assert "the day the recipient asked for" in text
+        assert "the new date" in text
         assert "The recipient · On holiday · on time is judged by it" in text
         assert "The merchant · On holiday · on time is judged by the earlier date" in text
         # The member who recorded it is an e-mail address, hidden from the other party.

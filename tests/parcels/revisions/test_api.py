@@ -26,17 +26,18 @@ def test_api_moves_a_delivery_and_returns_both_days(parcel: Parcel, merchant_api
     assert before["revisions"] == []
     assert before["revised_due_at"] is None
     assert before["possible_days"][0]["day"] == day(parcel, 1).isoformat()
-    response = send(merchant_api, parcel, requested_by="recipient")
+    response = send(merchant_api, parcel)
     assert response.status_code == 201
     answer = response.json()
     [revision] = answer["revisions"]
     assert answer["original_due_at"] == before["due_at"] == revision["previous_due_at"]
     assert answer["due_at"] == answer["revised_due_at"] == revision["due_at"]
     assert revision["due_at"].startswith(day(parcel).isoformat())
-    assert (revision["requested_by"], revision["judged"]) == ("recipient", True)
+    assert (revision["requested_by"], revision["judged"]) == ("merchant", True)
     public = APIClient().get(f"/api/v1/tracking/{parcel.number}").json()["promise"]
     assert (public["deliver_by"], public["original_deliver_by"]) == (answer["due_at"], before["due_at"])
-    assert public["revisions"] == answer["revisions"]
+    assert revision.pop("reason") == "Sold out"
+    assert public["revisions"] == [revision]
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,7 @@ def test_api_moves_a_delivery_and_returns_both_days(parcel: Parcel, merchant_api
         ({"day": "2016-01-01"}, "/day"),
         ({"day": "2026-11-31"}, "/day"),
         ({"requested_by": "courier"}, "/requested_by"),
+        ({"requested_by": "recipient"}, "/requested_by"),
         ({"reason": ""}, "/reason"),
         ({"reason": "a\nb"}, "/reason"),
         ({"because": "x"}, "/because"),
@@ -78,8 +80,8 @@ def test_refusals_by_state_have_their_codes(
     merchant_organisation: Organisation, courier_organisation: Organisation, merchant_api: APIClient
 ) -> None:
     [late] = some_parcels(merchant_organisation, courier_organisation, hours_ago=40)
-    response = send(merchant_api, late, requested_by="recipient")
-    assert (response.status_code, response.json()["type"]) == (409, "urn:alliance:problem:past_due")
+    response = send(merchant_api, late)
+    assert (response.status_code, response.json()["revisions"][0]["judged"]) == (201, False)
     scan(late, "delivered", 39)
     response = send(merchant_api, late)
     assert (response.status_code, response.json()["type"]) == (409, "urn:alliance:problem:settled")

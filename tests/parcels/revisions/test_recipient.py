@@ -177,16 +177,24 @@ def test_recipient_can_revise_twice(parcel: Parcel, client: Client) -> None:
     assert "already changed 2 times" in text_of(response)
 
 
-def test_late_parcel_offers_no_days_and_refuses_revisions(
-    merchant_organisation: Organisation, courier_organisation: Organisation, client: Client
+@pytest.mark.parametrize("reason", ["", "consignee_absent", "courier_vehicle"])
+def test_late_or_attempted_parcel_can_be_moved_and_keeps_its_outcome(
+    reason: str, merchant_organisation: Organisation, courier_organisation: Organisation, client: Client
 ) -> None:
     [parcel] = some_parcels(merchant_organisation, courier_organisation, hours_ago=40)
-    assert "Change delivery day" not in text_of(client.get(f"/track/{parcel.number}/"))
-    response = ask(client, parcel)
-    assert response.status_code == 409
-    assert "cannot undo the delay" in text_of(response)
+    if reason:
+        scan(parcel, "attempt_failed", 39, reason=reason)
     with scope(Scope.everything()):
         sweep_overdue(now=timezone.now())
+    assert "Change delivery day" in text_of(client.get(f"/track/{parcel.number}/"))
+    assert ask(client, parcel).status_code == 302
+    [revision] = revisions_of(parcel)
+    assert (revision.judged, due_at(parcel)) == (False, parcel.deliver_by)
+
+
+def test_parcel_in_a_locker_cannot_be_moved(parcel: Parcel, client: Client) -> None:
+    scan(parcel, "available_for_pickup", 1, consent=True)
+    assert "Change delivery day" not in text_of(client.get(f"/track/{parcel.number}/"))
     assert ask(client, parcel).status_code == 409
 
 

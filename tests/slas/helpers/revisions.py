@@ -37,7 +37,7 @@ def revise(
     now: datetime = NOON,
 ) -> Revision:
     with scope(Scope.of(actor)):
-        asked = RevisionRequest(day(ahead), by, reason)
+        asked = RevisionRequest(day(ahead), by, reason, is_proven=by == RECIPIENT)
         return revise_delivery(actor=actor, parcel_id=parcel_id, asked=asked, now=now)
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
 from alliance.choices import Role
-from alliance.errors import NotFound, NotPermitted
+from alliance.errors import InvalidInput, NotFound, NotPermitted
 from alliance.members.services.actors import actor_of_organisation, actor_of_user
 from alliance.models import AuditEntry, Event, Organisation
 from alliance.tenancy import Actor, Scope, scope
@@ -15,11 +15,11 @@ from slas.choices import Outcome, RevisionParty
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Revision, TierVersion
 from slas.rates.services.folding import fold_tallies
-from slas.revisions.services import promised_delivery
+from slas.revisions.services import RevisionRequest, promised_delivery, revise_delivery
 from tests import factories
 from tests.slas.helpers import commitments
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane
-from tests.slas.helpers.revisions import EVENING, MERCHANT, RECIPIENT, commitment, revise, standing, why
+from tests.slas.helpers.revisions import EVENING, MERCHANT, RECIPIENT, commitment, day, revise, standing, why
 
 pytestmark = pytest.mark.django_db
 
@@ -39,13 +39,42 @@ def test_on_time_is_judged_by_the_recipients_day(parcel_id: int, merchant: Actor
         commitments.assert_books_agree()
 
 
-def test_merchants_day_is_recorded_and_judged_by_the_promise(parcel_id: int, merchant: Actor) -> None:
+def test_a_courier_that_keeps_to_the_merchants_day_is_on_time(parcel_id: int, merchant: Actor) -> None:
     revision = revise(merchant, parcel_id, by=MERCHANT)
-    kept = commitment(parcel_id)
-    assert (kept.due_at, kept.revised_due_at, revision.judged) == (EVENING, EVENING + 2 * DAY, False)
+    moved = commitment(parcel_id)
+    assert (moved.due_at, moved.revised_due_at, revision.judged) == (*[EVENING + 2 * DAY] * 2, True)
     with scope(Scope.everything()):
+        assert sweep_overdue(now=EVENING + DAY).overdue == 0
         commitments.reach(parcel_id, EVENING + DAY, now=EVENING + DAY)
-        assert commitments.outcome(parcel_id) == Outcome.LATE
+        assert commitments.outcome(parcel_id) == Outcome.MET
+        commitments.assert_books_agree()
+
+
+def test_nobody_asks_in_the_recipients_name_without_a_proof(
+    parcel_id: int, merchant: Actor, system: Actor
+) -> None:
+    for actor in (merchant, system):
+        asked = RevisionRequest(day(2), RECIPIENT, "The customer phoned")
+        with scope(Scope.of(actor)), pytest.raises(InvalidInput) as refused:
+            revise_delivery(actor=actor, parcel_id=parcel_id, asked=asked, now=NOON)
+        assert [(error.pointer, error.code) for error in refused.value.errors] == [
+            ("/requested_by", "unproven")
+        ]
+    assert commitment(parcel_id).revised_due_at is None
+
+
+@pytest.mark.parametrize("by", [RECIPIENT, MERCHANT])
+@pytest.mark.parametrize(("hour", "outcome"), [(-1, Outcome.MET), (1, Outcome.LATE)])
+def test_after_an_attempt_the_day_of_the_next_one_is_recorded_only(
+    parcel_id: int, merchant: Actor, by: RevisionParty, hour: int, outcome: Outcome
+) -> None:
+    at = EVENING + hour * HOUR
+    with scope(Scope.everything()):
+        commitments.reach(parcel_id, at, now=at)
+    assert not revise(merchant, parcel_id, by=by, now=at).judged
+    moved = commitment(parcel_id)
+    assert (moved.outcome, moved.due_at, moved.revised_due_at) == (outcome, EVENING, EVENING + 2 * DAY)
+    with scope(Scope.everything()):
         commitments.assert_books_agree()
 
 
@@ -68,7 +97,7 @@ def test_each_revision_is_kept_beside_the_previous_one(parcel_id: int, merchant:
         result = standing(parcel_id).revisions
     assert [(item.previous_due_at - EVENING, item.due_at - EVENING, item.judged) for item in result] == [
         (0 * DAY, 2 * DAY, True),
-        (2 * DAY, 4 * DAY, False),
+        (2 * DAY, 4 * DAY, True),
         (4 * DAY, 6 * DAY, True),
     ]
     assert commitment(parcel_id).due_at == EVENING + 6 * DAY
@@ -82,7 +111,7 @@ def test_requester_and_reason_are_sent_and_recorded(parcel_id: int, merchant: Ac
         assert (event.parcel_id, event.merchant_id) == (parcel_id, merchant.organisation_id)
         assert event.courier_id == revision.courier_id
         payload = {name: event.payload[name] for name in ("requested_by", "judged")}
-        assert payload == {"requested_by": "merchant", "judged": False}
+        assert payload == {"requested_by": "merchant", "judged": True}
         entry = AuditEntry.objects.get(verb="commitment.revised")
         # The reason is stored on the revision only, where it can be erased.
         assert "Out of stock" not in f"{event.payload} {entry.detail}"
@@ -175,18 +204,9 @@ def row(lane: Lane, **given: Any) -> Revision:
     return Revision(**{**values, **given})
 
 
-@pytest.mark.parametrize(
-    ("changes", "rule"),
-    [
-        ({"due_at": NOON}, "revision_is_later"),
-        ({"requested_by": MERCHANT}, "revision_judged_for_recipient"),
-    ],
-)
-def test_database_refuses_invalid_revisions(
-    lane: Lane, everything: None, changes: dict[str, Any], rule: str
-) -> None:
-    with pytest.raises(IntegrityError, match=rule), transaction.atomic():
-        row(lane, **changes).save()
+def test_database_refuses_an_earlier_day(lane: Lane, everything: None) -> None:
+    with pytest.raises(IntegrityError, match="revision_is_later"), transaction.atomic():
+        row(lane, due_at=NOON).save()
     row(lane).save()
 
 

@@ -38,6 +38,7 @@ REASON_LENGTH: Final = 300
 # How many changes of day each party has per parcel.
 MOST_BY_PARTY: Final = {RevisionParty.RECIPIENT: 2, RevisionParty.MERCHANT: 5}
 
+
 @dataclass(frozen=True, slots=True)
 class RevisionRequest:
     """The new day, the party that requested it, and the reason."""
@@ -210,7 +211,9 @@ def _problems(request: RevisionRequest) -> Iterator[FieldError]:
         yield FieldError("/reason", _("Enter a single line of text."), "characters")
     # The tracking page shows it to everyone who has the tracking number.
     elif has_contact_data(reason):
-        message = _("Leave out phone numbers and e-mails: the reason is kept longer than the recipient's data.")
+        message = _(
+            "Leave out phone numbers and e-mails: the reason is kept longer than the recipient's data."
+        )
         yield FieldError("/reason", message, "personal")
 
 

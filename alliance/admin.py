@@ -3,22 +3,33 @@
 Read-only except for users' flags: services make all other changes.
 """
 
+# unfold's decorators carry no types.
+# mypy: disable-error-code="untyped-decorator"
+
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django_celery_beat import admin as beat_admin
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminTextareaWidget
 
-from alliance.choices import Capability
+from alliance.choices import Capability, OrganisationStatus
+from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.long_lists import LongListMixin, organisation_ids_matching
+from alliance.members.services import standing
 from alliance.models import (
     ApiKey,
     AuditEntry,
@@ -34,7 +45,7 @@ from alliance.wording import code_text
 
 
 def operates(request: HttpRequest) -> bool:
-    """Whether the user has full operator rights. Staff in a group have the group's permissions only."""
+    """Whether the user has full operator rights: superusers, and staff whose group has the permission."""
     actor = actor_of(request)
     return actor.can(Capability.OPERATE)
 
@@ -153,13 +164,95 @@ class UserAdmin(ModelAdmin):
         return (*self.readonly_fields, *extra)
 
 
+class ReasonForm(forms.Form):
+    """The reason of a suspension or its end."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        help_text=_("The owners read it in a mail."),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "maxlength": standing.REASON_LENGTH}),
+        required=False,
+    )
+
+
 @admin.register(Organisation)
 class OrganisationAdmin(ReadOnlyAdmin):
+    """Organisations; they are suspended and reinstated here."""
+
     list_display = ("name", "kind", "status", "slug", "created_at")
     list_filter = ("kind", "status")
     search_fields = ("name", "slug")
     ordering = ("-created_at",)
     inlines = (MemberInline,)
+    actions_detail = ("suspend", "reinstate")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        organisation = self.get_object(request, str(object_id))
+        path = {OrganisationStatus.ACTIVE: "suspend", OrganisationStatus.SUSPENDED: "reinstate"}.get(
+            organisation.status if organisation else ""
+        )
+        return [item for item in super().get_actions_detail(request, object_id) if item.path == path]
+
+    @action(
+        description=_("Suspend"),
+        url_path="suspend",
+        icon="block",
+        variant=ActionVariant.DANGER,
+        permissions=["operate"],
+    )
+    def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        text = gettext(
+            "No new bookings by or with this organisation; its pages and API keys are closed. Parcels under "
+            "way go on: a courier may still send scans. The owners get a mail with the reason."
+        )
+        return self._ask(request, object_id, standing.suspend_organisation, gettext("Suspend"), text)
+
+    @action(
+        description=_("Reinstate"),
+        url_path="reinstate",
+        icon="restart_alt",
+        variant=ActionVariant.SUCCESS,
+        permissions=["operate"],
+    )
+    def reinstate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        text = gettext("The organisation works as before at once. The owners get a mail with the reason.")
+        return self._ask(request, object_id, standing.reinstate_organisation, gettext("Reinstate"), text)
+
+    def _ask(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        change: Callable[..., Organisation],
+        button: str,
+        text: str,
+    ) -> HttpResponse:
+        organisation = self.get_object(request, object_id)
+        if organisation is None:
+            raise NotFound
+        back = reverse("admin:alliance_organisation_change", args=[organisation.pk])
+        form = ReasonForm(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                changed = change(
+                    actor=actor_of(request), organisation_id=organisation.pk, **form.cleaned_data
+                )
+            except AllianceError as error:
+                form.add_error("reason", error.errors[0].message if error.errors else error.detail)
+            else:
+                state = {"name": changed, "state": changed.get_status_display()}
+                messages.success(request, gettext("%(name)s: %(state)s.") % state)
+                return redirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{button}: {organisation}",
+            "form": form,
+            "text": text,
+            "button": button,
+            "back": back,
+        }
+        status = 422 if form.errors else 200
+        return render(request, "admin/alliance/reason.html", context, status=status)
 
 
 @admin.register(ApiKey)

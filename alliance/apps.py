@@ -13,9 +13,13 @@ class AllianceConfig(AppConfig):
 
     def ready(self) -> None:
         # Importing registers the system checks, and makes ours the current Celery application.
+        from django.contrib.auth.signals import user_logged_in  # noqa: PLC0415
+
         from alliance import celery, checks  # noqa: F401, PLC0415 -- they need the app registry
         from alliance.database import owner, partitions, stored_functions  # noqa: PLC0415
+        from alliance.members.services.languages import note_language  # noqa: PLC0415
 
+        user_logged_in.connect(note_language, dispatch_uid="note_language")
         post_migrate.connect(stored_functions.install_all, sender=self, dispatch_uid="install_statements")
         post_migrate.connect(owner.grant_to_server, sender=self, dispatch_uid="grant_to_server")
         post_migrate.connect(partitions.set_storage, sender=self, dispatch_uid="set_storage")

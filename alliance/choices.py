@@ -24,6 +24,15 @@ class Role(models.TextChoices):
     VIEWER = "viewer", _("Viewer")
 
 
+class InvitationState(models.TextChoices):
+    """What became of an invitation; a pending one may have expired."""
+
+    PENDING = "pending", _("Waiting for an answer")
+    ACCEPTED = "accepted", _("Accepted")
+    DECLINED = "declined", _("Declined")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
 class Capability(models.TextChoices):
     """What an actor may do; roles and API-key scopes are sets of these."""
 

@@ -30,6 +30,13 @@ class Lock(IntEnum):
     REQUEST_EXPORT = 5_264_011
     # Add a version of the scorecards' rules: two at once would get the same number.
     ADD_SCORE_RULES = 5_264_012
+    # Invite a member, of an organisation or a user: two at once would not count each other.
+    INVITE_FOR_ORGANISATION = 5_264_013
+    INVITE_BY_USER = 5_264_014
+    # Suspend or reinstate an organisation; bookings share it, so that none is made of who was just suspended.
+    CHANGE_STANDING = 5_264_015
+    # Book as a new merchant, of a merchant: two at once would not count each other's parcels.
+    BOOK_AS_NEW = 5_264_016
     # Calculate credits: nothing may be added to the ledger between reading it and writing to it.
     WORK_OUT_CREDITS = 5_264_031
     # Close a month's statements; writers of entries share it, so that none is added to a closing month.

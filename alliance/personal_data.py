@@ -47,6 +47,8 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         alliance.User.email alliance.User.name alliance.User.password
         account.EmailAddress.email account.EmailConfirmation.key
         alliance.ApiKey.name alliance.ApiKey.prefix alliance.ApiKey.secret_hash
+        alliance.Invitation.email
+        alliance.OutgoingMail.to alliance.OutgoingMail.subject alliance.OutgoingMail.text
     """,
     Holds.VISIT: """
         axes.AccessAttempt.user_agent axes.AccessAttempt.ip_address axes.AccessAttempt.username
@@ -73,6 +75,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         alliance.IdempotentRequest.route alliance.IdempotentRequest.key alliance.IdempotentRequest.body_hash
         alliance.Organisation.name alliance.Organisation.slug
         alliance.RetiredMonth.folder alliance.RetiredMonth.tables
+        alliance.User.language
         auth.Group.name auth.Permission.name auth.Permission.codename
         contenttypes.ContentType.app_label contenttypes.ContentType.model
         django_celery_beat.CrontabSchedule.minute django_celery_beat.CrontabSchedule.hour

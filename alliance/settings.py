@@ -272,6 +272,16 @@ else:
 # For each step of sending a mail: Django waits for a server that hangs without a limit.
 EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT", default=10.0)
 
+# Invitations a day: of an organisation, by a user, and mails to one address. Beyond the last, the invitation
+# waits on the page of the person invited without a mail.
+INVITATIONS_OF_ORGANISATION = env.int("INVITATIONS_OF_ORGANISATION", default=30)
+INVITATIONS_BY_USER = env.int("INVITATIONS_BY_USER", default=20)
+INVITATIONS_TO_ADDRESS = env.int("INVITATIONS_TO_ADDRESS", default=5)
+
+# A merchant in its first days may have only so many parcels waiting for pickup; 0: no limit.
+NEW_MERCHANT_DAYS = env.int("NEW_MERCHANT_DAYS", default=30)
+NEW_MERCHANT_PARCELS = env.int("NEW_MERCHANT_PARCELS", default=500)
+
 # --- tasks -----------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True

@@ -1,6 +1,7 @@
-"""Periodic tasks of the kernel."""
+"""Tasks of the kernel: mails, and periodic tasks."""
 
 from datetime import timedelta
+from typing import Any
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from celery import shared_task
@@ -8,10 +9,11 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from alliance import events
+from alliance import events, mails
 from alliance.api import idempotency
 from alliance.database import partitions
 from alliance.health import note_heartbeat
+from alliance.members.services import invitations
 from alliance.tenancy import Scope, scope
 
 
@@ -19,6 +21,21 @@ from alliance.tenancy import Scope, scope
 def beat() -> None:
     """Record that beat and a worker are alive. May run twice: it writes the time."""
     note_heartbeat("beat")
+
+
+@shared_task(bind=True, acks_late=True, max_retries=5)
+def send_mail(self: Any, mail_id: int) -> None:
+    """Send one mail. May run twice: a mail is claimed before, and deleted after it was sent."""
+    try:
+        mails.send_mail(mail_id=mail_id)
+    except OSError as error:
+        raise self.retry(exc=error, countdown=min(10 * 2**self.request.retries, 240)) from error
+
+
+@shared_task(acks_late=True)
+def send_waiting_mails() -> int:
+    """Send mails whose task was lost. May run twice: each mail is claimed before it is sent."""
+    return mails.send_waiting_mails()
 
 
 @shared_task(acks_late=True)
@@ -42,9 +59,11 @@ def forget_old_events() -> int:
 
 @shared_task(acks_late=True)
 def forget_visits() -> int:
-    """Delete expired sessions and old records of log-ins. May run twice: it deletes the rest."""
+    """Delete expired sessions, old records of log-ins and invitations. May run twice: it deletes the rest."""
     now = timezone.now()
     before = now - timedelta(days=settings.VISITS_KEPT_DAYS)
+    with scope(Scope.everything()):
+        invitations.forget_old(before=before)
     count = Session.objects.filter(expire_date__lt=now).delete()[0]
     for records in (AccessAttempt, AccessFailureLog, AccessLog):
         count += records.objects.filter(attempt_time__lt=before).delete()[0]

@@ -16,7 +16,7 @@ from django.db import connection, migrations, models, transaction
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
-from alliance.errors import NotAuthenticated, NotPermitted
+from alliance.errors import NotAuthenticated, NotFound, NotPermitted
 
 ActorKind = Literal["user", "api_key", "system", "anonymous"]
 C = Capability
@@ -41,11 +41,18 @@ KIND_CAPABILITIES: dict[str, frozenset[Capability]] = {
     OrganisationKind.OPERATOR: frozenset(Capability),
 }
 
-# Ops in a group may look things up; all else is decided by the group's permissions.
-DESK_CAPABILITIES = frozenset({C.VIEW_PARCELS, C.VIEW_RATES})
+# What permissions give to staff, besides what the admin asks Django's permissions for. Groups have them.
+STAFF_CAPABILITIES: dict[str, frozenset[Capability]] = {
+    "alliance.operate": frozenset(Capability),
+    "alliance.look_up": frozenset({C.VIEW_PARCELS, C.VIEW_RATES}),
+    "alliance.keep_books": frozenset({C.VIEW_FINANCE, C.VIEW_RATES}),
+}
 
 # A courier that is not (or no longer) a member may only work on its application.
 APPLICANT_CAPABILITIES = frozenset({C.APPLY, C.MANAGE_MEMBERS})
+
+# A suspended courier may only end what is under way.
+SUSPENDED_CAPABILITIES = frozenset({C.SEND_SCANS})
 
 # Possible scopes of an API key: keys never manage members or keys.
 KEY_SCOPES = frozenset(Capability) - {C.MANAGE_MEMBERS, C.MANAGE_KEYS, C.APPLY, C.OPERATE}
@@ -56,7 +63,8 @@ def capabilities_of(*, kind: str, status: str, role: str) -> frozenset[Capabilit
     capabilities = ROLE_CAPABILITIES.get(role, frozenset()) & KIND_CAPABILITIES.get(kind, frozenset())
     if status == OrganisationStatus.ACTIVE:
         return capabilities
-    return capabilities & APPLICANT_CAPABILITIES if status == OrganisationStatus.APPLICANT else frozenset()
+    is_applicant = status == OrganisationStatus.APPLICANT
+    return capabilities & (APPLICANT_CAPABILITIES if is_applicant else SUSPENDED_CAPABILITIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,10 @@ class Actor:
     organisation_status: str = ""
     role: str = ""
     capabilities: frozenset[Capability] = field(default_factory=frozenset)
+    # Staff who see all tenants' rows; what they may do with them is up to their capabilities.
     is_ops: bool = False
+    # Also staff without any permission, who may do nothing.
+    is_staff: bool = False
     label: str = ""
 
     @classmethod
@@ -111,6 +122,9 @@ def require(actor: Actor, capability: Capability) -> None:
         raise NotAuthenticated
     if actor.can(capability):
         return
+    if actor.organisation_status == OrganisationStatus.SUSPENDED:
+        message = _("Your organisation is suspended. Contact the alliance's operations team.")
+        raise NotPermitted(message, code="organisation_suspended")
     works = actor.kind == "api_key" and actor.organisation_status == OrganisationStatus.ACTIVE
     if works and capability in KIND_CAPABILITIES.get(actor.organisation_kind, frozenset()) & KEY_SCOPES:
         params = {"scope": str(capability.value)}
@@ -118,6 +132,13 @@ def require(actor: Actor, capability: Capability) -> None:
             _("This needs a key with the permission “%(scope)s”: create one that has it.") % params
         )
     raise NotPermitted
+
+
+def require_member(actor: Actor, capability: Capability) -> None:
+    """Raise like `require()`, and NotFound for staff: pages about one's own organisation are not theirs."""
+    require(actor, capability)
+    if actor.organisation_id is None:
+        raise NotFound(_("This page belongs to an organisation. Staff find all of them in the admin."))
 
 
 # --- row-level security ----------------------------------------------------------------------
@@ -166,7 +187,7 @@ class Scope:
     @classmethod
     def of(cls, actor: Actor) -> Self:
         """Return the narrowest scope that the actor's work needs."""
-        if actor.is_ops:
+        if actor.is_ops or actor.is_staff:
             return cls.everything()
         if actor.is_courier and actor.organisation_id:
             return cls.courier(actor.organisation_id)

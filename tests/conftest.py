@@ -222,25 +222,19 @@ def merchant_user(merchant_organisation: Organisation) -> User:
     return factories.member_user("merchant@alliance.example", merchant_organisation)
 
 
-def _logged_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
 @pytest.fixture
 def ops_client(ops_user: User) -> Client:
-    return _logged_in(ops_user)
+    return factories.logged_in(ops_user)
 
 
 @pytest.fixture
 def courier_client(courier_user: User) -> Client:
-    return _logged_in(courier_user)
+    return factories.logged_in(courier_user)
 
 
 @pytest.fixture
 def merchant_client(merchant_user: User) -> Client:
-    return _logged_in(merchant_user)
+    return factories.logged_in(merchant_user)
 
 
 @pytest.fixture

@@ -1,7 +1,10 @@
 """Rows the tests start from, made in the scope of the system that would make them."""
 
+from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth.models import Group
+from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -24,9 +27,12 @@ def courier_organisation(name: str, status: str = OrganisationStatus.ACTIVE) -> 
     return organisation
 
 
-def merchant_organisation(name: str) -> Organisation:
+def merchant_organisation(name: str, *, age: timedelta = timedelta(days=365)) -> Organisation:
+    """A merchant that signed up long ago: a new one may book only so much."""
     with scope(Scope.everything()):
         organisation = _organisation(OrganisationKind.MERCHANT, name, OrganisationStatus.ACTIVE)
+        organisation.created_at = timezone.now() - age
+        organisation.save(update_fields=["created_at"])
         Merchant.objects.create(organisation=organisation)
     return organisation
 
@@ -44,11 +50,25 @@ def user(email: str, **extra: Any) -> User:
     return made
 
 
+def staff_user(email: str, group: str = "Operations") -> User:
+    """One of the alliance's staff, with the rights of a group."""
+    made = user(email, is_staff=True)
+    made.groups.add(Group.objects.get(name=group))
+    return made
+
+
 def member_user(email: str, organisation: Organisation, role: str = Role.OWNER) -> User:
     made = user(email)
     with scope(Scope.everything()):
         Member.objects.create(organisation=organisation, user=made, role=role)
     return made
+
+
+def logged_in(who: User) -> Client:
+    """Somebody at a browser."""
+    client = Client()
+    client.force_login(who, backend="django.contrib.auth.backends.ModelBackend")
+    return client
 
 
 def api_client(actor: Actor, scopes: set[str]) -> APIClient:

@@ -8,8 +8,13 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
-from alliance.members.querysets import ApiKeyQuerySet, MemberQuerySet, OrganisationQuerySet
+from alliance.choices import Capability, InvitationState, OrganisationKind, OrganisationStatus, Role
+from alliance.members.querysets import (
+    ApiKeyQuerySet,
+    InvitationQuerySet,
+    MemberQuerySet,
+    OrganisationQuerySet,
+)
 from alliance.wording import listed
 
 
@@ -35,6 +40,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("operations staff"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)
+    # The language of mails that no page of the user triggers: that of the last log-in.
+    language = models.CharField(_("language"), max_length=10, default="en")
 
     objects = UserManager()
 
@@ -66,6 +73,12 @@ class Organisation(models.Model):
     class Meta:
         verbose_name = _("organisation")
         verbose_name_plural = _("organisations")
+        # See STAFF_CAPABILITIES; migrations give them to groups.
+        permissions: ClassVar[list[tuple[str, Any]]] = [
+            ("operate", _("Can run the alliance")),
+            ("look_up", _("Can look up parcels and rates")),
+            ("keep_books", _("Can see fees and statements")),
+        ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
                 name="organisation_kind_known", condition=models.Q(kind__in=OrganisationKind.values)
@@ -101,6 +114,48 @@ class Member(models.Model):
         return f"{self.user} ({self.get_role_display()})"
 
 
+class Invitation(models.Model):
+    """An offer of a role, sent to an e-mail address. Only who reads its mails can accept it."""
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="invitations")
+    # In lower case.
+    email = models.EmailField(_("e-mail address"))
+    role = models.CharField(_("role"), max_length=10, choices=Role)
+    state = models.CharField(
+        _("state"), max_length=10, choices=InvitationState, default=InvitationState.PENDING
+    )
+    invited_by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("invited by"))
+    created_at = models.DateTimeField(_("sent"), default=timezone.now)
+    expires_at = models.DateTimeField(_("valid until"))
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+
+    objects = models.Manager.from_queryset(InvitationQuerySet)()
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["organisation", "email"],
+                condition=models.Q(state=InvitationState.PENDING),
+                name="invitation_one_pending_an_address",
+            ),
+            models.CheckConstraint(
+                name="invitation_state_known", condition=models.Q(state__in=InvitationState.values)
+            ),
+            models.CheckConstraint(name="invitation_role_known", condition=models.Q(role__in=Role.values)),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # For the limits a day, and for clean-up.
+            models.Index(fields=["created_at"], name="invitation_by_time"),
+            # For those that wait for a user.
+            models.Index(fields=["email"], name="invitation_by_email"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} ({self.get_role_display()})"
+
+
 class ApiKey(models.Model):
     """A secret that lets a program act for an organisation. Only its hash is stored."""
 
@@ -111,8 +166,10 @@ class ApiKey(models.Model):
     prefix = models.CharField(_("prefix"), max_length=12, unique=True)
     secret_hash = models.CharField(max_length=64)
     scopes = ArrayField(models.CharField(max_length=24, choices=Capability), verbose_name=_("scopes"))
+    # A key never may more than its creator may now. PROTECT: without a creator it would lose that limit, as
+    # keys that programs created have none.
     created_by = models.ForeignKey(
-        User, models.SET_NULL, null=True, related_name="+", verbose_name=_("created by")
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("created by")
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)

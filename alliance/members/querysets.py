@@ -1,7 +1,9 @@
-"""Reads of organisations, members and API keys."""
+"""Reads of organisations, members, invitations and API keys."""
 
+from datetime import datetime
 from typing import Self
 
+from alliance.choices import InvitationState
 from alliance.tenancy import Actor, TenantQuerySet
 
 
@@ -16,6 +18,11 @@ class MemberQuerySet(TenantQuerySet):
 
     def active(self) -> Self:
         return self.filter(user__is_active=True)
+
+
+class InvitationQuerySet(TenantQuerySet):
+    def pending(self, now: datetime) -> Self:
+        return self.filter(state=InvitationState.PENDING, expires_at__gt=now)
 
 
 class ApiKeyQuerySet(TenantQuerySet):

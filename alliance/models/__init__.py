@@ -1,7 +1,15 @@
 """Models of the kernel: organisations, users, cities and records."""
 
-from alliance.members.models import ApiKey, Member, Organisation, User, UserManager
-from alliance.models.records import AuditEntry, City, Event, Heartbeat, IdempotentRequest, RetiredMonth
+from alliance.members.models import ApiKey, Invitation, Member, Organisation, User, UserManager
+from alliance.models.records import (
+    AuditEntry,
+    City,
+    Event,
+    Heartbeat,
+    IdempotentRequest,
+    OutgoingMail,
+    RetiredMonth,
+)
 
 # Django imports models from here; each is defined in the file of its subject.
 __all__ = [
@@ -11,8 +19,10 @@ __all__ = [
     "Event",
     "Heartbeat",
     "IdempotentRequest",
+    "Invitation",
     "Member",
     "Organisation",
+    "OutgoingMail",
     "RetiredMonth",
     "User",
     "UserManager",

@@ -118,6 +118,24 @@ class IdempotentRequest(models.Model):
         return f"{self.route} {self.key}"
 
 
+class OutgoingMail(models.Model):
+    """A mail to send, written in the transaction of its cause. Deleted when it was sent."""
+
+    to = models.EmailField(_("to"))
+    subject = models.CharField(_("subject"), max_length=300)
+    text = models.TextField(_("text"))
+    created_at = models.DateTimeField(_("written"), default=timezone.now, db_index=True)
+    # A task claims the mail before it sends it.
+    claimed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("outgoing mail")
+        verbose_name_plural = _("outgoing mails")
+
+    def __str__(self) -> str:
+        return f"{self.subject} ({self.to})"
+
+
 class Heartbeat(models.Model):
     """When a periodic job last finished, for health checks."""
 

@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from alliance.portal.memberships import invited_address
 from alliance.portal.onboarding import KIND_KEY, DoorField, requested_kind
 
 # A summary of settings.AUTH_PASSWORD_VALIDATORS; each validator has its own error message.
@@ -46,9 +47,14 @@ class SignupForm(TidyForm, account.SignupForm):
         super().__init__(*args, **kwargs)
         self.order_fields(["kind", "email", "password1", "password2"])
         self.fields["kind"].initial = requested_kind(context.request)
+        if address := invited_address(context.request):
+            # The invited person joins an organisation, and may found one later.
+            del self.fields["kind"]
+            self.fields["email"].initial = address
 
     def save(self, request: HttpRequest) -> AbstractBaseUser:
-        request.session[KIND_KEY] = self.cleaned_data["kind"]
+        if "kind" in self.cleaned_data:
+            request.session[KIND_KEY] = self.cleaned_data["kind"]
         user: AbstractBaseUser = super().save(request)
         return user
 

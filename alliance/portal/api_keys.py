@@ -6,41 +6,64 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from alliance.choices import Capability
-from alliance.errors import InvalidInput
+from alliance.errors import InvalidInput, NotFound
+from alliance.members.queries import keys_of
 from alliance.members.services import api_keys
 from alliance.models import ApiKey
 from alliance.portal.forms import ApiKeyForm, add_service_errors
-from alliance.tenancy import require
+from alliance.tenancy import Actor, require_member
 from alliance.web.requests import ActorRequest
+
+# The secret of a new key, from the redirect after its creation until the next page.
+_SECRET_KEY = "new_api_key"  # noqa: S105 -- the name in the session
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def api_key_list(request: ActorRequest) -> HttpResponse:
-    """List the keys; create one and show its secret once."""
+    """List the keys; create one. The page after that shows its secret, once: reloading makes no other."""
     actor = request.actor
-    require(actor, Capability.MANAGE_KEYS)
+    require_member(actor, Capability.MANAGE_KEYS)
     form = ApiKeyForm(request.POST or None, actor=actor)
-    # Not paginated: keys are created by hand, so a page holds them all.
-    context = {"form": form, "keys": ApiKey.objects.visible_to(actor).order_by("revoked_at", "-created_at")}
     if request.method == "POST" and form.is_valid():
         try:
-            context["made"], context["token"] = api_keys.create_api_key(actor=actor, **form.cleaned_data)
-            context["form"] = ApiKeyForm(actor=actor)
+            _key, secret = api_keys.create_api_key(actor=actor, **form.cleaned_data)
+            request.session[_SECRET_KEY] = [actor.organisation_id, secret]
+            return redirect("api_key_list")
         except InvalidInput as error:
             add_service_errors(form, error)
+    # Not paginated: keys are created by hand, so a page holds them all.
+    context = {"form": form, "keys": keys_of(actor), "token": _new_secret(request)}
     status = 422 if form.errors else 200
     return render(request, "alliance/api_key_list.html", context, status=status)
 
 
-@require_POST
+def _new_secret(request: ActorRequest) -> str:
+    if request.method != "GET":
+        return ""
+    organisation_id, secret = request.session.pop(_SECRET_KEY, (None, ""))
+    return str(secret) if organisation_id == request.actor.organisation_id else ""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def api_key_revoke(request: ActorRequest, api_key_id: int) -> HttpResponse:
-    """Revoke a key permanently."""
-    key = api_keys.revoke_api_key(actor=request.actor, api_key_id=api_key_id)
-    messages.success(request, _("The key “%(name)s” no longer works.") % {"name": key.name})
-    return redirect("api_key_list")
+    """Say when a key was last used, and revoke it permanently."""
+    key = _key(request.actor, api_key_id)
+    if request.method == "POST":
+        api_keys.revoke_api_key(actor=request.actor, api_key_id=key.pk)
+        messages.success(request, _("The key “%(name)s” no longer works.") % {"name": key.name})
+        return redirect("api_key_list")
+    return render(request, "alliance/api_key_revoke.html", {"key": key})
+
+
+def _key(actor: Actor, api_key_id: int) -> ApiKey:
+    require_member(actor, Capability.MANAGE_KEYS)
+    key = ApiKey.objects.visible_to(actor).filter(pk=api_key_id).first()
+    if key is None:
+        raise NotFound
+    return key

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.choices import Capability, Role
 from alliance.errors import InvalidInput
+from alliance.portal.edit_forms import EditForm
 from alliance.tenancy import KEY_SCOPES, Actor
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
@@ -50,9 +51,15 @@ class FilterForm(forms.Form):
         return 200 if self.is_valid() else 422
 
 
-class MemberForm(forms.Form):
-    email = forms.EmailField(label=_("E-mail address"), help_text=_("The person needs an account first."))
+class InvitationForm(forms.Form):
+    email = forms.EmailField(
+        label=_("E-mail address"), help_text=_("The person gets a mail with a link, and joins by accepting.")
+    )
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.AGENT)
+
+
+class RoleForm(EditForm):
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
 
 
 class ApiKeyForm(forms.Form):

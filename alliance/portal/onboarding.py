@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from alliance.choices import OrganisationKind
 from alliance.errors import AllianceError
 from alliance.members.services import organisations
+from alliance.portal.memberships import memberships_of
 from alliance.portal.views import start_page
 from alliance.tenancy import Actor
 from alliance.web.middleware import SESSION_KEY
@@ -56,12 +57,13 @@ def requested_kind(request: ActorRequest) -> str:
 def onboarding(request: ActorRequest) -> HttpResponse:
     """Ask a user without an organisation for its kind and name, and create it."""
     actor = request.actor
-    if actor.organisation_id is not None or actor.is_ops:
+    if actor.organisation_id is not None or actor.is_staff:
         return redirect(start_page(actor))
     form = OrganisationForm(request.POST or None, initial={"kind": requested_kind(request)})
     if request.method == "POST" and form.is_valid() and _create(request, actor, form):
         return redirect("home")
-    return render(request, "onboarding.html", {"form": form}, status=422 if form.errors else 200)
+    context = {"form": form, **memberships_of(actor)}
+    return render(request, "onboarding.html", context, status=422 if form.errors else 200)
 
 
 def _create(request: ActorRequest, actor: Actor, form: OrganisationForm) -> bool:

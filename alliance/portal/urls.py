@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.i18n import set_language
 
-from alliance.portal import api_keys, demo, members, onboarding, views
+from alliance.portal import api_keys, demo, members, memberships, onboarding, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -13,7 +13,17 @@ urlpatterns = [
     path("organisation/suspended/", views.suspended, name="suspended"),
     path("welcome/", onboarding.onboarding, name="onboarding"),
     path("members/", members.member_list, name="member_list"),
+    path("members/<int:member_id>/role/", members.member_edit, name="member_edit"),
     path("members/<int:member_id>/remove/", members.member_remove, name="member_remove"),
+    path(
+        "members/invitations/<int:invitation_id>/withdraw/",
+        members.invitation_withdraw,
+        name="invitation_withdraw",
+    ),
+    path("organisations/", memberships.membership_list, name="membership_list"),
+    path("organisations/<int:organisation_id>/leave/", memberships.membership_leave, name="membership_leave"),
+    path("invitations/<str:token>/", memberships.invitation_show, name="invitation_show"),
+    path("invitations/<int:invitation_id>/answer/", memberships.invitation_answer, name="invitation_answer"),
     path("api-keys/", api_keys.api_key_list, name="api_key_list"),
     path("api-keys/<int:api_key_id>/revoke/", api_keys.api_key_revoke, name="api_key_revoke"),
 ]

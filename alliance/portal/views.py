@@ -28,7 +28,7 @@ def home(request: ActorRequest) -> HttpResponse:
 
 def start_page(actor: Actor) -> str:
     """Return the URL of an actor's start page."""
-    if actor.is_ops:
+    if actor.is_ops or actor.is_staff:
         return reverse("admin:index")
     if actor.organisation_id is None:
         return reverse("onboarding")

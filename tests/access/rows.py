@@ -28,7 +28,7 @@ class Row:
     @property
     def visitors(self) -> Iterable[str]:
         if self.everybody is None and self.route.startswith("admin:"):
-            return ("anonymous", "courier_owner", "merchant_key", "staff", "service", "ops")
+            return ("anonymous", "courier_owner", "merchant_key", "staff", "stray", "service", "ops")
         return ACTORS
 
     @property

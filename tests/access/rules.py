@@ -23,7 +23,8 @@ ACTORS: Final = {
     "merchant_agent": "agent of merchant A",
     "merchant_viewer": "viewer of merchant A",
     "rival_merchant": "owner of merchant B",
-    "staff": "ops, not a superuser",
+    "staff": "ops, not a superuser: in the group Operations",
+    "stray": "staff in no group",
     "service": "ops of the customer service: decides on excuses, looks up parcels, promises and breaches",
     "ops": "ops, superuser",
     "courier_key": "API key of courier A with every scope",
@@ -84,7 +85,7 @@ def call(name: str, about: str, *, own: str = "", rival: str = "", ops: Iterable
 
 def desk(name: str, about: str, *, ops: Iterable[str]) -> Rule:
     """A page of the admin: everybody but ops is asked to log in as such."""
-    refusals: dict[str, Answer] = dict.fromkeys(ACTORS, LOGIN) | dict.fromkeys(OPS, 403)
+    refusals: dict[str, Answer] = dict.fromkeys(ACTORS, LOGIN) | dict.fromkeys(OPS | {"stray"}, 403)
     return _rule(name, about, refusals, ops=ops)
 
 
@@ -138,7 +139,7 @@ SCAN = page(
     "scan",
     "scans by file: a courier's owners, managers, agents",
     own="courier_owner courier_manager courier_agent",
-    rival="rival_courier",
+    rival="rival_courier suspended",
 )
 CLAIM = page(
     "claim",
@@ -232,7 +233,7 @@ API_SCAN = call(
     "API: scan",
     "scans",
     own="courier_owner courier_manager courier_agent courier_key",
-    rival="rival_courier rival_courier_key",
+    rival="rival_courier rival_courier_key suspended",
 )
 API_SCORES = call(
     "API: scorecards",

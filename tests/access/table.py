@@ -64,10 +64,20 @@ KERNEL = [
     Row("suspended", "GET", SIGNED_IN),
     Row("onboarding", "GET", SIGNED_IN, own=302, but={"newcomer": 200}, note="others have an organisation"),
     Row("onboarding", "POST", SIGNED_IN, own=302, but={"newcomer": 422}),
-    *get_and_post("member_list", PEOPLE, post=422),
-    Row("member_remove", "POST", PERSON, own=302, rival=404, path=("member",)),
-    *get_and_post("api_key_list", SECRETS, post=422),
-    Row("api_key_revoke", "POST", SECRET, own=302, rival=404, path=("courier_key",)),
+    *get_and_post("member_list", PEOPLE, post=422, ops=404),
+    *get_and_post("member_edit", PERSON, post=422, rival=404, ops=404, path=("member",)),
+    *get_and_post("member_remove", PERSON, post=302, rival=404, ops=404, path=("member",)),
+    Row("invitation_withdraw", "POST", PERSON, own=302, rival=404, ops=404, path=("invitation",)),
+    Row("membership_list", "GET", SIGNED_IN),
+    Row("membership_leave", "GET", SIGNED_IN, own=404, but=dict.fromkeys(COURIERS.split(), 200),
+        path=("organisation",), note="courier A"),
+    Row("membership_leave", "POST", SIGNED_IN, own=404, but=dict.fromkeys(COURIERS.split(), 302),
+        path=("organisation",), note="courier A; its last owner is told why not"),
+    Row("invitation_show", "GET", PUBLIC, path=("invitation_token",), note="the secret of a mail"),
+    Row("invitation_answer", "POST", SIGNED_IN, own=404, ops=404, but={"newcomer": 302},
+        path=("invitation",), note="of the newcomer"),
+    *get_and_post("api_key_list", SECRETS, post=422, ops=404),
+    *get_and_post("api_key_revoke", SECRET, post=302, rival=404, ops=404, path=("courier_key",)),
 ]  # fmt: skip
 
 CLOSED = {"courier_owner": 302, "courier_manager": 302}
@@ -250,24 +260,33 @@ def _decision(name: str, *, post: int) -> list[Row]:
     ]
 
 
+# Their own password, and an empty index.
+STRAY: Final = {"stray": 200}
 OPEN: Final = {"add": (200, 200), "change": 200, "delete": (200, 302)}
 ADMIN = [
-    *read_only("admin:index", LOOK_UP, everybody=True),
+    *read_only("admin:index", LOOK_UP, but=STRAY, everybody=True, note="says that there is no group"),
     *read_only(
-        "admin:app_list", DESK, path=("alliance",), but={"service": 404}, note="nothing of it is theirs"
+        "admin:app_list",
+        DESK,
+        path=("alliance",),
+        but={"service": 404, "stray": 404},
+        note="nothing of it is theirs",
     ),
-    *read_only("admin:search", LOOK_UP, query="s=x"),
+    *read_only("admin:search", LOOK_UP, but=STRAY, query="s=x", note="among what one may see"),
     Row("admin:autocomplete", "GET", LOOK_UP, ops=403, note="no form of ours asks"),
-    Row("admin:jsi18n", "GET", LOOK_UP),
-    *read_only("admin:view_on_site", LOOK_UP, ops=404, path=("1", "1")),
-    Row("admin:login", "GET", PUBLIC, but=dict.fromkeys(OPS, 302), everybody=True),
+    Row("admin:jsi18n", "GET", LOOK_UP, but=STRAY),
+    *read_only("admin:view_on_site", LOOK_UP, but={"stray": 404}, ops=404, path=("1", "1")),
+    Row("admin:login", "GET", PUBLIC, but=dict.fromkeys(OPS | {"stray"}, 302), everybody=True),
     Row("admin:login", "POST", PUBLIC, everybody=True),
-    Row("admin:logout", "GET", PUBLIC, own=302, but=dict.fromkeys(OPS, 405), everybody=True),
-    Row("admin:logout", "POST", PUBLIC, own=302, but=dict.fromkeys(OPS, 200), everybody=True),
-    *get_and_post("admin:password_change", LOOK_UP, post=200),
-    Row("admin:password_change_done", "GET", LOOK_UP),
+    Row("admin:logout", "GET", PUBLIC, own=302, but=dict.fromkeys(OPS | {"stray"}, 405), everybody=True),
+    Row("admin:logout", "POST", PUBLIC, own=302, but=dict.fromkeys(OPS | {"stray"}, 200), everybody=True),
+    *get_and_post("admin:password_change", LOOK_UP, but=STRAY, post=200),
+    Row("admin:password_change_done", "GET", LOOK_UP, but=STRAY),
     *pages_of_model("alliance_user", "user", SUPERUSER, change=302),
     *pages_of_model("alliance_organisation", "organisation"),
+    # Without a reason.
+    *get_and_post("admin:alliance_organisation_suspend", DESK, post=422, path=("organisation",)),
+    *get_and_post("admin:alliance_organisation_reinstate", DESK, post=422, path=("organisation",)),
     *pages_of_model("alliance_apikey", "courier_key"),
     *pages_of_model("alliance_city", "city"),
     *pages_of_model("alliance_auditentry", "audit_entry"),

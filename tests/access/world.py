@@ -25,6 +25,7 @@ from alliance.health import note_heartbeat
 from alliance.members.services.actors import actor_of_user
 from alliance.members.services.api_keys import create_api_key
 from alliance.members.services.api_keys import revoke_api_key as revoke
+from alliance.members.services.invitations import invite_member, token_of
 from alliance.members.services.organisations import create_organisation
 from alliance.models import (
     ApiKey,
@@ -169,7 +170,8 @@ class _Builder:
 
     def _ops(self) -> None:
         self.ops = actor_of_user(self._user("ops", is_staff=True, is_superuser=True))
-        self._user("staff", is_staff=True)
+        self._log_in("staff", factories.staff_user("staff@alliance.example"))
+        self._user("stray", is_staff=True)
         self._log_in("service", service_user())
         self._user("newcomer")
 
@@ -189,6 +191,12 @@ class _Builder:
             reviews.approve_application(actor=self.ops, application_id=application.pk)
             self.courier.refresh_from_db()
         self._members("courier", self.courier, [Role.MANAGER, Role.AGENT, Role.FINANCE, Role.VIEWER])
+        self._invitation(actor_of_user(owner))
+
+    def _invitation(self, owner: Actor) -> None:
+        with scope(Scope.of(owner)):
+            invitation = invite_member(actor=owner, email="newcomer@alliance.example", role=Role.AGENT)
+        self.world.things |= {"invitation": str(invitation.pk), "invitation_token": token_of(invitation)}
 
     def _application(self, actor: Actor, company: dict[str, Any]) -> tuple[Application, int]:
         with scope(Scope.of(actor)):

@@ -3,7 +3,7 @@
 from alliance.choices import Capability, Role
 from alliance.members.models import Member, Organisation, User
 from alliance.tenancy import (
-    DESK_CAPABILITIES,
+    STAFF_CAPABILITIES,
     Actor,
     Scope,
     capabilities_of,
@@ -14,9 +14,18 @@ from alliance.tenancy import (
 def actor_of_user(user: User, *, organisation_id: int | None = None) -> Actor:
     """Return the actor of a logged-in user in the given organisation, else in the first one joined."""
     if user.is_staff:
-        runs_everything = user.is_superuser or not user.groups.exists()
-        capabilities = frozenset(Capability) if runs_everything else DESK_CAPABILITIES
-        return Actor(kind="user", user_id=user.pk, is_ops=True, capabilities=capabilities, label=user.email)
+        permissions = user.get_all_permissions()
+        capabilities: frozenset[Capability] = frozenset().union(
+            *(STAFF_CAPABILITIES.get(permission, frozenset()) for permission in permissions)
+        )
+        return Actor(
+            kind="user",
+            user_id=user.pk,
+            is_ops=bool(permissions),
+            is_staff=True,
+            capabilities=capabilities,
+            label=user.email,
+        )
     with scope(Scope.user(user.pk)):
         memberships = list(
             Member.objects.filter(user_id=user.pk).select_related("organisation").order_by("created_at", "pk")

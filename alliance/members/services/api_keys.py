@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance import audit
-from alliance.choices import Capability
+from alliance.choices import Capability, OrganisationKind, Role
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.members.models import ApiKey
 from alliance.members.services.actors import actor_of_organisation
@@ -21,6 +21,7 @@ from alliance.tenancy import (
     Actor,
     Scope,
     require,
+    rows_in,
     scope,
 )
 
@@ -82,24 +83,45 @@ def hash_secret(secret: str) -> str:
 
 
 def actor_of_key(token: str, *, now: datetime | None = None) -> Actor | None:
-    """Return the actor of an API key, or None when there is no such live key."""
+    """Return the actor of an API key, or None when there is no such live key.
+
+    A key never may more than its creator may now; it stops when its creator is no member any more.
+    """
     match = KEY_FORMAT.match(token)
     if match is None:
         return None
     prefix, secret = match.groups()
     with scope(Scope.key(prefix)):
-        # One query, because every call runs it; not cached, because a revoked key must stop working at once.
+        # Every call runs this; not cached, because a revoked key must stop working at once.
         key = next(iter(ApiKey.objects.live().filter(prefix=prefix).select_related("organisation")), None)
         if key is None or not hmac.compare_digest(key.secret_hash, hash_secret(secret)):
             return None
         _note_use(key, now or timezone.now())
-    return actor_of_organisation(
-        key.organisation,
+    organisation = key.organisation
+    actor = actor_of_organisation(
+        organisation,
         kind="api_key",
         api_key_id=key.pk,
         label=f"key {key.name} ({key.prefix})",
+        role=_role_of_creator(key),
         capabilities=frozenset(Capability(item) for item in key.scopes),
     )
+    return actor if actor.role else None
+
+
+def _role_of_creator(key: ApiKey) -> str:
+    """Return the role that bounds a key: empty if its creator is no member any more."""
+    if key.created_by_id is None:
+        return Role.OWNER
+    own = Scope.courier if key.organisation.kind == OrganisationKind.COURIER else Scope.merchant
+    # One message to the database: outside a transaction it takes a single round trip.
+    rows = rows_in(
+        own(key.organisation_id),
+        "SELECT m.role FROM alliance_member m JOIN alliance_user u ON u.id = m.user_id AND u.is_active"
+        " WHERE m.organisation_id = %s AND m.user_id = %s",
+        [key.organisation_id, key.created_by_id],
+    )
+    return str(rows[0][0]) if rows else ""
 
 
 def _note_use(key: ApiKey, now: datetime) -> None:

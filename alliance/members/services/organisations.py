@@ -29,10 +29,15 @@ def create_organisation(
     """Create an organisation owned by the acting user.
 
     A merchant is active at once; a courier is an applicant until ops approve it.
-    Raises InvalidInput for an empty name, NotPermitted for anonymous actors and for operators
-    created by anybody but ops.
+    Raises InvalidInput for an empty name, NotPermitted for anonymous actors, for staff without the right, and
+    for operators created by anybody but ops.
     """
-    if actor.is_anonymous or (kind == OrganisationKind.OPERATOR and not actor.can(Capability.OPERATE)):
+    is_stray = actor.is_staff and not actor.can(Capability.OPERATE)
+    if (
+        actor.is_anonymous
+        or is_stray
+        or (kind == OrganisationKind.OPERATOR and not actor.can(Capability.OPERATE))
+    ):
         raise NotPermitted
     name = " ".join(name.split())
     if not name:

@@ -79,7 +79,7 @@ def compose(event: ApplicationEvent) -> EmailMultiAlternatives:
         base = f"couriers/mail/{event.state}"
         subject = " ".join(render_to_string(f"{base}.subject.txt", context).split())
         text = render_to_string(f"{base}.txt", context)
-        html = render_to_string("couriers/mail/page.html", {"text": text.strip(), "subject": subject})
+        html = render_to_string("alliance/mail/page.html", {"text": text.strip(), "subject": subject})
     # The same Message-ID for the same event: if a mail is sent twice after all, readers see one.
     headers = {"Message-ID": f"<application-event-{event.pk}-{event.at:%Y%m%d%H%M%S}@courier-alliance>"}
     message = EmailMultiAlternatives(subject, text, to=_recipients(event), headers=headers)

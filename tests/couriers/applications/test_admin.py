@@ -34,7 +34,7 @@ def decision(application: Application, verb: str) -> str:
 def plain_ops_client(db: None) -> Client:
     """Ops staff without Django's superuser flag."""
     client = Client()
-    user = factories.user("staff@alliance.example", is_staff=True)
+    user = factories.staff_user("staff@alliance.example")
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
 

@@ -33,7 +33,7 @@ def service_client() -> Client:
 
 @pytest.fixture
 def staff_client() -> Client:
-    return at_browser(factories.user("staff@alliance.example", is_staff=True))
+    return at_browser(factories.staff_user("staff@alliance.example"))
 
 
 class TestDisruptions:

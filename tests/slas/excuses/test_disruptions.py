@@ -261,7 +261,7 @@ class TestProposing:
     def test_proposal_is_for_ops_and_granting_for_deciders(
         self, cause: Cause, lane: Lane, courier: Actor, merchant: Actor, decider: Actor, ops_user: User
     ) -> None:
-        staff = actor_of_user(factories.user("staff@alliance.example", is_staff=True))
+        staff = actor_of_user(factories.staff_user("staff@alliance.example"))
         for actor in (courier, merchant, decider):
             with pytest.raises(NotPermitted):
                 propose_excuses(actor=actor, cause=cause)

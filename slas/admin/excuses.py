@@ -3,7 +3,6 @@
 # unfold's decorators carry no types.
 # mypy: disable-error-code="untyped-decorator"
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -15,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
@@ -27,10 +26,11 @@ from alliance.web.requests import actor_of
 from slas.admin.commitments import ListingAdmin, NumberSearchAdmin, key_of
 from slas.admin.excuse_forms import BulkDecisionForm, DecisionFilterForm, DisruptionForm, ExcuseForm
 from slas.admin.excuse_proposals import ProposingMixin
+from slas.admin.excuse_texts import decided_texts, excused_texts
 from slas.admin.offers import EnteredAdmin
 from slas.choices import ExcuseState
 from slas.excuses.querysets import ExcuseQuerySet
-from slas.excuses.services.decisions import DecisionResult, ExcuseResult, decide_excuses, excuse_breaches
+from slas.excuses.services.decisions import decide_excuses, excuse_breaches
 from slas.excuses.services.disruptions import Area, Period, declare_disruption, withdraw_disruption
 from slas.excuses.services.permissions import MOST_AT_ONCE, may_decide, require_decider
 from slas.models import BreachListing, Disruption, Excuse
@@ -100,7 +100,7 @@ class BreachAdmin(BreachPageMixin, ListingAdmin):
             message = "; ".join(str(item.message) for item in error.errors) or error.detail
             self.message_user(request, message, messages.ERROR)
             return None
-        for level, text in _excused_texts(result):
+        for level, text in excused_texts(result):
             self.message_user(request, text, level)
         return None
 
@@ -124,47 +124,6 @@ def _selected_keys(request: HttpRequest, queryset: QuerySet[BreachListing]) -> l
         # One more than can be decided at once, so that the service says no instead of deciding a part.
         return list(queryset.values_list("key", flat=True)[: MOST_AT_ONCE + 1])
     return request.POST.getlist(ACTION_CHECKBOX_NAME)
-
-
-def _excused_texts(result: ExcuseResult) -> list[tuple[int, str]]:
-    """Messages about the breaches that were to be excused."""
-    return _messages(
-        (result.excused, _excused),
-        (
-            result.gone,
-            lambda n: ngettext("%(count)d is no longer a breach.", "%(count)d are no longer breaches.", n),
-        ),
-        (result.waiting, _waiting),
-        (
-            result.already,
-            lambda n: ngettext("%(count)d was already exempt.", "%(count)d were already exempt.", n),
-        ),
-    )
-
-
-def _excused(count: int) -> str:
-    return ngettext("%(count)d breach was exempted.", "%(count)d breaches were exempted.", count)
-
-
-def _waiting(count: int) -> str:
-    return ngettext(
-        "%(count)d has a request from its courier: decide on the request.",
-        "%(count)d have requests from their couriers: decide on the requests.",
-        count,
-    )
-
-
-def _messages(*parts: tuple[int, Callable[[int], str]]) -> list[tuple[int, str]]:
-    """Messages of counts: the first is of successes, the others of breaches left alone, with the reason.
-
-    A count of zero successes is shown only if there is no other message.
-    """
-    texts = []
-    for number, (count, text) in enumerate(parts):
-        if count or (number == 0 and not any(other_count for other_count, _text in parts)):
-            level = messages.SUCCESS if count and number == 0 else messages.WARNING
-            texts.append((level, text(count) % {"count": count}))
-    return texts
 
 
 @admin.register(Excuse)
@@ -265,7 +224,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         except NotPermitted as error:
             form.add_error(None, error.detail)
             return False
-        for level, text in _decided_texts(result):
+        for level, text in decided_texts(result):
             messages.add_message(request, level, text)
         return True
 
@@ -319,30 +278,6 @@ def _decision_form(selection: DecisionFilterForm, data: QueryDict | None = None)
     newest = excuses.order_by("-pk").values_list("pk", flat=True).first() or 0
     state = selection.selected_state if valid else ExcuseState.CLAIMED
     return BulkDecisionForm(data, state=state, initial={"newest": newest})
-
-
-def _decided_texts(result: DecisionResult) -> list[tuple[int, str]]:
-    return _messages((result.decided, _decided), (result.lapsed, _lapsed), (result.untouched, _untouched))
-
-
-def _decided(count: int) -> str:
-    return ngettext("%(count)d exemption was decided.", "%(count)d exemptions were decided.", count)
-
-
-def _lapsed(count: int) -> str:
-    return ngettext(
-        "%(count)d exemption lapsed: the breach was withdrawn.",
-        "%(count)d exemptions lapsed: the breaches were withdrawn.",
-        count,
-    )
-
-
-def _untouched(count: int) -> str:
-    return ngettext(
-        "%(count)d was decided or withdrawn in the meantime.",
-        "%(count)d were decided or withdrawn in the meantime.",
-        count,
-    )
 
 
 @admin.register(Disruption)

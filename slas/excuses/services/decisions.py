@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from alliance import events
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.events import Topic
-from alliance.members.queries import refuse_own
+from alliance.members.queries import own_couriers, refuse_own
 from alliance.tenancy import Actor
 from slas.choices import CommitmentKind, Decision, ExcuseReason, ExcuseSource, ExcuseState
 from slas.commitments.services.settling import excuse_commitments
@@ -52,6 +52,8 @@ class DecisionResult(NamedTuple):
     lapsed: int = 0
     # Decided by another person, or withdrawn, in the meantime.
     untouched: int = 0
+    # Of couriers that the actor belongs to: left for another person.
+    barred: int = 0
 
 
 class ExcuseResult(NamedTuple):
@@ -64,6 +66,8 @@ class ExcuseResult(NamedTuple):
     waiting: int = 0
     # Excused before.
     already: int = 0
+    # Of couriers that the actor belongs to: left for another person.
+    barred: int = 0
 
 
 @transaction.atomic
@@ -77,9 +81,10 @@ def decide_excuses(
 ) -> DecisionResult:
     """Grant, decline or revoke excuses in one transaction; a replay finds nothing left to decide.
 
-    Claims whose breach is no longer open lapse, whatever the decision. Raises NotPermitted for everyone but
-    customer service and superusers, and for members of a courier concerned; InvalidInput for an unknown
-    decision, for declining or revoking without a note, and for more than MOST_AT_ONCE.
+    Claims whose breach is no longer open lapse, whatever the decision; those of the actor's own courier are
+    left. Raises NotPermitted for everyone but customer service and superusers, and if all are the actor's
+    own; InvalidInput for an unknown decision, for declining or revoking without a note, and for more than
+    MOST_AT_ONCE.
     """
     require_decider(actor)
     if decision not in Decision.values:
@@ -88,10 +93,10 @@ def decide_excuses(
     decision_note = read_text(note, required=step != Decision.GRANT)
     ids = sorted(set(excuse_ids))
     require_few(ids)
-    rows = Excuse.objects.filter(pk__in=ids).values_list("parcel_id", "kind", "courier_id")
-    keys = [(parcel_id, kind) for parcel_id, kind, _courier in rows]
-    refuse_own(actor, {courier_id for _parcel, _kind, courier_id in rows})
-    commitments = lock_commitments(keys)
+    wanted, ids = len(ids), _without_own(actor, ids)
+    barred = wanted - len(ids)
+    rows = Excuse.objects.filter(pk__in=ids).values_list("parcel_id", "kind")
+    commitments = lock_commitments(list(rows))
     before, after = STEPS[step]
     # Read again under the lock: another person may have decided in the meantime.
     decidable = list(Excuse.objects.select_for_update().filter(pk__in=ids, state=before).order_by("pk"))
@@ -112,7 +117,17 @@ def decide_excuses(
         note=decision_note,
         excuses=[row.pk for row in decided],
     )
-    return DecisionResult(len(decided), len(lapsed), len(ids) - len(decidable))
+    return DecisionResult(len(decided), len(lapsed), len(ids) - len(decidable), barred)
+
+
+def _without_own(actor: Actor, ids: Sequence[int]) -> list[int]:
+    """Leave out excuses of the actor's own couriers. Raises NotPermitted if no others are left."""
+    couriers = dict(Excuse.objects.filter(pk__in=ids).values_list("pk", "courier_id"))
+    own = own_couriers(actor, couriers.values())
+    others = [excuse_id for excuse_id in ids if couriers.get(excuse_id) not in own]
+    if own and not others:
+        refuse_own(actor, own)
+    return others
 
 
 def excuse_breach(
@@ -157,15 +172,20 @@ def excuse_breaches(
 ) -> ExcuseResult:
     """Excuse many breaches for one reason without a claim, in one transaction.
 
-    Raises NotPermitted for everyone but customer service and superusers, and for members of a courier
-    concerned; InvalidInput for an unknown reason and for more than MOST_AT_ONCE.
+    Breaches of the actor's own courier are left. Raises NotPermitted for everyone but customer service and
+    superusers, and if all are the actor's own; InvalidInput for an unknown reason and for more than
+    MOST_AT_ONCE.
     """
     require_decider(actor)
     chosen, decision_note, moment = read_reason(reason), read_text(note), now or timezone.now()
     unique_keys = sorted({(parcel_id, str(kind)) for parcel_id, kind in keys})
     require_few(unique_keys)
     commitments = lock_commitments(unique_keys)
-    refuse_own(actor, {commitment.courier_id for commitment in commitments.values()})
+    own = own_couriers(actor, {commitment.courier_id for commitment in commitments.values()})
+    barred = {key for key, commitment in commitments.items() if commitment.courier_id in own}
+    if barred and len(barred) == len(unique_keys):
+        refuse_own(actor, own)
+    unique_keys = [key for key in unique_keys if key not in barred]
     open_keys = [key for key in unique_keys if key in commitments and commitments[key].stands]
     states = _states(open_keys)
     unclaimed = [key for key in open_keys if key not in states]
@@ -198,7 +218,8 @@ def excuse_breaches(
         excuses=[row.pk for row in excuses],
     )
     waiting = sum(state == ExcuseState.CLAIMED for state in states.values())
-    return ExcuseResult(len(unclaimed), len(unique_keys) - len(open_keys), waiting, len(states) - waiting)
+    gone, already = len(unique_keys) - len(open_keys), len(states) - waiting
+    return ExcuseResult(len(unclaimed), gone, waiting, already, len(barred))
 
 
 def _states(keys: Sequence[Key]) -> dict[Key, str]:

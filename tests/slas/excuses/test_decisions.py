@@ -9,7 +9,7 @@ from django.db import connection
 
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.members.services.actors import actor_of_user
-from alliance.models import AuditEntry, Event, Member
+from alliance.models import AuditEntry, Event, Member, Organisation
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
 from slas.choices import Decision, ExcuseReason, ExcuseState
 from slas.commitments.services.settling import Milestone, open_commitments, settle, void_commitments
@@ -67,7 +67,7 @@ class TestWhoDecides:
 
     def test_other_actors_cannot_decide(self, lane: Lane, late: int, courier: Actor, merchant: Actor) -> None:
         claim = claimed(agent_of(lane.courier), late)
-        staff = actor_of_user(factories.user("staff@alliance.example", is_staff=True))
+        staff = actor_of_user(factories.staff_user("staff@alliance.example"))
         for actor in (staff, courier, merchant, ANONYMOUS):
             with pytest.raises(NotPermitted):
                 decided(actor, [claim], "grant")
@@ -86,6 +86,16 @@ class TestWhoDecides:
             excuse(decider, other)
         with pytest.raises(NotPermitted, match="another person must decide"):
             excuse_breaches(actor=decider, keys=[(other, DELIVERY)], reason="weather")
+
+    def test_one_of_the_own_courier_does_not_fail_the_others(
+        self, lane: Lane, late: int, decider: Actor, rival_courier: Organisation
+    ) -> None:
+        own, other = claimed(agent_of(lane.courier), late), claimed(agent_of(lane.courier), late_parcel(lane))
+        Member.objects.create(organisation=rival_courier, user_id=decider.user_id, role="viewer")
+        Excuse.objects.filter(pk=own.pk).update(courier_id=rival_courier.pk)
+        assert decided(decider, [own, other], "grant") == DecisionResult(decided=1, barred=1)
+        own.refresh_from_db()
+        assert own.state == ExcuseState.CLAIMED
 
     def test_inactive_users_cannot_decide(self, late: int) -> None:
         gone = actor_of_user(service_user("gone@alliance.example", is_active=False))

@@ -16,7 +16,7 @@ from alliance.choices import OrganisationKind
 from alliance.demo_logins import DEMO_LOGINS, PASSWORD
 from alliance.members.services.actors import actor_of_user
 from alliance.members.services.organisations import create_organisation
-from alliance.models import City, User
+from alliance.models import City, Organisation, User
 from alliance.tenancy import Actor, Scope, scope
 from couriers.applications.services.applications import (
     add_service_cities,
@@ -108,13 +108,16 @@ def make_offers(sellers: Sequence[Seller], random: Random) -> int:
     return count
 
 
-def make_merchants(cities: Sequence[City], random: Random) -> list[Buyer]:
+def make_merchants(cities: Sequence[City], random: Random, *, founded: datetime) -> list[Buyer]:
     """Sign the merchants up; each sends from one city."""
     buyers = []
     for number, name in enumerate(TRADES):
         email = DEMO_LOGINS[2].email if number == 0 else f"merchant{number + 1}@alliance.example"
         user = _user(email, "")
-        create_organisation(actor=actor_of_user(user), kind=OrganisationKind.MERCHANT, name=name)
+        merchant = create_organisation(actor=actor_of_user(user), kind=OrganisationKind.MERCHANT, name=name)
+        with scope(Scope.everything()):
+            # A new merchant may book only so much.
+            Organisation.objects.filter(pk=merchant.pk).update(created_at=founded - timedelta(days=60))
         actor = actor_of_user(user)
         # The first cities are served by most couriers, and most merchants are there. The one who can log
         # in sends the most, every day: there is more to see.

@@ -13,6 +13,7 @@ from alliance.models import City
 from alliance.tenancy import Actor, require
 from parcels.bookings.models import PickupAddress
 from parcels.bookings.rules import BookingRequest, problems_of
+from parcels.bookings.services.limits import no_room, room_of_merchant
 from parcels.bookings.services.refusals import Refusals
 from parcels.bookings.services.writing import Booked, distinct_ids, write_parcels
 from parcels.choices import ParcelSource
@@ -42,17 +43,21 @@ def book_parcels(
     """Book parcels for the acting merchant; return one result per request, in order; none affects another.
 
     A result is InvalidInput for an invalid request, CapacityFull if all days that the request accepts are
-    full, Conflict if what it expects (promise, price) is not what a quote would offer now. Runs in the
-    merchant's scope; the caller makes retries safe (Idempotency-Key). `requested_at` is the time of the
-    request if it was earlier: ready times are compared with it, so that none is refused because of the wait.
-    Raises NotPermitted unless the actor is a merchant.
+    full, Conflict if what it expects (promise, price) is not what a quote would offer now, TooMany beyond
+    the limit of a new merchant. Runs in the merchant's scope; the caller makes retries safe
+    (Idempotency-Key). `requested_at` is the time of the request if it was earlier: ready times are compared
+    with it, so that none is refused because of the wait.
+    Raises NotPermitted unless the actor is an active merchant.
     """
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant or actor.organisation_id is None:
         raise NotPermitted(_("Only merchants can book parcels."))
     with transaction.atomic():
+        # Before the offers are read: a courier that is suspended now is not among them.
+        room = room_of_merchant(actor.organisation_id, at=at)
         addresses = _own_addresses(actor, requests)
         batch = _Batch(requests, at=at, requested_at=requested_at or at, addresses=addresses)
+        batch.keep_within(room)
         batch.place(allocate(list(batch.wants.values())))
         booked = write_parcels(
             merchant_id=actor.organisation_id, booked=list(batch.booked.values()), at=at, source=source
@@ -109,6 +114,13 @@ class _Batch:
 
     def answers(self) -> list[Booked | AllianceError]:
         return [self.booked.get(index) or self.refused[index] for index in range(len(self.requests))]
+
+    def keep_within(self, room: int | None) -> None:
+        """Refuse what is beyond the limit of a new merchant, in order."""
+        if room is not None:
+            for index in list(self.wants)[room:]:
+                del self.wants[index]
+                self.refused[index] = no_room()
 
     def place(self, placements: Sequence[Placement | None]) -> None:
         """Set the results from the allocation."""

@@ -69,7 +69,7 @@ class Command(BaseCommand):
             founded = until - timedelta(days=days + 10)
             sellers = make_couriers(ops, cities, founded=founded, until=until)
             offers = make_offers(sellers, random)
-            buyers = make_merchants(cities, random)
+            buyers = make_merchants(cities, random, founded=founded)
             self.say(
                 f"{len(sellers)} couriers, {len(buyers)} merchants, {offers:,} offers, {len(cities)} cities"
             )

@@ -37,7 +37,7 @@ def staff_client(db: None) -> Client:
     """Ops staff without a superuser's rights."""
     client = Client()
     client.force_login(
-        factories.user("staff@alliance.example", is_staff=True),
+        factories.staff_user("staff@alliance.example"),
         backend="django.contrib.auth.backends.ModelBackend",
     )
     return client

@@ -37,4 +37,4 @@ def describe_process(pid: int | None) -> str:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return f"process {pid}"
-    return f"process {pid} ({command.strip()[:120] or 'ended'})"
+    return f"process {pid} ({command.strip()[:200] or 'ended'})"

@@ -84,3 +84,29 @@ def test_clients_that_drip_leave_room_for_others(target: Target) -> None:
     heads = [target.head(SCANS, "Content-Length: 5000") for _client in range(10)]
     with target.open(*heads):
         assert target.send("GET", f"/api/v1/tracking/{target.number}").status == 200
+
+
+def test_many_slow_heads_leave_room_for_others(target: Target) -> None:
+    with target.open(*[b"GET / HTTP/1.1\r\nX: "] * 200):
+        assert target.send("GET", f"/api/v1/tracking/{target.number}").status == 200
+
+
+def test_many_slow_small_bodies_leave_room_for_others(target: Target) -> None:
+    length = f"Content-Length: {900 * 1024}"
+    form = target.head(SCANS, length).replace(b"/json", b"/x-www-form-urlencoded")
+    chunks = target.head(SCANS, CHUNKED).replace(b"/json", b"/x-www-form-urlencoded")
+    with target.open(*[form + b"a=" * 1000] * 50, *[chunks + b"5\r\nhe"] * 50):
+        assert target.send("GET", f"/api/v1/tracking/{target.number}").status == 200
+
+
+def test_clients_that_do_not_hang_up_leave_room_for_others(target: Target) -> None:
+    request = b"GET /healthz HTTP/1.1\r\nHost: testserver\r\nConnection: close\r\n\r\n"
+    with target.open(*[request] * 60):
+        for _request in range(5):
+            assert target.send("GET", f"/api/v1/tracking/{target.number}").status == 200
+
+
+def test_requests_sent_before_the_response_to_another_are_all_answered(target: Target) -> None:
+    request = b"GET /healthz HTTP/1.1\r\nHost: testserver\r\nX: %s\r\n\r\n" % (b"x" * 3000)
+    last = request.replace(b"X:", b"Connection: close\r\nX:")
+    assert target.say(request * 9 + last).count(b"200 OK") == 10

@@ -182,9 +182,10 @@ class Watch:
             self._answered_at = time.monotonic()
 
     def _look_on(self) -> None:
+        pause = threading.Event()
         while True:
             if self._question is None:
-                time.sleep(TICK_SECONDS)
+                pause.wait(TICK_SECONDS)
             # Whatever goes wrong once, as too many open files, the watch goes on.
             with suppress(Exception):
                 self.look()

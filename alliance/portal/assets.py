@@ -16,9 +16,18 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 
+from alliance.portal.woff import truetype
+
 # Path of each file in node_modules that pages load as it is -> its path under static/vendor.
 FILES: dict[str, str] = {
     "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "fonts/inter-latin-wght-normal.woff2",
+}
+# Typefaces that PDFs embed: of each weight, the letters of these scripts; written to build/fonts as TrueType.
+PAPER_SCRIPTS = ("latin", "latin-ext", "vietnamese", "greek", "greek-ext", "cyrillic", "cyrillic-ext")
+PAPER_FONTS: dict[str, str] = {
+    f"@fontsource/noto-sans/files/noto-sans-{script}-{weight}-normal.woff": f"noto-sans-{script}-{weight}.ttf"
+    for script in PAPER_SCRIPTS
+    for weight in (400, 700)
 }
 # What assets/build.mjs makes of the libraries and of what our pages use of them, under build.
 MADE = (
@@ -28,7 +37,11 @@ MADE = (
     "static/css/portal.min.css",
     "static/css/public.min.css",
 )
-BUILT = (*MADE, *(f"static/vendor/{target}" for target in FILES.values()))
+BUILT = (
+    *MADE,
+    *(f"static/vendor/{name}" for name in FILES.values()),
+    *(f"fonts/{name}" for name in PAPER_FONTS.values()),
+)
 PACKAGES = ("package.json", "package-lock.json")
 # Where classes of Tabler's may be named.
 APPS = ("alliance", "couriers", "parcels", "slas")
@@ -42,7 +55,7 @@ class AssetError(Exception):
 
 
 def build(root: Path, *, say: Callable[[str], None], force: bool = False) -> None:
-    """Update build/static/vendor, build/icons.json and build/locale. Does nothing if nothing changed."""
+    """Update build/static, build/icons.json, build/fonts and build/locale. Does nothing if nothing changed."""
     _build_vendor(root, say, force)
     _build_locale(root, say)
 
@@ -63,6 +76,8 @@ def _build_vendor(root: Path, say: Callable[[str], None], force: bool) -> None:
         _npm_ci(root)
     for source, target in FILES.items():
         _copy(root / "node_modules" / source, folder / "static" / "vendor" / target)
+    for source, target in PAPER_FONTS.items():
+        _unpack(root / "node_modules" / source, folder / "fonts" / target)
     _make(root, folder)
     # Write the stamp last, so that an interrupted build is repeated.
     stamp.write_text(f"{libraries} {users}")
@@ -76,7 +91,7 @@ def fingerprints(root: Path) -> list[str]:
     except OSError as error:
         raise AssetError(f"{Path(error.filename).name} cannot be read: {error.strerror}.") from error
     users = [path.read_bytes() for pattern in USERS for path in sorted(root.glob(pattern))]
-    own = [repr((FILES, MADE)).encode(), Path(__file__).read_bytes()]
+    own = [repr((FILES, MADE, PAPER_FONTS)).encode(), Path(__file__).read_bytes()]
     return [hashlib.sha256(b"".join([*own, *contents])).hexdigest() for contents in (libraries, users)]
 
 
@@ -128,6 +143,16 @@ def _copy(source: Path, target: Path) -> None:
         raise AssetError(f"{source.name} is not where its package used to have it.")
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
+
+
+def _unpack(source: Path, target: Path) -> None:
+    if not source.is_file():
+        raise AssetError(f"{source.name} is not where its package used to have it.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.write_bytes(truetype(source.read_bytes()))
+    except ValueError as error:
+        raise AssetError(f"{source.name} is no font that can be unpacked: {error}.") from error
 
 
 def _build_locale(root: Path, say: Callable[[str], None]) -> None:

@@ -1,14 +1,9 @@
-"""A statement as PDF: A4 landscape, a summary on top, one line per entry, page numbers. Pure: data in, bytes
-out.
-
-Chinese is set in STSong-Light, the typeface that PDF viewers include for Simplified Chinese: it is named in
-the file, not embedded, which keeps 30 MB of fonts out of the product.
-"""
+"""A statement as PDF: A4 landscape, a summary on top, one line per entry, page numbers."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from django.utils.translation import gettext as _
@@ -16,30 +11,36 @@ from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
-LATIN, LATIN_BOLD, CHINESE = "Helvetica", "Helvetica-Bold", "STSong-Light"
+from slas.credits import paper_fonts as fonts
+
 SIZE = landscape(A4)
 WIDTH, HEIGHT = SIZE
 MARGIN: Final = 14 * mm
 ROW: Final = 5.2 * mm
 FOOT: Final = 16 * mm
+# Below a table.
+_GAP: Final = 3 * mm
 _INK, _GREY = HexColor("#1b2430"), HexColor("#5f6b7a")
 _LINE, _TINT = HexColor("#d8dde3"), HexColor("#f4f6f8")
 
 
 class Column(NamedTuple):
-    """A column of a table: its heading, its width in mm, and whether it holds numbers."""
+    """A column of a table: its heading, its width in mm, and whether it holds numbers.
+
+    A value too long for it is cut; if it is `whole`, as numbers are, it is set smaller instead.
+    """
 
     title: str
     width: float
     number: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A heading, columns and rows; a value too long for its column is cut."""
+    """A heading, columns and rows."""
 
     title: str
     columns: Sequence[Column]
@@ -58,17 +59,20 @@ class Paper:
     summaries: Sequence[Table] = field(default=())
     lines: Table | None = None
     notes: Sequence[str] = ()
+    made_at: datetime | None = None
 
 
 def render(paper: Paper) -> bytes:
     """Draw a statement and return the file."""
-    if CHINESE not in pdfmetrics.getRegisteredFontNames():
-        pdfmetrics.registerFont(UnicodeCIDFont(CHINESE))
     out = io.BytesIO()
-    # Without the creation time: the same statement gives the same file.
+    # The time is the statement's own, not the clock's: the same statement gives the same file.
     canvas = _NumberedCanvas(out, pagesize=SIZE, invariant=1)
+    if paper.made_at is not None:
+        made_at = f"D:{paper.made_at.astimezone(UTC):%Y%m%d%H%M%SZ}"
+        canvas.setDateFormatter(lambda *_time: made_at)
     canvas.setTitle(f"{paper.title} {paper.subtitle}")
     canvas.setAuthor("Courier Alliance")
+    canvas.setCreator("Courier Alliance")
     canvas.label = f"{paper.title} · {paper.subtitle}"
     _Drawing(canvas).draw(paper)
     canvas.save()
@@ -116,7 +120,7 @@ class _Drawing:
         for table in paper.summaries:
             self._table(table)
         if paper.lines is not None:
-            self._table(paper.lines)
+            self._table(paper.lines, below=len(paper.notes))
         for note in paper.notes:
             self._room(ROW)
             self.y -= ROW
@@ -133,23 +137,23 @@ class _Drawing:
                 self.y -= 11 * mm
         self.y -= 1 * mm
 
-    def _table(self, table: Table) -> None:
+    def _table(self, table: Table, *, below: int = 0) -> None:
+        """Draw a table; its last row, its total and the lines `below` it stay on one page."""
         # Avoid a heading alone at the foot of a page.
         self._room(4 * ROW)
         self.y -= 7 * mm
         _text(self.canvas, MARGIN, self.y, table.title, size=11, bold=True)
         self.y -= 2 * mm
         self._heading(table.columns)
-        for row in table.rows:
-            if self._room(ROW):
+        for row, is_last in _with_last(table.rows):
+            lines = 1 + bool(table.total) + below if is_last else 1
+            if self._room(lines * ROW + (_GAP if is_last else 0)):
                 self._heading(table.columns)
             self._row(table.columns, row)
         if table.total:
-            if self._room(ROW):
-                self._heading(table.columns)
             self._shade()
             self._row(table.columns, table.total, bold=True)
-        self.y -= 3 * mm
+        self.y -= _GAP
 
     def _heading(self, columns: Sequence[Column]) -> None:
         self._shade()
@@ -164,9 +168,13 @@ class _Drawing:
     ) -> None:
         self.y -= ROW
         for (x, column), value in zip(_places(columns), row, strict=True):
-            text = _fitting(value, column.width * mm - 2.5 * mm, 8, bold=bold)
+            space, size, text = column.width * mm - 2.5 * mm, 8.0, value
+            if column.whole or column.number:
+                size *= min(1, space / max(fonts.width(value, size, bold=bold), 1))
+            else:
+                text = _fitting(value, space, size, bold=bold)
             text_x = x + column.width * mm - 2 * mm if column.number else x + 1 * mm
-            _text(self.canvas, text_x, self.y + 1.6 * mm, text, size=8, bold=bold, colour=colour,
+            _text(self.canvas, text_x, self.y + 1.6 * mm, text, size=size, bold=bold, colour=colour,
                   right=column.number)  # fmt: skip
         self.canvas.setStrokeColor(_LINE)
         self.canvas.setLineWidth(0.3)
@@ -181,6 +189,17 @@ class _Drawing:
         return True
 
 
+def _with_last(rows: Iterable[Sequence[str]]) -> Iterator[tuple[Sequence[str], bool]]:
+    """Yield each row, and whether it is the last."""
+    waiting: Sequence[str] | None = None
+    for row in rows:
+        if waiting is not None:
+            yield waiting, False
+        waiting = row
+    if waiting is not None:
+        yield waiting, True
+
+
 def _places(columns: Sequence[Column]) -> Iterator[tuple[float, Column]]:
     x = MARGIN
     for column in columns:
@@ -188,29 +207,11 @@ def _places(columns: Sequence[Column]) -> Iterator[tuple[float, Column]]:
         x += column.width * mm
 
 
-def _runs(text: str, bold: bool) -> Iterator[tuple[str, str]]:
-    """The text in runs of one typeface: Latin letters look better in a Latin one."""
-    for latin, piece in groupby(text, key=_is_latin):
-        yield (LATIN_BOLD if bold else LATIN) if latin else CHINESE, "".join(piece)
-
-
-def _is_latin(character: str) -> bool:
-    try:
-        character.encode("cp1252")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _width(text: str, size: float, bold: bool) -> float:
-    return sum(float(pdfmetrics.stringWidth(piece, font, size)) for font, piece in _runs(text, bold))
-
-
 def _fitting(text: str, width: float, size: float, *, bold: bool = False) -> str:
     """The text, or as much of its beginning as fits."""
-    if _width(text, size, bold) <= width:
+    if fonts.width(text, size, bold=bold) <= width:
         return text
-    while text and _width(f"{text}…", size, bold) > width:
+    while text and fonts.width(f"{text}…", size, bold=bold) > width:
         text = text[:-1]
     return f"{text}…"
 
@@ -221,8 +222,8 @@ def _text(
 ) -> None:  # fmt: skip
     canvas.setFillColor(colour or _INK)
     if right:
-        x -= _width(text, size, bold)
-    for font, piece in _runs(text, bold):
+        x -= fonts.width(text, size, bold=bold)
+    for font, piece in fonts.runs(text, bold=bold):
         canvas.setFont(font, size)
         canvas.drawString(x, y, piece)
         x += float(pdfmetrics.stringWidth(piece, font, size))

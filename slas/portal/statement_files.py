@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import Final
 
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import get_language, override, pgettext
 from django.utils.translation import gettext as _
@@ -83,6 +84,7 @@ def as_pdf(account: Account, sums: MonthSums) -> bytes:
         else [],
         lines=_entries(account, sums, other) if sums.entries else None,
         notes=_notes(account, sums),
+        made_at=sums.closed_at or timezone.now(),
     )
     return render(paper)
 
@@ -124,9 +126,9 @@ def _sum_cells(name: str, sums: Sums) -> list[str]:
 def _entries(account: Account, sums: MonthSums, other: str) -> Table:
     columns = [
         Column(_("Recorded"), 22),
-        Column(_("Parcel"), 33),
+        Column(_("Parcel"), 36, whole=True),
         Column(_("Service"), 21),
-        Column(other, 52),
+        Column(other, 49),
         Column(_("Promised"), 22),
         Column(_("Reached"), 22),
         Column(_("Late by"), 17, number=True),

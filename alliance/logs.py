@@ -58,8 +58,7 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # axes and celery log every start and every beat; their warnings are enough.
-            "axes": {"level": "WARNING"},
+            # Celery logs every start and every beat; its warnings are enough.
             "celery.beat": {"level": "WARNING"},
             "django_celery_beat": {"level": "WARNING"},
             # Successful jobs that run every few seconds would fill the log.

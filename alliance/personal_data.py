@@ -21,7 +21,7 @@ class Holds(StrEnum):
     ACCOUNT = "account"
     # Contacts of a company: kept while it is a customer or an applicant.
     CONTACT = "contact"
-    # Visits with their addresses: deleted after some days.
+    # Visits: deleted when their session has ended.
     VISIT = "visit"
     # Actions of users: kept as evidence, never about recipients.
     RECORD = "record"
@@ -51,13 +51,6 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         alliance.OutgoingMail.to alliance.OutgoingMail.subject alliance.OutgoingMail.text
     """,
     Holds.VISIT: """
-        axes.AccessAttempt.user_agent axes.AccessAttempt.ip_address axes.AccessAttempt.username
-        axes.AccessAttempt.http_accept axes.AccessAttempt.path_info axes.AccessAttempt.get_data
-        axes.AccessAttempt.post_data
-        axes.AccessFailureLog.user_agent axes.AccessFailureLog.ip_address axes.AccessFailureLog.username
-        axes.AccessFailureLog.http_accept axes.AccessFailureLog.path_info
-        axes.AccessLog.user_agent axes.AccessLog.ip_address axes.AccessLog.username
-        axes.AccessLog.http_accept axes.AccessLog.path_info axes.AccessLog.session_hash
         sessions.Session.session_key sessions.Session.session_data
     """,
     Holds.RECORD: """

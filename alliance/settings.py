@@ -36,7 +36,8 @@ INSTALLED_APPS = [
     "couriers.apps.CouriersConfig",
     "slas.apps.SlasConfig",
     "parcels.apps.ParcelsConfig",
-    "unfold",
+    # Not its default, which would replace our own admin site by its own.
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "alliance.apps.AllianceAdminConfig",
     "django.contrib.auth",
@@ -48,7 +49,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "allauth",
     "allauth.account",
-    "axes",
     "crispy_forms",
     "crispy_bootstrap5",
     "csp",
@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "alliance.web.middleware.RequestIdMiddleware",
     "alliance.web.middleware.RetryAfterMiddleware",
+    "alliance.web.devices.KnownDeviceMiddleware",
     "alliance.portal.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -81,7 +82,6 @@ MIDDLEWARE = [
     "alliance.web.middleware.AdmissionMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
-    "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
     # Last: it calls the view inside the tenant's scope.
     "alliance.web.middleware.TenancyMiddleware",
@@ -151,8 +151,8 @@ ERASE_AFTER_DAYS = env.int("ERASE_AFTER_DAYS", default=90)
 ERASE_UNENDED_AFTER_DAYS = env.int("ERASE_UNENDED_AFTER_DAYS", default=180)
 # The outbox is read within minutes; older events are kept for investigations.
 EVENTS_KEPT_DAYS = env.int("EVENTS_KEPT_DAYS", default=90)
-# Successful and failed log-ins, with address and browser.
-VISITS_KEPT_DAYS = env.int("VISITS_KEPT_DAYS", default=30)
+# Invitations that were answered, withdrawn or have lapsed.
+INVITATIONS_KEPT_DAYS = env.int("INVITATIONS_KEPT_DAYS", default=30)
 # The largest ordinary request is a file of scans (40 MB); each endpoint has its own, smaller limit.
 MAX_BODY_BYTES = 44 * 1024 * 1024
 # Except for these, which accept a file of bookings (500 MB) from authenticated clients.
@@ -164,13 +164,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 
 # --- who you are -----------------------------------------------------------------------------
 AUTH_USER_MODEL = "alliance.User"
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+# One backend: each further one would hash a wrong password once more.
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "alliance.web.hashers.BoundedArgon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -201,20 +198,22 @@ ACCOUNT_FORMS = {
 # After confirmation in the browser of the sign-up, go on to the organisation's page without a log-in.
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
-# axes counts failed log-ins of portal and admin; allauth's own limits stay for sign-up and mail.
-AXES_FAILURE_LIMIT = 10
-AXES_COOLOFF_TIME = 0.25
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_FORM_FIELD = "login"
-AXES_ENABLE_ADMIN = False
-AXES_LOCKOUT_CALLABLE = "alliance.portal.errors.locked_out"
+ACCOUNT_ADAPTER = "alliance.portal.account_adapter.AccountAdapter"
+# What sends mail, or asks for a form, by address and by the address typed in. Wrong passwords are counted by
+# alliance.web.guesses instead: allauth's own limit would let anybody lock an account.
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": None,
+    "signup": "20/m/ip,100/d/ip",
+    "reset_password": "20/m/ip,100/d/ip,5/10m/key,20/d/key",
+}
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
-)
+# Proxies of ours in front, each of which adds the address it saw to X-Forwarded-For.
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=1) if BEHIND_PROXY else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -369,6 +368,8 @@ WEB_HEAVY = env.int("WEB_HEAVY", default=2)
 WEB_PLACES = env.int("WEB_PLACES", default=max(WEB_THREADS // 2, 1))
 WEB_SHARE = env.int("WEB_SHARE", default=max(WEB_PLACES - 2, 1))
 WEB_PATIENCE_SECONDS = env.float("WEB_PATIENCE_SECONDS", default=3.0)
+# Passwords hashed at a time: each takes 100 MB.
+WEB_HASHES = env.int("WEB_HASHES", default=2)
 # Requests with a body of at least this size are heavy.
 HEAVY_BODY_BYTES = 1024 * 1024
 

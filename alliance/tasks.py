@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from celery import shared_task
 from django.conf import settings
 from django.contrib.sessions.models import Session
@@ -59,12 +58,8 @@ def forget_old_events() -> int:
 
 @shared_task(acks_late=True)
 def forget_visits() -> int:
-    """Delete expired sessions, old records of log-ins and invitations. May run twice: it deletes the rest."""
+    """Delete expired sessions and old invitations. May run twice: it deletes the rest."""
     now = timezone.now()
-    before = now - timedelta(days=settings.VISITS_KEPT_DAYS)
     with scope(Scope.everything()):
-        invitations.forget_old(before=before)
-    count = Session.objects.filter(expire_date__lt=now).delete()[0]
-    for records in (AccessAttempt, AccessFailureLog, AccessLog):
-        count += records.objects.filter(attempt_time__lt=before).delete()[0]
-    return count
+        invitations.forget_old(before=now - timedelta(days=settings.INVITATIONS_KEPT_DAYS))
+    return Session.objects.filter(expire_date__lt=now).delete()[0]

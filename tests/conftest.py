@@ -25,6 +25,7 @@ from alliance.choices import Role
 from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, Organisation, User
 from alliance.tenancy import Actor, Scope, scope
+from alliance.web import guesses
 from parcels.scans.places import forget_places
 from parcels.tracking.names import forget_names
 from slas.forecasts.curves import forget_near
@@ -131,12 +132,18 @@ def _settings_of_tests(settings: object) -> None:
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True  # type: ignore[attr-defined]
+    # Tests log in by it: force_login needs a backend's name, and this one is Django's own.
+    settings.AUTHENTICATION_BACKENDS = [  # type: ignore[attr-defined]
+        *settings.AUTHENTICATION_BACKENDS,  # type: ignore[attr-defined]
+        "django.contrib.auth.backends.ModelBackend",
+    ]
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
     cache.clear()
     forget_near()
     forget_names()
     forget_places()
     throttling.forget()
+    guesses.forget()
 
 
 @pytest.fixture

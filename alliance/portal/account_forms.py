@@ -9,8 +9,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from alliance.portal.account_adapter import guess_at
 from alliance.portal.memberships import invited_address
 from alliance.portal.onboarding import KIND_KEY, DoorField, requested_kind
+from alliance.web.devices import remember_device
 
 # A summary of settings.AUTH_PASSWORD_VALIDATORS; each validator has its own error message.
 PASSWORD_HELP = _("At least 10 characters, not only digits, and not a common password.")
@@ -64,7 +66,13 @@ class AddEmailForm(TidyForm, account.AddEmailForm):
 
 
 class ChangePasswordForm(TidyForm, account.ChangePasswordForm):
-    pass
+    def clean_oldpassword(self) -> str:
+        """Count a wrong password like one of the log-in: a session left open must not allow guessing."""
+        with guess_at(context.request, self.user.email) as this:
+            this.was_wrong = True
+            password: str = super().clean_oldpassword()
+            this.was_wrong = False
+        return password
 
 
 class SetPasswordForm(TidyForm, account.SetPasswordForm):
@@ -76,7 +84,10 @@ class ResetPasswordForm(TidyForm, account.ResetPasswordForm):
 
 
 class ResetPasswordKeyForm(TidyForm, account.ResetPasswordKeyForm):
-    pass
+    def save(self) -> None:
+        super().save()
+        # Who reads the account's mail must get in, however many others are guessing.
+        remember_device(context.request, self.user.email)
 
 
 class ReauthenticateForm(TidyForm, account.ReauthenticateForm):

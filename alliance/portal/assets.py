@@ -55,7 +55,7 @@ class AssetError(Exception):
 
 
 def build(root: Path, *, say: Callable[[str], None], force: bool = False) -> None:
-    """Update build/static, build/icons.json, build/fonts and build/locale. Does nothing if nothing changed."""
+    """Update the folder build. Does nothing if nothing changed."""
     _build_vendor(root, say, force)
     _build_locale(root, say)
 

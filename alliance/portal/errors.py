@@ -3,9 +3,7 @@
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
@@ -15,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alliance.errors import AllianceError, FieldError, NotAuthenticated
+from alliance.web.guesses import TooManyGuesses
 from alliance.web.outages import outage_of
 
 log = logging.getLogger(__name__)
@@ -82,6 +81,8 @@ def alliance_error(request: HttpRequest, error: AllianceError) -> HttpResponseBa
     """Return the page of an error that a service raised and no view handled."""
     if isinstance(error, NotAuthenticated):
         return redirect_to_login(request.get_full_path())
+    if isinstance(error, TooManyGuesses):
+        return _locked_page(request, error)
     title, text = str(error.title), error.detail
     if text == title:
         # Without a detail of its own, the page shows the general advice.
@@ -90,6 +91,12 @@ def alliance_error(request: HttpRequest, error: AllianceError) -> HttpResponseBa
     response = error_page(request, error.status, title=title, text=text, icon=icon, problems=error.errors)
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _locked_page(request: HttpRequest, error: TooManyGuesses) -> HttpResponse:
+    response = render(request, "account/locked.html", {"text": error.detail}, status=error.status)
+    response["Retry-After"] = str(error.retry_after)
     return response
 
 
@@ -116,13 +123,6 @@ def too_many(request: HttpRequest) -> HttpResponseBase:
     text = _("Too many requests. Wait a few minutes and try again.")
     response = error_page(request, 429, title=_("Too many attempts"), text=text, icon="lock-pause")
     response["Retry-After"] = str(_FEW_MINUTES)
-    return response
-
-
-def locked_out(request: HttpRequest, *_given: Any) -> HttpResponse:
-    """Refuse log-ins after too many wrong passwords. Called by axes."""
-    response = render(request, "account/locked.html", status=429)
-    response["Retry-After"] = str(int(settings.AXES_COOLOFF_TIME * 3600))
     return response
 
 

@@ -1,7 +1,7 @@
 """Client addresses, rate limits by address, and views with their own scope."""
 
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from django.conf import settings
@@ -19,23 +19,32 @@ def scoped_by_itself(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the client's address; behind our proxy, the address that the proxy saw.
+    """Return the client's address; behind our proxies, the address that the outermost of them saw.
 
-    An IPv6 address is returned as its /64 network, because a household has all addresses of one.
+    Without proxies of ours X-Forwarded-For is ignored, because any client may send it. An IPv6 address is
+    returned as its /64 network, because a household has all addresses of one.
     """
     text = str(request.META.get("REMOTE_ADDR", ""))
-    if settings.SECURE_PROXY_SSL_HEADER is not None:
-        # The last entry is from our proxy; those before it may be invented by the client.
-        text = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or text
-    try:
-        address = ip_address(text)
-    except ValueError:
+    if settings.TRUSTED_PROXIES:
+        # Each of our proxies adds one entry; those before may be invented by the client.
+        entries = request.headers.get("X-Forwarded-For", "").split(",")
+        if len(entries) >= settings.TRUSTED_PROXIES and _address(entries[-settings.TRUSTED_PROXIES]):
+            text = entries[-settings.TRUSTED_PROXIES]
+    address = _address(text)
+    if address is None:
         return text
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)
         return str(IPv6Address(int(address) >> 64 << 64))
     return str(address)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text.strip())
+    except ValueError:
+        return None
 
 
 def limit_by_address(request: HttpRequest, *, bucket: str, per_minute: int) -> None:

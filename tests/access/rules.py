@@ -194,6 +194,12 @@ STRANGERS_ONLY = _rule(
     dict.fromkeys(BROWSERS, 302),
     own=KEYS | {"anonymous"},
 )
+ADMIN_DOOR = _rule(
+    "log-in to the admin",
+    "whoever is not logged in; ops are led on",
+    dict.fromkeys(BROWSERS, 403) | dict.fromkeys(OPS, 302),
+    own=KEYS | {"anonymous"},
+)
 KNOWN = call(
     "API: known", "whoever has a log-in or a key", own=" ".join(set(ACTORS) - STRANGERS - OPS), ops=OPS
 )

@@ -9,6 +9,7 @@ from typing import Final
 
 from tests.access.rows import Row, get_and_post, pages_of_model, read_only
 from tests.access.rules import (
+    ADMIN_DOOR,
     API_BOOK,
     API_CLAIM,
     API_EXPORT,
@@ -276,12 +277,11 @@ ADMIN = [
     Row("admin:autocomplete", "GET", LOOK_UP, ops=403, note="no form of ours asks"),
     Row("admin:jsi18n", "GET", LOOK_UP, but=STRAY),
     *read_only("admin:view_on_site", LOOK_UP, but={"stray": 404}, ops=404, path=("1", "1")),
-    Row("admin:login", "GET", PUBLIC, but=dict.fromkeys(OPS | {"stray"}, 302), everybody=True),
-    Row("admin:login", "POST", PUBLIC, everybody=True),
+    *get_and_post("admin:login", ADMIN_DOOR, post=200, but={"stray": 302}, everybody=True),
     Row("admin:logout", "GET", PUBLIC, own=302, but=dict.fromkeys(OPS | {"stray"}, 405), everybody=True),
     Row("admin:logout", "POST", PUBLIC, own=302, but=dict.fromkeys(OPS | {"stray"}, 200), everybody=True),
-    *get_and_post("admin:password_change", LOOK_UP, but=STRAY, post=200),
-    Row("admin:password_change_done", "GET", LOOK_UP, but=STRAY),
+    *read_only("admin:password_change", LOOK_UP, but={"stray": 302}, ops=302),
+    Row("admin:password_change_done", "GET", LOOK_UP, but={"stray": 302}, ops=302),
     *pages_of_model("alliance_user", "user", SUPERUSER, change=302),
     *pages_of_model("alliance_organisation", "organisation"),
     # Without a reason.

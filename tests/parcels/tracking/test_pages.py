@@ -374,21 +374,25 @@ def test_unknown_numbers_count_towards_the_rate_limit(client: Client, settings: 
 
 
 @pytest.mark.parametrize(
-    ("remote", "forwarded", "behind_proxy", "expected"),
+    ("remote", "forwarded", "proxies", "expected"),
     [
-        ("203.0.113.9", "", False, "203.0.113.9"),
-        ("203.0.113.9", "198.51.100.1", False, "203.0.113.9"),
-        ("10.0.0.1", "198.51.100.1, 203.0.113.9", True, "203.0.113.9"),
-        ("10.0.0.1", "", True, "10.0.0.1"),
-        ("2001:db8:1:2:3:4:5:6", "", False, "2001:db8:1:2::"),
-        ("::ffff:203.0.113.9", "", False, "203.0.113.9"),
-        ("", "", False, ""),
+        ("203.0.113.9", "", 0, "203.0.113.9"),
+        ("203.0.113.9", "198.51.100.1", 0, "203.0.113.9"),
+        ("10.0.0.1", "198.51.100.1, 203.0.113.9", 1, "203.0.113.9"),
+        ("10.0.0.1", "", 1, "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1, 203.0.113.9, 10.0.0.2", 2, "203.0.113.9"),
+        # Past one of the two proxies: what it says is the client's own.
+        ("10.0.0.1", "198.51.100.1", 2, "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9, unknown", 1, "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "", 0, "2001:db8:1:2::"),
+        ("::ffff:203.0.113.9", "", 0, "203.0.113.9"),
+        ("", "", 0, ""),
     ],
 )
 def test_rate_limit_uses_the_clients_address(
-    remote: str, forwarded: str, behind_proxy: bool, expected: str, settings: Any
+    remote: str, forwarded: str, proxies: int, expected: str, settings: Any
 ) -> None:
-    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if behind_proxy else None
+    settings.TRUSTED_PROXIES = proxies
     headers = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
     assert client_address(RequestFactory().get("/", REMOTE_ADDR=remote, **headers)) == expected
 

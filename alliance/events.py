@@ -31,6 +31,8 @@ class Topic(StrEnum):
     PARCEL_CANCELLED = "parcel.cancelled"
     # A scan gave a parcel another status.
     PARCEL_STATUS_CHANGED = "parcel.status_changed"
+    # A parcel's scans contradict its final status, or one another.
+    PARCEL_CONTRADICTED = "parcel.contradicted"
     # A promised time passed before the milestone was reached.
     COMMITMENT_OVERDUE = "commitment.overdue"
     # A milestone was reached after its promised time.

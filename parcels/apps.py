@@ -24,10 +24,11 @@ class ParcelsConfig(AppConfig):
         from parcels.bookings.services.addresses import create_merchant  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
         from parcels.scans.sql import RECORD_SCANS  # noqa: PLC0415
+        from parcels.scans.sql_refold import REFOLD_PARCELS  # noqa: PLC0415
         from parcels.tracking.sql import TRACKED_PARCEL  # noqa: PLC0415
 
         RECORD_CREATORS.register({OrganisationKind.MERCHANT: create_merchant})
-        STATEMENTS += [RECORD_SCANS, TRACKED_PARCEL]
+        STATEMENTS += [RECORD_SCANS, REFOLD_PARCELS, TRACKED_PARCEL]
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         PARAMETERS.register(TABLE_STORAGE)

@@ -35,6 +35,18 @@ class ScanCode(models.TextChoices):
     CORRECTION = "correction", _("Correction")
 
 
+class Contradiction(models.TextChoices):
+    """How the scans of a parcel contradict its final status, or one another."""
+
+    MOVING_THOUGH_CANCELLED = "moving_though_cancelled", _("Moving though cancelled")
+    DELIVERED_AFTER_RETURN = "delivered_after_return", _("Delivered after its return")
+    RETURNED_AFTER_DELIVERY = "returned_after_delivery", _("Returned after delivery")
+    DELIVERED_TWICE = "delivered_twice", _("Delivered twice")
+    SCANNED_AFTER_RETURN = "scanned_after_return", _("Scanned after its return")
+    SCANNED_AFTER_DELIVERY = "scanned_after_delivery", _("Scanned after delivery")
+    SEEN_AFTER_LOSS = "seen_after_loss", _("Seen again after it was reported lost")
+
+
 class ScanReason(models.TextChoices):
     """Why an attempt failed or a parcel is held; the prefix is the party at fault."""
 

@@ -7,6 +7,7 @@ TEXTS = (
     gettext_noop("parcels.booked"),
     gettext_noop("parcel.cancelled"),
     gettext_noop("parcel.status_changed"),
+    gettext_noop("parcel.contradicted"),
     gettext_noop("parcel.unmasked"),
     gettext_noop("parcel.erased"),
     gettext_noop("parcels.exported"),

@@ -222,6 +222,7 @@ SCANS = [
                     "detail": "A tracking number has 16 letters and digits, not 3.",
                 }
             ],
+            "warnings": [],
         },
     ),
 ]

@@ -6,13 +6,16 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from parcels.choices import ScanCode, ScanReason
+from parcels.choices import Contradiction, ScanCode, ScanReason
 
 
 class ScanSerializer(serializers.Serializer[Any]):
     tracking_number = serializers.CharField()
     code = serializers.ChoiceField(choices=ScanCode.choices)
-    occurred_at = serializers.DateTimeField(help_text="RFC 3339 with an offset; at most 5 minutes ahead.")
+    occurred_at = serializers.DateTimeField(
+        help_text="RFC 3339 with an offset. A clock may be 5 minutes wrong: "
+        "at most 5 minutes ahead, or before the booking."
+    )
     event_id = serializers.CharField(
         max_length=64,
         required=False,
@@ -62,11 +65,18 @@ class RejectionSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
+class WarningSerializer(RejectionSerializer):
+    """Of an accepted scan."""
+
+
 class ScanReportSerializer(serializers.Serializer[Any]):
     accepted = serializers.IntegerField(help_text="New scans, stored and processed.")
     duplicate = serializers.IntegerField(help_text="Received before, or twice in this batch.")
     rejected = serializers.IntegerField()
     rejections = RejectionSerializer(many=True)
+    warnings = WarningSerializer(
+        many=True, help_text="What is remarkable of accepted scans. Of each parcel, its last scan is warned."
+    )
 
 
 REQUEST = {
@@ -78,6 +88,10 @@ DESCRIPTION = (
     "`scans`, or one JSON object per line. `Content-Encoding: gzip` is accepted. Invalid scans "
     "are listed in `rejections` and do not stop the others: `invalid`, `bad_tracking_number`, "
     "`unknown_parcel`, `unknown_code`, `unknown_reason`, `reason_required`, `in_future`, "
-    "`before_booking`, `corrects_missing`. A batch can safely be sent again: scans received "
-    "before count as duplicates."
+    "`before_booking`, `corrects_missing`, `scan_limit`. A batch can safely be sent again: scans "
+    "received before count as duplicates.\n\n"
+    "`warnings` tell of accepted scans that contradict others of their parcel "
+    f"({', '.join(f'`{code}`' for code in Contradiction.values)}), of corrections that name no scan "
+    "received so far (`nothing_withdrawn`; they take effect when it arrives) and of scans that an earlier "
+    "correction withdraws (`withdrawn_already`)."
 )

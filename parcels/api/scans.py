@@ -52,6 +52,7 @@ class ScanBatchView(APIView):
             "duplicate": len(report.duplicates),
             "rejected": len(report.rejections),
             "rejections": report.rejections,
+            "warnings": report.warnings,
         }
         return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
 

@@ -11,7 +11,7 @@ from alliance.models import City, Organisation
 from alliance.tenancy import TenantQuerySet
 from couriers.models import Courier
 from parcels.bookings.querysets import MerchantOwnedQuerySet, ParcelQuerySet
-from parcels.choices import ParcelSource, ParcelStatus
+from parcels.choices import Contradiction, ParcelSource, ParcelStatus
 from slas.columns import dimension
 from slas.models import Offer, ServiceTier, TierVersion
 
@@ -109,8 +109,18 @@ class Parcel(models.Model):
     out_for_delivery_at = models.DateTimeField(_("out for delivery"), null=True)
     delivered_at = models.DateTimeField(_("delivered"), null=True)
     cancelled_at = models.DateTimeField(_("cancelled"), null=True)
-    # A scan of this parcel was withdrawn: the next fold must read all its scans again.
+    # The first delivery attempt of any kind: from then on its commitment keeps the stages.
+    attempted_at = models.DateTimeField(_("first attempt"), null=True)
+    # Its scans do not fold one by one, because of a correction, a return, a loss or a contradiction: each
+    # fold reads all of them again.
     corrected = models.BooleanField(default=False)
+    # How its scans contradict each other, and when a scan last showed that; "" if they do not.
+    contradiction = models.CharField(
+        _("contradiction"), max_length=24, choices=Contradiction, blank=True, default="", db_default=""
+    )
+    contradicted_at = models.DateTimeField(_("contradicted"), null=True)
+    # How many scans are stored: a parcel has a limit.
+    scan_count = models.PositiveSmallIntegerField(_("scans"), default=0, db_default=0)
     # When its recipient's data were erased; see parcels.retention.erasing.
     erased_at = models.DateTimeField(_("recipient erased"), null=True)
 

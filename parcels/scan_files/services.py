@@ -146,16 +146,16 @@ def _at(row: FileRow, index: int) -> ScanLine | Rejection:
 def _results(rows: Sequence[FileRow], report: ScanReport) -> list[list[str]]:
     duplicates = set(report.duplicates)
     rejections = {rejection.index: rejection for rejection in report.rejections}
+    warnings = {warning.index: warning for warning in report.warnings}
     results = []
     for index, row in enumerate(rows):
         cells = [row.cells.get(name, "") for name in scan_files.REQUIRED]
-        rejection = rejections.get(index)
-        if rejection is not None:
-            column = "/".join(rejection.pointer.split("/")[2:])
-            outcome = ["rejected", rejection.code, column, rejection.detail]
-        else:
-            outcome = ["duplicate" if index in duplicates else "accepted", "", "", ""]
-        results.append([str(row.number), *cells, *outcome])
+        outcome = "duplicate" if index in duplicates else "rejected" if index in rejections else "accepted"
+        problem = rejections.get(index) or warnings.get(index)
+        told = ["", "", ""]
+        if problem is not None:
+            told = [problem.code, "/".join(problem.pointer.split("/")[2:]), problem.detail]
+        results.append([str(row.number), *cells, outcome, *told])
     return results
 
 

@@ -5,6 +5,7 @@ are done by the statement in `parcels/scans/sql.py`, for all lines at once.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -17,8 +18,6 @@ from parcels.choices import ScanCode
 from parcels.scans import rules
 from parcels.scans.lines import NamedScan, Rejection, ScanLine
 
-# Couriers' clocks may run slightly ahead of ours.
-AHEAD: Final = timedelta(minutes=5)
 _CODES: Final = frozenset(ScanCode.values)
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -30,13 +29,18 @@ def microseconds_of(moment: datetime) -> int:
     return (moment - _UNIX) // _MICROSECOND
 
 
-def event_key(*, event_id: str, code: str, microseconds: int, facility: str) -> int:
+def event_key(
+    *, event_id: str, code: str, microseconds: int, facility: str, corrects: int | None = None
+) -> int:
     """The 64-bit key of a scan within its parcel: the same each time the same event is sent.
 
     BLAKE2b of the sender's event id; without one, of code, time (microseconds since 1970, UTC) and
-    facility. The first letter distinguishes the two kinds.
+    facility. The first letter distinguishes the two kinds. What a correction withdraws is part of its
+    identity: one that named the wrong scan must not swallow the right one.
     """
     text = f"i{event_id}" if event_id else f"t{code}|{microseconds}|{facility}"
+    if corrects is not None:
+        text = f"c{corrects}|{text}"
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
 
 
@@ -48,8 +52,10 @@ class ScanBatch:
         self.rejections: list[Rejection] = []
         self.duplicates: list[int] = []
         self.parcel_ids: list[int] = []
-        self._latest = microseconds_of(now + AHEAD)
-        self._keys: set[tuple[int, int]] = set()
+        self._latest = microseconds_of(now + rules.CLOCK_ERROR)
+        # The line of each scan, and the lines that repeat another line.
+        self._keys: dict[tuple[int, int], int] = {}
+        self._copies: list[tuple[int, int]] = []
         self._n: list[int] = []
         self._event_keys: list[int] = []
         self._microseconds: list[int] = []
@@ -64,6 +70,24 @@ class ScanBatch:
     def reject(self, index: int, field: str, code: str, detail: str) -> None:
         self.rejections.append(Rejection(index, f"/{index}/{field}", code, detail))
 
+    def judge_copies(self) -> None:
+        """A line that repeats another is a duplicate, or rejected for the same reason as the other."""
+        rejected = {rejection.index: rejection for rejection in self.rejections}
+        for index, original in self._copies:
+            if (rejection := rejected.get(original)) is None:
+                self.duplicates.append(index)
+            else:
+                field = rejection.pointer.removeprefix(f"/{original}/")
+                self.reject(index, field, rejection.code, rejection.detail)
+
+    def line_of(self, parcel_id: int, key: int) -> int | None:
+        """The index of the line with a scan, if it is in this batch."""
+        return self._keys.get((parcel_id, key))
+
+    def lines_of_parcels(self) -> Iterable[tuple[int, int]]:
+        """The index and the parcel of each valid line."""
+        return zip(self._n, self.parcel_ids, strict=True)
+
     def parameters(self, *, courier_id: int | None) -> dict[str, Any]:
         """Return the statement's parameters. `courier_id` excludes other couriers' parcels."""
         parcels = sorted(set(self.parcel_ids))
@@ -75,6 +99,7 @@ class ScanBatch:
             "now": self.now,
             "courier_id": courier_id,
             "parcels": _numbers(parcels),
+            "most_lines": Counter(self.parcel_ids).most_common(1)[0][1],
             "n": _numbers(self._n),
             "parcel_id": _numbers(self.parcel_ids),
             "event_key": _numbers(self._event_keys),
@@ -98,18 +123,22 @@ class ScanBatch:
         if problem := _problem(line, moment, self._latest):
             self.reject(index, *problem)
             return
+        corrects = _key_of(line.corrects)
         key = event_key(
-            event_id=line.event_id or "", code=line.code, microseconds=moment, facility=line.facility or ""
+            event_id=line.event_id or "",
+            code=line.code,
+            microseconds=moment,
+            facility=line.facility or "",
+            corrects=corrects,
         )
-        if (parcel_id, key) in self._keys:
-            self.duplicates.append(index)
+        if (original := self._keys.setdefault((parcel_id, key), index)) != index:
+            self._copies.append((index, original))
             return
-        self._keys.add((parcel_id, key))
         self._n.append(index)
         self.parcel_ids.append(parcel_id)
         self._event_keys.append(key)
         self._microseconds.append(moment)
-        self._corrects.append(_key_of(line.corrects))
+        self._corrects.append(corrects)
         self._lines.append(line)
 
 

@@ -25,6 +25,8 @@ class Scan(models.Model):
     code = models.CharField(_("code"), max_length=20, choices=ScanCode)
     occurred_at = models.DateTimeField(_("occurred"))
     received_at = models.DateTimeField(_("received"))
+    # What the courier's clock said, if it was wrong by minutes: `occurred_at` is then the time that counts.
+    stated_at = models.DateTimeField(_("stated"), null=True)
     reason = models.CharField(_("reason"), max_length=40, blank=True)
     facility = models.CharField(_("facility"), max_length=64, blank=True)
     event_id = models.CharField(_("event id"), max_length=64, blank=True)

@@ -3,14 +3,18 @@
 Pure, and the reference for the SQL of `parcels/scans/sql.py`, which is generated from the tables here.
 The fold selects one of the effective scans by a total order over (time, status): the order of arrival,
 duplicates and the division into batches cannot change the result.
+
+The latest end that is physically possible decides: a delivery or a return. A loss is no end, as any later
+scan shows the parcel. What is scanned after a return has begun belongs to the way back: a delivery there is
+the return to the sender, and nothing there reaches a delivery's milestones.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from parcels.choices import ParcelStatus, ScanCode, ScanReason
+from parcels.choices import Contradiction, ParcelStatus, ScanCode, ScanReason
 
 S, C = ParcelStatus, ScanCode
 
@@ -48,6 +52,10 @@ RANKED: Final[tuple[ParcelStatus, ...]] = (
 RANK: Final[Mapping[str, int]] = {status: rank for rank, status in enumerate(RANKED)}
 
 TERMINAL: Final = frozenset({S.DELIVERED, S.RETURNED, S.LOST, S.CANCELLED})
+# The statuses that scans after them do not change; a lost parcel may be found.
+ENDS: Final = frozenset({S.DELIVERED, S.RETURNED})
+# A scan after the first of these belongs to the way back.
+TURNS: Final = frozenset({C.RETURN_STARTED, C.RETURNED})
 
 # The first of these counts as the pickup: a parcel that has moved was picked up.
 MOVEMENTS: Final = frozenset(
@@ -61,20 +69,17 @@ MOVEMENTS: Final = frozenset(
         C.DELIVERED,
     }
 )
+# The status that a scan gives on the way back to the sender; of other codes, the usual one.
+HOMEWARD: Final[Mapping[str, ParcelStatus]] = {
+    **dict.fromkeys(MOVEMENTS, S.RETURNING),
+    C.DELIVERED: S.RETURNED,
+}
 # The courier was, or claims to have been, at the door: the basis of first-attempt success.
 TRIES: Final = frozenset({C.ATTEMPT_FAILED, C.AVAILABLE_FOR_PICKUP, C.DELIVERED})
-# Statuses after an attempt or a loss: a new time of an earlier stage then changes the commitments.
-TRIED: Final = frozenset(
-    {
-        ParcelStatus.ATTEMPT_FAILED,
-        ParcelStatus.AVAILABLE_FOR_PICKUP,
-        ParcelStatus.DELIVERED,
-        ParcelStatus.EXCEPTION,
-        ParcelStatus.RETURNING,
-        ParcelStatus.RETURNED,
-        ParcelStatus.LOST,
-    }
-)
+# The scans that a parcel can have: more are a program's fault, and make its pages slow.
+MOST_SCANS: Final = 1_000
+# Couriers' clocks may be wrong by this much, in either direction.
+CLOCK_ERROR: Final = timedelta(minutes=5)
 NEEDS_REASON: Final = frozenset({C.ATTEMPT_FAILED, C.HELD})
 CONSIGNEE: Final = "consignee"
 PARTIES: Final = ("courier", "merchant", CONSIGNEE, "customs", "weather", "force_majeure")
@@ -97,17 +102,19 @@ class Folded:
 
     status: ParcelStatus
     status_at: datetime
+    contradiction: str
     last_scan_at: datetime | None
     delivered_at: datetime | None
     # When the two commitments were reached: the first movement, the first valid attempt.
     picked_up_at: datetime | None
     reached_at: datetime | None
-    # The rest of the journey: the first scan of each kind.
+    # The journey to the recipient: the first scan of each kind.
     departed_at: datetime | None
     arrived_at: datetime | None
     out_for_delivery_at: datetime | None
     attempted_at: datetime | None
-    first_delivered_at: datetime | None
+    # The rest: the last delivery, and the loss while the parcel counts as lost.
+    delivery_at: datetime | None
     lost_at: datetime | None
 
 
@@ -142,49 +149,96 @@ def standing(scans: Iterable[ScanFact]) -> list[ScanFact]:
 
 
 def fold(scans: Iterable[ScanFact], *, booked_at: datetime, cancelled_at: datetime | None = None) -> Folded:
-    """Fold a parcel's scans; their order and duplicates do not matter.
-
-    The earliest terminal scan decides, else the latest scan. A cancelled parcel stays cancelled.
-    """
+    """Fold a parcel's scans; their order and duplicates do not matter. A cancelled parcel stays cancelled."""
     effective = standing(scans)
-    deciding = min(effective, key=_precedence, default=None)
+    turned_at = min((scan.occurred_at for scan in effective if scan.code in TURNS), default=None)
+    homeward = [scan for scan in effective if _is_homeward(scan, turned_at)]
+    outward = [scan for scan in effective if not _is_homeward(scan, turned_at)]
+    status, status_at = _status(outward, homeward) or (S.BOOKED, booked_at)
+    contradiction = _contradiction(outward, homeward)
     if cancelled_at is not None:
+        is_moving = effective and status != S.RETURNED
+        contradiction = Contradiction.MOVING_THOUGH_CANCELLED if is_moving else ""
         status, status_at = S.CANCELLED, cancelled_at
-    elif deciding is not None:
-        status, status_at = status_of(deciding.code, consent=deciding.consent), deciding.occurred_at
-    else:
-        status, status_at = S.BOOKED, booked_at
     attempts = [
         scan.occurred_at
-        for scan in effective
+        for scan in outward
         if is_valid_attempt(scan.code, reason=scan.reason, consent=scan.consent)
     ]
 
     def first(*codes: str) -> datetime | None:
-        return min((scan.occurred_at for scan in effective if scan.code in codes), default=None)
+        return min(_times(outward, *codes), default=None)
 
     return Folded(
         status=status,
         status_at=status_at,
+        contradiction=contradiction,
         last_scan_at=max((scan.occurred_at for scan in effective), default=None),
         delivered_at=status_at if status == S.DELIVERED else None,
-        picked_up_at=first(*MOVEMENTS),
+        picked_up_at=min(_times(effective, *MOVEMENTS), default=None),
         reached_at=min(attempts, default=None),
         departed_at=first(C.DEPARTED),
         arrived_at=first(C.ARRIVED),
         out_for_delivery_at=first(C.OUT_FOR_DELIVERY),
         attempted_at=first(*TRIES),
-        first_delivered_at=first(C.DELIVERED),
-        lost_at=first(C.LOST),
+        delivery_at=max(_times(outward, C.DELIVERED), default=None),
+        lost_at=status_at if status == S.LOST else None,
     )
 
 
-def _precedence(scan: ScanFact) -> tuple[bool, float, int]:
-    status = status_of(scan.code, consent=scan.consent)
-    terminal = status in TERMINAL
-    # A float holds seconds exactly to the microsecond until 2242.
-    moment = scan.occurred_at.timestamp()
-    return not terminal, moment if terminal else -moment, -RANK[status]
+def _is_homeward(scan: ScanFact, turned_at: datetime | None) -> bool:
+    if turned_at is None:
+        return False
+    # Clocks may have minutes only: a delivery in the minute in which a return begins ends the return.
+    return scan.occurred_at > turned_at or (scan.occurred_at == turned_at and scan.code == C.DELIVERED)
+
+
+def _status(
+    outward: Sequence[ScanFact], homeward: Sequence[ScanFact]
+) -> tuple[ParcelStatus, datetime] | None:
+    """The status of the deciding scan, and its time."""
+    returned_at = min(_times([*outward, *homeward], C.RETURNED), default=None)
+    statuses = [(status_of(scan.code, consent=scan.consent), scan.occurred_at) for scan in outward]
+    for scan in homeward:
+        # What is back with the sender can't be delivered.
+        if scan.code != C.DELIVERED or returned_at is None or scan.occurred_at <= returned_at:
+            status = HOMEWARD.get(scan.code) or status_of(scan.code, consent=scan.consent)
+            statuses.append((status, scan.occurred_at))
+    return max(statuses, key=_precedence, default=None)
+
+
+def _precedence(candidate: tuple[ParcelStatus, datetime]) -> tuple[bool, datetime, int]:
+    status, at = candidate
+    return status in ENDS, at, RANK[status]
+
+
+def _contradiction(outward: Sequence[ScanFact], homeward: Sequence[ScanFact]) -> str:
+    effective = [*outward, *homeward]
+    deliveries, returns = _times(outward, C.DELIVERED), _times(effective, C.RETURNED)
+    brought_back = _times(homeward, C.DELIVERED)
+    others = [scan.occurred_at for scan in effective if scan.code not in {C.DELIVERED, *TURNS}]
+    found = [scan.occurred_at for scan in effective if scan.code != C.LOST]
+    if brought_back and (not returns or max(brought_back) > max(returns)):
+        return Contradiction.DELIVERED_AFTER_RETURN
+    if _follows(_times(effective, *TURNS), deliveries):
+        return Contradiction.RETURNED_AFTER_DELIVERY
+    # Two devices may send the same moment.
+    if len(set(deliveries)) > 1:
+        return Contradiction.DELIVERED_TWICE
+    if _follows(others, returns):
+        return Contradiction.SCANNED_AFTER_RETURN
+    if _follows(others, deliveries):
+        return Contradiction.SCANNED_AFTER_DELIVERY
+    return Contradiction.SEEN_AFTER_LOSS if _follows(found, _times(effective, C.LOST)) else ""
+
+
+def _times(scans: Iterable[ScanFact], *codes: str) -> list[datetime]:
+    return [scan.occurred_at for scan in scans if scan.code in codes]
+
+
+def _follows(later: Sequence[datetime], earlier: Sequence[datetime]) -> bool:
+    """Whether one of the later times lies after one of the earlier."""
+    return bool(later and earlier) and max(later) > min(earlier)
 
 
 def is_known_reason(reason: str) -> bool:

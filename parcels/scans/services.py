@@ -1,6 +1,6 @@
 """Store scans, update the parcels' statuses and settle their commitments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,16 +14,30 @@ from alliance.tenancy import Actor, require
 from parcels.scans import sql
 from parcels.scans.batch import ScanBatch
 from parcels.scans.lines import Rejection, ScanLine
+from parcels.scans.rules import MOST_SCANS
+from parcels.scans.sql_refold import REFOLD
+from parcels.scans.texts import WARNINGS
+
+
+@dataclass(frozen=True, slots=True)
+class ScanWarning:
+    """What the sender of an accepted line should know: of its parcel, or of the line itself."""
+
+    index: int
+    pointer: str
+    code: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
-    """The result of a batch. Every line in neither list was accepted."""
+    """The result of a batch. Every line in neither list of indices was accepted."""
 
     accepted: int
     # Indices of lines that were stored before, or occur twice in this batch.
     duplicates: list[int]
     rejections: list[Rejection]
+    warnings: list[ScanWarning]
 
 
 def record_scans(
@@ -39,22 +53,30 @@ def record_scans(
     if not actor.is_courier and actor.kind != "system":
         raise NotPermitted
     batch = ScanBatch(lines, now=now or timezone.now())
-    accepted = _write(batch, actor) if batch.parcel_ids else 0
+    accepted, remarks = _write(batch, actor) if batch.parcel_ids else (0, [])
+    batch.judge_copies()
     return ScanReport(
         accepted=accepted,
         duplicates=sorted(batch.duplicates),
         rejections=sorted(batch.rejections, key=lambda rejection: rejection.index),
+        warnings=sorted(_warnings(batch, remarks), key=lambda warning: warning.index),
     )
 
 
-def _write(batch: ScanBatch, actor: Actor) -> int:
+# A parcel, the key of a scan or None, and what is remarkable: see REFOLD.
+_Remark = tuple[int, int | None, str]
+
+
+def _write(batch: ScanBatch, actor: Actor) -> tuple[int, list[_Remark]]:
     parameters = batch.parameters(courier_id=actor.organisation_id)
+    remarks: list[_Remark] = []
     # A savepoint would cost the server another command: the scope's transaction is enough.
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(sql.RECORD, parameters)
-        accepted, unknown, too_early, duplicates, corrected = cursor.fetchone()
-        if corrected:
-            cursor.execute(sql.REFOLD, {**parameters, "parcels": corrected})
+        accepted, unknown, too_early, beyond_limit, duplicates, whole = cursor.fetchone()
+        if whole:
+            cursor.execute(REFOLD, {**parameters, "parcels": whole})
+            remarks = cursor.fetchall()
     batch.duplicates += duplicates
     for index in unknown:
         detail = _("You do not carry a parcel with this number.")
@@ -62,4 +84,20 @@ def _write(batch: ScanBatch, actor: Actor) -> int:
     for index in too_early:
         detail = _("This time is before the parcel was booked.")
         batch.reject(index, "occurred_at", "before_booking", detail)
-    return int(accepted)
+    for index in beyond_limit:
+        detail = _("This parcel has %(most)d scans already: it can have no more.") % {"most": MOST_SCANS}
+        batch.reject(index, "tracking_number", "scan_limit", detail)
+    return int(accepted), remarks
+
+
+def _warnings(batch: ScanBatch, remarks: Sequence[_Remark]) -> Iterator[ScanWarning]:
+    """Of each parcel, its last accepted line is warned."""
+    if not remarks:
+        return
+    refused = {*batch.duplicates, *(rejection.index for rejection in batch.rejections)}
+    last = {parcel_id: index for index, parcel_id in batch.lines_of_parcels() if index not in refused}
+    for parcel_id, key, remark in remarks:
+        index = last.get(parcel_id) if key is None else batch.line_of(parcel_id, key)
+        if index is not None and index not in refused:
+            field = "corrects" if remark == "nothing_withdrawn" else "tracking_number"
+            yield ScanWarning(index, f"/{index}/{field}", remark, str(WARNINGS[remark]))

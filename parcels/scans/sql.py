@@ -1,12 +1,15 @@
-"""The two statements that write scans: one stores a batch, one folds corrected parcels again.
+"""The statement that stores a batch of scans; `parcels/scans/sql_refold.py` has the one that folds again.
 
 Text only; `parcels/scans/services.py` runs it. The CASEs of both are generated from the tables in
 `parcels/scans/rules.py`. The winner among a parcel's candidates is the first by PRECEDENCE; as that is a
 total order, the parcel's current status is simply another candidate. Both pass their milestones to the
 CTEs of the SLA engine.
 
-The first is a database function: planning it takes ten times as long as running it for one scan.
-In it, settling commitments is a separate step, because most scans concern none.
+Both are database functions: planning them takes ten times as long as running them for one scan.
+In this one, settling commitments is a separate step, because most scans concern none.
+
+Scans fold one by one while nothing but a delivery has ended the parcel's way. Corrections, returns, losses
+and contradictions change what other scans mean: such parcels are marked, and folded from all their scans.
 
 Parcels are selected by an array of ids within bounds, never by a join on the id alone: the bounds prune
 months before execution starts, and no partition may be pruned row by row, see
@@ -19,16 +22,26 @@ from typing import Final
 from alliance.database.stored_functions import StoredStatement
 from alliance.events import Topic
 from parcels.choices import ScanCode
-from parcels.scans.rules import CONSIGNEE, MOVEMENTS, RANKED, STATUS_OF_CODE, TERMINAL, TRIED, TRIES
+from parcels.scans.rules import (
+    CLOCK_ERROR,
+    CONSIGNEE,
+    ENDS,
+    MOST_SCANS,
+    MOVEMENTS,
+    RANKED,
+    STATUS_OF_CODE,
+    TRIES,
+    TURNS,
+)
 from slas.choices import CommitmentKind
 from slas.commitments.sql import MILESTONES, locked, settlement
 
 
-def _list(values: Iterable[str]) -> str:
+def sql_list(values: Iterable[str]) -> str:
     return ", ".join(f"'{value}'" for value in sorted(values))
 
 
-def _case(column: str, table: Mapping[str, str]) -> str:
+def sql_case(column: str, table: Mapping[str, str]) -> str:
     whens = " ".join(f"WHEN '{key}' THEN '{value}'" for key, value in table.items())
     return f"CASE {column} {whens} END"
 
@@ -36,41 +49,47 @@ def _case(column: str, table: Mapping[str, str]) -> str:
 # Expressions over the columns of a scan.
 STATUS: Final = (
     f"CASE WHEN code = '{ScanCode.AVAILABLE_FOR_PICKUP}' AND NOT consent"
-    f" THEN '{ScanCode.ATTEMPT_FAILED}' ELSE {_case('code', STATUS_OF_CODE)} END"
+    f" THEN '{ScanCode.ATTEMPT_FAILED}' ELSE {sql_case('code', STATUS_OF_CODE)} END"
 )
-MOVES: Final = f"code IN ({_list(MOVEMENTS)})"
+MOVES: Final = f"code IN ({sql_list(MOVEMENTS)})"
 ATTEMPTS: Final = (
     f"(code = '{ScanCode.DELIVERED}' OR (code = '{ScanCode.AVAILABLE_FOR_PICKUP}' AND consent)"
     f" OR (code = '{ScanCode.ATTEMPT_FAILED}' AND starts_with(reason, '{CONSIGNEE}_')))"
 )
-_TERMINAL: Final = f"status IN ({_list(TERMINAL)})"
 _RANKS: Final = ", ".join(f"'{status}'" for status in RANKED)
 
 # The order of the candidates (status, at): the first one wins.
 PRECEDENCE: Final = (
-    f"({_TERMINAL}) DESC, CASE WHEN {_TERMINAL} THEN at END, at DESC,"
-    f" array_position(ARRAY[{_RANKS}], status) DESC"
+    f"(status IN ({sql_list(ENDS)})) DESC, at DESC, array_position(ARRAY[{_RANKS}], status) DESC"
 )
 # When each stage of the journey was first reached; those in _STAGES are stored on the parcel.
-_STAGES: Final = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at")
-_TRIES: Final = f"code IN ({_list(TRIES)})"
-_TIMES: Final = f"""
+_STAGES: Final = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at", "attempted_at")
+# In the order of slas.commitments.sql.MILESTONES, over `folded`.
+JOURNEY: Final = (
+    "picked_up_at, departed_at, arrived_at, out_for_delivery_at, attempted_at, delivery_at, lost_at"
+)
+NO_JOURNEY: Final = ", ".join(["NULL::timestamptz"] * 7)
+
+
+def times(*, outward: str = "true") -> str:
+    """Return the aggregates of a parcel's scans; `outward` is the condition of scans on the way to the
+    recipient."""
+
+    def first(condition: str) -> str:
+        return f"min(occurred_at) FILTER (WHERE {condition} AND {outward})"
+
+    return f"""
         max(occurred_at) AS last_scan_at,
         min(occurred_at) FILTER (WHERE {MOVES}) AS picked_up_at,
-        min(occurred_at) FILTER (WHERE code = '{ScanCode.DEPARTED}') AS departed_at,
-        min(occurred_at) FILTER (WHERE code = '{ScanCode.ARRIVED}') AS arrived_at,
-        min(occurred_at) FILTER (WHERE code = '{ScanCode.OUT_FOR_DELIVERY}') AS out_for_delivery_at,
-        min(occurred_at) FILTER (WHERE {ATTEMPTS}) AS reached_at,
-        min(occurred_at) FILTER (WHERE {_TRIES}) AS attempted_at,
-        min(occurred_at) FILTER (WHERE code = '{ScanCode.DELIVERED}') AS first_delivered_at,
-        min(occurred_at) FILTER (WHERE code = '{ScanCode.LOST}') AS lost_at"""
-_TRIED: Final = _list(TRIED)
-# In the order of slas.commitments.sql.MILESTONES, over `folded`.
-_JOURNEY: Final = (
-    "picked_up_at, departed_at, arrived_at, out_for_delivery_at, attempted_at, first_delivered_at, lost_at"
-)
-_NO_JOURNEY: Final = ", ".join(["NULL::timestamptz"] * 7)
-_MILESTONE_COLUMNS: Final = {
+        {first(f"code = '{ScanCode.DEPARTED}'")} AS departed_at,
+        {first(f"code = '{ScanCode.ARRIVED}'")} AS arrived_at,
+        {first(f"code = '{ScanCode.OUT_FOR_DELIVERY}'")} AS out_for_delivery_at,
+        {first(ATTEMPTS)} AS reached_at,
+        {first(f"code IN ({sql_list(TRIES)})")} AS attempted_at,
+        max(occurred_at) FILTER (WHERE code = '{ScanCode.DELIVERED}' AND {outward}) AS delivery_at"""
+
+
+MILESTONE_COLUMNS: Final = {
     "parcel_id": "bigint", "kind": "text", "exact": "bool", **dict.fromkeys(MILESTONES, "timestamptz")
 }  # fmt: skip
 
@@ -80,32 +99,55 @@ def _variable(column: str) -> str:
 
 
 # The variables that pass the milestones of a batch from one statement to the next.
-_REACHED: Final = ", ".join(_variable(name) for name in _MILESTONE_COLUMNS)
+_REACHED: Final = ", ".join(_variable(name) for name in MILESTONE_COLUMNS)
 
-# After `folded`, both statements are the same, except for whether their milestones are exact.
-_CONSEQUENCES: Final = f"""
-moved AS (
-    UPDATE parcels_parcel p
-    SET status = f.status, status_at = f.status_at, last_scan_at = f.last_scan_at,
-        picked_up_at = f.picked_up_at, departed_at = f.departed_at, arrived_at = f.arrived_at,
-        out_for_delivery_at = f.out_for_delivery_at,
-        delivered_at = CASE WHEN f.status = 'delivered' THEN f.status_at END, corrected = f.corrected
-    FROM folded f
-    WHERE p.id = ANY((SELECT array_agg(parcel_id) FROM folded)::bigint[]) AND p.id + 0 = f.parcel_id
-        AND p.id BETWEEN %(low)s AND %(high)s
-),
+_RESTLESS: Final = f"code IN ({sql_list([ScanCode.CORRECTION, ScanCode.LOST, *TURNS])})"
+# Statuses after which any scan may mean something else than by itself.
+_UNSETTLED: Final = "'cancelled', 'lost', 'returning', 'returned'"
+_DELIVERED: Final = "CASE WHEN p.status = 'delivered' THEN p.status_at END"
+# Whether a parcel's scans must be read anew: see the head of this file.
+_WHOLE: Final = f"""p.corrected OR t.is_restless OR p.status IN ({_UNSETTLED})
+            OR t.deliveries + (p.status = 'delivered')::int > 1
+            OR greatest(p.last_scan_at, t.last_scan_at) > coalesce(t.delivery_at, {_DELIVERED})"""
+_SLACK: Final = f"interval '{int(CLOCK_ERROR.total_seconds())} seconds'"
+# A wrong clock's time counts as the booking's, or as the receipt's. A millionth of the difference is kept, so
+# that scans by the same clock stay in order.
+_COUNTED: Final = """CASE
+            WHEN line.stated_at > %(now)s THEN %(now)s + (line.stated_at - %(now)s) / 1000000
+            WHEN line.stated_at < parcel.booked_at
+                THEN parcel.booked_at + (line.stated_at - parcel.earliest) / 1000000
+            ELSE line.stated_at END"""
+
+
+def announced(source: str) -> str:
+    """Return the CTE that announces new statuses."""
+    return f"""
 announced AS (
     INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
     SELECT '{Topic.PARCEL_STATUS_CHANGED}', %(now)s, merchant_id, courier_id, parcel_id,
         jsonb_build_object('status', status, 'previous', previous, 'occurred_at', status_at)
-    FROM folded WHERE status <> previous
-),
-"""  # noqa: S608 -- built of constants
+    FROM {source} WHERE status <> previous
+),"""  # noqa: S608 -- built of constants
 
-# A corrected parcel keeps its values until its scans are folded again.
+
+def moved(*more: str) -> str:
+    """Return the CTE that stores what was folded; `more` are assignments beside those of every fold."""
+    stages = ", ".join(f"{name} = f.{name}" for name in _STAGES)
+    return f"""
+moved AS (
+    UPDATE parcels_parcel p
+    SET status = f.status, status_at = f.status_at, last_scan_at = f.last_scan_at, {stages},
+        delivered_at = CASE WHEN f.status = 'delivered' THEN f.status_at END,
+        {", ".join(more)}
+    FROM folded f
+    WHERE p.id = ANY((SELECT array_agg(parcel_id) FROM folded)::bigint[]) AND p.id + 0 = f.parcel_id
+        AND p.id BETWEEN %(low)s AND %(high)s
+),"""  # noqa: S608 -- built of constants
+
+
+# A parcel that is read anew keeps its values until then.
 _EARLIEST: Final = ",\n        ".join(
-    f"CASE WHEN p.corrected OR t.corrects THEN p.{name} ELSE least(p.{name}, t.{name}) END AS {name}"
-    for name in _STAGES
+    f"CASE WHEN is_whole THEN p.{name} ELSE least(p.{name}, t.{name}) END AS {name}" for name in _STAGES
 )
 _SOONER: Final = " OR ".join(f"t.{name} < coalesce(p.{name}, 'infinity')" for name in _STAGES)
 _SETTLEMENT: Final = settlement(within="BETWEEN %(low)s AND %(high)s")
@@ -113,7 +155,7 @@ _SETTLEMENT: Final = settlement(within="BETWEEN %(low)s AND %(high)s")
 _TAKE_IN: Final = f"""
 WITH line AS (
     SELECT n, parcel_id, event_key, code, reason, facility, event_id, consent, corrects,
-        timestamptz 'epoch' + microseconds * interval '1 microsecond' AS occurred_at
+        timestamptz 'epoch' + microseconds * interval '1 microsecond' AS stated_at
     FROM unnest(
         %(n)s::int[], %(parcel_id)s::bigint[], %(event_key)s::bigint[], %(code)s::text[],
         %(microseconds)s::bigint[], %(reason)s::text[], %(facility)s::text[], %(event_id)s::text[],
@@ -124,8 +166,8 @@ WITH line AS (
 -- what each reads here is what the one before it left.
 locked AS MATERIALIZED (
     SELECT p.id, p.merchant_id, p.courier_id, p.status, p.status_at, p.last_scan_at, p.corrected,
-        p.picked_up_at, p.departed_at, p.arrived_at, p.out_for_delivery_at,
-        date_trunc('second', p.booked_at) AS earliest
+        {", ".join(f"p.{name}" for name in _STAGES)}, p.booked_at, p.booked_at - {_SLACK} AS earliest,
+        p.scan_count, p.erased_at
     FROM parcels_parcel p
     WHERE p.id = ANY((SELECT %(parcels)s::bigint[])::bigint[]) AND p.id BETWEEN %(low)s AND %(high)s
         AND coalesce(%(courier_id)s, p.courier_id) = p.courier_id
@@ -136,22 +178,38 @@ locked AS MATERIALIZED (
 parcel AS MATERIALIZED (
     SELECT locked.* FROM unnest(%(parcels)s::bigint[]) AS wanted (id) LEFT JOIN locked USING (id)
 ),
+-- The lines that go beyond what a parcel can have. Nearly always there is no parcel to look at.
+beyond AS MATERIALIZED (
+    SELECT n FROM (
+        SELECT line.n, parcel.scan_count + row_number() OVER (PARTITION BY line.parcel_id ORDER BY line.n)
+            AS place
+        FROM parcel JOIN line ON line.parcel_id = parcel.id
+        WHERE parcel.scan_count + %(most_lines)s > {MOST_SCANS} AND line.stated_at >= parcel.earliest
+            AND NOT EXISTS (SELECT FROM parcels_scan s
+                WHERE s.parcel_id = ANY((SELECT %(parcels)s::bigint[])::bigint[])
+                    AND s.parcel_id BETWEEN %(low)s AND %(high)s
+                    AND s.parcel_id + 0 = line.parcel_id AND s.event_key = line.event_key)
+    ) AS new WHERE place > {MOST_SCANS}
+),
 good AS MATERIALIZED (
-    SELECT line.*, parcel.merchant_id, parcel.courier_id
+    SELECT line.*, parcel.merchant_id, parcel.courier_id, {_COUNTED} AS occurred_at,
+        parcel.erased_at IS NOT NULL AS is_erased
     FROM line JOIN parcel ON parcel.id = line.parcel_id
-    WHERE line.occurred_at >= parcel.earliest
+    WHERE line.stated_at >= parcel.earliest AND NOT EXISTS (SELECT FROM beyond WHERE beyond.n = line.n)
 ),
 written AS (
     INSERT INTO parcels_scan (parcel_id, event_key, merchant_id, courier_id, code, occurred_at, received_at,
-        reason, facility, event_id, consent, corrects)
+        stated_at, reason, facility, event_id, consent, corrects)
     SELECT parcel_id, event_key, merchant_id, courier_id, code, occurred_at, %(now)s,
-        reason, facility, event_id, consent, corrects
+        nullif(stated_at, occurred_at), reason, CASE WHEN is_erased THEN '' ELSE facility END, event_id,
+        consent, corrects
     FROM good
     ON CONFLICT (parcel_id, event_key) DO NOTHING
     RETURNING parcel_id, event_key, code, occurred_at, reason, consent
 ),
 touched AS (
-    SELECT parcel_id, bool_or(code = 'correction') AS corrects, {_TIMES}
+    SELECT parcel_id, count(*) AS scans, bool_or({_RESTLESS}) AS is_restless,
+        count(*) FILTER (WHERE code = '{ScanCode.DELIVERED}') AS deliveries, {times()}
     FROM written GROUP BY parcel_id
 ),
 winner AS (
@@ -163,50 +221,49 @@ winner AS (
     ) AS candidate
     ORDER BY parcel_id, {PRECEDENCE}
 ),
--- A parcel with a correction is only marked here: its scans are read anew by the other statement.
 folded AS MATERIALIZED (
-    SELECT parcel_id, p.merchant_id, p.courier_id, p.status AS previous,
-        t.reached_at, t.attempted_at, t.first_delivered_at, t.lost_at,
-        p.corrected OR t.corrects AS corrected,
+    SELECT parcel_id, p.merchant_id, p.courier_id, p.status AS previous, p.scan_count + t.scans AS scan_count,
+        t.reached_at, t.delivery_at, NULL::timestamptz AS lost_at, is_whole,
         {_EARLIEST},
         t.picked_up_at < coalesce(p.picked_up_at, 'infinity') AS is_earlier,
-        p.status IN ({_TRIED}) AND ({_SOONER}) AS is_sooner,
-        CASE WHEN p.corrected OR t.corrects OR p.status = 'cancelled' THEN p.status ELSE w.status
-            END AS status,
-        CASE WHEN p.corrected OR t.corrects OR p.status = 'cancelled' THEN p.status_at ELSE w.at
-            END AS status_at,
+        t.attempted_at IS NOT NULL OR p.attempted_at IS NOT NULL AND ({_SOONER}) AS is_sooner,
+        CASE WHEN is_whole THEN p.status ELSE w.status END AS status,
+        CASE WHEN is_whole THEN p.status_at ELSE w.at END AS status_at,
         greatest(p.last_scan_at, t.last_scan_at) AS last_scan_at
     FROM touched t
     JOIN parcel p ON p.id = t.parcel_id
+    CROSS JOIN LATERAL (SELECT coalesce({_WHOLE}, false) AS is_whole) AS judged
     LEFT JOIN winner w USING (parcel_id)
 ),
-{_CONSEQUENCES}
-milestones ({", ".join(_MILESTONE_COLUMNS)}) AS (
-    SELECT parcel_id, 'pickup', false, picked_up_at, {_NO_JOURNEY} FROM folded
-    WHERE is_earlier AND NOT corrected
+{moved("corrected = f.is_whole", "scan_count = f.scan_count")}
+{announced("folded")}
+milestones ({", ".join(MILESTONE_COLUMNS)}) AS (
+    SELECT parcel_id, 'pickup', false, picked_up_at, {NO_JOURNEY} FROM folded
+    WHERE is_earlier AND NOT is_whole
     UNION ALL
-    SELECT parcel_id, 'delivery', false, reached_at, {_JOURNEY} FROM folded
-    WHERE (attempted_at IS NOT NULL OR lost_at IS NOT NULL OR is_sooner) AND NOT corrected
+    SELECT parcel_id, 'delivery', false, reached_at, {JOURNEY} FROM folded
+    WHERE is_sooner AND NOT is_whole
 )
 SELECT
     (SELECT count(*) FROM written),
     ARRAY(SELECT n FROM line WHERE NOT EXISTS (SELECT FROM parcel WHERE parcel.id = line.parcel_id)),
     ARRAY(SELECT n FROM line JOIN parcel ON parcel.id = line.parcel_id
-        WHERE line.occurred_at < parcel.earliest),
+        WHERE line.stated_at < parcel.earliest),
+    ARRAY(SELECT n FROM beyond),
     ARRAY(SELECT n FROM good WHERE NOT EXISTS (SELECT FROM written
         WHERE written.parcel_id = good.parcel_id AND written.event_key = good.event_key)),
-    ARRAY(SELECT parcel_id FROM folded WHERE corrected),
+    ARRAY(SELECT parcel_id FROM folded WHERE is_whole),
     reached.*
-INTO accepted, unknown, early, known, corrected, {_REACHED}
-FROM (SELECT {", ".join(f"array_agg({name})" for name in _MILESTONE_COLUMNS)} FROM milestones) AS reached;
+INTO accepted, unknown, early, beyond_limit, known, whole, {_REACHED}
+FROM (SELECT {", ".join(f"array_agg({name})" for name in MILESTONE_COLUMNS)} FROM milestones) AS reached;
 """  # noqa: S608 -- built of constants
 
-# Commitments of corrected parcels are settled after the others, by REFOLD. All are locked before that;
-# otherwise this transaction would break the common order in which commitments are locked.
+# Commitments of parcels that are read anew are settled after the others, by REFOLD. All are locked before
+# that; otherwise this transaction would break the common order in which commitments are locked.
 _LOCK_ALL: Final = f"""
         WITH keys AS (
             SELECT DISTINCT id AS parcel_id, kind
-            FROM unnest(corrected || {_variable("parcel_id")}) AS x (id),
+            FROM unnest(whole || {_variable("parcel_id")}) AS x (id),
                 (VALUES ('{CommitmentKind.PICKUP}'), ('{CommitmentKind.DELIVERY}')) AS k (kind)
         ),
         held AS MATERIALIZED ({locked("keys", condition="true", within="BETWEEN %(low)s AND %(high)s")})
@@ -221,6 +278,7 @@ RECORD_SCANS: Final = StoredStatement(
         "now": "timestamptz",
         "courier_id": "bigint",
         "parcels": "bigint[]",
+        "most_lines": "int",
         "n": "int[]",
         "parcel_id": "bigint[]",
         "event_key": "bigint[]",
@@ -236,19 +294,20 @@ RECORD_SCANS: Final = StoredStatement(
         "accepted": "int",
         "unknown": "int[]",
         "early": "int[]",
+        "beyond_limit": "int[]",
         "known": "int[]",
-        "corrected": "bigint[]",
+        "whole": "bigint[]",
     },
     body=f"""
 DECLARE
-    {" ".join(f"{_variable(name)} {kind}[];" for name, kind in _MILESTONE_COLUMNS.items())} settled int;
+    {" ".join(f"{_variable(name)} {kind}[];" for name, kind in MILESTONE_COLUMNS.items())} settled int;
 BEGIN
     {_TAKE_IN}
-    IF corrected <> '{{}}' THEN
+    IF whole <> '{{}}' THEN
         {_LOCK_ALL}
     END IF;
     IF {_variable("parcel_id")} IS NOT NULL THEN
-        WITH milestones ({", ".join(_MILESTONE_COLUMNS)}) AS (SELECT * FROM unnest({_REACHED})),
+        WITH milestones ({", ".join(MILESTONE_COLUMNS)}) AS (SELECT * FROM unnest({_REACHED})),
         {_SETTLEMENT}
         SELECT count(*) INTO settled FROM sla_changed;
     END IF;
@@ -256,50 +315,3 @@ BEGIN
 END""",  # noqa: S608 -- built of constants
 )
 RECORD: Final = RECORD_SCANS.call
-
-# Runs in the transaction of RECORD, which holds the parcels' locks; a separate statement, so that it sees
-# what RECORD wrote.
-REFOLD: Final = f"""
-WITH parcel AS MATERIALIZED (
-    SELECT id, merchant_id, courier_id, status, status_at, booked_at
-    FROM parcels_parcel
-    WHERE id = ANY(%(parcels)s::bigint[])
-    ORDER BY id
-    FOR NO KEY UPDATE
-),
-counted AS MATERIALIZED (
-    SELECT parcel_id, code, occurred_at, reason, consent
-    FROM parcels_scan s
-    WHERE parcel_id = ANY(%(parcels)s::bigint[]) AND code <> 'correction' AND NOT EXISTS (
-        SELECT FROM parcels_scan c
-        WHERE c.parcel_id = ANY(%(parcels)s::bigint[]) AND c.parcel_id + 0 = s.parcel_id
-            AND c.code = 'correction' AND c.corrects = s.event_key)
-),
-touched AS (
-    SELECT parcel_id, {_TIMES}
-    FROM counted GROUP BY parcel_id
-),
-winner AS (
-    SELECT DISTINCT ON (parcel_id) parcel_id, status, at
-    FROM (SELECT parcel_id, {STATUS} AS status, occurred_at AS at FROM counted) AS candidate
-    ORDER BY parcel_id, {PRECEDENCE}
-),
-folded AS MATERIALIZED (
-    SELECT p.id AS parcel_id, p.merchant_id, p.courier_id, p.status AS previous, true AS corrected,
-        t.last_scan_at, t.reached_at, {_JOURNEY},
-        CASE WHEN p.status = 'cancelled' THEN p.status ELSE coalesce(w.status, 'booked') END AS status,
-        CASE WHEN p.status = 'cancelled' THEN p.status_at ELSE coalesce(w.at, p.booked_at)
-            END AS status_at
-    FROM parcel p
-    LEFT JOIN touched t ON t.parcel_id = p.id
-    LEFT JOIN winner w ON w.parcel_id = p.id
-),
-{_CONSEQUENCES}
-milestones ({", ".join(_MILESTONE_COLUMNS)}) AS (
-    SELECT parcel_id, 'pickup', true, picked_up_at, {_NO_JOURNEY} FROM folded
-    UNION ALL
-    SELECT parcel_id, 'delivery', true, reached_at, {_JOURNEY} FROM folded
-),
-{_SETTLEMENT}
-SELECT count(*) FROM folded
-"""  # noqa: S608 -- built of constants

@@ -35,13 +35,25 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(Outcome.OVERDUE, Outcome.LATE, _("reached after being overdue")),
     Transition(Outcome.OVERDUE, Outcome.MET, _("an on-time scan arrived late: the breach is withdrawn")),
     Transition(Outcome.OVERDUE, Outcome.VOID, _("cancelled before pickup: the breach is withdrawn")),
-    Transition(Outcome.MET, Outcome.LATE, _("a correction withdrew the on-time scan and left a late one")),
-    Transition(Outcome.MET, Outcome.OVERDUE, _("a correction withdrew the only scan after the due time")),
-    Transition(Outcome.MET, Outcome.PENDING, _("a correction withdrew the only scan before the due time")),
+    Transition(
+        Outcome.MET, Outcome.LATE, _("the on-time scan was withdrawn by a correction, a late one is left")
+    ),
+    Transition(
+        Outcome.MET, Outcome.OVERDUE, _("the only scan was withdrawn or part of a return, after the due time")
+    ),
+    Transition(
+        Outcome.MET,
+        Outcome.PENDING,
+        _("the only scan was withdrawn or part of a return, before the due time"),
+    ),
     Transition(Outcome.LATE, Outcome.MET, _("an on-time scan arrived late: the breach is withdrawn")),
-    Transition(Outcome.LATE, Outcome.OVERDUE, _("a correction withdrew the only scan")),
+    Transition(Outcome.LATE, Outcome.OVERDUE, _("the only scan was withdrawn or part of a return")),
     # A scan may be a few minutes ahead of our clock, so it can be late before the due time comes.
-    Transition(Outcome.LATE, Outcome.PENDING, _("a correction withdrew the only scan before the due time")),
+    Transition(
+        Outcome.LATE,
+        Outcome.PENDING,
+        _("the only scan was withdrawn or part of a return, before the due time"),
+    ),
 )
 _CHANGES = frozenset((transition.before, transition.after) for transition in TRANSITIONS)
 

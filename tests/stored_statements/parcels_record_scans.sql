@@ -4,6 +4,7 @@
 -- takes now timestamptz
 -- takes courier_id bigint
 -- takes parcels bigint[]
+-- takes most_lines int
 -- takes n int[]
 -- takes parcel_id bigint[]
 -- takes event_key bigint[]
@@ -17,8 +18,9 @@
 -- returns accepted int
 -- returns unknown int[]
 -- returns early int[]
+-- returns beyond_limit int[]
 -- returns known int[]
--- returns corrected bigint[]
+-- returns whole bigint[]
 
 DECLARE
     milestone_parcel_id bigint[];
@@ -37,7 +39,7 @@ BEGIN
 
 WITH line AS (
     SELECT n, parcel_id, event_key, code, reason, facility, event_id, consent, corrects,
-        timestamptz 'epoch' + microseconds * interval '1 microsecond' AS occurred_at
+        timestamptz 'epoch' + microseconds * interval '1 microsecond' AS stated_at
     FROM unnest(
         %(n)s::int[], %(parcel_id)s::bigint[], %(event_key)s::bigint[], %(code)s::text[],
         %(microseconds)s::bigint[], %(reason)s::text[], %(facility)s::text[], %(event_id)s::text[],
@@ -48,8 +50,14 @@ WITH line AS (
 -- what each reads here is what the one before it left.
 locked AS MATERIALIZED (
     SELECT p.id, p.merchant_id, p.courier_id, p.status, p.status_at, p.last_scan_at, p.corrected,
-        p.picked_up_at, p.departed_at, p.arrived_at, p.out_for_delivery_at,
-        date_trunc('second', p.booked_at) AS earliest
+        p.picked_up_at,
+            p.departed_at,
+            p.arrived_at,
+            p.out_for_delivery_at,
+            p.attempted_at,
+            p.booked_at,
+            p.booked_at - interval '300 seconds' AS earliest,
+        p.scan_count, p.erased_at
     FROM parcels_parcel p
     WHERE p.id = ANY((SELECT %(parcels)s::bigint[])::bigint[]) AND p.id BETWEEN %(low)s AND %(high)s
         AND coalesce(%(courier_id)s, p.courier_id) = p.courier_id
@@ -60,22 +68,47 @@ locked AS MATERIALIZED (
 parcel AS MATERIALIZED (
     SELECT locked.* FROM unnest(%(parcels)s::bigint[]) AS wanted (id) LEFT JOIN locked USING (id)
 ),
+-- The lines that go beyond what a parcel can have. Nearly always there is no parcel to look at.
+beyond AS MATERIALIZED (
+    SELECT n FROM (
+        SELECT line.n, parcel.scan_count + row_number() OVER (PARTITION BY line.parcel_id ORDER BY line.n)
+            AS place
+        FROM parcel JOIN line ON line.parcel_id = parcel.id
+        WHERE parcel.scan_count + %(most_lines)s > 1000 AND line.stated_at >= parcel.earliest
+            AND NOT EXISTS (SELECT FROM parcels_scan s
+                WHERE s.parcel_id = ANY((SELECT %(parcels)s::bigint[])::bigint[])
+                    AND s.parcel_id BETWEEN %(low)s AND %(high)s
+                    AND s.parcel_id + 0 = line.parcel_id AND s.event_key = line.event_key)
+    ) AS new WHERE place > 1000
+),
 good AS MATERIALIZED (
-    SELECT line.*, parcel.merchant_id, parcel.courier_id
+    SELECT line.*, parcel.merchant_id, parcel.courier_id, CASE
+            WHEN line.stated_at > %(now)s THEN %(now)s + (line.stated_at - %(now)s) / 1000000
+            WHEN line.stated_at < parcel.booked_at
+                THEN parcel.booked_at + (line.stated_at - parcel.earliest) / 1000000
+            ELSE line.stated_at END AS occurred_at,
+        parcel.erased_at IS NOT NULL AS is_erased
     FROM line JOIN parcel ON parcel.id = line.parcel_id
-    WHERE line.occurred_at >= parcel.earliest
+    WHERE line.stated_at >= parcel.earliest AND NOT EXISTS (SELECT FROM beyond WHERE beyond.n = line.n)
 ),
 written AS (
     INSERT INTO parcels_scan (parcel_id, event_key, merchant_id, courier_id, code, occurred_at, received_at,
-        reason, facility, event_id, consent, corrects)
+        stated_at, reason, facility, event_id, consent, corrects)
     SELECT parcel_id, event_key, merchant_id, courier_id, code, occurred_at, %(now)s,
-        reason, facility, event_id, consent, corrects
+        nullif(stated_at, occurred_at), reason, CASE WHEN is_erased THEN '' ELSE facility END, event_id,
+        consent, corrects
     FROM good
     ON CONFLICT (parcel_id, event_key) DO NOTHING
     RETURNING parcel_id, event_key, code, occurred_at, reason, consent
 ),
 touched AS (
-    SELECT parcel_id, bool_or(code = 'correction') AS corrects,
+    SELECT parcel_id,
+        count(*) AS scans,
+        bool_or(code IN ('correction',
+        'lost',
+        'return_started',
+        'returned')) AS is_restless,
+        count(*) FILTER (WHERE code = 'delivered') AS deliveries,
         max(occurred_at) AS last_scan_at,
         min(occurred_at) FILTER (WHERE code IN ('arrived',
             'attempt_failed',
@@ -84,20 +117,21 @@ touched AS (
             'departed',
             'out_for_delivery',
             'picked_up')) AS picked_up_at,
-        min(occurred_at) FILTER (WHERE code = 'departed') AS departed_at,
-        min(occurred_at) FILTER (WHERE code = 'arrived') AS arrived_at,
-        min(occurred_at) FILTER (WHERE code = 'out_for_delivery') AS out_for_delivery_at,
+        min(occurred_at) FILTER (WHERE code = 'departed' AND true) AS departed_at,
+        min(occurred_at) FILTER (WHERE code = 'arrived' AND true) AS arrived_at,
+        min(occurred_at) FILTER (WHERE code = 'out_for_delivery' AND true) AS out_for_delivery_at,
         min(occurred_at) FILTER (WHERE (code = 'delivered'
             OR (code = 'available_for_pickup'
             AND consent)
             OR (code = 'attempt_failed'
             AND starts_with(reason,
-            'consignee_')))) AS reached_at,
+            'consignee_')))
+            AND true) AS reached_at,
         min(occurred_at) FILTER (WHERE code IN ('attempt_failed',
             'available_for_pickup',
-            'delivered')) AS attempted_at,
-        min(occurred_at) FILTER (WHERE code = 'delivered') AS first_delivered_at,
-        min(occurred_at) FILTER (WHERE code = 'lost') AS lost_at
+            'delivered')
+            AND true) AS attempted_at,
+        max(occurred_at) FILTER (WHERE code = 'delivered' AND true) AS delivery_at
     FROM written GROUP BY parcel_id
 ),
 winner AS (
@@ -126,15 +160,8 @@ winner AS (
         SELECT id, status, status_at FROM parcel WHERE status <> 'booked'
     ) AS candidate
     ORDER BY parcel_id,
-        (status IN ('cancelled',
-        'delivered',
-        'lost',
+        (status IN ('delivered',
         'returned')) DESC,
-        CASE
-        WHEN status IN ('cancelled',
-        'delivered',
-        'lost',
-        'returned') THEN at END,
         at DESC,
         array_position(ARRAY['booked',
         'picked_up',
@@ -150,39 +177,20 @@ winner AS (
         'cancelled'],
         status) DESC
 ),
--- A parcel with a correction is only marked here: its scans are read anew by the other statement.
 folded AS MATERIALIZED (
-    SELECT parcel_id, p.merchant_id, p.courier_id, p.status AS previous,
-        t.reached_at, t.attempted_at, t.first_delivered_at, t.lost_at,
-        p.corrected OR t.corrects AS corrected,
+    SELECT parcel_id, p.merchant_id, p.courier_id, p.status AS previous, p.scan_count + t.scans AS scan_count,
+        t.reached_at, t.delivery_at, NULL::timestamptz AS lost_at, is_whole,
+        CASE WHEN is_whole THEN p.picked_up_at ELSE least(p.picked_up_at, t.picked_up_at) END AS picked_up_at,
+        CASE WHEN is_whole THEN p.departed_at ELSE least(p.departed_at, t.departed_at) END AS departed_at,
+        CASE WHEN is_whole THEN p.arrived_at ELSE least(p.arrived_at, t.arrived_at) END AS arrived_at,
         CASE
-            WHEN p.corrected
-            OR t.corrects THEN p.picked_up_at
-            ELSE least(p.picked_up_at,
-            t.picked_up_at) END AS picked_up_at,
-        CASE
-            WHEN p.corrected
-            OR t.corrects THEN p.departed_at
-            ELSE least(p.departed_at,
-            t.departed_at) END AS departed_at,
-        CASE
-            WHEN p.corrected
-            OR t.corrects THEN p.arrived_at
-            ELSE least(p.arrived_at,
-            t.arrived_at) END AS arrived_at,
-        CASE
-            WHEN p.corrected
-            OR t.corrects THEN p.out_for_delivery_at
+            WHEN is_whole THEN p.out_for_delivery_at
             ELSE least(p.out_for_delivery_at,
             t.out_for_delivery_at) END AS out_for_delivery_at,
+        CASE WHEN is_whole THEN p.attempted_at ELSE least(p.attempted_at, t.attempted_at) END AS attempted_at,
         t.picked_up_at < coalesce(p.picked_up_at, 'infinity') AS is_earlier,
-        p.status IN ('attempt_failed',
-            'available_for_pickup',
-            'delivered',
-            'exception',
-            'lost',
-            'returned',
-            'returning')
+        t.attempted_at IS NOT NULL
+            OR p.attempted_at IS NOT NULL
             AND (t.picked_up_at < coalesce(p.picked_up_at,
             'infinity')
             OR t.departed_at < coalesce(p.departed_at,
@@ -190,34 +198,52 @@ folded AS MATERIALIZED (
             OR t.arrived_at < coalesce(p.arrived_at,
             'infinity')
             OR t.out_for_delivery_at < coalesce(p.out_for_delivery_at,
+            'infinity')
+            OR t.attempted_at < coalesce(p.attempted_at,
             'infinity')) AS is_sooner,
-        CASE WHEN p.corrected OR t.corrects OR p.status = 'cancelled' THEN p.status ELSE w.status
-            END AS status,
-        CASE WHEN p.corrected OR t.corrects OR p.status = 'cancelled' THEN p.status_at ELSE w.at
-            END AS status_at,
+        CASE WHEN is_whole THEN p.status ELSE w.status END AS status,
+        CASE WHEN is_whole THEN p.status_at ELSE w.at END AS status_at,
         greatest(p.last_scan_at, t.last_scan_at) AS last_scan_at
     FROM touched t
     JOIN parcel p ON p.id = t.parcel_id
+    CROSS JOIN LATERAL (SELECT coalesce(p.corrected
+        OR t.is_restless
+        OR p.status IN ('cancelled',
+        'lost',
+        'returning',
+        'returned')
+            OR t.deliveries + (p.status = 'delivered')::int > 1
+            OR greatest(p.last_scan_at,
+                t.last_scan_at) > coalesce(t.delivery_at,
+                CASE
+                WHEN p.status = 'delivered' THEN p.status_at END),
+                false) AS is_whole) AS judged
     LEFT JOIN winner w USING (parcel_id)
 ),
 
 moved AS (
     UPDATE parcels_parcel p
-    SET status = f.status, status_at = f.status_at, last_scan_at = f.last_scan_at,
-        picked_up_at = f.picked_up_at, departed_at = f.departed_at, arrived_at = f.arrived_at,
+    SET status = f.status,
+        status_at = f.status_at,
+        last_scan_at = f.last_scan_at,
+        picked_up_at = f.picked_up_at,
+        departed_at = f.departed_at,
+        arrived_at = f.arrived_at,
         out_for_delivery_at = f.out_for_delivery_at,
-        delivered_at = CASE WHEN f.status = 'delivered' THEN f.status_at END, corrected = f.corrected
+        attempted_at = f.attempted_at,
+        delivered_at = CASE WHEN f.status = 'delivered' THEN f.status_at END,
+        corrected = f.is_whole, scan_count = f.scan_count
     FROM folded f
     WHERE p.id = ANY((SELECT array_agg(parcel_id) FROM folded)::bigint[]) AND p.id + 0 = f.parcel_id
         AND p.id BETWEEN %(low)s AND %(high)s
 ),
+
 announced AS (
     INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
     SELECT 'parcel.status_changed', %(now)s, merchant_id, courier_id, parcel_id,
         jsonb_build_object('status', status, 'previous', previous, 'occurred_at', status_at)
     FROM folded WHERE status <> previous
 ),
-
 milestones (parcel_id,
     kind,
     exact,
@@ -241,7 +267,7 @@ milestones (parcel_id,
         NULL::timestamptz,
         NULL::timestamptz
         FROM folded
-    WHERE is_earlier AND NOT corrected
+    WHERE is_earlier AND NOT is_whole
     UNION ALL
     SELECT parcel_id,
         'delivery',
@@ -252,25 +278,27 @@ milestones (parcel_id,
         arrived_at,
         out_for_delivery_at,
         attempted_at,
-        first_delivered_at,
+        delivery_at,
         lost_at
         FROM folded
-    WHERE (attempted_at IS NOT NULL OR lost_at IS NOT NULL OR is_sooner) AND NOT corrected
+    WHERE is_sooner AND NOT is_whole
 )
 SELECT
     (SELECT count(*) FROM written),
     ARRAY(SELECT n FROM line WHERE NOT EXISTS (SELECT FROM parcel WHERE parcel.id = line.parcel_id)),
     ARRAY(SELECT n FROM line JOIN parcel ON parcel.id = line.parcel_id
-        WHERE line.occurred_at < parcel.earliest),
+        WHERE line.stated_at < parcel.earliest),
+    ARRAY(SELECT n FROM beyond),
     ARRAY(SELECT n FROM good WHERE NOT EXISTS (SELECT FROM written
         WHERE written.parcel_id = good.parcel_id AND written.event_key = good.event_key)),
-    ARRAY(SELECT parcel_id FROM folded WHERE corrected),
+    ARRAY(SELECT parcel_id FROM folded WHERE is_whole),
     reached.*
 INTO accepted,
     unknown,
     early,
+    beyond_limit,
     known,
-    corrected,
+    whole,
     milestone_parcel_id,
     milestone_kind,
     milestone_exact,
@@ -295,11 +323,11 @@ FROM (SELECT array_agg(parcel_id),
     array_agg(lost_at)
     FROM milestones) AS reached;
 
-    IF corrected <> '{}' THEN
+    IF whole <> '{}' THEN
 
         WITH keys AS (
             SELECT DISTINCT id AS parcel_id, kind
-            FROM unnest(corrected || milestone_parcel_id) AS x (id),
+            FROM unnest(whole || milestone_parcel_id) AS x (id),
                 (VALUES ('pickup'), ('delivery')) AS k (kind)
         ),
         held AS MATERIALIZED (

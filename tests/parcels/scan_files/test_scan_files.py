@@ -35,7 +35,7 @@ def _private_folder(settings: Any, tmp_path: Path) -> None:
 
 @pytest.fixture
 def parcels(merchant_organisation: Organisation, courier_organisation: Organisation) -> list[Parcel]:
-    return booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED, count=3)
+    return booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED, count=5)
 
 
 def row(parcel: Parcel, code: str = "picked_up", hours: float = 1, *more: str) -> str:
@@ -60,7 +60,7 @@ def results(file: ScanFile) -> list[tuple[str, str, str]]:
 
 
 def test_each_row_gets_its_result(courier: Actor, parcels: list[Parcel]) -> None:
-    first, second, third = parcels
+    first, second, third = parcels[:3]
     file = receive(
         courier,
         csv_file(
@@ -152,8 +152,20 @@ def test_unusable_file_is_refused_with_a_reason(
 # --- big files -------------------------------------------------------------------------------
 
 
+def test_warnings_of_accepted_rows_are_in_the_results(courier: Actor, parcels: list[Parcel]) -> None:
+    file = receive(
+        courier, csv_file(row(parcels[0], "delivered", 2), row(parcels[0], "lost", 3), row(parcels[1]))
+    )
+    assert (file.accepted, file.rejected) == (3, 0)
+    assert results(file) == [
+        ("2", "accepted", ""),
+        ("3", "accepted", "scanned_after_delivery"),
+        ("4", "accepted", ""),
+    ]
+
+
 def big_file(parcels: list[Parcel], rows: int) -> SimpleUploadedFile:
-    return csv_file(*(row(parcels[n % 3], "departed", 1 + n / 1000) for n in range(rows)))
+    return csv_file(*(row(parcels[n % 5], "departed", 1 + n / 1000) for n in range(rows)))
 
 
 def test_big_file_is_queued_for_a_worker(

@@ -52,7 +52,7 @@ def test_batch_is_accepted_and_counted(courier_api: APIClient, parcel: Parcel, w
     scans = [item(parcel), item(parcel), item(parcel, "departed", 2, event_id=None, consent=None)]
     answer = post(courier_api, json.dumps({"scans": scans} if wrapped else scans).encode())
     assert answer.status_code == 200
-    assert answer.json() == {"accepted": 2, "duplicate": 1, "rejected": 0, "rejections": []}
+    assert answer.json() == {"accepted": 2, "duplicate": 1, "rejected": 0, "rejections": [], "warnings": []}
     assert status_of(parcel) == "in_transit"
 
 

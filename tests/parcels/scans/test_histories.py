@@ -61,7 +61,6 @@ class Histories(RuleBasedStateMachine):
     @initialize()
     def book(self) -> None:
         self.sent: list[ScanLine] = []
-        self.on_their_way_again: set[int] = set()
         courier = factories.courier_organisation("Swift Express")
         merchant = factories.merchant_organisation("Lotus Tea")
         self.courier = actor_of_organisation(courier, kind="user", role=Role.OWNER)
@@ -107,6 +106,8 @@ class Histories(RuleBasedStateMachine):
                     parcel.last_scan_at,
                     parcel.delivered_at,
                     parcel.picked_up_at,
+                    parcel.attempted_at,
+                    parcel.contradiction,
                 )
                 assert stored == (
                     folded.status,
@@ -114,7 +115,11 @@ class Histories(RuleBasedStateMachine):
                     folded.last_scan_at,
                     folded.delivered_at,
                     folded.picked_up_at,
+                    folded.attempted_at,
+                    folded.contradiction,
                 )
+                assert (parcel.contradicted_at is not None) == bool(parcel.contradiction)
+                assert parcel.scan_count == Scan.objects.filter(parcel_id=parcel.pk).count()
                 self._commitments_are_judged(parcel, folded)
 
     def _commitments_are_judged(self, parcel: Parcel, folded: rules.Folded) -> None:
@@ -133,18 +138,13 @@ class Histories(RuleBasedStateMachine):
             assert standing == is_breach(Outcome(commitment.outcome))
 
     def _journey_is_kept(self, parcel: Parcel, commitment: Commitment, folded: rules.Folded) -> None:
-        """After an attempt or loss, the commitment has the journey; before, only the parcel has it.
-
-        Not of a parcel that was on its way again after it: see decision 104.
-        """
+        """After an attempt or loss, the commitment has the journey; before, only the parcel has it."""
         stages = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at")
         journey = tuple(getattr(folded, name) for name in stages)
         assert tuple(getattr(parcel, name) for name in stages) == journey
-        ends = (folded.attempted_at, folded.first_delivered_at, folded.lost_at)
+        ends = (folded.attempted_at, folded.delivery_at, folded.lost_at)
         assert (commitment.attempted_at, commitment.delivered_at, commitment.lost_at) == ends
-        if any(ends) and parcel.status not in rules.TRIED:
-            self.on_their_way_again.add(parcel.pk)
-        if any(ends) and parcel.pk not in self.on_their_way_again:
+        if any(ends):
             assert tuple(getattr(commitment, name) for name in stages) == journey
 
     @invariant()

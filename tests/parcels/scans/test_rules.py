@@ -108,7 +108,7 @@ def test_higher_ranked_of_simultaneous_scans_wins() -> None:
     assert rules.fold([fact("lost", 1), fact("delivered", 1)], booked_at=BOOKED).status == "delivered"
 
 
-def test_terminal_scan_wins_over_later_scans_until_corrected() -> None:
+def test_end_wins_over_later_scans_until_corrected() -> None:
     scans = [fact("delivered", 5, 1), fact("departed", 6, 2)]
     assert rules.fold(scans, booked_at=BOOKED).status == "delivered"
     corrected = [*scans, fact("correction", 7, 3, corrects=1)]

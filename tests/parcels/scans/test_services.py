@@ -16,6 +16,7 @@ from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, Scan
 from parcels.scans.batch import event_key, microseconds_of
 from parcels.scans.lines import NamedScan, Rejection, ScanLine
+from parcels.scans.rules import MOST_SCANS
 from parcels.scans.services import ScanReport, record_scans
 from slas.models import Breach, Commitment
 from tests.parcels.helpers.parcels import booked_parcels
@@ -86,13 +87,6 @@ def test_order_of_arrival_does_not_matter(parcel: Parcel, send: Send) -> None:
     assert (moved.status, moved.status_at) == ("delivered", BOOKED + timedelta(hours=25))
     assert moved.last_scan_at == BOOKED + timedelta(hours=26)
     assert outcomes(parcel) == {"pickup": "met", "delivery": "met"}
-
-
-def test_earlier_terminal_scan_wins_over_a_later_one(parcel: Parcel, send: Send) -> None:
-    send(line(parcel, "delivered", 25))
-    send(line(parcel, "lost", 24))
-    moved = reread(parcel)
-    assert (moved.status, moved.delivered_at) == ("lost", None)
 
 
 def test_status_change_is_an_event_once(parcel: Parcel, send: Send) -> None:
@@ -179,6 +173,12 @@ def test_event_key_is_stable_and_distinguishes_its_kinds() -> None:
     id_key = event_key(event_id=f"departed|{moment}|HGH", code="", microseconds=0, facility="")
     assert id_key != plain
     assert -(2**63) <= plain < 2**63
+    corrections = {
+        event_key(event_id=name, code="correction", microseconds=moment, facility="", corrects=corrects)
+        for name in ("", "c1")
+        for corrects in (plain, id_key)
+    }
+    assert len(corrections) == 4
 
 
 # --- rejected scans --------------------------------------------------------------------------
@@ -233,14 +233,101 @@ def test_parcel_of_another_courier_is_rejected_as_unknown(
     assert (first.code, first.detail) == (second.code, second.detail) == ("unknown_parcel", first.detail)
 
 
-def test_scan_in_the_second_of_the_booking_is_accepted(
+def test_copy_of_a_rejected_line_is_rejected_too(
+    parcel: Parcel, send: Send, merchant_organisation: Organisation, rival_courier: Organisation
+) -> None:
+    [foreign] = booked_parcels(merchant_organisation, rival_courier, booked_at=BOOKED)
+    early = line(parcel, "departed", -1)
+    report = send(line(foreign, "departed", 1), early, line(parcel, "departed", 2), *[early] * 2,
+                  line(foreign, "departed", 1), line(parcel, "departed", 2))  # fmt: skip
+    assert (report.accepted, report.duplicates) == (1, [6])
+    assert codes(report) == [
+        (0, "unknown_parcel"),
+        (1, "before_booking"),
+        (3, "before_booking"),
+        (4, "before_booking"),
+        (5, "unknown_parcel"),
+    ]
+    assert report.rejections[2].pointer == "/3/occurred_at"
+    # Judged again, not known already.
+    assert codes(send(early)) == [(0, "before_booking")]
+
+
+# --- wrong clocks ----------------------------------------------------------------------------
+
+
+def times(parcel: Parcel) -> list[tuple[datetime, datetime | None]]:
+    """What counts and what was stated, of each scan in the order of their times."""
+    with scope(Scope.everything()):
+        scans = Scan.objects.filter(parcel_id=parcel.pk).order_by("occurred_at")
+        return list(scans.values_list("occurred_at", "stated_at"))
+
+
+def test_scans_of_the_minutes_before_the_booking_count_from_it(
     merchant_organisation: Organisation, courier_organisation: Organisation, send: Send
 ) -> None:
-    booked_at = BOOKED + timedelta(milliseconds=700)
+    booked_at = BOOKED + timedelta(seconds=59, milliseconds=700)
     [parcel] = booked_parcels(merchant_organisation, courier_organisation, booked_at=booked_at)
-    # Programs truncate fractions of a second.
-    assert send(line(parcel, "picked_up", 0)).accepted == 1
-    assert reread(parcel).status == "picked_up"
+    # Clocks to the minute, and clocks that are five minutes slow.
+    stated = [BOOKED, BOOKED + timedelta(seconds=30), booked_at - timedelta(minutes=5)]
+    lines = [
+        ScanLine(parcel.number, code, at)
+        for code, at in zip(["departed", "lost", "picked_up"], stated, strict=True)
+    ]
+    for _again in range(2):
+        report = send(*lines, ScanLine(parcel.number, "held", stated[2] - timedelta(milliseconds=1), None,
+                                       "weather_snow"))  # fmt: skip
+        assert codes(report) == [(3, "before_booking")]
+    assert report.duplicates == [0, 1, 2]
+    # In the order of the clock, and each within a millisecond of the booking.
+    assert [at for _counted, at in times(parcel)] == [stated[2], stated[0], stated[1]]
+    for counted, _stated in times(parcel):
+        assert booked_at <= counted < booked_at + timedelta(milliseconds=1)
+    assert reread(parcel).status == "lost"
+
+
+def test_scans_of_a_fast_clock_count_from_their_receipt(parcel: Parcel, send: Send) -> None:
+    due = BOOKED + timedelta(hours=30)
+    now = due - timedelta(minutes=2)
+    ahead = [now + timedelta(minutes=minutes) for minutes in (3, 5)]
+    lines = [ScanLine(parcel.number, "out_for_delivery", ahead[0]), ScanLine(parcel.number, "held", ahead[1],
+             None, "weather_snow"), ScanLine(parcel.number, "delivered", ahead[0])]  # fmt: skip
+    assert send(*lines, now=now).accepted == 3
+    # Received in time, so in time, whatever the clock says.
+    assert outcomes(parcel)["delivery"] == "met"
+    assert [stated for _counted, stated in times(parcel)] == [ahead[0], ahead[0], ahead[1]]
+    assert all(now <= counted < now + timedelta(milliseconds=1) for counted, _stated in times(parcel))
+    late = send(ScanLine(parcel.number, "arrived", now + timedelta(minutes=5, milliseconds=1)), now=now)
+    assert codes(late) == [(0, "in_future")]
+
+
+def test_right_clocks_are_not_kept_twice(parcel: Parcel, send: Send) -> None:
+    send(line(parcel, "picked_up", 0), line(parcel, "departed", 1), now=BOOKED + timedelta(hours=1))
+    assert times(parcel) == [(BOOKED, None), (BOOKED + timedelta(hours=1), None)]
+
+
+# --- the limit -------------------------------------------------------------------------------
+
+
+def test_parcel_has_a_limit_of_scans(
+    parcel: Parcel, send: Send, merchant_organisation: Organisation, courier_organisation: Organisation
+) -> None:
+    [other] = booked_parcels(merchant_organisation, courier_organisation, booked_at=BOOKED)
+    lines = [line(parcel, "arrived", 1 + n / 1_000) for n in range(MOST_SCANS + 2)]
+    report = send(*lines[:998])
+    assert report.accepted == 998
+    # Known scans are no new ones; the first new ones are taken.
+    report = send(lines[0], *lines[998:], line(other, "arrived", 1), lines[0])
+    assert (report.accepted, report.duplicates) == (3, [0, 6])
+    assert codes(report) == [(3, "scan_limit"), (4, "scan_limit")]
+    assert "1000" in report.rejections[0].detail
+    assert codes(send(line(parcel, "delivered", 2))) == [(0, "scan_limit")]
+    assert send(lines[0]).duplicates == [0]
+    with scope(Scope.everything()):
+        assert Scan.objects.filter(parcel_id=parcel.pk).count() == reread(parcel).scan_count == MOST_SCANS
+
+
+# --- who may send ----------------------------------------------------------------------------
 
 
 def test_merchants_and_viewers_cannot_send_scans(merchant: Actor, parcel: Parcel) -> None:
@@ -283,6 +370,54 @@ def test_withdrawing_the_only_scan_leaves_a_booked_parcel(parcel: Parcel, send: 
     assert (folded.status, folded.status_at, folded.last_scan_at) == ("booked", BOOKED, None)
     # Past due by today's clock; delivery was never reached and waits for the sweep.
     assert outcomes(parcel) == {"pickup": "overdue", "delivery": "pending"}
+
+
+def test_corrections_of_one_moment_withdraw_each_its_scan(parcel: Parcel, send: Send) -> None:
+    send(line(parcel, "delivered", 25, event_id="a"), line(parcel, "lost", 24, event_id="b"))
+    both = [line(parcel, "correction", 26, corrects=name) for name in ("a", "b")]
+    report = send(*both, both[0])
+    assert (report.accepted, report.duplicates, report.warnings) == (2, [2], [])
+    assert reread(parcel).status == "booked"
+    assert send(*both).duplicates == [0, 1]
+
+
+@pytest.mark.parametrize("event_id", ["", "c1"])
+def test_correction_of_the_wrong_scan_says_so_and_the_right_one_counts(
+    parcel: Parcel, send: Send, event_id: str
+) -> None:
+    send(line(parcel, "picked_up", 2), line(parcel, "delivered", 25, event_id="real"))
+    wrong = send(line(parcel, "correction", 26, event_id=event_id, corrects="reel"))
+    assert wrong.accepted == 1
+    [warning] = wrong.warnings
+    assert (warning.index, warning.pointer, warning.code) == (0, "/0/corrects", "nothing_withdrawn")
+    assert reread(parcel).status == "delivered"
+    right = send(line(parcel, "correction", 26, event_id=event_id, corrects="real"))
+    assert (right.accepted, right.warnings) == (1, [])
+    assert reread(parcel).status == "picked_up"
+
+
+def test_scan_that_an_earlier_correction_withdraws_is_told(parcel: Parcel, send: Send) -> None:
+    at = BOOKED + timedelta(hours=27)
+    named = NamedScan("delivered", BOOKED + timedelta(hours=25))
+    early = send(line(parcel, "correction", 26, corrects=named), now=at)
+    assert [warning.code for warning in early.warnings] == ["nothing_withdrawn"]
+    later = at + timedelta(minutes=1)
+    report = send(line(parcel, "departed", 3), line(parcel, "delivered", 25), now=later)
+    assert [(warning.index, warning.code) for warning in report.warnings] == [(1, "withdrawn_already")]
+    assert reread(parcel).status == "in_transit"
+    # Within one batch, the order does not matter.
+    together = send(line(parcel, "correction", 29, corrects="x"), line(parcel, "lost", 28, event_id="x"))
+    assert (together.accepted, together.warnings) == (2, [])
+
+
+def test_correction_cannot_withdraw_a_correction(parcel: Parcel, send: Send) -> None:
+    send(
+        line(parcel, "delivered", 25, event_id="a"),
+        line(parcel, "correction", 26, event_id="c", corrects="a"),
+    )
+    report = send(line(parcel, "correction", 27, corrects="c"))
+    assert [warning.code for warning in report.warnings] == ["nothing_withdrawn"]
+    assert reread(parcel).status == "booked"
 
 
 # --- concurrent batches ----------------------------------------------------------------------

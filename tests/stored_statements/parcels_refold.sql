@@ -1,0 +1,1242 @@
+-- parcels_refold, volatile
+-- takes low bigint
+-- takes high bigint
+-- takes now timestamptz
+-- takes parcels bigint[]
+-- returns of_parcel bigint
+-- returns of_event bigint
+-- returns remark text
+
+BEGIN
+RETURN QUERY
+WITH parcel AS MATERIALIZED (
+    SELECT p.id, p.merchant_id, p.courier_id, p.status, p.status_at, p.booked_at, p.contradiction
+    FROM parcels_parcel p WHERE p.id = ANY((SELECT %(parcels)s::bigint[])::bigint[])
+        AND p.id BETWEEN %(low)s
+        AND %(high)s
+),
+scan AS MATERIALIZED (
+    SELECT s.parcel_id, s.event_key, s.code, s.occurred_at, s.received_at, s.reason, s.consent, s.corrects
+    FROM parcels_scan s WHERE s.parcel_id = ANY((SELECT %(parcels)s::bigint[])::bigint[])
+        AND s.parcel_id BETWEEN %(low)s
+        AND %(high)s
+),
+withdrawal AS MATERIALIZED (
+    SELECT c.parcel_id, c.event_key, c.received_at, s.event_key AS withdrawn,
+        s.received_at AS withdrawn_received_at
+    FROM scan c
+    LEFT JOIN scan s ON s.parcel_id = c.parcel_id AND s.event_key = c.corrects AND s.code <> 'correction'
+    WHERE c.code = 'correction'
+),
+standing AS MATERIALIZED (
+    SELECT s.parcel_id, s.code, s.occurred_at, s.reason, s.consent,
+        min(s.occurred_at) FILTER (WHERE code IN ('return_started',
+            'returned')) OVER (PARTITION BY s.parcel_id) AS turned_at,
+        min(s.occurred_at) FILTER (WHERE code = 'returned') OVER (PARTITION BY s.parcel_id) AS returned_at
+    FROM scan s
+    WHERE s.code <> 'correction' AND NOT EXISTS (SELECT 1 FROM withdrawal w
+        WHERE w.parcel_id = s.parcel_id AND w.withdrawn = s.event_key)
+),
+counted AS MATERIALIZED (
+    SELECT standing.*,
+        coalesce(occurred_at > turned_at
+        OR (occurred_at = turned_at
+        AND code = 'delivered'),
+        false) AS is_homeward
+        FROM standing
+),
+touched AS (
+    SELECT parcel_id,
+        max(occurred_at) AS last_scan_at,
+        min(occurred_at) FILTER (WHERE code IN ('arrived',
+            'attempt_failed',
+            'available_for_pickup',
+            'delivered',
+            'departed',
+            'out_for_delivery',
+            'picked_up')) AS picked_up_at,
+        min(occurred_at) FILTER (WHERE code = 'departed' AND NOT is_homeward) AS departed_at,
+        min(occurred_at) FILTER (WHERE code = 'arrived' AND NOT is_homeward) AS arrived_at,
+        min(occurred_at) FILTER (WHERE code = 'out_for_delivery' AND NOT is_homeward) AS out_for_delivery_at,
+        min(occurred_at) FILTER (WHERE (code = 'delivered'
+            OR (code = 'available_for_pickup'
+            AND consent)
+            OR (code = 'attempt_failed'
+            AND starts_with(reason,
+            'consignee_')))
+            AND NOT is_homeward) AS reached_at,
+        min(occurred_at) FILTER (WHERE code IN ('attempt_failed',
+            'available_for_pickup',
+            'delivered')
+            AND NOT is_homeward) AS attempted_at,
+        max(occurred_at) FILTER (WHERE code = 'delivered' AND NOT is_homeward) AS delivery_at,
+        min(returned_at) AS returned_at,
+        max(occurred_at) FILTER (WHERE code = 'returned') AS last_returned_at,
+        max(occurred_at) FILTER (WHERE code = 'delivered' AND is_homeward) AS brought_back_at,
+        max(occurred_at) FILTER (WHERE code IN ('return_started', 'returned')) AS last_turn_at,
+        min(occurred_at) FILTER (WHERE code = 'delivered' AND NOT is_homeward) AS first_delivery_at,
+        count(DISTINCT occurred_at) FILTER (WHERE code = 'delivered' AND NOT is_homeward) AS deliveries,
+        max(occurred_at) FILTER (WHERE code NOT IN ('delivered', 'return_started', 'returned')) AS other_at,
+        max(occurred_at) FILTER (WHERE code <> 'lost') AS found_at,
+        min(occurred_at) FILTER (WHERE code = 'lost') AS first_lost_at
+    FROM counted GROUP BY parcel_id
+),
+winner AS (
+    SELECT DISTINCT ON (parcel_id) parcel_id, status, at
+    FROM (
+        SELECT parcel_id,
+            CASE
+            WHEN is_homeward THEN coalesce(CASE code
+            WHEN 'delivered' THEN 'returned'
+            WHEN 'out_for_delivery' THEN 'returning'
+            WHEN 'available_for_pickup' THEN 'returning'
+            WHEN 'picked_up' THEN 'returning'
+            WHEN 'attempt_failed' THEN 'returning'
+            WHEN 'arrived' THEN 'returning'
+            WHEN 'departed' THEN 'returning' END,
+            CASE
+            WHEN code = 'available_for_pickup'
+            AND NOT consent THEN 'attempt_failed'
+            ELSE CASE code
+            WHEN 'picked_up' THEN 'picked_up'
+            WHEN 'departed' THEN 'in_transit'
+            WHEN 'arrived' THEN 'in_transit'
+            WHEN 'out_for_delivery' THEN 'out_for_delivery'
+            WHEN 'attempt_failed' THEN 'attempt_failed'
+            WHEN 'available_for_pickup' THEN 'available_for_pickup'
+            WHEN 'delivered' THEN 'delivered'
+            WHEN 'held' THEN 'exception'
+            WHEN 'damaged' THEN 'exception'
+            WHEN 'lost' THEN 'lost'
+            WHEN 'return_started' THEN 'returning'
+            WHEN 'returned' THEN 'returned' END END)
+            ELSE CASE
+            WHEN code = 'available_for_pickup'
+            AND NOT consent THEN 'attempt_failed'
+            ELSE CASE code
+            WHEN 'picked_up' THEN 'picked_up'
+            WHEN 'departed' THEN 'in_transit'
+            WHEN 'arrived' THEN 'in_transit'
+            WHEN 'out_for_delivery' THEN 'out_for_delivery'
+            WHEN 'attempt_failed' THEN 'attempt_failed'
+            WHEN 'available_for_pickup' THEN 'available_for_pickup'
+            WHEN 'delivered' THEN 'delivered'
+            WHEN 'held' THEN 'exception'
+            WHEN 'damaged' THEN 'exception'
+            WHEN 'lost' THEN 'lost'
+            WHEN 'return_started' THEN 'returning'
+            WHEN 'returned' THEN 'returned' END END END AS status,
+            occurred_at AS at
+            FROM counted WHERE NOT (code = 'delivered'
+            AND is_homeward
+            AND coalesce(occurred_at > returned_at,
+            false))
+    ) AS candidate
+    ORDER BY parcel_id,
+        (status IN ('delivered',
+        'returned')) DESC,
+        at DESC,
+        array_position(ARRAY['booked',
+        'picked_up',
+        'in_transit',
+        'exception',
+        'out_for_delivery',
+        'attempt_failed',
+        'available_for_pickup',
+        'returning',
+        'lost',
+        'returned',
+        'delivered',
+        'cancelled'],
+        status) DESC
+),
+-- A loss presumed from silence stays until the next search for lost parcels.
+presumed AS MATERIALIZED (
+    SELECT c.parcel_id, c.lost_at FROM slas_commitment c
+    WHERE c.parcel_id = ANY((SELECT %(parcels)s::bigint[])::bigint[])
+        AND c.parcel_id BETWEEN %(low)s
+        AND %(high)s
+        AND c.kind = 'delivery'
+        AND c.lost_at IS NOT NULL
+),
+folded AS MATERIALIZED (
+    SELECT p.id AS parcel_id, p.merchant_id, p.courier_id, p.status AS previous,
+        p.contradiction AS previously, CASE
+        WHEN p.status = 'cancelled'
+            THEN CASE WHEN w.status <> 'returned' THEN 'moving_though_cancelled'
+                ELSE '' END
+        WHEN brought_back_at > coalesce(last_returned_at, '-infinity') THEN 'delivered_after_return'
+        WHEN last_turn_at > first_delivery_at THEN 'returned_after_delivery'
+        WHEN deliveries > 1 THEN 'delivered_twice'
+        WHEN other_at > returned_at THEN 'scanned_after_return'
+        WHEN other_at > first_delivery_at THEN 'scanned_after_delivery'
+        WHEN found_at > first_lost_at THEN 'seen_after_loss'
+        ELSE '' END AS contradiction,
+        t.last_scan_at,
+            t.reached_at,
+            picked_up_at,
+            departed_at,
+            arrived_at,
+            out_for_delivery_at,
+            attempted_at,
+            delivery_at,
+        CASE WHEN w.status = 'lost' THEN w.at WHEN p.status <> 'lost' THEN presumed.lost_at END AS lost_at,
+        CASE WHEN p.status = 'cancelled' THEN p.status ELSE coalesce(w.status, 'booked') END AS status,
+        CASE WHEN p.status = 'cancelled' THEN p.status_at ELSE coalesce(w.at, p.booked_at)
+            END AS status_at
+    FROM parcel p
+    LEFT JOIN touched t ON t.parcel_id = p.id
+    LEFT JOIN winner w ON w.parcel_id = p.id
+    LEFT JOIN presumed ON presumed.parcel_id = p.id
+),
+
+moved AS (
+    UPDATE parcels_parcel p
+    SET status = f.status,
+        status_at = f.status_at,
+        last_scan_at = f.last_scan_at,
+        picked_up_at = f.picked_up_at,
+        departed_at = f.departed_at,
+        arrived_at = f.arrived_at,
+        out_for_delivery_at = f.out_for_delivery_at,
+        attempted_at = f.attempted_at,
+        delivered_at = CASE WHEN f.status = 'delivered' THEN f.status_at END,
+        contradiction = f.contradiction,
+            contradicted_at = CASE
+            WHEN f.contradiction <> '' THEN %(now)s::timestamptz END
+    FROM folded f
+    WHERE p.id = ANY((SELECT array_agg(parcel_id) FROM folded)::bigint[]) AND p.id + 0 = f.parcel_id
+        AND p.id BETWEEN %(low)s AND %(high)s
+),
+
+announced AS (
+    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT 'parcel.status_changed', %(now)s, merchant_id, courier_id, parcel_id,
+        jsonb_build_object('status', status, 'previous', previous, 'occurred_at', status_at)
+    FROM folded WHERE status <> previous
+),
+warned AS (
+    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT 'parcel.contradicted', %(now)s, merchant_id, courier_id, parcel_id,
+        jsonb_build_object('contradiction', contradiction, 'status', status)
+    FROM folded WHERE contradiction <> '' AND contradiction <> previously
+),
+milestones (parcel_id,
+    kind,
+    exact,
+    reached_at,
+    picked_up_at,
+    departed_at,
+    arrived_at,
+    out_for_delivery_at,
+    attempted_at,
+    delivered_at,
+    lost_at) AS (
+    SELECT parcel_id,
+        'pickup',
+        true,
+        picked_up_at,
+        NULL::timestamptz,
+        NULL::timestamptz,
+        NULL::timestamptz,
+        NULL::timestamptz,
+        NULL::timestamptz,
+        NULL::timestamptz,
+        NULL::timestamptz
+        FROM folded
+    UNION ALL
+    SELECT parcel_id,
+        'delivery',
+        true,
+        reached_at,
+        picked_up_at,
+        departed_at,
+        arrived_at,
+        out_for_delivery_at,
+        attempted_at,
+        delivery_at,
+        lost_at
+        FROM folded
+),
+
+sla_reached AS (
+    SELECT parcel_id,
+        kind,
+        bool_or(exact) AS exact,
+        CASE
+        WHEN bool_or(exact) THEN min(reached_at) FILTER (WHERE exact)
+        ELSE min(reached_at) END AS reached_at,
+        CASE
+        WHEN bool_or(exact) THEN min(picked_up_at) FILTER (WHERE exact)
+        ELSE min(picked_up_at) END AS picked_up_at,
+        CASE
+        WHEN bool_or(exact) THEN min(departed_at) FILTER (WHERE exact)
+        ELSE min(departed_at) END AS departed_at,
+        CASE
+        WHEN bool_or(exact) THEN min(arrived_at) FILTER (WHERE exact)
+        ELSE min(arrived_at) END AS arrived_at,
+        CASE
+        WHEN bool_or(exact) THEN min(out_for_delivery_at) FILTER (WHERE exact)
+        ELSE min(out_for_delivery_at) END AS out_for_delivery_at,
+        CASE
+        WHEN bool_or(exact) THEN min(attempted_at) FILTER (WHERE exact)
+        ELSE min(attempted_at) END AS attempted_at,
+        CASE
+        WHEN bool_or(exact) THEN min(delivered_at) FILTER (WHERE exact)
+        ELSE min(delivered_at) END AS delivered_at,
+        CASE
+        WHEN bool_or(exact) THEN min(lost_at) FILTER (WHERE exact)
+        ELSE min(lost_at) END AS lost_at
+    FROM milestones
+    GROUP BY parcel_id, kind
+),
+sla_locked AS MATERIALIZED (
+    SELECT c.* FROM (SELECT * FROM sla_reached ORDER BY parcel_id, kind) l
+    CROSS JOIN LATERAL (
+        SELECT c.parcel_id,
+            c.kind,
+            c.merchant_id,
+            c.courier_id,
+            c.tier_id,
+            c.origin_id,
+            c.destination_id,
+            c.due_at,
+            c.due_date,
+            c.fee_fen,
+            c.ready_at,
+            c.outcome AS before,
+            c.excused AS was_excused, c.excuse_reason AS was_excuse_reason,
+            c.excused,
+                c.excuse_reason,
+                c.reached_at AS was_reached_at,
+                c.picked_up_at AS was_picked_up_at,
+                c.departed_at AS was_departed_at,
+                c.arrived_at AS was_arrived_at,
+                c.out_for_delivery_at AS was_out_for_delivery_at,
+                c.attempted_at AS was_attempted_at,
+                c.delivered_at AS was_delivered_at,
+                c.lost_at AS was_lost_at,
+                CASE
+                WHEN l.exact THEN l.reached_at
+                ELSE least(c.reached_at,
+                l.reached_at) END AS reached_at,
+                CASE
+                WHEN l.exact THEN l.picked_up_at
+                ELSE least(c.picked_up_at,
+                l.picked_up_at) END AS picked_up_at,
+                CASE
+                WHEN l.exact THEN l.departed_at
+                ELSE least(c.departed_at,
+                l.departed_at) END AS departed_at,
+                CASE
+                WHEN l.exact THEN l.arrived_at
+                ELSE least(c.arrived_at,
+                l.arrived_at) END AS arrived_at,
+                CASE
+                WHEN l.exact THEN l.out_for_delivery_at
+                ELSE least(c.out_for_delivery_at,
+                l.out_for_delivery_at) END AS out_for_delivery_at,
+                CASE
+                WHEN l.exact THEN l.attempted_at
+                ELSE least(c.attempted_at,
+                l.attempted_at) END AS attempted_at,
+                CASE
+                WHEN l.exact THEN l.delivered_at
+                ELSE least(c.delivered_at,
+                l.delivered_at) END AS delivered_at,
+                CASE
+                WHEN l.exact THEN l.lost_at
+                ELSE least(c.lost_at,
+                l.lost_at) END AS lost_at
+        FROM slas_commitment c
+        WHERE c.parcel_id = ANY(ARRAY[ARRAY[l.parcel_id]])
+            AND c.kind = l.kind
+            AND c.parcel_id BETWEEN %(low)s
+            AND %(high)s
+            AND c.outcome <> 'void'
+            AND CASE
+            WHEN l.exact THEN l.reached_at IS DISTINCT
+            FROM c.reached_at
+            OR l.picked_up_at IS DISTINCT
+            FROM c.picked_up_at
+            OR l.departed_at IS DISTINCT
+            FROM c.departed_at
+            OR l.arrived_at IS DISTINCT
+            FROM c.arrived_at
+            OR l.out_for_delivery_at IS DISTINCT
+            FROM c.out_for_delivery_at
+            OR l.attempted_at IS DISTINCT
+            FROM c.attempted_at
+            OR l.delivered_at IS DISTINCT
+            FROM c.delivered_at
+            OR l.lost_at IS DISTINCT
+            FROM c.lost_at
+            ELSE l.reached_at < coalesce(c.reached_at,
+            'infinity')
+            OR l.picked_up_at < coalesce(c.picked_up_at,
+            'infinity')
+            OR l.departed_at < coalesce(c.departed_at,
+            'infinity')
+            OR l.arrived_at < coalesce(c.arrived_at,
+            'infinity')
+            OR l.out_for_delivery_at < coalesce(c.out_for_delivery_at,
+            'infinity')
+            OR l.attempted_at < coalesce(c.attempted_at,
+            'infinity')
+            OR l.delivered_at < coalesce(c.delivered_at,
+            'infinity')
+            OR l.lost_at < coalesce(c.lost_at,
+            'infinity') END
+        FOR NO KEY UPDATE OF c
+    ) c
+),
+
+sla_judged AS MATERIALIZED (
+    SELECT *, CASE
+        WHEN reached_at <= due_at THEN 'met'
+        WHEN reached_at > due_at THEN 'late'
+        -- What was seen to be overdue stays due, should this process's clock be behind.
+        WHEN before = 'overdue' OR due_at < %(now)s THEN 'overdue'
+        ELSE 'pending' END AS after,
+            CASE
+            WHEN reached_at > due_at THEN CASE
+            WHEN date_part('epoch',
+            (reached_at - due_at)) <= 43200 THEN greatest(0 + ceil((date_part('epoch',
+            (reached_at - due_at)) - 0) / 900)::int - 1,
+            0)
+            WHEN date_part('epoch',
+            (reached_at - due_at)) <= 172800 THEN 48 + ceil((date_part('epoch',
+            (reached_at - due_at)) - 43200) / 1800)::int - 1
+            WHEN date_part('epoch',
+            (reached_at - due_at)) <= 864000 THEN 120 + ceil((date_part('epoch',
+            (reached_at - due_at)) - 172800) / 7200)::int - 1
+            WHEN date_part('epoch',
+            (reached_at - due_at)) <= 5184000 THEN 216 + ceil((date_part('epoch',
+            (reached_at - due_at)) - 864000) / 86400)::int - 1
+            ELSE 266 END
+            WHEN reached_at <= due_at THEN 500 + CASE
+            WHEN date_part('epoch',
+            (due_at - reached_at)) <= 43200 THEN greatest(0 + ceil((date_part('epoch',
+            (due_at - reached_at)) - 0) / 900)::int - 1,
+            0)
+            WHEN date_part('epoch',
+            (due_at - reached_at)) <= 172800 THEN 48 + ceil((date_part('epoch',
+            (due_at - reached_at)) - 43200) / 1800)::int - 1
+            WHEN date_part('epoch',
+            (due_at - reached_at)) <= 864000 THEN 120 + ceil((date_part('epoch',
+            (due_at - reached_at)) - 172800) / 7200)::int - 1
+            WHEN date_part('epoch',
+            (due_at - reached_at)) <= 5184000 THEN 216 + ceil((date_part('epoch',
+            (due_at - reached_at)) - 864000) / 86400)::int - 1
+            ELSE 266 END END AS margin,
+            CASE
+            WHEN was_reached_at > due_at THEN CASE
+            WHEN date_part('epoch',
+            (was_reached_at - due_at)) <= 43200 THEN greatest(0 + ceil((date_part('epoch',
+            (was_reached_at - due_at)) - 0) / 900)::int - 1,
+            0)
+            WHEN date_part('epoch',
+            (was_reached_at - due_at)) <= 172800 THEN 48 + ceil((date_part('epoch',
+            (was_reached_at - due_at)) - 43200) / 1800)::int - 1
+            WHEN date_part('epoch',
+            (was_reached_at - due_at)) <= 864000 THEN 120 + ceil((date_part('epoch',
+            (was_reached_at - due_at)) - 172800) / 7200)::int - 1
+            WHEN date_part('epoch',
+            (was_reached_at - due_at)) <= 5184000 THEN 216 + ceil((date_part('epoch',
+            (was_reached_at - due_at)) - 864000) / 86400)::int - 1
+            ELSE 266 END
+            WHEN was_reached_at <= due_at THEN 500 + CASE
+            WHEN date_part('epoch',
+            (due_at - was_reached_at)) <= 43200 THEN greatest(0 + ceil((date_part('epoch',
+            (due_at - was_reached_at)) - 0) / 900)::int - 1,
+            0)
+            WHEN date_part('epoch',
+            (due_at - was_reached_at)) <= 172800 THEN 48 + ceil((date_part('epoch',
+            (due_at - was_reached_at)) - 43200) / 1800)::int - 1
+            WHEN date_part('epoch',
+            (due_at - was_reached_at)) <= 864000 THEN 120 + ceil((date_part('epoch',
+            (due_at - was_reached_at)) - 172800) / 7200)::int - 1
+            WHEN date_part('epoch',
+            (due_at - was_reached_at)) <= 5184000 THEN 216 + ceil((date_part('epoch',
+            (due_at - was_reached_at)) - 864000) / 86400)::int - 1
+            ELSE 266 END END AS was_margin
+            FROM sla_locked
+),
+sla_changed AS MATERIALIZED (
+    SELECT *,
+        reached_at IS DISTINCT
+        FROM was_reached_at
+        OR picked_up_at IS DISTINCT
+        FROM was_picked_up_at
+        OR departed_at IS DISTINCT
+        FROM was_departed_at
+        OR arrived_at IS DISTINCT
+        FROM was_arrived_at
+        OR out_for_delivery_at IS DISTINCT
+        FROM was_out_for_delivery_at
+        OR attempted_at IS DISTINCT
+        FROM was_attempted_at
+        OR delivered_at IS DISTINCT
+        FROM was_delivered_at
+        OR lost_at IS DISTINCT
+        FROM was_lost_at AS moved,
+        coalesce(attempted_at IS NOT NULL
+            AND after <> 'void',
+            false)::int AS attempted,
+            coalesce(delivered_at <= attempted_at
+            AND after <> 'void',
+            false)::int AS first_attempt,
+            coalesce(delivered_at - picked_up_at <= interval '48 hours'
+            AND after <> 'void',
+            false)::int AS within_48h,
+            coalesce(delivered_at - picked_up_at <= interval '72 hours'
+            AND after <> 'void',
+            false)::int AS within_72h,
+        coalesce(was_attempted_at IS NOT NULL
+            AND before <> 'void',
+            false)::int AS was_attempted,
+            coalesce(was_delivered_at <= was_attempted_at
+            AND before <> 'void',
+            false)::int AS was_first_attempt,
+            coalesce(was_delivered_at - was_picked_up_at <= interval '48 hours'
+            AND before <> 'void',
+            false)::int AS was_within_48h,
+            coalesce(was_delivered_at - was_picked_up_at <= interval '72 hours'
+            AND before <> 'void',
+            false)::int AS was_within_72h,
+        CASE WHEN (after = 'late' OR before = 'late'
+            OR (excused
+                OR was_excused)
+                AND (after IN ('overdue',
+                'late')
+                OR before IN ('overdue',
+                'late'))) THEN nullif(array_remove(ARRAY[nullif(CASE
+                WHEN after = 'late' THEN 1000 + CASE
+                WHEN date_part('epoch',
+                (reached_at - due_at)) <= 43200 THEN greatest(0 + ceil((date_part('epoch',
+                (reached_at - due_at)) - 0) / 900)::int - 1,
+                0)
+                WHEN date_part('epoch',
+                (reached_at - due_at)) <= 172800 THEN 48 + ceil((date_part('epoch',
+                (reached_at - due_at)) - 43200) / 1800)::int - 1
+                WHEN date_part('epoch',
+                (reached_at - due_at)) <= 864000 THEN 120 + ceil((date_part('epoch',
+                (reached_at - due_at)) - 172800) / 7200)::int - 1
+                WHEN date_part('epoch',
+                (reached_at - due_at)) <= 5184000 THEN 216 + ceil((date_part('epoch',
+                (reached_at - due_at)) - 864000) / 86400)::int - 1
+                ELSE 266 END END,
+                CASE
+                WHEN before = 'late' THEN 1000 + CASE
+                WHEN date_part('epoch',
+                (was_reached_at - due_at)) <= 43200 THEN greatest(0 + ceil((date_part('epoch',
+                (was_reached_at - due_at)) - 0) / 900)::int - 1,
+                0)
+                WHEN date_part('epoch',
+                (was_reached_at - due_at)) <= 172800 THEN 48 + ceil((date_part('epoch',
+                (was_reached_at - due_at)) - 43200) / 1800)::int - 1
+                WHEN date_part('epoch',
+                (was_reached_at - due_at)) <= 864000 THEN 120 + ceil((date_part('epoch',
+                (was_reached_at - due_at)) - 172800) / 7200)::int - 1
+                WHEN date_part('epoch',
+                (was_reached_at - due_at)) <= 5184000 THEN 216 + ceil((date_part('epoch',
+                (was_reached_at - due_at)) - 864000) / 86400)::int - 1
+                ELSE 266 END END),
+                nullif(CASE
+                WHEN excused
+                AND after IN ('overdue',
+                'late') THEN 2000 + array_position(ARRAY['consignee_refused',
+                'consignee_absent',
+                'consignee_wrong_address',
+                'consignee_rescheduled',
+                'merchant_not_ready',
+                'merchant_bad_data',
+                'weather',
+                'disaster',
+                'force_majeure'],
+                excuse_reason::text) - 1 END,
+                CASE
+                WHEN was_excused
+                AND before IN ('overdue',
+                'late') THEN 2000 + array_position(ARRAY['consignee_refused',
+                'consignee_absent',
+                'consignee_wrong_address',
+                'consignee_rescheduled',
+                'merchant_not_ready',
+                'merchant_bad_data',
+                'weather',
+                'disaster',
+                'force_majeure'],
+                was_excuse_reason::text) - 1 END),
+                CASE
+                WHEN CASE
+                WHEN before = 'late' THEN 1000 + CASE
+                WHEN date_part('epoch',
+                (was_reached_at - due_at)) <= 43200 THEN greatest(0 + ceil((date_part('epoch',
+                (was_reached_at - due_at)) - 0) / 900)::int - 1,
+                0)
+                WHEN date_part('epoch',
+                (was_reached_at - due_at)) <= 172800 THEN 48 + ceil((date_part('epoch',
+                (was_reached_at - due_at)) - 43200) / 1800)::int - 1
+                WHEN date_part('epoch',
+                (was_reached_at - due_at)) <= 864000 THEN 120 + ceil((date_part('epoch',
+                (was_reached_at - due_at)) - 172800) / 7200)::int - 1
+                WHEN date_part('epoch',
+                (was_reached_at - due_at)) <= 5184000 THEN 216 + ceil((date_part('epoch',
+                (was_reached_at - due_at)) - 864000) / 86400)::int - 1
+                ELSE 266 END END IS NOT NULL THEN -nullif(CASE
+                WHEN before = 'late' THEN 1000 + CASE
+                WHEN date_part('epoch',
+                (was_reached_at - due_at)) <= 43200 THEN greatest(0 + ceil((date_part('epoch',
+                (was_reached_at - due_at)) - 0) / 900)::int - 1,
+                0)
+                WHEN date_part('epoch',
+                (was_reached_at - due_at)) <= 172800 THEN 48 + ceil((date_part('epoch',
+                (was_reached_at - due_at)) - 43200) / 1800)::int - 1
+                WHEN date_part('epoch',
+                (was_reached_at - due_at)) <= 864000 THEN 120 + ceil((date_part('epoch',
+                (was_reached_at - due_at)) - 172800) / 7200)::int - 1
+                WHEN date_part('epoch',
+                (was_reached_at - due_at)) <= 5184000 THEN 216 + ceil((date_part('epoch',
+                (was_reached_at - due_at)) - 864000) / 86400)::int - 1
+                ELSE 266 END END,
+                CASE
+                WHEN after = 'late' THEN 1000 + CASE
+                WHEN date_part('epoch',
+                (reached_at - due_at)) <= 43200 THEN greatest(0 + ceil((date_part('epoch',
+                (reached_at - due_at)) - 0) / 900)::int - 1,
+                0)
+                WHEN date_part('epoch',
+                (reached_at - due_at)) <= 172800 THEN 48 + ceil((date_part('epoch',
+                (reached_at - due_at)) - 43200) / 1800)::int - 1
+                WHEN date_part('epoch',
+                (reached_at - due_at)) <= 864000 THEN 120 + ceil((date_part('epoch',
+                (reached_at - due_at)) - 172800) / 7200)::int - 1
+                WHEN date_part('epoch',
+                (reached_at - due_at)) <= 5184000 THEN 216 + ceil((date_part('epoch',
+                (reached_at - due_at)) - 864000) / 86400)::int - 1
+                ELSE 266 END END) END,
+                CASE
+                WHEN CASE
+                WHEN was_excused
+                AND before IN ('overdue',
+                'late') THEN 2000 + array_position(ARRAY['consignee_refused',
+                'consignee_absent',
+                'consignee_wrong_address',
+                'consignee_rescheduled',
+                'merchant_not_ready',
+                'merchant_bad_data',
+                'weather',
+                'disaster',
+                'force_majeure'],
+                was_excuse_reason::text) - 1 END IS NOT NULL THEN -nullif(CASE
+                WHEN was_excused
+                AND before IN ('overdue',
+                'late') THEN 2000 + array_position(ARRAY['consignee_refused',
+                'consignee_absent',
+                'consignee_wrong_address',
+                'consignee_rescheduled',
+                'merchant_not_ready',
+                'merchant_bad_data',
+                'weather',
+                'disaster',
+                'force_majeure'],
+                was_excuse_reason::text) - 1 END,
+                CASE
+                WHEN excused
+                AND after IN ('overdue',
+                'late') THEN 2000 + array_position(ARRAY['consignee_refused',
+                'consignee_absent',
+                'consignee_wrong_address',
+                'consignee_rescheduled',
+                'merchant_not_ready',
+                'merchant_bad_data',
+                'weather',
+                'disaster',
+                'force_majeure'],
+                excuse_reason::text) - 1 END) END],
+                NULL),
+                '{}') END AS marks,
+        CASE
+            WHEN kind = 'delivery'
+            AND (reached_at IS NOT NULL
+            OR was_reached_at IS NOT NULL) THEN nullif(array_remove(ARRAY[nullif(CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '72 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '72 hours' THEN 104000
+            WHEN arrived_at <= due_at - interval '72 hours' THEN 103000
+            WHEN departed_at <= due_at - interval '72 hours' THEN 102000
+            WHEN picked_up_at <= due_at - interval '72 hours' THEN 101000
+            WHEN ready_at <= due_at - interval '72 hours' THEN 100000 END + margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '72 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '72 hours' THEN 104000
+            WHEN was_arrived_at <= due_at - interval '72 hours' THEN 103000
+            WHEN was_departed_at <= due_at - interval '72 hours' THEN 102000
+            WHEN was_picked_up_at <= due_at - interval '72 hours' THEN 101000
+            WHEN ready_at <= due_at - interval '72 hours' THEN 100000 END + was_margin END),
+            nullif(CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '48 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '48 hours' THEN 114000
+            WHEN arrived_at <= due_at - interval '48 hours' THEN 113000
+            WHEN departed_at <= due_at - interval '48 hours' THEN 112000
+            WHEN picked_up_at <= due_at - interval '48 hours' THEN 111000
+            WHEN ready_at <= due_at - interval '48 hours' THEN 110000 END + margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '48 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '48 hours' THEN 114000
+            WHEN was_arrived_at <= due_at - interval '48 hours' THEN 113000
+            WHEN was_departed_at <= due_at - interval '48 hours' THEN 112000
+            WHEN was_picked_up_at <= due_at - interval '48 hours' THEN 111000
+            WHEN ready_at <= due_at - interval '48 hours' THEN 110000 END + was_margin END),
+            nullif(CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '24 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '24 hours' THEN 124000
+            WHEN arrived_at <= due_at - interval '24 hours' THEN 123000
+            WHEN departed_at <= due_at - interval '24 hours' THEN 122000
+            WHEN picked_up_at <= due_at - interval '24 hours' THEN 121000
+            WHEN ready_at <= due_at - interval '24 hours' THEN 120000 END + margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '24 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '24 hours' THEN 124000
+            WHEN was_arrived_at <= due_at - interval '24 hours' THEN 123000
+            WHEN was_departed_at <= due_at - interval '24 hours' THEN 122000
+            WHEN was_picked_up_at <= due_at - interval '24 hours' THEN 121000
+            WHEN ready_at <= due_at - interval '24 hours' THEN 120000 END + was_margin END),
+            nullif(CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '20 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '20 hours' THEN 134000
+            WHEN arrived_at <= due_at - interval '20 hours' THEN 133000
+            WHEN departed_at <= due_at - interval '20 hours' THEN 132000
+            WHEN picked_up_at <= due_at - interval '20 hours' THEN 131000
+            WHEN ready_at <= due_at - interval '20 hours' THEN 130000 END + margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '20 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '20 hours' THEN 134000
+            WHEN was_arrived_at <= due_at - interval '20 hours' THEN 133000
+            WHEN was_departed_at <= due_at - interval '20 hours' THEN 132000
+            WHEN was_picked_up_at <= due_at - interval '20 hours' THEN 131000
+            WHEN ready_at <= due_at - interval '20 hours' THEN 130000 END + was_margin END),
+            nullif(CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '16 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '16 hours' THEN 144000
+            WHEN arrived_at <= due_at - interval '16 hours' THEN 143000
+            WHEN departed_at <= due_at - interval '16 hours' THEN 142000
+            WHEN picked_up_at <= due_at - interval '16 hours' THEN 141000
+            WHEN ready_at <= due_at - interval '16 hours' THEN 140000 END + margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '16 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '16 hours' THEN 144000
+            WHEN was_arrived_at <= due_at - interval '16 hours' THEN 143000
+            WHEN was_departed_at <= due_at - interval '16 hours' THEN 142000
+            WHEN was_picked_up_at <= due_at - interval '16 hours' THEN 141000
+            WHEN ready_at <= due_at - interval '16 hours' THEN 140000 END + was_margin END),
+            nullif(CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '12 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '12 hours' THEN 154000
+            WHEN arrived_at <= due_at - interval '12 hours' THEN 153000
+            WHEN departed_at <= due_at - interval '12 hours' THEN 152000
+            WHEN picked_up_at <= due_at - interval '12 hours' THEN 151000
+            WHEN ready_at <= due_at - interval '12 hours' THEN 150000 END + margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '12 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '12 hours' THEN 154000
+            WHEN was_arrived_at <= due_at - interval '12 hours' THEN 153000
+            WHEN was_departed_at <= due_at - interval '12 hours' THEN 152000
+            WHEN was_picked_up_at <= due_at - interval '12 hours' THEN 151000
+            WHEN ready_at <= due_at - interval '12 hours' THEN 150000 END + was_margin END),
+            nullif(CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '6 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '6 hours' THEN 164000
+            WHEN arrived_at <= due_at - interval '6 hours' THEN 163000
+            WHEN departed_at <= due_at - interval '6 hours' THEN 162000
+            WHEN picked_up_at <= due_at - interval '6 hours' THEN 161000
+            WHEN ready_at <= due_at - interval '6 hours' THEN 160000 END + margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '6 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '6 hours' THEN 164000
+            WHEN was_arrived_at <= due_at - interval '6 hours' THEN 163000
+            WHEN was_departed_at <= due_at - interval '6 hours' THEN 162000
+            WHEN was_picked_up_at <= due_at - interval '6 hours' THEN 161000
+            WHEN ready_at <= due_at - interval '6 hours' THEN 160000 END + was_margin END),
+            nullif(CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '3 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '3 hours' THEN 174000
+            WHEN arrived_at <= due_at - interval '3 hours' THEN 173000
+            WHEN departed_at <= due_at - interval '3 hours' THEN 172000
+            WHEN picked_up_at <= due_at - interval '3 hours' THEN 171000
+            WHEN ready_at <= due_at - interval '3 hours' THEN 170000 END + margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '3 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '3 hours' THEN 174000
+            WHEN was_arrived_at <= due_at - interval '3 hours' THEN 173000
+            WHEN was_departed_at <= due_at - interval '3 hours' THEN 172000
+            WHEN was_picked_up_at <= due_at - interval '3 hours' THEN 171000
+            WHEN ready_at <= due_at - interval '3 hours' THEN 170000 END + was_margin END),
+            nullif(CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '1 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '1 hours' THEN 184000
+            WHEN arrived_at <= due_at - interval '1 hours' THEN 183000
+            WHEN departed_at <= due_at - interval '1 hours' THEN 182000
+            WHEN picked_up_at <= due_at - interval '1 hours' THEN 181000
+            WHEN ready_at <= due_at - interval '1 hours' THEN 180000 END + margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '1 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '1 hours' THEN 184000
+            WHEN was_arrived_at <= due_at - interval '1 hours' THEN 183000
+            WHEN was_departed_at <= due_at - interval '1 hours' THEN 182000
+            WHEN was_picked_up_at <= due_at - interval '1 hours' THEN 181000
+            WHEN ready_at <= due_at - interval '1 hours' THEN 180000 END + was_margin END),
+            CASE
+            WHEN CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '72 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '72 hours' THEN 104000
+            WHEN was_arrived_at <= due_at - interval '72 hours' THEN 103000
+            WHEN was_departed_at <= due_at - interval '72 hours' THEN 102000
+            WHEN was_picked_up_at <= due_at - interval '72 hours' THEN 101000
+            WHEN ready_at <= due_at - interval '72 hours' THEN 100000 END + was_margin END IS NOT NULL THEN -nullif(CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '72 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '72 hours' THEN 104000
+            WHEN was_arrived_at <= due_at - interval '72 hours' THEN 103000
+            WHEN was_departed_at <= due_at - interval '72 hours' THEN 102000
+            WHEN was_picked_up_at <= due_at - interval '72 hours' THEN 101000
+            WHEN ready_at <= due_at - interval '72 hours' THEN 100000 END + was_margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '72 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '72 hours' THEN 104000
+            WHEN arrived_at <= due_at - interval '72 hours' THEN 103000
+            WHEN departed_at <= due_at - interval '72 hours' THEN 102000
+            WHEN picked_up_at <= due_at - interval '72 hours' THEN 101000
+            WHEN ready_at <= due_at - interval '72 hours' THEN 100000 END + margin END) END,
+            CASE
+            WHEN CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '48 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '48 hours' THEN 114000
+            WHEN was_arrived_at <= due_at - interval '48 hours' THEN 113000
+            WHEN was_departed_at <= due_at - interval '48 hours' THEN 112000
+            WHEN was_picked_up_at <= due_at - interval '48 hours' THEN 111000
+            WHEN ready_at <= due_at - interval '48 hours' THEN 110000 END + was_margin END IS NOT NULL THEN -nullif(CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '48 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '48 hours' THEN 114000
+            WHEN was_arrived_at <= due_at - interval '48 hours' THEN 113000
+            WHEN was_departed_at <= due_at - interval '48 hours' THEN 112000
+            WHEN was_picked_up_at <= due_at - interval '48 hours' THEN 111000
+            WHEN ready_at <= due_at - interval '48 hours' THEN 110000 END + was_margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '48 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '48 hours' THEN 114000
+            WHEN arrived_at <= due_at - interval '48 hours' THEN 113000
+            WHEN departed_at <= due_at - interval '48 hours' THEN 112000
+            WHEN picked_up_at <= due_at - interval '48 hours' THEN 111000
+            WHEN ready_at <= due_at - interval '48 hours' THEN 110000 END + margin END) END,
+            CASE
+            WHEN CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '24 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '24 hours' THEN 124000
+            WHEN was_arrived_at <= due_at - interval '24 hours' THEN 123000
+            WHEN was_departed_at <= due_at - interval '24 hours' THEN 122000
+            WHEN was_picked_up_at <= due_at - interval '24 hours' THEN 121000
+            WHEN ready_at <= due_at - interval '24 hours' THEN 120000 END + was_margin END IS NOT NULL THEN -nullif(CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '24 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '24 hours' THEN 124000
+            WHEN was_arrived_at <= due_at - interval '24 hours' THEN 123000
+            WHEN was_departed_at <= due_at - interval '24 hours' THEN 122000
+            WHEN was_picked_up_at <= due_at - interval '24 hours' THEN 121000
+            WHEN ready_at <= due_at - interval '24 hours' THEN 120000 END + was_margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '24 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '24 hours' THEN 124000
+            WHEN arrived_at <= due_at - interval '24 hours' THEN 123000
+            WHEN departed_at <= due_at - interval '24 hours' THEN 122000
+            WHEN picked_up_at <= due_at - interval '24 hours' THEN 121000
+            WHEN ready_at <= due_at - interval '24 hours' THEN 120000 END + margin END) END,
+            CASE
+            WHEN CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '20 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '20 hours' THEN 134000
+            WHEN was_arrived_at <= due_at - interval '20 hours' THEN 133000
+            WHEN was_departed_at <= due_at - interval '20 hours' THEN 132000
+            WHEN was_picked_up_at <= due_at - interval '20 hours' THEN 131000
+            WHEN ready_at <= due_at - interval '20 hours' THEN 130000 END + was_margin END IS NOT NULL THEN -nullif(CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '20 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '20 hours' THEN 134000
+            WHEN was_arrived_at <= due_at - interval '20 hours' THEN 133000
+            WHEN was_departed_at <= due_at - interval '20 hours' THEN 132000
+            WHEN was_picked_up_at <= due_at - interval '20 hours' THEN 131000
+            WHEN ready_at <= due_at - interval '20 hours' THEN 130000 END + was_margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '20 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '20 hours' THEN 134000
+            WHEN arrived_at <= due_at - interval '20 hours' THEN 133000
+            WHEN departed_at <= due_at - interval '20 hours' THEN 132000
+            WHEN picked_up_at <= due_at - interval '20 hours' THEN 131000
+            WHEN ready_at <= due_at - interval '20 hours' THEN 130000 END + margin END) END,
+            CASE
+            WHEN CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '16 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '16 hours' THEN 144000
+            WHEN was_arrived_at <= due_at - interval '16 hours' THEN 143000
+            WHEN was_departed_at <= due_at - interval '16 hours' THEN 142000
+            WHEN was_picked_up_at <= due_at - interval '16 hours' THEN 141000
+            WHEN ready_at <= due_at - interval '16 hours' THEN 140000 END + was_margin END IS NOT NULL THEN -nullif(CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '16 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '16 hours' THEN 144000
+            WHEN was_arrived_at <= due_at - interval '16 hours' THEN 143000
+            WHEN was_departed_at <= due_at - interval '16 hours' THEN 142000
+            WHEN was_picked_up_at <= due_at - interval '16 hours' THEN 141000
+            WHEN ready_at <= due_at - interval '16 hours' THEN 140000 END + was_margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '16 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '16 hours' THEN 144000
+            WHEN arrived_at <= due_at - interval '16 hours' THEN 143000
+            WHEN departed_at <= due_at - interval '16 hours' THEN 142000
+            WHEN picked_up_at <= due_at - interval '16 hours' THEN 141000
+            WHEN ready_at <= due_at - interval '16 hours' THEN 140000 END + margin END) END,
+            CASE
+            WHEN CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '12 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '12 hours' THEN 154000
+            WHEN was_arrived_at <= due_at - interval '12 hours' THEN 153000
+            WHEN was_departed_at <= due_at - interval '12 hours' THEN 152000
+            WHEN was_picked_up_at <= due_at - interval '12 hours' THEN 151000
+            WHEN ready_at <= due_at - interval '12 hours' THEN 150000 END + was_margin END IS NOT NULL THEN -nullif(CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '12 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '12 hours' THEN 154000
+            WHEN was_arrived_at <= due_at - interval '12 hours' THEN 153000
+            WHEN was_departed_at <= due_at - interval '12 hours' THEN 152000
+            WHEN was_picked_up_at <= due_at - interval '12 hours' THEN 151000
+            WHEN ready_at <= due_at - interval '12 hours' THEN 150000 END + was_margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '12 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '12 hours' THEN 154000
+            WHEN arrived_at <= due_at - interval '12 hours' THEN 153000
+            WHEN departed_at <= due_at - interval '12 hours' THEN 152000
+            WHEN picked_up_at <= due_at - interval '12 hours' THEN 151000
+            WHEN ready_at <= due_at - interval '12 hours' THEN 150000 END + margin END) END,
+            CASE
+            WHEN CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '6 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '6 hours' THEN 164000
+            WHEN was_arrived_at <= due_at - interval '6 hours' THEN 163000
+            WHEN was_departed_at <= due_at - interval '6 hours' THEN 162000
+            WHEN was_picked_up_at <= due_at - interval '6 hours' THEN 161000
+            WHEN ready_at <= due_at - interval '6 hours' THEN 160000 END + was_margin END IS NOT NULL THEN -nullif(CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '6 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '6 hours' THEN 164000
+            WHEN was_arrived_at <= due_at - interval '6 hours' THEN 163000
+            WHEN was_departed_at <= due_at - interval '6 hours' THEN 162000
+            WHEN was_picked_up_at <= due_at - interval '6 hours' THEN 161000
+            WHEN ready_at <= due_at - interval '6 hours' THEN 160000 END + was_margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '6 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '6 hours' THEN 164000
+            WHEN arrived_at <= due_at - interval '6 hours' THEN 163000
+            WHEN departed_at <= due_at - interval '6 hours' THEN 162000
+            WHEN picked_up_at <= due_at - interval '6 hours' THEN 161000
+            WHEN ready_at <= due_at - interval '6 hours' THEN 160000 END + margin END) END,
+            CASE
+            WHEN CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '3 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '3 hours' THEN 174000
+            WHEN was_arrived_at <= due_at - interval '3 hours' THEN 173000
+            WHEN was_departed_at <= due_at - interval '3 hours' THEN 172000
+            WHEN was_picked_up_at <= due_at - interval '3 hours' THEN 171000
+            WHEN ready_at <= due_at - interval '3 hours' THEN 170000 END + was_margin END IS NOT NULL THEN -nullif(CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '3 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '3 hours' THEN 174000
+            WHEN was_arrived_at <= due_at - interval '3 hours' THEN 173000
+            WHEN was_departed_at <= due_at - interval '3 hours' THEN 172000
+            WHEN was_picked_up_at <= due_at - interval '3 hours' THEN 171000
+            WHEN ready_at <= due_at - interval '3 hours' THEN 170000 END + was_margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '3 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '3 hours' THEN 174000
+            WHEN arrived_at <= due_at - interval '3 hours' THEN 173000
+            WHEN departed_at <= due_at - interval '3 hours' THEN 172000
+            WHEN picked_up_at <= due_at - interval '3 hours' THEN 171000
+            WHEN ready_at <= due_at - interval '3 hours' THEN 170000 END + margin END) END,
+            CASE
+            WHEN CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '1 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '1 hours' THEN 184000
+            WHEN was_arrived_at <= due_at - interval '1 hours' THEN 183000
+            WHEN was_departed_at <= due_at - interval '1 hours' THEN 182000
+            WHEN was_picked_up_at <= due_at - interval '1 hours' THEN 181000
+            WHEN ready_at <= due_at - interval '1 hours' THEN 180000 END + was_margin END IS NOT NULL THEN -nullif(CASE
+            WHEN kind = 'delivery'
+            AND before IN ('met',
+            'late')
+            AND was_reached_at > due_at - interval '1 hours' THEN CASE
+            WHEN was_out_for_delivery_at <= due_at - interval '1 hours' THEN 184000
+            WHEN was_arrived_at <= due_at - interval '1 hours' THEN 183000
+            WHEN was_departed_at <= due_at - interval '1 hours' THEN 182000
+            WHEN was_picked_up_at <= due_at - interval '1 hours' THEN 181000
+            WHEN ready_at <= due_at - interval '1 hours' THEN 180000 END + was_margin END,
+            CASE
+            WHEN kind = 'delivery'
+            AND after IN ('met',
+            'late')
+            AND reached_at > due_at - interval '1 hours' THEN CASE
+            WHEN out_for_delivery_at <= due_at - interval '1 hours' THEN 184000
+            WHEN arrived_at <= due_at - interval '1 hours' THEN 183000
+            WHEN departed_at <= due_at - interval '1 hours' THEN 182000
+            WHEN picked_up_at <= due_at - interval '1 hours' THEN 181000
+            WHEN ready_at <= due_at - interval '1 hours' THEN 180000 END + margin END) END],
+            NULL),
+            '{}') END AS progress,
+        kind = 'delivery'
+            AND fee_fen IS NOT NULL
+            AND (after IN ('overdue',
+            'late')
+            OR before IN ('overdue',
+            'late')
+            OR lost_at IS NOT NULL OR was_lost_at IS NOT NULL) AS pays
+    FROM sla_judged
+),
+
+sla_stored AS (
+    INSERT INTO slas_commitment (parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id,
+        due_at,
+            due_date,
+            outcome,
+            excused,
+            excuse_reason,
+            reached_at,
+            picked_up_at,
+            departed_at,
+            arrived_at,
+            out_for_delivery_at,
+            attempted_at,
+            delivered_at,
+            lost_at)
+    SELECT parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id,
+        due_at,
+            due_date,
+            after,
+            excused,
+            excuse_reason,
+            reached_at,
+            picked_up_at,
+            departed_at,
+            arrived_at,
+            out_for_delivery_at,
+            attempted_at,
+            delivered_at,
+            lost_at
+    FROM sla_changed
+    ON CONFLICT (parcel_id,
+        kind) DO UPDATE SET outcome = excluded.outcome,
+        reached_at = excluded.reached_at,
+        picked_up_at = excluded.picked_up_at,
+        departed_at = excluded.departed_at,
+        arrived_at = excluded.arrived_at,
+        out_for_delivery_at = excluded.out_for_delivery_at,
+        attempted_at = excluded.attempted_at,
+        delivered_at = excluded.delivered_at,
+        lost_at = excluded.lost_at
+),
+sla_progress AS (
+    -- Of couriers alone, and folded at leisure: see slas.services.progress.
+    INSERT INTO slas_progresstally (courier_id, tier_id, origin_id, destination_id, due_date, marks)
+    SELECT courier_id, tier_id, origin_id, destination_id, due_date, slas_concatenated(progress)
+    FROM sla_changed WHERE progress IS NOT NULL
+    GROUP BY courier_id, tier_id, origin_id, destination_id, due_date
+),
+
+sla_breaches AS (
+    -- One upsert opens and withdraws. A plain UPDATE would not see the breach that a sweep opened
+    -- while this statement waited for its lock; ON CONFLICT does.
+    INSERT INTO slas_breach AS b (parcel_id, kind, merchant_id, courier_id, tier_id, origin_id,
+        destination_id, due_at, opened_at, withdrawn_at)
+    SELECT parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id, due_at, %(now)s,
+        CASE WHEN after IN ('overdue', 'late') THEN NULL ELSE %(now)s END
+    FROM sla_changed
+    WHERE (after IN ('overdue', 'late')) <> (coalesce(before, '') IN ('overdue', 'late'))
+    ON CONFLICT (parcel_id, kind) DO UPDATE SET
+        due_at = CASE WHEN excluded.withdrawn_at IS NULL THEN excluded.due_at ELSE b.due_at END,
+        opened_at = CASE WHEN excluded.withdrawn_at IS NULL THEN excluded.opened_at ELSE b.opened_at END,
+        withdrawn_at = excluded.withdrawn_at
+    RETURNING b.withdrawn_at IS NULL AS standing
+),
+sla_tallies AS (
+    INSERT INTO slas_tally (merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+        pending, met, late, overdue, void, excused, attempted, first_attempt, within_48h, within_72h, marks)
+    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+        sum((after = 'pending')::int - (coalesce(before,
+            '') = 'pending')::int),
+            sum((after = 'met')::int - (coalesce(before,
+            '') = 'met')::int),
+            sum((after = 'late')::int - (coalesce(before,
+            '') = 'late')::int),
+            sum((after = 'overdue')::int - (coalesce(before,
+            '') = 'overdue')::int),
+            sum((after = 'void')::int - (coalesce(before,
+            '') = 'void')::int),
+            sum((excused
+            AND after IN ('overdue',
+            'late'))::int - (was_excused
+            AND coalesce(before,
+            '') IN ('overdue',
+            'late'))::int),
+            sum(attempted - was_attempted),
+            sum(first_attempt - was_first_attempt),
+            sum(within_48h - was_within_48h),
+            sum(within_72h - was_within_72h),
+            slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)
+    FROM sla_changed
+    WHERE before IS DISTINCT FROM after OR moved
+    GROUP BY merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date
+    RETURNING 1
+),
+sla_credits AS (
+    -- Whoever works credits out reads the commitment as it is by then.
+    INSERT INTO slas_creditcheck (parcel_id, kind, merchant_id, courier_id)
+    SELECT parcel_id, kind, merchant_id, courier_id FROM sla_changed WHERE pays
+    RETURNING 1
+),
+sla_events AS (
+    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT CASE WHEN after IN ('overdue', 'late') THEN 'commitment.' || after ELSE 'breach.withdrawn' END,
+        %(now)s, merchant_id, courier_id, parcel_id,
+        jsonb_build_object('kind', kind, 'due_at', due_at, 'reached_at', reached_at, 'outcome', after)
+    FROM sla_changed
+    WHERE before IS DISTINCT FROM after AND (after IN ('overdue', 'late') OR before IN ('overdue', 'late'))
+    RETURNING 1
+)
+-- What the sender of this batch should know: of parcels, of its corrections, of its scans.
+SELECT f.parcel_id, NULL::bigint, f.contradiction::text FROM folded f WHERE f.contradiction <> ''
+UNION ALL
+SELECT w.parcel_id, w.event_key, 'nothing_withdrawn' FROM withdrawal w
+WHERE w.withdrawn IS NULL AND w.received_at = %(now)s
+UNION ALL
+SELECT w.parcel_id, w.withdrawn, 'withdrawn_already' FROM withdrawal w
+WHERE w.withdrawn_received_at = %(now)s AND w.received_at <> %(now)s;
+END

@@ -1,9 +1,17 @@
 """Structured logs: one event per line, each with the request id."""
 
 import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import structlog
+
+# An outage fails every request: one line each is enough, and one traceback of each kind in so many seconds.
+TRACEBACK_SECONDS = 60.0
 
 
 class WithoutPolls(logging.Filter):
@@ -14,6 +22,73 @@ class WithoutPolls(logging.Filter):
         return not (isinstance(record.msg, dict) and record.msg.get("request") == "GET /demo-progress/")
 
 
+class WithoutRepeats(logging.Filter):
+    """Drops Django's line about a request, and any about an outage, that has a line of its own already."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        told = [getattr(record, "request", None), record.exc_info[1] if record.exc_info else None]
+        return not any(getattr(subject, "has_log_line", False) for subject in told)
+
+
+def note_line(request: Any, **_signal: Any) -> None:
+    """Remember that a request has its line: the receiver of the signals that come before each."""
+    request.has_log_line = True
+
+
+class Outages:
+    """A processor that leaves out the traceback of an outage when there was one of its kind a moment ago.
+
+    `outage_of` finds the outage in an exception. One exception gets one line, however many loggers are told.
+    """
+
+    def __init__(self, outage_of: Callable[[BaseException], Any]) -> None:
+        self._outage_of = outage_of
+        self._traced_at: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+        given = event.get("exc_info")
+        exception = given[1] if isinstance(given, tuple) else given
+        if exception is True:
+            exception = sys.exc_info()[1]
+        if not isinstance(exception, BaseException) or (outage := self._outage_of(exception)) is None:
+            return event
+        if getattr(exception, "has_log_line", False):
+            raise structlog.DropEvent
+        with suppress(AttributeError):
+            exception.has_log_line = True  # type: ignore[attr-defined]
+        if event["event"] == "request_failed":
+            event["code"] = outage.status
+        # Beat puts the whole stack into its message.
+        event["event"] = str(event["event"]).split("\n")[0]
+        if not self._is_due(type(exception).__name__):
+            del event["exc_info"]
+            event["error"] = " ".join(str(exception).split())[:300]
+        return event
+
+    def forget(self) -> None:
+        """Show the next traceback of each kind."""
+        self._traced_at.clear()
+
+    def _is_due(self, kind: str) -> bool:
+        with self._lock:
+            now = time.monotonic()
+            if now - self._traced_at.get(kind, float("-inf")) < TRACEBACK_SECONDS:
+                return False
+            self._traced_at[kind] = now
+            return True
+
+
+def _outage_of(exception: BaseException) -> Any:
+    # The settings import this module, and what it imports needs the settings.
+    from alliance.web.outages import outage_in  # noqa: PLC0415
+
+    return outage_in(exception)
+
+
+_outages = Outages(_outage_of)
+
+
 def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
     """Return the `LOGGING` setting and configure structlog to feed it."""
     shared: list[Any] = [
@@ -21,6 +96,7 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _outages,
     ]
     structlog.configure(
         processors=[
@@ -45,15 +121,16 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
             "structured": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "processor": renderer,
-                "foreign_pre_chain": shared,
+                # As text: renderers would show local variables, or only the traceback's address.
+                "foreign_pre_chain": [*shared, structlog.processors.format_exc_info],
             },
         },
-        "filters": {"without_polls": {"()": WithoutPolls}},
+        "filters": {"without_polls": {"()": WithoutPolls}, "without_repeats": {"()": WithoutRepeats}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
                 "formatter": "structured",
-                "filters": ["without_polls"],
+                "filters": ["without_polls", "without_repeats"],
             }
         },
         "root": {"handlers": ["stderr"], "level": level},

@@ -4,6 +4,7 @@ With nothing set the project runs on its own embedded PostgreSQL and Valkey (see
 `alliance.embedded`), which is what development and tests do.
 """
 
+import logging
 from pathlib import Path
 
 import environ
@@ -380,6 +381,8 @@ WORK_SHARES = env.int("WORK_SHARES", default=2)
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 LOGGING = logging_config(LOG_LEVEL, as_json=env.bool("LOG_JSON", default=not DEBUG))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+# One line a request: the one of its end says all that the one of its beginning does.
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 # The package would query the user before every view; TenancyMiddleware binds the user instead.
 DJANGO_STRUCTLOG_USER_ID_FIELD = None
 # Safe to trust: RequestIdMiddleware has validated the header, or replaced it.

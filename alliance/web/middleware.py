@@ -10,11 +10,16 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
+from django_structlog.signals import (
+    bind_extra_request_failed_metadata,
+    bind_extra_request_finished_metadata,
+)
 
 from alliance.api.errors import problem_page
 from alliance.api.throttling import add_headers
 from alliance.database.retirement import explain_not_found
 from alliance.errors import AllianceError
+from alliance.logs import note_line
 from alliance.members.services.actors import actor_of_user
 from alliance.members.services.api_keys import actor_of_key
 from alliance.portal.errors import alliance_error, method_not_allowed
@@ -39,6 +44,8 @@ class RequestIdMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
+        for signal in (bind_extra_request_finished_metadata, bind_extra_request_failed_metadata):
+            signal.connect(note_line)
 
     def __call__(self, request: ActorRequest) -> HttpResponseBase:
         # Not request.headers: it is cached at the first access, and must contain the id set here.

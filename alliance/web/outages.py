@@ -18,6 +18,18 @@ def is_busy(error: BaseException) -> bool:
     return getattr(error.__cause__, "pgcode", None) in _BUSY
 
 
+def outage_in(exception: BaseException) -> AllianceError | None:
+    """Return the outage that an exception is, or was raised because of: other packages wrap them."""
+    seen: BaseException | None = exception
+    for _depth in range(10):
+        if seen is None:
+            return None
+        if outage := outage_of(seen):
+            return outage
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
 def outage_of(exception: BaseException | None) -> AllianceError | None:
     """Return the error of an outage, or None for a bug of ours.
 

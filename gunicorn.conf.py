@@ -1,5 +1,6 @@
 """Gunicorn: a few processes of a few threads each, as views mostly wait for the database."""
 
+import gc
 import os
 import sys
 from typing import Any
@@ -25,6 +26,11 @@ control_socket_disable = True
 def post_worker_init(worker: Any) -> None:
     """Have threads take turns often: at 5 ms a turn, light reads wait long beside a batch being decoded."""
     sys.setswitchinterval(0.0005)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Leave out the last collection of garbage, which takes longer than the rest of the stop."""
+    gc.freeze()
 
 
 def child_exit(server: Any, worker: Any) -> None:

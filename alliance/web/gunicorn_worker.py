@@ -42,7 +42,7 @@ LINGER_SECONDS = 2.0
 SWEEP_SECONDS = 0.25
 # Connections that can be accepted at any time, and open files of a worker.
 ROOM, MOST_FILES = 50, 8192
-SPARE_THREADS = 2
+SPARE_THREADS = 4
 # Seconds that a worker leaves a new connection to one with fewer, which may be too busy to accept it.
 YIELD_SECONDS = 0.001
 # Seconds between two checks of the gate.

@@ -15,7 +15,7 @@ from alliance.cities import MOST_LETTERS, CityFinder, UnknownCity
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor
-from parcels.bookings.rules import BookingRequest, IfFull, Recipient, one_line, text_problems
+from parcels.bookings.rules import BookingRequest, IfFull, Recipient, one_line, pickup_problems, text_problems
 from parcels.models import PickupAddress
 from slas.offers.market import QuoteRequest
 from slas.promises.prices import InvalidAmount, fen_from_yuan
@@ -208,6 +208,8 @@ class _Reader:
         address_id, at_address = self._pickup_address()
         destination = self._city("destination", required=True)
         origin = self._city("origin", required=at_address is None and address_id is None) or at_address
+        if origin and at_address:
+            self.errors += pickup_problems(f"{self._pointer}/pickup_address", at_address.pk, origin)
         # Placeholders after an error: nothing is booked, because finish() raises.
         return origin or _NOWHERE, destination or _NOWHERE, address_id
 

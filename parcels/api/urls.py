@@ -10,6 +10,7 @@ from parcels.api.booking_files import (
     BookingFileView,
 )
 from parcels.api.breaches import BreachDetailView
+from parcels.api.pickup_addresses import PickupAddressListView
 from parcels.api.revisions import RevisionsView
 from parcels.api.scans import ScanBatchView
 from parcels.api.tracking import tracking
@@ -19,6 +20,7 @@ app_name = "parcels"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("quotes", parcels.QuoteView.as_view(), name="quote_create"),
+    path("pickup-addresses", PickupAddressListView.as_view(), name="pickup_address_list"),
     path("parcels", parcels.ParcelListView.as_view(), name="parcel_list"),
     path("parcels/batch", parcels.ParcelBatchView.as_view(), name="parcel_batch"),
     path("booking-files", BookingFilesView.as_view(), name="booking_files"),

@@ -91,6 +91,17 @@ def problems_of(request: BookingRequest, *, at: datetime) -> Iterator[FieldError
             yield FieldError(f"/{name}", _("Include the UTC offset."), "naive")
 
 
+def pickup_problems(pointer: str, address_city_id: int | None, origin: "City") -> Iterator[FieldError]:
+    """Yield why parcels from `origin` are not picked up at an address, of which the city is given.
+
+    None stands for an address that the merchant does not have.
+    """
+    if address_city_id is None:
+        yield FieldError(pointer, _("Unknown pickup address."), "unknown")
+    elif address_city_id != origin.pk:
+        yield FieldError(pointer, _("The pickup address is not in the origin city."), "other_city")
+
+
 def text_problems(pointer: str, text: str, limit: int, *, required: bool = True) -> Iterator[FieldError]:
     """Yield the reasons why a text cannot be stored in a column of this width."""
     if not text:

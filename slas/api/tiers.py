@@ -13,7 +13,7 @@ from alliance.api.parsing import refuse_unknown_parameters
 from slas.choices import TierCode
 from slas.promises.prices import yuan
 from slas.promises.rules import CutOff
-from slas.promises.tiers_in_force import TierInForce, tiers_at
+from slas.promises.tiers_in_force import TierInForce, tiers_with_announced
 
 # To the minute: RFC 3339's "time" has seconds and an offset, which a wall clock does not have.
 CLOCK = r"^[0-2][0-9]:[0-5][0-9]$"
@@ -30,10 +30,9 @@ class WeightBandAnswer(serializers.Serializer[Any]):
     surcharge = serializers.CharField(help_text="CNY, added to the offer's price.")
 
 
-class TierAnswer(serializers.Serializer[Any]):
-    code = serializers.ChoiceField(choices=TierCode.choices)
-    name = serializers.CharField(help_text="In the language of the request.")
+class TierVersionAnswer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
+    valid_from = serializers.DateTimeField()
     cut_offs = CutOffAnswer(many=True)
     pickup_by = serializers.RegexField(CLOCK, help_text="Local time at the origin.")
     deliver_by = serializers.RegexField(CLOCK, help_text="Local time at the destination.")
@@ -43,27 +42,46 @@ class TierAnswer(serializers.Serializer[Any]):
     weight_bands = WeightBandAnswer(many=True)
 
 
+class TierAnswer(TierVersionAnswer):
+    """A tier with the rules in force now, and the versions announced: bookings go by what is in force."""
+
+    code = serializers.ChoiceField(choices=TierCode.choices)
+    name = serializers.CharField(help_text="In the language of the request.")
+    announced = TierVersionAnswer(many=True, help_text="The next version first.")
+
+
 class TierListView(APIView):
     """Tiers on sale, with the rules in force now."""
 
     @extend_schema(
         operation_id="tiers_list",
         summary="Service tiers",
-        description="The services on sale and their rules: cut-offs, deadlines, days in transit, surcharges.",
+        description="The services on sale and their rules: cut-offs, deadlines, days in transit, surcharges; "
+        "and rules announced for later.",
         responses=TierAnswer(many=True),
         tags=["reference"],
     )
     def get(self, request: Request) -> Response:
         refuse_unknown_parameters(request)
-        return Response([_tier_json(tier) for tier in tiers_at(timezone.now()).values()])
+        in_force, announced = tiers_with_announced(timezone.now())
+        return Response(
+            [
+                {
+                    "code": tier.code.value,
+                    "name": tier.name,
+                    **_version_json(tier),
+                    "announced": [_version_json(version) for version in announced.get(code, ())],
+                }
+                for code, tier in in_force.items()
+            ]
+        )
 
 
-def _tier_json(tier: TierInForce) -> dict[str, Any]:
+def _version_json(tier: TierInForce) -> dict[str, Any]:
     rule = tier.rule
     return {
-        "code": tier.code.value,
-        "name": tier.name,
         "version": rule.version,
+        "valid_from": timezone.localtime(tier.valid_from).isoformat(),
         "cut_offs": [_cut_off_json(day, at) for day, at in sorted(rule.cut_offs.items()) if at],
         "pickup_by": rule.pickup_by.isoformat("minutes"),
         "deliver_by": rule.deliver_by.isoformat("minutes"),

@@ -6,14 +6,14 @@ one quote. Its methods raise NotAvailable if a parcel cannot be carried.
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability
-from alliance.clocks import local_clock
+from alliance.clocks import local_clock, wall_clock
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor, raw_rows, require
@@ -24,8 +24,9 @@ from slas.offers.services.capacity import Slot, places_left
 from slas.promises.checks import ready_problems, weight_problems
 from slas.promises.closures import Place
 from slas.promises.prices import TooHeavy, fee_fen
-from slas.promises.rules import LATER_DAYS, NoPromise, Promise, day_after, promise
-from slas.promises.tiers_in_force import TierInForce, calendar_at, place_of, tiers_at
+from slas.promises.rules import LATER_DAYS, NoPromise, Promise, Step, StepCode, day_after
+from slas.promises.rules import promise as promised
+from slas.promises.tiers_in_force import TierInForce, calendar_at, place_of, tiers_with_announced
 
 
 class Lane(NamedTuple):
@@ -65,7 +66,7 @@ class Market:
 
     def __init__(self, lanes: Iterable[tuple[City, City]], *, at: datetime) -> None:
         self.at = at
-        self.tiers = tiers_at(at)
+        self.tiers, self._announced = tiers_with_announced(at)
         self._closures = calendar_at(at)
         pairs = list(lanes)
         self._places: dict[int, Place] = {city.pk: place_of(city) for pair in pairs for city in pair}
@@ -129,8 +130,37 @@ class Market:
                 days.append(self.day(lane, tier, ready_at, later))
         return days
 
+    def book_before(self, lane: Lane, tier: TierInForce, promise: Promise, weight_g: int) -> datetime:
+        """Return until when this promise can be booked at this price, by the versions announced so far.
+
+        The cut-off that counts is that of the version in force by then, and a version may end the promise.
+        """
+        cut_off_at, zone = promise.cut_off_at, self._places[lane.origin_id].zone
+        surcharge_fen = self.surcharge_fen(tier, weight_g)
+        for version in self._announced.get(tier.code, ()):
+            if version.valid_from > cut_off_at:
+                break
+            try:
+                later = self._on_day_of(promise, lane, version)
+                is_same_price = self.surcharge_fen(version, weight_g) == surcharge_fen
+            except (NoPromise, NotAvailable):
+                return local_clock(version.valid_from, zone)
+            if not is_same_price or _agreed(later) != _agreed(promise):
+                return local_clock(version.valid_from, zone)
+            cut_off_at = later.cut_off_at
+        return cut_off_at
+
+    def _on_day_of(self, promise: Promise, lane: Lane, version: TierInForce) -> Promise:
+        """Return what a version promises, once it is in force, for the same pickup day."""
+        origin, destination = self._places[lane.origin_id], self._places[lane.destination_id]
+        day_begins = wall_clock(promise.effective_date, time(0), origin.zone)
+        ready_at = max(promise.ready_at, day_begins)
+        return promised(
+            version.rule, origin, destination, ready_at, self._closures, booked_at=version.valid_from
+        )
+
     def _first(self, lane: Lane, tier: TierInForce, ready_at: datetime) -> Promise:
-        return promise(
+        return promised(
             tier.rule,
             self._places[lane.origin_id],
             self._places[lane.destination_id],
@@ -236,7 +266,10 @@ def _quote_tier(market: Market, tier: TierInForce, request: QuoteRequest) -> lis
     lane = Lane(request.origin.pk, request.destination.pk)
     offers = market.offers(lane, tier)
     surcharge_fen = market.surcharge_fen(tier, request.weight_g)
-    days = market.days(lane, tier, request.ready_at)
+    days = [
+        _until(market.book_before(lane, tier, day, request.weight_g), day)
+        for day in market.days(lane, tier, request.ready_at)
+    ]
     left = places_left(Slot(offer.offer_id, day.effective_date) for offer in offers for day in days)
     full = {offer.offer_id: _full_days(offer, days, left) for offer in offers}
     by_day = sorted(offers, key=lambda offer: full[offer.offer_id])
@@ -265,6 +298,18 @@ def _quote_tier(market: Market, tier: TierInForce, request: QuoteRequest) -> lis
             )
         )
     return quotes
+
+
+def _agreed(promise: Promise) -> tuple[date, datetime, datetime]:
+    return promise.effective_date, promise.pickup_by, promise.deliver_by
+
+
+def _until(book_before: datetime, promise: Promise) -> Promise:
+    """Return a promise with the cut-off that counts, and says so if other rules will be in force by then."""
+    if book_before == promise.cut_off_at:
+        return promise
+    new_rules = Step(StepCode.NEW_RULES, at=book_before)
+    return replace(promise, cut_off_at=book_before, steps=(*promise.steps, new_rules))
 
 
 def _full_days(offer: OnSale, days: Sequence[Promise], left: dict[Slot, int]) -> int:

@@ -23,6 +23,8 @@ def grade_text(grade: Grade) -> str:
 
 
 def _reason_sentence(reason: Reason, record: Record) -> str:
+    if not record.n and reason in {Reason.ON_TIME, Reason.GRADE, Reason.PRICE}:
+        return _untried_sentence(reason)
     match reason:
         case Reason.ONLY_OFFER:
             return _("The only courier that offers this service here.")
@@ -44,3 +46,15 @@ def _reason_sentence(reason: Reason, record: Record) -> str:
                 # Rounded first: number_format truncates, and the page beside it rounds.
                 formats.number_format(round((record.lower_bound or 0) * 100, 1), 1)
             )
+
+
+def _untried_sentence(reason: Reason) -> str:
+    """Why a courier comes first that has not delivered on the lane: it counts as average."""
+    match reason:
+        case Reason.GRADE:
+            first = _("The best grade of the couriers that come first.")
+        case Reason.PRICE:
+            first = _("The lowest price of the couriers that come first.")
+        case _:
+            first = _("The other couriers' on-time records on this lane are below average.")
+    return sentences(first, _("It has not delivered on this lane yet and counts as average."))

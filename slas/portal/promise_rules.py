@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.contrib.auth.decorators import login_required
@@ -16,9 +16,10 @@ from alliance.cities import UnknownCity, province_text, resolve_city
 from alliance.models import City
 from slas.models import Closure, ServiceTier, TierVersion
 from slas.promises.closures import Hours
+from slas.promises.holidays import COUNTRY, MAKE_UP_DAYS
 from slas.promises.rule_texts import cut_off_times, delivered_by, delivered_on, price_bands
 from slas.promises.services.closures import closures_between
-from slas.promises.texts import closure_text, hours_text
+from slas.promises.texts import closure_text, day_text, hours_text
 
 AHEAD: Final = timedelta(days=90)
 
@@ -65,8 +66,16 @@ def promise_rules(request: HttpRequest) -> HttpResponse:
         "city": city,
         "problem": problem,
         "last": today + AHEAD,
+        "make_up_days": _make_up_days(today, city),
     }
     return render(request, "slas/promise_rules.html", context, status=422 if problem else 200)
+
+
+def _make_up_days(today: date, city: City | None) -> list[str]:
+    """The weekend days ahead on which China works, unless a city elsewhere was asked for."""
+    if city is not None and city.country != COUNTRY:
+        return []
+    return [day_text(day) for day in sorted(MAKE_UP_DAYS) if today <= day <= today + AHEAD]
 
 
 def _tiers(now: datetime) -> Iterator[tuple[ServiceTier, list[VersionLine]]]:

@@ -39,6 +39,10 @@ _SAME_DAY = {
 }
 
 
+# Weekend days on which China works to make up for days off, as published.
+MAKE_UP_DAYS = frozenset(constants.workdays)
+
+
 class Holiday(NamedTuple):
     """One day off. Not published means set by law, before the schedule of its year is out."""
 

@@ -52,7 +52,9 @@ class Answer:
 def would_promise(
     *, actor: Actor, question: Question, tier_id: int, version_id: int | None = None
 ) -> list[Answer]:
-    """Return what a version of a tier, or all of them, would promise, the newest first.
+    """Return what a version of a tier, or all of them, would promise.
+
+    The one in force comes first, then the newest.
 
     Rules and closures are not confidential: everyone with a log-in or a key may ask. Raises NotPermitted for
     anonymous actors, InvalidInput for impossible times, NotFound for an unknown tier or version.
@@ -68,6 +70,7 @@ def would_promise(
     selected = [item for item in versions if version_id in (None, item.pk)]
     if not selected:
         raise NotFound
+    selected.sort(key=lambda item: item.pk != in_force)
     closures = calendar_at(question.booked_at, known_at=question.known_at)
     return [_answer(version, question, closures, version.pk == in_force) for version in selected]
 

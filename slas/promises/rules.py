@@ -30,6 +30,7 @@ from django.utils.translation import gettext
 from alliance.clocks import ONE_DAY, day_exists, local_clock, wall_clock
 from slas.choices import ClosureSide, NoPromiseReason, TierCode
 from slas.promises.closures import ClosureCalendar, Hours, Place, Reopening
+from slas.promises.holidays import COUNTRY, MAKE_UP_DAYS
 
 # Dates further ahead are more likely typing errors than plans.
 MOST_AHEAD = timedelta(days=3 * 366)
@@ -104,6 +105,19 @@ class StepCode(StrEnum):
     BEFORE_PICKUP = "before_pickup"  # at: a delivery deadline before the pickup's, day: its day
     NO_SUCH_DAY = "no_such_day"  # day: skipped by the calendar there (date line)
     DELIVER_BY = "deliver_by"  # at, day
+    NEW_RULES = "new_rules"  # at: the last moment of booking, as announced rules apply by then
+
+
+# Steps that say why a parcel is not picked up on a day.
+PICKUP_REFUSALS = frozenset(
+    {
+        StepCode.CUT_OFF_MISSED,
+        StepCode.READY_TOO_LATE,
+        StepCode.NO_PICKUP_DAY,
+        StepCode.ORIGIN_CLOSED,
+        StepCode.ORIGIN_CUT_SHORT,
+    }
+)
 
 
 class Step(NamedTuple):
@@ -115,6 +129,8 @@ class Step(NamedTuple):
     days: int | None = None
     closure: str = ""
     hours: tuple[Hours, ...] = ()
+    # The day is a weekend day on which the country works to make up for a holiday.
+    is_make_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +244,8 @@ def _find_handling(
         if isinstance(result, _Handling):
             steps.append(Step(StepCode.CUT_OFF_KEPT, result.day, result.cut_off_at))
             steps += _reopening_steps(StepCode.ORIGIN_REOPENS, result.day, result.reopening)
-            steps.append(Step(StepCode.PICKUP_BY, result.day, result.pickup_by))
+            is_make_up = _is_make_up(origin, result.day)
+            steps.append(Step(StepCode.PICKUP_BY, result.day, result.pickup_by, is_make_up=is_make_up))
             return result
         steps.append(result)
     raise NoPromise(NoPromiseReason.ORIGIN_CLOSED if tier.picks_up else NoPromiseReason.TIER_NEVER_RUNS)
@@ -240,7 +257,7 @@ def _pickup_on(
     """The handling on that day, or the step that says why it is not possible."""
     cut_off = tier.cut_offs.get(day.weekday())
     if cut_off is None or day.weekday() not in tier.pickup_weekdays:
-        return Step(StepCode.NO_PICKUP_DAY, day)
+        return Step(StepCode.NO_PICKUP_DAY, day, is_make_up=_is_make_up(origin, day))
     if not day_exists(day, origin.zone):
         return Step(StepCode.NO_SUCH_DAY, day)
     closure = closures.closure(origin, day, ClosureSide.ORIGIN, tier.works_on_holidays)
@@ -256,6 +273,10 @@ def _pickup_on(
     if reopening is not None and reopening.at is None:
         return _cut_short(StepCode.ORIGIN_CUT_SHORT, day, reopening)
     return _Handling(day, cut_off_at, pickup_by, reopening)
+
+
+def _is_make_up(place: Place, day: date) -> bool:
+    return place.country == COUNTRY and day in MAKE_UP_DAYS
 
 
 def _effective_deadline(usual_deadline: datetime, reopening: Reopening | None) -> datetime:
@@ -286,7 +307,8 @@ def _find_landing(
             steps.append(result)
         elif days_left == 1:
             steps += _reopening_steps(StepCode.DESTINATION_REOPENS, day, result.reopening)
-            steps.append(Step(StepCode.DELIVER_BY, day, result.deliver_by))
+            is_make_up = _is_make_up(destination, day)
+            steps.append(Step(StepCode.DELIVER_BY, day, result.deliver_by, is_make_up=is_make_up))
             return result.deliver_by
         else:
             days_left -= 1
@@ -301,7 +323,7 @@ def _delivery_on(
 ) -> _Landing | Step:
     """The delivery deadline of that day, or the step that says why the day does not count."""
     if day.weekday() not in tier.delivery_weekdays:
-        return Step(StepCode.NO_DELIVERY_DAY, day)
+        return Step(StepCode.NO_DELIVERY_DAY, day, is_make_up=_is_make_up(destination, day))
     if not day_exists(day, destination.zone):
         return Step(StepCode.NO_SUCH_DAY, day)
     closure = closures.closure(destination, day, ClosureSide.DESTINATION, tier.works_on_holidays)
@@ -335,7 +357,7 @@ def day_after(full: Promise, promise_at: Callable[[datetime], Promise], zone: st
 
 
 def _without_ready(earlier: tuple[Step, ...], later: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The steps of the later day, beginning with the real ready time."""
+    """The steps of the later day, beginning with the real ready time and the refusals of days before."""
     opening = (StepCode.BOOKED, StepCode.READY)
-    opening_steps = tuple(step for step in earlier if step.code in opening)
+    opening_steps = tuple(step for step in earlier if step.code in {*opening, *PICKUP_REFUSALS})
     return opening_steps + tuple(step for step in later if step.code not in opening)

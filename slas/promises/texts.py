@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
 from django.utils import formats
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 from alliance.wording import listed, sentences
 from slas.promises.closures import Hours
 from slas.promises.holidays import HOLIDAY_NAMES
-from slas.promises.rules import Promise, Step, StepCode
+from slas.promises.rules import PICKUP_REFUSALS, Promise, Step, StepCode
 
 
 def day_text(day: date | None) -> str:
@@ -61,7 +62,16 @@ def step_text(step: Step, ends: Ends) -> str:
         "closure": closure_text(step.closure),
         "hours": listed(map(hours_text, step.hours)),
     }
-    return (_pickup_sentence(step.code) or _delivery_sentence(step)) % params
+    sentence = _pickup_sentence(step.code) or _delivery_sentence(step)
+    return sentences(sentence, _make_up_sentence(step)) % params
+
+
+def _make_up_sentence(step: Step) -> str:
+    if not step.is_make_up:
+        return ""
+    if step.code in {StepCode.PICKUP_BY, StepCode.DELIVER_BY}:
+        return _("%(day)s is a make-up working day.")
+    return _("%(day)s is a make-up working day, but this service goes by the day of the week.")
 
 
 def _cut_off_text(step: Step) -> str:
@@ -133,6 +143,8 @@ def _delivery_sentence(step: Step) -> str:
             return _("The calendar there skips %(day)s.")
         case StepCode.DELIVER_BY:
             return _("Delivered in %(destination)s by %(at)s.")
+        case StepCode.NEW_RULES:
+            return _("New rules will apply: book by %(at)s.")
     raise ValueError(f"No sentence says {step.code}")
 
 
@@ -143,21 +155,26 @@ def _transit_sentence(days: int) -> str:
 
 
 def rolled_text(promise: Promise, ends: Ends, full_on: tuple[date, ...] = ()) -> str:
-    """Why pickup is not on the requested day; empty when it is."""
-    if full_on:
-        days = listed(day_text(day) for day in full_on)
-        return _("Full on %(days)s; pickup is on %(day)s.") % {
-            "days": days,
-            "day": day_text(promise.effective_date),
-        }
-    if not promise.rolled:
+    """Why pickup is not on the requested day, all causes of it; empty when it is."""
+    if not full_on and not promise.rolled:
         return ""
-    causes = {
-        StepCode.CUT_OFF_MISSED,
-        StepCode.READY_TOO_LATE,
-        StepCode.NO_PICKUP_DAY,
-        StepCode.ORIGIN_CLOSED,
-        StepCode.ORIGIN_CUT_SHORT,
+    refusals = [step for step in promise.steps if step.code in PICKUP_REFUSALS]
+    causes = [_refusal_text(list(run), ends) for _key, run in groupby(refusals, key=_cause)]
+    full = _("Full on %(days)s.") % {"days": listed(map(day_text, full_on))} if full_on else ""
+    return sentences(*causes, full, _("Pickup is on %s.") % day_text(promise.effective_date))
+
+
+def _cause(step: Step) -> tuple[object, ...]:
+    """What days in a row must have in common to be told in one sentence: only whole days of one closure."""
+    return (step.code, step.closure) if step.code == StepCode.ORIGIN_CLOSED else (step.code, step.day)
+
+
+def _refusal_text(run: list[Step], ends: Ends) -> str:
+    if len(run) == 1:
+        return step_text(run[0], ends)
+    return _("%(origin)s is closed from %(first)s to %(last)s (%(closure)s).") % {
+        "origin": ends.origin,
+        "first": day_text(run[0].day),
+        "last": day_text(run[-1].day),
+        "closure": closure_text(run[0].closure),
     }
-    cause = next((step_text(step, ends) for step in promise.steps if step.code in causes), "")
-    return sentences(cause, _("Pickup is on %s.") % day_text(promise.effective_date))

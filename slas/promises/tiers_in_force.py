@@ -8,7 +8,7 @@ needs to be cleared.
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils.translation import get_language
 
@@ -34,6 +34,7 @@ class TierInForce:
     name_en: str
     name_zh: str
     version_id: int
+    valid_from: datetime
     rule: TierRule
     bands: tuple[WeightBand, ...]
 
@@ -42,13 +43,28 @@ class TierInForce:
         return self.name_zh if get_language() == "zh-hans" else self.name_en
 
 
+class Tiers(NamedTuple):
+    """The tiers on sale at a moment, by code and in their order, and their versions announced by then."""
+
+    in_force: dict[str, TierInForce]
+    # The next version first.
+    announced: dict[str, list[TierInForce]]
+
+
 def tiers_at(moment: datetime) -> dict[str, TierInForce]:
     """Return the tiers on sale by code, in their order, with the version in force at a moment."""
-    tiers: dict[str, TierInForce] = {}
-    for valid_from, tier in _versions(_stamp_of_tiers()):
+    return tiers_with_announced(moment).in_force
+
+
+def tiers_with_announced(moment: datetime) -> Tiers:
+    """Return the tiers on sale with the version in force at a moment, and the versions after it."""
+    tiers = Tiers({}, {})
+    for tier in _versions(_stamp_of_tiers()):
         # Oldest first, so the newest version in force wins.
-        if valid_from <= moment:
-            tiers[tier.code] = tier
+        if tier.valid_from <= moment:
+            tiers.in_force[tier.code] = tier
+        else:
+            tiers.announced.setdefault(tier.code, []).append(tier)
     return tiers
 
 
@@ -115,10 +131,10 @@ def _stamp_of_tiers() -> str:
 
 
 @lru_cache(maxsize=8)
-def _versions(stamp: str) -> tuple[tuple[datetime, TierInForce], ...]:
+def _versions(stamp: str) -> tuple[TierInForce, ...]:
     versions = TierVersion.objects.filter(tier__active=True).select_related("tier")
     rows = versions.order_by("tier__position", "tier_id", "valid_from")
-    return tuple((row.valid_from, _in_force(row.tier, row)) for row in rows)
+    return tuple(_in_force(row.tier, row) for row in rows)
 
 
 def _in_force(tier: ServiceTier, version: TierVersion) -> TierInForce:
@@ -129,6 +145,7 @@ def _in_force(tier: ServiceTier, version: TierVersion) -> TierInForce:
         name_en=tier.name_en,
         name_zh=tier.name_zh,
         version_id=version.pk,
+        valid_from=version.valid_from,
         rule=rule_of(version, code),
         bands=bands_of(version),
     )

@@ -206,6 +206,7 @@ API = [
     Row("api:slas:statement_entries", "GET", API_FINANCE, ops=422, path=("month",)),
     Row("api:parcels:city_list", "GET", KNOWN, query="search=Hangzhou"),
     Row("api:parcels:quote_create", "POST", API_BOOK, own=422, data={}),
+    Row("api:parcels:pickup_address_list", "GET", API_BOOK),
     Row("api:parcels:parcel_list", "GET", API_READ),
     Row("api:parcels:parcel_list", "POST", API_BOOK, own=422, data={}),
     Row("api:parcels:parcel_batch", "POST", API_BOOK, own=422, data={}),

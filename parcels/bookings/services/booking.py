@@ -8,11 +8,11 @@ from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
-from alliance.errors import AllianceError, FieldError, InvalidInput, NotPermitted
+from alliance.errors import AllianceError, InvalidInput, NotPermitted
 from alliance.models import City
 from alliance.tenancy import Actor, require
 from parcels.bookings.models import PickupAddress
-from parcels.bookings.rules import BookingRequest, problems_of
+from parcels.bookings.rules import BookingRequest, pickup_problems, problems_of
 from parcels.bookings.services.limits import no_room, room_of_merchant
 from parcels.bookings.services.refusals import Refusals
 from parcels.bookings.services.writing import Booked, distinct_ids, write_parcels
@@ -148,11 +148,7 @@ class _Batch:
         errors = list(problems_of(request, at=self._requested_at))
         if request.pickup_address_id is not None:
             city_id = self._addresses.get(request.pickup_address_id)
-            if city_id is None:
-                errors.append(FieldError("/pickup_address", _("Unknown pickup address."), "unknown"))
-            elif city_id != request.origin.pk:
-                message = _("The pickup address is not in the origin city.")
-                errors.append(FieldError("/pickup_address", message, "other_city"))
+            errors += pickup_problems("/pickup_address", city_id, request.origin)
         if errors:
             self.refused[index] = InvalidInput(errors=errors)
         return not errors

@@ -3,11 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from rest_framework.test import APIClient
 
 from alliance.models import City, Organisation
-from alliance.tenancy import Scope, scope
+from alliance.tenancy import Actor, Scope, scope
 from couriers.models import Courier
+from parcels.models import PickupAddress
 from slas.models import Offer
 from tests.parcels.helpers.bookings import BATCH, PARCELS, QUOTES, body_for, pointers, tomorrow
 from tests.slas.helpers.offers import fill, offer, record
@@ -32,6 +35,56 @@ def test_quote_returns_all_data_of_an_offer(merchant_api: APIClient, sold: Offer
     assert offer["on_time"]["lower_bound"] < offer["on_time"]["rate"]
     assert (offer["recommended"], offer["reason"]["code"]) == (True, "only_offer")
     assert [item["code"] for item in answer["unavailable"]] == ["not_offered", "not_offered"]
+
+
+def address_in(city: City, merchant: Actor) -> PickupAddress:
+    with scope(Scope.of(merchant)):
+        return PickupAddress.objects.create(
+            merchant_id=merchant.organisation_id,
+            name="Depot",
+            city=city,
+            address="Road 1",
+            contact_name="Li",
+            contact_phone="1388",
+        )
+
+
+def test_quote_refuses_a_pickup_address_elsewhere_as_bookings_do(
+    merchant_api: APIClient, merchant: Actor, sold: Offer, hangzhou: City, chengdu: City
+) -> None:
+    elsewhere, here = address_in(chengdu, merchant), address_in(hangzhou, merchant)
+    question = body_for(recipient=..., pickup_address=elsewhere.pk)
+    for response in (
+        merchant_api.post(QUOTES, question),
+        merchant_api.post(PARCELS, body_for(pickup_address=elsewhere.pk)),
+    ):
+        assert pointers(response) == [("/pickup_address", "other_city")]
+    assert merchant_api.post(QUOTES, {**question, "pickup_address": here.pk}).status_code == 200
+
+
+def test_pickup_addresses_are_listed_with_the_ids_that_bookings_take(
+    merchant_api: APIClient,
+    merchant: Actor,
+    merchant_client: Client,
+    rival_merchant: Organisation,
+    hangzhou: City,
+) -> None:
+    depot, shop = address_in(hangzhou, merchant), address_in(hangzhou, merchant)
+    first = merchant_api.get("/api/v1/pickup-addresses?page_size=1").json()
+    assert first["results"] == [
+        {
+            "id": shop.pk,
+            "name": "Depot",
+            "city": {"code": "CN-HGH", "name": "Hangzhou"},
+            "address": "Road 1",
+            "contact_name": "Li",
+            "contact_phone": "1388",
+            "is_default": False,
+        }
+    ]
+    assert [item["id"] for item in merchant_api.get(first["next"]).json()["results"]] == [depot.pk]
+    page = merchant_client.get(reverse("parcels:address_list")).content.decode()
+    assert f"No. {depot.pk} in files and the API" in page
 
 
 def test_quote_has_couriers_grades_and_recommends_by_them(

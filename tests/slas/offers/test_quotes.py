@@ -12,6 +12,7 @@ from couriers.models import Courier
 from slas.models import Closure, ServiceTier, TierVersion
 from slas.offers.market import Quote, QuoteRequest, quote
 from slas.offers.ranking import NO_RECORD, Reason, Record
+from slas.promises.rules import StepCode
 from slas.promises.services.holidays import load_holidays
 from slas.promises.tiers_in_force import rule_of, tiers_at
 from tests import factories
@@ -64,6 +65,54 @@ def test_a_new_version_holds_from_its_date_on(everything: None) -> None:
     assert before["next_day"].rule.version == 1
     assert after["next_day"].rule.version == 2
     assert after["next_day"].rule.pickup_weekdays == {1}
+
+
+ALL_WEEK = {str(day): {"time": "12:00", "day_offset": 0} for day in range(7)}
+
+
+def announce(valid_from: datetime, **changes: object) -> None:
+    values: dict[str, object] = {
+        "pickup_by": "20:00", "deliver_by": "20:00", "days_in_transit": 1, "cut_offs": ALL_WEEK, **changes,
+    }  # fmt: skip
+    current = TierVersion.objects.get(tier__code="next_day", number=1)
+    values.setdefault("weight_bands", current.weight_bands)
+    TierVersion.objects.create(tier=current.tier, number=2, valid_from=valid_from, **values)
+
+
+@pytest.mark.parametrize(
+    ("starts", "changes", "until"),
+    [
+        # The cut-off of the rules that are in force by then: at noon, not at six.
+        (today_at(0, days=1), {}, today_at(12, days=1)),
+        # What they promise is another delivery or price: this one ends with the old rules.
+        (today_at(0, days=1), {"deliver_by": "22:00"}, today_at(0, days=1)),
+        (
+            today_at(0, days=1),
+            {"weight_bands": [{"up_to_g": 9_000, "surcharge_fen": 1}]},
+            today_at(0, days=1),
+        ),
+        (today_at(0, days=1), {"cut_offs": {}}, today_at(0, days=1)),
+        # Their cut-off has passed when they come into force, or they come later than the cut-off.
+        (today_at(13, days=1), {}, today_at(13, days=1)),
+        (today_at(19, days=1), {}, today_at(18, days=1)),
+    ],
+)
+def test_countdown_ends_by_the_rules_that_are_in_force_by_then(
+    merchant: Actor,
+    courier_organisation: Organisation,
+    hangzhou: City,
+    chengdu: City,
+    starts: datetime,
+    changes: dict[str, object],
+    until: datetime,
+) -> None:
+    offer(courier_organisation, hangzhou, chengdu)
+    announce(starts, **changes)
+    late = today_at(18, 30)
+    [offered] = ask(merchant, hangzhou, chengdu, at=late).offers
+    assert (offered.promise.effective_date, offered.promise.cut_off_at) == (TOMORROW, until)
+    assert offered.to_cut_off == until - late
+    assert (offered.promise.steps[-1].code == StepCode.NEW_RULES) == (until != today_at(18, days=1))
 
 
 @pytest.mark.django_db

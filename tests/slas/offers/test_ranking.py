@@ -75,6 +75,13 @@ def test_every_reason_includes_the_grade(reason: Reason, grade: Grade) -> None:
     assert said in grade_text(grade)
 
 
+@pytest.mark.parametrize("reason", [Reason.ON_TIME, Reason.GRADE, Reason.PRICE])
+def test_reason_of_a_courier_without_deliveries_claims_no_record(reason: Reason) -> None:
+    text = reason_text(reason, NO_RECORD, GOLD)
+    assert "It has not delivered on this lane yet and counts as average." in text
+    assert "best on-time record" not in text
+
+
 def test_offer_not_recommended_has_no_reason() -> None:
     assert reason_text(None, GOOD, GOLD) == ""
 

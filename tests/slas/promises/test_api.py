@@ -60,6 +60,27 @@ def test_every_version_returns_its_promise_with_steps(
     ]
 
 
+def test_version_in_force_comes_before_one_that_is_announced(
+    merchant_api: APIClient, second_version: TierVersion
+) -> None:
+    TierVersion.objects.filter(pk=second_version.pk).update(valid_from=timezone.now() + timedelta(days=400))
+    assert [(answer["version"], answer["in_force"]) for answer in ask(merchant_api).json()] == [
+        (1, True),
+        (2, False),
+    ]
+
+
+def test_tiers_name_the_versions_announced(merchant_api: APIClient, second_version: TierVersion) -> None:
+    starts = timezone.now().replace(microsecond=0) + timedelta(days=2)
+    TierVersion.objects.filter(pk=second_version.pk).update(valid_from=starts)
+    tiers = {tier["code"]: tier for tier in merchant_api.get("/api/v1/tiers").json()}
+    assert (tiers["next_day"]["version"], tiers["next_day"]["days_in_transit"]) == (1, 1)
+    [announced] = tiers["next_day"]["announced"]
+    assert datetime.fromisoformat(announced["valid_from"]) == starts
+    assert (announced["version"], announced["days_in_transit"]) == (2, 2)
+    assert tiers["standard"]["announced"] == []
+
+
 def test_version_and_known_at_select_the_answer(
     courier_api: APIClient, second_version: TierVersion, chengdu: City
 ) -> None:

@@ -13,6 +13,7 @@ from alliance.tenancy import Scope, scope
 from slas.choices import ClosureSide, TierCode
 from slas.models import Closure, ServiceTier, TierVersion
 from slas.promises.rule_texts import cut_off_times, delivered_by, delivered_on, price_bands
+from slas.promises.texts import day_text
 
 pytestmark = pytest.mark.django_db
 PAGE = "/promises/"
@@ -80,6 +81,16 @@ def test_closures_to_come_are_listed_and_others_are_not(
     assert "Origin" in text
     narrowed = text_of(merchant_client, "?city=Hangzhou")
     assert [f"Storm {ahead}" in narrowed for ahead in (3, 5, 90)] == [True, False, True]
+
+
+def test_make_up_working_days_ahead_are_listed(
+    courier_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = timezone.localdate()
+    days = {today + timedelta(days=5), today - timedelta(days=5), today + timedelta(days=300)}
+    monkeypatch.setattr("slas.portal.promise_rules.MAKE_UP_DAYS", days)
+    text = text_of(courier_client)
+    assert f"Make-up working days in China: {day_text(today + timedelta(days=5))}. Services go" in text
 
 
 def test_unknown_city_is_reported(courier_client: Client) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from slas.promises.closures import ClosureCalendar, ClosureRule, Hours
 from slas.promises.holidays import HOLIDAY_NAMES, holidays_between
-from slas.promises.rules import Promise, Step, StepCode, promise
+from slas.promises.rules import Promise, Step, StepCode, day_after, promise
 from slas.promises.texts import Ends, closure_text, explained, hours_text, rolled_text, step_text
 from tests.slas.helpers.journeys import CITIES, TIERS, closure_rules, local
 
@@ -19,8 +19,9 @@ FULL_STEP = {
     "closure": "Typhoon",
     "hours": (Hours(time(14), time(18)),),
 }
+NONE = ClosureCalendar([])
 # The steps around it show which place's calendar skips a day.
-NAMELESS = {StepCode.NO_SUCH_DAY}
+NAMELESS = {StepCode.NO_SUCH_DAY, StepCode.NEW_RULES}
 
 
 def promised(tier: str, ready: str, *closures: ClosureRule, booked: str = "") -> Promise:
@@ -80,7 +81,7 @@ def test_closed_hours_are_explained_if_they_move_a_deadline() -> None:
         ),
     ],
 )  # fmt: skip
-def test_rolled_pickup_is_explained_by_its_first_cause(
+def test_rolled_pickup_is_explained_by_its_cause(
     ready: str, booked: str, closures: str, message: str
 ) -> None:
     outcome = promised("next", ready, *closure_rules(closures, "2026"), booked=booked)
@@ -88,10 +89,46 @@ def test_rolled_pickup_is_explained_by_its_first_cause(
     assert rolled_text(outcome, ENDS) == rolled
 
 
-def test_full_days_are_the_cause_before_any_other() -> None:
-    outcome = promised("next", "2026-03-02 18:01")
-    sentence = rolled_text(outcome, ENDS, (date(2026, 3, 2),))
-    assert sentence == "Full on Mon 2 Mar 2026; pickup is on Tue 3 Mar 2026."
+def test_rolled_pickup_names_every_cause_and_joins_the_days_of_a_closure() -> None:
+    holiday = [ClosureRule(date(2026, 3, day), city_id=HGH.city_id, name="National Day") for day in (3, 4, 5)]
+    outcome = promised("next", "2026-03-02 18:01", *holiday)
+    assert rolled_text(outcome, ENDS) == (
+        "The cut-off in Hangzhou for pickup on Mon 2 Mar 2026 has passed: it was 18:00."
+        " Hangzhou is closed from Tue 3 Mar 2026 to Thu 5 Mar 2026 (National Day)."
+        " Pickup is on Fri 6 Mar 2026."
+    )
+
+
+def test_full_days_are_named_beside_the_other_causes() -> None:
+    first = promised("next", "2026-03-02 18:01")
+    later = day_after(
+        first, lambda ready_at: promise(TIERS["next"], HGH, CTU, ready_at, NONE), "Asia/Shanghai"
+    )
+    assert rolled_text(later, ENDS, (date(2026, 3, 3),)) == (
+        "The cut-off in Hangzhou for pickup on Mon 2 Mar 2026 has passed: it was 18:00."
+        " Full on Tue 3 Mar 2026. Pickup is on Wed 4 Mar 2026."
+    )
+
+
+@pytest.mark.parametrize(
+    ("tier", "ready", "sentence"),
+    [
+        # Sunday 4 January 2026 and Saturday 14 February 2026 make up for New Year and the Spring Festival.
+        ("next", "2026-01-04 10:00", "Sun 4 Jan 2026 is a make-up working day."),
+        ("next", "2026-02-13 10:00", "Sat 14 Feb 2026 is a make-up working day."),
+        (
+            "shop", "2026-01-03 20:30",
+            "There is no pickup in Hangzhou on Sun 4 Jan 2026. Sun 4 Jan 2026 is a make-up working day,"
+            " but this service goes by the day of the week.",
+        ),
+    ],
+)  # fmt: skip
+def test_make_up_working_days_are_named(tier: str, ready: str, sentence: str) -> None:
+    assert sentence in " ".join(explained(promised(tier, ready), ENDS))
+
+
+def test_other_weekend_days_are_not_named_as_make_up_days() -> None:
+    assert "make-up" not in " ".join(explained(promised("shop", "2026-03-07 20:30"), ENDS))
 
 
 @pytest.mark.parametrize("code", StepCode)

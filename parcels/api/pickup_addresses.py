@@ -1,0 +1,54 @@
+"""API of a merchant's pickup addresses: their ids are what quotes and bookings name."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from alliance.api.authentication import actor_of
+from alliance.api.parsing import refuse_unknown_parameters
+from alliance.choices import Capability
+from alliance.tenancy import require
+from parcels.api.answers import end_json
+from parcels.api.serializers import EndAnswer
+from parcels.models import PickupAddress
+
+
+class PickupAddressAnswer(serializers.ModelSerializer[PickupAddress]):
+    id = serializers.IntegerField(help_text="Sent as `pickup_address`.")
+    city = serializers.SerializerMethodField()
+
+    class Meta:
+        model = PickupAddress
+        fields = ("id", "name", "city", "address", "contact_name", "contact_phone", "is_default")
+
+    @extend_schema_field(EndAnswer)
+    def get_city(self, address: PickupAddress) -> dict[str, Any]:
+        return end_json(address.city)
+
+
+class PickupAddressListView(generics.ListAPIView[PickupAddress]):
+    """The merchant's own addresses."""
+
+    serializer_class = PickupAddressAnswer
+    filter_backends = ()
+
+    @extend_schema(
+        operation_id="pickup_addresses_list",
+        summary="List pickup addresses",
+        description="Your own pickup addresses, the newest first. They are added and changed in the portal.",
+        tags=["booking"],
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[PickupAddress]:
+        if getattr(self, "swagger_fake_view", False):
+            return PickupAddress.objects.none()
+        refuse_unknown_parameters(self.request, "cursor", "page_size")
+        actor = actor_of(self.request)
+        require(actor, Capability.BOOK_PARCELS)
+        return PickupAddress.objects.visible_to(actor).select_related("city")

@@ -360,7 +360,7 @@ def adopt_other_apps(site: admin.AdminSite) -> None:
         CrontabSchedule: CrontabScheduleAdmin,
     }
     for model in list(site._registry):  # noqa: SLF001 -- the registry has no public listing
-        if model._meta.app_label in {"auth", "account", "sites", "django_celery_beat"}:
+        if model._meta.app_label in {"auth", "account", "sites", "usersessions", "django_celery_beat"}:
             site.unregister(model)
     for model, model_admin in themed.items():
         site.register(model, model_admin)

@@ -3,6 +3,7 @@ from pathlib import Path
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -18,8 +19,10 @@ class AllianceConfig(AppConfig):
         from alliance import celery, checks  # noqa: F401, PLC0415 -- they need the app registry
         from alliance.database import owner, partitions, stored_functions  # noqa: PLC0415
         from alliance.members.services.languages import note_language  # noqa: PLC0415
+        from alliance.web.sessions import begin_session  # noqa: PLC0415
 
         user_logged_in.connect(note_language, dispatch_uid="note_language")
+        user_logged_in.connect(begin_session, dispatch_uid="begin_session")
         post_migrate.connect(stored_functions.install_all, sender=self, dispatch_uid="install_statements")
         post_migrate.connect(owner.grant_to_server, sender=self, dispatch_uid="grant_to_server")
         post_migrate.connect(partitions.set_storage, sender=self, dispatch_uid="set_storage")

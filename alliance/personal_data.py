@@ -52,6 +52,8 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
     """,
     Holds.VISIT: """
         sessions.Session.session_key sessions.Session.session_data
+        usersessions.UserSession.ip usersessions.UserSession.session_key
+        usersessions.UserSession.user_agent usersessions.UserSession.data
     """,
     Holds.RECORD: """
         alliance.AuditEntry.actor_label alliance.AuditEntry.detail

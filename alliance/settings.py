@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "allauth",
     "allauth.account",
+    "allauth.usersessions",
     "crispy_forms",
     "crispy_bootstrap5",
     "csp",
@@ -76,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "alliance.web.sessions.SessionLifetimeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -199,6 +201,10 @@ ACCOUNT_FORMS = {
 # After confirmation in the browser of the sign-up, go on to the organisation's page without a log-in.
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+# Ask for the password before an address is added, made the main one or removed; it counts for five minutes.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# Tell the owner by mail what was changed: a new password, another main address (told to the old one).
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_ADAPTER = "alliance.portal.account_adapter.AccountAdapter"
 # What sends mail, or asks for a form, by address and by the address typed in. Wrong passwords are counted by
 # alliance.web.guesses instead: allauth's own limit would let anybody lock an account.

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from allauth.usersessions.models import UserSession
 from celery import shared_task
 from django.conf import settings
 from django.contrib.sessions.models import Session
@@ -58,8 +59,10 @@ def forget_old_events() -> int:
 
 @shared_task(acks_late=True)
 def forget_visits() -> int:
-    """Delete expired sessions and old invitations. May run twice: it deletes the rest."""
+    """Delete expired sessions and what users see of them, and old invitations. May run twice: it deletes the rest."""
     now = timezone.now()
     with scope(Scope.everything()):
         invitations.forget_old(before=now - timedelta(days=settings.INVITATIONS_KEPT_DAYS))
-    return Session.objects.filter(expire_date__lt=now).delete()[0]
+    count = Session.objects.filter(expire_date__lt=now).delete()[0]
+    ended = UserSession.objects.exclude(session_key__in=Session.objects.values("session_key"))
+    return count + ended.delete()[0]

@@ -3,16 +3,19 @@
 from typing import Any
 
 from allauth.account import forms as account
+from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress
 from allauth.core import context
 from django import forms
 from django.contrib.auth.models import AbstractBaseUser
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from alliance.portal.account_adapter import guess_at
 from alliance.portal.memberships import invited_address
 from alliance.portal.onboarding import KIND_KEY, DoorField, requested_kind
 from alliance.web.devices import remember_device
+from alliance.web.sessions import begin_session
 
 # A summary of settings.AUTH_PASSWORD_VALIDATORS; each validator has its own error message.
 PASSWORD_HELP = _("At least 10 characters, not only digits, and not a common password.")
@@ -39,6 +42,13 @@ class LoginForm(TidyForm, account.LoginForm):
         if "remember" in self.fields:
             self.fields["remember"].label = _("Stay logged in")
 
+    def login(self, request: HttpRequest, redirect_url: str | None = None) -> HttpResponse:
+        response: HttpResponse = super().login(request, redirect_url)
+        if request.user.is_authenticated:
+            # allauth has just given the session a lifetime of its own.
+            begin_session(request, request.user)
+        return response
+
 
 class SignupForm(TidyForm, account.SignupForm):
     """Sign-up with the kind of organisation, stored in the session until the address is confirmed."""
@@ -62,7 +72,12 @@ class SignupForm(TidyForm, account.SignupForm):
 
 
 class AddEmailForm(TidyForm, account.AddEmailForm):
-    pass
+    def save(self, request: HttpRequest) -> EmailAddress:
+        """Add the address, and tell the main one: any confirmed address can log in and set a new password."""
+        address: EmailAddress = super().save(request)
+        text = {"added_email": address.email}
+        get_adapter().send_notification_mail("account/email/email_added", self.user, text)
+        return address
 
 
 class ChangePasswordForm(TidyForm, account.ChangePasswordForm):

@@ -13,11 +13,13 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from alliance.portal.badges import badge_for
+from alliance.portal.browsers import browser_text
 from alliance.portal.charts import Picture, Unit
 from alliance.portal.icons import picture_of
 from alliance.wording import amount
 
 register = template.Library()
+register.filter(browser_text)
 
 ALERTS = {"success": "success", "error": "danger", "warning": "warning", "info": "info", "debug": "secondary"}
 ALERT_ICONS = {"success": "circle-check", "error": "alert-circle", "warning": "alert-triangle"}

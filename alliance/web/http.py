@@ -11,6 +11,9 @@ from django.utils.translation import ngettext
 from alliance.api.throttling import take
 from alliance.errors import TooMany, spread
 
+# Health checks and metrics must work while the database is down; static files do not need it.
+WITHOUT_DATABASE = ("/healthz", "/readyz", "/metrics", "/static/")
+
 
 def scoped_by_itself(view: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a view that opens its own scope and transaction, for which the actor does not matter."""

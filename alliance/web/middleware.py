@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import structlog
+from allauth.account.middleware import AccountMiddleware
+from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
@@ -26,14 +28,12 @@ from alliance.portal.errors import alliance_error, method_not_allowed
 from alliance.tenancy import ANONYMOUS, Actor, Scope, limited, scope
 from alliance.web.admission import Gate, Tenants, tenant_of
 from alliance.web.bodies import is_form, length_of, take_in, take_in_large
+from alliance.web.http import WITHOUT_DATABASE
 from alliance.web.requests import ActorRequest
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 SESSION_KEY = "organisation_id"
 _REQUEST_ID = re.compile(r"^[0-9A-Za-z._-]{8,64}$")
-# Health checks and metrics must work while the database is down; static files do not need it.
-_WITHOUT_DATABASE = ("/healthz", "/readyz", "/metrics", "/static/")
-
 
 # The default of Retry-After in seconds.
 LATER = 60
@@ -131,6 +131,7 @@ class TenancyMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
+        self._answer_of_allauth = AccountMiddleware(get_response).process_exception
 
     def __call__(self, request: ActorRequest) -> HttpResponseBase:
         if request.path in settings.LARGE_BODY_PATHS:
@@ -146,7 +147,7 @@ class TenancyMiddleware:
     def process_view(
         self, request: ActorRequest, view: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
-        if request.path.startswith(_WITHOUT_DATABASE):
+        if request.path.startswith(WITHOUT_DATABASE):
             return None
         try:
             with _scope_of(request, view):
@@ -156,6 +157,9 @@ class TenancyMiddleware:
                     response = response.render()  # type: ignore[attr-defined]
         except AllianceError as error:
             return answer_of(request, explain_not_found(error, kwargs))
+        except (ImmediateHttpResponse, ReauthenticationRequired) as exception:
+            # The view is called here, so allauth's own middleware does not see its exceptions.
+            response = self._answer_of_allauth(request, exception)
         if isinstance(response, HttpResponseNotAllowed):
             return method_not_allowed(request, response)
         add_headers(request, response)

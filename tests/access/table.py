@@ -250,6 +250,7 @@ ACCOUNT = [
     *get_and_post("account_email", SIGNED_IN, post=302),
     *get_and_post("account_change_password", SIGNED_IN, post=200),
     *get_and_post("account_set_password", SIGNED_IN, own=302, post=302),
+    *get_and_post("usersessions_list", SIGNED_IN, post=302),
 ]
 
 

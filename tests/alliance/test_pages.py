@@ -15,7 +15,6 @@ from alliance.models import Member, Organisation, User
 from alliance.portal import navigation
 from alliance.portal.views import start_page
 from alliance.tenancy import Actor, Scope, scope
-from tests import factories
 from tests.alliance.helpers.pages import html_of, refused_by_policy
 
 ACCOUNT_PAGES = [
@@ -27,7 +26,10 @@ ACCOUNT_PAGES = [
     "account_reset_password_from_key_done",
     "account_inactive",
 ]
-MEMBER_PAGES = ["account_email", "account_change_password", "account_logout", "member_list", "api_key_list"]
+MEMBER_PAGES = [
+    "account_email", "account_change_password", "account_logout", "account_reauthenticate",
+    "usersessions_list", "member_list", "api_key_list",
+]  # fmt: skip
 
 
 # --- front page ------------------------------------------------------------------------------
@@ -96,18 +98,6 @@ def test_dead_link_says_so_and_offers_a_way_on(client: Client, address: str) -> 
     html = html_of(client.get(address))
     assert "This link no longer works" in html
     assert re.search(r'class="btn btn-primary w-100" href="/accounts/', html)
-
-
-@pytest.mark.django_db
-def test_locked_account_page_says_when_to_retry(client: Client, settings: LazySettings) -> None:
-    settings.AXES_FAILURE_LIMIT = 1
-    factories.user("somebody@alliance.example")
-    response = client.post(
-        reverse("account_login"), {"login": "somebody@alliance.example", "password": "wrong"}
-    )
-    assert response.status_code == 429
-    assert response["Retry-After"] == "900"
-    assert "15 minutes" in html_of(response)
 
 
 @pytest.mark.django_db

@@ -32,7 +32,9 @@ FULL_WIDTH = re.compile(r"[\u4e00-\u9fff][,;:?!]|[,;:?!][\u4e00-\u9fff]")
 SENTENCE = re.compile(r"\b[A-Za-z']{2,}(?:,? [A-Za-z']{2,}){2,}")
 PUBLIC_PAGES = ["home", "account_login", "account_signup", "account_reset_password", "parcels:track_search"]
 SHARED_PAGES = ["parcels:dashboard_view", "parcels:parcel_list", "slas:rate_list", "slas:breach_list"]
-MERCHANT_PAGES = ["parcels:quote_create", "parcels:address_add", "member_list", "api_key_list"]
+MERCHANT_PAGES = [
+    "parcels:quote_create", "parcels:address_add", "member_list", "api_key_list", "usersessions_list",
+]  # fmt: skip
 COURIER_PAGES = ["slas:offer_list", "slas:offer_create", "parcels:scan_upload", "couriers:facility_list"]
 
 

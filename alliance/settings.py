@@ -99,6 +99,8 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            # Its csrf_token also says for which organisation a form was opened.
+            "builtins": ["alliance.templatetags.form_owner"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",

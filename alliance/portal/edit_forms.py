@@ -9,10 +9,11 @@ from django.core import signing
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.translation import gettext as _
 
+FIELD = "opened_with"
 _SALT = "alliance.edit_form"
 
 
-class EditForm(forms.Form):
+class OpenedWith(forms.BaseForm):
     """A form that knows the values it was opened with.
 
     If they were changed meanwhile, in another tab or by a colleague, it is refused once: each field says
@@ -20,18 +21,17 @@ class EditForm(forms.Form):
     locks the row before it reads `current` on a POST.
     """
 
-    opened_with = forms.CharField(widget=forms.HiddenInput, required=False)
-
     def __init__(self, *args: Any, current: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, initial=dict(current), **kwargs)
         self._current = json.loads(json.dumps(dict(current), cls=DjangoJSONEncoder))
         self._opened = self._current
-        self.fields["opened_with"].initial = signing.dumps(self._current, salt=_SALT, compress=True)
+        signed = signing.dumps(self._current, salt=_SALT, compress=True)
+        self.fields[FIELD] = forms.CharField(widget=forms.HiddenInput, required=False, initial=signed)
         if self.is_bound:
-            self._opened = self._read(self.data.get(self.add_prefix("opened_with"), ""))
+            self._opened = self._read(self.data.get(self.add_prefix(FIELD), ""))
             # The page shows what is there now: the next attempt is compared with that.
             self.data = self.data.copy()  # type: ignore[attr-defined]
-            self.data[self.add_prefix("opened_with")] = self.fields["opened_with"].initial
+            self.data[self.add_prefix(FIELD)] = signed  # type: ignore[index]
 
     def _read(self, text: str) -> dict[str, Any]:
         # A program that sends none was not opened with anything.
@@ -43,16 +43,16 @@ class EditForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        data.pop("opened_with", None)
+        data.pop(FIELD, None)
         for name in self._current:
             if name in self.fields and self._opened.get(name) != self._current[name]:
-                self._report(name, data.get(name))
+                self._report(name)
         return data
 
-    def _report(self, name: str, typed: object) -> None:
-        field, now = self.fields[name], self._current[name]
-        if not field.has_changed(now, self[name].data):
-            # The same change was made already.
+    def _report(self, name: str) -> None:
+        now = self._current[name]
+        if self._means_the_same(name, now):
+            # Both made the same change.
             return
         texts = {"before": self._shown(name, self._opened.get(name)), "now": self._shown(name, now)}
         message = _(
@@ -61,8 +61,19 @@ class EditForm(forms.Form):
         )
         self.add_error(name, forms.ValidationError(message % texts, code="changed_meanwhile"))
 
+    def _means_the_same(self, name: str, value: Any) -> bool:
+        field = self.fields[name]
+        try:
+            return bool(field.to_python(value) == field.to_python(self[name].data))
+        except forms.ValidationError:
+            return False
+
     def _shown(self, name: str, value: Any) -> str:
         choices = dict(getattr(self.fields[name], "choices", None) or [])
         if isinstance(value, bool):
             return _("yes") if value else _("no")
         return str(choices.get(value, "" if value is None else value))
+
+
+class EditForm(OpenedWith, forms.Form):
+    """A plain form of that kind."""

@@ -14,7 +14,7 @@ from alliance.errors import Conflict, InvalidInput, NotFound, TooMany
 from alliance.members.services import invitations, members
 from alliance.models import ApiKey, Invitation, Member
 from alliance.portal.forms import InvitationForm, RoleForm, add_service_errors
-from alliance.tenancy import Actor, require, require_member
+from alliance.tenancy import Actor, require_member
 from alliance.web.requests import ActorRequest
 from alliance.wording import listed
 
@@ -70,7 +70,7 @@ def invitation_withdraw(request: ActorRequest, invitation_id: int) -> HttpRespon
 @login_required
 def member_edit(request: ActorRequest, member_id: int) -> HttpResponse:
     """Change a member's role."""
-    member = _member(request.actor, member_id)
+    member = _member(request.actor, member_id, lock=request.method == "POST")
     form = RoleForm(request.POST if request.method == "POST" else None, current={"role": member.role})
     if request.method == "POST" and form.is_valid():
         try:
@@ -108,10 +108,12 @@ def report_stopped(request: ActorRequest, keys: list[ApiKey]) -> None:
         messages.warning(request, text % {"n": len(keys), "names": names})
 
 
-def _member(actor: Actor, member_id: int) -> Member:
-    require(actor, Capability.MANAGE_MEMBERS)
-    member = Member.objects.filter(organisation_id=actor.organisation_id, pk=member_id)
-    found = member.select_related("user").first()
-    if found is None:
+def _member(actor: Actor, member_id: int, *, lock: bool = False) -> Member:
+    require_member(actor, Capability.MANAGE_MEMBERS)
+    members = Member.objects.filter(organisation_id=actor.tenant_id, pk=member_id).select_related("user")
+    if lock:
+        members = members.select_for_update(of=("self",), no_key=True)
+    member: Member | None = members.first()
+    if member is None:
         raise NotFound
-    return found
+    return member

@@ -13,6 +13,7 @@ from alliance.members.services import invitations, members
 from alliance.models import Member
 from alliance.portal.members import report_stopped
 from alliance.tenancy import Actor, Scope, scope
+from alliance.web.form_owner import for_any_organisation
 from alliance.web.middleware import SESSION_KEY
 from alliance.web.requests import ActorRequest
 
@@ -35,6 +36,7 @@ def memberships_of(actor: Actor) -> dict[str, object]:
         return {"memberships": list(own), "invitations": invitations.invitations_for(user_id)}
 
 
+@for_any_organisation
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def membership_leave(request: ActorRequest, organisation_id: int) -> HttpResponse:
@@ -80,6 +82,7 @@ def invitation_show(request: ActorRequest, token: str) -> HttpResponse:
     return render(request, "alliance/invitation.html", context)
 
 
+@for_any_organisation
 @require_POST
 @login_required
 def invitation_answer(request: ActorRequest, invitation_id: int) -> HttpResponse:

@@ -13,6 +13,7 @@ from alliance.errors import NotFound
 from alliance.models import Member
 from alliance.portal.navigation import LINKED_PAGES, LinkedPage
 from alliance.tenancy import Actor, Scope, scope
+from alliance.web.form_owner import for_any_organisation
 from alliance.web.middleware import SESSION_KEY
 from alliance.web.requests import ActorRequest
 
@@ -39,6 +40,7 @@ def start_page(actor: Actor) -> str:
     return reverse(LINKED_PAGES[LinkedPage.DASHBOARD])
 
 
+@for_any_organisation
 @require_POST
 @login_required
 def switch_organisation(request: ActorRequest) -> HttpResponse:
@@ -49,7 +51,8 @@ def switch_organisation(request: ActorRequest) -> HttpResponse:
         members = Member.objects.select_related("organisation").filter(user_id=actor.user_id)
         member = (
             members.filter(organisation_id=int(organisation_id)).first()
-            if organisation_id.isdecimal()
+            # More digits are no id, and overflow the database's integer.
+            if organisation_id.isdecimal() and len(organisation_id) <= 18
             else None
         )
     if member is None:

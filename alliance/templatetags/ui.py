@@ -253,6 +253,7 @@ def confirm_dialog(
         "text": text,
         "tone": "danger",
         "csrf_token": context.get("csrf_token"),
+        "actor": context.get("actor"),
         **options,
     }
 

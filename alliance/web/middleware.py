@@ -25,9 +25,11 @@ from alliance.logs import note_line
 from alliance.members.services.actors import actor_of_user
 from alliance.members.services.api_keys import actor_of_key
 from alliance.portal.errors import alliance_error, method_not_allowed
+from alliance.portal.form_owner import refuse_form, switch_back
 from alliance.tenancy import ANONYMOUS, Actor, Scope, limited, scope
 from alliance.web.admission import Gate, Tenants, tenant_of
 from alliance.web.bodies import is_form, length_of, take_in, take_in_large
+from alliance.web.form_owner import foreign_owner
 from alliance.web.http import WITHOUT_DATABASE
 from alliance.web.requests import ActorRequest
 
@@ -150,6 +152,9 @@ class TenancyMiddleware:
         if request.path.startswith(WITHOUT_DATABASE):
             return None
         try:
+            refusal = self._refuse_foreign_form(request, view)
+            if refusal is not None:
+                return refusal
             with _scope_of(request, view):
                 response: HttpResponseBase = view(request, *args, **kwargs)
                 # Templates run queries lazily, so the response must be rendered inside the scope.
@@ -164,6 +169,19 @@ class TenancyMiddleware:
             return method_not_allowed(request, response)
         add_headers(request, response)
         return response
+
+    def _refuse_foreign_form(
+        self, request: ActorRequest, view: Callable[..., Any]
+    ) -> HttpResponseBase | None:
+        owner = foreign_owner(request, request.actor, view)
+        if not owner:
+            return None
+        actor = switch_back(request, owner, SESSION_KEY)
+        if actor is None:
+            with scope(Scope.of(request.actor)):
+                return refuse_form(request, owner)
+        request.actor = actor
+        return None
 
 
 def _scope_of(request: ActorRequest, view: Callable[..., Any]) -> AbstractContextManager[None]:

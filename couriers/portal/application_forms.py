@@ -6,6 +6,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from alliance.portal.edit_forms import EditForm
 from alliance.portal.forms import FilterForm
 from couriers.applications.rules import LABELS, check_step
 from couriers.choices import DocumentKind, FacilityKind, Step
@@ -23,7 +24,7 @@ def _number(name: str, example: str, help_text: Any = "") -> forms.IntegerField:
     )
 
 
-class StepForm(forms.Form):
+class StepForm(EditForm):
     """The fields of a step. Errors of the rules are shown together with those of parsing."""
 
     step: Step

@@ -20,7 +20,7 @@ from couriers.applications.rules import STEP_FIELDS
 from couriers.applications.services import applications
 from couriers.choices import ApplicationState, Step
 from couriers.models import Application
-from couriers.portal.application_forms import CompanyForm, ContactForm, SubmitForm
+from couriers.portal.application_forms import CompanyForm, ContactForm, StepForm, SubmitForm
 from couriers.portal.application_pages import (
     REVIEW,
     STEP_URLS,
@@ -74,12 +74,17 @@ def contact_edit(request: ActorRequest) -> HttpResponse:
     return _edit(request, Step.CONTACT, ContactForm)
 
 
-def _edit(request: ActorRequest, step: Step, form_class: type[forms.Form]) -> HttpResponse:
+def _edit(request: ActorRequest, step: Step, form_class: type[StepForm]) -> HttpResponse:
     actor = applicant(request)
     try:
         application = open_application(actor)
+        if request.method == "POST":
+            # What the form was opened with is compared with what is saved: nobody may change it in between.
+            application = applications.lock_application(
+                actor=actor, application_id=application.pk, editable=True
+            )
         form = form_class(
-            request.POST if request.method == "POST" else None, initial=_stored_values(application, step)
+            request.POST if request.method == "POST" else None, current=_stored_values(application, step)
         )
         if request.method == "POST" and form.is_valid() and _save(actor, application, step, form):
             return _after_saving(request, step)

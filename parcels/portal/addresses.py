@@ -47,6 +47,9 @@ def address_add(request: ActorRequest) -> HttpResponse:
 def address_edit(request: ActorRequest, address_id: int) -> HttpResponse:
     """Change an address."""
     addresses = PickupAddress.objects.visible_to(_merchant(request)).select_related("city")
+    if request.method == "POST":
+        # What the form was opened with is compared with what is saved: nobody may change it in between.
+        addresses = addresses.select_for_update(of=("self",))
     address = addresses.filter(pk=address_id).first()
     if address is None:
         raise NotFound

@@ -12,6 +12,7 @@ from alliance.cities import full_name
 from alliance.city_fields import CityField
 from alliance.clocks import wall_clock
 from alliance.models import City
+from alliance.portal.edit_forms import OpenedWith
 from parcels.bookings.rules import ADDRESS_LENGTH, NAME_LENGTH, PHONE_LENGTH, REFERENCE_LENGTH
 from parcels.models import PickupAddress
 from slas.choices import TierCode
@@ -125,7 +126,7 @@ class RecipientForm(forms.Form):
     )
 
 
-class PickupAddressForm(forms.ModelForm):  # type: ignore[type-arg]
+class PickupAddressForm(OpenedWith, forms.ModelForm):  # type: ignore[type-arg]
     """A pickup address of the merchant."""
 
     city = SuggestedCityField(label=gettext_lazy("City"))
@@ -138,10 +139,12 @@ class PickupAddressForm(forms.ModelForm):  # type: ignore[type-arg]
             "name": gettext_lazy("Your name for it: main warehouse, shop."),
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            self.initial["city"] = full_name(self.instance.city)
+    def __init__(self, *args: Any, instance: PickupAddress, **kwargs: Any) -> None:
+        current = {}
+        if instance.pk:
+            current = {name: getattr(instance, name) for name in self.Meta.fields}
+            current["city"] = full_name(instance.city)
+        super().__init__(*args, current=current, instance=instance, **kwargs)
 
     def validate_constraints(self) -> None:
         """Skip the check for one default: the service unsets the other address's default."""

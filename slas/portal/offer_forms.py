@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from alliance.city_fields import CityField
+from alliance.portal.edit_forms import OpenedWith
 from alliance.portal.forms import FilterForm
 from slas.models import ServiceTier
 from slas.promises.prices import InvalidAmount, fen_from_yuan
@@ -35,6 +36,10 @@ class OfferTermsForm(forms.Form):
     )
     daily_capacity = forms.IntegerField(label=_("Parcels a day"), min_value=0, max_value=10_000_000)
     active = forms.BooleanField(label=_("On sale"), required=False, initial=True)
+
+
+class OfferChangeForm(OpenedWith, OfferTermsForm):
+    """The form that changes an offer."""
 
 
 class OfferForm(OfferTermsForm):

@@ -23,7 +23,7 @@ from alliance.web.requests import ActorRequest
 from slas.models import CapacityDay, Offer
 from slas.offers.querysets import OfferQuerySet
 from slas.offers.services import offers
-from slas.portal.offer_forms import OfferFileForm, OfferFilterForm, OfferForm, OfferTermsForm
+from slas.portal.offer_forms import OfferChangeForm, OfferFileForm, OfferFilterForm, OfferForm, OfferTermsForm
 from slas.promises.prices import yuan
 
 PAGE = 50
@@ -77,11 +77,14 @@ def offer_edit(request: ActorRequest, offer_id: int) -> HttpResponse:
     actor = request.actor
     require(actor, Capability.MANAGE_OFFERS)
     own_offers = Offer.objects.visible_to(actor).select_related("tier", "origin", "destination")
+    if request.method == "POST":
+        # What the form was opened with is compared with what is saved: nobody may change it in between.
+        own_offers = own_offers.select_for_update(of=("self",), no_key=True)
     offer = own_offers.filter(pk=offer_id).first()
     if offer is None:
         raise NotFound
-    initial = {"price": yuan(offer.price_fen), "daily_capacity": offer.daily_capacity, "active": offer.active}
-    form = OfferTermsForm(request.POST or None, initial=initial)
+    current = {"price": yuan(offer.price_fen), "daily_capacity": offer.daily_capacity, "active": offer.active}
+    form = OfferChangeForm(request.POST or None, current=current)
     if request.method == "POST" and form.is_valid() and _try_to_change(actor, offer_id, form):
         messages.success(request, _("The offer was changed. Existing bookings keep their price."))
         return redirect("slas:offer_list")

@@ -1,5 +1,6 @@
 """The application in the browser: each page, what it refuses, and who is kept out."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -240,3 +241,17 @@ def test_organisations_keep_their_applications_apart(
 ) -> None:
     assert COMPANY["legal_name"] in applicant_client.get(at("application_review")).text
     assert COMPANY["legal_name"] not in courier_client.get(at("application_view")).text
+
+
+def test_stale_tab_does_not_put_old_company_data_back(
+    applicant_client: Client, applicant: Actor, draft: Application
+) -> None:
+    opened = re.search(r'name="opened_with" value="([^"]*)"', applicant_client.get(at("company_edit")).text)
+    assert opened is not None
+    with scope(Scope.everything()):
+        Application.objects.filter(pk=draft.pk).update(permit_number="浙邮99999999Z")
+    response = applicant_client.post(at("company_edit"), {**TYPED, "opened_with": opened[1]})
+    assert response.status_code == 422
+    assert "and is “浙邮99999999Z” now" in response.text
+    with scope(Scope.everything()):
+        assert reread(draft).permit_number == "浙邮99999999Z"

@@ -14,7 +14,6 @@ class AllianceConfig(AppConfig):
 
     def ready(self) -> None:
         # Importing registers the system checks, and makes ours the current Celery application.
-        from django.contrib.auth.signals import user_logged_in  # noqa: PLC0415
 
         from alliance import celery, checks  # noqa: F401, PLC0415 -- they need the app registry
         from alliance.database import owner, partitions, stored_functions  # noqa: PLC0415

@@ -50,6 +50,9 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         alliance.Invitation.email
         alliance.OutgoingMail.to alliance.OutgoingMail.subject alliance.OutgoingMail.text
     """,
+    Holds.CONTACT: """
+        alliance.Contact.name alliance.Contact.phone alliance.Contact.email
+    """,
     Holds.VISIT: """
         sessions.Session.session_key sessions.Session.session_data
         usersessions.UserSession.ip usersessions.UserSession.session_key

@@ -59,7 +59,7 @@ def forget_old_events() -> int:
 
 @shared_task(acks_late=True)
 def forget_visits() -> int:
-    """Delete expired sessions and what users see of them, and old invitations. May run twice: it deletes the rest."""
+    """Delete expired sessions, also from users' lists, and old invitations. May run twice."""
     now = timezone.now()
     with scope(Scope.everything()):
         invitations.forget_old(before=now - timedelta(days=settings.INVITATIONS_KEPT_DAYS))

@@ -15,6 +15,7 @@ from django.db import connection
 from alliance.database import partitions
 from alliance.database.owner import as_owner
 from alliance.identifiers import EPOCH
+from alliance.members.acquaintances import acquaint
 from alliance.models import City
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.commitments.landmarks import sql_progress_marks
@@ -68,6 +69,9 @@ def populate() -> GrowthWorld:
     partitions.ensure_months(oldest, partitions.Month.of(now).plus(partitions.MONTHS_AHEAD))
     couriers = [factories.courier_organisation(f"Courier {number}").pk for number in range(COURIERS)]
     merchants = [factories.merchant_organisation(f"Merchant {number}").pk for number in range(MERCHANTS)]
+    with scope(Scope.everything()):
+        # Their parcels are inserted by SQL.
+        acquaint((merchant, courier) for merchant in merchants for courier in couriers)
     tiers = list(ServiceTier.objects.order_by("pk").values_list("pk", flat=True))
     cities = City.objects.filter(country="CN").order_by("-population", "code")
     places = list(cities.values_list("pk", flat=True)[:CITIES])

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from alliance.database import partitions
+from alliance.members.acquaintances import acquaint
 from alliance.members.services.actors import actor_of_organisation
 from alliance.members.services.api_keys import create_api_key
 from alliance.models import City, Organisation
@@ -17,10 +18,12 @@ def make(couriers: int, merchants: int) -> tuple[list[Member], list[Member]]:
     now = datetime.now(UTC)
     oldest = partitions.Month.of(now - timedelta(days=DAYS + 1))
     partitions.ensure_months(oldest, partitions.Month.of(now).plus(partitions.MONTHS_AHEAD))
-    return (
-        [_member(factories.courier_organisation(f"Courier {number}")) for number in range(couriers)],
-        [_member(factories.merchant_organisation(f"Merchant {number}")) for number in range(merchants)],
-    )
+    carriers = [_member(factories.courier_organisation(f"Courier {number}")) for number in range(couriers)]
+    senders = [_member(factories.merchant_organisation(f"Merchant {number}")) for number in range(merchants)]
+    with scope(Scope.everything()):
+        # Their parcels are inserted by SQL.
+        acquaint((m.organisation_id, c.organisation_id) for m in senders for c in carriers)
+    return carriers, senders
 
 
 _OFFERS = """

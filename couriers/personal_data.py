@@ -9,7 +9,6 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         couriers.Application.contact_name couriers.Application.contact_phone
         couriers.Application.contact_email
         couriers.ApplicationEvent.reason
-        couriers.Courier.contact_name couriers.Courier.contact_phone couriers.Courier.contact_email
         couriers.Document.file couriers.Document.name
     """,
     Holds.RECORD: """

@@ -11,7 +11,6 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         parcels.Scan.facility parcels.ScanFile.content
     """,
     Holds.CONTACT: """
-        parcels.Merchant.contact_name parcels.Merchant.contact_phone
         parcels.PickupAddress.name parcels.PickupAddress.address
         parcels.PickupAddress.contact_name parcels.PickupAddress.contact_phone
     """,

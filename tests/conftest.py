@@ -22,6 +22,7 @@ from alliance import embedded, jobs
 from alliance.api import throttling
 from alliance.celery import app as celery_app
 from alliance.choices import Role
+from alliance.members.acquaintances import forget_acquaintances
 from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, Organisation, User
 from alliance.tenancy import Actor, Scope, scope
@@ -142,6 +143,7 @@ def _settings_of_tests(settings: object) -> None:
     forget_near()
     forget_names()
     forget_places()
+    forget_acquaintances()
     throttling.forget()
     guesses.forget()
 

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from alliance.choices import OrganisationKind, OrganisationStatus, Role
 from alliance.members.services.api_keys import create_api_key
 from alliance.members.services.organisations import free_slug
-from alliance.models import Member, Organisation, User
+from alliance.models import Contact, Member, Organisation, User
 from alliance.tenancy import Actor, Scope, scope
 from couriers.models import Courier
 from parcels.models import Merchant
@@ -38,7 +38,9 @@ def merchant_organisation(name: str, *, age: timedelta = timedelta(days=365)) ->
 
 
 def _organisation(kind: str, name: str, status: str) -> Organisation:
-    return Organisation.objects.create(kind=kind, name=name, slug=free_slug(name), status=status)
+    organisation = Organisation.objects.create(kind=kind, name=name, slug=free_slug(name), status=status)
+    Contact.objects.create(organisation=organisation, name="Chen Xiaoyan", phone="0571 8502 2088")
+    return organisation
 
 
 def user(email: str, **extra: Any) -> User:

@@ -14,9 +14,12 @@ from django.db import DatabaseError, connection, transaction
 from django.test import override_settings
 
 from alliance import checks
-from alliance.models import ApiKey, Organisation, User
+from alliance.choices import OrganisationStatus
+from alliance.members.acquaintances import acquaint
+from alliance.models import ApiKey, Contact, Organisation, User
 from alliance.tenancy import Scope, protected_tables, raw_rows, scope
 from parcels.models import Parcel
+from tests import factories
 from tests.access import world
 from tests.helpers.owner import execute_as_owner
 
@@ -27,15 +30,15 @@ TENANT_COLUMNS = {"merchant_id", "courier_id", "organisation_id", "parcel_id"}
 UNPROTECTED: set[str] = set()
 # Reviewed: what couriers and merchants may read of others, and why.
 COURIERS_READ = {
-    "alliance_organisation": "merchants' names stand on their parcels",
-    "parcels_merchant": "as above",
+    "alliance_organisation": "names of merchants stand on the courier's parcels",
+    "parcels_merchant": "ids of merchants, and nothing else",
     "couriers_facility": "shared by all couriers",
     "slas_ontimerate": "merchants' cells that name it: how it did for each",
     "slas_overduecount": "as above: how many are overdue for each",
 }
 MERCHANTS_READ = {
     "alliance_organisation": "couriers' names stand in quotes",
-    "couriers_courier": "as above",
+    "couriers_courier": "as above, with legal names, numbers of permits, and grades",
     "slas_offer": "what is on sale",
     "slas_capacityday": "whether there is room",
     "slas_ontimerate": "how couriers did on a lane",
@@ -279,6 +282,54 @@ def test_nobody_but_ops_rewrites_what_was_recorded(sides: Sides) -> None:
             assert affected("UPDATE alliance_auditentry SET verb = 'x'") == 0
 
 
+def test_names_are_known_to_those_who_have_parcels_in_common(sides: Sides) -> None:
+    strangers = {name: factories.merchant_organisation(name).pk for name in ("Jade Lamps", "Plum Toys")}
+    applicant = factories.courier_organisation("Hopeful Express", OrganisationStatus.APPLICANT).pk
+    with scope(Scope.courier(sides.courier)):
+        assert set(Organisation.objects.values_list("pk", flat=True)) >= {sides.courier, sides.merchant}
+        assert not Organisation.objects.filter(pk__in=[*strangers.values(), applicant]).exists()
+        assert not Organisation.objects.filter(kind="courier").exclude(pk=sides.courier).exists()
+    with scope(Scope.merchant(sides.merchant)):
+        assert Organisation.objects.filter(pk=sides.rival_courier).exists()
+        assert not Organisation.objects.filter(kind="merchant").exclude(pk=sides.merchant).exists()
+        assert not Organisation.objects.filter(pk=applicant).exists()
+        acquaint([(sides.merchant, applicant)])
+        # Of imported history: a courier that never joined.
+        assert Organisation.objects.filter(pk=applicant).exists()
+    with scope(Scope.courier(sides.courier)):
+        # A courier does not make itself known.
+        assert not takes(
+            "alliance_acquaintance",
+            f"(merchant_id, courier_id) VALUES ({strangers['Plum Toys']}, {sides.courier})",
+        )
+
+
+def test_contacts_are_read_by_their_own_people_and_ops(sides: Sides) -> None:
+    with scope(Scope.everything()):
+        assert Contact.objects.count() >= 2
+    for who, own in (
+        (Scope.merchant(sides.merchant), [sides.merchant]),
+        (Scope.courier(sides.courier), [sides.courier]),
+        (Scope.parcel(sides.parcel.pk), []),
+        (Scope.key(sides.prefix), []),
+    ):
+        with scope(who):
+            assert list(Contact.objects.values_list("pk", flat=True)) == own
+
+
+def test_nobody_makes_themselves_a_member(sides: Sides) -> None:
+    member = User.objects.get(email="courier_agent@alliance.example")
+    for who in (Scope.user(member.pk), Scope.courier(sides.courier), Scope.merchant(sides.merchant)):
+        with scope(who):
+            for organisation in (sides.courier, sides.rival_courier, sides.merchant):
+                values = f"({organisation}, {member.pk}, 'owner', now())"
+                columns = "(organisation_id, user_id, role, created_at)"
+                assert not takes("alliance_member", f"{columns} VALUES {values}")
+    with scope(Scope.user(member.pk)):
+        assert affected("UPDATE alliance_member SET role = 'owner'") == 0
+        assert affected("DELETE FROM alliance_member") == 0
+
+
 # --- with the scopes of one thing ---
 
 
@@ -306,10 +357,12 @@ def test_a_user_sees_own_memberships_and_a_key_itself(sides: Sides) -> None:
     member = User.objects.get(email="courier_agent@alliance.example")
     with scope(Scope.user(member.pk)):
         assert count("alliance_member") == count("alliance_member", f"user_id = {member.pk}") == 1
+        assert list(Organisation.objects.values_list("pk", flat=True)) == [sides.courier]
         shown = {table for table in sides.tables if count(table)}
     assert shown == {"alliance_member", "alliance_organisation"}
     with scope(Scope.key(sides.prefix)):
         assert list(ApiKey.objects.values_list("prefix", flat=True)) == [sides.prefix]
+        assert list(Organisation.objects.values_list("pk", flat=True)) == [sides.courier]
         shown = {table for table in sides.tables if count(table)}
     assert shown == {"alliance_apikey", "alliance_organisation"}
 

@@ -114,6 +114,44 @@ class Member(models.Model):
         return f"{self.user} ({self.get_role_display()})"
 
 
+class Contact(models.Model):
+    """Whom to talk to at an organisation. Its own people and ops read it, nobody else."""
+
+    organisation = models.OneToOneField(
+        Organisation,
+        models.PROTECT,
+        primary_key=True,
+        related_name="contact",
+        verbose_name=_("organisation"),
+    )
+    name = models.CharField(_("contact"), max_length=120, blank=True)
+    phone = models.CharField(_("phone"), max_length=40, blank=True)
+    email = models.EmailField(_("e-mail"), blank=True)
+
+    class Meta:
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Acquaintance(models.Model):
+    """A merchant and a courier that have parcels in common: the courier may read the merchant's name."""
+
+    # The constraint's index begins with it.
+    merchant = models.ForeignKey(Organisation, models.PROTECT, related_name="+", db_index=False)
+    courier = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["merchant", "courier"], name="acquaintance_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.merchant_id} {self.courier_id}"
+
+
 class Invitation(models.Model):
     """An offer of a role, sent to an e-mail address. Only who reads its mails can accept it."""
 

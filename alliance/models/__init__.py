@@ -1,6 +1,15 @@
 """Models of the kernel: organisations, users, cities and records."""
 
-from alliance.members.models import ApiKey, Invitation, Member, Organisation, User, UserManager
+from alliance.members.models import (
+    Acquaintance,
+    ApiKey,
+    Contact,
+    Invitation,
+    Member,
+    Organisation,
+    User,
+    UserManager,
+)
 from alliance.models.records import (
     AuditEntry,
     City,
@@ -13,9 +22,11 @@ from alliance.models.records import (
 
 # Django imports models from here; each is defined in the file of its subject.
 __all__ = [
+    "Acquaintance",
     "ApiKey",
     "AuditEntry",
     "City",
+    "Contact",
     "Event",
     "Heartbeat",
     "IdempotentRequest",

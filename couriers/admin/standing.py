@@ -15,10 +15,10 @@ from couriers.models import Courier
 class CourierAdmin(ReadOnlyAdmin):
     """The couriers of the alliance."""
 
-    list_display = ("legal_name", "status", "grade", "permit_number", "contact_email", "joined_at")
+    list_display = ("legal_name", "status", "grade", "permit_number", "contact", "joined_at")
     list_filter = ("organisation__status", "grade")
-    list_select_related = ("organisation",)
-    search_fields = ("legal_name", "credit_code", "permit_number", "contact_email")
+    list_select_related = ("organisation__contact",)
+    search_fields = ("legal_name", "credit_code", "permit_number", "organisation__contact__email")
     ordering = ("legal_name",)
 
     @display(
@@ -27,3 +27,8 @@ class CourierAdmin(ReadOnlyAdmin):
     )
     def status(self, courier: Courier) -> tuple[str, str]:
         return courier.organisation.status, courier.organisation.get_status_display()
+
+    @display(description=gettext_lazy("Contact"))
+    def contact(self, courier: Courier) -> str:
+        contact = getattr(courier.organisation, "contact", None)
+        return contact.email if contact else ""

@@ -20,9 +20,6 @@ class Courier(models.Model):
     legal_name = models.CharField(_("legal name"), max_length=200)
     credit_code = models.CharField(_("unified social credit code"), max_length=18, blank=True, default="")
     permit_number = models.CharField(_("express permit number"), max_length=40, blank=True)
-    contact_name = models.CharField(_("contact"), max_length=120, blank=True)
-    contact_phone = models.CharField(_("phone"), max_length=40, blank=True)
-    contact_email = models.EmailField(_("e-mail"), blank=True)
     joined_at = models.DateTimeField(_("joined"), null=True, blank=True)
     # The grade of the newest final scorecard; MEMBER without one.
     grade = models.CharField(_("grade"), max_length=10, choices=Grade, default=Grade.MEMBER)

@@ -219,13 +219,18 @@ class ParcelAdmin(UncountedAdmin):
 
 @admin.register(Merchant)
 class MerchantAdmin(ReadOnlyAdmin):
-    list_display = ("organisation", "status", "contact_name", "contact_phone")
-    list_select_related = ("organisation",)
+    list_display = ("organisation", "status", "contact")
+    list_select_related = ("organisation__contact",)
     search_fields = ("organisation__name", "organisation__slug")
 
     @admin.display(description=_("status"), ordering="organisation__status")
     def status(self, merchant: Merchant) -> str:
         return merchant.organisation.get_status_display()
+
+    @admin.display(description=_("contact"))
+    def contact(self, merchant: Merchant) -> str:
+        contact = getattr(merchant.organisation, "contact", None)
+        return " ".join(filter(None, (contact.name, contact.phone, contact.email))) if contact else ""
 
 
 @admin.register(PickupAddress)

@@ -26,8 +26,6 @@ class Merchant(models.Model):
         related_name="merchant",
         verbose_name=_("organisation"),
     )
-    contact_name = models.CharField(_("contact"), max_length=120, blank=True)
-    contact_phone = models.CharField(_("phone"), max_length=40, blank=True)
 
     objects = models.Manager.from_queryset(TenantQuerySet)()
 

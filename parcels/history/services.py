@@ -13,6 +13,7 @@ from alliance.choices import OrganisationKind
 from alliance.cities import CityFinder, UnknownCity
 from alliance.database.partitions import Month, ensure_months
 from alliance.identifiers import history_parcel_id, tracking_number
+from alliance.members.acquaintances import acquaint
 from alliance.members.services.organisations import create_organisation
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
@@ -142,6 +143,7 @@ def _import_chunk(
     problems: list[Problem] = []
     with scope(Scope.everything()):
         parcels = list(_place(rows, names, problems))
+        acquaint((parcel.merchant_id, parcel.courier_id) for parcel in parcels)
         new_ids = _insert(parcels)
         open_commitments([_draft(parcel) for parcel in parcels if parcel.id in new_ids], at=now)
         record_scans(actor=actor, lines=list(_scans(parcels)), now=now)

@@ -4,9 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("parcels", "0003_seeds"),
-    ]
+    dependencies = [("parcels", "0003_seeds")]
 
     operations = [
         migrations.AddField(

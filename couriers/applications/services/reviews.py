@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from alliance.choices import Capability, OrganisationStatus
 from alliance.errors import Conflict, InvalidInput, NotPermitted
-from alliance.models import Member, Organisation
+from alliance.models import Contact, Member, Organisation
 from alliance.tenancy import Actor, require
 from couriers.applications.models import Application
 from couriers.applications.rules import check_note, check_reason
@@ -141,10 +141,12 @@ def _become_courier(application: Application, joined_at: datetime) -> Courier:
         "legal_name": application.legal_name,
         "credit_code": application.credit_code,
         "permit_number": application.permit_number,
-        "contact_name": application.contact_name,
-        "contact_phone": application.contact_phone,
-        "contact_email": application.contact_email,
         "joined_at": joined_at,
+    }
+    contact = {
+        "name": application.contact_name,
+        "phone": application.contact_phone,
+        "email": application.contact_email,
     }
     try:
         with transaction.atomic():
@@ -155,4 +157,5 @@ def _become_courier(application: Application, joined_at: datetime) -> Courier:
     except IntegrityError as error:
         message = _("A member already has this unified social credit code.")
         raise Conflict(message, code="credit_code_taken") from error
+    Contact.objects.update_or_create(organisation_id=application.organisation_id, defaults=contact)
     return courier

@@ -8,6 +8,7 @@ from alliance import events
 from alliance.database.literals import moments, numbers, texts
 from alliance.errors import Conflict
 from alliance.identifiers import new_parcel_id, tracking_number
+from alliance.members.acquaintances import acquaint
 from alliance.tenancy import raw_rows
 from parcels.bookings.rules import BookingRequest
 from parcels.choices import ParcelSource
@@ -59,6 +60,7 @@ def write_parcels(
     bookings = list(booked)
     if not bookings:
         return []
+    acquaint((merchant_id, booking.offer.courier_id) for booking in bookings)
     written_ids = _insert(merchant_id, bookings, at, source)
     for _attempt in range(_ATTEMPTS):
         collisions = [index for index, booking in enumerate(bookings) if booking.parcel_id not in written_ids]

@@ -10,7 +10,7 @@ from django.db import connection
 from alliance.choices import OrganisationStatus
 from alliance.errors import AllianceError, Conflict, InvalidInput, NotPermitted
 from alliance.members.services.actors import actor_of_user
-from alliance.models import City, Event, Member, Organisation
+from alliance.models import City, Contact, Event, Member, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from couriers.applications.services import applications, reviews
 from couriers.choices import Step
@@ -50,7 +50,9 @@ def test_approval_makes_an_active_courier_and_keeps_the_owner(
 ) -> None:
     courier = reviews.approve_application(actor=ops, application_id=submitted.pk)
     assert courier.pk == submitted.organisation_id
-    assert {name: getattr(courier, name) for name in CONTACT} == CONTACT
+    with scope(Scope.everything()):
+        contact = Contact.objects.get(organisation_id=courier.pk)
+    assert {f"contact_{name}": getattr(contact, name) for name in ("name", "phone", "email")} == CONTACT
     assert (courier.legal_name, courier.permit_number) == (COMPANY["legal_name"], COMPANY["permit_number"])
     assert courier.joined_at is not None
     organisation = Organisation.objects.get(pk=submitted.organisation_id)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from alliance.members.acquaintances import acquaint
 from alliance.models import City, Organisation
 from alliance.tenancy import Scope, scope
 from parcels.bookings.services.writing import distinct_ids
@@ -41,6 +42,7 @@ def booked_parcels(
         for parcel_id in distinct_ids(count, booked_at)
     ]
     with scope(Scope.everything()):
+        acquaint([(merchant.pk, courier.pk)])
         Parcel.objects.bulk_create(parcels)
         open_commitments(list(_drafts(parcels)), at=booked_at)
     return parcels

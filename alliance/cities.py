@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from alliance.gazetteer.keys import TERM, search_key
 from alliance.models import City
+from alliance.texts import plain, shortened
 
 _BATCH: Final = 1_000
 _SUGGESTIONS: Final = 5
@@ -22,16 +23,36 @@ _REMEMBERED: Final = 10_000
 # The longest text that is looked up; no name in the table has half as many letters.
 MOST_LETTERS: Final = 120
 # The code in brackets at the end of full_name().
+_PROVINCE_KIND: Final = re.compile(r"(?<=.)(?:省|(?:壮族|回族|维吾尔)?自治区|province)$")
+# Provinces of China by the keys of their names. Some have the name of a city elsewhere, or what was once one.
+_PROVINCES: Final = {
+    search_key(name): english
+    for english, chinese in (
+        ("Anhui", "安徽"), ("Fujian", "福建"), ("Gansu", "甘肃"), ("Guangdong", "广东"), ("Guangxi", "广西"),
+        ("Guizhou", "贵州"), ("Hainan", "海南"), ("Hebei", "河北"), ("Heilongjiang", "黑龙江"),
+        ("Henan", "河南"), ("Hubei", "湖北"), ("Hunan", "湖南"), ("Inner Mongolia", "内蒙古"),
+        ("Jiangsu", "江苏"), ("Jiangxi", "江西"), ("Jilin", "吉林"), ("Liaoning", "辽宁"),
+        ("Ningxia", "宁夏"),
+        ("Qinghai", "青海"), ("Shaanxi", "陕西"), ("Shandong", "山东"), ("Shanxi", "山西"),
+        ("Sichuan", "四川"), ("Taiwan", "台湾"), ("Tibet", "西藏"), ("Xinjiang", "新疆"), ("Yunnan", "云南"),
+        ("Zhejiang", "浙江"),
+    )
+    for name in (english, chinese)
+}  # fmt: skip
 _IN_BRACKETS: Final = re.compile(r"\(([A-Za-z0-9-]{2,16})\)\s*$")
 
 
 class UnknownCity(ValueError):
     """A text that names no city, or more than one. `candidates` are similar or ambiguous cities."""
 
-    def __init__(self, text: str, candidates: list[City], *, is_ambiguous: bool = False) -> None:
-        self.text = text
+    def __init__(
+        self, text: str, candidates: list[City], *, is_ambiguous: bool = False, is_province: bool = False
+    ) -> None:
+        # A message is no place for a text of any length.
+        self.text = shortened(text)
         self.candidates = candidates
-        self.is_ambiguous = is_ambiguous
+        self.is_ambiguous = is_ambiguous or is_province
+        self.is_province = is_province
         super().__init__(self._message())
 
     @property
@@ -41,6 +62,11 @@ class UnknownCity(ValueError):
 
     def _message(self) -> str:
         options = "; ".join(full_name(city) for city in self.candidates)
+        if self.is_province:
+            return _("“%(text)s” is a province. Name the city: %(options)s.") % {
+                "text": self.text,
+                "options": options,
+            }
         if self.is_ambiguous:
             return _("Several cities are named “%(text)s”: %(options)s.") % {
                 "text": self.text,
@@ -135,22 +161,25 @@ def resolve_city(text: str) -> City:
     """
     readings = _readings(text)
     keys = [search_key(reading) for reading in readings]
-    if not keys[0] or "\0" in text:  # PostgreSQL refuses text with a NUL character.
+    if (
+        len(text) > MOST_LETTERS or not keys[0] or "\0" in text
+    ):  # PostgreSQL refuses text with a NUL character.
         raise UnknownCity(text, [])
     exact = City.objects.filter(code__in=[reading.upper() for reading in readings]).first()
     if exact:
         return exact
     for key in keys:
         cities = list(City.objects.filter(search_text__contains=f"{TERM}{key}{TERM}"))
-        if cities:
+        if cities or _province_named(key):
             return _the_one(text, key, cities)
     raise UnknownCity(text, _similar(keys[-1]))
 
 
 def _readings(text: str) -> list[str]:
     """Return the text and the part in brackets at its end: either may name the city."""
-    inside = _IN_BRACKETS.search(text)
-    return [text.strip(), inside[1]] if inside else [text.strip()]
+    name = plain(text)
+    inside = _IN_BRACKETS.search(name)
+    return [name, inside[1]] if inside else [name]
 
 
 def _the_one(text: str, key: str, cities: list[City]) -> City:
@@ -158,9 +187,25 @@ def _the_one(text: str, key: str, cities: list[City]) -> City:
     # Current English and Chinese names go before former names and those in other languages.
     current = [city for city in cities if key in (search_key(city.name_en), search_key(city.name_zh))]
     best = current or cities
+    if province := _province_named(key):
+        # 吉林 is a city of the province of that name; 海南 is a prefecture of another one.
+        capital = [city for city in current if city.province_en == province]
+        if len(capital) == 1:
+            return capital[0]
+        raise UnknownCity(text, _largest_of(province), is_province=True)
     if len(best) == 1:
         return best[0]
     raise UnknownCity(text, best[:_SUGGESTIONS], is_ambiguous=bool(best))
+
+
+def _province_named(key: str) -> str:
+    """The English name of the province of China that a key names; empty for others and municipalities."""
+    return _PROVINCES.get(_PROVINCE_KIND.sub("", key), "")
+
+
+def _largest_of(province: str) -> list[City]:
+    cities = City.objects.filter(country__in=("CN", "TW"), province_en=province)
+    return list(cities.order_by("-population", "code")[:_SUGGESTIONS])
 
 
 def search_cities(text: str) -> QuerySet[City]:

@@ -20,6 +20,9 @@ from stdnum.exceptions import InvalidChecksum, InvalidLength
 from stdnum.exceptions import ValidationError as NumberError
 
 from alliance.errors import FieldError
+from alliance.phones import LENGTH as PHONE_LENGTH
+from alliance.phones import phone_problems, read_phone
+from alliance.texts import one_line
 from couriers.choices import ApplicationState, DocumentKind, Step
 
 S = ApplicationState
@@ -67,7 +70,6 @@ MOST_PARCELS = 100_000_000
 # The oldest post offices still in operation are about that old.
 OLDEST = date(1800, 1, 1)
 _PERMIT = re.compile(r"[\w()\-/ ]{6,40}")
-_PHONE = re.compile(r"\+?[\d ()\-]{6,24}(?: ?(?:x|ext\.?|转) ?\d{1,6})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,8 @@ def may_become(old: str, new: str) -> bool:
 
 def tidy(value: object) -> str:
     """Return text in its stored form: one line, no control characters, plain instead of full-width digits."""
-    text = "".join(char if unicodedata.category(char)[0] != "C" else " " for char in str(value or ""))
-    return " ".join(text.split())
+    text = one_line(str(value or ""))
+    return " ".join("".join(char if unicodedata.category(char)[0] != "C" else " " for char in text).split())
 
 
 def check_step(
@@ -199,10 +201,9 @@ def _whole_number(most: int) -> Callable[[Any, date], tuple[int | None, str]]:
 
 
 def _phone(value: Any, today: date) -> tuple[str, str]:
-    text = unicodedata.normalize("NFKC", tidy(value))
-    if not text or (_PHONE.fullmatch(text) and sum(char.isdigit() for char in text) >= 6):
-        return text, ""
-    return text, _("Digits, spaces and hyphens, with the country code if it is not +86: 0571-8502 2088.")
+    phone = read_phone(tidy(value))
+    problem = next(phone_problems("", phone), None)
+    return phone, problem.message if problem else _too_long(phone, PHONE_LENGTH)
 
 
 def _email(value: Any, today: date) -> tuple[str, str]:

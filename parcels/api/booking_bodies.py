@@ -15,10 +15,12 @@ from alliance.cities import MOST_LETTERS, CityFinder, UnknownCity
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor
-from parcels.bookings.rules import BookingRequest, IfFull, Recipient, one_line, pickup_problems, text_problems
+from alliance.texts import one_line, plain
+from parcels.bookings.rules import BookingRequest, IfFull, Recipient, pickup_problems, text_problems
 from parcels.models import PickupAddress
 from slas.offers.market import QuoteRequest
 from slas.promises.prices import InvalidAmount, fen_from_yuan
+from slas.promises.tiers import tier_named
 
 FIELDS = frozenset(
     {
@@ -70,18 +72,18 @@ def read_booking(body: object, places: Places, *, at: datetime, pointer: str = "
     origin, destination, address_id = reader.ends()
     recipient = reader.inner("recipient", RECIPIENT_FIELDS)
     request = BookingRequest(
-        tier=reader.text("tier", required=True),
+        tier=tier_named(reader.text("tier", required=True)),
         origin=origin,
         destination=destination,
         weight_g=reader.whole_number("weight_g"),
         ready_at=reader.moment("ready_at") or at,
-        recipient=Recipient(
+        recipient=Recipient.written(
             recipient.text("name", required=True),
             recipient.text("phone", required=True),
             recipient.text("address", required=True),
         ),
         courier=reader.text("courier"),
-        reference=reader.text("reference"),
+        reference=plain(reader.text("reference")),
         pickup_address_id=address_id,
         expected_deliver_by=reader.moment("expected_deliver_by"),
         expected_pickup_by=reader.moment("expected_pickup_by"),
@@ -101,7 +103,7 @@ def read_quote(body: object, places: Places, *, at: datetime) -> QuoteRequest:
         destination=destination,
         weight_g=reader.whole_number("weight_g"),
         ready_at=reader.moment("ready_at") or at,
-        tier=reader.text("tier"),
+        tier=tier_named(reader.text("tier")),
     )
     reader.finish()
     return request

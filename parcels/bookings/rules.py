@@ -1,6 +1,5 @@
 """A merchant's booking request, and the checks that need no database. Pure."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,9 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from alliance.errors import FieldError
+from alliance.phones import LENGTH as PHONE_LENGTH
+from alliance.phones import phone_problems, read_phone
+from alliance.texts import has_unprintable, one_line
 from slas.promises.checks import ready_problems, weight_problems
 
 if TYPE_CHECKING:
@@ -19,12 +21,7 @@ BATCH_LIMIT = 1_000
 # The columns' widths.
 REFERENCE_LENGTH = 64
 NAME_LENGTH = 120
-PHONE_LENGTH = 40
 ADDRESS_LENGTH = 300
-PHONE_DIGITS = 5
-
-# Control characters and lone surrogates: JSON can escape them, PostgreSQL cannot store them.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class IfFull(StrEnum):
@@ -40,6 +37,11 @@ class Recipient:
     name: str
     phone: str
     address: str
+
+    @classmethod
+    def written(cls, name: str, phone: str, address: str) -> "Recipient":
+        """A recipient as somebody typed it, at whichever door."""
+        return cls(one_line(name), read_phone(phone), one_line(address))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +72,13 @@ class BookingRequest:
         return bool(self.courier) or self.if_full is IfFull.REFUSE
 
 
-def one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def problems_of(request: BookingRequest, *, at: datetime) -> Iterator[FieldError]:
     """Yield the errors of a request, each with its JSON pointer."""
     recipient = request.recipient
     yield from text_problems("/recipient/name", recipient.name, NAME_LENGTH)
     yield from text_problems("/recipient/phone", recipient.phone, PHONE_LENGTH)
+    yield from phone_problems("/recipient/phone", recipient.phone)
     yield from text_problems("/recipient/address", recipient.address, ADDRESS_LENGTH)
-    if recipient.phone and sum(map(str.isdigit, recipient.phone)) < PHONE_DIGITS:
-        yield FieldError("/recipient/phone", _("A phone number must contain digits."), "invalid")
     yield from text_problems("/reference", request.reference, REFERENCE_LENGTH, required=False)
     yield from weight_problems("/weight_g", request.weight_g)
     yield from ready_problems("/ready_at", request.ready_at, at=at)
@@ -109,5 +106,5 @@ def text_problems(pointer: str, text: str, limit: int, *, required: bool = True)
             yield FieldError(pointer, _("This field is required."), "required")
     elif len(text) > limit:
         yield FieldError(pointer, _("Use at most %d characters.") % limit, "max_length")
-    if _UNPRINTABLE.search(text):
+    if has_unprintable(text):
         yield FieldError(pointer, _("Remove the characters that cannot be printed."), "unprintable")

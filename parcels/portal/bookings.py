@@ -19,9 +19,10 @@ from alliance.clocks import local_clock
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
+from alliance.texts import one_line, plain
 from alliance.web.requests import ActorRequest
 from alliance.wording import sentences
-from parcels.bookings.rules import BookingRequest, Recipient, one_line
+from parcels.bookings.rules import BookingRequest, Recipient
 from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
@@ -131,11 +132,9 @@ class _Choice:
             destination=quoted.destination,
             weight_g=quoted.weight_g,
             ready_at=quoted.ready_at,
-            recipient=Recipient(
-                one_line(recipient["name"]), one_line(recipient["phone"]), one_line(recipient["address"])
-            ),
+            recipient=Recipient.written(recipient["name"], recipient["phone"], recipient["address"]),
             courier=query.get("courier", ""),
-            reference=one_line(recipient["reference"]),
+            reference=plain(recipient["reference"]),
             pickup_address_id=address.pk if address else None,
             **(expected_of(query) or {}),
         )

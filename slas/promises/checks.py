@@ -23,10 +23,13 @@ def weight_problems(pointer: str, weight_g: int) -> Iterator[FieldError]:
 
 
 def ready_problems(pointer: str, ready_at: datetime, *, at: datetime) -> Iterator[FieldError]:
-    """Yield the problems of a parcel's ready time, for a request made at `at`."""
+    """Yield the problems of a parcel's ready time, for a request made at `at`.
+
+    Earlier on the same day means now: people write a day, and programs make it midnight.
+    """
     if ready_at.utcoffset() is None:
         yield FieldError(pointer, _("Include the UTC offset."), "naive")
-    elif ready_at < at - READY_GRACE:
+    elif ready_at < at - READY_GRACE and ready_at.date() < at.astimezone(ready_at.tzinfo).date():
         yield FieldError(pointer, _("This time has passed."), "past")
     elif ready_at > at + READY_AHEAD:
         yield FieldError(pointer, _("Book at most %d days ahead.") % READY_AHEAD.days, "too_far_ahead")

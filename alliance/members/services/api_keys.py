@@ -24,10 +24,12 @@ from alliance.tenancy import (
     rows_in,
     scope,
 )
+from alliance.texts import one_line
 
 KEY_FORMAT = re.compile(r"^ca_([0-9a-z]{10})_([0-9A-Za-z_-]{43})$")
 
 
+NAME_LENGTH = 80
 # How often last_used_at is updated: a write per call would make every key a hot row.
 LAST_USED_EVERY = timedelta(minutes=5)
 
@@ -38,8 +40,11 @@ def create_api_key(*, actor: Actor, name: str, scopes: Iterable[str]) -> tuple[A
     scope_names = sorted(set(scopes))
     allowed = KEY_SCOPES & actor.capabilities
     errors = []
-    if not name.strip():
+    name = one_line(name)
+    if not name:
         errors.append(FieldError("/name", _("Enter the name of the program that uses the key."), "required"))
+    elif len(name) > NAME_LENGTH:
+        errors.append(FieldError("/name", _("Use at most %d characters.") % NAME_LENGTH, "max_length"))
     if not scope_names or not set(scope_names) <= {str(item) for item in allowed}:
         errors.append(FieldError("/scopes", _("Choose permissions within your own role."), "choice"))
     if errors:
@@ -48,7 +53,7 @@ def create_api_key(*, actor: Actor, name: str, scopes: Iterable[str]) -> tuple[A
     secret = secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
         organisation_id=actor.tenant_id,
-        name=name.strip()[:80],
+        name=name,
         prefix=prefix,
         secret_hash=hash_secret(secret),
         scopes=scope_names,

@@ -17,6 +17,7 @@ from alliance.tenancy import (
     Scope,
     scope,
 )
+from alliance.texts import one_line
 
 # Kind of organisation -> the function that creates its record, such as a courier. The app of the record
 # registers it, because the kernel imports no app.
@@ -39,7 +40,7 @@ def create_organisation(
         or (kind == OrganisationKind.OPERATOR and not actor.can(Capability.OPERATE))
     ):
         raise NotPermitted
-    name = " ".join(name.split())
+    name = one_line(name)
     if not name:
         raise InvalidInput(errors=[FieldError("/name", _("Enter the company's name."), "required")])
     default = OrganisationStatus.APPLICANT if kind == OrganisationKind.COURIER else OrganisationStatus.ACTIVE

@@ -9,9 +9,11 @@ from alliance import audit
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.models import City, Organisation
+from alliance.phones import phone_problems, read_phone
 from alliance.tenancy import Actor, require
+from alliance.texts import one_line
 from parcels.bookings.models import Merchant, PickupAddress
-from parcels.bookings.rules import one_line, text_problems
+from parcels.bookings.rules import text_problems
 
 _LIMITS = {"name": 80, "address": 300, "contact_name": 120, "contact_phone": 40}
 
@@ -26,9 +28,11 @@ def save_pickup_address(
     """
     merchant_id = _merchant(actor)
     values = {name: one_line(str(texts.get(name, ""))) for name in _LIMITS}
+    values["contact_phone"] = read_phone(values["contact_phone"])
     problems = [
         error for name, limit in _LIMITS.items() for error in text_problems(f"/{name}", values[name], limit)
     ]
+    problems += phone_problems("/contact_phone", values["contact_phone"])
     if problems:
         raise InvalidInput(errors=problems)
     with transaction.atomic():

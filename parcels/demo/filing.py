@@ -8,8 +8,8 @@ from typing import Final
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from alliance.tenancy import Scope, scope
+from parcels.booking_files.columns import COLUMNS
 from parcels.booking_files.models import BookingFile
-from parcels.booking_files.records import COLUMNS
 from parcels.booking_files.services.files import book_file, start_booking_file
 from parcels.demo.days import Stage, recipient
 

@@ -30,7 +30,8 @@ from couriers.documents.services import add_document
 from parcels.bookings.models import PickupAddress
 from parcels.demo.cast import APPLICANTS, COURIERS, TRADES, DemoCourier
 from slas.excuses.services.permissions import CUSTOMER_SERVICE
-from slas.offers.services.offers import save_offer_rows
+from slas.offers.services.offer_files import save_offer_rows
+from slas.offers.services.offer_rows import OfferRow
 
 CITIES = 30
 # Yuan for the first weight band: what merchants know from the market, before a courier's own factor.
@@ -101,7 +102,7 @@ def make_offers(sellers: Sequence[Seller], random: Random) -> int:
     """Create every courier's offers, like a CSV upload; return how many."""
     count = 0
     for seller in sellers:
-        rows = list(_offer_rows(seller, random))
+        rows = [OfferRow(line, cells) for line, cells in enumerate(_offer_rows(seller, random), start=2)]
         with scope(Scope.of(seller.actor)):
             results = save_offer_rows(actor=seller.actor, rows=rows)
         count += sum(result.outcome == "created" for result in results)

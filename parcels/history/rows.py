@@ -3,16 +3,20 @@
 Pure: no database, no clock. Times are RFC 3339 with an offset; promises are taken as given, not computed.
 """
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 from django.utils.translation import gettext as _
 
+from alliance.csv_cells import read_cell
+from alliance.csv_files.columns import FileFormat
+from alliance.csv_files.encodings import UTF8
+from alliance.csv_files.reading import read_header
+from alliance.csv_files.records import Record, detail_of
 from alliance.identifiers import EPOCH
+from alliance.texts import has_unprintable, one_line, plain
 
 COLUMNS = (
     "reference",
@@ -30,13 +34,11 @@ COLUMNS = (
 )
 REQUIRED = COLUMNS[:8]
 MOMENTS = COLUMNS[6:]
+# All columns must be there: a file without `cancelled_at` would make parcels late that were called off.
+FORMAT = FileFormat(columns=COLUMNS, required=COLUMNS, max_lines=1_000_000_000)
 MAX_LENGTH = {"reference": 64, "merchant": 80, "courier": 80}
 # A courier's clock may run slightly ahead of ours.
 AHEAD = timedelta(minutes=5)
-
-
-class BadHeader(ValueError):
-    """The file is not a history file. The message names the missing columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,58 +74,23 @@ class HistoryRow:
         return not (self.picked_up_at or self.attempted_at or self.delivered_at)
 
 
-def read_history(file: TextIO, *, now: datetime) -> Iterator[HistoryRow | Problem]:
+def read_history(file: IO[bytes], *, now: datetime) -> Iterator[HistoryRow | Problem]:
     """Yield each row or its problems. A row that is imported may be preceded by warnings.
 
-    Raises BadHeader when columns are missing.
+    Raises InvalidInput when columns are missing. The file is UTF-8: other lines are rejected.
     """
-    header = _header(_values(next(file, "")) or [])
-    # Parse each line separately: no value contains a line break, and an unclosed quotation mark must
-    # not swallow the good rows after it.
-    for number, line in enumerate(file, start=2):
-        if not line.strip():
-            continue
-        if not line.isprintable() and any("\ud800" <= character <= "\udfff" for character in line):
-            yield Problem(number, "", _("This line is not UTF-8 text."))
-            continue
-        values = _values(line)
-        if values is None:
-            yield Problem(number, "", _("This line is not valid CSV: a quotation mark is not closed."))
-        else:
-            yield from _read_row(number, header, values, now)
+    columns, records = read_header(file, UTF8, FORMAT)
+    for record in records:
+        if not record.is_blank:
+            yield from _read_row(columns, record, now)
 
 
-def open_history(path: Path) -> TextIO:
-    """Open a history file. Bytes that are not UTF-8 become lone surrogates; their lines are rejected."""
-    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline=None)
-
-
-def _values(line: str) -> list[str] | None:
-    try:
-        return next(csv.reader([line], strict=True), [])
-    except csv.Error:
-        return None
-
-
-def _header(names: list[str]) -> list[str]:
-    columns = [name.strip().lower().removeprefix("\ufeff") for name in names]
-    missing = [name for name in COLUMNS if name not in columns]
-    if missing:
-        raise BadHeader(
-            _("The first line must name the columns %(columns)s; missing: %(missing)s.")
-            % {"columns": ",".join(COLUMNS), "missing": ", ".join(missing)}
-        )
-    return columns
-
-
-def _read_row(
-    line: int, header: list[str], values: list[str], now: datetime
-) -> Iterator[HistoryRow | Problem]:
-    if len(values) != len(header):
-        message = _("This line has %(found)d values; the header has %(expected)d columns.")
-        yield Problem(line, "", message % {"found": len(values), "expected": len(header)})
+def _read_row(columns: Sequence[str], record: Record, now: datetime) -> Iterator[HistoryRow | Problem]:
+    line = record.line
+    if unreadable := record.problem_among(columns, must_fill=True):
+        yield Problem(line, "", detail_of(unreadable))
         return
-    row = {name: value.strip() for name, value in zip(header, values, strict=True) if name in COLUMNS}
+    row = {name: _text(name, cell) for name, cell in zip(columns, record.cells, strict=False)}
     problems = list(_text_problems(line, row))
     moments = {name: _moment(line, name, row[name], problems) for name in MOMENTS}
     if not problems:
@@ -136,6 +103,11 @@ def _read_row(
     yield HistoryRow(line=line, **{name: row[name] for name in COLUMNS[:6]}, **moments)  # type: ignore[arg-type]
 
 
+def _text(name: str, cell: str) -> str:
+    text = read_cell(cell)
+    return one_line(text) if name in ("merchant", "courier") else plain(text)
+
+
 def _text_problems(line: int, row: dict[str, str]) -> Iterator[Problem]:
     for name in REQUIRED:
         if not row[name]:
@@ -144,8 +116,8 @@ def _text_problems(line: int, row: dict[str, str]) -> Iterator[Problem]:
         if len(row[name]) > longest:
             yield Problem(line, name, _("This is longer than %(longest)d characters.") % {"longest": longest})
     for name, value in row.items():
-        if "\0" in value:
-            yield Problem(line, name, _("The text contains a NUL character."))
+        if has_unprintable(value):
+            yield Problem(line, name, _("Remove the characters that cannot be printed."))
 
 
 def _moment(line: int, name: str, text: str, problems: list[Problem]) -> datetime | None:

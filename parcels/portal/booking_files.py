@@ -23,7 +23,7 @@ from alliance.portal.forms import add_service_errors
 from alliance.portal.paging import NEWEST_FIRST
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
-from parcels.booking_files import records
+from parcels.booking_files import columns
 from parcels.booking_files.services.files import (
     FileKnown,
     cancel_booking_file,
@@ -81,7 +81,7 @@ def booking_upload(request: ActorRequest) -> HttpResponse:
         "known": known,
         "files": page.rows,
         "tiers": TierCode.choices,
-        "max_bytes": records.MAX_BYTES,
+        "max_bytes": columns.MAX_BYTES,
         **page.links(),
     }
     return render(request, "parcels/booking_upload.html", context, status=422 if form.errors else 200)
@@ -154,7 +154,7 @@ def booking_template(request: ActorRequest) -> HttpResponse:
     text = io.StringIO(newline="")
     # A BOM, because without it spreadsheets assume another encoding.
     text.write("\ufeff")
-    csv.writer(text).writerows([records.COLUMNS, records.SAMPLE])
+    csv.writer(text).writerows([columns.COLUMNS, columns.SAMPLE])
     response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="bookings.csv"'
     return response

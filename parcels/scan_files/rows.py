@@ -1,18 +1,19 @@
-"""The format of CSV files of scans, and the reader of their rows.
+"""The format of CSV files of scans, and the reader of their rows. Pure."""
 
-Pure. The encoding is UTF-8, with or without a BOM, or GB18030, which spreadsheets in China write.
-"""
-
-import csv
-import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Final
 
 from django.utils.translation import gettext as _
 
-from alliance.errors import FieldError, InvalidInput
+from alliance.csv_cells import read_cell
+from alliance.csv_files import reading
+from alliance.csv_files.columns import FileFormat
+from alliance.csv_files.records import Record, detail_of
+from alliance.csv_files.refusals import refused
+from alliance.texts import one_line, plain
 from parcels.scans.lines import Rejection, ScanLine, read_row
 
 REQUIRED: Final = ("tracking_number", "code", "occurred_at")
@@ -29,14 +30,71 @@ RESULT_COLUMNS: Final = (
 )
 MAX_ROWS: Final = 200_000
 MAX_BYTES: Final = 40 * 1024 * 1024
-# UTF-8 is tried first: text in another encoding is hardly ever valid UTF-8.
-ENCODINGS: Final = ("utf-8-sig", "gb18030")
+# What the columns are called in files for Chinese readers; read as well.
+LABELS: Final = {
+    "运单号": "tracking_number",
+    "扫描代码": "code",
+    "扫描时间": "occurred_at",
+    "事件编号": "event_id",
+    "原因代码": "reason",
+    "网点": "facility",
+    "收件人同意": "consent",
+    "更正的事件": "corrects",
+}
+FORMAT: Final = FileFormat(
+    columns=COLUMNS,
+    required=REQUIRED,
+    # Blank lines are no rows, but a file of nothing else must end.
+    max_lines=10 * MAX_ROWS,
+    labels=LABELS,
+    meant={
+        "number": ("tracking_number",),
+        "waybill": ("tracking_number",),
+        "waybill number": ("tracking_number",),
+        "tracking": ("tracking_number",),
+        "tracking no": ("tracking_number",),
+        "parcel": ("tracking_number",),
+        "barcode": ("tracking_number",),
+        "status": ("code",),
+        "event": ("code",),
+        "scan": ("code",),
+        "event code": ("code",),
+        "time": ("occurred_at",),
+        "date": ("occurred_at",),
+        "datetime": ("occurred_at",),
+        "timestamp": ("occurred_at",),
+        "scanned at": ("occurred_at",),
+        "id": ("event_id",),
+        "location": ("facility",),
+        "place": ("facility",),
+        "hub": ("facility",),
+        "station": ("facility",),
+        "单号": ("tracking_number",),
+        "快递单号": ("tracking_number",),
+        "运单": ("tracking_number",),
+        "状态": ("code",),
+        "代码": ("code",),
+        "扫描类型": ("code",),
+        "时间": ("occurred_at",),
+        "发生时间": ("occurred_at",),
+        "操作时间": ("occurred_at",),
+        "编号": ("event_id",),
+        "原因": ("reason",),
+        "地点": ("facility",),
+        "站点": ("facility",),
+        "操作网点": ("facility",),
+        "同意": ("consent",),
+        "更正": ("corrects",),
+    },
+)
 _YES: Final = {"yes": "true", "y": "true", "是": "true", "no": "false", "n": "false", "否": "false"}
+# A bare number would be read as seconds since 1970.
+_MOMENT: Final = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[Tt ][0-9]{2}.*(?:[Zz]|[+-][0-9:]{4,6})")
 
 EXAMPLES: Final = (
-    ("CA0AV8Q2M4K7YX3NR5", "picked_up", "2026-11-22T18:05:00+08:00", "", "", "HGH-01", "", ""),
+    ("CA0AV8Q2M4K7YX3N", "picked_up", "2026-11-22T18:05:00+08:00", "", "", "HGH-01", "", ""),
     (
-        "CA0AV8Q2M4K7YX3NR5",
+        "CA0AV8Q2M4K7YX3N",
         "attempt_failed",
         "2026-11-23T15:40:00+08:00",
         "8842-17",
@@ -45,8 +103,8 @@ EXAMPLES: Final = (
         "",
         "",
     ),
-    ("CA0AV8Q2M4K7YX3NR5", "available_for_pickup", "2026-11-23T17:10:00+08:00", "", "", "", "yes", ""),
-    ("CA0AV8Q2M4K7YX3NR5", "correction", "2026-11-23T17:20:00+08:00", "", "", "", "", "8842-17"),
+    ("CA0AV8Q2M4K7YX3N", "available_for_pickup", "2026-11-23T17:10:00+08:00", "", "", "", "yes", ""),
+    ("CA0AV8Q2M4K7YX3N", "correction", "2026-11-23T17:20:00+08:00", "", "", "", "", "8842-17"),
 )
 
 
@@ -69,25 +127,23 @@ class FileRow:
 
 def examine(file: IO[bytes]) -> FileShape:
     """Read a file once from end to end. Raises InvalidInput for the field `file` if it is unusable."""
-    for encoding in ENCODINGS:
-        file.seek(0)
-        try:
-            return FileShape(encoding, _count(file, encoding))
-        except UnicodeDecodeError:
-            continue
-        except csv.Error as error:
-            raise _wrong(_("This is not a CSV file: %(problem)s.") % {"problem": error}) from None
-    raise _wrong(_("The file is neither UTF-8 nor GB18030 text."))
+    encoding = reading.examine(file, FORMAT).encoding
+    _columns, records = reading.read_header(file, encoding, FORMAT)
+    rows = sum(not record.is_blank for record in records)
+    if rows > MAX_ROWS:
+        raise refused(
+            _("The file has %(rows)s rows; the limit is %(most)s. Split it.")
+            % {"rows": f"{rows:,}", "most": f"{MAX_ROWS:,}"}
+        )
+    return FileShape(encoding, rows)
 
 
 def read_rows(file: IO[bytes], encoding: str, *, skip: int = 0) -> Iterator[FileRow]:
     """Read the rows of an examined file after the first `skip`; empty rows are not counted."""
-    file.seek(0)
-    reader = csv.reader(io.TextIOWrapper(file, encoding, newline=""))
-    header = [name.strip().lower() for name in next(reader)]
-    filled = ((reader.line_num, cells) for cells in reader if any(cells))
-    for number, cells in islice(filled, skip, None):
-        yield _row(number, header, cells)
+    columns, records = reading.read_header(file, encoding, FORMAT)
+    filled = (record for record in records if not record.is_blank)
+    for record in islice(filled, skip, None):
+        yield _row(columns, record)
 
 
 def batches(rows: Iterator[FileRow], size: int) -> Iterator[list[FileRow]]:
@@ -95,48 +151,29 @@ def batches(rows: Iterator[FileRow], size: int) -> Iterator[list[FileRow]]:
         yield batch
 
 
-def _count(file: IO[bytes], encoding: str) -> int:
-    text = io.TextIOWrapper(file, encoding, newline="")
-    try:
-        reader = csv.reader(text)
-        _require_header([name.strip().lower() for name in next(reader, [])])
-        rows = sum(1 for cells in reader if any(cells))
-    finally:
-        # Otherwise the wrapper would close the upload, which is saved later.
-        text.detach()
-    if not rows:
-        raise _wrong(_("The file has a header but no rows."))
-    if rows > MAX_ROWS:
-        raise _wrong(
-            _("The file has %(rows)s rows; the limit is %(most)s. Split it.")
-            % {"rows": f"{rows:,}", "most": f"{MAX_ROWS:,}"}
-        )
-    return rows
+def _row(columns: Sequence[str], record: Record) -> FileRow:
+    row = {name: _cell(name, text) for name, text in zip(columns, record.cells, strict=False)}
+    if problem := record.problem_among(columns):
+        return FileRow(record.line, row, Rejection(0, "/0", problem.value, detail_of(problem)))
+    return FileRow(record.line, row, _problem_of(row) or read_row(0, row))
 
 
-def _require_header(header: list[str]) -> None:
-    names = set(header)
-    if missing := [name for name in REQUIRED if name not in names]:
-        raise _wrong(
-            _("The first line must name the columns; %(names)s is missing.") % {"names": ", ".join(missing)}
-        )
-    if unknown := sorted(names - set(COLUMNS)):
-        raise _wrong(
-            _("Unknown column %(names)s. Valid columns: %(known)s.")
-            % {"names": ", ".join(unknown), "known": ", ".join(COLUMNS)}
-        )
-    if len(names) < len(header):
-        raise _wrong(_("A column name appears twice."))
+def _cell(name: str, cell: str) -> str:
+    text = read_cell(cell)
+    if name == "facility":
+        return one_line(text)
+    text = plain(text)
+    if name == "consent":
+        return _YES.get(text.lower(), text.lower())
+    # As the pages show them: Picked up.
+    return text.lower().replace(" ", "_") if name in ("code", "reason") else text
 
 
-def _row(number: int, header: list[str], cells: list[str]) -> FileRow:
-    row = {name: text.strip() for name, text in zip(header, cells, strict=False)}
-    if len(cells) > len(header) and any(cells[len(header) :]):
-        detail = _("This row has more cells than columns.")
-        return FileRow(number, row, Rejection(0, "/0", "invalid", detail))
-    consent = row.get("consent", "")
-    return FileRow(number, row, read_row(0, {**row, "consent": _YES.get(consent.lower(), consent)}))
-
-
-def _wrong(message: str) -> InvalidInput:
-    return InvalidInput(errors=[FieldError("/file", message)])
+def _problem_of(row: Mapping[str, str]) -> Rejection | None:
+    """What is wrong with cells that a program would have sent as something else than text."""
+    if (moment := row.get("occurred_at")) and not _MOMENT.fullmatch(moment):
+        message = _("Enter date, time and UTC offset (RFC 3339), such as 2026-11-22T15:04:05+08:00.")
+        return Rejection(0, "/0/occurred_at", "invalid", message)
+    if (consent := row.get("consent")) and consent not in _YES.values():
+        return Rejection(0, "/0/consent", "invalid", _("Enter yes or no."))
+    return None

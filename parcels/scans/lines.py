@@ -12,12 +12,23 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from alliance.errors import FieldError, InvalidInput, MalformedInput, TooLarge
 
 MAX_LINES: Final = 5_000
 _PATH: Final = re.compile(r"^(?P<problem>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _MISSING: Final = re.compile(r"missing required field `(\w+)`")
+# The messages of msgspec, which has no codes.
+_TOO_LONG: Final = re.compile(r"Expected `str` of length <= (\d+)")
+_EXPECTED: Final = re.compile(r"Expected `([^`]+)`")
+_KINDS: Final = {
+    "str": gettext_lazy("Send text."),
+    "str | null": gettext_lazy("Send text."),
+    "bool": gettext_lazy("Send true or false."),
+    "bool | null": gettext_lazy("Send true or false."),
+    "object": gettext_lazy("Send an object with the fields."),
+}
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 
 # Escapes that may be, or hide, a lone surrogate; the group matches a lone surrogate.
@@ -174,6 +185,10 @@ def _refuse(index: int, error: Exception) -> Rejection:
         problem = _("This field is required.")
     elif steps and steps[-1] == "occurred_at":
         problem = _("Enter date, time and UTC offset (RFC 3339), such as 2026-11-22T15:04:05+08:00.")
+    elif long := _TOO_LONG.fullmatch(problem):
+        problem = _("Use at most %d characters.") % int(long[1])
+    elif expected := _EXPECTED.match(problem):
+        problem = str(_KINDS.get(expected[1], _("This value is of the wrong kind.")))
     else:
         problem = _("Not valid: %(problem)s.") % {"problem": problem}
     return Rejection(index, "/".join(["", str(index), *steps]), "invalid", problem)

@@ -22,7 +22,8 @@ from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from slas.models import CapacityDay, Offer
 from slas.offers.querysets import OfferQuerySet
-from slas.offers.services import offers
+from slas.offers.services import offer_files, offers
+from slas.offers.services.offer_rows import COLUMNS
 from slas.portal.offer_forms import OfferChangeForm, OfferFileForm, OfferFilterForm, OfferForm, OfferTermsForm
 from slas.promises.prices import yuan
 
@@ -99,11 +100,11 @@ def offer_upload(request: ActorRequest) -> HttpResponse:
     actor = request.actor
     require(actor, Capability.MANAGE_OFFERS)
     form = OfferFileForm(request.POST, request.FILES) if request.method == "POST" else OfferFileForm()
-    context: dict[str, object] = {"form": form, "columns": offers.COLUMNS}
+    context: dict[str, object] = {"form": form, "columns": COLUMNS}
     if request.method == "POST" and form.is_valid():
         try:
-            rows = offers.read_offer_file(form.cleaned_data["file"].read())
-            results = offers.save_offer_rows(actor=actor, rows=rows)
+            rows = offer_files.read_offer_file(form.cleaned_data["file"].read())
+            results = offer_files.save_offer_rows(actor=actor, rows=rows)
         except InvalidInput as error:
             add_service_errors(form, error)
         else:
@@ -125,7 +126,7 @@ def offer_download(request: ActorRequest) -> HttpResponse:
     response["Content-Disposition"] = 'attachment; filename="offers.csv"'
     response.write("\ufeff")
     writer = csv.writer(response)
-    writer.writerow(offers.COLUMNS)
+    writer.writerow(COLUMNS)
     own_offers = (
         Offer.objects.visible_to(actor).select_related("tier", "origin", "destination").order_by("pk")
     )

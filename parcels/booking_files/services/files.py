@@ -19,15 +19,16 @@ from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
+from alliance.csv_files.reading import examine, read_header
+from alliance.csv_files.records import Record, Records
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.file_jobs import UNFINISHED, FileJobs, turn
 from alliance.jobs import after_commit
 from alliance.locks import Lock, wait_for
 from alliance.members.services.organisations import worker_of_organisation
 from alliance.tenancy import Actor, Scope, require, scope
-from parcels.booking_files import records as booking_files
+from parcels.booking_files.columns import FORMAT, MAX_BYTES
 from parcels.booking_files.models import BookingFile
-from parcels.booking_files.records import Record, Records
 from parcels.booking_files.services.results import append_results
 from parcels.booking_files.services.rows import Rows
 from parcels.booking_files.services.slices import book_rows
@@ -58,11 +59,11 @@ def start_booking_file(*, actor: Actor, upload: "UploadedFile[Any]", again: bool
     while MOST_RUNNING are being booked; then nothing is stored.
     """
     require_booker(actor)
-    if (upload.size or 0) > booking_files.MAX_BYTES:
-        most = booking_files.MAX_BYTES // 1024 // 1024
+    if (upload.size or 0) > MAX_BYTES:
+        most = MAX_BYTES // 1024 // 1024
         message = _("The file is larger than %(most)d MB. Split it.") % {"most": most}
         raise InvalidInput(errors=[FieldError("/file", message, "too_large")])
-    shape = booking_files.examine(upload)
+    shape = examine(upload, FORMAT)
     upload.seek(0)
     # The file name on disk is ours: an uploaded name may exceed the file system's limit, mostly in Chinese.
     name, upload.name = Path(upload.name or "bookings.csv").name[-200:], "bookings.csv"
@@ -144,11 +145,18 @@ class _Slice:
 def _slices(file: BookingFile) -> Iterator[None]:
     actor = worker_of_organisation(file.merchant_id, label=f"booking file {file.pk}")
     with file.content.open("rb") as content:
-        columns, records = booking_files.read_header(content, file.encoding)
+        columns, records = read_header(content, file.encoding, FORMAT)
         with scope(Scope.of(actor)):
             rows = Rows(actor, columns)
         if file.position:
-            records = Records(content, file.encoding, offset=file.position, line=file.line)
+            records = Records(
+                content,
+                file.encoding,
+                offset=file.position,
+                line=file.line,
+                row_lines=FORMAT.row_lines,
+                width=len(columns),
+            )
         for piece in _pieces(records, start=file.position):
             _book(actor, file, rows, piece)
             if not piece.is_last:
@@ -159,7 +167,7 @@ def _pieces(records: Records, *, start: int) -> Iterator[_Slice]:
     batch: list[Record] = []
     line = records.line
     for record in records:
-        if record.problem or any(record.cells):
+        if not record.is_blank:
             batch.append(record)
         if len(batch) == SLICE or records.line - line >= SLICE_LINES:
             yield _Slice(batch, start, records.offset, records.line, is_last=False)

@@ -16,9 +16,9 @@ from typing import IO, Final
 from django.utils import translation
 
 from alliance.csv_cells import safe_cell
+from alliance.csv_files.columns import REMARK
 from alliance.errors import AllianceError
 from parcels.booking_files.models import BookingFile
-from parcels.booking_files.records import REMARK
 from parcels.booking_files.services.rows import booked_before, explain, translate_row
 from parcels.booking_files.services.slices import Known, Outcomes
 from parcels.bookings.services.writing import Booked

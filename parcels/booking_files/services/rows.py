@@ -1,5 +1,6 @@
 """Rows of a booking file: read cells into booking requests, and explain errors and their remedies."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -8,48 +9,49 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alliance.cities import MOST_LETTERS, CityFinder, UnknownCity
-from alliance.csv_cells import text_of_cell
+from alliance.cities import CityFinder, UnknownCity
+from alliance.csv_cells import read_cell
+from alliance.csv_files import records
+from alliance.csv_files.records import MAX_ROW_BYTES, Record, detail_of
 from alliance.errors import AllianceError, FieldError, InvalidInput
 from alliance.models import City
+from alliance.numbers import whole_number
+from alliance.phones import read_phone
 from alliance.tenancy import Actor
-from parcels.booking_files.records import MAX_ROW_BYTES, Record, RowProblem
+from alliance.texts import one_line, plain
 from parcels.bookings.models import PickupAddress
-from parcels.bookings.rules import BookingRequest, IfFull, Recipient, one_line
+from parcels.bookings.rules import BookingRequest, IfFull, Recipient
+from slas.promises.tiers import tier_named
 from slas.promises.prices import InvalidAmount, fen_from_yuan
 
-# A spreadsheet turns a long number into 1.38123E+10.
-_SHORTENED: Final = ("E+", "e+")
-_MOST_WEIGHT_DIGITS: Final = 9
+# A spreadsheet turns a long number into 1.38123E+10, and keeps 15 digits of it: the others become zeros.
+_SHORTENED: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?[eE]\+[0-9]+|(?=.*000$)[1-9][0-9]{14}0+")
+# What keeps a spreadsheet from taking a cell for a number: all its digits are there.
+_AS_TEXT: Final = ("=", "'")
+# Cells that are read as people typed them; the others are numbers, codes and names of ours.
+_FREE_TEXT: Final = frozenset({"recipient_name", "recipient_address", "pickup_address"})
+_MOST_WEIGHT: Final = 999_999_999
 
 # Error messages that follow from the code alone, or from column and code.
 _DETAILS: Final[Mapping[str, str | Promise]] = {
-    RowProblem.TOO_LONG.value: gettext_lazy("The row is longer than %(most)s bytes."),
-    RowProblem.OPEN_QUOTE.value: gettext_lazy("A quotation mark is not closed."),
-    RowProblem.QUOTES.value: gettext_lazy("A quotation mark is in the wrong place."),
-    RowProblem.NOT_TEXT.value: gettext_lazy("The encoding of this line differs from the rest of the file."),
-    "too_many_cells": gettext_lazy("This row has more cells than columns."),
+    **records.DETAILS,
     "required": gettext_lazy("This field is required."),
     "unprintable": gettext_lazy("Remove the characters that cannot be printed."),
     "shortened": gettext_lazy("A spreadsheet has shortened this number."),
     "time": gettext_lazy("This is not a valid date and time."),
     "naive": gettext_lazy("Include the UTC offset."),
     "weight_g invalid": gettext_lazy("Enter the weight in whole grams, such as 800."),
-    "recipient_phone invalid": gettext_lazy("A phone number must contain digits."),
+    "recipient_phone invalid": gettext_lazy(
+        "Enter a phone number, with the country code if it is not +86: 138 1234 5678."
+    ),
     "pickup_address unknown": gettext_lazy("Unknown pickup address."),
 }
 # How to fix a problem, by its code.
 _REMEDIES: Final[Mapping[str, str | Promise]] = {
-    RowProblem.TOO_LONG.value: gettext_lazy("Check this line for a missing line break or quotation mark."),
-    RowProblem.OPEN_QUOTE.value: gettext_lazy("Close it; write a quotation mark within a cell twice."),
-    RowProblem.QUOTES.value: gettext_lazy(
-        "Put the whole cell in quotation marks, and write those inside it twice."
-    ),
-    RowProblem.NOT_TEXT.value: gettext_lazy("Save the file as “CSV UTF-8”."),
+    **records.REMEDIES,
     "required": gettext_lazy("Fill in this cell."),
     "max_length": gettext_lazy("Shorten the text."),
     "unprintable": gettext_lazy("Type the text instead of pasting it."),
-    "too_many_cells": gettext_lazy("Put cells with a comma in quotation marks."),
     "shortened": gettext_lazy("Format the column as text, then enter the number again."),
     "unknown_city": gettext_lazy("Enter the city's code, such as CN-HGH."),
     "ambiguous_city": gettext_lazy("Enter the city's code, such as CN-HGH."),
@@ -67,6 +69,7 @@ _REMEDIES: Final[Mapping[str, str | Promise]] = {
     "booked_before": gettext_lazy(
         "Nothing to do if it is the same parcel; otherwise give it its own reference."
     ),
+    "reference_of_another": gettext_lazy("Give each parcel a reference of its own."),
     "not_done": gettext_lazy("Upload this row again; contact us if it happens twice."),
 }
 _OTHERWISE: Final = gettext_lazy("Correct this cell and upload the row again.")
@@ -88,16 +91,14 @@ class Rows:
         """The row's cells by column, with white space collapsed; none for an unreadable row."""
         # Most cells need no collapsing: isalnum() is a cheap check.
         return {
-            name: text if text.isalnum() else one_line(text_of_cell(text))
+            name: text if text.isalnum() and text.isascii() else _read(name, text)
             for name, text in zip(self.columns, record.cells, strict=False)
         }
 
     def read(self, record: Record, cells: Mapping[str, str], *, at: datetime) -> BookingRequest:
         """Return a row's booking request. Raises InvalidInput with all errors of its cells."""
-        if record.problem:
-            raise InvalidInput(errors=[FieldError("", _message(record.problem.value), record.problem.value)])
-        if any(record.cells[len(self.columns) :]):
-            raise InvalidInput(errors=[FieldError("", _message("too_many_cells"), "too_many_cells")])
+        if problem := record.problem_among(self.columns):
+            raise InvalidInput(errors=[FieldError("", detail_of(problem), problem.value)])
         errors: list[FieldError] = []
         origin, address_id = self._origin(cells, errors)
         destination = self._city("destination", cells, errors)
@@ -110,11 +111,11 @@ class Rows:
             ready_at=_moment("ready_at", cells, errors) or at,
             recipient=Recipient(
                 cells.get("recipient_name", ""),
-                _unshortened("recipient_phone", cells, errors),
+                cells.get("recipient_phone", ""),
                 cells.get("recipient_address", ""),
             ),
             courier=cells.get("courier", ""),
-            reference=_unshortened("reference", cells, errors),
+            reference=self._reference(record, cells, errors),
             pickup_address_id=address_id,
             expected_deliver_by=_moment("expected_deliver_by", cells, errors),
             expected_price_fen=_amount("expected_price", cells, errors),
@@ -134,13 +135,21 @@ class Rows:
             return address.city, address.pk
         return self._city("origin", cells, errors), address.pk if address else None
 
+    def _reference(self, record: Record, cells: Mapping[str, str], errors: list[FieldError]) -> str:
+        text = cells.get("reference", "")
+        if _SHORTENED.fullmatch(text):
+            cell = record.cells[self.columns.index("reference")].strip()
+            if not cell.startswith(_AS_TEXT):
+                errors.append(_wrong("reference", "shortened"))
+        return text
+
     def _city(self, name: str, cells: Mapping[str, str], errors: list[FieldError]) -> City | None:
         text = cells.get(name, "")
         if not text:
             errors.append(_missing(name))
             return None
         try:
-            return self._cities.find(text[:MOST_LETTERS])
+            return self._cities.find(text)
         except UnknownCity as unknown:
             errors.append(_error(name, str(unknown), unknown.code))
             return None
@@ -202,6 +211,13 @@ def _message(code: str, *, column: str = "") -> str:
     return str(text) % {"most": f"{MAX_ROW_BYTES:,}"}
 
 
+def _read(name: str, cell: str) -> str:
+    if name == "recipient_phone":
+        return read_phone(cell)
+    text = read_cell(cell)
+    return one_line(text) if name in _FREE_TEXT else plain(text)
+
+
 _NOWHERE: Final = City()
 
 
@@ -221,34 +237,19 @@ def _tier(cells: Mapping[str, str], errors: list[FieldError]) -> str:
     text = cells.get("tier", "")
     if not text:
         errors.append(_missing("tier"))
-    return text.lower().replace(" ", "_").replace("-", "_")
+    return tier_named(text)
 
 
 def _weight(cells: Mapping[str, str], errors: list[FieldError]) -> int:
     text = cells.get("weight_g", "")
-    if text.isdigit() and text.isascii() and len(text) <= _MOST_WEIGHT_DIGITS:
-        return int(text)
+    grams = whole_number(text)
+    if grams is not None and grams <= _MOST_WEIGHT:
+        return grams
     if text:
         errors.append(_wrong("weight_g", "invalid"))
     else:
         errors.append(_missing("weight_g"))
     return 0
-
-
-def _unshortened(name: str, cells: Mapping[str, str], errors: list[FieldError]) -> str:
-    """A number stored as text; an error if a spreadsheet has shortened it."""
-    text = cells.get(name, "")
-    if any(mark in text for mark in _SHORTENED) and _is_number(text):
-        errors.append(_wrong(name, "shortened"))
-    return text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _moment(name: str, cells: Mapping[str, str], errors: list[FieldError]) -> datetime | None:

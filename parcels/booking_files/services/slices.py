@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from alliance.errors import AllianceError
+from django.utils.translation import gettext as _
+
+from alliance.csv_files.records import Record
+from alliance.errors import AllianceError, Conflict, FieldError
 from alliance.identifiers import parcel_id_at, tracking_number
+from alliance.phones import main_numbers
 from alliance.tenancy import Actor, raw_rows
-from parcels.booking_files.records import Record
 from parcels.booking_files.services.rows import Rows
-from parcels.bookings.rules import BookingRequest
+from parcels.bookings.rules import BookingRequest, Recipient
 from parcels.bookings.services.booking import book_parcels
 from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelSource
@@ -20,9 +23,9 @@ from parcels.choices import ParcelSource
 REMEMBERED: Final = timedelta(days=30)
 
 _PARCELS_BY_REFERENCE: Final = """
-SELECT reference, min(id) FROM parcels_parcel
+SELECT DISTINCT ON (reference) reference, id, recipient_name, recipient_phone FROM parcels_parcel
 WHERE merchant_id = %s AND id >= %s AND reference = ANY(%s) AND reference <> '' AND status <> 'cancelled'
-GROUP BY reference
+ORDER BY reference, id
 """
 
 
@@ -35,6 +38,23 @@ class Known:
     @property
     def number(self) -> str:
         return tracking_number(self.parcel_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """A parcel that has a row's reference, and the line of the same file that it is from."""
+
+    parcel_id: int
+    name: str
+    phone: str
+    line: int = 0
+
+    def is_for_another(self, recipient: Recipient) -> bool:
+        """Whether neither name nor phone agrees: a corrected row has one of them, an erased parcel none."""
+        if not (self.name or self.phone):
+            return False
+        have_phone = set(main_numbers(self.phone)) & set(main_numbers(recipient.phone))
+        return not have_phone and self.name.casefold() != recipient.name.casefold()
 
 
 @dataclass(slots=True)
@@ -71,8 +91,8 @@ def book_rows(
             requests[index] = rows.read(record, cells, at=at)
         except AllianceError as refusal:
             results[index] = refusal
-    parcel_ids = _booked_before(actor, (requests[index].reference for index in requests), at=at)
-    for run in _runs(requests, parcel_ids, results):
+    earlier = _booked_before(actor, (requests[index].reference for index in requests), at=at)
+    for run in _runs(requests, earlier, results):
         answers = book_parcels(
             actor=actor,
             requests=[requests[index] for index in run],
@@ -83,13 +103,16 @@ def book_rows(
         for index, answer in zip(run, answers, strict=True):
             results[index] = answer
             if isinstance(answer, Booked) and answer.request.reference:
-                parcel_ids[answer.request.reference] = answer.parcel_id
+                recipient = answer.request.recipient
+                earlier[answer.request.reference] = _Earlier(
+                    answer.parcel_id, recipient.name, recipient.phone, records[index].line
+                )
     return Outcomes([(record, references[index], results[index]) for index, record in enumerate(records)])
 
 
 def _runs(
     requests: dict[int, BookingRequest],
-    parcel_ids: dict[str, int],
+    earlier: dict[str, _Earlier],
     results: dict[int, Booked | Known | AllianceError],
 ) -> Iterator[list[int]]:
     """Split the rows before a repeated reference, so that the first one's result is known by then."""
@@ -100,8 +123,8 @@ def _runs(
         if reference in references:
             yield run
             run, references = [], set()
-        if reference in parcel_ids:
-            results[index] = Known(parcel_ids[reference])
+        if known := earlier.get(reference):
+            results[index] = _answer_for(request, known)
             continue
         run.append(index)
         if reference:
@@ -110,11 +133,23 @@ def _runs(
         yield run
 
 
-def _booked_before(actor: Actor, references: Iterable[str], *, at: datetime) -> dict[str, int]:
+def _answer_for(request: BookingRequest, earlier: _Earlier) -> Known | AllianceError:
+    """The result of a row whose reference a parcel has: the same parcel again, or another one's."""
+    if not earlier.is_for_another(request.recipient):
+        return Known(earlier.parcel_id)
+    if earlier.line:
+        message = _("Line %(line)d has this reference, for somebody else.") % {"line": earlier.line}
+    else:
+        message = _("%(number)s has this reference, for somebody else.") % {
+            "number": tracking_number(earlier.parcel_id)
+        }
+    return Conflict(errors=[FieldError("/reference", message, "reference_of_another")])
+
+
+def _booked_before(actor: Actor, references: Iterable[str], *, at: datetime) -> dict[str, _Earlier]:
     # PostgreSQL takes no NUL; such a reference is refused when it is booked.
     unique = sorted({reference for reference in references if reference and "\0" not in reference})
     if not unique:
         return {}
-    return dict(
-        raw_rows(_PARCELS_BY_REFERENCE, [actor.organisation_id, parcel_id_at(at - REMEMBERED), unique])
-    )
+    rows = raw_rows(_PARCELS_BY_REFERENCE, [actor.organisation_id, parcel_id_at(at - REMEMBERED), unique])
+    return {reference: _Earlier(*earlier) for reference, *earlier in rows}

@@ -10,8 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from alliance.errors import InvalidInput
 from alliance.tenancy import Actor
-from parcels.history.rows import COLUMNS, BadHeader, Problem, open_history, read_history
+from parcels.history.rows import COLUMNS, Problem, read_history
 from parcels.history.services import ImportReport, import_history
 
 SHOWN = 20
@@ -34,7 +35,7 @@ class Command(BaseCommand):
         self.shown = 0
         with ExitStack() as stack:
             try:
-                file = stack.enter_context(open_history(options["file"]))
+                file = stack.enter_context(options["file"].open("rb"))
                 report_file = options["problems"]
                 out = (
                     stack.enter_context(report_file.open("w", encoding="utf-8", newline=""))
@@ -55,8 +56,8 @@ class Command(BaseCommand):
                     on_progress=self.progress,
                     on_problem=self.problem,
                 )
-            except BadHeader as error:
-                raise CommandError(str(error)) from None
+            except InvalidInput as refusal:
+                raise CommandError(refusal.errors[0].message) from None
         self.summary(report)
 
     def progress(self, report: ImportReport) -> None:

@@ -1,10 +1,7 @@
 """For any file, each row has the same result as booking it separately."""
 
-import csv
-import io
-import string
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +11,16 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alliance.errors import AllianceError, InvalidInput
+from alliance.errors import AllianceError
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels.booking_files import records as rules
-from parcels.booking_files.records import Record, Records
 from parcels.booking_files.services import files as booking_files
 from parcels.bookings.rules import BookingRequest, IfFull, Recipient
 from parcels.bookings.services.booking import book_parcel
 from parcels.models import Parcel
 from slas.models import CapacityDay, Commitment, Offer
 from tests.helpers.profiles import scaled
-from tests.parcels.helpers.booking_files import finished, results, row, text_of, upload_of
+from tests.parcels.helpers.booking_files import finished, results, row, text_of
 from tests.slas.helpers import offers as offering
 
 ROWS = st.lists(
@@ -141,33 +136,3 @@ def test_file_gives_the_same_results_as_single_bookings(
             sum(made[0] == "booked" for made in singles),
             sum(made[0] == "duplicate" for made in singles),
         )
-
-
-CELLS = st.text(alphabet=string.ascii_letters + '",\n\r 王é\0', max_size=8)
-
-
-@given(lines=st.lists(st.lists(CELLS, max_size=5), max_size=12), cut=st.integers(0, 12))
-def test_reader_gives_the_same_rows_from_any_offset(lines: list[list[str]], cut: int) -> None:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(lines)
-    file = io.BytesIO(text.getvalue().encode())
-    records = Records(file, "utf-8")
-    whole: list[tuple[Record, int, int]] = [(record, records.offset, records.line) for record in records]
-    assert [list(record.cells) for record, *_where in whole if any(record.cells)] == [
-        line for line in lines if any(line)
-    ]
-    for _record, offset, line in whole[cut : cut + 1]:
-        rest = list(Records(file, "utf-8", offset=offset, line=line))
-        assert rest == [record for record, *_where in whole[cut + 1 :]]
-
-
-@given(content=st.binary(max_size=400))
-def test_reader_handles_any_bytes(content: bytes) -> None:
-    for encoding in ("utf-8", "gb18030"):
-        records = Records(io.BytesIO(content), encoding)
-        lines = [record.line for record in records]
-        assert lines == sorted(set(lines))
-        assert records.offset == len(content)
-    # If the file is refused, then with a reason.
-    with suppress(InvalidInput):
-        rules.examine(upload_of(content))

@@ -9,7 +9,7 @@ from django.utils import timezone
 from alliance.errors import Conflict, InvalidInput, NotPermitted
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels.booking_files import records
+from parcels.booking_files.columns import FORMAT, MAX_BYTES
 from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services.files import FileKnown, book_file, cancel_booking_file
 from parcels.bookings.services.cancelling import cancel_parcel
@@ -51,7 +51,7 @@ BAD_ROWS: list[tuple[str, dict[str, str], str, str]] = [
     ("weightless", row(weight_g="0"), "weight_g", "min_value"),
     ("too heavy for anybody", row(weight_g="99999999"), "weight_g", "too_heavy"),
     ("a number no integer holds", row(weight_g="9" * 40), "weight_g", "invalid"),
-    ("other digits", row(weight_g="８００"), "weight_g", "invalid"),
+    ("digits of another script", row(weight_g="٨٠٠"), "weight_g", "invalid"),
     ("no name", row(recipient_name=" "), "recipient_name", "required"),
     ("long name", row(recipient_name="王" * 121), "recipient_name", "max_length"),
     ("no phone", row(recipient_phone=""), "recipient_phone", "required"),
@@ -118,7 +118,7 @@ def test_result_of_a_booked_row_has_its_number_and_promise(merchant: Actor) -> N
         ("empty cells too many", "a,next_day,CN-HGH,CN-CTU,800,W,13812345678,Road 1,,,,", "booked"),
         ("cells too many", "a,next_day,CN-HGH,CN-CTU,800,W,13812345678,Road 1,,x", "too_many_cells"),
         ("text after a quote", 'a,next_day,CN-HGH,CN-CTU,800,"W"x,13812345678,Road 1,', "quotes"),
-        ("quote never closed", 'a,next_day,CN-HGH,CN-CTU,800,"W,13812345678,Road 1,', "quotes"),
+        ("quote never closed", 'a,next_day,CN-HGH,CN-CTU,800,"W,13812345678,Road 1,', "open_quote"),
         ("too long", f"a,next_day,CN-HGH,CN-CTU,800,W,1,{'x' * 20_000},", "row_too_long"),
     ],
 )
@@ -297,9 +297,9 @@ NAMES = ",".join(HEADER)
         (NAMES.encode(), "no rows"),
         (f"{NAMES}\r\n".encode(), "no rows"),
         (b"\r\n\r\n", "name the columns"),
-        (b"PK\x03\x04\x14\x00", "Excel workbook"),
+        (b"PK\x03\x04\x14\x00...xl/workbook.xml", "Excel workbook"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "Excel workbook"),
-        (b"%PDF-1.7", "not a CSV"),
+        (b"%PDF-1.7", "a PDF, not a CSV"),
         (NAMES.encode("utf-16"), "UTF-16"),
         (NAMES.replace(",", ";").encode() + b"\nx;y\n", "separated by commas"),
         (NAMES.replace(",", "\t").encode() + b"\nx\ty\n", "separated by commas"),
@@ -310,8 +310,8 @@ NAMES = ",".join(HEADER)
         (f"{NAMES},tier\n{LINE}\n".encode(), "tier appears twice"),
         (f"{NAMES.replace('weight_g,', '')}\n{LINE}\n".encode(), "missing: weight_g"),
         (b'"' + b"x" * 100_000 + b"\n" + LINE.encode(), "name the columns"),
-        (b"\x00" * 5_000, "no column|name the columns"),
-        (NAMES.encode() + b"\n" * (records.MAX_LINES + 1), "2,000,001"),
+        (b"\x00" * 5_000, "UTF-16"),
+        (NAMES.encode() + b"\n" * (FORMAT.max_lines + 1), "2,000,001"),
     ],
 )  # fmt: skip
 def test_unusable_file_is_refused_with_a_reason(merchant: Actor, content: bytes, phrases: str) -> None:
@@ -325,7 +325,7 @@ def test_unusable_file_is_refused_with_a_reason(merchant: Actor, content: bytes,
 
 def test_too_large_file_is_refused_without_reading(merchant: Actor) -> None:
     upload = upload_of(text_of(row()))
-    upload.size = records.MAX_BYTES + 1
+    upload.size = MAX_BYTES + 1
     with pytest.raises(InvalidInput) as caught, scope(Scope.of(merchant)):
         booking_files.start_booking_file(actor=merchant, upload=upload)
     assert "500 MB" in caught.value.errors[0].message

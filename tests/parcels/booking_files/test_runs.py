@@ -13,7 +13,7 @@ from alliance.errors import Conflict, NotFound
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels import tasks
-from parcels.booking_files import records as rules
+from parcels.booking_files import columns as rules
 from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services.files import book_file, cancel_booking_file
 from parcels.booking_files.services.results import read_problems

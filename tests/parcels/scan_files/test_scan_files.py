@@ -84,7 +84,7 @@ def test_each_row_gets_its_result(courier: Actor, parcels: list[Parcel]) -> None
         ("7", "accepted", ""),
         ("8", "rejected", "reason_required"),
         ("9", "rejected", "invalid"),
-        ("10", "rejected", "invalid"),
+        ("10", "rejected", "too_many_cells"),
     ]
     naive = next(result for result in scan_files.read_results(file) if result["line"] == "5")
     assert naive["column"] == "occurred_at"
@@ -120,21 +120,69 @@ def test_template_is_a_valid_file(courier: Actor, courier_client: Client) -> Non
     assert [result.line for result in rows if isinstance(result.line, rules.Rejection)] == []
 
 
+def test_open_quotation_mark_costs_its_row(courier: Actor, parcels: list[Parcel]) -> None:
+    rows = [row(parcels[0], "arrived", n / 10, "", "", f"HUB-{n}") for n in range(1, 21)]
+    rows[2] = row(parcels[0], "arrived", 0.3, "", "", '"HUB-3')
+    file = receive(courier, csv_file(*rows))
+    assert (file.rows, file.accepted, file.rejected) == (20, 19, 1)
+    assert ("4", "rejected", "open_quote") in results(file)
+
+
+def test_unreadable_line_costs_its_row(courier: Actor, parcels: list[Parcel]) -> None:
+    rows = [HEADER, row(parcels[0], "arrived", 1, "", "", "HUB"), row(parcels[0], "departed", 2, "", "", "?")]
+    content = "\n".join(rows).encode().replace(b"?", b"\xff")
+    file = receive(courier, SimpleUploadedFile("scans.csv", content))
+    assert results(file) == [("2", "accepted", ""), ("3", "rejected", "not_text")]
+
+
+def test_places_in_another_encoding_are_never_shown(courier: Actor, parcels: list[Parcel]) -> None:
+    rows = [row(parcels[0], "arrived", n, "", "", "東京駅") for n in (1, 2)]
+    with pytest.raises(InvalidInput):
+        receive(courier, csv_file(*rows, encoding="cp932"))
+
+
+@pytest.mark.parametrize(
+    "moment", ["1763600000", "46348.74", "20261122", "2026-11-22", "2026-11-22 10:00", "now"]
+)
+def test_bare_number_is_no_moment(courier: Actor, parcels: list[Parcel], moment: str) -> None:
+    file = receive(courier, csv_file(f"{parcels[0].number},arrived,{moment}"))
+    [result] = scan_files.read_results(file)
+    assert (result["column"], result["result"]) == ("occurred_at", "rejected")
+    assert "UTC offset" in result["detail"]
+
+
+def test_cells_are_read_as_spreadsheets_write_them(courier: Actor, parcels: list[Parcel]) -> None:
+    at = (BOOKED + timedelta(hours=1)).isoformat()
+    line = f'="{parcels[0].number}",Picked up,{at},\'0012,,"Hub\u200b  1",,,'
+    file = receive(
+        courier, csv_file(line, "\u200b,,,", " ,,", header=f"\ufeff{HEADER.replace('_', ' ').title()},")
+    )
+    assert (file.rows, file.accepted) == (1, 1)
+    with scope(Scope.everything()):
+        [scan] = Scan.objects.all()
+    assert (scan.code, scan.event_id, scan.facility) == ("picked_up", "0012", "Hub 1")
+
+
+def test_long_place_is_told_with_the_limit(courier: Actor, parcels: list[Parcel]) -> None:
+    file = receive(courier, csv_file(row(parcels[0], "arrived", 1, "", "", "x" * 65)))
+    [result] = scan_files.read_results(file)
+    assert (result["column"], result["detail"]) == ("facility", "Use at most 64 characters.")
+
+
 # --- unusable files --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("content", "phrases"),
     [
-        (b"", "tracking_number"),
+        (b"", "empty"),
         (HEADER.encode(), "no rows"),
         (b"tracking_number,code\nCA1,departed", "occurred_at"),
         (HEADER.encode() + b",colour\nCA1,departed", "colour"),
         (b"tracking_number,code,occurred_at,code\nCA1,departed,,", "twice"),
-        (b"\xff\xfe\xff\xfe\xff", "GB18030"),
-        (b'tracking_number,code,occurred_at\n"' + b"x" * 200_000, "CSV"),
+        (b"\xff\xfe\xff\xfe\xff", "UTF-16"),
         (b"tracking_number,code,occurred_at\n" + b"a,b,c\n" * 200_001, "200,000"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "CSV file|missing|GB18030"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "a picture"),
     ],
 )
 def test_unusable_file_is_refused_with_a_reason(

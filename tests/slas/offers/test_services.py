@@ -8,13 +8,8 @@ from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.models import City
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from slas.models import CapacityDay, Offer, ServiceTier
-from slas.offers.services.offers import (
-    OfferTerms,
-    change_offer,
-    create_offer,
-    read_offer_file,
-    save_offer_rows,
-)
+from slas.offers.services.offer_files import read_offer_file, save_offer_rows
+from slas.offers.services.offers import OfferTerms, change_offer, create_offer
 
 pytestmark = pytest.mark.django_db
 
@@ -123,12 +118,11 @@ def test_duplicate_lane_in_a_file_is_rejected(courier: Actor) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "missing: tier"),
+        (b"", "empty"),
         (b"tier,origin\nx,y\n", "missing: destination"),
         (HEADER.encode(), "no rows"),
-        (b"\xff\xff\xff\xff", "neither UTF-8 nor GB18030"),
-        ((HEADER + 'next_day,"a,b,1,1,\nnext_day,c,d,1,1,\n').encode(), "Line 2 has a quotation mark"),
-        ((HEADER + "a,b,c,1,1,\n" * 20_001).encode(), "more than 20000 rows"),
+        (b"\xff\xff\xff\xff", "CSV UTF-8"),
+        ((HEADER + "a,b,c,1,1,\n" * 20_001).encode(), "20,001 rows"),
     ],
 )
 def test_invalid_offer_file_is_refused_completely(content: bytes, words: str) -> None:
@@ -144,4 +138,42 @@ def test_a_nul_in_a_city_is_an_error_of_its_row(courier: Actor) -> None:
 
 def test_spreadsheets_in_gb18030_are_read() -> None:
     rows = read_offer_file((HEADER + "next_day,杭州,成都,1,1,\n").encode("gb18030"))
-    assert rows[0]["origin"] == "杭州"
+    assert rows[0].cells["origin"] == "杭州"
+
+
+def test_cells_are_read_as_people_write_them(courier: Actor) -> None:
+    rows = 'Next day,="CN-HGH",成都,１２．５０,"25,000",ＮＯ\n次日达,Chengdu,\u200bHangzhou,8,100,是\n'
+    assert _save(courier, HEADER + rows) == ["created", "created"]
+    with scope(Scope.of(courier)):
+        assert sorted(Offer.objects.values_list("price_fen", "daily_capacity", "active")) == [
+            (800, 100, True),
+            (1250, 25_000, False),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        # A decimal comma: a price of 12 and 50 parcels a day otherwise.
+        ("next_day,杭州,成都,12,50,100,yes", "too_many_cells"),
+        ("next_day,杭州,成都,12,50", "too_few_cells"),
+        ('next_day,杭州,成都,"12,50",100,', "invalid"),
+        ('next_day,"杭州,成都,12,50,', "open_quote"),
+        ("next_day,Henan,成都,12,50,", "ambiguous_city"),
+    ],
+)
+def test_bad_row_is_told_and_nothing_of_it_is_sold(courier: Actor, row: str, problem: str) -> None:
+    content = f"{HEADER}\n,,,,,\n{row}\nnext_day,杭州,成都,9,9,\n".encode()
+    with scope(Scope.of(courier)):
+        results = save_offer_rows(actor=courier, rows=read_offer_file(content))
+        assert [result.line for result in results] == [4, 5]
+        assert [error.code for error in results[0].errors] == [problem]
+        assert list(Offer.objects.values_list("price_fen", flat=True)) == [900]
+
+
+def test_misspelt_column_is_read_or_refused() -> None:
+    header = HEADER.replace("on_sale", "on-sale")
+    assert read_offer_file(f"{header}next_day,杭州,成都,1,1,no\n".encode())[0].cells["on_sale"] == "no"
+    with pytest.raises(InvalidInput) as refused:
+        read_offer_file(f"{HEADER.replace('on_sale', 'onsaale')}next_day,杭州,成都,1,1,no\n".encode())
+    assert "Did you mean on_sale?" in refused.value.errors[0].message

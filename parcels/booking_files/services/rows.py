@@ -21,8 +21,8 @@ from alliance.tenancy import Actor
 from alliance.texts import one_line, plain
 from parcels.bookings.models import PickupAddress
 from parcels.bookings.rules import BookingRequest, IfFull, Recipient
-from slas.promises.tiers import tier_named
 from slas.promises.prices import InvalidAmount, fen_from_yuan
+from slas.promises.tiers import tier_named
 
 # A spreadsheet turns a long number into 1.38123E+10, and keeps 15 digits of it: the others become zeros.
 _SHORTENED: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?[eE]\+[0-9]+|(?=.*000$)[1-9][0-9]{14}0+")

@@ -10,10 +10,12 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
+from django_prometheus.exports import ExportToDjangoView
 from redis import Redis, RedisError
 
 from alliance.database import partitions, stored_functions
 from alliance.database.postgresql.silence import WATCH, answers, answers_within
+from alliance.disks import disk_check, measure
 from alliance.models import Heartbeat
 from alliance.registry import Registry
 from alliance.tenancy import Scope, scope
@@ -49,9 +51,17 @@ def readyz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
 
 
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Metrics of all web processes, for Prometheus."""
+    measure()
+    response: HttpResponse = ExportToDjangoView(request)
+    return response
+
+
 def readiness() -> dict[str, dict[str, object]]:
     """Return all checks by name, within two seconds even if no server answers."""
-    checks = {"database": _database(), "redis": _redis()}
+    checks = {"database": _database(), "redis": _redis(), "disks": disk_check()}
     is_up = bool(checks["database"]["ok"])
     with answers_within(DATABASE_SECONDS):
         for name, check in _OF_THE_DATABASE.items():

@@ -167,6 +167,10 @@ MAX_LARGE_BODY_BYTES = 504 * 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = MEDIA_ROOT / "incoming"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 
+# Megabytes of free space below which a warning is logged, and below which the product is not ready.
+DISK_WARN_MB = env.int("DISK_WARN_MB", default=2048)
+DISK_FULL_MB = env.int("DISK_FULL_MB", default=32)
+
 # --- who you are -----------------------------------------------------------------------------
 AUTH_USER_MODEL = "alliance.User"
 # One backend: each further one would hash a wrong password once more.

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from alliance import events, mails
+from alliance import disks, events, mails
 from alliance.api import idempotency
 from alliance.database import partitions
 from alliance.health import note_heartbeat
@@ -36,6 +36,12 @@ def send_mail(self: Any, mail_id: int) -> None:
 def send_waiting_mails() -> int:
     """Send mails whose task was lost. May run twice: each mail is claimed before it is sent."""
     return mails.send_waiting_mails()
+
+
+@shared_task(acks_late=True)
+def watch_disks() -> None:
+    """Log what is full or nearly so. May run twice: it only looks."""
+    disks.warn()
 
 
 @shared_task(acks_late=True)

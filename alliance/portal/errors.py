@@ -53,11 +53,12 @@ def error_page(
     text: str,
     icon: str = "alert-triangle",
     problems: Sequence[FieldError] = (),
+    code: str = "",
 ) -> HttpResponseBase:
     """Return an error page or, under /api/, a problem document."""
     request_id = getattr(request, "request_id", "")
     if request.path.startswith("/api/"):
-        return _problem(status, title=title, text=text, request_id=request_id)
+        return _problem(status, code or _PROBLEMS.get(status, "error"), title, text, request_id)
     context = {
         "status": status,
         "heading": title,
@@ -88,7 +89,15 @@ def alliance_error(request: HttpRequest, error: AllianceError) -> HttpResponseBa
         # Without a detail of its own, the page shows the general advice.
         text = str(_ADVICE.get(error.status, text))
     icon = _ICONS.get(error.status, "alert-triangle")
-    response = error_page(request, error.status, title=title, text=text, icon=icon, problems=error.errors)
+    response = error_page(
+        request,
+        error.status,
+        title=title,
+        text=text,
+        icon=icon,
+        problems=error.errors,
+        code=error.reason,
+    )
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
     return response
@@ -156,9 +165,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
     return error_page(request, 403, title=_("The form could not be sent"), text=text, icon="shield-x")
 
 
-def _problem(status: int, *, title: str, text: str, request_id: str) -> HttpResponseBase:
+def _problem(status: int, code: str, title: str, text: str, request_id: str) -> HttpResponseBase:
     body = {
-        "type": f"urn:alliance:problem:{_PROBLEMS.get(status, 'error')}",
+        "type": f"urn:alliance:problem:{code}",
         "title": title,
         "status": status,
         "detail": text,

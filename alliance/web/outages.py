@@ -1,5 +1,7 @@
 """Distinguish outages of the database and Redis, which will pass, from bugs of ours."""
 
+import errno
+
 from django.db import InterfaceError, OperationalError
 from django.http import UnreadablePostError
 from django.utils.translation import gettext as _
@@ -11,6 +13,12 @@ from alliance.errors import AllianceError, MalformedInput, Unavailable
 # PostgreSQL's codes of timeouts of statements and locks, deadlocks and serialization failures. Others come
 # from a server that stops, starts, recovers, or has no connection left.
 _BUSY = {"57014", "55P03", "40P01", "40001"}
+_DISK_FULL = "53100"
+# Of our own files: a full disk; and too many open files, or a disk that fails.
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_BROKEN = {errno.EMFILE, errno.ENFILE, errno.EIO, errno.EROFS, errno.ENOMEM}
+# Seconds: somebody has to make room.
+_LONGER = 30
 
 
 def is_busy(error: BaseException) -> bool:
@@ -39,8 +47,19 @@ def outage_of(exception: BaseException | None) -> AllianceError | None:
     match exception:
         case OperationalError() if is_busy(exception):
             return Unavailable(_("The server is busy. Send the request again."), code="busy")
+        case OperationalError() if getattr(exception.__cause__, "pgcode", None) == _DISK_FULL:
+            return _full()
         case OperationalError() | InterfaceError() | RedisError() | BrokerError():
             return Unavailable(_("The service was interrupted. Try again shortly."))
         case UnreadablePostError():
             return MalformedInput(_("The request ended too early."), code="cut_off")
+        case OSError() if exception.errno in _NO_SPACE:
+            return _full()
+        case OSError() if exception.errno in _BROKEN:
+            return Unavailable(_("The service was interrupted. Try again shortly."))
     return None
+
+
+def _full() -> Unavailable:
+    detail = _("The server has no space left. Try again later.")
+    return Unavailable(detail, code="disk_full", retry_after=_LONGER)

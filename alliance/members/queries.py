@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
+from django.contrib.auth.models import Permission
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability
 from alliance.errors import NotPermitted
-from alliance.models import ApiKey, Member
+from alliance.models import ApiKey, Member, User
 from alliance.tenancy import Actor, capabilities_of
 from alliance.wording import listed
 
@@ -25,6 +27,18 @@ def refuse_own(actor: Actor, courier_ids: Iterable[int]) -> None:
     """Raise NotPermitted if the actor belongs to one of the couriers."""
     if own_couriers(actor, courier_ids):
         raise NotPermitted(_("You belong to this courier: another person must decide."), code="own_courier")
+
+
+def staff_who_may(permission: str) -> list[tuple[str, str]]:
+    """Return the addresses and languages of active staff with a permission, as for mails."""
+    app, _dot, codename = permission.partition(".")
+    granted = Permission.objects.filter(content_type__app_label=app, codename=codename)
+    staff = User.objects.filter(
+        Q(is_superuser=True) | Q(groups__permissions__in=granted) | Q(user_permissions__in=granted),
+        is_staff=True,
+        is_active=True,
+    )
+    return list(staff.distinct().values_list("email", "language"))
 
 
 def keys_of(actor: Actor) -> list[ApiKey]:

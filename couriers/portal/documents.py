@@ -3,9 +3,9 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from alliance.choices import Capability
 from alliance.errors import Conflict, InvalidInput, NotFound
@@ -80,12 +80,18 @@ def _shelves(application: Application) -> list[dict[str, object]]:
     ]
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def document_remove(request: ActorRequest, document_id: int) -> HttpResponse:
-    """Remove one document while the application is open."""
+    """Ask, then remove one document while the application is open."""
+    actor = applicant(request)
     try:
-        documents.remove_document(actor=applicant(request), document_id=document_id)
+        if request.method != "POST":
+            document = open_application(actor).documents.filter(pk=document_id).first()
+            if document is None:
+                raise NotFound
+            return render(request, "couriers/document_remove.html", {"document": document})
+        documents.remove_document(actor=actor, document_id=document_id)
     except Conflict as error:
         messages.warning(request, error.detail)
         return redirect("couriers:application_view")

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from alliance.choices import Capability
 from alliance.cursors import moment, number
@@ -25,7 +25,7 @@ from alliance.web.requests import ActorRequest
 from couriers.documents.files import serve
 from slas.choices import ExcuseReason, ExcuseState
 from slas.excuses.querysets import ExcuseQuerySet
-from slas.excuses.services.claims import may_claim, take_back_claim
+from slas.excuses.services.claims import may_claim, require_claimant, take_back_claim
 from slas.models import Excuse
 
 PAGE = 50
@@ -124,11 +124,17 @@ def excuse_evidence(request: ActorRequest, excuse_id: int) -> FileResponse:
     return serve(stream, name=excuse.evidence_name, extension=extension, download="download" in request.GET)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def excuse_withdraw(request: ActorRequest, excuse_id: int) -> HttpResponse:
-    """Withdraw a claim, and return to the page that showed it."""
+    """Ask, then withdraw a claim, and return to the page that showed it."""
     actor = request.actor
+    if request.method != "POST":
+        require_claimant(actor)
+        own = Excuse.objects.visible_to(actor).filter(pk=excuse_id).first()
+        if own is None:
+            raise NotFound
+        return render(request, "slas/excuse_withdraw.html", {"excuse": own})
     try:
         excuse = take_back_claim(actor=actor, excuse_id=excuse_id)
     except Conflict as error:

@@ -6,14 +6,16 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from alliance import audit, events
+from alliance import audit, events, mails
 from alliance.choices import Capability, OrganisationStatus
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.events import Topic
 from alliance.jobs import after_commit
+from alliance.members.queries import staff_who_may
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, require
 from couriers.applications.models import Application, ApplicationEvent, ServiceCity
@@ -141,6 +143,12 @@ def submit_application(
     application.submitted_at = now or timezone.now()
     application.language = language or application.language
     change_state(actor, application, ApplicationState.SUBMITTED, reason=note)
+    mails.write_mails(
+        to=staff_who_may("alliance.operate"),
+        template="couriers/mail/to_review",
+        context={"company": mails.without_links(application.legal_name)},
+        path=reverse("admin:couriers_application_change", args=[application.pk]),
+    )
     return application
 
 

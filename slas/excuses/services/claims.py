@@ -22,6 +22,7 @@ from slas.choices import ExcuseReason, ExcuseSource, ExcuseState, Outcome
 from slas.commitments.models import Breach, Commitment
 from slas.commitments.rules import is_breach
 from slas.excuses.models import Excuse
+from slas.excuses.services.mails import tell_ops_of_claim
 from slas.excuses.services.permissions import read_reason, read_text
 
 CLAIMED_WITHIN: Final = timedelta(days=14)
@@ -115,6 +116,7 @@ def claim_excuse(*, actor: Actor, claim: Claim, now: datetime | None = None) -> 
         )
         _store(excuse, claim.upload, inspected)
         _record(actor, excuse, Topic.EXCUSE_CLAIMED, at=moment)
+        tell_ops_of_claim(excuse, at=moment)
     return excuse
 
 

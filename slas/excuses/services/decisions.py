@@ -17,6 +17,7 @@ from alliance.tenancy import Actor
 from slas.choices import CommitmentKind, Decision, ExcuseReason, ExcuseSource, ExcuseState
 from slas.commitments.services.settling import excuse_commitments
 from slas.excuses.models import Excuse
+from slas.excuses.services.mails import tell_couriers_of_decision
 from slas.excuses.services.permissions import (
     Key,
     Locked,
@@ -109,6 +110,7 @@ def decide_excuses(
     Excuse.objects.filter(pk__in=lapsed_ids).update(state=ExcuseState.LAPSED)
     _record_events(decided, after, moment)
     _record_events(lapsed, ExcuseState.LAPSED, moment)
+    tell_couriers_of_decision(decided, after)
     record_decision(
         actor,
         f"excuse.{after}",

@@ -14,6 +14,7 @@ from alliance.csv_files.refusals import refused
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import Actor, require
 from alliance.texts import shortened
+from couriers.applications.queries import approved_cities
 from slas.offers.models import Offer
 from slas.offers.services.capacity import follow_offers
 from slas.offers.services.offer_rows import FORMAT, MAX_ROWS, OfferRow, TermsReader, read_rows
@@ -55,7 +56,7 @@ def save_offer_rows(*, actor: Actor, rows: Sequence[OfferRow]) -> list[RowResult
     changes: dict[_Key, OfferTerms] = {}
     lines: dict[_Key, int] = {}
     existing = {_key(offer): offer for offer in Offer.objects.filter(courier_id=actor.tenant_id)}
-    reader = TermsReader()
+    reader = TermsReader(approved_cities(actor.tenant_id))
     for row in rows:
         try:
             terms = reader.terms(row)

@@ -96,7 +96,8 @@ def read_rows(file: IO[bytes], encoding: str) -> Iterator[OfferRow]:
 class TermsReader:
     """Reads the terms of rows; each tier and city is looked up once."""
 
-    def __init__(self) -> None:
+    def __init__(self, served: frozenset[int] | None) -> None:
+        self.served = served
         self.tiers = {tier.code: tier for tier in ServiceTier.objects.all()}
         self.cities = CityFinder()
 
@@ -130,7 +131,7 @@ class TermsReader:
         if errors or tier is None:
             raise InvalidInput(errors=errors)
         terms = OfferTerms(tier=tier, active=on_sale in _TRUE, **values)
-        check_terms(terms)
+        check_terms(terms, self.served if terms.active else None)
         return terms
 
 

@@ -11,6 +11,7 @@ from alliance.choices import Capability
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.models import City
 from alliance.tenancy import Actor, require
+from couriers.applications.queries import approved_cities
 from slas.offers.models import Offer
 from slas.offers.services.capacity import follow_offers
 from slas.promises.models import ServiceTier
@@ -32,10 +33,13 @@ class OfferTerms:
 
 
 def create_offer(*, actor: Actor, terms: OfferTerms) -> Offer:
-    """Create an offer of a lane at a tier. Raises Conflict when the courier has one already."""
+    """Create an offer of a lane at a tier. Raises Conflict when the courier has one already.
+
+    Raises InvalidInput for cities that the courier was not approved for.
+    """
     require(actor, Capability.MANAGE_OFFERS)
-    check_terms(terms)
     courier_id = actor.tenant_id
+    check_terms(terms, approved_cities(courier_id))
     existing = Offer.objects.filter(
         courier_id=courier_id, tier=terms.tier, origin=terms.origin, destination=terms.destination
     )
@@ -55,14 +59,15 @@ def change_offer(*, actor: Actor, offer_id: int, price_fen: int, daily_capacity:
     """Change price, daily capacity or whether it is on sale. The lane and the tier stay.
 
     Bookings keep their price; the new capacity applies from today on. Without a difference nothing changes.
-    Raises NotFound for offers of others.
+    Raises NotFound for offers of others, InvalidInput for cities that are not approved unless it is off sale.
     """
     require(actor, Capability.MANAGE_OFFERS)
     offer = Offer.objects.visible_to(actor).select_for_update(of=("self",)).filter(pk=offer_id).first()
     if offer is None:
         raise NotFound
     terms = OfferTerms(offer.tier, offer.origin, offer.destination, price_fen, daily_capacity, active)
-    check_terms(terms)
+    # An offer in a city that is no longer approved can only be taken off sale.
+    check_terms(terms, approved_cities(offer.courier_id) if active else None)
     if (offer.price_fen, offer.daily_capacity, offer.active) == (price_fen, daily_capacity, active):
         return offer
     offer.price_fen, offer.daily_capacity, offer.active = price_fen, daily_capacity, active
@@ -77,8 +82,13 @@ def first_day_of_change() -> date:
     return timezone.now().date() - timedelta(days=1)
 
 
-def check_terms(terms: OfferTerms) -> None:
+def check_terms(terms: OfferTerms, served: frozenset[int] | None) -> None:
+    """Raise InvalidInput for terms out of range, and for cities that are not `served`; None is any city."""
     errors = []
+    for field, city in (("origin", terms.origin), ("destination", terms.destination)):
+        if served is not None and city.pk not in served:
+            message = _("%(city)s is not among your approved service cities.") % {"city": city.name}
+            errors.append(FieldError(f"/{field}", message, "not_served"))
     if not 0 < terms.price_fen <= MAX_PRICE_FEN:
         errors.append(FieldError("/price", _("The price must be above 0 and at most 100,000 yuan."), "range"))
     if not 0 <= terms.daily_capacity <= MAX_CAPACITY:

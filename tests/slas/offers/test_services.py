@@ -1,12 +1,16 @@
 """Services that write a courier's offers."""
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.models import City
 from alliance.tenancy import Actor, Scope, raw_rows, scope
+from couriers.models import Application, ServiceCity
 from slas.models import CapacityDay, Offer, ServiceTier
 from slas.offers.services.offer_files import read_offer_file, save_offer_rows
 from slas.offers.services.offers import OfferTerms, change_offer, create_offer
@@ -177,3 +181,59 @@ def test_misspelt_column_is_read_or_refused() -> None:
     with pytest.raises(InvalidInput) as refused:
         read_offer_file(f"{HEADER.replace('on_sale', 'onsaale')}next_day,杭州,成都,1,1,no\n".encode())
     assert "Did you mean on_sale?" in refused.value.errors[0].message
+
+
+# --- only in approved cities ---
+
+
+@pytest.fixture
+def approved(courier: Actor, hangzhou: City, chengdu: City, system: Actor) -> Actor:
+    """The courier was approved for Hangzhou and Chengdu."""
+    with scope(Scope.everything()):
+        application = Application.objects.create(organisation_id=courier.tenant_id)
+        for city in (hangzhou, chengdu):
+            ServiceCity.objects.create(organisation_id=courier.tenant_id, application=application, city=city)
+        values = {"legal_name": "A", "credit_code": "B", "permit_number": "C", "contact_name": "D"}
+        filled = {
+            **values,
+            "contact_phone": "E",
+            "contact_email": "f@x.example",
+            "founded_on": date(2012, 5, 8),
+        }
+        fields = {**filled, "fleet_size": 1, "daily_capacity": 1, "submitted_at": timezone.now()}
+        applications = Application.objects.filter(pk=application.pk)
+        applications.update(state="submitted", **fields)
+        applications.update(state="approved", decided_at=timezone.now())
+    return courier
+
+
+def test_offers_are_refused_outside_the_approved_cities(approved: Actor, terms: OfferTerms) -> None:
+    abroad = City.objects.get(code="JP-TYO")
+    with scope(Scope.of(approved)):
+        for field in ("origin", "destination"):
+            with pytest.raises(InvalidInput) as refusal:
+                create_offer(actor=approved, terms=replace(terms, **{field: abroad}))
+            assert [(error.pointer, error.code) for error in refusal.value.errors] == [
+                (f"/{field}", "not_served")
+            ]
+        assert create_offer(actor=approved, terms=terms).pk
+
+
+def test_rows_outside_the_approved_cities_are_rejected(approved: Actor) -> None:
+    rows = "next_day,CN-HGH,CN-CTU,18.00,30,yes\nnext_day,CN-HGH,JP-TYO,18.00,30,yes\n"
+    with scope(Scope.of(approved)):
+        results = save_offer_rows(actor=approved, rows=read_offer_file((HEADER + rows).encode()))
+    assert [result.outcome for result in results] == ["created", "rejected"]
+    assert results[1].errors[0].code == "not_served"
+
+
+def test_offer_in_a_city_no_longer_approved_can_be_taken_off_sale(approved: Actor, terms: OfferTerms) -> None:
+    with scope(Scope.of(approved)):
+        offer = create_offer(actor=approved, terms=terms)
+    with scope(Scope.everything()):
+        Offer.objects.filter(pk=offer.pk).update(destination=City.objects.get(code="JP-TYO"))
+    change: dict[str, Any] = {"offer_id": offer.pk, "price_fen": 1, "daily_capacity": 1}
+    with scope(Scope.of(approved)):
+        with pytest.raises(InvalidInput):
+            change_offer(actor=approved, **change, active=True)
+        assert change_offer(actor=approved, **change, active=False).active is False

@@ -121,7 +121,8 @@ class CityFinder:
         if city is None:
             city = self._look_up(text)
         if isinstance(city, UnknownCity):
-            raise city
+            # The same error again: it must not carry the frames of every row before.
+            raise city.with_traceback(None)
         return city
 
     def _look_up(self, text: str) -> City | UnknownCity:

@@ -15,8 +15,9 @@ from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.tenancy import Actor, Scope, scope
 from couriers.applications.services.applications import lock_application
 from couriers.choices import DocumentKind
-from couriers.documents.files import DocumentRefused, inspect, private_storage, shown_name
+from couriers.documents.files import inspect, private_storage, shown_name
 from couriers.documents.models import Document
+from couriers.documents.refusals import DocumentRefused
 
 log = structlog.get_logger(__name__)
 

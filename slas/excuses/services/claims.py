@@ -17,7 +17,8 @@ from alliance.choices import Capability
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.events import Topic
 from alliance.tenancy import Actor, Scope, require, scope
-from couriers.documents.files import DocumentRefused, Inspected, inspect, private_storage, shown_name
+from couriers.documents.files import Inspected, inspect, private_storage, shown_name
+from couriers.documents.refusals import DocumentRefused
 from slas.choices import ExcuseReason, ExcuseSource, ExcuseState, Outcome
 from slas.commitments.models import Breach, Commitment
 from slas.commitments.rules import is_breach

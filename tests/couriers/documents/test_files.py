@@ -1,10 +1,13 @@
 """What is taken for a document: its content decides, whatever its name says."""
 
 import io
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from couriers.documents.files import MAX_BYTES, DocumentRefused, inspect, random_name, shown_name
+from couriers.documents.files import MAX_BYTES, inspect, random_name, shown_name
+from couriers.documents.refusals import DocumentRefused
 from tests.couriers.helpers import files
 
 
@@ -33,6 +36,32 @@ def test_sound_files_are_recognised(content: bytes, content_type: str) -> None:
     assert stream.tell() == 0
 
 
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n\n", b"\0" * 100, b"From: a mail gateway\r\n\r\n"])
+def test_bytes_before_a_pdf_are_accepted(before: bytes) -> None:
+    assert look(before + files.pdf()) == "application/pdf"
+
+
+@pytest.mark.parametrize("algorithm", ["RC4-128", "AES-128", "AES-256"])
+def test_pdf_that_restricts_printing_only_is_accepted(algorithm: str) -> None:
+    assert look(files.encrypted_pdf(algorithm=algorithm, password="")) == "application/pdf"
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_pictures_of_all_depths_are_whole(mode: str) -> None:
+    assert look(files.blank_image(mode)) == "image/png"
+
+
+def test_pictures_are_checked_in_little_memory() -> None:
+    """Eight at once, of 48 million pixels each, would need gigabytes when they are decoded as they are."""
+    content = files.flat_jpeg(8_000, 6_000)
+    tracemalloc.start()
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(look, [content] * 8)) == ["image/jpeg"] * 8
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50_000_000
+
+
 def test_exactly_ten_megabytes_are_allowed_and_one_byte_more_is_not() -> None:
     # Whatever follows the end of a JPEG is ignored by everybody.
     image = files.image("JPEG")
@@ -53,6 +82,20 @@ def test_exactly_ten_megabytes_are_allowed_and_one_byte_more_is_not() -> None:
         (b"%PDF-1.7\nnothing\n%%EOF", "damaged"),
         (files.pdf(pages=201), "1 to 200 pages"),
         (files.pdf_with_script(), "program"),
+        (files.encrypted_pdf(algorithm="AES-128"), "password"),
+        (files.encrypted_pdf(algorithm="AES-256"), "password"),
+        (files.pdf_with({"/S": "/Launch"}), "program"),
+        (files.pdf_with({"/A": {"/S": "/JavaScript"}}), "program"),
+        (files.pdf_with({"/XFA": "/Form"}), "XFA"),
+        (files.pdf_with({"/EF": {}}), "other files"),
+        (files.pdf_with_attachment(), "other files"),
+        (b"<html><script>1</script>" + files.pdf(), "not PDF, PNG or JPEG"),
+        (b"MZ" + files.pdf(), "not PDF, PNG or JPEG"),
+        (b"GIF89a" + files.pdf(), "not PDF, PNG or JPEG"),
+        (bytes(2_000) + files.pdf(), "not PDF, PNG or JPEG"),
+        (files.image("PNG", (400, 400)).replace(b"IDAT", b"IDAX", 1), "damaged or incomplete"),
+        (files.bomb(1_000, 1_000, pixels=20_000_000), "damaged or incomplete"),
+        (files.flat_jpeg(6_000, 5_000, progressive=True), "6000 by 5000 pixels"),
         (files.bomb(), "too many pixels"),
         (files.bomb(10_000, 8_000), "10000 by 8000 pixels"),
         (files.image("PNG", (400, 400))[:-2000], "damaged or incomplete"),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
@@ -47,6 +48,15 @@ TORN = """() => [...document.querySelectorAll('.ca-table > tbody > tr > [data-la
 # A table's foot is as wide as the rows above it.
 SHRUNK = """() => [...document.querySelectorAll('.ca-table > tfoot > tr')]
     .filter(row => row.offsetWidth < row.closest('table').offsetWidth - 2).map(row => row.innerText)"""
+
+# What axe-core finds by the rules of WCAG 2.2, A and AA.
+INACCESSIBLE = """async () => {
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+    const { violations } = await axe.run(document, { runOnly: tags, resultTypes: ['violations'] });
+    return violations.flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html }) => `${id}: ${html}`));
+}"""
+# Drawn by libraries: django-unfold's and Swagger's pages.
+NOT_OURS = ("/admin/", "/api/docs/")
 
 
 def test_main_pages_fit_a_phone(alliance: Alliance, clock: Clock, newcomer: Callable[..., Person]) -> None:
@@ -106,6 +116,9 @@ def look(person: Person, path: str, language: str) -> list[str]:
     found += [f"sticks out: {element}" for element in page.evaluate(OVERFLOW)]
     found += [f"is torn apart: {cell}" for cell in page.evaluate(TORN)]
     found += [f"is narrower than its table: {row}" for row in page.evaluate(SHRUNK)]
+    if not path.startswith(NOT_OURS):
+        page.evaluate(AXE_SCRIPT)
+        found += [f"is not accessible: {element}" for element in page.evaluate(INACCESSIBLE)]
     if page.get_attribute("html", "lang").lower() != language:
         found.append("is in another language")
     if language != "en" and not CHINESE.search(page.inner_text("body")):

@@ -92,7 +92,7 @@ def test_every_picture_is_drawn_with_its_table(courier: Person, language: str) -
 def test_a_filter_redraws_the_picture_and_the_address_can_be_shared(courier: Person) -> None:
     page = courier.page
     page.goto("/rates/?group_by=lane&picture=lanes")
-    page.locator("summary", has_text="Narrow down").click()
+    page.locator("summary", has_text="Customise").click()
     page.get_by_label("To city").select_option(label="Shanghai")
     expect(page.locator(".ca-figure-table tbody tr")).to_have_count(1)
     expect(page.locator("#picture canvas").first).to_be_visible()

@@ -61,6 +61,12 @@ def percent(ratio: float | None, places: int = 2) -> str:
 
 
 @register.filter
+def bar_width(ratio: float | None) -> str:
+    """Return the width of a bar in a picture 100 wide."""
+    return f"{(ratio or 0) * 100:.1f}"
+
+
+@register.filter
 def count(value: int | None) -> str:
     """Format a whole number with thousands separators; None is a dash."""
     return "–" if value is None else f"{value:,}"

@@ -23,6 +23,7 @@ from alliance.templatetags.ui import count
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from parcels.models import Parcel
+from parcels.portal.watch_list import urgent_rows
 from slas.choices import CommitmentKind
 from slas.models import Offer
 from slas.rates.charts import trend_chart
@@ -32,6 +33,9 @@ from slas.rates.rules import GroupBy, RateRow
 
 # Exact counts beyond this are of no use, and would cost more than the rest of the page.
 MOST_COUNTED = 10_000
+# Parcels of the watch list to begin with.
+MOST_URGENT = 5
+PERIODS = (WEEK, MONTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +87,13 @@ def dashboard_view(request: ActorRequest) -> HttpResponse:
     require(actor, Capability.VIEW_RATES)
     today = timezone.localdate()
     figures = _figures(actor, today)
+    days = MONTH if request.GET.get("days") == str(MONTH) else WEEK
     context: dict[str, Any] = {
         "cards": _cards(figures, today),
-        "rates": _rates(figures),
+        "rates": _rates(figures, days),
+        "days": days,
+        "periods": PERIODS,
+        "urgent": urgent_rows(actor, size=MOST_URGENT),
         "today": today,
         "zone": settings.TIME_ZONE,
     }
@@ -163,14 +171,12 @@ def _overdue_card(label: str, summary: RateSummary, kind: CommitmentKind) -> Car
     )
 
 
-def _rates(figures: Figures) -> list[RateCard]:
+def _rates(figures: Figures, days: int) -> list[RateCard]:
+    delivery, pickup = figures.delivery, figures.pickup
+    rows = (delivery.month, pickup.month) if days == MONTH else (delivery.week, pickup.week)
     return [
-        _rate_card(_("Delivered on time, last 7 days"), figures.delivery.week, WEEK, CommitmentKind.DELIVERY),
-        _rate_card(
-            _("Delivered on time, last 30 days"), figures.delivery.month, MONTH, CommitmentKind.DELIVERY
-        ),
-        _rate_card(_("Picked up on time, last 7 days"), figures.pickup.week, WEEK, CommitmentKind.PICKUP),
-        _rate_card(_("Picked up on time, last 30 days"), figures.pickup.month, MONTH, CommitmentKind.PICKUP),
+        _rate_card(_("Delivered on time"), rows[0], days, CommitmentKind.DELIVERY),
+        _rate_card(_("Picked up on time"), rows[1], days, CommitmentKind.PICKUP),
     ]
 
 

@@ -113,6 +113,13 @@ def watch_list(request: ActorRequest) -> HttpResponse:
     return render(request, "parcels/watch_list.html", context, status=form.status)
 
 
+def urgent_rows(actor: Actor, *, size: int) -> list[WatchRow]:
+    """Return the parcels to look at first, for a page that shows a few."""
+    now = timezone.now()
+    page = page_of_watched(actor, WatchQuery(), size=size, now=now)
+    return [_row(watched, now - watched.item.due_at) for watched in page.watched]
+
+
 def _query(filters: dict[str, str]) -> WatchQuery:
     return WatchQuery(
         reason=WatchReason(filters["reason"]) if "reason" in filters else None,

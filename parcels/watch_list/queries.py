@@ -16,6 +16,8 @@ from slas.forecasts.querysets import WatchItemQuerySet
 from slas.forecasts.watch_rules import URGENCY
 from slas.models import WatchItem
 
+# More likely late than not.
+LIKELY: Final = 0.5
 _RANK: Final = {reason: rank for rank, reason in enumerate(URGENCY)}
 _FIELDS: Final = ("is_past", "distance", "due_at", "chance", "parcel_id")
 
@@ -105,6 +107,10 @@ class Watched:
     @property
     def percent(self) -> int:
         return round(self.item.chance * 100)
+
+    @property
+    def is_likely(self) -> bool:
+        return self.item.chance >= LIKELY
 
 
 @dataclass(frozen=True, slots=True)

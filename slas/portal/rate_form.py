@@ -161,7 +161,7 @@ class RateQueryForm(forms.Form):
     @property
     def is_narrowed(self) -> bool:
         """Whether one of the folded fields is in use."""
-        return any(self.names[name] for name in FILTERS if name != "tier")
+        return len(self.groups) > 1 or any(self.names[name] for name in FILTERS if name != "tier")
 
     @property
     def group_pickers(self) -> list["GroupPicker"]:

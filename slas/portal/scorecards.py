@@ -153,9 +153,11 @@ def latest_change(cards: list[Scorecard]) -> GradeChange | None:
 
 
 def trend(cards: list[Scorecard], *, until: date) -> Chart:
-    """Draw the scores of the twelve months up to `until`; a month without a scorecard is a gap."""
+    """Draw the scores of up to twelve months, from the first scorecard on; a month without one is a gap."""
     cards_by_month = {card.month: card for card in cards}
+    first = min(cards_by_month, default=until)
     months = [month_after(until, ahead) for ahead in range(1 - TREND_MONTHS, 1)]
+    months = [month for month in months if month >= first]
     cards_shown = [cards_by_month.get(month) for month in months]
     return Chart(
         id="score-trend",

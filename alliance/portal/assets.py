@@ -43,9 +43,8 @@ BUILT = (
     *(f"fonts/{name}" for name in PAPER_FONTS.values()),
 )
 PACKAGES = ("package.json", "package-lock.json")
-# Where classes of Tabler's may be named.
-APPS = ("alliance", "couriers", "parcels", "slas")
-USERS = ("templates/**/*.html", *(f"{app}/**/*.py" for app in APPS), "alliance/static/*/*", "assets/*")
+# Where classes of Tabler's may be named, besides the code of the apps.
+USERS = ("templates/**/*.html", "alliance/static/*/*", "assets/*")
 NPM_TIMEOUT_SECONDS = 600
 NODE_TIMEOUT_SECONDS = 120
 
@@ -90,7 +89,9 @@ def fingerprints(root: Path) -> list[str]:
         libraries = [(root / name).read_bytes() for name in PACKAGES]
     except OSError as error:
         raise AssetError(f"{Path(error.filename).name} cannot be read: {error.strerror}.") from error
-    users = [path.read_bytes() for pattern in USERS for path in sorted(root.glob(pattern))]
+    apps = (app.parent.name for app in root.glob("*/apps.py"))
+    patterns = [*USERS, *(f"{app}/**/*.py" for app in apps)]
+    users = [path.read_bytes() for pattern in sorted(patterns) for path in sorted(root.glob(pattern))]
     own = [repr((FILES, MADE, PAPER_FONTS)).encode(), Path(__file__).read_bytes()]
     return [hashlib.sha256(b"".join([*own, *contents])).hexdigest() for contents in (libraries, users)]
 

@@ -38,7 +38,7 @@ class ClosureForm(forms.Form):
     ends = forms.TimeField(
         label=gettext_lazy("Open again at"),
         required=False,
-        help_text=gettext_lazy("Leave empty for midnight."),
+        help_text=gettext_lazy("Leave empty for midnight. A time before the start is on the next morning."),
         widget=text_input("time"),
     )
     side = forms.ChoiceField(

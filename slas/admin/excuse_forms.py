@@ -169,7 +169,7 @@ class PlaceForm(forms.Form):
     province = forms.CharField(
         label=gettext_lazy("Province"),
         required=False,
-        help_text=gettext_lazy("English name, for example: Zhejiang. Not needed with a city."),
+        help_text=gettext_lazy("For example: Zhejiang or 浙江. Not needed with a city."),
         widget=text_input(),
     )
     country = forms.CharField(

@@ -27,6 +27,7 @@ from alliance.database.literals import moments, numbers
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.identifiers import EPOCH, parcel_id_at, tracking_number
 from alliance.models import City
+from alliance.provinces import find_province
 from alliance.tenancy import Actor, raw_rows, require
 from slas.choices import ClosureSide, Decision, DisruptionReason, ExcuseSource, ExcuseState
 from slas.excuses.models import Disruption, Excuse
@@ -46,7 +47,7 @@ _PROMISED_AHEAD: Final = timedelta(days=180)
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A city; without a city a province, by its English name; without either a country."""
+    """A city; without a city a province, by either name; without either a country."""
 
     country: str = ""
     province: str = ""
@@ -177,10 +178,11 @@ def declare_disruption(
     Raises NotPermitted for everyone but ops, InvalidInput for inconsistent values.
     """
     require(actor, Capability.OPERATE)
-    country, province = area.country, area.province
     if area.city is not None:
         country, province = area.city.country, area.city.province_en
-    errors = [*_problems(name, reason, country, province, period), *_province_problems(area)]
+    else:
+        country, province = area.country, find_province(area.country, area.province) or ""
+    errors = [*_problems(name, reason, country, period), *_province_problems(area, province)]
     if errors:
         raise InvalidInput(errors=errors)
     disruption = Disruption.objects.create(
@@ -320,7 +322,7 @@ def _cities(country: str, province: str, city_id: int | None) -> list[tuple[int,
     return list(cities.values_list("pk", "time_zone"))
 
 
-def _problems(name: str, reason: str, country: str, province: str, period: Period) -> Iterable[FieldError]:
+def _problems(name: str, reason: str, country: str, period: Period) -> Iterable[FieldError]:
     if not name.strip():
         yield FieldError("/name", _("Enter the name of the event."), "required")
     elif len(name.strip()) > 120:
@@ -329,8 +331,6 @@ def _problems(name: str, reason: str, country: str, province: str, period: Perio
         yield FieldError("/reason", _("Choose a reason."), "choice")
     if not City.objects.filter(country=country).exists():
         yield FieldError("/country", _("That country has no such city."), "choice")
-    elif province and not City.objects.filter(country=country, province_en=province).exists():
-        yield FieldError("/province", _("Unknown province in that country."), "choice")
     if not all(moment.year in YEARS for moment in (period.starts_at, period.ends_at)):
         yield FieldError("/starts_at", _("The date is out of range."), "range")
     elif period.ends_at <= period.starts_at:
@@ -344,10 +344,14 @@ def _problems(name: str, reason: str, country: str, province: str, period: Perio
         yield FieldError("/recovery_hours", message, "range")
 
 
-def _province_problems(area: Area) -> Iterable[FieldError]:
-    """The error for a city that does not lie in the given province: one of the two is a mistake."""
-    city, province = area.city, area.province.strip().casefold()
-    if city is not None and province not in ("", city.province_en.casefold(), city.province_zh):
+def _province_problems(area: Area, province: str) -> Iterable[FieldError]:
+    """The error for an unknown province, or for a city that lies in another: one of the two is wrong."""
+    city = area.city
+    if not area.province.strip():
+        return
+    if city is None and not province and City.objects.filter(country=area.country).exists():
+        yield FieldError("/province", _("Unknown province in that country."), "choice")
+    elif city is not None and find_province(city.country, area.province) != province:
         message = _("%(city)s is in %(province)s.") % {"city": city.name, "province": city.province}
         yield FieldError("/province", message, "other_province")
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from difflib import get_close_matches
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
@@ -15,6 +14,7 @@ from alliance.choices import Capability
 from alliance.clocks import ONE_DAY
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.models import City
+from alliance.provinces import find_province, similar_provinces
 from alliance.tenancy import Actor, require
 from slas.choices import ClosureSide
 from slas.promises.closures import MIDNIGHT
@@ -33,7 +33,8 @@ class Declaration:
     """What is closed, and when: consecutive local days, or the same hours of each of them.
 
     The place is a city, a province of a country (by either name), or a whole country. Hours as in
-    ClosureRule. Without `last` it is one day, without `announced_at` it is announced now.
+    ClosureRule; those that end before they start go on into the next day. Without `last` it is one day,
+    without `announced_at` it is announced now.
     """
 
     name: str
@@ -67,22 +68,22 @@ def closures_between(
 def declare_closures(*, actor: Actor, declaration: Declaration, now: datetime | None = None) -> list[Closure]:
     """Declare a closure, one row per day: promises made after the announcement take it into account.
 
-    Earlier promises stay as they are. Raises NotPermitted for everyone but ops, InvalidInput for impossible
-    values or a closure declared already.
+    A night is two rows, of the evening and of the next morning. Earlier promises stay as they are. Raises
+    NotPermitted for everyone but ops, InvalidInput for impossible values or a closure declared already.
     """
     require(actor, Capability.OPERATE)
     at = now or timezone.now()
     if errors := list(_problems(declaration, at)):
         raise InvalidInput(errors=errors)
-    normalized = _normalize(declaration)
-    if duplicate_days := _duplicate_days(normalized):
-        raise _duplicate(duplicate_days)
+    parts = [_normalize(part) for part in _nights(declaration)]
+    if duplicate_days := {day for part in parts for day in _duplicate_days(part)}:
+        raise _duplicate(sorted(duplicate_days))
     try:
         with transaction.atomic():
-            closures = Closure.objects.bulk_create(_rows(normalized, at))
+            closures = Closure.objects.bulk_create([row for part in parts for row in _rows(part, at)])
     except IntegrityError:
         # The same closure was declared in the meantime.
-        raise _duplicate(normalized.days) from None
+        raise _duplicate(parts[0].days) from None
     _record(actor, "closure.declared", closures)
     return closures
 
@@ -117,6 +118,23 @@ def _rows(declaration: Declaration, now: datetime) -> list[Closure]:
     ]
 
 
+def _nights(declaration: Declaration) -> list[Declaration]:
+    """Return a closure over midnight as that of the evenings and that of the mornings after."""
+    starts, ends = declaration.starts, declaration.ends
+    if not starts or ends is None or ends >= starts:
+        return [declaration]
+    evenings = replace(declaration, ends=None)
+    if ends == MIDNIGHT:
+        return [evenings]
+    mornings = replace(
+        declaration,
+        first=declaration.first + ONE_DAY,
+        last=(declaration.last or declaration.first) + ONE_DAY,
+        starts=MIDNIGHT,
+    )
+    return [evenings, mornings]
+
+
 def _normalize(declaration: Declaration) -> Declaration:
     """Return the declaration as it is stored: English names, and no hours for a whole day."""
     city, starts = declaration.city, declaration.starts
@@ -128,7 +146,7 @@ def _normalize(declaration: Declaration) -> Declaration:
         country, province = city.country, city.province_en
     else:
         country = declaration.country
-        province = _province(country, declaration.province) or ""
+        province = find_province(country, declaration.province) or ""
     return replace(
         declaration, name=declaration.name.strip(), starts=starts, country=country, province=province
     )
@@ -174,7 +192,7 @@ def _place_problems(declaration: Declaration) -> Iterator[FieldError]:
     elif city is None and not City.objects.filter(country=country).exists():
         yield FieldError("/country", _("That country has no such city."), "choice")
     elif declaration.province.strip():
-        province = _province(city.country if city else country, declaration.province)
+        province = find_province(city.country if city else country, declaration.province)
         if province is None:
             yield FieldError("/province", _unknown_province(country, declaration.province), "choice")
         elif city is not None and city.province_en != province:
@@ -192,28 +210,16 @@ def _time_problems(declaration: Declaration, now: datetime) -> Iterator[FieldErr
         yield FieldError("/first", _("The day is more than three years ahead."), "range")
     if now.date() - declaration.first > MOST_BACK:
         yield FieldError("/first", _("The day is more than a year ago."), "range")
-    if declaration.ends is not None and declaration.ends <= (declaration.starts or MIDNIGHT):
-        message = _("The end is before the start. Leave the end empty for midnight.")
+    if declaration.ends is not None and declaration.ends == (declaration.starts or MIDNIGHT):
+        message = _("Start and end are the same. Leave both empty for the whole day.")
         yield FieldError("/ends", message, "order")
     if declaration.announced_at is not None and declaration.announced_at < now - _GRACE:
         message = _("Promises made since then did not take it into account: announce it now or later.")
         yield FieldError("/announced_at", message, "past")
 
 
-def _province(country: str, text: str) -> str | None:
-    """The English name of a province, by either name in any case; None if unknown."""
-    key = text.strip()
-    if not key:
-        return None
-    cities = City.objects.filter(country=country).exclude(province_en="")
-    provinces = cities.filter(Q(province_en__iexact=key) | Q(province_zh=key))
-    return provinces.values_list("province_en", flat=True).first()
-
-
 def _unknown_province(country: str, text: str) -> str:
-    names = City.objects.filter(country=country).exclude(province_en="")
-    provinces = sorted(set(names.values_list("province_en", flat=True)))
-    if matches := get_close_matches(text.strip().title(), provinces, n=3):
+    if matches := similar_provinces(country, text):
         return _("Unknown province in that country. Did you mean: %(names)s?") % {"names": ", ".join(matches)}
     return _("Unknown province in that country.")
 

@@ -50,6 +50,11 @@ class TestDisruptions:
         assert made.ends_at - made.starts_at == 2 * DAY
         assert ops_client.get(f"{DISRUPTIONS}{made.pk}/change/").status_code == 200
 
+    @pytest.mark.parametrize("province", ["四川", "四川省", "sichuan", " Sichuan Province"])
+    def test_a_province_has_either_name(self, ops_client: Client, province: str) -> None:
+        ops_client.post(f"{DISRUPTIONS}add/", self.ENTRY | {"province": province})
+        assert Disruption.objects.get().province == "Sichuan"
+
     def test_begin_and_end_at_a_time_and_not_at_a_place(self, storm: Disruption, ops_client: Client) -> None:
         ops_client.cookies["django_language"] = "zh-hans"
         for page in (ops_client.get(DISRUPTIONS), ops_client.get(f"{DISRUPTIONS}{storm.pk}/change/")):

@@ -48,6 +48,8 @@ def promised(origin: City, destination: City, *, at: datetime = NOON, tier: str 
     [
         ({"province": "Zhejiang"}, today_at(20, days=1), today_at(20, days=2)),
         ({"province": "浙江省"}, today_at(20, days=1), today_at(20, days=2)),
+        ({"province": " 浙江"}, today_at(20, days=1), today_at(20, days=2)),
+        ({"province": "Zhejiang Province"}, today_at(20, days=1), today_at(20, days=2)),
         ({"province": "zhejiang", "side": "destination"}, today_at(20), today_at(20, days=1)),
         ({"province": "Sichuan", "first": TOMORROW}, today_at(20), today_at(20, days=2)),
         ({"province": "Sichuan", "first": TOMORROW, "side": "origin"}, today_at(20), today_at(20, days=1)),
@@ -69,6 +71,24 @@ def test_closure_moves_the_promises_it_touches(
     declared(system, **fields)
     outcome = promised(hangzhou, chengdu)
     assert (outcome.pickup_by, outcome.deliver_by) == (pickup, delivery)
+
+
+def test_a_closed_night_is_an_evening_and_the_morning_after(system: Actor) -> None:
+    closures = declared(system, first=TODAY, last=TOMORROW, starts=time(20), ends=time(6))
+    assert [(closure.date, closure.starts, closure.ends) for closure in closures] == [
+        (TODAY, time(20), None),
+        (TOMORROW, time(20), None),
+        (TOMORROW, time(0), time(6)),
+        (TOMORROW + DAY, time(0), time(6)),
+    ]
+    with pytest.raises(InvalidInput) as refused:
+        declared(system, first=TOMORROW, starts=time(20), ends=time(6))
+    assert "already declared" in refused.value.errors[0].message
+
+
+def test_a_night_until_midnight_is_an_evening(system: Actor) -> None:
+    [closure] = declared(system, first=TODAY, starts=time(20), ends=time(0))
+    assert (closure.starts, closure.ends) == (time(20), None)
 
 
 def test_closure_of_a_city_does_not_affect_its_province(system: Actor, hangzhou: City, chengdu: City) -> None:
@@ -121,9 +141,8 @@ def test_withdrawn_closure_counts_for_promises_made_in_between(
         ({"last": TODAY + 31 * DAY}, "/last", "at most 31 days"),
         ({"first": TODAY + 1_100 * DAY}, "/first", "three years ahead"),
         ({"first": TODAY - 400 * DAY}, "/first", "a year ago"),
-        ({"starts": time(18), "ends": time(14)}, "/ends", "end is before the start"),
-        ({"starts": time(18), "ends": time(18)}, "/ends", "end is before the start"),
-        ({"ends": time(0)}, "/ends", "end is before the start"),
+        ({"starts": time(18), "ends": time(18)}, "/ends", "Start and end are the same"),
+        ({"ends": time(0)}, "/ends", "Start and end are the same"),
         ({"announced_at": NOON - timedelta(hours=1)}, "/announced_at", "did not take it into account"),
     ],
 )

@@ -20,6 +20,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         parcels.Scan.reason parcels.Scan.event_id
         parcels.ScanFile.name parcels.ScanFile.encoding parcels.ScanFile.language
         parcels.ScanFile.problem
+        parcels.RecipientProof.by_address
         parcels.BookingFile.name parcels.BookingFile.digest parcels.BookingFile.encoding
         parcels.BookingFile.language parcels.BookingFile.problem
     """,

@@ -225,7 +225,12 @@ def timeline(entries: Iterable[Mapping[str, Any]], *, empty: str = "") -> dict[s
 @register.inclusion_tag("components/stepper.html")
 def stepper(steps: Iterable[Mapping[str, Any]], *, label: str = "") -> dict[str, Any]:
     """Show the current step of a sequence. A step: label, state (done, current, todo, error), url."""
-    return {"steps": list(steps), "label": label or gettext("Steps")}
+    step_list = list(steps)
+    # A phone has room for one label: that of the last step that is not still to do.
+    reached = [place for place, step in enumerate(step_list) if step.get("state", "todo") != "todo"]
+    current = [place for place in reached if step_list[place].get("state") == "current"]
+    present = (current or reached or [0])[-1]
+    return {"steps": step_list, "present": present, "label": label or gettext("Steps")}
 
 
 # --- forms and actions -----------------------------------------------------------------------

@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
@@ -30,13 +31,16 @@ from alliance.admin import ReadOnlyAdmin, UncountedAdmin
 from alliance.durations import duration_text
 from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.tenancy import Actor
 from alliance.web.requests import actor_of
-from alliance.wording import money_text
-from parcels.masking import mask_address, mask_name, mask_phone
+from alliance.wording import money_text, named, parted, sentences
 from parcels.models import Merchant, Parcel, PickupAddress, Scan
+from parcels.private import may_see_fee, private_of
 from parcels.retention.erasing import REASON_LENGTH, erase_early
 from parcels.scans.rules import TERMINAL
 from parcels.scans.timelines import track
+from parcels.tracking.advice import Reader, advice_of, title_of
+from parcels.tracking.queries import states_of
 from parcels.tracking.verdicts import verdict_of
 from slas.models import Breach, Commitment
 from slas.promises.prices import yuan
@@ -62,14 +66,14 @@ class ParcelAdmin(UncountedAdmin):
 
     list_display = (
         "number",
-        "status",
+        "state_title",
         "reference",
         "merchant",
         "courier",
         "tier",
         "lane",
         "booked_at",
-        "deliver_by",
+        "agreed",
     )
     list_filter = ("status", "tier", "courier")
     # No joins, see ParcelQuerySet.named.
@@ -83,15 +87,36 @@ class ParcelAdmin(UncountedAdmin):
         (_("Journey"), {"fields": ("merchant", "courier", "tier", "lane", "pickup_address")}),
         (_("Parcel"), {"fields": ("recipient", "weight_g", "fee")}),
         (_("Times"), {"fields": ("booked_at", "ready_at", "delivered_at", "cancelled_at")}),
-        (_("Promise"), {"fields": ("commitments",)}),
+        (_("Promise"), {"fields": ("standing", "commitments")}),
         (_("Scans"), {"fields": ("scans",)}),
     )
     actions_detail = ("erase",)
-    readonly_fields = ("number", "lane", "recipient", "fee", "tracking_page", "commitments", "scans")
+    readonly_fields = (
+        "number", "lane", "recipient", "fee", "tracking_page", "standing", "commitments", "scans",
+    )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        names = ("merchant__organisation", "courier", "tier", "origin", "destination")
+        names = ("merchant__organisation", "courier__organisation", "tier", "origin", "destination")
         return super().get_queryset(request).prefetch_related(*names)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        # The states of the page at once, for its columns.
+        changelist = super().get_changelist_instance(request)
+        parcels = list(changelist.result_list)
+        states = states_of(actor=actor_of(request), parcels=parcels, now=timezone.now(), with_arrivals=False)
+        for parcel in parcels:
+            parcel.state = states[parcel.pk]
+        changelist.result_list = parcels
+        return changelist
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if may_see_fee(actor_of(request)):
+            return fieldsets
+        return [
+            (name, {**options, "fields": [field for field in options["fields"] if field != "fee"]})
+            for name, options in fieldsets
+        ]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -129,13 +154,33 @@ class ParcelAdmin(UncountedAdmin):
     def lane(self, parcel: Parcel) -> str:
         return f"{parcel.origin} → {parcel.destination}"
 
+    @admin.display(description=_("status"), ordering="status")
+    def state_title(self, parcel: Any) -> str:
+        return title_of(parcel.state)
+
+    @admin.display(description=_("deliver by"), ordering="deliver_by")
+    def agreed(self, parcel: Any) -> str:
+        """The time agreed now, as on the members' list."""
+        promise = parcel.state.promise
+        return "–" if promise is None else date_format(localtime(promise.deliver_by), "DATETIME_FORMAT")
+
+    @admin.display(description=_("state"))
+    def standing(self, parcel: Parcel) -> str:
+        """The parcel's state in words: the status, what happens next, the agreed day and lateness."""
+        now, city = timezone.now(), parcel.destination
+        state = states_of(actor=Actor.system("admin"), parcels=[parcel], now=now)[parcel.pk]
+        reader = Reader(parcel.courier.organisation.name, city.name, city.time_zone, now)
+        advice = advice_of(state, reader)
+        text = sentences(advice.what, advice.next)
+        if state.promise is None:
+            return named(advice.title, text)
+        agreed = gettext("Deliver by %(at)s") % {"at": reader.moment(state.promise.deliver_by)}
+        return named(advice.title, parted(filter(None, (text, agreed, state.promise.text))))
+
     @admin.display(description=_("recipient"))
     def recipient(self, parcel: Parcel) -> str:
-        parts = (
-            mask_name(parcel.recipient_name),
-            mask_phone(parcel.recipient_phone),
-            mask_address(parcel.recipient_address),
-        )
+        masked = private_of(Actor.system("admin"), parcel).recipient
+        parts = (masked.name, masked.phone, masked.address)
         if parcel.erased_at:
             return gettext("Erased on %(day)s") % {"day": date_format(parcel.erased_at)}
         return " · ".join(filter(None, parts)) or "–"

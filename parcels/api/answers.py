@@ -1,15 +1,23 @@
 """JSON of quotes, bookings and parcels. Plain dictionaries, because a batch has up to a thousand results."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
+
+from django.utils import timezone
 
 from alliance.api.errors import problem
 from alliance.clocks import local_clock
 from alliance.errors import AllianceError
 from alliance.models import City
+from alliance.tenancy import Actor
+from parcels.api.states import state_json
 from parcels.bookings.services.writing import Booked
-from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel
+from parcels.private import Private, private_of
+from parcels.tracking.advice import Reader
+from parcels.tracking.queries import states_of
+from parcels.tracking.state import ParcelState
 from slas.commitments.rules import raw_rate
 from slas.offers.market import Quote, QuotedOffer
 from slas.offers.ranking import RECORD_DAYS, Record
@@ -142,34 +150,47 @@ def _rejection_json(error: AllianceError) -> JSON:
     }
 
 
-def parcel_json(parcel: Parcel, *, unmasked: bool) -> JSON:
-    name, phone, address = parcel.recipient_name, parcel.recipient_phone, parcel.recipient_address
-    if not unmasked:
-        name, phone, address = mask_name(name), mask_phone(phone), mask_address(address)
+def parcels_json(actor: Actor, parcels: Sequence[Parcel], *, unmasked: bool = False) -> list[JSON]:
+    """The JSON of a page of parcels, with their states, as far as the actor may see them."""
+    now = timezone.now()
+    states = states_of(actor=actor, parcels=parcels, now=now)
+    return [
+        _parcel_json(parcel, states[parcel.pk], private_of(actor, parcel, unmasked=unmasked), now)
+        for parcel in parcels
+    ]
+
+
+def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: datetime) -> JSON:
     here, there = parcel.origin.time_zone, parcel.destination.time_zone
-    return {
+    reader = Reader(parcel.courier.organisation.name, parcel.destination.name, there, now)
+    stated = state_json(state, reader)
+    recipient = private.recipient
+    result = {
         "tracking_number": parcel.number,
         "reference": parcel.reference,
-        "status": parcel.status,
-        "status_at": _local(parcel.status_at, here),
+        **stated,
         "tier": parcel.tier.code,
         "merchant": parcel.merchant.organisation.slug,
         "courier": parcel.courier.organisation.slug,
         "origin": end_json(parcel.origin),
         "destination": end_json(parcel.destination),
         "weight_g": parcel.weight_g,
-        "price": None if parcel.fee_fen is None else yuan(parcel.fee_fen),
-        "currency": CURRENCY,
         "booked_at": _local(parcel.booked_at, here),
         "ready_at": _local(parcel.ready_at, here),
         "pickup_date": parcel.pickup_date and parcel.pickup_date.isoformat(),
         "pickup_by": _local(parcel.pickup_by, here),
-        "deliver_by": _local(parcel.deliver_by, there),
+        "deliver_by": stated["promise"] and stated["promise"]["deliver_by"],
         "delivered_at": _local(parcel.delivered_at, there),
         "cancelled_at": _local(parcel.cancelled_at, here),
-        "recipient": {"name": name, "phone": phone, "address": address},
+        "recipient": {"name": recipient.name, "phone": recipient.phone, "address": recipient.address},
         "recipient_erased_at": _local(parcel.erased_at, here),
     }
+    if private.sees_fee:
+        result |= {
+            "price": None if private.fee_fen is None else yuan(private.fee_fen),
+            "currency": CURRENCY,
+        }
+    return result
 
 
 def city_json(city: City) -> JSON:

@@ -22,16 +22,13 @@ from parcels.api import answers, examples
 from parcels.api import serializers as schema
 from parcels.api.booking_bodies import Places, read_booking, read_quote, under
 from parcels.api.paging import ParcelPagination
+from parcels.api.states import ParcelAnswer, ParcelPage
 from parcels.bookings.rules import BATCH_LIMIT, BookingRequest, text_problems
 from parcels.bookings.services.booking import book_parcel, book_parcels
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
 from parcels.lists.filters import LOOKED_AT, ParcelFilter
 from parcels.models import Parcel
-from parcels.tracking.arrivals import arrival_json, arrival_of
-from parcels.tracking.verdicts import verdict_of
-from slas.choices import CommitmentKind
-from slas.models import Commitment
 from slas.offers.market import quote
 
 CITIES_SHOWN = 20
@@ -76,7 +73,7 @@ class ParcelListView(APIView):
             OpenApiParameter("cursor", str, description="From `next` or `previous`."),
             OpenApiParameter("page_size", int, description="50 by default, 500 at most."),
         ],
-        responses=schema.ParcelPage,
+        responses=ParcelPage,
         examples=examples.PARCELS,
         tags=["parcels"],
     )
@@ -88,9 +85,7 @@ class ParcelListView(APIView):
         page = pages.page_of(_filtered(actor, request.query_params), request)
         if unmasked and page:
             _record_unmasking(actor, page)
-        return pages.get_paginated_response(
-            [answers.parcel_json(parcel, unmasked=unmasked) for parcel in page]
-        )
+        return pages.get_paginated_response(answers.parcels_json(actor, page, unmasked=unmasked))
 
     @extend_schema(
         operation_id="parcels_create",
@@ -152,7 +147,7 @@ class ParcelDetailView(APIView):
         summary="Read a parcel",
         description="One of your own parcels. The recipient is masked unless requested in full.",
         parameters=[schema.UnmaskQuery],
-        responses=schema.ParcelDetailAnswer,
+        responses=ParcelAnswer,
         examples=examples.PARCEL,
         tags=["parcels"],
     )
@@ -163,9 +158,7 @@ class ParcelDetailView(APIView):
         parcel = _parcel(actor, number)
         if unmasked:
             _record_unmasking(actor, [parcel])
-        return Response(
-            {**answers.parcel_json(parcel, unmasked=unmasked), "expected": _expected(actor, parcel)}
-        )
+        return Response(answers.parcels_json(actor, [parcel], unmasked=unmasked)[0])
 
 
 class ParcelCancelView(APIView):
@@ -177,7 +170,7 @@ class ParcelCancelView(APIView):
         description="Before pickup only; 409 `already_moving` afterwards. Cancelling again returns the same "
         "answer.",
         request=None,
-        responses=schema.ParcelAnswer,
+        responses=ParcelAnswer,
         examples=examples.CANCELLED,
         tags=["booking"],
     )
@@ -185,7 +178,7 @@ class ParcelCancelView(APIView):
         actor = actor_of(request)
         require(actor, Capability.BOOK_PARCELS)
         cancel_parcel(actor=actor, parcel_id=_parcel_id(number), at=timezone.now())
-        return Response(answers.parcel_json(_parcel(actor, number), unmasked=False))
+        return Response(answers.parcels_json(actor, [_parcel(actor, number)])[0])
 
 
 class CityListView(APIView):
@@ -251,15 +244,6 @@ def _filtered(actor: Actor, query: QueryDict) -> ParcelFilter:
             ]
         )
     return filters
-
-
-def _expected(actor: Actor, parcel: Parcel) -> answers.JSON | None:
-    now = timezone.now()
-    commitments = Commitment.objects.visible_to(actor).filter(
-        parcel_id=parcel.pk, kind=CommitmentKind.DELIVERY
-    )
-    verdict = next((verdict_of(commitment, now=now) for commitment in commitments), None)
-    return arrival_json(arrival_of(parcel, verdict, now=now), parcel.destination.time_zone)
 
 
 def _parcel(actor: Actor, number: str) -> Parcel:

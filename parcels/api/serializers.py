@@ -9,6 +9,7 @@ from couriers.choices import Grade
 from parcels.bookings.rules import BATCH_LIMIT, IfFull
 from parcels.choices import ParcelStatus
 from parcels.lists.filters import Lateness
+from parcels.tracking.arrivals import Precision
 from slas.choices import TierCode
 from slas.forecasts.rules import Basis
 
@@ -17,18 +18,20 @@ CITY_HELP = "City code, or its name if unambiguous: CN-HGH, Hangzhou, 杭州."
 
 
 class ExpectedArrival(S):
-    """The first attempt to expect, by parcels of 28 days that had come as far with as much time left."""
+    """The next attempt to expect, by parcels of 28 days that had come as far with as much time left."""
 
     p50 = serializers.DateTimeField(help_text="Half of similar parcels are attempted by then.")
     p90 = serializers.DateTimeField(help_text="90 % of similar parcels are attempted by then.")
+    precision = serializers.ChoiceField(
+        choices=[precision.value for precision in Precision], help_text="How exactly the times are known."
+    )
     chance_late = serializers.FloatField(allow_null=True, help_text="0 to 1; null without enough data.")
     basis = serializers.ChoiceField(
         choices=[basis.value for basis in Basis],
         help_text="The parcels it is based on: the courier's on this lane, all of the courier's, all "
         "couriers' on this lane, or all parcels; with `promise` there is no data and both times are the "
-        "promise.",
+        "promise; `next_attempt` is the day of the next one after a failed attempt.",
     )
-    n = serializers.IntegerField(help_text="Number of parcels it is based on.")
 
 
 class QuoteBody(S):
@@ -245,44 +248,34 @@ class BatchAnswer(S):
     results = BatchItemAnswer(many=True)
 
 
-class ParcelAnswer(S):
-    """A parcel as its merchant and its courier see it."""
+class ParcelFields(S):
+    """What of a parcel its merchant and its courier see beside its state."""
 
     tracking_number = serializers.CharField()
     reference = serializers.CharField()
-    status = serializers.ChoiceField(choices=ParcelStatus.choices)
-    status_at = serializers.DateTimeField()
     tier = serializers.CharField()
     merchant = serializers.CharField()
     courier = serializers.CharField()
     origin = EndAnswer()
     destination = EndAnswer()
     weight_g = serializers.IntegerField(allow_null=True)
-    price = serializers.CharField(allow_null=True)
-    currency = serializers.CharField()
+    price = serializers.CharField(
+        allow_null=True, required=False, help_text="Left out without the permission to book or to see fees."
+    )
+    currency = serializers.CharField(required=False)
     booked_at = serializers.DateTimeField()
     ready_at = serializers.DateTimeField()
     pickup_date = serializers.DateField(allow_null=True)
     pickup_by = serializers.DateTimeField(allow_null=True)
-    deliver_by = serializers.DateTimeField()
+    deliver_by = serializers.DateTimeField(
+        allow_null=True, help_text="As `promise.deliver_by`: the time agreed now."
+    )
     delivered_at = serializers.DateTimeField(allow_null=True)
     cancelled_at = serializers.DateTimeField(allow_null=True)
     recipient = RecipientBody(help_text="Masked unless requested with `unmask`; empty once erased.")
     recipient_erased_at = serializers.DateTimeField(
         allow_null=True, help_text="When the recipient's data were erased."
     )
-
-
-class ParcelDetailAnswer(ParcelAnswer):
-    """The same, and when it will probably be delivered."""
-
-    expected = ExpectedArrival(allow_null=True, help_text="Null once attempted, or if unknown.")
-
-
-class ParcelPage(S):
-    next = serializers.URLField(allow_null=True, help_text="The page after this one; null on the last.")
-    previous = serializers.URLField(allow_null=True)
-    results = ParcelAnswer(many=True)
 
 
 class UnmaskQuery(S):

@@ -1,7 +1,6 @@
 """The public tracking API: no key, no personal data, limited calls per minute."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -22,15 +21,15 @@ from alliance.clocks import zone as zone_of
 from alliance.web.http import limit_by_address, scoped_by_itself
 from parcels.api import examples
 from parcels.api.revisions import PublicRevision, revision_json
-from parcels.api.serializers import ExpectedArrival
-from parcels.choices import ParcelStatus, ScanCode
+from parcels.api.states import StateAnswer, state_json
+from parcels.choices import ScanCode
 from parcels.scans.places import public_place
-from parcels.scans.rules import AFTERSHIP, EASYPOST, KUAIDI100
+from parcels.scans.rules import AFTERSHIP, EASYPOST, KUAIDI100, is_known_reason
 from parcels.scans.timelines import TrackedScan
-from parcels.tracking.arrivals import arrival_json
-from parcels.tracking.queries import PublicParcel, look_up, read_number
-from parcels.tracking.steps import EXPLANATIONS
-from slas.choices import Outcome, TierCode
+from parcels.tracking.advice import advice_of
+from parcels.tracking.numbers import read_number
+from parcels.tracking.queries import PublicParcel, look_up, reader_of
+from slas.choices import TierCode
 
 BUCKET = "tracking"
 S = serializers.Serializer[Any]
@@ -40,18 +39,6 @@ class TrackedCity(S):
     code = serializers.CharField()
     name = serializers.CharField()
     time_zone = serializers.CharField()
-
-
-class TrackedPromise(S):
-    """What was promised, and how that stands at this moment."""
-
-    deliver_by = serializers.DateTimeField(help_text="The time that on-time is judged by.")
-    original_deliver_by = serializers.DateTimeField(help_text="The original promise. It never changes.")
-    revisions = PublicRevision(many=True, help_text="Agreed date changes, oldest first.")
-    outcome = serializers.ChoiceField(choices=Outcome.choices)
-    reached_at = serializers.DateTimeField(allow_null=True, help_text="First valid attempt or delivery.")
-    late = serializers.BooleanField()
-    late_by_seconds = serializers.IntegerField(allow_null=True)
 
 
 class TrackedEvent(S):
@@ -73,21 +60,21 @@ class Equivalents(S):
     kuaidi100 = serializers.CharField()
 
 
-class TrackingAnswer(S):
-    """Where a parcel is and when it comes. Times carry the destination's offset."""
+class TrackingAnswer(StateAnswer):
+    """Where a parcel is, when it comes, and what its recipient can do."""
 
     tracking_number = serializers.CharField()
-    status = serializers.ChoiceField(choices=ParcelStatus.choices)
-    status_text = serializers.CharField()
-    explanation = serializers.CharField()
-    status_at = serializers.DateTimeField()
+    explanation = serializers.CharField(help_text="What happened, in the language of the request.")
+    to_do = serializers.ListField(
+        child=serializers.CharField(), help_text="What the recipient can do, the most useful first."
+    )
+    ask = serializers.CharField(help_text="Whom to ask.")
     equivalents = Equivalents()
     courier = serializers.CharField()
     tier = serializers.ChoiceField(choices=TierCode.choices)
     origin = TrackedCity()
     destination = TrackedCity()
-    promise = TrackedPromise(allow_null=True, help_text="Null if there is no promise any more.")
-    expected = ExpectedArrival(allow_null=True, help_text="Null once attempted, or if unknown.")
+    revisions = PublicRevision(many=True, help_text="Agreed date changes, oldest first.")
     events = TrackedEvent(many=True, help_text="Latest first.")
 
 
@@ -129,7 +116,8 @@ def _answer(request: HttpRequest, number: str, *, parameters: Request | None = N
     limit_by_address(request, bucket=BUCKET, per_minute=settings.TRACKING_RATE_PER_MINUTE)
     if parameters is not None:
         refuse_unknown_parameters(parameters)
-    answer = tracking_json(look_up(read_number(number), now=timezone.now()))
+    now = timezone.now()
+    answer = tracking_json(look_up(read_number(number), now=now), now=now)
     headers = {"Cache-Control": "private, no-cache"}
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json", headers=headers)
 
@@ -138,35 +126,24 @@ def _answer(request: HttpRequest, number: str, *, parameters: Request | None = N
 tracking = scoped_by_itself(TrackingView.as_view())
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """The labels of statuses and scans in one language."""
-
-    statuses: Mapping[str, str]
-    explanations: Mapping[str, str]
-    scans: Mapping[str, str]
-
-
 @lru_cache(maxsize=16)
-def _words_for(language: str) -> _Words:
+def _scan_labels(language: str) -> Mapping[str, str]:
     # Translates to the active language, which is `language`; cached, because each look-up costs time.
-    return _Words(
-        statuses={status: str(status.label) for status in ParcelStatus},
-        explanations={status: str(text) for status, text in EXPLANATIONS.items()},
-        scans={code: str(code.label) for code in ScanCode},
-    )
+    return {code: str(code.label) for code in ScanCode}
 
 
-def tracking_json(public_parcel: PublicParcel) -> dict[str, Any]:
+def tracking_json(public_parcel: PublicParcel, *, now: datetime) -> dict[str, Any]:
     parcel, names = public_parcel.parcel, public_parcel.names
     zone = names.destination.time_zone
-    words = _words_for(get_language() or "")
+    labels = _scan_labels(get_language() or "")
+    reader = reader_of(public_parcel, now=now)
+    advice = advice_of(public_parcel.state, reader)
     return {
         "tracking_number": parcel.number,
-        "status": parcel.status,
-        "status_text": words.statuses[parcel.status],
-        "explanation": words.explanations[parcel.status],
-        "status_at": _local(parcel.status_at, zone),
+        **state_json(public_parcel.state, reader),
+        "explanation": advice.what,
+        "to_do": advice.to_do,
+        "ask": advice.ask,
         "equivalents": {
             "aftership": AFTERSHIP[parcel.status],
             "easypost": EASYPOST[parcel.status],
@@ -176,41 +153,24 @@ def tracking_json(public_parcel: PublicParcel) -> dict[str, Any]:
         "tier": names.tier.code,
         "origin": _city_json(names.origin),
         "destination": _city_json(names.destination),
-        "promise": _promise_json(public_parcel, zone),
-        "expected": arrival_json(public_parcel.arrival, zone),
+        "revisions": [revision_json(revision, zone) for revision in public_parcel.revisions],
         "events": [
-            _event_json(tracked_scan, zone, words)
+            _event_json(tracked_scan, zone, labels)
             for tracked_scan in public_parcel.tracked
             if not tracked_scan.is_correction
         ],
     }
 
 
-def _promise_json(public_parcel: PublicParcel, zone: str) -> dict[str, Any] | None:
-    verdict = public_parcel.verdict
-    if verdict is None:
-        return None
-    revisions = public_parcel.revisions
-    first = revisions[0].previous_due_at if revisions else verdict.due_at
-    return {
-        "deliver_by": _local(verdict.due_at, zone),
-        "original_deliver_by": _local(first, zone),
-        "revisions": [revision_json(revision, zone) for revision in revisions],
-        "outcome": verdict.outcome,
-        "reached_at": _local(verdict.reached_at, zone),
-        "late": public_parcel.is_late,
-        "late_by_seconds": int(-verdict.margin.total_seconds()) if public_parcel.is_late else None,
-    }
-
-
-def _event_json(tracked_scan: TrackedScan, zone: str, words: _Words) -> dict[str, Any]:
+def _event_json(tracked_scan: TrackedScan, zone: str, labels: Mapping[str, str]) -> dict[str, Any]:
     scan = tracked_scan.scan
     return {
         "code": scan.code,
-        "text": words.scans[scan.code],
+        "text": labels[scan.code],
         "occurred_at": _local(scan.occurred_at, zone),
         "facility": public_place(scan.facility),
-        "reason": scan.reason,
+        # Imported scans may have a reason in somebody's own words.
+        "reason": scan.reason if is_known_reason(scan.reason) else "",
         "withdrawn": tracked_scan.withdrawn_at is not None,
     }
 

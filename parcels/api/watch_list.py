@@ -18,7 +18,8 @@ from alliance.choices import Capability
 from alliance.clocks import local_clock
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import require
-from parcels.choices import ParcelStatus
+from parcels.api.states import StateAnswer, state_json
+from parcels.tracking.advice import Reader
 from parcels.watch_list.queries import Place, Watched, WatchQuery, page_of_watched, refreshed_at
 from slas.choices import Stage, TierCode, WatchReason
 
@@ -44,31 +45,29 @@ class WatchParameters(S):
     )
 
 
-class ExpectedAnswer(S):
-    p50 = serializers.DateTimeField(help_text="Half of similar parcels are attempted by then.")
-    p90 = serializers.DateTimeField(help_text="90 % of similar parcels are attempted by then.")
-
-
-class WatchedAnswer(S):
-    """One parcel to look at. Times carry the destination's offset."""
+class WatchedAnswer(StateAnswer):
+    """One parcel to look at, with its state. Times carry the destination's offset."""
 
     tracking_number = serializers.CharField()
     reference = serializers.CharField()
     reasons = serializers.ListField(
         child=serializers.ChoiceField(choices=WatchReason.choices), help_text="Most urgent first."
     )
-    status = serializers.ChoiceField(choices=ParcelStatus.choices)
     tier = serializers.ChoiceField(choices=TierCode.choices)
     origin = serializers.CharField(help_text="City code.")
     destination = serializers.CharField(help_text="City code.")
     merchant = serializers.CharField()
     courier = serializers.CharField()
-    due_at = serializers.DateTimeField()
+    deliver_by = serializers.DateTimeField(
+        allow_null=True, help_text="As `promise.deliver_by`: the time agreed now."
+    )
     stage = serializers.ChoiceField(choices=Stage.choices, help_text="Progress of the parcel.")
     stage_at = serializers.DateTimeField(help_text="When it reached that stage.")
     last_scan_at = serializers.DateTimeField(allow_null=True)
-    expected = ExpectedAnswer(allow_null=True)
-    chance_late = serializers.FloatField(help_text="0 to 1; 1 if past due.")
+    chance_late = serializers.FloatField(
+        help_text="0 to 1 when the list was calculated; 1 if past due, at least 0.9 if held or damaged, at "
+        "least 0.5 after a failed attempt that does not count."
+    )
 
 
 class WatchAnswer(S):
@@ -87,8 +86,9 @@ class WatchView(APIView):
         operation_id="watch_list",
         summary="Watch list",
         description="Your parcels that are late or at risk. Parcels due within three hours are checked every "
-        "five minutes, later ones every half hour. Parcels that can still be on time come first, by "
-        "due time, then by the chance of being late; overdue parcels follow.",
+        "five minutes, later ones every half hour. Parcels in trouble (held, damaged, or after a failed "
+        "attempt) come first; in both parts those that can still be on time by due time, then by the "
+        "chance of being late, and then overdue parcels.",
         parameters=[
             WatchParameters,
             OpenApiParameter("cursor", str, description="From `next`."),
@@ -132,28 +132,23 @@ class WatchView(APIView):
 
 def watched_json(watched: Watched) -> dict[str, Any]:
     item, parcel, zone = watched.item, watched.parcel, watched.parcel.destination.time_zone
-    expected = None
-    if item.p50_at is not None and item.p90_at is not None:
-        expected = {
-            "p50": local_clock(item.p50_at, zone).isoformat(),
-            "p90": local_clock(item.p90_at, zone).isoformat(),
-        }
+    reader = Reader(parcel.courier.organisation.name, parcel.destination.name, zone, timezone.now())
+    state = state_json(watched.state, reader)
     last_scan_at = parcel.last_scan_at
     return {
         "tracking_number": parcel.number,
         "reference": parcel.reference,
         "reasons": [reason.value for reason in watched.reasons],
-        "status": parcel.status,
+        **state,
         "tier": parcel.tier.code,
         "origin": parcel.origin.code,
         "destination": parcel.destination.code,
         "merchant": parcel.merchant.organisation.slug,
         "courier": parcel.courier.organisation.slug,
-        "due_at": local_clock(item.due_at, zone).isoformat(),
+        "deliver_by": state["promise"] and state["promise"]["deliver_by"],
         "stage": item.stage,
         "stage_at": local_clock(item.stage_at, zone).isoformat(),
         "last_scan_at": last_scan_at and local_clock(last_scan_at, zone).isoformat(),
-        "expected": expected,
         "chance_late": round(item.chance, 4),
     }
 

@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, F, OuterRef, Subquery, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from alliance.identifiers import (
@@ -15,6 +15,7 @@ from alliance.identifiers import (
 )
 from alliance.tenancy import Actor, TenantQuerySet
 from couriers.models import Courier
+from parcels.choices import ParcelStatus
 from slas.choices import CommitmentKind, Outcome
 from slas.models import Commitment, ServiceTier
 
@@ -82,8 +83,10 @@ class ParcelQuerySet(MovedQuerySet):
         return self.filter(tier_id=Subquery(ServiceTier.objects.filter(code=code).order_by().values("pk")))
 
     def overdue(self, *, now: datetime) -> Self:
-        # Also the parcels that the sweep has not marked yet.
-        return self._with_outcome(now, [Outcome.OVERDUE])
+        """Parcels past due and still to come, also those that the sweep has not marked yet."""
+        lost = Commitment.objects.never_to_come().filter(parcel_id=OuterRef("pk"))
+        ended = [ParcelStatus.LOST, ParcelStatus.RETURNING, ParcelStatus.RETURNED]
+        return self._with_outcome(now, [Outcome.OVERDUE]).exclude(status__in=ended).exclude(Exists(lost))
 
     def delivered_late(self) -> Self:
         return self.annotate(_outcome=_delivery_outcome(None)).filter(_outcome=Outcome.LATE)

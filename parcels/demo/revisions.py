@@ -55,7 +55,9 @@ def move_some(stage: Stage) -> int:
             if number < BY_RECIPIENTS:
                 revision_request = RevisionRequest(day, RevisionParty.RECIPIENT, reason=random.choice(WISHES))
                 digits = parcel.recipient_phone[-DIGITS:]
-                revise_for_recipient(parcel_id=parcel_id, digits=digits, asked=revision_request, now=now)
+                revise_for_recipient(
+                    parcel_id=parcel_id, digits=digits, address="demo", asked=revision_request, now=now
+                )
             else:
                 actor = by_merchant[parcel.merchant_id]
                 revision_request = RevisionRequest(day, RevisionParty.MERCHANT, random.choice(AGREEMENTS))

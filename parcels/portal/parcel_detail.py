@@ -1,6 +1,6 @@
 """The page of one parcel: status, commitments and scans."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,16 +24,17 @@ from alliance.portal.forms import add_service_errors
 from alliance.tenancy import Actor, Scope, require, scope
 from alliance.web.requests import ActorRequest
 from parcels.choices import ParcelStatus
-from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel, PickupAddress, Scan
 from parcels.portal.links import link_to
 from parcels.portal.parcel_credits import credit_of
 from parcels.portal.promise_steps import story_of
 from parcels.portal.revisions import RevisionForm, RevisionView, revision_view
 from parcels.portal.timeline_entries import full_entries
+from parcels.private import private_of
 from parcels.revisions.services import days_for_merchant, revise_parcel, why_no_day
 from parcels.scans.timelines import track, zone_text
-from parcels.tracking.arrivals import arrival_of
+from parcels.tracking.advice import Reader, next_of, title_of
+from parcels.tracking.queries import states_of
 from parcels.tracking.steps import progress
 from parcels.tracking.verdicts import Verdict, loss_text, verdict_of
 from slas.choices import CommitmentKind, ExcuseState, RevisionParty
@@ -55,16 +56,6 @@ class PromiseRow:
     revision: RevisionView | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientView:
-    """The recipient, masked unless the reader may see it."""
-
-    name: str
-    phone: str
-    address: str
-    masked: bool = True
-
-
 @require_safe
 @login_required
 def parcel_detail(request: ActorRequest, number: str) -> HttpResponse:
@@ -74,7 +65,7 @@ def parcel_detail(request: ActorRequest, number: str) -> HttpResponse:
     parcel = _parcel(actor, number)
     if number != parcel.number:
         return redirect("parcels:parcel_detail", parcel.number)
-    return _page(request, actor, parcel, _masked(parcel))
+    return _page(request, actor, parcel)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -94,7 +85,7 @@ def parcel_unmask(request: ActorRequest, number: str) -> HttpResponse:
         object_id=parcel.pk,
         detail={"numbers": [parcel.number]},
     )
-    return _page(request, actor, parcel, _unmasked(parcel))
+    return _page(request, actor, parcel, unmasked=True)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -123,7 +114,7 @@ def parcel_revise(request: ActorRequest, number: str) -> HttpResponse:
             messages.success(request, text)
             # The message is at the top: without a fragment, the redirect would keep the form's.
             return redirect(f"{reverse('parcels:parcel_detail', args=[parcel.number])}#content")
-    return _page(request, actor, parcel, _masked(parcel), form=form, status=status)
+    return _page(request, actor, parcel, form=form, status=status)
 
 
 def _parcel(actor: Actor, number: str) -> Parcel:
@@ -161,8 +152,8 @@ def _page(
     request: ActorRequest,
     actor: Actor,
     parcel: Parcel,
-    recipient: RecipientView,
     *,
+    unmasked: bool = False,
     form: RevisionForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
@@ -170,17 +161,19 @@ def _page(
     scans = list(Scan.objects.visible_to(actor).filter(parcel_id=parcel.pk))
     promised = promised_delivery(parcel_id=parcel.pk)
     promises = _promises(actor, parcel, promised, now)
-    delivery = next((row.verdict for row in promises if row.kind == CommitmentKind.DELIVERY), None)
+    state = states_of(actor=actor, parcels=[parcel], now=now)[parcel.pk]
     # Times are in the destination's time zone, as on the public page.
     with timezone.override(ZoneInfo(parcel.destination.time_zone)):
         context = {
             "parcel": parcel,
-            "recipient": recipient,
+            "private": private_of(actor, parcel, unmasked=unmasked),
             "promises": promises,
-            "delivery": delivery,
+            "state": state,
+            "title": title_of(state),
+            "next": next_of(state, _reader(parcel, now)),
             "loss": loss_text(promised.commitment if promised else None, parcel.status),
-            "arrival": arrival_of(parcel, delivery, now=now),
-            "steps": progress(parcel.status, scans),
+            "arrival": state.arrival,
+            "steps": progress(state.shown_status, scans, title=title_of(state)),
             "entries": full_entries(parcel, track(scans)),
             "zone": zone_text(parcel.destination.time_zone, now),
             "credit": credit_of(actor, parcel.pk),
@@ -189,6 +182,11 @@ def _page(
             **_actions(request, actor, parcel),
         }
         return render(request, "parcels/parcel_detail.html", context, status=status)
+
+
+def _reader(parcel: Parcel, now: datetime) -> Reader:
+    city = parcel.destination
+    return Reader(parcel.courier.organisation.name, city.name, city.time_zone, now)
 
 
 def _promises(actor: Actor, parcel: Parcel, promised: Promised | None, now: datetime) -> list[PromiseRow]:
@@ -227,29 +225,12 @@ def _revision(actor: Actor, promised: Promised | None, kind: CommitmentKind) -> 
 def _actions(request: ActorRequest, actor: Actor, parcel: Parcel) -> dict[str, Any]:
     """The actions and links of the page, by the reader's capabilities."""
     may_cancel = actor.is_merchant and actor.can(Capability.BOOK_PARCELS)
-    sees_fee = actor.can(Capability.VIEW_FINANCE) or actor.can(Capability.BOOK_PARCELS)
+    fee_fen = private_of(actor, parcel).fee_fen
     cancellable = may_cancel and parcel.status == ParcelStatus.BOOKED
     return {
         "list_url": reverse("parcels:parcel_list"),
         "track_url": request.build_absolute_uri(reverse("parcels:track", args=[parcel.number])),
         "cancel_url": link_to("parcels:parcel_cancel", parcel.number) if cancellable else "",
         "may_unmask": actor.can(Capability.UNMASK),
-        "fee": yuan(parcel.fee_fen) if sees_fee and parcel.fee_fen is not None else "",
+        "fee": "" if fee_fen is None else yuan(fee_fen),
     }
-
-
-def _unmasked(parcel: Parcel) -> RecipientView:
-    return RecipientView(
-        parcel.recipient_name, parcel.recipient_phone, parcel.recipient_address, masked=False
-    )
-
-
-def _masked(parcel: Parcel) -> RecipientView:
-    full = _unmasked(parcel)
-    return replace(
-        full,
-        name=mask_name(full.name),
-        phone=mask_phone(full.phone),
-        address=mask_address(full.address),
-        masked=True,
-    )

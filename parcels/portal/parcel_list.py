@@ -21,9 +21,9 @@ from parcels.lists.filters import LOOKED_AT, ParcelFilter
 from parcels.lists.pages import Page, page_of, read_place
 from parcels.models import Parcel
 from parcels.portal.links import link_to
-from parcels.tracking.verdicts import Verdict, verdict_of
-from slas.choices import CommitmentKind
-from slas.models import Commitment
+from parcels.tracking.advice import title_of
+from parcels.tracking.queries import states_of
+from parcels.tracking.state import ParcelState
 
 PAGE_SIZE = 50
 CURSORS = ("before", "after", "oldest")
@@ -31,10 +31,14 @@ CURSORS = ("before", "after", "oldest")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A parcel with the verdict on its delivery."""
+    """A parcel with its state."""
 
     parcel: Parcel
-    verdict: Verdict | None
+    state: ParcelState
+
+    @property
+    def title(self) -> str:
+        return title_of(self.state)
 
 
 @require_safe
@@ -72,12 +76,8 @@ MORE_FILTERS = ("tier", "origin", "destination", "booked_from", "booked_to")
 
 
 def _rows(actor: Actor, parcels: Sequence[Parcel]) -> list[Row]:
-    commitments = Commitment.objects.visible_to(actor).filter(
-        parcel_id__in=[parcel.pk for parcel in parcels], kind=CommitmentKind.DELIVERY
-    )
-    now = timezone.now()
-    verdicts = {commitment.parcel_id: verdict_of(commitment, now=now) for commitment in commitments}
-    return [Row(parcel, verdicts.get(parcel.pk)) for parcel in parcels]
+    states = states_of(actor=actor, parcels=parcels, now=timezone.now(), with_arrivals=False)
+    return [Row(parcel, states[parcel.pk]) for parcel in parcels]
 
 
 def _page(filters: ParcelFilter, query: QueryDict) -> Page:

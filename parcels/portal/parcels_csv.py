@@ -20,11 +20,10 @@ from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import Actor, Scope, in_index_order, require, scope
 from alliance.web.requests import ActorRequest
 from parcels.lists.filters import ParcelFilter
-from parcels.masking import mask_address, mask_name, mask_phone
 from parcels.models import Parcel
-from parcels.tracking.verdicts import verdict_of
-from slas.choices import CommitmentKind, Outcome
-from slas.models import Commitment
+from parcels.private import Private, private_of
+from parcels.tracking.queries import states_of
+from parcels.tracking.state import ParcelState, PromiseState
 from slas.promises.prices import yuan
 
 BATCH = 1_000
@@ -36,12 +35,12 @@ class Line:
     """The data of one parcel's line."""
 
     parcel: Parcel
-    outcome: Outcome | None
-    unmasked: bool
-    with_fee: bool
+    state: ParcelState
+    private: Private
 
-    def private(self, text: str, mask: Callable[[str], str]) -> str:
-        return text if self.unmasked else mask(text)
+    @property
+    def promise(self) -> PromiseState | None:
+        return self.state.promise
 
 
 # Documented in docs/csv-export.md; a test compares the two.
@@ -57,19 +56,23 @@ COLUMNS: dict[str, Callable[[Line], object]] = {
     "origin": lambda line: line.parcel.origin.name,
     "destination_code": lambda line: line.parcel.destination.code,
     "destination": lambda line: line.parcel.destination.name,
-    "recipient_name": lambda line: line.private(line.parcel.recipient_name, mask_name),
-    "recipient_phone": lambda line: line.private(line.parcel.recipient_phone, mask_phone),
-    "recipient_address": lambda line: line.private(line.parcel.recipient_address, mask_address),
+    "recipient_name": lambda line: line.private.recipient.name,
+    "recipient_phone": lambda line: line.private.recipient.phone,
+    "recipient_address": lambda line: line.private.recipient.address,
     "weight_g": lambda line: line.parcel.weight_g,
-    "fee_cny": lambda line: (
-        yuan(line.parcel.fee_fen) if line.with_fee and line.parcel.fee_fen is not None else ""
-    ),
+    "fee_cny": lambda line: "" if line.private.fee_fen is None else yuan(line.private.fee_fen),
     "booked_at": lambda line: _here(line, line.parcel.booked_at),
     "pickup_by": lambda line: _here(line, line.parcel.pickup_by),
-    "deliver_by": lambda line: _there(line, line.parcel.deliver_by),
+    "deliver_by": lambda line: _there(line, line.promise and line.promise.deliver_by),
+    "original_deliver_by": lambda line: _there(line, line.promise and line.promise.original),
+    "moved_by": lambda line: line.promise and line.promise.moved_by,
     "delivered_at": lambda line: _there(line, line.parcel.delivered_at),
     "cancelled_at": lambda line: _here(line, line.parcel.cancelled_at),
-    "delivery_outcome": lambda line: line.outcome or "",
+    "delivery_outcome": lambda line: line.state.outcome or "",
+    "late_by_seconds": lambda line: (
+        int(line.promise.late_by.total_seconds()) if line.promise and line.promise.late_by else ""
+    ),
+    "lost_at": lambda line: _there(line, line.state.loss and line.state.loss.since),
 }
 
 
@@ -137,14 +140,9 @@ def _lines(actor: Actor, query: QueryDict, *, older_than: int | None) -> list[Li
     with nullcontext() if filters.is_few else in_index_order():
         parcels_of_page = list(filters.qs.order_by("-pk")[:BATCH])
     page = parcels.named(parcels_of_page)
-    commitments = Commitment.objects.visible_to(actor).filter(
-        parcel_id__in=[parcel.pk for parcel in page], kind=CommitmentKind.DELIVERY
-    )
-    now = timezone.now()
-    outcomes = {commitment.parcel_id: verdict_of(commitment, now=now).outcome for commitment in commitments}
+    states = states_of(actor=actor, parcels=page, now=timezone.now(), with_arrivals=False)
     unmasked = _unmasks(actor)
-    with_fee = actor.can(Capability.VIEW_FINANCE) or actor.can(Capability.BOOK_PARCELS)
-    return [Line(parcel, outcomes.get(parcel.pk), unmasked, with_fee) for parcel in page]
+    return [Line(parcel, states[parcel.pk], private_of(actor, parcel, unmasked=unmasked)) for parcel in page]
 
 
 def _unmasks(actor: Actor) -> bool:

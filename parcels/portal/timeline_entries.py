@@ -11,7 +11,9 @@ from alliance.durations import duration_text
 from alliance.portal.badges import Badge, badge_for
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.scans.places import public_place
+from parcels.scans.rules import CONSIGNEE, party_at_fault
 from parcels.scans.timelines import ScanRow, TrackedScan, reason_text
+from parcels.tracking.reasons import plain_reason
 
 Entry = dict[str, Any]
 
@@ -30,12 +32,23 @@ def full_entries(parcel: ParcelTimes, tracked: Iterable[TrackedScan]) -> list[En
 
 def public_entries(parcel: ParcelTimes, tracked: Iterable[TrackedScan]) -> list[Entry]:
     """The public entries: corrections are omitted, the scans they withdraw are struck out."""
-    entries = [
-        {**_entry(tracked_scan.scan, tracked_scan), "place": public_place(tracked_scan.scan.facility)}
-        for tracked_scan in tracked
-        if not tracked_scan.is_correction
-    ]
+    entries = [_public_entry(tracked_scan) for tracked_scan in tracked if not tracked_scan.is_correction]
     return _with_booking(parcel, entries)
+
+
+def _public_entry(tracked_scan: TrackedScan) -> Entry:
+    """An entry in plain words: it says that the courier tried only where the recipient was the reason."""
+    scan = tracked_scan.scan
+    entry = _entry(scan, tracked_scan)
+    entry["place"] = public_place(scan.facility)
+    entry["text"] = plain_reason(scan.reason) or _consent(scan)
+    if scan.code == ScanCode.ATTEMPT_FAILED and party_at_fault(scan.reason) != CONSIGNEE:
+        entry["title"] = _("Not delivered")
+    elif scan.code == ScanCode.AVAILABLE_FOR_PICKUP and not scan.consent:
+        entry["title"] = _("Left in a locker or station")
+    elif scan.code == ScanCode.HELD:
+        entry["title"] = _("On hold")
+    return entry
 
 
 def _with_booking(parcel: ParcelTimes, entries: list[Entry]) -> list[Entry]:

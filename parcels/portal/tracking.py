@@ -1,5 +1,6 @@
 """The public tracking page: no log-in, no personal data, limited requests per minute."""
 
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,16 +19,17 @@ from alliance.durations import duration_text
 from alliance.errors import AllianceError, Gone, InvalidInput, NotFound
 from alliance.identifiers import tracking_number
 from alliance.portal.forms import add_service_errors
-from alliance.web.http import limit_by_address, scoped_by_itself
+from alliance.web.http import client_address, limit_by_address, scoped_by_itself
+from alliance.wording import sentences
 from parcels.choices import ParcelStatus
 from parcels.portal.revisions import RecipientDayForm, revision_view
 from parcels.portal.timeline_entries import public_entries
 from parcels.revisions.services import days_for_recipient, may_choose_day, revise_for_recipient, why_no_day
-from parcels.scans.rules import TERMINAL
 from parcels.scans.timelines import zone_text
-from parcels.tracking.queries import PublicParcel, look_up, read_number
-from parcels.tracking.steps import EXPLANATIONS
-from parcels.tracking.verdicts import Verdict, loss_text
+from parcels.tracking.advice import advice_of
+from parcels.tracking.numbers import read_number
+from parcels.tracking.queries import PublicParcel, look_up, reader_of
+from parcels.tracking.state import ParcelState
 from slas.choices import Outcome, RevisionParty
 
 BUCKET = "tracking"
@@ -87,6 +89,7 @@ def track_revise(request: HttpRequest, number: str) -> HttpResponse:
             revise_for_recipient(
                 parcel_id=public_parcel.parcel.id,
                 digits=form.cleaned_data["digits"],
+                address=client_address(request),
                 asked=form.revision_request,
                 now=timezone.now(),
             )
@@ -95,6 +98,8 @@ def track_revise(request: HttpRequest, number: str) -> HttpResponse:
         # Show the error instead of raising it: an exception would roll back the count of wrong digits.
         except AllianceError as error:
             form.add_error(None, error.detail)
+            # No form for who has to wait.
+            form.has_days = form.has_days and error.retry_after is None
             status, wait = error.status, error.retry_after
         else:
             day = date_format(form.revision_request.day, "MONTH_DAY_FORMAT")
@@ -131,32 +136,34 @@ def _page(
 
 def _context(public_parcel: PublicParcel) -> dict[str, Any]:
     parcel = public_parcel.parcel
-    promised = public_parcel.promised
+    promised, state = public_parcel.promised, public_parcel.state
+    advice = advice_of(state, reader_of(public_parcel, now=timezone.now()))
     return {
         "may_choose_day": may_choose_day(parcel=parcel, promised=promised),
         "no_day": why_no_day(parcel=parcel, promised=promised, party=RevisionParty.RECIPIENT),
         "parcel": parcel,
         "names": public_parcel.names,
-        "explanation": loss_text(parcel.delivery, parcel.status) or EXPLANATIONS[parcel.status],
+        "advice": advice,
+        # The line below the title in a messenger's preview.
+        "description": sentences(advice.what, advice.next),
+        "state": state,
         "steps": public_parcel.steps,
-        "verdict": public_parcel.verdict,
-        "is_late": public_parcel.is_late,
-        "arrival": public_parcel.arrival,
-        "kept": _kept_text(parcel.status, public_parcel.verdict),
+        "kept": _kept_text(state),
         "zone": zone_text(public_parcel.names.destination.time_zone, parcel.deliver_by),
         "entries": public_entries(parcel, public_parcel.tracked),
         "revision": revision_view(public_parcel.revisions),
     }
 
 
-def _kept_text(status: str, verdict: Verdict | None) -> str:
+def _kept_text(state: ParcelState) -> str:
     """Whether the promise was kept, in a sentence; "" while it is open."""
-    if verdict is None:
+    promise = state.promise
+    if promise is None:
         return ""
-    delivered = status == ParcelStatus.DELIVERED
-    params = {"time": duration_text(verdict.margin)}
-    match verdict.outcome:
-        case Outcome.OVERDUE if status in TERMINAL:
+    delivered = state.status == ParcelStatus.DELIVERED
+    params = {"time": duration_text(promise.late_by or timedelta())}
+    match promise.outcome:
+        case Outcome.OVERDUE if state.is_ended:
             return _("The promise was not kept.")
         case Outcome.OVERDUE:
             return _("This parcel is overdue: the promised time passed %(time)s ago.") % params

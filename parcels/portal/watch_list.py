@@ -23,7 +23,8 @@ from alliance.portal.badges import badge_for
 from alliance.portal.forms import FilterForm
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
-from parcels.tracking.arrivals import rounded
+from parcels.tracking.advice import title_of
+from parcels.tracking.state import ParcelState
 from parcels.watch_list.queries import (
     Watched,
     WatchPage,
@@ -71,12 +72,17 @@ class WatchRow:
     is_missed: bool
 
     @property
-    def expected_at(self) -> datetime | None:
-        return self.watched.item.p50_at and rounded(self.watched.item.p50_at)
+    def state(self) -> ParcelState:
+        return self.watched.state
 
     @property
-    def latest_at(self) -> datetime | None:
-        return self.watched.item.p90_at and rounded(self.watched.item.p90_at)
+    def title(self) -> str:
+        return title_of(self.state)
+
+    @property
+    def due_at(self) -> datetime:
+        """The day agreed now, as on the parcel's page."""
+        return _due_at(self.watched)
 
 
 @require_safe
@@ -97,7 +103,7 @@ def watch_list(request: ActorRequest) -> HttpResponse:
     total = count_watched(actor=actor, found=query.of(actor))
     context = {
         "form": form,
-        "rows": [_row(watched, now - watched.item.due_at) for watched in page.watched],
+        "rows": [_row(watched, now) for watched in page.watched],
         "reasons": _reason_chips(actor, query, filters),
         "tiers": _chips("tier", filters, [("", _("All services")), *TierCode.choices]),
         "chances": _chips("chance", filters, [("", _("Needs attention")), *_chance_labels()]),
@@ -128,11 +134,17 @@ def _query(filters: dict[str, str]) -> WatchQuery:
     )
 
 
-def _row(watched: Watched, past: timedelta) -> WatchRow:
+def _row(watched: Watched, now: datetime) -> WatchRow:
+    past = now - _due_at(watched)
     is_past = past > timedelta(0)
     params = {"time": duration_text(past)}
     text = _("%(time)s ago") % params if is_past else _("in %(time)s") % params
     return WatchRow(watched, text, is_missed=is_past and watched.item.chance > 0)
+
+
+def _due_at(watched: Watched) -> datetime:
+    promise = watched.state.promise
+    return promise.deliver_by if promise and promise.is_moved else watched.item.due_at
 
 
 def _reason_chips(actor: Actor, query: WatchQuery, filters: dict[str, str]) -> list[Chip]:

@@ -10,16 +10,19 @@ from slas.columns import dimension
 
 
 class RecipientProof(models.Model):
-    """Recent failed attempts to prove being a parcel's recipient.
+    """Recent failed attempts to prove being a parcel's recipient, by address.
 
-    In the database and not in the cache: emptying the cache must not give new guesses.
+    In the database and not in the cache: emptying the cache must not give new guesses. Addresses are kept as
+    keyed hashes, for a day.
     """
 
     parcel_id = models.BigIntegerField(primary_key=True)
     merchant = dimension(Organisation, _("merchant"))
     failed = models.PositiveSmallIntegerField(_("failed attempts"), default=0)
-    # The time of the first failure; the count is reset a day later.
+    # The time of the first failure; the counts are reset a day later.
     since = models.DateTimeField(_("since"), default=timezone.now)
+    # Hash of an address -> its failures and the time of the last, in seconds.
+    by_address = models.JSONField(default=dict)
 
     objects = models.Manager.from_queryset(MerchantOwnedQuerySet)()
 

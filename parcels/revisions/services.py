@@ -10,10 +10,12 @@ from hmac import compare_digest
 from typing import Final, Protocol
 
 from django.db import transaction
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from alliance.choices import Capability
+from alliance.durations import duration_text
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound, TooMany
 from alliance.phones import proofs_of
 from alliance.tenancy import Actor, Scope, require, scope
@@ -21,6 +23,7 @@ from alliance.texts import plain
 from parcels.bookings.models import Parcel
 from parcels.choices import ParcelSource, ParcelStatus
 from parcels.revisions.models import RecipientProof
+from parcels.revisions.rules import tries_left, wait_after
 from parcels.scans.rules import TERMINAL
 from slas.choices import RevisionParty
 from slas.models import Revision
@@ -30,9 +33,9 @@ from slas.revisions.services import Promised, RevisionRequest, days_to_choose, r
 # The label of a revision that the recipient made on the tracking page.
 RECIPIENT: Final = "recipient, tracking page"
 DIGITS: Final = 4
-# Of 10,000 combinations: one guesser in 2,000 succeeds, and can only choose a later day.
-MOST_WRONG: Final = 5
 FORGOTTEN_AFTER: Final = timedelta(days=1)
+# Addresses whose wrong answers are remembered, per parcel.
+MOST_ADDRESSES: Final = 200
 # A parcel that is returning, waits to be collected or has a final status has no delivery to move.
 _OVER: Final = frozenset({*TERMINAL, ParcelStatus.RETURNING, ParcelStatus.AVAILABLE_FOR_PICKUP})
 # The most days that a recipient is offered.
@@ -64,12 +67,14 @@ def revise_parcel(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now: 
         return revise_delivery(actor=actor, parcel_id=parcel_id, asked=asked, now=now)
 
 
-def revise_for_recipient(*, parcel_id: int, digits: str, asked: RevisionRequest, now: datetime) -> Revision:
+def revise_for_recipient(
+    *, parcel_id: int, digits: str, address: str, asked: RevisionRequest, now: datetime
+) -> Revision:
     """Move a parcel's delivery to another day for its recipient, proved by the phone's last digits.
 
-    Call it where an error does not roll the transaction back: failed attempts must be counted.
-    Raises NotFound for an unknown parcel, InvalidInput for wrong digits, TooMany after MOST_WRONG of
-    them, and what `revise_delivery` raises.
+    Call it where an error does not roll the transaction back: failed attempts must be counted, by the
+    address they come from. Raises NotFound for an unknown parcel, InvalidInput for wrong digits, TooMany
+    while the address has to wait, and what `revise_delivery` raises.
     """
     with scope(Scope.parcel(parcel_id)):
         parcel = Parcel.objects.filter(pk=parcel_id).first()
@@ -78,7 +83,7 @@ def revise_for_recipient(*, parcel_id: int, digits: str, asked: RevisionRequest,
     _refuse_over(parcel)
     # The rest runs in the merchant's scope: the tracking page's scope cannot write.
     with scope(Scope.merchant(parcel.merchant_id)):
-        refusal = _prove(parcel, digits, now)
+        refusal = _prove(parcel, digits, address, now)
     if refusal is not None:
         raise refusal
     recipient = Actor.system(RECIPIENT)
@@ -133,7 +138,7 @@ def _refuse_over(parcel: Parcel) -> None:
         raise Conflict(detail % {"status": parcel.get_status_display()}, code="settled")
 
 
-def _prove(parcel: Parcel, digits: str, now: datetime) -> AllianceError | None:
+def _prove(parcel: Parcel, digits: str, address: str, now: datetime) -> AllianceError | None:
     """Compare the digits; return an error if they differ. Counts failures; attempts are serialised."""
     entered = "".join(plain(digits).split())
     if len(entered) != DIGITS or not (entered.isascii() and entered.isdigit()):
@@ -148,16 +153,29 @@ def _prove(parcel: Parcel, digits: str, now: datetime) -> AllianceError | None:
     )
     proof = RecipientProof.objects.select_for_update().get(parcel_id=parcel.pk)
     if proof.since + FORGOTTEN_AFTER <= now:
-        proof.failed, proof.since = 0, now
-    if proof.failed >= MOST_WRONG:
-        return _locked_out(proof, now)
+        proof.failed, proof.since, proof.by_address = 0, now, {}
+    key = salted_hmac("parcels.revisions.proof", address).hexdigest()[:16]
+    failed, last = proof.by_address.get(key, (0, 0.0))
+    wait = timedelta(seconds=last) + wait_after(failed, proof.failed) - timedelta(seconds=now.timestamp())
+    if wait > timedelta():
+        return _must_wait(wait)
     # All of them are compared: the time taken must not tell which one was close.
     if any([compare_digest(entered, digits) for digits in expected]):
         # Failures stay counted: a success must not give more guesses.
         return None
+    return _count(proof, key, failed + 1, now)
+
+
+def _count(proof: RecipientProof, key: str, failed: int, now: datetime) -> AllianceError:
+    """Count a wrong answer; return how many more the address has, or how long it waits."""
     proof.failed += 1
-    proof.save(update_fields=["failed", "since"])
-    left = MOST_WRONG - proof.failed
+    latest = sorted({**proof.by_address, key: (failed, now.timestamp())}.items(), key=lambda item: item[1][1])
+    # A guesser with many addresses must not make the row grow without end.
+    proof.by_address = dict(latest[-MOST_ADDRESSES:])
+    proof.save(update_fields=["failed", "since", "by_address"])
+    left = tries_left(failed, proof.failed)
+    if not left:
+        return _must_wait(wait_after(failed, proof.failed))
     message = ngettext(
         "The digits do not match the recipient's phone number. %(left)d attempt is left.",
         "The digits do not match the recipient's phone number. %(left)d attempts are left.",
@@ -166,7 +184,11 @@ def _prove(parcel: Parcel, digits: str, now: datetime) -> AllianceError | None:
     return InvalidInput(errors=[FieldError("/digits", message % {"left": left}, "wrong")])
 
 
-def _locked_out(proof: RecipientProof, now: datetime) -> TooMany:
-    wait = int((proof.since + FORGOTTEN_AFTER - now).total_seconds()) + 1
-    detail = _("Too many wrong attempts. Try again tomorrow, or ask the shop to change the delivery day.")
-    return TooMany(detail, code="too_many_attempts", retry_after=wait)
+def _must_wait(wait: timedelta) -> TooMany:
+    seconds = int(wait.total_seconds()) + 1
+    detail = _("The digits were wrong too often. Try again in %(time)s, or ask the shop to change the day.")
+    return TooMany(
+        detail % {"time": duration_text(timedelta(seconds=seconds))},
+        code="too_many_attempts",
+        retry_after=seconds,
+    )

@@ -1,30 +1,38 @@
-"""The public view of a parcel: no names, phones, addresses or references."""
+"""The state of parcels for every door, and the public view: no names, phones, addresses or references."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from alliance.database.retirement import is_retired, retired_error
 from alliance.errors import NotFound
-from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
-from alliance.tenancy import Scope, rows_in
-from parcels.choices import ParcelStatus
+from alliance.identifiers import tracking_number
+from alliance.tenancy import Actor, Scope, rows_in
+from parcels.bookings.models import Parcel
+from parcels.choices import ScanCode
+from parcels.revisions.services import may_choose_day
+from parcels.scans.models import Scan
+from parcels.scans.rules import standing
 from parcels.scans.timelines import TrackedScan, track
-from parcels.tracking.arrivals import Arrival, arrival_of
+from parcels.tracking.advice import Reader, title_of
+from parcels.tracking.arrivals import Expectable, arrivals_of
+from parcels.tracking.causes import TELLING, TELLING_CODES, Cause, cause_of
 from parcels.tracking.names import Names, names_of
 from parcels.tracking.sql import TRACKED_PARCEL
+from parcels.tracking.state import ParcelState, loss_of, state_of
 from parcels.tracking.steps import ProgressStep, progress
-from parcels.tracking.verdicts import Verdict, verdict_of
-from slas.choices import CommitmentKind, Outcome
+from parcels.tracking.verdicts import verdict_of
+from slas.choices import CommitmentKind
 from slas.models import Commitment, Revision
 from slas.revisions.services import Promised
 
 UNKNOWN = "unknown_tracking_number"
-BAD = "bad_tracking_number"
 
 
 class _Scan(msgspec.Struct, array_like=True):
@@ -84,8 +92,9 @@ class TrackedParcel(msgspec.Struct):
     def number(self) -> str:
         return tracking_number(self.id)
 
-    def get_status_display(self) -> str:
-        return str(ParcelStatus(self.status).label)
+    @property
+    def last_scan_at(self) -> datetime | None:
+        return max((scan.occurred_at for scan in standing(self.scans)), default=None)
 
 
 _DECODER: Final = msgspec.json.Decoder(TrackedParcel)
@@ -98,14 +107,11 @@ class PublicParcel:
     parcel: TrackedParcel
     names: Names
     tracked: list[TrackedScan]
-    # None for a parcel without an open promise, for example a cancelled one.
-    verdict: Verdict | None
-    # The expected arrival; None after an attempt, or without a forecast.
-    arrival: Arrival | None = None
+    state: ParcelState
 
     @property
     def steps(self) -> list[ProgressStep]:
-        return progress(self.parcel.status, self.parcel.scans)
+        return progress(self.state.shown_status, self.parcel.scans, title=title_of(self.state))
 
     @property
     def revisions(self) -> Sequence[Revision]:
@@ -127,21 +133,6 @@ class PublicParcel:
         )
         return Promised(commitment, self.revisions)
 
-    @property
-    def is_late(self) -> bool:
-        return self.verdict is not None and self.verdict.is_broken
-
-
-def read_number(text: str) -> int:
-    """Parse a tracking number. Raises NotFound with BAD and an explanation."""
-    try:
-        return parse_tracking_number(text)
-    except InvalidTrackingNumber as error:
-        detail = str(error)
-        if error.reason == "check":
-            detail = _("One character of this number is mistyped. Compare it with the label.")
-        raise NotFound(detail, code=BAD) from None
-
 
 def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
     """Read one parcel, in a scope that contains nothing else. Raises NotFound with UNKNOWN, or Gone."""
@@ -152,18 +143,125 @@ def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
         detail = _("We can't find this number. Has the shop sent you another one?")
         raise NotFound(detail, code=UNKNOWN)
     parcel = _DECODER.decode(parcel_text)
-    verdict = None
-    if parcel.delivery is not None and parcel.delivery.outcome != Outcome.VOID:
-        verdict = verdict_of(parcel.delivery, now=now)
-    return PublicParcel(
-        parcel=parcel,
-        names=names_of(
-            courier_id=parcel.courier_id,
-            tier_id=parcel.tier_id,
-            origin_id=parcel.origin_id,
-            destination_id=parcel.destination_id,
-        ),
-        tracked=track(parcel.scans),
-        verdict=verdict,
-        arrival=arrival_of(parcel, verdict, now=now),
+    names = names_of(
+        courier_id=parcel.courier_id,
+        tier_id=parcel.tier_id,
+        origin_id=parcel.origin_id,
+        destination_id=parcel.destination_id,
     )
+    facts = _Facts(
+        parcel=parcel,
+        delivery=parcel.delivery,
+        cause=cause_of(parcel.status, parcel.status_at, parcel.scans),
+        moved_by=parcel.revisions[-1].requested_by if parcel.revisions else "",
+        tier=names.tier.code,
+        zone=names.destination.time_zone,
+    )
+    [state] = _states([facts], now=now)
+    return PublicParcel(parcel, names, track(parcel.scans), state)
+
+
+def reader_of(public_parcel: PublicParcel, *, now: datetime) -> Reader:
+    """The anonymous reader of a parcel's tracking page."""
+    names = public_parcel.names
+    return Reader(
+        courier=names.courier,
+        city=names.destination.name,
+        zone=names.destination.time_zone,
+        now=now,
+        may_choose_day=may_choose_day(parcel=public_parcel.parcel, promised=public_parcel.promised),
+    )
+
+
+def states_of(
+    *, actor: Actor, parcels: Sequence[Parcel], now: datetime, with_arrivals: bool = True
+) -> dict[int, ParcelState]:
+    """Return the state of each parcel of a page, by id; the same few queries, whatever the page holds.
+
+    The parcels come with tier and destination. Only parcels that the actor sees may be passed. A door that
+    shows no arrivals need not wait for them.
+    """
+    ids = [parcel.pk for parcel in parcels]
+    commitments = Commitment.objects.visible_to(actor).filter(parcel_id__in=ids, kind=CommitmentKind.DELIVERY)
+    deliveries = {commitment.parcel_id: commitment for commitment in commitments}
+    causes = _causes_of(actor, parcels)
+    moved = _moved_by(actor, [pk for pk, delivery in deliveries.items() if delivery.revised_due_at])
+    facts = [
+        _Facts(
+            parcel=parcel,
+            delivery=deliveries.get(parcel.pk),
+            cause=causes.get(parcel.pk),
+            moved_by=moved.get(parcel.pk, ""),
+            tier=parcel.tier.code,
+            zone=parcel.destination.time_zone,
+        )
+        for parcel in parcels
+    ]
+    return dict(zip(ids, _states(facts, now=now, with_arrivals=with_arrivals), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is read of one parcel for its state."""
+
+    parcel: Any
+    delivery: Any
+    cause: Cause | None
+    moved_by: str
+    tier: str
+    zone: str
+
+
+def _states(facts: Sequence[_Facts], *, now: datetime, with_arrivals: bool = True) -> list[ParcelState]:
+    verdicts = [item.delivery and verdict_of(item.delivery, now=now) for item in facts]
+    losses = [loss_of(item.parcel.status, item.parcel.status_at, item.delivery) for item in facts]
+    arrivals = arrivals_of(
+        (
+            verdict and Expectable(item.parcel, verdict, item.cause, item.zone, is_lost=loss is not None)
+            if with_arrivals
+            else None
+            for item, verdict, loss in zip(facts, verdicts, losses, strict=True)
+        ),
+        now=now,
+    )
+    return [
+        state_of(
+            item.parcel,
+            verdict,
+            loss=loss,
+            cause=item.cause,
+            moved_by=item.moved_by,
+            tier=item.tier,
+            arrival=arrival,
+            now=now,
+        )
+        for item, verdict, loss, arrival in zip(facts, verdicts, losses, arrivals, strict=True)
+    ]
+
+
+def _causes_of(actor: Actor, parcels: Sequence[Parcel]) -> dict[int, Cause]:
+    """The scans that decide the statuses that need one, in one query; none if no status does."""
+    telling = {parcel.pk: parcel for parcel in parcels if parcel.status in TELLING}
+    if not telling:
+        return {}
+    # Only the scans of the moments that count: a parcel may have thousands.
+    scans = Scan.objects.visible_to(actor).filter(
+        Q(code=ScanCode.CORRECTION)
+        | Q(code__in=TELLING_CODES, occurred_at__in={parcel.status_at for parcel in telling.values()}),
+        parcel_id__in=list(telling),
+    )
+    by_parcel: dict[int, list[Scan]] = defaultdict(list)
+    for scan in scans:
+        by_parcel[scan.parcel_id].append(scan)
+    causes = {pk: cause_of(parcel.status, parcel.status_at, by_parcel[pk]) for pk, parcel in telling.items()}
+    return {pk: cause for pk, cause in causes.items() if cause is not None}
+
+
+def _moved_by(actor: Actor, parcel_ids: Sequence[int]) -> dict[int, str]:
+    """The party that asked for the present day of each moved delivery."""
+    if not parcel_ids:
+        return {}
+    revisions = Revision.objects.visible_to(actor).filter(
+        parcel_id__in=parcel_ids, kind=CommitmentKind.DELIVERY
+    )
+    return dict(revisions.order_by("pk").values_list("parcel_id", "requested_by"))

@@ -1,30 +1,14 @@
-"""Explanations of statuses for recipients, and the steps of a parcel's progress. Pure."""
+"""The steps of a parcel's progress. Pure."""
 
 from collections.abc import Iterable
 from typing import Final, TypedDict
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
 from parcels.choices import ParcelStatus
 from parcels.scans.rules import ScanFact, standing, status_of
 
 S = ParcelStatus
-
-EXPLANATIONS: Final[dict[str, str | Promise]] = {
-    S.BOOKED: _("The sender has booked this parcel. The courier has not picked it up yet."),
-    S.PICKED_UP: _("The courier has picked up the parcel from the sender."),
-    S.IN_TRANSIT: _("The parcel is in transit between the courier's facilities."),
-    S.OUT_FOR_DELIVERY: _("The parcel is out for delivery."),
-    S.ATTEMPT_FAILED: _("Delivery was not successful. The history shows why."),
-    S.AVAILABLE_FOR_PICKUP: _("The parcel is ready for collection at a locker or station."),
-    S.DELIVERED: _("The parcel was delivered."),
-    S.EXCEPTION: _("On hold. The history shows why."),
-    S.RETURNING: _("The parcel is being returned to the sender."),
-    S.RETURNED: _("The parcel was returned to the sender."),
-    S.LOST: _("The courier reported the parcel lost. Ask the shop what happens next."),
-    S.CANCELLED: _("The sender cancelled the parcel before pickup."),
-}
 
 _WAY: Final = (S.BOOKED, S.PICKED_UP, S.IN_TRANSIT, S.OUT_FOR_DELIVERY, S.DELIVERED)
 _PLACE_ON_WAY: Final = {status: place for place, status in enumerate(_WAY)} | {
@@ -42,21 +26,24 @@ class ProgressStep(TypedDict):
     state: str
 
 
-def progress(status: str, scans: Iterable[ScanFact]) -> list[ProgressStep]:
+def progress(status: str, scans: Iterable[ScanFact], *, title: str = "") -> list[ProgressStep]:
     """Return the steps from booking to delivery, or to the status where the parcel left this way.
 
-    An exception or failed attempt replaces the step that the parcel had reached.
+    An exception or failed attempt replaces the step that the parcel had reached. `title` is the name of the
+    present step, by default that of the status.
     """
     now = S(status)
+    label = title or now.label
     if now in _ELSEWHERE:
         way = [_step(step, "done") for step in _WAY[: _reached(scans) + 1]]
-        return [*way, _step(now, "current" if now == S.RETURNING else "error")]
+        return [*way, {"label": label, "state": "current" if now == S.RETURNING else "error"}]
     place = _PLACE_ON_WAY.get(now, _reached(scans))
     steps = [_step(step, "done" if index < place else "todo") for index, step in enumerate(_WAY)]
     if now == S.DELIVERED:
         steps[place] = _step(now, "done")
     else:
-        steps[place] = _step(now, "error" if now in {S.ATTEMPT_FAILED, S.EXCEPTION} else "current")
+        is_trouble = now in {S.ATTEMPT_FAILED, S.EXCEPTION}
+        steps[place] = {"label": label, "state": "error" if is_trouble else "current"}
     return steps
 
 

@@ -6,11 +6,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Count, Max, Q
+from django.utils import timezone
 
 from alliance.cursors import moment
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.tenancy import Actor
 from parcels.bookings.models import Parcel
+from parcels.tracking.queries import states_of
+from parcels.tracking.state import ParcelState
 from slas.choices import Stage, WatchReason
 from slas.forecasts.querysets import WatchItemQuerySet
 from slas.forecasts.watch_rules import URGENCY
@@ -19,7 +22,7 @@ from slas.models import WatchItem
 # More likely late than not.
 LIKELY: Final = 0.5
 _RANK: Final = {reason: rank for rank, reason in enumerate(URGENCY)}
-_FIELDS: Final = ("is_past", "distance", "due_at", "chance", "parcel_id")
+_FIELDS: Final = ("is_in_trouble", "is_past", "distance", "due_at", "chance", "parcel_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Place:
     """The place where a page begins or ends, and the moment of its order."""
 
     at: datetime
+    is_in_trouble: bool
     due_at: datetime
     chance: float
     parcel_id: int
@@ -56,24 +60,37 @@ class Place:
     def read(cls, text: str) -> "Place | None":
         """Parse the result of str(); None for any other text."""
         parts = text.split("~")
-        if len(parts) != 4:
+        if len(parts) != 5 or parts[1] not in ("0", "1"):
             return None
         try:
-            at, due_at = moment(parts[0]), moment(parts[1])
-            chance, parcel_id = float(parts[2]), parse_tracking_number(parts[3])
+            at, due_at = moment(parts[0]), moment(parts[2])
+            chance, parcel_id = float(parts[3]), parse_tracking_number(parts[4])
         except (ValueError, InvalidTrackingNumber):
             return None
         if at is None or due_at is None or not 0 <= chance <= 1:
             return None
-        return cls(at, due_at, chance, parcel_id)
+        return cls(at, parts[1] == "1", due_at, chance, parcel_id)
 
     def __str__(self) -> str:
         return "~".join(
-            (self.at.isoformat(), self.due_at.isoformat(), repr(self.chance), tracking_number(self.parcel_id))
+            (
+                self.at.isoformat(),
+                str(int(self.is_in_trouble)),
+                self.due_at.isoformat(),
+                repr(self.chance),
+                tracking_number(self.parcel_id),
+            )
         )
 
     def beyond(self, *, backwards: bool) -> Q:
         """Return the condition of items after this place in the order of urgency, or before it."""
+        same = Q(is_in_trouble=self.is_in_trouble) & self._beyond(backwards=backwards)
+        # All parcels in trouble come before all others.
+        if self.is_in_trouble == backwards:
+            return same
+        return same | Q(is_in_trouble=backwards)
+
+    def _beyond(self, *, backwards: bool) -> Q:
         more, less = ("lt", "gt") if backwards else ("gt", "lt")
         is_past = self.due_at < self.at
         # Overdue items come after the others, and in reverse order of time.
@@ -97,8 +114,9 @@ class Watched:
 
     item: WatchItem
     reasons: list[WatchReason]
-    # The current parcel, while the reasons are those of the last refresh.
+    # The parcel as it stands now, while the reasons are those of the last refresh.
     parcel: Parcel
+    state: ParcelState
 
     @property
     def stage(self) -> Stage:
@@ -179,8 +197,8 @@ def _keys(
 def _page(
     actor: Actor, keys: list[dict[str, Any]], at: datetime, *, has_before: bool, has_after: bool
 ) -> WatchPage:
-    places = [Place(at, key["due_at"], key["chance"], key["parcel_id"]) for key in keys]
-    watched = _watched_parcels(actor, [place.parcel_id for place in places])
+    places = [Place(at, key["is_in_trouble"], key["due_at"], key["chance"], key["parcel_id"]) for key in keys]
+    watched = _watched_parcels(actor, [place.parcel_id for place in places], now=timezone.now())
     return WatchPage(
         watched,
         before=places[0] if has_before and places else None,
@@ -188,9 +206,10 @@ def _page(
     )
 
 
-def _watched_parcels(actor: Actor, parcel_ids: Iterable[int]) -> list[Watched]:
+def _watched_parcels(actor: Actor, parcel_ids: Iterable[int], *, now: datetime) -> list[Watched]:
     ids = list(parcel_ids)
     parcels = Parcel.objects.visible_to(actor).with_names().in_bulk(ids)
+    states = states_of(actor=actor, parcels=list(parcels.values()), now=now)
     items: dict[int, list[WatchItem]] = {}
     for item in WatchItem.objects.visible_to(actor).filter(parcel_id__in=ids):
         items.setdefault(item.parcel_id, []).append(item)
@@ -199,6 +218,7 @@ def _watched_parcels(actor: Actor, parcel_ids: Iterable[int]) -> list[Watched]:
             item=items[parcel_id][0],
             reasons=sorted((WatchReason(item.reason) for item in items[parcel_id]), key=_RANK.__getitem__),
             parcel=parcels[parcel_id],
+            state=states[parcel_id],
         )
         for parcel_id in ids
         if parcel_id in parcels and parcel_id in items

@@ -63,15 +63,19 @@ class WatchItemAdmin(NumberSearchAdmin):
     )  # fmt: skip
     list_filter = (DueFilter, "reason", ChanceFilter, "tier", "courier")
     list_select_related = ("courier__organisation", "merchant", "tier", "origin", "destination")
-    exclude = ("parcel_id", "chance")
+    exclude = ("parcel_id", "chance", "is_in_trouble")
     readonly_fields = ("parcel", "chance_late")
     # Links lead to the parcel: a reason has no page of its own.
     list_display_links = None
-    ordering = ("due_at",)  # type: ignore[assignment]
+    ordering = ("-is_in_trouble", "due_at")  # type: ignore[assignment]
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        # Past due parcels latest first, as on the members' list. The index serves both orders.
-        return ("-due_at",) if request.GET.get(DueFilter.parameter_name) == "past" else self.ordering
+        # Past due parcels latest first, as on the members' list.
+        return (
+            ("-is_in_trouble", "-due_at")
+            if request.GET.get(DueFilter.parameter_name) == "past"
+            else self.ordering
+        )
 
     @admin.display(description=_("parcel"))
     def parcel(self, row: WatchItem) -> SafeString:

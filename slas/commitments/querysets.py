@@ -25,6 +25,10 @@ class CommitmentQuerySet(JudgedQuerySet):
     def overdue(self) -> Self:
         return self.filter(outcome=Outcome.OVERDUE)
 
+    def never_to_come(self) -> Self:
+        """Overdue deliveries of lost parcels: judged as overdue, but nobody waits for them any more."""
+        return self.overdue().filter(lost_at__isnull=False)
+
 
 class BreachQuerySet(JudgedQuerySet):
     def standing(self) -> Self:

@@ -81,6 +81,8 @@ class WatchItem(models.Model):
     chance = models.FloatField(_("chance of being late"))
     p50_at = models.DateTimeField(_("expected"), null=True)
     p90_at = models.DateTimeField(_("latest expected"), null=True)
+    # Held, damaged or after a failed attempt: listed first, whatever the forecast would be.
+    is_in_trouble = models.BooleanField(_("in trouble"), default=False)
     refreshed_at = models.DateTimeField(_("calculated"))
 
     objects = models.Manager.from_queryset(WatchItemQuerySet)()

@@ -25,7 +25,8 @@ class WatchItemQuerySet(JudgedQuerySet):
         return self.exclude(reason=WatchReason.AT_RISK, chance__lt=AT_RISK)
 
     def by_urgency(self, at: datetime) -> Self:
-        """Order parcels not yet due first, soonest due first; then parcels past due, latest due first.
+        """Order parcels in trouble before the others, and within both: parcels not yet due first, soonest due
+        first; then parcels past due, latest due first.
 
         Parcels due at the same time are ordered by chance of lateness, highest first.
         """
@@ -34,4 +35,4 @@ class WatchItemQuerySet(JudgedQuerySet):
         since = ExpressionWrapper(Value(at) - F("due_at"), DurationField())
         return self.annotate(
             is_past=is_past, distance=Case(When(due_at__lt=at, then=since), default=ahead)
-        ).order_by("is_past", "distance", "-chance", "parcel_id")
+        ).order_by("-is_in_trouble", "is_past", "distance", "-chance", "parcel_id")

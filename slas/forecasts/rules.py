@@ -38,6 +38,7 @@ class Basis(StrEnum):
     LANE = "lane"  # all couriers' parcels of this lane and tier
     TIER = "tier"  # all parcels of this tier
     PROMISE = "promise"  # nothing: only the promise is known
+    NEXT_ATTEMPT = "next_attempt"  # no parcels: the day of the next attempt, after a failed one
 
 
 class Group(NamedTuple):

@@ -27,6 +27,11 @@ FORGOTTEN_AFTER: Final = timedelta(hours=24)
 SILENT_AFTER: Final = {TierCode.SAME_DAY.value: timedelta(hours=6)}
 SILENT_AFTER_OTHERWISE: Final = timedelta(hours=24)
 
+# A held or damaged parcel, and one whose attempt failed without counting, do not travel as those that a
+# forecast goes by. Not measured: they are late unless somebody acts, so they must not look safe.
+LEAST_IF_HELD: Final = 0.9
+LEAST_IF_FAILED: Final = 0.5
+
 # Order of reasons of one parcel, the most urgent first.
 URGENCY: Final = (
     WatchReason.EXCEPTION,
@@ -72,6 +77,11 @@ class Sighting:
         return self.outcome in (Outcome.PENDING, Outcome.OVERDUE) and not self.is_over
 
     @property
+    def is_in_trouble(self) -> bool:
+        """Whether something went wrong that time does not mend. Ends the forecast."""
+        return self.is_held or self.is_failed
+
+    @property
     def position(self) -> Position:
         return Position(
             self.tier_id,
@@ -90,7 +100,15 @@ class Sighting:
         """The chance that it is late: 0 or 1 once it was attempted or is past due."""
         if self.outcome in (Outcome.LATE, Outcome.OVERDUE) or (self.awaits_attempt and self.due_at < now):
             return 1.0
-        return (forecast.chance or 0.0) if forecast and self.awaits_attempt else 0.0
+        if not self.awaits_attempt:
+            return 0.0
+        least = LEAST_IF_HELD if self.is_held else LEAST_IF_FAILED if self.is_failed else 0.0
+        return max((forecast and forecast.chance) or 0.0, least)
+
+
+def silent_after(tier: str) -> timedelta:
+    """How long a parcel of a tier may go without a scan."""
+    return SILENT_AFTER.get(tier, SILENT_AFTER_OTHERWISE)
 
 
 def turns_since(last: datetime | None, now: datetime) -> list[int]:
@@ -115,9 +133,7 @@ def reasons_for(
         return
     if sighting.journey.picked_up_at is None:
         yield from _not_picked_up(sighting, now)
-    elif now - (sighting.last_scan_at or sighting.journey.picked_up_at) > SILENT_AFTER.get(
-        tier, SILENT_AFTER_OTHERWISE
-    ):
+    elif now - (sighting.last_scan_at or sighting.journey.picked_up_at) > silent_after(tier):
         yield WatchReason.SILENT
     if sighting.is_failed:
         yield WatchReason.FAILED_ATTEMPT
@@ -125,7 +141,11 @@ def reasons_for(
         yield WatchReason.EXCEPTION
     if sighting.awaits_attempt and sighting.due_at < now:
         yield WatchReason.DELAYED
-    elif sighting.is_due_soon(now) and sighting.chance(forecast, now) >= WORTH_A_LOOK:
+    elif (
+        sighting.is_due_soon(now)
+        and not sighting.is_in_trouble
+        and sighting.chance(forecast, now) >= WORTH_A_LOOK
+    ):
         yield WatchReason.AT_RISK
 
 

@@ -22,7 +22,7 @@ from alliance.web.requests import ActorRequest
 from slas.choices import CommitmentKind, Outcome, TierCode
 from slas.commitments.querysets import JudgedQuerySet
 from slas.commitments.rules import is_breach
-from slas.models import BreachListing
+from slas.models import BreachListing, Commitment
 
 PAGE = 50
 NEWEST_FIRST = Listing((("opened_at", moment), ("parcel_id", number), ("kind", word)))
@@ -100,7 +100,8 @@ def _filter(breaches: JudgedQuerySet, filters: dict[str, str]) -> JudgedQuerySet
         breaches = breaches.filter(tier__code=filters["tier"])
     match filters.get("state"):
         case BreachState.MISSING:
-            return breaches.filter(outcome=Outcome.OVERDUE)
+            lost = Commitment.objects.never_to_come().values("parcel_id")
+            return breaches.filter(outcome=Outcome.OVERDUE).exclude(parcel_id__in=lost)
         case BreachState.LATE:
             return breaches.filter(outcome=Outcome.LATE)
         case BreachState.EXCUSED:

@@ -4,7 +4,7 @@ Cells come in two grains that each hold every commitment: by courier and lane, a
 lane. A query is answered from one of them. The figures are defined in slas/rates/rules.py.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -16,6 +16,8 @@ from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import Actor, Scope, require, scope
 from slas.choices import CommitmentKind, Measure
+from slas.commitments.models import Commitment
+from slas.commitments.querysets import CommitmentQuerySet
 from slas.rates.models import HistogramBin, OnTimeRate, OverdueCount
 from slas.rates.querysets import OnTimeRateQuerySet
 from slas.rates.rules import (
@@ -153,7 +155,7 @@ def summary_for(
         trend=trend,
         due_today=trend[-1].promised,
         open_today=trend[-1].pending,
-        overdue_now=_overdue(actor).overdue_now(kind),
+        overdue_now=max(_overdue(actor).overdue_now(kind) - _never_to_come(actor, kind).count(), 0),
     )
 
 
@@ -169,10 +171,18 @@ def every_day(rows: Sequence[RateRow], first: date, last: date, *, today: date) 
 def overdue_by_courier(
     *, actor: Actor, kind: CommitmentKind | str = CommitmentKind.DELIVERY
 ) -> dict[int, int]:
-    """Return the number of promises past due and not reached of each courier, of all due dates."""
+    """Return the number of promises past due and still to come of each courier, of all due dates."""
     require(actor, Capability.VIEW_RATES)
     column = "counterpart_id" if actor.is_merchant else "organisation_id"
-    return _overdue(actor).overdue_by(column, kind)
+    lost = Counter(_never_to_come(actor, kind).values_list("courier_id", flat=True))
+    counts = _overdue(actor).overdue_by(column, kind)
+    return {courier: count - lost[courier] for courier, count in counts.items() if count > lost[courier]}
+
+
+def _never_to_come(actor: Actor, kind: CommitmentKind | str) -> CommitmentQuerySet:
+    # Few: the index of lost parcels finds them.
+    commitments: CommitmentQuerySet = Commitment.objects.visible_to(actor).filter(kind=kind)
+    return commitments.never_to_come()
 
 
 def _overdue(actor: Actor) -> OnTimeRateQuerySet:

@@ -32,14 +32,14 @@ ORDER BY 1
 """  # noqa: S608 -- built of constants
 _STORE: Final = """
 INSERT INTO slas_watchitem (parcel_id, reason, merchant_id, courier_id, tier_id, origin_id, destination_id,
-    due_at, stage, stage_at, chance, p50_at, p90_at, refreshed_at)
+    due_at, stage, stage_at, chance, p50_at, p90_at, is_in_trouble, refreshed_at)
 SELECT *, %(now)s FROM unnest(%(parcel_id)s::bigint[], %(reason)s::text[], %(merchant_id)s::bigint[],
     %(courier_id)s::bigint[], %(tier_id)s::int[], %(origin_id)s::int[], %(destination_id)s::int[],
     %(due_at)s::timestamptz[], %(stage)s::text[], %(stage_at)s::timestamptz[], %(chance)s::float8[],
-    %(p50_at)s::timestamptz[], %(p90_at)s::timestamptz[])
+    %(p50_at)s::timestamptz[], %(p90_at)s::timestamptz[], %(is_in_trouble)s::boolean[])
 ON CONFLICT (parcel_id, reason) DO UPDATE SET due_at = excluded.due_at, stage = excluded.stage,
     stage_at = excluded.stage_at, chance = excluded.chance, p50_at = excluded.p50_at,
-    p90_at = excluded.p90_at, refreshed_at = excluded.refreshed_at
+    p90_at = excluded.p90_at, is_in_trouble = excluded.is_in_trouble, refreshed_at = excluded.refreshed_at
 """
 # Rows of these parcels that were not stored just now no longer hold.
 _CLEAR: Final = """
@@ -86,6 +86,7 @@ def store_watch_items(
         sighting
         for sighting in sightings
         if sighting.awaits_attempt
+        and not sighting.is_in_trouble
         and (
             sighting.due_at <= now + HORIZON
             or any(reasons_for(sighting, None, tier=tiers[sighting.tier_id], now=now))
@@ -131,4 +132,5 @@ def _columns(rows: Sequence[tuple[Sighting, WatchReason, Forecast | None]], now:
         "chance": [item.chance(forecast, now) for item, _reason, forecast in rows],
         "p50_at": moments(item.p50_at if item else None for item in forecasts),
         "p90_at": moments(item.p90_at if item else None for item in forecasts),
+        "is_in_trouble": [item.is_in_trouble for item in sightings],
     }

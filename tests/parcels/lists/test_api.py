@@ -79,5 +79,5 @@ def test_list_query_count_does_not_depend_on_its_length(
     merchant_api.post(BATCH, [body_for()] * count)
     merchant_api.get(PARCELS)
     # Savepoint and scope (open, close), key (found with its organisation), the page.
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         merchant_api.get(PARCELS)

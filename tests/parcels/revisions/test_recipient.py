@@ -1,7 +1,7 @@
 """The recipient changes the delivery day on the tracking page, with a proof of identity."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +13,11 @@ from alliance.identifiers import tracking_number
 from alliance.models import AuditEntry, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, RecipientProof
-from parcels.revisions.services import MOST_WRONG, revise_for_recipient, revise_parcel
+from parcels.revisions.rules import FREE, MANY, wait_after
+from parcels.revisions.services import revise_for_recipient, revise_parcel
 from slas.choices import RevisionParty
 from slas.commitments.services.sweeping import sweep_overdue
+from slas.models import Revision
 from slas.revisions.services import RevisionRequest
 from tests.parcels.helpers.parcel_views import scan, some_parcels, text_of
 from tests.parcels.helpers.revisions import DIGITS, day, due_at, revisions_of
@@ -94,19 +96,46 @@ def test_invalid_digits_are_not_counted(parcel: Parcel, client: Client, digits: 
     assert revisions_of(parcel) == []
 
 
-def test_wrong_digits_are_counted_and_limited(parcel: Parcel, client: Client) -> None:
-    for left in range(MOST_WRONG - 1, -1, -1):
+def test_wrong_digits_make_their_own_address_wait(parcel: Parcel, client: Client) -> None:
+    for left in range(FREE - 1, 0, -1):
         response = ask(client, parcel, "0000")
         assert response.status_code == 422
         assert f"{left} attempt" in text_of(response)
     for digits in ("0000", DIGITS):
         response = ask(client, parcel, digits)
         assert response.status_code == 429
-        assert "Too many wrong attempts" in text_of(response)
-        assert 23 * 3600 < int(response["Retry-After"]) <= 24 * 3600
+        assert "Try again in 1 min" in text_of(response)
+        assert 'name="digits"' not in response.content.decode()
+        assert 50 < int(response["Retry-After"]) <= 61
     assert revisions_of(parcel) == []
+    # Nobody else waits for it.
+    data = {"day": day(parcel).isoformat(), "digits": DIGITS}
+    other = client.post(f"/track/{parcel.number}/day/", data, REMOTE_ADDR="203.0.113.9")
+    assert other.status_code == 302
     with scope(Scope.everything()):
-        assert RecipientProof.objects.get().failed == MOST_WRONG
+        proof = RecipientProof.objects.get()
+    assert (proof.failed, [failed for failed, _last in proof.by_address.values()]) == (FREE, [FREE])
+    assert "127.0.0.1" not in str(proof.by_address)
+
+
+def test_the_wait_grows_and_new_addresses_of_many_have_one_try(parcel: Parcel) -> None:
+    waits = [wait_after(failed, failed) // timedelta(minutes=1) for failed in range(3, 9)]
+    assert waits == [0, 0, 1, 2, 4, 8]
+    assert wait_after(99, 99) == timedelta(days=1)
+    now = timezone.now()
+    for number in range(MANY - 1):
+        with pytest.raises(InvalidInput):
+            guess(parcel, "0000", address=f"198.51.100.{number}", now=now)
+    with pytest.raises(TooMany):
+        guess(parcel, "0000", address="203.0.113.1", now=now)
+    # The recipient still has a try.
+    assert guess(parcel, DIGITS, address="203.0.113.2", now=now).judged
+
+
+def guess(parcel: Parcel, digits: str, *, now: datetime, address: str = "") -> Revision:
+    return revise_for_recipient(
+        parcel_id=parcel.pk, digits=digits, address=address, asked=request_for(parcel), now=now
+    )
 
 
 def request_for(parcel: Parcel, ahead: int = 2) -> RevisionRequest:
@@ -115,14 +144,13 @@ def request_for(parcel: Parcel, ahead: int = 2) -> RevisionRequest:
 
 def test_wrong_digits_are_reset_after_a_day(parcel: Parcel) -> None:
     now = timezone.now()
-    values: dict[str, Any] = {"parcel_id": parcel.pk, "asked": request_for(parcel)}
-    for _attempt in range(MOST_WRONG):
+    for _attempt in range(FREE - 1):
         with pytest.raises(InvalidInput):
-            revise_for_recipient(digits="0000", now=now, **values)
-    with pytest.raises(TooMany) as refused:
-        revise_for_recipient(digits=DIGITS, now=now + timedelta(hours=23), **values)
-    assert 3600 <= (refused.value.retry_after or 0) <= 3601
-    assert revise_for_recipient(digits=DIGITS, now=now + timedelta(hours=24), **values).judged
+            guess(parcel, "0000", now=now)
+    with pytest.raises(TooMany):
+        guess(parcel, "0000", now=now)
+    with pytest.raises(InvalidInput):
+        guess(parcel, "0000", now=now + timedelta(hours=24))
 
 
 @pytest.mark.usefixtures("in_one_minute")
@@ -245,14 +273,15 @@ def test_concurrent_guesses_are_all_counted(
 ) -> None:
     [parcel] = some_parcels(merchant_organisation, courier_organisation)
 
-    def guess(number: int) -> Any:
+    def attempt(number: int) -> Any:
         try:
-            return revise_for_recipient(
-                parcel_id=parcel.pk, digits=f"{number:04}", asked=request_for(parcel), now=timezone.now()
-            )
-        except InvalidInput:
-            return "wrong"
+            return guess(parcel, f"{number:04}", now=now)
+        except (InvalidInput, TooMany) as error:
+            return error.reason
 
-    answers = in_threads(guess, 12)
-    assert answers.count("wrong") == MOST_WRONG
-    assert sum(isinstance(answer, TooMany) for answer in answers) == 12 - MOST_WRONG
+    now = timezone.now()
+    answers = in_threads(attempt, 12)
+    # The last free answer is told to wait, as are all after it.
+    assert answers.count("too_many_attempts") == 12 - (FREE - 1)
+    with scope(Scope.everything()):
+        assert RecipientProof.objects.get().failed == FREE

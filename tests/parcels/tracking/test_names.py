@@ -1,5 +1,6 @@
 """Names of couriers, tiers and cities on tracking pages, and their cache."""
 
+import json
 import time
 from types import SimpleNamespace
 
@@ -67,5 +68,5 @@ def test_new_name_is_shown_after_the_cache_expires(
     assert client.get(api).json() == before
     later = time.monotonic() + KNOWN_SECONDS + 1
     monkeypatch.setattr(names, "time", SimpleNamespace(monotonic=lambda: later))
-    assert client.get(api).json() == {**before, "courier": "Another Name Express"}
+    assert client.get(api).json() == json.loads(json.dumps(before).replace("Swift", "Another Name"))
     assert "Another Name Express" in text_of(client.get(page))

@@ -1,0 +1,187 @@
+"""What a parcel says of itself, the same at every door.
+
+Built once from the parcel, its delivery commitment, the scan that decides its status and its forecast. Doors
+choose what of it they show, never how it is computed. Pure.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from django.utils.translation import gettext as _
+
+from alliance.durations import duration_text
+from parcels.choices import ParcelStatus
+from parcels.scans.lost_parcels import MOVING
+from parcels.tracking.arrivals import Arrival
+from parcels.tracking.causes import Cause
+from parcels.tracking.verdicts import Verdict
+from slas.choices import Outcome
+from slas.forecasts.watch_rules import silent_after
+
+# Of an overdue delivery in these statuses, none is to come any more.
+_ENDED: Final = frozenset({ParcelStatus.LOST, ParcelStatus.RETURNING, ParcelStatus.RETURNED})
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseState:
+    """What was promised for a delivery, what is agreed now, and whether it was kept."""
+
+    # The promise at booking; it never changes.
+    original: datetime
+    # The time agreed now: what every door calls "deliver by".
+    deliver_by: datetime
+    # On time is judged by this: the agreed time, unless the change came too late to count.
+    judged_by: datetime
+    # The party that asked for the present day; "" if it is the original one.
+    moved_by: str
+    outcome: Outcome
+    reached_at: datetime | None
+    excused: bool
+    # None if it is not late, or if no delivery is to come any more: lateness does not grow for ever.
+    late_by: timedelta | None
+    # The time left until the agreed day, or to spare when it was reached; None where lateness is told.
+    spare: timedelta | None = None
+
+    @property
+    def is_late(self) -> bool:
+        return self.outcome in (Outcome.LATE, Outcome.OVERDUE)
+
+    @property
+    def is_moved(self) -> bool:
+        return self.deliver_by != self.original
+
+    @property
+    def text(self) -> str:
+        """The time left, to spare or late, as text; "" where none counts."""
+        params = {"time": duration_text(self.late_by or self.spare or timedelta())}
+        match self.outcome:
+            case Outcome.MET:
+                return _("%(time)s early") % params
+            case Outcome.LATE:
+                return _("%(time)s late") % params
+            case Outcome.OVERDUE if self.late_by is not None:
+                return _("%(time)s overdue") % params
+            case Outcome.PENDING:
+                return _("%(time)s left") % params
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Since when a parcel is lost, and whether its courier reported that or the silence says so."""
+
+    since: datetime
+    is_reported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelState:
+    """Where a parcel stands: status, promise, loss, cause and expected arrival."""
+
+    status: ParcelStatus
+    status_at: datetime
+    # None if there never was a promise, or if it was cancelled.
+    promise: PromiseState | None
+    # Void for a cancelled promise.
+    outcome: Outcome | None
+    loss: Loss | None = None
+    # For a failed attempt, an exception and a parcel to be collected.
+    cause: Cause | None = None
+    # The last scan of a parcel that should move and was not seen for too long.
+    silent_since: datetime | None = None
+    arrival: Arrival | None = None
+
+    @property
+    def is_late(self) -> bool:
+        return self.promise is not None and self.promise.is_late
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it is late and still to come."""
+        return self.promise is not None and self.promise.outcome == Outcome.OVERDUE and not self.is_ended
+
+    @property
+    def is_ended(self) -> bool:
+        return self.loss is not None or self.status in _ENDED
+
+    @property
+    def is_presumed_lost(self) -> bool:
+        return self.loss is not None and not self.loss.is_reported
+
+    @property
+    def shown_status(self) -> ParcelStatus:
+        """The status to show: a parcel that counts as lost is not in transit."""
+        return ParcelStatus.LOST if self.loss is not None else self.status
+
+
+class StatedParcel(Protocol):
+    """The fields of a parcel that its state reads."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def status_at(self) -> datetime: ...
+    @property
+    def last_scan_at(self) -> datetime | None: ...
+    @property
+    def deliver_by(self) -> datetime: ...
+
+
+class Losable(Protocol):
+    """The fields of a delivery that decide whether it counts as lost."""
+
+    lost_at: datetime | None
+    delivered_at: datetime | None
+
+
+def loss_of(status: str, status_at: datetime, delivery: Losable | None) -> Loss | None:
+    """Whether a parcel is lost, reported or presumed; a delivery afterwards ends that."""
+    if status == ParcelStatus.LOST:
+        return Loss(status_at, is_reported=True)
+    if delivery is None or delivery.lost_at is None or delivery.delivered_at is not None:
+        return None
+    return Loss(delivery.lost_at, is_reported=False)
+
+
+def state_of(
+    parcel: StatedParcel,
+    verdict: Verdict | None,
+    *,
+    loss: Loss | None,
+    cause: Cause | None,
+    moved_by: str,
+    tier: str,
+    arrival: Arrival | None,
+    now: datetime,
+) -> ParcelState:
+    """Put a parcel's state together; see `parcels.tracking.queries.states_of` for a page of parcels."""
+    status = ParcelStatus(parcel.status)
+    promise = None
+    if verdict is not None and verdict.outcome != Outcome.VOID:
+        is_over = loss is not None or status in _ENDED
+        is_growing = verdict.reached_at is None and not is_over
+        deliver_by = verdict.agreed_at or verdict.due_at
+        promise = PromiseState(
+            original=parcel.deliver_by,
+            deliver_by=deliver_by,
+            judged_by=verdict.due_at,
+            moved_by=moved_by,
+            outcome=verdict.outcome,
+            reached_at=verdict.reached_at,
+            excused=verdict.excused,
+            late_by=-verdict.margin if verdict.is_broken and (verdict.reached_at or is_growing) else None,
+            spare=verdict.margin if verdict.reached_at else deliver_by - now,
+        )
+    last = parcel.last_scan_at
+    is_silent = last is not None and status in MOVING and now - last > silent_after(tier)
+    return ParcelState(
+        status=status,
+        status_at=parcel.status_at,
+        promise=promise,
+        outcome=None if verdict is None else verdict.outcome,
+        loss=loss,
+        cause=cause,
+        silent_since=last if is_silent and loss is None else None,
+        arrival=arrival,
+    )

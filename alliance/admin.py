@@ -188,9 +188,11 @@ class OrganisationAdmin(ReadOnlyAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         organisation = self.get_object(request, str(object_id))
-        path = {OrganisationStatus.ACTIVE: "suspend", OrganisationStatus.SUSPENDED: "reinstate"}.get(
-            organisation.status if organisation else ""
-        )
+        paths: dict[str, str] = {
+            OrganisationStatus.ACTIVE: "suspend",
+            OrganisationStatus.SUSPENDED: "reinstate",
+        }
+        path = paths.get(organisation.status) if organisation else None
         return [item for item in super().get_actions_detail(request, object_id) if item.path == path]
 
     @action(

@@ -22,7 +22,7 @@ class OpenedWith(forms.BaseForm):
     """
 
     def __init__(self, *args: Any, current: Mapping[str, Any], **kwargs: Any) -> None:
-        super().__init__(*args, initial=dict(current), **kwargs)
+        super().__init__(*args, **{**kwargs, "initial": dict(current)})
         self._current = json.loads(json.dumps(dict(current), cls=DjangoJSONEncoder))
         self._opened = self._current
         signed = signing.dumps(self._current, salt=_SALT, compress=True)

@@ -63,8 +63,8 @@ COLUMNS: dict[str, Callable[[Line], object]] = {
     "fee_cny": lambda line: "" if line.private.fee_fen is None else yuan(line.private.fee_fen),
     "booked_at": lambda line: _here(line, line.parcel.booked_at),
     "pickup_by": lambda line: _here(line, line.parcel.pickup_by),
-    "deliver_by": lambda line: _there(line, line.promise and line.promise.deliver_by),
-    "original_deliver_by": lambda line: _there(line, line.promise and line.promise.original),
+    "deliver_by": lambda line: _there(line, line.promise.deliver_by if line.promise else None),
+    "original_deliver_by": lambda line: _there(line, line.promise.original if line.promise else None),
     "moved_by": lambda line: line.promise and line.promise.moved_by,
     "delivered_at": lambda line: _there(line, line.parcel.delivered_at),
     "cancelled_at": lambda line: _here(line, line.parcel.cancelled_at),
@@ -72,7 +72,7 @@ COLUMNS: dict[str, Callable[[Line], object]] = {
     "late_by_seconds": lambda line: (
         int(line.promise.late_by.total_seconds()) if line.promise and line.promise.late_by else ""
     ),
-    "lost_at": lambda line: _there(line, line.state.loss and line.state.loss.since),
+    "lost_at": lambda line: _there(line, line.state.loss.since if line.state.loss else None),
 }
 
 

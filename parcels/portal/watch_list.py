@@ -123,7 +123,7 @@ def urgent_rows(actor: Actor, *, size: int) -> list[WatchRow]:
     """Return the parcels to look at first, for a page that shows a few."""
     now = timezone.now()
     page = page_of_watched(actor, WatchQuery(), size=size, now=now)
-    return [_row(watched, now - watched.item.due_at) for watched in page.watched]
+    return [_row(watched, now) for watched in page.watched]
 
 
 def _query(filters: dict[str, str]) -> WatchQuery:

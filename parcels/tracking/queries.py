@@ -217,8 +217,8 @@ def _states(facts: Sequence[_Facts], *, now: datetime, with_arrivals: bool = Tru
     losses = [loss_of(item.parcel.status, item.parcel.status_at, item.delivery) for item in facts]
     arrivals = arrivals_of(
         (
-            verdict and Expectable(item.parcel, verdict, item.cause, item.zone, is_lost=loss is not None)
-            if with_arrivals
+            Expectable(item.parcel, verdict, item.cause, item.zone, is_lost=loss is not None)
+            if verdict and with_arrivals
             else None
             for item, verdict, loss in zip(facts, verdicts, losses, strict=True)
         ),

@@ -67,7 +67,7 @@ class WatchItemAdmin(NumberSearchAdmin):
     readonly_fields = ("parcel", "chance_late")
     # Links lead to the parcel: a reason has no page of its own.
     list_display_links = None
-    ordering = ("-is_in_trouble", "due_at")  # type: ignore[assignment]
+    ordering = ("-is_in_trouble", "due_at")
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # Past due parcels latest first, as on the members' list.

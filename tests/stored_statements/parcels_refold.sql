@@ -88,12 +88,12 @@ winner AS (
             CASE
             WHEN is_homeward THEN coalesce(CASE code
             WHEN 'delivered' THEN 'returned'
-            WHEN 'out_for_delivery' THEN 'returning'
-            WHEN 'available_for_pickup' THEN 'returning'
-            WHEN 'picked_up' THEN 'returning'
-            WHEN 'attempt_failed' THEN 'returning'
             WHEN 'arrived' THEN 'returning'
-            WHEN 'departed' THEN 'returning' END,
+            WHEN 'available_for_pickup' THEN 'returning'
+            WHEN 'out_for_delivery' THEN 'returning'
+            WHEN 'departed' THEN 'returning'
+            WHEN 'picked_up' THEN 'returning'
+            WHEN 'attempt_failed' THEN 'returning' END,
             CASE
             WHEN code = 'available_for_pickup'
             AND NOT consent THEN 'attempt_failed'

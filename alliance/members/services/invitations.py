@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core import signing
-from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -18,6 +17,7 @@ from alliance import audit, locks, mails
 from alliance.choices import Capability, InvitationState, OrganisationStatus, Role
 from alliance.errors import Conflict, FieldError, Gone, InvalidInput, NotFound, NotPermitted, TooMany
 from alliance.members.models import Invitation, Member, Organisation
+from alliance.members.querysets import InvitationQuerySet
 from alliance.tenancy import Actor, Scope, require, scope
 
 VALID_FOR = timedelta(days=7)
@@ -49,7 +49,7 @@ def invite_member(*, actor: Actor, email: str, role: Role | str, now: datetime |
             organisation_id=organisation_id,
             email=address,
             role=role,
-            invited_by_id=actor.user_id,
+            invited_by_id=actor.user_id or 0,
             created_at=moment,
             expires_at=moment + VALID_FOR,
         )
@@ -79,7 +79,7 @@ def withdraw_invitation(*, actor: Actor, invitation_id: int) -> Invitation:
 
 def token_of(invitation: Invitation) -> str:
     """Return the secret of an invitation's link."""
-    return _SIGNER.sign(invitation.pk)
+    return _SIGNER.sign(str(invitation.pk))
 
 
 def invitation_of_token(token: str, *, now: datetime | None = None) -> Invitation:
@@ -113,7 +113,7 @@ def accept_invitation(*, actor: Actor, invitation_id: int, now: datetime | None 
     with scope(Scope.everything()):
         invitation = _lock_for(actor, invitation_id)
         member = Member.objects.filter(
-            organisation_id=invitation.organisation_id, user_id=actor.user_id
+            organisation_id=invitation.organisation_id, user_id=actor.user_id or 0
         ).first()
         if member is not None and invitation.state == InvitationState.ACCEPTED:
             return member
@@ -121,7 +121,7 @@ def accept_invitation(*, actor: Actor, invitation_id: int, now: datetime | None 
             raise Gone(_("This invitation was answered, withdrawn or has expired. Ask for a new one."))
         if member is None:
             member = Member.objects.create(
-                organisation_id=invitation.organisation_id, user_id=actor.user_id, role=invitation.role
+                organisation_id=invitation.organisation_id, user_id=actor.user_id or 0, role=invitation.role
             )
         _end(invitation, InvitationState.ACCEPTED)
         _record(actor, "member.joined", invitation)
@@ -142,7 +142,7 @@ def forget_old(*, before: datetime) -> int:
     return Invitation.objects.filter(expires_at__lt=before).delete()[0]
 
 
-def _with_names() -> QuerySet[Invitation]:
+def _with_names() -> InvitationQuerySet:
     return Invitation.objects.select_related("organisation", "invited_by")
 
 

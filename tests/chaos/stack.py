@@ -17,6 +17,7 @@ from typing import Any
 
 from django.conf import settings
 
+from tests.chaos import hardships
 from tests.chaos.programs import PATIENCE, Program, free_port
 
 READY = "Ctrl-C stops everything and keeps the data."
@@ -30,14 +31,16 @@ PARTS = {
     "PostgreSQL's backend": 2,
     "Valkey": 3,
     "client": 6,
+}
+# What takes so long that a short run has no time for it.
+LONG_PARTS = {
     "a whole program": 1,
     "everything": 1,
+    "frozen PostgreSQL": 2,
+    "frozen Valkey": 2,
+    "full disk": 2,
 }
-
-
-def parts_of(seconds: float) -> list[str]:
-    """What is killed in so long: starting everything anew takes most of a short run."""
-    return [part for part, often in PARTS.items() if often > 1 or seconds >= 60]
+LONG_RUN = 60
 
 
 class Stack:
@@ -46,6 +49,9 @@ class Stack:
     def __init__(self, folder: Path, home: Path) -> None:
         self.folder, self.home, self.port = folder, home, free_port()
         self.kills: Counter[str] = Counter()
+        # What the product did that it must not, while something happened to it.
+        self.wrong: list[str] = []
+        self.has_disk = hardships.disk_for(home.parent)
         named = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EMAIL_URL"}
         self.environment = {name: value for name, value in os.environ.items() if name not in named}
         self.environment |= {"ALLIANCE_HOME": str(home), "LOG_LEVEL": "WARNING", "PYTHONWARNINGS": "ignore"}
@@ -83,8 +89,9 @@ class Stack:
         """Kill one part after the other; what does not come back by itself is started again."""
         until = time.monotonic() + seconds
         # Each kind once, whatever chance says, where there is time for it; then by chance.
-        due = source.sample(parts_of(seconds), len(parts_of(seconds)))
-        weighted = [part for part in parts_of(seconds) for _time in range(PARTS[part])]
+        parts = self.parts_of(seconds)
+        due = source.sample(list(parts), len(parts))
+        weighted = [part for part, often in parts.items() for _time in range(often)]
         while time.monotonic() < until or (due and time.monotonic() < until + START_PATIENCE):
             time.sleep(source.uniform(0.2, 1.2))
             # What is not there to be killed, as a backend of a server just killed, stays due.
@@ -94,6 +101,11 @@ class Stack:
                 due = [other for other in due if other != part]
             if not self.up.lives:
                 self.start()
+
+    def parts_of(self, seconds: float) -> dict[str, int]:
+        """What happens in so long, and how often compared with the others."""
+        parts = PARTS | (LONG_PARTS if seconds >= LONG_RUN else {})
+        return {part: often for part, often in parts.items() if part != "full disk" or self.has_disk}
 
     def _kill_client(self, clients: Sequence[Program], source: random.Random) -> bool:
         client = source.choice(clients)
@@ -109,16 +121,39 @@ class Stack:
             name = source.choice(["web", "worker", "beat"])
             killed = self._program(name)
             return _kill_one([killed], source) and self._has_replaced(name, killed)
-        if part == "Valkey":
-            return _kill_one(_pids(self.home / "valkey" / "valkey.pid"), source)
+        valkey = _pids(self.home / "valkey" / "valkey.pid")
         postmaster = _pids(self.home / "postgres" / "postmaster.pid")
+        if part == "full disk":
+            with hardships.full(self.home.parent):
+                self._endure(part, source)
+            return True
+        if part.startswith("frozen"):
+            return self._freeze(part, valkey if part == "frozen Valkey" else postmaster, source)
+        if part == "Valkey":
+            return _kill_one(valkey, source)
         if part == "PostgreSQL":
             return _kill_one(postmaster, source)
         parent = {"web worker": "web", "task worker": "worker"}.get(part)
         return _kill_one(
-            [pid for of in ([self._program(parent)] if parent else postmaster) for pid in _children(of)],
+            [
+                pid
+                for of in ([self._program(parent)] if parent else postmaster)
+                for pid in hardships.children_of(of)
+            ],
             source,
         )
+
+    def _freeze(self, part: str, server: Sequence[int], source: random.Random) -> bool:
+        for pid in server:
+            with hardships.frozen(pid):
+                self._endure(part, source)
+        return bool(server)
+
+    def _endure(self, part: str, source: random.Random) -> None:
+        """Let a hardship last; readiness has to answer meanwhile, and to say no."""
+        hardships.last(source)
+        if (status := hardships.readiness(self.port)) not in (0, 503):
+            self.wrong.append(f"readiness answered {status} with {part}")
 
     def _has_replaced(self, name: str, killed: int) -> bool:
         deadline = time.monotonic() + PATIENCE
@@ -153,6 +188,8 @@ def running(folder: Path) -> Iterator[Stack]:
             capture_output=True,
             check=True,
         )
+        if stack.has_disk:
+            hardships.remove_disk(base)
         shutil.rmtree(base)
 
 
@@ -175,11 +212,4 @@ def _pids(path: Path) -> list[int]:
     try:
         return [int(path.read_text().split("\n", 1)[0])]
     except (OSError, ValueError):
-        return []
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
         return []

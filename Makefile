@@ -1,7 +1,7 @@
 # make and Python 3.11 or 3.12 are all it takes. The rest comes from lock files with hashes.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-long chaos lint fmt bench screenshots messages reset lock clean python
+.PHONY: help run test test-long chaos nightly lint fmt bench screenshots messages reset lock clean python
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,6 +11,8 @@ ARGS :=
 WORKERS := 2
 SECONDS := 60
 SEED := 20261122
+# Other ones each time: what nobody has tried yet.
+SEEDS := $(shell od -An -N20 -tu4 /dev/urandom)
 
 # npm brings its own list of certificates; the machine's may know a proxy of the house.
 export NODE_USE_SYSTEM_CA := 1
@@ -36,8 +38,19 @@ test-long: override ARGS += --hypothesis-profile=long
 test-long: export CHAOS_SECONDS = $(SECONDS)
 test-long: test ## Run every test, with ten times the random examples and more, and longer chaos (ARGS=, WORKERS=, SECONDS=)
 
-chaos: $(VENV)/.dev ## Kill web, workers, PostgreSQL, Valkey and clients at random, then audit (SECONDS=, SEED=)
+chaos: $(VENV)/.dev ## Kill and pause web, workers, servers and clients at random, fill the disk, then audit (SECONDS=, SEED=)
 	@CHAOS_SECONDS="$(SECONDS)" CHAOS_SEED="$(SEED)" $(BIN)/python -m pytest tests/chaos -m chaos -q -s $(ARGS)
+
+nightly: ## Run test-long, then chaos of two minutes with five new seeds, which it prints (SEEDS=)
+	@echo "make nightly SEEDS='$(strip $(SEEDS))'"
+	@failed=""; \
+	$(MAKE) test-long ARGS="--hypothesis-seed=$(firstword $(SEEDS))" || failed="test-long"; \
+	for seed in $(SEEDS); do \
+		echo "make chaos SECONDS=120 SEED=$$seed"; \
+		$(MAKE) chaos SECONDS=120 SEED=$$seed || failed="$$failed chaos:$$seed"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "Failed: $$failed" >&2; exit 1; fi; \
+	echo "Nothing failed with the seeds $(strip $(SEEDS))."
 
 lint: $(VENV)/.dev build/.assets ## Check format, style, import directions, types and migrations
 	$(BIN)/ruff format --check .

@@ -196,7 +196,11 @@ def product(url: str) -> Iterator[str]:
         yield address
     finally:
         program.send_signal(signal.SIGINT)
-        program.wait()
+        try:
+            program.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            program.wait(PATIENCE_SECONDS)
 
 
 def free_port() -> int:

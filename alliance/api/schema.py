@@ -86,7 +86,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> Iterator[str
     if path.endswith("/file"):
         # Not written yet.
         yield "409"
-    if method == "post":
+    if method in {"post", "put", "patch"}:
         yield from ("400", "409", "413", "415", "422")
 
 

@@ -229,6 +229,18 @@ API_BOOK = call(
     own="merchant_owner merchant_agent merchant_key",
     rival="rival_merchant rival_merchant_key",
 )
+API_SEE_OFFERS = call(
+    "API: see offers",
+    "a courier's own offers",
+    own=f"{COURIERS} courier_key",
+    rival="rival_courier rival_courier_key",
+)
+API_SELL = call(
+    "API: sell",
+    "changing offers: a courier's owners and managers",
+    own="courier_owner courier_manager courier_key",
+    rival="rival_courier rival_courier_key",
+)
 API_FINANCE = call(
     "API: finance",
     "statements",

@@ -87,13 +87,13 @@ winner AS (
         SELECT parcel_id,
             CASE
             WHEN is_homeward THEN coalesce(CASE code
-            WHEN 'delivered' THEN 'returned'
-            WHEN 'arrived' THEN 'returning'
             WHEN 'available_for_pickup' THEN 'returning'
-            WHEN 'out_for_delivery' THEN 'returning'
+            WHEN 'arrived' THEN 'returning'
+            WHEN 'delivered' THEN 'returned'
+            WHEN 'attempt_failed' THEN 'returning'
             WHEN 'departed' THEN 'returning'
-            WHEN 'picked_up' THEN 'returning'
-            WHEN 'attempt_failed' THEN 'returning' END,
+            WHEN 'out_for_delivery' THEN 'returning'
+            WHEN 'picked_up' THEN 'returning' END,
             CASE
             WHEN code = 'available_for_pickup'
             AND NOT consent THEN 'attempt_failed'

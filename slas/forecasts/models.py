@@ -97,6 +97,13 @@ class WatchItem(models.Model):
             models.Index(fields=["courier", "due_at"], name="watch_item_by_courier"),
             models.Index(fields=["merchant", "due_at"], name="watch_item_by_merchant"),
             models.Index(fields=["due_at"], name="watch_item_by_due"),
+            # The list of ops, in its order.
+            models.Index(
+                models.F("is_in_trouble").desc(),
+                "due_at",
+                models.F("id").desc(),
+                name="watch_item_by_trouble",
+            ),
         ]
 
     def __str__(self) -> str:

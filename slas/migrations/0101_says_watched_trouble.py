@@ -12,4 +12,13 @@ class Migration(migrations.Migration):
             name="is_in_trouble",
             field=models.BooleanField(default=False, verbose_name="in trouble"),
         ),
+        migrations.AddIndex(
+            model_name="watchitem",
+            index=models.Index(
+                models.F("is_in_trouble").desc(),
+                "due_at",
+                models.F("id").desc(),
+                name="watch_item_by_trouble",
+            ),
+        ),
     ]

@@ -143,7 +143,7 @@ def test_crash_of_a_view_is_a_page(client: Client, settings: LazySettings) -> No
 @pytest.mark.django_db
 def test_an_address_that_only_takes_forms_says_so(merchant_client: Client) -> None:
     """Whoever logs in again after sending a form is led there."""
-    response = merchant_client.get("/excuses/1/withdraw/")
+    response = merchant_client.get("/parcels/CA182RBJYC3NGRQP/cancel/")
     assert (response.status_code, response["Allow"]) == (405, "POST")
     assert "No page at this address" in html_of(response)
     assert "Go to the start page" in html_of(response)

@@ -187,7 +187,7 @@ def test_scripts_of_the_page_satisfy_the_csp(judged: Lane, ops_client: Client) -
     assert "script-src 'self' 'unsafe-eval'" in response["Content-Security-Policy"]
     page = response.content.decode()
     # Only our own script files, and data that is not executed.
-    assert 'src="/static/js/charts.js"' in page
+    assert 'src="/static/js/charts.min.js"' in page
     assert "<script>" not in page.split('<div class="ops-grid">')[1]
 
 

@@ -340,7 +340,7 @@ class TestDeciding:
 def test_the_role_is_a_group_superusers_give(ops_client: Client, staff_client: Client) -> None:
     group = Group.objects.get(name=CUSTOMER_SERVICE)
     names = set(group.permissions.values_list("codename", flat=True))
-    assert {name for name in names if not name.startswith("view_")} == {PERMISSION.split(".")[1]}
+    assert {name for name in names if not name.startswith("view_")} == {PERMISSION.split(".")[1], "look_up"}
     user = factories.user("new@alliance.example", is_staff=True)
     address = f"/admin/alliance/user/{user.pk}/change/"
     given = {"name": "New", "is_active": "on", "is_staff": "on", "groups": [group.pk]}

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from alliance.identifiers import new_parcel_id
+from alliance.members.acquaintances import acquaint
 from alliance.models import City, Organisation
+from alliance.tenancy import Scope, scope
 from slas.audits.rates import audit_rates
 from slas.choices import CommitmentKind, Outcome, TierCode
 from slas.commitments.services.settling import CommitmentDraft, Milestone, open_commitments, settle
@@ -55,6 +57,8 @@ class Lane:
 
 
 def lane(merchant: Organisation, courier: Organisation) -> Lane:
+    with scope(Scope.everything()):
+        acquaint([(merchant.pk, courier.pk)])
     return Lane(merchant, courier, tier(), city("CN-HGH", "Hangzhou"), city("CN-CTU", "Chengdu"))
 
 

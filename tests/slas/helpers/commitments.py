@@ -32,6 +32,11 @@ class Lane:
     origin: City
     destination: City
 
+    def __post_init__(self) -> None:
+        # As a booking does: both read each other's names.
+        with scope(Scope.everything()):
+            acquaint([(self.merchant.pk, self.courier.pk)])
+
     def draft(
         self, due_at: datetime = NOON, kind: CommitmentKind = DELIVERY, **fields: object
     ) -> CommitmentDraft:

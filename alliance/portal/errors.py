@@ -145,7 +145,9 @@ def method_not_allowed(request: HttpRequest, response: HttpResponseBase) -> Http
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
     """Handle 500. An outage of a server we need is a 503 with Retry-After instead."""
-    outage = outage_of(sys.exc_info()[1])
+    exception = sys.exc_info()[1]
+    # Django says of a transaction that it is broken, and names the error that broke it as the cause.
+    outage = outage_of(exception) or outage_of(getattr(exception, "__cause__", None))
     if outage is not None:
         return alliance_error(request, outage)
     text = _("The problem is on our side and has been recorded. Try again in a minute.")

@@ -2,7 +2,8 @@
 
 import errno
 
-from django.db import InterfaceError, OperationalError
+import psycopg2
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import UnreadablePostError
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError as BrokerError
@@ -49,6 +50,9 @@ def outage_of(exception: BaseException | None) -> AllianceError | None:
             return Unavailable(_("The server is busy. Send the request again."), code="busy")
         case OperationalError() if getattr(exception.__cause__, "pgcode", None) == _DISK_FULL:
             return _full()
+        case DatabaseError() if type(exception.__cause__) is psycopg2.DatabaseError:
+            # libpq lost the connection, and psycopg2 has no better name for it.
+            return Unavailable(_("The service was interrupted. Try again shortly."))
         case OperationalError() | InterfaceError() | RedisError() | BrokerError():
             return Unavailable(_("The service was interrupted. Try again shortly."))
         case UnreadablePostError():

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import psycopg2
 import pytest
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db.transaction import TransactionManagementError
 from django.http import UnreadablePostError
 from django.test import Client
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -60,6 +62,27 @@ def test_timeouts_of_statements_and_locks_end_with_the_transaction() -> None:
     with scope(Scope.everything()):
         assert raw_rows("SHOW statement_timeout") == [("0",)]
     assert not connection.in_atomic_block
+
+
+def test_connection_lost_without_a_message_is_an_outage() -> None:
+    error = DatabaseError("error with status PGRES_TUPLES_OK and no message from the libpq")
+    assert outage_of(error) is None
+    error.__cause__ = psycopg2.DatabaseError()
+    outage = outage_of(error)
+    assert outage is not None
+    assert outage.status == 503
+    error.__cause__ = psycopg2.ProgrammingError()
+    assert outage_of(error) is None
+
+
+@pytest.mark.django_db
+def test_transaction_that_an_outage_broke_is_503(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def view(*_arguments: object, **_named: object) -> None:
+        raise TransactionManagementError("broken") from OperationalError("gone")
+
+    monkeypatch.setattr("parcels.portal.tracking.look_up", view)
+    client.raise_request_exception = False
+    assert client.get("/track/CA17ZYVECCRZR557/").status_code == 503
 
 
 def test_body_cut_off_is_the_senders_and_a_bug_is_ours() -> None:

@@ -28,9 +28,12 @@ def children_of(pid: int) -> list[int]:
 
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """Have a server and its children paused, as those of a machine whose disk or network hangs."""
+    """Have a server and its children paused, as those of a machine whose disk or network hangs.
+
+    Raises ProcessLookupError when it is not there, as when it was killed a moment ago.
+    """
     paused = [pid]
-    _send(pid, signal.SIGSTOP)
+    os.kill(pid, signal.SIGSTOP)
     try:
         # It makes no more children now.
         paused += children_of(pid)

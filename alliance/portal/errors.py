@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -68,6 +70,10 @@ def error_page(
         "again": _address(request) if status in _PASSING and request.method == "GET" else "",
         # The text already names the only error.
         "problems": [problem for problem in problems if problem.message != text],
+        # What the language switch needs. Another method's address has no page of its own.
+        "ui_language_url": reverse("set_language"),
+        "ui_next": _address(request) if request.method == "GET" else "/",
+        "csrf_token": get_token(request),
     }
     # Rendered without the request: no context processor runs, so no session or user is read.
     return HttpResponse(render_to_string("error.html", context), status=status)

@@ -3,10 +3,12 @@
 from django.urls import path
 from django.views.i18n import set_language
 
-from alliance.portal import api_keys, demo, members, memberships, onboarding, views
+from alliance.portal import api_keys, crawlers, demo, members, memberships, onboarding, views
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("favicon.ico", crawlers.favicon, name="favicon"),
+    path("robots.txt", crawlers.robots, name="robots"),
     path("demo-progress/", demo.demo_progress_show, name="demo_progress"),
     path("language/", set_language, name="set_language"),
     path("organisation/switch/", views.switch_organisation, name="organisation_switch"),

@@ -53,6 +53,8 @@ from tests.access.rules import (
 
 WATCHING = [
     Row("healthz", "GET", PUBLIC),
+    Row("favicon", "GET", PUBLIC, own=302),
+    Row("robots", "GET", PUBLIC),
     Row("readyz", "GET", PUBLIC),
     *read_only("metrics", PUBLIC),
 ]

@@ -139,7 +139,9 @@ def _context(public_parcel: PublicParcel) -> dict[str, Any]:
     promised, state = public_parcel.promised, public_parcel.state
     advice = advice_of(state, reader_of(public_parcel, now=timezone.now()))
     return {
-        "may_choose_day": may_choose_day(parcel=parcel, promised=promised),
+        # Not while it is on hold: a day is of no use before it travels on.
+        "may_choose_day": state.status != ParcelStatus.EXCEPTION
+        and may_choose_day(parcel=parcel, promised=promised),
         "no_day": why_no_day(parcel=parcel, promised=promised, party=RevisionParty.RECIPIENT),
         "parcel": parcel,
         "names": public_parcel.names,
@@ -165,8 +167,6 @@ def _kept_text(state: ParcelState) -> str:
     match promise.outcome:
         case Outcome.OVERDUE if state.is_ended:
             return _("The promise was not kept.")
-        case Outcome.OVERDUE:
-            return _("This parcel is overdue: the promised time passed %(time)s ago.") % params
         case Outcome.LATE if delivered:
             return _("Delivered late: %(time)s after the promised time.") % params
         case Outcome.LATE:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,7 +22,7 @@ from parcels.scans.rules import CONSIGNEE
 from parcels.tracking.causes import Cause
 from parcels.tracking.reasons import clause_of
 from parcels.tracking.state import ParcelState
-from slas.promises.texts import clock_text, day_text, moment_text
+from slas.promises.texts import clock_text
 
 S, R = ParcelStatus, ScanReason
 # Statuses in which the shop knows more than the courier.
@@ -86,7 +87,7 @@ class Reader:
     may_choose_day: bool = False
 
     def day(self, at: datetime) -> str:
-        return day_text(local_clock(at, self.zone).date())
+        return date_format(local_clock(at, self.zone), "DAY_FORMAT")
 
     def near_day(self, at: datetime) -> str:
         """A day with "today" or "tomorrow" before it."""
@@ -94,7 +95,8 @@ class Reader:
         return _relative(day, today)
 
     def moment(self, at: datetime) -> str:
-        return moment_text(local_clock(at, self.zone))
+        # The same format as in the rest of the page.
+        return date_format(local_clock(at, self.zone), "MOMENT_FORMAT")
 
 
 def advice_of(state: ParcelState, reader: Reader) -> Advice:
@@ -151,7 +153,7 @@ def _when(state: ParcelState, reader: Reader) -> str:
     if state.loss is not None or state.status in _WITHOUT_DELIVERY:
         return ""
     if state.status == S.DELIVERED:
-        return _("Delivered %(at)s") % {"at": reader.moment(state.status_at)}
+        return reader.moment(state.status_at)
     if state.status == S.AVAILABLE_FOR_PICKUP or (state.cause and state.cause.is_left_without_consent):
         return _("It can be collected now")
     arrival = state.arrival
@@ -173,6 +175,10 @@ def _what(state: ParcelState, reader: Reader) -> str:
         since = state.loss.since if state.loss else state.status_at
         return _("There has been no news for so long that the parcel counts as lost since %(day)s.") % {
             "day": reader.day(since)
+        }
+    if state.silent_since is not None:
+        return _("The parcel was last seen %(at)s; there has been no news since.") % {
+            "at": reader.moment(state.silent_since)
         }
     if state.cause is not None:
         return _of_cause(state.cause, params)
@@ -216,7 +222,7 @@ def _of_cause(cause: Cause, params: dict[str, str]) -> str:
 
 
 def _warnings(state: ParcelState, reader: Reader) -> list[str]:
-    """What is not as it should be: late, or without news."""
+    """What is not as it should be."""
     texts = []
     if state.is_overdue and state.promise is not None and state.promise.late_by is not None:
         params = {
@@ -224,8 +230,6 @@ def _warnings(state: ParcelState, reader: Reader) -> list[str]:
             "time": duration_text(state.promise.late_by),
         }
         texts.append(_("It was promised by %(at)s and is %(time)s overdue.") % params)
-    if state.silent_since is not None:
-        texts.append(_("There has been no news since %(at)s.") % {"at": reader.moment(state.silent_since)})
     return texts
 
 
@@ -273,7 +277,7 @@ def _to_do(state: ParcelState, reader: Reader) -> list[str]:
         case S.RETURNING | S.RETURNED:
             return [_("If you still want the goods, ask the shop to send them again.")]
         case S.CANCELLED:
-            return [_("If you did not expect this, ask the shop.")]
+            return [_("If you still want the goods, order them again.")]
         case S.EXCEPTION if cause is not None and cause.is_damage:
             return [
                 _("Ask the shop for a replacement."),
@@ -281,9 +285,11 @@ def _to_do(state: ParcelState, reader: Reader) -> list[str]:
             ]
     if cause is not None and cause.reason in _TO_DO:
         texts.append(str(_TO_DO[cause.reason]))
-    if state.is_overdue or state.silent_since is not None:
+    if state.is_overdue and state.status == S.BOOKED:
+        texts.append(_("Ask the shop whether it has handed the parcel over."))
+    elif state.is_overdue or state.silent_since is not None:
         texts.append(_("Ask %(courier)s where it is; after days without news, ask the shop, too.") % names)
-    if reader.may_choose_day:
+    if reader.may_choose_day and state.arrival is not None:
         texts.append(_("If another day suits you better, choose it below."))
     return texts or [_("You need not do anything.")]
 
@@ -301,7 +307,7 @@ def _is_earlier_day(at: datetime, reader: Reader) -> bool:
 
 
 def _relative(day: date, today: date) -> str:
-    params = {"day": day_text(day)}
+    params = {"day": date_format(day, "DAY_FORMAT")}
     if day == today:
         return _("today, %(day)s") % params
     if day == today + ONE_DAY:

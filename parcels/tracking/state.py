@@ -106,6 +106,12 @@ class ParcelState:
         return self.loss is not None or self.status in _ENDED
 
     @property
+    def is_uncertain(self) -> bool:
+        """Whether it is still to come and nobody knows when."""
+        arrived = (ParcelStatus.DELIVERED, ParcelStatus.AVAILABLE_FOR_PICKUP)
+        return self.arrival is None and self.status not in arrived
+
+    @property
     def is_presumed_lost(self) -> bool:
         return self.loss is not None and not self.loss.is_reported
 

@@ -1,9 +1,8 @@
 """Parsers and fields of API input: JSON bodies, choices, cities, unknown fields and parameters."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection
 from typing import Any, NoReturn
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
@@ -13,6 +12,7 @@ from rest_framework.request import Request
 
 from alliance.cities import MOST_LETTERS, UnknownCity, resolve_city
 from alliance.errors import FieldError, InvalidInput
+from alliance.unknown_fields import pointer_step, unknown_fields
 
 _SHOWN = 40
 
@@ -56,17 +56,17 @@ class CityField(serializers.CharField):
 
 def refuse_unknown_parameters(request: Request, *names: str) -> None:
     """Raise InvalidInput for unknown query parameters: with a misspelt one the result would be wrong."""
-    _refuse(request.query_params, names, _("Unknown parameter."))
+    message = str(_("Unknown parameter."))
+    errors = [
+        FieldError(f"/{pointer_step(name)}", message, "unknown")
+        for name in request.query_params
+        if name not in names
+    ]
+    if errors:
+        raise InvalidInput(errors=errors)
 
 
-def refuse_unknown_fields(body: object, names: Container[str]) -> None:
+def refuse_unknown_fields(body: object, names: Collection[str]) -> None:
     """Raise InvalidInput for unknown fields of a body. A body that is no object has none."""
-    if isinstance(body, dict):
-        _refuse(map(str, body), names, _("Unknown field."))
-
-
-def _refuse(names: Iterable[str], allowed: Container[str], message: str | Promise) -> None:
-    unknown_names = [name for name in names if name not in allowed]
-    if unknown_names:
-        pointers = ["/" + name.replace("~", "~0").replace("/", "~1") for name in unknown_names]
-        raise InvalidInput(errors=[FieldError(pointer, str(message), "unknown") for pointer in pointers])
+    if isinstance(body, dict) and (errors := unknown_fields(body, names)):
+        raise InvalidInput(errors=errors)

@@ -6,7 +6,6 @@ batch bookings report the same errors.
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -16,6 +15,7 @@ from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor
 from alliance.texts import one_line, plain
+from alliance.unknown_fields import unknown_fields
 from parcels.bookings.rules import BookingRequest, IfFull, Recipient, pickup_problems, text_problems
 from parcels.models import PickupAddress
 from slas.offers.market import QuoteRequest
@@ -30,8 +30,6 @@ FIELDS = frozenset(
 )  # fmt: skip
 RECIPIENT_FIELDS = frozenset({"name", "phone", "address"})
 QUOTE_FIELDS = frozenset({"tier", "origin", "destination", "pickup_address", "weight_g", "ready_at"})
-# Limits on the unknown field names in an error: a request may have thousands, or very long ones.
-_UNKNOWN_FIELDS, _NAME_LENGTH = 20, 64
 _MAX_ID = 2**63 - 1
 _MAX_WEIGHT = 2**31 - 1
 
@@ -119,9 +117,7 @@ class _Reader:
         if not isinstance(body, dict):
             raise InvalidInput(errors=[FieldError(pointer, _("Send an object with the fields."), "invalid")])
         self._body: dict[str, Any] = body
-        for name in islice((name for name in body if name not in fields), _UNKNOWN_FIELDS):
-            escaped = str(name)[:_NAME_LENGTH].replace("~", "~0").replace("/", "~1")
-            self._wrong(escaped, _("Unknown field."), "unknown_field")
+        self.errors += unknown_fields(body, fields, pointer=pointer)
 
     def finish(self, *others: "_Reader") -> None:
         errors = [*self.errors, *(error for other in others for error in other.errors)]

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
-from alliance.api.parsing import refuse_unknown_parameters
+from alliance.api.parsing import refuse_unknown_fields, refuse_unknown_parameters
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.tenancy import Actor
 from parcels.api.parcels import IDEMPOTENCY_KEY
@@ -122,6 +122,7 @@ class BookingFileCancelView(APIView):
         tags=["booking"],
     )
     def post(self, request: Request, file_id: int) -> Response:
+        refuse_unknown_fields(request.data, ())
         return Response(BookingFileAnswer(cancel_booking_file(actor=actor_of(request), file_id=file_id)).data)
 
 
@@ -148,6 +149,7 @@ class BookingFileResultsView(APIView):
 
 
 def _start(actor: Actor, request: Request) -> JSON:
+    refuse_unknown_fields(request.data, BookingFileBody().fields)
     body = BookingFileBody(data=request.data)
     body.is_valid(raise_exception=True)
     if len(request.FILES.getlist("file")) > 1:

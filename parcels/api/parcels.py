@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from alliance import audit
 from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
-from alliance.api.parsing import refuse_unknown_parameters
+from alliance.api.parsing import refuse_unknown_fields, refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.cities import search_cities
 from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound, TooLarge
@@ -177,6 +177,7 @@ class ParcelCancelView(APIView):
     def post(self, request: Request, number: str) -> Response:
         actor = actor_of(request)
         require(actor, Capability.BOOK_PARCELS)
+        refuse_unknown_fields(request.data, ())
         cancel_parcel(actor=actor, parcel_id=_parcel_id(number), at=timezone.now())
         return Response(answers.parcels_json(actor, [_parcel(actor, number)])[0])
 
@@ -224,6 +225,8 @@ def _book_batch(actor: Actor, body: object) -> answers.JSON:
 
 def _items(body: object) -> tuple[list[object], str]:
     """The array of a batch, and the pointer to it. Raises InvalidInput and TooLarge."""
+    # A misspelt field of the whole, such as `dry_run`, would book for real.
+    refuse_unknown_fields(body, ("parcels",))
     items, base = (body.get("parcels"), "/parcels") if isinstance(body, dict) else (body, "")
     if not isinstance(items, list) or not items:
         message = _("Send an array of parcels, or an object with the array in “parcels”.")

@@ -12,23 +12,15 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from alliance.errors import FieldError, InvalidInput, MalformedInput, TooLarge
+from alliance.unknown_fields import CODE, pointer_step, unknown_field, unknown_fields
 
 MAX_LINES: Final = 5_000
 _PATH: Final = re.compile(r"^(?P<problem>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _MISSING: Final = re.compile(r"missing required field `(\w+)`")
-# The messages of msgspec, which has no codes.
-_TOO_LONG: Final = re.compile(r"Expected `str` of length <= (\d+)")
-_EXPECTED: Final = re.compile(r"Expected `([^`]+)`")
-_KINDS: Final = {
-    "str": gettext_lazy("Send text."),
-    "str | null": gettext_lazy("Send text."),
-    "bool": gettext_lazy("Send true or false."),
-    "bool | null": gettext_lazy("Send true or false."),
-    "object": gettext_lazy("Send an object with the fields."),
-}
+_UNKNOWN: Final = re.compile(r"unknown field `(.*)`", re.DOTALL)
+_LONGEST: Final = re.compile(r"of length <= (\d+)")
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 
 # Escapes that may be, or hide, a lone surrogate; the group matches a lone surrogate.
@@ -46,7 +38,7 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Short = Annotated[str, msgspec.Meta(max_length=64)]
 
 
-class NamedScan(msgspec.Struct, frozen=True, gc=False):
+class NamedScan(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """An earlier scan that was sent without an event id."""
 
     code: str
@@ -54,7 +46,7 @@ class NamedScan(msgspec.Struct, frozen=True, gc=False):
     facility: Short | None = None
 
 
-class ScanLine(msgspec.Struct, frozen=True, gc=False):
+class ScanLine(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One scan as it was sent: well-formed, not yet checked."""
 
     tracking_number: str
@@ -77,26 +69,22 @@ class Rejection:
     detail: str
 
 
-class _Envelope(msgspec.Struct):
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
     scans: list[ScanLine]
-
-
-class _RawEnvelope(msgspec.Struct):
-    scans: list[msgspec.Raw]
 
 
 _LINE: Final = msgspec.json.Decoder(ScanLine)
 _LINES: Final = msgspec.json.Decoder(list[ScanLine])
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 _RAW_LINES: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_RAW_ENVELOPE: Final = msgspec.json.Decoder(_RawEnvelope)
+_RAW_ENVELOPE: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def read_json(body: bytes) -> Sequence[ScanLine | Rejection]:
     """Read `[...]` or `{"scans": [...]}`.
 
-    Raises MalformedInput if the body is not JSON or neither of the two, InvalidInput if it has no lines,
-    TooLarge if it has too many.
+    Raises MalformedInput if the body is not JSON or neither of the two, InvalidInput if it has no lines or
+    other fields beside them, TooLarge if it has too many.
     """
     wrapped = body.lstrip()[:1] == b"{"
     try:
@@ -128,7 +116,12 @@ def read_row(index: int, row: dict[str, Any]) -> ScanLine | Rejection:
 def _raw_items(body: bytes, wrapped: bool) -> list[msgspec.Raw]:
     body = _mark_lone_surrogates(body)
     try:
-        return _RAW_ENVELOPE.decode(body).scans if wrapped else _RAW_LINES.decode(body)
+        if wrapped:
+            envelope = _RAW_ENVELOPE.decode(body)
+            body = bytes(envelope.get("scans", b"{}"))
+            if "scans" in envelope and (errors := unknown_fields(envelope, ("scans",))):
+                raise InvalidInput(errors=errors)
+        return _RAW_LINES.decode(body)
     except msgspec.ValidationError:
         raise MalformedInput(_('Send a JSON array of scans, or {"scans": [...]}.')) from None
     except RecursionError:
@@ -180,15 +173,29 @@ def _refuse(index: int, error: Exception) -> Rejection:
     match = _PATH.match(str(error))
     problem, path = (match["problem"], match["path"] or "") if match else (str(error), "")
     steps = [name or number for name, number in _STEP.findall(path)]
+    code = "invalid"
     if missing := _MISSING.search(problem):
         steps.append(missing[1])
-        problem = _("This field is required.")
-    elif steps and steps[-1] == "occurred_at":
-        problem = _("Enter date, time and UTC offset (RFC 3339), such as 2026-11-22T15:04:05+08:00.")
-    elif long := _TOO_LONG.fullmatch(problem):
-        problem = _("Use at most %d characters.") % int(long[1])
-    elif expected := _EXPECTED.match(problem):
-        problem = str(_KINDS.get(expected[1], _("This value is of the wrong kind.")))
+        detail = _("This field is required.")
+    elif unknown := _UNKNOWN.search(problem):
+        code, known = CODE, NamedScan if steps else ScanLine
+        detail = unknown_field(unknown[1], known.__struct_fields__)
+        steps.append(pointer_step(unknown[1]))
     else:
-        problem = _("Not valid: %(problem)s.") % {"problem": problem}
-    return Rejection(index, "/".join(["", str(index), *steps]), "invalid", problem)
+        detail = _sentence(problem, steps[-1] if steps else "")
+    return Rejection(index, "/".join(["", str(index), *steps]), code, detail)
+
+
+def _sentence(problem: str, field: str) -> str:
+    """Say what the decoder found wrong as a person would."""
+    if field == "occurred_at":
+        return _("Enter date, time and UTC offset (RFC 3339), such as 2026-11-22T15:04:05+08:00.")
+    if longest := _LONGEST.search(problem):
+        return _("At most %(most)d characters.") % {"most": int(longest[1])}
+    if not field:
+        return _("Send an object with the fields.")
+    if field == "consent":
+        return _("Send true or false.")
+    if field == "corrects":
+        return _("Name the scan by its event id, or by its code, time and facility.")
+    return _("Send text.")

@@ -208,6 +208,7 @@ class ExcuseWithdrawView(APIView):
     def post(self, request: Request, excuse_id: int) -> Response:
         actor = actor_of(request)
         require_claimant(actor)
+        refuse_unknown_fields(request.data, ())
         return Response(ExcuseAnswer(take_back_claim(actor=actor, excuse_id=excuse_id)).data)
 
 

@@ -67,6 +67,15 @@ LINES: list[tuple[str, dict[str, Any], str, str]] = [
     ("correction of nothing", {"code": "correction"}, "/0/corrects", "corrects_missing"),
     ("corrects, and is none", {"corrects": "e1"}, "/0/corrects", "invalid"),
     ("corrects a number", {"code": "correction", "corrects": 5}, "/0/corrects", "invalid"),
+    ("a misspelt field", {"consnet": True}, "/0/consnet", "unknown_field"),
+    ("a field of 1 MB", {"x" * HUGE: 1}, f"/0/{'x' * 64}", "unknown_field"),
+    ("a field with signs of pointers", {"a/b~c`d": 1}, "/0/a~1b~0c`d", "unknown_field"),
+    (
+        "a misspelt field of what is corrected",
+        {"code": "correction", "corrects": {"code": "departed", "occured_at": "2026-11-20T10:00:00Z"}},
+        "/0/corrects/occured_at",
+        "unknown_field",
+    ),
     ("corrects 1 MB", {"code": "correction", "corrects": "x" * HUGE}, "/0/corrects", "invalid"),
 ]
 
@@ -91,7 +100,7 @@ BROKEN_LINES: list[tuple[str, bytes]] = [
     ("Infinity", b'{"tracking_number": -Infinity}'),
     ("single quotes", b"{'code': 'departed'}"),
     ("a NUL byte", b'{"event_id": "\0"}'),
-    ("50,000 levels deep", b'{"x": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"),
+    ("50,000 levels deep", b"[" * 50_000 + b"]" * 50_000),
 ]
 
 # Whole bodies: what they are, the bytes, the status, and the problem's code.
@@ -101,6 +110,7 @@ BODIES: list[tuple[str, bytes, int, str]] = [
     ("a number", b"17", 400, "malformed"),
     ("text", b'"scans"', 400, "malformed"),
     ("an empty object", b"{}", 400, "malformed"),
+    ("a field beside the scans", b'{"scans": [], "dry_run": true}', 422, "invalid"),
     ("an empty array", b"[]", 422, "invalid"),
     ("no scans", b'{"scans": []}', 422, "invalid"),
     ("bookings", b'{"parcels": []}', 400, "malformed"),
@@ -183,9 +193,10 @@ def test_the_last_of_two_equal_names_counts(target: Target) -> None:
     assert target.scans(b"[" + twice + b"]").json["accepted"] == 1
 
 
-def test_names_we_do_not_know_are_passed_over(target: Target) -> None:
+def test_names_we_do_not_know_cost_their_line(target: Target) -> None:
     extra = b'{"\\u202e": [[[]]], "x": 1e400,' + good(target)[1:]
-    assert target.scans(b"[" + extra + b"]").json["accepted"] == 1
+    answer = target.scans(b"[" + extra + b"," + good(target) + b"]")
+    assert_refused(answer, "/0/\u202e", "unknown_field")
 
 
 @pytest.mark.parametrize(

@@ -201,6 +201,31 @@ def test_batch_continues_on_the_next_day_and_reports_it(
     assert reserved(sold, tomorrow().date()) == 20
 
 
+def test_field_beside_the_parcels_refuses_the_batch(merchant_api: APIClient, sold: Offer) -> None:
+    response = merchant_api.post(BATCH, {"parcels": [body_for()], "dry_run": True})
+    assert (response.status_code, pointers(response)) == (422, [("/dry_run", "unknown_field")])
+    assert parcels() == []
+
+
+def test_misspelt_field_of_a_booking_is_named(merchant_api: APIClient, sold: Offer) -> None:
+    wrong = body_for(referenc="A-1")
+    wrong["recipient"] = {**wrong["recipient"], "nmae": "Li"}
+    answer = merchant_api.post(BATCH, [body_for(), wrong]).json()
+    assert (answer["booked"], answer["rejected"]) == (1, 1)
+    assert {error["pointer"]: error["detail"] for error in answer["results"][1]["errors"]} == {
+        "/1/referenc": "Unknown field. Did you mean “reference”?",
+        "/1/recipient/nmae": "Unknown field. Did you mean “name”?",
+    }
+
+
+def test_cancelling_takes_no_fields(merchant_api: APIClient, sold: Offer) -> None:
+    book(merchant_api)
+    cancel = f"{PARCELS}/{parcels()[0].number}/cancel"
+    response = merchant_api.post(cancel, {"reason": "sold out"})
+    assert (response.status_code, pointers(response)) == (422, [("/reason", "unknown_field")])
+    assert merchant_api.post(cancel).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "status"), [([], 422), ({"parcels": []}, 422), ({"items": [1]}, 422), ([{}] * 1001, 413)]
 )

@@ -81,6 +81,8 @@ def test_bad_lines_have_pointers_and_good_ones_are_stored(courier_api: APIClient
         7,
         None,
         item(parcel) | {"tracking_number": 10**400},
+        item(parcel, consent="yes"),
+        item(parcel, "correction", corrects=[]),
         item(parcel),
     ]
     answer = post(courier_api, json.dumps(scans).encode()).json()
@@ -94,9 +96,55 @@ def test_bad_lines_have_pointers_and_good_ones_are_stored(courier_api: APIClient
         (5, "/5"),
         (6, "/6"),
         (7, "/7/tracking_number"),
+        (8, "/8/consent"),
+        (9, "/9/corrects"),
     ]
     assert {rejection["code"] for rejection in answer["rejections"]} == {"invalid"}
-    assert all(rejection["detail"] for rejection in answer["rejections"])
+    for rejection in answer["rejections"]:
+        assert rejection["detail"].endswith(".")
+        # Sentences for people, not types of a program.
+        assert not {"Expected", "str", "`"} & set(rejection["detail"].split())
+        assert "`" not in rejection["detail"]
+    assert answer["rejections"][3]["detail"] == "At most 64 characters."
+
+
+def test_misspelt_field_costs_its_scan_only_and_is_named(courier_api: APIClient, parcel: Parcel) -> None:
+    scans = [
+        item(parcel, "available_for_pickup", 3, consnet=True),
+        item(parcel, "departed", 2),
+        item(parcel, "arrived", 2, zzz=1),
+    ]
+    for body, kind in (
+        (json.dumps(scans).encode(), "application/json"),
+        (b"\n".join(json.dumps(scan).encode() for scan in scans), NDJSON),
+    ):
+        answer = post(courier_api, body, kind).json()
+        assert answer["accepted"] + answer["duplicate"] == 1
+        assert [(found["pointer"], found["code"], found["detail"]) for found in answer["rejections"]] == [
+            ("/0/consnet", "unknown_field", "Unknown field. Did you mean “consent”?"),
+            ("/2/zzz", "unknown_field", "Unknown field."),
+        ]
+    assert status_of(parcel) == "in_transit"
+
+
+def test_unknown_field_beside_the_scans_refuses_the_batch(courier_api: APIClient, parcel: Parcel) -> None:
+    answer = post(courier_api, json.dumps({"scans": [item(parcel)], "dry_run": True}).encode())
+    assert answer.status_code == 422
+    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [
+        ("/dry_run", "unknown_field")
+    ]
+    assert status_of(parcel) == "booked"
+
+
+def test_answer_warns_of_a_cancelled_parcel(courier_api: APIClient, parcel: Parcel) -> None:
+    with scope(Scope.everything()):
+        Parcel.objects.filter(pk=parcel.pk).update(status="cancelled", cancelled_at=BOOKED)
+    answer = post(courier_api, json.dumps([item(parcel), item(parcel, "delivered", 2)]).encode()).json()
+    assert (answer["accepted"], answer["rejections"]) == (2, [])
+    [warning] = answer["warnings"]
+    assert (warning["index"], warning["code"]) == (1, "moving_though_cancelled")
+    assert warning["pointer"] == "/1/tracking_number"
+    assert "cancelled" in warning["detail"]
 
 
 def test_answers_have_rate_limit_headers(courier_api: APIClient, parcel: Parcel) -> None:

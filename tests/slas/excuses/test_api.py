@@ -116,7 +116,7 @@ class TestClaiming:
             ({"reason": ""}, ("/reason", "invalid_choice")),
             ({"note": "x" * 2001}, ("/note", "max_length")),
             ({"file": "text"}, ("/file", "invalid")),
-            ({"notes": "misspelt"}, ("/notes", "unknown")),
+            ({"notes": "misspelt"}, ("/notes", "unknown_field")),
         ],
     )
     def test_wrong_input_is_pointed_at(

@@ -139,6 +139,7 @@ class WatchReason(models.TextChoices):
     FAILED_ATTEMPT = "failed_attempt", _("Delivery attempt failed")
     EXCEPTION = "exception", _("Held or damaged")
     SILENT = "silent", _("No scan for too long")
+    CONTRADICTION = "contradiction", _("Scans contradict each other")
 
 
 class ExportContent(models.TextChoices):

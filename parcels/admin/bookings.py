@@ -83,7 +83,20 @@ class ParcelAdmin(UncountedAdmin):
     search_fields = ("reference",)
     search_help_text = _("Full tracking number, or the start of a reference")
     fieldsets = (
-        (None, {"fields": ("number", "status", "status_at", "reference", "source", "tracking_page")}),
+        (
+            None,
+            {
+                "fields": (
+                    "number",
+                    "status",
+                    "status_at",
+                    "contradiction",
+                    "reference",
+                    "source",
+                    "tracking_page",
+                )
+            },
+        ),
         (_("Journey"), {"fields": ("merchant", "courier", "tier", "lane", "pickup_address")}),
         (_("Parcel"), {"fields": ("recipient", "weight_g", "fee")}),
         (_("Times"), {"fields": ("booked_at", "ready_at", "delivered_at", "cancelled_at")}),

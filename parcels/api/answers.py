@@ -169,6 +169,7 @@ def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: date
         "tracking_number": parcel.number,
         "reference": parcel.reference,
         **stated,
+        "contradiction": parcel.contradiction or None,
         "tier": parcel.tier.code,
         "merchant": parcel.merchant.organisation.slug,
         "courier": parcel.courier.organisation.slug,

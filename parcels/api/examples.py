@@ -77,6 +77,7 @@ _PARCEL = {
     "reference": "SO-2026-1187",
     "status": "delivered",
     "status_at": "2026-11-24T16:12:00+08:00",
+    "contradiction": None,
     "tier": "next_day",
     "merchant": "lotus-tea",
     "courier": "swift-express",
@@ -131,6 +132,7 @@ _TRACKED = {
             "withdrawn": False,
         }
     ],
+    "events_next": None,
 }
 
 

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from alliance.api.parsing import WordField
 from couriers.choices import Grade
 from parcels.bookings.rules import BATCH_LIMIT, IfFull
-from parcels.choices import ParcelStatus
+from parcels.choices import Contradiction, ParcelStatus
 from parcels.lists.filters import Lateness
 from parcels.tracking.arrivals import Precision
 from slas.choices import TierCode
@@ -253,6 +253,9 @@ class ParcelFields(S):
 
     tracking_number = serializers.CharField()
     reference = serializers.CharField()
+    contradiction = serializers.ChoiceField(
+        choices=Contradiction.choices, allow_null=True, help_text="How its scans contradict each other."
+    )
     tier = serializers.CharField()
     merchant = serializers.CharField()
     courier = serializers.CharField()

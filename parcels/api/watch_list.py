@@ -19,6 +19,7 @@ from alliance.clocks import local_clock
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import require
 from parcels.api.states import StateAnswer, state_json
+from parcels.choices import Contradiction
 from parcels.tracking.advice import Reader
 from parcels.watch_list.queries import Place, Watched, WatchQuery, page_of_watched, refreshed_at
 from slas.choices import Stage, TierCode, WatchReason
@@ -52,6 +53,9 @@ class WatchedAnswer(StateAnswer):
     reference = serializers.CharField()
     reasons = serializers.ListField(
         child=serializers.ChoiceField(choices=WatchReason.choices), help_text="Most urgent first."
+    )
+    contradiction = serializers.ChoiceField(
+        choices=Contradiction.choices, allow_null=True, help_text="How its scans contradict each other."
     )
     tier = serializers.ChoiceField(choices=TierCode.choices)
     origin = serializers.CharField(help_text="City code.")
@@ -140,6 +144,7 @@ def watched_json(watched: Watched) -> dict[str, Any]:
         "reference": parcel.reference,
         "reasons": [reason.value for reason in watched.reasons],
         **state,
+        "contradiction": parcel.contradiction or None,
         "tier": parcel.tier.code,
         "origin": parcel.origin.code,
         "destination": parcel.destination.code,

@@ -80,6 +80,10 @@ class WatchRow:
         return title_of(self.state)
 
     @property
+    def is_contradicted(self) -> bool:
+        return WatchReason.CONTRADICTION in self.watched.reasons
+
+    @property
     def due_at(self) -> datetime:
         """The day agreed now, as on the parcel's page."""
         return _due_at(self.watched)

@@ -24,14 +24,15 @@ SLICE: Final = 5_000
 # The heartbeat that stores how far the outbox has been read.
 HEARTBEAT: Final = "refresh-watch-list"
 
-# Held or failed parcels, perhaps days before the promise, come from the outbox: an index of parcels by
-# status would cost too much, because every scan would update it. The same query finds every parcel on the
-# list with an event: it is refreshed at once, before its turn.
+# Held, failed or contradicted parcels, perhaps days before the promise, come from the outbox: an index of
+# parcels by status would cost too much, because every scan would update it. The same query finds every parcel
+# on the list with an event: it is refreshed at once, before its turn.
 _TROUBLED: Final = (ParcelStatus.EXCEPTION, ParcelStatus.ATTEMPT_FAILED)
 _NEWS: Final = f"""
 SELECT DISTINCT parcel_id FROM alliance_event e
 WHERE id > %s AND (
     topic = '{Topic.PARCEL_STATUS_CHANGED}' AND payload->>'status' = ANY(%s)
+    OR topic = '{Topic.PARCEL_CONTRADICTED}'
     OR EXISTS (SELECT 1 FROM slas_watchitem w WHERE w.parcel_id = e.parcel_id)
 )
 """  # noqa: S608 -- built of constants
@@ -61,7 +62,7 @@ _STAGES: Final = ", ".join(f"p.{name}" for name in STAGE_COLUMNS)
 _SIGHTINGS: Final = f"""
 SELECT p.id, p.merchant_id, p.courier_id, p.tier_id, p.origin_id, p.destination_id, p.booked_at, p.pickup_by,
     p.last_scan_at, p.status, c.lost_at IS NOT NULL, c.due_at, c.outcome,
-    c.revised_due_at, {_STAGES}
+    c.revised_due_at, p.contradicted_at, {_STAGES}
 FROM unnest(%(ids)s::bigint[]) AS k (id)
 CROSS JOIN LATERAL (
     SELECT * FROM parcels_parcel WHERE id = k.id AND id BETWEEN %(low)s AND %(high)s OFFSET 0
@@ -146,6 +147,7 @@ def _sighting(
     due_at: datetime,
     outcome: str,
     agreed_at: datetime | None,
+    contradicted_at: datetime | None,
     *stages: datetime | None,
 ) -> Sighting:
     return Sighting(
@@ -166,6 +168,7 @@ def _sighting(
         is_over=is_lost or status in _OVER,
         is_failed=status == ParcelStatus.ATTEMPT_FAILED,
         is_held=status == ParcelStatus.EXCEPTION,
+        contradicted_at=contradicted_at,
     )
 
 

@@ -26,6 +26,8 @@ FORGOTTEN_AFTER: Final = timedelta(hours=24)
 # A same-day parcel may go at most half a day without a scan.
 SILENT_AFTER: Final = {TierCode.SAME_DAY.value: timedelta(hours=6)}
 SILENT_AFTER_OTHERWISE: Final = timedelta(hours=24)
+# How long a contradiction is listed after the last scan that showed it.
+CONTRADICTED_FOR: Final = timedelta(days=7)
 
 # A held or damaged parcel, and one whose attempt failed without counting, do not travel as those that a
 # forecast goes by. Not measured: they are late unless somebody acts, so they must not look safe.
@@ -34,6 +36,7 @@ LEAST_IF_FAILED: Final = 0.5
 
 # Order of reasons of one parcel, the most urgent first.
 URGENCY: Final = (
+    WatchReason.CONTRADICTION,
     WatchReason.EXCEPTION,
     WatchReason.FAILED_ATTEMPT,
     WatchReason.DELAYED,
@@ -66,6 +69,8 @@ class Sighting:
     is_over: bool = False
     is_failed: bool = False
     is_held: bool = False
+    # When a scan last contradicted its status or another scan.
+    contradicted_at: datetime | None = None
 
     @property
     def stage(self) -> tuple[Stage, datetime]:
@@ -129,6 +134,8 @@ def reasons_for(
     sighting: Sighting, forecast: Forecast | None, *, tier: str, now: datetime
 ) -> Iterator[WatchReason]:
     """Yield the reasons to watch a parcel; none if it need not be watched."""
+    if sighting.contradicted_at is not None and now - sighting.contradicted_at <= CONTRADICTED_FOR:
+        yield WatchReason.CONTRADICTION
     if sighting.is_over or sighting.outcome == Outcome.VOID or sighting.due_at < now - LOOK_BACK:
         return
     if sighting.journey.picked_up_at is None:

@@ -32,6 +32,7 @@ _WATCH_REASONS: Final[dict[str, Badge]] = {
     WatchReason.FORGOTTEN: Badge(_("Never scanned"), "brown", "ghost"),
     WatchReason.FAILED_ATTEMPT: Badge(_("Attempt failed"), "orange", "door-exit"),
     WatchReason.EXCEPTION: Badge(_("Held or damaged"), "red", "alert-triangle"),
+    WatchReason.CONTRADICTION: Badge(_("Contradictory scans"), "red", "arrows-split-2"),
     WatchReason.SILENT: Badge(_("No recent scans"), "slate", "volume-off"),
 }
 

@@ -53,6 +53,15 @@ def sighting(**overrides: Any) -> Sighting:
         ("next_day", {"due": -0.1, "outcome": Outcome.LATE}, set()),
         ("next_day", {"due": -0.1, "outcome": Outcome.MET}, set()),
         ("next_day", {"due": -24 * 31, "outcome": Outcome.OVERDUE, "seen": -24 * 32}, set()),
+        # Contradictory scans, for a week, whatever has become of the parcel.
+        ("next_day", {"contradicted_at": NOW - 24 * HOUR}, {R.CONTRADICTION}),
+        (
+            "next_day",
+            {"contradicted_at": NOW - 168 * HOUR, "is_over": True, "outcome": Outcome.MET, "due": -24 * 40},
+            {R.CONTRADICTION},
+        ),
+        ("next_day", {"contradicted_at": NOW, "outcome": Outcome.VOID}, {R.CONTRADICTION}),
+        ("next_day", {"contradicted_at": NOW - 168.1 * HOUR, "outcome": Outcome.VOID}, set()),
         # In trouble, before the promise or after.
         ("next_day", {"is_failed": True, "outcome": Outcome.MET}, {R.FAILED_ATTEMPT}),
         ("next_day", {"is_failed": True}, {R.FAILED_ATTEMPT}),

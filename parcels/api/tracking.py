@@ -10,7 +10,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language
-from drf_spectacular.utils import extend_schema
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -18,6 +19,7 @@ from rest_framework.views import APIView
 
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.clocks import zone as zone_of
+from alliance.errors import FieldError, InvalidInput
 from alliance.web.http import limit_by_address, scoped_by_itself
 from parcels.api import examples
 from parcels.api.revisions import PublicRevision, revision_json
@@ -25,7 +27,7 @@ from parcels.api.states import StateAnswer, state_json
 from parcels.choices import ScanCode
 from parcels.scans.places import public_place
 from parcels.scans.rules import AFTERSHIP, EASYPOST, KUAIDI100, is_known_reason
-from parcels.scans.timelines import TrackedScan
+from parcels.scans.timelines import SHOWN, TrackedScan, page_of_scans
 from parcels.tracking.advice import advice_of
 from parcels.tracking.numbers import read_number
 from parcels.tracking.queries import PublicParcel, look_up, reader_of
@@ -75,7 +77,10 @@ class TrackingAnswer(StateAnswer):
     origin = TrackedCity()
     destination = TrackedCity()
     revisions = PublicRevision(many=True, help_text="Agreed date changes, oldest first.")
-    events = TrackedEvent(many=True, help_text="Latest first.")
+    events = TrackedEvent(many=True, help_text=f"Latest first, at most {SHOWN}.")
+    events_next = serializers.CharField(
+        allow_null=True, help_text="Cursor of earlier events, for `events_after`; null if there are none."
+    )
 
 
 class TrackingView(APIView):
@@ -92,6 +97,7 @@ class TrackingView(APIView):
         description="Needs no key. 404 `bad_tracking_number` for a mistyped number, 404 "
         "`unknown_tracking_number` if no parcel has it; 429 with Retry-After beyond the rate limit "
         "of an address.",
+        parameters=[OpenApiParameter("events_after", str, description="From `events_next`.")],
         responses=TrackingAnswer,
         examples=examples.TRACKING,
         auth=[],
@@ -115,9 +121,10 @@ def _takes_json(request: HttpRequest) -> bool:
 def _answer(request: HttpRequest, number: str, *, parameters: Request | None = None) -> HttpResponse:
     limit_by_address(request, bucket=BUCKET, per_minute=settings.TRACKING_RATE_PER_MINUTE)
     if parameters is not None:
-        refuse_unknown_parameters(parameters)
+        refuse_unknown_parameters(parameters, "events_after")
+    place = request.GET.get("events_after", "")
     now = timezone.now()
-    answer = tracking_json(look_up(read_number(number), now=now), now=now)
+    answer = tracking_json(look_up(read_number(number), now=now), place, now=now)
     headers = {"Cache-Control": "private, no-cache"}
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json", headers=headers)
 
@@ -132,7 +139,13 @@ def _scan_labels(language: str) -> Mapping[str, str]:
     return {code: str(code.label) for code in ScanCode}
 
 
-def tracking_json(public_parcel: PublicParcel, *, now: datetime) -> dict[str, Any]:
+def tracking_json(public_parcel: PublicParcel, place: str = "", *, now: datetime) -> dict[str, Any]:
+    """The answer, with the latest events or those after a place. Raises InvalidInput for an odd place."""
+    page = page_of_scans([scan for scan in public_parcel.tracked if not scan.is_correction], place)
+    if page is None:
+        message = _("Invalid cursor: use the one in `events_next`.")
+        raise InvalidInput(errors=[FieldError("/events_after", message, "invalid")])
+    events, events_next = page
     parcel, names = public_parcel.parcel, public_parcel.names
     zone = names.destination.time_zone
     labels = _scan_labels(get_language() or "")
@@ -154,11 +167,8 @@ def tracking_json(public_parcel: PublicParcel, *, now: datetime) -> dict[str, An
         "origin": _city_json(names.origin),
         "destination": _city_json(names.destination),
         "revisions": [revision_json(revision, zone) for revision in public_parcel.revisions],
-        "events": [
-            _event_json(tracked_scan, zone, labels)
-            for tracked_scan in public_parcel.tracked
-            if not tracked_scan.is_correction
-        ],
+        "events": [_event_json(tracked_scan, zone, labels) for tracked_scan in events],
+        "events_next": events_next or None,
     }
 
 

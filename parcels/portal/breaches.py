@@ -25,7 +25,7 @@ from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from couriers.documents.files import ACCEPT, MAX_BYTES
 from parcels.models import Parcel, Scan
-from parcels.portal.timeline_entries import full_entries
+from parcels.portal.timeline_entries import EARLIER, full_entries
 from parcels.scans.timelines import remarks_of, track, zone_text
 from parcels.tracking.verdicts import loss_text
 from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState, Leg
@@ -77,7 +77,8 @@ def breach_detail(request: ActorRequest, number: str, kind: str) -> HttpResponse
     if claiming and form.is_valid() and _claim(request, actor, report, form):
         return redirect("parcels:breach_detail", parcel.number, kind)
     with timezone.override(ZoneInfo(report.city.time_zone)):
-        context = _context(actor, parcel, report, scans, form)
+        entries = full_entries(parcel, track(scans), after=request.GET.get(EARLIER, ""))
+        context = {**_context(actor, parcel, report, form), "entries": entries}
         return render(request, "parcels/breach_detail.html", context, status=422 if form.errors else 200)
 
 
@@ -125,9 +126,7 @@ def _claim(request: ActorRequest, actor: Actor, report: BreachReport, form: Clai
     return True
 
 
-def _context(
-    actor: Actor, parcel: Parcel, report: BreachReport, scans: list[Scan], form: ClaimForm
-) -> dict[str, Any]:
+def _context(actor: Actor, parcel: Parcel, report: BreachReport, form: ClaimForm) -> dict[str, Any]:
     attribution = report.attribution
     claims = may_claim(actor)
     return {
@@ -146,7 +145,6 @@ def _context(
             }
             for leg in attribution.legs
         ],
-        "entries": full_entries(parcel, track(scans)),
         "excuses": [_excuse_view(excuse, claims) for excuse in report.excuses],
         "credits": [{"entry": entry, "amount": yuan(entry.amount_fen)} for entry in report.credits],
         "credited": yuan(report.credited_fen),

@@ -29,7 +29,7 @@ from parcels.portal.links import link_to
 from parcels.portal.parcel_credits import credit_of
 from parcels.portal.promise_steps import story_of
 from parcels.portal.revisions import RevisionForm, RevisionView, revision_view
-from parcels.portal.timeline_entries import full_entries
+from parcels.portal.timeline_entries import EARLIER, full_entries
 from parcels.private import private_of
 from parcels.revisions.services import days_for_merchant, revise_parcel, why_no_day
 from parcels.scans.timelines import track, zone_text
@@ -174,7 +174,7 @@ def _page(
             "loss": loss_text(promised.commitment if promised else None, parcel.status),
             "arrival": state.arrival,
             "steps": progress(state.shown_status, scans, title=title_of(state)),
-            "entries": full_entries(parcel, track(scans)),
+            "entries": full_entries(parcel, track(scans), after=request.GET.get(EARLIER, "")),
             "zone": zone_text(parcel.destination.time_zone, now),
             "credit": credit_of(actor, parcel.pk),
             "story": story_of(actor, parcel),

@@ -1,8 +1,9 @@
 """Scans as entries of the timeline component: complete for merchant and courier, reduced for the public."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+from urllib.parse import urlencode
 
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
@@ -12,10 +13,12 @@ from alliance.portal.badges import Badge, badge_for
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.scans.places import public_place
 from parcels.scans.rules import CONSIGNEE, party_at_fault
-from parcels.scans.timelines import ScanRow, TrackedScan, reason_text
+from parcels.scans.timelines import ScanRow, TrackedScan, page_of_scans, reason_text
 from parcels.tracking.reasons import plain_reason
 
 Entry = dict[str, Any]
+# The parameter of a page with the place of earlier scans.
+EARLIER: Final = "scans_after"
 
 
 class ParcelTimes(Protocol):
@@ -25,14 +28,27 @@ class ParcelTimes(Protocol):
     cancelled_at: datetime | None
 
 
-def full_entries(parcel: ParcelTimes, tracked: Iterable[TrackedScan]) -> list[Entry]:
-    entries = [_full_entry(tracked_scan) for tracked_scan in tracked]
-    return _with_booking(parcel, entries)
+def full_entries(parcel: ParcelTimes, tracked: Iterable[TrackedScan], *, after: str = "") -> list[Entry]:
+    return _page(parcel, tracked, _full_entry, after)
 
 
-def public_entries(parcel: ParcelTimes, tracked: Iterable[TrackedScan]) -> list[Entry]:
+def public_entries(parcel: ParcelTimes, tracked: Iterable[TrackedScan], *, after: str = "") -> list[Entry]:
     """The public entries: corrections are omitted, the scans they withdraw are struck out."""
-    entries = [_public_entry(tracked_scan) for tracked_scan in tracked if not tracked_scan.is_correction]
+    shown = [tracked_scan for tracked_scan in tracked if not tracked_scan.is_correction]
+    return _page(parcel, shown, _public_entry, after)
+
+
+def _page(
+    parcel: ParcelTimes, tracked: Iterable[TrackedScan], entry: Callable[[TrackedScan], Entry], after: str
+) -> list[Entry]:
+    """The latest scans, or those after a place, and a link to earlier ones or the booking."""
+    all_scans = list(tracked)
+    # An odd place shows the latest scans, as a page of a list does.
+    scans, place = page_of_scans(all_scans, after) or page_of_scans(all_scans) or ([], "")
+    entries = [entry(tracked_scan) for tracked_scan in scans]
+    if place:
+        url = f"?{urlencode({EARLIER: place})}#history"
+        return [*entries, {"title": _("Earlier scans"), "url": url, "icon": "dots", "colour": "slate"}]
     return _with_booking(parcel, entries)
 
 

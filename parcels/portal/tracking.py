@@ -23,7 +23,7 @@ from alliance.web.http import client_address, limit_by_address, scoped_by_itself
 from alliance.wording import sentences
 from parcels.choices import ParcelStatus
 from parcels.portal.revisions import RecipientDayForm, revision_view
-from parcels.portal.timeline_entries import public_entries
+from parcels.portal.timeline_entries import EARLIER, public_entries
 from parcels.revisions.services import days_for_recipient, may_choose_day, revise_for_recipient, why_no_day
 from parcels.scans.timelines import zone_text
 from parcels.tracking.advice import advice_of
@@ -130,11 +130,12 @@ def _page(
 ) -> HttpResponse:
     # Times are in the destination's time zone, wherever the reader is.
     with timezone.override(ZoneInfo(public_parcel.names.destination.time_zone)):
-        context = {**_context(public_parcel), "day_form": form}
+        earlier = request.GET.get(EARLIER, "")
+        context = {**_context(public_parcel, earlier), "day_form": form}
         return _private(render(request, "parcels/tracking.html", context, status=status))
 
 
-def _context(public_parcel: PublicParcel) -> dict[str, Any]:
+def _context(public_parcel: PublicParcel, earlier: str) -> dict[str, Any]:
     parcel = public_parcel.parcel
     promised, state = public_parcel.promised, public_parcel.state
     advice = advice_of(state, reader_of(public_parcel, now=timezone.now()))
@@ -152,7 +153,7 @@ def _context(public_parcel: PublicParcel) -> dict[str, Any]:
         "steps": public_parcel.steps,
         "kept": _kept_text(state),
         "zone": zone_text(public_parcel.names.destination.time_zone, parcel.deliver_by),
-        "entries": public_entries(parcel, public_parcel.tracked),
+        "entries": public_entries(parcel, public_parcel.tracked, after=earlier),
         "revision": revision_view(public_parcel.revisions),
     }
 

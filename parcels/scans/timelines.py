@@ -15,6 +15,9 @@ from slas.commitments.attribution import Remark
 # Couriers send in batches: a scan received within an hour does not count as late.
 LATE_RECEIPT: Final = timedelta(hours=1)
 
+# Scans shown at once: a parcel may have a thousand.
+SHOWN: Final = 50
+
 PARTY_NAMES: Final = {
     "courier": gettext_lazy("courier"),
     "merchant": gettext_lazy("sender"),
@@ -76,6 +79,22 @@ def track(scans: Iterable[ScanRow]) -> list[TrackedScan]:
         for scan in all_scans
     ]
     return sorted(tracked_scans, key=_precedence, reverse=True)
+
+
+def page_of_scans(tracked: Iterable[TrackedScan], after: str = "") -> tuple[list[TrackedScan], str] | None:
+    """Return some of the latest scans and the place of the next ones, "" at the end; None for an odd place.
+
+    A place is the key of the last scan before it: scans that arrive in the meantime move nothing.
+    """
+    all_scans = list(tracked)
+    first = 0
+    if after:
+        keys = [str(tracked_scan.scan.event_key) for tracked_scan in all_scans]
+        if after not in keys:
+            return None
+        first = keys.index(after) + 1
+    page = all_scans[first : first + SHOWN]
+    return page, str(page[-1].scan.event_key) if first + SHOWN < len(all_scans) else ""
 
 
 def zone_text(zone_name: str, at: datetime) -> str:

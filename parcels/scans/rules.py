@@ -71,7 +71,8 @@ MOVEMENTS: Final = frozenset(
 )
 # The status that a scan gives on the way back to the sender; of other codes, the usual one.
 HOMEWARD: Final[Mapping[str, ParcelStatus]] = {
-    **dict.fromkeys(MOVEMENTS, S.RETURNING),
+    # In one order: a stored statement is named after its text.
+    **dict.fromkeys(sorted(MOVEMENTS), S.RETURNING),
     C.DELIVERED: S.RETURNED,
 }
 # The courier was, or claims to have been, at the door: the basis of first-attempt success.

@@ -195,7 +195,7 @@ good AS MATERIALIZED (
     SELECT line.*, parcel.merchant_id, parcel.courier_id, {_COUNTED} AS occurred_at,
         parcel.erased_at IS NOT NULL AS is_erased
     FROM line JOIN parcel ON parcel.id = line.parcel_id
-    WHERE line.stated_at >= parcel.earliest AND NOT EXISTS (SELECT FROM beyond WHERE beyond.n = line.n)
+    WHERE line.stated_at >= parcel.earliest AND line.n <> ALL(ARRAY(SELECT n FROM beyond))
 ),
 written AS (
     INSERT INTO parcels_scan (parcel_id, event_key, merchant_id, courier_id, code, occurred_at, received_at,

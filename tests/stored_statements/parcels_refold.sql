@@ -87,10 +87,10 @@ winner AS (
         SELECT parcel_id,
             CASE
             WHEN is_homeward THEN coalesce(CASE code
-            WHEN 'available_for_pickup' THEN 'returning'
             WHEN 'arrived' THEN 'returning'
-            WHEN 'delivered' THEN 'returned'
             WHEN 'attempt_failed' THEN 'returning'
+            WHEN 'available_for_pickup' THEN 'returning'
+            WHEN 'delivered' THEN 'returned'
             WHEN 'departed' THEN 'returning'
             WHEN 'out_for_delivery' THEN 'returning'
             WHEN 'picked_up' THEN 'returning' END,

@@ -13,6 +13,16 @@ class TierCode(models.TextChoices):
     STANDARD = "standard", _("Standard")
 
 
+class OfferFileState(models.TextChoices):
+    """The state of a courier's file of offers: checked first, and saved when somebody says so."""
+
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    CHECKED = "checked", _("Checked")
+    DONE = "done", _("Saved")
+    FAILED = "failed", _("Failed")
+
+
 class CommitmentKind(models.TextChoices):
     """The milestone of a parcel that was promised."""
 

@@ -15,6 +15,7 @@ PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
     "fold-tallies": {"task": "slas.tasks.fold_tallies", "schedule": 5.0},
     # Forecasts read the days before today: larger batches touch fewer cells twice.
     "fold-progress": {"task": "slas.tasks.fold_progress", "schedule": 600.0},
+    "resume-offer-files": {"task": "slas.tasks.resume_files_of_offers", "schedule": 60.0},
     "tend-exports": {"task": "slas.tasks.tend_exports", "schedule": 60.0},
     "audit-rates": {"task": "slas.tasks.audit_rates", "schedule": crontab(minute="30", hour="3")},
     "refresh-scorecards": {

@@ -17,6 +17,8 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         slas.Closure.country slas.Closure.province slas.Closure.name
         slas.CreditSchedule.bands
         slas.Disruption.name slas.Disruption.country slas.Disruption.province
+        slas.OfferFile.name slas.OfferFile.content slas.OfferFile.encoding slas.OfferFile.language
+        slas.OfferFile.problem
         slas.Export.language slas.Export.position slas.Export.file slas.Export.problem
         slas.ScoreRules.weights slas.ScoreRules.bands slas.ScoreRules.grades slas.ScoreRules.note
         slas.Scorecard.components

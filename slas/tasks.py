@@ -12,6 +12,7 @@ from slas.credits.services import closing, entries
 from slas.excuses.services import claims
 from slas.exports.services import writing
 from slas.forecasts.services import folding as progress
+from slas.offers.services import offer_files
 from slas.rates.services import folding
 from slas.scorecards.services import scorecards
 
@@ -67,6 +68,18 @@ def write_export(export_id: int) -> None:
 def tend_exports() -> int:
     """Continue exports that are due, delete expired ones. May run twice: see the service."""
     return sum(writing.tend_exports(now=timezone.now()))
+
+
+@shared_task(acks_late=True)
+def process_file_of_offers(file_id: int) -> None:
+    """Check or save an uploaded file for a minute. May run twice, concurrently, or be killed."""
+    offer_files.process_offer_file(file_id=file_id, stretch=STRETCH)
+
+
+@shared_task(acks_late=True)
+def resume_files_of_offers() -> int:
+    """Queue files that are due. May run twice: each is queued once."""
+    return offer_files.resume_offer_files(now=timezone.now())
 
 
 @shared_task(acks_late=True)

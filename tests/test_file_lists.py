@@ -15,7 +15,7 @@ from alliance.portal.paging import NEWEST_FIRST, Listing
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.models import BookingFile, ScanFile
 from slas.exports.services.requests import exports_of
-from slas.models import Export
+from slas.models import Export, OfferFile
 from slas.portal import exports as export_pages
 from tests.helpers.owner import execute_as_owner
 
@@ -33,6 +33,12 @@ def export(owner: int | None) -> Export:
 
 def scan_file(owner: int | None) -> ScanFile:
     return ScanFile(courier_id=owner, name="scans.csv", encoding="utf-8", language="en", state="done", rows=1)
+
+
+def offer_file(owner: int | None) -> OfferFile:
+    return OfferFile(
+        courier_id=owner, name="offers.csv", encoding="utf-8", language="en", state="done", rows=1
+    )
 
 
 def booking_file(owner: int | None) -> BookingFile:
@@ -63,6 +69,11 @@ LISTS = [
         "courier", "/scans/upload/", scan_file,
         lambda actor: ScanFile.objects.visible_to(actor).select_related("uploaded_by"),
         NEWEST_FIRST, "scan_file_by_courier",
+    ),
+    FileList(
+        "courier", "/offers/upload/", offer_file,
+        lambda actor: OfferFile.objects.visible_to(actor).select_related("uploaded_by"),
+        NEWEST_FIRST, "offer_file_by_courier",
     ),
     FileList(
         "merchant", "/bookings/upload/", booking_file,
@@ -155,7 +166,7 @@ def test_a_page_costs_the_same_for_one_for_many_and_deep_down(
 def test_a_page_is_read_along_its_index_however_many_others_there_are(
     files: FileList, reader: Actor, merchant: Actor, rival_merchant: Organisation, rival_courier: Organisation
 ) -> None:
-    other = rival_courier.pk if files.make is scan_file else rival_merchant.pk
+    other = rival_courier.pk if files.make in (scan_file, offer_file) else rival_merchant.pk
     for _turn in range(4):
         store(files, files.of(reader), SIZE)
         store(files, other, 500)

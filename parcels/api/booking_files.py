@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.parsing import refuse_unknown_fields, refuse_unknown_parameters
+from alliance.csv_files.writing import stream
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.tenancy import Actor
 from parcels.api.parcels import IDEMPOTENCY_KEY
@@ -26,7 +27,7 @@ from parcels.booking_files.services.files import (
     require_booker,
     start_booking_file,
 )
-from parcels.booking_files.services.results import results_path, stream
+from parcels.booking_files.services.results import results_path
 from parcels.choices import BookingFileState
 from parcels.models import BookingFile
 

@@ -30,8 +30,8 @@ from couriers.documents.services import add_document
 from parcels.bookings.models import PickupAddress
 from parcels.demo.cast import APPLICANTS, COURIERS, TRADES, DemoCourier
 from slas.excuses.services.permissions import CUSTOMER_SERVICE
-from slas.offers.services.offer_files import save_offer_rows
 from slas.offers.services.offer_rows import OfferRow
+from slas.offers.services.row_results import OfferBook
 
 CITIES = 30
 # Yuan for the first weight band: what merchants know from the market, before a courier's own factor.
@@ -104,7 +104,9 @@ def make_offers(sellers: Sequence[Seller], random: Random) -> int:
     for seller in sellers:
         rows = [OfferRow(line, cells) for line, cells in enumerate(_offer_rows(seller, random), start=2)]
         with scope(Scope.of(seller.actor)):
-            results = save_offer_rows(actor=seller.actor, rows=rows)
+            book = OfferBook(seller.actor)
+            results = book.judge(rows)
+            book.save(results)
         count += sum(result.outcome == "created" for result in results)
     return count
 

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from alliance.choices import Capability
+from alliance.csv_files.writing import stream
 from alliance.errors import AllianceError, InvalidInput, NotFound
 from alliance.portal.forms import add_service_errors
 from alliance.portal.paging import NEWEST_FIRST
@@ -35,7 +36,6 @@ from parcels.booking_files.services.results import (
     read_problems,
     rejected_path,
     results_path,
-    stream,
 )
 from parcels.models import BookingFile
 from slas.choices import TierCode

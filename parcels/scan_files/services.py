@@ -1,11 +1,7 @@
 """Scan files: stored at upload, and processed in batches, with the same results as by the API."""
 
-import csv
-import io
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +16,7 @@ from django.utils.translation import gettext as _
 from alliance import audit
 from alliance.choices import Capability
 from alliance.csv_cells import safe_cell
+from alliance.csv_files.writing import append_rows, read_rows
 from alliance.errors import FieldError, InvalidInput, NotPermitted
 from alliance.file_jobs import FileJobs, turn
 from alliance.jobs import after_commit
@@ -94,13 +91,7 @@ def resume_scan_files(*, now: datetime) -> int:
 
 def read_results(file: ScanFile, *, only: str = "") -> Iterator[dict[str, str]]:
     """Yield the results of the rows so far, in the file's order; `only` selects one result."""
-    path = results_path(file)
-    if not file.results_size or not path.exists():
-        return
-    with path.open("rb") as results:
-        # Bytes after results_size were never committed.
-        text = io.TextIOWrapper(io.BytesIO(results.read(file.results_size)), "utf-8-sig", newline="")
-    for row in csv.DictReader(text):
+    for row in read_rows(results_path(file), file.results_size):
         if not only or row["result"] == only:
             yield row
 
@@ -130,8 +121,8 @@ def _record_batch(actor: Actor, file: ScanFile, rows: Sequence[FileRow]) -> None
     file.done += len(rows)
     for name in ("accepted", "duplicate", "rejected"):
         setattr(file, name, getattr(file, name) + counts[name])
-    # Written before the commit: if interrupted in between, the next attempt truncates the file.
-    file.results_size = _append(file, results)
+    cells = [[safe_cell(cell) for cell in result] for result in results]
+    file.results_size = append_rows(results_path(file), file.results_size, scan_files.RESULT_COLUMNS, cells)
     if file.done >= file.rows:
         file.finish(FileState.DONE)
         # What was typed into it is erased with the parcels; their results stay.
@@ -157,27 +148,3 @@ def _results(rows: Sequence[FileRow], report: ScanReport) -> list[list[str]]:
             told = [problem.code, "/".join(problem.pointer.split("/")[2:]), problem.detail]
         results.append([str(row.number), *cells, outcome, *told])
     return results
-
-
-def _append(file: ScanFile, results: Sequence[Sequence[str]]) -> int:
-    """Append results after the committed ones, and return the new size of the file."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    if not file.results_size:
-        text.write("\ufeff")
-        writer.writerow(scan_files.RESULT_COLUMNS)
-    writer.writerows([safe_cell(cell) for cell in result] for result in results)
-    with _open(results_path(file)) as target:
-        target.truncate(file.results_size)
-        target.seek(file.results_size)
-        target.write(text.getvalue().encode())
-        return target.tell()
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[io.BufferedRandom]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "r+b") as target:
-        yield target
-        target.flush()
-        os.fsync(target.fileno())

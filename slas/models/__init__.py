@@ -6,7 +6,7 @@ from slas.credits.models import ClosedMonth, CreditCheck, CreditEntry, CreditSch
 from slas.excuses.models import Disruption, Excuse
 from slas.exports.models import Export
 from slas.forecasts.models import Progress, ProgressTally, WatchItem
-from slas.offers.models import CapacityDay, Offer
+from slas.offers.models import CapacityDay, Offer, OfferFile
 from slas.promises.models import Closure, ServiceTier, TierVersion
 from slas.rates.models import HistogramBin, OnTimeRate, OverdueCount, Tally
 from slas.revisions.models import Revision
@@ -16,6 +16,7 @@ from slas.scorecards.models import Scorecard, ScoreRules
 __all__ = [
     "BreachListing", "Breach", "CapacityDay", "ClosedMonth", "Closure", "CommitmentListing", "Commitment",
     "CreditCheck", "CreditEntry", "CreditSchedule", "Disruption", "Excuse", "Export", "HistogramBin", "Offer",
+    "OfferFile",
     "OnTimeRate", "OverdueCount", "Progress", "ProgressTally", "Revision", "ScoreRules", "Scorecard",
     "ServiceTier", "Statement", "Tally", "TierVersion", "WatchItem",
 ]  # fmt: skip

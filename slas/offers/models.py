@@ -4,12 +4,15 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from alliance.models import City
+from alliance.file_jobs import FileJob
+from alliance.models import City, User
 from couriers.models import Courier
+from slas.choices import OfferFileState
 from slas.columns import dimension
-from slas.offers.querysets import OfferQuerySet
+from slas.offers.querysets import OfferFileQuerySet, OfferQuerySet
 from slas.promises.models import ServiceTier
 
 
@@ -45,6 +48,60 @@ class Offer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.courier} {self.origin}-{self.destination} {self.tier}"
+
+
+class OfferFile(FileJob):
+    """A CSV of offers that a courier uploaded: first checked, without changing anything, then saved.
+
+    The counters and the sizes change in the transaction that saves, so that interrupted work resumes where it
+    stopped. They count the changes to come while the file is checked, and those made while it is saved.
+    """
+
+    courier = models.ForeignKey(
+        Courier, models.PROTECT, db_index=False, related_name="offer_files", verbose_name=_("courier")
+    )
+    uploaded_by = models.ForeignKey(
+        User, models.SET_NULL, null=True, related_name="+", verbose_name=_("uploaded by")
+    )
+    uploaded_at = models.DateTimeField(_("uploaded"), default=timezone.now)
+    name = models.CharField(_("name"), max_length=200)
+    content = models.FileField(_("file"), upload_to="offer_files/%Y/%m", max_length=300)
+    encoding = models.CharField(_("encoding"), max_length=12)
+    state = models.CharField(_("state"), max_length=8, choices=OfferFileState, default=OfferFileState.QUEUED)
+    # False while it is checked only.
+    saves = models.BooleanField(_("being saved"), default=False)
+    rows = models.PositiveIntegerField(_("rows"))
+    done = models.PositiveIntegerField(_("rows done"), default=0)
+    created = models.PositiveIntegerField(_("offers added"), default=0)
+    changed = models.PositiveIntegerField(_("offers changed"), default=0)
+    unchanged = models.PositiveIntegerField(_("offers unchanged"), default=0)
+    rejected = models.PositiveIntegerField(_("rejected"), default=0)
+    # How many bytes of the results files are committed; later bytes are discarded.
+    results_size = models.PositiveBigIntegerField(default=0)
+    rejected_size = models.PositiveBigIntegerField(default=0)
+
+    objects = models.Manager.from_queryset(OfferFileQuerySet)()
+
+    class Meta:
+        verbose_name = _("offer file")
+        verbose_name_plural = _("offer files")
+        ordering: ClassVar[list[str]] = ["-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                name="offer_file_state_known", condition=Q(state__in=OfferFileState.values)
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # A courier's uploads, newest first.
+            models.Index(fields=["courier", "-id"], name="offer_file_by_courier"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def place(self) -> tuple[bool, int]:
+        return self.saves, self.done
 
 
 class CapacityDay(models.Model):

@@ -13,3 +13,8 @@ class OfferQuerySet(TenantQuerySet):
 
     def on_sale(self) -> Self:
         return self.filter(active=True, tier__active=True)
+
+
+class OfferFileQuerySet(TenantQuerySet):
+    def visible_to_member(self, actor: Actor) -> Self:
+        return self.filter(courier_id=actor.organisation_id)

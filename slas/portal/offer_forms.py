@@ -11,8 +11,6 @@ from alliance.portal.forms import FilterForm
 from slas.models import ServiceTier
 from slas.promises.prices import InvalidAmount, fen_from_yuan
 
-MAX_FILE_BYTES = 2 * 1024 * 1024
-
 
 class PriceField(forms.CharField):
     """A price entered in yuan and returned in fen."""
@@ -50,16 +48,6 @@ class OfferForm(OfferTermsForm):
     destination = CityField(label=_("To"))
 
     field_order = ("tier", "origin", "destination", "price", "daily_capacity", "active")
-
-
-class OfferFileForm(forms.Form):
-    file = forms.FileField(label=_("CSV file"))
-
-    def clean_file(self) -> Any:
-        file = self.cleaned_data["file"]
-        if file.size > MAX_FILE_BYTES:
-            raise forms.ValidationError(_("The file is larger than 2 MB. Split it."), code="too_large")
-        return file
 
 
 class OfferFilterForm(FilterForm):

@@ -1,4 +1,4 @@
-"""A courier's own offers: list, edit, upload and download as CSV."""
+"""A courier's own offers: list, edit, and download as CSV."""
 
 import csv
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from slas.models import CapacityDay, Offer
 from slas.offers.querysets import OfferQuerySet
-from slas.offers.services import offer_files, offers
+from slas.offers.services import offers
 from slas.offers.services.offer_rows import COLUMNS
-from slas.portal.offer_forms import OfferChangeForm, OfferFileForm, OfferFilterForm, OfferForm, OfferTermsForm
+from slas.portal.offer_forms import OfferChangeForm, OfferFilterForm, OfferForm, OfferTermsForm
 from slas.promises.prices import yuan
 
 PAGE = 50
@@ -91,29 +91,6 @@ def offer_edit(request: ActorRequest, offer_id: int) -> HttpResponse:
         return redirect("slas:offer_list")
     context = {"form": form, "offer": offer}
     return render(request, "slas/offer_form.html", context, status=422 if form.errors else 200)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@login_required
-def offer_upload(request: ActorRequest) -> HttpResponse:
-    """Create and change many offers from a CSV; every row gets a result."""
-    actor = request.actor
-    require(actor, Capability.MANAGE_OFFERS)
-    form = OfferFileForm(request.POST, request.FILES) if request.method == "POST" else OfferFileForm()
-    context: dict[str, object] = {"form": form, "columns": COLUMNS}
-    if request.method == "POST" and form.is_valid():
-        try:
-            rows = offer_files.read_offer_file(form.cleaned_data["file"].read())
-            results = offer_files.save_offer_rows(actor=actor, rows=rows)
-        except InvalidInput as error:
-            add_service_errors(form, error)
-        else:
-            counts = {
-                name: sum(r.outcome == name for r in results) for name in ("created", "changed", "unchanged")
-            }
-            rejected = [result for result in results if result.outcome == "rejected"]
-            context |= {"results": results, "rejected": rejected, "counts": counts}
-    return render(request, "slas/offer_upload.html", context, status=422 if form.errors else 200)
 
 
 @require_safe

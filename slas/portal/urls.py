@@ -2,14 +2,31 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from slas.portal import breaches, excuses, exports, offers, promise_rules, rates, scorecards, statements
+from slas.portal import (
+    breaches,
+    excuses,
+    exports,
+    offer_files,
+    offers,
+    promise_rules,
+    rates,
+    scorecards,
+    statements,
+)
 
 app_name = "slas"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("offers/", offers.offer_list, name="offer_list"),
     path("offers/new/", offers.offer_create, name="offer_create"),
-    path("offers/upload/", offers.offer_upload, name="offer_upload"),
+    path("offers/upload/", offer_files.offer_upload, name="offer_upload"),
+    path("offers/template.csv", offer_files.offer_template, name="offer_template"),
+    path("offers/files/<int:file_id>/", offer_files.offer_file, name="offer_file"),
+    path("offers/files/<int:file_id>/save/", offer_files.offer_file_save, name="offer_file_save"),
+    path("offers/files/<int:file_id>/results.csv", offer_files.offer_file_results, name="offer_file_results"),
+    path(
+        "offers/files/<int:file_id>/rejected.csv", offer_files.offer_file_rejected, name="offer_file_rejected"
+    ),
     path("offers/download/", offers.offer_download, name="offer_download"),
     path("offers/<int:offer_id>/", offers.offer_edit, name="offer_edit"),
     path("rates/", rates.rate_list, name="rate_list"),

@@ -26,6 +26,7 @@ from slas.excuses.services.decisions import excuse_breach
 from slas.exports.services.requests import ExportRequest, request_export
 from slas.forecasts.services.folding import fold_progress
 from slas.models import ClosedMonth, CreditCheck, CreditEntry, CreditSchedule, Statement
+from slas.offers.services.offer_files import receive_offer_file
 from slas.rates.services.folding import fold_tallies
 from slas.revisions.services import RevisionRequest, revise_delivery
 from tests.parcels.helpers import bookings, parcels
@@ -41,6 +42,7 @@ BOOKINGS = (
     b"F-1,next_day,CN-HGH,CN-CTU,800,Li Lei,13812345678,Renmin Road 1\r\n"
     b"F-2,next_day,CN-HGH,CN-CTU,light,Li Lei,13812345678,Renmin Road 1\r\n"
 )
+OFFERS = b"tier,origin,destination,price,daily_capacity\r\nnext_day,CN-CTU,CN-HGH,12.50,5\r\nx,,,,\r\n"
 SCANS = b"tracking_number,code,occurred_at\r\nCA1,picked_up,2026-11-22T10:05:00+08:00\r\n"
 
 
@@ -79,6 +81,7 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     )
     with scope(Scope.courier(courier.pk)):
         receive_scan_file(actor=owner(courier), upload=SimpleUploadedFile("scans.csv", SCANS, "text/csv"))
+        receive_offer_file(actor=owner(courier), upload=SimpleUploadedFile("offers.csv", OFFERS, "text/csv"))
     _book_from_file(merchant)
     audit.record(actor=owner(courier), verb="test.tried", object_type="test", object_id=1)
     _credit(courier, merchant, parcel_id=lost.pk)

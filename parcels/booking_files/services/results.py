@@ -5,9 +5,7 @@ the committed size; bytes after it, from an interrupted slice, are truncated the
 """
 
 import csv
-import io
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -17,6 +15,7 @@ from django.utils import translation
 
 from alliance.csv_cells import safe_cell
 from alliance.csv_files.columns import REMARK
+from alliance.csv_files.writing import append_rows
 from alliance.errors import AllianceError
 from parcels.booking_files.models import BookingFile
 from parcels.booking_files.services.rows import booked_before, explain, translate_row
@@ -39,8 +38,6 @@ COLUMNS: Final = (
     "what_to_do",
 )
 _DETAIL: Final = COLUMNS.index("detail")
-_MARK: Final = "\ufeff"
-_CHUNK: Final = 256 * 1024
 _Row = tuple[str, ...]
 
 
@@ -74,10 +71,10 @@ def append_results(file: BookingFile, outcomes: Outcomes, columns: Sequence[str]
         if isinstance(result, AllianceError):
             cells = dict(enumerate(record.cells))
             rejected.append((*(safe_cell(cells.get(place, "")) for place in places), row[_DETAIL]))
-    file.results_size = _append(results_path(file), file.results_size, COLUMNS, rows)
-    file.problems_size = _append(problems_path(file), file.problems_size, COLUMNS, problems)
+    file.results_size = append_rows(results_path(file), file.results_size, COLUMNS, rows)
+    file.problems_size = append_rows(problems_path(file), file.problems_size, COLUMNS, problems)
     names = (*(columns[place] for place in places), REMARK)
-    file.rejected_size = _append(rejected_path(file), file.rejected_size, names, rejected)
+    file.rejected_size = append_rows(rejected_path(file), file.rejected_size, names, rejected)
 
 
 def read_problems(file: BookingFile, *, start: int, most: int) -> tuple[list[dict[str, str]], int | None]:
@@ -97,14 +94,6 @@ def read_problems(file: BookingFile, *, start: int, most: int) -> tuple[list[dic
         if translation.get_language() != file.language:
             rows = [translate_row(row) for row in rows]
         return rows, lines.position if lines.position < file.problems_size else None
-
-
-def stream(path: Path, size: int) -> Iterator[bytes]:
-    """Yield the first `size` bytes of a file, the committed ones."""
-    with path.open("rb") as results:
-        while size > 0 and (chunk := results.read(min(size, _CHUNK))):
-            size -= len(chunk)
-            yield chunk
 
 
 class _Lines:
@@ -148,20 +137,3 @@ def _available(result: Known | AllianceError) -> tuple[str, ...]:
 
 def _iso_text(moment: datetime) -> str:
     return moment.isoformat()
-
-
-def _append(path: Path, size: int, columns: Iterable[str], rows: Iterable[_Row]) -> int:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    if not size:
-        text.write(_MARK)
-        writer.writerow(columns)
-    writer.writerows(rows)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "r+b") as target:
-        target.truncate(size)
-        target.seek(size)
-        target.write(text.getvalue().encode("utf-8", "replace"))
-        target.flush()
-        os.fsync(target.fileno())
-        return target.tell()

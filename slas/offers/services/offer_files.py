@@ -1,122 +1,209 @@
-"""Write a courier's offers from the rows of a file."""
+"""Files of offers: checked at upload, shown, and saved when the courier says so.
 
-import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+Small files are worked through at once, larger ones by a task, in slices. Nothing goes on sale by an upload
+alone: a price list with a column shifted would be sold before anybody has seen it.
+"""
 
-from django.utils import timezone
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from django.core.files.uploadedfile import UploadedFile
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
+from alliance.csv_cells import safe_cell
+from alliance.csv_files.columns import REMARK
 from alliance.csv_files.reading import examine
 from alliance.csv_files.refusals import refused
-from alliance.errors import FieldError, InvalidInput
-from alliance.tenancy import Actor, require
-from alliance.texts import shortened
-from couriers.applications.queries import approved_cities
-from slas.offers.models import Offer
-from slas.offers.services.capacity import follow_offers
-from slas.offers.services.offer_rows import FORMAT, MAX_ROWS, OfferRow, TermsReader, read_rows
-from slas.offers.services.offers import OfferTerms, first_day_of_change
+from alliance.csv_files.writing import append_rows, read_rows
+from alliance.errors import Conflict, NotFound, NotPermitted
+from alliance.file_jobs import QUEUED, UNFINISHED, FileJobs, first_due, turn
+from alliance.jobs import after_commit
+from alliance.members.services.organisations import worker_of_organisation
+from alliance.tenancy import Actor, Scope, require, scope
+from slas.choices import OfferFileState
+from slas.offers.models import OfferFile
+from slas.offers.services import offer_rows
+from slas.offers.services.offer_rows import COLUMNS, FORMAT, MAX_ROWS, OfferRow
+from slas.offers.services.row_results import OfferBook, RowResult
 
-# Tier, origin and destination: a courier has one offer for each combination.
-_Key = tuple[int, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class RowResult:
-    """The result of one row of a file: created, changed, unchanged or rejected."""
-
-    line: int
-    outcome: str
-    lane: str
-    errors: tuple[FieldError, ...] = ()
-
-
-def read_offer_file(content: bytes) -> list[OfferRow]:
-    """Return the rows of an offer CSV. Raises InvalidInput for other files."""
-    file = io.BytesIO(content)
-    rows = list(read_rows(file, examine(file, FORMAT).encoding))
-    if len(rows) > MAX_ROWS:
-        raise refused(
-            _("The file has %(rows)s rows; the limit is %(most)s. Split it.")
-            % {"rows": f"{len(rows):,}", "most": f"{MAX_ROWS:,}"}
-        )
-    return rows
+MAX_BYTES: Final = 4 * 1024 * 1024
+SLICE: Final = 1_000
+# Worked through in the request; more would keep a person waiting.
+AT_ONCE: Final = 300
+MOST_RUNNING: Final = 3
+COUNTERS: Final = ("created", "changed", "unchanged", "rejected")
+RESULT_COLUMNS: Final = (
+    "line", "result", "tier", "origin", "destination", "price", "old_price", "daily_capacity",
+    "old_daily_capacity", "on_sale", "old_on_sale", "column", "problem", "detail",
+)  # fmt: skip
+JOBS: Final = FileJobs(OfferFile, lambda file_id: after_commit("slas.tasks.process_file_of_offers", file_id))
 
 
-def save_offer_rows(*, actor: Actor, rows: Sequence[OfferRow]) -> list[RowResult]:
-    """Create or change one offer per row; a bad row is reported and the others are saved.
+def receive_offer_file(*, actor: Actor, upload: "UploadedFile[Any]") -> OfferFile:
+    """Store an uploaded CSV and check what it would change.
 
-    All valid rows are saved in one statement. Saving the same rows again changes nothing.
+    Raises InvalidInput for an unreadable file, Conflict while MOST_RUNNING are at work: nothing is stored.
     """
     require(actor, Capability.MANAGE_OFFERS)
-    results: list[RowResult] = []
-    changes: dict[_Key, OfferTerms] = {}
-    lines: dict[_Key, int] = {}
-    existing = {_key(offer): offer for offer in Offer.objects.filter(courier_id=actor.tenant_id)}
-    reader = TermsReader(approved_cities(actor.tenant_id))
-    for row in rows:
-        try:
-            terms = reader.terms(row)
-            key = (terms.tier.pk, terms.origin.pk, terms.destination.pk)
-            if key in lines:
-                message = _("Line %(line)d already has this lane and tier.") % {"line": lines[key]}
-                raise InvalidInput(errors=[FieldError("/tier", message, "duplicate")])
-        except InvalidInput as error:
-            ends = (shortened(row.cells.get(name, "")) for name in ("origin", "destination"))
-            results.append(RowResult(row.line, "rejected", " → ".join(ends), tuple(error.errors)))
-            continue
-        lines[key] = row.line
-        outcome = _outcome(existing.get(key), terms)
-        if outcome != "unchanged":
-            changes[key] = terms
-        results.append(RowResult(row.line, outcome, f"{terms.origin} → {terms.destination}"))
-    if changes:
-        _upsert(actor, list(changes.values()))
-        changed = [existing[key].pk for key in changes if key in existing]
-        follow_offers(changed, first_day=first_day_of_change())
-    return results
-
-
-def _outcome(offer: Offer | None, terms: OfferTerms) -> str:
-    if offer is None:
-        return "created"
-    is_same = (offer.price_fen, offer.daily_capacity, offer.active) == (
-        terms.price_fen,
-        terms.daily_capacity,
-        terms.active,
+    if not actor.is_courier:
+        raise NotPermitted
+    if (upload.size or 0) > MAX_BYTES:
+        most = MAX_BYTES // 1024 // 1024
+        raise refused(_("The file is larger than %(most)d MB. Split it.") % {"most": most})
+    shape = examine(upload, FORMAT)
+    rows = sum(1 for _row in offer_rows.read_rows(upload, shape.encoding))
+    if rows > MAX_ROWS:
+        message = _("The file has %(rows)s rows; the limit is %(most)s. Split it.")
+        raise refused(message % {"rows": f"{rows:,}", "most": f"{MAX_ROWS:,}"})
+    _require_room(actor)
+    upload.seek(0)
+    # The file name on disk is ours: an uploaded name may exceed the file system's limit, mostly in Chinese.
+    name, upload.name = Path(upload.name or "offers.csv").name[-200:], "offers.csv"
+    file = OfferFile.objects.create(
+        courier_id=actor.tenant_id,
+        uploaded_by_id=actor.user_id,
+        name=name,
+        content=upload,
+        encoding=shape.encoding,
+        language=translation.get_language() or "en",
+        rows=rows,
     )
-    return "unchanged" if is_same else "changed"
+    _record(actor, "offer_file.received", file)
+    return _start(file)
 
 
-def _upsert(actor: Actor, changes: Sequence[OfferTerms]) -> None:
-    now = timezone.now()
-    offers = [
-        Offer(
-            courier_id=actor.tenant_id, tier=terms.tier, origin=terms.origin, destination=terms.destination,
-            price_fen=terms.price_fen, daily_capacity=terms.daily_capacity, active=terms.active,
-            updated_at=now,
-        )
-        for terms in changes
-    ]  # fmt: skip
-    # An upsert: a concurrent upload of the same file must not fail this one.
-    Offer.objects.bulk_create(
-        offers,
-        batch_size=1_000,
-        update_conflicts=True,
-        unique_fields=["courier", "tier", "origin", "destination"],
-        update_fields=["price_fen", "daily_capacity", "active", "updated_at"],
+def save_offer_file(*, actor: Actor, file_id: int) -> OfferFile:
+    """Save a checked file's offers. Saving it again changes nothing.
+
+    Each row is compared once more: the results say what was changed, also if offers changed meanwhile.
+    Raises NotFound for files of others, Conflict for one that is not checked.
+    """
+    require(actor, Capability.MANAGE_OFFERS)
+    file = OfferFile.objects.visible_to(actor).select_for_update(of=("self",)).filter(pk=file_id).first()
+    if file is None:
+        raise NotFound
+    if file.saves and file.state != OfferFileState.FAILED:
+        return file
+    if file.state != OfferFileState.CHECKED:
+        raise Conflict(_("This file is not checked yet."), code="not_checked")
+    file.saves, file.state, file.finished_at, file.problem = True, QUEUED, None, ""
+    file.done = file.results_size = file.rejected_size = 0
+    for name in COUNTERS:
+        setattr(file, name, 0)
+    file.attempts, file.due_at = 0, first_due()
+    file.save()
+    _record(actor, "offer_file.saved", file)
+    return _start(file)
+
+
+def process_offer_file(*, file_id: int, stretch: timedelta | None = None) -> bool:
+    """Check or save a file from its position for a limited time; return whether it needs no further task.
+
+    May be stopped at any point, and run twice and concurrently. A slice that keeps failing fails the file.
+    """
+    return JOBS.run(file_id, _slices, stretch)
+
+
+def retry_offer_file(*, actor: Actor, file_id: int) -> bool:
+    """Resume a failed file where it stopped; return whether it had failed. For ops."""
+    return JOBS.resume(actor=actor, file_id=file_id)
+
+
+def resume_offer_files(*, now: datetime) -> int:
+    """Send files whose worker was killed or failed a while ago to workers again; return how many."""
+    return JOBS.hand_out(now=now)
+
+
+def read_results(file: OfferFile, *, only: str = "") -> Iterator[dict[str, str]]:
+    """Yield the results of the rows so far, in the file's order; `only` selects one result."""
+    for row in read_rows(results_path(file), file.results_size):
+        if not only or row["result"] == only:
+            yield row
+
+
+def results_path(file: OfferFile) -> Path:
+    return Path(f"{file.content.path}.results.csv")
+
+
+def rejected_path(file: OfferFile) -> Path:
+    return Path(f"{file.content.path}.rejected.csv")
+
+
+def _start(file: OfferFile) -> OfferFile:
+    if file.rows <= AT_ONCE:
+        process_offer_file(file_id=file.pk)
+        file.refresh_from_db()
+    else:
+        JOBS.hand_over(file.pk)
+    return file
+
+
+def _slices(file: OfferFile) -> Iterator[None]:
+    actor = worker_of_organisation(file.courier_id, label=f"offer file {file.pk}")
+    with scope(Scope.of(actor)):
+        book = OfferBook(actor)
+    place = file.place
+    with file.content.open("rb") as content:
+        rows = offer_rows.read_rows(content, file.encoding)
+        # Rows before the position were worked through by an earlier attempt: only their lanes are noted.
+        with scope(Scope.of(actor)):
+            book.judge(list(islice(rows, file.done)))
+        while batch := list(islice(rows, SLICE)):
+            with turn(actor, file, place) as row:
+                _process(actor, row, book, batch)
+            place = row.place
+            if not row.is_finished:
+                yield
+
+
+def _process(actor: Actor, file: OfferFile, book: OfferBook, rows: Sequence[OfferRow]) -> None:
+    results = book.judge(rows)
+    if file.saves:
+        book.save(results)
+    for result in results:
+        setattr(file, result.outcome, getattr(file, result.outcome) + 1)
+    file.done += len(rows)
+    cells = [_result_cells(result) for result in results]
+    file.results_size = append_rows(results_path(file), file.results_size, RESULT_COLUMNS, cells)
+    rejected = [_rejected_cells(result) for result in results if result.errors]
+    file.rejected_size = append_rows(rejected_path(file), file.rejected_size, (*COLUMNS, REMARK), rejected)
+    if file.done >= file.rows:
+        file.finish(OfferFileState.DONE if file.saves else OfferFileState.CHECKED)
+
+
+def _result_cells(result: RowResult) -> list[str]:
+    texts = (
+        " ".join(error.field for error in result.errors),
+        " ".join(dict.fromkeys(error.code for error in result.errors)),
+        " ".join(error.message for error in result.errors),
     )
+    return [safe_cell(cell) for cell in (str(result.line), result.outcome, *result.values(), *texts)]
+
+
+def _rejected_cells(result: RowResult) -> list[str]:
+    problem = " ".join(
+        f"{error.field}: {error.message}" if error.field else error.message for error in result.errors
+    )
+    return [safe_cell(cell) for cell in (*(result.cells.get(name, "") for name in COLUMNS), problem)]
+
+
+def _require_room(actor: Actor) -> None:
+    if OfferFile.objects.visible_to(actor).filter(state__in=UNFINISHED).count() >= MOST_RUNNING:
+        detail = _("%(most)d files are already being checked or saved. Upload this one afterwards.")
+        raise Conflict(detail % {"most": MOST_RUNNING}, code="files_running", retry_after=60)
+
+
+def _record(actor: Actor, verb: str, file: OfferFile) -> None:
     audit.record(
         actor=actor,
-        verb="offers.uploaded",
-        object_type="offer",
-        object_id="",
-        detail={"offers": len(changes)},
+        verb=verb,
+        object_type="offer_file",
+        object_id=file.pk,
+        detail={"name": file.name, "rows": file.rows},
     )
-
-
-def _key(offer: Offer) -> _Key:
-    return offer.tier_id, offer.origin_id, offer.destination_id

@@ -72,6 +72,11 @@ FORMAT: Final = FileFormat(
         "启用": ("on_sale",),
     },
 )
+SAMPLES: Final = (
+    ("same_day", "CN-HGH", "CN-HGH", "12.50", "200", "yes"),
+    ("next_day", "CN-HGH", "CN-CTU", "18.00", "100", "yes"),
+    ("standard", "CN-HGH", "CN-CTU", "9.80", "500", "no"),
+)
 _TRUE: Final = frozenset({"", "yes", "true", "1", "y", "on", "是"})
 _FALSE: Final = frozenset({"no", "false", "0", "n", "off", "否"})
 

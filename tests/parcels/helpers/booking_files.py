@@ -6,9 +6,10 @@ from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from alliance.csv_files.writing import stream
 from alliance.tenancy import Actor, Scope, scope
 from parcels.booking_files.services.files import book_file, start_booking_file
-from parcels.booking_files.services.results import rejected_path, results_path, stream
+from parcels.booking_files.services.results import rejected_path, results_path
 from parcels.models import BookingFile
 
 HEADER = (

@@ -12,12 +12,11 @@ from alliance.models import City
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from couriers.models import Application, ServiceCity
 from slas.models import CapacityDay, Offer, ServiceTier
-from slas.offers.services.offer_files import read_offer_file, save_offer_rows
+from slas.offers.services.offer_rows import OfferRow
 from slas.offers.services.offers import OfferTerms, change_offer, create_offer
+from slas.offers.services.row_results import OfferBook
 
 pytestmark = pytest.mark.django_db
-
-HEADER = "tier,origin,destination,price,daily_capacity,on_sale\n"
 
 
 @pytest.fixture
@@ -28,11 +27,6 @@ def terms(hangzhou: City, chengdu: City) -> OfferTerms:
 def _create(actor: Actor, terms: OfferTerms) -> Offer:
     with scope(Scope.of(actor)):
         return create_offer(actor=actor, terms=terms)
-
-
-def _save(actor: Actor, text: str) -> list[str]:
-    with scope(Scope.of(actor)):
-        return [row.outcome for row in save_offer_rows(actor=actor, rows=read_offer_file(text.encode()))]
 
 
 def test_a_lane_is_sold_once_a_tier(courier: Actor, terms: OfferTerms) -> None:
@@ -92,97 +86,6 @@ def test_offers_of_others_are_not_there(courier: Actor, rival_courier: Any, term
         change_offer(actor=outsider, offer_id=offer.pk, price_fen=1, daily_capacity=1, active=True)
 
 
-def test_file_creates_changes_and_keeps_offers(courier: Actor) -> None:
-    first = "next_day,杭州,CN-CTU,12.50,100,yes\nstandard,Hangzhou,成都,8,500,\n"
-    assert _save(courier, HEADER + first) == ["created", "created"]
-    second = "next_day,CN-HGH,成都市,12.50,100,是\nstandard,Hangzhou,Chengdu,7.90,500,no\n"
-    assert _save(courier, HEADER + second) == ["unchanged", "changed"]
-    with scope(Scope.of(courier)):
-        assert sorted(Offer.objects.values_list("price_fen", "active")) == [(790, False), (1250, True)]
-
-
-def test_bad_row_does_not_affect_the_others(courier: Actor) -> None:
-    rows = "next_day,杭州,Atlantis,12.50,100,\nnext_day,杭州,成都,12.50,100,\nrocket,杭州,成都,-1,1.5,maybe\n"
-    with scope(Scope.of(courier)):
-        results = save_offer_rows(actor=courier, rows=read_offer_file((HEADER + rows).encode()))
-    assert [(result.line, result.outcome) for result in results] == [
-        (2, "rejected"),
-        (3, "created"),
-        (4, "rejected"),
-    ]
-    assert [error.field for error in results[0].errors] == ["destination"]
-    assert [error.field for error in results[2].errors] == ["tier", "price", "daily_capacity", "on_sale"]
-
-
-def test_duplicate_lane_in_a_file_is_rejected(courier: Actor) -> None:
-    rows = "next_day,杭州,成都,12,100,\nnext_day,CN-HGH,Chengdu,13,100,\n"
-    assert _save(courier, HEADER + rows) == ["created", "rejected"]
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"", "empty"),
-        (b"tier,origin\nx,y\n", "missing: destination"),
-        (HEADER.encode(), "no rows"),
-        (b"\xff\xff\xff\xff", "CSV UTF-8"),
-        ((HEADER + "a,b,c,1,1,\n" * 20_001).encode(), "20,001 rows"),
-    ],
-)
-def test_invalid_offer_file_is_refused_completely(content: bytes, words: str) -> None:
-    with pytest.raises(InvalidInput) as error:
-        read_offer_file(content)
-    assert words in str(error.value.errors[0].message)
-
-
-def test_a_nul_in_a_city_is_an_error_of_its_row(courier: Actor) -> None:
-    rows = "next_day,a\0b,成都,1,1,\nnext_day,杭州,成都,1,1,\n"
-    assert _save(courier, HEADER + rows) == ["rejected", "created"]
-
-
-def test_spreadsheets_in_gb18030_are_read() -> None:
-    rows = read_offer_file((HEADER + "next_day,杭州,成都,1,1,\n").encode("gb18030"))
-    assert rows[0].cells["origin"] == "杭州"
-
-
-def test_cells_are_read_as_people_write_them(courier: Actor) -> None:
-    rows = 'Next day,="CN-HGH",成都,１２．５０,"25,000",ＮＯ\n次日达,Chengdu,\u200bHangzhou,8,100,是\n'
-    assert _save(courier, HEADER + rows) == ["created", "created"]
-    with scope(Scope.of(courier)):
-        assert sorted(Offer.objects.values_list("price_fen", "daily_capacity", "active")) == [
-            (800, 100, True),
-            (1250, 25_000, False),
-        ]
-
-
-@pytest.mark.parametrize(
-    ("row", "problem"),
-    [
-        # A decimal comma: a price of 12 and 50 parcels a day otherwise.
-        ("next_day,杭州,成都,12,50,100,yes", "too_many_cells"),
-        ("next_day,杭州,成都,12,50", "too_few_cells"),
-        ('next_day,杭州,成都,"12,50",100,', "invalid"),
-        ('next_day,"杭州,成都,12,50,', "open_quote"),
-        ("next_day,Henan,成都,12,50,", "ambiguous_city"),
-    ],
-)
-def test_bad_row_is_told_and_nothing_of_it_is_sold(courier: Actor, row: str, problem: str) -> None:
-    content = f"{HEADER}\n,,,,,\n{row}\nnext_day,杭州,成都,9,9,\n".encode()
-    with scope(Scope.of(courier)):
-        results = save_offer_rows(actor=courier, rows=read_offer_file(content))
-        assert [result.line for result in results] == [4, 5]
-        assert [error.code for error in results[0].errors] == [problem]
-        assert list(Offer.objects.values_list("price_fen", flat=True)) == [900]
-
-
-def test_misspelt_column_is_read_or_refused() -> None:
-    header = HEADER.replace("on_sale", "on-sale")
-    assert read_offer_file(f"{header}next_day,杭州,成都,1,1,no\n".encode())[0].cells["on_sale"] == "no"
-    with pytest.raises(InvalidInput) as refused:
-        read_offer_file(f"{HEADER.replace('on_sale', 'onsaale')}next_day,杭州,成都,1,1,no\n".encode())
-    assert "Did you mean on_sale?" in refused.value.errors[0].message
-
-
 # --- only in approved cities ---
 
 
@@ -220,11 +123,14 @@ def test_offers_are_refused_outside_the_approved_cities(approved: Actor, terms: 
 
 
 def test_rows_outside_the_approved_cities_are_rejected(approved: Actor) -> None:
-    rows = "next_day,CN-HGH,CN-CTU,18.00,30,yes\nnext_day,CN-HGH,JP-TYO,18.00,30,yes\n"
+    cells = {"tier": "next_day", "origin": "CN-HGH", "price": "18.00", "daily_capacity": "30"}
     with scope(Scope.of(approved)):
-        results = save_offer_rows(actor=approved, rows=read_offer_file((HEADER + rows).encode()))
-    assert [result.outcome for result in results] == ["created", "rejected"]
-    assert results[1].errors[0].code == "not_served"
+        rows = [
+            OfferRow(line, cells | {"destination": code}) for line, code in ((2, "CN-CTU"), (3, "JP-TYO"))
+        ]
+        within, outside = OfferBook(approved).judge(rows)
+    assert (within.outcome, outside.outcome) == ("created", "rejected")
+    assert outside.errors[0].code == "not_served"
 
 
 def test_offer_in_a_city_no_longer_approved_can_be_taken_off_sale(approved: Actor, terms: OfferTerms) -> None:

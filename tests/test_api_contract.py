@@ -99,7 +99,8 @@ def operation(api: Any, name: str) -> Any:
 
 
 def bearer(world: World, key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {world.tokens[key]}"}
+    # What calls the application without a network does not unpack answers.
+    return {"Authorization": f"Bearer {world.tokens[key]}", "Accept-Encoding": "identity"}
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["sound", "unsound"])

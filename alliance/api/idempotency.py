@@ -66,7 +66,7 @@ def forget_old(*, now: datetime) -> int:
 
 def _body_hash(request: Request) -> str:
     if (request.content_type or "").partition(";")[0].strip().lower() != "multipart/form-data":
-        return hashlib.sha256(request._request.body).hexdigest()  # noqa: SLF001
+        return hashlib.sha256(_canonical(request)).hexdigest()
     # Hash the parts of multipart bodies: clients use a new boundary for each try.
     digest = hashlib.sha256()
     form = cast("QueryDict", request.data)
@@ -80,6 +80,15 @@ def _body_hash(request: Request) -> str:
             else:
                 digest.update(json.dumps([name, value]).encode())
     return digest.hexdigest()
+
+
+def _canonical(request: Request) -> bytes:
+    """The body, the same for every order of its keys."""
+    try:
+        return json.dumps(request.data, sort_keys=True, separators=(",", ":")).encode()
+    except (TypeError, RecursionError):
+        # No JSON, or nested as deeply as a parser goes.
+        return bytes(request._request.body)  # noqa: SLF001
 
 
 def _lock(name: str) -> None:

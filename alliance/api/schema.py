@@ -16,11 +16,13 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "403": ("The key's permissions or the user's role do not allow this.", "not_permitted"),
     "404": ("Not found, or not yours.", "not_found"),
     "406": ("`Accept` does not allow JSON.", "not_acceptable"),
+    "408": ("The body arrived too slowly.", "too_slow"),
     "409": ("The current state does not allow this.", "conflict"),
     "413": ("The body is too large.", "too_large"),
     "415": ("The content type is not supported.", "unsupported_media_type"),
     "422": ("The input is not valid; `errors` says where.", "invalid"),
     "429": ("Too many requests.", "too_many_requests"),
+    "503": ("Nothing was done; send the request again.", "unavailable"),
 }
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -75,7 +77,7 @@ def describe_refusals(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
 
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
-    yield from ("406", "429")
+    yield from ("406", "429", "503")
     if operation.get("security"):
         yield from ("401", "403")
     if "{" in path:
@@ -87,7 +89,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> Iterator[str
         # Not written yet.
         yield "409"
     if method in {"post", "put", "patch"}:
-        yield from ("400", "409", "413", "415", "422")
+        yield from ("400", "408", "409", "413", "415", "422")
 
 
 def _refusal(status: str) -> dict[str, Any]:
@@ -107,4 +109,6 @@ def _refusal(status: str) -> dict[str, Any]:
     refusal: dict[str, Any] = {"description": about, "content": content}
     if status == "429":
         refusal["headers"] = HEADERS
+    if status == "503":
+        refusal["headers"] = {"Retry-After": HEADERS["Retry-After"]}
     return refusal

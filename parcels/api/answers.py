@@ -124,13 +124,14 @@ def booked_json(booked: Booked, *, promise: JSON | None = None) -> JSON:
     }
 
 
-def batch_json(results: list[Booked | AllianceError]) -> JSON:
-    """The results of a batch, in order. Bookings with the same promise share its JSON."""
+def batch_json(results: list[Booked | AllianceError], references: list[str]) -> JSON:
+    """The results of a batch, in order, with the references sent. Equal promises share their JSON."""
     promises: dict[tuple[int, tuple[date, ...]], JSON] = {}
     items: list[JSON] = []
     for index, result in enumerate(results):
         if isinstance(result, AllianceError):
-            items.append({"index": index, "status": "rejected", **_rejection_json(result)})
+            sent = {"index": index, "status": "rejected", "reference": references[index]}
+            items.append({**sent, **_rejection_json(result)})
             continue
         key = (id(result.promise), result.full_on)
         if key not in promises:

@@ -12,10 +12,8 @@ _ENDS = {
 }
 _RECIPIENT = {"name": "王小明", "phone": "13812345678", "address": "人民南路四段12号3单元1203室"}
 _MASKED = {"name": "王**", "phone": "138******78", "address": "人民南路四段***号***单元***室"}
-_BOOKING = {
-    **_LANE, "tier": "next_day", "recipient": _RECIPIENT, "reference": "SO-2026-1187",
-    "ready_at": "2026-11-23T10:00:00+08:00",
-}  # fmt: skip
+# Without a ready time, which would have passed when somebody sends the example.
+_BOOKING = {**_LANE, "tier": "next_day", "recipient": _RECIPIENT, "reference": "SO-2026-1187"}
 _BRIEF_PROMISE: dict[str, Any] = {
     "pickup_date": "2026-11-23",
     "pickup_by": "2026-11-23T20:00:00+08:00",
@@ -68,6 +66,7 @@ _BOOKED = {
 _REJECTED = {
     "index": 1,
     "status": "rejected",
+    "reference": "SO-2026-1188",
     "type": "urn:alliance:problem:invalid",
     "detail": "Some of the input is not valid",
     "errors": [{"pointer": "/1/weight_g", "detail": "A parcel weighs at least 1 g.", "code": "min_value"}],

@@ -23,7 +23,7 @@ from parcels.api import serializers as schema
 from parcels.api.booking_bodies import Places, read_booking, read_quote, under
 from parcels.api.paging import ParcelPagination
 from parcels.api.states import ParcelAnswer, ParcelPage
-from parcels.bookings.rules import BATCH_LIMIT, BookingRequest, text_problems
+from parcels.bookings.rules import BATCH_LIMIT, REFERENCE_LENGTH, BookingRequest, one_line, text_problems
 from parcels.bookings.services.booking import book_parcel, book_parcels
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
@@ -220,7 +220,15 @@ def _book_batch(actor: Actor, body: object) -> answers.JSON:
     for index, result in results.items():
         if isinstance(result, AllianceError):
             result.errors = list(under(f"{base}/{index}", result.errors))
-    return answers.batch_json([results[index] for index in range(len(items))])
+    return answers.batch_json([results[index] for index in range(len(items))], list(map(_reference, items)))
+
+
+def _reference(item: object) -> str:
+    """The reference of an item, as far as it can be read, so that a program finds what was rejected."""
+    reference = item.get("reference") if isinstance(item, dict) else None
+    if not isinstance(reference, str):
+        return ""
+    return one_line(reference).encode("utf-8", "replace").decode()[:REFERENCE_LENGTH]
 
 
 def _items(body: object) -> tuple[list[object], str]:

@@ -35,7 +35,7 @@ class PriceField(serializers.CharField):
             raise serializers.ValidationError(error.message, code=error.code) from None
 
 
-class OfferTermsBody(S):
+class OwnOfferTermsBody(S):
     """What of an offer may change."""
 
     price = PriceField(help_text="CNY, a decimal, for the first weight band.")
@@ -47,7 +47,7 @@ class OfferTermsBody(S):
         return attrs
 
 
-class OfferBody(OfferTermsBody):
+class OwnOfferBody(OwnOfferTermsBody):
     """An offer: the lane and tier that name it, and its terms."""
 
     tier = WordField(choices=TierCode.choices)
@@ -56,7 +56,7 @@ class OfferBody(OfferTermsBody):
     on_sale = serializers.BooleanField(default=True)
 
 
-class OfferAnswer(S):
+class OwnOfferAnswer(S):
     """An offer of your own."""
 
     id = serializers.IntegerField()
@@ -76,7 +76,7 @@ class OfferAnswer(S):
 class OfferListView(generics.ListAPIView[Offer]):
     """The courier's own offers."""
 
-    serializer_class = OfferAnswer
+    serializer_class = OwnOfferAnswer
     filter_backends = ()
 
     @extend_schema(
@@ -101,14 +101,14 @@ class OfferListView(generics.ListAPIView[Offer]):
         summary="Create or replace an offer",
         description="Of the lane and tier in the body: 201 if it is new, 200 if it was there. Sending it "
         "again changes nothing. Bookings keep their price; the capacity applies from today on.",
-        request=OfferBody,
-        responses={200: OfferAnswer, 201: OfferAnswer},
+        request=OwnOfferBody,
+        responses={200: OwnOfferAnswer, 201: OwnOfferAnswer},
         tags=["offers"],
     )
     def put(self, request: Request) -> Response:
         actor = actor_of(request)
         require(actor, Capability.MANAGE_OFFERS)
-        body = OfferBody(data=request.data)
+        body = OwnOfferBody(data=request.data)
         body.is_valid(raise_exception=True)
         given = body.validated_data
         terms = OfferTerms(
@@ -120,7 +120,7 @@ class OfferListView(generics.ListAPIView[Offer]):
             active=given["on_sale"],
         )
         offer, is_new = put_offer(actor=actor, terms=terms)
-        return Response(OfferAnswer(offer).data, status=201 if is_new else 200)
+        return Response(OwnOfferAnswer(offer).data, status=201 if is_new else 200)
 
 
 class OfferDetailView(APIView):
@@ -130,7 +130,7 @@ class OfferDetailView(APIView):
         operation_id="offers_retrieve",
         summary="Read an offer",
         description="One of your own offers.",
-        responses=OfferAnswer,
+        responses=OwnOfferAnswer,
         tags=["offers"],
     )
     def get(self, request: Request, offer_id: int) -> Response:
@@ -140,21 +140,21 @@ class OfferDetailView(APIView):
         offer = Offer.objects.visible_to(actor).select_related(*_NAMED).filter(pk=offer_id).first()
         if offer is None:
             raise NotFound
-        return Response(OfferAnswer(offer).data)
+        return Response(OwnOfferAnswer(offer).data)
 
     @extend_schema(
         operation_id="offers_change",
         summary="Change an offer",
         description="Price, daily capacity, or whether it is on sale; what is left out stays. Bookings keep "
         "their price; the capacity applies from today on.",
-        request=OfferTermsBody(partial=True),
-        responses=OfferAnswer,
+        request=OwnOfferTermsBody(partial=True),
+        responses=OwnOfferAnswer,
         tags=["offers"],
     )
     def patch(self, request: Request, offer_id: int) -> Response:
         actor = actor_of(request)
         require(actor, Capability.MANAGE_OFFERS)
-        body = OfferTermsBody(data=request.data, partial=True)
+        body = OwnOfferTermsBody(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
         given = body.validated_data
         offer = patch_offer(
@@ -164,7 +164,7 @@ class OfferDetailView(APIView):
             daily_capacity=given.get("daily_capacity"),
             active=given.get("on_sale"),
         )
-        return Response(OfferAnswer(offer).data)
+        return Response(OwnOfferAnswer(offer).data)
 
 
 def _tier(code: str) -> ServiceTier:

@@ -162,6 +162,29 @@ def test_refused_booking_stores_no_answer_so_the_key_can_be_retried(
     assert merchant_api.post(PARCELS, body_for(), headers={"Idempotency-Key": "k1"}).status_code == 201
 
 
+def test_order_of_keys_does_not_make_another_body(merchant_api: APIClient, sold: Offer) -> None:
+    body = body_for(reference="SO-1")
+    turned = {**dict(reversed(body.items())), "recipient": dict(reversed(body["recipient"].items()))}
+    first = merchant_api.post(PARCELS, body, HTTP_IDEMPOTENCY_KEY="k")
+    again = merchant_api.post(PARCELS, turned, HTTP_IDEMPOTENCY_KEY="k")
+    assert (again.status_code, again.json()) == (201, first.json())
+    other = merchant_api.post(PARCELS, {**body, "reference": "SO-2"}, HTTP_IDEMPOTENCY_KEY="k")
+    assert other.json()["type"] == "urn:alliance:problem:idempotency_key_reused"
+    assert len(parcels()) == 1
+
+
+def test_rejected_items_repeat_their_reference(merchant_api: APIClient, sold: Offer) -> None:
+    items = [
+        body_for(reference="SO-1", weight_g=0),
+        body_for(reference=" SO  2 ", tier=...),
+        body_for(reference=7),
+        7,
+    ]
+    results = merchant_api.post(BATCH, items).json()["results"]
+    assert [item["status"] for item in results] == ["rejected"] * 4
+    assert [item["reference"] for item in results] == ["SO-1", "SO 2", "", ""]
+
+
 def test_repeated_batch_with_the_same_key_repeats_the_answer(merchant_api: APIClient, sold: Offer) -> None:
     body = [body_for(), body_for(weight_g=0)]
     first = merchant_api.post(BATCH, body, headers={"Idempotency-Key": "b1"}).json()

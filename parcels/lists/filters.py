@@ -1,7 +1,7 @@
 """The filters of parcel lists: the same for the portal, exports and the API."""
 
 from datetime import date
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import django_filters
@@ -42,6 +42,13 @@ class CityFilter(django_filters.CharFilter):
 
     def filter(self, qs: Any, value: City | None) -> Any:
         return qs if value is None else qs.filter(**{self.field_name: value.pk})
+
+
+class _Found(NamedTuple):
+    """What is searched for, as references are written, and the parcels found; None for many."""
+
+    reference: str
+    ids: list[int] | None
 
 
 class ParcelFilterForm(forms.Form):
@@ -119,7 +126,8 @@ class ParcelFilter(django_filters.FilterSet):
             pass
         # Filter by id, not by reference: the planner's statistics cover all merchants' references, and for
         # a prefix that is common there but rare in this list, it would scan the whole list.
-        return queryset.referenced(value) if self._few is None else queryset.filter(pk__in=self._few)
+        reference, few = self._found
+        return queryset.referenced(reference or value) if few is None else queryset.filter(pk__in=few)
 
     @property
     def is_few(self) -> bool:
@@ -127,17 +135,27 @@ class ParcelFilter(django_filters.FilterSet):
 
         A rare prefix is read from the index of references; a common one is found while scanning the list.
         """
-        return self._few is not None
+        return self._found.ids is not None
 
     @cached_property
-    def _few(self) -> list[int] | None:
+    def _found(self) -> _Found:
         text = self.form.cleaned_data.get("search") if self.form.is_valid() else ""
         if not text:
-            return None
+            return _Found(text, None)
         try:
-            return [parse_tracking_number(text)]
+            return _Found(text, [parse_tracking_number(text)])
         except InvalidTrackingNumber:
-            matches = self.queryset.referenced(text)
+            pass
+        # References are indexed as they are written: if none begins so, perhaps in capitals or without.
+        for spelling in dict.fromkeys((text, text.upper(), text.lower())):
+            ids = self._ids_of(spelling)
+            if ids is None or ids:
+                return _Found(spelling, ids)
+        return _Found(text, [])
+
+    def _ids_of(self, reference: str) -> list[int] | None:
+        """Return the parcels whose reference begins so; None if they are many."""
+        matches = self.queryset.referenced(reference)
         # A member's index is read in its order, only as far as needed. For all organisations no index has
         # that order: sorting would read all matches, so they stay in the order of the couriers' index.
         matches = (

@@ -178,6 +178,17 @@ def test_number_is_found_in_any_spelling(book: Book, merchant_client: Client) ->
         assert numbers(merchant_client, search=spelling) == [parcel.number]
 
 
+def test_reference_that_nobody_wrote_so_is_tried_in_capitals_and_without(
+    book: Book, merchant_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [upper] = book(reference="SO-9001")
+    [lower] = book(reference="web-1", hours_ago=1)
+    for looked_at in (20_000, 0):
+        monkeypatch.setattr("parcels.lists.filters.LOOKED_AT", looked_at)
+        assert numbers(merchant_client, search="so-90") == [upper.number]
+        assert numbers(merchant_client, search="WEB") == [lower.number]
+
+
 def test_reference_is_found_by_case_sensitive_prefix(book: Book, merchant_client: Client) -> None:
     [upper] = book(reference="PO-2026-é1")
     [lower] = book(reference="po-2026-1", hours_ago=1)

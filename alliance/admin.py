@@ -175,6 +175,41 @@ class ReasonForm(forms.Form):
     )
 
 
+def answer_form(
+    model_admin: ModelAdmin,
+    request: HttpRequest,
+    *,
+    form: forms.Form,
+    carry_out: Callable[[dict[str, Any]], object],
+    title: str,
+    text: str,
+    button: str,
+    back: str,
+) -> HttpResponse:
+    """Show a form that asks before an action, or carry it out and return to `back`."""
+    if request.method == "POST" and form.is_valid():
+        try:
+            carry_out(form.cleaned_data)
+        except AllianceError as error:
+            for item in error.errors:
+                form.add_error(item.field if item.field in form.fields else None, str(item.message))
+            if not error.errors:
+                form.add_error(None, error.detail)
+        else:
+            messages.success(request, gettext("Done. %(title)s") % {"title": title})
+            return redirect(back)
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "title": title,
+        "form": form,
+        "text": text,
+        "button": button,
+        "back": back,
+    }
+    return render(request, "admin/alliance/reason.html", context, status=422 if form.errors else 200)
+
+
 @admin.register(Organisation)
 class OrganisationAdmin(ReadOnlyAdmin):
     """Organisations; they are suspended and reinstated here."""
@@ -231,30 +266,16 @@ class OrganisationAdmin(ReadOnlyAdmin):
         organisation = self.get_object(request, object_id)
         if organisation is None:
             raise NotFound
-        back = reverse("admin:alliance_organisation_change", args=[organisation.pk])
-        form = ReasonForm(request.POST if request.method == "POST" else None)
-        if request.method == "POST" and form.is_valid():
-            try:
-                changed = change(
-                    actor=actor_of(request), organisation_id=organisation.pk, **form.cleaned_data
-                )
-            except AllianceError as error:
-                form.add_error("reason", error.errors[0].message if error.errors else error.detail)
-            else:
-                state = {"name": changed, "state": changed.get_status_display()}
-                messages.success(request, gettext("%(name)s: %(state)s.") % state)
-                return redirect(back)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": f"{button}: {organisation}",
-            "form": form,
-            "text": text,
-            "button": button,
-            "back": back,
-        }
-        status = 422 if form.errors else 200
-        return render(request, "admin/alliance/reason.html", context, status=status)
+        return answer_form(
+            self,
+            request,
+            form=ReasonForm(request.POST if request.method == "POST" else None),
+            carry_out=lambda data: change(actor=actor_of(request), organisation_id=organisation.pk, **data),
+            title=f"{button}: {organisation}",
+            text=text,
+            button=button,
+            back=reverse("admin:alliance_organisation_change", args=[organisation.pk]),
+        )
 
 
 @admin.register(ApiKey)

@@ -29,6 +29,15 @@ class DocumentKind(models.TextChoices):
     OTHER = "other", pgettext_lazy("kind of document", "Other")
 
 
+class ChangeState(models.TextChoices):
+    """What became of a proposed change of a courier's data."""
+
+    WAITING = "waiting", _("Waiting for review")
+    APPROVED = "approved", _("Approved")
+    DECLINED = "declined", _("Declined")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
 class FacilityKind(models.TextChoices):
     WAREHOUSE = "warehouse", _("Warehouse")
     DISTRIBUTION_CENTRE = "distribution_centre", _("Distribution centre")

@@ -196,6 +196,7 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
         gettext_lazy("Couriers"),
         (
             (gettext_lazy("Applications"), "assignment", "couriers.application"),
+            (gettext_lazy("Changes of data"), "edit_note", "couriers.changerequest"),
             (gettext_lazy("Couriers"), "local_shipping", "couriers.courier"),
             (gettext_lazy("Facilities"), "warehouse", "couriers.facility"),
             (gettext_lazy("Offers"), "sell", "slas.offer"),

@@ -3,6 +3,8 @@
 from django.utils.translation import gettext_noop
 
 TEXTS = (
+    gettext_noop("merchant.changed"),
+    gettext_noop("merchant"),
     gettext_noop("parcel.booked"),
     gettext_noop("parcels.booked"),
     gettext_noop("parcel.cancelled"),

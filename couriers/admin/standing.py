@@ -3,12 +3,40 @@
 # unfold's decorators carry no types.
 # mypy: disable-error-code="untyped-decorator"
 
-from django.contrib import admin
-from django.utils.translation import gettext_lazy
-from unfold.decorators import display
+from typing import Any
 
-from alliance.admin import ReadOnlyAdmin
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from alliance.admin import ReadOnlyAdmin, answer_form
+from alliance.errors import NotFound
+from alliance.members.services.contacts import contact_of
+from alliance.web.requests import actor_of
+from couriers.changes.rules import CONTACT, NAMES
+from couriers.changes.services import correct_courier, reviewed_values
 from couriers.models import Courier
+
+
+class CorrectionForm(forms.Form):
+    """A courier's data but for its cities, and why it is corrected."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("name", "legal_name", "credit_code", "permit_number", *CONTACT):
+            self.fields[name] = forms.CharField(
+                label=NAMES[name], required=False, widget=UnfoldAdminTextInputWidget()
+            )
+        self.order_fields([*(name for name in self.fields if name != "reason"), "reason"])
 
 
 @admin.register(Courier)
@@ -20,6 +48,31 @@ class CourierAdmin(ReadOnlyAdmin):
     list_select_related = ("organisation__contact",)
     search_fields = ("legal_name", "credit_code", "permit_number", "organisation__contact__email")
     ordering = ("legal_name",)
+    actions_detail = ("correct",)
+
+    @action(
+        description=gettext_lazy("Correct the data"), url_path="correct", icon="edit",
+        permissions=["operate"],
+    )  # fmt: skip
+    def correct(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Correct the data of a courier; the company proposes changes itself, too."""
+        courier = self.get_object(request, object_id)
+        if courier is None:
+            raise NotFound
+        initial = {**reviewed_values(courier), **contact_of(courier.pk)}
+        initial.pop("cities", None)
+        return answer_form(
+            self,
+            request,
+            form=CorrectionForm(request.POST if request.method == "POST" else None, initial=initial),
+            carry_out=lambda data: correct_courier(
+                actor=actor_of(request), courier_id=courier.pk, reason=data.pop("reason"), values=data
+            ),
+            title=f"{_('Correct the data')}: {courier}",
+            text=_("The data changes at once, and the audit keeps the reason."),
+            button=_("Save"),
+            back=reverse("admin:couriers_courier_change", args=[courier.pk]),
+        )
 
     @display(
         description=gettext_lazy("Status"),

@@ -29,7 +29,7 @@ ORPHAN_AFTER = timedelta(days=1)
 def add_document(
     *, actor: Actor, application_id: int, kind: DocumentKind | str, upload: "File[bytes]"
 ) -> Document:
-    """Add a document to an application that is open for changes.
+    """Add a document to an application that is open for changes, or to that of a member: none is replaced.
 
     The same file of the same kind returns the first document. Raises InvalidInput unless it is a valid PDF,
     PNG or JPEG of at most 10 MB, and for more than 20 documents.
@@ -42,7 +42,9 @@ def add_document(
     except DocumentRefused as refusal:
         raise InvalidInput(errors=[FieldError("/file", str(refusal), "refused")]) from refusal
     with transaction.atomic():
-        application = lock_application(actor=actor, application_id=application_id, editable=True)
+        application = lock_application(
+            actor=actor, application_id=application_id, editable=True, or_approved=True
+        )
         same = application.documents.filter(kind=kind, sha256=content.sha256).first()
         if same is not None:
             return same

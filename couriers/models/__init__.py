@@ -1,6 +1,7 @@
 """Models of couriers: couriers, applications, documents and shared facilities."""
 
 from couriers.applications.models import Application, ApplicationEvent, ServiceCity
+from couriers.changes.models import ChangeRequest
 from couriers.documents.models import Document
 from couriers.facilities.models import Facility
 from couriers.standing.models import Courier
@@ -9,6 +10,7 @@ from couriers.standing.models import Courier
 __all__ = [
     "Application",
     "ApplicationEvent",
+    "ChangeRequest",
     "Courier",
     "Document",
     "Facility",

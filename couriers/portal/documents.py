@@ -12,12 +12,19 @@ from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.tenancy import Actor
 from alliance.web.requests import ActorRequest
 from couriers.applications.rules import REQUIRED_DOCUMENTS
-from couriers.choices import DocumentKind, Step
+from couriers.choices import ApplicationState, DocumentKind, Step
 from couriers.documents import services as documents
 from couriers.documents.files import ACCEPT, EXTENSIONS, MAX_BYTES, serve
 from couriers.models import Application, Document
 from couriers.portal.application_forms import DocumentForm
-from couriers.portal.application_pages import applicant, next_url, open_application, put_errors, step_page
+from couriers.portal.application_pages import (
+    applicant,
+    current_application,
+    next_url,
+    open_application,
+    put_errors,
+    step_page,
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -26,7 +33,7 @@ def document_list(request: ActorRequest) -> HttpResponse:
     """List the documents, and upload one."""
     actor = applicant(request)
     try:
-        application = open_application(actor)
+        application = _for_documents(actor)
         initial = {"kind": request.GET.get("kind") or _next_kind(application)}
         sending = request.method == "POST"
         form = DocumentForm(
@@ -45,6 +52,12 @@ def document_list(request: ActorRequest) -> HttpResponse:
         "max_bytes": MAX_BYTES,
     }
     return step_page(request, application, Step.DOCUMENTS, context, status=422 if form.errors else 200)
+
+
+def _for_documents(actor: Actor) -> Application:
+    """Return the application that documents are added to: an open one, or the approved one of a member."""
+    application = current_application(actor)
+    return application if application.state == ApplicationState.APPROVED else open_application(actor)
 
 
 def _upload(request: ActorRequest, actor: Actor, application: Application, form: DocumentForm) -> bool:

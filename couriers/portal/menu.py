@@ -18,6 +18,16 @@ MENU: Final = (
         Capability.APPLY,
     ),
     NavItem(
+        _("Company data"),
+        "building",
+        "couriers:company_data",
+        COMPANY,
+        15,
+        COURIER,
+        # Owners and managers, once the company is a member.
+        Capability.MANAGE_OFFERS,
+    ),
+    NavItem(
         _("Facilities"),
         "building-warehouse",
         "couriers:facility_list",

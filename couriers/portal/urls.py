@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from couriers.portal import applications, documents, facilities, service_cities
+from couriers.portal import applications, company, documents, facilities, service_cities
 
 app_name = "couriers"
 
@@ -24,5 +24,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("application/review/", applications.application_review, name="application_review"),
     path("application/submit/", applications.application_submit, name="application_submit"),
+    path("company/", company.company_data, name="company_data"),
+    path("company/contact/", company.company_contact, name="company_contact"),
+    path("company/change/", company.change_propose, name="change_propose"),
+    path("company/change/<int:change_id>/withdraw/", company.change_withdraw, name="change_withdraw"),
     path("facilities/", facilities.facility_list, name="facility_list"),
 ]

@@ -25,15 +25,17 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from alliance.admin import ReadOnlyAdmin, UncountedAdmin
+from alliance.admin import ReadOnlyAdmin, UncountedAdmin, answer_form
 from alliance.durations import duration_text
 from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.members.services.contacts import contact_of
 from alliance.tenancy import Actor
 from alliance.web.requests import actor_of
 from alliance.wording import money_text, named, parted, sentences
+from parcels.bookings.services.merchants import change_merchant
 from parcels.models import Merchant, Parcel, PickupAddress, Scan
 from parcels.private import may_see_fee, private_of
 from parcels.retention.erasing import REASON_LENGTH, erase_early
@@ -275,11 +277,25 @@ class ParcelAdmin(UncountedAdmin):
         return render(request, "admin/parcels/erase.html", context, status=422 if form.errors else 200)
 
 
+class MerchantForm(forms.Form):
+    """A merchant's data, and why it is corrected."""
+
+    name = forms.CharField(label=_("Company name"), required=False, widget=UnfoldAdminTextInputWidget())
+    contact_name = forms.CharField(
+        label=_("Contact person"), required=False, widget=UnfoldAdminTextInputWidget()
+    )
+    contact_phone = forms.CharField(label=_("Phone"), required=False, widget=UnfoldAdminTextInputWidget())
+    reason = forms.CharField(
+        label=_("Reason"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
+    )
+
+
 @admin.register(Merchant)
 class MerchantAdmin(ReadOnlyAdmin):
     list_display = ("organisation", "status", "contact")
     list_select_related = ("organisation__contact",)
     search_fields = ("organisation__name", "organisation__slug")
+    actions_detail = ("correct",)
 
     @admin.display(description=_("status"), ordering="organisation__status")
     def status(self, merchant: Merchant) -> str:
@@ -289,6 +305,26 @@ class MerchantAdmin(ReadOnlyAdmin):
     def contact(self, merchant: Merchant) -> str:
         contact = getattr(merchant.organisation, "contact", None)
         return " ".join(filter(None, (contact.name, contact.phone, contact.email))) if contact else ""
+
+    @action(description=_("Correct the data"), url_path="correct", icon="edit", permissions=["operate"])
+    def correct(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Correct the name and the contact of a merchant."""
+        merchant = self.get_object(request, object_id)
+        if merchant is None:
+            raise NotFound
+        initial = {"name": merchant.organisation.name, **contact_of(merchant.pk)}
+        return answer_form(
+            self,
+            request,
+            form=MerchantForm(request.POST if request.method == "POST" else None, initial=initial),
+            carry_out=lambda data: change_merchant(
+                actor=actor_of(request), merchant_id=merchant.pk, reason=data.pop("reason"), values=data
+            ),
+            title=f"{gettext('Correct the data')}: {merchant}",
+            text=gettext("The data changes at once, and the audit keeps the reason."),
+            button=gettext("Save"),
+            back=reverse("admin:parcels_merchant_change", args=[merchant.pk]),
+        )
 
 
 @admin.register(PickupAddress)

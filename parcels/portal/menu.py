@@ -6,7 +6,16 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from alliance.choices import Capability
-from alliance.portal.navigation import COURIER, MEMBERS, MERCHANT, START, LinkedPage, NavItem, Section
+from alliance.portal.navigation import (
+    COMPANY,
+    COURIER,
+    MEMBERS,
+    MERCHANT,
+    START,
+    LinkedPage,
+    NavItem,
+    Section,
+)
 from alliance.tenancy import Actor
 from slas.forecasts.services.watch_list import count_watched
 
@@ -55,6 +64,15 @@ MENU: Final = (
         MEMBERS,
         Capability.VIEW_PARCELS,
         count=_waiting_parcels,
+    ),
+    NavItem(
+        _("Company data"),
+        "building",
+        "parcels:company_contact",
+        COMPANY,
+        15,
+        MERCHANT,
+        Capability.MANAGE_KEYS,
     ),
     NavItem(
         _("Pickup addresses"), "map-pin", "parcels:address_list", WORK, 50, MERCHANT, Capability.BOOK_PARCELS

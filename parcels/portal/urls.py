@@ -7,6 +7,7 @@ from parcels.portal import (
     booking_files,
     bookings,
     breaches,
+    company,
     dashboard,
     parcel_detail,
     parcel_list,
@@ -19,6 +20,7 @@ from parcels.portal import (
 app_name = "parcels"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("contact/", company.company_contact, name="company_contact"),
     path("dashboard/", dashboard.dashboard_view, name="dashboard_view"),
     path("quote/", bookings.quote_create, name="quote_create"),
     path("quote/cities/", bookings.city_options, name="city_options"),

@@ -165,6 +165,20 @@ DRAFT = page(
     rival="courier_owner courier_manager rival_courier",
     ops=(),
 )
+MEMBER_DATA = page(
+    "company data",
+    "a courier's data after its approval: owners and managers; an applicant has its application",
+    own="courier_owner courier_manager",
+    rival="rival_courier",
+    ops=(),
+)
+MERCHANT_DATA = page(
+    "merchant's data",
+    "a merchant's contact: its owners and managers",
+    own="merchant_owner",
+    rival="rival_merchant",
+    ops=(),
+)
 PEOPLE = page(
     "people", "members: owners", own="applicant courier_owner rival_courier merchant_owner rival_merchant"
 )

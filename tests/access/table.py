@@ -33,6 +33,8 @@ from tests.access.rules import (
     KEYS,
     KNOWN,
     LOOK_UP,
+    MEMBER_DATA,
+    MERCHANT_DATA,
     OPS,
     PAPER,
     PEOPLE,
@@ -85,6 +87,9 @@ KERNEL = [
     *get_and_post("api_key_revoke", SECRET, post=302, rival=404, ops=404, path=("courier_key",)),
 ]  # fmt: skip
 
+NO_MEMBER = {"applicant": 404}
+# Documents are also added after the approval.
+ADDING = {"courier_owner": 200, "courier_manager": 200}
 CLOSED = {"courier_owner": 302, "courier_manager": 302}
 APPLICATION = [
     Row("couriers:application_edit", "GET", DRAFT, own=302, but={"newcomer": 302}),
@@ -95,7 +100,8 @@ APPLICATION = [
     Row("couriers:city_list", "GET", DRAFT, rival=404, but=CLOSED),
     Row("couriers:city_add", "POST", DRAFT, own=302, rival=404, but=CLOSED),
     Row("couriers:city_remove", "POST", DRAFT, own=302, rival=404, but=CLOSED),
-    *get_and_post("couriers:document_list", DRAFT, post=422, rival=404, but=CLOSED),
+    Row("couriers:document_list", "GET", DRAFT, rival=404, but=ADDING),
+    Row("couriers:document_list", "POST", DRAFT, own=422, rival=404, but=dict.fromkeys(ADDING, 422)),
     Row("couriers:document_view", "GET", PAPER, path=("document",)),
     Row("couriers:document_view", "GET", DRAFT_PAPER, path=("draft_document",)),
     Row("couriers:document_remove", "GET", DRAFT, rival=404, path=("draft_document",), but=CLOSED),
@@ -103,6 +109,10 @@ APPLICATION = [
     Row("couriers:document_remove", "POST", DRAFT, own=404, path=("document",), but=CLOSED),
     Row("couriers:application_review", "GET", DRAFT, rival=404, but=CLOSED),
     Row("couriers:application_submit", "POST", DRAFT, own=422, rival=404, but=CLOSED),
+    Row("couriers:company_data", "GET", MEMBER_DATA, but=NO_MEMBER),
+    *get_and_post("couriers:company_contact", MEMBER_DATA, post=422, but=NO_MEMBER),
+    *get_and_post("couriers:change_propose", MEMBER_DATA, post=422, but=NO_MEMBER),
+    Row("couriers:change_withdraw", "POST", MEMBER_DATA, own=302, rival=404, path=("change",), but=NO_MEMBER),
     Row("couriers:facility_list", "GET", SEE_OFFERS),
 ]
 
@@ -171,6 +181,7 @@ PARCELS = [
     Row("parcels:parcel_book", "POST", BOOK, own=409, ops=404, note="without a quote: nothing to book"),
     Row("parcels:parcel_booked", "GET", BOOK, rival=404, ops=404, path=("parcel",)),
     Row("parcels:parcel_cancel", "POST", BOOK, own=302, rival=404, ops=404, path=("parcel",)),
+    *get_and_post("parcels:company_contact", MERCHANT_DATA, post=302),
     Row("parcels:address_list", "GET", BOOK, ops=404),
     *get_and_post("parcels:address_add", BOOK, post=422, ops=404),
     *get_and_post("parcels:address_edit", BOOK, post=422, rival=404, ops=404, path=("address",)),
@@ -314,6 +325,10 @@ ADMIN = [
     *_decision("approve", post=302),
     *_decision("reject", post=422),
     *pages_of_model("couriers_courier", "courier"),
+    *get_and_post("admin:couriers_courier_correct", DESK, post=422, path=("courier",)),
+    *pages_of_model("couriers_changerequest", "change"),
+    *get_and_post("admin:couriers_changerequest_approve", DESK, post=302, path=("change",)),
+    *get_and_post("admin:couriers_changerequest_decline", DESK, post=422, path=("change",)),
     *pages_of_model("couriers_facility", "facility", add=(200, 200), change=200),
     *pages_of_model("slas_servicetier", "tier"),
     *pages_of_model("slas_tierversion", "tier_version", add=(200, 422)),
@@ -349,6 +364,7 @@ ADMIN = [
     Row("admin:parcels_parcel_erase", "GET", DESK, path=("parcel_id",)),
     Row("admin:parcels_parcel_erase", "POST", DESK, ops=422, path=("parcel_id",)),
     *pages_of_model("parcels_merchant", "merchant"),
+    *get_and_post("admin:parcels_merchant_correct", DESK, post=422, path=("merchant",)),
     *pages_of_model("parcels_pickupaddress", "address"),
     *pages_of_model("parcels_bookingfile", "booking_file"),
     *pages_of_model("parcels_scanfile", "scan_file"),

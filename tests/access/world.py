@@ -40,6 +40,7 @@ from alliance.models import (
 )
 from alliance.tenancy import KEY_SCOPES, Actor, Scope, scope
 from couriers.applications.services import applications, reviews
+from couriers.changes.services import propose_change
 from couriers.choices import DocumentKind, FacilityKind, Step
 from couriers.documents import services as documents
 from couriers.models import Application, Facility
@@ -193,6 +194,12 @@ class _Builder:
             self.courier.refresh_from_db()
         self._members("courier", self.courier, [Role.MANAGER, Role.AGENT, Role.FINANCE, Role.VIEWER])
         self._invitation(actor_of_user(owner))
+        self._change(actor_of_user(owner))
+
+    def _change(self, owner: Actor) -> None:
+        with scope(Scope.of(owner)):
+            change = propose_change(actor=owner, values={"permit_number": "浙邮20260123B"})
+        self.world.things["change"] = str(change.pk)
 
     def _invitation(self, owner: Actor) -> None:
         with scope(Scope.of(owner)):

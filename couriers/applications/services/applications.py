@@ -159,7 +159,9 @@ def missing_from(application: Application) -> list[Missing]:
     return missing_parts(values, cities=application.service_cities.count(), documents=kinds)
 
 
-def lock_application(*, actor: Actor, application_id: int, editable: bool = False) -> Application:
+def lock_application(
+    *, actor: Actor, application_id: int, editable: bool = False, or_approved: bool = False
+) -> Application:
     """Return the application, locked until the transaction ends.
 
     Raises NotPermitted, NotFound for those of others, and Conflict if `editable` and it is not open for
@@ -174,7 +176,8 @@ def lock_application(*, actor: Actor, application_id: int, editable: bool = Fals
     )
     if application is None:
         raise NotFound
-    if editable and application.state not in EDITABLE:
+    is_kept = or_approved and application.state == ApplicationState.APPROVED
+    if editable and application.state not in EDITABLE and not is_kept:
         message = _("This application cannot be changed now: %(state)s.")
         raise Conflict(message % {"state": application.get_state_display()}, code="not_editable")
     return application

@@ -1,0 +1,67 @@
+"""Change a merchant's contact, by itself or by ops."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from alliance import audit
+from alliance.choices import Capability
+from alliance.errors import FieldError, InvalidInput, NotFound
+from alliance.members.services.contacts import contact_of, set_contact
+from alliance.models import Organisation
+from alliance.tenancy import Actor, require
+from alliance.texts import one_line
+from parcels.bookings.models import Merchant
+from parcels.bookings.rules import text_problems
+
+CONTACT: Final = {"contact_name": 120, "contact_phone": 40}
+
+
+@transaction.atomic
+def change_merchant(
+    *, actor: Actor, merchant_id: int, values: Mapping[str, Any], reason: str = ""
+) -> Merchant:
+    """Change a merchant's contact; ops also change its name, and say why.
+
+    Without a difference nothing changes. Raises InvalidInput with an error per field, NotFound for others'.
+    """
+    limits = dict(CONTACT)
+    if actor.is_ops:
+        require(actor, Capability.OPERATE)
+        limits["name"] = 200
+    else:
+        require(actor, Capability.MANAGE_KEYS)
+    rows = Merchant.objects.visible_to(actor).select_for_update(of=("self",), no_key=True)
+    merchant: Merchant | None = rows.select_related("organisation").filter(pk=merchant_id).first()
+    if merchant is None:
+        raise NotFound
+    clean = {name: one_line(str(values[name])) for name in limits if name in values}
+    errors = [
+        error
+        for name, text in clean.items()
+        if text or name == "name"
+        for error in text_problems(f"/{name}", text, limits[name])
+    ]
+    if actor.is_ops and not reason.strip():
+        errors.append(FieldError("/reason", _("Enter a reason."), "required"))
+    if errors:
+        raise InvalidInput(errors=errors)
+    before = {"name": merchant.organisation.name, **contact_of(merchant.pk)}
+    changed = {name: text for name, text in clean.items() if text != before[name]}
+    if "name" in changed:
+        Organisation.objects.filter(pk=merchant.pk).update(name=changed["name"])
+    contact = {name: text for name, text in changed.items() if name in CONTACT}
+    if contact:
+        set_contact(merchant.pk, contact)
+    if changed:
+        audit.record(
+            actor=actor,
+            verb="merchant.changed",
+            object_type="merchant",
+            object_id=merchant.pk,
+            organisation_id=merchant.pk,
+            detail={"fields": sorted(changed), "reason": reason.strip()},
+        )
+    return merchant

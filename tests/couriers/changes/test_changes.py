@@ -1,0 +1,214 @@
+"""A courier's data after its approval: its contact, proposals, and corrections by ops."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from alliance.errors import Conflict, InvalidInput, NotPermitted
+from alliance.members.services.actors import actor_of_user
+from alliance.models import AuditEntry, City, Member, Organisation, OutgoingMail, User
+from alliance.tenancy import Actor, Scope, scope
+from couriers.applications.queries import approved_cities
+from couriers.applications.services import applications, reviews
+from couriers.changes.services import change_contact, correct_courier, decide_change, propose_change
+from couriers.choices import ChangeState
+from couriers.models import Application, ChangeRequest, Courier
+from tests import factories
+from tests.couriers.conftest import CONTACT
+
+pytestmark = pytest.mark.django_db
+PERMIT = "浙邮20260123B"
+
+
+@pytest.fixture
+def member(applicant: Actor, applicant_user: User, submitted: Application, ops: Actor) -> Actor:
+    """The owner of a courier whose application was approved."""
+    with scope(Scope.everything()):
+        reviews.approve_application(actor=ops, application_id=submitted.pk)
+        OutgoingMail.objects.all().delete()
+    return actor_of_user(applicant_user)
+
+
+@pytest.fixture
+def member_client(member: Actor, applicant_user: User) -> Client:
+    return factories.logged_in(applicant_user)
+
+
+def courier_of(member: Actor) -> Courier:
+    with scope(Scope.everything()):
+        return Courier.objects.select_related("organisation").get(pk=member.organisation_id)
+
+
+def propose(member: Actor, **values: Any) -> ChangeRequest:
+    with scope(Scope.of(member)):
+        return propose_change(actor=member, values=values)
+
+
+def verbs() -> list[str]:
+    with scope(Scope.everything()):
+        return list(AuditEntry.objects.order_by("pk").values_list("verb", flat=True))
+
+
+def test_contact_changes_at_once(member: Actor, member_client: Client) -> None:
+    address = reverse("couriers:company_contact")
+    response = member_client.post(address, {**CONTACT, "contact_phone": "0571-8502 9999"})
+    assert response["Location"] == reverse("couriers:company_data")
+    assert courier_of(member).contact_phone == "0571-8502 9999"
+    assert "courier.contact_changed" in verbs()
+    assert member_client.post(address, {**CONTACT, "contact_phone": ""}).status_code == 422
+
+
+def test_proposal_waits_for_ops(member: Actor, member_client: Client, ops_client: Client) -> None:
+    page = member_client.get(reverse("couriers:change_propose"))
+    values = {**page.context["form"].initial, "permit_number": PERMIT}
+    response = member_client.post(reverse("couriers:change_propose"), values, follow=True)
+    assert "was sent to the alliance" in response.text
+    assert courier_of(member).permit_number != PERMIT
+    with scope(Scope.everything()):
+        change = ChangeRequest.objects.get()
+        [told] = OutgoingMail.objects.all()
+    assert change.values == {"permit_number": PERMIT}
+    assert told.to == "ops@alliance.example"
+    shown = ops_client.get(reverse("admin:couriers_changerequest_change", args=[change.pk])).text
+    assert PERMIT in shown
+    assert change.before["permit_number"] in shown
+    approve = reverse("admin:couriers_changerequest_approve", args=[change.pk])
+    assert ops_client.post(approve, {"reason": ""}).status_code == 302
+    assert courier_of(member).permit_number == PERMIT
+    assert {"courier.change_proposed", "courier.change_approved"} <= set(verbs())
+    with scope(Scope.everything()):
+        assert OutgoingMail.objects.latest("pk").subject == "Change of your company data: Approved"
+    assert "Approved" in member_client.get(reverse("couriers:company_data")).text
+
+
+def test_decline_needs_a_reason_and_changes_nothing(member: Actor, ops_client: Client) -> None:
+    change = propose(member, permit_number=PERMIT)
+    decline = reverse("admin:couriers_changerequest_decline", args=[change.pk])
+    assert ops_client.post(decline, {"reason": " "}).status_code == 422
+    assert ops_client.post(decline, {"reason": "Send the permit."}).status_code == 302
+    assert courier_of(member).permit_number != PERMIT
+    with scope(Scope.everything()):
+        change.refresh_from_db()
+        assert (change.state, change.reason) == (ChangeState.DECLINED, "Send the permit.")
+
+
+def test_cities_change_what_may_be_sold(member: Actor, ops: Actor, chengdu: City) -> None:
+    with scope(Scope.everything()):
+        before = approved_cities(member.tenant_id)
+    assert before
+    assert chengdu.pk not in before
+    change = propose(member, cities=[*before, chengdu.pk])
+    with scope(Scope.everything()):
+        decide_change(actor=ops, change_id=change.pk, approve=True)
+        assert approved_cities(member.tenant_id) == before | {chengdu.pk}
+
+
+def test_a_company_cannot_change_its_cities_itself(member: Actor, chengdu: City) -> None:
+    with scope(Scope.of(member)):
+        application = Application.objects.get(organisation_id=member.organisation_id)
+        with pytest.raises(Conflict):
+            applications.add_service_cities(
+                actor=member, application_id=application.pk, city_ids=[chengdu.pk]
+            )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"credit_code": "123"},
+        {"legal_name": ""},
+        {"name": " "},
+        {"name": "x" * 201},
+        {"cities": []},
+        {"cities": [999_999]},
+        {"permit_number": "浙邮20240123A"},
+    ],
+)
+def test_wrong_and_equal_values_are_not_proposed(member: Actor, values: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        propose(member, **values)
+
+
+def test_one_proposal_waits_at_a_time(member: Actor, member_client: Client) -> None:
+    change = propose(member, permit_number=PERMIT)
+    with pytest.raises(Conflict, match="Withdraw it first"):
+        propose(member, legal_name="另一个名字")
+    withdraw = reverse("couriers:change_withdraw", args=[change.pk])
+    for _time in range(2):
+        assert member_client.post(withdraw).status_code == 302
+    propose(member, legal_name="另一个名字")
+
+
+def test_proposal_is_not_approved_over_newer_data(member: Actor, ops: Actor) -> None:
+    change = propose(member, permit_number=PERMIT)
+    with scope(Scope.everything()):
+        correct_courier(
+            actor=ops, courier_id=member.tenant_id, values={"permit_number": "浙邮20250123C"}, reason="Typo."
+        )
+        with pytest.raises(Conflict, match="changed since"):
+            decide_change(actor=ops, change_id=change.pk, approve=True)
+
+
+def test_staff_who_belong_to_the_company_do_not_decide(member: Actor, ops: Actor) -> None:
+    change = propose(member, permit_number=PERMIT)
+    with scope(Scope.everything()):
+        Member.objects.create(organisation_id=member.tenant_id, user_id=ops.user_id, role="viewer")
+        with pytest.raises(NotPermitted):
+            decide_change(actor=ops, change_id=change.pk, approve=True)
+
+
+def test_members_do_not_decide_or_correct(member: Actor) -> None:
+    change = propose(member, permit_number=PERMIT)
+    with scope(Scope.of(member)):
+        with pytest.raises(NotPermitted):
+            decide_change(actor=member, change_id=change.pk, approve=True)
+        with pytest.raises(NotPermitted):
+            correct_courier(actor=member, courier_id=member.tenant_id, values={}, reason="Mine.")
+
+
+def test_ops_correct_a_courier(member: Actor, ops_client: Client) -> None:
+    address = reverse("admin:couriers_courier_correct", args=[member.organisation_id])
+    values = {**ops_client.get(address).context["form"].initial, "name": "Feiyan", "contact_name": "李雷"}
+    assert ops_client.post(address, {**values, "reason": ""}).status_code == 422
+    assert ops_client.post(address, {**values, "reason": "They called."}).status_code == 302
+    courier = courier_of(member)
+    assert (courier.organisation.name, courier.contact_name) == ("Feiyan", "李雷")
+    assert verbs()[-1] == "courier.corrected"
+
+
+def test_ops_correct_a_merchant_and_it_changes_its_contact(
+    ops_client: Client, merchant_client: Client, merchant_organisation: Organisation, merchant_user: User
+) -> None:
+    address = reverse("admin:parcels_merchant_correct", args=[merchant_organisation.pk])
+    values = {"name": "Lotus Tea House", "contact_name": "", "contact_phone": ""}
+    assert ops_client.post(address, {**values, "reason": " "}).status_code == 422
+    assert ops_client.post(address, {**values, "reason": "Renamed."}).status_code == 302
+    data = {"contact_name": "王芳", "contact_phone": "13800000000", "name": "Evil"}
+    assert merchant_client.post(reverse("parcels:company_contact"), data).status_code == 302
+    with scope(Scope.everything()):
+        organisation = Organisation.objects.select_related("merchant").get(pk=merchant_organisation.pk)
+    assert (organisation.name, organisation.merchant.contact_name) == ("Lotus Tea House", "王芳")
+    assert verbs() == ["merchant.changed", "merchant.changed"]
+
+
+def test_documents_are_added_after_the_approval(
+    member: Actor, member_client: Client, fill_in: Callable[..., None]
+) -> None:
+    page = member_client.get(reverse("couriers:document_list"))
+    assert page.status_code == 200
+    with scope(Scope.of(member)):
+        application = Application.objects.get(organisation_id=member.organisation_id)
+        document = application.documents.first()
+    assert document is not None
+    # What was reviewed stays.
+    remove = reverse("couriers:document_remove", args=[document.pk])
+    assert remove not in page.text
+    assert member_client.post(remove)["Location"] == reverse("couriers:application_view")
+
+
+def test_couriers_without_a_contact_email_are_refused(member: Actor) -> None:
+    with scope(Scope.of(member)), pytest.raises(InvalidInput):
+        change_contact(actor=member, values={"contact_name": "A", "contact_phone": "0571-85022088"})

@@ -29,7 +29,7 @@ class CompressMiddleware(GZipMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if response.streaming or not response.get("Content-Type", "").startswith(_TEXTS):
             return response
-        return super().process_response(request, response)  # type: ignore[arg-type, return-value]
+        return super().process_response(request, response)
 
 
 class ApiETagMiddleware(ConditionalGetMiddleware):
@@ -38,7 +38,7 @@ class ApiETagMiddleware(ConditionalGetMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if response.status_code != 200 or not request.path_info.startswith(_API):
             return response
-        return super().process_response(request, response)  # type: ignore[arg-type, return-value]
+        return super().process_response(request, response)
 
     def needs_etag(self, response: HttpResponseBase) -> bool:
         # Also where no cache may keep the answer: the client itself may.

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from couriers.applications.rules import LABELS
@@ -11,7 +10,7 @@ from couriers.applications.rules import LABELS
 # Contact data changes at once; these wait for ops.
 REVIEWED: Final = ("name", "legal_name", "credit_code", "permit_number", "cities")
 CONTACT: Final = ("contact_name", "contact_phone", "contact_email")
-NAMES: Final[dict[str, str | Promise]] = {
+NAMES: Final = {
     **LABELS,
     "name": _("Name shown to merchants"),
     "cities": _("Service cities"),

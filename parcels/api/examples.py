@@ -94,7 +94,7 @@ _PARCEL = {
     "recipient": _MASKED,
     "recipient_erased_at": None,
 }
-_TRACKED = {
+_TRACKED: dict[str, object] = {
     "tracking_number": NUMBER,
     "status": "out_for_delivery",
     "status_text": "Out for delivery",

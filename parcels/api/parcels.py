@@ -18,12 +18,13 @@ from alliance.cities import search_cities
 from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound, TooLarge
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
+from alliance.texts import one_line
 from parcels.api import answers, examples
 from parcels.api import serializers as schema
 from parcels.api.booking_bodies import Places, read_booking, read_quote, under
 from parcels.api.paging import ParcelPagination
 from parcels.api.states import ParcelAnswer, ParcelPage
-from parcels.bookings.rules import BATCH_LIMIT, REFERENCE_LENGTH, BookingRequest, one_line, text_problems
+from parcels.bookings.rules import BATCH_LIMIT, REFERENCE_LENGTH, BookingRequest, text_problems
 from parcels.bookings.services.booking import book_parcel, book_parcels
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked

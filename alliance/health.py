@@ -1,5 +1,7 @@
 """Liveness and readiness checks, for load balancers and operators."""
 
+import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
@@ -46,7 +48,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """Readiness: 200 if everything a request needs works, else 503 with the failed checks."""
-    checks = readiness()
+    checks = _readiness.now()
     ready = all(check["ok"] for check in checks.values())
     return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
 
@@ -71,6 +73,26 @@ def readiness() -> dict[str, dict[str, object]]:
                 # Nor will it answer the next one: the waits would add up.
                 is_up, checks[name] = False, dict(_UNKNOWN)
     return checks
+
+
+class _Shared:
+    """Readiness, worked out once for all requests that wait for it together: it costs too much for each."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[str, dict[str, object]] = {}
+        self._found_at = float("-inf")
+
+    def now(self) -> dict[str, dict[str, object]]:
+        arrived = time.monotonic()
+        with self._lock:
+            if self._found_at < arrived:
+                self._found = readiness()
+                self._found_at = time.monotonic()
+            return self._found
+
+
+_readiness = _Shared()
 
 
 def _database() -> dict[str, object]:

@@ -1,8 +1,10 @@
 """Health and readiness checks."""
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -129,6 +131,31 @@ def test_database_that_fails_in_between_is_not_asked_again(
         "beat",
         "queues",
     ]
+
+
+def test_readiness_is_worked_out_once_for_all_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on, calls = threading.Event(), threading.Event(), []
+
+    def work_out() -> dict[str, dict[str, object]]:
+        calls.append(1)
+        begun.set()
+        go_on.wait(10)
+        return {"database": {"ok": True}}
+
+    monkeypatch.setattr(health, "readiness", work_out)
+    shared = health._Shared()
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(shared.now)
+        begun.wait(10)
+        others = [pool.submit(shared.now) for _request in range(2)]
+        while not all(future.running() for future in others):
+            time.sleep(0.01)
+        time.sleep(0.05)
+        go_on.set()
+        assert all(future.result() == {"database": {"ok": True}} for future in [first, *others])
+    assert len(calls) == 1
+    shared.now()
+    assert len(calls) == 2
 
 
 def test_metrics_are_exposed(client: Client) -> None:

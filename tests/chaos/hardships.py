@@ -34,6 +34,8 @@ def frozen(pid: int) -> Iterator[None]:
     """
     paused = [pid]
     os.kill(pid, signal.SIGSTOP)
+    if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+        raise ProcessLookupError(pid)
     try:
         # It makes no more children now.
         paused += children_of(pid)

@@ -275,7 +275,7 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "ma
 # `manage.py up` sets it while it loads the demo alliance, so that pages show the progress.
 DEMO_LOADING = env.bool("DEMO_LOADING", default=False)
 CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
-FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
+FORM_RENDERER = "alliance.web.form_renderer.FormRenderer"
 
 # --- mail ------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Courier Alliance <no-reply@alliance.example>")

@@ -6,6 +6,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from alliance.number_fields import WholeNumberField
 from alliance.portal.edit_forms import EditForm
 from alliance.portal.forms import FilterForm
 from couriers.applications.rules import LABELS, check_step
@@ -16,10 +17,10 @@ from couriers.documents.files import ACCEPT
 _OPTIONAL: dict[str, Any] = {"required": False}
 
 
-def _number(name: str, example: str, help_text: Any = "") -> forms.IntegerField:
+def _number(name: str, example: str, help_text: Any = "") -> WholeNumberField:
     attrs = {"inputmode": "numeric", "placeholder": example, "autocomplete": "off"}
     # A text input: scrolling over a number input changes its value unnoticed.
-    return forms.IntegerField(
+    return WholeNumberField(
         label=LABELS[name], help_text=help_text, widget=forms.TextInput(attrs=attrs), **_OPTIONAL
     )
 

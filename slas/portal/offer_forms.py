@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from alliance.city_fields import CityField
+from alliance.number_fields import WholeNumberField
 from alliance.portal.edit_forms import OpenedWith
 from alliance.portal.forms import FilterForm
 from slas.models import ServiceTier
@@ -32,7 +33,7 @@ class OfferTermsForm(forms.Form):
         label=_("Price in yuan"),
         help_text=_("For the first weight band; heavier parcels pay the tier's surcharge."),
     )
-    daily_capacity = forms.IntegerField(label=_("Parcels a day"), min_value=0, max_value=10_000_000)
+    daily_capacity = WholeNumberField(label=_("Parcels a day"), min_value=0, max_value=10_000_000)
     active = forms.BooleanField(label=_("On sale"), required=False, initial=True)
 
 

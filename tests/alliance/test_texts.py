@@ -1,9 +1,11 @@
 """Text without what nobody sees, and numbers as people write them."""
 
 import pytest
+from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alliance.number_fields import WholeNumberField
 from alliance.numbers import whole_number
 from alliance.texts import has_unprintable, is_blank, one_line, plain, shortened
 
@@ -70,3 +72,16 @@ def test_quoted_text_is_cut() -> None:
 )
 def test_whole_numbers_are_read_as_people_write_them(text: str, number: int | None) -> None:
     assert whole_number(text) == number
+
+
+@pytest.mark.parametrize(("text", "number"), [("25,000", 25_000), ("２５０００", 25_000), (" 7 ", 7)])
+def test_field_of_a_form_reads_whole_numbers(text: str, number: int) -> None:
+    field = WholeNumberField(max_value=30_000)
+    assert field.clean(text) == number
+    assert 'type="number"' not in field.widget.render("n", text)
+
+
+@pytest.mark.parametrize("text", ["12,50", "many", "1.5", "31,000"])
+def test_field_of_a_form_refuses_other_numbers(text: str) -> None:
+    with pytest.raises(ValidationError):
+        WholeNumberField(max_value=30_000).clean(text)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from alliance.choices import OrganisationStatus
+from alliance.cursors import number
 from alliance.errors import NotFound
 from alliance.models import Member
 from alliance.portal.navigation import LINKED_PAGES, LinkedPage
@@ -45,16 +46,10 @@ def start_page(actor: Actor) -> str:
 @login_required
 def switch_organisation(request: ActorRequest) -> HttpResponse:
     """Switch to another organisation of the user."""
-    organisation_id = request.POST.get("organisation", "")
-    actor = request.actor
+    actor, organisation_id = request.actor, number(request.POST.get("organisation", ""))
     with scope(Scope.user(actor.user_id or 0)):
         members = Member.objects.select_related("organisation").filter(user_id=actor.user_id)
-        member = (
-            members.filter(organisation_id=int(organisation_id)).first()
-            # More digits are no id, and overflow the database's integer.
-            if organisation_id.isdecimal() and len(organisation_id) <= 18
-            else None
-        )
+        member = members.filter(organisation_id=organisation_id).first() if organisation_id else None
     if member is None:
         raise NotFound
     request.session[SESSION_KEY] = member.organisation_id

@@ -32,6 +32,7 @@ from alliance.web.bodies import is_form, length_of, take_in, take_in_large
 from alliance.web.form_owner import foreign_owner
 from alliance.web.http import WITHOUT_DATABASE
 from alliance.web.requests import ActorRequest
+from alliance.web.unreadable import refusal_of
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 SESSION_KEY = "organisation_id"
@@ -162,6 +163,11 @@ class TenancyMiddleware:
                     response = response.render()  # type: ignore[attr-defined]
         except AllianceError as error:
             return answer_of(request, explain_not_found(error, kwargs))
+        except (ValueError, OverflowError) as exception:
+            refusal = refusal_of(exception)
+            if refusal is None:
+                raise
+            return answer_of(request, refusal)
         except (ImmediateHttpResponse, ReauthenticationRequired) as exception:
             # The view is called here, so allauth's own middleware does not see its exceptions.
             response = self._answer_of_allauth(request, exception)

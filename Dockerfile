@@ -7,9 +7,9 @@ COPY requirements.lock .
 RUN /venv/bin/pip install --require-hashes -r requirements.lock
 COPY . .
 # Settings want a key and addresses; none of these is used or kept.
-ENV SECRET_KEY=build DATABASE_URL=postgres://build@localhost/build REDIS_URL=redis://localhost/0 \
-    STATIC_ROOT=/app/static_root
-RUN /venv/bin/python manage.py build_assets \
+ENV DATABASE_URL=postgres://build@localhost/build REDIS_URL=redis://localhost/0 STATIC_ROOT=/app/static_root
+RUN export SECRET_KEY=$(/venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(48))') \
+    && /venv/bin/python manage.py build_assets \
     && /venv/bin/python manage.py collectstatic --no-input \
     && rm -rf node_modules
 

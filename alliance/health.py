@@ -21,6 +21,7 @@ from alliance.disks import disk_check, measure
 from alliance.models import Heartbeat
 from alliance.registry import Registry
 from alliance.tenancy import Scope, scope
+from alliance.web.operators import is_operator
 
 BEAT_SILENT_AFTER = timedelta(seconds=90)
 # With fewer months ahead, bookings will soon have no partition.
@@ -50,7 +51,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """Readiness: 200 if everything a request needs works, else 503 with the failed checks."""
     checks = _readiness.now()
     ready = all(check["ok"] for check in checks.values())
-    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+    # Names of servers, queues and versions are not for everybody.
+    details = {"checks": checks} if is_operator(request) else {}
+    return JsonResponse({"ready": ready, **details}, status=200 if ready else 503)
 
 
 @require_safe

@@ -65,6 +65,8 @@ class Outages:
             del event["exc_info"]
             event["error"] = " ".join(str(exception).split())[:300]
         return event
+from alliance.log_secrets import without_secrets
+
 
     def forget(self) -> None:
         """Show the next traceback of each kind."""
@@ -112,15 +114,22 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=False)
+        # In colours and with local variables, a traceback takes seconds, and shows what nobody may read.
+        else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     )
+
+    def render(logger: Any, method: str, event: Any) -> Any:
+        # Tracebacks become text first: they have addresses with secrets in them, too.
+        event = structlog.processors.format_exc_info(logger, method, event)
+        return renderer(logger, method, without_secrets(logger, method, event))
+
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "structured": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processor": renderer,
+                "processor": render,
                 # As text: renderers would show local variables, or only the traceback's address.
                 "foreign_pre_chain": [*shared, structlog.processors.format_exc_info],
             },

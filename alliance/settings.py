@@ -18,6 +18,7 @@ from whitenoise.compress import Compressor
 
 from alliance import embedded
 from alliance.logs import logging_config
+from alliance.secret_keys import weakness_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -26,8 +27,11 @@ env = environ.Env()
 HOME = embedded.home()
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env("SECRET_KEY", default="") or embedded.secret_key()
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])
+if not DEBUG and (weakness := weakness_of(SECRET_KEY)):
+    raise ImproperlyConfigured(f"SECRET_KEY {weakness}. Make one: openssl rand -base64 48")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Where links in mails lead, whatever address a request came by.
 PUBLIC_URL = env("PUBLIC_URL", default="http://127.0.0.1:8000")
 HTTPS = PUBLIC_URL.startswith("https://")
 
@@ -69,6 +73,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "alliance.web.answers.CompressMiddleware",
+    "alliance.web.privacy.PrivacyHeadersMiddleware",
     "alliance.web.middleware.RequestIdMiddleware",
     "alliance.web.middleware.RetryAfterMiddleware",
     "alliance.web.devices.KnownDeviceMiddleware",
@@ -87,7 +92,7 @@ MIDDLEWARE = [
     # After the session middleware: it determines the actor by API key or session.
     "alliance.web.middleware.AdmissionMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "alliance.web.request_log.RequestLogMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
     # Last: it calls the view inside the tenant's scope.
     "alliance.web.middleware.TenancyMiddleware",
@@ -184,7 +189,7 @@ PASSWORD_HASHERS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
@@ -394,6 +399,8 @@ HEAVY_BODY_BYTES = 1024 * 1024
 WORK_SHARES = env.int("WORK_SHARES", default=2)
 
 # --- watching --------------------------------------------------------------------------------
+# Opens /metrics and the details of /readyz to other machines; without it they are for this one only.
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 LOGGING = logging_config(LOG_LEVEL, as_json=env.bool("LOG_JSON", default=not DEBUG))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True

@@ -4,11 +4,12 @@ from django.contrib import admin
 from django.urls import include, path
 
 from alliance import health
+from alliance.web.operators import operators_only
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("metrics", health.metrics, name="metrics"),
+    path("metrics", operators_only(health.metrics), name="metrics"),
     path("admin/", admin.site.urls),
     path("api/", include("alliance.api.urls")),
     path("accounts/", include("allauth.urls")),

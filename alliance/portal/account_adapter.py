@@ -2,10 +2,13 @@
 
 from contextlib import AbstractContextManager
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
+import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.account.utils import user_email
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
 
@@ -13,10 +16,18 @@ from alliance.web.devices import device_of, remember_device
 from alliance.web.guesses import Guess, guess
 from alliance.web.http import client_address
 
+log = structlog.get_logger(__name__)
+
 
 def guess_at(request: HttpRequest, account: str) -> AbstractContextManager[Guess]:
     """Count a password that a request sends for an account. Raises TooManyGuesses."""
     return guess(account=account, address=client_address(request), device=device_of(request, account))
+
+
+def public_url(link: str) -> str:
+    """Return a link of ours with the site's own address."""
+    parts = urlsplit(link)
+    return settings.PUBLIC_URL.rstrip("/") + urlunsplit(("", "", parts.path, parts.query, parts.fragment))
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -30,7 +41,9 @@ class AccountAdapter(DefaultAccountAdapter):
         with guess_at(request, account) as this:
             user = super().authenticate(request, **credentials)
             this.was_wrong = user is None
-        if user is not None:
+        if user is None:
+            log.warning("wrong_password")
+        else:
             remember_device(request, account)
         return user
 
@@ -41,5 +54,11 @@ class AccountAdapter(DefaultAccountAdapter):
             EmailAddress.objects.create(user_id=user.pk, email=email, verified=True, primary=True)
         return super().pre_login(request, user, **options)
 
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send a mail with links to PUBLIC_URL: allauth makes them from the request's Host header."""
+        links = {name: public_url(link) for name, link in context.items() if name.endswith("_url")}
+        super().send_mail(template_prefix, email, {**context, **links, "site_address": settings.PUBLIC_URL})
+
     def get_client_ip(self, request: HttpRequest) -> str:
-        return client_address(request)
+        # Behind a local socket there is none, and sessions need one.
+        return client_address(request) or "0.0.0.0"  # noqa: S104

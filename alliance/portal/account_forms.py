@@ -7,6 +7,7 @@ from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from allauth.core import context
 from django import forms
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +19,7 @@ from alliance.web.devices import remember_device
 from alliance.web.sessions import begin_session
 
 # A summary of settings.AUTH_PASSWORD_VALIDATORS; each validator has its own error message.
-PASSWORD_HELP = _("At least 10 characters, not only digits, and not a common password.")
+PASSWORD_HELP = _("At least 12 characters, not only digits, and not a common password.")
 
 
 class TidyForm(forms.Form):
@@ -63,6 +64,13 @@ class SignupForm(TidyForm, account.SignupForm):
             # The invited person joins an organisation, and may found one later.
             del self.fields["kind"]
             self.fields["email"].initial = address
+
+    def try_save(self, request: HttpRequest) -> tuple[AbstractBaseUser | None, HttpResponse | None]:
+        if self.account_already_exists:
+            # As a new account's password would be: otherwise a quick answer tells that there is an account.
+            make_password(self.cleaned_data["password1"])
+        saved: tuple[AbstractBaseUser | None, HttpResponse | None] = super().try_save(request)
+        return saved
 
     def save(self, request: HttpRequest) -> AbstractBaseUser:
         if "kind" in self.cleaned_data:

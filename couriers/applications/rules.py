@@ -20,6 +20,7 @@ from stdnum.exceptions import InvalidChecksum, InvalidLength
 from stdnum.exceptions import ValidationError as NumberError
 
 from alliance.errors import FieldError
+from alliance.links import NO_LINKS, has_link
 from alliance.phones import LENGTH as PHONE_LENGTH
 from alliance.phones import phone_problems, read_phone
 from alliance.texts import one_line
@@ -155,6 +156,8 @@ def _text(limit: int) -> Callable[[Any, date], tuple[str, str]]:
             return text, problem
         if text and not any(char.isalpha() for char in text):
             return text, _("A name must contain letters or Chinese characters.")
+        if has_link(text):
+            return text, str(NO_LINKS)
         return text, ""
 
     return check

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from alliance import audit
 from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
 from alliance.errors import FieldError, InvalidInput, NotPermitted
+from alliance.links import NO_LINKS, has_link
 from alliance.members.models import Member, Organisation
 from alliance.members.services.actors import actor_of_organisation
 from alliance.registry import Registry
@@ -30,8 +31,8 @@ def create_organisation(
     """Create an organisation owned by the acting user.
 
     A merchant is active at once; a courier is an applicant until ops approve it.
-    Raises InvalidInput for an empty name, NotPermitted for anonymous actors, for staff without the right, and
-    for operators created by anybody but ops.
+    Raises InvalidInput for a name that is empty or has a link, NotPermitted for anonymous actors, for staff
+    without the right, and for operators created by anybody but ops.
     """
     is_stray = actor.is_staff and not actor.can(Capability.OPERATE)
     if (
@@ -43,6 +44,8 @@ def create_organisation(
     name = one_line(name)
     if not name:
         raise InvalidInput(errors=[FieldError("/name", _("Enter the company's name."), "required")])
+    if has_link(name):
+        raise InvalidInput(errors=[FieldError("/name", str(NO_LINKS), "link")])
     default = OrganisationStatus.APPLICANT if kind == OrganisationKind.COURIER else OrganisationStatus.ACTIVE
     # There is no member yet, so no tenant's scope may write these rows.
     with scope(Scope.everything()):

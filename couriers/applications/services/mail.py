@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 
 from alliance.tenancy import Scope, scope
 from couriers.applications.models import ApplicationEvent
+from couriers.choices import ApplicationState
 
 log = structlog.get_logger(__name__)
 
@@ -88,9 +89,14 @@ def compose(event: ApplicationEvent) -> EmailMultiAlternatives:
 
 
 def _recipients(event: ApplicationEvent) -> list[str]:
+    """Return the applicant, and the contact once ops have read the application.
+
+    Anybody's address can be typed in as the contact's: until then what strangers wrote is not mailed to it.
+    """
     application = event.application
     applicant = application.created_by.email if application.created_by else ""
-    addresses = {address.lower(): address for address in (applicant, application.contact_email) if address}
+    contact = "" if event.state == ApplicationState.SUBMITTED else application.contact_email
+    addresses = {address.lower(): address for address in (applicant, contact) if address}
     return list(addresses.values())
 
 

@@ -20,7 +20,7 @@ def _sign_up(client: Client, kind: str) -> None:
         reverse("account_signup"),
         {"kind": kind, "email": "new@alliance.example", "password1": password, "password2": password},
     )
-    address = re.search(r"http://testserver(/accounts/confirm-email/\S+)", str(mail.outbox[-1].body))
+    address = re.search(r"http://127.0.0.1:8000(/accounts/confirm-email/\S+)", str(mail.outbox[-1].body))
     assert address is not None
     client.post(address[1])
 

@@ -69,13 +69,19 @@ def test_a_broker_that_is_away_stops_nothing(
     assert complete.state == "submitted"
 
 
-def test_the_mail_goes_to_applicant_and_contact_once(event: ApplicationEvent) -> None:
+def test_the_mail_of_a_submission_goes_to_the_applicant_once(event: ApplicationEvent) -> None:
     tasks.mail_application_event(event.pk)
     tasks.mail_application_event(event.pk)
     (message,) = outbox.outbox
-    assert message.to == ["owner@feiyan.example", "chen@feiyan.example"]
+    assert message.to == ["owner@feiyan.example"]
     assert "杭州飞燕速递有限公司" in message.subject
     assert reread(event).mailed_at is not None
+
+
+def test_the_contact_hears_from_us_once_ops_have_read_the_application(asked: ApplicationEvent) -> None:
+    mail.send_application_mail(event_id=asked.pk)
+    (message,) = outbox.outbox
+    assert message.to == ["owner@feiyan.example", "chen@feiyan.example"]
 
 
 @pytest.mark.parametrize(
@@ -173,10 +179,10 @@ def test_after_three_days_a_mail_is_no_news(event: ApplicationEvent) -> None:
     assert mail.send_waiting_mails(now=timezone.now() + timedelta(days=4)) == 0
 
 
-def test_an_applicant_who_left_gets_none(event: ApplicationEvent) -> None:
+def test_an_applicant_who_left_gets_none(asked: ApplicationEvent) -> None:
     with scope(Scope.everything()):
         Application.objects.update(created_by=None)
-    mail.send_application_mail(event_id=event.pk)
+    mail.send_application_mail(event_id=asked.pk)
     assert outbox.outbox[0].to == ["chen@feiyan.example"]
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import structlog
 
+from alliance.log_secrets import without_secrets
+
 # An outage fails every request: one line each is enough, and one traceback of each kind in so many seconds.
 TRACEBACK_SECONDS = 60.0
 
@@ -65,8 +67,6 @@ class Outages:
             del event["exc_info"]
             event["error"] = " ".join(str(exception).split())[:300]
         return event
-from alliance.log_secrets import without_secrets
-
 
     def forget(self) -> None:
         """Show the next traceback of each kind."""

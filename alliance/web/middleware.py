@@ -153,9 +153,8 @@ class TenancyMiddleware:
         if request.path.startswith(WITHOUT_DATABASE):
             return None
         try:
-            refusal = self._refuse_foreign_form(request, view)
-            if refusal is not None:
-                return refusal
+            if (foreign := self._refuse_foreign_form(request, view)) is not None:
+                return foreign
             with _scope_of(request, view):
                 response: HttpResponseBase = view(request, *args, **kwargs)
                 # Templates run queries lazily, so the response must be rendered inside the scope.

@@ -34,8 +34,10 @@ def test_api_moves_a_delivery_and_returns_both_days(parcel: Parcel, merchant_api
     assert answer["due_at"] == answer["revised_due_at"] == revision["due_at"]
     assert revision["due_at"].startswith(day(parcel).isoformat())
     assert (revision["requested_by"], revision["judged"]) == ("merchant", True)
-    public = APIClient().get(f"/api/v1/tracking/{parcel.number}").json()["promise"]
-    assert (public["deliver_by"], public["original_deliver_by"]) == (answer["due_at"], before["due_at"])
+    public = APIClient().get(f"/api/v1/tracking/{parcel.number}").json()
+    promise = public["promise"]
+    assert (promise["deliver_by"], promise["original_deliver_by"]) == (answer["due_at"], before["due_at"])
+    assert promise["moved_by"] == "merchant"
     assert revision.pop("reason") == "Sold out"
     assert public["revisions"] == [revision]
 

@@ -104,7 +104,6 @@ def test_pages_show_lost_parcels(
     scanned("picked_up", PICKED_UP)
     sweep_overdue(now=timezone.now())
     pages = (
-        (client, f"/track/{parcel.number}/"),
         (merchant_client, f"/parcels/{parcel.number}/"),
         (courier_client, f"/parcels/{parcel.number}/"),
         (merchant_client, f"/breaches/{parcel.number}/delivery/"),
@@ -115,7 +114,9 @@ def test_pages_show_lost_parcels(
     day = date_format(timezone.localtime(PICKED_UP + 7 * DAY), "DATE_FORMAT")
     for reader, address in pages:
         assert f"counts as lost since {day}." in reader.get(address).content.decode()
+    assert "Presumed lost" in client.get(f"/track/{parcel.number}/").content.decode()
     scanned("delivered", timezone.now())
+    assert "Presumed lost" not in client.get(f"/track/{parcel.number}/").content.decode()
     for reader, address in pages:
         assert "counts as lost" not in reader.get(address).content.decode()
 

@@ -152,7 +152,7 @@ def test_page_whose_parcels_left_the_list_is_its_end(merchant: Actor, parcels: l
     far = Place(now, False, now - timedelta(days=9), 1.0, parcels[1].pk)
     with scope(Scope.of(merchant)):
         page = page_of_watched(merchant, WatchQuery(), size=5, now=now, after=str(far))
-        near = Place(now, now - timedelta(days=9), 0.0, parcels[1].pk)
+        near = Place(now, False, now - timedelta(days=9), 0.0, parcels[1].pk)
         newer = page_of_watched(merchant, WatchQuery(), size=5, now=now, before=str(near), is_exact=True)
     assert (page.watched, page.before, page.after, page.is_past_end) == ([], None, None, True)
     assert [watched.parcel.pk for watched in newer.watched] == [parcels[0].pk]
@@ -162,7 +162,7 @@ def test_page_whose_parcels_left_the_list_is_its_end(merchant: Actor, parcels: l
 def test_page_past_the_end_leads_back_to_the_start(merchant_client: Client, parcels: list[Parcel]) -> None:
     now = timezone.now()
     put(parcels[0], chance=0.6, due_in_hours=1)
-    far = Place(now, now - timedelta(days=9), 1.0, parcels[1].pk)
+    far = Place(now, False, now - timedelta(days=9), 1.0, parcels[1].pk)
     page = merchant_client.get(reverse("parcels:watch_list"), {"after": str(far)})
     assert "Nothing more here" in page.content.decode()
     assert len(merchant_client.get(page.context["newest_url"]).context["rows"]) == 1

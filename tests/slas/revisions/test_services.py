@@ -167,7 +167,7 @@ def test_ops_in_the_courier_cannot_revise_its_promises(
     parcel_id: int, courier_organisation: Organisation
 ) -> None:
     both = factories.member_user("both@alliance.example", courier_organisation)
-    both.is_staff = True
+    both.is_staff = both.is_superuser = True
     both.save()
     with pytest.raises(NotPermitted) as error:
         revise(actor_of_user(both), parcel_id)

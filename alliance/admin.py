@@ -1,4 +1,4 @@
-"""The admin of the kernel: users, organisations, API keys, audit entries and events.
+"""The admin of the kernel: users, organisations, API keys and cities, and what all admins share.
 
 Read-only except for users' flags: services make all other changes.
 """
@@ -12,36 +12,31 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django_celery_beat import admin as beat_admin
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from alliance.admin_history import AuditedMixin, HistoryMixin
+from alliance.admin_site import FindableMixin
 from alliance.choices import Capability, OrganisationStatus
 from alliance.errors import AllianceError, NotFound
-from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.long_lists import LongListMixin, organisation_ids_matching
 from alliance.members.services import standing
 from alliance.models import (
     ApiKey,
-    AuditEntry,
     City,
-    Event,
-    Heartbeat,
     Member,
     Organisation,
     User,
 )
 from alliance.web.requests import actor_of
-from alliance.wording import code_text
 
 
 def operates(request: HttpRequest) -> bool:
@@ -50,20 +45,33 @@ def operates(request: HttpRequest) -> bool:
     return actor.can(Capability.OPERATE)
 
 
-class ReadOnlyAdmin(ModelAdmin):
+# What Django's filters add to the name of their field; those of a foreign key add its target's key, too.
+_FILTERS = {"", "__exact", "__isnull", "__gte", "__lt", "__id__exact", "__organisation__exact"}
+_DATES = {"__year", "__month", "__day"}
+
+
+class ListedFiltersMixin:
+    """A list that is narrowed by its filters only.
+
+    Django lets a URL compare any column of the table, also one that is shown masked or not at all: one
+    character after the other, `?recipient_phone__startswith=1` recovers it.
+    """
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Whether a filter of the list has this name."""
+        for listed in self.get_list_filter(request):  # type: ignore[attr-defined]
+            name = getattr(listed, "parameter_name", listed)
+            if lookup.startswith(name) and lookup.removeprefix(name) in _FILTERS:
+                return True
+        dates = self.date_hierarchy  # type: ignore[attr-defined]
+        return bool(dates) and lookup.startswith(dates) and lookup.removeprefix(dates) in _DATES
+
+
+class ReadOnlyAdmin(ListedFiltersMixin, HistoryMixin, ModelAdmin):
     """A read-only list and detail page for ops. Large tables are never counted."""
 
     show_full_result_count = False
     list_per_page = 50
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Allow lookups of filters on models whose primary key is a foreign key.
-
-        A courier's primary key is its organisation: Django's own filter by courier uses
-        "courier__organisation__exact", which Django then refuses as a lookup that no filter lists.
-        """
-        is_listed = lookup.removesuffix("__organisation__exact") in self.get_list_filter(request)
-        return is_listed or super().lookup_allowed(lookup, value, request)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
@@ -143,7 +151,7 @@ class MemberInline(TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(ModelAdmin):
+class UserAdmin(AuditedMixin, ListedFiltersMixin, HistoryMixin, ModelAdmin):
     list_display = ("email", "name", "is_staff", "is_active", "date_joined", "last_login")
     list_filter = ("is_staff", "is_active")
     search_fields = ("email", "name")
@@ -211,7 +219,7 @@ def answer_form(
 
 
 @admin.register(Organisation)
-class OrganisationAdmin(ReadOnlyAdmin):
+class OrganisationAdmin(FindableMixin, ReadOnlyAdmin):
     """Organisations; they are suspended and reinstated here."""
 
     list_display = ("name", "kind", "status", "slug", "created_at")
@@ -219,6 +227,11 @@ class OrganisationAdmin(ReadOnlyAdmin):
     search_fields = ("name", "slug")
     ordering = ("-created_at",)
     inlines = (MemberInline,)
+    icon_found = "apartment"
+
+    def find(self, request: HttpRequest, term: str) -> QuerySet[Organisation]:
+        return Organisation.objects.filter(Q(slug=term) | Q(name__icontains=term)).order_by("name", "pk")
+
     actions_detail = ("suspend", "reinstate")
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
@@ -293,97 +306,10 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
 @admin.register(City)
 class CityAdmin(ReadOnlyAdmin):
-    list_display = ("code", "name_en", "name_zh", "province_en", "country", "time_zone")
+    list_display = ("code", "name_en", "name_zh", "province_name", "country", "time_zone")
     list_filter = ("country",)
     search_fields = ("code", "name_en", "name_zh")
 
-
-@admin.register(AuditEntry)
-class AuditEntryAdmin(OrganisationSearchAdmin):
-    list_display = ("at", "actor_label", "verb_text", "object_text", "object_id", "organisation_id")
-    exclude = ("verb", "object_type")
-    readonly_fields = ("verb_text", "object_text")
-    search_help_text = _("A tracking number, an object with its id such as closure 12, or an organisation")
-    # Ordered by id: the time of an entry has no index.
-    ordering = ("-pk",)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        try:
-            kind, number = "parcel", str(parse_tracking_number(search_term))
-        except InvalidTrackingNumber:
-            kind, _space, number = search_term.strip().partition(" ")
-        entries = queryset.filter(object_type=kind, object_id=number)
-        # Two words may also be an organisation's name.
-        if number and entries.exists():
-            return entries, False
-        return super().get_search_results(request, queryset, search_term)
-
-    @admin.display(description=_("verb"))
-    def verb_text(self, entry: AuditEntry) -> str:
-        return code_text(entry.verb)
-
-    @admin.display(description=_("object"))
-    def object_text(self, entry: AuditEntry) -> str:
-        return code_text(entry.object_type)
-
-
-@admin.register(Event)
-class EventAdmin(UncountedAdmin):
-    list_display = ("id", "topic_text", "at", "parcel_id", "merchant_id", "courier_id")
-    exclude = ("topic",)
-    readonly_fields = ("topic_text",)
-    ordering = ("-id",)
-
-    @admin.display(description=_("topic"))
-    def topic_text(self, event: Event) -> str:
-        return code_text(event.topic)
-
-
-@admin.register(Heartbeat)
-class HeartbeatAdmin(ReadOnlyAdmin):
-    list_display = ("name_text", "at", "detail")
-
-    @admin.display(description=_("name"), ordering="name")
-    def name_text(self, heartbeat: Heartbeat) -> str:
-        return code_text(heartbeat.name)
-
-
-class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):
-    """The schedule of beat; ops may disable a task or change its times."""
-
-    list_display = ("name_text", *beat_admin.PeriodicTaskAdmin.list_display[1:])
-
-    @admin.display(description=_("name"), ordering="name")
-    def name_text(self, task: PeriodicTask) -> str:
-        return code_text(task.name)
-
-    @admin.display(description=_("timing"))
-    def scheduler(self, task: PeriodicTask) -> str:
-        return str(task.scheduler)
-
-
-class IntervalScheduleAdmin(ModelAdmin):
-    pass
-
-
-class CrontabScheduleAdmin(beat_admin.CrontabScheduleAdmin, ModelAdmin):
-    pass
-
-
-def adopt_other_apps(site: admin.AdminSite) -> None:
-    """Register other packages' admin pages again in our theme, and unregister those without use here.
-
-    Called after every app has registered its own.
-    """
-    themed: dict[type[Model], Any] = {
-        PeriodicTask: PeriodicTaskAdmin,
-        IntervalSchedule: IntervalScheduleAdmin,
-        CrontabSchedule: CrontabScheduleAdmin,
-    }
-    for model in list(site._registry):  # noqa: SLF001 -- the registry has no public listing
-        if model._meta.app_label in {"auth", "account", "sites", "usersessions", "django_celery_beat"}:
-            site.unregister(model)
-    for model, model_admin in themed.items():
-        site.register(model, model_admin)
+    @admin.display(description=_("province"), ordering="province_en")
+    def province_name(self, city: City) -> str:
+        return city.province

@@ -30,12 +30,13 @@ class AllianceConfig(AppConfig):
 
 
 class AllianceAdminConfig(AdminConfig):
-    default_site = "alliance.admin_site.AllianceAdminSite"
+    default_site = "alliance.admin_site.OpsSite"
 
     def ready(self) -> None:
         super().ready()
         from django.contrib import admin  # noqa: PLC0415 -- the registry is filled only now
 
-        from alliance.admin import adopt_other_apps  # noqa: PLC0415
+        from alliance import admin_records  # noqa: F401, PLC0415 -- registers its pages
+        from alliance.admin_schedule import adopt_other_apps  # noqa: PLC0415
 
         adopt_other_apps(admin.site)

@@ -41,7 +41,7 @@ INSTALLED_APPS = [
     "couriers.apps.CouriersConfig",
     "slas.apps.SlasConfig",
     "parcels.apps.ParcelsConfig",
-    # Not its default, which would replace our own admin site by its own.
+    # Without its own site: AllianceAdminConfig names ours.
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "alliance.apps.AllianceAdminConfig",

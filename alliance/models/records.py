@@ -10,6 +10,7 @@ from alliance.choices import RetirementState
 from alliance.members.models import Organisation
 from alliance.querysets import EventQuerySet
 from alliance.tenancy import TenantQuerySet
+from alliance.wording import code_text
 
 
 class City(models.Model):
@@ -70,10 +71,13 @@ class AuditEntry(models.Model):
             # The history of one object, newest first.
             models.Index(fields=["object_type", "object_id", "-at"], name="audit_by_object"),
             models.Index(fields=["organisation_id", "-at"], name="audit_by_organisation"),
+            # What one person did, and who did one thing, newest first.
+            models.Index(fields=["user_id", "-id"], name="audit_by_user"),
+            models.Index(fields=["verb", "-id"], name="audit_by_verb"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.object_type} {self.object_id}"
+        return f"{code_text(self.verb)}: {code_text(self.object_type)} {self.object_id}"
 
 
 class Event(models.Model):
@@ -93,7 +97,7 @@ class Event(models.Model):
         verbose_name_plural = _("events")
 
     def __str__(self) -> str:
-        return f"{self.topic} {self.pk}"
+        return f"{code_text(self.topic)} {self.pk}"
 
 
 class IdempotentRequest(models.Model):
@@ -148,7 +152,7 @@ class Heartbeat(models.Model):
         verbose_name_plural = _("system checks")
 
     def __str__(self) -> str:
-        return self.name
+        return code_text(self.name)
 
 
 class RetiredMonth(models.Model):

@@ -21,7 +21,7 @@ class FacilityAdmin(ReadOnlyAdmin):
     list_filter = ("kind",)
     list_select_related = ("city",)
     search_fields = ("name", "city__name_en", "city__name_zh")
-    raw_id_fields = ("city",)
+    autocomplete_fields = ("city",)
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return operates(request)

@@ -28,6 +28,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin, answer_form
+from alliance.admin_site import FindableMixin
 from alliance.durations import duration_text
 from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
@@ -63,7 +64,7 @@ class ErasureForm(forms.Form):
 
 
 @admin.register(Parcel)
-class ParcelAdmin(UncountedAdmin):
+class ParcelAdmin(FindableMixin, UncountedAdmin):
     """Every parcel of the alliance, newest first."""
 
     list_display = (
@@ -81,6 +82,7 @@ class ParcelAdmin(UncountedAdmin):
     # No joins, see ParcelQuerySet.named.
     list_select_related = ()
     ordering = ("-pk",)
+    icon_found = "package_2"
     # This field is not searched: it only makes the admin show the search box.
     search_fields = ("reference",)
     search_help_text = _("Full tracking number, or the start of a reference")
@@ -153,6 +155,13 @@ class ParcelAdmin(UncountedAdmin):
             )
             messages.warning(request, text % {"most": MOST_FOUND})
         return queryset.filter(pk__in=ids[:MOST_FOUND]), False
+
+    def find(self, request: HttpRequest, term: str) -> QuerySet[Any]:
+        try:
+            return Parcel.objects.filter(pk=parse_tracking_number(term))
+        except InvalidTrackingNumber:
+            # Not sorted: a short prefix may be that of a million.
+            return Parcel.objects.referenced(term).under_every_courier().order_by()
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         # Links may have the tracking number or the id.

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from alliance.identifiers import tracking_number
 from alliance.models import City, Organisation
 from couriers.models import Courier
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
@@ -91,7 +92,7 @@ class Commitment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.parcel_id} {self.kind}: {self.outcome}"
+        return f"{tracking_number(self.parcel_id)} {self.get_kind_display()}: {self.get_outcome_display()}"
 
 
 class Breach(models.Model):
@@ -122,4 +123,4 @@ class Breach(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.parcel_id} {self.kind}"
+        return f"{tracking_number(self.parcel_id)} {self.get_kind_display()}"

@@ -15,6 +15,7 @@ from slas.columns import dimension
 from slas.commitments.querysets import JudgedQuerySet
 from slas.credits.querysets import StatementQuerySet
 from slas.promises.models import ServiceTier
+from slas.promises.prices import yuan
 
 
 class CreditSchedule(models.Model):
@@ -57,7 +58,7 @@ class CreditCheck(models.Model):
         verbose_name_plural = _("credits to calculate")
 
     def __str__(self) -> str:
-        return f"{self.parcel_id} {self.kind}"
+        return f"{tracking_number(self.parcel_id)} {self.get_kind_display()}"
 
 
 class CreditEntry(models.Model):
@@ -101,7 +102,7 @@ class CreditEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.parcel_id} {self.kind}: {self.amount_fen}"
+        return f"{tracking_number(self.parcel_id)} {self.get_kind_display()}: {yuan(self.amount_fen)}"
 
     @property
     def number(self) -> str:

@@ -81,7 +81,7 @@ class Export(FileJob):
         ]
 
     def __str__(self) -> str:
-        return f"{self.content} {self.first}–{self.last}"
+        return f"{self.get_content_display()} {self.first}–{self.last}"
 
     @property
     def place(self) -> tuple[str, int]:

@@ -107,7 +107,7 @@ class WatchItem(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.parcel_id}: {self.reason}"
+        return f"{tracking_number(self.parcel_id)}: {self.get_reason_display()}"
 
     @property
     def number(self) -> str:

@@ -47,7 +47,7 @@ class Offer(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.courier} {self.origin}-{self.destination} {self.tier}"
+        return f"{self.courier}: {self.origin} → {self.destination}, {self.tier}"
 
 
 class OfferFile(FileJob):
@@ -121,4 +121,4 @@ class CapacityDay(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.offer_id} {self.date}: {self.reserved}/{self.limit}"
+        return f"{self.offer}, {self.date}: {self.reserved}/{self.limit}"

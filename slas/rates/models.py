@@ -85,7 +85,7 @@ class OnTimeRate(TallyColumns):
         ]
 
     def __str__(self) -> str:
-        return f"{self.organisation_id} {self.due_date}"
+        return f"{self.organisation}, {self.due_date}"
 
 
 class HistogramBin(models.Model):

@@ -66,6 +66,7 @@ def pages_of_model(
     add: tuple[int, int] = (403, 403),
     change: int = 403,
     delete: tuple[int, int] = (403, 403),
+    changers: Rule | None = None,
 ) -> list[Row]:
     """The admin's pages of one model: lists are for looking; what can be changed says so.
 
@@ -79,8 +80,8 @@ def pages_of_model(
         Row(f"admin:{name}_add", "GET", changing, ops=add[0]),
         Row(f"admin:{name}_add", "POST", changing, ops=add[1]),
         Row(f"admin:{name}_change", "GET", rule, path=(thing,)),
-        Row(f"admin:{name}_change", "POST", rule, ops=change, path=(thing,)),
-        *read_only(f"admin:{name}_history", rule, path=(thing,)),
+        Row(f"admin:{name}_change", "POST", changers or rule, ops=change, path=(thing,)),
+        *read_only(f"admin:{name}_history", rule, ops=302, path=(thing,)),
         Row(f"admin:{name}_delete", "GET", changing, ops=delete[0], path=(thing,)),
         Row(f"admin:{name}_delete", "POST", changing, ops=delete[1], path=(thing,)),
     ]

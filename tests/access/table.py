@@ -290,7 +290,6 @@ def _decision(name: str, *, post: int) -> list[Row]:
 
 # Their own password, and an empty index.
 STRAY: Final = {"stray": 200}
-OPEN: Final = {"add": (200, 200), "change": 200, "delete": (200, 302)}
 ADMIN = [
     *read_only("admin:index", LOOK_UP, but=STRAY, everybody=True, note="says that there is no group"),
     *read_only(
@@ -301,7 +300,7 @@ ADMIN = [
         note="nothing of it is theirs",
     ),
     *read_only("admin:search", LOOK_UP, but=STRAY, query="s=x", note="among what one may see"),
-    Row("admin:autocomplete", "GET", LOOK_UP, ops=403, note="no form of ours asks"),
+    Row("admin:autocomplete", "GET", LOOK_UP, ops=403, note="no form, no field"),
     Row("admin:jsi18n", "GET", LOOK_UP, but=STRAY),
     *read_only("admin:view_on_site", LOOK_UP, but={"stray": 404}, ops=404, path=("1", "1")),
     *get_and_post("admin:login", ADMIN_DOOR, post=200, but={"stray": 302}, everybody=True),
@@ -368,9 +367,9 @@ ADMIN = [
     *pages_of_model("parcels_pickupaddress", "address"),
     *pages_of_model("parcels_bookingfile", "booking_file"),
     *pages_of_model("parcels_scanfile", "scan_file"),
-    *pages_of_model("django_celery_beat_periodictask", "periodic_task", SUPERUSER, **OPEN),  # type: ignore[arg-type]
-    *pages_of_model("django_celery_beat_intervalschedule", "interval", SUPERUSER, **OPEN),  # type: ignore[arg-type]
-    *pages_of_model("django_celery_beat_crontabschedule", "crontab", SUPERUSER, **OPEN),  # type: ignore[arg-type]
+    *pages_of_model("django_celery_beat_periodictask", "periodic_task", change=200, changers=SUPERUSER),
+    *pages_of_model("django_celery_beat_intervalschedule", "interval", change=200, changers=SUPERUSER),
+    *pages_of_model("django_celery_beat_crontabschedule", "crontab", change=200, changers=SUPERUSER),
 ]
 
 SECTIONS = {

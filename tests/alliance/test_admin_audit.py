@@ -1,0 +1,144 @@
+"""The audit in the admin: who did what, in words, and what the admin's own forms change."""
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from alliance import audit
+from alliance.admin_history import AuditedMixin, detail_text
+from alliance.models import AuditEntry, Organisation, User
+from alliance.tenancy import Actor, Scope, scope
+from couriers.models import Facility
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+AUDIT = "/admin/alliance/auditentry/"
+
+
+@pytest.fixture
+def entries(ops_user: User, merchant_organisation: Organisation) -> None:
+    actor = Actor(kind="user", user_id=ops_user.pk, is_ops=True, label=ops_user.email)
+    with scope(Scope.everything()):
+        audit.record(
+            actor=actor,
+            verb="closure.declared",
+            object_type="closure",
+            object_id=12,
+            organisation_id=merchant_organisation.pk,
+            detail={"name": "台风贝碧嘉", "days": ["2026-11-03", "2026-11-04"], "whole": True},
+        )
+        audit.record(actor=Actor.system("beat"), verb="member.set", object_type="member", object_id=3)
+
+
+def test_an_entry_is_read_in_words(entries: None, ops_client: Client) -> None:
+    page = ops_client.get(AUDIT).content.decode()
+    assert "台风贝碧嘉" in page
+    assert "\\u" not in page
+    assert "Lotus Tea" in page
+    assert "2026-11-03, 2026-11-04" in page
+    with scope(Scope.everything()):
+        entry = AuditEntry.objects.get(verb="closure.declared")
+    details = ops_client.get(f"{AUDIT}{entry.pk}/change/").content.decode()
+    assert "ops@alliance.example" in details
+    assert "台风贝碧嘉" in details
+
+
+def test_entries_are_found_by_person_and_by_action(entries: None, ops_client: Client, ops_user: User) -> None:
+    for query in (
+        {"person": str(ops_user.pk)},
+        {"action": "closure.declared"},
+        {"q": "OPS@alliance.example"},
+        {"q": "closure 12"},
+    ):
+        rows = ops_client.get(AUDIT, query).context_data["cl"].result_list  # type: ignore[attr-defined]
+        assert [row.verb for row in rows] == ["closure.declared"], query
+    everything = ops_client.get(AUDIT, {"person": "x"}).context_data["cl"].result_list  # type: ignore[attr-defined]
+    assert len(everything) == 2
+
+
+def test_a_detail_in_words() -> None:
+    detail = {
+        "role": {"before": "agent", "after": ""},
+        "numbers": ["CA1", "CA2"],
+        "whole": False,
+        "note": None,
+    }
+    assert detail_text(detail) == "Role: agent → –; Numbers: CA1, CA2; Whole: no; Note: –"
+
+
+def test_making_somebody_a_superuser_is_audited(ops_client: Client, ops_user: User) -> None:
+    person = factories.user("new@alliance.example")
+    group = Group.objects.create(name="Night shift")
+    values = {"name": "New", "is_active": "on", "is_staff": "on", "is_superuser": "on", "groups": [group.pk]}
+    response = ops_client.post(f"/admin/alliance/user/{person.pk}/change/", values)
+    assert response.status_code == 302
+    with scope(Scope.everything()):
+        [entry] = AuditEntry.objects.filter(verb="user.changed")
+    assert (entry.user_id, entry.object_id) == (ops_user.pk, str(person.pk))
+    assert entry.detail["is_superuser"] == {"before": "False", "after": "True"}
+    assert entry.detail["groups"] == {"before": "", "after": "Night shift"}
+
+
+def test_whatever_the_admins_own_forms_change_is_audited(rf: RequestFactory, ops_user: User) -> None:
+    """The others save by services, which write the entry."""
+    request = rf.get("/")
+    request.user, request.actor = ops_user, Actor.system("test")  # type: ignore[attr-defined]
+    by_form = {
+        model.__name__
+        for model, listing in admin.site._registry.items()
+        if listing.has_change_permission(request) and "save_model" not in vars(type(listing))
+        if not isinstance(listing, AuditedMixin)
+    }
+    assert by_form == set()
+
+
+@pytest.mark.parametrize("model", sorted(admin.site._registry, key=lambda model: model._meta.label))
+def test_history_leads_to_the_audit(ops_client: Client, model: Any) -> None:
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_history", args=["7"])
+    response = ops_client.get(url)
+    assert response.status_code == 302
+    assert response["Location"].startswith(f"{AUDIT}?q=")
+
+
+def test_jobs_are_changed_by_superusers_and_deleted_by_nobody(ops_client: Client, ops_user: User) -> None:
+    from django_celery_beat.models import IntervalSchedule, PeriodicTask  # noqa: PLC0415 -- needs the registry
+
+    interval = IntervalSchedule.objects.create(every=1, period="minutes")
+    job = PeriodicTask.objects.create(name="sweep-overdue-test", task="x", interval=interval)
+    jobs = "/admin/django_celery_beat/periodictask/"
+    assert ops_client.get(f"{jobs}{job.pk}/delete/").status_code == 403
+    assert ops_client.get(f"{jobs}add/").status_code == 403
+    User.objects.filter(pk=ops_user.pk).update(is_superuser=False)
+    assert ops_client.get(jobs).status_code in (200, 403)
+    chosen = {"action": "disable_tasks", "_selected_action": [job.pk]}
+    ops_client.post(jobs, chosen)
+    job.refresh_from_db()
+    assert job.enabled
+
+
+# --- looking for things ---
+
+
+def test_search_finds_organisations_and_pages(
+    ops_client: Client, merchant_organisation: Organisation
+) -> None:
+    page = ops_client.get("/admin/search/", {"s": "lotus"}).content.decode()
+    assert f"/admin/alliance/organisation/{merchant_organisation.pk}/change/" in page
+    assert "/admin/slas/closure/" in ops_client.get("/admin/search/", {"s": "closures"}).content.decode()
+    for odd in ("x\0y", "%", "长" * 500):
+        assert ops_client.get("/admin/search/", {"s": odd}).status_code == 200
+
+
+def test_a_facilitys_city_is_chosen_by_name(ops_client: Client) -> None:
+    assert "admin-autocomplete" in ops_client.get("/admin/couriers/facility/add/").content.decode()
+    answer = ops_client.get(
+        "/admin/autocomplete/",
+        {"term": "杭州", "app_label": "couriers", "model_name": "facility", "field_name": "city"},
+    ).json()
+    assert answer["results"]
+    assert not Facility.objects.exists()

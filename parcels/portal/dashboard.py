@@ -103,9 +103,20 @@ def dashboard_view(request: ActorRequest) -> HttpResponse:
     context["may_start"] = actor.can(
         Capability.MANAGE_OFFERS if actor.is_courier else Capability.BOOK_PARCELS
     )
+    context["main_work"] = _main_work(actor)
     if context["missing"] != "everything":
         context |= _record(actor, figures, today)
     return render(request, "parcels/dashboard.html", context)
+
+
+def _main_work(actor: Actor) -> str:
+    """What the page's main button does: the first of these that the role may do, or nothing."""
+    works = (
+        (Capability.BOOK_PARCELS, "book"),
+        (Capability.SEND_SCANS, "scan"),
+        (Capability.VIEW_FINANCE, "books"),
+    )
+    return next((work for capability, work in works if actor.can(capability)), "")
 
 
 def _figures(actor: Actor, today: date) -> Figures:

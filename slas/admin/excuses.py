@@ -204,7 +204,9 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         if data is not None and selection.is_valid() and form.is_valid():
             excuses = selection.excuses().filter(pk__lte=form.cleaned_data["newest"])
             if self._decide_on(request, actor, excuses, form):
-                return redirect(request.get_full_path())
+                # Of those chosen on the list nothing is left; the page would go on with all that wait.
+                is_chosen = bool(selection.cleaned_data["ids"])
+                return redirect("admin:slas_excuse_changelist" if is_chosen else request.get_full_path())
         return self._decision_page(request, selection, form)
 
     def _decide_on(

@@ -18,6 +18,7 @@ from slas.rates.charts import (
     lane_map,
     lateness_chart,
     ranking_chart,
+    reasons_chart,
     trend_chart,
 )
 from slas.rates.names import NamedRow, Standing, standings
@@ -52,6 +53,8 @@ def draw(
         return _groups(answer, named_rows)
     if name == "lateness":
         return _lateness(answer)
+    if name == "reasons":
+        return Shown(reasons_chart(answer.total, id=CHART_ID, title=str(PICTURES["reasons"])))
     drawers: dict[str, Callable[[Actor, RateQuery, date], Shown]] = {
         "lanes": _lanes,
         "calendar": _calendar,

@@ -47,6 +47,7 @@ PICTURES: dict[str, str | Promise] = {
     "lateness": gettext_lazy("How late"),
     "couriers": gettext_lazy("Couriers ranked"),
     "groups": gettext_lazy("Rows compared"),
+    "reasons": gettext_lazy("Excluded by reason"),
 }
 
 
@@ -203,8 +204,11 @@ def presets(actor: Actor) -> list[Preset]:
         (_("Year by day"), {"period": "365", "group_by": "month", "picture": "calendar"}),
         (_("Weekdays"), {"period": "90", "group_by": "weekday", "picture": "groups"}),
         (_("How late"), {"group_by": "tier", "figures": "lateness", "picture": "lateness"}),
-        (_("Provinces"), {"group_by": ["origin_province", "destination_province"], "picture": "lanes"}),
-        (_("Excluded by reason"), {"period": "90", "group_by": "week", "figures": "excluded"}),
+        (_("Provinces"), {"group_by": "destination_province", "picture": "groups"}),
+        (
+            _("Excluded by reason"),
+            {"period": "90", "group_by": "week", "figures": "excluded", "picture": "reasons"},
+        ),
     ]
     if actor.is_courier:
         queries.append((_("Merchants"), {"group_by": "merchant", "picture": "groups"}))

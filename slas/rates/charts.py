@@ -132,6 +132,18 @@ def lateness_chart(row: RateRow, *, id: str, title: str) -> Distribution:
     )
 
 
+def reasons_chart(row: RateRow, *, id: str, title: str) -> Chart:
+    """Draw how many commitments are left out of the accountable rate, by reason."""
+    return Chart(
+        id=id,
+        title=title,
+        kind="bar",
+        category_name=_("Reason"),
+        categories=[str(reason.label) for reason in row.excused_by],
+        series=[Series(_("Exempt"), list(row.excused_by.values()))],
+    )
+
+
 def ranking_chart(
     couriers: Sequence[Standing], *, id: str, title: str, own: int | None = None, place: int | None = None
 ) -> Intervals:

@@ -1,5 +1,7 @@
 """The dashboard of couriers and merchants: figures, first steps of new members, refresh."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -191,3 +193,26 @@ def test_query_count_does_not_depend_on_parcels(
         assert OnTimeRate.objects.count() > 40
     with django_assert_num_queries(queries):
         client.get(URL)
+
+
+@pytest.mark.parametrize(
+    ("role", "of_courier", "of_merchant"),
+    [
+        (Role.AGENT, "/scans/upload/", "/quote/"),
+        (Role.FINANCE, "/statements/", "/statements/"),
+        (Role.VIEWER, None, None),
+    ],
+)
+def test_the_main_button_leads_where_the_role_may_go(
+    judged: Lane, role: Role, of_courier: str | None, of_merchant: str | None
+) -> None:
+    for organisation, expected in ((judged.courier, of_courier), (judged.merchant, of_merchant)):
+        client = Client()
+        client.force_login(
+            factories.member_user(f"{role}-{organisation.pk}@x.example", organisation, role),
+            backend="django.contrib.auth.backends.ModelBackend",
+        )
+        actions = client.get(URL).content.decode().split("ca-page-actions", 1)[-1].split("</header>", 1)[0]
+        found = re.findall(r'class="btn btn-primary" href="([^"]+)"', actions)
+        assert found == ([expected] if expected else [])
+        assert all(client.get(address).status_code == 200 for address in found)

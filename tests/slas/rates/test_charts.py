@@ -14,9 +14,9 @@ from alliance.tenancy import Scope, scope
 from slas.choices import Outcome
 from slas.commitments.histograms import EDGES, bin_of
 from slas.rates import charts
-from slas.rates.charts import calendar_map, lane_map, lateness_chart, ranking_chart
+from slas.rates.charts import calendar_map, lane_map, lateness_chart, ranking_chart, reasons_chart
 from slas.rates.names import Standing
-from slas.rates.rules import RateRow
+from slas.rates.rules import REASONS, RateRow
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane
 from tests.slas.helpers.facts import Fact, write_cells
 
@@ -196,6 +196,25 @@ def test_a_long_trend_is_by_week_or_month(
     chart = response.context["shown"].chart
     assert len(chart.categories) == points
     assert str(chart.title) == f"On time by {first_name or 'day'}"
+
+
+def test_exempt_parcels_are_drawn_by_reason() -> None:
+    # By the place of the reason in REASONS.
+    row = RateRow(("x",), reasons={0: 3, 2: 5, 1: 0})
+    chart = reasons_chart(row, id="x", title="Excluded by reason")
+    assert list(chart.categories) == [str(reason.label) for reason in (REASONS[0], REASONS[2])]
+    assert [list(series.values) for series in chart.series] == [[3, 5]]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("label", "title"),
+    [("Provinces", "On time by province of destination"), ("Excluded by reason", "Excluded by reason")],
+)
+def test_a_preset_draws_what_it_says(judged: Lane, courier_client: Client, label: str, title: str) -> None:
+    page = courier_client.get("/rates/")
+    [url] = [preset.url for preset in page.context["presets"] if preset.label == label]
+    assert str(courier_client.get(f"/rates/{url}").context["shown"].chart.title) == title
 
 
 @pytest.mark.django_db

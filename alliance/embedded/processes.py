@@ -67,10 +67,12 @@ def _wait_for(
 def stop(pid: int, *, gently: signal.Signals, firmly: signal.Signals) -> None:
     """Stop a server and wait until it ends; send the signal `firmly` if `gently` has no effect.
 
-    One that ignores both, as a process that was paused does, is killed with its children.
+    One that ignores both, or is paused and hears neither, is killed with its children.
     """
     family = [pid]
     for signum, seconds in ((gently, STOP_SECONDS), (firmly, KILL_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+        if signum != signal.SIGKILL and _is_paused(pid):
+            continue
         family = [pid, *(_children_of(pid) or family[1:])]
         for member in family if signum == signal.SIGKILL else family[:1]:
             with contextlib.suppress(ProcessLookupError):
@@ -80,6 +82,18 @@ def stop(pid: int, *, gently: signal.Signals, firmly: signal.Signals) -> None:
         ):
             return
     raise EmbeddedServerError(f"The server with process id {pid} does not stop.")
+
+
+def _is_paused(pid: int) -> bool:
+    return _state(pid) == "T"
+
+
+def _state(pid: int) -> str:
+    """Return the letter that the kernel gives for what a process does; empty if it says nothing."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def _children_of(pid: int) -> list[int]:
@@ -118,9 +132,7 @@ def alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return True
+    return _state(pid) != "Z"
 
 
 def disown() -> None:

@@ -176,15 +176,20 @@ time.sleep(60)
 """
 
 
-def test_server_that_ignores_signals_is_killed_with_its_children(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "STOP_SECONDS", 0.1)
+@pytest.mark.parametrize(("is_paused", "seconds"), [(False, 0.1), (True, 600.0)])
+def test_server_that_hears_no_signal_is_killed_with_its_children(
+    monkeypatch: pytest.MonkeyPatch, is_paused: bool, seconds: float
+) -> None:
+    monkeypatch.setattr(processes, "STOP_SECONDS", seconds)
     monkeypatch.setattr(processes, "KILL_SECONDS", 5.0)
     command = [sys.executable, "-c", IGNORES_SIGNALS]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         child = int(server.stdout.readline())
         monkeypatch.setitem(processes._children, server.pid, server)
-        os.kill(server.pid, signal.SIGSTOP)
+        if is_paused:
+            os.kill(server.pid, signal.SIGSTOP)
+            wait_until(lambda: processes._is_paused(server.pid))
         processes.stop(server.pid, gently=signal.SIGINT, firmly=signal.SIGKILL)
         assert server.poll() == -signal.SIGKILL
     wait_until(lambda: not processes.alive(child))

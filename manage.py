@@ -38,6 +38,9 @@ def main() -> None:
             # Django reads the settings as soon as it is imported that far.
             from django.core.management import execute_from_command_line  # noqa: PLC0415
 
+            from alliance.database.postgresql.silence import WATCH  # noqa: PLC0415 -- after the servers' check
+
+            WATCH.announces = True
             execute_from_command_line(sys.argv)
     except embedded.EmbeddedServerError as error:
         sys.exit(str(error))

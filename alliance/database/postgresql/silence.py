@@ -10,10 +10,11 @@ answers again: they would take the threads that still answer for other things.
 import os
 import select
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -29,6 +30,14 @@ ASK_AGAIN_SECONDS = 3.0
 # A question to a silent server is kept open: the server has to answer each of them in the end.
 QUESTION_SECONDS = 15.0
 TICK_SECONDS = 0.25
+# Of commands: seconds until a wait for a lock is announced, and again, and until it is given up: tasks, which
+# may hold it, have no longer themselves.
+SAY_AFTER_SECONDS, SAY_AGAIN_SECONDS, LOCK_SECONDS = 2.0, 60.0, 960.0
+_BLOCKING = """
+    SELECT pid, coalesce(nullif(application_name, ''), usename, '?'),
+        left(regexp_replace(query, '\\s+', ' ', 'g'), 100)
+    FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids(%s))
+"""
 # Errors of the network, in the words of libpq, which mean the same as no answer.
 _UNREACHABLE = (
     *("No route to host", "Network is unreachable", "Connection timed out"),
@@ -53,6 +62,11 @@ def answers_within(seconds: float) -> Iterator[None]:
         _limit.reset(token)
 
 
+def _plain(params: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters of connections that are not watched themselves."""
+    return {name: value for name, value in params.items() if not name.endswith("_factory")}
+
+
 class Question:
     """`SELECT 1` on a connection of its own, without ever waiting for longer than asked to."""
 
@@ -60,7 +74,7 @@ class Question:
         self.begun = time.monotonic()
         # No answer will come any more.
         self.has_failed = False
-        self._params = {name: value for name, value in params.items() if not name.endswith("_factory")}
+        self._params = _plain(params)
         self._connection: Any = None
         self._is_sent = False
 
@@ -109,10 +123,12 @@ def answers(params: dict[str, Any], seconds: float) -> bool:
 class _Wait:
     """A statement that waits for its answer."""
 
-    __slots__ = ("begun", "connection", "limit", "was_cut")
+    __slots__ = ("begun", "connection", "limit", "look_at", "was_cut")
 
     def __init__(self, connection: "Connection | None", limit: float | None) -> None:
         self.begun, self.connection, self.limit, self.was_cut = time.monotonic(), connection, limit, False
+        # When to look whom it waits for.
+        self.look_at = self.begun + SAY_AFTER_SECONDS
 
     def cut(self) -> None:
         if self.connection is not None:
@@ -121,10 +137,15 @@ class _Wait:
 
 
 class Watch:
-    """Watches all statements of this process. `limit`: seconds for any answer; None for no limit."""
+    """Watches all statements of this process.
+
+    `limit`: seconds for any answer; None for no limit. `announces`: whether to say on the terminal which
+    other session a statement waits for, and to cut it off when that takes too long.
+    """
 
     def __init__(self) -> None:
         self.limit: float | None = None
+        self.announces = False
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -198,6 +219,8 @@ class Watch:
         for wait in waits:
             if wait.limit is not None and now - wait.begun > wait.limit:
                 wait.cut()
+            if self.announces and wait.connection and now > wait.look_at:
+                self._announce(wait, wait.connection)
         if self._question is None:
             longest = max((now - wait.begun for wait in waits), default=0.0)
             is_due = longest > ASK_AFTER_SECONDS and now - self._asked_at > ASK_AGAIN_SECONDS
@@ -212,6 +235,16 @@ class Watch:
             self._drop_question()
         else:
             self._note_silence(self._question)
+
+    def _announce(self, wait: _Wait, connection: "Connection") -> None:
+        wait.look_at = time.monotonic() + SAY_AGAIN_SECONDS
+        with closing(psycopg2.connect(**_plain(self._params))) as other, other.cursor() as cursor:
+            cursor.execute(_BLOCKING, [connection.info.backend_pid])
+            for pid, name, query in cursor.fetchall():
+                said = f"Waiting for a lock that session {pid} of the database holds ({name}: {query}) ...\n"
+                sys.stderr.write(said)
+                if time.monotonic() - wait.begun > LOCK_SECONDS:
+                    wait.cut()
 
     def _note_silence(self, question: Question) -> None:
         age = time.monotonic() - question.begun

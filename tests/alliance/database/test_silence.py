@@ -202,6 +202,33 @@ def test_failure_to_ask_does_not_end_the_watch(watch: Watch, monkeypatch: pytest
     assert len(looks) == 3
 
 
+def test_command_says_whose_lock_it_waits_for_and_gives_up_at_last(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("SAY_AFTER_SECONDS", "SAY_AGAIN_SECONDS", "LOCK_SECONDS"):
+        monkeypatch.setattr(silence, name, 0.02)
+    watch.announces = True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(231), pg_backend_pid()")
+        holder = cursor.fetchone()[1]
+    statement = Statement("SELECT pg_advisory_lock(231)")
+    look_until(watch, lambda: not statement.is_alive())
+    assert "the database did not answer within" in statement.error
+    said = capsys.readouterr().err
+    assert f"Waiting for a lock that session {holder} of the database holds (" in said
+    assert "SELECT pg_advisory_lock(231), pg_backend_pid()" in said
+
+
+def test_command_says_nothing_of_a_long_statement(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(silence, "SAY_AFTER_SECONDS", 0.02)
+    watch.announces = True
+    statement = Statement("SELECT pg_sleep(0.3)")
+    look_until(watch, lambda: not statement.is_alive())
+    assert (statement.error, capsys.readouterr().err) == ("", "")
+
+
 def test_silent_server_is_an_error_of_the_database(watch: Watch) -> None:
     watch.silent_since = time.monotonic()
     with pytest.raises(Silent) as raised:

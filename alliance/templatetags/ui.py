@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -76,6 +77,12 @@ def count(value: int | None) -> str:
 def money(value: str) -> str:
     """Format an amount with thousands separators; an empty one stays empty."""
     return amount(value) if value else ""
+
+
+@register.filter
+def kilograms(grams: int) -> str:
+    """Format a weight as forms ask for it: 1500 is "1.5"."""
+    return f"{Decimal(grams) / 1000:,f}".rstrip("0").rstrip(".") if grams % 1000 else f"{grams // 1000:,}"
 
 
 @register.filter

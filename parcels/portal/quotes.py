@@ -28,6 +28,8 @@ class OfferView:
     service_name: str
     price: str
     pickup: str
+    pickup_day: str
+    pickup_clock: str
     deliver_day: str
     deliver_clock: str
     cut_off: str
@@ -78,6 +80,8 @@ def offer_view(quote: Quote, offer: QuotedOffer, query: QueryDict) -> OfferView:
         service_name=offer.tier.name,
         price=yuan(offer.fee_fen),
         pickup=moment_text(promise.pickup_by),
+        pickup_day=day_text(promise.pickup_by.date()),
+        pickup_clock=clock_text(promise.pickup_by),
         deliver_day=day_text(promise.deliver_by.date()),
         deliver_clock=clock_text(promise.deliver_by),
         cut_off=moment_text(promise.cut_off_at),

@@ -94,7 +94,7 @@ _PARCEL = {
     "recipient": _MASKED,
     "recipient_erased_at": None,
 }
-_TRACKED: dict[str, object] = {
+_TRACKED: dict[str, Any] = {
     "tracking_number": NUMBER,
     "status": "out_for_delivery",
     "status_text": "Out for delivery",

@@ -122,6 +122,8 @@ def _withdrawal(scan: ScanRow | None) -> str:
 def _remarks(tracked_scan: TrackedScan) -> Iterable[str]:
     if tracked_scan.received_late is not None:
         yield _("Received %(time)s later") % {"time": duration_text(tracked_scan.received_late)}
+    if tracked_scan.scan.stated_at is not None:
+        yield _("The courier's clock said %(at)s") % {"at": _moment(tracked_scan.scan.stated_at)}
     if tracked_scan.out_of_order:
         yield _("Received out of order")
     if tracked_scan.withdrawn_at is not None:

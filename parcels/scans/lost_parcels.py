@@ -50,7 +50,7 @@ WHERE c.kind = 'delivery' AND c.lost_at IS NULL AND c.parcel_id >= %(oldest)s
         OR (c.outcome IN ('met', 'late') AND c.delivered_at IS NULL))
     AND p.last_scan_at <= %(now)s - interval '{LOCAL.days} days' AND {_SILENT}
 """  # noqa: S608 -- built of constants
-# A parcel that its courier scanned as lost stays lost until the courier withdraws that scan.
+# A parcel that its courier scanned as lost stays lost until the next scan, which ends the loss by itself.
 _FOUND_PARCELS = f"""
 SELECT p.id FROM slas_commitment c JOIN parcels_parcel p ON p.id = c.parcel_id
 WHERE c.lost_at IS NOT NULL AND c.kind = 'delivery' AND p.status <> '{ParcelStatus.LOST}' AND NOT ({_SILENT})

@@ -33,6 +33,8 @@ class ScanRow(ScanFact, Protocol):
 
     received_at: datetime
     facility: str
+    # What a wrong clock said.
+    stated_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

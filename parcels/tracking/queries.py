@@ -44,6 +44,8 @@ class _Scan(msgspec.Struct, array_like=True):
     facility: str
     consent: bool
     corrects: int | None
+    # Not public.
+    stated_at: datetime | None = None
 
 
 class _Delivery(msgspec.Struct, array_like=True):

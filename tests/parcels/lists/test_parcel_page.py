@@ -16,6 +16,7 @@ from alliance.choices import Role
 from alliance.models import AuditEntry, City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, PickupAddress
+from parcels.portal.timeline_entries import full_entries, public_entries
 from parcels.scans.timelines import track, zone_text
 from slas.commitments.services.sweeping import sweep_overdue
 from tests.parcels.helpers.parcel_views import client_of, scan, some_parcels, text_of
@@ -248,7 +249,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def fact(key: int, code: str, occurred: float, received: float, **more: Any) -> Any:
-    values = {"reason": "", "facility": "", "consent": False, "corrects": None, **more}
+    values = {"reason": "", "facility": "", "consent": False, "corrects": None, "stated_at": None, **more}
     return SimpleNamespace(
         event_key=key,
         code=code,
@@ -263,6 +264,13 @@ def test_order_of_arrival_changes_only_the_remarks() -> None:
     assert [item.scan.event_key for item in tracked_scans] == [1, 2, 3]
     assert [item.out_of_order for item in tracked_scans] == [False, True, False]
     assert [item.received_late for item in tracked_scans] == [None, timedelta(hours=3), None]
+
+
+def test_parties_see_what_a_wrong_clock_said() -> None:
+    parcel = SimpleNamespace(booked_at=NOON, cancelled_at=None)
+    tracked_scans = track([fact(1, "picked_up", 1, 1, stated_at=NOON - timedelta(minutes=3))])
+    assert "The courier's clock said" in full_entries(parcel, tracked_scans)[0]["detail"]
+    assert "clock" not in str(public_entries(parcel, tracked_scans))
 
 
 def test_scans_of_one_batch_are_not_out_of_order() -> None:

@@ -160,12 +160,15 @@ def _when(state: ParcelState, reader: Reader) -> str:
     if arrival is None:
         return _("No delivery date is known at the moment")
     first, last = reader.near_day(arrival.p50_at), reader.near_day(arrival.p90_at)
-    params = {"day": first, "last": last, "clock": clock_text(local_clock(arrival.p50_at, reader.zone))}
+    params = {"day": first, "clock": clock_text(local_clock(arrival.p50_at, reader.zone))}
     if arrival.is_promise:
         return _("Promised by %(day)s, %(clock)s") % params
     if arrival.precision != arrival.precision.DAY:
         return _("Expected %(day)s, around %(clock)s") % params
-    return _("Expected %(day)s") % params if first == last else _("Expected %(day)s to %(last)s") % params
+    if first == last:
+        return _("Expected %(day)s") % params
+    span = {"day": reader.day(arrival.p50_at), "last": reader.day(arrival.p90_at)}
+    return _("Expected %(day)s to %(last)s") % span
 
 
 def _what(state: ParcelState, reader: Reader) -> str:

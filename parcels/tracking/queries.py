@@ -220,7 +220,7 @@ def _states(facts: Sequence[_Facts], *, now: datetime, with_arrivals: bool = Tru
     arrivals = arrivals_of(
         (
             Expectable(item.parcel, verdict, item.cause, item.zone, is_lost=loss is not None)
-            if verdict and with_arrivals
+            if verdict and with_arrivals and verdict is not None
             else None
             for item, verdict, loss in zip(facts, verdicts, losses, strict=True)
         ),

@@ -19,6 +19,8 @@ from parcels.tracking.verdicts import Verdict
 from slas.choices import Outcome
 from slas.forecasts.watch_rules import silent_after
 
+# A parcel whose day was changed may rest until so long before it.
+RESTS_UNTIL: Final = timedelta(days=1)
 # Of an overdue delivery in these statuses, none is to come any more.
 _ENDED: Final = frozenset({ParcelStatus.LOST, ParcelStatus.RETURNING, ParcelStatus.RETURNED})
 
@@ -181,6 +183,8 @@ def state_of(
         )
     last = parcel.last_scan_at
     is_silent = last is not None and status in MOVING and now - last > silent_after(tier)
+    if promise is not None and promise.is_moved and promise.deliver_by - now > RESTS_UNTIL:
+        is_silent = False
     return ParcelState(
         status=status,
         status_at=parcel.status_at,

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -12,6 +13,7 @@ from rest_framework.test import APIClient
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel
+from parcels.tracking.arrivals import Precision, in_delivery_hours, precision_of
 from slas.choices import Stage
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.forecasts.rules import Position
@@ -115,3 +117,43 @@ def test_forecast_needs_one_query_and_then_none(
             forecast_for(POSITION, now=now)
         with django_assert_num_queries(0):
             forecast_for(POSITION, now=now)
+
+
+# --- how exactly it is told ------------------------------------------------------------------
+
+# Monday 12:00 in Chengdu.
+MONDAY_NOON = datetime(2026, 11, 30, 4, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "spread", "precision"),
+    [(3, 2, "half_hour"), (3, 3, "hour"), (13, 1, "hour"), (25, 1, "day"), (3, 7, "day")],
+)
+def test_the_farther_and_wider_the_less_exact(ahead: int, spread: int, precision: str) -> None:
+    p50_at = MONDAY_NOON + ahead * HOUR
+    assert precision_of(p50_at, p50_at + spread * HOUR, now=MONDAY_NOON) == precision
+
+
+@pytest.mark.parametrize(
+    ("at", "precision", "told"),
+    [
+        ("2026-11-30 14:02", Precision.HALF_HOUR, "2026-11-30 14:30"),
+        ("2026-11-30 14:30", Precision.HALF_HOUR, "2026-11-30 14:30"),
+        ("2026-11-30 14:02", Precision.HOUR, "2026-11-30 15:00"),
+        # Nobody delivers at night; on the day it is due, until the promise.
+        ("2026-11-30 02:35", Precision.HOUR, "2026-11-30 08:00"),
+        ("2026-11-30 21:20", Precision.HALF_HOUR, "2026-11-30 21:30"),
+        ("2026-11-30 22:20", Precision.HALF_HOUR, "2026-12-01 08:00"),
+        ("2026-12-01 21:20", Precision.HALF_HOUR, "2026-12-02 08:00"),
+    ],
+)
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "Asia/Kathmandu", "America/New_York"])
+def test_times_are_rounded_by_the_local_clock_into_delivery_hours(
+    at: str, precision: Precision, told: str, zone: str
+) -> None:
+    def moment(text: str) -> datetime:
+        return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
+
+    due_at = moment("2026-11-30 22:00")
+    assert in_delivery_hours(moment(at), precision, zone, due_at) == moment(told)

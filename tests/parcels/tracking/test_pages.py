@@ -20,7 +20,7 @@ from alliance.tenancy import Actor, Scope, raw_rows, rows_in, scope
 from alliance.web.http import client_address
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.choices import ParcelStatus
-from parcels.models import Parcel
+from parcels.models import Parcel, Scan
 from parcels.tracking.sql import TRACKED_PARCEL
 from parcels.tracking.steps import progress
 from tests.parcels.helpers.parcel_views import RECIPIENT, client_of, scan, some_parcels, text_of
@@ -228,6 +228,25 @@ def test_page_and_api_are_not_cached(door: str, book: Book, client: Client) -> N
     assert "no-cache" in response["Cache-Control"]
 
 
+def test_title_and_preview_answer_the_question(book: Book, client: Client) -> None:
+    parcel = book(hours_ago=20)
+    scan(parcel, "attempt_failed", 19, reason="consignee_absent")
+    html = client.get(f"/track/{parcel.number}/").content.decode()
+    [title] = re.findall(r"<title>(.*?)</title>", html, re.DOTALL)
+    assert re.match(r"Delivery attempt failed: Expected tomorrow, .* · CA", title)
+    assert re.search(r'property="og:title" content="Delivery attempt failed: Expected tomorrow, ', html)
+    assert re.search(r'property="og:description" content="Swift Express tried to deliver on ', html)
+
+
+def test_reasons_in_peoples_own_words_are_not_public(book: Book, client: Client) -> None:
+    parcel = book(hours_ago=20)
+    scan(parcel, "attempt_failed", 19, reason="consignee_absent")
+    with scope(Scope.everything()):
+        Scan.objects.filter(parcel_id=parcel.pk).update(reason="ask Ms Li, 138 1234 5678")
+    for door in (f"/track/{parcel.number}/", f"/api/v1/tracking/{parcel.number}"):
+        assert "Ms Li" not in client.get(door).content.decode()
+
+
 def test_page_is_not_indexed_by_search_engines(book: Book, client: Client) -> None:
     response = client.get(f"/track/{book().number}/")
     assert response["X-Robots-Tag"] == "noindex, nofollow"
@@ -311,6 +330,27 @@ def test_search_redirects_to_the_page_in_any_spelling(book: Book, client: Client
         assert (response.status_code, response["Location"]) == (302, f"/track/{number}/")
     response = client.get(f"/track/{number.lower()}/")
     assert (response.status_code, response["Location"]) == (302, f"/track/{number}/")
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "“{}”", "{}.", "({})", "Your parcel {} is on its way", "https://alliance.example/track/{}/",
+        "http://alliance.example/track/{}?from=mail#content", "运单号：{}。", "\u200b{}\u200b", "＃{}",
+    ],
+)  # fmt: skip
+def test_pasted_numbers_are_found(pasted: str, book: Book, client: Client) -> None:
+    number = book().number
+    for spelling in (number, number.lower(), " ".join((number[:4], number[4:10], number[10:]))):
+        response = client.get("/track/", {"number": pasted.format(spelling)})
+        assert (response.status_code, response["Location"]) == (302, f"/track/{number}/")
+
+
+@pytest.mark.parametrize("order", ["SO-2026-1187", "20261130123456", "王小明", "TB1234567890123456"])
+def test_an_order_number_gets_a_hint(order: str, client: Client) -> None:
+    response = client.get("/track/", {"number": order})
+    assert response.status_code == 422
+    assert "it may be an order number" in text_of(response)
 
 
 def test_search_without_a_number_shows_the_form(client: Client) -> None:

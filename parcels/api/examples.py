@@ -71,12 +71,27 @@ _REJECTED = {
     "detail": "Some of the input is not valid",
     "errors": [{"pointer": "/1/weight_g", "detail": "A parcel weighs at least 1 g.", "code": "min_value"}],
 }
+_STATED_PROMISE = {
+    "deliver_by": "2026-11-24T20:00:00+08:00",
+    "original_deliver_by": "2026-11-24T20:00:00+08:00",
+    "judged_by": "2026-11-24T20:00:00+08:00",
+    "moved_by": None,
+    "outcome": "pending",
+    "reached_at": None,
+    "late": False,
+    "late_by_seconds": None,
+}
 _PARCEL = {
     "tracking_number": NUMBER,
     "reference": "SO-2026-1187",
     "status": "delivered",
+    "status_text": "Delivered",
     "status_at": "2026-11-24T16:12:00+08:00",
     "contradiction": None,
+    "next": "Nothing more: the delivery is complete.",
+    "promise": {**_STATED_PROMISE, "outcome": "met", "reached_at": "2026-11-24T16:12:00+08:00"},
+    "lost": None,
+    "expected": None,
     "tier": "next_day",
     "merchant": "lotus-tea",
     "courier": "swift-express",
@@ -98,29 +113,26 @@ _TRACKED: dict[str, Any] = {
     "tracking_number": NUMBER,
     "status": "out_for_delivery",
     "status_text": "Out for delivery",
-    "explanation": "A courier is on the way to you with the parcel.",
     "status_at": "2026-11-24T09:20:00+08:00",
+    "explanation": "The parcel is with the driver.",
+    "next": "The driver brings it on this round.",
+    "to_do": ["If another day suits you better, choose it below."],
+    "ask": "Questions? Ask Swift Express and give the tracking number, or ask the shop.",
     "equivalents": {"aftership": "OutForDelivery", "easypost": "out_for_delivery", "kuaidi100": "5"},
     "courier": "Swift Express",
     "tier": "next_day",
     "origin": {"code": "CN-HGH", "name": "Hangzhou", "time_zone": "Asia/Shanghai"},
     "destination": {"code": "CN-CTU", "name": "Chengdu", "time_zone": "Asia/Shanghai"},
-    "promise": {
-        "deliver_by": "2026-11-24T20:00:00+08:00",
-        "original_deliver_by": "2026-11-24T20:00:00+08:00",
-        "revisions": [],
-        "outcome": "pending",
-        "reached_at": None,
-        "late": False,
-        "late_by_seconds": None,
-    },
+    "promise": _STATED_PROMISE,
+    "lost": None,
     "expected": {
-        "p50": "2026-11-24T15:35:00+08:00",
-        "p90": "2026-11-24T18:20:00+08:00",
+        "p50": "2026-11-24T16:00:00+08:00",
+        "p90": "2026-11-24T19:00:00+08:00",
+        "precision": "hour",
         "chance_late": 0.0412,
         "basis": "courier_lane",
-        "n": 84,
     },
+    "revisions": [],
     "events": [
         {
             "code": "out_for_delivery",
@@ -173,7 +185,7 @@ BATCH = [
         },
     ),
 ]
-PARCEL = [_answer_example("Delivered on time", {**_PARCEL, "expected": None})]
+PARCEL = [_answer_example("Delivered on time", _PARCEL)]
 PARCELS = [_answer_example("The only page", {"next": None, "previous": None, "results": [_PARCEL]})]
 CANCELLED = [
     _answer_example(
@@ -181,7 +193,11 @@ CANCELLED = [
         {
             **_PARCEL,
             "status": "cancelled",
+            "status_text": "Cancelled",
             "status_at": "2026-11-23T11:00:00+08:00",
+            "next": "Nothing is delivered.",
+            "promise": None,
+            "deliver_by": None,
             "cancelled_at": "2026-11-23T11:00:00+08:00",
             "delivered_at": None,
         },

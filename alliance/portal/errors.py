@@ -14,7 +14,9 @@ from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from alliance.choices import OrganisationStatus, Role
 from alliance.errors import AllianceError, FieldError, NotAuthenticated
+from alliance.tenancy import ANONYMOUS, Actor
 from alliance.web.guesses import TooManyGuesses
 from alliance.web.outages import outage_of
 
@@ -93,7 +95,7 @@ def alliance_error(request: HttpRequest, error: AllianceError) -> HttpResponseBa
     title, text = str(error.title), error.detail
     if text == title:
         # Without a detail of its own, the page shows the general advice.
-        text = str(_ADVICE.get(error.status, text))
+        text = _advice_403(request) if error.status == 403 else str(_ADVICE.get(error.status, text))
     icon = _ICONS.get(error.status, "alert-triangle")
     response = error_page(
         request,
@@ -113,6 +115,18 @@ def _locked_page(request: HttpRequest, error: TooManyGuesses) -> HttpResponse:
     response = render(request, "account/locked.html", {"text": error.detail}, status=error.status)
     response["Retry-After"] = str(error.retry_after)
     return response
+
+
+def _advice_403(request: HttpRequest) -> str:
+    """Return what the actor can do; the middleware has determined it before a service refused it."""
+    actor: Actor = getattr(request, "actor", ANONYMOUS)
+    if actor.organisation_status == OrganisationStatus.APPLICANT:
+        return _("This page opens when your company is a member. Until then, work on its application.")
+    if actor.role == Role.OWNER:
+        return _("This page is not available to your kind of organisation.")
+    if actor.is_staff:
+        return _("Your groups do not give you the right to this. Ask an administrator.")
+    return str(_ADVICE[403])
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from alliance.choices import OrganisationStatus, Role
 from alliance.errors import (
     AllianceError,
     Conflict,
@@ -18,8 +19,10 @@ from alliance.errors import (
     TooMany,
     Unavailable,
 )
+from alliance.models import Organisation
 from alliance.portal import errors
 from alliance.portal.icons import picture_of
+from tests import factories
 from tests.alliance.helpers.pages import html_of, refused_by_policy
 
 
@@ -143,7 +146,21 @@ def test_crash_of_a_view_is_a_page(client: Client, settings: LazySettings) -> No
 @pytest.mark.django_db
 def test_an_address_that_only_takes_forms_says_so(merchant_client: Client) -> None:
     """Whoever logs in again after sending a form is led there."""
-    response = merchant_client.get("/parcels/CA182RBJYC3NGRQP/cancel/")
+    response = merchant_client.get("/organisation/switch/")
     assert (response.status_code, response["Allow"]) == (405, "POST")
     assert "No page at this address" in html_of(response)
     assert "Go to the start page" in html_of(response)
+
+
+@pytest.mark.django_db
+def test_who_may_not_see_a_page_is_told_what_helps(
+    merchant_client: Client, courier_organisation: Organisation
+) -> None:
+    assert "not available to your kind of organisation" in merchant_client.get("/offers/").text
+    viewer = factories.member_user("viewer@alliance.example", courier_organisation, Role.VIEWER)
+    assert "can change your role" in factories.logged_in(viewer).get("/members/").text
+    applicant = factories.courier_organisation("New Wings", OrganisationStatus.APPLICANT)
+    owner = factories.logged_in(factories.member_user("new@alliance.example", applicant))
+    page = owner.get("/offers/").text
+    assert "work on its application" in page
+    assert "can change your role" not in page

@@ -32,13 +32,15 @@ def invite_member(*, actor: Actor, email: str, role: Role | str, now: datetime |
     """
     require(actor, Capability.MANAGE_MEMBERS)
     organisation_id, address, moment = actor.tenant_id, email.strip().lower(), now or timezone.now()
+    if actor.user_id is None:
+        raise NotPermitted
     if role not in Role.values:
         raise InvalidInput(errors=[FieldError("/role", _("Choose a role."), "choice")])
     if Member.objects.filter(organisation_id=organisation_id, user__email__iexact=address).exists():
         message = _("This person is a member already. Change the role in the list.")
         raise InvalidInput(errors=[FieldError("/email", message, "member")])
     locks.wait_for(locks.Lock.INVITE_FOR_ORGANISATION, of=organisation_id)
-    locks.wait_for(locks.Lock.INVITE_BY_USER, of=actor.user_id or 0)
+    locks.wait_for(locks.Lock.INVITE_BY_USER, of=actor.user_id)
     # A user's invitations for other organisations count, too.
     with scope(Scope.everything()):
         is_mailed = _check_limits(actor, organisation_id, address, moment)
@@ -98,7 +100,8 @@ def invitation_of_token(token: str, *, now: datetime | None = None) -> Invitatio
 def invitations_for(user_id: int, *, now: datetime | None = None) -> list[Invitation]:
     """Return the invitations that wait for a user: those to its confirmed addresses."""
     with scope(Scope.everything()):
-        waiting = _with_names().pending(now or timezone.now()).filter(email__in=_addresses(user_id))
+        pending = Invitation.objects.pending(now or timezone.now()).filter(email__in=_addresses(user_id))
+        waiting = pending.select_related("organisation", "invited_by")
         return [item for item in waiting.order_by("-created_at") if _is_welcome(item.organisation)]
 
 
@@ -110,18 +113,17 @@ def accept_invitation(*, actor: Actor, invitation_id: int, now: datetime | None 
     """
     if actor.is_staff:
         raise NotPermitted(_("The alliance's staff cannot join a company."))
+    user_id = actor.user_id or 0
     with scope(Scope.everything()):
         invitation = _lock_for(actor, invitation_id)
-        member = Member.objects.filter(
-            organisation_id=invitation.organisation_id, user_id=actor.user_id or 0
-        ).first()
+        member = Member.objects.filter(organisation_id=invitation.organisation_id, user_id=user_id).first()
         if member is not None and invitation.state == InvitationState.ACCEPTED:
             return member
         if not _is_open(invitation, now or timezone.now()):
             raise Gone(_("This invitation was answered, withdrawn or has expired. Ask for a new one."))
         if member is None:
             member = Member.objects.create(
-                organisation_id=invitation.organisation_id, user_id=actor.user_id or 0, role=invitation.role
+                organisation_id=invitation.organisation_id, user_id=user_id or 0, role=invitation.role
             )
         _end(invitation, InvitationState.ACCEPTED)
         _record(actor, "member.joined", invitation)

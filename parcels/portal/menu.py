@@ -70,7 +70,7 @@ MENU: Final = (
         "building",
         "parcels:company_contact",
         COMPANY,
-        15,
+        16,
         MERCHANT,
         Capability.MANAGE_KEYS,
     ),

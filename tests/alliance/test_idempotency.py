@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test import RequestFactory
 from django.utils import timezone
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,7 +23,7 @@ def _request(actor: Actor, key: str, body: str = "{}") -> Request:
         "/", body, content_type="application/json", headers={"Idempotency-Key": key}
     )
     request.actor = actor
-    return Request(request)
+    return Request(request, parsers=[JSONParser()])
 
 
 def _work(calls: list[int]) -> Callable[[], tuple[int, dict[str, int]]]:

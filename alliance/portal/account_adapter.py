@@ -1,7 +1,7 @@
 """What django-allauth leaves to us: how often a password may be guessed, and the addresses of clients."""
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
 import structlog
@@ -11,6 +11,7 @@ from allauth.account.utils import user_email
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from alliance.web.devices import device_of, remember_device
 from alliance.web.guesses import Guess, guess
@@ -32,6 +33,12 @@ def public_url(link: str) -> str:
 
 class AccountAdapter(DefaultAccountAdapter):
     """Counts wrong passwords of log-in and reauthentication; one rule for clients' addresses."""
+
+    error_messages: ClassVar[dict[str, Any]] = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": _("The e-mail address or the password is wrong."),
+        "incorrect_password": _("The password is wrong."),
+    }
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Leave counting to `authenticate`."""

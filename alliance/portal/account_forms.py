@@ -1,6 +1,7 @@
 """The forms of django-allauth without placeholders, which would repeat the labels."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from allauth.account import forms as account
 from allauth.account.adapter import get_adapter
@@ -10,6 +11,7 @@ from django import forms
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from alliance.portal.account_adapter import guess_at
@@ -22,8 +24,18 @@ from alliance.web.sessions import begin_session
 PASSWORD_HELP = _("At least 12 characters, not only digits, and not a common password.")
 
 
+# Where an account has a password already: the package writes every word with a capital letter.
+NEW_PASSWORD_LABELS = {
+    "oldpassword": _("Current password"),
+    "password1": _("New password"),
+    "password2": _("New password (again)"),
+}
+
+
 class TidyForm(forms.Form):
     """A form without placeholders that repeat labels, and with short help for new passwords."""
+
+    labels: ClassVar[Mapping[str, str | Promise]] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -33,6 +45,8 @@ class TidyForm(forms.Form):
             self.fields["password1"].help_text = PASSWORD_HELP
         for name in {"login", "email"} & set(self.fields):
             self.fields[name].label = _("E-mail")
+        for name in set(self.labels) & set(self.fields):
+            self.fields[name].label = self.labels[name]
 
 
 class LoginForm(TidyForm, account.LoginForm):
@@ -89,6 +103,8 @@ class AddEmailForm(TidyForm, account.AddEmailForm):
 
 
 class ChangePasswordForm(TidyForm, account.ChangePasswordForm):
+    labels = NEW_PASSWORD_LABELS
+
     def clean_oldpassword(self) -> str:
         """Count a wrong password like one of the log-in: a session left open must not allow guessing."""
         with guess_at(context.request, self.user.email) as this:
@@ -107,6 +123,8 @@ class ResetPasswordForm(TidyForm, account.ResetPasswordForm):
 
 
 class ResetPasswordKeyForm(TidyForm, account.ResetPasswordKeyForm):
+    labels = NEW_PASSWORD_LABELS
+
     def save(self) -> None:
         super().save()
         # Who reads the account's mail must get in, however many others are guessing.

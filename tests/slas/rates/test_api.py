@@ -6,6 +6,8 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
+from alliance.members.acquaintances import acquaint
+from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.api import rates as door
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
@@ -117,17 +119,26 @@ FOUND = [
 ]  # fmt: skip
 MISSED = [
     {"tier": "same_day"}, {"origin": "CN-SHA"}, {"destination": "CN-HGH"}, {"origin_province": "Sichuan"},
-    {"weekday": "2,3"}, {"origin": "CN-HGH", "origin_province": "Sichuan"}, {"merchant": "bamboo-books"},
+    {"weekday": "2,3"}, {"origin": "CN-HGH", "origin_province": "Sichuan"},
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("query", "n"), [*((query, 6) for query in FOUND), *((query, 0) for query in MISSED)]
 )
-def test_filters_go_together(
-    facts: Lane, rival_merchant: object, courier_api: APIClient, query: dict[str, object], n: int
-) -> None:
+def test_filters_go_together(facts: Lane, courier_api: APIClient, query: dict[str, object], n: int) -> None:
     assert ask(courier_api, **query)["total"]["n"] == n
+
+
+def test_a_courier_names_merchants_of_its_parcels_only(
+    facts: Lane, rival_merchant: Organisation, courier_api: APIClient
+) -> None:
+    """Whether there is another customer of that name is not told."""
+    response = courier_api.get(URL, {"merchant": rival_merchant.slug})
+    assert (response.status_code, response.json()["errors"][0]["code"]) == (422, "unknown")
+    with scope(Scope.everything()):
+        acquaint([(rival_merchant.pk, facts.courier.pk)])
+    assert ask(courier_api, merchant=rival_merchant.slug)["total"]["n"] == 0
 
 
 @pytest.mark.parametrize(

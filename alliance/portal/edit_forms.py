@@ -45,13 +45,13 @@ class OpenedWith(forms.BaseForm):
         data = super().clean() or self.cleaned_data
         data.pop(FIELD, None)
         for name in self._current:
-            if name in self.fields and self._opened.get(name) != self._current[name]:
+            if name in self.fields and not self._means(name, self._opened.get(name), self._current[name]):
                 self._report(name)
         return data
 
     def _report(self, name: str) -> None:
         now = self._current[name]
-        if self._means_the_same(name, now):
+        if self._means(name, now, self[name].data):
             # Both made the same change.
             return
         texts = {"before": self._shown(name, self._opened.get(name)), "now": self._shown(name, now)}
@@ -61,10 +61,13 @@ class OpenedWith(forms.BaseForm):
         )
         self.add_error(name, forms.ValidationError(message % texts, code="changed_meanwhile"))
 
-    def _means_the_same(self, name: str, value: Any) -> bool:
+    def _means(self, name: str, one: Any, other: Any) -> bool:
+        """Whether two values of a field are the same: a city may be written in two languages."""
+        if one == other:
+            return True
         field = self.fields[name]
         try:
-            return bool(field.to_python(value) == field.to_python(self[name].data))
+            return bool(field.clean(one) == field.clean(other))
         except forms.ValidationError:
             return False
 

@@ -28,8 +28,8 @@ class CitiesField(forms.CharField):
 
     widget = forms.Textarea(attrs={"rows": 8})
 
-    def clean(self, value: Any) -> Any:
-        lines = [line.strip() for line in str(super().clean(value)).splitlines() if line.strip()]
+    def to_python(self, value: Any) -> Any:
+        lines = [line.strip() for line in str(super().to_python(value)).splitlines() if line.strip()]
         if len(lines) > MOST_CITIES:
             raise forms.ValidationError(_("At most %(most)d cities.") % {"most": MOST_CITIES})
         finder, ids, problems = CityFinder(), [], []

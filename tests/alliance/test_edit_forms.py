@@ -198,3 +198,19 @@ def test_stale_address_is_not_put_back(
     assert response.status_code == 422
     assert "it was “Road 1” and is “Road 2” now" in html_of(response)
     assert 'value="Wang"' in html_of(response)
+
+
+def test_another_language_is_no_change(
+    merchant_client: Client, merchant_organisation: Organisation, merchant_user: User, hangzhou: City
+) -> None:
+    with scope(Scope.everything()):
+        place = PickupAddress.objects.create(
+            merchant_id=merchant_organisation.pk, name="Shop", city=hangzhou, address="Road 1",
+            contact_name="Li", contact_phone="13800000000",
+        )  # fmt: skip
+    address = reverse("parcels:address_edit", args=[place.pk])
+    hidden = opened(merchant_client, address)
+    merchant_client.cookies["django_language"] = "zh-hans"
+    data = {"name": "Shop", "city": "Hangzhou", "address": "Road 1", "contact_name": "Wang"}
+    response = merchant_client.post(address, {**data, "contact_phone": "13800000000", **hidden})
+    assert response.status_code == 302

@@ -11,7 +11,6 @@ from django import forms
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from alliance.portal.account_adapter import guess_at
@@ -35,7 +34,7 @@ NEW_PASSWORD_LABELS = {
 class TidyForm(forms.Form):
     """A form without placeholders that repeat labels, and with short help for new passwords."""
 
-    labels: ClassVar[Mapping[str, str | Promise]] = {}
+    labels: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -132,6 +132,12 @@ def next_of(state: ParcelState, reader: Reader) -> str:
         return _("If it turns up after all, this page shows it.")
     if state.status in (S.ATTEMPT_FAILED, S.EXCEPTION):
         return _after_trouble(state, reader)
+    if state.silent_since is not None and state.arrival is None:
+        return (
+            _("%(courier)s has to find out where it is. If nothing is heard, it will count as lost.") % names
+        )
+    if state.status == S.OUT_FOR_DELIVERY and _is_earlier_day(state.status_at, reader):
+        return _("It has to go out for delivery again.")
     return {
         S.BOOKED: _("Next, %(courier)s picks it up from the sender."),
         S.PICKED_UP: _("Next, it travels to %(city)s."),
@@ -292,7 +298,8 @@ def _to_do(state: ParcelState, reader: Reader) -> list[str]:
         texts.append(_("Ask the shop whether it has handed the parcel over."))
     elif state.is_overdue or state.silent_since is not None:
         texts.append(_("Ask %(courier)s where it is; after days without news, ask the shop, too.") % names)
-    if reader.may_choose_day and state.arrival is not None:
+    is_asked = cause is not None and cause.reason == R.CONSIGNEE_RESCHEDULED
+    if reader.may_choose_day and (state.arrival is not None or is_asked):
         texts.append(_("If another day suits you better, choose it below."))
     return texts or [_("You need not do anything.")]
 

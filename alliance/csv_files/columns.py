@@ -11,8 +11,8 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Final
 
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from alliance.csv_cells import read_cell
 from alliance.csv_files.refusals import refused
@@ -50,6 +50,12 @@ class FileFormat:
     def by_key(self) -> dict[str, str]:
         names = {name: name for name in (*self.columns, REMARK)}
         return {column_key(name): column for name, column in {**self.labels, **names}.items()}
+
+    def header(self) -> list[str]:
+        """The first line of a file for people, in their language."""
+        names = {column: label for label, column in self.labels.items()}
+        is_chinese = get_language() == "zh-hans"
+        return [names.get(column, column) if is_chinese else column for column in self.columns]
 
     def columns_of(self, cells: Sequence[str]) -> list[str]:
         """Return the columns that a first line names. Raises InvalidInput with everything that is wrong."""

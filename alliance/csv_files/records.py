@@ -58,6 +58,10 @@ def detail_of(problem: RowProblem) -> str:
     return str(DETAILS[problem.value]) % {"most": f"{MAX_ROW_BYTES:,}"}
 
 
+def detail_and_remedy(problem: RowProblem) -> str:
+    return f"{detail_of(problem)} {REMEDIES[problem.value]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One row: its first line as an editor counts, and its cells or why they cannot be read."""

@@ -154,7 +154,7 @@ def booking_template(request: ActorRequest) -> HttpResponse:
     text = io.StringIO(newline="")
     # A BOM, because without it spreadsheets assume another encoding.
     text.write("\ufeff")
-    csv.writer(text).writerows([columns.COLUMNS, columns.SAMPLE])
+    csv.writer(text).writerows([columns.FORMAT.header(), columns.SAMPLE])
     response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="bookings.csv"'
     return response

@@ -118,7 +118,7 @@ def scan_file_template(request: ActorRequest) -> HttpResponse:
     text = io.StringIO(newline="")
     # A BOM, because without it spreadsheets assume another encoding.
     text.write("\ufeff")
-    csv.writer(text).writerows([scan_files.COLUMNS, *scan_files.EXAMPLES])
+    csv.writer(text).writerows([scan_files.FORMAT.header(), *scan_files.EXAMPLES])
     response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="scans.csv"'
     return response

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from alliance.csv_cells import read_cell
 from alliance.csv_files import reading
 from alliance.csv_files.columns import FileFormat
-from alliance.csv_files.records import Record, detail_of
+from alliance.csv_files.records import Record, detail_and_remedy
 from alliance.csv_files.refusals import refused
 from alliance.texts import one_line, plain
 from parcels.scans.lines import Rejection, ScanLine, read_row
@@ -92,9 +92,9 @@ _YES: Final = {"yes": "true", "y": "true", "是": "true", "no": "false", "n": "f
 _MOMENT: Final = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[Tt ][0-9]{2}.*(?:[Zz]|[+-][0-9:]{4,6})")
 
 EXAMPLES: Final = (
-    ("CA0AV8Q2M4K7YX3N", "picked_up", "2026-11-22T18:05:00+08:00", "", "", "HGH-01", "", ""),
+    ("CA180GEVWW02BYH3", "picked_up", "2026-11-22T18:05:00+08:00", "", "", "HGH-01", "", ""),
     (
-        "CA0AV8Q2M4K7YX3N",
+        "CA180GEVWW02BYH3",
         "attempt_failed",
         "2026-11-23T15:40:00+08:00",
         "8842-17",
@@ -103,8 +103,8 @@ EXAMPLES: Final = (
         "",
         "",
     ),
-    ("CA0AV8Q2M4K7YX3N", "available_for_pickup", "2026-11-23T17:10:00+08:00", "", "", "", "yes", ""),
-    ("CA0AV8Q2M4K7YX3N", "correction", "2026-11-23T17:20:00+08:00", "", "", "", "", "8842-17"),
+    ("CA180GEVWW02BYH3", "available_for_pickup", "2026-11-23T17:10:00+08:00", "", "", "", "yes", ""),
+    ("CA180GEVWW02BYH3", "correction", "2026-11-23T17:20:00+08:00", "", "", "", "", "8842-17"),
 )
 
 
@@ -154,7 +154,7 @@ def batches(rows: Iterator[FileRow], size: int) -> Iterator[list[FileRow]]:
 def _row(columns: Sequence[str], record: Record) -> FileRow:
     row = {name: _cell(name, text) for name, text in zip(columns, record.cells, strict=False)}
     if problem := record.problem_among(columns):
-        return FileRow(record.line, row, Rejection(0, "/0", problem.value, detail_of(problem)))
+        return FileRow(record.line, row, Rejection(0, "/0", problem.value, detail_and_remedy(problem)))
     return FileRow(record.line, row, _problem_of(row) or read_row(0, row))
 
 

@@ -12,7 +12,6 @@ from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
-from django.utils import translation
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
@@ -28,7 +27,7 @@ from alliance.web.requests import ActorRequest
 from slas.choices import TierCode
 from slas.models import OfferFile
 from slas.offers.services import offer_files
-from slas.offers.services.offer_rows import COLUMNS, LABELS, SAMPLES
+from slas.offers.services.offer_rows import FORMAT, SAMPLES
 
 ROWS_A_PAGE: Final = 100
 FILES_A_PAGE: Final = 20
@@ -145,11 +144,9 @@ def offer_file_rejected(request: ActorRequest, file_id: int) -> StreamingHttpRes
 def offer_template(request: ActorRequest) -> HttpResponse:
     """Download a file with the right header, in the reader's language, and a row for each tier."""
     require(request.actor, Capability.MANAGE_OFFERS)
-    names = {column: label for label, column in LABELS.items()}
-    is_chinese = translation.get_language() == "zh-hans"
     text = io.StringIO(newline="")
     text.write(MARK)
-    csv.writer(text).writerows([[names[name] if is_chinese else name for name in COLUMNS], *SAMPLES])
+    csv.writer(text).writerows([FORMAT.header(), *SAMPLES])
     response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="offers.csv"'
     return response

@@ -10,7 +10,7 @@ from alliance.cities import CityFinder, UnknownCity
 from alliance.csv_cells import read_cell
 from alliance.csv_files.columns import FileFormat
 from alliance.csv_files.reading import read_header
-from alliance.csv_files.records import Record, RowProblem, detail_of
+from alliance.csv_files.records import Record, RowProblem, detail_and_remedy
 from alliance.errors import FieldError, InvalidInput
 from alliance.numbers import whole_number
 from alliance.texts import plain
@@ -109,7 +109,7 @@ class TermsReader:
     def terms(self, row: OfferRow) -> OfferTerms:
         """Return the terms of a row, or raise InvalidInput with all its errors."""
         if row.problem:
-            raise InvalidInput(errors=[FieldError("", detail_of(row.problem), row.problem.value)])
+            raise InvalidInput(errors=[FieldError("", detail_and_remedy(row.problem), row.problem.value)])
         cells = {name: plain(read_cell(text)) for name, text in row.cells.items()}
         errors: list[FieldError] = []
         values: dict[str, Any] = {}

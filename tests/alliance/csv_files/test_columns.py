@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from django.utils import translation
 
 from alliance.csv_files.columns import FileFormat
 from alliance.csv_files.reading import examine, read_header
@@ -55,6 +56,15 @@ def test_columns_and_their_chinese_names_are_one(form: FileFormat) -> None:
     assert sorted(labels.values()) == sorted(form.columns)
     for header in (form.columns, sorted(labels, key=lambda label: form.columns.index(labels[label]))):
         assert columns(",".join(header) + "\nx\n", form) == list(form.columns)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_header_for_people_is_read(form: FileFormat, language: str) -> None:
+    with translation.override(language):
+        header = form.header()
+    assert (header == list(form.columns)) == (language == "en")
+    assert columns(",".join(header) + "\nx\n", form) == list(form.columns)
 
 
 @pytest.mark.parametrize("form", FORMATS)

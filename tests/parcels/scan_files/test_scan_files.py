@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from alliance.choices import OrganisationStatus
 from alliance.errors import InvalidInput
+from alliance.identifiers import parse_tracking_number
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels import tasks
@@ -118,6 +119,7 @@ def test_template_is_a_valid_file(courier: Actor, courier_client: Client) -> Non
     shape = rules.examine(io.BytesIO(answer.content))
     rows = list(rules.read_rows(io.BytesIO(answer.content), shape.encoding))
     assert [result.line for result in rows if isinstance(result.line, rules.Rejection)] == []
+    assert all(parse_tracking_number(result.cells["tracking_number"]) for result in rows)
 
 
 def test_open_quotation_mark_costs_its_row(courier: Actor, parcels: list[Parcel]) -> None:

@@ -33,6 +33,8 @@ class OfferView:
     deliver_day: str
     deliver_clock: str
     cut_off: str
+    cut_off_day: str
+    cut_off_clock: str
     cut_off_at: datetime
     cut_off_left: str
     note: str
@@ -85,6 +87,8 @@ def offer_view(quote: Quote, offer: QuotedOffer, query: QueryDict) -> OfferView:
         deliver_day=day_text(promise.deliver_by.date()),
         deliver_clock=clock_text(promise.deliver_by),
         cut_off=moment_text(promise.cut_off_at),
+        cut_off_day=day_text(promise.cut_off_at.date()),
+        cut_off_clock=clock_text(promise.cut_off_at),
         cut_off_at=promise.cut_off_at,
         cut_off_left=duration_text(max(offer.to_cut_off, timedelta(0))),
         note=rolled_text(promise, ends, offer.full_on),

@@ -1,6 +1,7 @@
 """Book one parcel, or a batch of up to a thousand in a few statements."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
@@ -19,6 +20,7 @@ from parcels.bookings.services.writing import Booked, distinct_ids, write_parcel
 from parcels.choices import ParcelSource
 from slas.offers.market import Lane, Market
 from slas.offers.services.allocation import Expected, Group, Placement, Want, allocate
+from slas.promises.checks import READY_GRACE, ready_problems
 from slas.promises.rules import LATER_DAYS
 
 
@@ -98,7 +100,11 @@ class _Batch:
         requested_at: datetime,
         addresses: dict[int, int],
     ) -> None:
-        self.requests = requests
+        # What was ready earlier today is ready now: no promise is counted from before the booking.
+        self.requests = [
+            replace(request, ready_at=at) if _is_early(request.ready_at, requested_at) else request
+            for request in requests
+        ]
         self.at = at
         self._requested_at = requested_at
         self.booked: dict[int, Booked] = {}
@@ -108,7 +114,7 @@ class _Batch:
         self._groups: dict[tuple[Lane, str, datetime, str], Group] = {}
         self._refusals = Refusals()
         self._sound = [index for index in range(len(requests)) if self._is_sound(index)]
-        self.market = Market({_cities(requests[index]) for index in self._sound}, at=at)
+        self.market = Market({_cities(self.requests[index]) for index in self._sound}, at=at)
         for index in self._sound:
             self._want(index)
 
@@ -177,6 +183,15 @@ class _Batch:
         # Raises with the reason if there is no day at all.
         self.market.day(lane, tier, request.ready_at)
         return Group(self.market, lane, tier, request.ready_at, offers)
+
+
+def _is_early(ready_at: datetime, requested_at: datetime) -> bool:
+    is_moment = ready_at.utcoffset() is not None
+    return (
+        is_moment
+        and ready_at < requested_at - READY_GRACE
+        and not any(ready_problems("", ready_at, at=requested_at))
+    )
 
 
 def _cities(request: BookingRequest) -> tuple[City, City]:

@@ -16,9 +16,11 @@ from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.models import City
 from alliance.provinces import find_province, similar_provinces
 from alliance.tenancy import Actor, require
+from alliance.wording import listed
 from slas.choices import ClosureSide
 from slas.promises.closures import MIDNIGHT
 from slas.promises.models import Closure
+from slas.promises.texts import day_text
 
 # More days at once, or days further off, are more likely typing errors than plans.
 MOST_DAYS = 31
@@ -170,7 +172,7 @@ def _duplicate_days(declaration: Declaration) -> list[date]:
 
 
 def _duplicate(days: list[date]) -> InvalidInput:
-    listed_days = ", ".join(day.isoformat() for day in days[:5]) + (" …" if len(days) > 5 else "")
+    listed_days = listed(map(day_text, days[:5])) + (" …" if len(days) > 5 else "")
     message = _("This closure is already declared for %(days)s.") % {"days": listed_days}
     return InvalidInput(errors=[FieldError("/first", message, "duplicate")])
 

@@ -158,6 +158,19 @@ def test_if_full_refuse_books_another_courier_but_no_other_day(
     assert second.members["available"]["deliver_by"] == today_at(20, days=2).isoformat()
 
 
+def test_parcel_ready_earlier_today_is_ready_now(
+    merchant: Actor, sold: Offer, hangzhou: City, chengdu: City
+) -> None:
+    """A day without a time begins at midnight; yesterday is refused all the same."""
+    today, yesterday = book_all(
+        merchant,
+        [request_for(hangzhou, chengdu, today_at(0)), request_for(hangzhou, chengdu, today_at(23, days=-1))],
+    )
+    assert today.promise.effective_date == TODAY
+    assert parcels_of(merchant)[0].ready_at == NOON
+    assert [error.code for error in yesterday.errors] == ["past"]
+
+
 def test_current_expected_promise_is_booked(
     merchant: Actor, sold: Offer, hangzhou: City, chengdu: City
 ) -> None:

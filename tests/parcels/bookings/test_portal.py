@@ -105,6 +105,15 @@ def test_invalid_recipient_form_is_shown_again(merchant_client: Client, sold: Of
     assert parcels() == []
 
 
+def test_text_over_its_limit_is_refused_and_not_cut(merchant_client: Client, sold: Offer) -> None:
+    url = first_book_url(merchant_client)
+    for page in (merchant_client.get(url), merchant_client.get(reverse("parcels:address_add"))):
+        assert "maxlength" not in page.content.decode()
+    response = merchant_client.post(url, {**RECIPIENT, "name": "A" * 121})
+    assert response.status_code == 422
+    assert "A" * 121 in response.content.decode()
+
+
 def test_offer_that_became_full_is_refused_and_the_next_one_shown(
     merchant_client: Client, sold: Offer
 ) -> None:

@@ -10,6 +10,7 @@ from alliance.models import AuditEntry, City
 from alliance.tenancy import Scope, scope
 from slas.choices import ClosureSide
 from slas.models import Closure
+from slas.promises.texts import day_text
 from slas.promises.tiers_in_force import calendar_at, place_of
 
 pytestmark = pytest.mark.django_db
@@ -112,7 +113,7 @@ def test_a_closure_declared_already_is_explained(staff_client: Client) -> None:
     staff_client.post(f"{CLOSURES}add/", typhoon())
     response = staff_client.post(f"{CLOSURES}add/", typhoon(last=TOMORROW + DAY))
     assert response.status_code == 422
-    assert f"This closure is already declared for {TOMORROW}." in response.content.decode()
+    assert f"This closure is already declared for {day_text(TOMORROW)}." in response.content.decode()
     assert len(declared()) == 1
 
 

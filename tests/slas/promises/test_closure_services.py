@@ -15,6 +15,7 @@ from slas.promises.holidays import holidays_between, last_published_year
 from slas.promises.rules import Promise, promise
 from slas.promises.services.closures import Declaration, declare_closures, withdraw_closure
 from slas.promises.services.holidays import load_holidays
+from slas.promises.texts import day_text
 from slas.promises.tiers_in_force import calendar_at, place_of, tiers_at
 from tests.slas.helpers.offers import today_at
 
@@ -193,7 +194,7 @@ def test_same_closure_is_not_declared_twice(system: Actor, second: dict, is_dupl
         return
     with pytest.raises(InvalidInput) as error:
         declared(system, **second)
-    assert str(error.value.errors[0].message) == f"This closure is already declared for {TODAY.isoformat()}."
+    assert str(error.value.errors[0].message) == f"This closure is already declared for {day_text(TODAY)}."
     assert Closure.objects.count() == 1
 
 

@@ -212,7 +212,7 @@ def _make_month(table: str, month: Month) -> int:
         # Another session may have created it during the wait.
         if month.suffix in months_of(table):
             return 0
-        # As the tables' owner, whoever calls it (alliance/migrations/0100_wall_months.py).
+        # As the tables' owner, whoever calls it (alliance/migrations/0004_months.py).
         cursor.execute(
             "SELECT alliance_make_month(%s, %s, %s)",
             [table, month.first_day, table_storage.as_sql(table_storage.PARAMETERS.get(table, {}))],

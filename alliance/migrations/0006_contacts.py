@@ -66,7 +66,7 @@ MEMBERS_BEFORE = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("alliance", "0100_people_invitations")]
+    dependencies = [("alliance", "0005_invitations")]
 
     operations = [
         migrations.CreateModel(

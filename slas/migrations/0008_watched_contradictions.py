@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("slas", "0101_says_watched_trouble")]
+    dependencies = [("slas", "0007_watched_trouble")]
 
     operations = [
         migrations.AlterField(

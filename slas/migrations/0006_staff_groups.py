@@ -37,6 +37,6 @@ def drop_finance(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("slas", "0100_says_judged_by_agreed_day"), ("alliance", "0100_people_invitations")]
+    dependencies = [("slas", "0005_judged_by_agreed_day"), ("alliance", "0005_invitations")]
 
     operations = [migrations.RunPython(make_groups, drop_finance)]

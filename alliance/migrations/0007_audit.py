@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("alliance", "0101_wall_policies")]
+    dependencies = [("alliance", "0006_contacts")]
 
     operations = [
         migrations.AddIndex(

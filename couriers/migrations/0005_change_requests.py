@@ -34,7 +34,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("couriers", "0100_wall_contacts"), ("alliance", "0100_people_invitations")]
+    dependencies = [("couriers", "0004_contacts"), ("alliance", "0005_invitations")]
 
     operations = [
         migrations.CreateModel(

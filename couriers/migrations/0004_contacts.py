@@ -10,7 +10,7 @@ ON CONFLICT DO NOTHING
 
 
 class Migration(migrations.Migration):
-    dependencies = [("couriers", "0003_functions"), ("alliance", "0101_wall_policies")]
+    dependencies = [("couriers", "0003_functions"), ("alliance", "0006_contacts")]
 
     operations = [
         migrations.RunSQL(MOVE, migrations.RunSQL.noop),

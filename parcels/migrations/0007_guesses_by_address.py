@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("parcels", "0100_wall_contacts")]
+    dependencies = [("parcels", "0006_contacts")]
 
     operations = [
         migrations.AddField(

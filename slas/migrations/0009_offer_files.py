@@ -10,7 +10,7 @@ from alliance.tenancy import row_policy
 
 
 class Migration(migrations.Migration):
-    dependencies = [("slas", "0100_scans_watch_contradictions"), ("couriers", "0003_functions")]
+    dependencies = [("slas", "0008_watched_contradictions"), ("couriers", "0003_functions")]
 
     operations = [
         migrations.CreateModel(

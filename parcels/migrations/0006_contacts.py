@@ -16,7 +16,7 @@ ON CONFLICT DO NOTHING
 
 
 class Migration(migrations.Migration):
-    dependencies = [("parcels", "0101_scans_first_attempts"), ("alliance", "0101_wall_policies")]
+    dependencies = [("parcels", "0005_first_attempts"), ("alliance", "0006_contacts")]
 
     operations = [
         migrations.RunSQL(MOVE, migrations.RunSQL.noop),

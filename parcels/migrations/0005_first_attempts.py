@@ -19,6 +19,6 @@ def copy(apps: Any, editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("parcels", "0100_scans_contradictions"), ("slas", "0002_policies")]
+    dependencies = [("parcels", "0004_contradictions"), ("slas", "0002_policies")]
 
     operations = [migrations.RunPython(copy, migrations.RunPython.noop, elidable=True)]

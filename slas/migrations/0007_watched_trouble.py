@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("slas", "0100_people_staff_groups")]
+    dependencies = [("slas", "0006_staff_groups")]
 
     operations = [
         migrations.AddField(

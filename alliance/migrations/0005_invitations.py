@@ -56,7 +56,7 @@ def drop_group(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alliance", "0100_wall_months"),
+        ("alliance", "0004_months"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]

@@ -58,7 +58,7 @@ WATCHING = [
     Row("favicon", "GET", PUBLIC, own=302),
     Row("robots", "GET", PUBLIC),
     Row("readyz", "GET", PUBLIC),
-    *read_only("metrics", PUBLIC),
+    Row("metrics", "GET", PUBLIC),
 ]
 
 KERNEL = [
@@ -92,7 +92,7 @@ NO_MEMBER = {"applicant": 404}
 ADDING = {"courier_owner": 200, "courier_manager": 200}
 CLOSED = {"courier_owner": 302, "courier_manager": 302}
 APPLICATION = [
-    Row("couriers:application_edit", "GET", DRAFT, own=302, but={"newcomer": 302}),
+    Row("couriers:application_edit", "GET", DRAFT, own=302, but={"newcomer": 302, "stray": 302}),
     Row("couriers:application_start", "POST", DRAFT, own=302, but={"rival_courier": 409}),
     Row("couriers:application_view", "GET", DRAFT),
     *get_and_post("couriers:company_edit", DRAFT, post=302, rival=404, but=CLOSED),
@@ -197,7 +197,7 @@ API = [
     Row("api:slas:offer_list", "GET", API_SEE_OFFERS),
     Row("api:slas:offer_list", "PUT", API_SELL, own=422, data={}),
     Row("api:slas:offer_detail", "GET", API_SEE_OFFERS, rival=404, path=("offer",)),
-    Row("api:slas:offer_detail", "PATCH", API_SELL, rival=404, path=("offer",), data={}),
+    Row("api:slas:offer_detail", "PATCH", API_SELL, own=422, rival=404, path=("offer",), data={}),
     Row("api:slas:rates", "GET", API_READ),
     Row("api:slas:breaches", "GET", API_READ),
     Row("api:parcels:breach_detail", "GET", API_READ, rival=404, path=("broken", "delivery")),
@@ -307,7 +307,7 @@ ADMIN = [
     Row("admin:logout", "GET", PUBLIC, own=302, but=dict.fromkeys(OPS | {"stray"}, 405), everybody=True),
     Row("admin:logout", "POST", PUBLIC, own=302, but=dict.fromkeys(OPS | {"stray"}, 200), everybody=True),
     *read_only("admin:password_change", LOOK_UP, but={"stray": 302}, ops=302),
-    Row("admin:password_change_done", "GET", LOOK_UP, but={"stray": 302}, ops=302),
+    *read_only("admin:password_change_done", LOOK_UP, but={"stray": 302}, ops=302),
     *pages_of_model("alliance_user", "user", SUPERUSER, change=302),
     *pages_of_model("alliance_organisation", "organisation"),
     # Without a reason.

@@ -112,7 +112,8 @@ def test_file_is_booked_corrected_and_not_doubled(
     page.wait_for_url("**/bookings/files/*/")
     assert book_file(file_id=sent[-1][1])
     mei.sees("Download results")
-    see_counts(mei, booked=0, already_booked=9, rejected=3)
+    # A row whose reference is booked is not looked at further: its wrong phone no longer matters.
+    see_counts(mei, booked=0, already_booked=10, rejected=2)
     assert sorted(parcel.reference for parcel in parcels_of(merchant)) == sorted(
         good["reference"] for good in ROWS
     )

@@ -191,7 +191,7 @@ def test_admin_skips_its_menu_and_leads_to_the_first_mistake(
 ) -> None:
     user = factories.user("ops@alliance.example", is_staff=True, is_superuser=True)
     page.goto(f"{live_server.url}/admin/login/?next=/admin/slas/disruption/add/")
-    page.locator("#id_username").fill(user.email)
+    page.locator("#id_login").fill(user.email)
     page.locator("#id_password").fill(factories.PASSWORD)
     page.keyboard.press("Enter")
     expect(page.locator("#id_name")).to_be_visible()

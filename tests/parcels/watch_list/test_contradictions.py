@@ -67,7 +67,8 @@ def test_all_parties_see_it_on_their_lists(
     refresh()
     for client in (merchant_client, courier_client, ops_client):
         page = text_of(client.get("/watch/?reason=contradiction"))
-        assert f"{moving.number} Contradictory scans Moving though cancelled" in page
+        row = page[page.index(moving.number) :]
+        assert "Contradictory scans Moving though cancelled" in row
         assert "Contradictory scans 1" in text_of(client.get("/watch/"))
     for api in (merchant_api, courier_api):
         [row] = api.get("/api/v1/watch", {"reason": "contradiction"}).json()["results"]

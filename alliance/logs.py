@@ -144,6 +144,8 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
+            # A wrong Host header has the line of its request, and needs no traceback.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             # Celery logs every start and every beat; its warnings are enough.
             "celery.beat": {"level": "WARNING"},
             "django_celery_beat": {"level": "WARNING"},

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client, TransactionTestCase
+from django.utils import translation
 from pytest_django.plugin import blocking_manager_key
 from rest_framework.test import APIClient
 
@@ -139,6 +140,8 @@ def _settings_of_tests(settings: object) -> None:
         "django.contrib.auth.backends.ModelBackend",
     ]
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
+    # A request of an earlier test leaves its language in the thread.
+    translation.deactivate()
     cache.clear()
     forget_near()
     forget_names()

@@ -58,7 +58,7 @@ def see_the_breach(alliance: Alliance) -> None:
     expect(rows).to_contain_text("not completed")
 
     merchant.get_by_role("link", name="Tracking page").click()
-    alliance.merchant.sees("This parcel is overdue")
+    alliance.merchant.sees("No delivery date is known at the moment")
 
 
 def send_the_proof(alliance: Alliance, delivered_at: datetime) -> None:

@@ -232,7 +232,7 @@ def test_formulas_are_none_in_the_results_and_whole_in_the_parcel(target: Target
         ("no file", form(part(b"1", name="again", file_name=None)), 422, "/file"),
         ("nothing at all", form(), 422, "/file"),
         ("no body", b"", 422, "/file"),
-        ("a file of another name", form(part(lines(GOOD), name="upload")), 422, "/file"),
+        ("a file of another name", form(part(lines(GOOD), name="upload")), 422, "/upload"),
         ("text for a file", form(part(lines(GOOD), file_name=None)), 422, "/file"),
         ("a file without a name", form(part(lines(GOOD), file_name=b"")), 422, "/file"),
         ("again neither true nor false", form(part(lines(GOOD)), part(b"x", name="again", file_name=None)),

@@ -100,13 +100,13 @@ def test_many_slow_small_bodies_leave_room_for_others(target: Target) -> None:
 
 
 def test_clients_that_do_not_hang_up_leave_room_for_others(target: Target) -> None:
-    request = b"GET /healthz HTTP/1.1\r\nHost: testserver\r\nConnection: close\r\n\r\n"
+    request = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     with target.open(*[request] * 60):
         for _request in range(5):
             assert target.send("GET", f"/api/v1/tracking/{target.number}").status == 200
 
 
 def test_requests_sent_before_the_response_to_another_are_all_answered(target: Target) -> None:
-    request = b"GET /healthz HTTP/1.1\r\nHost: testserver\r\nX: %s\r\n\r\n" % (b"x" * 3000)
+    request = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: %s\r\n\r\n" % (b"x" * 3000)
     last = request.replace(b"X:", b"Connection: close\r\nX:")
     assert target.say(request * 9 + last).count(b"200 OK") == 10

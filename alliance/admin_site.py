@@ -5,12 +5,15 @@ from typing import Any
 
 from allauth.account import views as account_views
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import InvalidPage
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
+
+from alliance.errors import NotFound
 
 
 class FindableMixin:
@@ -60,7 +63,10 @@ class OpsSite(UnfoldAdminSite):
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Answer the sidebar's search box: rows before pages."""
-        response = super().search(request, extra_context)
+        try:
+            response = super().search(request, extra_context)
+        except InvalidPage:
+            raise NotFound from None
         term = request.GET.get("s", "").replace("\0", "").strip()
         # Of one letter everything would be found.
         if not isinstance(response, TemplateResponse) or len(term) < 2:

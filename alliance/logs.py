@@ -25,9 +25,17 @@ class WithoutPolls(logging.Filter):
 
 
 class WithoutRepeats(logging.Filter):
-    """Drops Django's line about a request, and any about an outage, that has a line of its own already."""
+    """Drops Django's line about a request, and any about an outage, that has a line of its own.
+
+    What the client did wrong has no traceback: anybody may send as much of it as they like.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and getattr(record, "status_code", 500) < 500:
+            if record.name == "django.request":
+                # Of a view that refused: the line of the request comes after it.
+                return False
+            record.exc_info = None
         told = [getattr(record, "request", None), record.exc_info[1] if record.exc_info else None]
         return not any(getattr(subject, "has_log_line", False) for subject in told)
 

@@ -66,6 +66,14 @@ class AccountAdapter(DefaultAccountAdapter):
         links = {name: public_url(link) for name, link in context.items() if name.endswith("_url")}
         super().send_mail(template_prefix, email, {**context, **links, "site_address": settings.PUBLIC_URL})
 
+    def is_safe_url(self, url: str | None) -> bool:
+        """Whether to go on to an address that the client sent; False for what is no address at all."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            # Such as //[::1, which Python does not take apart.
+            return False
+
     def get_client_ip(self, request: HttpRequest) -> str:
         # Behind a local socket there is none, and sessions need one.
         return client_address(request) or "0.0.0.0"  # noqa: S104

@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 
 from alliance import logs
 from alliance.errors import TooLarge
+from alliance.models import User
 
 BEGINS_A_TRACEBACK = "Traceback (most recent call last)"
 
@@ -101,6 +102,20 @@ def test_bug_is_told_with_its_traceback_each_time(
 def test_request_is_one_line_whatever_comes_of_it(client: Client, log: io.StringIO, path: str) -> None:
     client.get(path)
     assert len(lines_of(log)) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "status", "lines"),
+    [("/admin/login/", 403, 1), ("/admin/alliance/organisation/?name__startswith=a", 400, 2)],
+)
+def test_refusal_has_no_traceback(
+    path: str, status: int, lines: int, client: Client, merchant_user: User, ops_user: User, log: io.StringIO
+) -> None:
+    client.force_login(merchant_user if status == 403 else ops_user)
+    assert client.get(path).status_code == status
+    assert len(lines_of(log)) == lines
+    assert BEGINS_A_TRACEBACK not in log.getvalue()
 
 
 @pytest.mark.django_db

@@ -53,6 +53,27 @@ def test_everybody_logs_in_on_one_page(client: Client, ops_user: User) -> None:
     assert client.get(reverse("admin:login"))["Location"] == "/admin/"
 
 
+@pytest.mark.parametrize("door", ["account_login", "account_signup", "admin:login"])
+@pytest.mark.parametrize(
+    "following",
+    [
+        "//[::1",
+        "//evil.example/",
+        "https://evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "//\uff3b::1",
+    ],
+)
+def test_nobody_is_led_to_another_site(
+    following: str, door: str, client: Client, merchant_user: User
+) -> None:
+    assert client.get(reverse(door), {"next": following}).status_code == 200
+    if door != "account_signup":
+        data = {"login": merchant_user.email, "password": factories.PASSWORD, "next": following}
+        assert client.post(reverse(door), data)["Location"] == "/"
+
+
 def test_members_are_refused_by_the_admin_instead_of_asked_again(merchant_client: Client) -> None:
     assert merchant_client.get("/admin/", follow=True).status_code == 403
 

@@ -53,6 +53,11 @@ def test_actions_of_the_admin_do_not_fail(bad: str, ops_client: Client) -> None:
         assert ops_client.post(path, data).status_code in FINE | {403}
 
 
+@pytest.mark.parametrize("page", ["x", "0", "-1", "9" * 9, DIGITS, "\0"])
+def test_search_of_the_admin_has_no_such_page(page: str, ops_client: Client) -> None:
+    assert ops_client.get("/admin/search/", {"s": "merchant", "page": page}).status_code in (400, 404)
+
+
 def test_paths_are_refused(client: Client) -> None:
     assert client.get("/track/CA%00/").status_code in (400, 404)
 

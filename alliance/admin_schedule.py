@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from celery.schedules import ParseException
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
@@ -57,7 +58,13 @@ class IntervalScheduleAdmin(ScheduleMixin, ModelAdmin):
 
 
 class CrontabScheduleAdmin(ScheduleMixin, beat_admin.CrontabScheduleAdmin, ModelAdmin):
-    pass
+    @admin.display(description=_("timing"))
+    def human_readable(self, schedule: CrontabSchedule) -> str:
+        """The schedule in words; as it was typed, on the page that refuses it."""
+        try:
+            return str(schedule.human_readable)
+        except (ParseException, ValueError, KeyError):
+            return str(schedule)
 
 
 def adopt_other_apps(site: admin.AdminSite) -> None:

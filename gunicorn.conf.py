@@ -5,6 +5,8 @@ import os
 import sys
 from typing import Any
 
+from gunicorn.arbiter import Arbiter
+
 wsgi_app = "alliance.wsgi:application"
 # Threads, and an end to waiting for slow clients.
 worker_class = "alliance.web.gunicorn_worker.PatientWorker"
@@ -26,6 +28,23 @@ control_socket_disable = True
 def post_worker_init(worker: Any) -> None:
     """Have threads take turns often: at 5 ms a turn, light reads wait long beside a batch being decoded."""
     sys.setswitchinterval(0.0005)
+    if "WEB_WAITS_FOR" not in os.environ:
+        _require_private_demo(worker)
+
+
+def _require_private_demo(worker: Any) -> None:
+    """Stop the server if others could log in with the demo's passwords. `manage.py up` has looked itself."""
+    from django.core.management.base import CommandError  # noqa: PLC0415 -- the worker has loaded Django only now
+
+    from alliance.demo_progress import require_private_demo  # noqa: PLC0415
+
+    try:
+        # A socket in the file system is of this machine.
+        require_private_demo(*(address[0] for address in worker.cfg.address if isinstance(address, tuple)))
+    except CommandError as refusal:
+        worker.log.error(str(refusal))
+        # The code that makes gunicorn stop instead of starting another worker.
+        sys.exit(Arbiter.APP_LOAD_ERROR)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -29,6 +29,7 @@ TEXTS = (
     gettext_noop("celery.backend_cleanup"),
     gettext_noop("user.changed"),
     gettext_noop("user.added"),
+    gettext_noop("user.password_set"),
     gettext_noop("periodic_task.changed"),
     gettext_noop("interval_schedule.changed"),
     gettext_noop("crontab_schedule.changed"),

@@ -24,13 +24,19 @@ DEMO_LOGINS: Final = (
 )
 
 
+def is_public_password(email: str, password: str) -> bool:
+    """Tell whether these are the printed words of one of the demo's log-ins."""
+    return password == PASSWORD and email.strip().lower() in {login.email for login in DEMO_LOGINS}
+
+
 def require_private(*hosts: str | None) -> None:
     """Raise CommandError if others than this machine could log in with the demo's passwords."""
     for host in hosts:
         if host and not is_loopback(host):
             raise CommandError(
                 f"{host} is open to other machines, and the demo's passwords are public: stay on 127.0.0.1,"
-                " or add --public-demo if everybody may log in as ops."
+                " or add --public-demo (PUBLIC_DEMO=true for a server of your own) if everybody may log in"
+                " as ops."
             )
 
 

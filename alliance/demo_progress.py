@@ -1,13 +1,15 @@
-"""The progress of the demo alliance that `manage.py up` loads beside the running product.
+"""The demo alliance in the database: the progress that every page shows, and whom it is served to.
 
-Every page shows it. Without a demo, and once it is complete, it costs pages nothing.
+`manage.py up` loads it beside the running product. Without a demo, and once it is complete, it costs pages
+nothing.
 """
 
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
+from alliance.demo_logins import require_private
 from alliance.models import Heartbeat
 
 # The heartbeat with the progress of the demo, and whether it was loaded completely.
@@ -50,3 +52,21 @@ def demo_progress() -> DemoProgress | None:
         has_people=detail.get("people", False),
         is_stopped=detail.get("stopped", False),
     )
+
+
+def require_private_demo(*hosts: str) -> None:
+    """Raise CommandError if a server would serve a demo to other machines without PUBLIC_DEMO.
+
+    For servers started by hand: `manage.py up` looks before it starts any.
+    """
+    if settings.PUBLIC_DEMO:
+        return
+    try:
+        has_demo = Heartbeat.objects.filter(name=DEMO).exists()
+    except DatabaseError:
+        # Nothing is served yet, and log-ins by the demo's passwords are refused at the door, too.
+        has_demo = False
+    finally:
+        connection.close()
+    if has_demo:
+        require_private(*hosts)

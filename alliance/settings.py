@@ -226,7 +226,10 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed": None,
     "signup": "20/m/ip,100/d/ip",
     "reset_password": "20/m/ip,100/d/ip,5/10m/key,20/d/key",
+    # Each added address gets a mail, whoever it belongs to.
+    "manage_email": "10/m/user,30/d/user",
 }
+ACCOUNT_MAX_EMAIL_ADDRESSES = 5
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
@@ -279,6 +282,8 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 # `manage.py up` sets it while it loads the demo alliance, so that pages show the progress.
 DEMO_LOADING = env.bool("DEMO_LOADING", default=False)
+# Serves a demo, whose passwords are public, to other machines.
+PUBLIC_DEMO = env.bool("PUBLIC_DEMO", default=False)
 CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 FORM_RENDERER = "alliance.web.form_renderer.FormRenderer"
 

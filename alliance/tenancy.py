@@ -5,6 +5,8 @@ tenant data. The second is the database: forced row-level security, whose polici
 setting `alliance.scope`. Without a scope no rows are visible.
 """
 
+import getpass
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -89,6 +91,16 @@ class Actor:
     def system(cls, label: str) -> Self:
         """Return the actor of a task or command; `label` is its name."""
         return cls(kind="system", is_ops=True, capabilities=frozenset(Capability), label=label)
+
+    @classmethod
+    def command_line(cls) -> Self:
+        """Return the actor of whoever runs a command of the server's."""
+        try:
+            name = getpass.getuser()
+        except (KeyError, OSError):
+            # A container's user may have no name.
+            name = str(os.getuid())
+        return cls.system(f"command line ({name})")
 
     @property
     def is_anonymous(self) -> bool:

@@ -3,11 +3,13 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.auth.password_validation import validate_password
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from alliance import audit
 from alliance.choices import Capability, InvitationState, OrganisationKind, OrganisationStatus, Role
 from alliance.members.querysets import (
     ApiKeyQuerySet,
@@ -15,6 +17,7 @@ from alliance.members.querysets import (
     MemberQuerySet,
     OrganisationQuerySet,
 )
+from alliance.tenancy import Actor, Scope, scope
 from alliance.wording import listed
 
 
@@ -26,7 +29,22 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> "User":
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **extra)
+        """Create a user who may do everything, and the audit entry of it.
+
+        Raises ValidationError for a weak password: Django's command would take any from the environment.
+        """
+        if password is not None:
+            validate_password(password, self.model(email=email))
+        with scope(Scope.everything()):
+            user = self.create_user(email, password, is_staff=True, is_superuser=True, **extra)
+            audit.record(
+                actor=Actor.command_line(),
+                verb="user.added",
+                object_type="user",
+                object_id=user.pk,
+                detail={"email": user.email, "is_superuser": True},
+            )
+        return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email__iexact=username)

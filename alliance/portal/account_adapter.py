@@ -13,9 +13,11 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from alliance.demo_logins import is_public_password
+from alliance.errors import NotPermitted
 from alliance.web.devices import device_of, remember_device
 from alliance.web.guesses import Guess, guess
-from alliance.web.http import client_address
+from alliance.web.http import client_address, is_from_here
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +31,16 @@ def public_url(link: str) -> str:
     """Return a link of ours with the site's own address."""
     parts = urlsplit(link)
     return settings.PUBLIC_URL.rstrip("/") + urlunsplit(("", "", parts.path, parts.query, parts.fragment))
+
+
+def refuse_public_password(request: HttpRequest, account: str, password: str) -> None:
+    """Raise NotPermitted for a log-in of the demo from another machine, whichever server serves it."""
+    if settings.PUBLIC_DEMO or not is_public_password(account, password) or is_from_here(request):
+        return
+    raise NotPermitted(
+        _("The password of this demo log-in is public, so it works on the demo's own machine only."),
+        code="public_password",
+    )
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -45,6 +57,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
         account = str(credentials.get("email", ""))
+        refuse_public_password(request, account, str(credentials.get("password", "")))
         with guess_at(request, account) as this:
             user = super().authenticate(request, **credentials)
             this.was_wrong = user is None
@@ -65,6 +78,10 @@ class AccountAdapter(DefaultAccountAdapter):
         """Send a mail with links to PUBLIC_URL: allauth makes them from the request's Host header."""
         links = {name: public_url(link) for name, link in context.items() if name.endswith("_url")}
         super().send_mail(template_prefix, email, {**context, **links, "site_address": settings.PUBLIC_URL})
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Whether people may sign up: not where everybody can log in as ops and read what they enter."""
+        return not settings.PUBLIC_DEMO
 
     def is_safe_url(self, url: str | None) -> bool:
         """Whether to go on to an address that the client sent; False for what is no address at all."""

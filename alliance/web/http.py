@@ -36,11 +36,21 @@ def client_address(request: HttpRequest) -> str:
     address = _address(text)
     if address is None:
         return text
-    if isinstance(address, IPv6Address):
+    if isinstance(address, IPv6Address) and not address.is_loopback:
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)
         return str(IPv6Address(int(address) >> 64 << 64))
     return str(address)
+
+
+def is_from_here(request: HttpRequest) -> bool:
+    """Tell whether the client is on this machine; False behind a proxy that settings do not name."""
+    is_forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via"))
+    if is_forwarded and not settings.TRUSTED_PROXIES:
+        return False
+    address = _address(client_address(request))
+    # A socket in the file system tells no address.
+    return address.is_loopback if address else not request.META.get("REMOTE_ADDR")
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

@@ -90,6 +90,7 @@ class Command(BaseCommand):
                 demo = demo_so_far()
                 loads_demo = demo_days > 0 and not no_demo and self._demo_is_due(demo)
             address = f"http://{visible_host(host)}:{port}"
+            public_demo = public_demo or settings.PUBLIC_DEMO
             if (demo or loads_demo) and not public_demo:
                 require_private(host, urlsplit(os.environ.get("PUBLIC_URL", "")).hostname)
             mender = Mender()
@@ -104,6 +105,7 @@ class Command(BaseCommand):
                 # A new folder at each start: counters of an earlier run would be added to those of this one.
                 environment = program_environment(address, metrics=folder)
                 environment |= {"WEB_WAITS_FOR": str(gate), "DEMO_LOADING": str(loads_demo)}
+                environment |= {"PUBLIC_DEMO": str(public_demo)}
                 demo_arguments = ["--days", str(demo_days)] + ["--public-demo"] * public_demo
                 add_programs(supervisor, host, port, environment, demo=demo_arguments if loads_demo else [])
                 # The web server imports its code while we migrate, and answers when the gate is open.

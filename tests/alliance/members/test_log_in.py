@@ -8,6 +8,7 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
+from alliance.demo_logins import DEMO_LOGINS
 from alliance.errors import Unavailable
 from alliance.models import User
 from alliance.web import hashers
@@ -159,6 +160,42 @@ def test_first_superuser_needs_no_mail_to_log_in(client: Client) -> None:
     response = log_in(client, user.email, factories.PASSWORD)
     assert (response.status_code, mail.outbox) == (302, [])
     assert EmailAddress.objects.get(user=user).verified
+
+
+@pytest.mark.parametrize(
+    ("told", "settings_of_server", "status"),
+    [
+        ({"REMOTE_ADDR": "127.0.0.1"}, {}, 302),
+        ({"REMOTE_ADDR": "::1"}, {}, 302),
+        ({"REMOTE_ADDR": ""}, {}, 302),
+        ({"REMOTE_ADDR": OWNER}, {}, 403),
+        ({"REMOTE_ADDR": OWNER}, {"PUBLIC_DEMO": True}, 302),
+        # A proxy on the demo's machine, named or not.
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": OWNER}, {}, 403),
+        ({"REMOTE_ADDR": "", "HTTP_X_FORWARDED_FOR": "127.0.0.1"}, {}, 403),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": OWNER}, {"TRUSTED_PROXIES": 1}, 403),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "127.0.0.1"}, {"TRUSTED_PROXIES": 1}, 302),
+    ],
+)
+def test_public_password_of_the_demo_works_on_its_own_machine_only(
+    told: dict[str, str], settings_of_server: dict[str, Any], status: int, settings: Any
+) -> None:
+    for name, value in settings_of_server.items():
+        setattr(settings, name, value)
+    demo = DEMO_LOGINS[0]
+    user = factories.user(demo.email)
+    user.set_password(demo.password)
+    user.save()
+    data = {"login": demo.email.upper(), "password": demo.password}
+    assert Client().post(reverse("account_login"), data, **told).status_code == status
+
+
+def test_nobody_signs_up_on_a_public_demo(client: Client, settings: Any) -> None:
+    settings.PUBLIC_DEMO = True
+    data = {"kind": "merchant", "email": "new@alliance.example"}
+    data |= {"password1": factories.PASSWORD, "password2": factories.PASSWORD}
+    assert "This is a public demo" in html_of(client.post(reverse("account_signup"), data))
+    assert not User.objects.exists()
 
 
 def test_sign_up_still_needs_the_mail(client: Client) -> None:

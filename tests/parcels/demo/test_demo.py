@@ -1,14 +1,23 @@
 """The demo alliance: made through the services, and coherent."""
 
+import logging
+import runpy
+import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from gunicorn.arbiter import Arbiter
 
 from alliance.demo_logins import DEMO_LOGINS, is_loopback
+from alliance.demo_progress import DEMO
+from alliance.health import note_heartbeat
 from alliance.management.commands import up
 from alliance.models import Heartbeat, Organisation, User
 from alliance.tenancy import Actor, Scope, raw_rows, scope
@@ -141,6 +150,39 @@ def test_the_first_start_loads_no_demo_beside_organisations_that_are_there(
     merchant_organisation: Organisation,
 ) -> None:
     assert not up.Command()._demo_is_due(None)
+
+
+@pytest.fixture
+def start_gunicorn(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Run what gunicorn runs in a new worker that listens at these addresses, and at a socket."""
+    before = sys.getswitchinterval()
+    # The test's transaction goes on.
+    monkeypatch.setattr(connection, "close", lambda: None)
+
+    def start(*hosts: str) -> None:
+        addresses = [*((host, 8000) for host in hosts), "/run/web.sock"]
+        worker = SimpleNamespace(cfg=SimpleNamespace(address=addresses), log=logging.getLogger())
+        runpy.run_path("gunicorn.conf.py")["post_worker_init"](worker)
+
+    yield start
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.django_db
+def test_servers_started_by_hand_serve_a_demo_to_this_machine_only(
+    start_gunicorn: Callable[..., None], settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    start_gunicorn("0.0.0.0")
+    note_heartbeat(DEMO, whole=True)
+    start_gunicorn("127.0.0.1", "::1")
+    with pytest.raises(SystemExit) as stopped:
+        start_gunicorn("127.0.0.1", "0.0.0.0")
+    assert stopped.value.code == Arbiter.APP_LOAD_ERROR
+    assert "PUBLIC_DEMO" in caplog.text
+    with pytest.raises(CommandError, match="PUBLIC_DEMO"):
+        call_command("runserver", "0.0.0.0:1", use_reloader=False)
+    settings.PUBLIC_DEMO = True
+    start_gunicorn("0.0.0.0")
 
 
 def test_demo_logins_are_of_the_three_doors() -> None:

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from django.conf import settings
 from django.core.management import call_command
 
-from alliance.management.commands.up import program_environment, programs
+from alliance.management.programs import program_environment, programs
 from alliance.supervision import end_with_parent
 
 _START_SECONDS = 60

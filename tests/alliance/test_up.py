@@ -21,6 +21,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 from alliance.health import note_heartbeat
+from alliance.management import collecting, conditions, programs
 from alliance.management.commands import up
 from tests.helpers.owner import execute_as_owner
 
@@ -177,7 +178,7 @@ def test_first_start_says_where_to_go_and_ctrl_c_leaves_nothing_behind(
 def test_next_start_skips_finished_steps(folder: Path, next_start: Running) -> None:
     assert "Migrating" not in next_start.text
     assert "Collecting" not in next_start.text
-    assert up.NOT_WHOLE not in next_start.text
+    assert programs.NOT_WHOLE not in next_start.text
     assert "merchant@alliance.example" in next_start.text
     assert BAR not in next_start.get("/")
     deadline = time.monotonic() + 60
@@ -282,13 +283,13 @@ def test_killed_demo_is_reported_as_incomplete(folder: Path) -> None:
             assert running.process.poll() is None, running.text
             time.sleep(0.1)
         os.kill(pid, signal.SIGKILL)
-        running.wait_for(up.NOT_WHOLE)
+        running.wait_for(programs.NOT_WHOLE)
         assert "was not loaded to its end" in running.get("/")
         # The product goes on with what there is.
         running.wait_for("beat started")
         assert running.stop(signal.SIGTERM) == 0
         running = Running(other_folder)
-        assert up.NOT_WHOLE in running.text
+        assert programs.NOT_WHOLE in running.text
         assert "demo started" not in running.text
         assert BAR not in running.get("/")
     finally:
@@ -299,13 +300,15 @@ def test_killed_demo_is_reported_as_incomplete(folder: Path) -> None:
 
 @pytest.mark.parametrize(("has_demo", "loads_demo"), [(True, False), (False, True)])
 def test_summary_names_the_people_of_the_demo(db: None, has_demo: bool, loads_demo: bool) -> None:
-    text = up.summary("http://127.0.0.1:8000", has_demo=has_demo, loads_demo=loads_demo)
+    text = programs.summary("http://127.0.0.1:8000", has_demo=has_demo, loads_demo=loads_demo)
     assert "  ops        ops@alliance.example               same-day-next-day" in text.splitlines()
     assert ("fills in behind" in text) is loads_demo
 
 
 def test_no_log_ins_are_promised_where_no_demo_was_loaded(db: None) -> None:
-    assert "alliance.example" not in up.summary("http://127.0.0.1:8000", has_demo=False, loads_demo=False)
+    assert "alliance.example" not in programs.summary(
+        "http://127.0.0.1:8000", has_demo=False, loads_demo=False
+    )
 
 
 @pytest.mark.parametrize("detail", [{"whole": False}, {"whole": True}])
@@ -317,14 +320,14 @@ def test_demo_is_loaded_once_and_an_interrupted_one_is_reported(
     assert command._demo_is_due(None)
     note_heartbeat("demo", **detail)
     assert not command._demo_is_due(up.demo_so_far())
-    assert (up.NOT_WHOLE in capsys.readouterr().out) is not detail["whole"]
+    assert (programs.NOT_WHOLE in capsys.readouterr().out) is not detail["whole"]
 
 
 def test_demo_that_failed_is_noted_for_the_pages(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "close", lambda: None)
-    assert up.demo_is_over(0) == "The demo alliance is loaded."
+    assert programs.demo_is_over(0) == "The demo alliance is loaded."
     assert up.demo_so_far() is None
-    assert up.demo_is_over(-9) == up.NOT_WHOLE
+    assert programs.demo_is_over(-9) == programs.NOT_WHOLE
     demo = up.demo_so_far()
     assert demo
     assert demo.detail == {"whole": False, "stopped": True}
@@ -335,13 +338,13 @@ def record_applied(app: str, name: str) -> None:
 
 
 def test_data_of_another_version_asks_for_a_reset(db: None) -> None:
-    up.require_known_migrations(MigrationLoader(connection))
+    conditions.require_known_migrations(MigrationLoader(connection))
     # Other packages may drop old migrations of theirs.
     record_applied("auth", "0000_of_long_ago")
-    up.require_known_migrations(MigrationLoader(connection))
+    conditions.require_known_migrations(MigrationLoader(connection))
     record_applied("slas", "0099_squashed")
     with pytest.raises(CommandError, match=r"slas\.0099_squashed.*'make reset' drops it and starts over"):
-        up.require_known_migrations(MigrationLoader(connection))
+        conditions.require_known_migrations(MigrationLoader(connection))
 
 
 def test_ctrl_c_is_heard_where_python_drops_exceptions() -> None:
@@ -354,22 +357,22 @@ def test_ctrl_c_is_heard_where_python_drops_exceptions() -> None:
     [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("10.0.0.1", "10.0.0.1"), ("::1", "[::1]")],
 )
 def test_address_shown_is_one_a_browser_here_can_open(host: str, visible: str) -> None:
-    assert up.visible_host(host) == visible
+    assert programs.visible_host(host) == visible
 
 
 def test_changed_asset_is_noticed(tmp_path: Path, settings: object) -> None:
     asset = tmp_path / "app.css"
     asset.write_text("a {}")
     settings.STATICFILES_DIRS = [tmp_path]  # type: ignore[attr-defined]
-    before = up.fingerprint_of_assets()
-    assert up.fingerprint_of_assets() == before
+    before = collecting.fingerprint_of_assets()
+    assert collecting.fingerprint_of_assets() == before
     asset.write_text("a { color: red }")
-    assert up.fingerprint_of_assets() != before
+    assert collecting.fingerprint_of_assets() != before
 
 
 def test_the_same_data_is_not_run_twice(tmp_path: Path) -> None:
-    with up.the_only_one(tmp_path), pytest.raises(CommandError, match="running already"):
-        up.the_only_one(tmp_path).__enter__()
+    with conditions.the_only_one(tmp_path), pytest.raises(CommandError, match="running already"):
+        conditions.the_only_one(tmp_path).__enter__()
     # Gone with the one that held it.
-    with up.the_only_one(tmp_path):
+    with conditions.the_only_one(tmp_path):
         pass

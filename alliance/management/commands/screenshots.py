@@ -21,7 +21,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from PIL import Image
 
 from alliance.demo_logins import DEMO_LOGINS
-from alliance.management.commands.up import answers
+from alliance.management.programs import answers
 
 DESKTOP: Final = {"viewport": {"width": 1280, "height": 800}}
 PHONE: Final = {"viewport": {"width": 390, "height": 800}, "device_scale_factor": 2, "is_mobile": True}

@@ -23,6 +23,7 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from alliance.admin_compared import ComparedMixin
 from alliance.admin_history import AuditedMixin, HistoryMixin
 from alliance.admin_site import FindableMixin
 from alliance.choices import Capability, OrganisationStatus
@@ -151,7 +152,7 @@ class MemberInline(TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(AuditedMixin, ListedFiltersMixin, HistoryMixin, ModelAdmin):
+class UserAdmin(ComparedMixin, AuditedMixin, ListedFiltersMixin, HistoryMixin, ModelAdmin):
     list_display = ("email", "name", "is_staff", "is_active", "date_joined", "last_login")
     list_filter = ("is_staff", "is_active")
     search_fields = ("email", "name")

@@ -30,12 +30,10 @@ TEXTS = (
     gettext_noop("user.changed"),
     gettext_noop("user.added"),
     gettext_noop("user.password_set"),
-    gettext_noop("periodic_task.changed"),
-    gettext_noop("interval_schedule.changed"),
-    gettext_noop("crontab_schedule.changed"),
+    gettext_noop("periodic_task.paused"),
+    gettext_noop("periodic_task.resumed"),
+    gettext_noop("periodic_task.started"),
     gettext_noop("periodic_task"),
-    gettext_noop("interval_schedule"),
-    gettext_noop("crontab_schedule"),
     # Names of what an entry's detail says.
     gettext_noop("scopes"),
     gettext_noop("email"),
@@ -75,5 +73,4 @@ TEXTS = (
     gettext_noop("is_staff"),
     gettext_noop("is_active"),
     gettext_noop("groups"),
-    gettext_noop("enabled"),
 )

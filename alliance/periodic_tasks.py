@@ -14,7 +14,7 @@ class PeriodicTask(TypedDict):
     schedule: float | crontab
 
 
-# The database scheduler copies it to the admin's schedule when beat starts; ops may change it there.
+# The database scheduler copies it to the admin's schedule when beat starts; there, jobs are paused.
 SCHEDULE: Final[Registry[str, PeriodicTask]] = Registry(
     "periodic task",
     {

@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.choices import Capability, Role
 from alliance.errors import InvalidInput
-from alliance.portal.edit_forms import EditForm
 from alliance.tenancy import KEY_SCOPES, Actor
+from alliance.web.edit_forms import EditForm
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 

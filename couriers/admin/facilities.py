@@ -6,17 +6,31 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from alliance.admin import ReadOnlyAdmin, operates
+from alliance.admin_compared import ComparedForm, ComparedMixin
 from alliance.web.requests import actor_of
+from couriers.applications.rules import tidy
 from couriers.facilities import services as facilities
 from couriers.models import Facility
 
 
+class FacilityForm(ComparedForm):
+    """A facility's name as it is stored, so that one that is taken is refused beside the field."""
+
+    def clean_name(self) -> str:
+        name = tidy(self.cleaned_data["name"])
+        if not name:
+            raise forms.ValidationError(_("Enter a name."), code="required")
+        return name
+
+
 @admin.register(Facility)
-class FacilityAdmin(ReadOnlyAdmin):
+class FacilityAdmin(ComparedMixin, ReadOnlyAdmin):
     """Shared facilities; saved through their service."""
 
+    form = FacilityForm
     list_display = ("name", "city", "kind")
     list_filter = ("kind",)
     list_select_related = ("city",)

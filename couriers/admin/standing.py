@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,15 +16,17 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from alliance.admin import ReadOnlyAdmin, answer_form
+from alliance.admin_compared import LockedMixin
 from alliance.errors import NotFound
 from alliance.members.services.contacts import contact_of
+from alliance.web.edit_forms import EditForm
 from alliance.web.requests import actor_of
 from couriers.changes.rules import CONTACT, NAMES
 from couriers.changes.services import correct_courier, reviewed_values
 from couriers.models import Courier
 
 
-class CorrectionForm(forms.Form):
+class CorrectionForm(EditForm):
     """A courier's data but for its cities, and why it is corrected."""
 
     reason = forms.CharField(
@@ -40,7 +43,7 @@ class CorrectionForm(forms.Form):
 
 
 @admin.register(Courier)
-class CourierAdmin(ReadOnlyAdmin):
+class CourierAdmin(LockedMixin, ReadOnlyAdmin):
     """The couriers of the alliance."""
 
     list_display = ("legal_name", "status", "grade", "permit_number", "contact", "joined_at")
@@ -54,17 +57,18 @@ class CourierAdmin(ReadOnlyAdmin):
         description=gettext_lazy("Correct the data"), url_path="correct", icon="edit",
         permissions=["operate"],
     )  # fmt: skip
+    @transaction.atomic
     def correct(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Correct the data of a courier; the company proposes changes itself, too."""
         courier = self.get_object(request, object_id)
         if courier is None:
             raise NotFound
-        initial = {**reviewed_values(courier), **contact_of(courier.pk)}
-        initial.pop("cities", None)
+        current = {**reviewed_values(courier), **contact_of(courier.pk)}
+        current.pop("cities", None)
         return answer_form(
             self,
             request,
-            form=CorrectionForm(request.POST if request.method == "POST" else None, initial=initial),
+            form=CorrectionForm(request.POST if request.method == "POST" else None, current=current),
             carry_out=lambda data: correct_courier(
                 actor=actor_of(request), courier_id=courier.pk, reason=data.pop("reason"), values=data
             ),

@@ -7,8 +7,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from alliance.number_fields import WholeNumberField
-from alliance.portal.edit_forms import EditForm
 from alliance.portal.forms import FilterForm
+from alliance.web.edit_forms import EditForm
 from couriers.applications.rules import LABELS, check_step
 from couriers.choices import DocumentKind, FacilityKind, Step
 from couriers.documents.files import ACCEPT

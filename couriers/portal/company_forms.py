@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from alliance.cities import CityFinder, UnknownCity
-from alliance.portal.edit_forms import EditForm
+from alliance.web.edit_forms import EditForm
 from couriers.applications.rules import LABELS
 from couriers.changes.rules import NAMES
 from couriers.portal.application_forms import ContactForm

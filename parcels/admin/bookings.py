@@ -11,6 +11,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -28,12 +29,14 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin, answer_form
+from alliance.admin_compared import LockedMixin
 from alliance.admin_site import FindableMixin
 from alliance.durations import duration_text
 from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.members.services.contacts import contact_of
 from alliance.tenancy import Actor
+from alliance.web.edit_forms import EditForm
 from alliance.web.requests import actor_of
 from alliance.wording import money_text, named, parted, sentences
 from parcels.bookings.services.merchants import change_merchant
@@ -286,7 +289,7 @@ class ParcelAdmin(FindableMixin, UncountedAdmin):
         return render(request, "admin/parcels/erase.html", context, status=422 if form.errors else 200)
 
 
-class MerchantForm(forms.Form):
+class MerchantForm(EditForm):
     """A merchant's data, and why it is corrected."""
 
     name = forms.CharField(label=_("Company name"), required=False, widget=UnfoldAdminTextInputWidget())
@@ -300,7 +303,7 @@ class MerchantForm(forms.Form):
 
 
 @admin.register(Merchant)
-class MerchantAdmin(ReadOnlyAdmin):
+class MerchantAdmin(LockedMixin, ReadOnlyAdmin):
     list_display = ("organisation", "status", "contact")
     list_select_related = ("organisation__contact",)
     search_fields = ("organisation__name", "organisation__slug")
@@ -316,16 +319,17 @@ class MerchantAdmin(ReadOnlyAdmin):
         return " ".join(filter(None, (contact.name, contact.phone, contact.email))) if contact else ""
 
     @action(description=_("Correct the data"), url_path="correct", icon="edit", permissions=["operate"])
+    @transaction.atomic
     def correct(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Correct the name and the contact of a merchant."""
         merchant = self.get_object(request, object_id)
         if merchant is None:
             raise NotFound
-        initial = {"name": merchant.organisation.name, **contact_of(merchant.pk)}
+        current = {"name": merchant.organisation.name, **contact_of(merchant.pk)}
         return answer_form(
             self,
             request,
-            form=MerchantForm(request.POST if request.method == "POST" else None, initial=initial),
+            form=MerchantForm(request.POST if request.method == "POST" else None, current=current),
             carry_out=lambda data: change_merchant(
                 actor=actor_of(request), merchant_id=merchant.pk, reason=data.pop("reason"), values=data
             ),

@@ -13,7 +13,7 @@ from alliance.city_fields import CityField
 from alliance.clocks import wall_clock
 from alliance.models import City
 from alliance.phones import LENGTH as PHONE_LENGTH
-from alliance.portal.edit_forms import OpenedWith
+from alliance.web.edit_forms import OpenedWith
 from parcels.bookings.rules import ADDRESS_LENGTH, NAME_LENGTH, REFERENCE_LENGTH
 from parcels.models import PickupAddress
 from slas.choices import TierCode

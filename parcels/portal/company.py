@@ -12,9 +12,9 @@ from django.views.decorators.http import require_http_methods
 from alliance.choices import Capability
 from alliance.errors import InvalidInput, NotFound, NotPermitted
 from alliance.members.services.contacts import contact_of
-from alliance.portal.edit_forms import EditForm
 from alliance.portal.forms import add_service_errors
 from alliance.tenancy import require
+from alliance.web.edit_forms import EditForm
 from alliance.web.requests import ActorRequest
 from parcels.bookings.services.merchants import CONTACT, change_merchant
 from parcels.models import Merchant

@@ -7,8 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.city_fields import CityField
 from alliance.number_fields import WholeNumberField
-from alliance.portal.edit_forms import OpenedWith
 from alliance.portal.forms import FilterForm
+from alliance.web.edit_forms import OpenedWith
 from slas.models import ServiceTier
 from slas.promises.prices import InvalidAmount, fen_from_yuan
 

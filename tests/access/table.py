@@ -367,9 +367,7 @@ ADMIN = [
     *pages_of_model("parcels_pickupaddress", "address"),
     *pages_of_model("parcels_bookingfile", "booking_file"),
     *pages_of_model("parcels_scanfile", "scan_file"),
-    *pages_of_model("django_celery_beat_periodictask", "periodic_task", change=200, changers=SUPERUSER),
-    *pages_of_model("django_celery_beat_intervalschedule", "interval", change=200, changers=SUPERUSER),
-    *pages_of_model("django_celery_beat_crontabschedule", "crontab", change=200, changers=SUPERUSER),
+    *pages_of_model("django_celery_beat_periodictask", "periodic_task"),
 ]
 
 SECTIONS = {

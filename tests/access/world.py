@@ -17,7 +17,7 @@ from django.db import transaction
 from django.test import Client
 from django.test.client import ClientHandler
 from django.utils import timezone
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from alliance.api.throttling import forget as forget_calls
 from alliance.choices import Capability, OrganisationStatus, Role
@@ -281,7 +281,6 @@ class _Builder:
         # Long before anything of this world.
         RetiredMonth.objects.create(month=date(2019, 1, 1), state="gone", folder="2019-01", label="test")
         every, _made = IntervalSchedule.objects.get_or_create(every=7, period=IntervalSchedule.DAYS)
-        nightly, _made = CrontabSchedule.objects.get_or_create(hour="3", minute="17")
         task = PeriodicTask.objects.create(name="Tried", task="alliance.tasks.beat", interval=every)
         day, now = timezone.localdate(), timezone.now()
         records = {
@@ -292,7 +291,7 @@ class _Builder:
             "offer": Offer.objects.get(courier_id=self.courier.pk),
             "member": agent, "facility": facility, "user": agent.user,
             "organisation": self.courier, "city": self.hangzhou, "periodic_task": task,
-            "interval": every, "crontab": nightly, "audit_entry": AuditEntry.objects.earliest("pk"),
+            "audit_entry": AuditEntry.objects.earliest("pk"),
             "event": Event.objects.earliest("pk"), "excuse": Excuse.objects.earliest("pk"),
             "rate": OnTimeRate.objects.earliest("pk"), "tier": ServiceTier.objects.earliest("pk"),
             "commitment": CommitmentListing.objects.earliest("key"),

@@ -3,14 +3,18 @@
 from typing import Any
 
 import pytest
+from celery.schedules import crontab
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from alliance import audit
 from alliance.admin_history import AuditedMixin, detail_text
+from alliance.admin_schedule import PeriodicTaskAdmin
 from alliance.models import AuditEntry, Organisation, User
+from alliance.periodic_tasks import SCHEDULE
 from alliance.tenancy import Actor, Scope, scope
 from couriers.models import Facility
 from tests import factories
@@ -105,20 +109,36 @@ def test_history_leads_to_the_audit(ops_client: Client, model: Any) -> None:
     assert response["Location"].startswith(f"{AUDIT}?q=")
 
 
-def test_jobs_are_changed_by_superusers_and_deleted_by_nobody(ops_client: Client, ops_user: User) -> None:
-    from django_celery_beat.models import IntervalSchedule, PeriodicTask  # noqa: PLC0415 -- needs the registry
-
-    interval = IntervalSchedule.objects.create(every=1, period="minutes")
+def test_jobs_are_paused_by_superusers_and_changed_by_nobody(ops_client: Client, ops_user: User) -> None:
+    interval = IntervalSchedule.objects.create(every=120, period="seconds")
     job = PeriodicTask.objects.create(name="sweep-overdue-test", task="x", interval=interval)
     jobs = "/admin/django_celery_beat/periodictask/"
-    assert ops_client.get(f"{jobs}{job.pk}/delete/").status_code == 403
-    assert ops_client.get(f"{jobs}add/").status_code == 403
+    chosen = {"_selected_action": [job.pk]}
+    for page in ("add/", f"{job.pk}/delete/"):
+        assert ops_client.get(f"{jobs}{page}").status_code == 403
+    assert ops_client.post(f"{jobs}{job.pk}/change/", {"name": "renamed"}).status_code == 403
+    assert "every 2 minutes" in ops_client.get(jobs).content.decode()
+    for action, enabled in (("pause", False), ("pause", False), ("resume", True)):
+        ops_client.post(jobs, {"action": action, **chosen})
+        job.refresh_from_db()
+        assert job.enabled == enabled
+    with scope(Scope.everything()):
+        verbs = AuditEntry.objects.filter(object_type="periodic_task").order_by("pk")
+        assert list(verbs.values_list("verb", flat=True)) == ["periodic_task.paused", "periodic_task.resumed"]
     User.objects.filter(pk=ops_user.pk).update(is_superuser=False)
-    assert ops_client.get(jobs).status_code in (200, 403)
-    chosen = {"action": "disable_tasks", "_selected_action": [job.pk]}
-    ops_client.post(jobs, chosen)
+    ops_client.post(jobs, {"action": "pause", **chosen})
     job.refresh_from_db()
     assert job.enabled
+
+
+def test_times_of_jobs_are_said_in_words() -> None:
+    for name, entry in SCHEDULE.items():
+        ours = entry["schedule"]
+        if isinstance(ours, crontab):
+            times = CrontabSchedule.from_schedule(ours)
+            text = PeriodicTaskAdmin(PeriodicTask, admin.site).timing(PeriodicTask(crontab=times))
+            assert "*" not in text, name
+            assert "/" not in text, name
 
 
 # --- looking for things ---

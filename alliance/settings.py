@@ -108,7 +108,7 @@ TEMPLATES = [
         "APP_DIRS": True,
         "OPTIONS": {
             # Its csrf_token also says for which organisation a form was opened.
-            "builtins": ["alliance.templatetags.form_owner"],
+            "builtins": ["alliance.templatetags.form_owner", "alliance.templatetags.dates"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",

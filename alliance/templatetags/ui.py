@@ -17,7 +17,7 @@ from alliance.portal.badges import badge_for
 from alliance.portal.browsers import browser_text
 from alliance.portal.charts import Picture, Unit
 from alliance.portal.icons import picture_of
-from alliance.wording import amount
+from alliance.wording import amount, money_text
 
 register = template.Library()
 register.filter(browser_text)
@@ -77,6 +77,12 @@ def count(value: int | None) -> str:
 def money(value: str) -> str:
     """Format an amount with thousands separators; an empty one stays empty."""
     return amount(value) if value else ""
+
+
+@register.filter
+def priced(value: str) -> str:
+    """Format an amount with its currency."""
+    return money_text(value)
 
 
 @register.filter

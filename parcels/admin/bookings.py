@@ -18,7 +18,6 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
@@ -31,6 +30,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin, answer_form
 from alliance.admin_compared import LockedMixin
 from alliance.admin_site import FindableMixin
+from alliance.dates import date_text, time_text
 from alliance.durations import duration_text
 from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
@@ -189,7 +189,7 @@ class ParcelAdmin(FindableMixin, UncountedAdmin):
     def agreed(self, parcel: Any) -> str:
         """The time agreed now, as on the members' list."""
         promise = parcel.state.promise
-        return "–" if promise is None else date_format(localtime(promise.deliver_by), "DATETIME_FORMAT")
+        return "–" if promise is None else time_text(promise.deliver_by)
 
     @admin.display(description=_("state"))
     def standing(self, parcel: Parcel) -> str:
@@ -209,7 +209,7 @@ class ParcelAdmin(FindableMixin, UncountedAdmin):
         masked = private_of(Actor.system("admin"), parcel).recipient
         parts = (masked.name, masked.phone, masked.address)
         if parcel.erased_at:
-            return gettext("Erased on %(day)s") % {"day": date_format(parcel.erased_at)}
+            return gettext("Erased on %(day)s") % {"day": date_text(localtime(parcel.erased_at))}
         return " · ".join(filter(None, parts)) or "–"
 
     @admin.display(description=_("fee"))

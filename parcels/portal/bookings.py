@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from alliance.choices import Capability
 from alliance.cities import full_name, search_cities
 from alliance.clocks import local_clock
+from alliance.dates import date_text
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
@@ -32,7 +33,6 @@ from parcels.portal.booking_forms import QuoteForm, RecipientForm
 from parcels.portal.quotes import expected_of, offer_view, tier_views, without_agreed
 from slas.offers.market import Quote, QuoteRequest, quote
 from slas.promises.prices import yuan
-from slas.promises.texts import moment_text
 
 SUGGESTIONS = 8
 
@@ -53,9 +53,7 @@ def quote_create(request: ActorRequest) -> HttpResponse:
         "form": form,
         "quote": current_quote,
         "tiers": tier_views(current_quote, request.GET),
-        "ready_text": moment_text(
-            local_clock(current_quote.request.ready_at, current_quote.request.origin.time_zone)
-        ),
+        "ready_text": _local(current_quote.request.ready_at, current_quote.request.origin.time_zone),
     }
     return render(request, "parcels/quote.html", context)
 
@@ -265,4 +263,4 @@ def _cancel_with_message(request: ActorRequest, actor: Actor, parcel_id: int) ->
 
 
 def _local(moment: datetime | None, zone: str) -> str:
-    return moment_text(local_clock(moment, zone)) if moment else ""
+    return date_text(local_clock(moment, zone), "MOMENT_FORMAT") if moment else ""

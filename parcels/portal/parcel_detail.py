@@ -11,12 +11,12 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from alliance import audit
 from alliance.choices import Capability
+from alliance.dates import date_text
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import City
@@ -109,7 +109,7 @@ def parcel_revise(request: ActorRequest, number: str) -> HttpResponse:
             form.add_error(None, error.detail)
             status = error.status
         else:
-            day = date_format(form.revision_request.day, "MONTH_DAY_FORMAT")
+            day = date_text(form.revision_request.day)
             text = _("Delivery moved to %(day)s. The courier sees it too.") % {"day": day}
             messages.success(request, text)
             # The message is at the top: without a fragment, the redirect would keep the form's.

@@ -8,13 +8,14 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from alliance.dates import date_text
 from alliance.durations import duration_text
 from couriers.choices import Grade
 from slas.offers.market import Quote, QuotedOffer
 from slas.offers.ranking import RECORD_DAYS, Record
 from slas.offers.texts import reason_text
 from slas.promises.prices import fen_from_yuan, yuan
-from slas.promises.texts import Ends, clock_text, day_text, explained, moment_text, rolled_text
+from slas.promises.texts import Ends, clock_text, explained, rolled_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,13 @@ def offer_view(quote: Quote, offer: QuotedOffer, query: QueryDict) -> OfferView:
         service=offer.tier.code.value,
         service_name=offer.tier.name,
         price=yuan(offer.fee_fen),
-        pickup=moment_text(promise.pickup_by),
-        pickup_day=day_text(promise.pickup_by.date()),
+        pickup=date_text(promise.pickup_by, "MOMENT_FORMAT"),
+        pickup_day=date_text(promise.pickup_by, "DAY_FORMAT"),
         pickup_clock=clock_text(promise.pickup_by),
-        deliver_day=day_text(promise.deliver_by.date()),
+        deliver_day=date_text(promise.deliver_by, "DAY_FORMAT"),
         deliver_clock=clock_text(promise.deliver_by),
-        cut_off=moment_text(promise.cut_off_at),
-        cut_off_day=day_text(promise.cut_off_at.date()),
+        cut_off=date_text(promise.cut_off_at, "MOMENT_FORMAT"),
+        cut_off_day=date_text(promise.cut_off_at, "DAY_FORMAT"),
         cut_off_clock=clock_text(promise.cut_off_at),
         cut_off_at=promise.cut_off_at,
         cut_off_left=duration_text(max(offer.to_cut_off, timedelta(0))),
@@ -147,9 +148,9 @@ def _alternative_text(offer: QuotedOffer) -> str:
     if offer.next_courier_name:
         return _("%(courier)s still has capacity on %(day)s.") % {
             "courier": offer.next_courier_name,
-            "day": day_text(offer.full_on[0]),
+            "day": date_text(offer.full_on[0], "DAY_FORMAT"),
         }
-    return _("No courier has capacity on %s.") % day_text(offer.full_on[0])
+    return _("No courier has capacity on %s.") % date_text(offer.full_on[0], "DAY_FORMAT")
 
 
 def _book_url(offer: QuotedOffer, query: QueryDict) -> str:

@@ -10,11 +10,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alliance.clocks import local_clock
+from alliance.dates import date_text
 from alliance.tenancy import Actor
 from parcels.revisions.services import DIGITS, RECIPIENT
 from slas.choices import RevisionParty
 from slas.models import Revision
-from slas.promises.texts import clock_text, day_text
+from slas.promises.texts import clock_text
 from slas.revisions.rules import DeliveryDay
 from slas.revisions.services import REASON_LENGTH, RevisionRequest
 
@@ -138,7 +139,7 @@ def _choices(days: Sequence[DeliveryDay], zone: str) -> list[tuple[str, str]]:
         (
             item.day.isoformat(),
             _("%(day)s, by %(time)s")
-            % {"day": day_text(item.day), "time": clock_text(local_clock(item.due_at, zone))},
+            % {"day": date_text(item.day, "DAY_FORMAT"), "time": clock_text(local_clock(item.due_at, zone))},
         )
         for item in days
     ]

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
-from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
+from alliance.dates import time_text
 from alliance.durations import duration_text
 from alliance.portal.badges import Badge, badge_for
 from parcels.choices import ParcelStatus, ScanCode
@@ -116,19 +116,15 @@ def _withdrawal(scan: ScanRow | None) -> str:
     if scan is None:
         return _("Withdraws a scan that has not been received yet.")
     badge = badge_for("scan", scan.code)
-    return _("Withdraws “%(scan)s” of %(at)s.") % {"scan": badge.label, "at": _moment(scan.occurred_at)}
+    return _("Withdraws “%(scan)s” of %(at)s.") % {"scan": badge.label, "at": time_text(scan.occurred_at)}
 
 
 def _remarks(tracked_scan: TrackedScan) -> Iterable[str]:
     if tracked_scan.received_late is not None:
         yield _("Received %(time)s later") % {"time": duration_text(tracked_scan.received_late)}
     if tracked_scan.scan.stated_at is not None:
-        yield _("The courier's clock said %(at)s") % {"at": _moment(tracked_scan.scan.stated_at)}
+        yield _("The courier's clock said %(at)s") % {"at": time_text(tracked_scan.scan.stated_at)}
     if tracked_scan.out_of_order:
         yield _("Received out of order")
     if tracked_scan.withdrawn_at is not None:
-        yield _("Withdrawn by a correction received %(at)s") % {"at": _moment(tracked_scan.withdrawn_at)}
-
-
-def _moment(at: datetime) -> str:
-    return formats.date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")
+        yield _("Withdrawn by a correction received %(at)s") % {"at": time_text(tracked_scan.withdrawn_at)}

@@ -11,10 +11,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from alliance.dates import date_text
 from alliance.durations import duration_text
 from alliance.errors import AllianceError, Gone, InvalidInput, NotFound
 from alliance.identifiers import tracking_number
@@ -102,7 +102,7 @@ def track_revise(request: HttpRequest, number: str) -> HttpResponse:
             form.has_days = form.has_days and error.retry_after is None
             status, wait = error.status, error.retry_after
         else:
-            day = date_format(form.revision_request.day, "MONTH_DAY_FORMAT")
+            day = date_text(form.revision_request.day)
             messages.success(request, _("Delivery moved to %(day)s.") % {"day": day})
             # The message is at the top: without a fragment, the redirect would keep the form's.
             return _private(

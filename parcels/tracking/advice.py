@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alliance.clocks import ONE_DAY, local_clock
+from alliance.dates import date_text
 from alliance.durations import duration_text
 from alliance.wording import sentences
 from parcels.choices import ParcelStatus, ScanReason
@@ -87,7 +87,7 @@ class Reader:
     may_choose_day: bool = False
 
     def day(self, at: datetime) -> str:
-        return date_format(local_clock(at, self.zone), "DAY_FORMAT")
+        return date_text(local_clock(at, self.zone), "DAY_FORMAT")
 
     def near_day(self, at: datetime) -> str:
         """A day with "today" or "tomorrow" before it."""
@@ -96,7 +96,7 @@ class Reader:
 
     def moment(self, at: datetime) -> str:
         # The same format as in the rest of the page.
-        return date_format(local_clock(at, self.zone), "MOMENT_FORMAT")
+        return date_text(local_clock(at, self.zone), "MOMENT_FORMAT")
 
 
 def advice_of(state: ParcelState, reader: Reader) -> Advice:
@@ -317,7 +317,7 @@ def _is_earlier_day(at: datetime, reader: Reader) -> bool:
 
 
 def _relative(day: date, today: date) -> str:
-    params = {"day": date_format(day, "DAY_FORMAT")}
+    params = {"day": date_text(day, "DAY_FORMAT")}
     if day == today:
         return _("today, %(day)s") % params
     if day == today + ONE_DAY:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from alliance.dates import date_text
 from alliance.durations import duration_text
 from parcels.choices import ParcelStatus
 from slas.choices import Outcome
@@ -73,7 +74,7 @@ def loss_text(delivery: Losable | None, status: str) -> str:
     # The status of a parcel scanned as lost already says so.
     if status == ParcelStatus.LOST:
         return ""
-    day = formats.date_format(timezone.localtime(delivery.lost_at), "DATE_FORMAT")
+    day = date_text(timezone.localtime(delivery.lost_at))
     return _("No scan has been received for so long that this parcel counts as lost since %(day)s.") % {
         "day": day
     }

@@ -158,11 +158,11 @@ class CreditScheduleAdmin(EnteredAdmin):
 
     @admin.display(description=gettext_lazy("at most"), ordering="cap_fen")
     def cap(self, schedule: CreditSchedule) -> str:
-        return f"¥{amount(yuan(schedule.cap_fen))}"
+        return money_text(yuan(schedule.cap_fen))
 
     @admin.display(description=pgettext_lazy("credit", "lost"), ordering="lost_fen")
     def lost(self, schedule: CreditSchedule) -> str:
-        return f"¥{amount(yuan(schedule.lost_fen))}"
+        return money_text(yuan(schedule.lost_fen))
 
 
 @admin.register(CreditEntry)
@@ -178,7 +178,7 @@ class CreditEntryAdmin(NumberSearchAdmin):
 
     @admin.display(description=gettext_lazy("amount"), ordering="amount_fen")
     def amount(self, entry: CreditEntry) -> str:
-        return f"¥{amount(yuan(entry.amount_fen))}"
+        return money_text(yuan(entry.amount_fen))
 
     @admin.display(description=gettext_lazy("statement"), ordering="month")
     def statement(self, entry: CreditEntry) -> str:
@@ -207,7 +207,7 @@ class StatementAdmin(OrganisationSearchAdmin):
 
     @admin.display(description=gettext_lazy("total"), ordering="total_fen")
     def total(self, statement: Statement) -> str:
-        return f"¥{amount(yuan(statement.total_fen))}"
+        return money_text(yuan(statement.total_fen))
 
     @admin.display(description=gettext_lazy("entries and files"))
     def opened(self, statement: Statement) -> str:

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin, operates
 from alliance.errors import AllianceError
 from alliance.web.requests import actor_of
-from alliance.wording import amount, parted
+from alliance.wording import money_text, parted
 from slas.admin.promises import PromisedMixin
 from slas.admin.tier_forms import VersionForm, add_errors, values_of
 from slas.models import CapacityDay, Offer, ServiceTier, TierVersion
@@ -182,7 +182,7 @@ class OfferAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("price"), ordering="price_fen")
     def price(self, offer: Offer) -> str:
-        return f"¥{amount(yuan(offer.price_fen))}"
+        return money_text(yuan(offer.price_fen))
 
 
 @admin.register(CapacityDay)

@@ -8,12 +8,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
+from alliance.dates import time_text
 from alliance.templatetags.ui import percent
 from slas.admin.commitments import NumberSearchAdmin
 from slas.models import WatchItem
@@ -104,5 +103,5 @@ class WatchItemAdmin(NumberSearchAdmin):
 
 def _clock(moment: datetime) -> SafeString:
     """A time in one line: wrapped at its hyphens it is hard to read in a column."""
-    text = date_format(localtime(moment), "SHORT_DATETIME_FORMAT")
+    text = time_text(moment)
     return format_html('<span class="whitespace-nowrap">{}</span>', text)

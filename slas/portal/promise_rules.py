@@ -13,13 +13,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from alliance.cities import UnknownCity, province_text, resolve_city
+from alliance.dates import date_text
 from alliance.models import City
 from slas.models import Closure, ServiceTier, TierVersion
 from slas.promises.closures import Hours
 from slas.promises.holidays import COUNTRY, MAKE_UP_DAYS
 from slas.promises.rule_texts import cut_off_times, delivered_by, delivered_on, price_bands
 from slas.promises.services.closures import closures_between
-from slas.promises.texts import closure_text, day_text, hours_text
+from slas.promises.texts import closure_text, hours_text
 
 AHEAD: Final = timedelta(days=90)
 
@@ -75,7 +76,7 @@ def _make_up_days(today: date, city: City | None) -> list[str]:
     """The weekend days ahead on which China works, unless a city elsewhere was asked for."""
     if city is not None and city.country != COUNTRY:
         return []
-    return [day_text(day) for day in sorted(MAKE_UP_DAYS) if today <= day <= today + AHEAD]
+    return [date_text(day, "DAY_FORMAT") for day in sorted(MAKE_UP_DAYS) if today <= day <= today + AHEAD]
 
 
 def _tiers(now: datetime) -> Iterator[tuple[ServiceTier, list[VersionLine]]]:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from django.utils import formats
 from django.utils.translation import gettext as _
 
+from alliance.dates import date_text
 from alliance.models import City
 from alliance.portal.charts import Picture
 from alliance.tenancy import Actor
@@ -96,7 +97,7 @@ def _calendar(actor: Actor, query: RateQuery, today: date) -> Shown:
     year_query = replace(query, first=query.last - YEAR, group_by=(GroupBy.DAY,))
     rows = count_rates(actor=actor, query=year_query, today=today)
     days = every_day(rows, year_query.first, year_query.last, today=today)
-    title = _("On time by day, the year to %(day)s") % {"day": formats.date_format(query.last, "DATE_FORMAT")}
+    title = _("On time by day, the year to %(day)s") % {"day": date_text(query.last)}
     return Shown(calendar_map(days, id=CHART_ID, title=title))
 
 
@@ -140,7 +141,7 @@ def _groups(answer: RateAnswer, named_rows: Sequence[NamedRow]) -> Shown:
 
 
 def _short_week(monday: date) -> str:
-    return formats.date_format(monday, "SHORT_DATE_FORMAT")
+    return date_text(monday)
 
 
 def _short_month(first: date) -> str:

@@ -9,6 +9,7 @@ from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from alliance.dates import date_text
 from alliance.durations import duration_text, nearest_minute
 from alliance.portal.charts import Band, Cell, Chart, Line, Series
 from alliance.portal.pictures import DayMap, Distribution, HeatMap, Intervals, Mark, Spot, Whisker
@@ -104,7 +105,7 @@ def calendar_map(days: Sequence[RateRow], *, id: str, title: str) -> DayMap:
         share_name=_("Accountable"),
         few=FEW,
         columns=_rate_columns(_("Day")),
-        lines=[_rate_line(formats.date_format(day.group, "DATE_FORMAT"), day) for day in days if day.n],
+        lines=[_rate_line(date_text(day.group), day) for day in days if day.n],
     )
 
 

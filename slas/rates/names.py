@@ -9,6 +9,7 @@ from django.utils import formats, translation
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 
+from alliance.dates import date_text
 from alliance.models import City, Organisation
 from slas.promises.models import ServiceTier
 from slas.rates.rules import GroupBy, RateRow, keys_of
@@ -112,7 +113,7 @@ def _provinces(keys: set[tuple[str, str]]) -> Namer:
 
 
 def _day(day: date) -> tuple[str, str]:
-    return formats.date_format(day, "DATE_FORMAT"), day.isoformat()
+    return date_text(day), day.isoformat()
 
 
 def _week(monday: date) -> tuple[str, str]:

@@ -200,7 +200,7 @@ def sell_the_lane(courier: Person) -> None:
     courier.is_told("destination", "Unknown city “Chengdo”. Did you mean: Chengdu")
     courier.fill(destination="成都", price="12.50")
     courier.press("Save offer")
-    courier.sees("The offer is on sale.", "Hangzhou → Chengdu", "¥12.50")
+    courier.sees("The offer is on sale.", "Hangzhou → Chengdu", "CNY 12.50")
 
 
 def book(merchant: Person, clock: Clock) -> str:

@@ -9,11 +9,12 @@ from typing import Final
 
 from django.core.files.base import File
 from django.db import transaction
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance import audit, events
 from alliance.choices import Capability
+from alliance.dates import time_text
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.events import Topic
 from alliance.tenancy import Actor, Scope, require, scope
@@ -83,7 +84,7 @@ def obstacle(
                 return Conflict(message, code="decided")
     if now > (until := claim_until(breach)):
         message = _("Exemptions can be requested within %(days)d days: for this breach, until %(until)s.")
-        until_text = formats.date_format(timezone.localtime(until), "DATETIME_FORMAT")
+        until_text = time_text(until)
         return Conflict(message % {"days": CLAIMED_WITHIN.days, "until": until_text}, code="too_late")
     return None
 

@@ -8,11 +8,12 @@ from typing import Final
 
 from django.core.signing import Signer
 from django.db import transaction
-from django.utils import formats, timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
+from alliance.dates import time_text
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.file_jobs import FIRST_WAIT, UNFINISHED, FileJobs
 from alliance.jobs import after_commit
@@ -193,7 +194,7 @@ def _bad_link() -> AllianceError:
 
 
 def _expired_error(export: Export) -> AllianceError:
-    day = formats.date_format(timezone.localtime(export.expires_at), "DATETIME_FORMAT")
+    day = time_text(export.expires_at)
     detail = _("This file was kept until %(day)s. Export it again.") % {"day": day}
     return NotFound(detail, code="export_expired")
 

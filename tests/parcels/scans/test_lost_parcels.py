@@ -9,8 +9,8 @@ import pytest
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
-from django.utils.formats import date_format
 
+from alliance.dates import date_text
 from alliance.models import Heartbeat, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.bookings.services.cancelling import cancel_parcel
@@ -111,7 +111,7 @@ def test_pages_show_lost_parcels(
     for reader, address in pages:
         assert "counts as lost" not in reader.get(address).content.decode()
     trace(timezone.now())
-    day = date_format(timezone.localtime(PICKED_UP + 7 * DAY), "DATE_FORMAT")
+    day = date_text(timezone.localtime(PICKED_UP + 7 * DAY))
     for reader, address in pages:
         assert f"counts as lost since {day}." in reader.get(address).content.decode()
     assert "Presumed lost" in client.get(f"/track/{parcel.number}/").content.decode()

@@ -223,7 +223,7 @@ def old_entry(lane: Lane) -> CreditEntry:
 def test_the_ledger_is_looked_at_and_searched(staff_client: Client, old_entry: CreditEntry) -> None:
     page = staff_client.get("/admin/slas/creditentry/", {"q": old_entry.number})
     assert old_entry.number in page.content.decode()
-    assert "¥2.00" in page.content.decode()
+    assert "CNY 2.00" in page.content.decode()
     other = staff_client.get("/admin/slas/creditentry/", {"cause__exact": "lost"})
     assert old_entry.number not in other.content.decode()
     change = f"/admin/slas/creditentry/{old_entry.pk}/change/"
@@ -287,7 +287,7 @@ def test_statements_link_to_the_owners_page(lane: Lane, staff_client: Client, sy
     assert address in page
     assert staff_client.get(address).context["sums"].total == "2.00"
     change = f"/admin/slas/statement/{statement.pk}/change/"
-    assert "¥2.00" in staff_client.get(change).content.decode()
+    assert "CNY 2.00" in staff_client.get(change).content.decode()
     assert staff_client.post(change, {"total_fen": 1}).status_code == 403
 
 

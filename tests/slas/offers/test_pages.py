@@ -41,7 +41,7 @@ def test_offer_is_added_listed_and_changed(courier_client: Client) -> None:
     courier_client.post(reverse("slas:offer_create"), _new())
     page = courier_client.get(reverse("slas:offer_list")).content.decode()
     assert "Hangzhou → Chengdu" in page
-    assert "¥12.50" in page
+    assert "CNY 12.50" in page
     changed = {"price": "9.90", "daily_capacity": "5"}
     courier_client.post(reverse("slas:offer_edit", args=[_offer().pk]), changed)
     assert (_offer().price_fen, _offer().daily_capacity, _offer().active) == (990, 5, False)

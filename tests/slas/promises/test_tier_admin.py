@@ -140,7 +140,7 @@ def test_offers_and_capacity_are_only_looked_at(lane: Lane, staff_client: Client
     with scope(Scope.everything()):
         offer.days.create(courier_id=lane.courier.pk, date=date(2026, 1, 5), limit=10, reserved=3)
     page = staff_client.get("/admin/slas/offer/").content.decode()
-    assert "¥12.00" in page
+    assert "CNY 12.00" in page
     assert "Hangzhou → Chengdu" in staff_client.get("/admin/slas/capacityday/").content.decode()
     for address in ("offer", "capacityday", "servicetier"):
         assert staff_client.get(f"/admin/slas/{address}/add/").status_code == 403

@@ -96,6 +96,24 @@ class Gone(NotFound):
     title = _("This is no longer kept")
 
 
+class WrongMethod(AllianceError):
+    status = 405
+    code = "method_not_allowed"
+    title = _("This method is not allowed here")
+
+
+class NotAcceptable(AllianceError):
+    status = 406
+    code = "not_acceptable"
+    title = _("There is no answer of this type")
+
+
+class UnsupportedType(AllianceError):
+    status = 415
+    code = "unsupported_media_type"
+    title = _("The content type is not supported")
+
+
 class Conflict(AllianceError):
     """The state of the object does not allow this."""
 

@@ -333,7 +333,10 @@ CELERY_TIMEZONE = TIME_ZONE
 # --- API -------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["alliance.api.authentication.ActorAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["alliance.api.authentication.IsMember"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "alliance.api.authentication.IsMember",
+        "alliance.api.parsing.WritesWithoutParameters",
+    ],
     "DEFAULT_THROTTLE_CLASSES": ["alliance.api.throttling.KeyRateThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["alliance.api.parsing.BoundedJSONParser"],

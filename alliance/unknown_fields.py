@@ -1,4 +1,4 @@
-"""Unknown fields of JSON bodies: refused by name, because a misspelt one would silently be ignored."""
+"""Unknown fields and parameters: refused by name, because a misspelt one would silently be ignored."""
 
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
@@ -26,10 +26,29 @@ def unknown_fields(names: Iterable[str], known: Collection[str], *, pointer: str
 
 def unknown_field(name: str, known: Collection[str]) -> str:
     """The sentence for one name, with the known name that was probably meant."""
-    close = get_close_matches(name[:_MOST_LETTERS].lower(), known, n=1)
-    if close:
-        return _("Unknown field. Did you mean “%(name)s”?") % {"name": close[0]}
+    if meant := _meant(name, known):
+        return _("Unknown field. Did you mean “%(name)s”?") % {"name": meant}
     return _("Unknown field.")
+
+
+def unknown_parameters(names: Iterable[str], known: Collection[str]) -> list[FieldError]:
+    """The same for the query parameters of a call."""
+    unknown = [str(name) for name in names if name not in known]
+    return [
+        FieldError(f"/{pointer_step(name)}", _unknown_parameter(name, known), "unknown")
+        for name in unknown[:_MOST_NAMES]
+    ]
+
+
+def _unknown_parameter(name: str, known: Collection[str]) -> str:
+    if meant := _meant(name, known):
+        return _("Unknown parameter. Did you mean “%(name)s”?") % {"name": meant}
+    return _("Unknown parameter.")
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    """The known name that was probably meant, "" if there is none like it."""
+    return next(iter(get_close_matches(name[:_MOST_LETTERS].lower(), known, n=1)), "")
 
 
 def pointer_step(name: str) -> str:

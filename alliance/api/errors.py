@@ -7,7 +7,9 @@ import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.http import Http404, HttpRequest, JsonResponse
+from django.utils.translation import gettext as _
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from alliance.database.retirement import explain_not_found
@@ -16,10 +18,13 @@ from alliance.errors import (
     FieldError,
     InvalidInput,
     MalformedInput,
+    NotAcceptable,
     NotAuthenticated,
     NotFound,
     NotPermitted,
     TooMany,
+    UnsupportedType,
+    WrongMethod,
 )
 
 PROBLEM_JSON = "application/problem+json"
@@ -49,12 +54,15 @@ def _encodable(text: str) -> str:
 
 def problem_response(exception: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: every error of every view as a problem document, rolled back."""
-    error = translate(exception)
+    error = _refused_format(exception, context.get("view")) or translate(exception)
     if error is None:
         return None
     error = explain_not_found(error, context.get("kwargs", {}))
     if connection.in_atomic_block:
         transaction.set_rollback(True)
+    if (request := context.get("request")) is not None:
+        # Whatever the view would have answered in, or could not.
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
     response = Response(problem(error), status=error.status, content_type=PROBLEM_JSON)
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
@@ -69,6 +77,21 @@ def problem_page(request: HttpRequest, error: AllianceError) -> JsonResponse:
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
     return response
+
+
+def _refused_format(exception: Exception, view: Any) -> AllianceError | None:
+    """Return our error for a method or a type that a view does not know, which says what it knows."""
+    match exception:
+        case exceptions.MethodNotAllowed():
+            methods = ", ".join(view.allowed_methods)
+            return WrongMethod(_("This address takes only: %(methods)s.") % {"methods": methods})
+        case exceptions.NotAcceptable():
+            types = ", ".join(renderer.media_type for renderer in view.renderer_classes)
+            return NotAcceptable(_("The answer is %(types)s: allow it by Accept.") % {"types": types})
+        case exceptions.UnsupportedMediaType():
+            types = ", ".join(parser.media_type for parser in view.parser_classes)
+            return UnsupportedType(_("Send the body as %(types)s.") % {"types": types})
+    return None
 
 
 def translate(exception: Exception) -> AllianceError | None:

@@ -1,30 +1,44 @@
 """Parsers and fields of API input: JSON bodies, choices, cities, unknown fields and parameters."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
-from rest_framework.exceptions import ParseError
 from rest_framework.fields import empty
 from rest_framework.parsers import JSONParser
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from alliance.api.errors import field_errors
 from alliance.cities import MOST_LETTERS, UnknownCity, resolve_city
-from alliance.errors import FieldError, InvalidInput
-from alliance.unknown_fields import pointer_step, unknown_fields
+from alliance.errors import FieldError, InvalidInput, MalformedInput
+from alliance.json_texts import decoded, malformed_json
+from alliance.unknown_fields import unknown_fields, unknown_parameters
 
 _SHOWN = 40
 
 
 class BoundedJSONParser(JSONParser):
-    """Refuses JSON nested deeper than the recursion limit as malformed, instead of status 500."""
+    """Says where a body is no JSON, and refuses what is nested deeper than the recursion limit."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        body = stream.read()
         try:
-            return super().parse(stream, media_type, parser_context)
+            return json.loads(
+                decoded(body, encoding=(parser_context or {}).get("encoding") or "utf-8"),
+                parse_constant=_refuse_constant,
+            )
+        except json.JSONDecodeError as error:
+            raise malformed_json(error.doc[: error.pos], error.msg) from None
         except RecursionError:
-            raise ParseError("The JSON is nested too deeply.") from None
+            raise MalformedInput(_("The JSON is nested too deeply.")) from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    # NaN and Infinity, which Python reads and JSON does not have.
+    raise MalformedInput(_("%(name)s is no number in JSON.") % {"name": name})
 
 
 class WordField(serializers.ChoiceField):
@@ -54,15 +68,34 @@ class CityField(serializers.CharField):
             raise serializers.ValidationError(str(error), code=error.code) from None
 
 
+class Body(serializers.Serializer[Any]):
+    """The fields of a JSON body. Unknown ones are refused, together with what else is wrong."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        unknown = unknown_fields(data, self.fields) if isinstance(data, Mapping) else []
+        try:
+            values = super().run_validation(data)
+        except serializers.ValidationError as error:
+            if not unknown:
+                raise
+            raise InvalidInput(errors=[*unknown, *field_errors(error.detail)]) from None
+        if unknown:
+            raise InvalidInput(errors=unknown)
+        return values
+
+
+class WritesWithoutParameters(BasePermission):
+    """Refuses query parameters of writes, which have none: `?dry_run=1` would book for real."""
+
+    def has_permission(self, request: Request, view: object) -> bool:
+        if request.method not in SAFE_METHODS:
+            refuse_unknown_parameters(request)
+        return True
+
+
 def refuse_unknown_parameters(request: Request, *names: str) -> None:
     """Raise InvalidInput for unknown query parameters: with a misspelt one the result would be wrong."""
-    message = str(_("Unknown parameter."))
-    errors = [
-        FieldError(f"/{pointer_step(name)}", message, "unknown")
-        for name in request.query_params
-        if name not in names
-    ]
-    if errors:
+    if errors := unknown_parameters(request.query_params, names):
         raise InvalidInput(errors=errors)
 
 
@@ -70,3 +103,10 @@ def refuse_unknown_fields(body: object, names: Collection[str]) -> None:
     """Raise InvalidInput for unknown fields of a body. A body that is no object has none."""
     if isinstance(body, dict) and (errors := unknown_fields(body, names)):
         raise InvalidInput(errors=errors)
+
+
+def refuse_body(body: object) -> None:
+    """Raise InvalidInput for the body of a call that takes none. An empty object is none."""
+    refuse_unknown_fields(body, ())
+    if body and not isinstance(body, dict):
+        raise InvalidInput(errors=[FieldError("", str(_("Send no body, or an empty object.")), "invalid")])

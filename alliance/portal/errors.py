@@ -61,7 +61,7 @@ def error_page(
 ) -> HttpResponseBase:
     """Return an error page or, under /api/, a problem document."""
     request_id = getattr(request, "request_id", "")
-    if request.path.startswith("/api/"):
+    if f"{request.path}/".startswith("/api/"):
         return _problem(status, code or _PROBLEMS.get(status, "error"), title, text, request_id)
     context = {
         "status": status,

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
-from alliance.api.parsing import refuse_unknown_fields, refuse_unknown_parameters
+from alliance.api.parsing import Body, refuse_body, refuse_unknown_parameters
 from alliance.csv_files.writing import stream
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.tenancy import Actor
@@ -34,7 +34,7 @@ from parcels.models import BookingFile
 JSON = dict[str, Any]
 
 
-class BookingFileBody(serializers.Serializer[Any]):
+class BookingFileBody(Body):
     """A CSV of bookings; docs/booking-files.md names its columns."""
 
     file = serializers.FileField(
@@ -123,7 +123,7 @@ class BookingFileCancelView(APIView):
         tags=["booking"],
     )
     def post(self, request: Request, file_id: int) -> Response:
-        refuse_unknown_fields(request.data, ())
+        refuse_body(request.data)
         return Response(BookingFileAnswer(cancel_booking_file(actor=actor_of(request), file_id=file_id)).data)
 
 
@@ -150,7 +150,6 @@ class BookingFileResultsView(APIView):
 
 
 def _start(actor: Actor, request: Request) -> JSON:
-    refuse_unknown_fields(request.data, BookingFileBody().fields)
     body = BookingFileBody(data=request.data)
     body.is_valid(raise_exception=True)
     if len(request.FILES.getlist("file")) > 1:

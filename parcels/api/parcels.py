@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from alliance import audit
 from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
-from alliance.api.parsing import refuse_unknown_fields, refuse_unknown_parameters
+from alliance.api.parsing import refuse_body, refuse_unknown_fields, refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.cities import search_cities
 from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound, TooLarge
@@ -178,7 +178,7 @@ class ParcelCancelView(APIView):
     def post(self, request: Request, number: str) -> Response:
         actor = actor_of(request)
         require(actor, Capability.BOOK_PARCELS)
-        refuse_unknown_fields(request.data, ())
+        refuse_body(request.data)
         cancel_parcel(actor=actor, parcel_id=_parcel_id(number), at=timezone.now())
         return Response(answers.parcels_json(actor, [_parcel(actor, number)])[0])
 

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
-from alliance.api.parsing import WordField, refuse_unknown_fields, refuse_unknown_parameters
+from alliance.api.parsing import Body, WordField, refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.clocks import local_clock
 from alliance.errors import NotFound
@@ -29,7 +29,7 @@ from slas.revisions.services import REASON_LENGTH, RevisionRequest, promised_del
 S = serializers.Serializer[Any]
 
 
-class RevisionBody(S):
+class RevisionBody(Body):
     """Another day, and why."""
 
     day = serializers.DateField(help_text="One of `possible_days`, local at the destination.")
@@ -44,10 +44,6 @@ class RevisionBody(S):
         allow_blank=True,
         help_text="Required: why, and who asked. The courier reads it; the tracking page does not show it.",
     )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        refuse_unknown_fields(self.initial_data, self.fields)
-        return attrs
 
 
 class PublicRevision(S):

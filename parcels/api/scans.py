@@ -1,5 +1,6 @@
 """API of scans. This view parses its body itself: serializers would take fifty times as long."""
 
+import codecs
 import zlib
 from typing import Final
 
@@ -7,13 +8,12 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of, plain_request
 from alliance.choices import Capability
-from alliance.errors import MalformedInput, TooLarge
+from alliance.errors import MalformedInput, TooLarge, UnsupportedType
 from alliance.tenancy import require
 from parcels.api import examples, scan_schema
 from parcels.scans.lines import read_json, read_ndjson
@@ -60,16 +60,16 @@ class ScanBatchView(APIView):
 def read_body(request: HttpRequest) -> bytes:
     """Return the decompressed body. Raises TooLarge and MalformedInput."""
     if request.content_type not in _JSON and request.content_type not in _NDJSON:
-        raise UnsupportedMediaType(request.content_type or "")
+        types = {"types": "application/json, application/x-ndjson"}
+        raise UnsupportedType(_("Send the body as %(types)s.") % types)
     # Check before reading any of the body.
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
         raise _too_large()
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
-    if encoding in ("", "identity"):
-        return request.body
-    if encoding != "gzip":
+    if encoding not in ("", "identity", "gzip"):
         raise MalformedInput(_("Content-Encoding must be gzip or left out."), code="unknown_encoding")
-    return _decompress(request.body)
+    body = _decompress(request.body) if encoding == "gzip" else request.body
+    return body.removeprefix(codecs.BOM_UTF8)
 
 
 def _decompress(body: bytes) -> bytes:

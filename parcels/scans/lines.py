@@ -14,6 +14,7 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from alliance.errors import FieldError, InvalidInput, MalformedInput, TooLarge
+from alliance.json_texts import decoded, malformed_json
 from alliance.unknown_fields import CODE, pointer_step, unknown_field, unknown_fields
 
 MAX_LINES: Final = 5_000
@@ -21,6 +22,7 @@ _PATH: Final = re.compile(r"^(?P<problem>.*?)(?: - at `\$(?P<path>.*)`)?$", re.D
 _MISSING: Final = re.compile(r"missing required field `(\w+)`")
 _UNKNOWN: Final = re.compile(r"unknown field `(.*)`", re.DOTALL)
 _LONGEST: Final = re.compile(r"of length <= (\d+)")
+_BYTE: Final = re.compile(r" \(byte (\d+)\)")
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 
 # Escapes that may be, or hide, a lone surrogate; the group matches a lone surrogate.
@@ -127,7 +129,15 @@ def _raw_items(body: bytes, wrapped: bool) -> list[msgspec.Raw]:
     except RecursionError:
         raise MalformedInput(_("The JSON is nested too deeply.")) from None
     except ValueError as error:
-        raise MalformedInput(_("Invalid JSON: %(problem)s") % {"problem": error}) from None
+        raise _malformed(body, str(error)) from None
+
+
+def _malformed(body: bytes, problem: str) -> MalformedInput:
+    """Where a batch ends to be JSON; the decoder tells the byte, or that the text ended too early."""
+    text = decoded(body)
+    place = _BYTE.search(problem)
+    before = body[: int(place[1])].decode("utf-8", "replace") if place else text
+    return malformed_json(before, _BYTE.sub("", problem).removeprefix("JSON is malformed: "))
 
 
 def _mark_lone_surrogates(body: bytes) -> bytes:

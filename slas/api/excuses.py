@@ -16,9 +16,10 @@ from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import (
+    Body,
     BoundedJSONParser,
     WordField,
-    refuse_unknown_fields,
+    refuse_body,
     refuse_unknown_parameters,
 )
 from alliance.choices import Capability
@@ -69,7 +70,7 @@ class ExcusesQuery(S):
         return attrs
 
 
-class ClaimBody(S):
+class ClaimBody(Body):
     """What a courier claims. Sent as multipart/form-data it may carry a file."""
 
     number = serializers.CharField(help_text="The parcel's tracking number.")
@@ -84,10 +85,6 @@ class ClaimBody(S):
 
     def validate_number(self, number: str) -> int:
         return _parcel_id(number)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        refuse_unknown_fields(self.initial_data, self.fields)
-        return attrs
 
 
 class ExcuseAnswer(S):
@@ -208,7 +205,7 @@ class ExcuseWithdrawView(APIView):
     def post(self, request: Request, excuse_id: int) -> Response:
         actor = actor_of(request)
         require_claimant(actor)
-        refuse_unknown_fields(request.data, ())
+        refuse_body(request.data)
         return Response(ExcuseAnswer(take_back_claim(actor=actor, excuse_id=excuse_id)).data)
 
 

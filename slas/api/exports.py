@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
-from alliance.api.parsing import WordField, refuse_unknown_fields, refuse_unknown_parameters
+from alliance.api.parsing import Body, WordField, refuse_unknown_parameters
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.exports.files import MEDIA_TYPES
 from slas.exports.responses import file_response
@@ -33,7 +33,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
-class ExportBody(serializers.Serializer[Any]):
+class ExportBody(Body):
     """What the file is to hold."""
 
     content = WordField(choices=ExportContent.choices)
@@ -44,10 +44,6 @@ class ExportBody(serializers.Serializer[Any]):
         # "from" is a keyword, so it cannot be an attribute.
         first = serializers.DateField(help_text=f"First due date. {_PERIOD}")
         return {**super().get_fields(), "from": first}
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        refuse_unknown_fields(self.initial_data, self.fields)
-        return attrs
 
 
 class ExportAnswer(serializers.ModelSerializer[Export]):

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
-from alliance.api.parsing import CityField, WordField, refuse_unknown_fields, refuse_unknown_parameters
+from alliance.api.parsing import Body, CityField, WordField, refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.tenancy import require
@@ -35,16 +35,12 @@ class PriceField(serializers.CharField):
             raise serializers.ValidationError(error.message, code=error.code) from None
 
 
-class OwnOfferTermsBody(S):
+class OwnOfferTermsBody(Body):
     """What of an offer may change."""
 
     price = PriceField(help_text="CNY, a decimal, for the first weight band.")
     daily_capacity = serializers.IntegerField(min_value=0, max_value=MAX_CAPACITY)
     on_sale = serializers.BooleanField(help_text="Default of a new offer: true.")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        refuse_unknown_fields(self.initial_data, self.fields)
-        return attrs
 
 
 class OwnOfferBody(OwnOfferTermsBody):

@@ -223,5 +223,15 @@ def test_examples_are_given_and_true_to_the_schema(name: str) -> None:
     assert sides == ({"request", "answer"} if name in SENDING else {"answer"})
 
 
+def test_every_body_of_json_is_shown_by_a_true_example() -> None:
+    for name in OPERATIONS:
+        shown = [(value, schema) for where, value, schema in _shown(name) if where == "request"]
+        method, path = OPERATIONS[name]
+        bodies = SCHEMA["paths"][path][method].get("requestBody", {}).get("content", {})
+        assert bool(shown) == ("application/json" in bodies), name
+        for value, schema in shown:
+            _validate(value, schema)
+
+
 def test_numbers_in_examples_are_tracking_numbers() -> None:
     assert tracking_number(parse_tracking_number(examples.NUMBER)) == examples.NUMBER

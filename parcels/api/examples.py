@@ -203,6 +203,11 @@ CANCELLED = [
         },
     )
 ]
+REVISION = [
+    _request_example(
+        "The shop's wish", {"day": "2026-11-26", "reason": "The recipient wrote that she is away until then."}
+    ),
+]
 TRACKING = [_answer_example("On its last mile", _TRACKED)]
 # The schema generator wraps each of these into a batch of one.
 SCANS = [

@@ -19,6 +19,7 @@ from alliance.clocks import local_clock
 from alliance.errors import NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
+from parcels.api import examples
 from parcels.api.parcels import IDEMPOTENCY_KEY
 from parcels.models import Parcel
 from parcels.revisions.services import days_for_merchant, revise_parcel
@@ -105,6 +106,7 @@ class RevisionsView(APIView):
         parameters=[IDEMPOTENCY_KEY],
         request=RevisionBody,
         responses={201: RevisionsAnswer},
+        examples=examples.REVISION,
         tags=["parcels"],
     )
     def post(self, request: Request, number: str) -> Response:

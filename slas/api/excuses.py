@@ -25,6 +25,7 @@ from alliance.api.parsing import (
 from alliance.choices import Capability
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
+from slas.api import examples
 from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState
 from slas.excuses.querysets import ExcuseQuerySet
 from slas.excuses.services.claims import Claim, claim_excuse, require_claimant, take_back_claim
@@ -178,6 +179,7 @@ class ExcusesView(APIView):
         parameters=[IDEMPOTENCY_KEY],
         request={"application/json": ClaimBody, "multipart/form-data": ClaimBody},
         responses={201: ExcuseAnswer},
+        examples=examples.CLAIM,
         tags=["rates"],
     )
     def post(self, request: Request) -> Response:

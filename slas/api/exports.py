@@ -18,6 +18,7 @@ from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import Body, WordField, refuse_unknown_parameters
+from slas.api import examples
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.exports.files import MEDIA_TYPES
 from slas.exports.responses import file_response
@@ -118,6 +119,7 @@ class ExportListView(APIView):
         parameters=[IDEMPOTENCY_KEY],
         request=ExportBody,
         responses={201: ExportAnswer},
+        examples=examples.EXPORT,
         tags=["exports"],
     )
     def post(self, request: Request) -> Response:

@@ -15,6 +15,7 @@ from alliance.api.parsing import Body, CityField, WordField, refuse_unknown_para
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.tenancy import require
+from slas.api import examples
 from slas.choices import TierCode
 from slas.models import Offer, ServiceTier
 from slas.offers.services.lanes import patch_offer, put_offer
@@ -99,6 +100,7 @@ class OfferListView(generics.ListAPIView[Offer]):
         "again changes nothing. Bookings keep their price; the capacity applies from today on.",
         request=OwnOfferBody,
         responses={200: OwnOfferAnswer, 201: OwnOfferAnswer},
+        examples=examples.OFFER,
         tags=["offers"],
     )
     def put(self, request: Request) -> Response:
@@ -145,6 +147,7 @@ class OfferDetailView(APIView):
         "their price; the capacity applies from today on.",
         request=OwnOfferTermsBody(partial=True),
         responses=OwnOfferAnswer,
+        examples=examples.OFFER_TERMS,
         tags=["offers"],
     )
     def patch(self, request: Request, offer_id: int) -> Response:

@@ -18,8 +18,10 @@ class AllianceConfig(AppConfig):
         from alliance import celery, checks  # noqa: F401, PLC0415 -- they need the app registry
         from alliance.database import owner, partitions, stored_functions  # noqa: PLC0415
         from alliance.members.services.languages import note_language  # noqa: PLC0415
+        from alliance.members.sql import KEY_HOLDER  # noqa: PLC0415
         from alliance.web.sessions import begin_session  # noqa: PLC0415
 
+        stored_functions.STATEMENTS.append(KEY_HOLDER)
         user_logged_in.connect(note_language, dispatch_uid="note_language")
         user_logged_in.connect(begin_session, dispatch_uid="begin_session")
         post_migrate.connect(stored_functions.install_all, sender=self, dispatch_uid="install_statements")

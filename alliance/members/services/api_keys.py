@@ -6,28 +6,21 @@ import re
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance import audit
-from alliance.choices import Capability, OrganisationKind, Role
+from alliance.choices import Capability, Role
 from alliance.errors import FieldError, InvalidInput, NotFound
-from alliance.members.models import ApiKey
+from alliance.members.models import ApiKey, Organisation
 from alliance.members.services.actors import actor_of_organisation
-from alliance.tenancy import (
-    KEY_SCOPES,
-    Actor,
-    Scope,
-    require,
-    rows_in,
-    scope,
-)
+from alliance.members.sql import KEY_HOLDER
+from alliance.tenancy import KEY_SCOPES, Actor, Scope, require, rows_in
 from alliance.texts import one_line
 
 KEY_FORMAT = re.compile(r"^ca_([0-9a-z]{10})_([0-9A-Za-z_-]{43})$")
-
 
 NAME_LENGTH = 80
 # How often last_used_at is updated: a write per call would make every key a hot row.
@@ -96,46 +89,50 @@ def actor_of_key(token: str, *, now: datetime | None = None) -> Actor | None:
     if match is None:
         return None
     prefix, secret = match.groups()
-    with scope(Scope.key(prefix)):
-        # Every call runs this; not cached, because a revoked key must stop working at once.
-        key = next(iter(ApiKey.objects.live().filter(prefix=prefix).select_related("organisation")), None)
-        if key is None or not hmac.compare_digest(key.secret_hash, hash_secret(secret)):
-            return None
-        _note_use(key, now or timezone.now())
-    organisation = key.organisation
-    actor = actor_of_organisation(
-        organisation,
+    # Every call runs this; not cached, because a revoked key must stop working at once.
+    rows = rows_in(Scope.key(prefix), KEY_HOLDER.call, {"prefix": prefix})
+    if not rows:
+        return None
+    key = _KeyHolder(*rows[0])
+    if not hmac.compare_digest(key.secret_hash, hash_secret(secret)):
+        return None
+    # Keys that programs created have no creator, and no limit by one.
+    role = key.creator_role if key.creator_id else Role.OWNER
+    if not role:
+        return None
+    _note_use(key, prefix, now or timezone.now())
+    return actor_of_organisation(
+        Organisation(pk=key.organisation_id, kind=key.organisation_kind, status=key.organisation_status),
         kind="api_key",
-        api_key_id=key.pk,
-        label=f"key {key.name} ({key.prefix})",
-        role=_role_of_creator(key),
+        api_key_id=key.id,
+        label=f"key {key.name} ({prefix})",
+        role=role,
         capabilities=frozenset(Capability(item) for item in key.scopes),
     )
-    return actor if actor.role else None
 
 
-def _role_of_creator(key: ApiKey) -> str:
-    """Return the role that bounds a key: empty if its creator is no member any more."""
-    if key.created_by_id is None:
-        return Role.OWNER
-    own = Scope.courier if key.organisation.kind == OrganisationKind.COURIER else Scope.merchant
-    # One message to the database: outside a transaction it takes a single round trip.
-    rows = rows_in(
-        own(key.organisation_id),
-        "SELECT m.role FROM alliance_member m JOIN alliance_user u ON u.id = m.user_id AND u.is_active"
-        " WHERE m.organisation_id = %s AND m.user_id = %s",
-        [key.organisation_id, key.created_by_id],
-    )
-    return str(rows[0][0]) if rows else ""
+class _KeyHolder(NamedTuple):
+    """A row of KEY_HOLDER."""
+
+    id: int
+    name: str
+    secret_hash: str
+    scopes: list[str]
+    last_used_at: datetime | None
+    creator_id: int | None
+    organisation_id: int
+    organisation_kind: str
+    organisation_status: str
+    creator_role: str | None
 
 
-def _note_use(key: ApiKey, now: datetime) -> None:
+def _note_use(key: _KeyHolder, prefix: str, now: datetime) -> None:
     if key.last_used_at and now - key.last_used_at < LAST_USED_EVERY:
         return
-    with connection.cursor() as cursor:
-        # SKIP LOCKED: if many calls run at once, only one needs to update the time.
-        cursor.execute(
-            "UPDATE alliance_apikey SET last_used_at = %s WHERE id ="
-            " (SELECT id FROM alliance_apikey WHERE id = %s FOR UPDATE SKIP LOCKED)",
-            [now, key.pk],
-        )
+    # SKIP LOCKED: if many calls run at once, only one needs to update the time.
+    rows_in(
+        Scope.key(prefix),
+        "UPDATE alliance_apikey SET last_used_at = %s WHERE id ="
+        " (SELECT id FROM alliance_apikey WHERE id = %s FOR UPDATE SKIP LOCKED)",
+        [now, key.id],
+    )

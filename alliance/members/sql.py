@@ -1,0 +1,51 @@
+"""The look-up of an API key, as a database function: every call of a program begins with it.
+
+One message instead of six: the key is found in its own scope, which shows nothing but the key and its
+organisation; its creator's role in the organisation's, which the function enters for the rest of the
+message. No joins: without nested loops they would read all organisations.
+"""
+
+from typing import Final
+
+from alliance.choices import OrganisationKind
+from alliance.database.stored_functions import StoredStatement
+from alliance.tenancy import SETTING
+
+# One row, or none if there is no live key with the prefix. The role is NULL if the creator is no active
+# member any more, and of keys that no person created.
+KEY_HOLDER: Final = StoredStatement(
+    "alliance_key_holder",
+    parameters={"prefix": "text"},
+    returns={
+        "key_id": "bigint",
+        "key_name": "text",
+        "hash": "text",
+        "granted": "text[]",
+        "used_at": "timestamptz",
+        "creator_id": "bigint",
+        "holder_id": "bigint",
+        "holder_kind": "text",
+        "holder_status": "text",
+        "creator_role": "text",
+    },
+    body=f"""
+BEGIN
+    SELECT k.id, k.name, k.secret_hash, k.scopes, k.last_used_at, k.created_by_id, k.organisation_id
+    INTO key_id, key_name, hash, granted, used_at, creator_id, holder_id
+    FROM alliance_apikey k WHERE k.prefix = %(prefix)s AND k.revoked_at IS NULL;
+    IF key_id IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT o.kind, o.status INTO holder_kind, holder_status
+    FROM alliance_organisation o WHERE o.id = holder_id;
+    IF creator_id IS NOT NULL THEN
+        EXECUTE 'SET LOCAL {SETTING} = ' || quote_literal(
+            CASE holder_kind WHEN '{OrganisationKind.COURIER}' THEN 'courier:' ELSE 'merchant:' END
+            || holder_id);
+        creator_role := (SELECT m.role FROM alliance_member m
+            WHERE m.organisation_id = holder_id AND m.user_id = creator_id
+                AND (SELECT u.is_active FROM alliance_user u WHERE u.id = creator_id));
+    END IF;
+    RETURN NEXT;
+END""",  # noqa: S608 -- built of constants
+)

@@ -1,0 +1,32 @@
+-- alliance_key_holder, volatile
+-- takes prefix text
+-- returns key_id bigint
+-- returns key_name text
+-- returns hash text
+-- returns granted text[]
+-- returns used_at timestamptz
+-- returns creator_id bigint
+-- returns holder_id bigint
+-- returns holder_kind text
+-- returns holder_status text
+-- returns creator_role text
+
+BEGIN
+    SELECT k.id, k.name, k.secret_hash, k.scopes, k.last_used_at, k.created_by_id, k.organisation_id
+    INTO key_id, key_name, hash, granted, used_at, creator_id, holder_id
+    FROM alliance_apikey k WHERE k.prefix = %(prefix)s AND k.revoked_at IS NULL;
+    IF key_id IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT o.kind, o.status INTO holder_kind, holder_status
+    FROM alliance_organisation o WHERE o.id = holder_id;
+    IF creator_id IS NOT NULL THEN
+        EXECUTE 'SET LOCAL alliance.scope = ' || quote_literal(
+            CASE holder_kind WHEN 'courier' THEN 'courier:' ELSE 'merchant:' END
+            || holder_id);
+        creator_role := (SELECT m.role FROM alliance_member m
+            WHERE m.organisation_id = holder_id AND m.user_id = creator_id
+                AND (SELECT u.is_active FROM alliance_user u WHERE u.id = creator_id));
+    END IF;
+    RETURN NEXT;
+END

@@ -14,17 +14,26 @@ const PUBLIC = [
 ];
 const PORTAL = [
   "templates/**/*.html", "{alliance,couriers,parcels,slas}/**/*.py", "alliance/static/js/*.js", "assets/*.js",
-  "node_modules/@tabler/core/js/src/bootstrap/**/*.ts", process.argv[3],
+  "node_modules/@tabler/core/js/src/bootstrap/{alert,collapse,dropdown,modal,tooltip}.ts",
+  "node_modules/@tabler/core/js/src/bootstrap/util/*.ts", process.argv[3],
 ];
 
 const TABLER = "node_modules/@tabler/core/dist/css/tabler.min.css";
 // Scripts set attributes by parts of their names, too.
+// Tabler's colours follow color-scheme, as ours do; what it has for attributes of its own is not used.
+const OTHER_THEMES = [/navbar-theme/, /data-theme/, /data-bs-theme=dark/];
+// Named by words of our texts or by scripts of components that we do not load.
+const OTHER_COMPONENTS = [
+  /\.(accordion|carousel|legend|navbar|offcanvas|popover|steps|step-item|tag|tags|valid-feedback|valid-tooltip|invalid-tooltip)\b/,
+  /data-vc/, /litepicker/,
+];
 const ATTRIBUTES = Array.from(readFileSync(TABLER, "utf-8").matchAll(/\[([a-z-]+)/g), (match) => match[1]);
 
 // One file a layout: on a slow network each costs a turn of its own.
-async function writeStyles(name, content, ours) {
+async function writeStyles(name, content, ours, others = []) {
   const [{ css }] = await new PurgeCSS().purge({
     css: [TABLER], content, variables: true, keyframes: true, dynamicAttributes: ATTRIBUTES,
+    blocklist: [...OTHER_THEMES, ...OTHER_COMPONENTS, ...others],
     safelist: { standard: CLASSES_PUT_TOGETHER },
   });
   const sheets = ours.map((sheet) => readFileSync(join("alliance/static/css", sheet), "utf-8"));
@@ -42,7 +51,7 @@ function writeIcons() {
 }
 
 writeIcons();
-await writeStyles("public.min.css", PUBLIC, ["app.css", "components.css", "public.css"]);
+await writeStyles("public.min.css", PUBLIC, ["app.css", "components.css", "public.css"], [/\.(dropdown|modal)\b/]);
 await writeStyles("portal.min.css", PORTAL, ["app.css", "components.css"]);
 await build({
   entryPoints: ["assets/charts.js", "assets/components.js"], bundle: true, minify: true, outdir: join(folder, "static/js"),

@@ -2,20 +2,19 @@
 import { getInstanceByDom, init } from "./echarts.js";
 import { PICTURES } from "./pictures.js";
 
-const COLOURS = {
-  petrol: "#0b6e75",
-  orange: "#e8742c",
-  blue: "#3b7dc4",
-  plum: "#8a4f9e",
-  green: "#2f9461",
-  red: "#c0322b",
-  amber: "#c58a1b",
-  grey: "#8a9ca1",
+const LIGHT = {
+  petrol: "#0b6e75", orange: "#e8742c", blue: "#3b7dc4", plum: "#8a4f9e", green: "#2f9461", red: "#c0322b", amber: "#c58a1b",
+  grey: "#8a9ca1", band: "#bcdcdd", ink: "#51666c", text: "#14262b", line: "#e1e7e8", pointer: "#b9c8ca", surface: "#fff",
+  nothing: "#e3e9ea", few: "#f4f6f6",
 };
-const ORDER = Object.values(COLOURS);
-const BAND = "#bcdcdd";
-const INK = "#51666c";
-const LINE = "#e1e7e8";
+const DARK = {
+  petrol: "#62c1c8", orange: "#f2904f", blue: "#7db9ee", plum: "#c797d8", green: "#6cc997", red: "#ff8d83", amber: "#e3b355",
+  grey: "#92a5aa", band: "#2f5d62", ink: "#a2b3b8", text: "#e3ebed", line: "#2e3c41", pointer: "#55666c", surface: "#162024",
+  nothing: "#2b383d", few: "#1b272b",
+};
+const ORDER = ["petrol", "orange", "blue", "plum", "green", "red", "amber", "grey"];
+// Of the page as it is now: filled before each drawing.
+const COLOURS = {};
 const FONT = getComputedStyle(document.body).fontFamily;
 const locale = document.documentElement.lang || "en";
 
@@ -46,13 +45,13 @@ function bandSeries(band) {
       data: band.high.map((high, index) => (high === null || band.low[index] === null ? null : high - band.low[index])),
       areaStyle: { color: COLOURS.petrol, opacity: 0.1 },
       // Only the legend shows this colour.
-      itemStyle: { color: BAND },
+      itemStyle: { color: COLOURS.band },
     },
   ];
 }
 
 function colourOf(series, index) {
-  return COLOURS[series.colour] ?? ORDER[index % ORDER.length];
+  return COLOURS[series.colour] ?? COLOURS[ORDER[index % ORDER.length]];
 }
 
 function drawnSeries(data, series, index) {
@@ -102,7 +101,7 @@ function tooltip(data) {
       if (value !== null && value !== undefined) box.append(...row(series.name, write(value), colourOf(series, place)));
     });
     if (data.band && data.band.low[index] !== null) {
-      box.append(...row(data.band.name, `${write(data.band.low[index])} – ${write(data.band.high[index])}`, BAND));
+      box.append(...row(data.band.name, `${write(data.band.low[index])} – ${write(data.band.high[index])}`, COLOURS.band));
     }
     if (data.counts) box.append(...row(data.countsName, data.counts[index].toLocaleString(locale)));
     return box;
@@ -120,7 +119,7 @@ function barNames(data, width) {
 }
 
 function options(data, width) {
-  const text = { fontFamily: FONT, color: INK, fontSize: 12 };
+  const text = { fontFamily: FONT, color: COLOURS.ink, fontSize: 12 };
   const legend = data.series.length > 1 || data.band;
   return {
     animation: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
@@ -134,12 +133,12 @@ function options(data, width) {
     tooltip: {
       trigger: "axis", confine: true,
       formatter: tooltip(data),
-      borderColor: LINE, padding: [8, 12], textStyle: { ...text, color: "#14262b" },
-      axisPointer: { type: data.kind === "line" ? "line" : "shadow", lineStyle: { color: "#b9c8ca" } },
+      borderColor: COLOURS.line, backgroundColor: COLOURS.surface, padding: [8, 12], textStyle: { ...text, color: COLOURS.text },
+      axisPointer: { type: data.kind === "line" ? "line" : "shadow", lineStyle: { color: COLOURS.pointer } },
     },
     xAxis: {
       type: "category", data: data.categories, boundaryGap: data.kind !== "line",
-      axisTick: { show: false }, axisLine: { lineStyle: { color: LINE } },
+      axisTick: { show: false }, axisLine: { lineStyle: { color: COLOURS.line } },
       axisLabel: {
         ...text, hideOverlap: true,
         ...(data.kind === "bar" && data.categories.length <= 12 ? barNames(data, width) : {}),
@@ -150,7 +149,7 @@ function options(data, width) {
       minInterval: data.unit === "number" ? 1 : undefined, splitNumber: 4,
       // With the end of the axis given, the quarters fit and what would be chosen does not.
       interval: data.unit === "percent" ? { bar: 0.25, line: lowestShown(data) < 0.6 ? 0.2 : undefined }[data.kind] : undefined,
-      splitLine: { lineStyle: { color: LINE } },
+      splitLine: { lineStyle: { color: COLOURS.line } },
       axisLabel: { ...text, formatter: formatter(data.unit, 0) },
     },
     series: [
@@ -160,7 +159,16 @@ function options(data, width) {
   };
 }
 
-const KIT = { COLOURS, INK, LINE, FONT, locale, formatter, part };
+const KIT = { COLOURS, FONT, locale, formatter, part };
+
+// A canvas knows no style sheet: what light-dark() means here is asked of the page. Paper is light.
+function chooseColours(element) {
+  const probe = element.appendChild(document.createElement("span"));
+  probe.style.color = "light-dark(#000, #fff)";
+  const isDark = !printing && getComputedStyle(probe).color === "rgb(255, 255, 255)";
+  probe.remove();
+  Object.assign(COLOURS, isDark ? DARK : LIGHT);
+}
 
 function draw(element) {
   const source = document.querySelector(element.dataset.chartSource);
@@ -172,6 +180,7 @@ function draw(element) {
   let drawnFor = 0;
   const redraw = (width, height) => {
     drawnFor = width;
+    chooseColours(document.body);
     // Before the options: what has a height of its own is laid out in it.
     chart.resize({ width, height });
     chart.setOption({ ...chosen(width), animation: false }, true);
@@ -184,12 +193,16 @@ function draw(element) {
   fit();
   chart.resize();
   drawnFor = element.clientWidth;
+  chooseColours(document.body);
   chart.setOption(chosen(drawnFor));
   new ResizeObserver(() => {
     if (Math.abs(element.clientWidth - drawnFor) < 2 || printing) return;
     fit();
     redraw(element.clientWidth, element.clientHeight);
   }).observe(element);
+  const again = () => redraw(element.clientWidth, element.clientHeight);
+  new MutationObserver(again).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   // Paper has a width of its own, whatever screen it is printed from.
   window.addEventListener("beforeprint", () => {
     if (other?.height) element.style.height = `${other.height(data, PAPER)}px`;
@@ -197,7 +210,7 @@ function draw(element) {
   });
   window.addEventListener("afterprint", () => {
     fit();
-    redraw(element.clientWidth, element.clientHeight);
+    again();
   });
 }
 

@@ -3,7 +3,6 @@
 // From worst to best: orange to petrol, told apart by those who do not see red or green, and in grey.
 const STEPS = ["#b5500f", "#e9a05b", "#f3e3c3", "#8fc7ca", "#0b6e75"];
 const DARK_STEPS = [0, 4];
-const NONE = "#e3e9ea";
 const NARROW = 560;
 
 function step(data, share) {
@@ -11,12 +10,12 @@ function step(data, share) {
 }
 
 // Few behind a share: its colour in stripes, so that it does not look as sure as the others.
-function striped(colour) {
+function striped(kit, colour) {
   const size = 8;
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = size;
   const pen = canvas.getContext("2d");
-  pen.fillStyle = "#f4f6f6";
+  pen.fillStyle = kit.COLOURS.few;
   pen.fillRect(0, 0, size, size);
   pen.strokeStyle = colour;
   pen.lineWidth = 2;
@@ -29,10 +28,10 @@ function striped(colour) {
   return { image: canvas, repeat: "repeat" };
 }
 
-function spotStyle(data, share, n) {
-  if (share === null) return { color: NONE };
+function spotStyle(kit, data, share, n) {
+  if (share === null) return { color: kit.COLOURS.nothing };
   const colour = STEPS[step(data, share)];
-  return { color: n < data.few ? striped(colour) : colour };
+  return { color: n < data.few ? striped(kit, colour) : colour };
 }
 
 function square([x, y], [width, height], gap, fill, text) {
@@ -51,7 +50,7 @@ function stepLegend(data, kit, text) {
   const ends = data.steps.map((end) => percentLabel(kit, end));
   const names = [`< ${ends[0]}`, ...ends.slice(1).map((end, place) => `${ends[place]} – ${end}`), `≥ ${ends.at(-1)}`];
   const items = names.map((name, place) => ({ name, color: STEPS[place] }));
-  items.push({ name: `n ${data.fewName}`, color: striped("#51666c") }, { name: data.noneName, color: NONE });
+  items.push({ name: `n ${data.fewName}`, color: striped(kit, kit.COLOURS.ink) }, { name: data.noneName, color: kit.COLOURS.nothing });
   return {
     legend: {
       top: 0, left: 0, icon: "rect", itemWidth: 14, itemHeight: 10, itemGap: 12, textStyle: text, selectedMode: false,
@@ -73,14 +72,14 @@ function box(kit, title, rows) {
 }
 
 function shareRows(data, kit, share, n) {
-  const colour = share === null ? NONE : STEPS[step(data, share)];
+  const colour = share === null ? kit.COLOURS.nothing : STEPS[step(data, share)];
   const written = share === null ? data.noneName : kit.formatter("percent", 2)(share);
   const count = n.toLocaleString(kit.locale) + (n < data.few ? ` (${data.fewName})` : "");
   return [[data.shareName, written, colour], [data.countName, count]];
 }
 
 function base(kit) {
-  const text = { fontFamily: kit.FONT, color: kit.INK, fontSize: 12 };
+  const text = { fontFamily: kit.FONT, color: kit.COLOURS.ink, fontSize: 12 };
   return {
     text,
     options: {
@@ -88,8 +87,8 @@ function base(kit) {
       animationDuration: 300,
       textStyle: text,
       tooltip: {
-        trigger: "item", confine: true, borderColor: kit.LINE, padding: [8, 12],
-        textStyle: { ...text, color: "#14262b" },
+        trigger: "item", confine: true, borderColor: kit.COLOURS.line, backgroundColor: kit.COLOURS.surface, padding: [8, 12],
+        textStyle: { ...text, color: kit.COLOURS.text },
       },
     },
   };
@@ -136,7 +135,7 @@ function heatmap(data, kit, width) {
       renderItem: (params, api) => {
         const [, , share, n] = spots[params.dataIndex];
         const labelled = roomy && share !== null && n >= data.few;
-        return square(api.coord([api.value(0), api.value(1)]), api.size([1, 1]), 2, spotStyle(data, share, n).color, labelled && {
+        return square(api.coord([api.value(0), api.value(1)]), api.size([1, 1]), 2, spotStyle(kit, data, share, n).color, labelled && {
           text: percentLabel(kit, share), font: `11px ${kit.FONT}`, align: "center", verticalAlign: "middle",
           fill: DARK_STEPS.includes(step(data, share)) ? "#fff" : "#14262b",
         });
@@ -165,8 +164,8 @@ function calendar(data, kit, width) {
     calendar: {
       top: legendHeight(width) + 26, left: upright ? 48 : 40, range: data.range, orient: upright ? "vertical" : "horizontal",
       cellSize: upright ? [size, DAY_ROW] : [size, size],
-      splitLine: { lineStyle: { color: "#9fb1b4", width: 1 } },
-      itemStyle: { color: "#fff", borderColor: kit.LINE, borderWidth: 1 },
+      splitLine: { lineStyle: { color: kit.COLOURS.pointer, width: 1 } },
+      itemStyle: { color: kit.COLOURS.surface, borderColor: kit.COLOURS.line, borderWidth: 1 },
       dayLabel: { ...small, firstDay: 1, nameMap: names(kit, 7, { weekday: "short" }, (number) => new Date(Date.UTC(2023, 0, 1 + number))) },
       monthLabel: { ...small, nameMap: names(kit, 12, { month: "short" }, (number) => new Date(Date.UTC(2023, number, 15))) },
       yearLabel: { show: false },
@@ -177,7 +176,7 @@ function calendar(data, kit, width) {
       renderItem: (params, api) => {
         const [, share, n] = data.days[params.dataIndex];
         const { cellWidth, cellHeight } = params.coordSys;
-        return square(api.coord(api.value(0)), [cellWidth, cellHeight], 1, spotStyle(data, share, n).color);
+        return square(api.coord(api.value(0)), [cellWidth, cellHeight], 1, spotStyle(kit, data, share, n).color);
       },
     }],
   };
@@ -226,11 +225,11 @@ function distribution(data, kit, width) {
     },
     xAxis: {
       type: "value", min: 0, max: data.counts.length, interval: 1, splitLine: { show: false },
-      axisLine: { lineStyle: { color: kit.LINE } }, axisTick: { show: true },
+      axisLine: { lineStyle: { color: kit.COLOURS.line } }, axisTick: { show: true },
       axisLabel: { ...text, fontSize: 11, hideOverlap: true, rotate: narrow ? 50 : 0, formatter: (value) => data.edges[value] ?? "" },
     },
     yAxis: {
-      type: "value", min: 0, minInterval: 1, splitNumber: 4, splitLine: { lineStyle: { color: kit.LINE } },
+      type: "value", min: 0, minInterval: 1, splitNumber: 4, splitLine: { lineStyle: { color: kit.COLOURS.line } },
       axisLabel: { ...text, formatter: whole },
     },
     series: [{
@@ -251,7 +250,7 @@ function distribution(data, kit, width) {
           xAxis: mark.at, lineStyle: { color: kit.COLOURS.orange, width: 1.5, type: ["solid", "dashed", "dotted"][place % 3] },
           label: {
             formatter: `${mark.name}  ${mark.text}`, position: "end", distance: [0, 6 + 16 * levels[place]],
-            align: mark.at > data.counts.length * 0.7 ? "right" : "left", color: "#14262b", fontFamily: kit.FONT, fontSize: 11,
+            align: mark.at > data.counts.length * 0.7 ? "right" : "left", color: kit.COLOURS.text, fontFamily: kit.FONT, fontSize: 11,
           },
         })),
       },
@@ -283,7 +282,7 @@ function intervals(data, kit, width) {
     },
     xAxis: {
       type: "value", min: Math.max(0, Math.floor((lowest - 0.02) * 20) / 20), max: 1, splitNumber: width < NARROW ? 3 : 6,
-      splitLine: { lineStyle: { color: kit.LINE } }, axisLabel: { ...text, hideOverlap: true, formatter: kit.formatter("percent", 0) },
+      splitLine: { lineStyle: { color: kit.COLOURS.line } }, axisLabel: { ...text, hideOverlap: true, formatter: kit.formatter("percent", 0) },
     },
     yAxis: {
       type: "category", inverse: true, data: shown.map((whisker) => whisker.name), axisTick: { show: false }, axisLine: { show: false },
@@ -305,7 +304,7 @@ function intervals(data, kit, width) {
             // Something to point at: a line alone is missed.
             { type: "rect", shape: { x: low - 4, y: middle - 11, width: high - low + 8, height: 22 }, style: { fill: "transparent" } },
             line(low, middle, high, middle), line(low, middle - 5, low, middle + 5), line(high, middle - 5, high, middle + 5),
-            { type: "circle", shape: { cx: at, cy: middle, r: 5 }, style: { fill: whisker.is_few ? "#fff" : colour, stroke: colour, lineWidth: 2 } },
+            { type: "circle", shape: { cx: at, cy: middle, r: 5 }, style: { fill: whisker.is_few ? kit.COLOURS.surface : colour, stroke: colour, lineWidth: 2 } },
           ],
         };
       },

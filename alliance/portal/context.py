@@ -11,6 +11,7 @@ from alliance.choices import Role
 from alliance.demo_progress import demo_progress
 from alliance.models import Member, Organisation
 from alliance.portal.navigation import LINKED_PAGES, LinkedPage, navigation_for
+from alliance.portal.theme import chosen_theme
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
 
 
@@ -30,6 +31,8 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "ui_next": request.get_full_path(),
         "ui_home_url": _url("home"),
         "ui_language_url": _url("set_language"),
+        "ui_theme": chosen_theme(request),
+        "ui_theme_url": _url("set_theme"),
         "ui_login_url": _url("account_login"),
         "ui_signup_url": _url("account_signup"),
         "ui_track_url": _url(LINKED_PAGES[LinkedPage.TRACKING]),

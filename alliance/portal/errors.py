@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from alliance.choices import OrganisationStatus, Role
 from alliance.errors import AllianceError, FieldError, NotAuthenticated
+from alliance.portal.theme import chosen_theme
 from alliance.tenancy import ANONYMOUS, Actor
 from alliance.web.guesses import TooManyGuesses
 from alliance.web.outages import outage_of
@@ -72,8 +73,10 @@ def error_page(
         "again": _address(request) if status in _PASSING and request.method == "GET" else "",
         # The text already names the only error.
         "problems": [problem for problem in problems if problem.message != text],
-        # What the language switch needs. Another method's address has no page of its own.
+        # What the switches of language and colours need. Another method's address has no page of its own.
         "ui_language_url": reverse("set_language"),
+        "ui_theme": chosen_theme(request),
+        "ui_theme_url": reverse("set_theme"),
         "ui_next": _address(request) if request.method == "GET" else "/",
         "csrf_token": get_token(request),
     }

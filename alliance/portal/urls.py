@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.i18n import set_language
 
-from alliance.portal import api_keys, crawlers, demo, members, memberships, onboarding, views
+from alliance.portal import api_keys, crawlers, demo, members, memberships, onboarding, theme, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("robots.txt", crawlers.robots, name="robots"),
     path("demo-progress/", demo.demo_progress_show, name="demo_progress"),
     path("language/", set_language, name="set_language"),
+    path("theme/", theme.set_theme, name="set_theme"),
     path("organisation/switch/", views.switch_organisation, name="organisation_switch"),
     path("organisation/suspended/", views.suspended, name="suspended"),
     path("welcome/", onboarding.onboarding, name="onboarding"),

@@ -66,6 +66,7 @@ KERNEL = [
     Row("demo_progress", "GET", PUBLIC),
     Row("set_language", "GET", PUBLIC, own=302),
     Row("set_language", "POST", PUBLIC, own=302),
+    Row("set_theme", "POST", PUBLIC, own=302),
     Row("organisation_switch", "POST", SIGNED_IN, own=404, note="another organisation than courier A",
         but=dict.fromkeys(COURIERS.split(), 302), data={"organisation": "{organisation}"}),
     Row("suspended", "GET", SIGNED_IN),

@@ -122,6 +122,20 @@
     if (event.key === "Escape") closeChoices(null);
   });
 
+  // Colours change at once: a reload would lose what was typed.
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("[data-theme-form]");
+    if (!form || !event.submitter) return;
+    event.preventDefault();
+    const answers = new FormData(form, event.submitter);
+    document.documentElement.dataset.bsTheme = event.submitter.value;
+    document.querySelectorAll("[data-theme-form] button").forEach((button) => {
+      button.toggleAttribute("aria-current", false);
+      if (button.value === event.submitter.value) button.setAttribute("aria-current", "true");
+    });
+    fetch(form.action, { method: "POST", body: answers, redirect: "manual" }).catch(() => showToast(texts.networkError));
+  });
+
   // A form that is being sent is not sent a second time by an impatient click.
   document.addEventListener("submit", (event) => {
     const form = event.target;

@@ -4,6 +4,8 @@ from django.utils.translation import gettext_noop
 
 TEXTS = (
     gettext_noop("merchant.changed"),
+    gettext_noop("merchant.limit_lifted"),
+    gettext_noop("merchant.limit_restored"),
     gettext_noop("merchant"),
     gettext_noop("parcel.booked"),
     gettext_noop("parcels.booked"),

@@ -10,6 +10,7 @@ its recipient on request. Recipients are masked here, too.
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
@@ -25,7 +26,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin, answer_form
 from alliance.admin_compared import LockedMixin
@@ -39,7 +40,7 @@ from alliance.tenancy import Actor
 from alliance.web.edit_forms import EditForm
 from alliance.web.requests import actor_of
 from alliance.wording import money_text, named, parted, sentences
-from parcels.bookings.services.merchants import change_merchant
+from parcels.bookings.services.merchants import change_merchant, set_limit_lifted
 from parcels.models import Merchant, Parcel, PickupAddress, Scan
 from parcels.private import may_see_fee, private_of
 from parcels.retention.erasing import REASON_LENGTH, erase_early
@@ -302,12 +303,24 @@ class MerchantForm(EditForm):
     )
 
 
+class LimitForm(forms.Form):
+    """Whether a merchant books without the limit of new ones, and why."""
+
+    lifted = forms.BooleanField(
+        label=_("Without the limit of new merchants"), required=False, widget=UnfoldBooleanSwitchWidget()
+    )
+    reason = forms.CharField(
+        label=_("Reason"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
+    )
+
+
 @admin.register(Merchant)
 class MerchantAdmin(LockedMixin, ReadOnlyAdmin):
-    list_display = ("organisation", "status", "contact")
+    list_display = ("organisation", "status", "contact", "limit_lifted")
     list_select_related = ("organisation__contact",)
+    list_filter = ("limit_lifted",)
     search_fields = ("organisation__name", "organisation__slug")
-    actions_detail = ("correct",)
+    actions_detail = ("correct", "limit")
 
     @admin.display(description=_("status"), ordering="organisation__status")
     def status(self, merchant: Merchant) -> str:
@@ -339,9 +352,34 @@ class MerchantAdmin(LockedMixin, ReadOnlyAdmin):
             back=reverse("admin:parcels_merchant_change", args=[merchant.pk]),
         )
 
+    @action(description=_("Limit of new merchants"), url_path="limit", icon="speed", permissions=["operate"])
+    def limit(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Lift the limit of a merchant's first days, or restore it."""
+        merchant = self.get_object(request, object_id)
+        if merchant is None:
+            raise NotFound
+        text = gettext(
+            "In its first %(days)d days a merchant may have at most %(limit)d parcels waiting for pickup. "
+            "Lift that for a merchant you know. The audit keeps the reason."
+        )
+        return answer_form(
+            self,
+            request,
+            form=LimitForm(
+                request.POST if request.method == "POST" else None, initial={"lifted": merchant.limit_lifted}
+            ),
+            carry_out=lambda data: set_limit_lifted(actor=actor_of(request), merchant_id=merchant.pk, **data),
+            title=f"{gettext('Limit of new merchants')}: {merchant}",
+            text=text % {"days": settings.NEW_MERCHANT_DAYS, "limit": settings.NEW_MERCHANT_PARCELS},
+            button=gettext("Save"),
+            back=reverse("admin:parcels_merchant_change", args=[merchant.pk]),
+        )
+
 
 @admin.register(PickupAddress)
 class PickupAddressAdmin(ReadOnlyAdmin):
-    list_display = ("name", "merchant", "city", "address", "contact_name", "contact_phone", "is_default")
+    list_display = (
+        "name", "merchant", "city", "address", "contact_name", "contact_phone", "is_default", "removed_at",
+    )  # fmt: skip
     list_select_related = ("merchant__organisation", "city")
     search_fields = ("name", "merchant__organisation__name", "city__name_en", "city__name_zh")

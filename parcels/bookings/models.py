@@ -10,7 +10,7 @@ from alliance.identifiers import tracking_number
 from alliance.models import City, Organisation
 from alliance.tenancy import TenantQuerySet
 from couriers.models import Courier
-from parcels.bookings.querysets import MerchantOwnedQuerySet, ParcelQuerySet
+from parcels.bookings.querysets import ParcelQuerySet, PickupAddressQuerySet
 from parcels.choices import Contradiction, ParcelSource, ParcelStatus
 from slas.columns import dimension
 from slas.models import Offer, ServiceTier, TierVersion
@@ -25,6 +25,10 @@ class Merchant(models.Model):
         primary_key=True,
         related_name="merchant",
         verbose_name=_("organisation"),
+    )
+    # Ops know the merchant: it may book more than others in their first days.
+    limit_lifted = models.BooleanField(
+        _("without the limit of new merchants"), default=False, db_default=False
     )
 
     objects = models.Manager.from_queryset(TenantQuerySet)()
@@ -47,8 +51,10 @@ class PickupAddress(models.Model):
     contact_name = models.CharField(_("contact"), max_length=120)
     contact_phone = models.CharField(_("phone"), max_length=40)
     is_default = models.BooleanField(_("default"), default=False)
+    # Kept for the parcels booked from it: their couriers still have to find the place.
+    removed_at = models.DateTimeField(_("removed"), null=True)
 
-    objects = models.Manager.from_queryset(MerchantOwnedQuerySet)()
+    objects = models.Manager.from_queryset(PickupAddressQuerySet)()
 
     class Meta:
         verbose_name = _("pickup address")

@@ -106,6 +106,11 @@ class MerchantOwnedQuerySet(TenantQuerySet):
         return self.filter(merchant_id=actor.organisation_id)
 
 
+class PickupAddressQuerySet(MerchantOwnedQuerySet):
+    def visible_to_member(self, actor: Actor) -> Self:
+        return super().visible_to_member(actor).filter(removed_at__isnull=True)
+
+
 def _delivery_outcome(now: datetime | None) -> Coalesce:
     """The delivery's outcome: one lookup per row, so that a list stops when its page is full."""
     outcome: Any = F("outcome")

@@ -365,6 +365,8 @@ ADMIN = [
     Row("admin:parcels_parcel_erase", "POST", DESK, ops=422, path=("parcel_id",)),
     *pages_of_model("parcels_merchant", "merchant"),
     *get_and_post("admin:parcels_merchant_correct", DESK, post=422, path=("merchant",)),
+    # Without a reason.
+    *get_and_post("admin:parcels_merchant_limit", DESK, post=422, path=("merchant",)),
     *pages_of_model("parcels_pickupaddress", "address"),
     *pages_of_model("parcels_bookingfile", "booking_file"),
     *pages_of_model("parcels_scanfile", "scan_file"),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance import audit
@@ -57,10 +58,10 @@ def save_pickup_address(
 
 
 def delete_pickup_address(*, actor: Actor, address_id: int) -> None:
-    """Delete an address; parcels booked from it keep their city. Raises NotFound."""
+    """Remove an address from the merchant's list; parcels booked from it keep it. Raises NotFound."""
     _merchant(actor)
-    deleted, _models = PickupAddress.objects.visible_to(actor).filter(pk=address_id).delete()
-    if not deleted:
+    addresses = PickupAddress.objects.visible_to(actor).filter(pk=address_id)
+    if not addresses.update(removed_at=timezone.now(), is_default=False):
         raise NotFound
     audit.record(
         actor=actor, verb="pickup_address.deleted", object_type="pickup_address", object_id=address_id

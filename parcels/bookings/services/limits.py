@@ -14,7 +14,8 @@ from alliance.tenancy import raw_rows
 # One message: the second statement sees what was committed while the first waited for the lock.
 _STANDING = """
 SELECT pg_advisory_xact_lock_shared(%s);
-SELECT status, created_at FROM alliance_organisation WHERE id = %s
+SELECT o.status, o.created_at, coalesce(m.limit_lifted, false)
+FROM alliance_organisation o LEFT JOIN parcels_merchant m ON m.organisation_id = o.id WHERE o.id = %s
 """
 _WAITING = """
 SELECT pg_advisory_xact_lock(%s, %s);
@@ -26,15 +27,16 @@ def room_of_merchant(merchant_id: int, *, at: datetime) -> int | None:
     """Return how many more parcels a merchant may book; None without a limit.
 
     A new merchant may have only so many parcels that wait for pickup: otherwise anybody who signs up could
-    fill the capacity of a lane for days. Suspensions wait until the transaction ends, so a suspended courier
-    is not booked either, if offers are read afterwards. Raises NotPermitted for a suspended merchant.
+    fill the capacity of a lane for days. Ops lift that for merchants they know. Suspensions wait until the
+    transaction ends, so a suspended courier is not booked either, if offers are read afterwards.
+    Raises NotPermitted for a suspended merchant.
     """
-    [(status, created_at)] = raw_rows(_STANDING, [Lock.CHANGE_STANDING.value, merchant_id])
+    [(status, created_at, is_lifted)] = raw_rows(_STANDING, [Lock.CHANGE_STANDING.value, merchant_id])
     if status != OrganisationStatus.ACTIVE:
         message = _("Your organisation is suspended. Contact the alliance's operations team.")
         raise NotPermitted(message, code="organisation_suspended")
     limit = settings.NEW_MERCHANT_PARCELS
-    if not limit or at - created_at >= timedelta(days=settings.NEW_MERCHANT_DAYS):
+    if not limit or is_lifted or at - created_at >= timedelta(days=settings.NEW_MERCHANT_DAYS):
         return None
     first_id = parcel_id_at(created_at - timedelta(days=1))
     [(waiting,)] = raw_rows(_WAITING, [Lock.BOOK_AS_NEW.value, merchant_id, merchant_id, first_id])

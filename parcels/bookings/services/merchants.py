@@ -1,4 +1,4 @@
-"""Change a merchant's contact, by itself or by ops."""
+"""Change a merchant's contact, by itself or by ops, and its limit."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -63,5 +63,32 @@ def change_merchant(
             object_id=merchant.pk,
             organisation_id=merchant.pk,
             detail={"fields": sorted(changed), "reason": reason.strip()},
+        )
+    return merchant
+
+
+@transaction.atomic
+def set_limit_lifted(*, actor: Actor, merchant_id: int, lifted: bool, reason: str) -> Merchant:
+    """Let a merchant book without the limit of its first days, or have it again. For ops.
+
+    Without a difference nothing changes. Raises InvalidInput without a reason, NotFound.
+    """
+    require(actor, Capability.OPERATE)
+    if not reason.strip():
+        raise InvalidInput(errors=[FieldError("/reason", _("Enter a reason."), "required")])
+    rows = Merchant.objects.visible_to(actor).select_for_update(of=("self",), no_key=True)
+    merchant: Merchant | None = rows.filter(pk=merchant_id).first()
+    if merchant is None:
+        raise NotFound
+    if merchant.limit_lifted != lifted:
+        merchant.limit_lifted = lifted
+        merchant.save(update_fields=["limit_lifted"])
+        audit.record(
+            actor=actor,
+            verb="merchant.limit_lifted" if lifted else "merchant.limit_restored",
+            object_type="merchant",
+            object_id=merchant.pk,
+            organisation_id=merchant.pk,
+            detail={"reason": reason.strip()},
         )
     return merchant

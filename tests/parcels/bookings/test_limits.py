@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 from django.conf import LazySettings
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from alliance.choices import OrganisationStatus
 from alliance.errors import InvalidInput, NotPermitted, TooMany
 from alliance.members.services.standing import suspend_organisation
-from alliance.models import City, Organisation
+from alliance.models import AuditEntry, City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.bookings.services.booking import book_parcels
 from parcels.bookings.services.cancelling import cancel_parcel
@@ -58,6 +60,26 @@ def test_batch_is_booked_up_to_the_limit(
     assert [isinstance(result, Booked) for result in results] == [True, True, False, False]
     assert {result.reason for result in results[2:]} == {"too_many_waiting"}
     assert len(parcels_of(new_merchant)) == 2
+
+
+def test_ops_lift_the_limit_of_a_merchant_and_restore_it(
+    new_merchant: Actor, sold: Offer, hangzhou: City, chengdu: City, ops_client: Client
+) -> None:
+    page = reverse("admin:parcels_merchant_limit", args=[new_merchant.tenant_id])
+    assert "at most 2 parcels waiting" in ops_client.get(page).content.decode()
+    assert ops_client.post(page, {"lifted": "on"}).status_code == 422
+    assert ops_client.post(page, {"lifted": "on", "reason": "A known shop."}).status_code == 302
+    for _time in range(3):
+        booked(new_merchant, hangzhou, chengdu, at=NOON)
+    assert ops_client.post(page, {"reason": "Once only."}).status_code == 302
+    with pytest.raises(TooMany):
+        booked(new_merchant, hangzhou, chengdu, at=NOON)
+    with scope(Scope.everything()):
+        entries = AuditEntry.objects.filter(object_type="merchant").order_by("at")
+        assert [(entry.verb, entry.detail["reason"]) for entry in entries] == [
+            ("merchant.limit_lifted", "A known shop."),
+            ("merchant.limit_restored", "Once only."),
+        ]
 
 
 def test_limit_ends_with_time(

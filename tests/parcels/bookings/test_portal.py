@@ -264,8 +264,16 @@ def test_pickup_addresses_can_be_added_changed_used_and_deleted(
     merchant_client.post(response.context["tiers"][0].offers[0].book_url, RECIPIENT)
     assert parcels()[0].pickup_address_id == rows["Depot"].pk
     assert merchant_client.post(reverse("parcels:address_delete", args=[rows["Shop"].pk])).status_code == 302
-    with scope(Scope.of(merchant)):
-        assert PickupAddress.objects.count() == 1
+    # Its courier still has to find the place.
+    used = reverse("parcels:address_delete", args=[rows["Depot"].pk])
+    assert [merchant_client.post(used).status_code for _time in range(2)] == [302, 404]
+    page = merchant_client.get(reverse("parcels:address_list")).content.decode()
+    assert "Wensan Road 91" not in page
+    assert "Wensan Road 91" in merchant_client.get(f"/parcels/{parcels()[0].number}/").content.decode()
+    # The name may be used again.
+    assert merchant_client.post(add, values).status_code == 302
+    refused = offers(merchant_client, origin="Hangzhou", pickup_address=rows["Depot"].pk)
+    assert refused.context["form"].errors["pickup_address"]
 
 
 def test_pickup_addresses_of_other_merchants_are_not_found(

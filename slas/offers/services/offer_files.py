@@ -146,6 +146,8 @@ def _start(file: OfferFile) -> OfferFile:
 
 def _slices(file: OfferFile) -> Iterator[None]:
     actor = worker_of_organisation(file.courier_id, label=f"offer file {file.pk}")
+    # The courier may have been suspended since the upload.
+    require(actor, Capability.MANAGE_OFFERS)
     with scope(Scope.of(actor)):
         book = OfferBook(actor)
     place = file.place

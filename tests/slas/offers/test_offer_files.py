@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from alliance.errors import Conflict, InvalidInput, NotFound
+from alliance.members.services.standing import suspend_organisation
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.models import Offer, OfferFile
@@ -180,6 +181,24 @@ def test_large_file_is_worked_through_by_a_task_and_resumed(
         file.refresh_from_db()
     assert counts(file) == ("done", 2, 0, 0, 1)
     assert offers(courier) == [(800, True), (1250, True)]
+
+
+def test_file_of_a_courier_suspended_meanwhile_is_not_saved(
+    courier: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = receive(courier, GOOD)
+    monkeypatch.setattr(offer_files, "AT_ONCE", 0)
+    save(courier, file)
+    with scope(Scope.everything()):
+        suspend_organisation(
+            actor=Actor.system("test"), organisation_id=courier.tenant_id, reason="Forged permit."
+        )
+    process_offer_file(file_id=file.pk)
+    with scope(Scope.everything()):
+        file.refresh_from_db()
+    assert "suspended" in file.problem
+    assert counts(file)[0] != "done"
+    assert offers(courier) == []
 
 
 def test_three_files_at_most_are_at_work(courier: Actor, monkeypatch: pytest.MonkeyPatch) -> None:

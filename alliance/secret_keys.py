@@ -1,16 +1,12 @@
 """Whether a secret key is one. Pure functions."""
 
+from itertools import pairwise
+
 LEAST_LENGTH, LEAST_DIFFERENT = 40, 12
-# As examples and templates have them.
+# As examples and templates have them, and as fingers find them on a keyboard.
 _EXAMPLES = (
-    "django-insecure",
-    "changeme",
-    "change-me",
-    "change_me",
-    "secret",
-    "example",
-    "password",
-    "your-",
+    *("changeme", "change-me", "change_me", "secret", "example", "password", "your-", "your_", "insecure"),
+    *("replace", "placeholder", "not-use", "not_use", "random", "qwerty", "asdf", "1q2w3e", "zxcv"),
 )
 
 
@@ -22,4 +18,12 @@ def weakness_of(key: str) -> str:
         return "repeats a few characters"
     if any(example in key.lower() for example in _EXAMPLES):
         return "is that of an example"
+    if any(key[period:] == key[:-period] for period in range(1, len(key) // 2 + 1)):
+        return "repeats itself"
+    steps = [abs(ord(after) - ord(before)) for before, after in pairwise(key)]
+    if steps.count(1) > len(steps) // 3:
+        return "counts up or down"
+    # Of a random key in base 64, one in a thousand has no digit.
+    if not (any(map(str.isdigit, key)) and any(map(str.isalpha, key))):
+        return "is not made of letters and digits at random"
     return ""

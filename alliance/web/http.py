@@ -1,5 +1,6 @@
 """Client addresses, rate limits by address, and views with their own scope."""
 
+import re
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
@@ -13,6 +14,9 @@ from alliance.errors import TooMany, spread
 
 # Health checks and metrics must work while the database is down; static files do not need it.
 WITHOUT_DATABASE = ("/healthz", "/readyz", "/metrics", "/static/")
+
+
+_WITH_PORT = re.compile(r"(?P<v4>[0-9.]+):[0-9]{1,5}|\[(?P<v6>[0-9A-Fa-f:.]+)\](:[0-9]{1,5})?")
 
 
 def scoped_by_itself(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,8 +58,10 @@ def is_from_here(request: HttpRequest) -> bool:
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
+    # Some gateways add the port: 192.0.2.1:4711, [2001:db8::1]:4711.
+    found = _WITH_PORT.fullmatch(text.strip())
     try:
-        return ip_address(text.strip())
+        return ip_address((found["v4"] or found["v6"]) if found else text.strip())
     except ValueError:
         return None
 

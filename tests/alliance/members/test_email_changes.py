@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
@@ -70,3 +71,12 @@ def test_wrong_password_changes_nothing(merchant_client: Client, second: EmailAd
     assert merchant_client.post(answer["Location"], {"password": "wrong"}).status_code == 200
     second.refresh_from_db()
     assert not second.primary
+
+
+def test_an_account_has_a_few_addresses_only(merchant_client: Client, merchant_user: User) -> None:
+    """Each added address gets a mail: anybody's would, and as many as one likes."""
+    prove(merchant_client, merchant_client.post(reverse(PAGE), {"email": NEW, "action_add": ""}))
+    for number in range(settings.ACCOUNT_MAX_EMAIL_ADDRESSES):
+        merchant_client.post(reverse(PAGE), {"email": f"n{number}@alliance.example", "action_add": ""})
+    addresses = EmailAddress.objects.filter(user=merchant_user)
+    assert addresses.count() == settings.ACCOUNT_MAX_EMAIL_ADDRESSES

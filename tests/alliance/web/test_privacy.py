@@ -151,6 +151,12 @@ def test_the_inside_is_shown_to_operators_only(
         "x" * 64,
         "django-insecure-" + "0123456789abcdefghij" * 3,
         "change-me-0123456789abcdefghijklmnopqrs",
+        "0123456789abcdef" * 4,
+        "1q2w3e4r5t6y7u8i9o0p1q2w3e4r5t6y7u8i9o0p1q2w3e4r5t",
+        "qwertyuiop1234567890asdfghjklzxcvbnm1234567890",
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
+        "REPLACE_ME_WITH_A_LONG_STRING_OF_YOUR_OWN_1234",
+        "correct horse battery staple and some more words",
     ],
 )
 def test_weak_secret_keys_are_refused(key: str) -> None:
@@ -158,4 +164,9 @@ def test_weak_secret_keys_are_refused(key: str) -> None:
 
 
 def test_made_up_secret_keys_are_taken(settings: Any) -> None:
-    assert weakness_of(settings.SECRET_KEY) == ""
+    for key in (
+        settings.SECRET_KEY,
+        "Uuiznhb8Zq8TlK3JXW0xVmX5T8pJ1C4fQy9hPq7w/2s=",
+        "d1e8a70b5ccab1dc2f56bbf7e99f064a660c08e361a35751",
+    ):
+        assert weakness_of(key) == ""

@@ -17,6 +17,8 @@ threads = int(os.environ.get("WEB_THREADS", "12"))
 timeout = 60
 graceful_timeout = 4
 keepalive = 15
+# Workers touch a file to show that they live: on a disk that is full or hangs, they could not.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 -- memory
 # Leaks, ours or a library's, end with the process; the jitter keeps two from restarting together.
 max_requests = 20_000
 max_requests_jitter = 2_000

@@ -113,7 +113,7 @@ def server_root() -> Path:
     user = account()
     if user is None or reachable(home(), user):
         return home()
-    return Path("/var/lib") / f"courier-alliance-{_key()}"
+    return Path("/var/lib") / f"courier-alliance-{key_of_home()}"
 
 
 def reachable(path: Path, user: Account) -> bool:
@@ -140,7 +140,7 @@ def socket_folder() -> Path:
     if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER and _SAFE_IN_CONFIGURATION.fullmatch(str(folder)):
         return folder
     # Not tempfile.gettempdir(): TMPDIR may differ between two terminals, which must use the same folder.
-    return Path("/tmp") / f"courier-alliance-{_key()}"  # noqa: S108 -- checked for owner and mode
+    return Path("/tmp") / f"courier-alliance-{key_of_home()}"  # noqa: S108 -- checked for owner and mode
 
 
 def make_server_folder(path: Path) -> Path:
@@ -178,7 +178,7 @@ def give_to_account(path: Path) -> None:
             ) from error
 
 
-def _key() -> str:
+def key_of_home() -> str:
     """Return a short name for this state folder, different for each of the machine's users."""
     return hashlib.sha256(f"{os.geteuid()}:{home()}".encode()).hexdigest()[:12]
 

@@ -1,10 +1,14 @@
 """The programs that `manage.py up` runs, and what it says about them."""
 
 import os
+import shutil
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -13,10 +17,12 @@ from django.urls import NoReverseMatch, reverse
 from alliance import embedded
 from alliance.demo_logins import DEMO_LOGINS
 from alliance.demo_progress import DEMO
+from alliance.embedded.folders import key_of_home
 from alliance.health import note_heartbeat
 from alliance.supervision import READY, Supervisor
 
 NOT_WHOLE = "The demo alliance is not whole: its loading was stopped. 'make reset' starts over."
+MEMORY = Path("/dev/shm")  # noqa: S108 -- a folder of our own is made in it
 PAGES = {"Portal": "home", "Admin": "admin:index", "API docs": "api:docs"}
 
 
@@ -78,6 +84,22 @@ def programs(host: str, port: int) -> dict[str, list[str]]:
         ],
         "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile="],
     }
+
+
+@contextmanager
+def shared_folder() -> Iterator[Path]:
+    """Make a folder of this run, in memory if there is a disk of that kind.
+
+    The programs map their counters into memory from files in it: where the disk has no room for a page, the
+    kernel kills the program that writes to it (SIGBUS).
+    """
+    root = MEMORY if os.access(MEMORY, os.W_OK) else Path(gettempdir())
+    prefix = f"courier-alliance-run-{key_of_home()}-"
+    # Of runs that were killed.
+    for leftover in root.glob(f"{prefix}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    with TemporaryDirectory(prefix=prefix, dir=root, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def program_environment(address: str, metrics: str) -> dict[str, str]:

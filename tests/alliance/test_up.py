@@ -370,6 +370,17 @@ def test_changed_asset_is_noticed(tmp_path: Path, settings: object) -> None:
     assert collecting.fingerprint_of_assets() != before
 
 
+def test_folder_of_a_run_is_in_memory_and_those_of_killed_runs_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "MEMORY", tmp_path)
+    with programs.shared_folder() as killed:
+        (killed / "counter_1.db").touch()
+        with programs.shared_folder() as folder:
+            assert list(tmp_path.iterdir()) == [folder]
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_same_data_is_not_run_twice(tmp_path: Path) -> None:
     with conditions.the_only_one(tmp_path), pytest.raises(CommandError, match="running already"):
         conditions.the_only_one(tmp_path).__enter__()

@@ -7,8 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -39,6 +37,7 @@ from alliance.management.programs import (
     add_programs,
     answers,
     program_environment,
+    shared_folder,
     summary,
     visible_host,
 )
@@ -99,10 +98,10 @@ class Command(BaseCommand):
                 output=sys.stdout,
                 tend=mender.mend,
             )
-            with TemporaryDirectory(prefix="courier-alliance-run-") as folder:
-                gate = Path(folder) / "go"
+            with shared_folder() as folder:
+                gate = folder / "go"
                 # A new folder at each start: counters of an earlier run would be added to those of this one.
-                environment = program_environment(address, metrics=folder)
+                environment = program_environment(address, metrics=str(folder))
                 environment |= {"WEB_WAITS_FOR": str(gate), "DEMO_LOADING": str(loads_demo)}
                 environment |= {"PUBLIC_DEMO": str(public_demo)}
                 demo_arguments = ["--days", str(demo_days)] + ["--public-demo"] * public_demo

@@ -1,6 +1,7 @@
 """A disk is known to be full, and to be nearly so; and what could not be written is answered with 503."""
 
 import errno
+from dataclasses import replace
 from typing import Any
 
 import psycopg2.errors
@@ -12,16 +13,19 @@ from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
 from alliance import disks, tasks
+from alliance.disks import FILES_FULL, FILES_WARN, Disk
 from alliance.health import note_heartbeat
 from alliance.web.outages import outage_of
 
+ROOMY = Disk(free_mb=50_000, free_files=1_000_000, is_read_only=False)
+
 
 @pytest.fixture
-def free(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """Megabytes left, by what is in the folder."""
-    megabytes = {"uploads": 50_000, "archive": 50_000, "database": 50_000}
-    monkeypatch.setattr(disks, "free_megabytes", lambda: megabytes)
-    return megabytes
+def found(monkeypatch: pytest.MonkeyPatch) -> dict[str, Disk]:
+    """The disks of the product, by what is in the folder."""
+    all_of_them = dict.fromkeys(("uploads", "archive", "database"), ROOMY)
+    monkeypatch.setattr(disks, "disks", lambda: all_of_them)
+    return all_of_them
 
 
 def disk_is_full() -> OperationalError:
@@ -30,50 +34,73 @@ def disk_is_full() -> OperationalError:
     return error
 
 
-def test_free_space_is_that_of_a_folder_or_of_where_it_will_be(settings: Any, tmp_path: Any) -> None:
+def test_disk_is_that_of_a_folder_or_of_where_it_will_be(settings: Any, tmp_path: Any) -> None:
     settings.ARCHIVE_ROOT = tmp_path / "not" / "there" / "yet"
-    free = disks.free_megabytes()
-    assert set(free) == {"uploads", "archive", "database"}
-    assert all(megabytes > 0 for megabytes in free.values())
+    found = disks.disks()
+    assert set(found) == {"uploads", "archive", "database"}
+    assert all(disk.free_mb > 0 and not disk.is_read_only for disk in found.values())
     settings.DATABASE_URL = "postgres://elsewhere/alliance"
-    assert "database" not in disks.free_megabytes()
+    assert "database" not in disks.disks()
 
 
 @pytest.mark.django_db
-def test_full_disk_is_not_ready_and_says_which(client: Client, free: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("disk", "detail"),
+    [
+        (replace(ROOMY, free_mb=0), "full: uploads"),
+        (replace(ROOMY, free_files=FILES_FULL - 1), "full: uploads"),
+        (replace(ROOMY, is_read_only=True), "read-only: uploads"),
+    ],
+)
+def test_disk_that_cannot_be_written_is_not_ready_and_says_which(
+    client: Client, found: dict[str, Disk], disk: Disk, detail: str
+) -> None:
     note_heartbeat("beat")
-    free["uploads"] = 0
+    found["uploads"] = disk
     response = client.get("/readyz")
     assert response.status_code == 503
-    assert response.json()["checks"]["disks"] == {"ok": False, "free_mb": free, "detail": "full: uploads"}
+    check = response.json()["checks"]["disks"]
+    assert (check["ok"], check["detail"]) == (False, detail)
+    assert check["free_mb"]["uploads"] == disk.free_mb
 
 
 @pytest.mark.django_db
-def test_nearly_full_disk_is_ready_and_warns(client: Client, free: dict[str, int], settings: Any) -> None:
+@pytest.mark.parametrize(
+    "disk", [replace(ROOMY, free_mb=2047), replace(ROOMY, free_files=FILES_WARN - 1)], ids=["space", "files"]
+)
+def test_nearly_full_disk_is_ready_and_warns(client: Client, found: dict[str, Disk], disk: Disk) -> None:
     note_heartbeat("beat")
-    free["database"] = settings.DISK_WARN_MB - 1
+    found["database"] = disk
     response = client.get("/readyz")
     assert response.status_code == 200
     assert response.json()["checks"]["disks"]["warning"] == "nearly full: database"
 
 
-def test_warning_is_logged_before_it_is_full(free: dict[str, int], settings: Any) -> None:
+def test_file_system_that_counts_no_files_has_no_limit_of_them() -> None:
+    assert not replace(ROOMY, free_files=None).is_nearly_full
+
+
+def test_warning_is_logged_before_it_is_full(found: dict[str, Disk], settings: Any) -> None:
     with capture_logs() as lines:
         tasks.watch_disks()
     assert lines == []
-    free |= {"database": settings.DISK_WARN_MB - 1, "uploads": settings.DISK_FULL_MB - 1}
+    found["database"] = replace(ROOMY, free_mb=settings.DISK_WARN_MB - 1)
+    found["uploads"] = replace(ROOMY, free_mb=settings.DISK_FULL_MB - 1)
+    found["archive"] = replace(ROOMY, is_read_only=True)
     with capture_logs() as lines:
         tasks.watch_disks()
     assert {(line["event"], line["folder"]) for line in lines} == {
         ("disk_full", "uploads"),
         ("disk_nearly_full", "database"),
+        ("disk_read_only", "archive"),
     }
 
 
-def test_free_space_is_a_metric(client: Client, free: dict[str, int]) -> None:
-    free["database"] = 1
+def test_free_space_is_a_metric(client: Client, found: dict[str, Disk]) -> None:
+    found["database"] = replace(ROOMY, free_mb=1, free_files=7)
     text = client.get("/metrics").content.decode()
     assert 'alliance_disk_free_bytes{folder="database"} 1.048576e+06' in text
+    assert 'alliance_disk_free_files{folder="database"} 7.0' in text
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,9 @@ SEND_BYTES = 512 * 1024
 EARLY_BYTES, MOST_BUFFERED_BYTES = 64 * 1024, 128 * 1024 * 1024
 # Seconds that an ended connection waits for the client to close its end.
 LINGER_SECONDS = 2.0
+# Of a body that nobody read, as of an upload that found no space: what is thrown away, so that the connection
+# can be kept, as the answer has promised.
+DRAIN_SECONDS, DRAIN_BYTES = 5.0, 64 * 1024 * 1024
 SWEEP_SECONDS = 0.25
 # Connections that can be accepted at any time, and open files of a worker.
 ROOM, MOST_FILES = 50, 8192
@@ -202,6 +205,10 @@ class PatientWorker(ThreadWorker):
             self.poller.unregister(conn.sock)
         self.nr_conns -= 1
         conn.close()
+
+    def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
+        until = time.monotonic() + DRAIN_SECONDS
+        return keepalive and conn.parser.finish_body(deadline=until, max_bytes=DRAIN_BYTES)
 
     # --- ending: a client that does not close its end must not keep the event loop waiting ----------------
 

@@ -73,7 +73,8 @@ def worker(place: Place, target: Target) -> Iterator[None]:
 
 
 def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + PATIENCE
+    # Whole imports, perhaps on a busy machine.
+    deadline = time.monotonic() + 3 * PATIENCE
     while True:
         connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         try:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.hostile.target import Target
+from tests.hostile.target import MULTIPART, Target
 
 pytestmark = pytest.mark.django_db
 SCANS = "/api/v1/scans"
@@ -110,3 +110,13 @@ def test_requests_sent_before_the_response_to_another_are_all_answered(target: T
     request = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: %s\r\n\r\n" % (b"x" * 3000)
     last = request.replace(b"X:", b"Connection: close\r\nX:")
     assert target.say(request * 9 + last).count(b"200 OK") == 10
+
+
+def test_connection_is_kept_after_a_body_that_nobody_read(target: Target) -> None:
+    """As an upload that found no space; it was closed after an answer that said it would be kept."""
+    line = f"Content-Type: {MULTIPART}\r\nContent-Length: {3 * 2**20}"
+    refused = f"POST /nothing/ HTTP/1.1\r\nHost: 127.0.0.1\r\n{line}\r\n\r\n".encode()
+    last = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    heard = target.say(refused, b"x" * 3 * 2**20, last)
+    assert heard.count(b"HTTP/1.1 ") == 2
+    assert heard.endswith(b"ok\n")

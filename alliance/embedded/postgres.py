@@ -6,6 +6,7 @@ import signal
 import subprocess
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
@@ -28,6 +29,15 @@ ROLE = DATABASE = "alliance"
 OWNER = "alliance_owner"
 SUPERUSER = "postgres"
 CONFIGURATION = "alliance.conf"
+# The attributes of a role as CREATE ROLE would have them.
+_ATTRIBUTES = """
+    SELECT concat_ws(' ', CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END,
+        CASE WHEN rolcreatedb THEN 'CREATEDB' ELSE 'NOCREATEDB' END,
+        CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END,
+        CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END,
+        CASE WHEN rolcreaterole THEN 'CREATEROLE' ELSE 'NOCREATEROLE' END)
+    FROM pg_roles WHERE rolname = %s
+"""
 # Files that every data folder has. initdb writes to another folder first, so all exist or none.
 ESSENTIAL = ("PG_VERSION", "global/pg_control", "postgresql.conf", "pg_hba.conf", "pg_wal", "base")
 
@@ -52,10 +62,13 @@ def start() -> None:
         _wait_for_predecessor(folder)
     if not _answers():
         _configure(folder, sockets)
-        log = make_server_folder(server_root() / "log") / "postgres.log"
-        processes.launch([str(binaries().postgres), "-D", str(folder)], log=log, answers=_answers)
-    with describe_os_errors("Preparing the database"):
+        make_server_folder(_log().parent)
+        processes.launch([str(binaries().postgres), "-D", str(folder)], log=_log(), answers=_answers)
+    try:
         _bootstrap()
+    except psycopg2.Error as error:
+        reason = str(error).strip().split("\n")[0]
+        raise EmbeddedServerError(f"Preparing the database failed: {reason} (log: {_log()}).") from error
 
 
 def stop() -> None:
@@ -73,6 +86,10 @@ def lives() -> bool:
 
 def _data_folder() -> Path:
     return server_root() / "postgres"
+
+
+def _log() -> Path:
+    return server_root() / "log" / "postgres.log"
 
 
 def _answers() -> bool:
@@ -208,28 +225,45 @@ def _configure(folder: Path, sockets: Path) -> None:
 
 
 def _bootstrap() -> None:
-    """Create the two roles and the database, or correct their attributes."""
+    """Create the two roles and the database, or correct their attributes.
+
+    Where all is as it should be nothing is written: every command comes by, on a full disk as well.
+    """
     with closing(_connect("postgres")) as connection, connection.cursor() as cursor:
         # The server's role owns nothing, so that row-level security applies to it and stays. The owner makes
         # tables, and is exempt. CREATEDB and membership are for tests: they make databases and drop them
         # while the server's role is connected.
         _set_role(cursor, ROLE, "LOGIN NOCREATEDB NOSUPERUSER NOBYPASSRLS NOCREATEROLE")
         _set_role(cursor, OWNER, "LOGIN CREATEDB NOSUPERUSER BYPASSRLS NOCREATEROLE")
-        cursor.execute(f"GRANT {ROLE} TO {OWNER}")
+        cursor.execute("SELECT pg_has_role(%s, %s, 'MEMBER')", [OWNER, ROLE])
+        if not _answer(cursor):
+            cursor.execute(f"GRANT {ROLE} TO {OWNER}")
         cursor.execute("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [DATABASE])
-        row = cursor.fetchone()
-        if not row:
+        owner = _answer(cursor)
+        if owner is None:
             cursor.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
-        elif row[0] != OWNER:
+        elif owner != OWNER:
             raise EmbeddedServerError(
                 f"The data in {_data_folder()} was made by a version whose tables belonged to the server's"
                 " role: 'make reset' drops it and starts over."
             )
-        cursor.execute(f"REVOKE TEMPORARY ON DATABASE {DATABASE} FROM PUBLIC")
+        cursor.execute("SELECT has_database_privilege(%s, %s, 'TEMPORARY')", [ROLE, DATABASE])
+        if _answer(cursor):
+            cursor.execute(f"REVOKE TEMPORARY ON DATABASE {DATABASE} FROM PUBLIC")
     with closing(_connect(DATABASE)) as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'pg_stat_statements'")
+        if not _answer(cursor):
+            cursor.execute("CREATE EXTENSION pg_stat_statements")
 
 
 def _set_role(cursor: "psycopg2.extensions.cursor", name: str, attributes: str) -> None:
-    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
-    cursor.execute(f"{'ALTER' if cursor.fetchone() else 'CREATE'} ROLE {name} {attributes}")
+    cursor.execute(_ATTRIBUTES, [name])
+    before = _answer(cursor)
+    if before != attributes:
+        cursor.execute(f"{'CREATE' if before is None else 'ALTER'} ROLE {name} {attributes}")
+
+
+def _answer(cursor: "psycopg2.extensions.cursor") -> Any:
+    """Return the only value that was found, or None."""
+    row = cursor.fetchone()
+    return row[0] if row else None

@@ -255,6 +255,14 @@ def test_one_redis_url_serves_the_client_the_broker_and_the_cache(folder: Path) 
     assert result.stdout.split() == ["True", "parcel", "value", "refused"], result.stderr
 
 
+def test_next_user_writes_nothing_into_the_database(folder: Path, start: Start) -> None:
+    """As on a full disk; the first one cannot do without, and says so in one sentence."""
+    read_only = {"PGOPTIONS": "-c default_transaction_read_only=on"}
+    assert "read-only transaction" in the_refusal(run(folder, **read_only))
+    start()
+    assert run(folder, **read_only).returncode == 0
+
+
 def test_last_user_out_stops_the_servers(folder: Path, start: Start) -> None:
     first, second = start(), start()
     pid = postmaster(folder)

@@ -286,10 +286,12 @@ class _Console(Printer):
     """Prints the programs' lines with their names, and our own lines without a name."""
 
     def write(self, message: Message) -> None:
-        if message.name is None:
-            print(message.data, file=self.output, flush=True)  # noqa: T201 -- output of a terminal command
-        else:
-            super().write(message)
+        # On a full disk, a closed terminal, a pipe that nobody reads: programs matter more than their lines.
+        with contextlib.suppress(OSError):
+            if message.name is None:
+                print(message.data, file=self.output, flush=True)  # noqa: T201 -- output of a terminal command
+            else:
+                super().write(message)
 
 
 class _Program(Process):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -260,6 +261,15 @@ def test_no_child_of_a_program_is_left() -> None:
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert_ended(pids(lines))
+
+
+def test_output_that_takes_no_line_stops_nothing() -> None:
+    with Path("/dev/full").open("w") as output:
+        printer = Supervisor(is_ready=lambda: True, when_ready="", output=output)._printer
+        for name in (None, "web"):
+            printer.write(Message("line", "a line", datetime.now(UTC), name, None))
+        with suppress(OSError):
+            output.close()
 
 
 def test_our_own_text_is_printed_without_a_name() -> None:

@@ -327,7 +327,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 2.0,
     "socket_keepalive": True,
 }
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "alliance.beat:SteadyScheduler"
 CELERY_TIMEZONE = TIME_ZONE
 
 # --- API -------------------------------------------------------------------------------------

@@ -50,9 +50,10 @@ def test_not_ready_before_beat_ever_ran(client: Client) -> None:
     assert response.json()["checks"]["beat"] == {"ok": False, "detail": "never ran"}
 
 
-def test_not_ready_when_beat_fell_silent(client: Client) -> None:
+@pytest.mark.parametrize("ago", [timedelta(minutes=3), timedelta(hours=-8)], ids=["silent", "clock set back"])
+def test_not_ready_when_beat_fell_silent(client: Client, ago: timedelta) -> None:
     note_heartbeat("beat")
-    Heartbeat.objects.update(at=timezone.now() - timedelta(minutes=3))
+    Heartbeat.objects.update(at=timezone.now() - ago)
     assert client.get("/readyz").json()["checks"]["beat"]["ok"] is False
 
 

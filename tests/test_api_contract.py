@@ -223,6 +223,12 @@ def test_examples_are_given_and_true_to_the_schema(name: str) -> None:
     assert sides == ({"request", "answer"} if name in SENDING else {"answer"})
 
 
+def test_generated_clients_read_an_export_as_bytes() -> None:
+    method, path = OPERATIONS["exports_file"]
+    content = SCHEMA["paths"][path][method]["responses"]["200"]["content"]
+    assert list(content) == ["application/octet-stream", "text/csv", "application/vnd.apache.parquet"]
+
+
 def test_every_body_of_json_is_shown_by_a_true_example() -> None:
     for name in OPERATIONS:
         shown = [(value, schema) for where, value, schema in _shown(name) if where == "request"]

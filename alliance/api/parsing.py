@@ -33,7 +33,7 @@ class BoundedJSONParser(JSONParser):
         except json.JSONDecodeError as error:
             raise malformed_json(error.doc[: error.pos], error.msg) from None
         except RecursionError:
-            raise MalformedInput(_("The JSON is nested too deeply.")) from None
+            raise MalformedInput(str(_("The JSON is nested too deeply."))) from None
 
 
 def _refuse_constant(name: str) -> NoReturn:

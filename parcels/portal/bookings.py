@@ -69,6 +69,7 @@ def parcel_book(request: ActorRequest) -> HttpResponse:
     choice = _Choice(request, actor)
     if request.method != "POST":
         if choice.offer is None:
+            messages.warning(request, choice.problem)
             return redirect(choice.quote_url)
         return choice.page(RecipientForm())
     if "choose" in request.POST:

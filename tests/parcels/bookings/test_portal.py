@@ -211,7 +211,9 @@ def test_link_to_a_withdrawn_offer_redirects_to_the_quote(merchant_client: Clien
     url = first_book_url(merchant_client)
     with scope(Scope.everything()):
         Offer.objects.update(active=False)
-    assert merchant_client.get(url)["Location"].startswith(reverse("parcels:quote_create"))
+    response = merchant_client.get(url, follow=True)
+    assert response.redirect_chain[0][0].startswith(reverse("parcels:quote_create"))
+    assert "This courier no longer offers this service" in response.content.decode()
     assert merchant_client.get(reverse("parcels:parcel_book"))["Location"].startswith("/quote/")
 
 

@@ -8,6 +8,7 @@ its recipient on request. Recipients are masked here, too.
 # mypy: disable-error-code="untyped-decorator"
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
@@ -45,7 +46,7 @@ from parcels.models import Merchant, Parcel, PickupAddress, Scan
 from parcels.private import may_see_fee, private_of
 from parcels.retention.erasing import REASON_LENGTH, erase_early
 from parcels.scans.rules import TERMINAL
-from parcels.scans.timelines import track
+from parcels.scans.timelines import EARLIER, page_of_scans, track
 from parcels.tracking.advice import Reader, advice_of, title_of
 from parcels.tracking.queries import states_of
 from parcels.tracking.verdicts import verdict_of
@@ -170,9 +171,13 @@ class ParcelAdmin(FindableMixin, UncountedAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         # Links may have the tracking number or the id.
         try:
-            return super().get_object(request, str(parse_tracking_number(object_id)), from_field)
+            parcel = super().get_object(request, str(parse_tracking_number(object_id)), from_field)
         except InvalidTrackingNumber:
-            return super().get_object(request, object_id, from_field)
+            parcel = super().get_object(request, object_id, from_field)
+        if parcel is not None:
+            # For the list of scans, which gets the parcel alone.
+            setattr(parcel, EARLIER, request.GET.get(EARLIER, ""))
+        return parcel
 
     @admin.display(description=_("number"), ordering="pk")
     def number(self, parcel: Parcel) -> str:
@@ -240,13 +245,17 @@ class ParcelAdmin(FindableMixin, UncountedAdmin):
 
     @admin.display(description=_("scans"))
     def scans(self, parcel: Parcel) -> str:
-        """Every scan, including corrections and withdrawn scans; the latest event comes first."""
+        """The latest scans, including corrections and withdrawn ones, and a link to earlier ones."""
         tracked_scans = track(Scan.objects.filter(parcel_id=parcel.pk))
+        after = getattr(parcel, EARLIER, "")
+        # An odd place shows the latest scans.
+        page, place = page_of_scans(tracked_scans, after) or page_of_scans(tracked_scans) or ([], "")
         rows = [
             {"told": item, "late": duration_text(item.received_late) if item.received_late else ""}
-            for item in tracked_scans
+            for item in page
         ]
-        return render_to_string("admin/parcels/scans.html", {"rows": rows})
+        context = {"rows": rows, "earlier": place and urlencode({EARLIER: place}), "is_later": bool(after)}
+        return render_to_string("admin/parcels/scans.html", context)
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         parcel = self.get_object(request, str(object_id))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,12 +13,12 @@ from rest_framework.views import APIView
 from alliance.api.authentication import actor_of
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
-from alliance.errors import NotFound
+from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.tenancy import require
 from parcels.choices import ScanCode
 from parcels.models import Parcel, Scan
-from parcels.scans.timelines import TrackedScan, remarks_of, track
+from parcels.scans.timelines import SHOWN, TrackedScan, page_of_scans, remarks_of, shown_scans
 from slas.choices import (
     CommitmentKind,
     CreditCause,
@@ -135,7 +136,10 @@ class BreachDetail(S):
     excuses = BreachExcuse(many=True, help_text="Newest first.")
     claim_until = serializers.DateTimeField(help_text="The courier can request an exemption until then.")
     credits = BreachCredit(many=True, help_text="Empty without the permission to see fees.")
-    scans = BreachScan(many=True, help_text="Latest first.")
+    scans = BreachScan(many=True, help_text=f"Latest first, at most {SHOWN}.")
+    scans_next = serializers.CharField(
+        allow_null=True, help_text="Cursor of earlier scans, for `scans_after`; null if there are none."
+    )
 
 
 class BreachDetailView(APIView):
@@ -152,7 +156,8 @@ class BreachDetailView(APIView):
                 location=OpenApiParameter.PATH,
                 enum=CommitmentKind.values,
                 description="The milestone.",
-            )
+            ),
+            OpenApiParameter("scans_after", str, description="From `scans_next`."),
         ],
         responses=BreachDetail,
         tags=["rates"],
@@ -160,7 +165,7 @@ class BreachDetailView(APIView):
     def get(self, request: Request, number: str, kind: str) -> Response:
         actor = actor_of(request)
         require(actor, Capability.VIEW_RATES)
-        refuse_unknown_parameters(request)
+        refuse_unknown_parameters(request, "scans_after")
         try:
             parcel_id = parse_tracking_number(number)
         except InvalidTrackingNumber as error:
@@ -169,6 +174,10 @@ class BreachDetailView(APIView):
         if parcel is None or kind not in CommitmentKind.values:
             raise NotFound
         scans = list(Scan.objects.visible_to(actor).filter(parcel_id=parcel_id))
+        page = page_of_scans(shown_scans(scans), request.query_params.get("scans_after", ""))
+        if page is None:
+            message = _("Invalid cursor: use the one in `scans_next`.")
+            raise InvalidInput(errors=[FieldError("/scans_after", message, "invalid")])
         report = breach_report(
             actor=actor,
             parcel_id=parcel_id,
@@ -177,10 +186,10 @@ class BreachDetailView(APIView):
             remarks=remarks_of(scans),
             now=timezone.now(),
         )
-        return Response(breach_json(report, track(scans)))
+        return Response(breach_json(report, *page))
 
 
-def breach_json(report: BreachReport, scans: list[TrackedScan]) -> dict[str, Any]:
+def breach_json(report: BreachReport, scans: list[TrackedScan], scans_next: str) -> dict[str, Any]:
     commitment, breach = report.commitment, report.breach
     return {
         "number": tracking_number(commitment.parcel_id),
@@ -206,7 +215,8 @@ def breach_json(report: BreachReport, scans: list[TrackedScan]) -> dict[str, Any
         "excuses": BreachExcuse(report.excuses, many=True).data,
         "claim_until": _time_json(report.claim_until),
         "credits": BreachCredit(report.credits, many=True).data,
-        "scans": [_scan_json(tracked_scan) for tracked_scan in scans if not tracked_scan.is_correction],
+        "scans": [_scan_json(tracked_scan) for tracked_scan in scans],
+        "scans_next": scans_next or None,
     }
 
 

@@ -25,8 +25,8 @@ from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from couriers.documents.files import ACCEPT, MAX_BYTES
 from parcels.models import Parcel, Scan
-from parcels.portal.timeline_entries import EARLIER, full_entries
-from parcels.scans.timelines import remarks_of, track, zone_text
+from parcels.portal.timeline_entries import full_entries
+from parcels.scans.timelines import EARLIER, remarks_of, track, zone_text
 from parcels.tracking.verdicts import loss_text
 from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState, Leg
 from slas.excuses.breach_report import BreachReport, breach_report

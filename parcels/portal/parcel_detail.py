@@ -29,10 +29,10 @@ from parcels.portal.links import link_to
 from parcels.portal.parcel_credits import credit_of
 from parcels.portal.promise_steps import story_of
 from parcels.portal.revisions import RevisionForm, RevisionView, revision_view
-from parcels.portal.timeline_entries import EARLIER, full_entries
+from parcels.portal.timeline_entries import full_entries
 from parcels.private import private_of
 from parcels.revisions.services import days_for_merchant, revise_parcel, why_no_day
-from parcels.scans.timelines import track, zone_text
+from parcels.scans.timelines import EARLIER, track, zone_text
 from parcels.tracking.advice import Reader, next_of, title_of
 from parcels.tracking.queries import states_of
 from parcels.tracking.steps import progress

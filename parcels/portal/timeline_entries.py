@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
@@ -13,12 +13,10 @@ from alliance.portal.badges import Badge, badge_for
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.scans.places import public_place
 from parcels.scans.rules import CONSIGNEE, party_at_fault
-from parcels.scans.timelines import ScanRow, TrackedScan, page_of_scans, reason_text
+from parcels.scans.timelines import EARLIER, ScanRow, TrackedScan, page_of_scans, reason_text
 from parcels.tracking.reasons import plain_reason
 
 Entry = dict[str, Any]
-# The parameter of a page with the place of earlier scans.
-EARLIER: Final = "scans_after"
 
 
 class ParcelTimes(Protocol):

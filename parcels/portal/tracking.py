@@ -23,9 +23,9 @@ from alliance.web.http import client_address, limit_by_address, scoped_by_itself
 from alliance.wording import sentences
 from parcels.choices import ParcelStatus
 from parcels.portal.revisions import RecipientDayForm, revision_view
-from parcels.portal.timeline_entries import EARLIER, public_entries
+from parcels.portal.timeline_entries import public_entries
 from parcels.revisions.services import days_for_recipient, may_choose_day, revise_for_recipient, why_no_day
-from parcels.scans.timelines import zone_text
+from parcels.scans.timelines import EARLIER, zone_text
 from parcels.tracking.advice import advice_of
 from parcels.tracking.numbers import read_number
 from parcels.tracking.queries import PublicParcel, look_up, reader_of

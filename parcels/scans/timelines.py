@@ -17,6 +17,8 @@ LATE_RECEIPT: Final = timedelta(hours=1)
 
 # Scans shown at once: a parcel may have a thousand.
 SHOWN: Final = 50
+# The parameter with the place from which a page goes on.
+EARLIER: Final = "scans_after"
 
 PARTY_NAMES: Final = {
     "courier": gettext_lazy("courier"),
@@ -81,6 +83,11 @@ def track(scans: Iterable[ScanRow]) -> list[TrackedScan]:
         for scan in all_scans
     ]
     return sorted(tracked_scans, key=_precedence, reverse=True)
+
+
+def shown_scans(scans: Iterable[ScanRow]) -> list[TrackedScan]:
+    """The scans for programs and the public: without corrections, of which the withdrawn scans tell."""
+    return [tracked_scan for tracked_scan in track(scans) if not tracked_scan.is_correction]
 
 
 def page_of_scans(tracked: Iterable[TrackedScan], after: str = "") -> tuple[list[TrackedScan], str] | None:

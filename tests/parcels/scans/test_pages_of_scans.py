@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from rest_framework.test import APIClient
 
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
@@ -67,6 +68,33 @@ def test_pages_lead_to_earlier_scans(parcel: Parcel, client: Client, merchant_cl
     assert all_pages(merchant_client, breach) == expected()
     odd = client.get(f"/track/{parcel.number}/?scans_after=x").content.decode()
     assert places(odd) == expected()[:SHOWN]
+
+
+def test_json_of_a_breach_leads_to_earlier_scans(parcel: Parcel, merchant_api: APIClient) -> None:
+    sweep_overdue(now=parcel.booked_at + timedelta(hours=31))
+    url, found = f"/api/v1/breaches/{parcel.number}/delivery", []
+    cursor: Any = ""
+    while cursor is not None:
+        answer = merchant_api.get(url, {"scans_after": cursor} if cursor else {}).json()
+        assert len(answer["scans"]) <= SHOWN
+        found += [item["facility"] for item in answer["scans"]]
+        cursor = answer["scans_next"]
+    assert found == expected()
+    odd = merchant_api.get(url, {"scans_after": "x"})
+    assert (odd.status_code, odd.json()["errors"][0]["pointer"]) == (422, "/scans_after")
+
+
+def test_admin_leads_to_earlier_scans(parcel: Parcel, ops_client: Client) -> None:
+    url = reverse("admin:parcels_parcel_change", args=[parcel.pk])
+    first = ops_client.get(url).content.decode()
+    link = re.search(r'href="(\?scans_after=[-\d]+)"', first)
+    assert link
+    second = ops_client.get(url + link[1]).content.decode()
+    # The correction is listed here, too.
+    assert places(first) == expected()[: SHOWN - 1]
+    assert places(second) == expected()[SHOWN - 1 :]
+    assert "Latest scans" in second
+    assert "Earlier scans" not in second
 
 
 def test_public_json_leads_to_earlier_events(parcel: Parcel, client: Client) -> None:

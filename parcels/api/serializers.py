@@ -30,7 +30,8 @@ class ExpectedArrival(S):
         choices=[basis.value for basis in Basis],
         help_text="The parcels it is based on: the courier's on this lane, all of the courier's, all "
         "couriers' on this lane, or all parcels; with `promise` there is no data and both times are the "
-        "promise; `next_attempt` is the day of the next one after a failed attempt.",
+        "promise; `next_attempt` is the day of the next one after a failed attempt, `round` that "
+        "of the present delivery round.",
     )
 
 

@@ -29,6 +29,7 @@ from parcels.scans.places import public_place
 from parcels.scans.rules import AFTERSHIP, EASYPOST, KUAIDI100, is_known_reason
 from parcels.scans.timelines import SHOWN, TrackedScan, page_of_scans
 from parcels.tracking.advice import advice_of
+from parcels.tracking.notes import public_title
 from parcels.tracking.numbers import read_number
 from parcels.tracking.queries import PublicParcel, look_up, reader_of
 from slas.choices import TierCode
@@ -176,7 +177,7 @@ def _event_json(tracked_scan: TrackedScan, zone: str, labels: Mapping[str, str])
     scan = tracked_scan.scan
     return {
         "code": scan.code,
-        "text": labels[scan.code],
+        "text": public_title(scan.code, reason=scan.reason, consent=scan.consent) or labels[scan.code],
         "occurred_at": _local(scan.occurred_at, zone),
         "facility": public_place(scan.facility),
         # Imported scans may have a reason in somebody's own words.

@@ -118,7 +118,7 @@ def _line(revision: Revision, reader: Actor | None) -> RevisionLine:
     return RevisionLine(
         previous_due_at=revision.previous_due_at,
         due_at=revision.due_at,
-        who=who_text(revision),
+        who=who_text(revision, is_public=reader is None),
         # What people wrote is for the parties.
         reason=revision.reason if reader is not None else "",
         judged=revision.judged,
@@ -127,10 +127,10 @@ def _line(revision: Revision, reader: Actor | None) -> RevisionLine:
     )
 
 
-def who_text(revision: Revision) -> str:
-    """Who asked for another day."""
+def who_text(revision: Revision, *, is_public: bool = False) -> str:
+    """Who asked for another day; recipients know the merchant as the shop."""
     if revision.requested_by == RevisionParty.MERCHANT:
-        return _("The merchant")
+        return _("The shop") if is_public else _("The merchant")
     return _("The recipient")
 
 

@@ -12,8 +12,8 @@ from alliance.durations import duration_text
 from alliance.portal.badges import Badge, badge_for
 from parcels.choices import ParcelStatus, ScanCode
 from parcels.scans.places import public_place
-from parcels.scans.rules import CONSIGNEE, party_at_fault
 from parcels.scans.timelines import EARLIER, ScanRow, TrackedScan, page_of_scans, reason_text
+from parcels.tracking.notes import public_title
 from parcels.tracking.reasons import plain_reason
 
 Entry = dict[str, Any]
@@ -55,13 +55,11 @@ def _public_entry(tracked_scan: TrackedScan) -> Entry:
     scan = tracked_scan.scan
     entry = _entry(scan, tracked_scan)
     entry["place"] = public_place(scan.facility)
-    entry["text"] = plain_reason(scan.reason) or _consent(scan)
-    if scan.code == ScanCode.ATTEMPT_FAILED and party_at_fault(scan.reason) != CONSIGNEE:
-        entry["title"] = _("Not delivered")
-    elif scan.code == ScanCode.AVAILABLE_FOR_PICKUP and not scan.consent:
-        entry["title"] = _("Left in a locker or station")
-    elif scan.code == ScanCode.HELD:
-        entry["title"] = _("On hold")
+    entry["text"] = plain_reason(scan.reason)
+    if scan.code == ScanCode.AVAILABLE_FOR_PICKUP:
+        # How it is judged is for the parties.
+        entry["text"] = _("The recipient agreed.") if scan.consent else _("Without the recipient's consent.")
+    entry["title"] = public_title(scan.code, reason=scan.reason, consent=scan.consent) or entry["title"]
     return entry
 
 

@@ -24,9 +24,10 @@ from alliance.wording import sentences
 from parcels.choices import ParcelStatus
 from parcels.portal.revisions import RecipientDayForm, revision_view
 from parcels.portal.timeline_entries import public_entries
-from parcels.revisions.services import days_for_recipient, may_choose_day, revise_for_recipient, why_no_day
+from parcels.revisions.services import days_for_recipient, revise_for_recipient, why_no_day
 from parcels.scans.timelines import EARLIER, zone_text
 from parcels.tracking.advice import advice_of
+from parcels.tracking.arrivals import Precision
 from parcels.tracking.numbers import read_number
 from parcels.tracking.queries import PublicParcel, look_up, reader_of
 from parcels.tracking.state import ParcelState
@@ -138,11 +139,12 @@ def _page(
 def _context(public_parcel: PublicParcel, earlier: str) -> dict[str, Any]:
     parcel = public_parcel.parcel
     promised, state = public_parcel.promised, public_parcel.state
-    advice = advice_of(state, reader_of(public_parcel, now=timezone.now()))
+    now = timezone.now()
+    reader = reader_of(public_parcel, now=now)
+    advice = advice_of(state, reader)
+    promise, arrival = state.promise, state.arrival
     return {
-        # Not while it is on hold: a day is of no use before it travels on.
-        "may_choose_day": state.status != ParcelStatus.EXCEPTION
-        and may_choose_day(parcel=parcel, promised=promised),
+        "may_choose_day": reader.may_choose_day,
         "no_day": why_no_day(parcel=parcel, promised=promised, party=RevisionParty.RECIPIENT),
         "parcel": parcel,
         "names": public_parcel.names,
@@ -150,6 +152,12 @@ def _context(public_parcel: PublicParcel, earlier: str) -> dict[str, Any]:
         # The line below the title in a messenger's preview.
         "description": sentences(advice.what, advice.next),
         "state": state,
+        # Not once a later day was agreed on: then it is awaited on that day.
+        "is_overdue": state.is_overdue and promise is not None and promise.deliver_by <= now,
+        "tells_latest": arrival is not None
+        and not arrival.is_promise
+        and arrival.precision != Precision.DAY
+        and arrival.p90_at > arrival.p50_at,
         "steps": public_parcel.steps,
         "kept": _kept_text(state),
         "zone": zone_text(public_parcel.names.destination.time_zone, parcel.deliver_by),
@@ -164,6 +172,8 @@ def _kept_text(state: ParcelState) -> str:
     if promise is None:
         return ""
     delivered = state.status == ParcelStatus.DELIVERED
+    # What was brought after the promised time had been attempted before it.
+    is_in_time = state.status_at <= promise.judged_by
     params = {"time": duration_text(promise.late_by or timedelta())}
     match promise.outcome:
         case Outcome.OVERDUE if state.is_ended:
@@ -172,7 +182,7 @@ def _kept_text(state: ParcelState) -> str:
             return _("Delivered late: %(time)s after the promised time.") % params
         case Outcome.LATE:
             return _("The first delivery attempt was late: %(time)s after the promised time.") % params
-        case Outcome.MET if delivered:
+        case Outcome.MET if is_in_time and (delivered or state.status == ParcelStatus.AVAILABLE_FOR_PICKUP):
             return _("The promise was kept.")
         case Outcome.MET:
             return _("Delivery was attempted on time.")

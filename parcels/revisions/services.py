@@ -20,6 +20,7 @@ from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, N
 from alliance.phones import proofs_of
 from alliance.tenancy import Actor, Scope, require, scope
 from alliance.texts import plain
+from alliance.wording import sentences
 from parcels.bookings.models import Parcel
 from parcels.choices import ParcelSource, ParcelStatus
 from parcels.revisions.models import RecipientProof
@@ -129,7 +130,10 @@ def why_no_day(*, parcel: Deliverable, promised: Promised | None, party: Revisio
         return ""
     refusal = refusal_of(promised=promised, parties=[party])
     # Delivered, late and lost are already shown at the top of the page.
-    return refusal.detail if refusal and refusal.reason == "too_many_revisions" else ""
+    if refusal is None or refusal.reason != "too_many_revisions":
+        return ""
+    is_recipient = party == RevisionParty.RECIPIENT
+    return sentences(refusal.detail, _("If you need another day, ask the shop.") if is_recipient else "")
 
 
 def _refuse_over(parcel: Parcel) -> None:

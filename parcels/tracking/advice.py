@@ -5,12 +5,10 @@ The question of the reader is "when does it come, and what can I do?": every sta
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from alliance.clocks import ONE_DAY, local_clock
 from alliance.dates import date_text
@@ -18,9 +16,10 @@ from alliance.durations import duration_text
 from alliance.wording import sentences
 from parcels.choices import ParcelStatus, ScanReason
 from parcels.scans.places import public_place
-from parcels.scans.rules import CONSIGNEE
+from parcels.scans.rules import CONSIGNEE, ScanFact
 from parcels.tracking.causes import Cause
-from parcels.tracking.reasons import clause_of
+from parcels.tracking.notes import contradiction_text, seen_text
+from parcels.tracking.reasons import OTHERS_FIRST, TO_DO, UNTIL, clause_of
 from parcels.tracking.state import ParcelState
 from slas.promises.texts import clock_text
 
@@ -29,36 +28,13 @@ S, R = ParcelStatus, ScanReason
 _WITH_THE_SHOP: Final = frozenset({S.BOOKED, S.RETURNING, S.RETURNED, S.LOST, S.CANCELLED})
 # Nothing will be delivered.
 _WITHOUT_DELIVERY: Final = _WITH_THE_SHOP - {S.BOOKED}
-# What somebody must do before the next attempt, or before the parcel travels on.
-_UNTIL: Final[dict[str, str | Promise]] = {
-    R.CONSIGNEE_WRONG_ADDRESS: gettext_lazy("It cannot be delivered until the address is right."),
-    R.MERCHANT_BAD_DATA: gettext_lazy("It cannot be delivered until the address is right."),
-    R.CONSIGNEE_REFUSED: gettext_lazy("It goes back to the sender, unless you want it after all."),
-    R.CONSIGNEE_RESCHEDULED: gettext_lazy("It comes at the time agreed with the courier."),
-    R.MERCHANT_NOT_READY: gettext_lazy("It travels on once the sender has handed it over."),
-    R.MERCHANT_PACKAGING: gettext_lazy("It travels on once the sender and the courier have settled this."),
-    R.CUSTOMS_INSPECTION: gettext_lazy(
-        "It travels on once customs release it; how long that takes is up to them."
-    ),
-    R.CUSTOMS_DOCUMENTS: gettext_lazy("It travels on once customs have the documents."),
-}
-_TO_DO: Final[dict[str, str | Promise]] = {
-    R.CONSIGNEE_WRONG_ADDRESS: gettext_lazy("Give the shop your full address: it tells the courier."),
-    R.MERCHANT_BAD_DATA: gettext_lazy("Give the shop your full address: it tells the courier."),
-    R.CONSIGNEE_REFUSED: gettext_lazy("If you want the parcel after all, tell the courier today."),
-    R.CONSIGNEE_UNREACHABLE: gettext_lazy(
-        "Keep your phone at hand, and check with the shop that the number is right."
-    ),
-    R.CONSIGNEE_ABSENT: gettext_lazy("See that somebody is there to take it."),
-    R.MERCHANT_NOT_READY: gettext_lazy("Ask the shop when it hands the parcel over."),
-    R.MERCHANT_PACKAGING: gettext_lazy("Ask the shop whether it sends the goods again."),
-    R.CUSTOMS_DOCUMENTS: gettext_lazy("Ask the shop to send the documents to the courier."),
-}
+# Lockers and stations keep a parcel for some days only.
+_LONG_COLLECTABLE: Final = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The answers to a recipient's questions, as sentences."""
+    """The answers to a recipient's questions, as sentences; `ask` is "" if `to_do` names whom to ask."""
 
     title: str
     # When it comes; "" if nothing is to come.
@@ -85,9 +61,13 @@ class Reader:
     zone: str
     now: datetime
     may_choose_day: bool = False
+    # What the scans say beside the status, for the recipient's page.
+    last_scan: ScanFact | None = None
+    was_damaged: bool = False
+    contradiction: str = ""
 
     def day(self, at: datetime) -> str:
-        return date_text(local_clock(at, self.zone), "DAY_FORMAT")
+        return date_format(local_clock(at, self.zone), "DAY_FORMAT")
 
     def near_day(self, at: datetime) -> str:
         """A day with "today" or "tomorrow" before it."""
@@ -96,7 +76,7 @@ class Reader:
 
     def moment(self, at: datetime) -> str:
         # The same format as in the rest of the page.
-        return date_text(local_clock(at, self.zone), "MOMENT_FORMAT")
+        return date_format(local_clock(at, self.zone), "MOMENT_FORMAT")
 
 
 def advice_of(state: ParcelState, reader: Reader) -> Advice:
@@ -120,37 +100,44 @@ def title_of(state: ParcelState) -> str:
         return _("Left in a locker or station")
     if state.status == S.EXCEPTION:
         return _("Damaged") if cause is not None and cause.is_damage else _("On hold")
-    if state.status == S.ATTEMPT_FAILED and (cause is None or not cause.was_at_the_door):
+    is_attempted = state.status == S.ATTEMPT_FAILED
+    if state.round_is_over or (is_attempted and (cause is None or not cause.was_at_the_door)):
         return _("Not delivered yet")
     return str(state.status.label)
+
+
+def day_helps(state: ParcelState) -> bool:
+    """Whether another delivery day is of use: not while something else keeps the parcel from coming."""
+    cause = state.cause
+    if state.status == S.EXCEPTION:
+        return cause is not None and cause.reason == R.CONSIGNEE_RESCHEDULED
+    return cause is None or cause.reason not in OTHERS_FIRST
 
 
 def next_of(state: ParcelState, reader: Reader) -> str:
     """What happens next, in a sentence or two."""
     names = {"courier": reader.courier, "city": reader.city}
     if state.is_presumed_lost:
-        return _("If it turns up after all, this page shows it.")
+        return _("If it turns up, this page will show it.")
     if state.status in (S.ATTEMPT_FAILED, S.EXCEPTION):
         return _after_trouble(state, reader)
-    if state.silent_since is not None and state.arrival is None:
+    if state.round_is_over:
+        return _("It has to go out for delivery again.")
+    if state.silent_since is not None and state.arrival is None and state.status != S.RETURNING:
         return (
             _("%(courier)s has to find out where it is. If nothing is heard, it will count as lost.") % names
         )
-    if state.status == S.OUT_FOR_DELIVERY and _is_earlier_day(state.status_at, reader):
-        return _("It has to go out for delivery again.")
     return {
-        S.BOOKED: _("Next, %(courier)s picks it up from the sender."),
-        S.PICKED_UP: _("Next, it travels to %(city)s."),
-        S.IN_TRANSIT: _("Next, it is delivered in %(city)s."),
-        S.OUT_FOR_DELIVERY: _("The driver brings it on this round."),
-        S.AVAILABLE_FOR_PICKUP: _(
-            "It waits there until it is collected, and goes back when the time is over."
-        ),
-        S.DELIVERED: _("Nothing more: the delivery is complete."),
+        S.BOOKED: _("%(courier)s picks it up from the sender."),
+        S.PICKED_UP: _("It is taken to the depot in %(city)s."),
+        S.IN_TRANSIT: _("It goes out for delivery in %(city)s."),
+        S.OUT_FOR_DELIVERY: _("The driver will deliver it on this round."),
+        S.AVAILABLE_FOR_PICKUP: _("It goes back to the sender if it is not collected in time."),
+        S.DELIVERED: _("Nothing more. The delivery is complete."),
         S.RETURNING: _("It goes back to the sender and is not delivered any more."),
-        S.RETURNED: _("Nothing more is delivered."),
-        S.LOST: _("It is not expected any more. The shop settles the loss with the courier."),
-        S.CANCELLED: _("Nothing is delivered."),
+        S.RETURNED: _("It will not be delivered again."),
+        S.LOST: _("It will not be delivered. The shop settles the loss with the courier."),
+        S.CANCELLED: _("It will not be delivered."),
     }[state.status] % names
 
 
@@ -161,9 +148,12 @@ def _when(state: ParcelState, reader: Reader) -> str:
     if state.status == S.DELIVERED:
         return reader.moment(state.status_at)
     if state.status == S.AVAILABLE_FOR_PICKUP or (state.cause and state.cause.is_left_without_consent):
-        return _("It can be collected now")
+        is_long = reader.now - state.status_at > _LONG_COLLECTABLE
+        return _("Collect it as soon as you can") if is_long else _("It can be collected now")
     arrival = state.arrival
     if arrival is None:
+        if state.cause is not None and state.cause.reason == R.CONSIGNEE_RESCHEDULED:
+            return _("On the day you agreed with the courier")
         return _("No delivery date is known at the moment")
     first, last = reader.near_day(arrival.p50_at), reader.near_day(arrival.p90_at)
     params = {"day": first, "clock": clock_text(local_clock(arrival.p50_at, reader.zone))}
@@ -178,21 +168,25 @@ def _when(state: ParcelState, reader: Reader) -> str:
 
 
 def _what(state: ParcelState, reader: Reader) -> str:
-    """What happened, in a sentence."""
+    """What happened, in a sentence or two."""
     params = {"courier": reader.courier, "day": reader.day(state.status_at)}
     if state.is_presumed_lost:
         since = state.loss.since if state.loss else state.status_at
-        return _("There has been no news for so long that the parcel counts as lost since %(day)s.") % {
+        return _("There has been no news for so long that the parcel has counted as lost since %(day)s.") % {
             "day": reader.day(since)
         }
-    if state.silent_since is not None:
+    if state.cause is not None:
+        silence = _("There has been no news since.") if state.silent_since is not None else ""
+        return sentences(_of_cause(state.cause, params), silence)
+    if state.round_is_over:
+        return _("It was out for delivery on %(day)s and has not been delivered yet.") % params
+    if state.silent_since is not None and state.status != S.RETURNING:
         return _("The parcel was last seen %(at)s; there has been no news since.") % {
             "at": reader.moment(state.silent_since)
         }
-    if state.cause is not None:
-        return _of_cause(state.cause, params)
-    if state.status == S.OUT_FOR_DELIVERY and _is_earlier_day(state.status_at, reader):
-        return _("It was out for delivery on %(day)s and has not been delivered yet.") % params
+    scan = reader.last_scan
+    if state.status == S.IN_TRANSIT and (seen := seen_text(scan, reader.moment(state.status_at))):
+        return seen
     return {
         S.BOOKED: _("The sender has booked this parcel. %(courier)s has not picked it up yet."),
         S.PICKED_UP: _("%(courier)s has picked up the parcel from the sender."),
@@ -203,7 +197,7 @@ def _what(state: ParcelState, reader: Reader) -> str:
         S.DELIVERED: _("The parcel was delivered."),
         S.EXCEPTION: _("The parcel is on hold."),
         S.RETURNING: _("The parcel is on its way back to the sender."),
-        S.RETURNED: _("The parcel is back with the sender since %(day)s."),
+        S.RETURNED: _("The parcel has been back with the sender since %(day)s."),
         S.LOST: _("%(courier)s reported the parcel lost on %(day)s."),
         S.CANCELLED: _("The sender cancelled the parcel before pickup."),
     }[state.status] % params
@@ -221,8 +215,8 @@ def _of_cause(cause: Cause, params: dict[str, str]) -> str:
         return text % params
     if cause.consent:
         if params["place"]:
-            return _("The parcel is ready for collection: %(place)s.") % params
-        return _("The parcel is ready for collection at a locker or station.")
+            return _("The parcel has been ready for collection since %(day)s: %(place)s.") % params
+        return _("The parcel has been ready for collection at a locker or station since %(day)s.") % params
     if cause.was_at_the_door:
         return _("%(courier)s tried to deliver on %(day)s: %(reason)s.") % params
     if cause.code == "attempt_failed":
@@ -232,14 +226,21 @@ def _of_cause(cause: Cause, params: dict[str, str]) -> str:
 
 def _warnings(state: ParcelState, reader: Reader) -> list[str]:
     """What is not as it should be."""
-    texts = []
-    if state.is_overdue and state.promise is not None and state.promise.late_by is not None:
-        params = {
-            "at": reader.moment(state.promise.judged_by),
-            "time": duration_text(state.promise.late_by),
-        }
-        texts.append(_("It was promised by %(at)s and is %(time)s overdue.") % params)
-    return texts
+    texts, promise = [], state.promise
+    if promise is not None and _awaits_new_day(state, reader):
+        texts.append(_("It missed the first date, %(at)s.") % {"at": reader.moment(promise.judged_by)})
+    elif state.is_overdue and promise is not None and promise.late_by is not None:
+        texts.append(_("It is %(time)s overdue.") % {"time": duration_text(promise.late_by)})
+    is_lost = state.loss is not None
+    return [*texts, contradiction_text(reader.contradiction, courier=reader.courier, is_lost=is_lost)]
+
+
+def _awaits_new_day(state: ParcelState, reader: Reader) -> bool:
+    """Whether it is late for its first date, and a later one was agreed on that is still ahead."""
+    promise = state.promise
+    return (
+        state.is_overdue and promise is not None and promise.deliver_by > max(promise.judged_by, reader.now)
+    )
 
 
 def _after_trouble(state: ParcelState, reader: Reader) -> str:
@@ -247,73 +248,134 @@ def _after_trouble(state: ParcelState, reader: Reader) -> str:
     if state.arrival is not None:
         return _("The next attempt is expected %(day)s.") % {"day": reader.near_day(state.arrival.p50_at)}
     if cause is None:
-        return _("It is delivered as soon as this is settled.")
+        return _("It will be delivered as soon as this is settled.")
     if cause.is_damage:
         return (
-            _("%(courier)s finds out whether it can still be delivered. Until then there is no date.") % names
+            _("%(courier)s is checking whether it can still be delivered. Until then there is no date.")
+            % names
         )
     if cause.is_left_without_consent:
-        return _("It lies there until it is collected or brought to your door.")
-    if cause.reason in _UNTIL:
-        return str(_UNTIL[cause.reason])
+        return _("It stays there until it is collected or brought to your door.")
+    if cause.reason in UNTIL:
+        return str(UNTIL[cause.reason])
     if cause.party == "courier":
         return _("%(courier)s sends it on as soon as it can.") % names
     if cause.party == CONSIGNEE:
-        return _("%(courier)s waits to hear from the recipient.") % names
-    return _("It travels on as soon as this is over.")
+        return _("%(courier)s is waiting to hear from the recipient.") % names
+    return _("It continues as soon as this is over.")
 
 
 def _to_do(state: ParcelState, reader: Reader) -> list[str]:
     """What the reader can do, the most useful first."""
     names, cause = {"courier": reader.courier}, state.cause
-    texts: list[str] = []
     if state.loss is not None:
         return [_("Ask the shop for a replacement or your money back.")]
     if cause is not None and cause.is_left_without_consent:
-        return [
-            _("Collect it with the code from the message of the locker or station."),
-            _("Or ask %(courier)s to bring it to your door: you need not accept a locker.") % names,
-        ]
+        return _with_locker(reader)
+    if final := _in_the_end(state, reader):
+        return final
+    texts = _because_of(cause, state, reader)
+    if reader.was_damaged:
+        texts.append(_("It was damaged on the way: note the damage before you sign, or refuse it."))
+    if _must_be_traced(state, reader):
+        texts.append(
+            _(
+                "Ask %(courier)s where it is and give the tracking number; "
+                "after days without news, ask the shop, too."
+            )
+            % names
+        )
+    elif state.is_overdue and state.status == S.BOOKED:
+        texts.append(_("Ask the shop whether it has handed the parcel over."))
+    elif state.is_overdue and state.arrival is not None and not _awaits_new_day(state, reader):
+        last = {"day": reader.day(state.arrival.p90_at), **names}
+        texts.append(_("If it has not come by %(day)s, ask %(courier)s where it is.") % last)
+    if reader.may_choose_day:
+        if cause is not None and cause.reason == R.CONSIGNEE_RESCHEDULED and state.arrival is None:
+            texts.append(_("To see that day on this page, choose it below."))
+        elif cause is not None and cause.reason == R.CONSIGNEE_REFUSED:
+            texts.append(_("Or choose a delivery day below."))
+        elif state.arrival is not None or (cause is not None and cause.party == CONSIGNEE):
+            texts.append(_("If another day suits you better, choose it below."))
+    return texts or [_("You don't need to do anything.")]
+
+
+def _with_locker(reader: Reader) -> list[str]:
+    """For a parcel that was left in a locker without consent."""
+    if reader.may_choose_day:
+        door = _("Or choose a day below to have it brought to your door: you don't have to accept a locker.")
+    else:
+        door = _("Or ask %(courier)s to bring it to your door: you don't have to accept a locker.")
+    return [
+        _("Collect it with the code from the message of the locker or station."),
+        door % {"courier": reader.courier},
+    ]
+
+
+def _in_the_end(state: ParcelState, reader: Reader) -> list[str]:
+    """For statuses after which nobody brings it, and for damage; empty for others."""
+    names, cause = {"courier": reader.courier}, state.cause
     match state.status:
         case S.AVAILABLE_FOR_PICKUP:
             return [
                 _("Collect it with the code from the message of the locker or station."),
-                _("Without a message, ask %(courier)s for the code, the hours and until when it is kept.")
+                _(
+                    "Without a message, ask %(courier)s for the place, the code, the hours and until when "
+                    "it is kept."
+                )
                 % names,
             ]
         case S.DELIVERED:
             return [_("If you do not have it, ask at home and next door, then %(courier)s.") % names]
         case S.RETURNING | S.RETURNED:
-            return [_("If you still want the goods, ask the shop to send them again.")]
+            if reader.contradiction:
+                return [_("If you have the parcel, tell the shop."), _send_again()]
+            return [_send_again()]
+        case S.CANCELLED if reader.contradiction:
+            return [_("If it is delivered anyway, refuse it or ask the shop what to do.")]
         case S.CANCELLED:
             return [_("If you still want the goods, order them again.")]
         case S.EXCEPTION if cause is not None and cause.is_damage:
             return [
                 _("Ask the shop for a replacement."),
-                _("If it is brought all the same, note the damage before you sign, or refuse it."),
+                _("If it is delivered anyway, note the damage before you sign, or refuse it."),
             ]
-    if cause is not None and cause.reason in _TO_DO:
-        texts.append(str(_TO_DO[cause.reason]))
-    if state.is_overdue and state.status == S.BOOKED:
-        texts.append(_("Ask the shop whether it has handed the parcel over."))
-    elif state.is_overdue or state.silent_since is not None:
-        texts.append(_("Ask %(courier)s where it is; after days without news, ask the shop, too.") % names)
-    is_asked = cause is not None and cause.reason == R.CONSIGNEE_RESCHEDULED
-    if reader.may_choose_day and (state.arrival is not None or is_asked):
-        texts.append(_("If another day suits you better, choose it below."))
-    return texts or [_("You need not do anything.")]
+    return []
+
+
+def _send_again() -> str:
+    return _("If you still want the goods, ask the shop to send them again.")
+
+
+def _because_of(cause: Cause | None, state: ParcelState, reader: Reader) -> list[str]:
+    """What the reader can do about the reason of a failed attempt or a hold."""
+    if cause is None:
+        return []
+    if cause.party == CONSIGNEE and cause.is_retryable and state.arrival is None:
+        text = _("Tell %(courier)s when somebody is there to take it.")
+        return [text % {"courier": reader.courier}]
+    if cause.reason == R.CONSIGNEE_ABSENT:
+        return [_("Make sure that somebody is there to take it.")]
+    return [str(TO_DO[cause.reason])] if cause.reason in TO_DO else []
+
+
+def _must_be_traced(state: ParcelState, reader: Reader) -> bool:
+    """Whether nobody knows where it is or when it comes, and the courier has to say."""
+    if state.status == S.BOOKED or state.arrival is not None:
+        return False
+    if state.cause is not None:
+        return state.silent_since is not None and state.cause.party not in (CONSIGNEE, "merchant", "customs")
+    return state.is_overdue or state.silent_since is not None
 
 
 def _ask(state: ParcelState, reader: Reader) -> str:
     if state.status in _WITH_THE_SHOP or state.loss is not None:
         return _("Questions? Ask the shop you bought from.")
+    if not _in_the_end(state, reader) and _must_be_traced(state, reader):
+        return ""
     return _("Questions? Ask %(courier)s and give the tracking number, or ask the shop.") % {
         "courier": reader.courier
     }
-
-
-def _is_earlier_day(at: datetime, reader: Reader) -> bool:
-    return local_clock(at, reader.zone).date() < local_clock(reader.now, reader.zone).date()
 
 
 def _relative(day: date, today: date) -> str:

@@ -76,6 +76,11 @@ class Arrival:
         return self.basis == Basis.PROMISE
 
     @property
+    def has_range(self) -> bool:
+        """Whether its two times come from the parcels before it, and not from one day."""
+        return self.basis not in (Basis.NEXT_ATTEMPT, Basis.ROUND)
+
+    @property
     def basis_text(self) -> str:
         """The data it is based on, as text."""
         return {
@@ -89,6 +94,7 @@ class Arrival:
             Basis.TIER: _("Based on all couriers' parcels at this service in the last 28 days."),
             Basis.PROMISE: _("Not enough data yet: this is the promised time."),
             Basis.NEXT_ATTEMPT: _("After the failed attempt: the next delivery day."),
+            Basis.ROUND: _("It is out for delivery today."),
         }[self.basis]
 
 
@@ -138,6 +144,16 @@ class Expectable:
             return False
         return self._agreed_later is not None or (self.cause is not None and self.cause.is_retried)
 
+    def on_round(self, now: datetime) -> Arrival | None:
+        """Today, for a parcel that is out for delivery today; None for any other."""
+        parcel = self.parcel
+        if self.is_lost or parcel.status != ParcelStatus.OUT_FOR_DELIVERY:
+            return None
+        today, closes = _day(now, self.zone), wall_clock(_day(now, self.zone), CLOSES, self.zone)
+        if _day(parcel.status_at, self.zone) != today or now > closes:
+            return None
+        return Arrival(closes, closes, Precision.DAY, Basis.ROUND)
+
     @property
     def _agreed_later(self) -> datetime | None:
         """The day agreed on for the next attempt, if it lies after the failed one."""
@@ -163,11 +179,14 @@ class Expectable:
 
     def next_attempt(self, days: "DeliveryDays", now: datetime) -> Arrival | None:
         """The next delivery day after the failed attempt, or the day agreed on."""
-        verdict, at = self.verdict, self._agreed_later
-        if at is None or at < now:
-            last = max(self.parcel.status_at + ONE_DAY, now)
-            at = days.deadline_from(self.parcel.tier_id, self.parcel.destination_id, last, now)
+        verdict, at, parcel = self.verdict, self._agreed_later, self.parcel
+        tomorrow = parcel.status_at + ONE_DAY
         if at is None:
+            at = days.deadline_from(parcel.tier_id, parcel.destination_id, tomorrow, parcel.status_at)
+        # Once the day of the next attempt has passed, it may be the day after; later on nobody knows.
+        if at is not None and at <= now <= at + LONGEST_SILENCE / 2:
+            at = days.deadline_from(parcel.tier_id, parcel.destination_id, max(tomorrow, now), now)
+        if at is None or at <= now:
             return None
         is_open = verdict.outcome in (Outcome.PENDING, Outcome.OVERDUE)
         is_late = wall_clock(_day(at, self.zone), OPENS, self.zone) > verdict.due_at
@@ -216,11 +235,12 @@ def arrivals_of(parcels: Iterable[Expectable | None], *, now: datetime) -> list[
         if item is None:
             arrivals.append(None)
         elif item.is_forecast(now):
-            arrivals.append(_told(curves.forecast(item.position, now=now), item, now))
+            told = _told(curves.forecast(item.position, now=now), item, now)
+            arrivals.append(told or item.on_round(now))
         elif days is not None and item.is_retried:
             arrivals.append(item.next_attempt(days, now))
         else:
-            arrivals.append(None)
+            arrivals.append(item.on_round(now))
     return arrivals
 
 

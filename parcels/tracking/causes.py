@@ -50,9 +50,14 @@ class Cause(NamedTuple):
         return self.code == ScanCode.DAMAGED
 
     @property
+    def is_retryable(self) -> bool:
+        """Whether another attempt needs nothing but somebody at the door."""
+        return self.reason in _RETRIED
+
+    @property
     def is_retried(self) -> bool:
         """Whether another attempt follows without anybody's doing."""
-        return self.code == ScanCode.ATTEMPT_FAILED and (self.reason in _RETRIED or self.party == "courier")
+        return self.code == ScanCode.ATTEMPT_FAILED and (self.is_retryable or self.party == "courier")
 
 
 def cause_of(status: str, status_at: datetime, scans: Iterable[ScanFact]) -> Cause | None:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from contextlib import suppress
 from typing import Final
 
 from django.utils.translation import gettext as _
@@ -14,6 +15,9 @@ BAD: Final = "bad_tracking_number"
 _NUMBER: Final = re.compile(
     r"(?<![0-9A-Z])C[ -]?A(?:[\s._\u2010-\u2015-]*[0-9A-Z]){14}(?![0-9A-Z])", re.IGNORECASE
 )
+# Typed without its first two letters, which are the same for all; an order number has no reason to fit, so
+# the check character decides.
+_WITHOUT_PREFIX: Final = re.compile(r"(?=.*[A-Z])(?=.*[0-9])[0-9A-Z]{14}", re.IGNORECASE)
 # What may stand around a number that was copied with its sentence.
 _AROUND: Final = " \t\r\n.,;:!?\"'()[]<>“”‘’「」《》【】。、"
 
@@ -24,6 +28,9 @@ def read_number(text: str) -> int:
     try:
         return parse_tracking_number(number)
     except InvalidTrackingNumber as error:
+        if _WITHOUT_PREFIX.fullmatch(number):
+            with suppress(InvalidTrackingNumber):
+                return parse_tracking_number(PREFIX + number)
         detail = str(error)
         if error.reason == "check":
             detail = _("One character of this number is mistyped. Compare it with the label.")
@@ -42,5 +49,11 @@ def number_in(text: str) -> str:
         for character in unicodedata.normalize("NFKC", text)
         if unicodedata.category(character) != "Cf"
     )
-    match = _NUMBER.search(plain)
-    return re.sub("[^0-9A-Za-z]", "", match.group()) if match else plain.strip(_AROUND)
+    if match := _NUMBER.search(plain):
+        return re.sub("[^0-9A-Za-z]", "", match.group())
+    bare = plain.strip(_AROUND)
+    half = bare[: len(bare) // 2]
+    if half + half == bare and _NUMBER.fullmatch(half):
+        # Pasted twice.
+        return half
+    return bare

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -18,9 +19,9 @@ from parcels.bookings.models import Parcel
 from parcels.choices import ScanCode
 from parcels.revisions.services import may_choose_day
 from parcels.scans.models import Scan
-from parcels.scans.rules import standing
+from parcels.scans.rules import fold, standing
 from parcels.scans.timelines import TrackedScan, track
-from parcels.tracking.advice import Reader, title_of
+from parcels.tracking.advice import Reader, day_helps, title_of
 from parcels.tracking.arrivals import Expectable, arrivals_of
 from parcels.tracking.causes import TELLING, TELLING_CODES, Cause, cause_of
 from parcels.tracking.names import Names, names_of
@@ -165,13 +166,19 @@ def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
 
 def reader_of(public_parcel: PublicParcel, *, now: datetime) -> Reader:
     """The anonymous reader of a parcel's tracking page."""
-    names = public_parcel.names
+    names, parcel = public_parcel.names, public_parcel.parcel
+    folded = fold(parcel.scans, booked_at=parcel.booked_at, cancelled_at=parcel.cancelled_at)
+    scans = standing(parcel.scans)
     return Reader(
         courier=names.courier,
         city=names.destination.name,
         zone=names.destination.time_zone,
         now=now,
-        may_choose_day=may_choose_day(parcel=public_parcel.parcel, promised=public_parcel.promised),
+        may_choose_day=day_helps(public_parcel.state)
+        and may_choose_day(parcel=parcel, promised=public_parcel.promised),
+        last_scan=max(scans, key=attrgetter("occurred_at"), default=None),
+        was_damaged=any(scan.code == ScanCode.DAMAGED for scan in scans),
+        contradiction=folded.contradiction,
     )
 
 
@@ -234,6 +241,7 @@ def _states(facts: Sequence[_Facts], *, now: datetime, with_arrivals: bool = Tru
             cause=item.cause,
             moved_by=item.moved_by,
             tier=item.tier,
+            zone=item.zone,
             arrival=arrival,
             now=now,
         )

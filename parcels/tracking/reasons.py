@@ -41,6 +41,38 @@ CLAUSES: Final[dict[str, str | Promise]] = {
     R.FORCE_MAJEURE_OTHER: _("something happened that nobody could prevent"),
 }
 
+# Another day is of no use before the shop or customs have done something.
+OTHERS_FIRST: Final = frozenset(
+    {
+        R.CONSIGNEE_WRONG_ADDRESS,
+        R.MERCHANT_BAD_DATA,
+        R.MERCHANT_NOT_READY,
+        R.MERCHANT_PACKAGING,
+        R.CUSTOMS_INSPECTION,
+        R.CUSTOMS_DOCUMENTS,
+    }
+)
+# What somebody must do before the next attempt, or before the parcel travels on.
+UNTIL: Final[dict[str, str | Promise]] = {
+    R.CONSIGNEE_WRONG_ADDRESS: _("It cannot be delivered until the address is right."),
+    R.MERCHANT_BAD_DATA: _("It cannot be delivered until the address is right."),
+    R.CONSIGNEE_REFUSED: _("It goes back to the sender, unless you want it after all."),
+    R.CONSIGNEE_RESCHEDULED: _("It comes at the time agreed with the courier."),
+    R.MERCHANT_NOT_READY: _("It continues once the sender has handed it over."),
+    R.MERCHANT_PACKAGING: _("It continues once the sender and the courier have settled this."),
+    R.CUSTOMS_INSPECTION: _("It continues once customs release it; how long that takes is up to them."),
+    R.CUSTOMS_DOCUMENTS: _("It continues once customs have the documents."),
+}
+TO_DO: Final[dict[str, str | Promise]] = {
+    R.CONSIGNEE_WRONG_ADDRESS: _("Send the shop your full address; it will tell the courier."),
+    R.MERCHANT_BAD_DATA: _("Send the shop your full address; it will tell the courier."),
+    R.CONSIGNEE_REFUSED: _("If you want the parcel after all, tell the courier soon."),
+    R.CONSIGNEE_UNREACHABLE: _("Keep your phone at hand, and check with the shop that the number is right."),
+    R.MERCHANT_NOT_READY: _("Ask the shop when it will hand over the parcel."),
+    R.MERCHANT_PACKAGING: _("Ask the shop whether it will send the goods again."),
+    R.CUSTOMS_DOCUMENTS: _("Ask the shop to send the documents to the courier."),
+}
+
 
 def clause_of(reason: str) -> str:
     """The reason as a clause; a reason that we do not know is not shown to the public."""

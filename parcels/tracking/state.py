@@ -4,16 +4,17 @@ Built once from the parcel, its delivery commitment, the scan that decides its s
 choose what of it they show, never how it is computed. Pure.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from django.utils.translation import gettext as _
 
+from alliance.clocks import local_clock
 from alliance.durations import duration_text
 from parcels.choices import ParcelStatus
 from parcels.scans.lost_parcels import MOVING
-from parcels.tracking.arrivals import Arrival
+from parcels.tracking.arrivals import Arrival, Precision
 from parcels.tracking.causes import Cause
 from parcels.tracking.verdicts import Verdict
 from slas.choices import Outcome
@@ -92,6 +93,8 @@ class ParcelState:
     cause: Cause | None = None
     # The last scan of a parcel that should move and was not seen for too long.
     silent_since: datetime | None = None
+    # It went out for delivery on an earlier day, and nothing was heard of that round.
+    round_is_over: bool = False
     arrival: Arrival | None = None
 
     @property
@@ -160,6 +163,7 @@ def state_of(
     cause: Cause | None,
     moved_by: str,
     tier: str,
+    zone: str,
     arrival: Arrival | None,
     now: datetime,
 ) -> ParcelState:
@@ -185,6 +189,11 @@ def state_of(
     is_silent = last is not None and status in MOVING and now - last > silent_after(tier)
     if promise is not None and promise.is_moved and promise.deliver_by - now > RESTS_UNTIL:
         is_silent = False
+    round_day = local_clock(parcel.status_at, zone).date()
+    round_is_over = status == ParcelStatus.OUT_FOR_DELIVERY and round_day < local_clock(now, zone).date()
+    if arrival is not None and (is_silent or round_is_over):
+        # Parcels that a forecast goes by were heard of: of this one no hour can be told.
+        arrival = replace(arrival, precision=Precision.DAY)
     return ParcelState(
         status=status,
         status_at=parcel.status_at,
@@ -193,5 +202,6 @@ def state_of(
         loss=loss,
         cause=cause,
         silent_since=last if is_silent and loss is None else None,
+        round_is_over=round_is_over and loss is None,
         arrival=arrival,
     )

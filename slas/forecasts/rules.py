@@ -39,6 +39,7 @@ class Basis(StrEnum):
     TIER = "tier"  # all parcels of this tier
     PROMISE = "promise"  # nothing: only the promise is known
     NEXT_ATTEMPT = "next_attempt"  # no parcels: the day of the next attempt, after a failed one
+    ROUND = "round"  # no parcels: it is out for delivery today
 
 
 class Group(NamedTuple):

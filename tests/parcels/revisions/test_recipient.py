@@ -76,7 +76,7 @@ def test_recipient_moves_the_delivery(parcel: Parcel, client: Client) -> None:
     assert due_at(parcel) == revision.due_at
     text = text_of(client.get(response["Location"]))
     assert "Delivery moved to " in text
-    for phrase in ("Now promised by", "Originally promised by", "New date", "The recipient"):
+    for phrase in ("Now promised by", "Changed from", "The recipient"):
         assert phrase in text
     with scope(Scope.everything()):
         assert AuditEntry.objects.get(verb="commitment.revised").actor_label == "recipient, tracking page"

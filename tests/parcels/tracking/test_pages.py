@@ -34,7 +34,8 @@ WAYS: dict[str, list[tuple[str, float, dict[str, Any]]]] = {
     ParcelStatus.BOOKED: [],
     ParcelStatus.PICKED_UP: [("picked_up", 1, {})],
     ParcelStatus.IN_TRANSIT: [("departed", 2, {})],
-    ParcelStatus.OUT_FOR_DELIVERY: [("out_for_delivery", 3, {})],
+    # Of today, also just after midnight: a round ends with its day.
+    ParcelStatus.OUT_FOR_DELIVERY: [("out_for_delivery", 19.999, {})],
     ParcelStatus.ATTEMPT_FAILED: [("attempt_failed", 4, {"reason": "courier_vehicle"})],
     ParcelStatus.AVAILABLE_FOR_PICKUP: [("available_for_pickup", 4, {"consent": True})],
     ParcelStatus.DELIVERED: [("delivered", 5, {})],
@@ -132,7 +133,7 @@ def test_steps_show_the_progress() -> None:
 def test_parcel_past_its_promise_is_late_at_once(book: Book, client: Client) -> None:
     parcel = book(hours_ago=32)
     scan(parcel, "picked_up", 1)
-    assert "and is 2 h overdue." in page_of(client, parcel)
+    assert "It is 2 h overdue." in page_of(client, parcel)
     promise = api_of(client, parcel)["promise"]
     assert (promise["outcome"], promise["late"]) == ("overdue", True)
     assert promise["late_by_seconds"] >= 2 * 3600
@@ -344,6 +345,15 @@ def test_pasted_numbers_are_found(pasted: str, book: Book, client: Client) -> No
     for spelling in (number, number.lower(), " ".join((number[:4], number[4:10], number[10:]))):
         response = client.get("/track/", {"number": pasted.format(spelling)})
         assert (response.status_code, response["Location"]) == (302, f"/track/{number}/")
+
+
+def test_a_number_is_found_without_its_prefix_and_pasted_twice(book: Book, client: Client) -> None:
+    number = book().number
+    for spelling in (number[2:], number[2:].lower(), number * 2):
+        response = client.get("/track/", {"number": spelling})
+        assert (response.status_code, response["Location"]) == (302, f"/track/{number}/")
+    # Fourteen letters and digits that are no number.
+    assert "it may be an order number" in text_of(client.get("/track/", {"number": "SO202611301187"}))
 
 
 @pytest.mark.parametrize("order", ["SO-2026-1187", "20261130123456", "王小明", "TB1234567890123456"])

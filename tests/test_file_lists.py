@@ -141,7 +141,7 @@ def test_page_whose_files_are_gone_says_that_the_list_ends(
     store(files, files.of(reader), 1)
     page = client.get(files.path, {"after": "0"})
     assert shown(page) == []
-    assert "Nothing more here" in page.content.decode()
+    assert "No more results" in page.content.decode()
     assert len(shown(client.get(files.path + page.context["newest_url"]))) == 1
 
 

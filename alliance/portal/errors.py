@@ -128,7 +128,7 @@ def _advice_403(request: HttpRequest) -> str:
     if actor.role == Role.OWNER:
         return _("This page is not available to your kind of organisation.")
     if actor.is_staff:
-        return _("Your groups do not give you the right to this. Ask an administrator.")
+        return _("Your groups do not allow this. Ask an administrator.")
     return str(_ADVICE[403])
 
 

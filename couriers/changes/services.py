@@ -119,7 +119,7 @@ def decide_change(*, actor: Actor, change_id: int, approve: bool, reason: str = 
         raise Conflict(_("The data changed since this was proposed. Decline it."), code="changed_meanwhile")
     request.reason = text
     if not _end(request, ChangeState.APPROVED if approve else ChangeState.DECLINED):
-        raise Conflict(_("This change was decided or withdrawn already."), code="decided")
+        raise Conflict(_("This change has already been decided or withdrawn."), code="decided")
     if approve:
         _apply(courier, request.values)
     detail = {"before": request.before, "values": request.values, "reason": text}

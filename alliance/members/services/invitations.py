@@ -37,7 +37,7 @@ def invite_member(*, actor: Actor, email: str, role: Role | str, now: datetime |
     if role not in Role.values:
         raise InvalidInput(errors=[FieldError("/role", _("Choose a role."), "choice")])
     if Member.objects.filter(organisation_id=organisation_id, user__email__iexact=address).exists():
-        message = _("This person is a member already. Change the role in the list.")
+        message = _("This person is already a member. Change the role in the list.")
         raise InvalidInput(errors=[FieldError("/email", message, "member")])
     locks.wait_for(locks.Lock.INVITE_FOR_ORGANISATION, of=organisation_id)
     locks.wait_for(locks.Lock.INVITE_BY_USER, of=actor.user_id)
@@ -75,7 +75,7 @@ def withdraw_invitation(*, actor: Actor, invitation_id: int) -> Invitation:
         _end(invitation, InvitationState.WITHDRAWN)
         _record(actor, "invitation.withdrawn", invitation)
     elif invitation.state != InvitationState.WITHDRAWN:
-        raise Conflict(_("This invitation was answered already."), code="answered")
+        raise Conflict(_("This invitation has already been answered."), code="answered")
     return invitation
 
 

@@ -164,7 +164,7 @@ def test_invitations_are_listed_until_they_are_answered(merchant_client: Client)
 
 def test_member_is_not_invited_again(merchant_client: Client, merchant_user: User) -> None:
     page = invite(merchant_client, merchant_user.email.upper())
-    assert "is a member already" in page
+    assert "is already a member" in page
 
 
 @pytest.mark.parametrize("limit", ["INVITATIONS_OF_ORGANISATION", "INVITATIONS_BY_USER"])

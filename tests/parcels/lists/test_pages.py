@@ -325,7 +325,7 @@ def test_invalid_cursors_show_the_newest_page(five: list[str], merchant_client: 
 def test_page_whose_parcels_left_the_list_says_that_it_ends(five: list[str], merchant_client: Client) -> None:
     page = merchant_client.get(LIST, {"status": "booked", "before": five[-1]})
     assert numbers_on(page) == []
-    assert "Nothing more here" in page.content.decode()
+    assert "No more results" in page.content.decode()
     assert numbers_on(merchant_client.get(page.context["newest_url"])) == five[:2]
 
 

@@ -164,7 +164,7 @@ def test_page_past_the_end_leads_back_to_the_start(merchant_client: Client, parc
     put(parcels[0], chance=0.6, due_in_hours=1)
     far = Place(now, False, now - timedelta(days=9), 1.0, parcels[1].pk)
     page = merchant_client.get(reverse("parcels:watch_list"), {"after": str(far)})
-    assert "Nothing more here" in page.content.decode()
+    assert "No more results" in page.content.decode()
     assert len(merchant_client.get(page.context["newest_url"]).context["rows"]) == 1
 
 

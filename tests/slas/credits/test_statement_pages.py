@@ -143,7 +143,7 @@ def test_invalid_cursor_is_the_first_page(credited: Lane, merchant_client: Clien
 
 def test_page_after_the_last_entry_says_that_the_list_ends(credited: Lane, merchant_client: Client) -> None:
     page = merchant_client.get(URL, {"after": "999999999"})
-    assert "Nothing more here" in page.content.decode()
+    assert "No more results" in page.content.decode()
     assert len(merchant_client.get(URL + page.context["newest_url"]).context["rows"]) == 5
 
 

@@ -16,7 +16,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
@@ -38,6 +38,7 @@ from alliance.models import (
     User,
 )
 from alliance.web.requests import actor_of
+from alliance.wording import named
 
 
 def operates(request: HttpRequest) -> bool:
@@ -167,6 +168,13 @@ class UserAdmin(ComparedMixin, AuditedMixin, ListedFiltersMixin, HistoryMixin, M
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if field is not None and db_field.name == "groups":
+            # Stored in English by a migration.
+            field.label_from_instance = lambda group: pgettext("group of staff", group.name)  # type: ignore[attr-defined]
+        return field
+
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         # Ops see all tenants' rows, so only superusers may make a user ops.
         extra = () if request.user.is_superuser else ("is_staff", "groups", "is_superuser")
@@ -285,7 +293,7 @@ class OrganisationAdmin(FindableMixin, ReadOnlyAdmin):
             request,
             form=ReasonForm(request.POST if request.method == "POST" else None),
             carry_out=lambda data: change(actor=actor_of(request), organisation_id=organisation.pk, **data),
-            title=f"{button}: {organisation}",
+            title=named(button, organisation),
             text=text,
             button=button,
             back=reverse("admin:alliance_organisation_change", args=[organisation.pk]),
@@ -307,6 +315,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
 @admin.register(City)
 class CityAdmin(ReadOnlyAdmin):
+    exclude = ("search_text",)
     list_display = ("code", "name_en", "name_zh", "province_name", "country", "time_zone")
     list_filter = ("country",)
     search_fields = ("code", "name_en", "name_zh")

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -11,15 +12,21 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.http import urlencode
+from django.utils.timezone import localtime
 from django.utils.translation import gettext
 
 from alliance import audit
-from alliance.identifiers import tracking_number
 from alliance.models import AuditEntry
 from alliance.web.requests import actor_of
-from alliance.wording import code_text, listed, named, parted
+from alliance.wording import code_text, listed, named, object_text, parted
+
+_DATE_LENGTH: Final = len("2026-11-30")
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d\S*)?")
+# A value of ours, such as a tier or a step, and no text of a person.
+_CODE: Final = re.compile(r"[a-z]+(?:_[a-z]+)*")
 
 
 def object_type_of(model: type[Model]) -> str:
@@ -86,13 +93,7 @@ def _in_words(value: Any) -> str:
 
 def object_link(entry: AuditEntry) -> str:
     """Return what an entry is about, with a link to its page in the admin if it has one."""
-    kind, number = code_text(entry.object_type), entry.object_id
-    # A commitment is "<parcel id>:<milestone>".
-    parcel_id, _colon, part = number.partition(":")
-    if entry.object_type in ("parcel", "commitment") and parcel_id.isdecimal():
-        text = f"{tracking_number(int(parcel_id))} {code_text(part)}".strip()
-    else:
-        text = f"{kind} {number}".strip()
+    text, number = object_text(entry.object_type, entry.object_id), entry.object_id
     model = models_by_object_type().get(entry.object_type)
     if model is None or not number:
         return text
@@ -102,7 +103,12 @@ def object_link(entry: AuditEntry) -> str:
 
 def detail_text(detail: Mapping[str, Any]) -> str:
     """Return the detail of an entry in words: "reason: storm; numbers: CA1..., CA2..."."""
-    return parted(named(code_text(name), _value_text(value)) for name, value in detail.items())
+    return parted(named(_name_text(name, value), _value_text(value)) for name, value in detail.items())
+
+
+def _name_text(name: str, value: Any) -> str:
+    # A version has a number; the texts called "number" elsewhere are tracking numbers.
+    return gettext("version") if name == "number" and isinstance(value, int) else code_text(name)
 
 
 def _value_text(value: Any) -> str:
@@ -110,9 +116,25 @@ def _value_text(value: Any) -> str:
         case bool():
             return gettext("yes") if value else gettext("no")
         case {"before": before, "after": after}:
-            return f"{before or '–'} → {after or '–'}"
+            return f"{_value_text(before)} → {_value_text(after)}"
         case list():
             return listed(map(_value_text, value))
         case dict():
             return detail_text(value)
+        case str() if _MOMENT.fullmatch(value):
+            return _moment_text(value)
+        case str() if _CODE.fullmatch(value):
+            return gettext(value)
     return "–" if value in (None, "") else str(value)
+
+
+def _moment_text(value: str) -> str:
+    """Return an ISO date or time in the form of the pages; as it is if there is no such day."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    if len(value) == _DATE_LENGTH:
+        return date_format(moment, "DATE_FORMAT")
+    moment = localtime(moment) if moment.tzinfo else moment
+    return date_format(moment, "DATETIME_FORMAT")

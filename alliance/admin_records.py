@@ -16,7 +16,7 @@ from alliance.admin_history import detail_text, object_link
 from alliance.events import Topic
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.models import AuditEntry, Event, Heartbeat, Organisation, User
-from alliance.wording import code_text
+from alliance.wording import actor_text, code_text
 
 # Ops that the audit's filter names, and letters of a detail that its list shows.
 MOST_STAFF, LETTERS_SHOWN = 50, 60
@@ -99,7 +99,7 @@ class AuditEntryAdmin(OrganisationSearchAdmin):
     @admin.display(description=_("person"))
     def person(self, entry: AuditEntry) -> str:
         if entry.user_id is None:
-            return entry.actor_label
+            return actor_text(entry.actor_label)
         url = f"{reverse('admin:alliance_auditentry_changelist')}?person={entry.user_id}"
         return format_html('<a class="text-primary-600" href="{}">{}</a>', url, entry.actor_label)
 

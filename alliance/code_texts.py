@@ -73,4 +73,14 @@ TEXTS = (
     gettext_noop("is_staff"),
     gettext_noop("is_active"),
     gettext_noop("groups"),
+    # Values that a detail has: roles, and steps of an application.
+    gettext_noop("owner"),
+    gettext_noop("manager"),
+    gettext_noop("agent"),
+    gettext_noop("finance"),
+    gettext_noop("viewer"),
+    gettext_noop("cities"),
+    gettext_noop("company"),
+    gettext_noop("contact"),
+    gettext_noop("documents"),
 )

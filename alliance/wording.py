@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import reduce
 
+from django.conf import settings
 from django.utils.translation import gettext, pgettext
+
+from alliance.identifiers import tracking_number
 
 
 def sentences(*texts: str) -> str:
@@ -37,6 +40,29 @@ def code_text(code: str) -> str:
     """An audit verb, a topic or a task's name for people: "parcel.unmasked" is "Parcel unmasked"."""
     text = gettext(code)
     return text if text != code else re.sub(r"[._-]", " ", code).capitalize()
+
+
+def object_text(object_type: str, object_id: str) -> str:
+    """What an audit entry is about: "CA1... Delivery", "Closure 12"."""
+    # A commitment is "<parcel id>:<milestone>".
+    parcel_id, _colon, part = object_id.partition(":")
+    if object_type in ("parcel", "commitment") and parcel_id.isdecimal():
+        return f"{tracking_number(int(parcel_id))} {code_text(part) if part else ''}".strip()
+    return f"{code_text(object_type)} {object_id}".strip()
+
+
+def server_zone_text() -> str:
+    """The zone of the alliance's own days, for people."""
+    zone = settings.TIME_ZONE
+    return gettext("Beijing time") if zone == "Asia/Shanghai" else zone.replace("_", " ")
+
+
+def actor_text(label: str) -> str:
+    """An actor of the audit for people: a person's name as it is, a program's label in their language."""
+    if match := re.fullmatch(r"([a-z ]+) (\d+)", label):
+        # "booking file 1"
+        return f"{gettext(match[1])} {match[2]}"
+    return gettext(label) if label else label
 
 
 def money_text(text: str) -> str:

@@ -9,7 +9,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.apps import apps
-from django.conf import settings
 from django.contrib import admin
 from django.db.models import Count, Min
 from django.http import HttpRequest
@@ -27,6 +26,7 @@ from alliance.health import BEAT_SILENT_AFTER, MONTHS_AHEAD_NEEDED
 from alliance.models import Heartbeat
 from alliance.tenancy import Actor
 from alliance.web.requests import actor_of
+from alliance.wording import server_zone_text
 from couriers.choices import ApplicationState
 from couriers.models import Application
 from slas.audits.rates import HEARTBEAT as AUDIT
@@ -89,7 +89,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return context | {
         "title": _("Dashboard"),
         "today": today,
-        "zone": settings.TIME_ZONE,
+        "zone": server_zone_text(),
         "delivery": delivery,
         "pickup": pickup,
         "periods": [

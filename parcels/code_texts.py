@@ -38,4 +38,10 @@ TEXTS = (
     gettext_noop("scan_file"),
     gettext_noop("month"),
     gettext_noop("history"),
+    # Actors that are no persons.
+    gettext_noop("recipient, tracking page"),
+    gettext_noop("import_history"),
+    gettext_noop("retire_months"),
+    gettext_noop("booking file"),
+    gettext_noop("scan file"),
 )

@@ -65,4 +65,21 @@ TEXTS = (
     gettext_noop("on_time_rate"),
     # The note of the score rules that the migrations load.
     gettext_noop("The first rules."),
+    # Values that a detail has.
+    gettext_noop("delivery"),
+    gettext_noop("pickup"),
+    gettext_noop("same_day"),
+    gettext_noop("next_day"),
+    gettext_noop("standard"),
+    gettext_noop("commitments"),
+    gettext_noop("rates"),
+    # Actors that are no persons.
+    gettext_noop("monthly closing"),
+    gettext_noop("nightly audit"),
+    gettext_noop("scorecards"),
+    gettext_noop("load_holidays"),
+    gettext_noop("offer file"),
+    gettext_noop("export"),
+    gettext_noop("manage.py audit_rates"),
+    gettext_noop("manage.py close_month"),
 )

@@ -10,7 +10,7 @@ from alliance.choices import RetirementState
 from alliance.members.models import Organisation
 from alliance.querysets import EventQuerySet
 from alliance.tenancy import TenantQuerySet
-from alliance.wording import code_text
+from alliance.wording import code_text, named, object_text
 
 
 class City(models.Model):
@@ -77,7 +77,7 @@ class AuditEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{code_text(self.verb)}: {code_text(self.object_type)} {self.object_id}"
+        return named(code_text(self.verb), object_text(self.object_type, self.object_id))
 
 
 class Event(models.Model):

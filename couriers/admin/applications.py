@@ -27,6 +27,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from alliance.admin import ReadOnlyAdmin
 from alliance.errors import AllianceError, InvalidInput, NotFound
 from alliance.web.requests import actor_of
+from alliance.wording import named
 from couriers.applications.querysets import QUEUE_ORDER
 from couriers.applications.rules import REASON_LENGTH, may_become
 from couriers.applications.services import reviews
@@ -233,7 +234,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": f"{title}: {application}",
+            "title": named(title, application),
             "application": application,
             "form": form,
             "text": text,

@@ -18,6 +18,7 @@ from unfold.enums import ActionVariant
 from alliance.admin import ReadOnlyAdmin, ReasonForm, answer_form
 from alliance.errors import NotFound
 from alliance.web.requests import actor_of
+from alliance.wording import named
 from couriers.changes.queries import compared
 from couriers.changes.services import decide_change
 from couriers.choices import ChangeState
@@ -86,7 +87,7 @@ class ChangeRequestAdmin(ReadOnlyAdmin):
             carry_out=lambda data: decide_change(
                 actor=actor_of(request), change_id=change.pk, approve=approve, **data
             ),
-            title=f"{button}: {change.organisation}",
+            title=named(button, change.organisation),
             text=text,
             button=button,
             back=reverse("admin:couriers_changerequest_change", args=[change.pk]),

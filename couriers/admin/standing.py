@@ -21,6 +21,7 @@ from alliance.errors import NotFound
 from alliance.members.services.contacts import contact_of
 from alliance.web.edit_forms import EditForm
 from alliance.web.requests import actor_of
+from alliance.wording import named
 from couriers.changes.rules import CONTACT, NAMES
 from couriers.changes.services import correct_courier, reviewed_values
 from couriers.models import Courier
@@ -72,7 +73,7 @@ class CourierAdmin(LockedMixin, ReadOnlyAdmin):
             carry_out=lambda data: correct_courier(
                 actor=actor_of(request), courier_id=courier.pk, reason=data.pop("reason"), values=data
             ),
-            title=f"{_('Correct the data')}: {courier}",
+            title=named(_("Correct the data"), courier),
             text=_("The data changes at once, and the audit keeps the reason."),
             button=_("Save"),
             back=reverse("admin:couriers_courier_change", args=[courier.pk]),

@@ -355,7 +355,7 @@ class MerchantAdmin(LockedMixin, ReadOnlyAdmin):
             carry_out=lambda data: change_merchant(
                 actor=actor_of(request), merchant_id=merchant.pk, reason=data.pop("reason"), values=data
             ),
-            title=f"{gettext('Correct the data')}: {merchant}",
+            title=named(gettext("Correct the data"), merchant),
             text=gettext("The data changes at once, and the audit keeps the reason."),
             button=gettext("Save"),
             back=reverse("admin:parcels_merchant_change", args=[merchant.pk]),

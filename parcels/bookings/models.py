@@ -44,7 +44,9 @@ class Merchant(models.Model):
 class PickupAddress(models.Model):
     """Where a merchant's parcels are picked up."""
 
-    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="pickup_addresses")
+    merchant = models.ForeignKey(
+        Merchant, models.PROTECT, related_name="pickup_addresses", verbose_name=_("merchant")
+    )
     name = models.CharField(_("name"), max_length=80)
     city = models.ForeignKey(City, models.PROTECT, related_name="+", verbose_name=_("city"))
     address = models.CharField(_("address"), max_length=300)

@@ -22,6 +22,7 @@ from alliance.choices import Capability
 from alliance.templatetags.ui import count
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
+from alliance.wording import server_zone_text
 from parcels.models import Parcel
 from parcels.portal.watch_list import urgent_rows
 from slas.choices import CommitmentKind
@@ -95,7 +96,7 @@ def dashboard_view(request: ActorRequest) -> HttpResponse:
         "periods": PERIODS,
         "urgent": urgent_rows(actor, size=MOST_URGENT),
         "today": today,
-        "zone": settings.TIME_ZONE,
+        "zone": server_zone_text(),
     }
     if request.htmx:
         return render(request, "parcels/dashboard_figures.html", context)

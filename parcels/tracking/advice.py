@@ -67,7 +67,7 @@ class Reader:
     contradiction: str = ""
 
     def day(self, at: datetime) -> str:
-        return date_format(local_clock(at, self.zone), "DAY_FORMAT")
+        return date_text(local_clock(at, self.zone), "DAY_FORMAT")
 
     def near_day(self, at: datetime) -> str:
         """A day with "today" or "tomorrow" before it."""
@@ -76,7 +76,7 @@ class Reader:
 
     def moment(self, at: datetime) -> str:
         # The same format as in the rest of the page.
-        return date_format(local_clock(at, self.zone), "MOMENT_FORMAT")
+        return date_text(local_clock(at, self.zone), "MOMENT_FORMAT")
 
 
 def advice_of(state: ParcelState, reader: Reader) -> Advice:

@@ -101,6 +101,7 @@ class OnTimeRateAdmin(OrganisationSearchAdmin):
         "met", "late", "overdue", "excused", "pending", "void", "raw", "accountable",
     )  # fmt: skip
     list_filter = (GrainFilter, "kind", "tier")
+    exclude = ("marks",)
     list_select_related = ("organisation", "counterpart", "origin", "destination", "tier")
     ordering = ("-due_date", "-pk")
 

@@ -112,19 +112,23 @@ class ScoreRulesAdmin(ReadOnlyAdmin):
         "weight_list",
         "grade_list",
         "minimum_volume",
-        "note",
+        "why",
         "created_by",
     )
     list_select_related = ("created_by",)
     ordering = ("-number",)
     fields = (
-        "number", "month_name", "weight_list", "band_list", "grade_list", "minimum_volume", "note",
+        "number", "month_name", "weight_list", "band_list", "grade_list", "minimum_volume", "why",
         "created_by", "created_at",
     )  # fmt: skip
     readonly_fields = fields
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return operates(request)
+
+    @admin.display(description=gettext_lazy("note"))
+    def why(self, rules: ScoreRules) -> str:
+        return _(rules.note) if rules.note else ""
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if obj is None:

@@ -31,7 +31,13 @@ class Export(FileJob):
 
     # NULL for ops, who export all data. Its index is the one that files are listed by.
     organisation = models.ForeignKey(
-        Organisation, models.PROTECT, db_index=False, null=True, blank=True, related_name="+"
+        Organisation,
+        models.PROTECT,
+        db_index=False,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("organisation"),
     )
     requested_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", verbose_name=_("requested by")

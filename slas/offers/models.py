@@ -107,7 +107,7 @@ class OfferFile(FileJob):
 class CapacityDay(models.Model):
     """The number of parcels reserved for one pickup day of an offer, and its limit."""
 
-    offer = models.ForeignKey(Offer, models.CASCADE, related_name="days")
+    offer = models.ForeignKey(Offer, models.CASCADE, related_name="days", verbose_name=_("offer"))
     courier = dimension(Courier, _("courier"))
     date = models.DateField(_("pickup day"))
     limit = models.PositiveIntegerField(_("limit"))

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
@@ -18,6 +17,7 @@ from alliance.errors import FieldError, InvalidInput
 from alliance.portal.forms import add_service_errors
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
+from alliance.wording import server_zone_text
 from slas.portal.rate_charts import Shown, draw, picture_names
 from slas.portal.rate_columns import FIGURES, Column, as_file
 from slas.portal.rate_form import GROUPS, PICTURES, RateQueryForm, presets
@@ -108,7 +108,7 @@ def rate_list(request: ActorRequest) -> HttpResponse:
         "pictures": _links(request.GET, page, picture) if page else [],
         "presets": presets(actor),
         "today": today,
-        "zone": settings.TIME_ZONE,
+        "zone": server_zone_text(),
         "may_export": actor.can(Capability.EXPORT),
     }
     return render(request, "slas/rate_list.html", context, status=200 if page else 422)

@@ -4,11 +4,12 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone, translation
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from alliance.models import City
 from slas.choices import ClosureSide, TierCode
+from slas.promises.holidays import HOLIDAY_NAMES
 
 
 class ServiceTier(models.Model):
@@ -103,4 +104,4 @@ class Closure(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.date} {self.name}"
+        return f"{self.date} {gettext(self.name) if self.name in HOLIDAY_NAMES else self.name}"

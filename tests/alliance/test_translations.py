@@ -1,6 +1,7 @@
 """The Chinese catalogue is whole, keeps every placeholder, and leaves no English sentence on a page."""
 
 import re
+from datetime import date
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
+from alliance.admin_history import detail_text
 from alliance.cities import province_text
 from alliance.events import Topic
 from alliance.models import City, Organisation
 from alliance.periodic_tasks import SCHEDULE
-from alliance.wording import code_text, money_text
+from alliance.wording import actor_text, code_text, money_text, object_text, server_zone_text
+from slas.models import Closure
 from tests.parcels.helpers.bookings import tomorrow
 from tests.parcels.helpers.parcel_views import scan, some_parcels
 from tests.slas.helpers.offers import offer
@@ -120,6 +123,27 @@ def test_code_is_named_in_the_readers_language() -> None:
     assert code_text("parcel.unmasked") == "Parcel unmasked"
     assert code_text("sweep-overdue") == "Sweep overdue"
     assert money_text("1234.50") == "CNY 1,234.50"
+
+
+def test_what_the_audit_says_is_in_the_readers_language(chinese: None) -> None:
+    detail = {
+        "number": 2, "tier": "next_day", "valid_from": "2026-12-10T00:00:00+08:00", "first": "2026-11-01",
+        "role": {"before": "agent", "after": ""}, "name": "台风 Kate", "content": "rates",
+    }  # fmt: skip
+    parcel = "1443828754023905222:delivery"
+    with translation.override("zh-hans"):
+        assert detail_text(detail).startswith("版本：2；时效产品：次日达；生效时间：2026年12月10日")
+        assert detail_text(detail).endswith("角色：操作员 → –；名称：台风 Kate；内容：准点率")
+        assert object_text("commitment", parcel).endswith(" 派送")
+        assert object_text("closure", "12") == "停运 12"
+        assert (actor_text("booking file 7"), actor_text("Li Na")) == ("下单文件 7", "Li Na")
+        assert actor_text("recipient, tracking page") == "收件人（查询页）"
+        assert str(Closure(date=date(2026, 10, 1), name="National Day")).endswith("国庆节")
+        assert server_zone_text() == "北京时间"
+    with translation.override("en"):
+        assert detail_text({"number": 2, "tier": "next_day"}) == "Version: 2; Tier: next_day"
+        assert object_text("commitment", parcel).endswith(" Delivery")
+        assert (actor_text("booking file 7"), server_zone_text()) == ("booking file 7", "Beijing time")
 
 
 @pytest.mark.django_db

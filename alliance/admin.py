@@ -6,15 +6,19 @@ Read-only except for users' flags: services make all other changes.
 # unfold's decorators carry no types.
 # mypy: disable-error-code="untyped-decorator"
 
+import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
@@ -69,7 +73,36 @@ class ListedFiltersMixin:
         return bool(dates) and lookup.startswith(dates) and lookup.removeprefix(dates) in _DATES
 
 
-class ReadOnlyAdmin(ListedFiltersMixin, HistoryMixin, ModelAdmin):
+class PermittedLinksMixin:
+    """Pages whose links to other rows lead only to what the reader may see.
+
+    Django links each row that a row refers to, for customer service also to pages that refuse it.
+    """
+
+    def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().render_change_form(request, *args, **kwargs)  # type: ignore[misc]
+        if not operates(request) and isinstance(response, TemplateResponse):
+            response.add_post_render_callback(partial(_unlink, request))
+        return response
+
+
+def _unlink(request: HttpRequest, response: HttpResponse) -> None:
+    """Keep the text of links to pages of models that the user may not view."""
+
+    def kept(match: re.Match[str]) -> str:
+        model = apps.get_model(match["app"], match["model"])
+        return match[0] if admin.site.get_model_admin(model).has_view_permission(request) else match["text"]
+
+    response.content = _ROW_LINK.sub(kept, response.content.decode()).encode()
+
+
+# As django-unfold writes them.
+_ROW_LINK = re.compile(
+    r'<a href="/admin/(?P<app>\w+)/(?P<model>\w+)/[^"]*" class="text-link">(?P<text>.*?)</a>'
+)
+
+
+class ReadOnlyAdmin(PermittedLinksMixin, ListedFiltersMixin, HistoryMixin, ModelAdmin):
     """A read-only list and detail page for ops. Large tables are never counted."""
 
     show_full_result_count = False

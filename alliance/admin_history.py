@@ -42,6 +42,18 @@ def models_by_object_type() -> dict[str, type[Model]]:
 class HistoryMixin:
     """Django's history knows only what its own forms change; the audit knows everything."""
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        # Who may not read the audit gets no button that leads to it.
+        shows = admin.site.get_model_admin(AuditEntry).has_view_permission(request)
+        context = {**(extra_context or {}), "show_history": shows}
+        return super().changeform_view(request, object_id, form_url, context)  # type: ignore[misc]
+
     def history_view(self, request: HttpRequest, object_id: str, **_extra: Any) -> HttpResponse:
         """Lead to the object's entries in the audit."""
         if not self.has_view_permission(request):  # type: ignore[attr-defined]

@@ -68,7 +68,7 @@ def onboarding(request: ActorRequest) -> HttpResponse:
 
 def _create(request: ActorRequest, actor: Actor, form: OrganisationForm) -> bool:
     try:
-        organisation = organisations.create_organisation(
+        organisation_id = organisations.create_first_organisation(
             actor=actor, kind=form.cleaned_data["kind"], name=form.cleaned_data["name"]
         )
     except AllianceError as error:
@@ -78,8 +78,8 @@ def _create(request: ActorRequest, actor: Actor, form: OrganisationForm) -> bool
             form.add_error(None, error.detail)
         return False
     request.session.pop(KIND_KEY, None)
-    request.session[SESSION_KEY] = organisation.pk
-    welcome = _("Welcome. %(name)s is set up.") if organisation.kind == OrganisationKind.MERCHANT else ""
-    if welcome:
-        messages.success(request, welcome % {"name": organisation.name})
+    request.session[SESSION_KEY] = organisation_id
+    if form.cleaned_data["kind"] == OrganisationKind.MERCHANT:
+        welcome = _("Welcome. %(name)s is set up.") % {"name": form.cleaned_data["name"]}
+        messages.success(request, welcome)
     return True

@@ -1,6 +1,8 @@
 """Requests of all actors to all routes get the responses of the access table."""
 
+import html
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from django.db import transaction
 from django.http import HttpResponseBase
 from django.test import Client, override_settings
-from django.urls import URLResolver, get_resolver, reverse
+from django.urls import URLResolver, get_resolver, resolve, reverse
 
 from tests.access import world as access_world
 from tests.access.page import as_markdown
@@ -159,3 +161,37 @@ def test_the_page_about_access_is_current() -> None:
     assert page.read_text() == "\n".join(as_markdown()) + "\n", (
         "python -m tests.access.table > docs/access.md"
     )
+
+
+def links_of(response: HttpResponseBase) -> set[str]:
+    """Return the addresses of ours that a page offers."""
+    if not response.headers.get("Content-Type", "").startswith("text/html"):
+        return set()
+    found = re.findall(r'<a\b[^>]*?href="(/[^"#]*)', response.content.decode())  # type: ignore[attr-defined]
+    return {html.unescape(address) for address in found}
+
+
+# Owners, managers and operators may do everything of their kind.
+LIMITED = ("courier_agent courier_finance courier_viewer merchant_agent merchant_viewer applicant newcomer "
+           "suspended service")  # fmt: skip
+
+
+@pytest.mark.parametrize("actor", LIMITED.split())
+def test_no_link_leads_to_a_refusal(actor: str, world: World) -> None:
+    """Each page that a person is led to from the start page, one of each route."""
+    waiting, seen = ["/"], set()
+    with savepoint():
+        client = world.client(actor)
+        while waiting:
+            address = waiting.pop()
+            match = resolve(address.partition("?")[0])
+            if match.view_name in seen:
+                continue
+            seen.add(match.view_name)
+            response = client.get(address)
+            if response.streaming:
+                list(response.streaming_content)
+            if response.status_code in (301, 302):
+                waiting.append(response.headers["Location"])
+            assert response.status_code not in (403, 404), f"{address} is shown to {actor}"
+            waiting += sorted(links_of(response))

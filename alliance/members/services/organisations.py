@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from typing import Final
 
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
-from alliance.errors import FieldError, InvalidInput, NotPermitted
+from alliance.errors import Conflict, FieldError, InvalidInput, NotPermitted
 from alliance.links import NO_LINKS, has_link
 from alliance.members.models import Member, Organisation
 from alliance.members.services.actors import actor_of_organisation
+from alliance.models import User
 from alliance.registry import Registry
 from alliance.tenancy import (
     Actor,
@@ -23,6 +25,9 @@ from alliance.texts import one_line
 # Kind of organisation -> the function that creates its record, such as a courier. The app of the record
 # registers it, because the kernel imports no app.
 RECORD_CREATORS: Final[Registry[str, Callable[[Organisation], None]]] = Registry("creator of records")
+
+# Attempts to find a short name while others of the same name sign up.
+MOST_NAMESAKES: Final = 10
 
 
 def create_organisation(
@@ -49,9 +54,7 @@ def create_organisation(
     default = OrganisationStatus.APPLICANT if kind == OrganisationKind.COURIER else OrganisationStatus.ACTIVE
     # There is no member yet, so no tenant's scope may write these rows.
     with scope(Scope.everything()):
-        organisation = Organisation.objects.create(
-            kind=kind, status=status or default, name=name, slug=free_slug(name)
-        )
+        organisation = _insert(kind=kind, status=status or default, name=name)
         if create_record := RECORD_CREATORS.get(str(kind)):
             create_record(organisation)
         if actor.user_id:
@@ -65,6 +68,31 @@ def create_organisation(
             detail={"kind": str(kind), "name": name},
         )
     return organisation
+
+
+def create_first_organisation(*, actor: Actor, kind: OrganisationKind | str, name: str) -> int:
+    """Create the organisation of a user without one, and return its id.
+
+    A double click returns the organisation that the first click created. Raises as `create_organisation`.
+    """
+    with transaction.atomic():
+        # The user's row is all that two requests have in common before there is an organisation.
+        User.objects.select_for_update(no_key=True).get(pk=actor.user_id)
+        with scope(Scope.everything()):
+            members = Member.objects.filter(user_id=actor.user_id).order_by("pk")
+            organisation_id = members.values_list("organisation_id", flat=True).first()
+        return organisation_id or create_organisation(actor=actor, kind=kind, name=name).pk
+
+
+def _insert(*, kind: OrganisationKind | str, status: OrganisationStatus | str, name: str) -> Organisation:
+    for _attempt in range(MOST_NAMESAKES):
+        try:
+            with transaction.atomic():
+                return Organisation.objects.create(kind=kind, status=status, name=name, slug=free_slug(name))
+        except IntegrityError:
+            # Another company of this name signed up at this moment: the next free short name.
+            continue
+    raise Conflict(_("Too many companies of this name sign up at this moment. Try again."), code="name_busy")
 
 
 def free_slug(name: str) -> str:

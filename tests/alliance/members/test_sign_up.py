@@ -1,15 +1,18 @@
 """Sign-up and the creation of an organisation."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from alliance.choices import OrganisationStatus, Role
+from alliance.members.services.organisations import create_first_organisation
 from alliance.models import Member, Organisation, User
-from alliance.tenancy import Scope, scope
+from alliance.tenancy import Actor, Scope, scope
 from tests import factories
 from tests.alliance.helpers.pages import html_of
 
@@ -106,3 +109,31 @@ def test_onboarding_happens_once(newcomer: Client) -> None:
 @pytest.mark.django_db
 def test_onboarding_needs_a_log_in(client: Client) -> None:
     assert client.get(reverse("onboarding"))["Location"].startswith(reverse("account_login"))
+
+
+def _at_once(*users: User) -> list[int]:
+    """Let each user set up a company of one name at the same moment; return the companies' ids."""
+
+    def set_up(user: User) -> int:
+        try:
+            actor = Actor(kind="user", user_id=user.pk, label=user.email)
+            return create_first_organisation(actor=actor, kind="courier", name="Lotus Express")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(users)) as pool:
+        return list(pool.map(set_up, users))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_double_click_creates_one_company() -> None:
+    user = factories.user("new@alliance.example")
+    assert len(set(_at_once(user, user, user))) == 1
+    with scope(Scope.everything()):
+        assert Organisation.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_companies_of_one_name_at_once_are_two() -> None:
+    users = [factories.user(f"new{number}@alliance.example") for number in range(3)]
+    assert len(set(_at_once(*users))) == 3

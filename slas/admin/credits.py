@@ -24,6 +24,7 @@ from alliance.durations import duration_text
 from alliance.errors import AllianceError
 from alliance.web.requests import actor_of
 from alliance.wording import amount, money_text, parted
+from slas.admin.based_on import BasedOnForm
 from slas.admin.commitments import NumberSearchAdmin
 from slas.admin.offers import EnteredAdmin
 from slas.admin.tier_forms import text_input
@@ -67,7 +68,7 @@ class AmountField(forms.CharField):
             raise forms.ValidationError(error.message, code=error.code) from None
 
 
-class ScheduleForm(forms.Form):
+class ScheduleForm(BasedOnForm):
     """The credits for lateness and loss of a tier, from a moment on."""
 
     tier = forms.ModelChoiceField(
@@ -100,6 +101,22 @@ class ScheduleForm(forms.Form):
         except ValueError as error:
             raise forms.ValidationError(str(error), code="invalid") from None
 
+    @staticmethod
+    def values_of(schedule: CreditSchedule) -> dict[str, Any]:
+        return {
+            "based_on": schedule.pk,
+            "tier": schedule.tier_id,
+            "bands": bands_text(schedule.bands),
+            "cap_fen": yuan(schedule.cap_fen),
+            "lost_fen": yuan(schedule.lost_fen),
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if tier := cleaned.get("tier"):
+            self.check_base(CreditSchedule.objects.filter(tier=tier))
+        return cleaned
+
     @property
     def rules(self) -> ScheduleRules:
         return ScheduleRules(**{name: self.cleaned_data[name] for name in ScheduleRules.__slots__})
@@ -131,14 +148,7 @@ class CreditScheduleAdmin(EnteredAdmin):
         schedules = CreditSchedule.objects.order_by("tier__position", "-number")
         tier_id = request.GET.get("tier", "")
         newest = schedules.filter(tier_id=int(tier_id)).first() if tier_id.isdecimal() else schedules.first()
-        if newest is None:
-            return {}
-        return {
-            "tier": newest.tier_id,
-            "bands": bands_text(newest.bands),
-            "cap_fen": yuan(newest.cap_fen),
-            "lost_fen": yuan(newest.lost_fen),
-        }
+        return ScheduleForm.values_of(newest) if newest else {}
 
     def enter(self, request: HttpRequest, form: ScheduleForm) -> str:
         schedule = add_schedule(
@@ -246,7 +256,11 @@ class ClosedMonthAdmin(ReadOnlyAdmin):
             if is_post and chosen_month is None:
                 error = _("Choose a month.")
             elif is_post and chosen_month is not None:
-                return self._close(request, chosen_month)
+                if request.POST.get("seen") in (None, _seen(books_of(chosen_month))):
+                    return self._close(request, chosen_month)
+                error = _(
+                    "The ledger has changed since the preview. Check the new sums, then close the month."
+                )
         except AllianceError as refused:
             error, chosen_month = refused.detail, None
         context = {
@@ -286,9 +300,15 @@ def _month(text: str) -> date | None:
         return None
 
 
+def _seen(books: MonthBooks) -> str:
+    """The sums of a preview: other ones are not closed unseen."""
+    return f"{books.entries} {books.credited_fen} {books.taken_back_fen}"
+
+
 def _preview(books: MonthBooks) -> dict[str, Any]:
     return {
         "month": spell(books.month),
+        "seen": _seen(books),
         "rows": [
             (_("Entries"), f"{books.entries:,}"),
             (_("Credited"), money_text(yuan(books.credited_fen))),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from alliance.errors import InvalidInput
+from slas.admin.based_on import base_problem
 from slas.admin.tier_forms import text_input
 from slas.choices import ScoreComponent
 from slas.models import ScoreRules
@@ -48,9 +49,11 @@ class RulesForm(forms.Form):
     )
     # The rules of the preview: only rules that were previewed can be applied.
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    based_on = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, newest: ScoreRules, now: datetime) -> None:
         super().__init__(data, initial=_values_of(newest))
+        self._newest = newest
         for component in ScoreComponent:
             self.fields[f"weight_{component.value}"] = forms.IntegerField(
                 label=component.label, widget=text_input("number", min=0, max=100)
@@ -78,7 +81,19 @@ class RulesForm(forms.Form):
                     cleaned[name] = [_read_band(number, line) for number, line in _lines(cleaned[name])]
                 except forms.ValidationError as error:
                     self.add_error(name, error)
+        self._check_base(cleaned.pop("based_on", None))
         return cleaned
+
+    def _check_base(self, based_on: int | None) -> None:
+        """Refuse the form once if rules were added since the page was opened."""
+        newest = self._newest
+        if based_on is None or based_on == newest.pk:
+            return
+        base = ScoreRules.objects.filter(pk=based_on).first()
+        self.data = self.data.copy()
+        self.data["based_on"] = newest.pk
+        before = _values_of(base) if base else {}
+        self.add_error(None, base_problem(self, base, newest, before, _values_of(newest)))
 
     @property
     def draft(self) -> RulesDraft:
@@ -132,6 +147,7 @@ def _values_of(version: ScoreRules) -> dict[str, Any]:
     """The initial values: the rules of the newest version."""
     bands = {name: "\n".join(map(_band_text, rows)) for name, rows in version.bands.items()}
     return {
+        "based_on": version.pk,
         **{f"weight_{name}": weight for name, weight in version.weights.items()},
         **{f"bands_{name}": text for name, text in bands.items()},
         **{f"grade_{name}": least for name, least in version.grades.items()},

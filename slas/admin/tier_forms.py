@@ -15,6 +15,7 @@ from unfold.widgets import (
 )
 
 from alliance.errors import AllianceError
+from slas.admin.based_on import BasedOnForm
 from slas.models import ServiceTier, TierVersion
 from slas.promises.prices import InvalidAmount, fen_from_yuan, yuan
 from slas.promises.rule_texts import WEEKDAYS
@@ -33,7 +34,7 @@ def add_errors(form: forms.Form, error: AllianceError) -> None:
         form.add_error(None, error.detail)
 
 
-class VersionForm(forms.Form):
+class VersionForm(BasedOnForm):
     """The rules of a tier from a moment on."""
 
     tier = forms.ModelChoiceField(
@@ -87,11 +88,17 @@ class VersionForm(forms.Form):
             except ValueError:
                 self.add_error(f"cut_off_{day}", _("Enter a time such as 18:00, or -1 18:00."))
         cleaned["cut_offs"] = cut_offs
+        if tier := cleaned.get("tier"):
+            self.check_base(TierVersion.objects.filter(tier=tier))
         return cleaned
 
     def clean_weight_bands(self) -> list[dict[str, int]]:
         lines = self.cleaned_data["weight_bands"].splitlines()
         return [_read_band(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+    @staticmethod
+    def values_of(version: TierVersion) -> dict[str, Any]:
+        return values_of(version)
 
     @property
     def rules(self) -> VersionRules:
@@ -102,6 +109,7 @@ def values_of(version: TierVersion) -> dict[str, Any]:
     """The initial values: the rules of an earlier version."""
     bands = [f"{band['up_to_g']} {yuan(band['surcharge_fen'])}" for band in version.weight_bands]
     return {
+        "based_on": version.pk,
         "tier": version.tier_id,
         "pickup_by": version.pickup_by.strftime("%H:%M"),
         "deliver_by": version.deliver_by.strftime("%H:%M"),

@@ -1,5 +1,7 @@
 """The admin of tiers: versions are written through services, the rest is read-only."""
 
+import html
+import re
 from datetime import date
 
 import pytest
@@ -49,6 +51,30 @@ def test_a_new_version_comes_into_force_by_itself(staff_client: Client) -> None:
     assert tiers_at(timezone.now() + 2 * DAY)["next_day"].rule.version == 2
     with scope(Scope.everything()):
         assert AuditEntry.objects.filter(verb="tier_version.added").count() == 1
+
+
+def test_version_announced_meanwhile_is_not_taken_back_unseen(staff_client: Client) -> None:
+    stale = entered(deliver_by="21:30", valid_from=f"{TOMORROW + DAY}T00:00")
+    staff_client.post(f"{VERSIONS}add/", entered(pickup_by="21:00"))
+    response = staff_client.post(f"{VERSIONS}add/", stale)
+    page = html.unescape(response.content.decode())
+    assert response.status_code == 422
+    assert "filled in with Next day v1; the newest is Next day v2 and differs: " in page
+    assert "Pickup by: 20:00 → 21:00" in page
+    assert 'value="21:30"' in page
+    assert next_day().versions.count() == 2
+    # Read and sent again, it is meant.
+    again = {**stale, "based_on": re.search(r'name="based_on" value="(\d+)"', page)[1]}  # type: ignore[index]
+    assert staff_client.post(f"{VERSIONS}add/", again).status_code == 302
+
+
+def test_rules_of_one_tier_are_not_announced_for_another_unseen(staff_client: Client) -> None:
+    other = ServiceTier.objects.get(code="standard")
+    response = staff_client.post(f"{VERSIONS}add/", entered(tier=other.pk))
+    page = html.unescape(response.content.decode())
+    assert response.status_code == 422
+    assert "filled in with Next day v1; the newest is Standard v1 and differs: " in page
+    assert other.versions.count() == 1
 
 
 def test_the_form_opens_with_the_newest_rules(staff_client: Client) -> None:

@@ -173,7 +173,7 @@ def resolve_city(text: str) -> City:
         cities = list(City.objects.filter(search_text__contains=f"{TERM}{key}{TERM}"))
         if cities or _province_named(key):
             return _the_one(text, key, cities)
-    raise UnknownCity(text, _similar(keys[-1]))
+    raise UnknownCity(text, _similar(keys[-1]) or _within(readings[0]))
 
 
 def _readings(text: str) -> list[str]:
@@ -236,6 +236,16 @@ def _similar(key: str) -> list[City]:
     names = {search_key(city.name_en): city for city in City.objects.order_by("population")}
     close = get_close_matches(key, names, n=_SUGGESTIONS, cutoff=_CLOSE_ENOUGH)
     return [names[name] for name in close]
+
+
+def _within(text: str) -> list[City]:
+    """Return the cities that a Chinese address names, first those named first: 广东省深圳市南山区."""
+    named = [
+        (text.index(name), -len(name), city.code, city)
+        for city in City.objects.exclude(name_zh="")
+        if len(name := city.name_zh.removesuffix("市")) > 1 and name in text
+    ]
+    return [city for *_order, city in sorted(named)[:_SUGGESTIONS]]
 
 
 def province_text(country: str, province: str) -> str:

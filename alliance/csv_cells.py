@@ -7,6 +7,8 @@ import re
 from typing import Final
 from unicodedata import category, normalize
 
+from alliance.texts import plain
+
 # The characters a formula begins with; full-width, small and raised forms, which spreadsheets accept as well,
 # are folded before. An apostrophe is added before such a text; it is itself in the set, so that removing one
 # restores any text.
@@ -39,6 +41,11 @@ def read_cell(cell: str) -> str:
     if wrapped := _WRAPPED.fullmatch(text):
         return wrapped["text"].replace('""', '"')
     return _QUOTED.sub("", text, count=1) if text[:1] == "'" else text
+
+
+def read_code(cell: str) -> str:
+    """Like read_cell(), of a number or code: no apostrophe belongs to it, and its characters are ASCII."""
+    return plain(read_cell(cell)).removeprefix("'").lstrip()
 
 
 def _begins_formula(text: str) -> bool:

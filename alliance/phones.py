@@ -17,23 +17,28 @@ from alliance.errors import FieldError
 from alliance.texts import plain
 
 COUNTRY: Final = "CN"
+_COUNTRY_CODE: Final = 86
 LENGTH: Final = 40
 _MOBILE: Final = re.compile(r"1[3-9][0-9]{9}")
-_MOBILE_HEAD: Final = re.compile(r"(?:\+?86|0086)?[ -]?1[3-9]")
+_MOBILE_HEAD: Final = re.compile(r"\(?(?:\+?86|0086)?\)?[ -]?1[3-9]")
 # A spreadsheet turns 13800011101 into 13800011101.0 or 1.38E+10.
 _FLOAT: Final = re.compile(r"([0-9]{5,15})\.0+")
 _SHORTENED: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]+")
 _LABEL: Final = re.compile(
     r"(?:tel|phone|mobile|mob|cell|手机号?|电话|座机|固话|联系方式)[ :.]*", re.IGNORECASE
 )
-_BETWEEN: Final = re.compile(r"[/;,、|&]|\bor\b|或|和", re.IGNORECASE)
+_BETWEEN: Final = re.compile(r"[/,、|&]|;(?!ext)|\bor\b|或|和", re.IGNORECASE)
+# Left behind by a program that had nothing to put after it.
+_TRAILING: Final = re.compile(r"(?<=[0-9])[-_/,;、|]+$")
 _EXTENSION: Final = re.compile(
-    r"(?<=[0-9)]) ?(?:(?:extension|ext|x|#|p|转接|转|轉|分机号?)[ .:]*|[\[(]|-)(?P<digits>[0-9]{1,6})[\])]?",
+    r"(?<=[0-9)]) ?(?:;?(?:extension|ext|x|#|p|转接?|轉|分机号?)[ .:=]*|[\[(_-])(?P<digits>[0-9]{1,6})[\])]?",
     re.IGNORECASE,
 )
 # Here a dash and a few digits at the end are an extension, however long the number may be.
 _COMPLETE: Final = re.compile(r"\(?0[0-9]{2,3}\)?[ -]?[0-9]{8}|400[ -]?[0-9]{3}[ -]?[0-9]{4}|1[3-9][0-9]{9}")
-_WRITTEN: Final = re.compile(r"\+?[0-9() .\-\u2010-\u2015]+")
+_WRITTEN: Final = re.compile(r"\(?\+?[0-9() .\-\u2010-\u2015]+")
+# A landline number of China with its area code; numbers that are not known to be given out can be real.
+_LANDLINE: Final = re.compile(r"0[1-9][0-9]{8,10}")
 # Of a second group that is too short to be a number: 0571-85011106/07, 13800011101,8001.
 _ADDED: Final = 4
 _PROOF: Final = 4
@@ -41,7 +46,7 @@ _PROOF: Final = 4
 
 def read_phone(text: str) -> str:
     """Return a phone number as it is stored: as written, on one line, in ASCII digits and signs."""
-    cell = plain(read_cell(text))
+    cell = _TRAILING.sub("", plain(read_cell(text)))
     number = _FLOAT.fullmatch(cell)
     return number[1] if number else cell
 
@@ -54,7 +59,9 @@ def phone_problems(pointer: str, phone: str) -> Iterator[FieldError]:
         message = _("A spreadsheet has shortened this number.")
         yield FieldError(pointer, message, "shortened")
     elif len(phone) <= LENGTH and not main_numbers(phone):
-        message = _("Enter a phone number, with the country code if it is not +86: 138 1234 5678.")
+        message = _(
+            "Enter a phone number with its area code, and its country code if it is not +86: 138 1234 5678."
+        )
         yield FieldError(pointer, message, "invalid")
 
 
@@ -99,7 +106,11 @@ def _can_be_dialled(text: str) -> bool:
         number = phonenumbers.parse(text, COUNTRY)
     except NumberParseException:
         return False
+    national = str(number.national_number)
+    if number.country_code != _COUNTRY_CODE:
+        return phonenumbers.is_possible_number(number)
     # A mobile number of China with a digit less is as long as a landline number.
-    if _MOBILE_HEAD.match(text) and not _MOBILE.fullmatch(str(number.national_number)):
-        return False
-    return phonenumbers.is_possible_number(number)
+    if _MOBILE.fullmatch(national) or _MOBILE_HEAD.match(text):
+        return _MOBILE.fullmatch(national) is not None
+    digits = re.sub("[^0-9]", "", text)
+    return _LANDLINE.fullmatch(digits) is not None or phonenumbers.is_valid_number(number)

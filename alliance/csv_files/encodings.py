@@ -1,4 +1,4 @@
-"""Determine the encoding of a CSV file: UTF-8, or GB18030 when that is certain.
+"""Determine the encoding of a CSV file: UTF-8, or GB18030, UTF-16 or UTF-32 when that is certain.
 
 Pure. Most files in other encodings (Western European, Korean, Japanese, traditional Chinese) decode as
 GB18030 as well, to other characters: a parcel would be booked for somebody who does not exist. So GB18030
@@ -6,7 +6,7 @@ must also read as Chinese.
 """
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -25,6 +25,14 @@ _LEAST_COMMON: Final = 0.6
 _LEAST_GB2312: Final = 0.85
 _MOST_HANGUL: Final = 0.9
 _UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# Those of UTF-32 first: in little endian they begin with that of UTF-16.
+_MARKS: Final = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+_MOST_OF_FIRST_LINE: Final = 4096
 _NUL_SHARE: Final = 4
 NO_ENCODING: Final = gettext_lazy(
     "The encoding of this file cannot be recognised. Save it as “CSV UTF-8” and upload that."
@@ -71,6 +79,23 @@ def is_utf16(head: bytes) -> bool:
     """Whether a file begins in UTF-16 or UTF-32, with or without a mark."""
     # The first columns' names are in ASCII, mostly: each letter has a NUL beside it.
     return head.startswith(_UTF16_MARKS) or head[:32].count(0) * _NUL_SHARE > len(head[:32])
+
+
+def wide_encoding(head: bytes, is_header: Callable[[str], bool]) -> str:
+    """Return which of UTF-16 and UTF-32 a file is in; empty if it is in neither, or that is not certain.
+
+    Its mark says so; without one, its first line names columns when it is read so.
+    """
+    for mark, encoding in _MARKS.items():
+        if head.startswith(mark):
+            return encoding
+    if b"\0" not in head[:_MOST_OF_FIRST_LINE]:
+        return ""
+    for encoding in _MARKS.values():
+        lines = head[:_MOST_OF_FIRST_LINE].decode(encoding, "replace").split("\n")
+        if is_header(next(filter(str.strip, lines), "")):
+            return encoding
+    return ""
 
 
 def _lines_of(file: IO[bytes]) -> Iterator[bytes]:

@@ -1,5 +1,7 @@
 """Recognise files that are no CSV by how they begin, to say what they are. Pure."""
 
+import codecs
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -35,22 +37,25 @@ _ZIPPED: Final[Mapping[bytes, Promise]] = {
     b"[Content_Types].xml": _WORKBOOK,
     b"_rels/": _WORKBOOK,
 }
-_MARKUP: Final = (b"<!doctype", b"<html", b"<table", b"<?xml", b"<meta", b"<head")
 _BEGINNING: Final = 64 * 1024
+_FIRST_LINE: Final = 512
+# Control characters that no text begins with; further down they cost their own row.
+_BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]{3}")
 
 
 def kind_of(head: bytes) -> str:
     """What a file is that is no CSV, for a message: "an Excel workbook"; empty for anything else."""
+    head = head.removeprefix(codecs.BOM_UTF8)
     for signature, kind in _KINDS.items():
         if head.startswith(signature):
             return str(kind)
     if head.startswith(b"PK\x03\x04"):
         beginning = head[:_BEGINNING]
         return str(next((kind for part, kind in _ZIPPED.items() if part in beginning), _("a ZIP archive")))
-    text = head[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text[:16].lower().startswith(_MARKUP):
+    text = head[:1024].lstrip()
+    if text.startswith(b"<"):
         # Many systems call a table in HTML an Excel file.
         return str(_("a web page or XML"))
-    if text.startswith((b'{"', b'[{"', b"[\n", b"{\n")):
+    if text.startswith((b"{", b"[")):
         return "JSON"
-    return ""
+    return str(_("a program or binary data")) if _BINARY.search(head[:_FIRST_LINE]) else ""

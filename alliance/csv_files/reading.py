@@ -2,14 +2,19 @@
 
 import codecs
 import hashlib
+import io
+import re
+import tempfile
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Any, Final
 
+from django.conf import settings
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alliance.csv_files.columns import FileFormat
-from alliance.csv_files.encodings import NO_ENCODING, encoding_of, is_utf16
+from alliance.csv_files.encodings import NO_ENCODING, encoding_of, is_utf16, wide_encoding
 from alliance.csv_files.kinds import kind_of
 from alliance.csv_files.records import Record, Records, RowProblem
 from alliance.csv_files.refusals import refused
@@ -27,6 +32,11 @@ _SEPARATORS: Final = {
 }
 
 
+_ANY_SEPARATOR: Final = f"[,{''.join(map(re.escape, _SEPARATORS))}]"
+# Of a first line: as many names of columns make it certain that it is one.
+_LEAST_KNOWN: Final = 2
+
+
 @dataclass(frozen=True, slots=True)
 class FileShape:
     """The encoding, size and digest of a file, determined before any row is processed."""
@@ -35,6 +45,39 @@ class FileShape:
     lines: int
     size: int
     digest: str
+
+
+def write_utf8(file: IO[bytes], target: IO[bytes], form: FileFormat) -> bool:
+    """Write a file that is in UTF-16 or UTF-32 in UTF-8; return whether it is. Rows are found by their bytes.
+
+    What cannot be read becomes a mark that costs its row.
+    """
+    file.seek(0)
+    encoding = wide_encoding(file.read(_CHUNK), lambda line: _names_columns(line, form))
+    file.seek(0)
+    if not encoding:
+        return False
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    while chunk := file.read(_CHUNK):
+        target.write(decoder.decode(chunk).encode())
+    target.write(decoder.decode(b"", final=True).encode())
+    target.seek(0)
+    return True
+
+
+def make_utf8(upload: "UploadedFile[Any]", form: FileFormat) -> None:
+    """Put a file in UTF-8 in place of an uploaded one in UTF-16 or UTF-32, in memory or on disk as that."""
+    on_disk = isinstance(upload, TemporaryUploadedFile)
+    target: IO[bytes] = io.BytesIO()
+    if on_disk:
+        folder = settings.FILE_UPLOAD_TEMP_DIR
+        target = tempfile.NamedTemporaryFile(suffix=".upload", dir=folder)  # noqa: SIM115 -- closed as the upload
+    if not write_utf8(upload, target, form):
+        target.close()
+        return
+    upload.close()
+    upload.file, upload.size = target, target.seek(0, io.SEEK_END)
+    target.seek(0)
 
 
 def examine(file: IO[bytes], form: FileFormat) -> FileShape:
@@ -94,6 +137,10 @@ def read_header(file: IO[bytes], encoding: str, form: FileFormat) -> tuple[list[
     columns = form.columns_of(first.cells)
     records.width = len(columns)
     return columns, records
+
+
+def _names_columns(line: str, form: FileFormat) -> bool:
+    return form.knows(re.split(_ANY_SEPARATOR, line)) >= _LEAST_KNOWN
 
 
 def _is_passed_over(record: Record) -> bool:

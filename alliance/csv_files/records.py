@@ -121,7 +121,10 @@ class Records:
             reader = csv.reader(self._lines(), strict=True)
             try:
                 for cells in reader:
-                    yield Record(self._first, cells)
+                    # The csv module takes a mark within an unquoted cell for a letter: the end of a cell of
+                    # which the beginning was lost, or the beginning of one that never ends.
+                    is_odd = self._quotes % 2
+                    yield Record(self._first, cells, RowProblem.QUOTES if is_odd else None)
                     self._begin()
                 return
             except _Unreadable as unreadable:
@@ -140,6 +143,7 @@ class Records:
     def _begin(self) -> None:
         self._first = self.line + 1
         self._start = self._after_first = self.offset
+        self._quotes = 0
 
     def _lines(self) -> Iterator[str]:
         """Yield lines to the CSV reader, which takes as many as the row has."""
@@ -147,6 +151,7 @@ class Records:
             self.offset += len(raw)
             self.line += 1
             is_first = self.line == self._first
+            self._quotes += raw.count(b'"')
             if len(raw) > MAX_ROW_BYTES:
                 self._drain(raw)
                 if is_first:
@@ -163,7 +168,9 @@ class Records:
 
     def _swallows(self, raw: bytes) -> bool:
         """Whether a further line of a quoted cell is more than a line break within the cell."""
-        is_row = self.width > 2 and raw.count(b",") >= self.width - 1
+        # A line with one mark ends the cell, or is refused for its place.
+        is_open = raw.count(b'"') % 2 == 0
+        is_row = is_open and self.width > 2 and raw.count(b",") >= self.width - 1
         is_long = self.line - self._first >= self._row_lines or self.offset - self._start > MAX_ROW_BYTES
         return is_row or is_long
 

@@ -23,6 +23,7 @@ from alliance.errors import FieldError
 from alliance.links import NO_LINKS, has_link
 from alliance.phones import LENGTH as PHONE_LENGTH
 from alliance.phones import phone_problems, read_phone
+from alliance.text_faults import fault_of
 from alliance.texts import one_line
 from couriers.choices import ApplicationState, DocumentKind, Step
 
@@ -154,13 +155,18 @@ def _text(limit: int) -> Callable[[Any, date], tuple[str, str]]:
         text = tidy(value)
         if problem := _too_long(text, limit):
             return text, problem
-        if text and not any(char.isalpha() for char in text):
-            return text, _("A name must contain letters or Chinese characters.")
-        if has_link(text):
-            return text, str(NO_LINKS)
-        return text, ""
+        return text, name_problem(text)
 
     return check
+
+
+def name_problem(text: str) -> str:
+    """Say what is wrong with the name of a company, person or place; empty texts are for others to judge."""
+    if text and not any(char.isalpha() for char in text):
+        return _("A name must contain letters or Chinese characters.")
+    if fault := fault_of(text):
+        return fault.message
+    return str(NO_LINKS) if has_link(text) else ""
 
 
 def _credit_code(value: Any, today: date) -> tuple[str, str]:

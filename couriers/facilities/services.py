@@ -10,7 +10,7 @@ from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor, require
-from couriers.applications.rules import NAME_LENGTH, tidy
+from couriers.applications.rules import NAME_LENGTH, name_problem, tidy
 from couriers.choices import FacilityKind
 from couriers.facilities.models import Facility
 
@@ -25,6 +25,8 @@ def save_facility(
     errors = []
     if not 1 <= len(name) <= NAME_LENGTH:
         errors.append(FieldError("/name", _("Enter a name of at most 200 characters."), "required"))
+    if problem := name_problem(name):
+        errors.append(FieldError("/name", problem, "invalid"))
     if kind not in FacilityKind.values:
         errors.append(FieldError("/kind", _("Choose a kind."), "choice"))
     if Facility.objects.filter(city=city, name=name).exclude(pk=facility_id).exists():

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from alliance.errors import FieldError
 from alliance.phones import LENGTH as PHONE_LENGTH
 from alliance.phones import phone_problems, read_phone
-from alliance.texts import has_unprintable, one_line
+from alliance.text_faults import fault_of
+from alliance.texts import one_line
 from slas.promises.checks import ready_problems, weight_problems
 
 if TYPE_CHECKING:
@@ -75,10 +76,10 @@ class BookingRequest:
 def problems_of(request: BookingRequest, *, at: datetime) -> Iterator[FieldError]:
     """Yield the errors of a request, each with its JSON pointer."""
     recipient = request.recipient
-    yield from text_problems("/recipient/name", recipient.name, NAME_LENGTH)
+    yield from name_problems("/recipient/name", recipient.name, NAME_LENGTH)
     yield from text_problems("/recipient/phone", recipient.phone, PHONE_LENGTH)
     yield from phone_problems("/recipient/phone", recipient.phone)
-    yield from text_problems("/recipient/address", recipient.address, ADDRESS_LENGTH)
+    yield from name_problems("/recipient/address", recipient.address, ADDRESS_LENGTH)
     yield from text_problems("/reference", request.reference, REFERENCE_LENGTH, required=False)
     yield from weight_problems("/weight_g", request.weight_g)
     yield from ready_problems("/ready_at", request.ready_at, at=at)
@@ -106,5 +107,12 @@ def text_problems(pointer: str, text: str, limit: int, *, required: bool = True)
             yield FieldError(pointer, _("This field is required."), "required")
     elif len(text) > limit:
         yield FieldError(pointer, _("Use at most %d characters.") % limit, "max_length")
-    if has_unprintable(text):
-        yield FieldError(pointer, _("Remove the characters that cannot be printed."), "unprintable")
+    if fault := fault_of(text):
+        yield FieldError(pointer, fault.message, fault.code)
+
+
+def name_problems(pointer: str, text: str, limit: int) -> Iterator[FieldError]:
+    """Like text_problems(), of a name or address: it must say something."""
+    yield from text_problems(pointer, text, limit)
+    if text and not any(map(str.isalnum, text)):
+        yield FieldError(pointer, _("Enter a text with letters or digits."), "no_letters")

@@ -3,6 +3,7 @@
 Pure: no database, no clock. Times are RFC 3339 with an offset; promises are taken as given, not computed.
 """
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,13 +11,13 @@ from typing import IO
 
 from django.utils.translation import gettext as _
 
-from alliance.csv_cells import read_cell
+from alliance.csv_cells import read_cell, read_code
 from alliance.csv_files.columns import FileFormat
-from alliance.csv_files.encodings import UTF8
-from alliance.csv_files.reading import read_header
+from alliance.csv_files.reading import examine, read_header, write_utf8
 from alliance.csv_files.records import Record, detail_of
 from alliance.identifiers import EPOCH
-from alliance.texts import has_unprintable, one_line, plain
+from alliance.text_faults import fault_of
+from alliance.texts import one_line
 
 COLUMNS = (
     "reference",
@@ -77,12 +78,14 @@ class HistoryRow:
 def read_history(file: IO[bytes], *, now: datetime) -> Iterator[HistoryRow | Problem]:
     """Yield each row or its problems. A row that is imported may be preceded by warnings.
 
-    Raises InvalidInput when columns are missing. The file is UTF-8: other lines are rejected.
+    Raises InvalidInput when the file cannot be read, or columns are missing.
     """
-    columns, records = read_header(file, UTF8, FORMAT)
-    for record in records:
-        if not record.is_blank:
-            yield from _read_row(columns, record, now)
+    with tempfile.TemporaryFile() as copy:
+        readable = copy if write_utf8(file, copy, FORMAT) else file
+        columns, records = read_header(readable, examine(readable, FORMAT).encoding, FORMAT)
+        for record in records:
+            if not record.is_blank:
+                yield from _read_row(columns, record, now)
 
 
 def _read_row(columns: Sequence[str], record: Record, now: datetime) -> Iterator[HistoryRow | Problem]:
@@ -104,8 +107,7 @@ def _read_row(columns: Sequence[str], record: Record, now: datetime) -> Iterator
 
 
 def _text(name: str, cell: str) -> str:
-    text = read_cell(cell)
-    return one_line(text) if name in ("merchant", "courier") else plain(text)
+    return one_line(read_cell(cell)) if name in ("merchant", "courier") else read_code(cell)
 
 
 def _text_problems(line: int, row: dict[str, str]) -> Iterator[Problem]:
@@ -116,8 +118,8 @@ def _text_problems(line: int, row: dict[str, str]) -> Iterator[Problem]:
         if len(row[name]) > longest:
             yield Problem(line, name, _("This is longer than %(longest)d characters.") % {"longest": longest})
     for name, value in row.items():
-        if has_unprintable(value):
-            yield Problem(line, name, _("Remove the characters that cannot be printed."))
+        if fault := fault_of(value):
+            yield Problem(line, name, fault.message)
 
 
 def _moment(line: int, name: str, text: str, problems: list[Problem]) -> datetime | None:

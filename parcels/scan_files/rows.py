@@ -3,17 +3,23 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import IO, Final
 
+from django.conf import settings
+from django.db.models import TextChoices
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
-from alliance.csv_cells import read_cell
+from alliance.csv_cells import read_cell, read_code
 from alliance.csv_files import reading
 from alliance.csv_files.columns import FileFormat
 from alliance.csv_files.records import Record, detail_and_remedy
 from alliance.csv_files.refusals import refused
+from alliance.text_faults import fault_of
 from alliance.texts import one_line, plain
+from parcels.choices import ScanCode, ScanReason
 from parcels.scans.lines import Rejection, ScanLine, read_row
 
 REQUIRED: Final = ("tracking_number", "code", "occurred_at")
@@ -87,7 +93,11 @@ FORMAT: Final = FileFormat(
         "更正": ("corrects",),
     },
 )
-_YES: Final = {"yes": "true", "y": "true", "是": "true", "no": "false", "n": "false", "否": "false"}
+_YES: Final = {
+    "yes": "true", "y": "true", "1": "true", "是": "true",
+    "no": "false", "n": "false", "0": "false", "否": "false",
+}  # fmt: skip
+_CHOICES: Final[Mapping[str, type[TextChoices]]] = {"code": ScanCode, "reason": ScanReason}
 # A bare number would be read as seconds since 1970.
 _MOMENT: Final = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[Tt ][0-9]{2}.*(?:[Zz]|[+-][0-9:]{4,6})")
 
@@ -159,18 +169,32 @@ def _row(columns: Sequence[str], record: Record) -> FileRow:
 
 
 def _cell(name: str, cell: str) -> str:
-    text = read_cell(cell)
     if name == "facility":
-        return one_line(text)
-    text = plain(text)
+        return one_line(read_cell(cell))
+    text = read_code(cell)
     if name == "consent":
         return _YES.get(text.lower(), text.lower())
-    # As the pages show them: Picked up.
-    return text.lower().replace(" ", "_") if name in ("code", "reason") else text
+    if name in _CHOICES:
+        # As the pages show them: Picked up, 已揽收.
+        return _named(name).get(text.lower()) or text.lower().replace(" ", "_")
+    return text
+
+
+@cache
+def _named(column: str) -> dict[str, str]:
+    """The codes of a column by their names on pages, in each language."""
+    names: dict[str, str] = {}
+    for language, _name in settings.LANGUAGES:
+        with override(language):
+            names |= {plain(str(choice.label)).lower(): choice.value for choice in _CHOICES[column]}
+    return names
 
 
 def _problem_of(row: Mapping[str, str]) -> Rejection | None:
     """What is wrong with cells that a program would have sent as something else than text."""
+    for name, text in row.items():
+        if fault := fault_of(text):
+            return Rejection(0, f"/0/{name}", fault.code, fault.message)
     if (moment := row.get("occurred_at")) and not _MOMENT.fullmatch(moment):
         message = _("Enter date, time and UTC offset (RFC 3339), such as 2026-11-22T15:04:05+08:00.")
         return Rejection(0, "/0/occurred_at", "invalid", message)

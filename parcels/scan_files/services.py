@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from alliance import audit
 from alliance.choices import Capability
 from alliance.csv_cells import safe_cell
+from alliance.csv_files.reading import make_utf8
 from alliance.csv_files.writing import append_rows, read_rows
 from alliance.errors import FieldError, InvalidInput, NotPermitted
 from alliance.file_jobs import FileJobs, turn
@@ -45,12 +46,16 @@ def receive_scan_file(*, actor: Actor, upload: "UploadedFile[Any]") -> ScanFile:
         most = scan_files.MAX_BYTES // 1024 // 1024
         message = _("The file is larger than %(most)d MB. Split it.") % {"most": most}
         raise InvalidInput(errors=[FieldError("/file", message)])
+    name = Path(upload.name or "scans.csv").name[-200:]
+    make_utf8(upload, scan_files.FORMAT)
     shape = scan_files.examine(upload)
     upload.seek(0)
+    # The file name on disk is ours: an uploaded name may exceed the file system's limit, mostly in Chinese.
+    upload.name = "scans.csv"
     file = ScanFile.objects.create(
         courier_id=actor.organisation_id,
         uploaded_by_id=actor.user_id,
-        name=Path(upload.name or "scans.csv").name[-200:],
+        name=name,
         content=upload,
         encoding=shape.encoding,
         language=translation.get_language() or "en",

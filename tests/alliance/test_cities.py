@@ -254,7 +254,14 @@ def test_ambiguous_name_is_refused_with_the_candidates(loaded, text, candidates)
 
 
 @pytest.mark.parametrize(
-    ("text", "candidate"), [("义乌", "CN-JHR"), ("Hangzou", "CN-HGH"), ("Guangz", "CN-CAN")]
+    ("text", "candidate"),
+    [
+        ("义乌", "CN-JHR"),
+        ("Hangzou", "CN-HGH"),
+        ("Guangz", "CN-CAN"),
+        ("广东省深圳市南山区", "CN-SZX"),
+        ("北京市朝阳区", "CN-BJS"),
+    ],
 )
 def test_unknown_name_is_refused_with_suggestions(loaded, text, candidate):
     with pytest.raises(UnknownCity, match="Did you mean") as caught:

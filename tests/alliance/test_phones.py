@@ -39,6 +39,11 @@ from alliance.phones import main_numbers, phone_problems, proofs_of, read_phone
         ("+1 415 555 2671", ["2671"]),
         ("+44 20 7946 0958 ext 3", ["0958"]),
         ("+852 9123 4567", ["4567"]),
+        ("(+86)13800011101", ["1101"]),
+        ("13800011101_8001", ["1101"]),
+        ("13800011101-", ["1101"]),
+        ("tel:+8613800011101;ext=5", ["1101"]),
+        ("0571-8501110", ["1110"]),
     ],
 )
 def test_number_is_read_and_proved_by_its_last_digits(text: str, proofs: list[str]) -> None:
@@ -61,6 +66,11 @@ def test_number_is_read_and_proved_by_its_last_digits(text: str, proofs: list[st
         ("9" * 30, "invalid"),
         ("13800011101 / none", "invalid"),
         ("=HYPERLINK(1)", "invalid"),
+        ("85011104", "invalid"),
+        ("12345", "invalid"),
+        ("12800011101", "invalid"),
+        ("00000000000", "invalid"),
+        ("(+86)1380001110", "invalid"),
     ],
 )
 def test_what_cannot_be_dialled_is_refused(text: str, code: str) -> None:

@@ -20,6 +20,7 @@ from alliance.tenancy import (
     Scope,
     scope,
 )
+from alliance.text_faults import fault_of
 from alliance.texts import one_line
 
 # Kind of organisation -> the function that creates its record, such as a courier. The app of the record
@@ -49,6 +50,11 @@ def create_organisation(
     name = one_line(name)
     if not name:
         raise InvalidInput(errors=[FieldError("/name", _("Enter the company's name."), "required")])
+    if not any(map(str.isalpha, name)):
+        message = _("A name must contain letters or Chinese characters.")
+        raise InvalidInput(errors=[FieldError("/name", message, "invalid")])
+    if fault := fault_of(name):
+        raise InvalidInput(errors=[FieldError("/name", fault.message, fault.code)])
     if has_link(name):
         raise InvalidInput(errors=[FieldError("/name", str(NO_LINKS), "link")])
     default = OrganisationStatus.APPLICANT if kind == OrganisationKind.COURIER else OrganisationStatus.ACTIVE

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
-from alliance.csv_files.reading import examine, read_header
+from alliance.csv_files.reading import examine, make_utf8, read_header
 from alliance.csv_files.records import Record, Records
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.file_jobs import UNFINISHED, FileJobs, turn
@@ -63,10 +63,12 @@ def start_booking_file(*, actor: Actor, upload: "UploadedFile[Any]", again: bool
         most = MAX_BYTES // 1024 // 1024
         message = _("The file is larger than %(most)d MB. Split it.") % {"most": most}
         raise InvalidInput(errors=[FieldError("/file", message, "too_large")])
+    name = Path(upload.name or "bookings.csv").name[-200:]
+    make_utf8(upload, FORMAT)
     shape = examine(upload, FORMAT)
     upload.seek(0)
     # The file name on disk is ours: an uploaded name may exceed the file system's limit, mostly in Chinese.
-    name, upload.name = Path(upload.name or "bookings.csv").name[-200:], "bookings.csv"
+    upload.name = "bookings.csv"
     with transaction.atomic():
         wait_for(Lock.UPLOAD_BOOKING_FILE, of=actor.tenant_id)
         _require_room(actor, shape.digest, again=again)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alliance.cities import CityFinder, UnknownCity
-from alliance.csv_cells import read_cell
+from alliance.csv_cells import read_cell, read_code
 from alliance.csv_files import records
 from alliance.csv_files.records import MAX_ROW_BYTES, Record, detail_of
 from alliance.errors import AllianceError, FieldError, InvalidInput
@@ -18,7 +18,7 @@ from alliance.models import City
 from alliance.numbers import whole_number
 from alliance.phones import read_phone
 from alliance.tenancy import Actor
-from alliance.texts import one_line, plain
+from alliance.texts import one_line
 from parcels.bookings.models import PickupAddress
 from parcels.bookings.rules import BookingRequest, IfFull, Recipient
 from slas.promises.prices import InvalidAmount, fen_from_yuan
@@ -37,12 +37,14 @@ _DETAILS: Final[Mapping[str, str | Promise]] = {
     **records.DETAILS,
     "required": gettext_lazy("This field is required."),
     "unprintable": gettext_lazy("Remove the characters that cannot be printed."),
+    "cell_error": gettext_lazy("This is an error of a spreadsheet, not a value."),
+    "no_letters": gettext_lazy("Enter a text with letters or digits."),
     "shortened": gettext_lazy("A spreadsheet has shortened this number."),
     "time": gettext_lazy("This is not a valid date and time."),
     "naive": gettext_lazy("Include the UTC offset."),
     "weight_g invalid": gettext_lazy("Enter the weight in whole grams, such as 800."),
     "recipient_phone invalid": gettext_lazy(
-        "Enter a phone number, with the country code if it is not +86: 138 1234 5678."
+        "Enter a phone number with its area code, and its country code if it is not +86: 138 1234 5678."
     ),
     "pickup_address unknown": gettext_lazy("Unknown pickup address."),
 }
@@ -52,6 +54,7 @@ _REMEDIES: Final[Mapping[str, str | Promise]] = {
     "required": gettext_lazy("Fill in this cell."),
     "max_length": gettext_lazy("Shorten the text."),
     "unprintable": gettext_lazy("Type the text instead of pasting it."),
+    "garbled": gettext_lazy("Type the text again, or save the file as “CSV UTF-8”."),
     "shortened": gettext_lazy("Format the column as text, then enter the number again."),
     "unknown_city": gettext_lazy("Enter the city's code, such as CN-HGH."),
     "ambiguous_city": gettext_lazy("Enter the city's code, such as CN-HGH."),
@@ -214,8 +217,7 @@ def _message(code: str, *, column: str = "") -> str:
 def _read(name: str, cell: str) -> str:
     if name == "recipient_phone":
         return read_phone(cell)
-    text = read_cell(cell)
-    return one_line(text) if name in _FREE_TEXT else plain(text)
+    return one_line(read_cell(cell)) if name in _FREE_TEXT else read_code(cell)
 
 
 _NOWHERE: Final = City()

@@ -14,7 +14,7 @@ from alliance.phones import phone_problems, read_phone
 from alliance.tenancy import Actor, require
 from alliance.texts import one_line
 from parcels.bookings.models import Merchant, PickupAddress
-from parcels.bookings.rules import text_problems
+from parcels.bookings.rules import name_problems, text_problems
 
 _LIMITS = {"name": 80, "address": 300, "contact_name": 120, "contact_phone": 40}
 
@@ -30,9 +30,10 @@ def save_pickup_address(
     merchant_id = _merchant(actor)
     values = {name: one_line(str(texts.get(name, ""))) for name in _LIMITS}
     values["contact_phone"] = read_phone(values["contact_phone"])
-    problems = [
-        error for name, limit in _LIMITS.items() for error in text_problems(f"/{name}", values[name], limit)
-    ]
+    problems: list[FieldError] = []
+    for name, limit in _LIMITS.items():
+        check = text_problems if name == "contact_phone" else name_problems
+        problems += check(f"/{name}", values[name], limit)
     problems += phone_problems("/contact_phone", values["contact_phone"])
     if problems:
         raise InvalidInput(errors=problems)

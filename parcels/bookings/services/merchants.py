@@ -11,10 +11,11 @@ from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.members.services.contacts import contact_of, set_contact
 from alliance.models import Organisation
+from alliance.phones import phone_problems, read_phone
 from alliance.tenancy import Actor, require
 from alliance.texts import one_line
 from parcels.bookings.models import Merchant
-from parcels.bookings.rules import text_problems
+from parcels.bookings.rules import name_problems, text_problems
 
 CONTACT: Final = {"contact_name": 120, "contact_phone": 40}
 
@@ -38,12 +39,14 @@ def change_merchant(
     if merchant is None:
         raise NotFound
     clean = {name: one_line(str(values[name])) for name in limits if name in values}
-    errors = [
-        error
-        for name, text in clean.items()
-        if text or name == "name"
-        for error in text_problems(f"/{name}", text, limits[name])
-    ]
+    errors: list[FieldError] = []
+    for name in clean.keys() & {"name", "contact_name"}:
+        if clean[name] or name == "name":
+            errors += name_problems(f"/{name}", clean[name], limits[name])
+    if phone := read_phone(clean.get("contact_phone", "")):
+        clean["contact_phone"] = phone
+        errors += text_problems("/contact_phone", phone, limits["contact_phone"])
+        errors += phone_problems("/contact_phone", phone)
     if actor.is_ops and not reason.strip():
         errors.append(FieldError("/reason", _("Enter a reason."), "required"))
     if errors:

@@ -4,7 +4,7 @@ Small files are worked through at once, larger ones by a task, in slices. Nothin
 alone: a price list with a column shifted would be sold before anybody has seen it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -18,10 +18,10 @@ from alliance import audit
 from alliance.choices import Capability
 from alliance.csv_cells import safe_cell
 from alliance.csv_files.columns import REMARK
-from alliance.csv_files.reading import examine
+from alliance.csv_files.reading import examine, make_utf8
 from alliance.csv_files.refusals import refused
 from alliance.csv_files.writing import append_rows, read_rows
-from alliance.errors import Conflict, NotFound, NotPermitted
+from alliance.errors import Conflict, FieldError, NotFound, NotPermitted
 from alliance.file_jobs import QUEUED, UNFINISHED, FileJobs, first_due, turn
 from alliance.jobs import after_commit
 from alliance.members.services.organisations import worker_of_organisation
@@ -56,6 +56,8 @@ def receive_offer_file(*, actor: Actor, upload: "UploadedFile[Any]") -> OfferFil
     if (upload.size or 0) > MAX_BYTES:
         most = MAX_BYTES // 1024 // 1024
         raise refused(_("The file is larger than %(most)d MB. Split it.") % {"most": most})
+    name = Path(upload.name or "offers.csv").name[-200:]
+    make_utf8(upload, FORMAT)
     shape = examine(upload, FORMAT)
     rows = sum(1 for _row in offer_rows.read_rows(upload, shape.encoding))
     if rows > MAX_ROWS:
@@ -64,7 +66,7 @@ def receive_offer_file(*, actor: Actor, upload: "UploadedFile[Any]") -> OfferFil
     _require_room(actor)
     upload.seek(0)
     # The file name on disk is ours: an uploaded name may exceed the file system's limit, mostly in Chinese.
-    name, upload.name = Path(upload.name or "offers.csv").name[-200:], "offers.csv"
+    upload.name = "offers.csv"
     file = OfferFile.objects.create(
         courier_id=actor.tenant_id,
         uploaded_by_id=actor.user_id,
@@ -183,16 +185,19 @@ def _result_cells(result: RowResult) -> list[str]:
     texts = (
         " ".join(error.field for error in result.errors),
         " ".join(dict.fromkeys(error.code for error in result.errors)),
-        " ".join(error.message for error in result.errors),
+        _problem_text(result.errors) if len(result.errors) > 1 else "".join(e.message for e in result.errors),
     )
     return [safe_cell(cell) for cell in (str(result.line), result.outcome, *result.values(), *texts)]
 
 
 def _rejected_cells(result: RowResult) -> list[str]:
-    problem = " ".join(
-        f"{error.field}: {error.message}" if error.field else error.message for error in result.errors
-    )
-    return [safe_cell(cell) for cell in (*(result.cells.get(name, "") for name in COLUMNS), problem)]
+    cells = (result.cells.get(name, "") for name in COLUMNS)
+    return [safe_cell(cell) for cell in (*cells, _problem_text(result.errors))]
+
+
+def _problem_text(errors: Iterable[FieldError]) -> str:
+    """All errors of a row, each with its column."""
+    return " ".join(f"{error.field}: {error.message}" if error.field else error.message for error in errors)
 
 
 def _require_room(actor: Actor) -> None:

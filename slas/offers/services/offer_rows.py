@@ -7,13 +7,12 @@ from typing import IO, Any, Final
 from django.utils.translation import gettext as _
 
 from alliance.cities import CityFinder, UnknownCity
-from alliance.csv_cells import read_cell
+from alliance.csv_cells import read_code
 from alliance.csv_files.columns import FileFormat
 from alliance.csv_files.reading import read_header
 from alliance.csv_files.records import Record, RowProblem, detail_and_remedy
 from alliance.errors import FieldError, InvalidInput
 from alliance.numbers import whole_number
-from alliance.texts import plain
 from slas.offers.services.offers import OfferTerms, check_terms
 from slas.promises.models import ServiceTier
 from slas.promises.prices import InvalidAmount, fen_from_yuan
@@ -77,8 +76,8 @@ SAMPLES: Final = (
     ("next_day", "CN-HGH", "CN-CTU", "18.00", "100", "yes"),
     ("standard", "CN-HGH", "CN-CTU", "9.80", "500", "no"),
 )
-_TRUE: Final = frozenset({"", "yes", "true", "1", "y", "on", "是"})
-_FALSE: Final = frozenset({"no", "false", "0", "n", "off", "否"})
+_TRUE: Final = frozenset({"", "yes", "true", "1", "y", "on", "是", "上架", "在售", "启用"})
+_FALSE: Final = frozenset({"no", "false", "0", "n", "off", "否", "下架", "停售", "停用"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ class TermsReader:
         """Return the terms of a row, or raise InvalidInput with all its errors."""
         if row.problem:
             raise InvalidInput(errors=[FieldError("", detail_and_remedy(row.problem), row.problem.value)])
-        cells = {name: plain(read_cell(text)) for name, text in row.cells.items()}
+        cells = {name: read_code(text) for name, text in row.cells.items()}
         errors: list[FieldError] = []
         values: dict[str, Any] = {}
         tier = self.tiers.get(tier_named(cells.get("tier", "")))
@@ -118,8 +117,11 @@ class TermsReader:
             message = _("Unknown tier. Choose from: %(known)s.") % {"known": ", ".join(self.tiers)}
             errors.append(FieldError("/tier", message, "choice"))
         for column in ("origin", "destination"):
+            if not cells.get(column):
+                errors.append(FieldError(f"/{column}", _("This field is required."), "required"))
+                continue
             try:
-                values[column] = self.cities.find(cells.get(column, ""))
+                values[column] = self.cities.find(cells[column])
             except UnknownCity as error:
                 errors.append(FieldError(f"/{column}", str(error), error.code))
         try:

@@ -7,7 +7,7 @@ import pytest
 from babel import Locale
 
 from alliance.csv_files.columns import FileFormat
-from alliance.csv_files.reading import examine, read_header
+from alliance.csv_files.reading import examine, read_header, write_utf8
 from alliance.errors import InvalidInput
 
 FORMAT = FileFormat(columns=("id", "name", "place"), required=("id",), max_lines=100_000)
@@ -26,7 +26,8 @@ def file_of(rows: list[str], encoding: str) -> bytes:
 
 def names_in(content: bytes) -> list[str]:
     """The names of the rows that are read; those that are rejected are left out."""
-    file = io.BytesIO(content)
+    raw, copy = io.BytesIO(content), io.BytesIO()
+    file = copy if write_utf8(raw, copy, FORMAT) else raw
     _columns, records = read_header(file, examine(file, FORMAT).encoding, FORMAT)
     return [record.cells[1] for record in records if not record.problem]
 
@@ -93,8 +94,25 @@ def test_few_bad_rows_among_chinese_cost_themselves() -> None:
     assert len(names_in(content)) == len(CHINESE)
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
-def test_utf16_is_told(encoding: str) -> None:
+WIDE = ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+
+
+@pytest.mark.parametrize("encoding", WIDE)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_utf16_and_utf32_are_read_when_the_mark_or_the_columns_are_certain(encoding: str, mark: str) -> None:
+    content = (mark + file_of(CHINESE, "utf-8").decode()).encode(encoding)
+    assert names_in(content) == [row.split(",")[0] for row in CHINESE]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32-be"])
+def test_wide_file_of_other_columns_is_told(encoding: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        names_in(file_of(CHINESE, encoding))
-    assert "UTF-16" in refused.value.errors[0].message
+        names_in("a,b,c\n1,2,3\n".encode(encoding))
+    message = refused.value.errors[0].message
+    assert "UTF-16" in message or "binary" in message
+
+
+def test_half_a_character_in_utf16_costs_its_row() -> None:
+    content = "id,name,place\n1,Li,x\n2,W".encode("utf-16") + "\ud842".encode("utf-16-le", "surrogatepass")
+    assert names_in(content + ",y\n".encode("utf-16-le"))[0] == "Li"
+    assert "\ufffd" in names_in(content + ",y\n".encode("utf-16-le"))[1]

@@ -103,3 +103,23 @@ def test_cells_beyond_the_columns_are_told_and_missing_ones_where_all_are_needed
     assert Record(1, ["1", "2", "3", "4"]).problem_among(columns) is RowProblem.TOO_MANY_CELLS
     assert Record(1, ["1", "2"]).problem_among(columns) is None
     assert Record(1, ["1", "2"]).problem_among(columns, must_fill=True) is RowProblem.TOO_FEW_CELLS
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_line_break_in_an_early_cell_leaves_the_row_whole(ending: str) -> None:
+    text = ending.join(['"a', 'b",y,z', 'x,"c', 'd",z', "x,y,z", ""])
+    assert [(record.line, list(record.cells)) for record in read(text)] == [
+        (1, [f"a{ending}b", "y", "z"]),
+        (3, ["x", f"c{ending}d", "z"]),
+        (5, ["x", "y", "z"]),
+    ]
+
+
+def test_rest_of_a_cell_that_was_torn_apart_is_no_row() -> None:
+    records = read('"a,y,z\nb,y,z\nc",y,z\nx,y,z\n')
+    assert problems(records) == {1: "open_quote", 3: "quotes"}
+
+
+@pytest.mark.parametrize("row", ['5" pipe,y,z', 'x,y,z"', 'x",y,z'])
+def test_odd_mark_within_a_cell_is_told(row: str) -> None:
+    assert problems(read(f"{row}\nx,y,z\n")) == {1: "quotes"}

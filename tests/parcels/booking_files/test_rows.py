@@ -300,7 +300,7 @@ NAMES = ",".join(HEADER)
         (b"PK\x03\x04\x14\x00...xl/workbook.xml", "Excel workbook"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "Excel workbook"),
         (b"%PDF-1.7", "a PDF, not a CSV"),
-        (NAMES.encode("utf-16"), "UTF-16"),
+        (NAMES.encode("utf-16"), "no rows"),
         (NAMES.replace(",", ";").encode() + b"\nx;y\n", "separated by commas"),
         (NAMES.replace(",", "\t").encode() + b"\nx\ty\n", "separated by commas"),
         (f"{NAMES}\r{LINE}\r".encode(), "old Mac"),
@@ -310,7 +310,7 @@ NAMES = ",".join(HEADER)
         (f"{NAMES},tier\n{LINE}\n".encode(), "tier appears twice"),
         (f"{NAMES.replace('weight_g,', '')}\n{LINE}\n".encode(), "missing: weight_g"),
         (b'"' + b"x" * 100_000 + b"\n" + LINE.encode(), "name the columns"),
-        (b"\x00" * 5_000, "UTF-16"),
+        (b"\x00" * 5_000, "binary data"),
         (NAMES.encode() + b"\n" * (FORMAT.max_lines + 1), "2,000,001"),
     ],
 )  # fmt: skip

@@ -182,7 +182,7 @@ def test_long_place_is_told_with_the_limit(courier: Actor, parcels: list[Parcel]
         (b"tracking_number,code\nCA1,departed", "occurred_at"),
         (HEADER.encode() + b",colour\nCA1,departed", "colour"),
         (b"tracking_number,code,occurred_at,code\nCA1,departed,,", "twice"),
-        (b"\xff\xfe\xff\xfe\xff", "UTF-16"),
+        (b"\xff\xfe\xff\xfe\xff", "column"),
         (b"tracking_number,code,occurred_at\n" + b"a,b,c\n" * 200_001, "200,000"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "a picture"),
     ],

@@ -16,6 +16,10 @@ PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
     # Forecasts read the days before today: larger batches touch fewer cells twice.
     "fold-progress": {"task": "slas.tasks.fold_progress", "schedule": 600.0},
     "resume-offer-files": {"task": "slas.tasks.resume_files_of_offers", "schedule": 60.0},
+    "forget-offer-files": {
+        "task": "slas.tasks.forget_files_of_offers",
+        "schedule": crontab(minute="53", hour="4"),
+    },
     "tend-exports": {"task": "slas.tasks.tend_exports", "schedule": 60.0},
     "audit-rates": {"task": "slas.tasks.audit_rates", "schedule": crontab(minute="30", hour="3")},
     "refresh-scorecards": {

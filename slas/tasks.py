@@ -12,7 +12,7 @@ from slas.credits.services import closing, entries
 from slas.excuses.services import claims
 from slas.exports.services import writing
 from slas.forecasts.services import folding as progress
-from slas.offers.services import offer_files
+from slas.offers.services import offer_file_retention, offer_files
 from slas.rates.services import folding
 from slas.scorecards.services import scorecards
 
@@ -80,6 +80,12 @@ def process_file_of_offers(file_id: int) -> None:
 def resume_files_of_offers() -> int:
     """Queue files that are due. May run twice: each is queued once."""
     return offer_files.resume_offer_files(now=timezone.now())
+
+
+@shared_task(acks_late=True)
+def forget_files_of_offers() -> int:
+    """Delete old files of offers. May run twice: it deletes what is left."""
+    return offer_file_retention.forget_offer_files(now=timezone.now())
 
 
 @shared_task(acks_late=True)

@@ -79,6 +79,7 @@ class OfferFile(FileJob):
     # How many bytes of the results files are committed; later bytes are discarded.
     results_size = models.PositiveBigIntegerField(default=0)
     rejected_size = models.PositiveBigIntegerField(default=0)
+    deleted_at = models.DateTimeField(_("files deleted"), null=True, blank=True)
 
     objects = models.Manager.from_queryset(OfferFileQuerySet)()
 

@@ -92,6 +92,8 @@ def save_offer_file(*, actor: Actor, file_id: int) -> OfferFile:
         raise NotFound
     if file.saves and file.state != OfferFileState.FAILED:
         return file
+    if file.deleted_at:
+        raise Conflict(_("The file was deleted after 30 days. Upload it again."), code="deleted")
     if file.state != OfferFileState.CHECKED:
         raise Conflict(_("This file is not checked yet."), code="not_checked")
     file.saves, file.state, file.finished_at, file.problem = True, QUEUED, None, ""
@@ -114,7 +116,7 @@ def process_offer_file(*, file_id: int, stretch: timedelta | None = None) -> boo
 
 def retry_offer_file(*, actor: Actor, file_id: int) -> bool:
     """Resume a failed file where it stopped; return whether it had failed. For ops."""
-    return JOBS.resume(actor=actor, file_id=file_id)
+    return JOBS.resume(actor=actor, file_id=file_id, deleted_at__isnull=True)
 
 
 def resume_offer_files(*, now: datetime) -> int:
@@ -124,7 +126,7 @@ def resume_offer_files(*, now: datetime) -> int:
 
 def read_results(file: OfferFile, *, only: str = "") -> Iterator[dict[str, str]]:
     """Yield the results of the rows so far, in the file's order; `only` selects one result."""
-    for row in read_rows(results_path(file), file.results_size):
+    for row in read_rows(results_path(file), 0 if file.deleted_at else file.results_size):
         if not only or row["result"] == only:
             yield row
 

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.members.services.standing import suspend_organisation
@@ -18,6 +21,7 @@ from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from slas.models import Offer, OfferFile
 from slas.offers.services import offer_files
+from slas.offers.services.offer_file_retention import forget_offer_files
 from slas.offers.services.offer_files import process_offer_file, receive_offer_file, save_offer_file
 from tests import factories
 
@@ -267,3 +271,48 @@ def test_agents_do_not_upload(courier_organisation: Organisation) -> None:
         backend="django.contrib.auth.backends.ModelBackend",
     )
     assert agent.get(reverse("slas:offer_upload")).status_code == 403
+
+
+# --- encodings, words, retention --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_wide_file_is_read_and_can_be_saved(courier: Actor, encoding: str) -> None:
+    file = receive(courier, (HEADER + GOOD).encode(encoding))
+    assert counts(file) == ("checked", 2, 0, 0, 0)
+    assert counts(save(courier, file)) == ("done", 2, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("word", "active"), [("上架", True), ("在售", True), ("下架", False), ("停售", False)]
+)
+def test_words_of_the_trade_say_whether_an_offer_is_on_sale(courier: Actor, word: str, active: bool) -> None:
+    save(courier, receive(courier, f"next_day,杭州,CN-CTU,12.50,100,{word}\n"))
+    assert offers(courier) == [(1250, active)]
+
+
+def test_missing_city_is_told_as_such_and_each_error_with_its_column(courier: Actor) -> None:
+    file = receive(courier, "next_day,,CN-CTU,x,100,yes\n")
+    [row] = offer_files.read_results(file)
+    assert (row["column"], row["problem"]) == ("origin price", "required invalid")
+    assert row["detail"].startswith("origin: This field is required. price: ")
+
+
+def test_files_are_deleted_after_their_retention(courier: Actor, tmp_path: Path) -> None:
+    file = receive(courier, GOOD)
+    orphan = tmp_path / "offer_files" / "2026" / "orphan.csv"
+    orphan.parent.mkdir(parents=True, exist_ok=True)
+    orphan.write_text("x")
+    os.utime(orphan, (0, 0))
+    now = timezone.now()
+    assert forget_offer_files(now=now) == 0
+    assert not orphan.exists()
+    assert Path(file.content.path).exists()
+    assert forget_offer_files(now=now + timedelta(days=31)) == 1
+    assert forget_offer_files(now=now + timedelta(days=31)) == 0
+    assert not [path for path in (tmp_path / "offer_files").rglob("*") if path.is_file()]
+    with scope(Scope.of(courier)):
+        file.refresh_from_db()
+    assert list(offer_files.read_results(file)) == []
+    with pytest.raises(Conflict, match="deleted after 30 days"):
+        save(courier, file)

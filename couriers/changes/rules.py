@@ -10,10 +10,13 @@ from couriers.applications.rules import LABELS
 # Contact data changes at once; these wait for ops.
 REVIEWED: Final = ("name", "legal_name", "credit_code", "permit_number", "cities")
 CONTACT: Final = ("contact_name", "contact_phone", "contact_email")
+# The other value of a proposal: a document in place of another one, each as its id, kind and file name.
+DOCUMENT: Final = "document"
 NAMES: Final = {
     **LABELS,
     "name": _("Name shown to merchants"),
     "cities": _("Service cities"),
+    DOCUMENT: _("Document"),
 }
 
 

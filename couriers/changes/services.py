@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.files.base import File
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -15,12 +16,14 @@ from alliance.members.queries import refuse_own, staff_who_may
 from alliance.members.services.contacts import contact_of, set_contact
 from alliance.members.services.standing import owners_of
 from alliance.models import City, Organisation
-from alliance.tenancy import Actor, require
+from alliance.tenancy import Actor, Scope, require, scope
 from couriers.applications.models import Application, ServiceCity
-from couriers.applications.rules import NAME_LENGTH, check_note, check_reason, check_step, tidy
+from couriers.applications.rules import NAME_LENGTH, check_note, check_reason, check_step, name_problem, tidy
 from couriers.changes.models import ChangeRequest
-from couriers.changes.rules import CONTACT, differences
+from couriers.changes.rules import CONTACT, DOCUMENT, differences
 from couriers.choices import ApplicationState, ChangeState, Step
+from couriers.documents.models import Document
+from couriers.documents.services import add_document, discard_document
 from couriers.standing.models import Courier
 
 
@@ -69,16 +72,24 @@ def propose_change(*, actor: Actor, values: Mapping[str, Any], note: str = "") -
     changed = differences(before, clean)
     if not changed:
         raise InvalidInput(_("Nothing differs from the data we have."), code="unchanged")
+    _require_none_waiting(courier)
+    return _propose(
+        actor, courier, before={name: before[name] for name in changed}, values=changed, note=text
+    )
+
+
+def _require_none_waiting(courier: Courier) -> None:
     if ChangeRequest.objects.filter(organisation_id=courier.pk, state=ChangeState.WAITING).exists():
         raise Conflict(_("Another change waits for the alliance. Withdraw it first."), code="change_waiting")
+
+
+def _propose(
+    actor: Actor, courier: Courier, *, before: Mapping[str, Any], values: Mapping[str, Any], note: str = ""
+) -> ChangeRequest:
     request = ChangeRequest.objects.create(
-        organisation_id=courier.pk,
-        before={name: before[name] for name in changed},
-        values=changed,
-        note=text,
-        requested_by_id=actor.user_id,
+        organisation_id=courier.pk, before=before, values=values, note=note, requested_by_id=actor.user_id
     )
-    _record(actor, "courier.change_proposed", courier.pk, {"fields": sorted(changed)})
+    _record(actor, "courier.change_proposed", courier.pk, {"fields": sorted(values)})
     mails.write_mails(
         to=staff_who_may("alliance.operate"),
         template="couriers/mail/change_to_review",
@@ -89,6 +100,27 @@ def propose_change(*, actor: Actor, values: Mapping[str, Any], note: str = "") -
 
 
 @transaction.atomic
+def propose_document(*, actor: Actor, document_id: int, upload: "File[bytes]") -> ChangeRequest:
+    """Propose a file in place of a document of the approved application; ops are mailed and decide.
+
+    Until then both are kept. Raises InvalidInput for an unusable file or one that is there already, NotFound
+    for documents of others, Conflict while another proposal waits.
+    """
+    courier = _own(actor)
+    old = Document.objects.filter(
+        pk=document_id, organisation_id=courier.pk, application__state=ApplicationState.APPROVED
+    ).first()
+    if old is None:
+        raise NotFound
+    _require_none_waiting(courier)
+    there = set(old.application.documents.values_list("pk", flat=True))
+    new = add_document(actor=actor, application_id=old.application_id, kind=old.kind, upload=upload)
+    if new.pk in there:
+        raise InvalidInput(errors=[FieldError("/file", _("This file is there already."), "unchanged")])
+    return _propose(actor, courier, before={DOCUMENT: _named(old)}, values={DOCUMENT: _named(new)})
+
+
+@transaction.atomic
 def withdraw_change(*, actor: Actor, change_id: int) -> None:
     """Withdraw a proposal that waits. A second call changes nothing."""
     courier = _own(actor)
@@ -96,6 +128,7 @@ def withdraw_change(*, actor: Actor, change_id: int) -> None:
     if request is None:
         raise NotFound
     if _end(request, ChangeState.WITHDRAWN):
+        _discard(actor, request.values)
         _record(actor, "courier.change_withdrawn", courier.pk, {"fields": sorted(request.values)})
 
 
@@ -114,12 +147,14 @@ def decide_change(*, actor: Actor, change_id: int, approve: bool, reason: str = 
     if errors:
         raise InvalidInput(errors=errors)
     courier = _locked(request.organisation_id)
-    now = reviewed_values(courier)
+    now = {**reviewed_values(courier), DOCUMENT: _still_there(request.before)}
     if approve and any(now.get(name) != value for name, value in request.before.items()):
         raise Conflict(_("The data changed since this was proposed. Decline it."), code="changed_meanwhile")
     request.reason = text
     if not _end(request, ChangeState.APPROVED if approve else ChangeState.DECLINED):
         raise Conflict(_("This change has already been decided or withdrawn."), code="decided")
+    # The document that is not kept: the old one, or the one in its place.
+    _discard(actor, request.before if approve else request.values)
     if approve:
         _apply(courier, request.values)
     detail = {"before": request.before, "values": request.values, "reason": text}
@@ -180,6 +215,8 @@ def _check(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldError]]
         clean["name"] = tidy(values["name"])
         if not clean["name"] or len(clean["name"]) > NAME_LENGTH:
             errors.append(FieldError("/name", _("Enter the company's name."), "required"))
+        if problem := name_problem(clean["name"]):
+            errors.append(FieldError("/name", problem, "invalid"))
     for name in {"legal_name", "credit_code", "permit_number"} & clean.keys():
         if not clean[name]:
             errors.append(FieldError(f"/{name}", _("Enter a value."), "required"))
@@ -193,7 +230,8 @@ def _check(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldError]]
 def _apply(courier: Courier, values: Mapping[str, Any]) -> None:
     if contact := {name: values[name] for name in CONTACT if name in values}:
         set_contact(courier.pk, contact)
-    fields = {name: value for name, value in values.items() if name not in ("name", "cities", *CONTACT)}
+    apart = ("name", "cities", DOCUMENT, *CONTACT)
+    fields = {name: value for name, value in values.items() if name not in apart}
     try:
         with transaction.atomic():
             Courier.objects.filter(pk=courier.pk).update(**fields) if fields else None
@@ -211,6 +249,24 @@ def _apply(courier: Courier, values: Mapping[str, Any]) -> None:
             for city_id in values["cities"]
             if city_id not in there
         )
+
+
+def _named(document: Document) -> dict[str, Any]:
+    return {"id": document.pk, "kind": document.kind, "name": document.name}
+
+
+def _still_there(values: Mapping[str, Any]) -> dict[str, Any] | None:
+    document = Document.objects.filter(pk=values.get(DOCUMENT, {}).get("id")).first()
+    return _named(document) if document else None
+
+
+def _discard(actor: Actor, values: Mapping[str, Any]) -> None:
+    document = Document.objects.filter(pk=values.get(DOCUMENT, {}).get("id")).first()
+    if document is None:
+        return
+    # An approved application's documents are deleted by the alliance alone, which kept them until now.
+    with scope(Scope.everything()):
+        discard_document(actor=actor, document=document, verb="document.removed")
 
 
 def _end(request: ChangeRequest, state: ChangeState) -> bool:

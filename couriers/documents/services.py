@@ -83,7 +83,12 @@ def remove_document(*, actor: Actor, document_id: int) -> None:
     document = application.documents.filter(pk=document_id).first()
     if document is None:
         raise NotFound
-    _record(actor, document, "document.removed")
+    discard_document(actor=actor, document=document, verb="document.removed")
+
+
+def discard_document(*, actor: Actor, document: Document, verb: str) -> None:
+    """Delete a document and its file, in the caller's transaction, which decided that it goes."""
+    _record(actor, document, verb)
     name = document.file.name
     document.delete()
     # After the commit: deleting a file cannot be rolled back.

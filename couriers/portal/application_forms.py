@@ -116,6 +116,12 @@ class DocumentForm(forms.Form):
     )
 
 
+class ReplacementForm(DocumentForm):
+    """A file in place of a document of the same kind."""
+
+    kind = None  # type: ignore[assignment]
+
+
 class SubmitForm(forms.Form):
     """The confirmation and note of a submission."""
 

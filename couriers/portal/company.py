@@ -15,7 +15,9 @@ from couriers.changes import services as changes
 from couriers.changes.queries import city_lines, compared, shown
 from couriers.changes.rules import NAMES
 from couriers.choices import ChangeState
-from couriers.models import ChangeRequest, Courier
+from couriers.documents.files import ACCEPT, MAX_BYTES
+from couriers.models import ChangeRequest, Courier, Document
+from couriers.portal.application_forms import ReplacementForm
 from couriers.portal.application_pages import applicant, put_errors
 from couriers.portal.company_forms import ChangeForm, CompanyContactForm
 
@@ -79,6 +81,28 @@ def change_propose(request: ActorRequest) -> HttpResponse:
             put_errors(form, error)
     context = {"form": form, "heading": _("Propose a change"), "button": _("Send for review")}
     return render(request, "couriers/company_form.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def document_replace(request: ActorRequest, document_id: int) -> HttpResponse:
+    """Propose a file in place of a document, which ops review."""
+    actor = applicant(request)
+    _courier(actor)
+    document = Document.objects.visible_to(actor).filter(pk=document_id).first()
+    if document is None:
+        raise NotFound
+    sending = request.method == "POST"
+    form = ReplacementForm(request.POST if sending else None, request.FILES if sending else None)
+    if sending and form.is_valid():
+        try:
+            changes.propose_document(actor=actor, document_id=document_id, upload=form.cleaned_data["file"])
+            messages.success(request, _("The change was sent to the alliance. We will write to you."))
+            return redirect("couriers:company_data")
+        except (InvalidInput, Conflict) as error:
+            put_errors(form, error)
+    context = {"form": form, "document": document, "accept": ACCEPT, "max_bytes": MAX_BYTES}
+    return render(request, "couriers/document_replace.html", context, status=422 if form.errors else 200)
 
 
 @require_POST

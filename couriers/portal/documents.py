@@ -12,10 +12,11 @@ from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.tenancy import Actor
 from alliance.web.requests import ActorRequest
 from couriers.applications.rules import REQUIRED_DOCUMENTS
+from couriers.changes.queries import waiting_documents
 from couriers.choices import ApplicationState, DocumentKind, Step
 from couriers.documents import services as documents
 from couriers.documents.files import ACCEPT, EXTENSIONS, MAX_BYTES, serve
-from couriers.models import Application, Document
+from couriers.models import Application, ChangeRequest, Document
 from couriers.portal.application_forms import DocumentForm
 from couriers.portal.application_pages import (
     applicant,
@@ -47,6 +48,7 @@ def document_list(request: ActorRequest) -> HttpResponse:
     context = {
         "form": form,
         "shelves": _shelves(application),
+        "waiting": waiting_documents(ChangeRequest.objects.visible_to(actor)),
         "next_url": next_url(Step.DOCUMENTS),
         "accept": ACCEPT,
         "max_bytes": MAX_BYTES,

@@ -27,6 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("company/", company.company_data, name="company_data"),
     path("company/contact/", company.company_contact, name="company_contact"),
     path("company/change/", company.change_propose, name="change_propose"),
+    path("company/documents/<int:document_id>/replace/", company.document_replace, name="document_replace"),
     path("company/change/<int:change_id>/withdraw/", company.change_withdraw, name="change_withdraw"),
     path("facilities/", facilities.facility_list, name="facility_list"),
 ]

@@ -113,6 +113,16 @@ APPLICATION = [
     Row("couriers:company_data", "GET", MEMBER_DATA, but=NO_MEMBER),
     *get_and_post("couriers:company_contact", MEMBER_DATA, post=422, but=NO_MEMBER),
     *get_and_post("couriers:change_propose", MEMBER_DATA, post=422, but=NO_MEMBER),
+    Row("couriers:document_replace", "GET", MEMBER_DATA, rival=404, path=("document",), but=NO_MEMBER),
+    Row(
+        "couriers:document_replace",
+        "POST",
+        MEMBER_DATA,
+        own=422,
+        rival=404,
+        path=("document",),
+        but=NO_MEMBER,
+    ),
     Row("couriers:change_withdraw", "POST", MEMBER_DATA, own=302, rival=404, path=("change",), but=NO_MEMBER),
     Row("couriers:facility_list", "GET", SEE_OFFERS),
 ]

@@ -1,24 +1,34 @@
 """A courier's data after its approval: its contact, proposals, and corrections by ops."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from alliance.errors import Conflict, InvalidInput, NotPermitted
+from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.members.services.actors import actor_of_user
 from alliance.members.services.contacts import contact_of
 from alliance.models import AuditEntry, City, Member, Organisation, OutgoingMail, User
 from alliance.tenancy import Actor, Scope, scope
 from couriers.applications.queries import approved_cities
 from couriers.applications.services import applications, reviews
-from couriers.changes.services import change_contact, correct_courier, decide_change, propose_change
+from couriers.changes.services import (
+    change_contact,
+    correct_courier,
+    decide_change,
+    propose_change,
+    propose_document,
+    withdraw_change,
+)
 from couriers.choices import ChangeState
-from couriers.models import Application, ChangeRequest, Courier
+from couriers.models import Application, ChangeRequest, Courier, Document
 from tests import factories
 from tests.couriers.conftest import CONTACT
+from tests.couriers.helpers.files import pdf
 
 pytestmark = pytest.mark.django_db
 PERMIT = "浙邮20260123B"
@@ -218,3 +228,92 @@ def test_documents_are_added_after_the_approval(
 def test_couriers_without_a_contact_email_are_refused(member: Actor) -> None:
     with scope(Scope.of(member)), pytest.raises(InvalidInput):
         change_contact(actor=member, values={"contact_name": "A", "contact_phone": "0571-85022088"})
+
+
+# --- documents -------------------------------------------------------------------------------
+
+
+def upload(*, pages: int) -> SimpleUploadedFile:
+    return SimpleUploadedFile("licence-2027.pdf", pdf(pages=pages), "application/pdf")
+
+
+def documents_of(member: Actor) -> dict[int, str]:
+    with scope(Scope.everything()):
+        own = Document.objects.filter(organisation_id=member.tenant_id)
+        return dict(own.values_list("pk", "name"))
+
+
+def stored(member: Actor) -> list[bool]:
+    with scope(Scope.everything()):
+        return [
+            Path(document.file.path).exists()
+            for document in Document.objects.filter(organisation_id=member.tenant_id)
+        ]
+
+
+def replace(member: Actor, document_id: int, *, pages: int = 3) -> ChangeRequest:
+    with scope(Scope.of(member)):
+        return propose_document(actor=member, document_id=document_id, upload=upload(pages=pages))
+
+
+@pytest.mark.parametrize("approve", [True, False])
+def test_document_is_replaced_when_ops_approve(
+    member: Actor, ops: Actor, approve: bool, django_capture_on_commit_callbacks: Any
+) -> None:
+    before = documents_of(member)
+    old = min(before)
+    request = replace(member, old)
+    new = request.values["document"]["id"]
+    assert set(documents_of(member)) == {*before, new}
+    with scope(Scope.everything()):
+        assert OutgoingMail.objects.filter(subject__isnull=False).exists()
+    with django_capture_on_commit_callbacks(execute=True), scope(Scope.everything()):
+        decide_change(actor=ops, change_id=request.pk, approve=approve, reason="Unreadable.")
+    kept, gone = (new, old) if approve else (old, new)
+    assert set(documents_of(member)) == {*before, new} - {gone}
+    assert kept in documents_of(member)
+    assert all(stored(member))
+    assert "document.removed" in verbs()
+
+
+def test_withdrawn_replacement_leaves_the_old_document(member: Actor) -> None:
+    before = documents_of(member)
+    request = replace(member, min(before))
+    with scope(Scope.of(member)):
+        withdraw_change(actor=member, change_id=request.pk)
+    assert documents_of(member) == before
+
+
+def test_one_replacement_waits_at_a_time_and_needs_another_file(member: Actor) -> None:
+    old = min(documents_of(member))
+    request = replace(member, old)
+    with pytest.raises(Conflict):
+        replace(member, old, pages=4)
+    with scope(Scope.of(member)):
+        withdraw_change(actor=member, change_id=request.pk)
+    replace(member, old)
+
+
+def test_pages_replace_and_show_what_waits(member_client: Client, member: Actor, ops_client: Client) -> None:
+    old = min(documents_of(member))
+    page = member_client.get(reverse("couriers:document_list")).content.decode()
+    assert reverse("couriers:document_replace", args=[old]) in page
+    url = reverse("couriers:document_replace", args=[old])
+    assert member_client.post(url).status_code == 422
+    broken = {"file": SimpleUploadedFile("x.pdf", b"%PDF-1.4 nothing")}
+    assert "incomplete" in member_client.post(url, broken).content.decode()
+    assert member_client.post(url, {"file": upload(pages=2)}).status_code == 302
+    page = member_client.get(reverse("couriers:document_list")).content.decode()
+    assert "Waits for review" in page
+    assert "licence-2027.pdf" in member_client.get(reverse("couriers:company_data")).content.decode()
+    with scope(Scope.everything()):
+        request = ChangeRequest.objects.get()
+    change = ops_client.get(reverse("admin:couriers_changerequest_change", args=[request.pk]))
+    assert (
+        reverse("couriers:document_view", args=[request.values["document"]["id"]]) in change.content.decode()
+    )
+
+
+def test_document_of_another_courier_is_not_found(courier: Actor, member: Actor) -> None:
+    with pytest.raises(NotFound), scope(Scope.of(courier)):
+        propose_document(actor=courier, document_id=min(documents_of(member)), upload=upload(pages=2))

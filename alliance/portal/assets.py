@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import crispy_bootstrap5
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
+from reportlab.pdfbase.ttfonts import TTFontFile
 
 from alliance.portal.woff import truetype
 
@@ -29,6 +31,18 @@ PAPER_FONTS: dict[str, str] = {
     for script in PAPER_SCRIPTS
     for weight in (400, 700)
 }
+PAPER_FONTS |= {
+    f"@fontsource/noto-sans-arabic/files/noto-sans-arabic-arabic-{weight}-normal.woff": (
+        f"noto-sans-arabic-{weight}.ttf"
+    )
+    for weight in (400, 700)
+}
+# For what no other typeface has.
+PAPER_FONTS["@fontsource/unifontex/files/unifontex-latin-400-normal.woff"] = "unifontex.ttf"
+# What assets/fonts.mjs makes, and which characters each of its files has.
+_FONT_MAKER = Path(__file__).parents[2] / "assets" / "fonts.mjs"
+PIECES = "fonts/pieces"
+PIECES_LIST = "fonts/pieces.json"
 # What assets/build.mjs makes of the libraries and of what our pages use of them, under build.
 MADE = (
     "icons.json",
@@ -41,6 +55,7 @@ BUILT = (
     *MADE,
     *(f"static/vendor/{name}" for name in FILES.values()),
     *(f"fonts/{name}" for name in PAPER_FONTS.values()),
+    PIECES_LIST,
 )
 PACKAGES = ("package.json", "package-lock.json")
 # Where classes of Tabler's may be named, besides the code of the apps.
@@ -63,9 +78,7 @@ def _build_vendor(root: Path, say: Callable[[str], None], force: bool) -> None:
     folder = root / "build"
     stamp = folder / "vendor.stamp"
     libraries, users = fingerprints(root)
-    complete = all(
-        (folder / made).is_file() for made in (*MADE, *(f"static/vendor/{to}" for to in FILES.values()))
-    )
+    complete = all((folder / made).is_file() for made in BUILT)
     before = stamp.read_text().split() if complete and not force and stamp.is_file() else []
     if before == [libraries, users]:
         say("Browser libraries are up to date.")
@@ -77,6 +90,8 @@ def _build_vendor(root: Path, say: Callable[[str], None], force: bool) -> None:
         _copy(root / "node_modules" / source, folder / "static" / "vendor" / target)
     for source, target in PAPER_FONTS.items():
         _unpack(root / "node_modules" / source, folder / "fonts" / target)
+    if before[:1] != [libraries]:
+        _make_pieces(root, folder)
     _make(root, folder)
     # Write the stamp last, so that an interrupted build is repeated.
     stamp.write_text(f"{libraries} {users}")
@@ -92,7 +107,7 @@ def fingerprints(root: Path) -> list[str]:
     apps = (app.parent.name for app in root.glob("*/apps.py"))
     patterns = [*USERS, *(f"{app}/**/*.py" for app in apps)]
     users = [path.read_bytes() for pattern in sorted(patterns) for path in sorted(root.glob(pattern))]
-    own = [repr((FILES, MADE, PAPER_FONTS)).encode(), Path(__file__).read_bytes()]
+    own = [repr((FILES, MADE, PAPER_FONTS)).encode(), Path(__file__).read_bytes(), _FONT_MAKER.read_bytes()]
     return [hashlib.sha256(b"".join([*own, *contents])).hexdigest() for contents in (libraries, users)]
 
 
@@ -110,6 +125,17 @@ def _make(root: Path, folder: Path) -> None:
     forms = Path(crispy_bootstrap5.__file__).parent / "templates" / "**" / "*.html"
     command = [str(programs / "node"), "assets/build.mjs", str(folder), str(forms)]
     _run(command, "assets/build.mjs", root, NODE_TIMEOUT_SECONDS)
+
+
+def _make_pieces(root: Path, folder: Path) -> None:
+    node = Path(sys.executable).parent / "node"
+    command = [str(node), str(_FONT_MAKER), str(folder / PIECES)]
+    _run(command, _FONT_MAKER.name, root, NPM_TIMEOUT_SECONDS)
+    pieces = {
+        path.name: "".join(map(chr, TTFontFile(str(path)).charToGlyph))
+        for path in sorted((folder / PIECES).glob("*.ttf"))
+    }
+    (folder / PIECES_LIST).write_text(json.dumps(pieces, ensure_ascii=False), "utf-8")
 
 
 def _run(command: list[str], name: str, root: Path, timeout: int) -> None:

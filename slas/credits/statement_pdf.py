@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfgen.canvas import Canvas
 
 from slas.credits import paper_fonts as fonts
@@ -223,7 +222,9 @@ def _text(
     canvas.setFillColor(colour or _INK)
     if right:
         x -= fonts.width(text, size, bold=bold)
+    # One object, so that a name in several typefaces is copied in one piece.
+    line = canvas.beginText(x, y)
     for font, piece in fonts.runs(text, bold=bold):
-        canvas.setFont(font, size)
-        canvas.drawString(x, y, piece)
-        x += float(pdfmetrics.stringWidth(piece, font, size))
+        line.setFont(font, size)
+        line.textOut(piece)
+    canvas.drawText(line)

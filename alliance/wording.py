@@ -65,6 +65,11 @@ def actor_text(label: str) -> str:
     return gettext(label) if label else label
 
 
+def kilograms(grams: int) -> str:
+    """Format a weight as forms ask for it: 1500 is "1.5"."""
+    return f"{Decimal(grams) / 1000:,f}".rstrip("0").rstrip(".") if grams % 1000 else f"{grams // 1000:,}"
+
+
 def money_text(text: str) -> str:
     return gettext("CNY %(amount)s") % {"amount": amount(text)}
 

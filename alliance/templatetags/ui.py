@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -17,9 +16,10 @@ from alliance.portal.badges import badge_for
 from alliance.portal.browsers import browser_text
 from alliance.portal.charts import Picture, Unit
 from alliance.portal.icons import picture_of
-from alliance.wording import amount, money_text
+from alliance.wording import amount, kilograms, money_text
 
 register = template.Library()
+register.filter(kilograms)
 register.filter(browser_text)
 
 ALERTS = {"success": "success", "error": "danger", "warning": "warning", "info": "info", "debug": "secondary"}
@@ -83,12 +83,6 @@ def money(value: str) -> str:
 def priced(value: str) -> str:
     """Format an amount with its currency."""
     return money_text(value)
-
-
-@register.filter
-def kilograms(grams: int) -> str:
-    """Format a weight as forms ask for it: 1500 is "1.5"."""
-    return f"{Decimal(grams) / 1000:,f}".rstrip("0").rstrip(".") if grams % 1000 else f"{grams // 1000:,}"
 
 
 @register.filter

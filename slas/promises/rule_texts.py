@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from alliance.wording import listed, money_text
+from alliance.wording import kilograms, listed, money_text
 from slas.promises.prices import yuan
 
 WEEKDAYS: Final = (
@@ -57,7 +57,7 @@ def delivered_by(version: Rules) -> str:
 
 def price_bands(version: Rules) -> list[str]:
     bands = version.weight_bands
-    return [f"≤ {band['up_to_g']:,} g: +{money_text(yuan(band['surcharge_fen']))}" for band in bands]
+    return [f"≤ {kilograms(band['up_to_g'])} kg: +{money_text(yuan(band['surcharge_fen']))}" for band in bands]
 
 
 def _cut_off(cut_off: dict[str, Any]) -> str:

@@ -57,7 +57,7 @@ def test_an_announced_version_is_shown_with_everything_it_says(merchant_client: 
     text = text_of(merchant_client)
     words = (
         "99 announced", "Monday 17:30 the day before", "19:00, 1 day after pickup", "Monday, Saturday",
-        "not on public holidays", "≤ 12,000 g: +CNY 1,234.50",
+        "not on public holidays", "≤ 12 kg: +CNY 1,234.50",
     )  # fmt: skip
     for part in words:
         assert part in text

@@ -57,7 +57,9 @@ def delivered_by(version: Rules) -> str:
 
 def price_bands(version: Rules) -> list[str]:
     bands = version.weight_bands
-    return [f"≤ {kilograms(band['up_to_g'])} kg: +{money_text(yuan(band['surcharge_fen']))}" for band in bands]
+    return [
+        f"≤ {kilograms(band['up_to_g'])} kg: +{money_text(yuan(band['surcharge_fen']))}" for band in bands
+    ]
 
 
 def _cut_off(cut_off: dict[str, Any]) -> str:

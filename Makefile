@@ -41,13 +41,14 @@ test-long: test ## Run every test, with ten times the random examples and more, 
 chaos: $(VENV)/.dev ## Kill and pause web, workers, servers and clients at random, fill the disk, then audit (SECONDS=, SEED=)
 	@CHAOS_SECONDS="$(SECONDS)" CHAOS_SEED="$(SEED)" $(BIN)/python -m pytest tests/chaos -m chaos -q -s $(ARGS)
 
-nightly: ## Run test-long, then chaos of two minutes with five new seeds, which it prints (SEEDS=)
+nightly: SECONDS := 120
+nightly: ## Run test-long, then chaos of two minutes with five new seeds, which it prints (SEEDS=, SECONDS=, ARGS=)
 	@echo "make nightly SEEDS='$(strip $(SEEDS))'"
 	@failed=""; \
-	$(MAKE) test-long ARGS="--hypothesis-seed=$(firstword $(SEEDS))" || failed="test-long"; \
+	$(MAKE) test-long ARGS="$(ARGS) --hypothesis-seed=$(firstword $(SEEDS))" || failed="test-long"; \
 	for seed in $(SEEDS); do \
-		echo "make chaos SECONDS=120 SEED=$$seed"; \
-		$(MAKE) chaos SECONDS=120 SEED=$$seed || failed="$$failed chaos:$$seed"; \
+		echo "make chaos SECONDS=$(SECONDS) SEED=$$seed"; \
+		$(MAKE) chaos SECONDS=$(SECONDS) SEED=$$seed ARGS= || failed="$$failed chaos:$$seed"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "Failed: $$failed" >&2; exit 1; fi; \
 	echo "Nothing failed with the seeds $(strip $(SEEDS))."

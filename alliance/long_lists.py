@@ -43,8 +43,8 @@ class OneOrderList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        # There is no count, so the heading must not show one.
-        self.full_result_count = self.result_count
+        # There is no count: what is shown is all that the page may speak of, or select.
+        self.result_count = self.full_result_count = len(self.result_list)
 
 
 class LongListMixin:
@@ -63,7 +63,7 @@ class LongListMixin:
     ) -> HttpResponse:
         """Show the list, or redirect to it without the filters when the filtered query takes too long."""
         if request.method != "GET":
-            return self._list(request, extra_context)
+            return self._list(_of_ticked_rows(request), extra_context)
         try:
             with transaction.atomic():
                 with connection.cursor() as cursor:
@@ -84,6 +84,15 @@ class LongListMixin:
         response: Any = super().changelist_view(request, extra_context)  # type: ignore[misc]
         # The query runs while the template is rendered.
         return response.render() if hasattr(response, "render") else response
+
+
+def _of_ticked_rows(request: HttpRequest) -> HttpRequest:
+    """Leave actions the ticked rows alone: the list offers no others, and all of them have no limit."""
+    if "select_across" in request.POST:
+        data = request.POST.copy()
+        data["select_across"] = "0"
+        request.POST = data  # type: ignore[assignment]
+    return request
 
 
 def organisation_ids_matching(text: str) -> list[int]:

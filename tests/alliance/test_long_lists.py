@@ -13,7 +13,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ORDER_VAR, SEARCH_VAR
 from django.db import connection
 from django.db.models import Model
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -22,6 +22,7 @@ from alliance import long_lists
 from alliance.database.table_storage import PARAMETERS
 from alliance.identifiers import new_parcel_id, tracking_number
 from alliance.long_lists import MOST_PAGES, LongListMixin
+from alliance.models import AuditEntry
 from alliance.tenancy import Scope, raw_rows, scope
 from tests.helpers.owner import execute_as_owner
 
@@ -51,6 +52,21 @@ def _as_new(db: None) -> None:
         " WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace"
         f" AND regexp_replace(relname, '_y[0-9]{{4}}m[0-9]{{2}}$', '') IN ({names})"
     )
+
+
+def test_no_count_is_shown_and_nothing_beyond_the_page_is_selected(ops_client: Client) -> None:
+    with scope(Scope.everything()):
+        AuditEntry.objects.bulk_create(
+            AuditEntry(actor_kind="system", verb="tried", object_type="test") for _row in range(120)
+        )
+    page = ops_client.get(address_of(AuditEntry))
+    shown = page.context["cl"]
+    assert shown.result_count == shown.full_result_count == len(shown.result_list) == shown.list_per_page
+    assert "Select all" not in page.content.decode()
+    assert f"{MOST_PAGES * shown.list_per_page}" not in page.content.decode()
+    request = RequestFactory().post("/", {"select_across": "1", "_selected_action": ["1", "2"]})
+    assert long_lists._of_ticked_rows(request).POST["select_across"] == "0"
+    assert request.POST.getlist("_selected_action") == ["1", "2"]
 
 
 def address_of(model: type[Model]) -> str:

@@ -10,6 +10,7 @@ TEXTS = (
     gettext_noop("member.joined"),
     gettext_noop("member.left"),
     gettext_noop("invitation.declined"),
+    gettext_noop("invitation.reinstated"),
     gettext_noop("invitation.withdrawn"),
     gettext_noop("organisation.suspended"),
     gettext_noop("organisation.reinstated"),

@@ -1,14 +1,16 @@
 """Cursor (keyset) pagination: a page costs the same at any depth, and does not shift when rows are added.
 
-A list goes from its newest row to its oldest. A place in it is the values of a row in the columns that the
-list is ordered by.
+A list goes from its newest row to its oldest, or the other way round: "older" is what comes after a place,
+"newer" what comes before it, whatever the order. A place is the values of a row in the columns that the list
+is ordered by.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Generic, Protocol, TypeVar
+from operator import attrgetter
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
@@ -27,28 +29,36 @@ _BETWEEN: Final = "|"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The order of a list, newest first: columns, each with its parser. Together they must be unique.
+    """The order of a list, greatest values first: columns with their parsers, unique together.
 
-    An index has to begin with the columns the list is filtered by, followed by the first column.
+    An index has to begin with the columns the list is filtered by, followed by the first column. It is read
+    backwards for the opposite order.
     """
 
     columns: tuple[tuple[str, Callable[[str], Any]], ...]
     # A nullable column that the list is filtered by to a single value. Unless ORDER BY begins with it, the
     # planner does not see that the index already gives the rows in order.
     led_by: tuple[str, ...] = ()
+    # Least values first.
+    ascending: bool = False
+
+    def reversed(self) -> Self:
+        return replace(self, ascending=not self.ascending)
 
     def older(self, rows: Rows, than: Place | None) -> Rows:
-        """Return the rows older than a place, nearest first; without a place all rows, newest first."""
-        newest_first = [*self.led_by, *(f"-{column}" for column, _read in self.columns)]
-        return (rows if than is None else rows.filter(self._beyond(than, "lt"))).order_by(*newest_first)
+        """Return the rows after a place, nearest first; without a place all rows."""
+        step = "gt" if self.ascending else "lt"
+        found = rows if than is None else rows.filter(self._beyond(than, step))
+        return found.order_by(*self._columns(ascending=self.ascending))
 
     def newer(self, rows: Rows, than: Place) -> Rows:
-        """Return the rows newer than a place, nearest first."""
-        oldest_first = [*(f"-{lead}" for lead in self.led_by), *(column for column, _read in self.columns)]
-        return rows.filter(self._beyond(than, "gt")).order_by(*oldest_first)
+        """Return the rows before a place, nearest first."""
+        step = "lt" if self.ascending else "gt"
+        found = rows.filter(self._beyond(than, step))
+        return found.order_by(*self._columns(ascending=not self.ascending))
 
     def place_of(self, row: Any) -> Place:
-        return tuple(getattr(row, column) for column, _read in self.columns)
+        return tuple(attrgetter(column.replace("__", "."))(row) for column, _read in self.columns)
 
     def read(self, text: str) -> Place | None:
         """Parse the result of place_text(); None for any other text."""
@@ -57,6 +67,11 @@ class Order:
             return None
         values = tuple(read(part) for part, (_column, read) in zip(parts, self.columns, strict=True))
         return None if None in values else values
+
+    def _columns(self, *, ascending: bool) -> list[str]:
+        # Both parts run the same way along the index.
+        leads = [f"-{lead}" if ascending else lead for lead in self.led_by]
+        return [*leads, *(column if ascending else f"-{column}" for column, _read in self.columns)]
 
     def _beyond(self, place: Place, step: str) -> Q:
         beyond, same = Q(), Q()
@@ -167,6 +182,15 @@ def moment(text: str) -> datetime | None:
 def number(text: str) -> int | None:
     """Parse a number; None for an invalid one."""
     return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def fraction(text: str) -> float | None:
+    """Parse a number from 0 to 1; None for any other text."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value <= 1 else None
 
 
 def word(text: str) -> str | None:

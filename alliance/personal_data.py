@@ -48,6 +48,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         account.EmailAddress.email account.EmailConfirmation.key
         alliance.ApiKey.name alliance.ApiKey.prefix alliance.ApiKey.secret_hash
         alliance.Invitation.email
+        alliance.SavedView.name alliance.SavedView.query
         alliance.OutgoingMail.to alliance.OutgoingMail.subject alliance.OutgoingMail.text
     """,
     Holds.CONTACT: """

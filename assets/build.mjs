@@ -52,7 +52,7 @@ function writeIcons() {
 
 writeIcons();
 await writeStyles("public.min.css", PUBLIC, ["app.css", "components.css", "public.css"], [/\.(dropdown|modal)\b/]);
-await writeStyles("portal.min.css", PORTAL, ["app.css", "components.css"]);
+await writeStyles("portal.min.css", PORTAL, ["app.css", "components.css", "lists.css"]);
 await build({
   entryPoints: ["assets/charts.js", "assets/components.js"], bundle: true, minify: true, outdir: join(folder, "static/js"),
   entryNames: "[name].min", logLevel: "warning",

@@ -6,3 +6,6 @@ import "../node_modules/@tabler/core/js/src/bootstrap/modal.ts";
 import Tooltip from "../node_modules/@tabler/core/js/src/bootstrap/tooltip.ts";
 
 window.tabler = { Tooltip };
+
+import "./filters.js";
+import "./undo.js";

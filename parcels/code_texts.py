@@ -18,6 +18,7 @@ TEXTS = (
     gettext_noop("pickup_address.added"),
     gettext_noop("pickup_address.changed"),
     gettext_noop("pickup_address.deleted"),
+    gettext_noop("pickup_address.restored"),
     gettext_noop("booking_file.received"),
     gettext_noop("booking_file.done"),
     gettext_noop("booking_file.cancelled"),

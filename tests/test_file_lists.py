@@ -10,13 +10,17 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from alliance.cursor_seals import Seal
 from alliance.models import Organisation
-from alliance.portal.paging import NEWEST_FIRST, Listing
+from alliance.portal.paging import Asked, Listing
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.models import BookingFile, ScanFile
+from parcels.portal import booking_files as booking_pages
+from parcels.portal import scan_files as scan_pages
 from slas.exports.services.requests import exports_of
 from slas.models import Export, OfferFile
 from slas.portal import exports as export_pages
+from slas.portal import offer_files as offer_pages
 from tests.helpers.owner import execute_as_owner
 
 pytestmark = pytest.mark.django_db
@@ -61,24 +65,24 @@ class FileList(NamedTuple):
         return None if actor.is_ops else actor.organisation_id
 
 
-OWN_EXPORTS = (export, exports_of, export_pages.NEWEST_FIRST, "export_by_organisation")
+OWN_EXPORTS = (export, exports_of, export_pages.LIST, "export_by_organisation")
 LISTS = [
     FileList("merchant", "/exports/", *OWN_EXPORTS),
     FileList("ops", "/exports/", *OWN_EXPORTS),
     FileList(
         "courier", "/scans/upload/", scan_file,
         lambda actor: ScanFile.objects.visible_to(actor).select_related("uploaded_by"),
-        NEWEST_FIRST, "scan_file_by_courier",
+        scan_pages.LIST, "scan_file_by_courier",
     ),
     FileList(
         "courier", "/offers/upload/", offer_file,
         lambda actor: OfferFile.objects.visible_to(actor).select_related("uploaded_by"),
-        NEWEST_FIRST, "offer_file_by_courier",
+        offer_pages.LIST, "offer_file_by_courier",
     ),
     FileList(
         "merchant", "/bookings/upload/", booking_file,
         lambda actor: BookingFile.objects.visible_to(actor).select_related("uploaded_by"),
-        NEWEST_FIRST, "booking_file_by_merchant",
+        booking_pages.LIST, "booking_file_by_merchant",
     ),
 ]  # fmt: skip
 
@@ -126,20 +130,34 @@ def test_pages_lead_there_and_back(files: FileList, reader: Actor, client: Clien
     assert 'rel="next"' in first.content.decode()
 
 
-@pytest.mark.parametrize("place", ["x", "-1", "9" * 30, "1|2", "\0"])
-def test_places_that_are_none_are_the_newest_page(
+@pytest.mark.parametrize("place", ["x", "-1", "9" * 30, "1|2", "\0", "1", "1~abc"])
+def test_cursors_that_are_not_of_the_list_are_refused(
     files: FileList, reader: Actor, client: Client, place: str
 ) -> None:
     store(files, files.of(reader), 2)
-    assert len(shown(client.get(files.path, {"after": place}))) == 2
-    assert len(shown(client.get(files.path, {"before": place}))) == 2
+    for side in ("after", "before"):
+        page = client.get(files.path, {side: place})
+        assert (page.status_code, shown(page)) == (422, [])
+        assert "This link does not fit this list" in page.content.decode()
+        assert len(shown(client.get(files.path + page.context["newest_url"]))) == 2
+
+
+def test_files_are_listed_from_the_oldest_too(files: FileList, reader: Actor, client: Client) -> None:
+    store(files, files.of(reader), 2 * SIZE + 3)
+    first = client.get(files.path, {"sort": "time"})
+    second = client.get(files.path + first.context["next_url"])
+    third = client.get(files.path + second.context["next_url"])
+    seen = [*shown(first), *shown(second), *shown(third)]
+    assert seen == sorted(seen)
+    assert (len(seen), third.context["next_url"]) == (2 * SIZE + 3, "")
+    assert 'aria-sort="ascending"' in first.content.decode()
 
 
 def test_page_whose_files_are_gone_says_that_the_list_ends(
     files: FileList, reader: Actor, client: Client
 ) -> None:
     store(files, files.of(reader), 1)
-    page = client.get(files.path, {"after": "0"})
+    page = client.get(files.path, {"after": asked(files, reader).seal.close("0")})
     assert shown(page) == []
     assert "No more results" in page.content.decode()
     assert len(shown(client.get(files.path + page.context["newest_url"]))) == 1
@@ -174,8 +192,8 @@ def test_a_page_is_read_along_its_index_however_many_others_there_are(
     with scope(Scope.of(reader)):
         execute_as_owner(f"ANALYZE {table}")
         middle = str(files.found(reader).order_by("-pk")[2 * SIZE].pk)
-        for places in ({}, {"after": middle}, {"before": middle}):
-            for plan in plans(files, reader, {"after": "", "before": "", **places}):
+        for what in ({}, {"after": middle}, {"before": middle}, {"after": middle, "ascending": True}):
+            for plan in plans(files, reader, what):
                 nodes = list(_nodes(plan))
                 read = [node for node in nodes if node.get("Relation Name") == table]
                 assert [node["Index Name"] for node in read] == [files.index], plan
@@ -183,10 +201,16 @@ def test_a_page_is_read_along_its_index_however_many_others_there_are(
                 assert not [node for node in nodes if node["Node Type"] == "Sort"], plan
 
 
-def plans(files: FileList, reader: Actor, places: dict[str, str]) -> Iterator[dict[str, Any]]:
+def asked(files: FileList, reader: Actor, **what: Any) -> Asked:
+    seal = Seal.of(reader, files.listing.name, {}, "time" if what.get("ascending") else "-time")
+    values = {"column": "time", "ascending": False, "after": "", "before": "", "is_refused": False, **what}
+    return Asked(listing=files.listing, seal=seal, filters={}, **values)
+
+
+def plans(files: FileList, reader: Actor, what: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Read a page; then each of its statements again, the planner's switches included, explained."""
     with CaptureQueriesContext(connection) as queries:
-        files.listing.page(files.found(reader), size=SIZE, **places)
+        files.listing.page(files.found(reader), asked(files, reader, **what), size=SIZE)
     for sql in [query["sql"].replace("%", "%%") for query in queries]:
         if sql.startswith("SELECT"):
             [[plan]] = raw_rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")

@@ -1,16 +1,36 @@
 """Cursor pagination: a page costs the same at any depth."""
 
-from base64 import b64decode
-from typing import Any
+from base64 import b64decode, b64encode
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Model
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, pagination
 from rest_framework.request import Request
+from rest_framework.utils.urls import replace_query_param
 
+from alliance.api.authentication import actor_of
+from alliance.cursor_seals import Seal
 from alliance.cursors import is_comparable
 from alliance.errors import FieldError, InvalidInput
+
+# The parameters of a list that are no filters.
+_OF_THE_PAGE: Final = ("cursor", "before", "page_size")
+SEAL: Final = "s"
+
+
+def seal_of(request: Request) -> Seal:
+    """Return what the cursors of a request hold for: its list and filters, and the organisation."""
+    filters = {name: values for name, values in request.query_params.lists() if name not in _OF_THE_PAGE}
+    return Seal.of(actor_of(request), request.path, filters)
+
+
+def wrong_cursor(name: str) -> InvalidInput:
+    """The error of a cursor that is none, or one of another list, other filters or another organisation."""
+    message = _("Invalid cursor: use the one in `next` or `previous`, with the same filters.")
+    return InvalidInput(errors=[FieldError(f"/{name}", message, "invalid")])
 
 
 class CursorPagination(pagination.CursorPagination):
@@ -33,17 +53,27 @@ class CursorPagination(pagination.CursorPagination):
             raise InvalidInput(errors=[FieldError("/page_size", message, "range")])
         return int(text)
 
+    def encode_cursor(self, cursor: Any) -> str:
+        """Return the link with a cursor that also holds its seal, which DRF passes over."""
+        link: str = super().encode_cursor(cursor)
+        [text] = parse_qs(urlsplit(link).query)[self.cursor_query_param]
+        place = b64decode(text).decode()
+        sealed = b64encode(f"{place}&{SEAL}={self.seal.mark(place)}".encode()).decode()
+        return str(replace_query_param(link, self.cursor_query_param, sealed))
+
     def decode_cursor(self, request: Request) -> Any:
+        self.seal = seal_of(request)
         try:
             if text := request.query_params.get(self.cursor_query_param, ""):
                 # DRF ignores characters that are not base64, and would return the first page.
-                b64decode(text, validate=True)
+                place, _between, mark = b64decode(text, validate=True).decode().rpartition(f"&{SEAL}=")
+                if not self.seal.fits(mark, place):
+                    raise ValueError
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
                 self._check(str(cursor.position))
         except (exceptions.NotFound, ValidationError, ValueError, OverflowError):
-            message = _("Invalid cursor: use the one in `next` or `previous`.")
-            raise InvalidInput(errors=[FieldError("/cursor", message, "invalid")]) from None
+            raise wrong_cursor("cursor") from None
         return cursor
 
     def _check(self, position: str) -> None:

@@ -19,6 +19,7 @@ from alliance.models.records import (
     OutgoingMail,
     RetiredMonth,
 )
+from alliance.saved_views.models import SavedView
 
 # Django imports models from here; each is defined in the file of its subject.
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Organisation",
     "OutgoingMail",
     "RetiredMonth",
+    "SavedView",
     "User",
     "UserManager",
 ]

@@ -1,24 +1,39 @@
 """Pages of API keys."""
 
+from typing import Final
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from alliance.choices import Capability
+from alliance.cursors import Order, moment, number, word
 from alliance.errors import InvalidInput, NotFound
 from alliance.members.queries import keys_of
 from alliance.members.services import api_keys
 from alliance.models import ApiKey
 from alliance.portal.forms import ApiKeyForm, add_service_errors
+from alliance.portal.paging import Listing, Sort
 from alliance.tenancy import Actor, require_member
 from alliance.web.requests import ActorRequest
 
 # The secret of a new key, from the redirect after its creation until the next page.
 _SECRET_KEY = "new_api_key"  # noqa: S105 -- the name in the session
+
+BY_STATE: Final = "state"
+LIST: Final = Listing(
+    "keys",
+    {
+        BY_STATE: Sort(gettext_lazy("Live keys first")),
+        "name": Sort(gettext_lazy("Name"), Order((("name", word), ("pk", number))), True),
+        "used": Sort(gettext_lazy("Last used"), Order((("last_used_at", moment), ("pk", number)))),
+    },
+)
 
 
 @never_cache
@@ -37,8 +52,11 @@ def api_key_list(request: ActorRequest) -> HttpResponse:
         except InvalidInput as error:
             add_service_errors(form, error)
     # Not paginated: keys are created by hand, so a page holds them all.
-    context = {"form": form, "keys": keys_of(actor), "token": _new_secret(request)}
-    status = 422 if form.errors else 200
+    asked, keys = LIST.asked(request), keys_of(actor)
+    if asked.column != BY_STATE:
+        keys = asked.in_order(keys)
+    context = {"form": form, "keys": keys, "token": _new_secret(request), "sorting": asked}
+    status = 422 if form.errors or asked.is_refused else 200
     return render(request, "alliance/api_key_list.html", context, status=status)
 
 

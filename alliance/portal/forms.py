@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 from django import forms
 from django.db.models import QuerySet
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
 from alliance.choices import Capability, Role
@@ -40,6 +41,17 @@ class FilterForm(forms.Form):
         """The valid values of the filters."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value}
+
+    @property
+    def params(self) -> dict[str, list[str]]:
+        """The valid filters as they were given, for URLs; empty ones are left out."""
+        given = self.data if isinstance(self.data, MultiValueDict) else MultiValueDict({})
+        values = {
+            name: given.getlist(name) or [self.data.get(name, "")]
+            for name in self.fields
+            if name not in self.errors
+        }
+        return {name: [value for value in found if value] for name, found in values.items() if any(found)}
 
     def among(self, rows: Rows) -> Rows:
         """Return the rows to filter: none if the form is invalid."""

@@ -1,22 +1,35 @@
 """Pages of an organisation's members: roles, removal, and invitations that wait."""
 
+from typing import Final
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from alliance.choices import Capability
+from alliance.cursors import Order, moment, number, word
 from alliance.errors import Conflict, InvalidInput, NotFound, TooMany
 from alliance.members.services import invitations, members
 from alliance.models import ApiKey, Invitation, Member
 from alliance.portal.forms import InvitationForm, RoleForm, add_service_errors
+from alliance.portal.paging import Listing, Sort
+from alliance.portal.undo import offer_undo
 from alliance.tenancy import Actor, require_member
 from alliance.web.requests import ActorRequest
 from alliance.wording import listed
+
+LIST: Final = Listing(
+    "members",
+    {
+        "since": Sort(gettext_lazy("Since"), Order((("created_at", moment), ("pk", number))), True),
+        "person": Sort(gettext_lazy("Person"), Order((("user__name", word), ("user__email", word))), True),
+    },
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -32,15 +45,19 @@ def member_list(request: ActorRequest) -> HttpResponse:
         messages.success(request, text % form.cleaned_data)
         return redirect("member_list")
     # Not paginated: a page holds all members of a company.
+    asked = LIST.asked(request)
+    people = Member.objects.visible_to(actor).select_related("user")
     context = {
         "form": form,
-        "members": Member.objects.visible_to(actor).select_related("user").order_by("created_at"),
+        "members": asked.in_order(people),
+        "sorting": asked,
         "invitations": Invitation.objects.visible_to(actor)
         .pending(timezone.now())
         .select_related("invited_by")
         .order_by("-created_at"),
     }
-    return render(request, "alliance/member_list.html", context, status=422 if form.errors else 200)
+    status = 422 if form.errors or asked.is_refused else 200
+    return render(request, "alliance/member_list.html", context, status=status)
 
 
 def _invite(actor: Actor, form: InvitationForm) -> bool:
@@ -60,7 +77,21 @@ def invitation_withdraw(request: ActorRequest, invitation_id: int) -> HttpRespon
     require_member(request.actor, Capability.MANAGE_MEMBERS)
     try:
         invitation = invitations.withdraw_invitation(actor=request.actor, invitation_id=invitation_id)
-        messages.success(request, _("The invitation of %(email)s was withdrawn.") % vars(invitation))
+        text = _("The invitation of %(email)s was withdrawn.") % vars(invitation)
+        offer_undo(request, text, "invitation_reinstate", invitation.pk)
+    except Conflict as error:
+        messages.error(request, error.detail)
+    return redirect("member_list")
+
+
+@require_POST
+@login_required
+def invitation_reinstate(request: ActorRequest, invitation_id: int) -> HttpResponse:
+    """Let a withdrawn invitation wait again."""
+    require_member(request.actor, Capability.MANAGE_MEMBERS)
+    try:
+        invitation = invitations.reinstate_invitation(actor=request.actor, invitation_id=invitation_id)
+        messages.success(request, _("The invitation of %(email)s is valid again.") % vars(invitation))
     except Conflict as error:
         messages.error(request, error.detail)
     return redirect("member_list")

@@ -3,7 +3,17 @@
 from django.urls import path
 from django.views.i18n import set_language
 
-from alliance.portal import api_keys, crawlers, demo, members, memberships, onboarding, theme, views
+from alliance.portal import (
+    api_keys,
+    crawlers,
+    demo,
+    members,
+    memberships,
+    onboarding,
+    saved_views,
+    theme,
+    views,
+)
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -23,10 +33,20 @@ urlpatterns = [
         members.invitation_withdraw,
         name="invitation_withdraw",
     ),
+    path(
+        "members/invitations/<int:invitation_id>/reinstate/",
+        members.invitation_reinstate,
+        name="invitation_reinstate",
+    ),
     path("organisations/", memberships.membership_list, name="membership_list"),
     path("organisations/<int:organisation_id>/leave/", memberships.membership_leave, name="membership_leave"),
     path("invitations/<str:token>/", memberships.invitation_show, name="invitation_show"),
     path("invitations/<int:invitation_id>/answer/", memberships.invitation_answer, name="invitation_answer"),
+    path("views/<slug:listing>/", saved_views.view_list, name="view_list"),
+    path("views/<slug:listing>/<int:view_id>/rename/", saved_views.view_rename, name="view_rename"),
+    path("views/<slug:listing>/<int:view_id>/default/", saved_views.view_default, name="view_default"),
+    path("views/<slug:listing>/<int:view_id>/delete/", saved_views.view_delete, name="view_delete"),
+    path("views/<slug:listing>/<int:view_id>/restore/", saved_views.view_restore, name="view_restore"),
     path("api-keys/", api_keys.api_key_list, name="api_key_list"),
     path("api-keys/<int:api_key_id>/revoke/", api_keys.api_key_revoke, name="api_key_revoke"),
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 from django.core.serializers.json import DjangoJSONEncoder
-from django.forms import BaseForm, BoundField
+from django.forms import BaseForm, BoundField, Field
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -16,11 +16,14 @@ from alliance.portal.badges import badge_for
 from alliance.portal.browsers import browser_text
 from alliance.portal.charts import Picture, Unit
 from alliance.portal.icons import picture_of
+from alliance.portal.paging import EVERYTHING, Asked
+from alliance.portal.undo import undo_of
 from alliance.wording import amount, kilograms, money_text
 
 register = template.Library()
 register.filter(kilograms)
 register.filter(browser_text)
+register.filter(undo_of)
 
 ALERTS = {"success": "success", "error": "danger", "warning": "warning", "info": "info", "debug": "secondary"}
 ALERT_ICONS = {"success": "circle-check", "error": "alert-circle", "warning": "alert-triangle"}
@@ -173,13 +176,51 @@ def pager(next_url: str = "", previous_url: str = "", *, target: str = "", note:
     return {"next_url": next_url, "previous_url": previous_url, "target": target, "note": note}
 
 
+@register.inclusion_tag("components/sort_header.html", takes_context=True)
+def sort_header(context: template.Context, name: str, *, css: str = "", target: str = "") -> dict[str, Any]:
+    """The header of a column that the list can be sorted by, as a link; `sorting` is of the context."""
+    return {"link": context["sorting"].sort_links[name], "css": css, "target": target}
+
+
+@register.inclusion_tag("components/sort_menu.html", takes_context=True)
+def sort_menu(context: template.Context, *, target: str = "") -> dict[str, Any]:
+    """The sorts of a list for phones; needed by the filters, too: it holds the sort they keep."""
+    return {"sorting": context["sorting"], "target": target}
+
+
+@register.inclusion_tag("components/filter_chips.html", takes_context=True)
+def filter_chips(context: template.Context, form: BaseForm) -> dict[str, Any]:
+    """The filters that are set, each a link to the list without it; `sorting` is of the context."""
+    asked: Asked = context["sorting"]
+    chips = [
+        (form.fields[name].label, _shown(form.fields[name], value), asked.filtered_url(**{name: others}))
+        for name, values in asked.filters.items()
+        for value in values
+        if value != form.fields[name].initial
+        for others in [[other for other in values if other != value]]
+    ]
+    return {"chips": chips}
+
+
+def _shown(field: Field, value: str) -> str:
+    choices = {str(key): str(text) for key, text in getattr(field, "choices", ())}
+    return choices.get(value, value)
+
+
 @register.simple_block_tag(takes_context=True)
 def filter_bar(context: template.Context, content: str, *, target: str = "", url: str = "") -> SafeString:
     """Wrap the fields of a GET form; with `target` the list refreshes when they change."""
     return mark_safe(  # noqa: S308 -- rendered by Django's own templates
         render_to_string(
             "components/filter_bar.html",
-            {"content": content, "target": target, "url": url or _path(context)},
+            {
+                "content": content,
+                "target": target,
+                "url": url or _path(context),
+                "clear_url": f"{_path(context)}?{EVERYTHING}=1"
+                if "views" in context
+                else url or _path(context),
+            },
         )
     )
 

@@ -28,18 +28,18 @@ class ParcelPagination(CursorPagination):
         is_back = cursor is not None and cursor.reverse
         self.found = page_of(
             found,
-            before=None if is_back else place,
-            after=place if is_back else None,
+            older_than=None if is_back else place,
+            newer_than=place if is_back else None,
             is_exact=True,
             size=size,
         )
         return self.found.parcels
 
     def get_next_link(self) -> str | None:
-        return self._link(self.found.before, is_back=False)
+        return self._link(self.found.older, is_back=False)
 
     def get_previous_link(self) -> str | None:
-        return self._link(self.found.after, is_back=True)
+        return self._link(self.found.newer, is_back=True)
 
     def _link(self, place: int | None, *, is_back: bool) -> str | None:
         if place is None:

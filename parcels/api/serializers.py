@@ -8,7 +8,7 @@ from alliance.api.parsing import WordField
 from couriers.choices import Grade
 from parcels.bookings.rules import BATCH_LIMIT, IfFull
 from parcels.choices import Contradiction, ParcelStatus
-from parcels.lists.filters import Lateness
+from parcels.lists.filters import Due, Lateness
 from parcels.tracking.arrivals import Precision
 from slas.choices import TierCode
 from slas.forecasts.rules import Basis
@@ -298,6 +298,9 @@ class ParcelsQuery(UnmaskQuery):
     booked_from = serializers.DateField(required=False, help_text="First day of booking.")
     booked_to = serializers.DateField(required=False, help_text="Last day of booking.")
     late = WordField(choices=Lateness.choices, required=False)
+    due = WordField(
+        choices=Due.choices, required=False, help_text="Parcels still to come, by the day at the destination."
+    )
     search = serializers.CharField(
         max_length=80, required=False, help_text="A tracking number, or the start of a reference."
     )

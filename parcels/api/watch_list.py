@@ -5,7 +5,6 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,10 +12,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
+from alliance.api.pagination import seal_of, wrong_cursor
 from alliance.api.parsing import WordField, refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.clocks import local_clock
-from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import require
 from parcels.api.states import StateAnswer, state_json
 from parcels.choices import Contradiction
@@ -159,14 +158,14 @@ def watched_json(watched: Watched) -> dict[str, Any]:
 
 
 def _cursor(request: Request, name: str) -> str:
-    text: str = request.query_params.get(name, "")
-    if text and Place.read(text) is None:
-        message = _("Invalid cursor: use the one in `next` or `previous`.")
-        raise InvalidInput(errors=[FieldError(f"/{name}", message, "invalid")])
+    sealed: str = request.query_params.get(name, "")
+    text = seal_of(request).open(sealed) if sealed else ""
+    if text is None or (text and Place.read(text) is None):
+        raise wrong_cursor(name)
     return text
 
 
-def _url(request: Request, **cursors: Place) -> str:
+def _url(request: Request, **cursors: Place | str) -> str:
     query = {name: str(value) for name, value in request.query_params.items() if name not in CURSORS}
-    query |= {name: str(cursor) for name, cursor in cursors.items()}
+    query |= {name: seal_of(request).close(str(cursor)) for name, cursor in cursors.items()}
     return request.build_absolute_uri(f"{reverse('api:parcels:watch_list')}?{urlencode(query)}")

@@ -63,7 +63,9 @@ class PickupAddress(models.Model):
         verbose_name_plural = _("pickup addresses")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["merchant"], condition=Q(is_default=True), name="pickup_address_one_default"
+                fields=["merchant"],
+                condition=Q(is_default=True, removed_at=None),
+                name="pickup_address_one_default",
             ),
         ]
 

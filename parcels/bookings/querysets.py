@@ -5,8 +5,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, Exists, F, OuterRef, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, DateField, DateTimeField, Exists, F, Func, OuterRef, Subquery, Value, When
+from django.db.models.functions import Cast, Coalesce, Greatest
 
 from alliance.identifiers import (
     END_OF_IDS,
@@ -91,6 +91,18 @@ class ParcelQuerySet(MovedQuerySet):
     def delivered_late(self) -> Self:
         return self.annotate(_outcome=_delivery_outcome(None)).filter(_outcome=Outcome.LATE)
 
+    def still_due(self, at: datetime) -> Self:
+        """Parcels still to come whose day, as agreed now, is that of a moment at their destination."""
+        agreed = Greatest(F("due_at"), Coalesce(F("revised_due_at"), F("due_at")))
+        due = (
+            Commitment.objects.filter(parcel_id=OuterRef("pk"), kind=CommitmentKind.DELIVERY)
+            .filter(outcome__in=[Outcome.PENDING, Outcome.OVERDUE])
+            .annotate(_day=_day_at_destination(agreed))
+            .filter(_day=_day_at_destination(Value(at)))
+        )
+        # Not EXISTS, which the planner would join: see `_delivery_outcome`.
+        return self.annotate(_due=Subquery(due.values("kind"))).filter(_due__isnull=False)
+
     def late(self, *, now: datetime) -> Self:
         return self._with_outcome(now, [Outcome.OVERDUE, Outcome.LATE])
 
@@ -120,6 +132,11 @@ def _delivery_outcome(now: datetime | None) -> Coalesce:
     commitments = Commitment.objects.filter(parcel_id=OuterRef("pk"), kind=CommitmentKind.DELIVERY)
     # A parcel without a delivery commitment is not late.
     return Coalesce(Subquery(commitments.values_list(outcome)), Value(Outcome.VOID.value))
+
+
+def _day_at_destination(moment: Any) -> Cast:
+    clock = Func(F("destination__time_zone"), moment, function="timezone", output_field=DateTimeField())
+    return Cast(clock, DateField())
 
 
 def _first_id(day: date, zone: ZoneInfo) -> int:

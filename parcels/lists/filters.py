@@ -1,6 +1,6 @@
 """The filters of parcel lists: the same for the portal, exports and the API."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, ClassVar, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,7 @@ from slas.choices import TierCode
 
 _NUMBER_LENGTH = 16
 # Filters without an index in list order; for the search, the index of references is not always used.
-_IN_NO_INDEX = ("search", "status", "tier", "late", "origin", "destination")
+_IN_NO_INDEX = ("search", "status", "tier", "late", "due", "origin", "destination")
 # The most parcels a page examines for matches: filters without an index examine each parcel.
 LOOKED_AT: Final = 20_000
 
@@ -35,6 +35,13 @@ class Lateness(models.TextChoices):
     OVERDUE = "overdue", gettext_lazy("Overdue now")
     DELIVERED = "delivered", gettext_lazy("Delivered late")
     NO = "false", gettext_lazy("Not late")
+
+
+class Due(models.TextChoices):
+    """The day on which a parcel still to come is due, at its destination."""
+
+    TODAY = "today", gettext_lazy("Today")
+    TOMORROW = "tomorrow", gettext_lazy("Tomorrow")
 
 
 class CityFilter(django_filters.CharFilter):
@@ -85,6 +92,12 @@ class ParcelFilter(django_filters.FilterSet):
         choices=Lateness.choices,
         label=gettext_lazy("Promise"),
         empty_label=gettext_lazy("Late or not"),
+    )
+    due = django_filters.ChoiceFilter(
+        method="by_due_day",
+        choices=Due.choices,
+        label=gettext_lazy("Due"),
+        empty_label=gettext_lazy("Any day"),
     )
     origin = CityFilter(
         field_name="origin_id",
@@ -197,6 +210,9 @@ class ParcelFilter(django_filters.FilterSet):
             case Lateness.NO:
                 return queryset.not_late(now=timezone.now())
         return queryset.late(now=timezone.now())
+
+    def by_due_day(self, queryset: ParcelQuerySet, name: str, value: str) -> ParcelQuerySet:
+        return queryset.still_due(timezone.now() + timedelta(days=value == Due.TOMORROW))
 
     def by_first_day(self, queryset: ParcelQuerySet, name: str, value: date) -> ParcelQuerySet:
         return queryset.booked_between(value, None, zone=_reader_zone())

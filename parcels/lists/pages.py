@@ -13,17 +13,21 @@ from parcels.bookings.querysets import ParcelQuerySet
 from parcels.lists.filters import LOOKED_AT, ParcelFilter
 
 _BY_ID: Final = Order((("pk", number),))
-# Less than any id: the page after it is the oldest one.
+# Less and more than any id: the page on the inner side of one of them is the last of the list.
 _BELOW_ALL: Final = -1
+_ABOVE_ALL: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Parcels with their names, newest first, and the ids of the neighbour pages; None at an end."""
+    """Parcels with their names, and the ids at which the neighbour pages begin; None at an end of the list.
+
+    "Older" is what comes next in the list, also in one that begins with the oldest parcel.
+    """
 
     parcels: list[Parcel]
-    before: int | None = None
-    after: int | None = None
+    older: int | None = None
+    newer: int | None = None
     # Where the search for matching parcels was stopped; None if the page is full or the list ends.
     broken_off: int | None = None
     is_past_end: bool = False
@@ -32,32 +36,34 @@ class Page:
 def page_of(
     filters: ParcelFilter,
     *,
-    before: int | None = None,
-    after: int | None = None,
-    oldest: bool = False,
+    older_than: int | None = None,
+    newer_than: int | None = None,
+    ascending: bool = False,
+    is_last: bool = False,
     is_exact: bool = False,
     size: int,
 ) -> Page:
-    """Return the page of parcels booked before or after a parcel; without one, the newest or oldest page.
+    """Return the page after or before a parcel of the list; without one, the first or the last page.
 
-    If a page of newer parcels is not full, return the newest page instead, unless `is_exact`.
+    If a page before a parcel is not full, return the first page instead, unless `is_exact`.
     """
-    if oldest and after is None:
-        after = _BELOW_ALL
+    order = _BY_ID.reversed() if ascending else _BY_ID
+    if is_last and newer_than is None:
+        newer_than = _ABOVE_ALL if ascending else _BELOW_ALL
     with nullcontext() if filters.is_few else in_index_order():
         page = page_at(
-            partial(_stretch, filters, size),
-            _BY_ID.place_of,
-            older_than=_place(before),
-            newer_than=_place(after),
-            is_last=oldest,
+            partial(_stretch, filters, order, size),
+            order.place_of,
+            older_than=_place(older_than),
+            newer_than=_place(newer_than),
+            is_last=is_last,
             is_exact=is_exact,
             size=size,
         )
         return Page(
             filters.queryset.named(page.rows),
-            before=_id(page.older),
-            after=_id(page.newer),
+            older=_id(page.older),
+            newer=_id(page.newer),
             broken_off=_id(page.broken_off),
             is_past_end=page.is_past_end,
         )
@@ -72,20 +78,25 @@ def read_place(number: str) -> int | None:
 
 
 def _stretch(
-    filters: ParcelFilter, size: int, *, older_than: Place | None = None, newer_than: Place | None = None
+    filters: ParcelFilter,
+    order: Order,
+    size: int,
+    *,
+    older_than: Place | None = None,
+    newer_than: Place | None = None,
 ) -> Stretch[Parcel]:
+    def side(parcels: ParcelQuerySet) -> ParcelQuerySet:
+        return order.older(parcels, older_than) if newer_than is None else order.newer(parcels, newer_than)
+
     end = None
     if filters.looks_at_each:
-        ids = _side(filters.among, older_than, newer_than).values_list("pk", flat=True)
+        ids = side(filters.among).values_list("pk", flat=True)
         end = next(iter(ids[LOOKED_AT - 1 : LOOKED_AT]), None)
-    matching = _side(filters.qs, older_than, newer_than)
+    matching = side(filters.qs)
     if end is not None:
-        matching = matching.filter(pk__gte=end) if newer_than is None else matching.filter(pk__lte=end)
+        goes_up = order.ascending == (newer_than is None)
+        matching = matching.filter(pk__lte=end) if goes_up else matching.filter(pk__gte=end)
     return Stretch(list(matching[: size + 1]), _place(end))
-
-
-def _side(parcels: ParcelQuerySet, older_than: Place | None, newer_than: Place | None) -> ParcelQuerySet:
-    return _BY_ID.older(parcels, older_than) if newer_than is None else _BY_ID.newer(parcels, newer_than)
 
 
 def _place(pk: int | None) -> Place | None:

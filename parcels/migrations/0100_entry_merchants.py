@@ -17,4 +17,13 @@ class Migration(migrations.Migration):
             name="removed_at",
             field=models.DateTimeField(null=True, verbose_name="removed"),
         ),
+        migrations.RemoveConstraint(model_name="pickupaddress", name="pickup_address_one_default"),
+        migrations.AddConstraint(
+            model_name="pickupaddress",
+            constraint=models.UniqueConstraint(
+                fields=["merchant"],
+                condition=models.Q(is_default=True, removed_at=None),
+                name="pickup_address_one_default",
+            ),
+        ),
     ]

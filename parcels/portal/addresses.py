@@ -1,7 +1,5 @@
 """Pages of a merchant's pickup addresses."""
 
-from typing import NamedTuple
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -10,19 +8,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from alliance.choices import Capability
-from alliance.errors import InvalidInput, NotFound
+from alliance.errors import Conflict, InvalidInput, NotFound
+from alliance.portal.undo import offer_undo
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
-from parcels.bookings.services.addresses import delete_pickup_address, save_pickup_address
+from parcels.bookings.services.addresses import (
+    delete_pickup_address,
+    restore_pickup_address,
+    save_pickup_address,
+)
 from parcels.models import PickupAddress
 from parcels.portal.booking_forms import PickupAddressForm
-
-
-class Row(NamedTuple):
-    """An address, and the id of the dialog that confirms its deletion."""
-
-    address: PickupAddress
-    dialog: str
 
 
 @require_safe
@@ -31,8 +27,7 @@ def address_list(request: ActorRequest) -> HttpResponse:
     """List the merchant's pickup addresses."""
     # No paging: a merchant enters these by hand, so they are few.
     addresses = PickupAddress.objects.visible_to(_merchant(request)).select_related("city")
-    rows = [Row(address, f"delete-{address.pk}") for address in addresses.order_by("-is_default", "name")]
-    context = {"rows": rows}
+    context = {"addresses": addresses.order_by("-is_default", "name")}
     return render(request, "parcels/address_list.html", context)
 
 
@@ -59,9 +54,22 @@ def address_edit(request: ActorRequest, address_id: int) -> HttpResponse:
 @require_POST
 @login_required
 def address_delete(request: ActorRequest, address_id: int) -> HttpResponse:
-    """Remove an address."""
-    delete_pickup_address(actor=_merchant(request), address_id=address_id)
-    messages.success(request, _("The address was removed."))
+    """Remove an address at once; the message brings it back."""
+    address = delete_pickup_address(actor=_merchant(request), address_id=address_id)
+    text = _("The address “%(name)s” was removed.") % {"name": address.name}
+    offer_undo(request, text, "parcels:address_restore", address_id)
+    return redirect("parcels:address_list")
+
+
+@require_POST
+@login_required
+def address_restore(request: ActorRequest, address_id: int) -> HttpResponse:
+    """Bring a removed address back."""
+    try:
+        address = restore_pickup_address(actor=_merchant(request), address_id=address_id)
+        messages.success(request, _("The address “%(name)s” is back.") % {"name": address.name})
+    except Conflict as error:
+        messages.error(request, error.detail)
     return redirect("parcels:address_list")
 
 

@@ -21,7 +21,7 @@ from alliance.choices import Capability
 from alliance.csv_files.writing import stream
 from alliance.errors import AllianceError, InvalidInput, NotFound
 from alliance.portal.forms import add_service_errors
-from alliance.portal.paging import NEWEST_FIRST
+from alliance.portal.paging import newest_first
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from parcels.booking_files import columns
@@ -42,6 +42,7 @@ from slas.choices import TierCode
 
 ROWS_A_PAGE: Final = 100
 FILES_A_PAGE: Final = 20
+LIST: Final = newest_first("booking files")
 
 
 class BookingFileForm(forms.Form):
@@ -74,17 +75,16 @@ def booking_upload(request: ActorRequest) -> HttpResponse:
         else:
             return redirect("parcels:booking_file", file.pk)
     files = BookingFile.objects.visible_to(actor).select_related("uploaded_by")
-    after, before = request.GET.get("after", ""), request.GET.get("before", "")
-    page = NEWEST_FIRST.page(files, after=after, before=before, size=FILES_A_PAGE)
+    page = LIST.page(files, LIST.asked(request), size=FILES_A_PAGE)
     context = {
         "form": form,
         "known": known,
         "files": page.rows,
         "tiers": TierCode.choices,
         "max_bytes": columns.MAX_BYTES,
-        **page.links(),
+        **page.context,
     }
-    return render(request, "parcels/booking_upload.html", context, status=422 if form.errors else 200)
+    return render(request, "parcels/booking_upload.html", context, status=422 if form.errors else page.status)
 
 
 @require_safe

@@ -6,14 +6,19 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, QueryDict
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.cursors import Order, number
 from alliance.identifiers import moment_of, tracking_number
+from alliance.portal.paging import Asked, Listing, Sort
+from alliance.portal.view_lists import OwnViews
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from parcels.choices import ParcelStatus
@@ -26,7 +31,10 @@ from parcels.tracking.queries import states_of
 from parcels.tracking.state import ParcelState
 
 PAGE_SIZE = 50
-CURSORS = ("before", "after", "oldest")
+# The parameter of the list's last page.
+LAST = "last"
+LIST = Listing("parcels", {"booked": Sort(gettext_lazy("Booked"), Order((("pk", number),)))}, has_views=True)
+VIEWS = "parcels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,13 @@ def parcel_list(request: ActorRequest) -> HttpResponse:
     parcels = Parcel.objects.visible_to(actor)
     filters = ParcelFilter(request.GET, queryset=parcels, all_organisations=actor.is_ops)
     # An invalid filter would filter nothing: showing all parcels would be wrong.
-    page = _page(filters, request.GET) if filters.form.is_valid() else Page([])
+    views = OwnViews.of(actor, VIEWS)
+    if url := views.default_url(request.GET):
+        return redirect(url)
+    asked = LIST.asked(request, _params(filters))
+    page = (
+        _page(filters, asked, request.GET) if filters.form.is_valid() and not asked.is_refused else Page([])
+    )
     context = {
         "filter": filters,
         "form": filters.form,
@@ -58,21 +72,23 @@ def parcel_list(request: ActorRequest) -> HttpResponse:
         "statuses": ParcelStatus.choices,
         "chosen_statuses": [name for name in request.GET.getlist("status") if name in ParcelStatus.values],
         "rows": _rows(actor, page.parcels),
-        "next_url": _page_url(request.GET, before=page.before),
-        "previous_url": _page_url(request.GET, after=page.after),
+        "sorting": asked,
+        "views": views.chips(asked),
+        "next_url": asked.place_url("after", _number(page.older)),
+        "previous_url": asked.place_url("before", _number(page.newer)),
         "broken_off": page.broken_off and moment_of(page.broken_off),
         "looked_at": LOOKED_AT,
-        "ends": _ends(request.GET, page),
-        "newest_url": _list_url(request.GET) if page.is_past_end else "",
-        "export_url": _export_url(actor, request.GET),
+        "ends": _ends(asked, page),
+        "newest_url": asked.url() if page.is_past_end or asked.is_refused else "",
+        "export_url": _export_url(actor, asked),
         "nothing": _empty_state(actor),
     }
-    status = 200 if filters.form.is_valid() else 422
+    status = 200 if filters.form.is_valid() and not asked.is_refused else 422
     return render(request, "parcels/parcel_list.html", context, status=status)
 
 
 # The filters behind "More filters", which shows how many of them are set.
-MORE_FILTERS = ("tier", "origin", "destination", "booked_from", "booked_to")
+MORE_FILTERS = ("tier", "due", "origin", "destination", "booked_from", "booked_to")
 
 
 def _rows(actor: Actor, parcels: Sequence[Parcel]) -> list[Row]:
@@ -80,48 +96,41 @@ def _rows(actor: Actor, parcels: Sequence[Parcel]) -> list[Row]:
     return [Row(parcel, states[parcel.pk]) for parcel in parcels]
 
 
-def _page(filters: ParcelFilter, query: QueryDict) -> Page:
+def _page(filters: ParcelFilter, asked: Asked, query: QueryDict) -> Page:
     return page_of(
         filters,
-        before=read_place(query.get("before", "")),
-        after=read_place(query.get("after", "")),
-        oldest=bool(query.get("oldest")),
+        older_than=read_place(asked.after),
+        newer_than=read_place(asked.before),
+        ascending=asked.ascending,
+        is_last=bool(query.get(LAST)),
         size=PAGE_SIZE,
     )
 
 
-def _page_url(query: QueryDict, **places: int | None) -> str:
-    cursors = {side: tracking_number(place) for side, place in places.items() if place is not None}
-    return _list_url(query, **cursors) if cursors else ""
-
-
-def _ends(query: QueryDict, page: Page) -> dict[str, str]:
-    """URLs of both ends of the list, if it has more than one page."""
-    return {
-        "newest": _list_url(query) if page.after is not None else "",
-        "oldest": _list_url(query, oldest="1") if page.before is not None else "",
+def _params(filters: ParcelFilter) -> dict[str, list[str]]:
+    given = {
+        name: [value for value in filters.data.getlist(name) if value]
+        for name in filters.filters
+        if name not in filters.form.errors
     }
+    return {name: values for name, values in given.items() if values}
 
 
-def _list_url(query: QueryDict, **cursors: str) -> str:
-    return f"{reverse('parcels:parcel_list')}?{_without_cursors(query, **cursors)}".rstrip("?")
+def _number(place: int | None) -> str:
+    return "" if place is None else tracking_number(place)
 
 
-def _export_url(actor: Actor, query: QueryDict) -> str:
+def _ends(asked: Asked, page: Page) -> dict[str, str]:
+    """URLs of both ends of the list, if it has more than one page."""
+    first = asked.url() if page.newer is not None else ""
+    last = asked.url(**{LAST: "1"}) if page.older is not None else ""
+    return {"newest": last, "oldest": first} if asked.ascending else {"newest": first, "oldest": last}
+
+
+def _export_url(actor: Actor, asked: Asked) -> str:
     if not actor.can(Capability.EXPORT):
         return ""
-    return f"{reverse('parcels:parcel_export')}?{_without_cursors(query)}".rstrip("?")
-
-
-def _without_cursors(query: QueryDict, **cursor: str) -> str:
-    """The query without empty fields, and with another cursor."""
-    params = QueryDict(mutable=True)
-    for name, values in query.lists():
-        if name not in CURSORS and any(values):
-            params.setlist(name, values)
-    for side, number in cursor.items():
-        params[side] = number
-    return params.urlencode()
+    return f"{reverse('parcels:parcel_export')}?{urlencode(asked.filters, doseq=True)}".rstrip("?")
 
 
 def _empty_state(actor: Actor) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from alliance.choices import Capability
 from alliance.errors import InvalidInput, NotFound
 from alliance.portal.forms import FilterForm, add_service_errors
-from alliance.portal.paging import NEWEST_FIRST
+from alliance.portal.paging import newest_first
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from parcels.choices import ScanCode, ScanReason
@@ -26,6 +26,7 @@ from parcels.scan_files.services import read_results, receive_scan_file, results
 
 ROWS_A_PAGE: Final = 100
 FILES_A_PAGE: Final = 20
+LIST: Final = newest_first("scan files")
 RESULTS: Final = (
     ("", _("All")),
     ("rejected", _("Rejected")),
@@ -59,8 +60,7 @@ def scan_upload(request: ActorRequest) -> HttpResponse:
         else:
             return redirect("parcels:scan_file", file.pk)
     files = ScanFile.objects.visible_to(actor).select_related("uploaded_by")
-    after, before = request.GET.get("after", ""), request.GET.get("before", "")
-    page = NEWEST_FIRST.page(files, after=after, before=before, size=FILES_A_PAGE)
+    page = LIST.page(files, LIST.asked(request), size=FILES_A_PAGE)
     context = {
         "form": form,
         "files": page.rows,
@@ -68,9 +68,9 @@ def scan_upload(request: ActorRequest) -> HttpResponse:
         "codes": ScanCode.choices,
         "reasons": ScanReason.choices,
         "max_bytes": scan_files.MAX_BYTES,
-        **page.links(),
+        **page.context,
     }
-    return render(request, "parcels/scan_upload.html", context, status=422 if form.errors else 200)
+    return render(request, "parcels/scan_upload.html", context, status=422 if form.errors else page.status)
 
 
 @require_safe

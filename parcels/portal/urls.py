@@ -40,6 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("addresses/add/", addresses.address_add, name="address_add"),
     path("addresses/<int:address_id>/", addresses.address_edit, name="address_edit"),
     path("addresses/<int:address_id>/delete/", addresses.address_delete, name="address_delete"),
+    path("addresses/<int:address_id>/restore/", addresses.address_restore, name="address_restore"),
     path("parcels/", parcel_list.parcel_list, name="parcel_list"),
     path("parcels/export/", parcels_csv.parcel_export, name="parcel_export"),
     path("watch/", watch_list.watch_list, name="watch_list"),

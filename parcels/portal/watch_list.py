@@ -7,7 +7,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -21,14 +21,19 @@ from alliance.choices import Capability
 from alliance.durations import duration_text
 from alliance.portal.badges import badge_for
 from alliance.portal.forms import FilterForm
+from alliance.portal.paging import Asked, Listing, Sort
+from alliance.portal.view_lists import OwnViews
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from parcels.tracking.advice import title_of
 from parcels.tracking.state import ParcelState
 from parcels.watch_list.queries import (
+    BY_CHANCE,
+    BY_DUE,
     Watched,
     WatchPage,
     WatchQuery,
+    page_in_order,
     page_of_watched,
     reason_counts,
     refreshed_at,
@@ -38,6 +43,17 @@ from slas.forecasts.services.watch_list import MOST_COUNTED, count_watched
 
 PAGE_SIZE = 50
 CHANCES: Final = ("5", "20", "50", "80")
+BY_URGENCY: Final = "urgency"
+LIST: Final = Listing(
+    "watch list",
+    {
+        BY_URGENCY: Sort(gettext_lazy("Urgency")),
+        "chance": Sort(gettext_lazy("Chance of being late"), BY_CHANCE),
+        "due": Sort(gettext_lazy("Due"), BY_DUE, ascends_first=True),
+    },
+    has_views=True,
+)
+VIEWS: Final = "watch"
 
 
 class WatchFilterForm(FilterForm):
@@ -100,27 +116,40 @@ def watch_list(request: ActorRequest) -> HttpResponse:
     filters = form.filters
     query = _query(filters)
     now = timezone.now()
-    after, before = request.GET.get("after", ""), request.GET.get("before", "")
+    views = OwnViews.of(actor, VIEWS)
+    if url := views.default_url(request.GET):
+        return redirect(url)
+    asked = LIST.asked(request, form.params)
     page = WatchPage([])
-    if form.is_valid():
-        page = page_of_watched(actor, query, size=PAGE_SIZE, now=now, after=after, before=before)
+    if form.is_valid() and not asked.is_refused:
+        page = _page(actor, query, asked, now)
     total = count_watched(actor=actor, found=query.of(actor))
     context = {
         "form": form,
         "rows": [_row(watched, now) for watched in page.watched],
-        "reasons": _reason_chips(actor, query, filters),
-        "tiers": _chips("tier", filters, [("", _("All services")), *TierCode.choices]),
-        "chances": _chips("chance", filters, [("", _("Needs attention")), *_chance_labels()]),
+        "reasons": _reason_chips(actor, query, asked),
+        "tiers": _chips("tier", asked, [("", _("All services")), *TierCode.choices]),
+        "chances": _chips("chance", asked, [("", _("Needs attention")), *_chance_labels()]),
         "is_filtered": bool(filters),
         "total": total,
         "is_many": total >= MOST_COUNTED,
         "refreshed_at": refreshed_at(actor),
         "here": _url(request.GET.dict()),
-        "next_url": _url({**filters, "after": page.after}) if page.after else "",
-        "previous_url": _url({**filters, "before": page.before}) if page.before else "",
-        "newest_url": _url(filters) if page.is_past_end else "",
+        "sorting": asked,
+        "views": views.chips(asked),
+        "next_url": asked.place_url("after", str(page.after or "")),
+        "previous_url": asked.place_url("before", str(page.before or "")),
+        "newest_url": asked.url() if page.is_past_end or asked.is_refused else "",
     }
-    return render(request, "parcels/watch_list.html", context, status=form.status)
+    status = 422 if asked.is_refused else form.status
+    return render(request, "parcels/watch_list.html", context, status=status)
+
+
+def _page(actor: Actor, query: WatchQuery, asked: Asked, now: datetime) -> WatchPage:
+    after, before = asked.after, asked.before
+    if asked.column == BY_URGENCY:
+        return page_of_watched(actor, query, size=PAGE_SIZE, now=now, after=after, before=before)
+    return page_in_order(actor, query, asked.order, size=PAGE_SIZE, after=after, before=before)
 
 
 def urgent_rows(actor: Actor, *, size: int) -> list[WatchRow]:
@@ -151,35 +180,25 @@ def _due_at(watched: Watched) -> datetime:
     return promise.deliver_by if promise and promise.is_moved else watched.item.due_at
 
 
-def _reason_chips(actor: Actor, query: WatchQuery, filters: dict[str, str]) -> list[Chip]:
+def _reason_chips(actor: Actor, query: WatchQuery, asked: Asked) -> list[Chip]:
     """All reasons, and each reason in the list; the chosen reason even if no parcel has it."""
     counts = reason_counts(actor, query)
     if query.reason is not None:
         counts.setdefault(query.reason, 0)
-    chips = [Chip(_("All reasons"), _url(_without(filters, "reason")), query.reason is None)]
+    chips = [Chip(_("All reasons"), asked.filtered_url(reason=""), query.reason is None)]
     for reason, number in counts.items():
-        url = _url({**filters, "reason": reason.value})
+        url = asked.filtered_url(reason=reason.value)
         chips.append(Chip(badge_for("watch", reason.value).label, url, query.reason == reason, number))
     return chips
 
 
-def _chips(name: str, filters: dict[str, str], choices: list[tuple[str, Any]]) -> list[Chip]:
-    return [
-        Chip(
-            label,
-            _url({**filters, name: value} if value else _without(filters, name)),
-            filters.get(name, "") == value,
-        )
-        for value, label in choices
-    ]
+def _chips(name: str, asked: Asked, choices: list[tuple[str, Any]]) -> list[Chip]:
+    *_others, chosen = asked.filters.get(name, [""])
+    return [Chip(label, asked.filtered_url(**{name: value}), chosen == value) for value, label in choices]
 
 
 def _chance_labels() -> list[tuple[str, str]]:
     return [(value, _("≥ %(percent)s %%") % {"percent": value}) for value in CHANCES]
-
-
-def _without(filters: dict[str, str], name: str) -> dict[str, str]:
-    return {key: value for key, value in filters.items() if key != name}
 
 
 def _url(query: dict[str, Any]) -> str:

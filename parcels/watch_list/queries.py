@@ -8,7 +8,8 @@ from typing import Any, Final
 from django.db.models import Count, Max, Q
 from django.utils import timezone
 
-from alliance.cursors import moment
+from alliance.cursors import Order, Stretch, fraction, moment, number, page_at, place_text
+from alliance.cursors import Place as Cells
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.tenancy import Actor
 from parcels.bookings.models import Parcel
@@ -19,6 +20,9 @@ from slas.forecasts.querysets import WatchItemQuerySet
 from slas.forecasts.watch_rules import URGENCY
 from slas.models import WatchItem
 
+# An organisation's list is what is due within a day or overdue: short enough to be sorted.
+BY_DUE: Final = Order((("due_at", moment), ("parcel_id", number)))
+BY_CHANCE: Final = Order((("chance", fraction), ("due_at", moment), ("parcel_id", number)))
 # More likely late than not.
 LIKELY: Final = 0.5
 _RANK: Final = {reason: rank for rank, reason in enumerate(URGENCY)}
@@ -136,8 +140,8 @@ class WatchPage:
     """Parcels in order of urgency, and the places of the neighbour pages; None at an end."""
 
     watched: list[Watched]
-    before: Place | None = None
-    after: Place | None = None
+    before: Place | str | None = None
+    after: Place | str | None = None
     # Nothing is left after the place that was asked for.
     is_past_end: bool = False
 
@@ -171,6 +175,28 @@ def page_of_watched(
         return _page(actor, keys[:size], place.at, has_before=True, has_after=len(keys) > size)
     keys = _keys(items, now, size)
     return _page(actor, keys[:size], now, has_before=False, has_after=len(keys) > size)
+
+
+def page_in_order(
+    actor: Actor, query: WatchQuery, order: Order, *, size: int, after: str = "", before: str = ""
+) -> WatchPage:
+    """Return the page after or before a place of the list by due time or by risk; else the first page."""
+    # The rows of a parcel differ only in their reason.
+    items = query.of(actor).values_list(*(column for column, _read in order.columns), named=True).distinct()
+
+    def look(*, older_than: Cells | None = None, newer_than: Cells | None = None) -> Stretch[Any]:
+        side = order.older(items, older_than) if newer_than is None else order.newer(items, newer_than)
+        return Stretch(list(side[: size + 1]))
+
+    newer_than = order.read(before)
+    older_than = order.read(after) if newer_than is None else None
+    page = page_at(look, order.place_of, older_than=older_than, newer_than=newer_than, size=size)
+    return WatchPage(
+        _watched_parcels(actor, [row.parcel_id for row in page.rows], now=timezone.now()),
+        before=place_text(page.newer),
+        after=place_text(page.older),
+        is_past_end=page.is_past_end,
+    )
 
 
 def reason_counts(actor: Actor, query: WatchQuery) -> dict[WatchReason, int]:

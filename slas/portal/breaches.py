@@ -7,16 +7,17 @@ from django import forms
 from django.contrib.auth.decorators import login_required
 from django.db import models
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
-from alliance.cursors import moment, number, word
+from alliance.cursors import Order, moment, number, word
 from alliance.durations import duration_text
 from alliance.portal.forms import FilterForm
-from alliance.portal.paging import Listing
+from alliance.portal.paging import Listing, Sort
+from alliance.portal.view_lists import OwnViews
 from alliance.tenancy import require
 from alliance.web.requests import ActorRequest
 from slas.choices import CommitmentKind, Outcome, TierCode
@@ -25,7 +26,16 @@ from slas.commitments.rules import is_breach
 from slas.models import BreachListing, Commitment
 
 PAGE = 50
-NEWEST_FIRST = Listing((("opened_at", moment), ("parcel_id", number), ("kind", word)))
+LIST = Listing(
+    "breaches",
+    {
+        "opened": Sort(
+            pgettext_lazy("breach", "Opened"),
+            Order((("opened_at", moment), ("parcel_id", number), ("kind", word))),
+        )
+    },
+    has_views=True,
+)
 
 
 class BreachState(models.TextChoices):
@@ -75,22 +85,26 @@ def breach_list(request: ActorRequest) -> HttpResponse:
     """List the actor's breaches by cursor: the promise, the outcome and the lateness."""
     actor = request.actor
     require(actor, Capability.VIEW_RATES)
+    views = OwnViews.of(actor, "breaches")
+    if url := views.default_url(request.GET):
+        return redirect(url)
     form = BreachFilterForm(request.GET)
     filters = form.filters
     breaches = _filter(form.among(BreachListing.objects.visible_to(actor)), filters).select_related(
         "courier__organisation", "merchant", "tier", "origin", "destination"
     )
-    after, before = request.GET.get("after", ""), request.GET.get("before", "")
-    page = NEWEST_FIRST.page(breaches, after=after, before=before, size=PAGE)
+    asked = LIST.asked(request, form.params)
+    page = LIST.page(breaches, asked, size=PAGE)
     now = timezone.now()
     context = {
         "form": form,
         "lines": [_line(breach, now) for breach in page.rows],
         "asked": filters,
         "may_export": actor.can(Capability.EXPORT),
-        **page.links(filters),
+        "views": views.chips(asked),
+        **page.context,
     }
-    return render(request, "slas/breach_list.html", context, status=form.status)
+    return render(request, "slas/breach_list.html", context, status=max(form.status, page.status))
 
 
 def _filter(breaches: JudgedQuerySet, filters: dict[str, str]) -> JudgedQuerySet:

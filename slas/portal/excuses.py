@@ -16,10 +16,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from alliance.choices import Capability
-from alliance.cursors import moment, number
+from alliance.cursors import Order, moment, number
 from alliance.errors import Conflict, NotFound
 from alliance.portal.forms import FilterForm
-from alliance.portal.paging import Listing
+from alliance.portal.paging import Listing, Sort
+from alliance.portal.view_lists import OwnViews
 from alliance.tenancy import require
 from alliance.web.requests import ActorRequest
 from couriers.documents.files import serve
@@ -29,7 +30,11 @@ from slas.excuses.services.claims import may_claim, require_claimant, take_back_
 from slas.models import Excuse
 
 PAGE = 50
-NEWEST_FIRST = Listing((("claimed_at", moment), ("pk", number)))
+LIST = Listing(
+    "exemptions",
+    {"requested": Sort(gettext_lazy("Requested"), Order((("claimed_at", moment), ("pk", number))))},
+    has_views=True,
+)
 
 
 class Period(models.TextChoices):
@@ -83,15 +88,18 @@ def excuse_list(request: ActorRequest) -> HttpResponse:
     """List the excuses of the actor's breaches, with counts by reason and decision."""
     actor = request.actor
     require(actor, Capability.VIEW_RATES)
+    views = OwnViews.of(actor, "exemptions")
+    if url := views.default_url(request.GET):
+        return redirect(url)
     form = ExcuseFilterForm(_with_period(request.GET))
     filters = form.filters
     in_period = _in_period(form.among(Excuse.objects.visible_to(actor)), filters.get("period", Period.ALL))
     excuses = in_period.matching(state=filters.get("state"), reason=filters.get("reason"))
-    page = NEWEST_FIRST.page(
+    asked = LIST.asked(request, form.params)
+    page = LIST.page(
         # Not by a join, for which policies would make the planner expect one row: see ParcelQuerySet.named.
         excuses.prefetch_related("courier__organisation", "merchant", "disruption", "closure"),
-        after=request.GET.get("after", ""),
-        before=request.GET.get("before", ""),
+        asked,
         size=PAGE,
     )
     states = [state for state in ExcuseState if state != ExcuseState.LAPSED]
@@ -102,9 +110,10 @@ def excuse_list(request: ActorRequest) -> HttpResponse:
         "states": states,
         "rows": _by_reason(in_period, states),
         "may_claim": may_claim(actor),
-        **page.links(filters),
+        "views": views.chips(asked),
+        **page.context,
     }
-    return render(request, "slas/excuse_list.html", context, status=form.status)
+    return render(request, "slas/excuse_list.html", context, status=max(form.status, page.status))
 
 
 @require_safe

@@ -16,10 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from alliance.cursors import number
 from alliance.errors import Conflict, InvalidInput
 from alliance.portal.forms import add_service_errors
-from alliance.portal.paging import Listing
+from alliance.portal.paging import newest_first
 from alliance.tenancy import Actor
 from alliance.web.requests import ActorRequest
 from slas.choices import ExportContent, ExportFormat, ExportState
@@ -30,7 +29,7 @@ from slas.models import Export
 FILES_A_PAGE = 20
 DAYS = 30
 # Files are deleted after a while, but stay in the list. Exports of ops have no organisation.
-NEWEST_FIRST = Listing((("pk", number),), led_by=("organisation_id",))
+LIST = newest_first("exports", gettext_lazy("Requested"), led_by=("organisation_id",))
 
 
 class ExportForm(forms.Form):
@@ -86,8 +85,7 @@ def export_list(request: ActorRequest) -> HttpResponse:
         else:
             messages.success(request, _("The file is being prepared. It appears below when it is ready."))
             return redirect("slas:export_list")
-    after, before = request.GET.get("after", ""), request.GET.get("before", "")
-    page = NEWEST_FIRST.page(files, after=after, before=before, size=FILES_A_PAGE)
+    page = LIST.page(files, LIST.asked(request), size=FILES_A_PAGE)
     context = {
         "form": form,
         "rows": [Row(export, _url(actor, export)) for export in page.rows],
@@ -95,9 +93,9 @@ def export_list(request: ActorRequest) -> HttpResponse:
         "kept_days": requests.KEPT.days,
         "most_days": requests.MOST_DAYS,
         "list_url": request.get_full_path(),
-        **page.links(),
+        **page.context,
     }
-    status = problem.status if problem else 422 if form.errors else 200
+    status = problem.status if problem else 422 if form.errors else page.status
     return render(request, "slas/export_list.html", context, status=status)
 
 

@@ -21,7 +21,7 @@ from alliance.choices import Capability
 from alliance.csv_files.writing import MARK, stream
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.portal.forms import FilterForm, add_service_errors
-from alliance.portal.paging import NEWEST_FIRST
+from alliance.portal.paging import newest_first
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from slas.choices import TierCode
@@ -31,6 +31,7 @@ from slas.offers.services.offer_rows import FORMAT, SAMPLES
 
 ROWS_A_PAGE: Final = 100
 FILES_A_PAGE: Final = 20
+LIST: Final = newest_first("offer files")
 RESULTS: Final = (
     ("", _("All")),
     ("created", _("Added")),
@@ -68,16 +69,15 @@ def offer_upload(request: ActorRequest) -> HttpResponse:
         else:
             return redirect("slas:offer_file", file.pk)
     files = OfferFile.objects.visible_to(actor).select_related("uploaded_by")
-    after, before = request.GET.get("after", ""), request.GET.get("before", "")
-    page = NEWEST_FIRST.page(files, after=after, before=before, size=FILES_A_PAGE)
+    page = LIST.page(files, LIST.asked(request), size=FILES_A_PAGE)
     context = {
         "form": form,
         "files": page.rows,
         "tiers": TierCode.choices,
         "max_bytes": offer_files.MAX_BYTES,
-        **page.links(),
+        **page.context,
     }
-    return render(request, "slas/offer_upload.html", context, status=422 if form.errors else 200)
+    return render(request, "slas/offer_upload.html", context, status=422 if form.errors else page.status)
 
 
 @require_safe

@@ -2,22 +2,27 @@
 
 import csv
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.utils.translation import gettext_lazy as _lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from alliance.choices import Capability
 from alliance.cities import search_cities
+from alliance.cursors import Order, number, word
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.portal.forms import add_service_errors
+from alliance.portal.paging import Listing, Sort
+from alliance.portal.undo import offer_undo
+from alliance.portal.view_lists import OwnViews
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from slas.models import CapacityDay, Offer
@@ -28,6 +33,18 @@ from slas.portal.offer_forms import OfferChangeForm, OfferFilterForm, OfferForm,
 from slas.promises.prices import yuan
 
 PAGE = 50
+_LANE: Final = (("origin__name_en", word), ("destination__name_en", word))
+_TIER: Final = (("tier__position", number),)
+# A courier has thousands of offers, not billions: these are sorted.
+LIST: Final = Listing(
+    "offers",
+    {
+        "lane": Sort(_lazy("Lane"), Order((*_LANE, *_TIER, ("pk", number))), ascends_first=True),
+        "tier": Sort(_lazy("Tier"), Order((*_TIER, *_LANE, ("pk", number))), ascends_first=True),
+        "price": Sort(_lazy("Price"), Order((("price_fen", number), ("pk", number))), ascends_first=True),
+    },
+    has_views=True,
+)
 
 
 @require_safe
@@ -36,24 +53,27 @@ def offer_list(request: ActorRequest) -> HttpResponse:
     """List the courier's offers with today's reservations."""
     actor = request.actor
     require(actor, Capability.VIEW_OFFERS)
+    views = OwnViews.of(actor, "offers")
+    if url := views.default_url(request.GET):
+        return redirect(url)
     form = OfferFilterForm(request.GET)
     own_offers = Offer.objects.visible_to(actor)
     filtered = _filter(form.among(own_offers), form.filters).select_related("tier", "origin", "destination")
-    # A courier has thousands of offers, not billions: numbered pages are affordable.
-    page = Paginator(
-        filtered.order_by("origin__name_en", "destination__name_en", "tier__position"), PAGE
-    ).get_page(request.GET.get("page"))
-    days = CapacityDay.objects.filter(offer__in=[offer.pk for offer in page], date=timezone.localdate())
+    asked = LIST.asked(request, form.params)
+    page = LIST.page(filtered, asked, size=PAGE)
+    days = CapacityDay.objects.filter(offer__in=[offer.pk for offer in page.rows], date=timezone.localdate())
     reserved = dict(days.values_list("offer_id", "reserved"))
-    for offer in page:
+    for offer in page.rows:
         offer.price, offer.reserved_today = yuan(offer.price_fen), reserved.get(offer.pk, 0)
     context = {
-        "page": page,
+        "offers": page.rows,
         "form": form,
         "any": own_offers.exists(),
         "may_change": actor.can(Capability.MANAGE_OFFERS),
+        "views": views.chips(asked),
+        **page.context,
     }
-    return render(request, "slas/offer_list.html", context, status=form.status)
+    return render(request, "slas/offer_list.html", context, status=max(form.status, page.status))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -91,6 +111,24 @@ def offer_edit(request: ActorRequest, offer_id: int) -> HttpResponse:
         return redirect("slas:offer_list")
     context = {"form": form, "offer": offer}
     return render(request, "slas/offer_form.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@login_required
+def offer_sale(request: ActorRequest, offer_id: int) -> HttpResponse:
+    """Take an offer off sale, or put it on sale, at once; the message takes it back."""
+    active, query = request.POST.get("active") == "1", request.POST.get("query", "")
+    back = f"{reverse('slas:offer_list')}?{query}".rstrip("?")
+    try:
+        offer = offers.put_on_sale(actor=request.actor, offer_id=offer_id, active=active)
+    except InvalidInput as error:
+        messages.error(request, error.errors[0].message)
+        return redirect(back)
+    text = _("%(lane)s is on sale.") if active else _("%(lane)s is off sale. Bookings keep their price.")
+    lane = f"{offer.origin.name} → {offer.destination.name}, {offer.tier.name}"
+    undo = {"active": "0" if active else "1", "query": query}
+    offer_undo(request, text % {"lane": lane}, "slas:offer_sale", offer.pk, **undo)
+    return redirect(back)
 
 
 @require_safe

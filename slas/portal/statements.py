@@ -1,7 +1,7 @@
 """Statements: the credits of a merchant, or the debts of a courier, month by month."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, StreamingHttpResponse
@@ -10,11 +10,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header, urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.cursors import Order, number, word
 from alliance.durations import duration_text
 from alliance.errors import Conflict
+from alliance.portal.paging import Asked, Listing, Sort
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from slas.credits.statements import (
@@ -32,6 +35,16 @@ from slas.credits.statements import (
 from slas.models import CreditEntry
 from slas.portal.statement_files import MOST_ON_PAPER, as_csv, as_pdf
 from slas.promises.prices import yuan
+
+# A line a month since the organisation joined: sorted in memory.
+MONTHS: Final = Listing(
+    "statements",
+    {
+        "month": Sort(gettext_lazy("Month"), Order((("month", word),))),
+        "entries": Sort(gettext_lazy("Entries"), Order((("entries", number), ("month", word)))),
+        "total": Sort(gettext_lazy("Total (CNY)"), Order((("total_fen", number), ("month", word)))),
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +70,17 @@ def statement_list(request: ActorRequest) -> HttpResponse:
         return redirect("admin:slas_statement_changelist")
     account = _account(request)
     months = months_of(account, now=timezone.now())
+    asked = MONTHS.asked(request, _params(account, actor))
     context = {
         "account": account,
-        "months": months,
+        "months": asked.in_order(months),
+        "sorting": asked,
         "current": months[0],
         "final": yuan(sum(month.total_fen for month in months if month.closed_at)),
         "query": _query(account, actor),
     }
-    return render(request, "slas/statement_list.html", context)
+    status = 422 if asked.is_refused else 200
+    return render(request, "slas/statement_list.html", context, status=status)
 
 
 @require_safe
@@ -73,8 +89,9 @@ def statement_detail(request: ActorRequest, month: str) -> HttpResponse:
     """Show a month: its parts, and its entries in the order they were written."""
     actor = request.actor
     account, sums = _month(request, month)
-    last_id = _number(request.GET.get("after", ""))
-    lines = lines_of(account, sums.month, after=last_id, limit=PAGE + 1)
+    asked = _entries(sums).asked(request, _params(account, actor))
+    last_id = number(asked.after) or 0
+    lines = [] if asked.is_refused else lines_of(account, sums.month, after=last_id, limit=PAGE + 1)
     lines_shown = lines[:PAGE]
     query = _query(account, actor)
     context = {
@@ -85,9 +102,10 @@ def statement_detail(request: ActorRequest, month: str) -> HttpResponse:
         "query": query,
         "list_url": f"{reverse('slas:statement_list')}{query}",
         "may_print": sums.entries <= MOST_ON_PAPER,
-        **_pages(account, sums, lines, after=last_id, query=query),
+        "sorting": asked,
+        **_pages(account, sums, lines, asked),
     }
-    return render(request, "slas/statement_detail.html", context)
+    return render(request, "slas/statement_detail.html", context, status=422 if asked.is_refused else 200)
 
 
 @require_safe
@@ -129,23 +147,28 @@ def _query(account: Account, actor: Actor) -> str:
     return f"?{urlencode({'organisation': account.organisation.slug})}" if actor.is_ops else ""
 
 
-def _pages(account: Account, sums: MonthSums, lines: list[Line], *, after: int, query: str) -> dict[str, Any]:
-    more = f"{query}&" if query else "?"
-    next_url = f"{more}after={lines[PAGE - 1].entry.pk}" if len(lines) > PAGE else ""
-    previous_url = ""
-    if after and lines:
-        start = page_before(account, sums.month, before=lines[0].entry.pk)
-        previous_url = f"{more}after={start}" if start else query or "?"
-    newest_url = (query or "?") if after and not lines else ""
-    return {"next_url": next_url, "previous_url": previous_url, "newest_url": newest_url}
+def _params(account: Account, actor: Actor) -> dict[str, list[str]]:
+    return {"organisation": [account.organisation.slug]} if actor.is_ops else {}
+
+
+def _entries(sums: MonthSums) -> Listing:
+    # Entries stand in the order they were written, each with the running total.
+    return Listing(f"statement {sums.text}", {"written": Sort(_("Entries"))})
+
+
+def _pages(account: Account, sums: MonthSums, lines: list[Line], asked: Asked) -> dict[str, Any]:
+    is_later = bool(asked.after)
+    start = page_before(account, sums.month, before=lines[0].entry.pk) if is_later and lines else 0
+    previous_url = asked.place_url("after", str(start)) if start else asked.url()
+    return {
+        "next_url": asked.place_url("after", str(lines[PAGE - 1].entry.pk)) if len(lines) > PAGE else "",
+        "previous_url": previous_url if is_later and lines else "",
+        "newest_url": asked.url() if asked.is_refused or (is_later and not lines) else "",
+    }
 
 
 def _row(line: Line) -> Row:
     return Row(line, "" if line.late_by is None else duration_text(line.late_by))
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def _headers(account: Account, sums: MonthSums, ending: str) -> dict[str, str]:

@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("offers/download/", offers.offer_download, name="offer_download"),
     path("offers/<int:offer_id>/", offers.offer_edit, name="offer_edit"),
+    path("offers/<int:offer_id>/sale/", offers.offer_sale, name="offer_sale"),
     path("rates/", rates.rate_list, name="rate_list"),
     path("rates/download/", rates.rate_download, name="rate_download"),
     path("exports/", exports.export_list, name="export_list"),

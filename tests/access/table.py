@@ -75,7 +75,10 @@ KERNEL = [
     *get_and_post("member_list", PEOPLE, post=422, ops=404),
     *get_and_post("member_edit", PERSON, post=422, rival=404, ops=404, path=("member",)),
     *get_and_post("member_remove", PERSON, post=302, rival=404, ops=404, path=("member",)),
-    Row("invitation_withdraw", "POST", PERSON, own=302, rival=404, ops=404, path=("invitation",)),
+    *[
+        Row(f"invitation_{verb}", "POST", PERSON, own=302, rival=404, ops=404, path=("invitation",))
+        for verb in ("withdraw", "reinstate")
+    ],
     Row("membership_list", "GET", SIGNED_IN),
     Row("membership_leave", "GET", SIGNED_IN, own=404, but=dict.fromkeys(COURIERS.split(), 200),
         path=("organisation",), note="courier A"),
@@ -84,6 +87,12 @@ KERNEL = [
     Row("invitation_show", "GET", PUBLIC, path=("invitation_token",), note="the secret of a mail"),
     Row("invitation_answer", "POST", SIGNED_IN, own=404, ops=404, but={"newcomer": 302},
         path=("invitation",), note="of the newcomer"),
+    *get_and_post("view_list", READ, post=422, path=("parcels",)),
+    *[
+        Row(f"view_{verb}", "POST", READ, own=404, rival=404, ops=404, path=("parcels", "saved_view"),
+            but={"courier_owner": 422 if verb == "rename" else 302}, note="the owner's own view")
+        for verb in ("rename", "default", "delete", "restore")
+    ],
     *get_and_post("api_key_list", SECRETS, post=422, ops=404),
     *get_and_post("api_key_revoke", SECRET, post=302, rival=404, ops=404, path=("courier_key",)),
 ]  # fmt: skip
@@ -138,6 +147,7 @@ OFFERS_AND_RATES = [
     Row("slas:offer_file_rejected", "GET", SELL, rival=404, path=("offer_file",)),
     Row("slas:offer_download", "GET", SEE_OFFERS),
     *get_and_post("slas:offer_edit", SELL, post=422, rival=404, path=("offer",)),
+    Row("slas:offer_sale", "POST", SELL, own=302, rival=404, ops=302, path=("offer",)),
     Row("slas:rate_list", "GET", READ),
     Row("slas:rate_download", "GET", EXPORT),
     Row("slas:breach_list", "GET", READ),
@@ -196,6 +206,7 @@ PARCELS = [
     Row("parcels:address_list", "GET", BOOK, ops=404),
     *get_and_post("parcels:address_add", BOOK, post=422, ops=404),
     *get_and_post("parcels:address_edit", BOOK, post=422, rival=404, ops=404, path=("address",)),
+    Row("parcels:address_restore", "POST", BOOK, own=302, rival=404, ops=404, path=("address",)),
     Row("parcels:address_delete", "POST", BOOK, own=302, rival=404, ops=404, path=("address",)),
 ]
 

@@ -38,6 +38,7 @@ from alliance.models import (
     RetiredMonth,
     User,
 )
+from alliance.saved_views.services import save_view
 from alliance.tenancy import KEY_SCOPES, Actor, Scope, scope
 from couriers.applications.services import applications, reviews
 from couriers.changes.services import propose_change
@@ -195,6 +196,12 @@ class _Builder:
         self._members("courier", self.courier, [Role.MANAGER, Role.AGENT, Role.FINANCE, Role.VIEWER])
         self._invitation(actor_of_user(owner))
         self._change(actor_of_user(owner))
+        self._view(actor_of_user(owner))
+
+    def _view(self, owner: Actor) -> None:
+        with scope(Scope.of(owner)):
+            view = save_view(actor=owner, listing="parcels", name="Late ones", query="late=true")
+        self.world.things["saved_view"] = str(view.pk)
 
     def _change(self, owner: Actor) -> None:
         with scope(Scope.of(owner)):

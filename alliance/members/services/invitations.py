@@ -79,6 +79,32 @@ def withdraw_invitation(*, actor: Actor, invitation_id: int) -> Invitation:
     return invitation
 
 
+def reinstate_invitation(*, actor: Actor, invitation_id: int, now: datetime | None = None) -> Invitation:
+    """Let a withdrawn invitation wait again, with the link in its mail. A second call changes nothing.
+
+    Raises NotFound once it has expired, and Conflict if the address was invited again or it was answered.
+    """
+    require(actor, Capability.MANAGE_MEMBERS)
+    now = now or timezone.now()
+    own = Invitation.objects.filter(organisation_id=actor.tenant_id)
+    invitation: Invitation | None = (
+        own.filter(pk=invitation_id, expires_at__gt=now).select_for_update(of=("self",)).first()
+    )
+    if invitation is None:
+        raise NotFound
+    if invitation.state == InvitationState.PENDING:
+        return invitation
+    if invitation.state != InvitationState.WITHDRAWN:
+        raise Conflict(_("This invitation was answered already."), code="answered")
+    locks.wait_for(locks.Lock.INVITE_FOR_ORGANISATION, of=actor.tenant_id)
+    if own.filter(email=invitation.email, state=InvitationState.PENDING).exists():
+        raise Conflict(_("This address was invited again by now."), code="invited")
+    invitation.state, invitation.decided_at = InvitationState.PENDING, None
+    invitation.save(update_fields=["state", "decided_at"])
+    _record(actor, "invitation.reinstated", invitation)
+    return invitation
+
+
 def token_of(invitation: Invitation) -> str:
     """Return the secret of an invitation's link."""
     return _SIGNER.sign(str(invitation.pk))

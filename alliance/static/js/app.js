@@ -166,7 +166,7 @@
 
   // Whether somebody filtered a list or turned its page.
   function isAskedFor(detail) {
-    return Boolean(detail.requestConfig?.elt?.closest(".ca-filters, .ca-pager"));
+    return Boolean(detail.requestConfig?.elt?.closest(".ca-filters, .ca-pager, .ca-sort, .ca-sort-menu"));
   }
 
   // Logged out meanwhile: the answer is another page, without the list, and belongs into the whole window.

@@ -1,5 +1,6 @@
 """A merchant's pickup addresses."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -8,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
-from alliance.errors import FieldError, InvalidInput, NotFound, NotPermitted
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.models import City, Organisation
 from alliance.phones import phone_problems, read_phone
 from alliance.tenancy import Actor, require
@@ -58,15 +59,46 @@ def save_pickup_address(
     return address
 
 
-def delete_pickup_address(*, actor: Actor, address_id: int) -> None:
-    """Remove an address from the merchant's list; parcels booked from it keep it. Raises NotFound."""
+def delete_pickup_address(*, actor: Actor, address_id: int) -> PickupAddress:
+    """Remove an address from the merchant's list and return it; parcels booked from it keep it.
+
+    Raises NotFound.
+    """
     _merchant(actor)
-    addresses = PickupAddress.objects.visible_to(actor).filter(pk=address_id)
-    if not addresses.update(removed_at=timezone.now(), is_default=False):
+    address: PickupAddress | None = PickupAddress.objects.visible_to(actor).filter(pk=address_id).first()
+    if address is None:
         raise NotFound
-    audit.record(
-        actor=actor, verb="pickup_address.deleted", object_type="pickup_address", object_id=address_id
-    )
+    _mark_removed(actor, address, at=timezone.now(), verb="pickup_address.deleted")
+    return address
+
+
+@transaction.atomic
+def restore_pickup_address(*, actor: Actor, address_id: int) -> PickupAddress:
+    """Bring a removed address back; doing it again changes nothing.
+
+    It is no longer the default if another is by now. Raises Conflict if its name was taken meanwhile, and
+    NotFound for another merchant's address.
+    """
+    own = PickupAddress.objects.filter(merchant_id=_merchant(actor))
+    # Lock all of the merchant's, as saving one does.
+    addresses = {address.pk: address for address in own.select_for_update().order_by("pk")}
+    address = addresses.get(address_id)
+    if address is None:
+        raise NotFound
+    if address.removed_at is None:
+        return address
+    others = [other for other in addresses.values() if other.removed_at is None]
+    if any(other.name == address.name for other in others):
+        raise Conflict(_("There is another address “%(name)s” by now.") % {"name": address.name})
+    address.is_default = address.is_default and not any(other.is_default for other in others)
+    _mark_removed(actor, address, at=None, verb="pickup_address.restored")
+    return address
+
+
+def _mark_removed(actor: Actor, address: PickupAddress, *, at: datetime | None, verb: str) -> None:
+    address.removed_at = at
+    address.save(update_fields=["removed_at", "is_default"])
+    audit.record(actor=actor, verb=verb, object_type="pickup_address", object_id=address.pk)
 
 
 def _merchant(actor: Actor) -> int:

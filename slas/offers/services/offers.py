@@ -77,6 +77,21 @@ def change_offer(*, actor: Actor, offer_id: int, price_fen: int, daily_capacity:
     return offer
 
 
+def put_on_sale(*, actor: Actor, offer_id: int, active: bool) -> Offer:
+    """Put an offer on sale or take it off, at its price and capacity. Raises as `change_offer`."""
+    require(actor, Capability.MANAGE_OFFERS)
+    offer = Offer.objects.visible_to(actor).select_for_update(of=("self",)).filter(pk=offer_id).first()
+    if offer is None:
+        raise NotFound
+    return change_offer(
+        actor=actor,
+        offer_id=offer_id,
+        price_fen=offer.price_fen,
+        daily_capacity=offer.daily_capacity,
+        active=active,
+    )
+
+
 def first_day_of_change() -> date:
     # Time zones differ: from yesterday's date on covers today everywhere.
     return timezone.now().date() - timedelta(days=1)

@@ -233,7 +233,7 @@ def five(book: Book, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def follow(client: Client, page: Any, way: str) -> Any:
-    return client.get(page.context[f"{way}_url"])
+    return client.get(LIST + page.context[f"{way}_url"])
 
 
 def numbers_on(page: Any) -> list[str]:
@@ -268,11 +268,11 @@ def test_pages_are_stable_while_parcels_are_booked(
 def test_oldest_page_is_one_link_away(five: list[str], merchant_client: Client) -> None:
     first = merchant_client.get(LIST)
     assert first.context["ends"]["newest"] == ""
-    last = merchant_client.get(first.context["ends"]["oldest"])
+    last = merchant_client.get(LIST + first.context["ends"]["oldest"])
     assert numbers_on(last) == five[3:]
     assert last.context["next_url"] == last.context["ends"]["oldest"] == ""
     assert numbers_on(follow(merchant_client, last, "previous")) == five[1:3]
-    assert numbers_on(merchant_client.get(last.context["ends"]["newest"])) == five[:2]
+    assert numbers_on(merchant_client.get(LIST + last.context["ends"]["newest"])) == five[:2]
     for page in (first, last):
         assert "“Booked until”" in text_of(page)
 
@@ -286,7 +286,9 @@ def test_page_examines_a_limited_number_and_shows_where_it_stopped(
     newest, oldest = parse_tracking_number(five[0]), parse_tracking_number(five[4])
     with scope(Scope.everything()):
         Parcel.objects.filter(pk__in=[newest, oldest]).update(status="lost")
-    start = {"status": "lost"} if way == "next" else {"status": "lost", "after": five[4]}
+    start = {"status": "lost"}
+    if way == "previous":
+        start["before"] = sealed(merchant_client, five[4], status="lost")
     page = merchant_client.get(LIST, start)
     assert numbers_on(page) == (five[:1] if way == "next" else [])
     text = text_of(page)
@@ -317,16 +319,61 @@ def test_api_pages_until_next_is_null(
     assert pages == [[], [], [five[4]]]
 
 
-def test_invalid_cursors_show_the_newest_page(five: list[str], merchant_client: Client) -> None:
-    for query in ({"before": "x"}, {"after": "CA"}, {"after": five[0]}):
-        assert numbers(merchant_client, **query) == five[:2]
+def sealed(client: Client, number: str, **query: str) -> str:
+    """The cursor of a place in the list, as the list itself would make it."""
+    cursor: str = client.get(LIST, query).context["sorting"].seal.close(number)
+    return cursor
+
+
+def test_cursors_that_are_not_of_the_list_are_refused(
+    five: list[str], merchant_client: Client, courier_client: Client
+) -> None:
+    own = sealed(merchant_client, five[1])
+    assert numbers(merchant_client, after=own) == five[2:4]
+    for query in (
+        {"before": "x"}, {"after": "CA"}, {"after": five[0]}, {"after": own + "0"},
+        # Made for other filters, for another order, and for another organisation.
+        {"after": own, "status": "booked"}, {"after": own, "sort": "booked"},
+        {"after": sealed(courier_client, five[1])}, {"sort": "deliver_by"},
+    ):  # fmt: skip
+        page = merchant_client.get(LIST, query)
+        assert (page.status_code, numbers_on(page)) == (422, [])
+        assert "This link does not fit this list" in page.content.decode()
+        assert page.context["newest_url"]
+
+
+def test_list_begins_with_the_oldest_if_sorted_so(five: list[str], merchant_client: Client) -> None:
+    first = merchant_client.get(LIST, {"sort": "booked", "status": "booked"})
+    second = follow(merchant_client, first, "next")
+    third = follow(merchant_client, second, "next")
+    oldest_first = five[::-1]
+    assert [numbers_on(page) for page in (first, second, third)] == [
+        oldest_first[:2], oldest_first[2:4], oldest_first[4:],
+    ]  # fmt: skip
+    assert third.context["next_url"] == ""
+    assert numbers_on(follow(merchant_client, third, "previous")) == oldest_first[2:4]
+    newest = merchant_client.get(LIST + first.context["ends"]["newest"])
+    assert numbers_on(newest) == oldest_first[3:]
+    assert 'aria-sort="ascending"' in first.content.decode()
+    # The header turns the order round, and keeps the filters.
+    assert first.context["sorting"].sorted_by.url == "?status=booked"
+
+
+def test_api_refuses_a_cursor_of_other_filters(five: list[str], merchant_api: APIClient) -> None:
+    following = merchant_api.get("/api/v1/parcels?page_size=2").json()["next"]
+    assert merchant_api.get(following).status_code == 200
+    assert merchant_api.get(f"{following}&page_size=3").status_code == 200
+    answer = merchant_api.get(f"{following}&status=booked")
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/cursor"]
 
 
 def test_page_whose_parcels_left_the_list_says_that_it_ends(five: list[str], merchant_client: Client) -> None:
-    page = merchant_client.get(LIST, {"status": "booked", "before": five[-1]})
+    cursor = sealed(merchant_client, five[-1], status="booked")
+    page = merchant_client.get(LIST, {"status": "booked", "after": cursor})
     assert numbers_on(page) == []
-    assert "No more results" in page.content.decode()
-    assert numbers_on(merchant_client.get(page.context["newest_url"])) == five[:2]
+    assert "Nothing more here" in page.content.decode()
+    assert numbers_on(merchant_client.get(LIST + page.context["newest_url"])) == five[:2]
 
 
 @pytest.mark.parametrize("way", ["next", "previous"])
@@ -350,7 +397,7 @@ def counted() -> Iterator[CaptureQueriesContext]:
         yield queries
 
 
-LIST_QUERIES = 21
+LIST_QUERIES = 22
 
 
 def test_query_count_is_the_same_for_one_and_three_parcels(book: Book, merchant_client: Client) -> None:

@@ -163,9 +163,38 @@ def test_page_past_the_end_leads_back_to_the_start(merchant_client: Client, parc
     now = timezone.now()
     put(parcels[0], chance=0.6, due_in_hours=1)
     far = Place(now, False, now - timedelta(days=9), 1.0, parcels[1].pk)
-    page = merchant_client.get(reverse("parcels:watch_list"), {"after": str(far)})
-    assert "No more results" in page.content.decode()
-    assert len(merchant_client.get(page.context["newest_url"]).context["rows"]) == 1
+    start = merchant_client.get(LIST).context["sorting"]
+    page = merchant_client.get(LIST, {"after": start.seal.close(str(far))})
+    assert "Nothing more here" in page.content.decode()
+    assert len(merchant_client.get(LIST + page.context["newest_url"]).context["rows"]) == 1
+
+
+def test_list_is_sorted_by_risk_and_due_time_both_ways(
+    merchant_client: Client, parcels: list[Parcel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parcels.portal.watch_list.PAGE_SIZE", 2)
+    for place, chance in enumerate((0.6, 0.9, 0.7, 0.9, 0.8)):
+        put(parcels[place], chance=chance, due_in_hours=5 - place)
+        put(parcels[place], chance=chance, due_in_hours=5 - place, reason="silent")
+        with scope(Scope.everything()):
+            due_at = WatchItem.objects.filter(parcel_id=parcels[place].pk)[0].due_at
+            WatchItem.objects.filter(parcel_id=parcels[place].pk).update(due_at=due_at)
+    orders = {
+        "due": [4, 3, 2, 1, 0],
+        "-due": [0, 1, 2, 3, 4],
+        "-chance": [1, 3, 4, 2, 0],
+        "chance": [0, 2, 4, 3, 1],
+    }
+    for sort, order in orders.items():
+        listed, url = [], f"?sort={sort}"
+        while url:
+            page = merchant_client.get(LIST + url)
+            listed += [row.watched.parcel.pk for row in page.context["rows"]]
+            url = page.context["next_url"]
+        assert listed == [parcels[place].pk for place in order]
+        # Other filters keep the order.
+        assert all(f"sort={sort}" in chip.url for chip in page.context["tiers"])
+    assert merchant_client.get(LIST, {"sort": "-urgency"}).status_code == 422
 
 
 # --- filters ---
@@ -227,7 +256,7 @@ def test_chips_count_and_filter_in_one_click(merchant_client: Client, parcels: l
         ("All reasons", None), ("No recent scans", 1), ("At risk", 1),
     ]  # fmt: skip
     silent = page.context["reasons"][1]
-    narrowed = merchant_client.get(silent.url)
+    narrowed = merchant_client.get(LIST + silent.url)
     assert parcels[2].number in text_of(narrowed)
     assert parcels[0].number not in text_of(narrowed)
     assert [chip.active for chip in narrowed.context["reasons"]] == [False, True, False]
@@ -236,12 +265,15 @@ def test_chips_count_and_filter_in_one_click(merchant_client: Client, parcels: l
     assert "tier=next_day" in unlikely.context["chances"][2].url
 
 
-@pytest.mark.parametrize("query", ["after=1", "before=~~~", "utm_source=mail"])
-def test_invalid_places_give_the_first_page(
+@pytest.mark.parametrize("query", ["after=1", "before=~~~", "sort=reason"])
+def test_cursors_and_sorts_of_other_lists_are_refused(
     merchant_client: Client, parcels: list[Parcel], query: str
 ) -> None:
     put(parcels[0], chance=0.6, due_in_hours=1)
-    assert parcels[0].number in text_of(merchant_client.get(f"{LIST}?{query}"))
+    page = merchant_client.get(f"{LIST}?{query}")
+    assert (page.status_code, page.context["rows"]) == (422, [])
+    assert "This link does not fit this list" in text_of(page)
+    assert parcels[0].number in text_of(merchant_client.get(f"{LIST}?utm_source=mail"))
 
 
 @pytest.mark.parametrize(
@@ -264,7 +296,7 @@ def test_page_refuses_unknown_filters_and_offers_the_valid_ones(
     assert not re.search(r'class="ca-chip"[^>]*aria-current', page.content.decode())
     # Polling it would be refused each minute.
     assert "every 60s" not in page.content.decode()
-    assert page.context["reasons"][1].url == LIST + narrowed
+    assert page.context["reasons"][1].url == narrowed
 
 
 # --- visibility ---
@@ -316,7 +348,7 @@ def test_page_query_count_does_not_depend_on_parcels(
         put(parcel, chance=0.6, due_in_hours=1, reason="silent")
     # The first request loads the forecast curves.
     courier_client.get(LIST)
-    with django_assert_num_queries(24):
+    with django_assert_num_queries(25):
         courier_client.get(LIST)
 
 

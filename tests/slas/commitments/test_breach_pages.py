@@ -3,10 +3,12 @@
 import re
 from datetime import timedelta
 from html import unescape
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection
+from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -155,9 +157,28 @@ def asked(url: str) -> dict[str, str]:
     "place",
     ["nonsense", "2026-13-01|1|x", "2026-01-01T00:00|1|x", "2026-01-01T00:00Z|1|\0", "|||", "9" * 99],
 )
-def test_invalid_cursors_show_the_first_page(judged: Lane, courier_client: Client, place: str) -> None:
-    assert len(shown(courier_client, after=place)) == 3
-    assert len(shown(courier_client, before=place)) == 3
+def test_cursors_that_are_not_of_the_list_are_refused(
+    judged: Lane, courier_client: Client, place: str
+) -> None:
+    for side in ("after", "before"):
+        page = courier_client.get(URL, {side: place})
+        assert (page.status_code, page.context["lines"]) == (422, [])
+        assert "This link does not fit this list" in page.content.decode()
+
+
+def test_list_begins_with_the_oldest_if_sorted_so(lane: Lane, courier_client: Client) -> None:
+    with scope(Scope.everything()):
+        for hours in (30, 20, 10):
+            promise(lane, timezone.now() - hours * HOUR, late=HOUR)
+    catch_up()
+    newest = [line.breach.parcel_id for line in shown(courier_client)]
+    assert [line.breach.parcel_id for line in shown(courier_client, sort="opened")] == newest[::-1]
+    page = courier_client.get(URL, {"sort": "opened", "state": "late"})
+    assert 'aria-sort="ascending"' in page.content.decode()
+    # Filters keep the sort, and the sort the filters.
+    assert '<input type="hidden" name="sort" value="opened" form="list-filters">' in page.content.decode()
+    assert page.context["sorting"].sorted_by.url == "?state=late"
+    assert courier_client.get(URL, {"sort": "merchant"}).status_code == 422
 
 
 def test_others_breaches_are_not_shown(judged: Lane, rival_courier: Organisation) -> None:
@@ -177,13 +198,13 @@ def test_page_costs_the_same_for_one_and_many(
 ) -> None:
     with scope(Scope.everything()):
         first = promise(lane, YESTERDAY, late=HOUR)
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(21):
         page = courier_client.get(URL).content.decode()
     assert tracking_number(first) in page
     with scope(Scope.everything()):
         for _number in range(5):
             promise(lane, YESTERDAY, late=HOUR)
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(21):
         courier_client.get(URL)
 
 
@@ -191,7 +212,8 @@ def test_a_page_is_read_along_its_index_and_not_sorted(judged: Lane, courier: Ac
     result = BreachListing.objects.visible_to(courier).select_related("courier__organisation", "merchant")
     with scope(Scope.of(courier)):
         with CaptureQueriesContext(connection) as queries:
-            breaches.NEWEST_FIRST.page(result, after="", before="", size=2)
+            asked = breaches.LIST.asked(SimpleNamespace(GET=QueryDict(), actor=courier))
+            breaches.LIST.page(result, asked, size=2)
         read = [query["sql"].replace("%", "%%") for query in queries]
         # The same with the planner's switches.
         plans = [raw_rows(f"EXPLAIN {sql}") if sql.startswith("SELECT") else raw_rows(sql) for sql in read]

@@ -137,12 +137,17 @@ def test_pages_go_on_and_back_with_the_running_total(lane: Lane, merchant_client
 
 
 @pytest.mark.parametrize("after", ["x", "-1", "99999999999999999999", "１２"])
-def test_invalid_cursor_is_the_first_page(credited: Lane, merchant_client: Client, after: str) -> None:
-    assert len(merchant_client.get(URL, {"after": after}).context["rows"]) == 5
+def test_cursor_that_is_not_of_the_list_is_refused(
+    credited: Lane, merchant_client: Client, after: str
+) -> None:
+    page = merchant_client.get(URL, {"after": after})
+    assert (page.status_code, page.context["rows"]) == (422, [])
+    assert "This link does not fit this list" in page.content.decode()
 
 
 def test_page_after_the_last_entry_says_that_the_list_ends(credited: Lane, merchant_client: Client) -> None:
-    page = merchant_client.get(URL, {"after": "999999999"})
+    seal = merchant_client.get(URL).context["sorting"].seal
+    page = merchant_client.get(URL, {"after": seal.close("999999999")})
     assert "No more results" in page.content.decode()
     assert len(merchant_client.get(URL + page.context["newest_url"]).context["rows"]) == 5
 

@@ -8,4 +8,5 @@ import Tooltip from "../node_modules/@tabler/core/js/src/bootstrap/tooltip.ts";
 window.tabler = { Tooltip };
 
 import "./filters.js";
+import "./palette.js";
 import "./undo.js";

@@ -21,8 +21,10 @@ class ParcelsConfig(AppConfig):
         # Models need the app registry.
         from alliance.database.stored_functions import STATEMENTS  # noqa: PLC0415
         from alliance.members.services.organisations import RECORD_CREATORS  # noqa: PLC0415
+        from alliance.portal.palette import FINDERS as PALETTE_FINDERS  # noqa: PLC0415
         from alliance.portal.view_lists import VIEW_LISTS as LISTS_WITH_VIEWS  # noqa: PLC0415
         from parcels.bookings.services.addresses import create_merchant  # noqa: PLC0415
+        from parcels.portal.finders import FINDERS  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
         from parcels.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
         from parcels.scans.sql import RECORD_SCANS  # noqa: PLC0415
@@ -38,3 +40,4 @@ class ParcelsConfig(AppConfig):
         FAMILIES.register(BADGES)
         LINKED_PAGES.register(PAGES)
         LISTS_WITH_VIEWS.register(VIEW_LISTS)
+        PALETTE_FINDERS.register(FINDERS)

@@ -22,9 +22,11 @@ class SlasConfig(AppConfig):
         # Models need the app registry.
         from alliance.database.stored_functions import STATEMENTS  # noqa: PLC0415
         from alliance.health import QUEUES  # noqa: PLC0415
+        from alliance.portal.palette import FINDERS as PALETTE_FINDERS  # noqa: PLC0415
         from alliance.portal.view_lists import VIEW_LISTS as LISTS_WITH_VIEWS  # noqa: PLC0415
         from slas.forecasts.curves import READ_CURVES  # noqa: PLC0415
         from slas.models import CreditCheck, ProgressTally, Tally  # noqa: PLC0415
+        from slas.portal.finders import FINDERS  # noqa: PLC0415
         from slas.portal.menu import MENU  # noqa: PLC0415
         from slas.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
 
@@ -36,3 +38,4 @@ class SlasConfig(AppConfig):
         register_menu(*MENU)
         FAMILIES.register(BADGES)
         LISTS_WITH_VIEWS.register(VIEW_LISTS)
+        PALETTE_FINDERS.register(FINDERS)

@@ -87,6 +87,7 @@ KERNEL = [
     Row("invitation_show", "GET", PUBLIC, path=("invitation_token",), note="the secret of a mail"),
     Row("invitation_answer", "POST", SIGNED_IN, own=404, ops=404, but={"newcomer": 302},
         path=("invitation",), note="of the newcomer"),
+    Row("palette_find", "GET", SIGNED_IN, note="finds what the pages it leads to would show"),
     *get_and_post("view_list", READ, post=422, path=("parcels",)),
     *[
         Row(f"view_{verb}", "POST", READ, own=404, rival=404, ops=404, path=("parcels", "saved_view"),

@@ -9,9 +9,7 @@ from alliance.tenancy import row_policy
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("alliance", "0007_audit"),
-    ]
+    dependencies = [("alliance", "0007_audit")]
 
     operations = [
         migrations.CreateModel(

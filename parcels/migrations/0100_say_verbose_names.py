@@ -5,9 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("parcels", "0007_guesses_by_address"),
-    ]
+    dependencies = [("parcels", "0100_entry_merchants")]
 
     operations = [
         migrations.AlterField(

@@ -5,10 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("alliance", "0007_audit"),
-        ("slas", "0009_offer_files"),
-    ]
+    dependencies = [("slas", "0100_readers_offer_files_deleted"), ("alliance", "0007_audit")]
 
     operations = [
         migrations.AlterField(

@@ -6,7 +6,7 @@ are done by the statement in `parcels/scans/sql.py`, for all lines at once.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from parcels.choices import ScanCode
 from parcels.scans import rules
 from parcels.scans.lines import NamedScan, Rejection, ScanLine
+from parcels.scans.repeats import Content, content_of, difference, refusal_of
 
 _CODES: Final = frozenset(ScanCode.values)
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,9 +54,10 @@ class ScanBatch:
         self.duplicates: list[int] = []
         self.parcel_ids: list[int] = []
         self._latest = microseconds_of(now + rules.CLOCK_ERROR)
-        # The line of each scan, and the lines that repeat another line.
+        # The place of each scan in the columns, and the lines that repeat another line, with why they are
+        # rejected if they say otherwise.
         self._keys: dict[tuple[int, int], int] = {}
-        self._copies: list[tuple[int, int]] = []
+        self._copies: list[tuple[int, int, tuple[str, str, str] | None]] = []
         self._n: list[int] = []
         self._event_keys: list[int] = []
         self._microseconds: list[int] = []
@@ -73,16 +75,36 @@ class ScanBatch:
     def judge_copies(self) -> None:
         """A line that repeats another is a duplicate, or rejected for the same reason as the other."""
         rejected = {rejection.index: rejection for rejection in self.rejections}
-        for index, original in self._copies:
-            if (rejection := rejected.get(original)) is None:
-                self.duplicates.append(index)
-            else:
+        for index, original, refusal in self._copies:
+            if (rejection := rejected.get(original)) is not None:
                 field = rejection.pointer.removeprefix(f"/{original}/")
                 self.reject(index, field, rejection.code, rejection.detail)
+            elif refusal:
+                self.reject(index, *refusal)
+            else:
+                self.duplicates.append(index)
+
+    def keys_of(self, indices: Iterable[int]) -> list[int]:
+        """The keys of some lines' scans."""
+        wanted = set(indices)
+        return [key for index, key in zip(self._n, self._event_keys, strict=True) if index in wanted]
+
+    def judge_duplicates(self, indices: Iterable[int], stored: Mapping[tuple[int, int], Content]) -> None:
+        """Take in lines whose scans were stored before: duplicates, or rejected if they say otherwise."""
+        places = {index: place for place, index in enumerate(self._n)}
+        for index in indices:
+            place = places[index]
+            line, first = self._lines[place], stored.get((self.parcel_ids[place], self._event_keys[place]))
+            content = content_of(line, self._microseconds[place])
+            if first is not None and (field := difference(content, first)):
+                self.reject(index, *refusal_of(line, field))
+            else:
+                self.duplicates.append(index)
 
     def line_of(self, parcel_id: int, key: int) -> int | None:
         """The index of the line with a scan, if it is in this batch."""
-        return self._keys.get((parcel_id, key))
+        place = self._keys.get((parcel_id, key))
+        return None if place is None else self._n[place]
 
     def lines_of_parcels(self) -> Iterable[tuple[int, int]]:
         """The index and the parcel of each valid line."""
@@ -131,8 +153,11 @@ class ScanBatch:
             facility=line.facility or "",
             corrects=corrects,
         )
-        if (original := self._keys.setdefault((parcel_id, key), index)) != index:
-            self._copies.append((index, original))
+        place = self._keys.setdefault((parcel_id, key), len(self._n))
+        if place < len(self._n):
+            first = content_of(self._lines[place], self._microseconds[place])
+            field = difference(content_of(line, moment), first)
+            self._copies.append((index, self._n[place], refusal_of(line, field) if field else None))
             return
         self._n.append(index)
         self.parcel_ids.append(parcel_id)

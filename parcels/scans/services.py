@@ -1,19 +1,22 @@
 """Store scans, update the parcels' statuses and settle their commitments."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability
+from alliance.database.literals import numbers
 from alliance.errors import NotPermitted
-from alliance.tenancy import Actor, require
+from alliance.tenancy import Actor, raw_rows, require
 from parcels.scans import sql
-from parcels.scans.batch import ScanBatch
+from parcels.scans.batch import ScanBatch, microseconds_of
 from parcels.scans.lines import Rejection, ScanLine
+from parcels.scans.repeats import STORED_SCANS, Content
 from parcels.scans.rules import MOST_SCANS
 from parcels.scans.sql_refold import REFOLD
 from parcels.scans.texts import WARNINGS
@@ -77,7 +80,7 @@ def _write(batch: ScanBatch, actor: Actor) -> tuple[int, list[_Remark]]:
         if whole:
             cursor.execute(REFOLD, {**parameters, "parcels": whole})
             remarks = cursor.fetchall()
-    batch.duplicates += duplicates
+    remarks += _judge_duplicates(batch, duplicates, parameters)
     for index in unknown:
         detail = _("You do not carry a parcel with this number.")
         batch.reject(index, "tracking_number", "unknown_parcel", detail)
@@ -90,12 +93,31 @@ def _write(batch: ScanBatch, actor: Actor) -> tuple[int, list[_Remark]]:
     return int(accepted), remarks
 
 
+def _judge_duplicates(
+    batch: ScanBatch, duplicates: Sequence[int], parameters: Mapping[str, Any]
+) -> Iterator[_Remark]:
+    """Compare the scans that were sent before with what was stored; yield those that do not count."""
+    if not duplicates:
+        return
+    stored: dict[tuple[int, int], Content] = {}
+    withdrawn = []
+    keys = numbers(batch.keys_of(duplicates))
+    for parcel_id, key, code, at, *rest, is_withdrawn in raw_rows(STORED_SCANS, {**parameters, "keys": keys}):
+        stored[parcel_id, key] = Content(code, microseconds_of(at), *rest)
+        if is_withdrawn:
+            withdrawn.append((parcel_id, key))
+    batch.judge_duplicates(duplicates, stored)
+    for parcel_id, key in withdrawn:
+        yield parcel_id, key, "withdrawn_already"
+
+
 def _warnings(batch: ScanBatch, remarks: Sequence[_Remark]) -> Iterator[ScanWarning]:
-    """Of each parcel, its last accepted line is warned."""
+    """Of what concerns a parcel, its last accepted line is warned."""
     if not remarks:
         return
-    refused = {*batch.duplicates, *(rejection.index for rejection in batch.rejections)}
-    last = {parcel_id: index for index, parcel_id in batch.lines_of_parcels() if index not in refused}
+    refused = {rejection.index for rejection in batch.rejections}
+    new = refused.union(batch.duplicates)
+    last = {parcel_id: index for index, parcel_id in batch.lines_of_parcels() if index not in new}
     for parcel_id, key, remark in remarks:
         index = last.get(parcel_id) if key is None else batch.line_of(parcel_id, key)
         if index is not None and index not in refused:

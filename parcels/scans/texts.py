@@ -35,6 +35,7 @@ WARNINGS: Final[Mapping[str, str | Promise]] = {
         "No scan that this correction names has been received. It takes effect when that scan arrives."
     ),
     "withdrawn_already": _(
-        "A correction that was received earlier withdraws this scan, so it does not count."
+        "A correction that was received earlier withdraws this scan, so it does not count. If it happened,"
+        " send it with another event id."
     ),
 }

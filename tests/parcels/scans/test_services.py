@@ -162,7 +162,7 @@ def test_duplicates_inside_a_batch_count_once(parcel: Parcel, send: Send) -> Non
         line(parcel, "departed", 3, event_id="e1"),
         line(parcel, "arrived", 4, event_id="e1"),
     )
-    assert (report.accepted, report.duplicates) == (2, [1, 3])
+    assert (report.accepted, report.duplicates, codes(report)) == (2, [1], [(3, "differs_from_first")])
 
 
 def test_event_key_is_stable_and_distinguishes_its_kinds() -> None:

@@ -28,7 +28,7 @@ from parcels.choices import ScanCode
 from parcels.scans.places import public_place
 from parcels.scans.rules import AFTERSHIP, EASYPOST, KUAIDI100, is_known_reason
 from parcels.scans.timelines import SHOWN, TrackedScan, page_of_scans
-from parcels.tracking.advice import advice_of
+from parcels.tracking.advice import ask_of, to_do_of, what_of
 from parcels.tracking.notes import public_title
 from parcels.tracking.numbers import read_number
 from parcels.tracking.queries import PublicParcel, look_up, reader_of
@@ -151,13 +151,13 @@ def tracking_json(public_parcel: PublicParcel, place: str = "", *, now: datetime
     zone = names.destination.time_zone
     labels = _scan_labels(get_language() or "")
     reader = reader_of(public_parcel, now=now)
-    advice = advice_of(public_parcel.state, reader)
+    state = public_parcel.state
     return {
         "tracking_number": parcel.number,
-        **state_json(public_parcel.state, reader),
-        "explanation": advice.what,
-        "to_do": advice.to_do,
-        "ask": advice.ask,
+        **state_json(state, reader),
+        "explanation": what_of(state, reader),
+        "to_do": to_do_of(state, reader),
+        "ask": ask_of(state, reader),
         "equivalents": {
             "aftership": AFTERSHIP[parcel.status],
             "easypost": EASYPOST[parcel.status],

@@ -38,7 +38,7 @@ FORGOTTEN_AFTER: Final = timedelta(days=1)
 # Addresses whose wrong answers are remembered, per parcel.
 MOST_ADDRESSES: Final = 200
 # A parcel that is returning, waits to be collected or has a final status has no delivery to move.
-_OVER: Final = frozenset({*TERMINAL, ParcelStatus.RETURNING, ParcelStatus.AVAILABLE_FOR_PICKUP})
+OVER: Final = frozenset({*TERMINAL, ParcelStatus.RETURNING, ParcelStatus.AVAILABLE_FOR_PICKUP})
 # The most days that a recipient is offered.
 DAYS_SHOWN: Final = 7
 
@@ -108,7 +108,7 @@ def days_for_recipient(*, parcel: Deliverable, promised: Promised | None, now: d
 def may_choose_day(*, parcel: Deliverable, promised: Promised | None) -> bool:
     """Return whether a recipient may ask for another day. Needs no query."""
     # Imported parcels have no phone number, so a recipient has no proof.
-    if promised is None or parcel.status in _OVER or parcel.source == ParcelSource.HISTORY:
+    if promised is None or parcel.status in OVER or parcel.source == ParcelSource.HISTORY:
         return False
     return refusal_of(promised=promised, parties=[RevisionParty.RECIPIENT]) is None
 
@@ -119,14 +119,14 @@ def days_for_merchant(
     """Return the days to which the actor can move a parcel; empty if the actor may not move it."""
     if promised is None or actor.is_courier or not actor.can(Capability.BOOK_PARCELS):
         return []
-    if parcel.status in _OVER:
+    if parcel.status in OVER:
         return []
     return days_to_choose(promised=promised, parties=[RevisionParty.MERCHANT], now=now)
 
 
 def why_no_day(*, parcel: Deliverable, promised: Promised | None, party: RevisionParty) -> str:
     """Return why the party may not ask for another day; "" if it may or the page already shows it."""
-    if promised is None or parcel.status in _OVER or parcel.source == ParcelSource.HISTORY:
+    if promised is None or parcel.status in OVER or parcel.source == ParcelSource.HISTORY:
         return ""
     refusal = refusal_of(promised=promised, parties=[party])
     # Delivered, late and lost are already shown at the top of the page.
@@ -137,7 +137,7 @@ def why_no_day(*, parcel: Deliverable, promised: Promised | None, party: Revisio
 
 
 def _refuse_over(parcel: Parcel) -> None:
-    if parcel.status in _OVER:
+    if parcel.status in OVER:
         detail = _("This parcel is “%(status)s”: there is no delivery to reschedule.")
         raise Conflict(detail % {"status": parcel.get_status_display()}, code="settled")
 

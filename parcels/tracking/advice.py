@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from alliance.clocks import ONE_DAY, local_clock
 from alliance.dates import date_text
@@ -30,6 +32,34 @@ _WITH_THE_SHOP: Final = frozenset({S.BOOKED, S.RETURNING, S.RETURNED, S.LOST, S.
 _WITHOUT_DELIVERY: Final = _WITH_THE_SHOP - {S.BOOKED}
 # Lockers and stations keep a parcel for some days only.
 _LONG_COLLECTABLE: Final = timedelta(days=3)
+
+# Looked up as a whole, a table would look up every translation to tell one.
+_NEXT: Final[dict[ParcelStatus, str | Promise]] = {
+    S.BOOKED: gettext_lazy("%(courier)s picks it up from the sender."),
+    S.PICKED_UP: gettext_lazy("It is taken to the depot in %(city)s."),
+    S.IN_TRANSIT: gettext_lazy("It goes out for delivery in %(city)s."),
+    S.OUT_FOR_DELIVERY: gettext_lazy("The driver will deliver it on this round."),
+    S.AVAILABLE_FOR_PICKUP: gettext_lazy("It goes back to the sender if it is not collected in time."),
+    S.DELIVERED: gettext_lazy("Nothing more. The delivery is complete."),
+    S.RETURNING: gettext_lazy("It goes back to the sender and is not delivered any more."),
+    S.RETURNED: gettext_lazy("It will not be delivered again."),
+    S.LOST: gettext_lazy("It will not be delivered. The shop settles the loss with the courier."),
+    S.CANCELLED: gettext_lazy("It will not be delivered."),
+}
+_HAPPENED: Final[dict[ParcelStatus, str | Promise]] = {
+    S.BOOKED: gettext_lazy("The sender has booked this parcel. %(courier)s has not picked it up yet."),
+    S.PICKED_UP: gettext_lazy("%(courier)s has picked up the parcel from the sender."),
+    S.IN_TRANSIT: gettext_lazy("The parcel is on its way between the courier's depots."),
+    S.OUT_FOR_DELIVERY: gettext_lazy("The parcel is with the driver."),
+    S.ATTEMPT_FAILED: gettext_lazy("The parcel could not be delivered."),
+    S.AVAILABLE_FOR_PICKUP: gettext_lazy("The parcel is ready for collection at a locker or station."),
+    S.DELIVERED: gettext_lazy("The parcel was delivered."),
+    S.EXCEPTION: gettext_lazy("The parcel is on hold."),
+    S.RETURNING: gettext_lazy("The parcel is on its way back to the sender."),
+    S.RETURNED: gettext_lazy("The parcel has been back with the sender since %(day)s."),
+    S.LOST: gettext_lazy("%(courier)s reported the parcel lost on %(day)s."),
+    S.CANCELLED: gettext_lazy("The sender cancelled the parcel before pickup."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +114,10 @@ def advice_of(state: ParcelState, reader: Reader) -> Advice:
     return Advice(
         title=title_of(state),
         when=_when(state, reader),
-        what=sentences(_what(state, reader), *_warnings(state, reader)),
+        what=what_of(state, reader),
         next=next_of(state, reader),
-        to_do=_to_do(state, reader),
-        ask=_ask(state, reader),
+        to_do=to_do_of(state, reader),
+        ask=ask_of(state, reader),
     )
 
 
@@ -127,18 +157,7 @@ def next_of(state: ParcelState, reader: Reader) -> str:
         return (
             _("%(courier)s has to find out where it is. If nothing is heard, it will count as lost.") % names
         )
-    return {
-        S.BOOKED: _("%(courier)s picks it up from the sender."),
-        S.PICKED_UP: _("It is taken to the depot in %(city)s."),
-        S.IN_TRANSIT: _("It goes out for delivery in %(city)s."),
-        S.OUT_FOR_DELIVERY: _("The driver will deliver it on this round."),
-        S.AVAILABLE_FOR_PICKUP: _("It goes back to the sender if it is not collected in time."),
-        S.DELIVERED: _("Nothing more. The delivery is complete."),
-        S.RETURNING: _("It goes back to the sender and is not delivered any more."),
-        S.RETURNED: _("It will not be delivered again."),
-        S.LOST: _("It will not be delivered. The shop settles the loss with the courier."),
-        S.CANCELLED: _("It will not be delivered."),
-    }[state.status] % names
+    return str(_NEXT[state.status]) % names
 
 
 def _when(state: ParcelState, reader: Reader) -> str:
@@ -167,9 +186,13 @@ def _when(state: ParcelState, reader: Reader) -> str:
     return _("Expected %(day)s to %(last)s") % span
 
 
+def what_of(state: ParcelState, reader: Reader) -> str:
+    """What happened, and what is not as it should be."""
+    return sentences(_what(state, reader), *_warnings(state, reader))
+
+
 def _what(state: ParcelState, reader: Reader) -> str:
     """What happened, in a sentence or two."""
-    params = {"courier": reader.courier, "day": reader.day(state.status_at)}
     if state.is_presumed_lost:
         since = state.loss.since if state.loss else state.status_at
         return _("There has been no news for so long that the parcel has counted as lost since %(day)s.") % {
@@ -177,9 +200,13 @@ def _what(state: ParcelState, reader: Reader) -> str:
         }
     if state.cause is not None:
         silence = _("There has been no news since.") if state.silent_since is not None else ""
-        return sentences(_of_cause(state.cause, params), silence)
+        return sentences(
+            _of_cause(state.cause, {"courier": reader.courier, "day": reader.day(state.status_at)}), silence
+        )
     if state.round_is_over:
-        return _("It was out for delivery on %(day)s and has not been delivered yet.") % params
+        return _("It was out for delivery on %(day)s and has not been delivered yet.") % {
+            "day": reader.day(state.status_at)
+        }
     if state.silent_since is not None and state.status != S.RETURNING:
         return _("The parcel was last seen %(at)s; there has been no news since.") % {
             "at": reader.moment(state.silent_since)
@@ -187,20 +214,10 @@ def _what(state: ParcelState, reader: Reader) -> str:
     scan = reader.last_scan
     if state.status == S.IN_TRANSIT and (seen := seen_text(scan, reader.moment(state.status_at))):
         return seen
-    return {
-        S.BOOKED: _("The sender has booked this parcel. %(courier)s has not picked it up yet."),
-        S.PICKED_UP: _("%(courier)s has picked up the parcel from the sender."),
-        S.IN_TRANSIT: _("The parcel is on its way between the courier's depots."),
-        S.OUT_FOR_DELIVERY: _("The parcel is with the driver."),
-        S.ATTEMPT_FAILED: _("The parcel could not be delivered."),
-        S.AVAILABLE_FOR_PICKUP: _("The parcel is ready for collection at a locker or station."),
-        S.DELIVERED: _("The parcel was delivered."),
-        S.EXCEPTION: _("The parcel is on hold."),
-        S.RETURNING: _("The parcel is on its way back to the sender."),
-        S.RETURNED: _("The parcel has been back with the sender since %(day)s."),
-        S.LOST: _("%(courier)s reported the parcel lost on %(day)s."),
-        S.CANCELLED: _("The sender cancelled the parcel before pickup."),
-    }[state.status] % params
+    text = str(_HAPPENED[state.status])
+    # Most texts name no day, and to write one takes longer than all else here.
+    day = reader.day(state.status_at) if "%(day)s" in text else ""
+    return text % {"courier": reader.courier, "day": day}
 
 
 def _of_cause(cause: Cause, params: dict[str, str]) -> str:
@@ -265,7 +282,7 @@ def _after_trouble(state: ParcelState, reader: Reader) -> str:
     return _("It continues as soon as this is over.")
 
 
-def _to_do(state: ParcelState, reader: Reader) -> list[str]:
+def to_do_of(state: ParcelState, reader: Reader) -> list[str]:
     """What the reader can do, the most useful first."""
     names, cause = {"courier": reader.courier}, state.cause
     if state.loss is not None:
@@ -368,7 +385,7 @@ def _must_be_traced(state: ParcelState, reader: Reader) -> bool:
     return state.is_overdue or state.silent_since is not None
 
 
-def _ask(state: ParcelState, reader: Reader) -> str:
+def ask_of(state: ParcelState, reader: Reader) -> str:
     if state.status in _WITH_THE_SHOP or state.loss is not None:
         return _("Questions? Ask the shop you bought from.")
     if not _in_the_end(state, reader) and _must_be_traced(state, reader):

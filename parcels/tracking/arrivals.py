@@ -226,16 +226,20 @@ def arrivals_of(parcels: Iterable[Expectable | None], *, now: datetime) -> list[
     One query for the forecasts of all of them, and three if an attempt is to be repeated.
     """
     expectable = list(parcels)
-    forecast = [item for item in expectable if item is not None and item.is_forecast(now)]
+    positions = {
+        index: item.position
+        for index, item in enumerate(expectable)
+        if item is not None and item.is_forecast(now)
+    }
     curves = Curves(now=now)
-    curves.need((item.position for item in forecast), now=now)
+    curves.need(positions.values(), now=now)
     days = DeliveryDays(now=now) if any(item and item.is_retried for item in expectable) else None
     arrivals: list[Arrival | None] = []
-    for item in expectable:
+    for index, item in enumerate(expectable):
         if item is None:
             arrivals.append(None)
-        elif item.is_forecast(now):
-            told = _told(curves.forecast(item.position, now=now), item, now)
+        elif (position := positions.get(index)) is not None:
+            told = _told(curves.forecast(position, now=now), item.zone, position.due_at, now)
             arrivals.append(told or item.on_round(now))
         elif days is not None and item.is_retried:
             arrivals.append(item.next_attempt(days, now))
@@ -257,15 +261,14 @@ def arrival_json(arrival: Arrival | None, zone: str) -> dict[str, Any] | None:
     }
 
 
-def _told(forecast: Forecast, item: Expectable, now: datetime) -> Arrival | None:
+def _told(forecast: Forecast, zone: str, due_at: datetime, now: datetime) -> Arrival | None:
     p50_at, p90_at = forecast.p50_at, forecast.p90_at
     if p50_at is None or p90_at is None:
         return None
     if forecast.basis == Basis.PROMISE:
         return Arrival(p50_at, p90_at, Precision.HALF_HOUR, forecast.basis, forecast.chance)
     precision = precision_of(p50_at, p90_at, now=now)
-    due_at = item.position.due_at
-    p50_at, p90_at = (in_delivery_hours(at, precision, item.zone, due_at) for at in (p50_at, p90_at))
+    p50_at, p90_at = (in_delivery_hours(at, precision, zone, due_at) for at in (p50_at, p90_at))
     return Arrival(p50_at, p90_at, precision, forecast.basis, forecast.chance)
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from alliance.identifiers import tracking_number
 from alliance.tenancy import Actor, Scope, rows_in
 from parcels.bookings.models import Parcel
 from parcels.choices import ScanCode
-from parcels.revisions.services import may_choose_day
+from parcels.revisions.services import OVER, may_choose_day
 from parcels.scans.models import Scan
 from parcels.scans.rules import fold, standing
 from parcels.scans.timelines import TrackedScan, track
@@ -68,7 +69,7 @@ class _Revision(msgspec.Struct):
     created_at: datetime
 
 
-class TrackedParcel(msgspec.Struct):
+class TrackedParcel(msgspec.Struct, dict=True):
     """A parcel as returned by TRACKED_PARCEL: data that is not read cannot be shown."""
 
     id: int
@@ -95,7 +96,7 @@ class TrackedParcel(msgspec.Struct):
     def number(self) -> str:
         return tracking_number(self.id)
 
-    @property
+    @cached_property
     def last_scan_at(self) -> datetime | None:
         return max((scan.occurred_at for scan in standing(self.scans)), default=None)
 
@@ -174,7 +175,9 @@ def reader_of(public_parcel: PublicParcel, *, now: datetime) -> Reader:
         city=names.destination.name,
         zone=names.destination.time_zone,
         now=now,
-        may_choose_day=day_helps(public_parcel.state)
+        # Most parcels that are looked at have arrived: their promise need not be put together.
+        may_choose_day=parcel.status not in OVER
+        and day_helps(public_parcel.state)
         and may_choose_day(parcel=parcel, promised=public_parcel.promised),
         last_scan=max(scans, key=attrgetter("occurred_at"), default=None),
         was_damaged=any(scan.code == ScanCode.DAMAGED for scan in scans),

@@ -6,7 +6,7 @@ from datetime import date
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -164,7 +164,7 @@ def trend(cards: list[Scorecard], *, until: date) -> Chart:
         title=_("Score by month"),
         kind="bar",
         category_name=_("Month"),
-        categories=[f"{month:%Y-%m}" for month in months],
+        categories=[formats.date_format(month, "YEAR_MONTH_FORMAT") for month in months],
         series=[Series(_("Score"), [_number(card) for card in cards_shown], colour="petrol")],
         counts=[card.n if card else 0 for card in cards_shown],
         counts_name=_("Deliveries"),

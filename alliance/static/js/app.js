@@ -7,7 +7,6 @@
   const [eye, eyeOff] = shown?.content.querySelectorAll("svg") ?? [];
   // Tabler carries Bootstrap's components under its own name; pages without a log-in do without it.
   const { Tooltip } = window.tabler ?? {};
-  document.documentElement.classList.remove("no-js");
 
   const TOAST_MS = 8000;
   function showToast(text) {
@@ -214,9 +213,10 @@
   });
 
   document.addEventListener("htmx:load", (event) => setUp(event.detail.elt));
-  // The bar of the demo asks again by itself, and again.
+  // What asks by itself, again and again, says on its place that it fails.
   function complain(event, text) {
-    if (event.detail.elt.id !== "demo-progress") showToast(text);
+    const element = event.detail.elt;
+    if (element.id !== "demo-progress" && !element.hasAttribute("data-refresh")) showToast(text);
   }
   document.addEventListener("htmx:sendError", (event) => complain(event, texts.networkError));
   document.addEventListener("htmx:responseError", (event) => complain(event, texts.serverError));

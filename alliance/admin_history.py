@@ -120,7 +120,7 @@ def detail_text(detail: Mapping[str, Any]) -> str:
 
 def _name_text(name: str, value: Any) -> str:
     # A version has a number; the texts called "number" elsewhere are tracking numbers.
-    return gettext("version") if name == "number" and isinstance(value, int) else code_text(name)
+    return code_text("version" if name == "number" and isinstance(value, int) else name)
 
 
 def _value_text(value: Any) -> str:

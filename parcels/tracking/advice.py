@@ -166,7 +166,7 @@ def _when(state: ParcelState, reader: Reader) -> str:
         return ""
     if state.status == S.DELIVERED:
         return reader.moment(state.status_at)
-    if state.status == S.AVAILABLE_FOR_PICKUP or (state.cause and state.cause.is_left_without_consent):
+    if state.status == S.AVAILABLE_FOR_PICKUP or _lies_in_a_locker(state):
         is_long = reader.now - state.status_at > _LONG_COLLECTABLE
         return _("Collect it as soon as you can") if is_long else _("It can be collected now")
     arrival = state.arrival
@@ -287,7 +287,7 @@ def to_do_of(state: ParcelState, reader: Reader) -> list[str]:
     names, cause = {"courier": reader.courier}, state.cause
     if state.loss is not None:
         return [_("Ask the shop for a replacement or your money back.")]
-    if cause is not None and cause.is_left_without_consent:
+    if _lies_in_a_locker(state):
         return _with_locker(reader)
     if final := _in_the_end(state, reader):
         return final
@@ -310,11 +310,16 @@ def to_do_of(state: ParcelState, reader: Reader) -> list[str]:
     if reader.may_choose_day:
         if cause is not None and cause.reason == R.CONSIGNEE_RESCHEDULED and state.arrival is None:
             texts.append(_("To see that day on this page, choose it below."))
-        elif cause is not None and cause.reason == R.CONSIGNEE_REFUSED:
+        elif cause is not None and cause.reason == R.CONSIGNEE_REFUSED and state.arrival is None:
             texts.append(_("Or choose a delivery day below."))
         elif state.arrival is not None or (cause is not None and cause.party == CONSIGNEE):
             texts.append(_("If another day suits you better, choose it below."))
     return texts or [_("You don't need to do anything.")]
+
+
+def _lies_in_a_locker(state: ParcelState) -> bool:
+    """Whether it waits where the recipient did not want it, and was not asked to the door yet."""
+    return state.cause is not None and state.cause.is_left_without_consent and state.arrival is None
 
 
 def _with_locker(reader: Reader) -> list[str]:
@@ -371,7 +376,8 @@ def _because_of(cause: Cause | None, state: ParcelState, reader: Reader) -> list
     if cause.party == CONSIGNEE and cause.is_retryable and state.arrival is None:
         text = _("Tell %(courier)s when somebody is there to take it.")
         return [text % {"courier": reader.courier}]
-    if cause.reason == R.CONSIGNEE_ABSENT:
+    is_wanted = cause.is_left_without_consent or cause.reason == R.CONSIGNEE_REFUSED
+    if cause.reason == R.CONSIGNEE_ABSENT or (is_wanted and state.arrival is not None):
         return [_("Make sure that somebody is there to take it.")]
     return [str(TO_DO[cause.reason])] if cause.reason in TO_DO else []
 

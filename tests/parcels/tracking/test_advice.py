@@ -205,6 +205,23 @@ def test_a_day_agreed_with_the_courier_is_no_unknown_day() -> None:
     assert advice.to_do == ["To see that day on this page, choose it below."]
 
 
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(ScanCode.ATTEMPT_FAILED, R.CONSIGNEE_REFUSED), (ScanCode.AVAILABLE_FOR_PICKUP, "")],
+)
+def test_a_day_chosen_for_what_was_refused_or_put_in_a_locker_is_awaited(code: str, reason: str) -> None:
+    cause = Cause(code, NOW - HOUR, reason)
+    waiting = advice_of(state(S.ATTEMPT_FAILED, cause=cause), reader(may_choose_day=True))
+    assert any("choose a d" in text for text in waiting.to_do)
+    chosen = state(S.ATTEMPT_FAILED, cause=cause, arrival=replace(TODAY, precision=Precision.DAY))
+    advice = advice_of(chosen, reader(may_choose_day=True))
+    assert advice.when.startswith("Expected today")
+    assert advice.next.startswith("The next attempt is expected today")
+    assert advice.to_do == [
+        "Make sure that somebody is there to take it.", "If another day suits you better, choose it below.",
+    ]  # fmt: skip
+
+
 def test_a_late_parcel_with_a_new_day_is_awaited_on_that_day() -> None:
     promise = promised(NOW - 17 * HOUR, agreed_at=NOW + 55 * HOUR)
     arrival = Arrival(promise.deliver_by, promise.deliver_by, Precision.DAY, Basis.COURIER)

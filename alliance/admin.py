@@ -41,6 +41,7 @@ from alliance.models import (
     Organisation,
     User,
 )
+from alliance.texts import one_line
 from alliance.web.requests import actor_of
 from alliance.wording import named
 
@@ -57,11 +58,14 @@ _DATES = {"__year", "__month", "__day"}
 
 
 class ListedFiltersMixin:
-    """A list that is narrowed by its filters only.
+    """A list that is narrowed by its filters only, and pages that are found by their row's key only.
 
     Django lets a URL compare any column of the table, also one that is shown masked or not at all: one
     character after the other, `?recipient_phone__startswith=1` recovers it.
     """
+
+    # Nor by numbers beside them: each would count a large table, for every choice.
+    show_facets = admin.ShowFacets.NEVER
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Whether a filter of the list has this name."""
@@ -101,8 +105,27 @@ _ROW_LINK = re.compile(
     r'<a href="/admin/(?P<app>\w+)/(?P<model>\w+)/[^"]*" class="text-link">(?P<text>.*?)</a>'
 )
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return a row by its key. No page of ours leads to one by another field, which ?_to_field= names."""
+        return super().get_object(request, object_id)  # type: ignore[misc]
 
-class ReadOnlyAdmin(PermittedLinksMixin, ListedFiltersMixin, HistoryMixin, ModelAdmin):
+
+class TidyTextMixin:
+    """A form whose texts lose the characters that nobody sees, as those of the portal's forms do."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **options)  # type: ignore[misc]
+        if isinstance(field, forms.CharField):
+            field.to_python = partial(_tidy, field.to_python)  # type: ignore[method-assign]
+        return field
+
+
+def _tidy(to_python: Callable[[Any], Any], given: Any) -> Any:
+    value = to_python(given)
+    return "\n".join(map(one_line, value.splitlines())) if isinstance(value, str) else value
+
+
+class ReadOnlyAdmin(PermittedLinksMixin, ListedFiltersMixin, TidyTextMixin, HistoryMixin, ModelAdmin):
     """A read-only list and detail page for ops. Large tables are never counted."""
 
     show_full_result_count = False
@@ -186,7 +209,7 @@ class MemberInline(TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(ComparedMixin, AuditedMixin, ListedFiltersMixin, HistoryMixin, ModelAdmin):
+class UserAdmin(ComparedMixin, AuditedMixin, ListedFiltersMixin, TidyTextMixin, HistoryMixin, ModelAdmin):
     list_display = ("email", "name", "is_staff", "is_active", "date_joined", "last_login")
     list_filter = ("is_staff", "is_active")
     search_fields = ("email", "name")

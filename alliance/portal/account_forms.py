@@ -8,6 +8,7 @@ from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from allauth.core import context
 from django import forms
+from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
@@ -118,7 +119,12 @@ class SetPasswordForm(TidyForm, account.SetPasswordForm):
 
 
 class ResetPasswordForm(TidyForm, account.ResetPasswordForm):
-    pass
+    def save(self, request: HttpRequest, **options: Any) -> str:
+        """Send the mail; for an address without an account, after the same work."""
+        if not self.users:
+            account.EmailAwarePasswordResetTokenGenerator().make_token(get_user_model()(pk=0))
+        address: str = super().save(request, **options)
+        return address
 
 
 class ResetPasswordKeyForm(TidyForm, account.ResetPasswordKeyForm):

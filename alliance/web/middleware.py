@@ -162,7 +162,7 @@ class TenancyMiddleware:
                     response = response.render()  # type: ignore[attr-defined]
         except AllianceError as error:
             return answer_of(request, explain_not_found(error, kwargs))
-        except (ValueError, OverflowError) as exception:
+        except (ValueError, OverflowError, OSError) as exception:
             refusal = refusal_of(exception)
             if refusal is None:
                 raise

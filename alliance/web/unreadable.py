@@ -1,5 +1,7 @@
 """Input that no form has checked and that nothing of ours can hold: the client's mistake, not a bug."""
 
+import errno
+
 from django.utils.translation import gettext as _
 
 from alliance.errors import MalformedInput
@@ -29,6 +31,9 @@ def _sentence(exception: BaseException) -> str:
             return _("The request contains a number that is too long. Correct it and send the request again.")
         case ValueError() if "expected a number but got" in text:
             return _("The request contains a text in the place of a number. Go back and choose again.")
+        case OSError(errno=errno.ENAMETOOLONG):
+            # Of a time zone, for example, which is looked up as a file.
+            return _("The request contains a name that is too long. Correct it and send the request again.")
         case OverflowError():
             return _("The request contains a number or date that is too large. Correct it and send it again.")
     return ""

@@ -3,11 +3,14 @@
 from typing import Any
 
 import pytest
+from django import forms
 from django.contrib import admin
 from django.db.models import Model
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from alliance.members.services.actors import actor_of_user
+from alliance.models import User
 from alliance.tenancy import Scope, scope
 
 FILTERED_BY_COURIER = sorted(
@@ -89,3 +92,33 @@ def test_uncounted_lists_show_no_count(ops_client: Client, query: dict[str, str]
     page = ops_client.get(reverse("admin:slas_breachlisting_changelist"), query).content.decode()
 
     assert "result" not in page.split("<h1", 1)[1].split("</h1>", 1)[0]
+
+
+@pytest.mark.parametrize("field", ["", "email", "password", "nothing", "\0"])
+def test_row_is_found_by_its_key_only(field: str, ops_client: Client, ops_user: User) -> None:
+    address = reverse("admin:alliance_user_change", args=[ops_user.pk])
+    assert ops_client.get(address, {"_to_field": field}).status_code in (200, 400)
+
+
+@pytest.mark.parametrize("model", ["parcels_parcel", "alliance_user", "slas_breachlisting"])
+def test_filters_count_nothing(model: str, ops_client: Client) -> None:
+    response = ops_client.get(reverse(f"admin:{model}_changelist"), {"_facets": "1"})
+    assert not response.context_data["cl"].add_facets  # type: ignore[attr-defined]
+
+
+def test_forms_drop_characters_that_nobody_sees(ops_user: User, rf: RequestFactory) -> None:
+    """A mark of direction in a name of a place or a person turns around what stands beside it."""
+    request = rf.get("/")
+    request.user = ops_user
+    request.actor = actor_of_user(ops_user)  # type: ignore[attr-defined]
+    tried = set()
+    for model, model_admin in admin.site._registry.items():
+        if not model_admin.has_change_permission(request):
+            continue
+        form = model_admin.get_form(request, change=True)
+        for name in set(form.base_fields) - set(form.declared_fields):
+            field = form.base_fields[name]
+            if isinstance(field, forms.CharField) and field.max_length != 2:
+                assert field.clean("a\u202eb\u200bc") == "abc"
+                tried.add(f"{model.__name__}.{name}")
+    assert {"User.name", "Facility.name"} <= tried

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import structlog
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from alliance.log_secrets import hide_secrets
@@ -113,6 +115,19 @@ def test_links_in_mails_do_not_follow_the_host_header(
         text = str(message.body)
         assert host not in text
         assert text.count("https://alliance.example/accounts/") == 1
+
+
+@pytest.mark.django_db
+def test_a_reset_asks_as_much_of_the_database_with_an_account_as_without(
+    client: Client, merchant_user: User
+) -> None:
+    asked = []
+    for email in (merchant_user.email, "nobody@alliance.example"):
+        with CaptureQueriesContext(connection) as queries:
+            client.post(reverse("account_reset_password"), {"email": email})
+        asked.append(len(queries))
+    assert asked[0] == asked[1]
+    assert [message.to for message in mail.outbox] == [[merchant_user.email], ["nobody@alliance.example"]]
 
 
 def test_unknown_hosts_are_refused(client: Client) -> None:

@@ -1,6 +1,7 @@
 """Parameters that nothing can store: refused with a sentence at every door, never a failure of ours."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -78,10 +79,12 @@ def test_long_addresses_are_told_on_the_page(length: int, merchant_client: Clien
         (lambda: Member.objects.filter(user__email="\0").exists(), "NUL"),
         (lambda: Member.objects.filter(user__email="\ud800").exists(), "broken character"),
         (lambda: int(float("inf")), "too large"),
+        # As the admin's form of a crontab does.
+        (lambda: ZoneInfo("A" * 5_000), "too long"),
     ],
 )
 def test_failures_by_input_are_told_from_bugs(fail: Any, says: str) -> None:
-    with pytest.raises((ValueError, OverflowError)) as caught:
+    with pytest.raises((ValueError, OverflowError, OSError)) as caught:
         fail()
     refusal = refusal_of(caught.value)
     assert refusal is not None
@@ -90,3 +93,4 @@ def test_failures_by_input_are_told_from_bugs(fail: Any, says: str) -> None:
 
 def test_bugs_stay_bugs() -> None:
     assert refusal_of(ValueError("too many values to unpack")) is None
+    assert refusal_of(FileNotFoundError(2, "No such file or directory")) is None

@@ -3,6 +3,7 @@
 Pure. Such a name would be printed on a label for somebody who does not exist.
 """
 
+import codecs
 import re
 from typing import Final, NamedTuple
 
@@ -52,7 +53,8 @@ def meant_by(text: str) -> str:
     western = _decoded(bytes(_western_bytes(text)))
     if western and not western.isascii():
         return western
-    chinese = _decoded(text.encode("gb18030", "replace"))
+    # The last character lost bytes, if the text had an odd number of them.
+    chinese = _decoded(text.rstrip("?").encode("gb18030", "replace"), may_end_within=True)
     return chinese if _CHINESE.search(chinese) else ""
 
 
@@ -69,8 +71,8 @@ def _western_bytes(text: str) -> list[int]:
     return values
 
 
-def _decoded(raw: bytes) -> str:
+def _decoded(raw: bytes, *, may_end_within: bool = False) -> str:
     try:
-        return raw.decode()
+        return codecs.getincrementaldecoder("utf-8")().decode(raw, final=not may_end_within)
     except UnicodeDecodeError:
         return ""

@@ -19,9 +19,9 @@ _LEFT: Final = {"L", "EN", "AN"}
 
 def drawn(text: str) -> str:
     """Return a text as its characters are drawn from left to right."""
-    sides = _sides(text)
-    if "R" not in sides:
+    if text.isascii() or not any(unicodedata.bidirectional(character) in _RIGHT for character in text):
         return text
+    sides = _sides(text)
     runs = [
         (side, "".join(character for _side, character in run))
         for side, run in groupby(zip(sides, _as_shaped(text), strict=True), key=lambda item: item[0])

@@ -11,6 +11,8 @@ from alliance.text_faults import fault_of
         ("JÃ¶rg", "garbled"),
         ("æ¬§é˜³æµ‹", "garbled"),
         ("浜烘皯", "garbled"),
+        ("娆ч槼娴", "garbled"),
+        ("浜烘皯璺?", "garbled"),
         ("王??", "garbled"),
         ("#N/A", "cell_error"),
         ("#REF!", "cell_error"),

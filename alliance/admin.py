@@ -76,6 +76,10 @@ class ListedFiltersMixin:
         dates = self.date_hierarchy  # type: ignore[attr-defined]
         return bool(dates) and lookup.startswith(dates) and lookup.removeprefix(dates) in _DATES
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return a row by its key. No page of ours leads to one by another field, which ?_to_field= names."""
+        return super().get_object(request, object_id)  # type: ignore[misc]
+
 
 class PermittedLinksMixin:
     """Pages whose links to other rows lead only to what the reader may see.
@@ -104,10 +108,6 @@ def _unlink(request: HttpRequest, response: HttpResponse) -> None:
 _ROW_LINK = re.compile(
     r'<a href="/admin/(?P<app>\w+)/(?P<model>\w+)/[^"]*" class="text-link">(?P<text>.*?)</a>'
 )
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Return a row by its key. No page of ours leads to one by another field, which ?_to_field= names."""
-        return super().get_object(request, object_id)  # type: ignore[misc]
 
 
 class TidyTextMixin:

@@ -38,7 +38,7 @@ def refuse_public_password(request: HttpRequest, account: str, password: str) ->
     if settings.PUBLIC_DEMO or not is_public_password(account, password) or is_from_here(request):
         return
     raise NotPermitted(
-        _("The password of this demo log-in is public, so it works on the demo's own machine only."),
+        str(_("The password of this demo log-in is public, so it works on the demo's own machine only.")),
         code="public_password",
     )
 

@@ -90,8 +90,8 @@ class RulesForm(forms.Form):
         if based_on is None or based_on == newest.pk:
             return
         base = ScoreRules.objects.filter(pk=based_on).first()
-        self.data = self.data.copy()
-        self.data["based_on"] = newest.pk
+        self.data = self.data.copy()  # type: ignore[attr-defined]
+        self.data["based_on"] = newest.pk  # type: ignore[index]
         before = _values_of(base) if base else {}
         self.add_error(None, base_problem(self, base, newest, before, _values_of(newest)))
 

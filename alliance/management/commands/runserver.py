@@ -9,5 +9,5 @@ class Command(runserver.Command):
     """Django's development server, which serves the demo to this machine only."""
 
     def run(self, **options: Any) -> None:
-        require_private_demo(self.addr)
+        require_private_demo(self.addr)  # type: ignore[attr-defined]
         super().run(**options)

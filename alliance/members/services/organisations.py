@@ -81,6 +81,8 @@ def create_first_organisation(*, actor: Actor, kind: OrganisationKind | str, nam
 
     A double click returns the organisation that the first click created. Raises as `create_organisation`.
     """
+    if actor.user_id is None:
+        raise NotPermitted
     with transaction.atomic():
         # The user's row is all that two requests have in common before there is an organisation.
         User.objects.select_for_update(no_key=True).get(pk=actor.user_id)

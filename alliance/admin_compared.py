@@ -31,7 +31,7 @@ class ComparedForm(OpenedWith, forms.ModelForm):  # type: ignore[type-arg]
     def _shown(self, name: str, value: Any) -> str:
         field = self.fields[name]
         if isinstance(field, ModelChoiceField):
-            queryset: QuerySet[Model] = field.queryset
+            queryset: QuerySet[Any] | None = field.queryset
             rows = queryset.filter(pk__in=self._keys(value))
             return listed(map(str, rows))
         return super()._shown(name, value)

@@ -228,7 +228,7 @@ class UserAdmin(ComparedMixin, AuditedMixin, ListedFiltersMixin, TidyTextMixin, 
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field is not None and db_field.name == "groups":
             # Stored in English by a migration.
-            field.label_from_instance = lambda group: pgettext("group of staff", group.name)  # type: ignore[attr-defined]
+            field.label_from_instance = lambda group: pgettext("group of staff", group.name)
         return field
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:

@@ -114,8 +114,9 @@ class Folded:
     arrived_at: datetime | None
     out_for_delivery_at: datetime | None
     attempted_at: datetime | None
-    # The rest: the last delivery, and the loss while the parcel counts as lost.
+    # The rest: the last delivery, the start of the way back, and the loss while the parcel counts as lost.
     delivery_at: datetime | None
+    turned_at: datetime | None
     lost_at: datetime | None
 
 
@@ -183,6 +184,7 @@ def fold(scans: Iterable[ScanFact], *, booked_at: datetime, cancelled_at: dateti
         out_for_delivery_at=first(C.OUT_FOR_DELIVERY),
         attempted_at=first(*TRIES),
         delivery_at=max(_times(outward, C.DELIVERED), default=None),
+        turned_at=turned_at,
         lost_at=status_at if status == S.LOST else None,
     )
 

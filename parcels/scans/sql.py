@@ -65,10 +65,8 @@ PRECEDENCE: Final = (
 # When each stage of the journey was first reached; those in _STAGES are stored on the parcel.
 _STAGES: Final = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at", "attempted_at")
 # In the order of slas.commitments.sql.MILESTONES, over `folded`.
-JOURNEY: Final = (
-    "picked_up_at, departed_at, arrived_at, out_for_delivery_at, attempted_at, delivery_at, lost_at"
-)
-NO_JOURNEY: Final = ", ".join(["NULL::timestamptz"] * 7)
+JOURNEY: Final = ", ".join((*_STAGES, "delivery_at", "turned_at", "lost_at"))
+NO_JOURNEY: Final = ", ".join(["NULL::timestamptz"] * 8)
 
 
 def times(*, outward: str = "true") -> str:
@@ -223,7 +221,7 @@ winner AS (
 ),
 folded AS MATERIALIZED (
     SELECT parcel_id, p.merchant_id, p.courier_id, p.status AS previous, p.scan_count + t.scans AS scan_count,
-        t.reached_at, t.delivery_at, NULL::timestamptz AS lost_at, is_whole,
+        t.reached_at, t.delivery_at, NULL::timestamptz AS turned_at, NULL::timestamptz AS lost_at, is_whole,
         {_EARLIEST},
         t.picked_up_at < coalesce(p.picked_up_at, 'infinity') AS is_earlier,
         t.attempted_at IS NOT NULL OR p.attempted_at IS NOT NULL AND ({_SOONER}) AS is_sooner,

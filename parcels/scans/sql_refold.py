@@ -83,7 +83,7 @@ counted AS MATERIALIZED (
 ),
 touched AS (
     SELECT parcel_id, {times(outward="NOT is_homeward")},
-        min(returned_at) AS returned_at,
+        min(turned_at) AS turned_at, min(returned_at) AS returned_at,
         max(occurred_at) FILTER (WHERE {_RETURNED}) AS last_returned_at,
         max(occurred_at) FILTER (WHERE {_DELIVERED} AND is_homeward) AS brought_back_at,
         max(occurred_at) FILTER (WHERE {_TURNS}) AS last_turn_at,

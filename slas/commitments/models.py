@@ -50,6 +50,8 @@ class Commitment(models.Model):
     out_for_delivery_at = models.DateTimeField(_("out for delivery"), null=True)
     attempted_at = models.DateTimeField(_("first attempt"), null=True)
     delivered_at = models.DateTimeField(_("delivered"), null=True)
+    # When its way back to the sender began.
+    turned_at = models.DateTimeField(_("turned back"), null=True)
     lost_at = models.DateTimeField(_("lost"), null=True)
 
     objects = models.Manager.from_queryset(CommitmentQuerySet)()
@@ -89,6 +91,12 @@ class Commitment(models.Model):
                 ),
             ),
             models.Index(fields=["parcel_id"], name="commitment_lost", condition=Q(lost_at__isnull=False)),
+            # What is overdue and will not come.
+            models.Index(
+                fields=["parcel_id"],
+                name="commitment_turned",
+                condition=Q(outcome=Outcome.OVERDUE, turned_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -26,8 +26,8 @@ class CommitmentQuerySet(JudgedQuerySet):
         return self.filter(outcome=Outcome.OVERDUE)
 
     def never_to_come(self) -> Self:
-        """Overdue deliveries of lost parcels: judged as overdue, but nobody waits for them any more."""
-        return self.overdue().filter(lost_at__isnull=False)
+        """Overdue deliveries of parcels lost or on their way back: nobody waits for them any more."""
+        return self.overdue().filter(Q(lost_at__isnull=False) | Q(turned_at__isnull=False))
 
 
 class BreachQuerySet(JudgedQuerySet):

@@ -35,6 +35,7 @@ JOURNEY: Final = (
     "out_for_delivery_at",
     "attempted_at",
     "delivered_at",
+    "turned_at",
     "lost_at",
 )
 MILESTONES: Final = ("reached_at", *JOURNEY)

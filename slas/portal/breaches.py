@@ -114,8 +114,8 @@ def _filter(breaches: JudgedQuerySet, filters: dict[str, str]) -> JudgedQuerySet
         breaches = breaches.filter(tier__code=filters["tier"])
     match filters.get("state"):
         case BreachState.MISSING:
-            lost = Commitment.objects.never_to_come().values("parcel_id")
-            return breaches.filter(outcome=Outcome.OVERDUE).exclude(parcel_id__in=lost)
+            gone = Commitment.objects.never_to_come().values("parcel_id")
+            return breaches.filter(outcome=Outcome.OVERDUE).exclude(parcel_id__in=gone)
         case BreachState.LATE:
             return breaches.filter(outcome=Outcome.LATE)
         case BreachState.EXCUSED:

@@ -174,13 +174,13 @@ def overdue_by_courier(
     """Return the number of promises past due and still to come of each courier, of all due dates."""
     require(actor, Capability.VIEW_RATES)
     column = "counterpart_id" if actor.is_merchant else "organisation_id"
-    lost = Counter(_never_to_come(actor, kind).values_list("courier_id", flat=True))
+    gone = Counter(_never_to_come(actor, kind).values_list("courier_id", flat=True))
     counts = _overdue(actor).overdue_by(column, kind)
-    return {courier: count - lost[courier] for courier, count in counts.items() if count > lost[courier]}
+    return {courier: count - gone[courier] for courier, count in counts.items() if count > gone[courier]}
 
 
 def _never_to_come(actor: Actor, kind: CommitmentKind | str) -> CommitmentQuerySet:
-    # Few: the index of lost parcels finds them.
+    # Few: the indexes of lost parcels and of those sent back find them.
     commitments: CommitmentQuerySet = Commitment.objects.visible_to(actor).filter(kind=kind)
     return commitments.never_to_come()
 

@@ -33,6 +33,7 @@ DECLARE
         milestone_out_for_delivery_at timestamptz[];
         milestone_attempted_at timestamptz[];
         milestone_delivered_at timestamptz[];
+        milestone_turned_at timestamptz[];
         milestone_lost_at timestamptz[];
         settled int;
 BEGIN
@@ -179,7 +180,7 @@ winner AS (
 ),
 folded AS MATERIALIZED (
     SELECT parcel_id, p.merchant_id, p.courier_id, p.status AS previous, p.scan_count + t.scans AS scan_count,
-        t.reached_at, t.delivery_at, NULL::timestamptz AS lost_at, is_whole,
+        t.reached_at, t.delivery_at, NULL::timestamptz AS turned_at, NULL::timestamptz AS lost_at, is_whole,
         CASE WHEN is_whole THEN p.picked_up_at ELSE least(p.picked_up_at, t.picked_up_at) END AS picked_up_at,
         CASE WHEN is_whole THEN p.departed_at ELSE least(p.departed_at, t.departed_at) END AS departed_at,
         CASE WHEN is_whole THEN p.arrived_at ELSE least(p.arrived_at, t.arrived_at) END AS arrived_at,
@@ -254,11 +255,13 @@ milestones (parcel_id,
     out_for_delivery_at,
     attempted_at,
     delivered_at,
+    turned_at,
     lost_at) AS (
     SELECT parcel_id,
         'pickup',
         false,
         picked_up_at,
+        NULL::timestamptz,
         NULL::timestamptz,
         NULL::timestamptz,
         NULL::timestamptz,
@@ -279,6 +282,7 @@ milestones (parcel_id,
         out_for_delivery_at,
         attempted_at,
         delivery_at,
+        turned_at,
         lost_at
         FROM folded
     WHERE is_sooner AND NOT is_whole
@@ -309,6 +313,7 @@ INTO accepted,
     milestone_out_for_delivery_at,
     milestone_attempted_at,
     milestone_delivered_at,
+    milestone_turned_at,
     milestone_lost_at
 FROM (SELECT array_agg(parcel_id),
     array_agg(kind),
@@ -320,6 +325,7 @@ FROM (SELECT array_agg(parcel_id),
     array_agg(out_for_delivery_at),
     array_agg(attempted_at),
     array_agg(delivered_at),
+    array_agg(turned_at),
     array_agg(lost_at)
     FROM milestones) AS reached;
 
@@ -355,6 +361,7 @@ FROM (SELECT array_agg(parcel_id),
                 c.out_for_delivery_at AS was_out_for_delivery_at,
                 c.attempted_at AS was_attempted_at,
                 c.delivered_at AS was_delivered_at,
+                c.turned_at AS was_turned_at,
                 c.lost_at AS was_lost_at,
                 c.reached_at,
                 c.picked_up_at,
@@ -363,6 +370,7 @@ FROM (SELECT array_agg(parcel_id),
                 c.out_for_delivery_at,
                 c.attempted_at,
                 c.delivered_at,
+                c.turned_at,
                 c.lost_at
         FROM slas_commitment c
         WHERE c.parcel_id = ANY(ARRAY[ARRAY[l.parcel_id]])
@@ -385,6 +393,7 @@ FROM (SELECT array_agg(parcel_id),
             out_for_delivery_at,
             attempted_at,
             delivered_at,
+            turned_at,
             lost_at) AS (SELECT *
             FROM unnest(milestone_parcel_id,
             milestone_kind,
@@ -396,6 +405,7 @@ FROM (SELECT array_agg(parcel_id),
             milestone_out_for_delivery_at,
             milestone_attempted_at,
             milestone_delivered_at,
+            milestone_turned_at,
             milestone_lost_at)),
 
 sla_reached AS (
@@ -423,6 +433,9 @@ sla_reached AS (
         CASE
         WHEN bool_or(exact) THEN min(delivered_at) FILTER (WHERE exact)
         ELSE min(delivered_at) END AS delivered_at,
+        CASE
+        WHEN bool_or(exact) THEN min(turned_at) FILTER (WHERE exact)
+        ELSE min(turned_at) END AS turned_at,
         CASE
         WHEN bool_or(exact) THEN min(lost_at) FILTER (WHERE exact)
         ELSE min(lost_at) END AS lost_at
@@ -454,6 +467,7 @@ sla_locked AS MATERIALIZED (
                 c.out_for_delivery_at AS was_out_for_delivery_at,
                 c.attempted_at AS was_attempted_at,
                 c.delivered_at AS was_delivered_at,
+                c.turned_at AS was_turned_at,
                 c.lost_at AS was_lost_at,
                 CASE
                 WHEN l.exact THEN l.reached_at
@@ -484,6 +498,10 @@ sla_locked AS MATERIALIZED (
                 ELSE least(c.delivered_at,
                 l.delivered_at) END AS delivered_at,
                 CASE
+                WHEN l.exact THEN l.turned_at
+                ELSE least(c.turned_at,
+                l.turned_at) END AS turned_at,
+                CASE
                 WHEN l.exact THEN l.lost_at
                 ELSE least(c.lost_at,
                 l.lost_at) END AS lost_at
@@ -508,6 +526,8 @@ sla_locked AS MATERIALIZED (
             FROM c.attempted_at
             OR l.delivered_at IS DISTINCT
             FROM c.delivered_at
+            OR l.turned_at IS DISTINCT
+            FROM c.turned_at
             OR l.lost_at IS DISTINCT
             FROM c.lost_at
             ELSE l.reached_at < coalesce(c.reached_at,
@@ -523,6 +543,8 @@ sla_locked AS MATERIALIZED (
             OR l.attempted_at < coalesce(c.attempted_at,
             'infinity')
             OR l.delivered_at < coalesce(c.delivered_at,
+            'infinity')
+            OR l.turned_at < coalesce(c.turned_at,
             'infinity')
             OR l.lost_at < coalesce(c.lost_at,
             'infinity') END
@@ -617,6 +639,8 @@ sla_changed AS MATERIALIZED (
         FROM was_attempted_at
         OR delivered_at IS DISTINCT
         FROM was_delivered_at
+        OR turned_at IS DISTINCT
+        FROM was_turned_at
         OR lost_at IS DISTINCT
         FROM was_lost_at AS moved,
         coalesce(attempted_at IS NOT NULL
@@ -1275,6 +1299,7 @@ sla_stored AS (
             out_for_delivery_at,
             attempted_at,
             delivered_at,
+            turned_at,
             lost_at)
     SELECT parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id,
         due_at,
@@ -1289,6 +1314,7 @@ sla_stored AS (
             out_for_delivery_at,
             attempted_at,
             delivered_at,
+            turned_at,
             lost_at
     FROM sla_changed
     ON CONFLICT (parcel_id,
@@ -1300,6 +1326,7 @@ sla_stored AS (
         out_for_delivery_at = excluded.out_for_delivery_at,
         attempted_at = excluded.attempted_at,
         delivered_at = excluded.delivered_at,
+        turned_at = excluded.turned_at,
         lost_at = excluded.lost_at
 ),
 sla_progress AS (

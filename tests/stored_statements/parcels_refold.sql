@@ -70,7 +70,7 @@ touched AS (
             'delivered')
             AND NOT is_homeward) AS attempted_at,
         max(occurred_at) FILTER (WHERE code = 'delivered' AND NOT is_homeward) AS delivery_at,
-        min(returned_at) AS returned_at,
+        min(turned_at) AS turned_at, min(returned_at) AS returned_at,
         max(occurred_at) FILTER (WHERE code = 'returned') AS last_returned_at,
         max(occurred_at) FILTER (WHERE code = 'delivered' AND is_homeward) AS brought_back_at,
         max(occurred_at) FILTER (WHERE code IN ('return_started', 'returned')) AS last_turn_at,
@@ -180,6 +180,7 @@ folded AS MATERIALIZED (
             out_for_delivery_at,
             attempted_at,
             delivery_at,
+            turned_at,
         CASE WHEN w.status = 'lost' THEN w.at WHEN p.status <> 'lost' THEN presumed.lost_at END AS lost_at,
         CASE WHEN p.status = 'cancelled' THEN p.status ELSE coalesce(w.status, 'booked') END AS status,
         CASE WHEN p.status = 'cancelled' THEN p.status_at ELSE coalesce(w.at, p.booked_at)
@@ -231,11 +232,13 @@ milestones (parcel_id,
     out_for_delivery_at,
     attempted_at,
     delivered_at,
+    turned_at,
     lost_at) AS (
     SELECT parcel_id,
         'pickup',
         true,
         picked_up_at,
+        NULL::timestamptz,
         NULL::timestamptz,
         NULL::timestamptz,
         NULL::timestamptz,
@@ -255,6 +258,7 @@ milestones (parcel_id,
         out_for_delivery_at,
         attempted_at,
         delivery_at,
+        turned_at,
         lost_at
         FROM folded
 ),
@@ -284,6 +288,9 @@ sla_reached AS (
         CASE
         WHEN bool_or(exact) THEN min(delivered_at) FILTER (WHERE exact)
         ELSE min(delivered_at) END AS delivered_at,
+        CASE
+        WHEN bool_or(exact) THEN min(turned_at) FILTER (WHERE exact)
+        ELSE min(turned_at) END AS turned_at,
         CASE
         WHEN bool_or(exact) THEN min(lost_at) FILTER (WHERE exact)
         ELSE min(lost_at) END AS lost_at
@@ -315,6 +322,7 @@ sla_locked AS MATERIALIZED (
                 c.out_for_delivery_at AS was_out_for_delivery_at,
                 c.attempted_at AS was_attempted_at,
                 c.delivered_at AS was_delivered_at,
+                c.turned_at AS was_turned_at,
                 c.lost_at AS was_lost_at,
                 CASE
                 WHEN l.exact THEN l.reached_at
@@ -345,6 +353,10 @@ sla_locked AS MATERIALIZED (
                 ELSE least(c.delivered_at,
                 l.delivered_at) END AS delivered_at,
                 CASE
+                WHEN l.exact THEN l.turned_at
+                ELSE least(c.turned_at,
+                l.turned_at) END AS turned_at,
+                CASE
                 WHEN l.exact THEN l.lost_at
                 ELSE least(c.lost_at,
                 l.lost_at) END AS lost_at
@@ -369,6 +381,8 @@ sla_locked AS MATERIALIZED (
             FROM c.attempted_at
             OR l.delivered_at IS DISTINCT
             FROM c.delivered_at
+            OR l.turned_at IS DISTINCT
+            FROM c.turned_at
             OR l.lost_at IS DISTINCT
             FROM c.lost_at
             ELSE l.reached_at < coalesce(c.reached_at,
@@ -384,6 +398,8 @@ sla_locked AS MATERIALIZED (
             OR l.attempted_at < coalesce(c.attempted_at,
             'infinity')
             OR l.delivered_at < coalesce(c.delivered_at,
+            'infinity')
+            OR l.turned_at < coalesce(c.turned_at,
             'infinity')
             OR l.lost_at < coalesce(c.lost_at,
             'infinity') END
@@ -478,6 +494,8 @@ sla_changed AS MATERIALIZED (
         FROM was_attempted_at
         OR delivered_at IS DISTINCT
         FROM was_delivered_at
+        OR turned_at IS DISTINCT
+        FROM was_turned_at
         OR lost_at IS DISTINCT
         FROM was_lost_at AS moved,
         coalesce(attempted_at IS NOT NULL
@@ -1136,6 +1154,7 @@ sla_stored AS (
             out_for_delivery_at,
             attempted_at,
             delivered_at,
+            turned_at,
             lost_at)
     SELECT parcel_id, kind, merchant_id, courier_id, tier_id, origin_id, destination_id,
         due_at,
@@ -1150,6 +1169,7 @@ sla_stored AS (
             out_for_delivery_at,
             attempted_at,
             delivered_at,
+            turned_at,
             lost_at
     FROM sla_changed
     ON CONFLICT (parcel_id,
@@ -1161,6 +1181,7 @@ sla_stored AS (
         out_for_delivery_at = excluded.out_for_delivery_at,
         attempted_at = excluded.attempted_at,
         delivered_at = excluded.delivered_at,
+        turned_at = excluded.turned_at,
         lost_at = excluded.lost_at
 ),
 sla_progress AS (

@@ -56,6 +56,7 @@ class Milestone(NamedTuple):
     out_for_delivery_at: datetime | None = None
     attempted_at: datetime | None = None
     delivered_at: datetime | None = None
+    turned_at: datetime | None = None
     lost_at: datetime | None = None
 
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from alliance.choices import Role
+from alliance.identifiers import parse_tracking_number
 from alliance.members.services.actors import actor_of_organisation
 from alliance.tenancy import Scope, scope
 from parcels.choices import ScanCode
 from parcels.models import Parcel, Scan
-from parcels.scans import rules
+from parcels.scans import repeats, rules
 from parcels.scans.lines import NamedScan, ScanLine
 from parcels.scans.services import record_scans
 from slas.choices import Outcome
@@ -87,9 +88,24 @@ class Histories(RuleBasedStateMachine):
     def _send(self, lines: list[ScanLine]) -> None:
         with scope(Scope.of(self.courier)):
             report = record_scans(actor=self.courier, lines=lines, now=NOW)
-        assert not report.rejections
-        assert report.accepted + len(report.duplicates) == len(lines)
+        # Drawn ids repeat, for other scans, too.
+        assert {rejection.code for rejection in report.rejections} <= {repeats.CODE}
+        assert report.accepted + len(report.duplicates) + len(report.rejections) == len(lines)
+        rejected = {rejection.index for rejection in report.rejections}
+        self._are_stored([line for index, line in enumerate(lines) if index not in rejected])
         self.sent += lines
+
+    def _are_stored(self, lines: list[ScanLine]) -> None:
+        """Nothing that was taken, or told to be known, is missing or something else."""
+        with scope(Scope.everything()):
+            stored = {
+                (scan.parcel_id, scan.code, scan.stated_at or scan.occurred_at, scan.reason, scan.consent)
+                for scan in Scan.objects.all()
+            }
+        for line in lines:
+            parcel_id = parse_tracking_number(line.tracking_number)
+            said = (line.code, line.occurred_at, line.reason or "", bool(line.consent))
+            assert (parcel_id, *said) in stored
 
     @invariant()
     def statuses_are_the_fold(self) -> None:
@@ -142,8 +158,9 @@ class Histories(RuleBasedStateMachine):
         stages = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at")
         journey = tuple(getattr(folded, name) for name in stages)
         assert tuple(getattr(parcel, name) for name in stages) == journey
-        ends = (folded.attempted_at, folded.delivery_at, folded.lost_at)
-        assert (commitment.attempted_at, commitment.delivered_at, commitment.lost_at) == ends
+        ends = (folded.attempted_at, folded.delivery_at, folded.turned_at, folded.lost_at)
+        stored = (commitment.attempted_at, commitment.delivered_at, commitment.turned_at, commitment.lost_at)
+        assert stored == ends
         if any(ends):
             assert tuple(getattr(commitment, name) for name in stages) == journey
 

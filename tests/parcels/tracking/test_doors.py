@@ -185,17 +185,24 @@ def test_a_parcel_that_will_not_come_is_not_overdue_for_ever(
     assert "overdue" not in text_of(merchant_client.get("/parcels/")).replace("Overdue now", "")
 
 
-def test_lost_parcels_are_not_among_the_overdue_of_dashboards(come_to: Come, merchant: Actor) -> None:
+def test_what_will_not_come_is_not_among_the_overdue_of_dashboards(
+    come_to: Come, merchant: Actor, merchant_client: Client
+) -> None:
     from slas.rates.queries import overdue_by_courier, summary_for  # noqa: PLC0415 -- read in one scope
     from slas.rates.services.folding import fold_tallies  # noqa: PLC0415
 
     overdue = come_to("overdue")
     come_to("presumed_lost")
+    returned = come_to("returned")
     with scope(Scope.everything()):
         fold_tallies()
     with scope(Scope.of(merchant)):
         assert summary_for(actor=merchant, today=timezone.localdate()).overdue_now == 1
         assert overdue_by_courier(actor=merchant) == {overdue.courier_id: 1}
+    # The list that the figure leads to.
+    missing = text_of(merchant_client.get("/breaches/?state=missing&kind=delivery"))
+    assert overdue.number in missing
+    assert returned.number not in missing
 
 
 # --- forecasts -------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.db import connection
-from django.db.models import Model, QuerySet
 from django.forms.models import ModelChoiceField, model_to_dict
 from django.http import HttpRequest
 
@@ -31,8 +30,7 @@ class ComparedForm(OpenedWith, forms.ModelForm):  # type: ignore[type-arg]
     def _shown(self, name: str, value: Any) -> str:
         field = self.fields[name]
         if isinstance(field, ModelChoiceField):
-            queryset: QuerySet[Any] | None = field.queryset
-            rows = queryset.filter(pk__in=self._keys(value))
+            rows: list[Any] = list(field.queryset.filter(pk__in=self._keys(value)))  # type: ignore[union-attr]
             return listed(map(str, rows))
         return super()._shown(name, value)
 

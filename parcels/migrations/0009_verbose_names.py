@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("parcels", "0100_entry_merchants")]
+    dependencies = [("parcels", "0008_merchant_limits")]
 
     operations = [
         migrations.AlterField(

@@ -13,6 +13,6 @@ WHERE p.status IN ('returning', 'returned') AND c.parcel_id = p.id AND c.kind = 
 
 
 class Migration(migrations.Migration):
-    dependencies = [("parcels", "0007_guesses_by_address"), ("slas", "0100_book_turned_at")]
+    dependencies = [("parcels", "0009_verbose_names"), ("slas", "0012_turned_at")]
 
     operations = [migrations.RunSQL(TURNED, migrations.RunSQL.noop)]

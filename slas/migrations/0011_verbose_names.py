@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("slas", "0100_readers_offer_files_deleted"), ("alliance", "0007_audit")]
+    dependencies = [("slas", "0010_offer_files_deleted"), ("alliance", "0007_audit")]
 
     operations = [
         migrations.AlterField(

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("slas", "0009_offer_files")]
+    dependencies = [("slas", "0011_verbose_names")]
 
     operations = [
         migrations.AddField(

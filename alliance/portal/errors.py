@@ -10,6 +10,7 @@ from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -23,7 +24,7 @@ from alliance.web.outages import outage_of
 
 log = logging.getLogger(__name__)
 # Used when rendering the error page itself fails, for example without built assets.
-_BARE_PAGE = "<!doctype html><title>500</title><h1>Something went wrong</h1><p>Request {}</p>"
+_BARE_PAGE = "<!doctype html><title>{0}</title><h1>{1}</h1><p>{2}</p><p>Request {3}</p>"
 
 _ADVICE = {
     403: gettext_lazy(
@@ -80,8 +81,13 @@ def error_page(
         "ui_next": _address(request) if request.method == "GET" else "/",
         "csrf_token": get_token(request),
     }
-    # Rendered without the request: no context processor runs, so no session or user is read.
-    return HttpResponse(render_to_string("error.html", context), status=status)
+    try:
+        # Rendered without the request: no context processor runs, so no session or user is read.
+        page = render_to_string("error.html", context)
+    except Exception:
+        log.exception("the error page could not be drawn")
+        page = format_html(_BARE_PAGE, status, title, text, request_id)
+    return HttpResponse(page, status=status)
 
 
 def _address(request: HttpRequest) -> str:
@@ -174,11 +180,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     if outage is not None:
         return alliance_error(request, outage)
     text = _("The problem is on our side and has been recorded. Try again in a minute.")
-    try:
-        return error_page(request, 500, title=_("Something went wrong"), text=text, icon="plug-connected-x")
-    except Exception:
-        log.exception("the error page could not be drawn")
-        return HttpResponse(_BARE_PAGE.format(getattr(request, "request_id", "")), status=500)
+    return error_page(request, 500, title=_("Something went wrong"), text=text, icon="plug-connected-x")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:

@@ -64,10 +64,16 @@ def test_error_page_that_cannot_be_drawn_is_replaced_by_a_bare_one(
         raise ValueError("no manifest")
 
     monkeypatch.setattr(errors, "render_to_string", fail)
-    response = errors.server_error(_request())
-    assert response.status_code == 500
-    assert "Something went wrong" in html_of(response)
-    assert "could not be drawn" in caplog.text
+    for page, status, title in (
+        (errors.server_error, 500, "Something went wrong"),
+        # Of an unknown Host, among others.
+        (errors.bad_request, 400, "We could not read the request"),
+        (errors.page_not_found, 404, "Page not found"),
+    ):
+        response = page(_request())
+        assert response.status_code == status
+        assert title in html_of(response)
+        assert "could not be drawn" in caplog.text
 
 
 @pytest.mark.parametrize("error", [NotPermitted(), NotFound()])

@@ -347,6 +347,13 @@ def test_data_of_another_version_asks_for_a_reset(db: None) -> None:
         conditions.require_known_migrations(MigrationLoader(connection))
 
 
+def test_line_that_cannot_be_written_stops_nothing() -> None:
+    with Path("/dev/full").open("w") as output:
+        up.Command(stdout=output)._say("Migrating the database ...")
+        with suppress(OSError):
+            output.close()
+
+
 def test_ctrl_c_is_heard_where_python_drops_exceptions() -> None:
     with pytest.raises(SystemExit, match="143"), up.stoppable(), suppress(SystemExit):
         signal.raise_signal(signal.SIGTERM)

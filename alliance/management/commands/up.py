@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -112,25 +112,30 @@ class Command(BaseCommand):
                     with stoppable():
                         self._prepare_database(executor)
                         assets.finish()
+                    gate.touch()
                 except BaseException:
                     supervisor.abandon()
                     raise
-                gate.touch()
-                self.stdout.write(f"Ready to start after {time.monotonic() - begun:.1f} s.")
+                self._say(f"Ready to start after {time.monotonic() - begun:.1f} s.")
                 supervisor.loop()
                 mender.stop()
             if supervisor.failure:
                 raise CommandError(supervisor.failure)
-        self.stdout.write("Everything was stopped; the data is kept.")
+        self._say("Everything was stopped; the data is kept.")
         # Python collects garbage once more as it ends: seconds, with all that migrations have made.
         gc.freeze()
+
+    def _say(self, text: str) -> None:
+        # As the supervisor's lines: what cannot be written, as on a full disk, stops nothing.
+        with suppress(OSError):
+            self.stdout.write(text)
+            self.stdout.flush()
 
     def _collect_assets(self) -> Collecting:
         """Start collecting the pages' assets if any was added, removed or changed."""
         assets = Collecting()
         if assets.has_changed:
-            self.stdout.write("Collecting the pages' assets ...")
-            self.stdout.flush()
+            self._say("Collecting the pages' assets ...")
             assets.begin()
         return assets
 
@@ -138,7 +143,7 @@ class Command(BaseCommand):
         with preparing_database(), as_owner():
             # This comparison is fast; `migrate` without pending migrations takes seconds.
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-                self.stdout.write("Migrating the database ...")
+                self._say("Migrating the database ...")
                 # Migrations create thousands of model classes: garbage collection takes a third of the time.
                 gc.disable()
                 call_command("migrate", interactive=False, verbosity=0)
@@ -153,7 +158,7 @@ class Command(BaseCommand):
     def _demo_is_due(self, demo: Heartbeat | None) -> bool:
         """Tell whether to load the demo alliance; print a warning if an earlier load was interrupted."""
         if demo and not demo.detail.get("whole"):
-            self.stdout.write(NOT_WHOLE)
+            self._say(NOT_WHOLE)
         return not demo and DEMO in get_commands() and not _has_members()
 
 

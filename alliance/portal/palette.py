@@ -13,8 +13,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -72,7 +71,7 @@ class Group:
 def palette_find(request: ActorRequest) -> HttpResponse:
     """Find by a text: as a part of the palette, or without scripts as a page."""
     text = one_line(request.GET.get("q", "").replace("\0", ""))[:LONGEST]
-    groups = [Group(_("Pages"), _pages(request, text))]
+    groups = [Group(pgettext("of the portal", "Pages"), _pages(request, text))]
     if text:
         finders = sorted(FINDERS.values(), key=lambda finder: finder.place)
         groups = [*(Group(finder.label, finder.find(request.actor, text)) for finder in finders), *groups]

@@ -17,18 +17,12 @@ from alliance.portal.forms import add_service_errors
 from alliance.portal.undo import offer_undo
 from alliance.portal.view_lists import VIEW_LISTS, ViewList
 from alliance.saved_views import services
-from alliance.saved_views.models import NAME_LENGTH
 from alliance.tenancy import require
 from alliance.web.requests import ActorRequest
 
 
 class ViewForm(forms.Form):
-    """The name of a view; too long ones are refused by the service, not cut by the browser."""
-
-    name = forms.CharField(
-        label=gettext_lazy("Name of the view"),
-        widget=forms.TextInput(attrs={"size": NAME_LENGTH}),
-    )
+    name = forms.CharField(label=gettext_lazy("Name of the view"))
     is_default = forms.BooleanField(label=gettext_lazy("Open the list with this view"), required=False)
     query = forms.CharField(required=False, widget=forms.HiddenInput)
 

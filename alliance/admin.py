@@ -375,6 +375,8 @@ class CityAdmin(ReadOnlyAdmin):
     list_display = ("code", "name_en", "name_zh", "province_name", "country", "time_zone")
     list_filter = ("country",)
     search_fields = ("code", "name_en", "name_zh")
+    # Every spelling by which it is found.
+    exclude = ("search_text",)
 
     @admin.display(description=_("province"), ordering="province_en")
     def province_name(self, city: City) -> str:

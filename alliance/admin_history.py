@@ -1,9 +1,7 @@
 """What the admin's own forms change goes into the audit, and "History" leads to it."""
 
 import re
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -12,21 +10,11 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.formats import date_format
-from django.utils.html import format_html
 from django.utils.http import urlencode
-from django.utils.timezone import localtime
-from django.utils.translation import gettext
 
 from alliance import audit
 from alliance.models import AuditEntry
 from alliance.web.requests import actor_of
-from alliance.wording import code_text, listed, named, object_text, parted
-
-_DATE_LENGTH: Final = len("2026-11-30")
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d\S*)?")
-# A value of ours, such as a tier or a step, and no text of a person.
-_CODE: Final = re.compile(r"[a-z]+(?:_[a-z]+)*")
 
 
 def object_type_of(model: type[Model]) -> str:
@@ -101,52 +89,3 @@ def _in_words(value: Any) -> str:
     if isinstance(value, (list, tuple, set)) or hasattr(value, "iterator"):
         return ", ".join(str(item) for item in value)
     return "" if value is None else str(value)
-
-
-def object_link(entry: AuditEntry) -> str:
-    """Return what an entry is about, with a link to its page in the admin if it has one."""
-    text, number = object_text(entry.object_type, entry.object_id), entry.object_id
-    model = models_by_object_type().get(entry.object_type)
-    if model is None or not number:
-        return text
-    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[number])
-    return format_html('<a class="text-primary-600" href="{}">{}</a>', url, text)
-
-
-def detail_text(detail: Mapping[str, Any]) -> str:
-    """Return the detail of an entry in words: "reason: storm; numbers: CA1..., CA2..."."""
-    return parted(named(_name_text(name, value), _value_text(value)) for name, value in detail.items())
-
-
-def _name_text(name: str, value: Any) -> str:
-    # A version has a number; the texts called "number" elsewhere are tracking numbers.
-    return code_text("version" if name == "number" and isinstance(value, int) else name)
-
-
-def _value_text(value: Any) -> str:
-    match value:
-        case bool():
-            return gettext("yes") if value else gettext("no")
-        case {"before": before, "after": after}:
-            return f"{_value_text(before)} → {_value_text(after)}"
-        case list():
-            return listed(map(_value_text, value))
-        case dict():
-            return detail_text(value)
-        case str() if _MOMENT.fullmatch(value):
-            return _moment_text(value)
-        case str() if _CODE.fullmatch(value):
-            return gettext(value)
-    return "–" if value in (None, "") else str(value)
-
-
-def _moment_text(value: str) -> str:
-    """Return an ISO date or time in the form of the pages; as it is if there is no such day."""
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return value
-    if len(value) == _DATE_LENGTH:
-        return date_format(moment, "DATE_FORMAT")
-    moment = localtime(moment) if moment.tzinfo else moment
-    return date_format(moment, "DATETIME_FORMAT")

@@ -12,11 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance import audit
 from alliance.admin import OrganisationSearchAdmin, ReadOnlyAdmin, UncountedAdmin
-from alliance.admin_history import detail_text, object_link
+from alliance.admin_words import actor_text, detail_text, object_link, object_names
 from alliance.events import Topic
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
+from alliance.long_lists import OneOrderList
 from alliance.models import AuditEntry, Event, Heartbeat, Organisation, User
-from alliance.wording import actor_text, code_text
+from alliance.wording import code_text
 
 # Ops that the audit's filter names, and letters of a detail that its list shows.
 MOST_STAFF, LETTERS_SHOWN = 50, 60
@@ -55,6 +56,17 @@ class ActionFilter(admin.SimpleListFilter):
         return queryset.filter(verb=self.value()) if self.value() else queryset
 
 
+class AuditList(OneOrderList):
+    """Names what the entries of a page are about, all at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        names = object_names(request, self.result_list)
+        for entry in self.result_list:
+            entry.object_name = names.get((entry.object_type, entry.object_id), "")
+
+
 @admin.register(AuditEntry)
 class AuditEntryAdmin(OrganisationSearchAdmin):
     list_display = ("at", "person", "verb_text", "object_text", "organisation_name", "in_short")
@@ -71,6 +83,16 @@ class AuditEntryAdmin(OrganisationSearchAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).annotate(name_of_organisation=name_of("organisation_id"))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[OneOrderList]:
+        return AuditList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        entry = super().get_object(request, object_id, from_field)
+        if entry is not None:
+            names = object_names(request, [entry])
+            entry.object_name = names.get((entry.object_type, entry.object_id), "")
+        return entry
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -93,13 +115,13 @@ class AuditEntryAdmin(OrganisationSearchAdmin):
         return code_text(entry.verb)
 
     @admin.display(description=_("object"))
-    def object_text(self, entry: AuditEntry) -> str:
-        return object_link(entry)
+    def object_text(self, entry: Any) -> str:
+        return object_link(entry, entry.object_name)
 
     @admin.display(description=_("person"))
     def person(self, entry: AuditEntry) -> str:
         if entry.user_id is None:
-            return actor_text(entry.actor_label)
+            return actor_text(entry)
         url = f"{reverse('admin:alliance_auditentry_changelist')}?person={entry.user_id}"
         return format_html('<a class="text-primary-600" href="{}">{}</a>', url, entry.actor_label)
 

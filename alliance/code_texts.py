@@ -1,6 +1,6 @@
 """Audit verbs, objects and details, event topics, names of periodic tasks: here, they reach our catalogue."""
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 TEXTS = (
     gettext_noop("organisation.created"),
@@ -36,6 +36,7 @@ TEXTS = (
     gettext_noop("periodic_task.started"),
     gettext_noop("periodic_task"),
     # Names of what an entry's detail says.
+    gettext_noop("fields"),
     gettext_noop("scopes"),
     gettext_noop("email"),
     gettext_noop("role"),
@@ -84,4 +85,12 @@ TEXTS = (
     gettext_noop("company"),
     gettext_noop("contact"),
     gettext_noop("documents"),
+    # Programs that act by themselves.
+    gettext_noop("leave"),
+    # Names that mean something else on pages.
+    pgettext_lazy("record", "number"),
+    pgettext_lazy("record", "first"),
+    pgettext_lazy("record", "last"),
+    pgettext_lazy("record", "booked"),
+    pgettext_lazy("record", "kind"),
 )

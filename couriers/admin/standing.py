@@ -19,9 +19,10 @@ from alliance.admin import ReadOnlyAdmin, answer_form
 from alliance.admin_compared import LockedMixin
 from alliance.errors import NotFound
 from alliance.members.services.contacts import contact_of
+from alliance.models import City
 from alliance.web.edit_forms import EditForm
 from alliance.web.requests import actor_of
-from alliance.wording import named
+from alliance.wording import listed, named
 from couriers.changes.rules import CONTACT, NAMES
 from couriers.changes.services import correct_courier, reviewed_values
 from couriers.models import Courier
@@ -52,6 +53,11 @@ class CourierAdmin(LockedMixin, ReadOnlyAdmin):
     list_select_related = ("organisation__contact",)
     search_fields = ("legal_name", "credit_code", "permit_number", "organisation__contact__email")
     ordering = ("legal_name",)
+    fields = (
+        "organisation", "status", "legal_name", "credit_code", "permit_number", "person", "cities", "grade",
+        "joined_at",
+    )  # fmt: skip
+    readonly_fields = ("status", "person", "cities")
     actions_detail = ("correct",)
 
     @action(
@@ -85,6 +91,16 @@ class CourierAdmin(LockedMixin, ReadOnlyAdmin):
     )
     def status(self, courier: Courier) -> tuple[str, str]:
         return courier.organisation.status, courier.organisation.get_status_display()
+
+    @admin.display(description=gettext_lazy("Contact"))
+    def person(self, courier: Courier) -> str:
+        return listed(filter(None, contact_of(courier.pk).values())) or "–"
+
+    @admin.display(description=gettext_lazy("Service cities"))
+    def cities(self, courier: Courier) -> str:
+        ids = reviewed_values(courier).get("cities")
+        # Those that joined before applications went online are limited by no city.
+        return listed(map(str, City.objects.filter(pk__in=ids))) if ids is not None else "–"
 
     @display(description=gettext_lazy("Contact"))
     def contact(self, courier: Courier) -> str:

@@ -329,6 +329,8 @@ class MerchantAdmin(LockedMixin, ReadOnlyAdmin):
     list_select_related = ("organisation__contact",)
     list_filter = ("limit_lifted",)
     search_fields = ("organisation__name", "organisation__slug")
+    fields = ("organisation", "status", "contact")
+    readonly_fields = ("status", "contact")
     actions_detail = ("correct", "limit")
 
     @admin.display(description=_("status"), ordering="organisation__status")

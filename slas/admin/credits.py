@@ -183,8 +183,12 @@ class CreditEntryAdmin(NumberSearchAdmin):
     list_filter = ("cause", "tier", "month")
     list_select_related = ("merchant", "courier__organisation", "tier")
     ordering = ("-pk",)  # type: ignore[assignment]
-    exclude = ("parcel_id", "amount_fen", "month")
-    readonly_fields = ("parcel", "amount", "statement")
+    exclude = ("parcel_id", "amount_fen", "month", "late_by")
+    readonly_fields = ("parcel", "amount", "lateness", "statement")
+
+    @admin.display(description=gettext_lazy("late by"))
+    def lateness(self, entry: CreditEntry) -> str:
+        return duration_text(timedelta(seconds=entry.late_by)) if entry.late_by else "–"
 
     @admin.display(description=gettext_lazy("amount"), ordering="amount_fen")
     def amount(self, entry: CreditEntry) -> str:

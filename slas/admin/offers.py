@@ -179,6 +179,8 @@ class OfferAdmin(ReadOnlyAdmin):
     list_select_related = ("courier", "tier", "origin", "destination")
     search_fields = ("=origin__code", "=destination__code", "origin__name_en", "origin__name_zh")
     ordering = ("courier__legal_name", "origin__name_en", "destination__name_en", "tier__position")
+    exclude = ("price_fen",)
+    readonly_fields = ("price", "updated_at")
 
     @admin.display(description=gettext_lazy("price"), ordering="price_fen")
     def price(self, offer: Offer) -> str:

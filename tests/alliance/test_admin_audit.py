@@ -1,5 +1,6 @@
 """The audit in the admin: who did what, in words, and what the admin's own forms change."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,15 +9,18 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import translation
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from alliance import audit
-from alliance.admin_history import AuditedMixin, detail_text
+from alliance.admin_history import AuditedMixin
 from alliance.admin_schedule import PeriodicTaskAdmin
+from alliance.admin_words import actor_text, detail_text
 from alliance.models import AuditEntry, Organisation, User
 from alliance.periodic_tasks import SCHEDULE
 from alliance.tenancy import Actor, Scope, scope
 from couriers.models import Facility
+from slas.models import ServiceTier
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -72,7 +76,51 @@ def test_a_detail_in_words() -> None:
         "whole": False,
         "note": None,
     }
-    assert detail_text(detail) == "Role: agent → –; Numbers: CA1, CA2; Whole: no; Note: –"
+    assert detail_text(detail) == "Role: Agent → –; Numbers: CA1, CA2; Whole: no; Note: –"
+    codes = {
+        "tier": "next_day",
+        "number": 2,
+        "valid_from": "2026-12-10T00:00:00+08:00",
+        "format": "csv",
+        "requested_by": "recipient",
+        "fields": ["legal_name"],
+    }
+    with translation.override("zh-hans"):
+        text = detail_text(codes)
+    assert "编号：2" in text
+    assert "2026年12月10日" in text
+    assert "收件人" in text
+    assert not re.search("[a-z]", text), text
+
+
+def test_objects_of_entries_are_named(
+    ops_client: Client, ops_user: User, merchant_organisation: Organisation
+) -> None:
+    actor = Actor(kind="user", user_id=ops_user.pk, is_ops=True, label=ops_user.email)
+    with scope(Scope.everything()):
+        for kind, number in (("organisation", merchant_organisation.pk), ("organisation", 999)):
+            audit.record(actor=actor, verb="organisation.suspended", object_type=kind, object_id=number)
+        tier = ServiceTier.objects.get(code="next_day").versions.get()
+        audit.record(actor=actor, verb="tier_version.added", object_type="tier_version", object_id=tier.pk)
+    page = ops_client.get(AUDIT).content.decode()
+    assert "Organisation: Lotus Tea" in page
+    assert "Tier version: Next day v1" in page
+    # Of what is gone there is the id only.
+    assert "Organisation 999" in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "text"),
+    [
+        ("system", "booking file 12", "下单文件 12"),
+        ("system", "monthly closing", "月度关账"),
+        ("api_key", "key ERP (ca_1)", "API 密钥 ERP (ca_1)"),
+        ("user", "ops@alliance.example", "ops@alliance.example"),
+    ],
+)
+def test_programs_are_named_in_the_readers_language(kind: str, label: str, text: str) -> None:
+    with translation.override("zh-hans"):
+        assert actor_text(AuditEntry(actor_kind=kind, actor_label=label)) == text
 
 
 def test_making_somebody_a_superuser_is_audited(ops_client: Client, ops_user: User) -> None:

@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from alliance.admin_history import detail_text
+from alliance.admin_words import detail_text
 from alliance.cities import province_text
 from alliance.events import Topic
 from alliance.models import City, Organisation

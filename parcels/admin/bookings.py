@@ -41,6 +41,7 @@ from alliance.tenancy import Actor
 from alliance.web.edit_forms import EditForm
 from alliance.web.requests import actor_of
 from alliance.wording import money_text, named, parted, sentences
+from parcels.bookings.querysets import ParcelQuerySet
 from parcels.bookings.services.merchants import change_merchant, set_limit_lifted
 from parcels.models import Merchant, Parcel, PickupAddress, Scan
 from parcels.private import may_see_fee, private_of
@@ -55,6 +56,12 @@ from slas.promises.prices import yuan
 
 # The most parcels that a search by reference returns.
 MOST_FOUND = 1_000
+
+
+def _referenced(term: str) -> ParcelQuerySet:
+    """Parcels of all members whose reference begins so, in any mix of capitals."""
+    parcels: ParcelQuerySet = Parcel.objects.all().under_every_courier()
+    return parcels.referenced(*parcels.spellings_of(term, order=""))
 
 
 class ErasureForm(forms.Form):
@@ -151,7 +158,7 @@ class ParcelAdmin(FindableMixin, UncountedAdmin):
         except InvalidTrackingNumber as error:
             if error.reason == "check":
                 messages.warning(request, str(error))
-        matches = Parcel.objects.referenced(term).under_every_courier()
+        matches = _referenced(term)
         ids = list(matches.values_list("pk", flat=True)[: MOST_FOUND + 1])
         if len(ids) > MOST_FOUND:
             text = gettext(
@@ -166,7 +173,7 @@ class ParcelAdmin(FindableMixin, UncountedAdmin):
             return Parcel.objects.filter(pk=parse_tracking_number(term))
         except InvalidTrackingNumber:
             # Not sorted: a short prefix may be that of a million.
-            return Parcel.objects.referenced(term).under_every_courier().order_by()
+            return _referenced(term).order_by()
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         # Links may have the tracking number or the id.

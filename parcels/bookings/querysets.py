@@ -1,11 +1,14 @@
 """Reads of parcels and of what merchants own."""
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, DateField, DateTimeField, Exists, F, Func, OuterRef, Subquery, Value, When
+from django.db.models import Case, DateField, DateTimeField, Exists, F, Func, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Cast, Coalesce, Greatest
 
 from alliance.identifiers import (
@@ -21,6 +24,10 @@ from slas.models import Commitment, ServiceTier
 
 # Sorts behind every text in the collation "C".
 _LAST_CHARACTER = "\U0010ffff"
+# Whatever has no capitals, and the letter after it.
+_UP_TO_A_LETTER = re.compile(r"[^A-Za-z]*[A-Za-z]|[^A-Za-z]+")
+# More ways to write one reference are no accident.
+MOST_SPELLINGS = 32
 
 
 class MovedQuerySet(TenantQuerySet):
@@ -52,12 +59,32 @@ class ParcelQuerySet(MovedQuerySet):
         parcels = self.model._default_manager.with_names().in_bulk(ids)
         return [parcels[pk] for pk in ids if pk in parcels]
 
-    def referenced(self, prefix: str) -> Self:
-        """Parcels whose reference has this prefix; case-sensitive.
+    def referenced(self, *prefixes: str) -> Self:
+        """Parcels whose reference has one of these prefixes; case-sensitive.
 
-        A range instead of LIKE: under row-level security, only leakproof operators can use an index.
+        Ranges instead of LIKE: under row-level security, only leakproof operators can use an index.
         """
-        return self.filter(reference__gte=prefix, reference__lt=prefix + _LAST_CHARACTER)
+        ranges = (Q(reference__gte=prefix, reference__lt=prefix + _LAST_CHARACTER) for prefix in prefixes)
+        return self.filter(reduce(or_, ranges)) if prefixes else self.none()
+
+    def spellings_of(self, prefix: str, *, order: str = "reference") -> list[str]:
+        """Return how references that begin with a text in any mix of capitals are written.
+
+        Follows the index letter by letter, as upper() has no index that row-level security lets be used:
+        a small and a capital letter are looked up, and only what exists is followed. The order makes the
+        planner use the member's own index; over all members there is none of that order.
+        """
+        spellings = [""]
+        for part in _UP_TO_A_LETTER.findall(prefix):
+            variants = dict.fromkeys((part, part.upper(), part.lower()))
+            longer = [spelling + variant for spelling in spellings for variant in variants]
+            spellings = [text for text in longer if self._first_referenced(text, order)][:MOST_SPELLINGS]
+        return spellings
+
+    def _first_referenced(self, prefix: str, order: str) -> list[int]:
+        # Not exists(), which drops the order.
+        ordered = self.referenced(prefix).order_by(*filter(None, [order]))
+        return list(ordered.values_list("pk", flat=True)[:1])
 
     def under_every_courier(self) -> Self:
         """The same parcels, for searches by reference across couriers: its index begins with the courier."""

@@ -52,9 +52,9 @@ class CityFilter(django_filters.CharFilter):
 
 
 class _Found(NamedTuple):
-    """What is searched for, as references are written, and the parcels found; None for many."""
+    """What is searched for, in the ways references are written, and the parcels found; None for many."""
 
-    reference: str
+    references: list[str]
     ids: list[int] | None
 
 
@@ -139,8 +139,8 @@ class ParcelFilter(django_filters.FilterSet):
             pass
         # Filter by id, not by reference: the planner's statistics cover all merchants' references, and for
         # a prefix that is common there but rare in this list, it would scan the whole list.
-        reference, few = self._found
-        return queryset.referenced(reference or value) if few is None else queryset.filter(pk__in=few)
+        references, few = self._found
+        return queryset.referenced(*references) if few is None else queryset.filter(pk__in=few)
 
     @property
     def is_few(self) -> bool:
@@ -154,20 +154,29 @@ class ParcelFilter(django_filters.FilterSet):
     def _found(self) -> _Found:
         text = self.form.cleaned_data.get("search") if self.form.is_valid() else ""
         if not text:
-            return _Found(text, None)
+            return _Found([], None)
         try:
-            return _Found(text, [parse_tracking_number(text)])
+            return _Found([], [parse_tracking_number(text)])
         except InvalidTrackingNumber:
             pass
-        # References are indexed as they are written: if none begins so, perhaps in capitals or without.
-        for spelling in dict.fromkeys((text, text.upper(), text.lower())):
-            ids = self._ids_of(spelling)
-            if ids is None or ids:
-                return _Found(spelling, ids)
-        return _Found(text, [])
+        with in_index_order():
+            if self.all_organisations:
+                references = self.queryset.under_every_courier().spellings_of(text, order="")
+            else:
+                references = self.queryset.spellings_of(text)
+        return _Found(references, self._ids_of(references))
 
-    def _ids_of(self, reference: str) -> list[int] | None:
+    def _ids_of(self, references: list[str]) -> list[int] | None:
         """Return the parcels whose reference begins so; None if they are many."""
+        ids: list[int] = []
+        for reference in references:
+            ids += self._some_of(reference)
+            if len(ids) > LOOKED_AT:
+                return None
+        return ids
+
+    def _some_of(self, reference: str) -> list[int]:
+        """Return the parcels whose reference begins so, one more than are examined at most."""
         matches = self.queryset.referenced(reference)
         # A member's index is read in its order, only as far as needed. For all organisations no index has
         # that order: sorting would read all matches, so they stay in the order of the couriers' index.
@@ -177,8 +186,7 @@ class ParcelFilter(django_filters.FilterSet):
             else matches.order_by("reference")
         )
         with in_index_order():
-            ids = list(matches.values_list("pk", flat=True)[: LOOKED_AT + 1])
-        return ids if len(ids) <= LOOKED_AT else None
+            return list(matches.values_list("pk", flat=True)[: LOOKED_AT + 1])
 
     @property
     def looks_at_each(self) -> bool:

@@ -20,6 +20,7 @@ from alliance.texts import plain, shortened
 
 # A column in the file of rows to correct; ignored when that file is uploaded again.
 REMARK: Final = "problem"
+REMARK_LABEL: Final = "问题"
 _CLOSE: Final = 0.8
 _SHOWN: Final = 12
 _NAME_LENGTH: Final = 30
@@ -49,7 +50,10 @@ class FileFormat:
     @cached_property
     def by_key(self) -> dict[str, str]:
         names = {name: name for name in (*self.columns, REMARK)}
-        return {column_key(name): column for name, column in {**self.labels, **names}.items()}
+        return {
+            column_key(name): column
+            for name, column in {REMARK_LABEL: REMARK, **self.labels, **names}.items()
+        }
 
     def header(self) -> list[str]:
         """The first line of a file for people, in their language."""

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from alliance.choices import Capability
+from alliance.csv_files.headers import for_reader
 from alliance.csv_files.writing import stream
 from alliance.errors import AllianceError, InvalidInput, NotFound
 from alliance.portal.forms import add_service_errors
@@ -165,7 +166,9 @@ def _download(file: BookingFile, path: Path, size: int, kind: str) -> StreamingH
     if not size or file.deleted_at or not path.exists():
         raise NotFound
     name = f"{file.name.removesuffix('.csv')}-{kind}.csv"
-    response = StreamingHttpResponse(stream(path, size), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(
+        for_reader(stream(path, size), columns.FORMAT), content_type="text/csv; charset=utf-8"
+    )
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or ""
     return response
 

@@ -16,6 +16,7 @@ from alliance import audit
 from alliance.choices import Capability
 from alliance.clocks import local_clock
 from alliance.csv_cells import safe_cell
+from alliance.csv_files.headers import header
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import Actor, Scope, in_index_order, require, scope
 from alliance.web.requests import ActorRequest
@@ -119,7 +120,7 @@ def _encoded(actor: Actor, query: QueryDict) -> Iterator[bytes]:
     """Yield the lines. Runs after the view has returned, so it sets language and scope itself."""
     language = get_language()
     writer = csv.writer(_Echo())
-    yield (_BYTE_ORDER_MARK + writer.writerow(COLUMNS)).encode()
+    yield (_BYTE_ORDER_MARK + writer.writerow(header(COLUMNS))).encode()
     last: int | None = None
     while True:
         with override(language), scope(Scope.of(actor)):

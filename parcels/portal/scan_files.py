@@ -8,12 +8,15 @@ from typing import Any, Final
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.http import FileResponse, HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from alliance.choices import Capability
+from alliance.csv_files.headers import for_reader
+from alliance.csv_files.writing import stream
 from alliance.errors import InvalidInput, NotFound
 from alliance.portal.forms import FilterForm, add_service_errors
 from alliance.portal.paging import newest_first
@@ -99,15 +102,16 @@ def scan_file(request: ActorRequest, file_id: int) -> HttpResponse:
 
 @require_safe
 @login_required
-def scan_file_results(request: ActorRequest, file_id: int) -> FileResponse:
+def scan_file_results(request: ActorRequest, file_id: int) -> StreamingHttpResponse:
     """Download one line per row with its result."""
     file = _file(request, file_id)
     if not file.results_size:
         raise NotFound
-    with results_path(file).open("rb") as results:
-        committed = io.BytesIO(results.read(file.results_size))
+    results = for_reader(stream(results_path(file), file.results_size), scan_files.FORMAT)
+    response = StreamingHttpResponse(results, content_type="text/csv; charset=utf-8")
     name = f"{file.name.removesuffix('.csv')}-results.csv"
-    return FileResponse(committed, as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or ""
+    return response
 
 
 @require_safe

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from alliance.choices import Capability
+from alliance.csv_files.headers import for_reader
 from alliance.csv_files.writing import MARK, stream
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.portal.forms import FilterForm, add_service_errors
@@ -161,10 +162,12 @@ def _file(actor: Actor, file_id: int) -> OfferFile:
 
 
 def _download(file: OfferFile, path: Path, size: int, kind: str) -> StreamingHttpResponse:
-    if not size or not path.exists():
+    if not size or file.deleted_at or not path.exists():
         raise NotFound
     name = f"{file.name.removesuffix('.csv')}-{kind}.csv"
-    response = StreamingHttpResponse(stream(path, size), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(
+        for_reader(stream(path, size), FORMAT), content_type="text/csv; charset=utf-8"
+    )
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or ""
     return response
 

@@ -28,7 +28,7 @@ from alliance.web.requests import ActorRequest
 from slas.models import CapacityDay, Offer
 from slas.offers.querysets import OfferQuerySet
 from slas.offers.services import offers
-from slas.offers.services.offer_rows import COLUMNS
+from slas.offers.services.offer_rows import FORMAT
 from slas.portal.offer_forms import OfferChangeForm, OfferFilterForm, OfferForm, OfferTermsForm
 from slas.promises.prices import yuan
 
@@ -141,7 +141,7 @@ def offer_download(request: ActorRequest) -> HttpResponse:
     response["Content-Disposition"] = 'attachment; filename="offers.csv"'
     response.write("\ufeff")
     writer = csv.writer(response)
-    writer.writerow(COLUMNS)
+    writer.writerow(FORMAT.header())
     own_offers = (
         Offer.objects.visible_to(actor).select_related("tier", "origin", "destination").order_by("pk")
     )

@@ -7,9 +7,11 @@ from typing import Any, Literal
 
 from django.http import HttpResponse
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from alliance.csv_cells import safe_cell
+from alliance.csv_files.headers import header
 from alliance.durations import MINUTE, duration_text, nearest_minute
 from alliance.templatetags.ui import count, percent
 from slas.choices import ExcuseReason
@@ -27,6 +29,12 @@ class Column:
     title: str | Promise
     unit: Unit
     read: Callable[[RateRow], Any]
+
+    def head(self) -> str:
+        """The figure's name in a file: its title for Chinese readers, with the unit."""
+        if get_language() != "zh-hans":
+            return self.code
+        return f"{self.title}（分钟）" if self.unit == "duration" else str(self.title)
 
     def text_of(self, row: RateRow) -> str:
         """The figure as text for people."""
@@ -111,7 +119,8 @@ def _lines(
     rows: Sequence[NamedRow], group_by: Sequence[GroupBy], columns: Sequence[Column]
 ) -> Iterator[list[Any]]:
     heads = [head for item in group_by for head in (item.value, f"{item.value}_name")]
-    yield [*heads, *(column.code for column in columns), "provisional", "few"]
+    figures = [column.head() for column in columns]
+    yield [*header(heads), *figures, *header(["provisional", "few"])]
     for line in rows:
         keys = [text for pair in zip(line.codes, line.names, strict=True) for text in pair]
         flags = ["yes" if flag else "no" for flag in (line.row.provisional, line.row.is_few)]

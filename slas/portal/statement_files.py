@@ -11,6 +11,7 @@ from django.utils.translation import get_language, override, pgettext
 from django.utils.translation import gettext as _
 
 from alliance.csv_cells import safe_cell
+from alliance.csv_files.headers import header
 from alliance.durations import column_text
 from alliance.tenancy import Actor, Scope, scope
 from alliance.wording import amount, money_text
@@ -54,7 +55,7 @@ def as_csv(actor: Actor, account: Account, month: date) -> Iterator[bytes]:
     """
     language = get_language()
     writer = csv.writer(_Echo())
-    yield (_BYTE_ORDER_MARK + writer.writerow(COLUMNS)).encode()
+    yield (_BYTE_ORDER_MARK + writer.writerow(header(COLUMNS))).encode()
     last_id = running_fen = 0
     while True:
         with override(language), scope(Scope.of(actor)):

@@ -44,6 +44,7 @@ TEXTS = (
     gettext_noop("fold-tallies"),
     gettext_noop("fold-progress"),
     gettext_noop("resume-offer-files"),
+    gettext_noop("forget-offer-files"),
     gettext_noop("tend-exports"),
     gettext_noop("audit-rates"),
     gettext_noop("refresh-scorecards"),

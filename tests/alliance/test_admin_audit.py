@@ -16,6 +16,7 @@ from alliance import audit
 from alliance.admin_history import AuditedMixin
 from alliance.admin_schedule import PeriodicTaskAdmin
 from alliance.admin_words import actor_text, detail_text
+from alliance.members.services.contacts import set_contact
 from alliance.models import AuditEntry, Organisation, User
 from alliance.periodic_tasks import SCHEDULE
 from alliance.tenancy import Actor, Scope, scope
@@ -210,3 +211,18 @@ def test_a_facilitys_city_is_chosen_by_name(ops_client: Client) -> None:
     ).json()
     assert answer["results"]
     assert not Facility.objects.exists()
+
+
+def test_pages_of_members_show_whom_to_ask(
+    ops_client: Client, courier_organisation: Organisation, merchant_organisation: Organisation
+) -> None:
+    with scope(Scope.everything()):
+        for organisation in (courier_organisation, merchant_organisation):
+            set_contact(organisation.pk, {"contact_name": "陈晓燕", "contact_phone": "13800138000"})
+    for page in (
+        f"/admin/couriers/courier/{courier_organisation.pk}/change/",
+        f"/admin/parcels/merchant/{merchant_organisation.pk}/change/",
+    ):
+        response = ops_client.get(page)
+        assert response.status_code == 200
+        assert "陈晓燕" in response.content.decode()

@@ -130,9 +130,13 @@ def test_pages_meet_without_gap_or_overlap(
 
 
 @pytest.mark.parametrize("place", ["nonsense", "2026-13-01|1", "2026-01-01T00:00|1", "|", "9" * 99, "x|y|z"])
-def test_invalid_cursors_show_the_first_page(four: list[Excuse], courier_client: Client, place: str) -> None:
-    assert len(shown(courier_client, after=place)) == 4
-    assert len(shown(courier_client, before=place)) == 4
+def test_cursors_that_are_not_of_the_list_are_refused(
+    four: list[Excuse], courier_client: Client, place: str
+) -> None:
+    for side in ("after", "before"):
+        page = courier_client.get("/excuses/", {side: place})
+        assert page.status_code == 422
+        assert "This link does not fit this list" in page.content.decode()
 
 
 def test_other_organisations_see_no_excuses(

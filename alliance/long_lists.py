@@ -43,8 +43,12 @@ class OneOrderList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        # There is no count: what is shown is all that the page may speak of, or select.
-        self.result_count = self.full_result_count = len(self.result_list)
+        # There is no count: what is shown is all that the page may speak of, or select, but in lists whose
+        # actions take as many as they can count.
+        most, rows = self.model_admin.most_across, len(self.result_list)
+        if most and self.multi_page:
+            rows = counted if (counted := self.queryset[: most + 1].count()) <= most else rows
+        self.result_count = self.full_result_count = rows
 
 
 class LongListMixin:
@@ -54,6 +58,8 @@ class LongListMixin:
     sortable_by = ()
     # "Show counts" would run a count of the table for each filter.
     show_facets = ShowFacets.NEVER
+    # Rows beyond its page that an action takes at most; 0 if it takes ticked ones only.
+    most_across = 0
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return OneOrderList
@@ -63,7 +69,7 @@ class LongListMixin:
     ) -> HttpResponse:
         """Show the list, or redirect to it without the filters when the filtered query takes too long."""
         if request.method != "GET":
-            return self._list(_of_ticked_rows(request), extra_context)
+            return self._list(request if self.most_across else _of_ticked_rows(request), extra_context)
         try:
             with transaction.atomic():
                 with connection.cursor() as cursor:

@@ -8,7 +8,19 @@ from operator import or_
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, DateField, DateTimeField, Exists, F, Func, OuterRef, Q, Subquery, Value, When
+from django.db.models import (
+    Case,
+    DateField,
+    DateTimeField,
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.functions import Cast, Coalesce, Greatest
 
 from alliance.identifiers import (

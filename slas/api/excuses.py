@@ -23,6 +23,7 @@ from alliance.api.parsing import (
     refuse_unknown_parameters,
 )
 from alliance.choices import Capability
+from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
 from slas.api import examples
@@ -232,7 +233,12 @@ def _claim(actor: Actor, request: Request) -> dict[str, Any]:
         note=data.get("note", ""),
         upload=data.get("file"),
     )
-    return dict(ExcuseAnswer(claim_excuse(actor=actor, claim=claim)).data)
+    try:
+        excuse = claim_excuse(actor=actor, claim=claim)
+    except NotFound:
+        message = _("No parcel of yours has this number and milestone.")
+        raise InvalidInput(errors=[FieldError("/number", message, "not_found")]) from None
+    return dict(ExcuseAnswer(excuse).data)
 
 
 def _parcel_id(number: str) -> int:

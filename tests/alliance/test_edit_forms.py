@@ -80,7 +80,7 @@ def test_switching_back_needs_the_membership(
         Member.objects.filter(user=courier_user, organisation=courier_organisation).delete()
     response = courier_client.post(address, data)
     assert response.status_code == 409
-    assert "do not belong to any more" in html_of(response)
+    assert "that you no longer belong to" in html_of(response)
     with scope(Scope.everything()):
         assert not Offer.objects.exists()
 

@@ -132,8 +132,8 @@ def test_what_the_audit_says_is_in_the_readers_language(chinese: None) -> None:
     }  # fmt: skip
     parcel = "1443828754023905222:delivery"
     with translation.override("zh-hans"):
-        assert detail_text(detail).startswith("版本：2；时效产品：次日达；生效时间：2026年12月10日")
-        assert detail_text(detail).endswith("角色：操作员 → –；名称：台风 Kate；内容：准点率")
+        assert detail_text(detail).startswith("编号：2；时效产品：次日达；生效时间：2026年12月10日")
+        assert detail_text(detail).endswith("角色：操作员 → –；名称：台风 Kate；内容：准点率统计")
         assert object_text("commitment", parcel).endswith(" 派送")
         assert object_text("closure", "12") == "停运 12"
         assert (actor_text("booking file 7"), actor_text("Li Na")) == ("下单文件 7", "Li Na")
@@ -141,7 +141,7 @@ def test_what_the_audit_says_is_in_the_readers_language(chinese: None) -> None:
         assert str(Closure(date=date(2026, 10, 1), name="National Day")).endswith("国庆节")
         assert server_zone_text() == "北京时间"
     with translation.override("en"):
-        assert detail_text({"number": 2, "tier": "next_day"}) == "Version: 2; Tier: next_day"
+        assert detail_text({"number": 2, "tier": "next_day"}) == "Number: 2; Tier: next_day"
         assert object_text("commitment", parcel).endswith(" Delivery")
         assert (actor_text("booking file 7"), server_zone_text()) == ("booking file 7", "Beijing time")
 

@@ -86,8 +86,14 @@ def drop_migrated() -> None:
 
 def _drop(name: str) -> None:
     with as_owner(), connection.creation._nodb_cursor() as cursor:
-        # A server program that was killed may be in its last statement yet.
-        cursor.execute(f"DROP DATABASE IF EXISTS {connection.ops.quote_name(name)} WITH (FORCE)")
+        # A server program that was killed may be in its last statement yet. Not WITH (FORCE): our role may not
+        # end an autovacuum worker, which FORCE would try; without it the server cancels autovacuum itself.
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = %s AND usename IN (current_user, %s)",
+            [name, settings.DATABASES["default"]["USER"]],
+        )
+        cursor.execute(f"DROP DATABASE IF EXISTS {connection.ops.quote_name(name)}")
 
 
 def _migrate(*, keep: bool) -> None:

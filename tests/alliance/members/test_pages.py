@@ -144,7 +144,7 @@ def test_a_key_may_no_more_than_its_creator_may_now(merchant_client: Client, man
     actor = actor_of_key(token)
     assert actor is not None
     assert {str(c) for c in actor.capabilities} == {"parcels:read"}
-    assert "Less than it was created with" in html_of(merchant_client.get(reverse("api_key_list")))
+    assert "Reduced: its creator's role has changed." in html_of(merchant_client.get(reverse("api_key_list")))
 
 
 def test_keys_of_a_deactivated_account_stop(merchant_client: Client, manager: User) -> None:
@@ -152,7 +152,9 @@ def test_keys_of_a_deactivated_account_stop(merchant_client: Client, manager: Us
     manager.is_active = False
     manager.save(update_fields=["is_active"])
     assert actor_of_key(token) is None
-    assert "its creator is no member any more" in html_of(merchant_client.get(reverse("api_key_list")))
+    assert "Disabled: its creator is no longer a member." in html_of(
+        merchant_client.get(reverse("api_key_list"))
+    )
 
 
 @pytest.mark.parametrize("name", ["member_list", "api_key_list"])

@@ -60,7 +60,7 @@ def test_ops_suspend_and_reinstate_in_the_admin(
     send_mails()
     assert [sent.to for sent in mail.outbox] == [[merchant_user.email]] * 2
     assert "Unpaid fees." in str(mail.outbox[0].body)
-    assert "暂停" in mail.outbox[0].subject
+    assert "停用" in mail.outbox[0].subject
 
 
 def test_others_do_not_suspend(merchant: Actor, merchant_organisation: Organisation) -> None:
@@ -128,7 +128,7 @@ def test_last_days_log_in_decides_the_language_of_mails(client: Client) -> None:
 def test_staff_in_no_group_may_nothing(merchant_organisation: Organisation) -> None:
     client = factories.logged_in(factories.user("stray@alliance.example", is_staff=True))
     assert client.get("/")["Location"] == reverse("admin:index")
-    assert "in no group yet" in html_of(client.get(reverse("admin:index")))
+    assert "has no permissions yet" in html_of(client.get(reverse("admin:index")))
     change = reverse("admin:alliance_organisation_change", args=[merchant_organisation.pk])
     assert client.get(change).status_code == 403
     assert client.get(reverse("parcels:parcel_list")).status_code == 403

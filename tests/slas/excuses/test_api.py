@@ -138,7 +138,7 @@ class TestClaiming:
             pending = lane.promise(NOON + 5 * DAY)
         response = courier_api.post(URL, body(pending), format="json")
         assert (response.status_code, response.json()["type"]) == (409, "urn:alliance:problem:no_breach")
-        assert courier_api.post(URL, body(late, kind="pickup"), format="json").status_code == 404
+        assert courier_api.post(URL, body(late, kind="pickup"), format="json").status_code == 422
         courier_api.post(URL, body(late), format="json")
         second_response = courier_api.post(URL, body(late), format="json")
         assert second_response.json()["type"] == "urn:alliance:problem:claimed"
@@ -155,7 +155,7 @@ class TestClaiming:
         assert reader.post(URL, body(late), format="json").status_code == 403
         assert reader.get(URL).status_code == 200
         rival = key_of(rival_courier, "rates:read", "excuses:claim")
-        assert rival.post(URL, body(late), format="json").status_code == 404
+        assert rival.post(URL, body(late), format="json").status_code == 422
         assert APIClient().post(URL, body(late), format="json").status_code == 401
 
 

@@ -33,6 +33,13 @@ class BoundedPaginator(InfinitePaginator):
         return MOST_PAGES * int(self.per_page)
 
 
+class Uncounted(int):
+    """More rows than a page shows. "Select all 51" would be false, "Select all matching" is not."""
+
+    def __str__(self) -> str:
+        return _("matching")
+
+
 class OneOrderList(ChangeList):
     """A list in the order of its index, whatever column the URL asks for."""
 
@@ -43,12 +50,10 @@ class OneOrderList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        # There is no count: what is shown is all that the page may speak of, or select, but in lists whose
-        # actions take as many as they can count.
-        most, rows = self.model_admin.most_across, len(self.result_list)
-        if most and self.multi_page:
-            rows = counted if (counted := self.queryset[: most + 1].count()) <= most else rows
-        self.result_count = self.full_result_count = rows
+        # There is no count: what is shown is all that the page may speak of, or select.
+        rows = len(self.result_list)
+        more = self.model_admin.acts_across and rows == self.list_per_page
+        self.result_count = self.full_result_count = Uncounted(rows + 1) if more else rows
 
 
 class LongListMixin:
@@ -58,8 +63,8 @@ class LongListMixin:
     sortable_by = ()
     # "Show counts" would run a count of the table for each filter.
     show_facets = ShowFacets.NEVER
-    # Rows beyond its page that an action takes at most; 0 if it takes ticked ones only.
-    most_across = 0
+    # Whether its actions may take all rows of a filtered list. They limit how many.
+    acts_across = False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return OneOrderList
@@ -69,7 +74,7 @@ class LongListMixin:
     ) -> HttpResponse:
         """Show the list, or redirect to it without the filters when the filtered query takes too long."""
         if request.method != "GET":
-            return self._list(request if self.most_across else _of_ticked_rows(request), extra_context)
+            return self._list(request if self.acts_across else _of_ticked_rows(request), extra_context)
         try:
             with transaction.atomic():
                 with connection.cursor() as cursor:

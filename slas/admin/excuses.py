@@ -36,8 +36,6 @@ from slas.excuses.services.permissions import MOST_AT_ONCE, may_decide, require_
 from slas.models import BreachListing, Disruption, Excuse
 
 ROWS_SHOWN = 50
-# Rows of a filtered list that an action takes beyond those ticked. More would be counted too slowly.
-MOST_ACROSS = 10_000
 # The form fields that the decision page keeps from the list.
 CHOSEN = ("ids", "state")
 
@@ -84,7 +82,7 @@ class BreachAdmin(BreachPageMixin, ListingAdmin):
     list_filter = (StandingFilter, "kind", "tier", "courier")
     readonly_fields = ("parcel", "breach_page")
     actions = ("excuse",)
-    most_across = MOST_ACROSS
+    acts_across = True
 
     def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may_decide(actor_of(request))
@@ -144,7 +142,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         "claimed_by", "claimed_at", "disruption", "closure", "decision_note", "decided_by", "decided_at",
     )  # fmt: skip
     readonly_fields = ("parcel", "breach_page", "file")
-    most_across = MOST_ACROSS
+    acts_across = True
     # In the order of claims; claimed_at over all couriers has no index.
     ordering = ("-pk",)  # type: ignore[assignment]
     actions = ("decide_on_chosen",)

@@ -137,7 +137,7 @@ def test_what_the_audit_says_is_in_the_readers_language(chinese: None) -> None:
         assert object_text("commitment", parcel).endswith(" 派送")
         assert object_text("closure", "12") == "停运 12"
         assert (actor_text("booking file 7"), actor_text("Li Na")) == ("下单文件 7", "Li Na")
-        assert actor_text("recipient, tracking page") == "收件人（查询页）"
+        assert actor_text("recipient, tracking page") == "收件人（查件页面）"
         assert str(Closure(date=date(2026, 10, 1), name="National Day")).endswith("国庆节")
         assert server_zone_text() == "北京时间"
     with translation.override("en"):

@@ -86,8 +86,8 @@ def drop_migrated() -> None:
 
 def _drop(name: str) -> None:
     with as_owner(), connection.creation._nodb_cursor() as cursor:
-        # A server program that was killed may be in its last statement yet. Not WITH (FORCE): our role may not
-        # end an autovacuum worker, which FORCE would try; without it the server cancels autovacuum itself.
+        # A server program that was killed may be in its last statement yet. Not WITH (FORCE): it would try to
+        # end autovacuum, which our role may not; without it the server cancels autovacuum itself.
         cursor.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = %s AND usename IN (current_user, %s)",

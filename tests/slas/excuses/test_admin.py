@@ -13,6 +13,7 @@ from django.utils import timezone
 from alliance.identifiers import tracking_number
 from alliance.models import Member, Organisation, User
 from alliance.tenancy import Actor
+from slas.admin.excuses import ExcuseAdmin
 from slas.excuses.services.decisions import excuse_breach
 from slas.excuses.services.permissions import CUSTOMER_SERVICE, PERMISSION
 from slas.models import Commitment, Excuse
@@ -307,8 +308,13 @@ class TestDeciding:
         ]
 
     def test_all_across_the_pages_of_a_filtered_list_are_carried_along(
-        self, claims: list[Excuse], service_client: Client
+        self, claims: list[Excuse], service_client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(ExcuseAdmin, "list_per_page", 1)
+        # Nobody counts them, so the page does not say how many.
+        assert "Select all matching exemptions" in text_of(
+            service_client.get(f"{LIST}?reason__exact=weather")
+        )
         one_ticked = {
             "action": "decide_on_chosen", "_selected_action": [claims[0].pk], "select_across": "1",
         }  # fmt: skip

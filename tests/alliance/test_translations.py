@@ -141,7 +141,7 @@ def test_what_the_audit_says_is_in_the_readers_language(chinese: None) -> None:
         assert str(Closure(date=date(2026, 10, 1), name="National Day")).endswith("国庆节")
         assert server_zone_text() == "北京时间"
     with translation.override("en"):
-        assert detail_text({"number": 2, "tier": "next_day"}) == "Number: 2; Tier: next_day"
+        assert detail_text({"number": 2, "tier": "next_day"}) == "Version: 2; Tier: Next day"
         assert object_text("commitment", parcel).endswith(" Delivery")
         assert (actor_text("booking file 7"), server_zone_text()) == ("booking file 7", "Beijing time")
 

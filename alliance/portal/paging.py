@@ -29,7 +29,7 @@ NO_FILTERS: Final[Mapping[str, list[str]]] = MappingProxyType({})
 class Sort:
     """A column that a list can be sorted by, both ways; `order` gives its greatest values first.
 
-    Only columns that an index gives in order, or of lists that stay short (decision 260). Without an order,
+    Only columns that an index gives in order, or of lists that stay short (decision 167). Without an order,
     it is the list's own, which is no column's and has one direction.
     """
 

@@ -121,10 +121,8 @@ class Records:
             reader = csv.reader(self._lines(), strict=True)
             try:
                 for cells in reader:
-                    # The csv module takes a mark within an unquoted cell for a letter: the end of a cell of
-                    # which the beginning was lost, or the beginning of one that never ends.
-                    is_odd = self._quotes % 2
-                    yield Record(self._first, cells, RowProblem.QUOTES if is_odd else None)
+                    is_torn = self._quotes % 2 and any(map(_is_torn, cells))
+                    yield Record(self._first, cells, RowProblem.QUOTES if is_torn else None)
                     self._begin()
                 return
             except _Unreadable as unreadable:
@@ -178,6 +176,14 @@ class Records:
         while raw and not raw.endswith(b"\n"):
             raw = self._file.readline(_CHUNK)
             self.offset += len(raw)
+
+
+def _is_torn(cell: str) -> bool:
+    """Whether a mark at its edge has no other: its beginning, or its end, was lost.
+
+    The csv module takes a mark within an unquoted cell for a letter, as in 5" pipe.
+    """
+    return cell.count('"') % 2 == 1 and (cell.startswith('"') or cell.endswith('"'))
 
 
 def _problem_of(error: csv.Error) -> RowProblem:

@@ -45,10 +45,14 @@ def document_list(request: ActorRequest) -> HttpResponse:
     except Conflict as error:
         messages.warning(request, error.detail)
         return redirect("couriers:application_view")
+    # A draft has nothing to replace: its documents are removed and added.
+    requests = (
+        ChangeRequest.objects.none() if application.is_editable else ChangeRequest.objects.visible_to(actor)
+    )
     context = {
         "form": form,
         "shelves": _shelves(application),
-        "waiting": waiting_documents(ChangeRequest.objects.visible_to(actor)),
+        "waiting": waiting_documents(requests),
         "next_url": next_url(Step.DOCUMENTS),
         "accept": ACCEPT,
         "max_bytes": MAX_BYTES,

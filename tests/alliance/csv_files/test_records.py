@@ -120,6 +120,10 @@ def test_rest_of_a_cell_that_was_torn_apart_is_no_row() -> None:
     assert problems(records) == {1: "open_quote", 3: "quotes"}
 
 
-@pytest.mark.parametrize("row", ['5" pipe,y,z', 'x,y,z"', 'x",y,z'])
-def test_odd_mark_within_a_cell_is_told(row: str) -> None:
+@pytest.mark.parametrize("row", ['x,y,z"', 'x",y,z'])
+def test_odd_mark_at_the_edge_of_a_cell_is_told(row: str) -> None:
     assert problems(read(f"{row}\nx,y,z\n")) == {1: "quotes"}
+
+
+def test_mark_within_a_cell_is_a_letter() -> None:
+    assert [list(record.cells) for record in read('5" pipe,y,z\n')] == [['5" pipe', "y", "z"]]

@@ -108,7 +108,7 @@ def test_invalid_recipient_form_is_shown_again(merchant_client: Client, sold: Of
 def test_text_over_its_limit_is_refused_and_not_cut(merchant_client: Client, sold: Offer) -> None:
     url = first_book_url(merchant_client)
     for page in (merchant_client.get(url), merchant_client.get(reverse("parcels:address_add"))):
-        assert "maxlength" not in page.content.decode()
+        assert "maxlength" not in page.content.decode().partition("<main")[2]
     response = merchant_client.post(url, {**RECIPIENT, "name": "A" * 121})
     assert response.status_code == 422
     assert "A" * 121 in response.content.decode()

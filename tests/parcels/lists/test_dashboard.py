@@ -148,7 +148,7 @@ def test_refresh_returns_only_the_figures(judged: Lane, courier_client: Client) 
     response = courier_client.get(URL, HTTP_HX_REQUEST="true")
     page = response.content.decode()
     assert page.lstrip().startswith('<div id="dashboard-figures"')
-    assert 'hx-trigger="every 60s"' in page
+    assert 'hx-trigger="every 60s, refresh"' in page
     assert "<html" not in page
     # The back button must not show the fragment as a page.
     assert "no-store" in response["Cache-Control"]

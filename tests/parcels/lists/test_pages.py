@@ -376,7 +376,7 @@ def test_page_whose_parcels_left_the_list_says_that_it_ends(five: list[str], mer
     cursor = sealed(merchant_client, five[-1], status="booked")
     page = merchant_client.get(LIST, {"status": "booked", "after": cursor})
     assert numbers_on(page) == []
-    assert "Nothing more here" in page.content.decode()
+    assert "No more results" in page.content.decode()
     assert numbers_on(merchant_client.get(LIST + page.context["newest_url"])) == five[:2]
 
 

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from alliance.choices import Role
+from alliance.dates import date_text
 from alliance.models import AuditEntry, City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, PickupAddress
@@ -117,7 +118,7 @@ def test_times_are_in_the_destinations_time_zone(book: Book, merchant_client: Cl
     with scope(Scope.everything()):
         City.objects.filter(pk=parcel.destination_id).update(time_zone="Asia/Kathmandu")
     page = page_of(merchant_client, parcel)
-    there = (parcel.booked_at + timedelta(hours=2, minutes=5 * 60 + 45)).strftime("%Y-%m-%d %H:%M")
+    there = date_text(parcel.booked_at + timedelta(hours=2, minutes=5 * 60 + 45), "DATETIME_FORMAT")
     assert "Times are local to Chengdu (UTC+5:45)." in page
     assert f"Delivered {there}" in page
 

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from alliance.api import throttling
+from alliance.dates import date_text
 from alliance.identifiers import parse_tracking_number
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, rows_in, scope
@@ -176,7 +177,7 @@ def test_times_are_in_the_citys_time_zone(book: Book, client: Client) -> None:
     there = parcel.booked_at + timedelta(hours=10, minutes=345)
     page = page_of(client, parcel)
     assert "Chengdu time, UTC+5:45" in page
-    assert f"Arrived {there:%Y-%m-%d %H:%M}" in page
+    assert f"Arrived {date_text(there, 'DATETIME_FORMAT')}" in page
     assert f"{(parcel.deliver_by + timedelta(minutes=345)):%H:%M} Chengdu time" in page
     answer = api_of(client, parcel)
     assert answer["events"][0]["occurred_at"].endswith("+05:45")

@@ -165,7 +165,7 @@ def test_page_past_the_end_leads_back_to_the_start(merchant_client: Client, parc
     far = Place(now, False, now - timedelta(days=9), 1.0, parcels[1].pk)
     start = merchant_client.get(LIST).context["sorting"]
     page = merchant_client.get(LIST, {"after": start.seal.close(str(far))})
-    assert "Nothing more here" in page.content.decode()
+    assert "No more results" in page.content.decode()
     assert len(merchant_client.get(LIST + page.context["newest_url"]).context["rows"]) == 1
 
 

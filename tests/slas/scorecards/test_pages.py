@@ -137,7 +137,7 @@ def test_the_trend_begins_with_the_first_scorecard_and_has_gaps(
 ) -> None:
     chart = courier_client.get(LIST).context["chart"]
     assert len(chart.categories) == 4
-    assert chart.categories[-1] == f"{THIS:%Y-%m}"
+    assert chart.categories[-1] == f"{THIS:%B %Y}"
     scores = list(chart.series[0].values)
     assert scores[-1] == float(card(scored, THIS).score)
     assert [value is None for value in scores] == [False, False, True, False]

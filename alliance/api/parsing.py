@@ -10,6 +10,7 @@ from rest_framework.fields import empty
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from alliance.api.errors import field_errors
 from alliance.cities import MOST_LETTERS, UnknownCity, resolve_city
@@ -87,8 +88,9 @@ class Body(serializers.Serializer[Any]):
 class WritesWithoutParameters(BasePermission):
     """Refuses query parameters of writes, which have none: `?dry_run=1` would book for real."""
 
-    def has_permission(self, request: Request, view: object) -> bool:
-        if request.method not in SAFE_METHODS:
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        # A method that the address does not take is refused as such.
+        if request.method not in SAFE_METHODS and request.method in view.allowed_methods:
             refuse_unknown_parameters(request)
         return True
 

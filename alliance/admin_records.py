@@ -61,9 +61,10 @@ class AuditList(OneOrderList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.result_list = list(self.result_list)
-        names = object_names(request, self.result_list)
-        for entry in self.result_list:
+        entries: list[Any] = list(self.result_list)  # type: ignore[has-type]
+        self.result_list = entries
+        names = object_names(request, entries)
+        for entry in entries:
             entry.object_name = names.get((entry.object_type, entry.object_id), "")
 
 

@@ -59,7 +59,7 @@ def object_names(request: HttpRequest, entries: Iterable[AuditEntry]) -> dict[tu
             continue
         listing = admin.site.get_model_admin(model)
         rows = listing.get_queryset(request).filter(pk__in=ids)
-        if listing.list_select_related:
+        if isinstance(listing.list_select_related, tuple):
             rows = rows.select_related(*listing.list_select_related)
         names |= {(kind, str(row.pk)): str(row) for row in rows}
     return names

@@ -11,5 +11,5 @@ class Command(runserver.Command):
     addr: str
 
     def run(self, **options: Any) -> None:
-        require_private_demo(self.addr)  # type: ignore[attr-defined]
+        require_private_demo(self.addr)
         super().run(**options)

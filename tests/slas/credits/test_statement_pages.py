@@ -294,7 +294,12 @@ def test_a_long_statement_has_numbered_pages(lane: Lane, merchant_client: Client
     assert "180.00" in paper.pages[-1].extract_text()
 
 
-def test_the_same_statement_is_the_same_file(credited: Lane, merchant_client: Client) -> None:
+def test_the_same_statement_is_the_same_file(
+    credited: Lane, merchant_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A month that is not closed bears the time of the download.
+    now = timezone.now()
+    monkeypatch.setattr("slas.portal.statement_files.timezone.now", lambda: now)
     assert merchant_client.get(f"{URL}pdf/").content == merchant_client.get(f"{URL}pdf/").content
 
 

@@ -73,7 +73,8 @@ def test_parcels_due_later_are_checked_in_their_turn(parcels: list[Parcel]) -> N
         looked_at = {parcel.pk for parcel in parcels if parcel.pk % TURNS == mine}
         assert refresh(now=at).parcels == len(looked_at)
         assert {pk for pk, seen_at in last_checked().items() if seen_at == at} == looked_at
-    assert min(last_checked().values()) == now
+    # Each once in the round; by chance of its id, the first turn may have none.
+    assert min(last_checked().values()) >= now
 
 
 @pytest.mark.django_db

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from alliance.clocks import ONE_DAY, local_clock
 from alliance.dates import date_text
@@ -23,6 +21,7 @@ from parcels.tracking.causes import Cause
 from parcels.tracking.notes import contradiction_text, seen_text
 from parcels.tracking.reasons import OTHERS_FIRST, TO_DO, UNTIL, clause_of
 from parcels.tracking.state import ParcelState
+from parcels.tracking.status_texts import HAPPENED, NEXT
 from slas.promises.texts import clock_text
 
 S, R = ParcelStatus, ScanReason
@@ -32,34 +31,6 @@ _WITH_THE_SHOP: Final = frozenset({S.BOOKED, S.RETURNING, S.RETURNED, S.LOST, S.
 _WITHOUT_DELIVERY: Final = _WITH_THE_SHOP - {S.BOOKED}
 # Lockers and stations keep a parcel for some days only.
 _LONG_COLLECTABLE: Final = timedelta(days=3)
-
-# Looked up as a whole, a table would look up every translation to tell one.
-_NEXT: Final[dict[ParcelStatus, str | Promise]] = {
-    S.BOOKED: gettext_lazy("%(courier)s picks it up from the sender."),
-    S.PICKED_UP: gettext_lazy("It is taken to the depot in %(city)s."),
-    S.IN_TRANSIT: gettext_lazy("It goes out for delivery in %(city)s."),
-    S.OUT_FOR_DELIVERY: gettext_lazy("The driver will deliver it on this round."),
-    S.AVAILABLE_FOR_PICKUP: gettext_lazy("It goes back to the sender if it is not collected in time."),
-    S.DELIVERED: gettext_lazy("Nothing more. The delivery is complete."),
-    S.RETURNING: gettext_lazy("It goes back to the sender and is not delivered any more."),
-    S.RETURNED: gettext_lazy("It will not be delivered again."),
-    S.LOST: gettext_lazy("It will not be delivered. The shop settles the loss with the courier."),
-    S.CANCELLED: gettext_lazy("It will not be delivered."),
-}
-_HAPPENED: Final[dict[ParcelStatus, str | Promise]] = {
-    S.BOOKED: gettext_lazy("The sender has booked this parcel. %(courier)s has not picked it up yet."),
-    S.PICKED_UP: gettext_lazy("%(courier)s has picked up the parcel from the sender."),
-    S.IN_TRANSIT: gettext_lazy("The parcel is on its way between the courier's depots."),
-    S.OUT_FOR_DELIVERY: gettext_lazy("The parcel is with the driver."),
-    S.ATTEMPT_FAILED: gettext_lazy("The parcel could not be delivered."),
-    S.AVAILABLE_FOR_PICKUP: gettext_lazy("The parcel is ready for collection at a locker or station."),
-    S.DELIVERED: gettext_lazy("The parcel was delivered."),
-    S.EXCEPTION: gettext_lazy("The parcel is on hold."),
-    S.RETURNING: gettext_lazy("The parcel is on its way back to the sender."),
-    S.RETURNED: gettext_lazy("The parcel has been back with the sender since %(day)s."),
-    S.LOST: gettext_lazy("%(courier)s reported the parcel lost on %(day)s."),
-    S.CANCELLED: gettext_lazy("The sender cancelled the parcel before pickup."),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +128,7 @@ def next_of(state: ParcelState, reader: Reader) -> str:
         return (
             _("%(courier)s has to find out where it is. If nothing is heard, it will count as lost.") % names
         )
-    return str(_NEXT[state.status]) % names
+    return str(NEXT[state.status]) % names
 
 
 def _when(state: ParcelState, reader: Reader) -> str:
@@ -214,7 +185,7 @@ def _what(state: ParcelState, reader: Reader) -> str:
     scan = reader.last_scan
     if state.status == S.IN_TRANSIT and (seen := seen_text(scan, reader.moment(state.status_at))):
         return seen
-    text = str(_HAPPENED[state.status])
+    text = str(HAPPENED[state.status])
     # Most texts name no day, and to write one takes longer than all else here.
     day = reader.day(state.status_at) if "%(day)s" in text else ""
     return text % {"courier": reader.courier, "day": day}

@@ -43,7 +43,7 @@ from alliance.web.requests import actor_of
 from alliance.wording import money_text, named, parted, sentences
 from parcels.bookings.querysets import ParcelQuerySet
 from parcels.bookings.services.merchants import change_merchant, set_limit_lifted
-from parcels.models import Merchant, Parcel, PickupAddress, Scan
+from parcels.models import Merchant, Parcel, Scan
 from parcels.private import may_see_fee, private_of
 from parcels.retention.erasing import REASON_LENGTH, erase_early
 from parcels.scans.rules import TERMINAL
@@ -392,12 +392,3 @@ class MerchantAdmin(LockedMixin, ReadOnlyAdmin):
             button=gettext("Save"),
             back=reverse("admin:parcels_merchant_change", args=[merchant.pk]),
         )
-
-
-@admin.register(PickupAddress)
-class PickupAddressAdmin(ReadOnlyAdmin):
-    list_display = (
-        "name", "merchant", "city", "address", "contact_name", "contact_phone", "is_default", "removed_at",
-    )  # fmt: skip
-    list_select_related = ("merchant__organisation", "city")
-    search_fields = ("name", "merchant__organisation__name", "city__name_en", "city__name_zh")

@@ -28,6 +28,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--create", action="store_true", help="create merchants and couriers not yet known"
         )
+        parser.add_argument(
+            "--writers", type=int, choices=range(1, 17), default=2, metavar="N",
+            help="threads that write to the database, up to 16 (default: %(default)s)",
+        )  # fmt: skip
         parser.add_argument("--problems", type=Path, help="write every problem to this CSV as well")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -53,6 +57,7 @@ class Command(BaseCommand):
                     rows=read_history(file, now=timezone.now()),
                     create=options["create"],
                     now=timezone.now(),
+                    writers=options["writers"],
                     on_progress=self.progress,
                     on_problem=self.problem,
                 )

@@ -11,7 +11,7 @@ from alliance.choices import OrganisationStatus
 from alliance.errors import InvalidInput
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
-from parcels.history import services as history
+from parcels.history import ids, services
 from parcels.history.rows import COLUMNS, HistoryRow, Problem, read_history
 from parcels.history.services import ImportReport, import_history
 from parcels.models import Parcel
@@ -56,10 +56,14 @@ STORY = [
 OUTCOMES = {"met": 4, "late": 1, "overdue": 2, "void": 1}
 
 
-def bring(rows: list[str], *, create: bool = True, header: str = HEADER) -> ImportReport:
+def bring(rows: list[str], *, create: bool = True, header: str = HEADER, writers: int = 1) -> ImportReport:
     file = io.BytesIO(("\n".join([header, *rows]) + "\n").encode())
     return import_history(
-        actor=Actor.system("test"), rows=read_history(file, now=NOW), create=create, now=NOW
+        actor=Actor.system("test"),
+        rows=read_history(file, now=NOW),
+        create=create,
+        now=NOW,
+        writers=writers,
     )
 
 
@@ -160,20 +164,40 @@ def test_reference_with_another_booking_time_is_refused() -> None:
     assert "a different booking time" in report.problems[0].message
 
 
-@pytest.mark.django_db
-def test_parcels_with_colliding_ids_get_different_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = history.history_parcel_id
+@pytest.fixture
+def colliding_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give all parcels booked in a millisecond the same sequence of ids."""
+    genuine = ids.history_parcel_id
     monkeypatch.setattr(
-        history,
-        "history_parcel_id",
-        lambda at, key, *, attempt=0: genuine(at, "the same for all", attempt=attempt),
+        ids, "history_parcel_id", lambda at, key, *, attempt=0: genuine(at, "the same", attempt=attempt)
     )
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("colliding_ids")
+def test_parcels_with_colliding_ids_get_different_ids() -> None:
     rows = [line(f"r{number}") for number in range(4)]
     assert bring(rows[:2]).new == 2
     report = bring(rows)
     assert (report.new, report.known) == (2, 2)
     with scope(Scope.everything()):
         assert Parcel.objects.count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("colliding_ids")
+def test_writers_side_by_side_take_no_id_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "CHUNK", 3)
+    again = line("r5", booked_at="2018-03-01T11:00:00+08:00")
+    rows = [*STORY, *(line(f"r{number}") for number in range(12)), again, line("bad", tier="teleport")]
+    report = bring(rows, writers=2)
+    assert (report.new, report.known, report.bad) == (20, 0, 2)
+    assert "a different booking time" in next(p.message for p in report.problems if p.line == 22)
+    sweep_overdue()
+    assert outcomes() == {**OUTCOMES, "overdue": OUTCOMES["overdue"] + 12}
+    assert bring(rows, writers=3).known == 20
+    with scope(Scope.everything()):
+        assert Parcel.objects.count() == 20
 
 
 @pytest.mark.parametrize(
@@ -219,7 +243,7 @@ def test_file_without_the_columns_is_refused() -> None:
 def test_command_reports_and_writes_the_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, problems = tmp_path / "history.csv", tmp_path / "problems.csv"
     file.write_text("\ufeff" + "\n".join([HEADER, line("r1"), line("r2", tier="slow")]), encoding="utf-8")
-    call_command("import_history", file, create=True, problems=problems)
+    call_command("import_history", file, create=True, problems=problems, writers=1)
     printed = capsys.readouterr()
     assert "2 rows: 1 new parcels, 0 known already, 1 bad" in printed.out
     assert "line 3, tier" in printed.err
@@ -229,11 +253,11 @@ def test_command_reports_and_writes_the_problems(tmp_path: Path, capsys: pytest.
 @pytest.mark.django_db
 def test_command_refuses_missing_and_binary_files(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="No such file"):
-        call_command("import_history", tmp_path / "nothing.csv")
+        call_command("import_history", tmp_path / "nothing.csv", writers=1)
     binary = tmp_path / "binary.csv"
     binary.write_bytes(b"\xff\xfe\x00reference")
     with pytest.raises(CommandError, match="no column"):
-        call_command("import_history", binary)
+        call_command("import_history", binary, writers=1)
 
 
 @pytest.mark.django_db
@@ -244,7 +268,7 @@ def test_invalid_bytes_and_unclosed_quotes_reject_only_their_line(
     rows = [HEADER, line("r1"), line('"r2'), line("r3"), not_text, line("r5")]
     file = tmp_path / "history.csv"
     file.write_bytes("\n".join(rows).encode("utf-8", "surrogateescape"))
-    call_command("import_history", file, create=True)
+    call_command("import_history", file, create=True, writers=1)
     printed = capsys.readouterr()
     assert "5 rows: 3 new parcels, 0 known already, 2 bad" in printed.out
     assert "line 3 (left out): A quotation mark is not closed" in printed.err

@@ -1,0 +1,20 @@
+"""Run a drill by its name: `python -m drills failover --seed 7`."""
+
+import importlib
+import signal
+import sys
+
+NAMES = ("failover",)
+
+
+def main() -> None:
+    if len(sys.argv) < 2 or sys.argv[1] not in NAMES:
+        sys.exit(f"Which drill? {', '.join(NAMES)}")
+    # As an exception, so that everything a drill started is stopped.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    # Each is imported only when it is run: what it needs is not what the others need.
+    sys.exit(importlib.import_module(f"drills.{sys.argv[1]}").main(sys.argv[2:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -19,7 +19,7 @@ from parcels.scans import sql
 from parcels.scans.batch import ScanBatch
 from parcels.scans.lines import read_json
 
-PATH, NAIVE, EMPTY = "/api/v1/scans", "/api/v1/bench/scans", "/api/v1/bench/empty"
+PATH, NAIVE, EMPTY = "/api/v1/scans", "/api/v1/bench/scans", "/api/v1/bench/authenticated"
 JSON, NDJSON = "application/json", "application/x-ndjson"
 # One client per courier of the world.
 CLIENTS = 4

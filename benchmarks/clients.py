@@ -139,6 +139,8 @@ class LoadResult:
     before: int = 0
     # Calls that were refused with Retry-After.
     refused: int = 0
+    # Processor seconds of the clients.
+    processor: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -167,6 +169,7 @@ def sum_of(parts: Iterable[LoadResult]) -> LoadResult:
         total.calls += part.calls
         total.before += part.before
         total.refused += part.refused
+        total.processor += part.processor
     return total
 
 
@@ -178,7 +181,7 @@ def send_calls(
     `items` counts the items of a response body.
     """
     result, begun, refused = LoadResult(), time.perf_counter(), caller.refused
-    last = begun
+    last, processor = begun, time.process_time()
     for call in calls:
         body = caller.must(call)
         now = time.perf_counter()
@@ -188,6 +191,7 @@ def send_calls(
         if now - begun > seconds:
             break
     result.seconds = time.perf_counter() - begun
+    result.processor = time.process_time() - processor
     result.refused = caller.refused - refused
     return result
 

@@ -1,5 +1,6 @@
 """Rows of results, their goals, and their tables."""
 
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
@@ -56,10 +57,23 @@ class Row:
     memory: dict[str, float] = field(default_factory=dict)
     # ... and, per item, processor microseconds of each program, and bytes of WAL.
     cost: dict[str, float] = field(default_factory=dict)
+    # The ratio within each round, if both sides were measured in turns.
+    ratios: list[float] = field(default_factory=list)
 
     @property
     def ratio(self) -> float | None:
+        """The median of the rounds' ratios."""
+        if self.ratios:
+            return statistics.median(self.ratios)
         return self.ours / self.floor if self.floor else None
+
+    @property
+    def spread(self) -> str:
+        """The quartiles of the rounds' ratios: if they are far apart, the ratio says little."""
+        if len(self.ratios) < 2:
+            return ""
+        lower, _middle, upper = statistics.quantiles(self.ratios, n=4, method="inclusive")
+        return f"{lower:.2f} to {upper:.2f}"
 
     @property
     def is_rate(self) -> bool:
@@ -89,7 +103,8 @@ class Row:
         """Return one line for the terminal."""
         parts = [f"{self.key}: {number(self.ours)} {self.unit}"]
         if self.floor and self.ratio:
-            parts.append(f"floor {number(self.floor)} {self.unit}, ratio {self.ratio:.2f}")
+            spread = f" ({self.spread} in {len(self.ratios)} rounds)" if self.spread else ""
+            parts.append(f"floor {number(self.floor)} {self.unit}, ratio {self.ratio:.2f}{spread}")
         if self.goal:
             parts.append(f"goal {self.goal.text(self.unit)}{' MISSED' if self.missed else ''}")
         if self.memory:
@@ -129,6 +144,7 @@ def table(rows: Iterable[Row]) -> str:
             f"{number(row.floor)} {row.unit}" if row.floor else "",
             row.floor_is,
             f"{row.ratio:.2f}" if row.ratio else "",
+            row.spread,
             row.goal.text(row.unit) if row.goal else "",
             "" if row.goal is None else "no" if row.missed else "yes",
             *(f"{row.memory[name]:,.0f}" if name in row.memory else "" for name in (WEB, WORKER, DATABASE)),
@@ -142,6 +158,7 @@ def table(rows: Iterable[Row]) -> str:
         "floor",
         "floor is",
         "ratio",
+        "quartiles",
         "goal",
         "met",
         "web MB",
@@ -193,7 +210,7 @@ def cost_table(rows: Iterable[Row]) -> str:
     return markdown(("each", *_COSTS, "p50", "p99"), body)
 
 
-_COSTS = (f"{WEB} us", f"{DATABASE} us", f"{WORKER} us", "WAL bytes")
+_COSTS = (f"{WEB} us", f"{DATABASE} us", f"{WORKER} us", f"{CLIENT} us", "WAL bytes")
 
 
 def missed_list(rows: Sequence[Row]) -> str:

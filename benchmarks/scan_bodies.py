@@ -35,11 +35,11 @@ def batches(parcels: Sequence[int], count: int) -> list[list[dict[str, str]]]:
     ]
 
 
-def singly(parcels: Sequence[int]) -> Iterator[dict[str, str]]:
-    """Yield single scans, each parcel's in order, alternating between a hundred parcels."""
-    for first in range(0, len(parcels), 100):
+def singly(parcels: Sequence[int], *, together: int = 100) -> Iterator[dict[str, str]]:
+    """Yield single scans, each parcel's in order, alternating between some parcels."""
+    for first in range(0, len(parcels), together):
         for code, hours in STORY:
-            for parcel_id in parcels[first : first + 100]:
+            for parcel_id in parcels[first : first + together]:
                 yield scan(parcel_id, code, hours)
 
 

@@ -28,10 +28,18 @@ def web_server() -> Iterator[tuple[int, int]]:
     """Run gunicorn with the product's configuration on a free port; yield port and process id."""
     # Like `make run`: pages link to assets with hashed names.
     call_command("collectstatic", interactive=False, verbosity=0)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = _free_port()
     with _program("web", port) as server:
+        _wait_for(port, server)
+        yield port, server.pid
+
+
+@contextmanager
+def bare_server() -> Iterator[tuple[int, int]]:
+    """Run the same web server, with the same configuration, for Django without the product."""
+    port = _free_port()
+    # Set but empty: the configuration then asks nothing about the product's demo.
+    with _program("web", port, application="benchmarks.bare_django", WEB_WAITS_FOR="") as server:
         _wait_for(port, server)
         yield port, server.pid
 
@@ -52,14 +60,16 @@ def beat() -> Iterator[int]:
 
 
 @contextmanager
-def _program(name: str, port: int = 0) -> Iterator["subprocess.Popen[bytes]"]:
-    log = Path(settings.HOME) / "log" / f"bench-{name}.log"
+def _program(
+    name: str, port: int = 0, *, application: str = "", **variables: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    log = Path(settings.HOME) / "log" / f"bench-{application or name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="courier-alliance-bench-") as metrics, log.open("wb") as output:
         environment = program_environment(f"http://127.0.0.1:{port}", metrics)
         program = subprocess.Popen(
-            programs("127.0.0.1", port)[name],
-            env={**environment, "PYTHONPATH": str(settings.BASE_DIR)},
+            [*programs("127.0.0.1", port)[name], *([application] if application else [])],
+            env={**environment, **variables, "PYTHONPATH": str(settings.BASE_DIR)},
             stdout=output,
             stderr=output,
             cwd=settings.BASE_DIR,
@@ -76,6 +86,12 @@ def _program(name: str, port: int = 0) -> Iterator["subprocess.Popen[bytes]"]:
             with suppress(ProcessLookupError):
                 os.killpg(program.pid, signal.SIGKILL)
             program.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:

@@ -12,9 +12,9 @@ __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"
 
 urlpatterns = [
     *product,
-    path("bench/empty", empty),
-    path("bench/one-row/<str:number>", one_row),
-    path("api/v1/bench/empty", AuthenticatedView.as_view()),
+    path("api/v1/bench/empty", empty),
+    path("api/v1/bench/one-row/<str:number>", one_row),
+    path("api/v1/bench/authenticated", AuthenticatedView.as_view()),
     path("api/v1/bench/scans", NaiveScanView.as_view()),
     path("api/v1/bench/parcels", NaiveBookingView.as_view()),
 ]

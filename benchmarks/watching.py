@@ -10,7 +10,7 @@ taken rarely during measurements, and once more at their end.
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,12 +54,13 @@ class Watch:
         self._cost: dict[str, float] = {}
 
     @contextmanager
-    def usage(self) -> Iterator[Usage]:
+    def usage(self, *, memory: bool = True) -> Iterator[Usage]:
         """Measure while the block runs; the result is complete after it. Floors, too: sampling costs time."""
         usage, stop = Usage(), threading.Event()
-        for name in self.roots.keys() - self._cost.keys():
+        roots = self.roots if memory else {}
+        for name in roots.keys() - self._cost.keys():
             self._look_at(name, usage)
-        sampler = threading.Thread(target=self._sample, args=(usage, stop), daemon=True)
+        sampler = threading.Thread(target=self._sample, args=(usage, roots, stop), daemon=True)
         before, wal_before = self._processor(), self._wal_bytes()
         sampler.start()
         try:
@@ -70,11 +71,11 @@ class Watch:
             usage.wal = self._wal_bytes() - wal_before
             for name, seconds in self._processor().items():
                 usage.processor[name] = max(0.0, seconds - before.get(name, 0.0))
-            for name in self.roots:
+            for name in roots:
                 self._look_at(name, usage)
 
-    def _sample(self, usage: Usage, stop: threading.Event) -> None:
-        sampled_at = dict.fromkeys(self.roots, time.monotonic())
+    def _sample(self, usage: Usage, roots: Iterable[str], stop: threading.Event) -> None:
+        sampled_at = dict.fromkeys(roots, time.monotonic())
         while not stop.wait(_EVERY):
             for name, at in sampled_at.items():
                 if time.monotonic() - at > self._cost[name] / _SHARE:

@@ -66,8 +66,8 @@ def test_single_scans_are_accepted(courier_api: APIClient, parcel: Parcel) -> No
 
 
 def test_the_empty_view_asks_for_a_key(courier_api: APIClient) -> None:
-    assert courier_api.post("/api/v1/bench/empty", [], format="json").status_code == 200
-    assert APIClient().post("/api/v1/bench/empty", [], format="json").status_code == 401
+    assert courier_api.post("/api/v1/bench/authenticated", [], format="json").status_code == 200
+    assert APIClient().post("/api/v1/bench/authenticated", [], format="json").status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/api/v1/parcels/batch", "/api/v1/bench/parcels"])

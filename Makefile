@@ -59,6 +59,7 @@ lint: $(VENV)/.dev build/.assets ## Check format, style, import directions, type
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py lint_migrations
 
 fmt: $(VENV)/.dev ## Format the code and sort its imports
 	$(BIN)/ruff check --fix .

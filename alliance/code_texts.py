@@ -20,6 +20,8 @@ TEXTS = (
     gettext_noop("heartbeat"),
     gettext_noop("partitions"),
     gettext_noop("send-mails"),
+    gettext_noop("backup"),
+    gettext_noop("backups"),
     gettext_noop("forget-idempotency-keys"),
     gettext_noop("forget-old-events"),
     gettext_noop("forget-visits"),
@@ -51,6 +53,8 @@ TEXTS = (
     gettext_noop("rows"),
     gettext_noop("folder"),
     gettext_noop("tables"),
+    gettext_noop("bytes"),
+    gettext_noop("label"),
     gettext_noop("price_fen"),
     gettext_noop("daily_capacity"),
     gettext_noop("active"),
@@ -85,6 +89,8 @@ TEXTS = (
     gettext_noop("company"),
     gettext_noop("contact"),
     gettext_noop("documents"),
+    gettext_noop("full"),
+    gettext_noop("incremental"),
     # Programs that act by themselves.
     gettext_noop("leave"),
     # Names that mean something else on pages.

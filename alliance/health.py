@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 from redis import Redis, RedisError
 
+from alliance import backups
 from alliance.database import partitions, stored_functions
 from alliance.database.postgresql.silence import WATCH, answers, answers_within
 from alliance.disks import disk_check, measure
@@ -60,8 +61,17 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """Metrics of all web processes, for Prometheus."""
     measure()
+    _measure_backups()
     response: HttpResponse = ExportToDjangoView(request)
     return response
+
+
+def _measure_backups() -> None:
+    try:
+        with answers_within(DATABASE_SECONDS):
+            backups.measure(is_known=bool(_database()["ok"]))
+    except DatabaseError:
+        backups.measure(is_known=False)
 
 
 def readiness() -> dict[str, dict[str, object]]:
@@ -154,4 +164,5 @@ _OF_THE_DATABASE: Final[dict[str, Callable[[], dict[str, object]]]] = {
     "partitions": _partitions,
     "beat": _beat,
     "queues": _queues,
+    "backups": backups.check,
 }

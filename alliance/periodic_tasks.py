@@ -20,6 +20,7 @@ SCHEDULE: Final[Registry[str, PeriodicTask]] = Registry(
     {
         "heartbeat": {"task": "alliance.tasks.beat", "schedule": 15.0},
         "disks": {"task": "alliance.tasks.watch_disks", "schedule": 60.0},
+        "backups": {"task": "alliance.tasks.watch_backups", "schedule": 300.0},
         "send-mails": {"task": "alliance.tasks.send_waiting_mails", "schedule": 60.0},
         "partitions": {"task": "alliance.tasks.make_partitions", "schedule": crontab(minute="7", hour="*/6")},
         "forget-idempotency-keys": {

@@ -178,6 +178,12 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 # Megabytes of free space below which a warning is logged, and below which the product is not ready.
 DISK_WARN_MB = env.int("DISK_WARN_MB", default=2048)
 DISK_FULL_MB = env.int("DISK_FULL_MB", default=32)
+# Age of the last backup, and time that finished WAL waits for its archive: above the first a warning is
+# logged, above the second the product is not ready. Neither counts before backups are set up.
+BACKUP_WARN_HOURS = env.float("BACKUP_WARN_HOURS", default=26)
+BACKUP_FAIL_HOURS = env.float("BACKUP_FAIL_HOURS", default=74)
+ARCHIVE_WARN_SECONDS = env.float("ARCHIVE_WARN_SECONDS", default=300)
+ARCHIVE_FAIL_SECONDS = env.float("ARCHIVE_FAIL_SECONDS", default=3600)
 
 # --- who you are -----------------------------------------------------------------------------
 AUTH_USER_MODEL = "alliance.User"

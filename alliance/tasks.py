@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from alliance import disks, events, mails
+from alliance import backups, disks, events, mails
 from alliance.api import idempotency
 from alliance.database import partitions
 from alliance.health import note_heartbeat
@@ -42,6 +42,12 @@ def send_waiting_mails() -> int:
 def watch_disks() -> None:
     """Log what is full or nearly so. May run twice: it only looks."""
     disks.warn()
+
+
+@shared_task(acks_late=True)
+def watch_backups() -> None:
+    """Log how late backups are. May run twice: it only looks."""
+    backups.warn()
 
 
 @shared_task(acks_late=True)

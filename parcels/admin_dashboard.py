@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Count, Min
 from django.http import HttpRequest
@@ -19,9 +20,12 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from alliance import backups
+from alliance.backups import Backups
 from alliance.choices import Capability
 from alliance.database import partitions
 from alliance.demo_progress import demo_progress
+from alliance.durations import duration_text
 from alliance.health import BEAT_SILENT_AFTER, MONTHS_AHEAD_NEEDED
 from alliance.models import Heartbeat
 from alliance.tenancy import Actor
@@ -86,6 +90,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     trend = trend_chart(delivery.trend, id="trend", title=_("Deliveries on time by day"))
     jobs = _jobs(now)
     ahead = partitions.months_ahead(now=now)
+    found = backups.read()
     return context | {
         "title": _("Dashboard"),
         "today": today,
@@ -102,10 +107,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "couriers": _couriers(actor, today),
         "waiting": _waiting(now),
         "claims": _claims(now),
-        "jobs": jobs,
+        "jobs": [*jobs, *_backup_lines(found, now)],
         "months_ahead": ahead,
         "months_needed": MONTHS_AHEAD_NEEDED,
-        "warnings": _warnings(jobs, ahead),
+        "warnings": [*_warnings(jobs, ahead), *(late.text for late in backups.problems(found, now))],
     }
 
 
@@ -153,6 +158,21 @@ def _job(name: str, beat: Heartbeat | None, now: datetime) -> Job:
         return Job(JOBS[name], age="", is_stale=name != AUDIT)
     stale = now - beat.at > SILENT_AFTER[name]
     return Job(JOBS[name], _age(now - beat.at), stale, _finding(beat))
+
+
+def _backup_lines(found: Backups, now: datetime) -> list[Job]:
+    """The last backup and the archive of WAL, where they are set up."""
+    if not found.are_set_up:
+        return [Job(_("Backups"), age=_("not configured"), is_stale=False)]
+    age, archive = found.age(now), found.archive
+    is_late = age is None or age > timedelta(hours=settings.BACKUP_WARN_HOURS)
+    lines = [Job(_("Last backup"), _age(age) if age is not None else "", is_late)]
+    if archive:
+        behind = archive.behind(now)
+        is_behind = behind > timedelta(seconds=settings.ARCHIVE_WARN_SECONDS)
+        text = _("%(time)s behind") % {"time": duration_text(behind)} if is_behind else _("keeps up")
+        lines.append(Job(_("Archive of WAL"), text, is_behind))
+    return lines
 
 
 def _age(age: timedelta) -> str:

@@ -16,6 +16,11 @@ class CouriersConfig(AppConfig):
     verbose_name = _("Couriers")
 
     def ready(self) -> None:
+        # Models need the app registry.
+        from alliance.stored_files import KINDS as FILE_KINDS  # noqa: PLC0415
+        from couriers.stored_files import STORED_FILES  # noqa: PLC0415
+
+        FILE_KINDS.register(STORED_FILES)
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         register_menu(*MENU)

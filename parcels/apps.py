@@ -23,14 +23,17 @@ class ParcelsConfig(AppConfig):
         from alliance.members.services.organisations import RECORD_CREATORS  # noqa: PLC0415
         from alliance.portal.palette import FINDERS as PALETTE_FINDERS  # noqa: PLC0415
         from alliance.portal.view_lists import VIEW_LISTS as LISTS_WITH_VIEWS  # noqa: PLC0415
+        from alliance.stored_files import KINDS as FILE_KINDS  # noqa: PLC0415
         from parcels.bookings.services.addresses import create_merchant  # noqa: PLC0415
         from parcels.portal.finders import FINDERS  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
         from parcels.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
         from parcels.scans.sql import RECORD_SCANS  # noqa: PLC0415
         from parcels.scans.sql_refold import REFOLD_PARCELS  # noqa: PLC0415
+        from parcels.stored_files import STORED_FILES  # noqa: PLC0415
         from parcels.tracking.sql import TRACKED_PARCEL  # noqa: PLC0415
 
+        FILE_KINDS.register(STORED_FILES)
         RECORD_CREATORS.register({OrganisationKind.MERCHANT: create_merchant})
         STATEMENTS += [RECORD_SCANS, REFOLD_PARCELS, TRACKED_PARCEL]
         SCHEDULE.register(PERIODIC_TASKS)

@@ -24,12 +24,15 @@ class SlasConfig(AppConfig):
         from alliance.health import QUEUES  # noqa: PLC0415
         from alliance.portal.palette import FINDERS as PALETTE_FINDERS  # noqa: PLC0415
         from alliance.portal.view_lists import VIEW_LISTS as LISTS_WITH_VIEWS  # noqa: PLC0415
+        from alliance.stored_files import KINDS as FILE_KINDS  # noqa: PLC0415
         from slas.forecasts.curves import READ_CURVES  # noqa: PLC0415
         from slas.models import CreditCheck, ProgressTally, Tally  # noqa: PLC0415
         from slas.portal.finders import FINDERS  # noqa: PLC0415
         from slas.portal.menu import MENU  # noqa: PLC0415
         from slas.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
+        from slas.stored_files import STORED_FILES  # noqa: PLC0415
 
+        FILE_KINDS.register(STORED_FILES)
         QUEUES.register({"tallies": Tally, "progress": ProgressTally, "credit_checks": CreditCheck})
         STATEMENTS.append(READ_CURVES)
         SCHEDULE.register(PERIODIC_TASKS)

@@ -15,10 +15,9 @@ from typing import Any, Final, NamedTuple
 from django.conf import settings
 from django.db.models import QuerySet
 
+from alliance.database.slices import in_slices
 from alliance.registry import Registry
-from alliance.tenancy import Scope, scope
 
-ROWS_A_SLICE: Final = 1_000
 # Of uploads under way, which have no row yet.
 INCOMING: Final = "incoming"
 # Written under this name first (slas.exports.files.replacing).
@@ -73,7 +72,7 @@ def audit_files(*, contents: bool = False, changed_before: float | None = None) 
     roots = {name: Path(getattr(settings, name)) for name in ("MEDIA_ROOT", "ARCHIVE_ROOT")}
     named: dict[str, set[str]] = {name: set() for name in roots}
     for label, kind in KINDS.items():
-        for row in _rows(kind):
+        for row in in_slices(kind.rows()):
             for file in kind.files_of(row):
                 named[kind.root].add(file.name)
                 if problem := _problem(roots[kind.root] / file.name, file, contents=contents):
@@ -92,18 +91,6 @@ def set_aside(path: Path, folder: Path) -> Path:
     target = folder / name / path.relative_to(root)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path.rename(target)
-
-
-def _rows(kind: FileKind) -> Iterator[Any]:
-    last: Any = None
-    while True:
-        with scope(Scope.everything()):
-            rows = kind.rows().order_by("pk")
-            slice_ = list((rows if last is None else rows.filter(pk__gt=last))[:ROWS_A_SLICE])
-        yield from slice_
-        if len(slice_) < ROWS_A_SLICE:
-            return
-        last = slice_[-1].pk
 
 
 def _problem(path: Path, file: Expected, *, contents: bool) -> str:

@@ -13,8 +13,8 @@ from django.core.management import CommandError, call_command
 from django.db.models import FileField
 from django.utils import timezone
 
-from alliance import stored_files
 from alliance.choices import RetirementState
+from alliance.database import slices
 from alliance.models import Organisation, RetiredMonth
 from alliance.stored_files import KINDS, audit_files
 from alliance.tenancy import Scope, scope
@@ -155,7 +155,7 @@ def test_files_without_a_row_are_set_aside(media: Path, tmp_path: Path) -> None:
 def test_rows_are_read_in_slices(
     courier_organisation: Organisation, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stored_files, "ROWS_A_SLICE", 2)
+    monkeypatch.setattr(slices, "ROWS_A_SLICE", 2)
     for number in range(5):
         scan_file(courier_organisation, f"scan_files/{number}.csv")
     assert len(found()) == 5

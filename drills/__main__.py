@@ -4,7 +4,7 @@ import importlib
 import signal
 import sys
 
-NAMES = ("failover",)
+NAMES = ("failover", "rollout")
 
 
 def main() -> None:

@@ -26,7 +26,10 @@ def die_with_us() -> None:
 
 
 class Program:
-    """One of ours. `ready_when`: what its log says once it works, where that takes a while."""
+    """One of ours. `ready_when`: what its log says once it works, where that takes a while.
+
+    `code`: the folder of its code, if it is of another release.
+    """
 
     def __init__(
         self,
@@ -35,9 +38,11 @@ class Program:
         environment: dict[str, str],
         folder: Path,
         ready_when: str = "",
+        code: Path | None = None,
     ) -> None:
         self.name = name
         self.kills = 0
+        self._code = code or settings.BASE_DIR
         self._command, self._environment, self._ready_when = command, environment, ready_when
         self._log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -51,7 +56,7 @@ class Program:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                cwd=settings.BASE_DIR,
+                cwd=self._code,
                 env=self._environment,
                 start_new_session=True,
                 preexec_fn=die_with_us,
@@ -154,12 +159,12 @@ def script(module: str, environment: dict[str, str], folder: Path, *arguments: o
 
 
 @contextmanager
-def running(programs: Sequence[Program]) -> Iterator[None]:
+def running(programs: Sequence[Program], *, patience: float = 2 * PATIENCE) -> Iterator[None]:
     """Start them, wait until all of them work, and leave none of them behind."""
     try:
         for program in programs:
             program.start()
-        deadline = time.monotonic() + 2 * PATIENCE
+        deadline = time.monotonic() + patience
         while not all(program.is_ready for program in programs):
             late = [program for program in programs if not program.is_ready]
             if time.monotonic() > deadline or not all(program.lives for program in late):

@@ -32,7 +32,8 @@ class Shopper:
 
     def __init__(self, number: int, seed: str, folder: Path) -> None:
         self.notes = folder / f"shopper-{number}.jsonl"
-        self.world: dict[str, Any] = json.loads((folder / WORLD).read_text())
+        self.place = folder / WORLD
+        self.world: dict[str, Any] = json.loads(self.place.read_text())
         told = [json.loads(line) for line in _lines(self.notes)]
         self.name = f"s{number}"
         self.source = random.Random(f"{seed} {number} {len(told)}")
@@ -93,7 +94,9 @@ class Shopper:
         """Send until it is answered for good. The same key and the same events: once is all it counts."""
         until = time.monotonic() + PATIENCE
         while True:
-            status, wait, answer = _post(self.world["port"], note)
+            # Anew each time: it moves when a release is rolled out.
+            port = json.loads(self.place.read_text())["port"]
+            status, wait, answer = _post(port, note)
             if status == 200:
                 break
             if status not in (0, 409, 429) and status < 500:
@@ -108,6 +111,7 @@ class Shopper:
                 self._note({"failed": f"{note['send']}: not answered in {PATIENCE:.0f} s, last {status}"})
                 self.open.pop(note["send"])
                 return
+            self._note({"again": status})
             # What it is told to wait is not what two minutes of chaos have time for.
             time.sleep(min(wait, 1.0) or self.source.uniform(0.05, 0.3))
         told = json.loads(answer)

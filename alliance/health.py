@@ -8,6 +8,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import DatabaseError, connection, models
+from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -17,7 +18,9 @@ from redis import Redis, RedisError
 
 from alliance import backups
 from alliance.database import partitions, stored_functions
-from alliance.database.postgresql.silence import WATCH, answers, answers_within
+from alliance.database.postgresql.commits import count_waiting
+from alliance.database.postgresql.questions import answers
+from alliance.database.postgresql.silence import WATCH, answers_within
 from alliance.disks import disk_check, measure
 from alliance.models import Heartbeat
 from alliance.registry import Registry
@@ -113,11 +116,22 @@ def _database() -> dict[str, object]:
         # On a new connection: that of this thread, if it has none, would take longer to fail.
         if WATCH.silent_since is None and answers(connection.get_connection_params(), DATABASE_SECONDS):
             with answers_within(DATABASE_SECONDS), connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-            return {"ok": True}
+                return _writing(cursor)
     except DatabaseError:
         return {"ok": False, "detail": "no connection"}
     return {"ok": False, "detail": "no answer"}
+
+
+def _writing(cursor: CursorWrapper) -> dict[str, object]:
+    """Return whether the database that answers can be written to."""
+    cursor.execute("SHOW transaction_read_only")
+    if cursor.fetchone()[0] == "on":
+        # A standby, or a primary that was made read-only: the next look is for another one.
+        connection.connection.hang_up()
+        return {"ok": False, "detail": "read-only"}
+    if waiting := count_waiting(cursor):
+        return {"ok": False, "detail": "commits wait for a standby", "waiting": waiting}
+    return {"ok": True}
 
 
 def _redis() -> dict[str, object]:

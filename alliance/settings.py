@@ -17,6 +17,7 @@ from redis.retry import Retry
 from whitenoise.compress import Compressor
 
 from alliance import embedded
+from alliance.database.addresses import settings_of
 from alliance.logs import logging_config
 from alliance.secret_keys import weakness_of
 
@@ -122,24 +123,21 @@ TEMPLATES = [
 
 # --- data ------------------------------------------------------------------------------------
 DATABASE_URL = env("DATABASE_URL", default="")
-if DATABASE_URL and not DATABASE_URL.startswith(("postgres://", "postgresql://")):
-    raise ImproperlyConfigured("DATABASE_URL must look like postgres://role:password@host:5432/database.")
 DATABASES = {
     "default": {
         "ENGINE": "alliance.database.postgresql",
-        **(env.db("DATABASE_URL") if DATABASE_URL else embedded.database_settings()),
+        **(settings_of("DATABASE_URL", DATABASE_URL) if DATABASE_URL else embedded.database_settings()),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         # PgBouncer pools by transaction, which server-side cursors may outlive.
         "DISABLE_SERVER_SIDE_CURSORS": True,
     },
 }
-DATABASES["default"]["ENGINE"] = "alliance.database.postgresql"
 # The owner of the tables (alliance/database/owner.py), for commands of an operator: nothing that serves
 # requests or runs tasks is told of it. Connects directly where DATABASE_URL goes through a pooler.
 OWNER_DATABASE = None if DATABASE_URL else embedded.owner_settings()
 if "OWNER_DATABASE_URL" in env:
-    OWNER_DATABASE = env.db("OWNER_DATABASE_URL")
+    OWNER_DATABASE = settings_of("OWNER_DATABASE_URL", env("OWNER_DATABASE_URL"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env("REDIS_URL", default="") or embedded.redis_url()

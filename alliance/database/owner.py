@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 # All of a connection but the database's name, which tests change.
-_LOGIN = ("USER", "PASSWORD", "HOST", "PORT")
+_LOGIN = ("USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
 
 
 @contextmanager

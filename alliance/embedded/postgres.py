@@ -42,12 +42,13 @@ _ATTRIBUTES = """
 ESSENTIAL = ("PG_VERSION", "global/pg_control", "postgresql.conf", "pg_hba.conf", "pg_wal", "base")
 
 
-def database_settings() -> dict[str, str]:
+def database_settings() -> dict[str, Any]:
     """Return Django's settings of the embedded database; starts nothing."""
-    return {"NAME": DATABASE, "USER": ROLE, "PASSWORD": "", "HOST": str(socket_folder()), "PORT": str(PORT)}
+    place = {"HOST": str(socket_folder()), "PORT": str(PORT)}
+    return {"NAME": DATABASE, "USER": ROLE, "PASSWORD": "", **place, "OPTIONS": {}}
 
 
-def owner_settings() -> dict[str, str]:
+def owner_settings() -> dict[str, Any]:
     """Return the same for the owner of the database."""
     return {**database_settings(), "USER": OWNER}
 

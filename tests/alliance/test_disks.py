@@ -39,7 +39,7 @@ def test_disk_is_that_of_a_folder_or_of_where_it_will_be(settings: Any, tmp_path
     found = disks.disks()
     assert set(found) == {"uploads", "archive", "database"}
     assert all(disk.free_mb > 0 and not disk.is_read_only for disk in found.values())
-    settings.DATABASE_URL = "postgres://elsewhere/alliance"
+    settings.DATABASE_URL = "postgres://alliance@elsewhere/alliance"
     assert "database" not in disks.disks()
 
 

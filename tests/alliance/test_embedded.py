@@ -424,7 +424,7 @@ def test_root_in_a_private_folder_keeps_the_data_where_servers_can_reach(folder:
 
 
 def test_servers_named_by_the_environment_are_not_started(folder: Path, start: Start) -> None:
-    user = start(DATABASE_URL="postgres://elsewhere/alliance")
+    user = start(DATABASE_URL="postgres://alliance@elsewhere/alliance")
     assert not (folder / "postgres").exists()
     assert valkey_answers(folder)
     finish(user)

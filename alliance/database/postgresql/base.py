@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db.backends.postgresql import base
 
-from alliance.database.postgresql.silence import WATCH, Connection, Cursor
+from alliance.database.postgresql import hosts
+from alliance.database.postgresql.silence import WATCH, Connection, Cursor, Demoted
 
 # Of the client's side, and of the network between: the kernel ends a connection whose other end has gone.
 LIMITS = {
@@ -16,6 +17,9 @@ LIMITS = {
     "tcp_user_timeout": 20_000,
 }
 
+# What PostgreSQL 14 and later report by themselves.
+_READ_ONLY = ("in_hot_standby", "default_transaction_read_only")
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
@@ -24,16 +28,47 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         with WATCH.connecting(conn_params):
-            return super().get_new_connection(conn_params)
+            places = hosts.in_order(conn_params, silent=WATCH.silent_places)
+            if len(places) == 1:
+                return super().get_new_connection(conn_params)
+            connection = self._connect_to_one_of(conn_params, places)
+        hosts.prefer(conn_params, connection.place)
+        return connection
+
+    def _connect_to_one_of(self, conn_params: dict[str, Any], places: list[hosts.Place]) -> Any:
+        """Return a connection that can be written to.
+
+        A pooler tells libpq what its server was when it last looked; so the server itself is asked as well.
+        """
+        while True:
+            connection = super().get_new_connection(hosts.at(conn_params, places))
+            WATCH.note_life(connection.place)
+            if not _is_read_only(connection):
+                return connection
+            connection.close()
+            places = [place for place in places if place != connection.place]
+            if not places:
+                raise Demoted("the database can only be read at each of its hosts")
 
     def is_usable(self) -> bool:
         """Whether the connection is usable; checked at the start of each request.
 
         The server sends nothing on an idle connection, except when it closes it or has a notice. So the
-        round trip of `SELECT 1` is needed only when the socket has data to read.
+        round trip of `SELECT 1` is needed only when the socket has data to read. What became read-only tells
+        so unasked, and is not usable either.
         """
-        if self.connection.closed:
+        if self.connection.closed or WATCH.is_silent(self.connection):
             return False
         poll = select.poll()
         poll.register(self.connection.fileno(), select.POLLIN)
-        return not poll.poll(0) or bool(super().is_usable())
+        if poll.poll(0) and not super().is_usable():
+            return False
+        return all(self.connection.info.parameter_status(name) != "on" for name in _READ_ONLY)
+
+
+def _is_read_only(connection: Any) -> bool:
+    # Without a transaction; Django sets this to what it wants right after.
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        return bool(cursor.fetchone()[0] == "on")

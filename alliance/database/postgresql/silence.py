@@ -4,11 +4,11 @@ A server whose processes are paused, whose disk hangs or whose network is cut ke
 libpq waits for an answer without a limit. So a thread of each process looks at the statements that wait. If
 one waits for long, it asks the server a question on a connection of its own. A server that answers is only
 busy. Of one that does not, all waiting statements are cut off, and further ones are refused at once until it
-answers again: they would take the threads that still answer for other things.
+answers again: they would take the threads that still answer for other things. Where the database has several
+hosts, those that wait for a silent one are cut off, and while another one serves, nothing is refused.
 """
 
 import os
-import select
 import socket
 import sys
 import threading
@@ -19,9 +19,14 @@ from contextvars import ContextVar
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import POLL_OK, POLL_WRITE
+from psycopg2.errors import ReadOnlySqlTransaction
 from psycopg2.extensions import connection as PlainConnection
 from psycopg2.extensions import cursor as PlainCursor
+
+from alliance.database.postgresql import hosts
+from alliance.database.postgresql.commits import COMMIT_SECONDS, CONFIRMATION, Unconfirmed
+from alliance.database.postgresql.hosts import DEFAULT_PORT, Place
+from alliance.database.postgresql.questions import Question, plain
 
 # Seconds that a statement waits until the server is asked, and that the server has for its answer.
 ASK_AFTER_SECONDS, ANSWER_SECONDS = 1.0, 2.0
@@ -38,18 +43,15 @@ _BLOCKING = """
         left(regexp_replace(query, '\\s+', ' ', 'g'), 100)
     FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids(%s))
 """
-# Errors of the network, in the words of libpq, which mean the same as no answer.
-_UNREACHABLE = (
-    *("No route to host", "Network is unreachable", "Connection timed out"),
-    # The queue of a socket is full, as nobody takes connections from it.
-    "Resource temporarily unavailable",
-)
-
 _limit: ContextVar[float | None] = ContextVar("limit_of_answers", default=None)
 
 
 class Silent(psycopg2.OperationalError):
     """The server does not answer, or did not within the limit."""
+
+
+class Demoted(psycopg2.OperationalError):
+    """The server can only be read: another one is the primary now, or will be."""
 
 
 @contextmanager
@@ -62,64 +64,6 @@ def answers_within(seconds: float) -> Iterator[None]:
         _limit.reset(token)
 
 
-def _plain(params: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters of connections that are not watched themselves."""
-    return {name: value for name, value in params.items() if not name.endswith("_factory")}
-
-
-class Question:
-    """`SELECT 1` on a connection of its own, without ever waiting for longer than asked to."""
-
-    def __init__(self, params: dict[str, Any]) -> None:
-        self.begun = time.monotonic()
-        # No answer will come any more.
-        self.has_failed = False
-        self._params = _plain(params)
-        self._connection: Any = None
-        self._is_sent = False
-
-    def is_answered(self, seconds: float) -> bool:
-        """Wait so long; tell whether the server has answered, be it by a refusal."""
-        until = time.monotonic() + seconds
-        try:
-            while (state := self._advance()) is not None:
-                if (remaining := until - time.monotonic()) <= 0:
-                    return False
-                writes = [self._connection] if state == POLL_WRITE else []
-                select.select([] if writes else [self._connection], writes, [], remaining)
-        except psycopg2.Error as error:
-            if not any(words in str(error) for words in _UNREACHABLE):
-                return True
-            self.has_failed = True
-            time.sleep(max(until - time.monotonic(), 0))
-            return False
-        return True
-
-    def _advance(self) -> int | None:
-        """Go on as far as that needs no waiting; return what to wait for, None after the answer."""
-        if self._connection is None:
-            self._connection = psycopg2.connect(**self._params, async_=True)
-        state = self._connection.poll()
-        if state == POLL_OK and not self._is_sent:
-            self._connection.cursor().execute("SELECT 1")
-            self._is_sent = True
-            state = self._connection.poll()
-        return None if state == POLL_OK else int(state)
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-
-
-def answers(params: dict[str, Any], seconds: float) -> bool:
-    """Tell whether a server answers on a new connection within so many seconds."""
-    question = Question(params)
-    try:
-        return question.is_answered(seconds)
-    finally:
-        question.close()
-
-
 class _Wait:
     """A statement that waits for its answer."""
 
@@ -129,6 +73,10 @@ class _Wait:
         self.begun, self.connection, self.limit, self.was_cut = time.monotonic(), connection, limit, False
         # When to look whom it waits for.
         self.look_at = self.begun + SAY_AFTER_SECONDS
+
+    @property
+    def place(self) -> Place | None:
+        return self.connection.place if self.connection is not None else None
 
     def cut(self) -> None:
         if self.connection is not None:
@@ -150,11 +98,14 @@ class Watch:
 
     def _begin_anew(self) -> None:
         """Forget everything, in a forked process: it has none of the statements, and not the thread."""
-        # When the server was found to be silent.
+        # When the server was found to be silent, and none of its other hosts to serve.
         self.silent_since: float | None = None
+        # Of several hosts, those that were silent when they were asked last.
+        self.silent_places: frozenset[Place] = frozenset()
         self._params: dict[str, Any] = {}
         self._question: Question | None = None
-        self._asked_at = self._answered_at = float("-inf")
+        self._asked_at = float("-inf")
+        self._answered_at: dict[Place | None, float] = {}
         self._waits: set[_Wait] = set()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -164,7 +115,7 @@ class Watch:
         """Open a connection inside, to the server that `params` names."""
         if params != self._params:
             # Another server or database, as in tests.
-            self._params, self.silent_since = params, None
+            self._params, self.silent_since, self.silent_places = params, None, frozenset()
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._look_on, name="silence", daemon=True)
@@ -172,10 +123,24 @@ class Watch:
         with self.waiting(None):
             yield
 
+    def note_life(self, place: Place) -> None:
+        """Note that a host serves, as a connection to it was opened."""
+        self._answered_at[place] = time.monotonic()
+        self.silent_places -= {place}
+
+    def is_silent(self, connection: "Connection") -> bool:
+        """Tell whether the host of a connection says nothing, while another one may serve."""
+        return bool(self.silent_places) and connection.place in self.silent_places
+
     @contextmanager
-    def waiting(self, connection: "Connection | None") -> Iterator[None]:
-        """Wait for an answer inside. Raises Silent if there is none."""
+    def waiting(self, connection: "Connection | None", at_most: float | None = None) -> Iterator[None]:
+        """Wait for an answer inside. Raises Silent if there is none.
+
+        `at_most`: a limit of its own, where this process has any.
+        """
         wait = self.begin(connection)
+        if at_most is not None and wait.limit is not None:
+            wait.limit = min(wait.limit, at_most)
         try:
             yield
         except psycopg2.Error as error:
@@ -189,6 +154,9 @@ class Watch:
     def begin(self, connection: "Connection | None") -> _Wait:
         if self.silent_since is not None:
             raise Silent(f"the database has not answered for {time.monotonic() - self.silent_since:.0f} s")
+        if connection is not None and self.is_silent(connection):
+            connection.hang_up()
+            raise Silent(f"the database's host {connection.place[0]} does not answer")
         limit = _limit.get()
         wait = _Wait(connection, self.limit if limit is None else limit)
         self._waits.add(wait)
@@ -200,7 +168,7 @@ class Watch:
             waited = time.monotonic() - wait.begun
             raise Silent(f"the database did not answer within {waited:.1f} s") from error
         if error is None:
-            self._answered_at = time.monotonic()
+            self._answered_at[wait.place] = time.monotonic()
 
     def _look_on(self) -> None:
         pause = threading.Event()
@@ -227,18 +195,34 @@ class Watch:
             if is_due or self.silent_since is not None:
                 self._asked_at = now
                 self._question = Question(self._params)
-        elif self._question.is_answered(TICK_SECONDS):
-            self.silent_since = None
-            self._drop_question()
-        elif self._answered_at > self._question.begun:
-            # It answers others: a pooler may have only our question wait.
-            self._drop_question()
         else:
-            self._note_silence(self._question)
+            self._judge(self._question)
+
+    def _judge(self, question: Question) -> None:
+        """Give the hosts another moment; conclude who serves, who is silent, and who is only busy."""
+        is_settled = question.is_settled(TICK_SECONDS)
+        for place, at in list(self._answered_at.items()):
+            if at > question.begun:
+                question.note_life(place)
+        if not question.has_answer:
+            self._note_silence(question)
+            return
+        self.silent_since = None
+        if (place := question.serving_place) is not None:
+            hosts.prefer(self._params, place)
+        if is_settled or time.monotonic() - question.begun > ANSWER_SECONDS:
+            self.silent_places = question.silent_places()
+            self._cut(self.silent_places)
+            self._drop_question()
+
+    def _cut(self, places: frozenset[Place]) -> None:
+        for wait in list(self._waits):
+            if wait.place in places:
+                wait.cut()
 
     def _announce(self, wait: _Wait, connection: "Connection") -> None:
         wait.look_at = time.monotonic() + SAY_AGAIN_SECONDS
-        with closing(psycopg2.connect(**_plain(self._params))) as other, other.cursor() as cursor:
+        with closing(psycopg2.connect(**plain(self._params))) as other, other.cursor() as cursor:
             cursor.execute(_BLOCKING, [connection.info.backend_pid])
             for pid, name, query in cursor.fetchall():
                 said = f"Waiting for a lock that session {pid} of the database holds ({name}: {query}) ...\n"
@@ -250,6 +234,7 @@ class Watch:
         age = time.monotonic() - question.begun
         if question.has_failed or age > ANSWER_SECONDS:
             self.silent_since = self.silent_since or question.begun
+            self.silent_places = frozenset()
             for wait in list(self._waits):
                 wait.cut()
         if question.has_failed or age > QUESTION_SECONDS:
@@ -269,9 +254,11 @@ class Connection(PlainConnection):
     """A connection whose waits are watched, and that another thread can hang up."""
 
     _line = -1
+    place: Place = ("", DEFAULT_PORT)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.place = (self.info.host or "", str(self.info.port))
         # Of our own: libpq may close its number, and another socket get it, at the moment we hang up.
         self._line = os.dup(self.fileno())
 
@@ -281,8 +268,18 @@ class Connection(PlainConnection):
             line.shutdown(socket.SHUT_RDWR)
 
     def commit(self) -> None:
-        with WATCH.waiting(self):
-            super().commit()
+        if CONFIRMATION.is_doubtful:
+            CONFIRMATION.require(self)
+        self.notices.clear()
+        try:
+            with WATCH.waiting(self, at_most=COMMIT_SECONDS):
+                super().commit()
+        except Silent:
+            CONFIRMATION.is_doubtful = True
+            raise
+        if self.notices:
+            # Somebody ended the wait for a standby: the server warns, in its own language, and says COMMIT.
+            raise Unconfirmed(f"committed without a standby: {self.notices[-1].strip()}")
 
     def rollback(self) -> None:
         with WATCH.waiting(self):
@@ -313,6 +310,7 @@ class Cursor(PlainCursor):
             super().execute(query, vars)
         except psycopg2.Error as error:
             WATCH.end(wait, error)
+            self._drop_if_demoted(error)
             raise
         except BaseException:
             WATCH.end(wait)
@@ -320,5 +318,18 @@ class Cursor(PlainCursor):
         WATCH.end(wait)
 
     def executemany(self, query: Any, vars_list: Any) -> None:
-        with WATCH.waiting(self.connection):
-            super().executemany(query, vars_list)
+        try:
+            with WATCH.waiting(self.connection):
+                super().executemany(query, vars_list)
+        except psycopg2.Error as error:
+            self._drop_if_demoted(error)
+            raise
+
+    def _drop_if_demoted(self, error: psycopg2.Error) -> None:
+        """End a connection that can only be read: kept open, it would refuse each further write as well.
+
+        Raises Demoted, an outage that passes, in place of psycopg2's error, which looks like a bug of ours.
+        """
+        if isinstance(error, ReadOnlySqlTransaction):
+            self.connection.hang_up()
+            raise Demoted(f"the database can only be read at {self.connection.place[0]}") from error

@@ -14,7 +14,8 @@ import pytest
 from django.db import OperationalError, connection
 
 from alliance.database.postgresql import silence
-from alliance.database.postgresql.silence import Question, Silent, Watch, answers_within
+from alliance.database.postgresql.questions import Question, answers
+from alliance.database.postgresql.silence import Silent, Watch, answers_within
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -80,7 +81,7 @@ class Statement(threading.Thread):
 
 def test_question_is_answered_by_a_server_and_by_a_refusal(closed: dict[str, Any]) -> None:
     for params in (connection.get_connection_params(), closed):
-        assert silence.answers(params, 10)
+        assert answers(params, 10)
 
 
 def test_question_is_not_answered_by_a_server_that_hangs(frozen: dict[str, Any]) -> None:
@@ -135,14 +136,14 @@ def test_connection_that_was_hung_up_is_opened_again(watch: Watch) -> None:
 
 def test_busy_server_is_waited_for(watch: Watch, impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
-    is_answered = Question.is_answered
+    is_settled = Question.is_settled
     monkeypatch.setattr(silence, "ANSWER_SECONDS", 30.0)
 
     def answer(question: Question, seconds: float) -> bool:
-        asked.append(is_answered(question, 10))
+        asked.append(is_settled(question, 10))
         return asked[-1]
 
-    monkeypatch.setattr(Question, "is_answered", answer)
+    monkeypatch.setattr(Question, "is_settled", answer)
     statement = Statement("SELECT pg_sleep(0.5)")
     look_until(watch, lambda: not statement.is_alive())
     assert statement.error == ""
@@ -181,7 +182,7 @@ def test_server_that_answers_others_is_not_silent(
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         if watch._question:
-            watch._answered_at = watch._question.begun + 1
+            watch._answered_at[None] = watch._question.begun + 1
     assert statement.error == ""
     assert watch.silent_since is None
 

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from alliance import health
 from alliance.web.operators import operators_only
+from alliance.web.routes import by_word
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -13,10 +14,10 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("alliance.api.urls")),
     path("accounts/", include("allauth.urls")),
-    path("", include("alliance.portal.urls")),
-    path("", include("couriers.portal.urls")),
-    path("", include("slas.portal.urls")),
-    path("", include("parcels.portal.urls")),
+    by_word("", include("alliance.portal.urls")),
+    by_word("", include("couriers.portal.urls")),
+    by_word("", include("slas.portal.urls")),
+    by_word("", include("parcels.portal.urls")),
 ]
 
 handler400 = "alliance.portal.errors.bad_request"

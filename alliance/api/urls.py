@@ -3,11 +3,13 @@
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from alliance.web.routes import by_word
+
 app_name = "api"
 
 urlpatterns = [
-    path("v1/", include("slas.api.urls")),
-    path("v1/", include("parcels.api.urls")),
+    by_word("v1/", include("slas.api.urls")),
+    by_word("v1/", include("parcels.api.urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
 ]

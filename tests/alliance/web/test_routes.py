@@ -1,0 +1,55 @@
+"""Routes are found by the first word of an address, as Django would find them."""
+
+import pytest
+from django.http import HttpResponse
+from django.urls import get_resolver, include, path, re_path
+from django.urls.exceptions import Resolver404
+from django.urls.resolvers import RegexPattern, URLResolver
+
+from alliance.web.routes import RoutesByWord, by_word
+
+
+def view(*_arguments: object, **_named: object) -> HttpResponse:
+    return HttpResponse()
+
+
+ROUTES = [
+    path("", view, name="root"),
+    path("parcels", view, name="list"),
+    path("parcels/batch", view, name="batch"),
+    path("parcels/<str:number>", view, name="detail"),
+    path("<int:year>/report", view, name="report"),
+    path("parcels/<str:number>/cancel", view, name="cancel"),
+    re_path(r"^(?P<word>[a-z]+)\.txt$", view, name="text"),
+    path("half", include([path("way/", view, name="halfway")])),
+    path("nested/", include([path("<int:pk>/", view, name="nested")])),
+]
+PLAIN = URLResolver(RegexPattern(r"^/"), [path("v1/", include(ROUTES))])
+QUICK = URLResolver(RegexPattern(r"^/"), [by_word("v1/", include(ROUTES))])
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "parcels", "parcels/batch", "parcels/CA1", "parcels/CA1/cancel", "2026/report", "robots.txt"]
+    + ["halfway/", "nested/7/", "parcels/", "nested/", "nowhere", "parcels/a/b", "2026", "parcelsx"],
+)
+def test_route_is_the_one_that_django_finds(address: str) -> None:
+    try:
+        expected = PLAIN.resolve(f"/v1/{address}")
+    except Resolver404:
+        with pytest.raises(Resolver404):
+            QUICK.resolve(f"/v1/{address}")
+        return
+    found = QUICK.resolve(f"/v1/{address}")
+    assert (found.url_name, found.route, found.kwargs) == (expected.url_name, expected.route, expected.kwargs)
+
+
+def test_other_prefixes_are_left_to_others() -> None:
+    with pytest.raises(Resolver404):
+        QUICK.resolve("/v2/parcels")
+
+
+def test_products_own_routes_are_found_by_word() -> None:
+    assert sum(isinstance(entry, RoutesByWord) for entry in get_resolver().url_patterns) >= 4
+    found = get_resolver().resolve("/parcels/CA17ZYVECCRZR557/cancel/")
+    assert (found.view_name, found.kwargs) == ("parcels:parcel_cancel", {"number": "CA17ZYVECCRZR557"})

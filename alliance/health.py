@@ -25,6 +25,7 @@ from alliance.disks import disk_check, measure
 from alliance.models import Heartbeat
 from alliance.registry import Registry
 from alliance.tenancy import Scope, scope
+from alliance.web.metrics import publish
 from alliance.web.operators import is_operator
 
 BEAT_SILENT_AFTER = timedelta(seconds=90)
@@ -65,6 +66,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Metrics of all web processes, for Prometheus."""
     measure()
     _measure_backups()
+    publish()
     response: HttpResponse = ExportToDjangoView(request)
     return response
 

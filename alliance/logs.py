@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import structlog
 
-from alliance.log_secrets import without_secrets
+from alliance.log_secrets import hide_secrets, without_secrets
 
 # An outage fails every request: one line each is enough, and one traceback of each kind in so many seconds.
 TRACEBACK_SECONDS = 60.0
@@ -38,11 +40,6 @@ class WithoutRepeats(logging.Filter):
             record.exc_info = None
         told = [getattr(record, "request", None), record.exc_info[1] if record.exc_info else None]
         return not any(getattr(subject, "has_log_line", False) for subject in told)
-
-
-def note_line(request: Any, **_signal: Any) -> None:
-    """Remember that a request has its line: the receiver of the signals that come before each."""
-    request.has_log_line = True
 
 
 class Outages:
@@ -87,6 +84,35 @@ class Outages:
                 return False
             self._traced_at[kind] = now
             return True
+
+
+class Line(dict[str, Any]):
+    """An event with all its fields, which needs no processors: that of a request, of which there are many."""
+
+
+def write_line(logger: logging.Logger, level: int, event: dict[str, Any]) -> None:
+    """Log an event with what is bound to the context, in a tenth of the time that structlog takes."""
+    if not logger.isEnabledFor(level):
+        return
+    name = logging.getLevelName(level).lower()
+    line = Line(event, **structlog.contextvars.get_contextvars())
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    line.update(logger=logger.name, level=name, timestamp=now)
+    record = logging.LogRecord(logger.name, level, "", 0, line, (), None)
+    # As structlog marks its records.
+    record._logger, record._name = logger, name
+    logger.handle(record)
+
+
+class JsonFormatter(structlog.stdlib.ProcessorFormatter):
+    """structlog's formatter, with a shorter way for a Line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if type(record.msg) is Line:
+            # Of its texts only the address can have secrets, and all are without lone surrogates.
+            line = record.msg | {"request": hide_secrets(record.msg["request"])}
+            return msgspec.json.encode(line).decode()
+        return super().format(record)
 
 
 def _outage_of(exception: BaseException) -> Any:
@@ -136,7 +162,7 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {
             "structured": {
-                "()": structlog.stdlib.ProcessorFormatter,
+                "()": JsonFormatter if as_json else structlog.stdlib.ProcessorFormatter,
                 "processor": render,
                 # As text: renderers would show local variables, or only the traceback's address.
                 "foreign_pre_chain": [*shared, structlog.processors.format_exc_info],

@@ -4,7 +4,6 @@ With nothing set the project runs on its own embedded PostgreSQL and Valkey (see
 `alliance.embedded`), which is what development and tests do.
 """
 
-import logging
 from pathlib import Path
 
 import environ
@@ -69,14 +68,18 @@ INSTALLED_APPS = [
     "rest_framework",
 ]
 
+# Every request passes the first part. A call of a program leaves the list at ProgramMiddleware, and goes on
+# with PROGRAM_MIDDLEWARE; the rest is for pages.
 MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "alliance.web.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "alliance.web.answers.CompressMiddleware",
     "alliance.web.privacy.PrivacyHeadersMiddleware",
     "alliance.web.middleware.RequestIdMiddleware",
+    "alliance.web.request_log.RequestLogMiddleware",
     "alliance.web.middleware.RetryAfterMiddleware",
+    "alliance.web.programs.ProgramMiddleware",
     "alliance.web.devices.KnownDeviceMiddleware",
     "alliance.web.answers.ApiETagMiddleware",
     "alliance.web.answers.ApiSlashMiddleware",
@@ -93,9 +96,14 @@ MIDDLEWARE = [
     # After the session middleware: it determines the actor by API key or session.
     "alliance.web.middleware.AdmissionMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "alliance.web.request_log.RequestLogMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
     # Last: it calls the view inside the tenant's scope.
+    "alliance.web.middleware.TenancyMiddleware",
+]
+PROGRAM_MIDDLEWARE = [
+    "alliance.web.answers.ApiETagMiddleware",
+    "alliance.web.answers.ApiSlashMiddleware",
+    "alliance.web.programs.ProgramAnswerMiddleware",
+    "alliance.web.middleware.AdmissionMiddleware",
     "alliance.web.middleware.TenancyMiddleware",
 ]
 
@@ -417,12 +425,6 @@ METRICS_TOKEN = env("METRICS_TOKEN", default="")
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 LOGGING = logging_config(LOG_LEVEL, as_json=env.bool("LOG_JSON", default=not DEBUG))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-# One line a request: the one of its end says all that the one of its beginning does.
-DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
-# The package would query the user before every view; TenancyMiddleware binds the user instead.
-DJANGO_STRUCTLOG_USER_ID_FIELD = None
-# Safe to trust: RequestIdMiddleware has validated the header, or replaced it.
-DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 SILENCED_SYSTEM_CHECKS: list[str] = []
 UNFOLD = {
     "SITE_TITLE": _("Alliance operations"),

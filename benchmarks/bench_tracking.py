@@ -12,12 +12,8 @@ from benchmarks.world import World
 
 ONLY_READS = True
 CLIENTS, CALLS, ROUNDS, SECONDS = 4, 1_000, 10, 1.0
-JSON, PAGE, EMPTY, ONE_ROW = (
-    "/api/v1/tracking/{}",
-    "/track/{}/",
-    "/api/v1/bench/empty",
-    "/api/v1/bench/one-row/{}",
-)
+JSON, PAGE = "/api/v1/tracking/{}", "/track/{}/"
+EMPTY, ONE_ROW = "/api/v1/bench/open", "/api/v1/bench/one-row/{}"
 # A sample of all parcels, because old ones are tracked as well as new ones.
 _SOME = "SELECT id FROM parcels_parcel TABLESAMPLE BERNOULLI (%s) ORDER BY random() LIMIT %s"
 

@@ -12,7 +12,7 @@ __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"
 
 urlpatterns = [
     *product,
-    path("api/v1/bench/empty", empty),
+    path("api/v1/bench/open", empty),
     path("api/v1/bench/one-row/<str:number>", one_row),
     path("api/v1/bench/authenticated", AuthenticatedView.as_view()),
     path("api/v1/bench/scans", NaiveScanView.as_view()),

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from django.utils.translation import gettext as _
 
@@ -99,6 +101,12 @@ class Gate:
             del counts[tenant]
 
 
+@lru_cache(maxsize=1)
+def gate(*, slots: int, places: int, share: int, patience: float) -> Gate:
+    """Return the one gate of this process."""
+    return Gate(slots=slots, places=places, share=share, patience=patience)
+
+
 class Tenants:
     """The tenants of credentials that this process has seen, so that no query is needed."""
 
@@ -120,6 +128,9 @@ class Tenants:
         if len(self._organisations) >= self._MOST:
             self._organisations.clear()
         self._organisations[hash(credentials)] = organisation_id
+
+
+TENANTS: Final = Tenants()
 
 
 def tenant_of(actor: Actor) -> str:

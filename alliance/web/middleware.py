@@ -12,25 +12,20 @@ from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequi
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
-from django_structlog.signals import (
-    bind_extra_request_failed_metadata,
-    bind_extra_request_finished_metadata,
-)
 
 from alliance.api.errors import problem_page
 from alliance.api.throttling import add_headers
 from alliance.database.retirement import explain_not_found
 from alliance.errors import AllianceError
-from alliance.logs import note_line
 from alliance.members.services.actors import actor_of_user
 from alliance.members.services.api_keys import actor_of_key
 from alliance.portal.errors import alliance_error, method_not_allowed
 from alliance.portal.form_owner import refuse_form, switch_back
 from alliance.tenancy import ANONYMOUS, Actor, Scope, limited, scope
-from alliance.web.admission import Gate, Tenants, tenant_of
+from alliance.web.admission import TENANTS, gate, tenant_of
 from alliance.web.bodies import is_form, length_of, take_in, take_in_large
 from alliance.web.form_owner import foreign_owner
-from alliance.web.http import WITHOUT_DATABASE
+from alliance.web.http import WITHOUT_DATABASE, client_address
 from alliance.web.requests import ActorRequest
 from alliance.web.unreadable import refusal_of
 
@@ -47,8 +42,6 @@ class RequestIdMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
-        for signal in (bind_extra_request_finished_metadata, bind_extra_request_failed_metadata):
-            signal.connect(note_line)
 
     def __call__(self, request: ActorRequest) -> HttpResponseBase:
         # Not request.headers: it is cached at the first access, and must contain the id set here.
@@ -57,7 +50,7 @@ class RequestIdMiddleware:
         request.META["HTTP_X_REQUEST_ID"] = request_id
         request.request_id = request_id
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        structlog.contextvars.bind_contextvars(request_id=request_id, ip=client_address(request))
         response = self.get_response(request)
         response["X-Request-Id"] = request_id
         return response
@@ -86,8 +79,9 @@ class AdmissionMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
-        self.tenants = Tenants()
-        self.gate = Gate(
+        # Of the process: both stacks, of pages and of programs, have this middleware.
+        self.tenants = TENANTS
+        self.gate = gate(
             slots=settings.WEB_HEAVY,
             places=settings.WEB_PLACES,
             share=settings.WEB_SHARE,

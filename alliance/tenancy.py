@@ -18,6 +18,7 @@ from django.db import connection, migrations, models, transaction
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
+from alliance.database.postgresql.messages import Unanswered
 from alliance.errors import NotAuthenticated, NotFound, NotPermitted
 
 ActorKind = Literal["user", "api_key", "system", "anonymous"]
@@ -248,7 +249,7 @@ def _set(value: str, *, limits: str = "") -> None:
     # SET LOCAL instead of set_config(): Citus propagates only the former to its workers. Values consist of
     # integers and key prefixes, and are quoted by the driver anyway.
     with connection.cursor() as cursor:
-        cursor.execute(f"{limits}SET LOCAL {SETTING} = %s", [value])
+        cursor.execute(Unanswered(f"{limits}SET LOCAL {SETTING} = %s"), [value])
 
 
 @contextmanager
@@ -266,7 +267,7 @@ def in_index_order() -> Iterator[None]:
 
 def _allow(switch: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("; ".join(f"SET LOCAL {name} = {switch}" for name in _SORT_SETTINGS))
+        cursor.execute(Unanswered("; ".join(f"SET LOCAL {name} = {switch}" for name in _SORT_SETTINGS)))
 
 
 class TenantQuerySet(models.QuerySet[Any]):

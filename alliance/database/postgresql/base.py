@@ -6,7 +6,8 @@ from typing import Any
 from django.db.backends.postgresql import base
 
 from alliance.database.postgresql import hosts
-from alliance.database.postgresql.silence import WATCH, Connection, Cursor, Demoted
+from alliance.database.postgresql.messages import Connection, Cursor, Unanswered
+from alliance.database.postgresql.silence import WATCH, Demoted
 
 # Of the client's side, and of the network between: the kernel ends a connection whose other end has gone.
 LIMITS = {
@@ -21,7 +22,20 @@ LIMITS = {
 _READ_ONLY = ("in_hot_standby", "default_transaction_read_only")
 
 
+class DatabaseOperations(base.DatabaseOperations):
+    def savepoint_create_sql(self, sid: str) -> str:
+        return Unanswered(super().savepoint_create_sql(sid))
+
+    def savepoint_commit_sql(self, sid: str) -> str:
+        return Unanswered(super().savepoint_commit_sql(sid))
+
+    def last_executed_query(self, cursor: Cursor, sql: Any, params: Any) -> str:
+        return cursor.statement
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
+    ops_class = DatabaseOperations
+
     def get_connection_params(self) -> dict[str, Any]:
         watched = {"connection_factory": Connection, "cursor_factory": Cursor}
         return {**LIMITS, **super().get_connection_params(), **watched}
@@ -49,6 +63,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
             places = [place for place in places if place != connection.place]
             if not places:
                 raise Demoted("the database can only be read at each of its hosts")
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        self.connection.begins = not autocommit
 
     def is_usable(self) -> bool:
         """Whether the connection is usable; checked at the start of each request.

@@ -267,23 +267,21 @@ class Connection(PlainConnection):
         with suppress(OSError), socket.socket(fileno=os.dup(self._line)) as line:
             line.shutdown(socket.SHUT_RDWR)
 
-    def commit(self) -> None:
+    @contextmanager
+    def committing(self) -> Iterator[None]:
+        """Send COMMIT inside. It may wait for a standby, but only for some seconds."""
         if CONFIRMATION.is_doubtful:
             CONFIRMATION.require(self)
         self.notices.clear()
         try:
             with WATCH.waiting(self, at_most=COMMIT_SECONDS):
-                super().commit()
+                yield
         except Silent:
             CONFIRMATION.is_doubtful = True
             raise
         if self.notices:
             # Somebody ended the wait for a standby: the server warns, in its own language, and says COMMIT.
             raise Unconfirmed(f"committed without a standby: {self.notices[-1].strip()}")
-
-    def rollback(self) -> None:
-        with WATCH.waiting(self):
-            super().rollback()
 
     def close(self) -> None:
         super().close()

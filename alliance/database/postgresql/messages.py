@@ -1,0 +1,102 @@
+"""Send statements that have no answer together with the next one: fewer messages to the server.
+
+A message takes a tenth of a millisecond of both sides, several times what a short statement takes. So BEGIN,
+SAVEPOINT, RELEASE and SET LOCAL wait for the next statement, and nothing is sent for a transaction without
+one. The server runs the statements of a message in order, and stops at the first that fails.
+"""
+
+from typing import Any
+
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INTRANS
+
+from alliance.database.postgresql import silence
+
+
+class Unanswered(str):
+    """The text of a statement without an answer, which may wait for the next one."""
+
+    __slots__ = ()
+
+
+class Connection(silence.Connection):
+    """A connection that begins transactions itself, with the first statement.
+
+    The driver's own way is a message for BEGIN, so for the driver it is in autocommit mode all the time.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.autocommit = True
+        # Whether the next statement begins a transaction if none is open.
+        self.begins = False
+        self._waiting: list[str] = []
+
+    def put_off(self, statement: str) -> None:
+        """Have a statement wait for the next one."""
+        self._waiting.append(statement)
+
+    def first(self) -> str:
+        """Return what goes before the next statement."""
+        begin = ["BEGIN"] if self.begins and self._is_idle() else []
+        return "".join(f"{statement}; " for statement in [*begin, *self._waiting])
+
+    def note_sent(self, *, has_failed: bool = False) -> None:
+        """Forget what has been sent. What failed was not, if it left no transaction, or did not end one."""
+        if not self._waiting:
+            return
+        unsent = (TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INTRANS)
+        if not (has_failed and self.get_transaction_status() in unsent):
+            self._waiting.clear()
+
+    def commit(self) -> None:
+        if self._is_idle():
+            self._waiting.clear()
+            return
+        with self.committing(), self.cursor() as cursor:
+            cursor.execute("COMMIT")
+
+    def rollback(self) -> None:
+        self._waiting.clear()
+        if not self._is_idle():
+            with self.cursor() as cursor:
+                cursor.execute("ROLLBACK")
+
+    def _is_idle(self) -> bool:
+        return bool(self.get_transaction_status() == TRANSACTION_STATUS_IDLE)
+
+
+class Cursor(silence.Cursor):
+    """A cursor of such a connection."""
+
+    connection: Connection
+    # The last statement that was put off, or the length of what went before the last one.
+    _put_off = ""
+    _first_length = 0
+
+    def execute(self, query: Any, vars: Any = None) -> None:
+        connection, self._put_off = self.connection, ""
+        if isinstance(query, Unanswered) and connection.begins:
+            self._put_off = self.mogrify(query, vars).decode()
+            connection.put_off(self._put_off)
+            return
+        first = connection.first()
+        self._first_length = len(first)
+        if first:
+            query = query if isinstance(query, str) else query.as_string(self)
+            query = (first if vars is None else first.replace("%", "%%")) + query
+        try:
+            super().execute(query, vars)
+        except BaseException:
+            connection.note_sent(has_failed=True)
+            raise
+        connection.note_sent()
+
+    @property
+    def statement(self) -> str:
+        """The last statement, with its values and without what was sent before it."""
+        return self._put_off or (self.query or b"").decode()[self._first_length :]
+
+    def executemany(self, query: Any, vars_list: Any) -> None:
+        # One message a row: what waits goes before the first.
+        for vars in vars_list:
+            self.execute(query, vars)

@@ -1,84 +1,88 @@
 """Bookings over HTTP, compared to bare SQL of the same rows and to the naive version."""
 
-import itertools
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import Any
 
 from benchmarks import bare_bookings, members
-from benchmarks.clients import Caller, LoadResult, post, run_parallel, send_calls, sum_of
+from benchmarks.clients import Caller, LoadResult, keep_calling, post, run_parallel, send_calls, sum_of
 from benchmarks.rows import Goal, Row
-from benchmarks.watching import Usage
+from benchmarks.turns import in_turns, rate_row
 from benchmarks.world import Member, World
 
-BATCH, BATCHES, ROUNDS, CLIENTS = 1_000, 6, 3, 2
-NAIVE_BATCH, NAIVE_BATCHES, SINGLY, SECONDS = 200, 2, 300, 5.0
+# In each round, and for each client.
+BATCH, BATCHES, BARE_BATCHES, CLIENTS = 1_000, 2, 8, 2
+NAIVE_BATCH = 50
+SINGLY, SECONDS, SINGLE_CLIENTS = 100, 0.5, 4
+ROUNDS, SINGLE_ROUNDS = 8, 12
 CITIES = 10
 PATH, NAIVE, ONE = "/api/v1/parcels/batch", "/api/v1/bench/parcels", "/api/v1/parcels"
+BARE, SAVED = "bare SQL of the same rows", "serializer and save()"
 
 
 def run(world: World) -> Iterator[Row]:
-    """Measure both in turns, so that a slow minute of the machine affects both."""
-    cities = members.offer_everywhere(CITIES)
-    results, floor, usage = [], [], Usage()
-    for turn in range(ROUNDS):
-        with world.watch.usage() as round_usage:
-            results.append(run_parallel(_over_http, _jobs(world, cities, turn)))
-        usage.add(round_usage)
-        with world.watch.usage():
-            floor.append(run_parallel(bare_bookings.insert, _bare_jobs(world, turn)))
-    http = sum_of(results)
+    """Measure batches in turns with bare SQL and the naive version, then single calls."""
+    cities, turns = members.offer_everywhere(CITIES), count()
+    sides = in_turns(
+        world.watch,
+        {
+            SAVED: lambda: _in_batches(world, cities, next(turns), NAIVE, 1, NAIVE_BATCH),
+            PATH: lambda: _in_batches(world, cities, next(turns), PATH, BATCHES, BATCH),
+            BARE: lambda: bare(world, next(turns), clients=CLIENTS, batches=BARE_BATCHES),
+        },
+        rounds=ROUNDS,
+    )
     name = f"bookings over HTTP, {BATCH:,} a batch, {CLIENTS} clients"
-    yield Row(
-        name,
-        http.rate,
-        sum_of(floor).rate,
-        "bare SQL of the same rows",
-        Goal(rate=5_000),
-        {"each round": _rates(results), "bare": _rates(floor), **http.latencies},
-        memory=usage.memory,
-        cost=usage.cost(http.items + http.before),
+    yield rate_row(name, sides[PATH], sides[BARE], BARE, Goal(ratio=0.2))
+    yield rate_row(name, sides[PATH], sides[SAVED], f"{SAVED}, {NAIVE_BATCH} a batch")
+    sides = in_turns(
+        world.watch,
+        {
+            path: lambda path=path: book_singly(world, cities, next(turns), path, seconds=SECONDS)
+            for path in (ONE, NAIVE)
+        },
+        rounds=SINGLE_ROUNDS,
     )
-    naive = run_parallel(_over_http, _jobs(world, cities, ROUNDS, NAIVE, NAIVE_BATCHES, NAIVE_BATCH))
-    yield Row(name, http.rate, naive.rate, f"serializer and save(), {NAIVE_BATCH} a batch")
-    yield from _singly(world, cities)
+    name = f"single bookings, {SINGLE_CLIENTS} clients"
+    yield rate_row(name, sides[ONE], sides[NAIVE], f"{SAVED} a call", Goal(ratio=2))
 
 
-def _singly(world: World, cities: list[str]) -> Iterator[Row]:
-    with world.watch.usage() as usage:
-        result = run_parallel(_one_by_one, _jobs(world, cities, ROUNDS + 1, ONE))
-    naive = run_parallel(_one_by_one, _jobs(world, cities, ROUNDS + 2, NAIVE))
-    yield Row(
-        f"single bookings, {CLIENTS} clients",
-        result.rate,
-        naive.rate,
-        "serializer and save() a call",
-        notes=dict(result.latencies),
-        memory=usage.memory,
-        cost=usage.cost(result.items),
+def bare(world: World, turn: int, *, clients: int, batches: int) -> LoadResult:
+    """Insert the rows of bookings by bare SQL, each client's over a connection of its own."""
+    return run_parallel(
+        bare_bookings.insert,
+        [
+            (world.parameters, member.organisation_id, clients * turn + place, BATCH, batches)
+            for place, member in enumerate(world.merchants[:clients])
+        ],
     )
 
 
-def _jobs(world: World, cities: list[str], turn: int, *more: Any) -> list[tuple[Any, ...]]:
-    # The naive version locks capacity in the order of the requests: two clients on the same lanes would
-    # deadlock.
-    is_naive = NAIVE in more
-    return [
-        (world.port, member, cities[client::CLIENTS] if is_naive else cities, turn, *more)
+def book_singly(world: World, cities: list[str], turn: int, path: str, *, seconds: float) -> LoadResult:
+    """Book parcels one by one for some time, each client's in cities of its own.
+
+    The naive version locks capacity in the order of the requests: on the same lanes, clients would deadlock.
+    """
+    calls = [
+        [
+            post(path, json.dumps(booking).encode(), token=merchant.token)
+            for booking in bookings(cities[client::SINGLE_CLIENTS], seed=f"{client}-{turn}", count=SINGLY)
+        ]
+        for client, merchant in enumerate(world.merchants[:SINGLE_CLIENTS])
+    ]
+    return keep_calling(world.port, calls, seconds=seconds, once=True)
+
+
+def _in_batches(
+    world: World, cities: list[str], turn: int, path: str, batches: int, batch: int
+) -> LoadResult:
+    jobs = [
+        (world.port, member, cities[client::CLIENTS] if path == NAIVE else cities, turn, path, batches, batch)
         for client, member in enumerate(world.merchants[:CLIENTS])
     ]
-
-
-def _bare_jobs(world: World, turn: int) -> list[tuple[Any, ...]]:
-    return [
-        (world.parameters, member.organisation_id, 2 * turn + place, BATCH, BATCHES)
-        for place, member in enumerate(world.merchants[:CLIENTS])
-    ]
-
-
-def _rates(parts: Sequence[LoadResult]) -> list[int]:
-    return [round(part.rate) for part in parts]
+    return run_parallel(_over_http, jobs)
 
 
 def bookings(cities: Sequence[str], *, seed: str, count: int) -> Iterator[dict[str, Any]]:
@@ -105,9 +109,9 @@ def _over_http(
     merchant: Member,
     cities: list[str],
     turn: int,
-    path: str = PATH,
-    batches: int = BATCHES,
-    batch: int = BATCH,
+    path: str,
+    batches: int,
+    batch: int,
 ) -> LoadResult:
     """Book an uncounted batch, then the counted ones."""
     calls = [
@@ -122,14 +126,3 @@ def _over_http(
     ready()
     answers = send_calls(calls[1:], caller, seconds=60, items=lambda body: int(json.loads(body)["booked"]))
     return sum_of([warm_up, answers])
-
-
-def _one_by_one(
-    ready: Callable[[], Any], port: int, merchant: Member, cities: list[str], turn: int, path: str
-) -> LoadResult:
-    random_bookings = bookings(cities, seed=f"{merchant.organisation_id}-{turn}", count=SINGLY + 1)
-    calls = [post(path, json.dumps(booking).encode(), token=merchant.token) for booking in random_bookings]
-    caller = Caller(port)
-    caller.must(calls[0])
-    ready()
-    return send_calls(itertools.islice(calls, 1, None), caller, seconds=SECONDS)

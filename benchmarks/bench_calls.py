@@ -5,26 +5,24 @@ calls has its own turn of it, so that both sides of a ratio are measured within 
 """
 
 import itertools
-import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
-from benchmarks import members, scan_bodies, servers
-from benchmarks.bench_bookings import CITIES, NAIVE, ONE, bookings
+from benchmarks import members, servers
+from benchmarks.bench_bookings import CITIES, NAIVE, ONE, book_singly
 from benchmarks.bench_scans import EMPTY as AUTHENTICATED
-from benchmarks.bench_scans import PATH as SCANS
-from benchmarks.bench_tracking import EMPTY, JSON, PAGE, some_numbers
-from benchmarks.clients import Caller, LoadResult, get, post, run_parallel, send_calls
+from benchmarks.bench_scans import send_singly
+from benchmarks.bench_tracking import BARE, EMPTY, FLOOR, JSON, PAGE, some_numbers
+from benchmarks.clients import LoadResult, get, keep_calling, post
 from benchmarks.rows import WEB, Goal, Row
+from benchmarks.scan_loads import PATH as SCANS
 from benchmarks.turns import in_turns, rate_row
 from benchmarks.watching import Watch
 from benchmarks.world import World
 
-CONNECTIONS, SECONDS, ROUNDS = 4, 0.5, 12
-BARE, FLOOR = "bare", "an empty view of Django alone"
+CONNECTIONS, SECONDS, ROUNDS = 4, 0.5, 10
 SAVED = "serializer and save() a call"
-# Calls prepared for each connection and turn: reads in a cycle, writes once.
-READS, WRITES = 500, 150
+# Calls prepared for each connection and turn.
+READS = 500
 GOALS = {
     "empty API view": Goal(ratio=0.6),
     "tracking JSON": Goal(ratio=0.35),
@@ -57,7 +55,8 @@ class _Calls:
         self.world, self._bare_port = world, bare_port
         self._cities = members.offer_everywhere(CITIES)
         self._numbers = itertools.cycle(some_numbers(world, 20 * READS))
-        self._turn = itertools.count()
+        # Other references than those of the bookings' own benchmark.
+        self._turn = itertools.count(1_000)
 
     def groups(self) -> Iterator[dict[str, Callable[[], LoadResult]]]:
         yield {
@@ -73,7 +72,7 @@ class _Calls:
         merchant = self.world.merchants[1]
         cookie = members.session_of(merchant)
         yield {
-            "single scan": self._scan,
+            "single scan": lambda: send_singly(self.world, SCANS, seconds=SECONDS),
             "first page of the portal's list of parcels": self._reading("/parcels/", Cookie=cookie),
         }
         yield {"single booking": self._book(ONE), SAVED: self._book(NAIVE)}
@@ -96,40 +95,8 @@ class _Calls:
             ]
         )
 
-    def _scan(self) -> LoadResult:
-        few = 1 + WRITES // len(scan_bodies.STORY)
-        return self._send(
-            [
-                [
-                    post(SCANS, scan_bodies.as_json([line]), token=courier.token)
-                    for line in scan_bodies.singly(self.world.parcels(courier, few), together=5)
-                ]
-                for courier in self.world.couriers
-            ],
-            once=True,
-        )
-
     def _book(self, path: str) -> Callable[[], LoadResult]:
-        return lambda: self._send(
-            [list(self._bookings(path, connection)) for connection in range(CONNECTIONS)], once=True
-        )
-
-    def _bookings(self, path: str, connection: int) -> Iterator[bytes]:
-        merchant, seed = self.world.merchants[connection], f"calls-{connection}-{next(self._turn)}"
-        # Lanes of its own: the naive version locks capacity in the order of the requests.
-        for booking in bookings(self._cities[connection::CONNECTIONS], seed=seed, count=WRITES):
-            yield post(path, json.dumps(booking).encode(), token=merchant.token)
+        return lambda: book_singly(self.world, self._cities, next(self._turn), path, seconds=SECONDS)
 
     def _send(self, calls: Sequence[Sequence[bytes]], *, port: int = 0, once: bool = False) -> LoadResult:
-        return run_parallel(_in_a_row, [(port or self.world.port, some, once) for some in calls])
-
-
-# --- in client processes ---------------------------------------------------------------------
-
-
-def _in_a_row(ready: Callable[[], Any], port: int, calls: Sequence[bytes], once: bool) -> LoadResult:
-    """Send calls over one connection for some time; the first is not counted, in which a thread connects."""
-    caller = Caller(port)
-    caller.must(calls[0])
-    ready()
-    return send_calls(calls[1:] if once else itertools.cycle(calls), caller, seconds=SECONDS)
+        return keep_calling(port or self.world.port, calls, seconds=SECONDS, once=once)

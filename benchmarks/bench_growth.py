@@ -7,7 +7,7 @@ from benchmarks.rows import Row
 
 NAME = "bench_growth"
 # Numbers of commitments. A benchmark with sizes creates its own database, which grows during the run.
-OWN_SIZES = (250_000, 4_000_000)
+OWN_SIZES = (250_000, 2_000_000)
 
 
 def run(sizes: Sequence[int]) -> Iterator[Row]:

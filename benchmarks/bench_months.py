@@ -3,38 +3,46 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.bench_scans import BATCH, CLIENTS, JSON, jobs, over_http
 from benchmarks.clients import LoadResult, run_jobs, run_parallel, sum_of
 from benchmarks.rows import Row
+from benchmarks.scan_bodies import BATCH
+from benchmarks.scan_loads import CLIENTS, jobs, over_http
+from benchmarks.turns import in_turns, rate_row
 from benchmarks.world import World
 
-BATCHES, ROUNDS = 10, 2
+BATCHES, ROUNDS = 4, 3
 # A year without any bookings or scans.
 YEAR = 2071
 
 
 def run(world: World) -> Iterator[Row]:
-    """Measure both in turns, so that a slow minute of the machine affects both."""
-    peace, unrest, months = [], [], 0
-    for turn in range(ROUNDS):
-        peace.append(run_parallel(over_http, jobs(world, world.port, BATCHES, BATCH, JSON)))
-        work = [(over_http, *job) for job in jobs(world, world.port, BATCHES, BATCH, JSON)]
-        _begun, [*results, changes] = run_jobs([*work, (_change_months, turn)])
-        disturbed = sum_of(results)
-        disturbed.seconds = max(result.seconds for result in results)
-        unrest.append(disturbed)
-        months += changes.items
-    disturbed, left_alone = sum_of(unrest), sum_of(peace)
-    yield Row(
-        f"scans over HTTP, JSON, {BATCH:,} a batch, {CLIENTS} clients, while months are made and dropped",
-        disturbed.rate,
-        left_alone.rate,
-        "no month made or dropped",
-        notes={
-            "months of all tables made, detached, dropped": months,
-            "slowest call": f"{disturbed.milliseconds(1):.0f} ms",
-            "slowest call left alone": f"{left_alone.milliseconds(1):.0f} ms",
+    """Measure both in turns."""
+    months: list[int] = []
+
+    def disturbed() -> LoadResult:
+        work = [(over_http, *job) for job in jobs(world, world.port, BATCHES, BATCH)]
+        _begun, [*results, changes] = run_jobs([*work, (_change_months, len(months))])
+        months.append(changes.items)
+        total = sum_of(results)
+        total.seconds = max(result.seconds for result in results)
+        return total
+
+    left_alone, unrest = "no month made or dropped", "while months are made and dropped"
+    sides = in_turns(
+        world.watch,
+        {
+            left_alone: lambda: run_parallel(over_http, jobs(world, world.port, BATCHES, BATCH)),
+            unrest: disturbed,
         },
+        rounds=ROUNDS,
+    )
+    slowest = {f"slowest call {name}": f"{max(side.slowest(1)):.0f} ms" for name, side in sides.items()}
+    yield rate_row(
+        f"scans over HTTP, JSON, {BATCH:,} a batch, {CLIENTS} clients, {unrest}",
+        sides[unrest],
+        sides[left_alone],
+        left_alone,
+        notes={"months of all tables made, detached, dropped": sum(months), **slowest},
     )
 
 
@@ -51,8 +59,8 @@ def _change_months(ready: Callable[[], Any], turn: int) -> LoadResult:
     connections["default"].connection = None
     result = LoadResult()
     ready()
-    for number in range(3):
-        month = partitions.Month(YEAR, 1 + 4 * turn + number)
+    for number in range(2):
+        month = partitions.Month(YEAR, 1 + 3 * turn + number)
         partitions.ensure_months(month, month)
         for table in partitions.partitioned_tables():
             partitions.detach_month(table, month)

@@ -1,215 +1,112 @@
-"""Scans over HTTP, compared to the same statement run directly, the naive version, and an empty call."""
+"""Scans over HTTP, beside the same statement directly, bare COPY, the naive version, and an empty call."""
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
-
-import psycopg2
 
 from benchmarks import scan_bodies
-from benchmarks.clients import Caller, LoadResult, post, run_parallel, send_calls, sum_of
-from benchmarks.rows import Goal, Row, number
-from benchmarks.scan_bodies import BATCH, RAMP, as_json, as_ndjson
-from benchmarks.watching import Usage
-from benchmarks.world import Member, World
-from parcels.scans import sql
-from parcels.scans.batch import ScanBatch
-from parcels.scans.lines import read_json
+from benchmarks.clients import LoadResult, keep_calling, post
+from benchmarks.database import parameters_of
+from benchmarks.rows import Goal, Row
+from benchmarks.scan_bodies import BATCH, as_json
+from benchmarks.scan_loads import CLIENTS, JSON, NDJSON, PATH, Stream, by_copy, directly, over_http
+from benchmarks.turns import Side, in_turns, rate_row
+from benchmarks.world import World
 
-PATH, NAIVE, EMPTY = "/api/v1/scans", "/api/v1/bench/scans", "/api/v1/bench/authenticated"
-JSON, NDJSON = "application/json", "application/x-ndjson"
-# One client per courier of the world.
-CLIENTS = 4
-BATCHES, ROUNDS = 10, 3
-# The load of the naive version: enough for some seconds.
-NAIVE_BATCHES, NAIVE_BATCH, NAIVE_CALLS = 1, 500, 150
-SINGLY, SECONDS = 1_000, 6.0
-# Other sizes of a call -> batches per client.
-SIZES = {10: 60, 100: 40, 1_000: 12, 5_000: 4}
+NAIVE, EMPTY = "/api/v1/bench/scans", "/api/v1/bench/authenticated"
+# Rounds, and counted batches of each client and round.
+ROUNDS, BATCHES = 6, 3
+NAIVE_BATCH = 100
+DIRECTLY, COPY, SAVED = "the same statement directly", "bare COPY of the same rows", "serializer and save()"
+# Other sizes of a call -> calls of each client and round.
+SIZES, SIZE_ROUNDS = {10: 15, 100: 12, 1_000: 5}, 4
+# Single calls prepared for each connection and round, and seconds of a round.
+SINGLY, SECONDS = 150, 0.5
 
 
 def run(world: World) -> Iterator[Row]:
     """Measure batches, then other sizes of a call, then single scans."""
-    json_row, ndjson_row = in_batches(world, JSON, NDJSON)
-    yield replace(json_row, goal=Goal(rate=25_000, ratio=0.7))
-    yield _against_naive(world, json_row)
-    yield ndjson_row
-    for size, batches in SIZES.items():
-        yield _of_size(world, size, batches)
+    sides = in_batches(world, NDJSON, DIRECTLY, JSON, COPY, SAVED)
+    http = sides[JSON]
+    yield replace(batch_row(http, sides[DIRECTLY]), goal=Goal(ratio=0.7))
+    yield rate_row(_named(JSON), http, sides[COPY], COPY)
+    yield rate_row(_named(JSON), http, sides[SAVED], f"{SAVED}, {NAIVE_BATCH} a batch", Goal(ratio=30))
+    yield rate_row(_named(NDJSON), sides[NDJSON], http, "JSON")
+    yield from _sizes(world)
     yield from _singly(world)
 
 
-def in_batches(world: World, *content_types: str, rounds: int = ROUNDS) -> list[Row]:
-    """Measure each content type and the floor in turns, so that a slow minute affects all."""
-    results: dict[str, list[LoadResult]] = {form: [] for form in content_types}
-    floor: list[LoadResult] = []
-    usage = {form: Usage() for form in content_types}
-    for _round in range(rounds):
-        for form in content_types:
-            with world.watch.usage() as round_usage:
-                results[form].append(run_parallel(over_http, jobs(world, world.port, BATCHES, BATCH, form)))
-            usage[form].add(round_usage)
-        with world.watch.usage():
-            floor.append(run_parallel(_directly, jobs(world, world.parameters, BATCHES, BATCH)))
-    return [_batch_row(world, form, results[form], floor, usage[form]) for form in content_types]
+def in_batches(world: World, *names: str, rounds: int = ROUNDS) -> dict[str, Side]:
+    """Measure the named sides in turns."""
+    size = {SAVED: {"size": NAIVE_BATCH, "batches": 1, "warm_up": 0}}
+    streams = {
+        name: Stream(world, turns=rounds, **{"batches": BATCHES, **size.get(name, {})}) for name in names
+    }
+    owner = parameters_of(world.parameters["dbname"], is_owner=True)
+    ways = {
+        JSON: (over_http, world.port, JSON),
+        NDJSON: (over_http, world.port, NDJSON),
+        DIRECTLY: (directly, world.parameters),
+        COPY: (by_copy, owner, world.merchants[0]),
+        SAVED: (over_http, world.port, JSON, NAIVE),
+    }
+
+    def sending(name: str) -> LoadResult:
+        work, target, *more = ways[name]
+        return streams[name].send(work, target, *more)
+
+    return in_turns(world.watch, {name: lambda name=name: sending(name) for name in names}, rounds=rounds)
 
 
-def _batch_row(
-    world: World, form: str, results: list[LoadResult], floor: list[LoadResult], usage: Usage
-) -> Row:
-    http = sum_of(results)
-    return Row(
-        f"scans over HTTP, {'JSON' if form == JSON else 'NDJSON'}, {BATCH:,} a batch, {CLIENTS} clients",
-        http.rate,
-        sum_of(floor).rate,
-        "the same statement directly",
-        notes={"each round": _rates(results), "directly": _rates(floor), **http.latencies},
-        memory=usage.memory,
-        cost=usage.cost(http.items + http.before),
+def batch_row(http: Side, direct: Side) -> Row:
+    return rate_row(_named(JSON), http, direct, DIRECTLY)
+
+
+def _named(form: str) -> str:
+    return f"scans over HTTP, {'JSON' if form == JSON else 'NDJSON'}, {BATCH:,} a batch, {CLIENTS} clients"
+
+
+def _sizes(world: World) -> Iterator[Row]:
+    streams = {
+        size: Stream(world, turns=SIZE_ROUNDS, batches=batches, size=size)
+        for size, batches in {**SIZES, BATCH: BATCHES}.items()
+    }
+    sides = in_turns(
+        world.watch,
+        {
+            f"{size:,}": lambda stream=stream: stream.send(over_http, world.port)
+            for size, stream in streams.items()
+        },
+        rounds=SIZE_ROUNDS,
     )
-
-
-def _against_naive(world: World, row: Row) -> Row:
-    with world.watch.usage() as usage:
-        naive = run_parallel(over_http, jobs(world, world.port, NAIVE_BATCHES, NAIVE_BATCH, JSON, NAIVE))
-    costs = usage.cost(naive.items + naive.before)
-    return Row(
-        row.what,
-        row.ours,
-        naive.rate,
-        f"serializer and save(), {NAIVE_BATCH} a batch",
-        Goal(ratio=30),
-        {"of the floor, each": ", ".join(f"{name} {number(cost)}" for name, cost in costs.items())},
-    )
-
-
-def _of_size(world: World, size: int, batches: int) -> Row:
-    with world.watch.usage() as usage:
-        result = run_parallel(over_http, jobs(world, world.port, batches, size))
-    return Row(
-        f"scans over HTTP, JSON, {size:,} a call, {CLIENTS} clients",
-        result.rate,
-        notes=dict(result.latencies),
-        memory=usage.memory,
-        cost=usage.cost(result.items + result.before),
-    )
+    for size in SIZES:
+        name = f"scans over HTTP, JSON, {size:,} a call, {CLIENTS} clients"
+        yield rate_row(name, sides[f"{size:,}"], sides[f"{BATCH:,}"], f"{BATCH:,} a call")
 
 
 def _singly(world: World) -> Iterator[Row]:
-    """Compare single calls to empty ones in turns, then to the naive version."""
-    results, floor, usage = [], [], Usage()
-    for _round in range(2):
-        with world.watch.usage() as round_usage:
-            results.append(run_parallel(_one_by_one, _few(world, PATH, SINGLY)))
-        usage.add(round_usage)
-        with world.watch.usage():
-            floor.append(run_parallel(_empty, [(world.port, courier) for courier in world.couriers]))
-    naive = run_parallel(_one_by_one, _few(world, NAIVE, NAIVE_CALLS))
-    http = sum_of(results)
+    empty = [[post(EMPTY, b"[]", token=courier.token)] for courier in world.couriers]
+    sides = in_turns(
+        world.watch,
+        {
+            EMPTY: lambda: keep_calling(world.port, empty, seconds=SECONDS),
+            PATH: lambda: send_singly(world, PATH, seconds=SECONDS),
+            NAIVE: lambda: send_singly(world, NAIVE, seconds=SECONDS),
+        },
+    )
     name = f"single scan calls, {CLIENTS} clients"
-    yield Row(
-        name,
-        http.rate,
-        sum_of(floor).rate,
-        "an empty authenticated view",
-        Goal(ratio=0.5),
-        {**http.latencies, "each round": _rates(results), "empty": _rates(floor)},
-        memory=usage.memory,
-        cost=usage.cost(http.items),
-    )
-    yield Row(name, http.rate, naive.rate, "serializer and save() a call")
+    yield rate_row(name, sides[PATH], sides[EMPTY], "an empty authenticated view", Goal(ratio=0.5))
+    yield rate_row(name, sides[PATH], sides[NAIVE], f"{SAVED} a call")
 
 
-def jobs(world: World, target: Any, batches: int, size: int, *more: Any) -> list[tuple[Any, ...]]:
-    """Return the jobs of the clients: one courier each, and new parcels for each call of this."""
-    count = scan_bodies.parcels_needed(batches, size)
-    return [(target, courier, world.parcels(courier, count), batches, *more) for courier in world.couriers]
-
-
-def _few(world: World, path: str, calls: int) -> list[tuple[Any, ...]]:
-    count = -(-calls // len(scan_bodies.STORY))
-    return [(world.port, courier, world.parcels(courier, count), path, calls) for courier in world.couriers]
-
-
-def _rates(parts: Sequence[LoadResult]) -> list[int]:
-    return [round(part.rate) for part in parts]
-
-
-# --- in client processes ---------------------------------------------------------------------
-
-
-def over_http(
-    ready: Callable[[], Any],
-    port: int,
-    courier: Member,
-    parcels: list[int],
-    batches: int,
-    content_type: str = JSON,
-    path: str = PATH,
-) -> LoadResult:
-    encode = as_ndjson if content_type == NDJSON else as_json
-    batches_of_scans = scan_bodies.batches(parcels, batches)
-    calls = [
-        post(path, encode(lines), token=courier.token, content_type=content_type)
-        for lines in batches_of_scans
-    ]
-    caller, warm_up = Caller(port), LoadResult()
-    warm_up.before = sum(json.loads(caller.must(call))["accepted"] for call in calls[:RAMP])
-    ready()
-    counted = send_calls(
-        calls[RAMP:], caller, seconds=60, items=lambda body: int(json.loads(body)["accepted"])
-    )
-    return sum_of([warm_up, counted])
-
-
-def _directly(
-    ready: Callable[[], Any],
-    connection_parameters: dict[str, Any],
-    courier: Member,
-    parcels: list[int],
-    batches: int,
-) -> LoadResult:
-    """Run the product's statement, in a transaction and scope like the product's."""
-    now = datetime.now(UTC)
-    parameters = [
-        ScanBatch(read_json(as_json(lines)), now=now).parameters(courier_id=courier.organisation_id)
-        for lines in scan_bodies.batches(parcels, batches)
-    ]
-    connection = psycopg2.connect(**connection_parameters)
-    result = LoadResult()
-    for place, params in enumerate(parameters):
-        if place == RAMP:
-            ready()
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SET LOCAL alliance.scope = %s", [f"courier:{courier.organisation_id}"])
-            cursor.execute(sql.RECORD, params)
-            accepted = cursor.fetchone()[0]
-        if place >= RAMP:
-            result.items += accepted
-        else:
-            result.before += accepted
-    return result
-
-
-def _one_by_one(
-    ready: Callable[[], Any], port: int, courier: Member, parcels: list[int], path: str, calls: int
-) -> LoadResult:
-    lines = itertools.islice(scan_bodies.singly(parcels), calls)
-    requests = [
+def send_singly(world: World, path: str, *, seconds: float) -> LoadResult:
+    """Send calls of one scan for some time, each courier's over a connection of its own."""
+    few = 1 + SINGLY // len(scan_bodies.STORY)
+    calls = []
+    for courier in world.couriers:
+        lines = itertools.islice(scan_bodies.singly(world.parcels(courier, few), together=5), SINGLY)
         # The product accepts lists only; the naive version accepts single objects, too.
-        post(path, as_json([line]) if path == PATH else json.dumps(line).encode(), token=courier.token)
-        for line in lines
-    ]
-    caller = Caller(port)
-    ready()
-    return send_calls(requests, caller, seconds=SECONDS)
-
-
-def _empty(ready: Callable[[], Any], port: int, courier: Member) -> LoadResult:
-    caller, request = Caller(port), post(EMPTY, b"[]", token=courier.token)
-    caller.must(request)
-    ready()
-    return send_calls(itertools.repeat(request, SINGLY), caller, seconds=SECONDS)
+        bodies = (as_json([line]) if path == PATH else json.dumps(line).encode() for line in lines)
+        calls.append([post(path, body, token=courier.token) for body in bodies])
+    return keep_calling(world.port, calls, seconds=seconds, once=True)

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from benchmarks import servers
-from benchmarks.bench_scans import BATCH, CLIENTS, JSON, jobs, over_http
 from benchmarks.clients import run_parallel
 from benchmarks.rows import WORKER, Row
+from benchmarks.scan_bodies import BATCH
+from benchmarks.scan_loads import CLIENTS, jobs, over_http
 from benchmarks.world import World
 
-BATCHES = 30
+BATCHES = 20
 
 
 def run(world: World) -> Iterator[Row]:
@@ -17,7 +18,7 @@ def run(world: World) -> Iterator[Row]:
     with servers.worker() as process, servers.beat():
         world.watch.roots[WORKER] = process
         with world.watch.usage() as usage:
-            result = run_parallel(over_http, jobs(world, world.port, BATCHES, BATCH, JSON))
+            result = run_parallel(over_http, jobs(world, world.port, BATCHES, BATCH))
         del world.watch.roots[WORKER]
     [(after,)] = world.rows("SELECT count(*) FROM slas_tally")
     yield Row(

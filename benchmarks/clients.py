@@ -4,6 +4,7 @@ The client is as small as possible: it runs on the same machine, so its processo
 server and the database, in our figures and in those of the floor.
 """
 
+import itertools
 import multiprocessing
 import socket
 import threading
@@ -196,6 +197,16 @@ def send_calls(
     return result
 
 
+def keep_calling(
+    port: int, calls: Sequence[Sequence[bytes]], *, seconds: float, once: bool = False
+) -> LoadResult:
+    """Send calls for some time, from a process and over a connection each; `once` ends at the last one.
+
+    The first call of each connection is not counted: in it, threads connect to the database.
+    """
+    return run_parallel(_call_in_a_row, [(port, in_a_row, seconds, once) for in_a_row in calls])
+
+
 def run_parallel(work: Callable[..., LoadResult], jobs: Sequence[tuple[Any, ...]]) -> LoadResult:
     """Run each job in a process, all starting at once; return the sum, with the time of the slowest.
 
@@ -228,6 +239,20 @@ def run_jobs(jobs: Sequence[tuple[Any, ...]]) -> tuple[float, list[LoadResult]]:
     if errors := [error for error in results if isinstance(error, str)]:
         raise RuntimeError(min(errors, key=lambda error: error.startswith("BrokenBarrier")))
     return begun, results
+
+
+# --- in client processes ---------------------------------------------------------------------
+
+
+def _call_in_a_row(
+    ready: Callable[[], Any], port: int, calls: Sequence[bytes], seconds: float, once: bool
+) -> LoadResult:
+    caller = Caller(port)
+    caller.must(calls[0])
+    ready()
+    result = send_calls(calls[1:] if once else itertools.cycle(calls), caller, seconds=seconds)
+    result.before = 1
+    return result
 
 
 def _job(barrier: Any, queue: Any, work: Callable[..., LoadResult], *job: Any) -> None:

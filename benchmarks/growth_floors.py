@@ -83,32 +83,53 @@ def sweeps_a_second(now: datetime) -> float:
 
 
 @contextmanager
-def keeping_tallies(queue: str = "slas_tally") -> Iterator[None]:
-    """Copy the waiting tallies for folds_a_second() or progress_a_second()."""
+def set_aside(queue: str) -> Iterator[None]:
+    """Empty a queue while the block runs, which puts it back part by part."""
     with scope(Scope.everything()):
-        raw_rows(f"CREATE TEMPORARY TABLE kept AS SELECT * FROM {queue}")  # noqa: S608 -- one of two
+        raw_rows(f"CREATE TEMPORARY TABLE aside AS SELECT *, row_number() OVER () AS place FROM {queue}")  # noqa: S608 -- one of ours
+        raw_rows(f"DELETE FROM {queue}")  # noqa: S608
+        raw_rows(f"CREATE TEMPORARY TABLE part (LIKE {queue})")
     yield
-    raw_rows("DROP TABLE kept")
+    raw_rows("DROP TABLE aside")
+    raw_rows("DROP TABLE part")
+
+
+def take_part(turn: int, turns: int) -> None:
+    """Choose the part of the queue for put_back() and for the floors."""
+    with scope(Scope.everything()):
+        raw_rows("TRUNCATE part")
+        [(columns,)] = raw_rows(
+            "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
+            " WHERE attrelid = 'part'::regclass AND attnum > 0"
+        )
+        raw_rows(f"INSERT INTO part SELECT {columns} FROM aside WHERE place %% %s = %s", [turns, turn])  # noqa: S608
+
+
+def put_back(queue: str) -> None:
+    """Put the part into the queue."""
+    with scope(Scope.everything()):
+        raw_rows(f"INSERT INTO {queue} SELECT * FROM part")  # noqa: S608
 
 
 def folds_a_second() -> float:
-    """Return how many of the copied tallies per second are added to the cells, without histograms."""
+    """Return how many tallies of the part per second are added to the cells, without histograms."""
     with _rolled_back():
-        raw_rows("INSERT INTO slas_tally SELECT * FROM kept")
+        raw_rows("INSERT INTO slas_tally SELECT * FROM part")
         return _items_a_second(_FOLD)
 
 
 def progress_a_second() -> float:
-    """Return how many of the copied progress tallies per second are moved to a table without merging."""
+    """Return how many progress tallies of the part per second are moved to a table without merging."""
     with _rolled_back():
-        raw_rows("INSERT INTO slas_progresstally SELECT * FROM kept")
+        raw_rows("INSERT INTO slas_progresstally SELECT * FROM part")
         raw_rows("CREATE TABLE moved (LIKE slas_progress INCLUDING ALL)")
         return _items_a_second(_PROGRESS)
 
 
 def credits_a_second() -> float:
-    """Return how many waiting checks per second are deleted and get a ledger entry, of any amount."""
+    """Return how many checks of the part per second are deleted and get a ledger entry, of any amount."""
     with _rolled_back():
+        raw_rows("INSERT INTO slas_creditcheck SELECT * FROM part")
         return _items_a_second(_CREDITS)
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from benchmarks.database import print_progress
 from benchmarks.growth_day import HOUR, Carried, Day
 from benchmarks.growth_world import GrowthWorld, populate, tidy
 from benchmarks.rows import DATABASE, WORKER, Goal, Row
+from benchmarks.turns import ratios
 from benchmarks.watching import processor_of
 from parcels.watch_list.services import refresh_watch_list
 from slas.audits.rates import audit_rates
@@ -38,6 +40,8 @@ from slas.rates.services.folding import fold_tallies
 PART = 20_000
 PARTS = 4
 REPEATS = 15
+# Into which the work of each row with a floor is divided.
+ROUNDS = 6
 # The least share of the first rate that counts as unchanged, because of noise.
 FLAT = 0.7
 
@@ -87,7 +91,8 @@ def _day(day: Day, size: int) -> Iterator[Row]:
     day.pick_up(tomorrow)
     yield _fold(size, "bookings, pickups")
     yield _refresh(size, now, "due within a day")
-    evening = [day.book(PART, [now + hours * HOUR]) for hours in (1, 2)]
+    moments = _evening(now)
+    evening = [day.book(PART, some) for some in (moments[: ROUNDS // 2], moments[ROUNDS // 2 :])]
     for parcels in evening:
         day.pick_up(parcels)
     # Half an hour later, so that all parcels are due for a refresh again.
@@ -97,7 +102,7 @@ def _day(day: Day, size: int) -> Iterator[Row]:
     yield _fold(size, "deliveries")
     yield _progress(size, "deliveries")
     yield _idle(size, now, "idle sweep, before the evening")
-    yield from _sweeps(size, now)
+    yield _sweeps(size, now)
     yield _idle(size, now + 3 * HOUR, "idle sweep, after all was swept")
     yield _fold(size, "sweeps")
     yield _credits(size, now + 4 * HOUR)
@@ -115,54 +120,127 @@ def _come_late(day: Day, evening: list[list[Carried]], size: int) -> Iterator[Ro
 
 
 def _fold(size: int, of: str) -> Row:
-    with growth_floors.keeping_tallies():
-        took = _measure_in_parallel(fold_tallies)
-        floor = growth_floors.folds_a_second()
-    return took.rate(
+    return _queue_row(
         f"fold of {of}",
-        sum(folded.tallies for folded in took.result),
         size,
-        floor=floor,
+        queue="slas_tally",
+        ours=lambda: _measure_in_parallel(fold_tallies),
+        items=_folded,
+        floor=growth_floors.folds_a_second,
         floor_is="bare DELETE and INSERT ... ON CONFLICT of the cells",
-        goal=Goal(rate=100_000),
+        goal=Goal(ratio=0.8),
     )
 
 
 def _progress(size: int, of: str) -> Row:
-    with growth_floors.keeping_tallies("slas_progresstally"):
-        took = _measure_in_parallel(fold_progress)
-        floor = growth_floors.progress_a_second()
-    return took.rate(
+    return _queue_row(
         f"progress of {of}, folded apart",
-        sum(folded.tallies for folded in took.result),
         size,
-        floor=floor,
+        queue="slas_progresstally",
+        ours=lambda: _measure_in_parallel(fold_progress),
+        items=_folded,
+        floor=growth_floors.progress_a_second,
         floor_is="bare DELETE and INSERT of the same tallies into a table",
     )
 
 
-def _sweeps(size: int, now: datetime) -> Iterator[Row]:
-    """Sweep the first half of the evening, and the second by bare SQL and then, after its rollback, by us."""
-    took = _measure_in_parallel(lambda: sweep_overdue(now=now + 1.5 * HOUR))
-    floor = growth_floors.sweeps_a_second(now + 3 * HOUR)
-    again = _measure_in_parallel(lambda: sweep_overdue(now=now + 3 * HOUR))
-    yield took.rate(
-        "sweep, newly overdue",
-        _overdue(took),
+def _folded(results: list[Any]) -> int:
+    return sum(folded.tallies for folded in results)
+
+
+def _credits(size: int, now: datetime) -> Row:
+    return _queue_row(
+        "credits worked out",
         size,
-        floor=floor,
-        floor_is="bare UPDATE and INSERT of the breaches",
-        goal=Goal(rate=40_000, kept=FLAT),
-        notes={"again": round(_overdue(again) / again.clock)},
+        queue="slas_creditcheck",
+        ours=lambda: _measure_call(lambda: work_out_credits(now=now)),
+        items=lambda result: result.checks,
+        floor=growth_floors.credits_a_second,
+        floor_is="bare DELETE and INSERT of as many entries",
     )
 
 
-def _overdue(took: Measurement) -> int:
-    return sum(swept.overdue for swept in took.result)
+def _queue_row(
+    what: str,
+    size: int,
+    *,
+    queue: str,
+    ours: Callable[[], Measurement],
+    floor: Callable[[], float],
+    **more: Any,
+) -> Row:
+    """Measure how fast a queue is emptied, a part of it in each turn."""
+
+    def ours_after_filling() -> Measurement:
+        growth_floors.put_back(queue)
+        return ours()
+
+    with growth_floors.set_aside(queue):
+        return _row_in_turns(
+            what,
+            size,
+            ours=lambda _turn: ours_after_filling(),
+            floor=lambda _turn: floor(),
+            before=lambda turn: growth_floors.take_part(turn, ROUNDS),
+            **more,
+        )
+
+
+def _row_in_turns(
+    what: str,
+    size: int,
+    *,
+    ours: Callable[[int], Measurement],
+    floor: Callable[[int], float],
+    items: Callable[[Any], int],
+    before: Callable[[int], None] = lambda turn: None,
+    floor_first: bool = False,
+    **more: Any,
+) -> Row:
+    """Measure in turns ours and the floor, which is rolled back, and first in every other turn or in all."""
+    took: list[Measurement] = []
+    floors: list[float] = []
+    for turn in range(ROUNDS):
+        before(turn)
+        steps = [lambda turn=turn: took.append(ours(turn)), lambda turn=turn: floors.append(floor(turn))]
+        for step in reversed(steps) if turn % 2 or floor_first else steps:
+            step()
+    counts = [items(each.result) for each in took]
+    rates = [count / each.clock for count, each in zip(counts, took, strict=True)]
+    total = Measurement(
+        *(sum(column) for column in zip(*(each[:4] for each in took), strict=True)), result=None
+    )
+    row = total.rate(what, sum(counts), size, floor=statistics.median(floors), **more)
+    return replace(row, ours=statistics.median(rates), ratios=ratios(rates, floors))
+
+
+def _sweeps(size: int, now: datetime) -> Row:
+    """Sweep what is due at each moment of the evening, by bare SQL that is rolled back, and by us."""
+    return _row_in_turns(
+        "sweep, newly overdue",
+        size,
+        ours=lambda turn: _measure_in_parallel(lambda: sweep_overdue(now=_after(now, turn))),
+        floor=lambda turn: growth_floors.sweeps_a_second(_after(now, turn)),
+        items=lambda results: sum(swept.overdue for swept in results),
+        # After ours, nothing is due.
+        floor_first=True,
+        floor_is="bare UPDATE and INSERT of the breaches",
+        goal=Goal(ratio=0.7, kept=FLAT),
+    )
+
+
+def _after(now: datetime, turn: int) -> datetime:
+    """A minute after the moment of the evening of a turn."""
+    return _evening(now)[turn] + HOUR / 60
+
+
+def _evening(now: datetime) -> list[datetime]:
+    """The moments at which promises are due in the evening, one for each turn."""
+    return [now + HOUR + turn * HOUR / 6 for turn in range(ROUNDS)]
 
 
 def _idle(size: int, now: datetime, what: str) -> Row:
-    return _median_row(lambda: sweep_overdue(now=now), what, size, goal=Goal(most=5, kept=FLAT))
+    return _median_row(lambda: sweep_overdue(now=now), what, size, goal=Goal(kept=FLAT))
 
 
 def _refresh(size: int, now: datetime, what: str) -> Row:
@@ -176,19 +254,6 @@ def _refresh(size: int, now: datetime, what: str) -> Row:
         f"{later.clock:.1f} s instead of {took.clock:.1f}",
     }
     return took.rate(f"watch list, {what}", took.result.parcels, size, goal=Goal(kept=FLAT), notes=notes)
-
-
-def _credits(size: int, now: datetime) -> Row:
-    floor = growth_floors.credits_a_second()
-    took = _measure_call(lambda: work_out_credits(now=now))
-    return took.rate(
-        "credits worked out",
-        took.result.checks,
-        size,
-        floor=floor,
-        floor_is="bare DELETE and INSERT of as many entries",
-        notes={"entries": took.result.entries},
-    )
 
 
 def _dashboards(world: GrowthWorld, size: int) -> Iterator[Row]:

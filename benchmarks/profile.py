@@ -13,15 +13,15 @@ import psycopg2
 
 from alliance.embedded.postgres import ROLE, SUPERUSER
 from benchmarks import inside, scan_bodies
-from benchmarks.bench_scans import JSON, PATH, over_http
 from benchmarks.clients import run_parallel
 from benchmarks.database import print_progress
 from benchmarks.plans import parts_of_plan
-from benchmarks.scan_bodies import BATCH, RAMP, as_json
+from benchmarks.scan_bodies import BATCH, RAMP, Lot, as_json
+from benchmarks.scan_loads import JSON, PATH, over_http
 from benchmarks.world import Member, World
 from parcels.scans import sql
 
-BATCHES = 20
+BATCHES = 10
 # The measured functions, from outer to inner. Each is counted without the others that it calls.
 PARTS: dict[str, str] = {
     "alliance.web.middleware.actor_of_key": "API key: who asks",
@@ -42,7 +42,8 @@ def measure(world: World) -> dict[str, Any]:
     """Return the parts of a call (`profile`) and of its statement (`plan`)."""
     courier = world.couriers[0]
     count = scan_bodies.parcels_needed(BATCHES)
-    http = run_parallel(over_http, [(world.port, courier, world.parcels(courier, count), BATCHES, JSON)])
+    lot = Lot(world.parcels(courier, count), BATCHES, 0, RAMP, BATCHES)
+    http = run_parallel(over_http, [(world.port, courier, lot)])
     inside = _inside(courier, world.parcels(courier, count))
     plan, planning, execution = _plan(world, courier, world.parcels(courier, scan_bodies.parcels_needed(1)))
     scans = BATCHES * BATCH

@@ -11,12 +11,11 @@ WEB, WORKER, DATABASE, CLIENT = "web", "worker", "database", "client"
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The goal of a row: of the figure itself, of its ratio to the floor, or both."""
+    """The goal of a row: of its ratio to the floor, of its growth, or of memory.
 
-    # The least rate per second.
-    rate: float | None = None
-    # The greatest figure, in milliseconds or the unit of the row.
-    most: float | None = None
+    None is of a rate or a time by itself: machines of one kind differ by three from day to day.
+    """
+
     ratio: float | None = None
     ratio_most: float | None = None
     # The least share of the rate at the smallest size that is left at the largest (of a time: its inverse).
@@ -24,11 +23,9 @@ class Goal:
     # The greatest memory of the worker in MB.
     worker_mb: float | None = None
 
-    def text(self, unit: str) -> str:
+    def text(self) -> str:
         """Return the goal as text for a table."""
         limits = [
-            ("{} " + unit, self.rate),
-            ("under {} " + unit, self.most),
             ("ratio {}", self.ratio),
             ("ratio at most {}", self.ratio_most),
             (
@@ -92,9 +89,7 @@ class Row:
         """Whether the row misses a goal that does not need other rows."""
         goal, ratio = self.goal or Goal(), self.ratio
         return (
-            (goal.rate is not None and self.ours < goal.rate)
-            or (goal.most is not None and self.ours > goal.most)
-            or (goal.ratio is not None and ratio is not None and ratio < goal.ratio)
+            (goal.ratio is not None and ratio is not None and ratio < goal.ratio)
             or (goal.ratio_most is not None and ratio is not None and ratio > goal.ratio_most)
             or (goal.worker_mb is not None and self.memory.get(WORKER, 0) > goal.worker_mb)
         )
@@ -106,7 +101,7 @@ class Row:
             spread = f" ({self.spread} in {len(self.ratios)} rounds)" if self.spread else ""
             parts.append(f"floor {number(self.floor)} {self.unit}, ratio {self.ratio:.2f}{spread}")
         if self.goal:
-            parts.append(f"goal {self.goal.text(self.unit)}{' MISSED' if self.missed else ''}")
+            parts.append(f"goal {self.goal.text()}{' MISSED' if self.missed else ''}")
         if self.memory:
             parts.append("peak " + memory_text(self.memory))
         if self.cost:
@@ -120,10 +115,15 @@ class Row:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        names = {each.name for each in fields(cls)}
-        values = {name: value for name, value in stored.items() if name in names}
-        goal = values.pop("goal", None)
-        return cls(**values, goal=Goal(**goal) if goal else None)
+        """Return a stored row, without what rows and goals have no more."""
+        values = _known(cls, stored)
+        goal = _known(Goal, values.pop("goal", None) or {})
+        return cls(**values, goal=Goal(**goal) if any(goal.values()) else None)
+
+
+def _known(kind: type[Goal | Row], stored: Mapping[str, Any]) -> dict[str, Any]:
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in stored.items() if name in names}
 
 
 def number(value: float) -> str:
@@ -145,7 +145,7 @@ def table(rows: Iterable[Row]) -> str:
             row.floor_is,
             f"{row.ratio:.2f}" if row.ratio else "",
             row.spread,
-            row.goal.text(row.unit) if row.goal else "",
+            row.goal.text() if row.goal else "",
             "" if row.goal is None else "no" if row.missed else "yes",
             *(f"{row.memory[name]:,.0f}" if name in row.memory else "" for name in (WEB, WORKER, DATABASE)),
         )
@@ -177,7 +177,7 @@ def growth_table(rows: Iterable[Row]) -> str:
         row_by_size = {row.size: row for row in rows_with_size if row.what == what}
         last = row_by_size[max(size for size in row_by_size if size)]
         ratio = growth(list(row_by_size.values()))
-        goal = last.goal.text(last.unit) if last.goal else ""
+        goal = last.goal.text() if last.goal else ""
         body.append(
             (
                 what,
@@ -188,11 +188,13 @@ def growth_table(rows: Iterable[Row]) -> str:
                 f"{ratio:.2f}" if ratio else "",
                 last.floor_is,
                 f"{last.ratio:.2f}" if last.ratio else "",
+                last.spread,
                 goal,
                 ("no" if last.missed or has_fallen(list(row_by_size.values())) else "yes") if goal else "",
             )
         )
-    heads = ("what", *(f"{size:,}" for size in sizes), "last / first", "floor is", "ratio", "goal", "met")
+    floor = ("floor is", "ratio", "quartiles")
+    heads = ("what", *(f"{size:,}" for size in sizes), "last / first", *floor, "goal", "met")
     return markdown(heads, body)
 
 

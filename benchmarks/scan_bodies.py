@@ -6,6 +6,7 @@ The first batches are a ramp: after them each batch has an equal number of scans
 import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from alliance.identifiers import moment_of, tracking_number
 from benchmarks.filling import STORY
@@ -22,17 +23,32 @@ def parcels_needed(batches: int, batch: int = BATCH) -> int:
 
 def batches(parcels: Sequence[int], count: int) -> list[list[dict[str, str]]]:
     """Return RAMP + count batches of scans, with an equal share of each stage in the counted ones."""
-    groups = count + RAMP
-    waves = [parcels[place::groups] for place in range(groups)]
+    return [batch(parcels, number, count) for number in range(RAMP + count)]
+
+
+def batch(parcels: Sequence[int], number: int, count: int) -> list[dict[str, str]]:
+    """Return one of RAMP + count batches of scans: each stage is of other parcels."""
     return [
-        [
-            scan(parcel_id, code, hours)
-            for stage, (code, hours) in enumerate(STORY)
-            if number >= stage
-            for parcel_id in waves[number - stage]
-        ]
-        for number in range(groups)
+        scan(parcel_id, code, hours)
+        for stage, (code, hours) in enumerate(STORY)
+        if number >= stage
+        for parcel_id in parcels[number - stage :: RAMP + count]
     ]
+
+
+class Lot(NamedTuple):
+    """Some of a courier's batches, in their order: first those that are not counted, then those that are."""
+
+    parcels: list[int]
+    # How many are counted of all that the parcels are enough for.
+    of: int
+    first: int
+    uncounted: int
+    counted: int
+
+    def batches(self) -> Iterator[list[dict[str, str]]]:
+        for number in range(self.first, self.first + self.uncounted + self.counted):
+            yield batch(self.parcels, number, self.of)
 
 
 def singly(parcels: Sequence[int], *, together: int = 100) -> Iterator[dict[str, str]]:

@@ -1,22 +1,27 @@
 """The benchmarks' own arithmetic: goals, tables, comparisons, plans, the capacity model, and the docs."""
 
 import json
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 
-from benchmarks import comparing, documents, profile_table, rows, watching
+from benchmarks import __main__, comparing, documents, profile_table, rows, watching
 from benchmarks.capacity_model import Assumed, Cost, Model, limits
 from benchmarks.clients import LoadResult, Response, sum_of
 from benchmarks.inside import Clock
 from benchmarks.plans import parts_of_plan
 from benchmarks.rows import Goal, Row
-from benchmarks.scan_bodies import RAMP, batches, parcels_needed, singly
+from benchmarks.scan_bodies import RAMP, Lot, batches, parcels_needed, singly
+from benchmarks.scan_loads import Stream
 from slas.forecasts.watch_rules import HORIZON, NEAR, REFRESH, turns_since
 
-SCANS = Row("scans", 26_000, 32_500, "bare", Goal(rate=25_000, ratio=0.7), memory={"web": 240.4})
+SCANS = Row("scans", 26_000, 32_500, "bare", Goal(ratio=0.7), memory={"web": 240.4})
 
 
 # --- rows and goals --------------------------------------------------------------------------
@@ -26,12 +31,12 @@ SCANS = Row("scans", 26_000, 32_500, "bare", Goal(rate=25_000, ratio=0.7), memor
     ("row", "is_missed"),
     [
         (SCANS, False),
-        (replace(SCANS, ours=24_999), True),
+        (replace(SCANS, ours=22_000), True),
         (replace(SCANS, floor=40_000), True),
+        # A slower machine is slower on both sides.
+        (replace(SCANS, ours=8_000, floor=10_000), False),
         (Row("list", 12, 10, "page 1", Goal(ratio_most=1.5), unit="ms"), False),
         (Row("list", 16, 10, "page 1", Goal(ratio_most=1.5), unit="ms"), True),
-        (Row("sweep", 4, goal=Goal(most=5), unit="ms"), False),
-        (Row("sweep", 6, goal=Goal(most=5), unit="ms"), True),
         (Row("file", 5_000, goal=Goal(worker_mb=300), memory={"worker": 301}), True),
         (Row("of no goal", 1), False),
     ],
@@ -60,7 +65,7 @@ def test_table_leaves_out_empty_columns() -> None:
     assert rows.table([SCANS, Row("sized", 3, size=10)]) == (
         "| what | ours | floor | floor is | ratio | goal | met | web MB |\n"
         "|---|---|---|---|---|---|---|---|\n"
-        "| scans | 26,000 /s | 32,500 /s | bare | 0.80 | 25,000 /s; ratio 0.7 | yes | 240 |"
+        "| scans | 26,000 /s | 32,500 /s | bare | 0.80 | ratio 0.7 | yes | 240 |"
     )
 
 
@@ -77,6 +82,27 @@ def test_growth_has_a_column_a_size() -> None:
 
 def test_rows_are_stored_and_read_again() -> None:
     assert Row.from_json(json.loads(json.dumps(SCANS.as_json()))) == SCANS
+
+
+def test_a_stored_goal_of_a_kind_that_is_no_more_is_none() -> None:
+    assert Row.from_json({**SCANS.as_json(), "goal": {"rate": 25_000, "ratio": None}}).goal is None
+
+
+def test_a_table_shows_how_far_the_rounds_differ() -> None:
+    row = replace(SCANS, ratios=[0.5, 0.6, 0.7, 0.8, 0.9])
+    assert row.ratio == 0.7
+    assert "| ratio | quartiles | goal |" in rows.table([row])
+    assert "| 0.70 | 0.60 to 0.80 | ratio 0.7 |" in rows.table([row])
+
+
+def test_an_unknown_benchmark_is_answered_with_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    with mock.patch.object(sys, "argv", ["benchmarks", "scans", "nonsense"]):
+        assert __main__.main() == 2
+    said = capsys.readouterr().err
+    assert "There is no benchmark nonsense; there are: " in said
+    assert {"bookings", "calls", "history", "profile", "tracking"} <= set(
+        said.partition("there are: ")[2].rstrip(".\n").split(", ")
+    )
 
 
 # --- comparing -------------------------------------------------------------------------------
@@ -125,6 +151,36 @@ def test_each_counted_batch_has_as_many_of_every_stage() -> None:
         assert {line["code"] for line in batch} == {
             "picked_up", "departed", "arrived", "out_for_delivery", "delivered"
         }  # fmt: skip
+
+
+def test_a_stream_goes_on_where_its_last_turn_ended() -> None:
+    parcels = list(range(1000 << 22, (1000 << 22) + parcels_needed(5, 10) * 64, 8))
+    parcels = [pk for pk in parcels if _is_issued(pk)][: parcels_needed(5, 10)]
+    stream = Stream(_WorldOfOne(parcels), turns=2, batches=2, size=10)  # type: ignore[arg-type]
+    lots: list[Lot] = []
+
+    def work(ready: Callable[[], Any], target: str, courier: str, lot: Lot) -> LoadResult:
+        lots.append(lot)
+        return LoadResult()
+
+    with mock.patch("benchmarks.scan_loads.run_parallel", lambda work, jobs: work(None, *jobs[0])):
+        for _turn in range(2):
+            stream.send(work, "here")
+    assert [lot.uncounted for lot in lots] == [RAMP, 1]
+    assert [lines for lot in lots for lines in lot.batches()] == batches(parcels, 5)
+
+
+class _WorldOfOne:
+    """One courier, and its parcels."""
+
+    couriers = ("courier",)
+
+    def __init__(self, parcels: list[int]) -> None:
+        self._parcels = parcels
+
+    def parcels(self, courier: str, count: int) -> list[int]:
+        assert len(self._parcels) == count
+        return self._parcels
 
 
 def test_scans_of_a_parcel_come_in_their_order() -> None:

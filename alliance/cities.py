@@ -1,6 +1,7 @@
 """Fill the city table from the gazetteer, and find cities by code or name."""
 
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from difflib import get_close_matches
@@ -20,6 +21,9 @@ _SUGGESTIONS: Final = 5
 _CLOSE_ENOUGH: Final = 0.7
 _EXPLAINED: Final = 5
 _REMEMBERED: Final = 10_000
+_RECENT_SECONDS: Final = 2.0
+# By code: a city, and when it was read.
+_recent: dict[str, tuple[City, float]] = {}
 # The longest text that is looked up; no name in the table has half as many letters.
 MOST_LETTERS: Final = 120
 # The code in brackets at the end of full_name().
@@ -100,6 +104,28 @@ def load_cities(city_model: type[City] = City) -> int:
         update_fields=[field.name for field in fields(CityRow) if field.name != "code"],
     )
     return len(cities)
+
+
+def cities_of(codes: Iterable[str]) -> list[City]:
+    """Return the cities with these codes, as they were within the last seconds; do not change the objects.
+
+    Nearly every call of a program names two. Cities change with a release that has new data, if at all.
+    """
+    now, wanted = time.monotonic(), set(codes)
+    recent = {code: _recent[code] for code in wanted & _recent.keys()}
+    found = {code: city for code, (city, read_at) in recent.items() if now - read_at < _RECENT_SECONDS}
+    if missing := wanted - found.keys():
+        read = {city.code: city for city in City.objects.filter(code__in=missing)}
+        found |= read
+        # Limited: a process may come to see every city there is.
+        if len(_recent) >= _REMEMBERED:
+            _recent.clear()
+        _recent.update((code, (city, now)) for code, city in read.items())
+    return list(found.values())
+
+
+def forget_cities() -> None:
+    _recent.clear()
 
 
 class CityFinder:

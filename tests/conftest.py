@@ -23,6 +23,7 @@ from alliance import embedded, jobs
 from alliance.api import throttling
 from alliance.celery import app as celery_app
 from alliance.choices import Role
+from alliance.cities import forget_cities
 from alliance.members.acquaintances import forget_acquaintances
 from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, Organisation, User
@@ -147,6 +148,7 @@ def _settings_of_tests(settings: object) -> None:
     forget_names()
     forget_places()
     forget_acquaintances()
+    forget_cities()
     throttling.forget()
     guesses.forget()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from alliance.cities import MOST_LETTERS, CityFinder, UnknownCity
+from alliance.cities import MOST_LETTERS, CityFinder, UnknownCity, cities_of
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor
@@ -44,7 +44,7 @@ class Places:
         codes = {
             text for body in objects for key in ("origin", "destination") if _is_code(text := body.get(key))
         }
-        self._cities = CityFinder(City.objects.filter(code__in=codes) if codes else ())
+        self._cities = CityFinder(cities_of(codes))
         ids: set[Any] = {address_id for body in objects if _is_id(address_id := body.get("pickup_address"))}
         if ids:
             self._addresses.update({pk: None for pk in ids})

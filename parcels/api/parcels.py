@@ -56,7 +56,7 @@ class QuoteView(APIView):
     def post(self, request: Request) -> Response:
         actor, now = actor_of(request), timezone.now()
         require(actor, Capability.BOOK_PARCELS)
-        quote_request = read_quote(request.data, Places(actor), at=now)
+        quote_request = read_quote(request.data, Places(actor, [request.data]), at=now)
         return Response(answers.quote_json(quote(actor=actor, request=quote_request, at=now)))
 
 
@@ -105,7 +105,7 @@ class ParcelListView(APIView):
         require(actor, Capability.BOOK_PARCELS)
 
         def work() -> tuple[int, answers.JSON]:
-            booking_request = read_booking(request.data, Places(actor), at=now)
+            booking_request = read_booking(request.data, Places(actor, [request.data]), at=now)
             return 201, answers.booked_json(book_parcel(actor=actor, request=booking_request, at=now))
 
         response = idempotent(request, "parcels_create", work)

@@ -15,8 +15,16 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from rest_framework import serializers
 
+from alliance import cities
 from alliance.api import parsing
-from alliance.cities import CityFinder, UnknownCity, load_cities, resolve_city, search_cities
+from alliance.cities import (
+    CityFinder,
+    UnknownCity,
+    cities_of,
+    load_cities,
+    resolve_city,
+    search_cities,
+)
 from alliance.city_fields import CityField
 from alliance.gazetteer.divisions import read_divisions
 from alliance.gazetteer.keys import search_key
@@ -315,6 +323,22 @@ def test_chinese_name_is_simplified_and_the_usual_one():
     assert simplified_name(["広島", "広島市", "廣島市"], name="Hiroshima") == "广岛"
     assert simplified_name(["勿礁維", "雅加達"], name="Jakarta") == "雅加达"
     assert simplified_name(["Giza", "غيزة"], name="Giza") == ""
+
+
+def test_cities_named_again_within_two_seconds_are_not_read_again(
+    hangzhou: City,
+    chengdu: City,
+    django_assert_num_queries: Callable[[int], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    codes = [hangzhou.code, chengdu.code, "XX-0000"]
+    with django_assert_num_queries(1):
+        assert {city.code for city in cities_of(codes)} == set(codes[:2])
+        assert {city.code for city in cities_of(codes[:2])} == set(codes[:2])
+    City.objects.filter(pk=hangzhou.pk).update(time_zone="Asia/Urumqi")
+    now = cities.time.monotonic()
+    monkeypatch.setattr(cities.time, "monotonic", lambda: now + 2)
+    assert {city.time_zone for city in cities_of(codes[:1])} == {"Asia/Urumqi"}
 
 
 @pytest.mark.django_db

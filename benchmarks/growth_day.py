@@ -51,7 +51,7 @@ class Day:
         for batch in _batches(parcels, lambda parcel: parcel.lane.merchant_id, BOOKED_AT_ONCE):
             drafts = [draft for parcel in batch for draft in _drafts(parcel)]
             with scope(Scope.everything()):
-                open_commitments(drafts, at=batch[0].booked_at)
+                open_commitments(drafts)
         return parcels
 
     def pick_up(self, parcels: Iterable[Carried]) -> None:

@@ -27,6 +27,7 @@ class SlasConfig(AppConfig):
         from alliance.stored_files import KINDS as FILE_KINDS  # noqa: PLC0415
         from slas.forecasts.curves import READ_CURVES  # noqa: PLC0415
         from slas.models import CreditCheck, ProgressTally, Tally  # noqa: PLC0415
+        from slas.offers.sql import MARKET, RESERVE  # noqa: PLC0415
         from slas.portal.finders import FINDERS  # noqa: PLC0415
         from slas.portal.menu import MENU  # noqa: PLC0415
         from slas.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
@@ -34,7 +35,7 @@ class SlasConfig(AppConfig):
 
         FILE_KINDS.register(STORED_FILES)
         QUEUES.register({"tallies": Tally, "progress": ProgressTally, "credit_checks": CreditCheck})
-        STATEMENTS.append(READ_CURVES)
+        STATEMENTS += [READ_CURVES, MARKET, RESERVE]
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         PARAMETERS.register(TABLE_STORAGE)

@@ -7,7 +7,7 @@ statement prepared by a session might not exist on the next server connection.
 A function is defined by its text in Python, and its name contains a hash of the text. So `migrate` creates
 only missing ones, and during a deployment or a rollback processes of an older version still find theirs.
 Plans are generic: partitions are pruned at the start of execution and not per row (see
-`slas.commitments.sql.locked`), joins are hash joins, and JIT is off.
+`slas.commitments.sql.locked`), joins are hash joins unless a statement says otherwise, and JIT is off.
 """
 
 import hashlib
@@ -20,8 +20,7 @@ from django.db import connections, transaction
 
 from alliance.locks import Lock
 
-# Planner settings of the generic plans. No nested loops where another join is possible: the planner does not
-# know the length of an array, and would assume a short one.
+# Planner settings of the generic plans.
 _PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_nestloop": "off", "jit": "off"}
 
 
@@ -35,7 +34,9 @@ class StoredStatement:
 
     `body` is PL/pgSQL with `%(parameter)s` placeholders, as for the driver. `parameters` and `returns` map
     names to types. If a column of `returns` has the name of a table's column, the name means the table's.
-    A stable function only reads, with the snapshot of the calling statement.
+    A stable function only reads, with the snapshot of the calling statement. Without `has_nested_loops` no
+    join is a nested loop where another is possible: the planner does not know the length of an array, and
+    assumes a short one. With them each row of an array is a look-up into an index, however large the table.
     """
 
     prefix: str
@@ -43,6 +44,7 @@ class StoredStatement:
     returns: Mapping[str, str]
     body: str
     is_stable: bool = False
+    has_nested_loops: bool = False
 
     @cached_property
     def name(self) -> str:
@@ -59,7 +61,8 @@ class StoredStatement:
         # Refer to parameters by position: a name could be that of a column.
         body = self.body % {name: f"${place}" for place, name in enumerate(self.parameters, start=1)}
         columns = ", ".join(f"{name} {kind}" for name, kind in self.returns.items())
-        settings = " ".join(f"SET {name} = '{value}'" for name, value in _PLANNING.items())
+        planning = _PLANNING | ({"enable_nestloop": "on"} if self.has_nested_loops else {})
+        settings = " ".join(f"SET {name} = '{value}'" for name, value in planning.items())
         stability = " STABLE" if self.is_stable else ""
         return f"""({", ".join(self.parameters.values())}) RETURNS TABLE ({columns})
             LANGUAGE plpgsql{stability} {settings} AS $statement$

@@ -167,7 +167,7 @@ def _write(actor: Actor, rows: Sequence[ResolvedRow], now: datetime) -> _ChunkRe
     new_ids = _insert(parcels)
     if any(parcel.id not in new_ids and not parcel.is_known for parcel in parcels):
         raise _IdTaken
-    open_commitments([_draft(parcel) for parcel in parcels if parcel.id in new_ids], at=now)
+    open_commitments([_draft(parcel) for parcel in parcels if parcel.id in new_ids])
     record_scans(actor=actor, lines=list(_scans(parcels)), now=now)
     _cancel(
         [parcel for parcel in parcels if parcel.of.row.cancelled_at and parcel.of.row.never_handed_over], now

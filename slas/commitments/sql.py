@@ -64,6 +64,17 @@ _DELTAS: Final = ", ".join(
     ]
 )
 
+_TALLIES: Final = f"""sla_tallies AS (
+    INSERT INTO slas_tally (merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+        {", ".join(_TALLIED)}, marks)
+    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+        {_DELTAS}, slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)
+    FROM sla_changed
+    WHERE before IS DISTINCT FROM after OR moved
+    GROUP BY merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date
+    RETURNING 1
+)"""  # noqa: S608 -- built of constants
+
 # The consequences of `sla_changed(parcel_id, kind, <dimensions>, fee_fen, was_excused, excused, before,
 # after, reached_at, moved, <counts> and was_<counts>, marks, pays)`, see change_ctes(). An excuse counts only
 # while there is a breach to excuse. A breach that opens again is a new one: opened_at is the time it opened
@@ -84,16 +95,7 @@ sla_breaches AS (
         withdrawn_at = excluded.withdrawn_at
     RETURNING b.withdrawn_at IS NULL AS standing
 ),
-sla_tallies AS (
-    INSERT INTO slas_tally (merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        {", ".join(_TALLIED)}, marks)
-    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        {_DELTAS}, slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)
-    FROM sla_changed
-    WHERE before IS DISTINCT FROM after OR moved
-    GROUP BY merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date
-    RETURNING 1
-),
+{_TALLIES},
 sla_credits AS (
     -- Whoever works credits out reads the commitment as it is by then.
     INSERT INTO slas_creditcheck (parcel_id, kind, merchant_id, courier_id)
@@ -109,6 +111,40 @@ sla_events AS (
     WHERE before IS DISTINCT FROM after AND (after IN {_BREACH} OR before IN {_BREACH})
     RETURNING 1
 )"""  # noqa: S608 -- built of constants
+
+_NOTHING: Final = ", ".join(f"0 AS {name}, 0 AS was_{name}" for name in COUNTS)
+# The columns of a commitment that is opened, in the order of `opening`.
+DRAFT: Final = (
+    *(
+        "parcel_id",
+        "kind",
+        "merchant_id",
+        "courier_id",
+        "tier_id",
+        "origin_id",
+        "destination_id",
+        "version_id",
+    ),
+    *("due_at", "due_date", "ready_at", "fee_fen"),
+)
+
+
+def opening(drafts: str) -> str:
+    """Return the CTEs that open the commitments of `drafts`, with the columns of DRAFT.
+
+    They provide sla_changed. An existing commitment is left as it is. One that fell due in the past begins as
+    pending, too, so there are no other consequences than tallies.
+    """
+    return f"""
+sla_changed AS (
+    INSERT INTO slas_commitment AS c ({", ".join(DRAFT)}, outcome, excused, excuse_reason)
+    SELECT {", ".join(DRAFT)}, 'pending', false, '' FROM {drafts}
+    ON CONFLICT (parcel_id, kind) DO NOTHING
+    RETURNING c.parcel_id, c.kind, {DIMENSIONS}, c.excused, c.excused AS was_excused,
+        NULL::text AS before, c.outcome AS after, false AS moved, {_NOTHING}, NULL::int[] AS marks
+),
+{_TALLIES}"""  # noqa: S608 -- built of constants
+
 
 # The columns of `sla_locked` when only the outcome or an excuse changes: the journey stays as it is.
 _OLD: Final = ", ".join(f"c.{name}" for name in MILESTONES)

@@ -8,25 +8,32 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability
 from alliance.clocks import local_clock, wall_clock
+from alliance.database.literals import moments, numbers
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor, raw_rows, require
 from couriers.choices import Grade
-from slas.choices import CommitmentKind
-from slas.offers.ranking import NO_RECORD, RECORD_DAYS, Merit, Reason, Record, rank_key, reason_for
+from slas.offers.ranking import NO_RECORD, Merit, Reason, Record, rank_key, reason_for
 from slas.offers.services.capacity import Slot, places_left
+from slas.offers.sql import MARKET
 from slas.promises.checks import ready_problems, weight_problems
 from slas.promises.closures import Place
 from slas.promises.prices import TooHeavy, fee_fen
 from slas.promises.rules import LATER_DAYS, NoPromise, Promise, Step, StepCode, day_after
 from slas.promises.rules import promise as promised
-from slas.promises.tiers_in_force import TierInForce, calendar_at, place_of, tiers_with_announced
+from slas.promises.tiers_in_force import (
+    TierInForce,
+    calendar_at,
+    closures_window,
+    place_of,
+    tiers_with_announced,
+)
 
 
 class Lane(NamedTuple):
@@ -66,12 +73,14 @@ class Market:
 
     def __init__(self, lanes: Iterable[tuple[City, City]], *, at: datetime) -> None:
         self.at = at
-        self.tiers, self._announced = tiers_with_announced(at)
-        self._closures = calendar_at(at)
         pairs = list(lanes)
         self._places: dict[int, Place] = {city.pk: place_of(city) for pair in pairs for city in pair}
         lanes_by_id = sorted({Lane(origin.pk, destination.pk) for origin, destination in pairs})
-        self._offers = _ranked_offers(lanes_by_id, self._places, at)
+        rows = _read(lanes_by_id, self._places, at)
+        tiers_stamp, closures_stamp, *_offer = rows[0]
+        self.tiers, self._announced = tiers_with_announced(at, stamp=tiers_stamp)
+        self._closures = calendar_at(at, stamp=closures_stamp)
+        self._offers = _ranked_offers(rows)
         # Hundreds of similar bookings need the same days.
         self._days: dict[tuple[Lane, str, datetime], list[Promise]] = {}
 
@@ -325,53 +334,27 @@ def _reason(by_day: Sequence[OnSale], full: dict[int, int]) -> Reason:
     return reason_for(best.merit, rivals, others_on_sale=len(others))
 
 
-def _ranked_offers(
-    lanes: list[Lane], places: dict[int, Place], at: datetime
-) -> dict[tuple[Lane, int], list[OnSale]]:
-    records = _records(lanes, places, at)
+def _read(lanes: list[Lane], places: dict[int, Place], at: datetime) -> list[tuple[Any, ...]]:
+    # A courier's record counts by local dates of the lane's destination.
+    today = (local_clock(at, places[lane.destination_id].zone).date() for lane in lanes)
+    parameters = {
+        "origin_id": numbers(lane.origin_id for lane in lanes),
+        "destination_id": numbers(lane.destination_id for lane in lanes),
+        "today": moments(today),
+    }
+    return raw_rows(MARKET.call, {**parameters, **closures_window(at)})
+
+
+def _ranked_offers(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[Lane, int], list[OnSale]]:
+    """Return the offers of each lane and tier, best first."""
     by_lane: dict[tuple[Lane, int], list[OnSale]] = {}
-    for offer_id, courier_id, slug, name, grade, tier_id, origin_id, destination_id, price_fen in raw_rows(
-        """
-        SELECT o.id, o.courier_id, g.slug, g.name, k.grade, o.tier_id, o.origin_id, o.destination_id,
-            o.price_fen
-        FROM unnest(%s::int[], %s::int[]) AS w(origin_id, destination_id)
-        JOIN slas_offer o ON o.origin_id = w.origin_id AND o.destination_id = w.destination_id AND o.active
-        JOIN alliance_organisation g ON g.id = o.courier_id AND g.status = 'active'
-        JOIN couriers_courier k ON k.organisation_id = o.courier_id
-        """,
-        _columns(lanes),
-    ):
-        lane = Lane(origin_id, destination_id)
-        record = records.get((courier_id, tier_id, lane), NO_RECORD)
+    for _tiers, _closures, offer_id, courier_id, slug, name, grade, tier_id, *more in rows:
+        if offer_id is None:
+            continue
+        origin_id, destination_id, price_fen, met, late, overdue, excused = more
+        record = NO_RECORD if met is None else Record(met, late, overdue, excused)
         offer = OnSale(offer_id, courier_id, slug, name, price_fen, record, Grade(grade))
-        by_lane.setdefault((lane, tier_id), []).append(offer)
+        by_lane.setdefault((Lane(origin_id, destination_id), tier_id), []).append(offer)
     for offers in by_lane.values():
         offers.sort(key=lambda offer: rank_key(offer.merit, offer.price_fen, offer.offer_id))
     return by_lane
-
-
-def _records(
-    lanes: list[Lane], places: dict[int, Place], at: datetime
-) -> dict[tuple[int, int, Lane], Record]:
-    """Return each courier's record, by local dates of the lane's destination."""
-    today = [local_clock(at, places[lane.destination_id].zone).date() for lane in lanes]
-    rows = raw_rows(
-        """
-        SELECT r.organisation_id, r.tier_id, r.origin_id, r.destination_id,
-            sum(r.met), sum(r.late), sum(r.overdue), sum(r.excused)
-        FROM unnest(%s::int[], %s::int[], %s::date[]) AS w(origin_id, destination_id, today)
-        JOIN slas_ontimerate r ON r.origin_id = w.origin_id AND r.destination_id = w.destination_id
-            AND r.counterpart_id IS NULL AND r.kind = %s
-            AND r.due_date > w.today - %s AND r.due_date <= w.today
-        GROUP BY 1, 2, 3, 4
-        """,
-        [*_columns(lanes), today, CommitmentKind.DELIVERY.value, RECORD_DAYS],
-    )
-    return {
-        (courier_id, tier_id, Lane(origin_id, destination_id)): Record(met, late, overdue, excused)
-        for courier_id, tier_id, origin_id, destination_id, met, late, overdue, excused in rows
-    }
-
-
-def _columns(lanes: list[Lane]) -> list[object]:
-    return [[lane.origin_id for lane in lanes], [lane.destination_id for lane in lanes]]

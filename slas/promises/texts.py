@@ -1,6 +1,6 @@
 """Promises and recommendations as text for people."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
@@ -51,6 +51,14 @@ def explained(promise: Promise, ends: Ends) -> list[str]:
 
 def step_text(step: Step, ends: Ends) -> str:
     """One step of a promise as a sentence."""
+    # Equal moments may be different local times.
+    offset = step.at.utcoffset() if step.at else None
+    return _step_text(step, ends, offset, get_language() or "")
+
+
+@lru_cache(maxsize=2048)
+def _step_text(step: Step, ends: Ends, _offset: timedelta | None, _language: str) -> str:
+    # Cached: most steps are the same for all bookings of a lane and day.
     params = {
         "origin": ends.origin,
         "destination": ends.destination,

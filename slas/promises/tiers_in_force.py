@@ -1,14 +1,15 @@
 """The tiers and closures in force, in the form the pure rules read.
 
-Objects built from rows are cached in the process by the rows' own content, which each read fetches from the
-database (a few dozen short rows). A change made anywhere is therefore seen by the next quote, and no cache
-needs to be cleared.
+Objects built from rows are cached in the process by a hash of the rows' own content, which each read fetches
+from the database. A change made anywhere is therefore seen by the next quote, and no cache needs to be
+cleared. A quote reads both hashes with its offers, in one message: see slas/offers/sql.py.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.utils.translation import get_language
 
@@ -23,6 +24,7 @@ from slas.promises.rules import EVERY_DAY, SEARCH_DAYS, CutOff, TierRule
 # A promise may search twice in a row from the last day that can be requested, plus transit.
 _DAYS_BACK = 10
 _DAYS_AHEAD = 2 * SEARCH_DAYS + 80
+_MOST_CALENDARS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,13 @@ def tiers_at(moment: datetime) -> dict[str, TierInForce]:
     return tiers_with_announced(moment).in_force
 
 
-def tiers_with_announced(moment: datetime) -> Tiers:
-    """Return the tiers on sale with the version in force at a moment, and the versions after it."""
+def tiers_with_announced(moment: datetime, *, stamp: str = "") -> Tiers:
+    """Return the tiers on sale with the version in force at a moment, and the versions after it.
+
+    `stamp` is the value of TIERS_STAMP, if the caller has just read it.
+    """
     tiers = Tiers({}, {})
-    for tier in _versions(_stamp_of_tiers()):
+    for tier in _versions(stamp or _read_stamp(TIERS_STAMP, {})):
         # Oldest first, so the newest version in force wins.
         if tier.valid_from <= moment:
             tiers.in_force[tier.code] = tier
@@ -68,16 +73,27 @@ def tiers_with_announced(moment: datetime) -> Tiers:
     return tiers
 
 
-def calendar_at(moment: datetime, *, known_at: datetime | None = None) -> ClosureCalendar:
+def calendar_at(moment: datetime, *, known_at: datetime | None = None, stamp: str = "") -> ClosureCalendar:
     """Return the closures that affect a promise made at a moment, as announced by `known_at`.
 
-    `known_at` is the same moment by default.
+    `known_at` is the same moment by default. `stamp` is the value of CLOSURES_STAMP, if the caller has just
+    read it.
     """
+    window = closures_window(moment, known_at=known_at)
+    stamp = stamp or _read_stamp(CLOSURES_STAMP, window)
+    calendar = _calendars.get(stamp)
+    if calendar is None:
+        if len(_calendars) >= _MOST_CALENDARS:
+            _calendars.clear()
+        calendar = _calendars[stamp] = _calendar(raw_rows(_CLOSURES, window))
+    return calendar
+
+
+def closures_window(moment: datetime, *, known_at: datetime | None = None) -> dict[str, object]:
+    """Return the parameters of CLOSURES_STAMP."""
     first = moment.date() - timedelta(days=_DAYS_BACK)
-    announced_by = known_at or moment
-    return _calendar(
-        tuple(raw_rows(_CLOSURES, [first, first + timedelta(days=_DAYS_AHEAD), announced_by, announced_by]))
-    )
+    last = first + timedelta(days=_DAYS_AHEAD)
+    return {"first_day": first, "last_day": last, "known_at": known_at or moment}
 
 
 def place_of(city: City) -> Place:
@@ -113,21 +129,28 @@ def _cut_off(value: Any) -> CutOff | None:
     return CutOff(time.fromisoformat(value["time"]), int(value.get("day_offset", 0)))
 
 
-_TIERS_STAMP = """
+# Scalar expressions: hashes of the rows that tiers and calendars are built from.
+TIERS_STAMP: Final = """(
     SELECT coalesce(sum(hashtextextended(t::text, 1)), 0)::text
         || coalesce((SELECT sum(hashtextextended(v::text, 2)) FROM slas_tierversion v), 0)::text
     FROM slas_servicetier t
-"""
-_CLOSURES = """
-    SELECT date, side, country, province, city_id, is_public_holiday, name, starts, ends
-    FROM slas_closure
-    WHERE date BETWEEN %s AND %s AND announced_at <= %s AND (withdrawn_at IS NULL OR withdrawn_at > %s)
+)"""
+_IN_WINDOW: Final = """
+    FROM slas_closure c
+    WHERE date BETWEEN %(first_day)s AND %(last_day)s AND announced_at <= %(known_at)s
+        AND (withdrawn_at IS NULL OR withdrawn_at > %(known_at)s)"""
+CLOSURES_STAMP: Final = f"""(
+    SELECT count(*) || ':' || coalesce(sum(hashtextextended(c::text, 3)), 0) {_IN_WINDOW}
+)"""  # noqa: S608 -- built of constants
+_CLOSURES: Final = f"""
+    SELECT date, side, country, province, city_id, is_public_holiday, name, starts, ends {_IN_WINDOW}
     ORDER BY id
-"""
+"""  # noqa: S608 -- built of constants
+_calendars: dict[str, ClosureCalendar] = {}
 
 
-def _stamp_of_tiers() -> str:
-    return str(raw_rows(_TIERS_STAMP)[0][0])
+def _read_stamp(expression: str, parameters: dict[str, object]) -> str:
+    return str(raw_rows(f"SELECT {expression}", parameters)[0][0])
 
 
 @lru_cache(maxsize=8)
@@ -151,8 +174,7 @@ def _in_force(tier: ServiceTier, version: TierVersion) -> TierInForce:
     )
 
 
-@lru_cache(maxsize=64)
-def _calendar(rows: tuple[tuple[Any, ...], ...]) -> ClosureCalendar:
+def _calendar(rows: Iterable[tuple[Any, ...]]) -> ClosureCalendar:
     return ClosureCalendar(
         ClosureRule(
             date=day,

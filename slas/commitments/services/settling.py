@@ -14,8 +14,7 @@ from alliance.events import Topic
 from alliance.tenancy import raw_rows
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
 from slas.commitments.models import Commitment
-from slas.commitments.sql import CONSEQUENCES, DIMENSIONS, MILESTONES, SETTLEMENT, change_ctes, locked
-from slas.commitments.sql_counts import COUNTS
+from slas.commitments.sql import DRAFT, MILESTONES, SETTLEMENT, change_ctes, locked, opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +72,14 @@ SELECT (SELECT count(*) FROM sla_changed),
     (SELECT count(*) FROM sla_breaches WHERE standing), (SELECT count(*) FROM sla_breaches WHERE NOT standing)
 """
 
-_NOTHING = ", ".join(f"0 AS {name}, 0 AS was_{name}" for name in COUNTS)
 _OPEN = f"""
-WITH sla_changed AS (
-    INSERT INTO slas_commitment AS c (parcel_id, kind, merchant_id, courier_id, tier_id, origin_id,
-        destination_id, version_id, due_at, due_date, ready_at, fee_fen, outcome, excused, excuse_reason)
-    SELECT *, 'pending', false, ''
-    FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[], %(merchant_id)s::bigint[],
+WITH drafts ({", ".join(DRAFT)}) AS (
+    SELECT * FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[], %(merchant_id)s::bigint[],
         %(courier_id)s::bigint[], %(tier_id)s::int[], %(origin_id)s::int[], %(destination_id)s::int[],
         %(version_id)s::bigint[], %(due_at)s::timestamptz[], %(due_date)s::date[],
         %(ready_at)s::timestamptz[], %(fee_fen)s::int[])
-    ON CONFLICT (parcel_id, kind) DO NOTHING
-    RETURNING c.parcel_id, c.kind, {DIMENSIONS}, c.excused, c.excused AS was_excused,
-        NULL::text AS before, c.outcome AS after, c.reached_at,
-        false AS moved, {_NOTHING}, NULL::int[] AS marks, false AS pays
 ),
-{CONSEQUENCES}
+{opening("drafts")}
 SELECT count(*) FROM sla_changed
 """  # noqa: S608 -- built of constants
 
@@ -168,7 +159,7 @@ SELECT count(*) FROM sla_changed
 """  # noqa: S608 -- built of constants
 
 
-def open_commitments(drafts: Sequence[CommitmentDraft], *, at: datetime) -> int:
+def open_commitments(drafts: Sequence[CommitmentDraft]) -> int:
     """Open commitments in one statement; return how many are new.
 
     An existing commitment is left as it is, so a replay changes nothing. One that fell due in the past begins
@@ -190,7 +181,7 @@ def open_commitments(drafts: Sequence[CommitmentDraft], *, at: datetime) -> int:
         "ready_at": moments(draft.ready_at for draft in drafts),
         "fee_fen": numbers(draft.fee_fen for draft in drafts),
     }
-    [(opened,)] = raw_rows(_OPEN, {**columns, "now": at})
+    [(opened,)] = raw_rows(_OPEN, columns)
     return int(opened)
 
 

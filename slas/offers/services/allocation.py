@@ -3,11 +3,12 @@
 In order: the best courier with room on the earliest day, then the next day, as a quote says. A booking may be
 restricted to certain couriers or days, or expect a promise or a price: it gets what a quote would offer now,
 or nothing. Capacity is never oversold: it is reserved by a conditional UPDATE, and if a
-concurrent booking was faster, all is decided again.
+concurrent booking was faster, all is decided again. The first attempt does not look how much is left: nearly
+always there is room with the best courier on the first day.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
@@ -21,8 +22,9 @@ from slas.offers.services.capacity import Slot, Taken, lock, places_left, reserv
 from slas.promises.rules import LATER_DAYS, Promise
 from slas.promises.tiers_in_force import TierInForce
 
-# From the second on, an attempt locks all rows that earlier ones read: it fails only if it needs more.
-ATTEMPTS = LATER_DAYS + 3
+_WITHOUT_LOCKS = 2
+# From the third on, an attempt locks all rows that earlier ones read: it fails only if it needs more.
+ATTEMPTS = LATER_DAYS + 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +92,17 @@ def allocate(wants: Sequence[Want]) -> list[Placement | None]:
     """
     slots: set[Slot] = set()
     for attempt in range(ATTEMPTS):
-        plan = _Plan(wants)
+        plan = _Plan(wants, looks=attempt > 0)
         try:
-            # Rolling back to the savepoint releases the locks of a failed attempt, so that the next one can
-            # take all locks in order. A transaction that waited for more locks while holding some could
-            # deadlock.
-            with transaction.atomic():
-                if attempt:
+            if attempt < _WITHOUT_LOCKS:
+                plan.reserve()
+            else:
+                # Rolling back to the savepoint releases the locks of a failed attempt, so that the next one
+                # can take all locks in order. A transaction that waited for more locks while holding some
+                # could deadlock.
+                with transaction.atomic():
                     lock(slots)
-                plan.fill()
-                if attempt and not plan.left.keys() <= slots:
-                    raise Taken
-                reserve(plan.takes)
+                    plan.reserve(within=slots)
         except Taken:
             slots |= plan.left.keys()
         else:
@@ -110,13 +111,29 @@ def allocate(wants: Sequence[Want]) -> list[Placement | None]:
 
 
 class _Plan:
-    """One attempt: the capacity left, the placements, and the capacity they use."""
+    """One attempt: the capacity left, the placements, and the capacity they use.
 
-    def __init__(self, wants: Sequence[Want]) -> None:
+    Without `looks` it takes every day to have room.
+    """
+
+    def __init__(self, wants: Sequence[Want], *, looks: bool) -> None:
         self.wants = wants
+        self.looks = looks
         self.left: dict[Slot, int] = {}
         self.takes: Counter[Slot] = Counter()
         self.placed: list[Placement | None] = [None] * len(wants)
+
+    def reserve(self, *, within: Set[Slot] | None = None) -> None:
+        """Place the bookings and reserve what they take.
+
+        Raises Taken if there is too little room by now, or if it looked at other slots than those `within`.
+        """
+        self.fill()
+        is_guess = not self.looks and not all(place and place.is_expected for place in self.placed)
+        # What was expected may be on a later day, if the first is full.
+        if is_guess or (within is not None and not self.left.keys() <= within):
+            raise Taken
+        reserve(self.takes)
 
     def fill(self) -> None:
         # Day by day, so that the capacity left is queried once per day instead of once per booking.
@@ -129,6 +146,8 @@ class _Plan:
             waiting = [index for index in waiting if later < self.wants[index].days]
 
     def _look(self, later: int, waiting: list[int]) -> None:
+        if not self.looks:
+            return
         groups = {id(want.group): want.group for want in map(self.wants.__getitem__, waiting)}
         slots = {slot for group in groups.values() for slot in group.slots(later)}
         self.left |= places_left(slots - self.left.keys())
@@ -141,10 +160,9 @@ class _Plan:
             return False
         for offer in want.group.offers:
             slot = Slot(offer.offer_id, promise.effective_date)
-            if self.left.get(slot, 0) > 0:
+            if not self.looks or self.left.get(slot, 0) > self.takes[slot]:
                 is_expected = want.expected.is_met_by(offer, promise)
                 if is_expected:
-                    self.left[slot] -= 1
                     self.takes[slot] += 1
                 self.placed[index] = Placement(offer, promise, _days_before(want, later), is_expected)
                 return True

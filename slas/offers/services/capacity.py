@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from django.db import transaction
-
+from alliance.database.literals import moments, numbers
 from alliance.tenancy import raw_rows
+from slas.offers.sql import MAKE_DAYS, RESERVE
 
 
 class Slot(NamedTuple):
@@ -32,7 +32,7 @@ def places_left(slots: Iterable[Slot]) -> dict[Slot, int]:
     rows = raw_rows(
         """
         SELECT o.id, w.date, greatest(coalesce(d."limit", o.daily_capacity) - coalesce(d.reserved, 0), 0)
-        FROM unnest(%s::bigint[], %s::date[]) AS w(offer_id, date)
+        FROM unnest(%(offer_id)s::bigint[], %(date)s::date[]) AS w(offer_id, date)
         JOIN slas_offer o ON o.id = w.offer_id
         LEFT JOIN slas_capacityday d ON d.offer_id = w.offer_id AND d.date = w.date
         """,
@@ -51,26 +51,9 @@ def reserve(demands: Mapping[Slot, int]) -> None:
     if not demanded:
         return
     slots = [slot for slot, _n in demanded]
-    # The savepoint releases the locks taken so far when one slot turns out to be full.
-    with transaction.atomic():
-        _make_days(slots)
-        updated = raw_rows(
-            """
-            WITH wanted AS (
-                SELECT * FROM unnest(%s::bigint[], %s::date[], %s::int[]) AS w(offer_id, date, n)
-            ), locked AS (
-                SELECT d.id, w.n FROM slas_capacityday d
-                JOIN wanted w ON w.offer_id = d.offer_id AND w.date = d.date
-                ORDER BY d.offer_id, d.date FOR UPDATE OF d
-            )
-            UPDATE slas_capacityday d SET reserved = d.reserved + l.n
-            FROM locked l WHERE d.id = l.id AND d.reserved + l.n <= d."limit"
-            RETURNING d.id
-            """,
-            [*_columns(slots), [n for _slot, n in demanded]],
-        )
-        if len(updated) < len(demanded):
-            raise Taken
+    [(has_room,)] = raw_rows(RESERVE.call, {**_columns(slots), "n": numbers(n for _slot, n in demanded)})
+    if not has_room:
+        raise Taken
 
 
 def lock(slots: Iterable[Slot]) -> None:
@@ -78,11 +61,11 @@ def lock(slots: Iterable[Slot]) -> None:
     unique_slots = sorted(set(slots))
     if not unique_slots:
         return
-    _make_days(unique_slots)
+    raw_rows(MAKE_DAYS, _columns(unique_slots))
     raw_rows(
         """
         SELECT d.id FROM slas_capacityday d
-        JOIN unnest(%s::bigint[], %s::date[]) AS w(offer_id, date) USING (offer_id, date)
+        JOIN unnest(%(offer_id)s::bigint[], %(date)s::date[]) AS w(offer_id, date) USING (offer_id, date)
         ORDER BY d.offer_id, d.date FOR UPDATE OF d
         """,
         _columns(unique_slots),
@@ -97,7 +80,8 @@ def release(places: Mapping[Slot, int]) -> None:
     raw_rows(
         """
         WITH wanted AS (
-            SELECT * FROM unnest(%s::bigint[], %s::date[], %s::int[]) AS w(offer_id, date, n)
+            SELECT * FROM unnest(%(offer_id)s::bigint[], %(date)s::date[], %(n)s::int[])
+                AS w(offer_id, date, n)
         ), locked AS (
             SELECT d.id, w.n FROM slas_capacityday d
             JOIN wanted w ON w.offer_id = d.offer_id AND w.date = d.date
@@ -105,7 +89,7 @@ def release(places: Mapping[Slot, int]) -> None:
         )
         UPDATE slas_capacityday d SET reserved = greatest(d.reserved - l.n, 0) FROM locked l WHERE d.id = l.id
         """,
-        [*_columns([slot for slot, _n in released]), [n for _slot, n in released]],
+        {**_columns([slot for slot, _n in released]), "n": numbers(n for _slot, n in released)},
     )
 
 
@@ -126,20 +110,8 @@ def follow_offers(offer_ids: Iterable[int], *, first_day: date) -> None:
     )
 
 
-def _make_days(slots: list[Slot]) -> None:
-    raw_rows(
-        """
-        INSERT INTO slas_capacityday (offer_id, courier_id, date, "limit", reserved)
-        SELECT o.id, o.courier_id, w.date, o.daily_capacity, 0
-        FROM unnest(%s::bigint[], %s::date[]) AS w(offer_id, date)
-        JOIN slas_offer o ON o.id = w.offer_id
-        WHERE NOT EXISTS (SELECT FROM slas_capacityday d WHERE d.offer_id = w.offer_id AND d.date = w.date)
-        ORDER BY o.id, w.date
-        ON CONFLICT (offer_id, date) DO NOTHING
-        """,
-        _columns(slots),
-    )
-
-
-def _columns(slots: list[Slot]) -> list[object]:
-    return [[slot.offer_id for slot in slots], [slot.date for slot in slots]]
+def _columns(slots: list[Slot]) -> dict[str, str]:
+    return {
+        "offer_id": numbers(slot.offer_id for slot in slots),
+        "date": moments(slot.date for slot in slots),
+    }

@@ -113,7 +113,7 @@ def test_batch_query_count_does_not_depend_on_its_size(
     django_assert_max_num_queries: Any,
 ) -> None:  # fmt: skip
     offer(courier_organisation, hangzhou, chengdu, daily_capacity=100)
-    with scope(Scope.of(merchant)), django_assert_max_num_queries(19):
+    with scope(Scope.of(merchant)), django_assert_max_num_queries(12):
         book_parcels(actor=merchant, requests=[request_for(hangzhou, chengdu, NOON)] * count, at=NOON)
 
 

@@ -44,7 +44,7 @@ def booked_parcels(
     with scope(Scope.everything()):
         acquaint([(merchant.pk, courier.pk)])
         Parcel.objects.bulk_create(parcels)
-        open_commitments(list(_drafts(parcels)), at=booked_at)
+        open_commitments(list(_drafts(parcels)))
     return parcels
 
 

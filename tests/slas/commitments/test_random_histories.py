@@ -156,7 +156,7 @@ class Histories(RuleBasedStateMachine):
             made = self.lanes[place % len(self.lanes)].draft(self.now + delivery + 2 * HOUR)
             drafts += [made, replace(made, kind=PICKUP, due_at=self.now + pickup)]
         again = [promised.draft for promised in self.chosen(old)]
-        if self.run(fate, lambda: open_commitments([*again[:1], *drafts], at=self.now)):
+        if self.run(fate, lambda: open_commitments([*again[:1], *drafts])):
             self.promised |= {(draft.parcel_id, str(draft.kind)): Promised(draft) for draft in drafts}
 
     @rule(hours=st.integers(1, 4))

@@ -33,8 +33,8 @@ MOMENT = timedelta(microseconds=1)
 
 def test_open_counts_new_commitments_once(lane: Lane) -> None:
     drafts = [lane.draft(), lane.draft(kind=PICKUP)]
-    assert open_commitments(drafts, at=NOON) == 2
-    assert open_commitments([*drafts, lane.draft()], at=NOON) == 1
+    assert open_commitments(drafts) == 2
+    assert open_commitments([*drafts, lane.draft()]) == 1
     assert Commitment.objects.count() == 3
     assert sum(Tally.objects.values_list("pending", flat=True)) == 3
     assert_books_agree()
@@ -42,7 +42,7 @@ def test_open_counts_new_commitments_once(lane: Lane) -> None:
 
 def test_open_without_drafts_runs_no_query(django_assert_num_queries: object) -> None:
     with django_assert_num_queries(0):
-        assert open_commitments([], at=NOON) == 0
+        assert open_commitments([]) == 0
 
 
 def test_due_date_is_the_local_date_where_it_falls_due(lane: Lane) -> None:
@@ -163,7 +163,7 @@ def test_met_on_time_sends_no_event(lane: Lane) -> None:
 
 def test_void_calls_off_delivery_and_pickup_not_yet_due(lane: Lane) -> None:
     draft = lane.draft(NOON + DAY)
-    open_commitments([draft, lane.draft(NOON, PICKUP, parcel_id=draft.parcel_id)], at=NOON - DAY)
+    open_commitments([draft, lane.draft(NOON, PICKUP, parcel_id=draft.parcel_id)])
     assert void_commitments(parcel_ids=[draft.parcel_id], at=NOON) == (2, 0, 0)
     assert (outcome(draft.parcel_id), outcome(draft.parcel_id, PICKUP)) == ("void", "void")
     assert void_commitments(parcel_ids=[draft.parcel_id], at=NOON) == (0, 0, 0)
@@ -172,7 +172,7 @@ def test_void_calls_off_delivery_and_pickup_not_yet_due(lane: Lane) -> None:
 
 def test_void_does_not_clear_a_missed_pickup(lane: Lane) -> None:
     draft = lane.draft(NOON + DAY)
-    open_commitments([draft, lane.draft(NOON, PICKUP, parcel_id=draft.parcel_id)], at=NOON - DAY)
+    open_commitments([draft, lane.draft(NOON, PICKUP, parcel_id=draft.parcel_id)])
     void_commitments(parcel_ids=[draft.parcel_id], at=NOON + MOMENT)
     assert (outcome(draft.parcel_id), outcome(draft.parcel_id, PICKUP)) == ("void", "pending")
 

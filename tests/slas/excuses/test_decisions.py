@@ -250,7 +250,7 @@ class TestDeciding:
 
 def late_parcels(lane: Lane, count: int) -> None:
     drafts = [lane.draft() for _number in range(count)]
-    open_commitments(drafts, at=NOON - 2 * DAY)
+    open_commitments(drafts)
     settle([Milestone(draft.parcel_id, DELIVERY, NOON + HOUR) for draft in drafts], now=NOON + HOUR)
 
 

@@ -407,6 +407,6 @@ def test_quote_costs_the_same_statements_however_many_offer(
         offer(factories.courier_organisation(name=f"Courier {number}"), hangzhou, chengdu)
     ask(merchant, hangzhou, chengdu)
     request = QuoteRequest(hangzhou, chengdu, 500, NOON, "next_day")
-    # Tiers' stamp, closures, records, offers, places.
-    with scope(Scope.of(merchant)), django_assert_num_queries(5):  # type: ignore[operator]
+    # What is on sale, and the places left.
+    with scope(Scope.of(merchant)), django_assert_num_queries(2):  # type: ignore[operator]
         quote(actor=merchant, request=request, at=NOON)

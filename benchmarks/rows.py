@@ -200,14 +200,17 @@ def growth_table(rows: Iterable[Row]) -> str:
 
 def cost_table(rows: Iterable[Row]) -> str:
     """Return the table of costs per item: processor time by program, bytes of WAL, and latencies."""
+    # Once each: rows of the same beside several floors have the same costs.
+    with_costs = {
+        row.what if row.size is None else f"{row.what}, at {row.size:,}": row for row in rows if row.cost
+    }
     body = [
         (
-            row.what if row.size is None else f"{row.what}, at {row.size:,}",
+            name,
             *(number(row.cost[name]) if row.cost.get(name) else "" for name in _COSTS),
             *(str(row.notes.get(share, "")) for share in ("p50", "p99")),
         )
-        for row in rows
-        if row.cost
+        for name, row in with_costs.items()
     ]
     return markdown(("each", *_COSTS, "p50", "p99"), body)
 

@@ -1,6 +1,6 @@
 """The product's URLs, and those of the floors."""
 
-from django.urls import path
+from django.urls import include, path
 
 from alliance.urls import handler400, handler403, handler404, handler500
 from alliance.urls import urlpatterns as product
@@ -10,11 +10,12 @@ from benchmarks.naive_scans import NaiveScanView
 
 __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
 
-urlpatterns = [
-    *product,
-    path("api/v1/bench/open", empty),
-    path("api/v1/bench/one-row/<str:number>", one_row),
-    path("api/v1/bench/authenticated", AuthenticatedView.as_view()),
-    path("api/v1/bench/scans", NaiveScanView.as_view()),
-    path("api/v1/bench/parcels", NaiveBookingView.as_view()),
+_FLOORS = [
+    path("open", empty),
+    path("one-row/<str:number>", one_row),
+    path("authenticated", AuthenticatedView.as_view()),
+    path("scans", NaiveScanView.as_view()),
+    path("parcels", NaiveBookingView.as_view()),
 ]
+# First: behind the product's, each call of a floor would try all of those.
+urlpatterns = [path("api/v1/bench/", include(_FLOORS)), *product]

@@ -80,6 +80,12 @@ def test_growth_has_a_column_a_size() -> None:
     )
 
 
+def test_costs_beside_several_floors_are_told_once() -> None:
+    row = replace(SCANS, cost={"web us": 10.0})
+    table = rows.cost_table([row, replace(row, floor_is="another"), Row("without costs", 1)])
+    assert table.splitlines()[2:] == ["| scans | 10 |"]
+
+
 def test_rows_are_stored_and_read_again() -> None:
     assert Row.from_json(json.loads(json.dumps(SCANS.as_json()))) == SCANS
 

@@ -104,7 +104,9 @@ def _rows(
         yield from _in_one_world(sharing, options, run)
     for module in modules:
         if module not in sharing:
-            yield from _with_duration(module, module.run(options.sizes or module.OWN_SIZES))
+            full_sizes = getattr(module, "FULL_SIZES", None) if options.full else None
+            sizes = options.sizes or full_sizes or module.OWN_SIZES
+            yield from _with_duration(module, module.run(sizes))
 
 
 def _in_one_world(

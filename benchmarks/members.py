@@ -6,7 +6,7 @@ from alliance.database import partitions
 from alliance.members.acquaintances import acquaint
 from alliance.members.services.actors import actor_of_organisation
 from alliance.members.services.api_keys import create_api_key
-from alliance.models import City, Organisation
+from alliance.models import City, Organisation, User
 from alliance.tenancy import KEY_SCOPES, Scope, raw_rows, scope
 from benchmarks.filling import DAYS
 from benchmarks.world import Member
@@ -45,14 +45,18 @@ def offer_everywhere(count: int) -> list[str]:
     return codes
 
 
-def session_of(merchant: Member) -> str:
-    """Log in a member of a merchant; return the cookie."""
+def session_of(member: Member) -> str:
+    """Log in a user of an organisation; return the cookie."""
+    with scope(Scope.everything()):
+        organisation = Organisation.objects.get(pk=member.organisation_id)
+    return session_of_user(factories.member_user(f"bench-{member.organisation_id}@example.com", organisation))
+
+
+def session_of_user(user: User) -> str:
+    """Log in a user; return the cookie."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: PLC0415
     from django.contrib.sessions.backends.cached_db import SessionStore  # noqa: PLC0415
 
-    with scope(Scope.everything()):
-        organisation = Organisation.objects.get(pk=merchant.organisation_id)
-    user = factories.member_user(f"bench-{merchant.organisation_id}@example.com", organisation)
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"

@@ -16,3 +16,6 @@ REDIS_URL = urlsplit(REDIS_URL)._replace(path="/9").geturl()
 CELERY_BROKER_URL = CACHES["default"]["LOCATION"] = REDIS_URL
 CACHES["default"]["KEY_PREFIX"] = os.environ["BENCH_DATABASE"]
 ROOT_URLCONF = "benchmarks.urls"
+# For a benchmark of all that a log-in does beside hashing a password.
+if "BENCH_PASSWORD_HASHER" in os.environ:
+    PASSWORD_HASHERS = [os.environ["BENCH_PASSWORD_HASHER"]]

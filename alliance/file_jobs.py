@@ -27,6 +27,9 @@ from alliance.web.outages import is_busy
 MOST_ATTEMPTS: Final = 5
 # The wait after the first attempt; doubled after each further one. Longer than a slice takes.
 FIRST_WAIT: Final = timedelta(minutes=2)
+# The wait of a file that nobody has begun: its task may have been lost with the answer to its upload. Shorter,
+# as a task too many does no harm.
+NEW_WAIT: Final = timedelta(seconds=30)
 # After this time a worker sends the file to the end of the queue, and takes the next task.
 STRETCH: Final = timedelta(seconds=60)
 QUEUED, RUNNING, FAILED = "queued", "running", "failed"
@@ -40,7 +43,7 @@ class Overtaken(Exception):
 
 def first_due() -> datetime:
     """Return when the sweeper may send a new file: before that, its first task may still be queued."""
-    return timezone.now() + FIRST_WAIT
+    return timezone.now() + NEW_WAIT
 
 
 class FileJob(models.Model):
@@ -94,7 +97,7 @@ def turn(actor: Actor, file: J, place: object) -> Iterator[J]:
         yield row
         if not row.is_finished:
             row.state, row.problem = RUNNING, ""
-        row.attempts, row.due_at = 0, first_due()
+        row.attempts, row.due_at = 0, timezone.now() + FIRST_WAIT
         row.save()
 
 

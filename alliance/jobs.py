@@ -5,10 +5,11 @@ circular import. tests/alliance/test_jobs.py checks that every name is a registe
 """
 
 import time
+from typing import Any, Final
 
 import structlog
 from celery import current_app
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
@@ -17,6 +18,14 @@ from redis.exceptions import RedisError
 RETRY_AFTER_SECONDS = 1.0
 QUICKLY_SECONDS = 0.2
 _state = {"away_until": 0.0}
+# Options of a task that goes on within seconds after an outage of the database. Without them beat's sweeper
+# hands the work out again, minutes later.
+AFTER_OUTAGES: Final[dict[str, Any]] = {
+    "autoretry_for": (OperationalError, InterfaceError),
+    "max_retries": None,
+    "retry_backoff": 2,
+    "retry_backoff_max": 20,
+}
 log = structlog.get_logger(__name__)
 
 

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from alliance.file_jobs import STRETCH
 from alliance.health import note_heartbeat
+from alliance.jobs import AFTER_OUTAGES
 from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services import retention
 from parcels.retention import erasing
@@ -13,7 +14,7 @@ from parcels.scans import lost_parcels
 from parcels.watch_list import services as watch_list
 
 
-@shared_task(acks_late=True)
+@shared_task(acks_late=True, **AFTER_OUTAGES)
 def process_file_of_scans(file_id: int) -> None:
     """Process an uploaded file for a minute. May run twice, concurrently, or be killed."""
     scan_files.process_scan_file(file_id=file_id, stretch=STRETCH)
@@ -25,7 +26,7 @@ def resume_files_of_scans() -> int:
     return scan_files.resume_scan_files(now=timezone.now())
 
 
-@shared_task(acks_late=True)
+@shared_task(acks_late=True, **AFTER_OUTAGES)
 def book_file(file_id: int) -> None:
     """Book an uploaded file for a minute. May run twice, concurrently, or be killed."""
     booking_files.book_file(file_id=file_id, stretch=STRETCH)

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from alliance.file_jobs import STRETCH
 from alliance.health import note_heartbeat
+from alliance.jobs import AFTER_OUTAGES
 from alliance.tenancy import Actor, Scope, scope
 from slas.audits import rates
 from slas.commitments.services import sweeping
@@ -58,7 +59,7 @@ def audit_rates() -> int:
     return len(report.differences)
 
 
-@shared_task(acks_late=True)
+@shared_task(acks_late=True, **AFTER_OUTAGES)
 def write_export(export_id: int) -> None:
     """Write an export, or continue it, for a minute. May run twice, side by side, or be killed."""
     writing.write_export(export_id=export_id, stretch=STRETCH)
@@ -70,7 +71,7 @@ def tend_exports() -> int:
     return sum(writing.tend_exports(now=timezone.now()))
 
 
-@shared_task(acks_late=True)
+@shared_task(acks_late=True, **AFTER_OUTAGES)
 def process_file_of_offers(file_id: int) -> None:
     """Check or save an uploaded file for a minute. May run twice, concurrently, or be killed."""
     offer_files.process_offer_file(file_id=file_id, stretch=STRETCH)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from celery import Celery
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
@@ -160,3 +160,26 @@ def test_task_is_sent_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "send_task", lambda *task: sent_tasks.append(task))
     jobs.send("a.tasks.b", 1)
     assert sent_tasks == [("a.tasks.b", (1,))]
+
+
+@pytest.mark.parametrize(
+    ("task", "service"),
+    [
+        ("parcels.tasks.book_file", "parcels.booking_files.services.files.book_file"),
+        ("parcels.tasks.process_file_of_scans", "parcels.scan_files.services.process_scan_file"),
+        ("slas.tasks.write_export", "slas.exports.services.writing.write_export"),
+        ("slas.tasks.process_file_of_offers", "slas.offers.services.offer_files.process_offer_file"),
+    ],
+)
+def test_task_of_a_file_goes_on_after_an_outage_of_the_database(
+    monkeypatch: pytest.MonkeyPatch, task: str, service: str
+) -> None:
+    outcomes: list[Exception | None] = [OperationalError("gone"), InterfaceError("closed"), None]
+
+    def work(**_named: object) -> None:
+        if (error := outcomes.pop(0)) is not None:
+            raise error
+
+    monkeypatch.setattr(service, work)
+    assert app.tasks[task].apply(args=[1]).successful()
+    assert outcomes == []

@@ -1,7 +1,7 @@
 # make and Python 3.11 or 3.12 are all it takes. The rest comes from lock files with hashes.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-long chaos rollout nightly lint fmt bench screenshots messages reset lock clean python
+.PHONY: help run test test-long chaos failover rollout nightly lint fmt bench screenshots messages reset lock clean python
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -41,8 +41,11 @@ test-long: test ## Run every test, with ten times the random examples and more, 
 chaos: $(VENV)/.dev ## Kill and pause web, workers, servers and clients at random, fill the disk, then audit (SECONDS=, SEED=)
 	@CHAOS_SECONDS="$(SECONDS)" CHAOS_SEED="$(SEED)" $(BIN)/python -m pytest tests/chaos -m chaos -q -s $(ARGS)
 
+failover: $(VENV)/.dev ## Kill the primary of a running product, promote the standby, bring it back, audit (SEED=, ARGS=--short)
+	@$(BIN)/python -m drills failover --seed "$(SEED)" $(ARGS)
+
 rollout: $(VENV)/.dev build/.assets ## Roll this release out over the one before, under load (SEED=, ARGS='--seconds 20')
-	@$(BIN)/python -m drills rollout --seed $(SEED) $(ARGS)
+	@$(BIN)/python -m drills rollout --seed "$(SEED)" $(ARGS)
 
 nightly: SECONDS := 120
 nightly: ## Run test-long, then chaos of two minutes with five new seeds, which it prints (SEEDS=, SECONDS=, ARGS=)

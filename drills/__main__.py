@@ -1,6 +1,7 @@
 """Run a drill by its name: `python -m drills failover --seed 7`."""
 
 import importlib
+import os
 import signal
 import sys
 
@@ -10,6 +11,7 @@ NAMES = ("failover", "rollout")
 def main() -> None:
     if len(sys.argv) < 2 or sys.argv[1] not in NAMES:
         sys.exit(f"Which drill? {', '.join(NAMES)}")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alliance.settings")
     # As an exception, so that everything a drill started is stopped.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     # Each is imported only when it is run: what it needs is not what the others need.

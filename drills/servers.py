@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import psycopg2
@@ -69,6 +69,14 @@ _ROLES = f"""
     GRANT EXECUTE ON FUNCTION pg_ls_dir(text, boolean, boolean), pg_stat_file(text, boolean),
         pg_read_binary_file(text), pg_read_binary_file(text, bigint, bigint, boolean) TO {REPLICATOR};
 """
+
+
+class Listening(Protocol):
+    """A server or a pooler."""
+
+    port: int
+
+    def kill(self) -> None: ...
 
 
 class ProgramFailed(Exception):
@@ -126,8 +134,8 @@ class Site:
             raise ProgramFailed(f"{Path(command[0]).name} ended with {done.returncode}: {said[-2000:]}")
         return said
 
-    def url(self, role: str, *servers: "Server", database: str = DATABASE, **options: str) -> str:
-        """Return the address of one server, or of several for whichever may be written to."""
+    def url(self, role: str, *servers: Listening, database: str = DATABASE, **options: str) -> str:
+        """Return the address of one server or pooler, or of several for whichever may be written to."""
         places = ",".join(f"127.0.0.1:{server.port}" for server in servers)
         if len(servers) > 1:
             options = {"target_session_attrs": "read-write", **options}
@@ -160,6 +168,9 @@ class Server:
         )
         self.settings = SETTINGS | dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
+        self.log.touch()
+        give_to_account(self.log)
+        self.configure()
 
     def initialise(self) -> None:
         """Make an empty data folder, start on it, and make the roles and the database."""
@@ -181,6 +192,9 @@ class Server:
         return {
             "PGDATA": str(self.data),
             "CONFIGURATION": str(self.configuration),
+            "START": f"pg_ctl start --pgdata={self.data} --options=--config-file={self.configuration}"
+            f" --log={self.log} --wait --silent",
+            "STOP": f"pg_ctl stop --pgdata={self.data} --mode=fast --silent",
             "PGHOST": str(self.site.sockets),
             "PGPORT": str(self.port),
             "PGUSER": SUPERUSER,
@@ -205,7 +219,6 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it answers: with what is in the data folder, as primary or standby."""
-        self.configure()
         user = account()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -229,33 +242,29 @@ class Server:
             raise ProgramFailed(f"{self.name} did not start: {self.log.read_text()[-2000:]}")
 
     def lives(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self.pid() is not None
 
-    def pid(self) -> int:
-        """Return the process id of its postmaster."""
-        pid = pid_of_server(self.data / "postmaster.pid", self.data)
-        if pid is None:
-            raise ProgramFailed(f"{self.name} does not run")
-        return pid
+    def pid(self) -> int | None:
+        """Return the process id of its postmaster, whoever started it."""
+        if self._process is not None and self._process.poll() is None:
+            return self._process.pid
+        return pid_of_server(self.data / "postmaster.pid", self.data)
 
     def kill(self) -> None:
         """Have it end at once with all its processes, as when the power of its machine fails."""
-        if self._process is None:
+        pid = self.pid()
+        if pid is None:
             return
-        family = [self._process.pid, *_children_of(self._process.pid)]
-        for pid in family:
-            _send(pid, signal.SIGKILL)
-        self._process.wait()
-        wait_until(lambda: not any(map(alive, family)), what=lambda: f"{self.name} to end", seconds=20)
+        family = [pid, *_children_of(pid)]
+        for member in family:
+            with suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
+        wait_until(lambda: not any(map(self._runs, family)), what=lambda: f"{self.name} to end", seconds=20)
 
-    def stop(self) -> None:
-        """Shut it down in order."""
-        if self._process is not None and self.lives():
-            self._process.send_signal(signal.SIGINT)
-            try:
-                self._process.wait(PROGRAM_SECONDS / 4)
-            except subprocess.TimeoutExpired:
-                self.kill()
+    def _runs(self, pid: int) -> bool:
+        # Without poll() a child of ours would stay a zombie.
+        is_child = self._process is not None and self._process.pid == pid
+        return self._process.poll() is None if is_child and self._process else alive(pid)
 
     def answers(self) -> bool:
         try:
@@ -285,7 +294,7 @@ class Server:
 
 
 @contextmanager
-def running(*servers: Server) -> Iterator[None]:
+def running(*servers: Listening) -> Iterator[None]:
     """Leave none of these servers running afterwards."""
     try:
         yield
@@ -305,8 +314,3 @@ def _children_of(pid: int) -> list[int]:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
-
-
-def _send(pid: int, signum: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signum)

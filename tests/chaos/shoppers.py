@@ -94,9 +94,7 @@ class Shopper:
         """Send until it is answered for good. The same key and the same events: once is all it counts."""
         until = time.monotonic() + PATIENCE
         while True:
-            # Anew each time: it moves when a release is rolled out.
-            port = json.loads(self.place.read_text())["port"]
-            status, wait, answer = _post(port, note)
+            status, wait, answer = self.post(note)
             if status == 200:
                 break
             if status not in (0, 409, 429) and status < 500:
@@ -117,6 +115,11 @@ class Shopper:
         told = json.loads(answer)
         self._note({"done": note["send"], "answer": _kept(told)})
         self._remember(self.open.pop(note["send"]), _kept(told))
+
+    def post(self, note: dict[str, Any]) -> tuple[int, float, bytes]:
+        """Send a note once; return status (0: no answer), what Retry-After says, and the answer."""
+        # Read each time: clients are sent elsewhere when a release is rolled out.
+        return _post(json.loads(self.place.read_text())["port"], note)
 
     def _remember(self, note: dict[str, Any], answer: dict[str, Any]) -> None:
         if "results" in answer:
@@ -141,7 +144,6 @@ def _kept(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _post(port: int, note: dict[str, Any]) -> tuple[int, float, bytes]:
-    """Return status (0: no answer), what Retry-After says, and the answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     headers = {"Authorization": f"Bearer {note['token']}", "Content-Type": "application/json"}
     headers["Idempotency-Key"] = note["send"]

@@ -1,7 +1,7 @@
 # make and Python 3.11 or 3.12 are all it takes. The rest comes from lock files with hashes.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-long chaos failover rollout nightly lint fmt bench screenshots messages reset lock clean python
+.PHONY: help run test test-long chaos failover restore rollout nightly lint fmt bench screenshots messages reset lock clean python
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -43,6 +43,9 @@ chaos: $(VENV)/.dev ## Kill and pause web, workers, servers and clients at rando
 
 failover: $(VENV)/.dev ## Kill the primary of a running product, promote the standby, bring it back, audit (SEED=, ARGS=--short)
 	@$(BIN)/python -m drills failover --seed "$(SEED)" $(ARGS)
+
+restore: $(VENV)/.dev ## Delete the data folder of a running product, restore it to a second by the runbook, audit (SEED=, ARGS=)
+	@$(BIN)/python -m drills restore --seed "$(SEED)" $(ARGS)
 
 rollout: $(VENV)/.dev build/.assets ## Roll this release out over the one before, under load (SEED=, ARGS='--seconds 20')
 	@$(BIN)/python -m drills rollout --seed "$(SEED)" $(ARGS)

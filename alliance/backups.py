@@ -7,6 +7,7 @@ earlier backup, or gone: an age may be overstated, never understated.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,8 +46,11 @@ WAL_FAILURES = Gauge(
     "Failed attempts to archive a segment of WAL since the server's statistics began",
     multiprocess_mode="mostrecent",
 )
-# Public columns only: the server's role may not look at files or at sessions of others. A segment's name is
-# its timeline and, in two halves, its number.
+# Segments that the backup of an idle server begins and ends in.
+BACKUP_SEGMENTS: Final = 2
+# Its timeline and, in two halves, its number.
+_SEGMENT: Final = re.compile(r"[0-9A-F]{8}(?P<high>[0-9A-F]{8})(?P<low>[0-9A-F]{8})")
+# Public columns only: the server's role may not look at files or at sessions of others.
 _ARCHIVER: Final = """
 WITH size AS (SELECT pg_size_bytes(current_setting('wal_segment_size')) AS bytes),
     place AS (
@@ -57,7 +61,7 @@ WITH size AS (SELECT pg_size_bytes(current_setting('wal_segment_size')) AS bytes
 SELECT current_setting('archive_mode') <> 'off', a.failed_count,
     a.last_failed_time > coalesce(a.last_archived_time, '-infinity'),
     coalesce(a.last_archived_time, a.stats_reset),
-    p.current, p.in_half, coalesce(substring(a.last_archived_wal from '^[0-9A-F]{24}'), '')
+    p.current, p.in_half, coalesce(a.last_archived_wal, '')
 FROM pg_stat_archiver a, place p
 """
 
@@ -145,10 +149,20 @@ def _archive() -> Archive | None:
         archives, failures, is_failing, since, current, in_half, name = cursor.fetchone()
     if not archives:
         return None
-    waiting = 0
-    if name and current is not None:
-        waiting = max(current - (int(name[8:16], 16) * in_half + int(name[16:], 16)) - 1, 0)
+    waiting = 0 if current is None else segments_after(name, current, in_half)
     return Archive(failures, bool(is_failing), waiting, since)
+
+
+def segments_after(name: str, current: int, in_half: int) -> int:
+    """Return how many finished segments come after a file of the archive, as far as its name says."""
+    found = _SEGMENT.match(name)
+    if found is None:
+        # A timeline's history.
+        return 0
+    archived = int(found["high"], 16) * in_half + int(found["low"], 16)
+    # A backup's history has the name of its first segment, and is archived after its last one.
+    slack = BACKUP_SEGMENTS if name.endswith(".backup") else 0
+    return max(current - archived - 1 - slack, 0)
 
 
 def check(*, now: datetime | None = None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-NAMES = ("failover", "rollout")
+NAMES = ("failover", "restore", "rollout")
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ import django
 
 from alliance.database.released import REVISION
 from drills import servers
+from drills.runbook import steps
 from drills.servers import OWNER, ROLE, Server
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,25 +47,29 @@ class Release:
 
     def run(self, *arguments: object, database: str = servers.DATABASE) -> str:
         """Run Python with these arguments, and return what it says; raises Failed."""
+        return self._run([sys.executable, *map(str, arguments)], database)
+
+    def at_the_release(self, step: str, database: str = servers.DATABASE) -> str:
+        """Run a step of the runbook as somebody in the folder of this release; raises Failed."""
+        return self._run(["/bin/sh", "-euc", steps()[step]], database)
+
+    def _run(self, command: list[str], database: str) -> str:
         urls = {name: url for name, url in self.environment.items() if name.endswith("DATABASE_URL")}
-        moved = {name: url.replace(f"/{servers.DATABASE}", f"/{database}") for name, url in urls.items()}
+        told = {name: url.replace(f"/{servers.DATABASE}", f"/{database}") for name, url in urls.items()}
+        told["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{self.environment.get('PATH', os.defpath)}"
         done = subprocess.run(
-            [sys.executable, *map(str, arguments)],
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             cwd=self.code,
-            env=self.environment | moved,
+            env=self.environment | told,
             timeout=_PATIENCE,
             check=False,
         )
         if done.returncode:
-            raise Failed(f"{' '.join(map(str, arguments))} of {self.name}: {done.stdout[-3000:]}")
+            raise Failed(f"{' '.join(command)} of {self.name}: {done.stdout[-3000:]}")
         return done.stdout
-
-    def migrate(self, database: str = servers.DATABASE) -> None:
-        self.run("manage.py", "migrate", "--no-input", database=database)
-        self.run("manage.py", "make_partitions", database=database)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -119,15 +124,15 @@ def _drill(
     if not options.no_tests:
         wrong += _tests_of_before(before, now, primary)
     _say("the release before makes its database")
-    before.migrate()
+    before.at_the_release("migrate")
     return wrong + _roll_out(before, now, folder, options)
 
 
 def _tests_of_before(before: Release, now: Release, primary: Server) -> Iterator[str]:
     _say("both releases migrate an empty database, one after the other")
     primary.execute(f"CREATE DATABASE {TEST_DATABASE} OWNER {OWNER}", database="postgres")
-    before.migrate(TEST_DATABASE)
-    now.migrate(TEST_DATABASE)
+    before.at_the_release("migrate", TEST_DATABASE)
+    now.at_the_release("migrate", TEST_DATABASE)
     _say(f"the release before runs {', '.join(TESTS)} on it")
     try:
         said = before.run("-m", "pytest", *TESTS, "-q", "-x", "--reuse-db", "-p", "no:cacheprovider")
@@ -160,12 +165,11 @@ def _roll_out(before: Release, now: Release, folder: Path, options: argparse.Nam
     with programs.running([old], patience=_PATIENCE), programs.running(clients), ExitStack() as stack:
         _load("the release before serves", options)
         begun = time.monotonic()
-        said = now.run("manage.py", "migrate", "--no-input")
+        said = now.at_the_release("migrate")
         _say(
             f"migrated in {time.monotonic() - begun:.1f} s: {said.count('... OK')} migrations,"
             f" {said.count('Waiting for a lock')} waits for a lock"
         )
-        now.run("manage.py", "make_partitions")
         _load("the release before serves with the new schema", options)
         stack.enter_context(programs.running([new], patience=_PATIENCE))
         _load("both run; the release before is called", options)

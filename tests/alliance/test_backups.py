@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone, translation
 from structlog.testing import capture_logs
@@ -94,6 +95,27 @@ def test_archive_is_behind_only_when_something_waits(archive_said: Archive, behi
     assert archive_said.behind(NOW) == behind
 
 
+@pytest.mark.parametrize(
+    ("name", "current", "waiting"),
+    [
+        ("000000010000000000000005", 6, 0),
+        ("000000010000000000000005", 9, 3),
+        # 256 segments of 16 MB in a half; the timeline does not matter.
+        ("0000000200000001000000FF", 0x202, 2),
+        ("000000010000000000000005.00000028.backup", 7, 0),
+        ("000000010000000000000005.00000028.backup", 12, 4),
+        ("00000002.history", 9, 0),
+        ("", 9, 0),
+        # The server was restored to before what was archived last.
+        ("000000010000000000000009", 5, 0),
+    ],
+)
+def test_segments_that_wait_are_counted_from_the_name_of_the_last_archived(
+    name: str, current: int, waiting: int
+) -> None:
+    assert backups.segments_after(name, current, 256) == waiting
+
+
 def test_archive_that_is_too_late_is_not_ready(archive: list[Archive]) -> None:
     backed_up(timedelta(hours=1))
     archive[0] = replace(KEEPS_UP, waiting=4, failures=9, waits_since=timezone.now() - timedelta(minutes=10))
@@ -174,6 +196,33 @@ def test_backup_is_recorded_as_its_folder_says(
     assert (
         capsys.readouterr().out == f"{kind} backup monday of 2026-11-29 20:00:00 UTC, 300\xa0bytes: noted.\n"
     )
+
+
+def test_script_of_pgbackrest_records_the_last_of_its_backups() -> None:
+    script = (settings.BASE_DIR / "deploy" / "backup.sh").read_text()
+    statement = script.partition("<<'SQL'\n")[2].partition("\nSQL\n")[0]
+    said = [
+        {
+            "label": "20261129-020000F",
+            "type": "full",
+            "timestamp": {"start": 1764381600},
+            "info": {"size": 7},
+        },
+        {
+            "label": "20261130-020000F_1",
+            "type": "incr",
+            "timestamp": {"start": 1764468000},
+            "info": {"size": 9},
+        },
+    ]
+    for last, kind in ((1, "full"), (2, "incremental"), (2, "incremental")):
+        with connection.cursor() as cursor:
+            info = json.dumps([{"name": "alliance", "backup": said[:last]}])
+            cursor.execute(statement.replace(":'info'", "%s"), [info])
+        recorded = Heartbeat.objects.get(name=backups.HEARTBEAT)
+        assert recorded.detail["kind"] == kind
+    assert recorded.at == datetime(2025, 11, 30, 2, tzinfo=UTC)
+    assert recorded.detail == {"kind": "incremental", "bytes": 9, "label": "20261130-020000F_1"}
 
 
 def test_earlier_backup_does_not_replace_a_later_one(tmp_path: Path, capsys: Any) -> None:

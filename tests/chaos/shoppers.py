@@ -131,7 +131,7 @@ class Shopper:
 
     def _note(self, note: dict[str, Any]) -> None:
         with self.notes.open("a") as file:
-            file.write(json.dumps(note) + "\n")
+            file.write(json.dumps({**note, "at": time.time()}) + "\n")
 
 
 def _kept(told: dict[str, Any]) -> dict[str, Any]:

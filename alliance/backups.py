@@ -73,7 +73,7 @@ class Backup:
     kind: str
     at: datetime
     bytes: int
-    label: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +126,13 @@ def read_manifest(folder: Path) -> Backup:
         kind="incremental" if any(path.name.startswith("INCREMENTAL.") for path in files) else "full",
         at=datetime.strptime(began, "%Y-%m-%d %H:%M:%S GMT").replace(tzinfo=UTC),
         bytes=sum(file["Size"] for file in files.values()),
-        label=folder.resolve().name,
+        name=folder.resolve().name,
     )
 
 
 def record(backup: Backup) -> bool:
     """Note a verified backup; return whether it is the last one. Noting it again changes nothing."""
-    detail = {"kind": backup.kind, "bytes": backup.bytes, "label": backup.label}
+    detail = {"kind": backup.kind, "bytes": backup.bytes, "name": backup.name}
     Heartbeat.objects.get_or_create(name=HEARTBEAT, defaults={"at": backup.at, "detail": detail})
     earlier = Heartbeat.objects.filter(name=HEARTBEAT, at__lte=backup.at)
     return bool(earlier.update(at=backup.at, detail=detail))

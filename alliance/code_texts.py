@@ -59,7 +59,6 @@ TEXTS = (
     gettext_noop("folder"),
     gettext_noop("tables"),
     gettext_noop("bytes"),
-    gettext_noop("label"),
     gettext_noop("price_fen"),
     gettext_noop("daily_capacity"),
     gettext_noop("active"),

@@ -32,7 +32,7 @@ psql --quiet --set=ON_ERROR_STOP=1 --dbname=alliance \
 INSERT INTO alliance_heartbeat (name, at, detail)
 SELECT 'backup', to_timestamp((b -> 'timestamp' ->> 'start')::bigint), jsonb_build_object(
     'kind', CASE b ->> 'type' WHEN 'full' THEN 'full' ELSE 'incremental' END,
-    'bytes', (b -> 'info' ->> 'size')::bigint, 'label', b ->> 'label')
+    'bytes', (b -> 'info' ->> 'size')::bigint, 'name', b ->> 'label')
 FROM jsonb_array_elements(:'info'::jsonb -> 0 -> 'backup') AS b
 ORDER BY b -> 'timestamp' ->> 'start' DESC LIMIT 1
 ON CONFLICT (name) DO UPDATE SET at = excluded.at, detail = excluded.detail;

@@ -119,9 +119,7 @@ class Drill:
         self.tell("an empty server, the product's tables, members")
         self.server.initialise()
         self.product.start()
-        self.product.module("tests.chaos.product", "populate", self.notes, self.product.port)
-        self.product.module("drills.restored", "retire")
-        self.product.module("drills.restored", "upload")
+        self.product.module("drills.restored", "fill", self.notes, self.product.port)
 
     def serve(self) -> None:
         """Serve and back up until the data folder is gone."""
@@ -164,8 +162,8 @@ class Drill:
     def check_health(self) -> None:
         """See readiness tell of the last backup, and of an archive that keeps up."""
         check = self.product.checks()["backups"]
-        label = check.get("last", {}).get("label")
-        if not check["ok"] or label != "incremental" or "warning" in check or "archive" not in check:
+        name = check.get("last", {}).get("name")
+        if not check["ok"] or name != "incremental" or "warning" in check or "archive" not in check:
             self.wrong.append(f"readiness says of backups: {check}")
 
     def restore(self) -> None:
@@ -186,7 +184,7 @@ class Drill:
         """Lose a file, and see it and those of after the named second listed; then agree."""
         lost = Path(self.source.choice(sorted(self.files_then)))
         lost.rename(self.notes / lost.name)
-        said = self.at_the_product("audit-files", code=1)
+        said = self.at_the_product("set-files-aside", code=1, ASIDE=self.site.folder / "aside")
         found = {
             kind: {path for name, path in _FINDING.findall(said) if name == kind}
             for kind in (MISSING, UNNAMED)
@@ -195,7 +193,6 @@ class Drill:
         if found != expected:
             self.wrong.append(f"audit_files found {found} instead of {expected}")
         (self.notes / lost.name).rename(lost)
-        self.at_the_product("set-files-aside", code=1, ASIDE=self.site.folder / "aside")
         self.at_the_product("audit-files")
 
     def list_what_is_lost(self) -> str:

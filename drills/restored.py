@@ -37,7 +37,7 @@ from slas.exports.services.requests import ExportRequest, request_export
 from slas.exports.services.writing import write_export
 from slas.forecasts.services.folding import fold_progress
 from slas.rates.services.folding import fold_tallies
-from tests.chaos import verdict
+from tests.chaos import product, verdict
 
 # A number that is well-formed and nobody's: its scans are rejected, so nothing but the files is there.
 NOBODYS = "CA0EP7TRC0000002"
@@ -51,12 +51,12 @@ def retire() -> None:
     retire_month(actor=Actor.system("drill"), month=month, now=timezone.now())
 
 
-def upload() -> str:
-    """Upload a file of scans and have an export written; return the name of the upload's results."""
+def upload() -> None:
+    """Upload a file of scans and have an export written."""
     actor = _courier()
     text = f"tracking_number,code,occurred_at\n{NOBODYS},delivered,{timezone.now().isoformat()}\n"
     with scope(Scope.of(actor)):
-        file = receive_scan_file(actor=actor, upload=SimpleUploadedFile("scans.csv", text.encode()))
+        receive_scan_file(actor=actor, upload=SimpleUploadedFile("scans.csv", text.encode()))
     today = timezone.localdate()
     asked = ExportRequest(ExportContent.RATES, ExportFormat.CSV, today - timedelta(days=30), today)
     with scope(Scope.of(actor)):
@@ -66,7 +66,6 @@ def upload() -> str:
         write_export(export_id=export.pk)
         with scope(Scope.everything()):
             export.refresh_from_db()
-    return f"{file.content.name}.results.csv"
 
 
 @dataclass
@@ -194,10 +193,13 @@ def _events(call: dict[str, Any]) -> set[tuple[int, str]]:
 def main() -> None:
     what, *arguments = sys.argv[1:]
     with embedded.running():
-        if what == "retire":
+        if what == "fill":
+            folder, port = arguments
+            product.populate(Path(folder), int(port))
             retire()
+            upload()
         elif what == "upload":
-            sys.stdout.write(upload())
+            upload()
         else:
             folder, _port, moment, disaster = arguments
             found = judge(Path(folder), moment=float(moment), disaster=float(disaster))

@@ -34,6 +34,8 @@ class WholeProduct:
             "OWNER_DATABASE_URL": site.url(OWNER, server),
             "MEDIA_ROOT": str(self.media),
             "ARCHIVE_ROOT": str(self.archive),
+            # Collected by whichever run finds it old.
+            "STATIC_ROOT": str(settings.STATIC_ROOT),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "LOG_LEVEL": "WARNING",
             "PYTHONWARNINGS": "ignore",

@@ -77,7 +77,7 @@ def test_age_of_the_last_backup(client: Client, ago: timedelta, is_ok: bool, sai
     check = response.json()["checks"]["backups"]
     assert (response.status_code == 200) is check["ok"] is is_ok
     assert check.get("warning" if is_ok else "detail") == said
-    assert check["last"]["label"] == "monday"
+    assert check["last"]["name"] == "monday"
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_backup_is_recorded_as_its_folder_says(
     call_command("record_backup", folder_of_backup(tmp_path / "monday", *names))
     recorded = Heartbeat.objects.get(name=backups.HEARTBEAT)
     assert recorded.at == datetime(2026, 11, 29, 20, tzinfo=UTC)
-    assert recorded.detail == {"kind": kind, "bytes": 300, "label": "monday"}
+    assert recorded.detail == {"kind": kind, "bytes": 300, "name": "monday"}
     assert (
         capsys.readouterr().out == f"{kind} backup monday of 2026-11-29 20:00:00 UTC, 300\xa0bytes: noted.\n"
     )
@@ -222,13 +222,13 @@ def test_script_of_pgbackrest_records_the_last_of_its_backups() -> None:
         recorded = Heartbeat.objects.get(name=backups.HEARTBEAT)
         assert recorded.detail["kind"] == kind
     assert recorded.at == datetime(2025, 11, 30, 2, tzinfo=UTC)
-    assert recorded.detail == {"kind": "incremental", "bytes": 9, "label": "20261130-020000F_1"}
+    assert recorded.detail == {"kind": "incremental", "bytes": 9, "name": "20261130-020000F_1"}
 
 
 def test_earlier_backup_does_not_replace_a_later_one(tmp_path: Path, capsys: Any) -> None:
     call_command("record_backup", folder_of_backup(tmp_path / "new"))
     call_command("record_backup", folder_of_backup(tmp_path / "old", began="2026-11-28 20:00:00 GMT"))
-    assert Heartbeat.objects.get(name=backups.HEARTBEAT).detail["label"] == "new"
+    assert Heartbeat.objects.get(name=backups.HEARTBEAT).detail["name"] == "new"
     assert "a later one is noted already" in capsys.readouterr().out
 
 

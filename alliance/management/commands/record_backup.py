@@ -28,6 +28,6 @@ class Command(BaseCommand):
             ) from error
         is_last = backups.record(backup)
         self.stdout.write(
-            f"{backup.kind} backup {backup.label} of {backup.at:%Y-%m-%d %H:%M:%S} UTC,"
+            f"{backup.kind} backup {backup.name} of {backup.at:%Y-%m-%d %H:%M:%S} UTC,"
             f" {filesizeformat(backup.bytes)}: {'noted' if is_last else 'a later one is noted already'}."
         )
